@@ -1,0 +1,209 @@
+"""Errors, sorted by what the receiver should do.
+
+```
+MeridianError
+├── Rejected       the sender is wrong; never retry   -> terminate the message, answer with the code
+│   ├── InvalidChange        the change breaks a rule of the configuration
+│   ├── RevisionConflict     the document is not at the revision that the caller expected
+│   ├── RequestReused        the request id was used for another change
+│   ├── NotFound             no such document, session or node
+│   ├── AlreadyExists        a new name is taken
+│   ├── NotPrimary           this master is not the primary
+│   ├── StaleEpoch           a newer primary exists
+│   ├── BadSignature         the message does not prove membership
+│   ├── ClockSkew            the message is signed well, its time lies outside the window
+│   ├── Replayed             the message came before
+│   ├── Unauthenticated      no valid credential came with the request
+│   ├── Forbidden            the credential does not allow this
+│   ├── TooManyAttempts      wrong too often; wait
+│   ├── InvalidTicket        a relay ticket is forged, expired or for another node
+│   ├── SessionEnded         the session is closed
+│   └── BadSettings          an option or a key cannot be used as it is
+└── Unavailable    nobody is wrong; retry later       -> nak with a delay
+    ├── NoTrafficNode        no node may take this client now
+    ├── NoPrimary            no primary answered in time
+    ├── StoreUnavailable     the database did not do it
+    ├── LogUnavailable       the cluster log did not answer
+    └── OutcomeUnknown       it may have happened; ask again with the same request id
+AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
+```
+"""
+
+from typing import ClassVar, Final
+
+
+class MeridianError(Exception):
+    """Something an operator or a caller is told, by a stable *code* and one clear sentence."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, **attributes: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.attributes = attributes
+
+
+class Rejected(MeridianError):
+    """The sender is wrong; trying again as it is never helps."""
+
+    code = "rejected"
+    http_status = 400
+
+
+class InvalidChange(Rejected):
+    """The change breaks a rule of the configuration; *field* says where."""
+
+    code = "invalid_change"
+    http_status = 422
+
+
+class RevisionConflict(Rejected):
+    """The document is not at the revision that the caller expected."""
+
+    code = "revision_conflict"
+    http_status = 412
+
+
+class RequestReused(Rejected):
+    """The request id was used before for another change."""
+
+    code = "request_reused"
+    http_status = 409
+
+
+class NotFound(Rejected):
+    """No such document, session or node."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class AlreadyExists(Rejected):
+    """The name is taken."""
+
+    code = "already_exists"
+    http_status = 409
+
+
+class NotPrimary(Rejected):
+    """This master is not the primary; ask the other."""
+
+    code = "not_primary"
+    http_status = 421
+
+
+class StaleEpoch(Rejected):
+    """A newer primary exists."""
+
+    code = "stale_epoch"
+    http_status = 409
+
+
+class BadSignature(Rejected):
+    """The message does not prove membership of the cluster, or speaks out of its part."""
+
+    code = "bad_signature"
+    http_status = 403
+
+
+class ClockSkew(BadSignature):
+    """The message is signed well but its time lies outside the window."""
+
+    code = "clock_skew"
+
+
+class Replayed(BadSignature):
+    """The message came before."""
+
+    code = "replayed"
+
+
+class Unauthenticated(Rejected):
+    """No valid credential came with the request."""
+
+    code = "unauthenticated"
+    http_status = 401
+
+
+class Forbidden(Rejected):
+    """The credential does not allow this."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class TooManyAttempts(Rejected):
+    """Wrong too often; wait *retry_after_seconds*."""
+
+    code = "too_many_attempts"
+    http_status = 429
+
+
+class InvalidTicket(Rejected):
+    """A relay ticket is forged, expired or for another node."""
+
+    code = "invalid_ticket"
+    http_status = 403
+
+
+class SessionEnded(Rejected):
+    """The session is closed."""
+
+    code = "session_ended"
+    http_status = 410
+
+
+class BadSettings(Rejected):
+    """An option or a key cannot be used as it is."""
+
+    code = "bad_settings"
+
+
+class Unavailable(MeridianError):
+    """Nobody is wrong; the same may succeed later."""
+
+    code = "unavailable"
+    http_status = 503
+
+
+class NoTrafficNode(Unavailable):
+    """No node may take this client now."""
+
+    code = "no_traffic_node"
+
+
+class NoPrimary(Unavailable):
+    """No primary answered in time."""
+
+    code = "no_primary"
+
+
+class StoreUnavailable(Unavailable):
+    """The database did not do it."""
+
+    code = "store_unavailable"
+
+
+class LogUnavailable(Unavailable):
+    """The cluster log did not answer."""
+
+    code = "log_unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """It may have happened; ask again with the same request id."""
+
+    code = "outcome_unknown"
+
+
+def _tree(root: type[MeridianError]) -> tuple[type[MeridianError], ...]:
+    return (root, *(each for child in root.__subclasses__() for each in _tree(child)))
+
+
+BY_CODE: Final[dict[str, type[MeridianError]]] = {each.code: each for each in _tree(MeridianError)}
+
+
+def from_code(code: str, message: str, **attributes: object) -> MeridianError:
+    """The error that another process named by *code*; an unknown code gives `MeridianError`."""
+    return BY_CODE.get(code, MeridianError)(message, **attributes)

@@ -1,0 +1,229 @@
+"""The cluster log's entry, its hash chain, and where a master stands in it.
+
+Every change of master state is an entry of one ordered log, and nothing else changes it.
+An entry names the hash of the one before, so equal hashes at a revision prove equal histories.
+Hash and signature cover the entry's bytes *as stored*: a reader checks those bytes and parses
+them afterwards, and nobody serialises an entry a second time.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence, UnixMillis
+
+ENTRY_TYPE: Final = "meridian/log-entry/v1"
+ENTRY_LIMIT_BYTES: Final = 512 * 1024
+"""Largest entry: half of the broker's 1 MiB message, so that headers and quoting always fit."""
+
+EMPTY_HASH: Final = "0" * 64
+"""Hash before the first entry."""
+
+
+class Op(StrEnum):
+    """What one change of an entry does."""
+
+    PUT = "put"
+    DELETE = "delete"
+    EPOCH_BEGAN = "epoch_began"
+    MODE_CHANGED = "mode_changed"
+    GENERATION_ENDED = "generation_ended"
+    GENERATION_BEGAN = "generation_began"
+
+
+CONTROL_KIND: Final = "cluster"
+"""The *kind* of changes that speak of the cluster itself and not of a document."""
+
+
+class ReplicationMode(StrEnum):
+    """Whom an acknowledgement of the primary waits for."""
+
+    SYNCHRONOUS = "synchronous"
+    DEGRADED = "degraded"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one document (or of the cluster itself), as the log keeps it."""
+
+    kind: str
+    id: str
+    op: Op
+    body: dict[str, Any] | None
+    author: str
+    request_id: RequestId
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What a primary decided at one revision."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    epoch: Epoch
+    changes: tuple[Change, ...]
+    at: UnixMillis
+    previous_hash: str
+
+    def encode(self) -> bytes:
+        """The bytes that are hashed, signed and stored: JSON, sorted keys, no spaces, UTF-8."""
+        document = {
+            "log_generation": self.log_generation,
+            "revision": self.revision,
+            "epoch": self.epoch,
+            "changes": [_change_to_json(change) for change in self.changes],
+            "at": self.at,
+            "previous_hash": self.previous_hash,
+        }
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+
+    @staticmethod
+    def decode(body: bytes) -> "LogEntry":
+        """Read an entry's stored bytes.
+
+        Raises:
+            ValueError: the bytes are no entry.
+        """
+        try:
+            document = json.loads(body)
+            return LogEntry(
+                log_generation=LogGeneration(int(document["log_generation"])),
+                revision=Revision(int(document["revision"])),
+                epoch=Epoch(int(document["epoch"])),
+                changes=tuple(_change_from_json(each) for each in document["changes"]),
+                at=UnixMillis(int(document["at"])),
+                previous_hash=str(document["previous_hash"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no log entry: {error}") from error
+
+    @property
+    def begins_epoch(self) -> bool:
+        return any(change.op is Op.EPOCH_BEGAN for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry with the proof of who wrote it: the unit that the log stores and copies."""
+
+    body: bytes
+    hash: str
+    signer: NodeId
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """The message in the log: one JSON object, the body as text within it."""
+        return json.dumps(
+            {
+                "type": ENTRY_TYPE,
+                "body": self.body.decode(),
+                "hash": self.hash,
+                "signer": self.signer,
+                "signature": self.signature.hex(),
+            },
+            separators=(",", ":"),
+            ensure_ascii=False,
+        ).encode()
+
+    @staticmethod
+    def decode(message: bytes) -> "StoredEntry":
+        """Read a message of the log; whether the proof holds is for the caller to check.
+
+        Raises:
+            ValueError: the bytes are no stored entry, or the hash is not the body's.
+        """
+        try:
+            document = json.loads(message)
+            if document["type"] != ENTRY_TYPE:
+                raise ValueError(f"type {document['type']!r}")
+            stored = StoredEntry(
+                body=str(document["body"]).encode(),
+                hash=str(document["hash"]),
+                signer=NodeId(str(document["signer"])),
+                signature=bytes.fromhex(document["signature"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no stored log entry: {error}") from error
+        if stored.hash != entry_hash(stored.body):
+            raise ValueError("no stored log entry: the hash is not that of the body")
+        return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """How far a copy of the master state has come, and on which history."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    sequence: Sequence
+    epoch: Epoch
+    hash: str
+
+    def advanced(self, entry: LogEntry, digest: str, sequence: Sequence) -> "Marker":
+        """The marker after *entry* (whose hash is *digest*), read at *sequence*, was applied."""
+        return Marker(entry.log_generation, entry.revision, sequence, entry.epoch, digest)
+
+
+def empty_marker(log_generation: LogGeneration) -> Marker:
+    """Where a new copy stands before it has read anything of that generation."""
+    return Marker(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
+
+
+def entry_hash(body: bytes) -> str:
+    """SHA-256 of an entry's stored bytes, 64 hex digits; the bytes name the previous hash."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def signed_bytes(digest: str) -> bytes:
+    """What a master signs for an entry: its hash, under a name that fits nothing else."""
+    return f"{ENTRY_TYPE}\n{digest}".encode()
+
+
+def follows(marker: Marker, entry: LogEntry) -> str | None:
+    """Why *entry* is not the next one after *marker*; None when it is.
+
+    An entry of an older epoch, of another chain or a repeated revision is not the next one;
+    only an entry that begins an epoch may raise it.
+    """
+    if entry.log_generation != marker.log_generation:
+        return f"log generation {entry.log_generation}, not {marker.log_generation}"
+    if entry.revision != marker.revision + 1:
+        return f"revision {entry.revision}, not {marker.revision + 1}"
+    if entry.previous_hash != marker.hash:
+        return "another history: the previous hash differs"
+    if entry.begins_epoch:
+        if entry.epoch <= marker.epoch:
+            return f"epoch {entry.epoch} does not begin after {marker.epoch}"
+    elif entry.epoch != marker.epoch:
+        return f"epoch {entry.epoch}, not {marker.epoch}"
+    return None
+
+
+def _change_to_json(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "id": change.id,
+        "op": change.op.value,
+        "body": change.body,
+        "author": change.author,
+        "request_id": change.request_id,
+        "request_digest": change.request_digest,
+    }
+
+
+def _change_from_json(document: dict[str, Any]) -> Change:
+    return Change(
+        kind=str(document["kind"]),
+        id=str(document["id"]),
+        op=Op(document["op"]),
+        body=document["body"],
+        author=str(document["author"]),
+        request_id=RequestId(str(document["request_id"])),
+        request_digest=str(document["request_digest"]),
+    )

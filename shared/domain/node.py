@@ -1,0 +1,38 @@
+"""What a node is and how it fares, as others see it."""
+
+from enum import StrEnum
+
+
+class NodeRole(StrEnum):
+    """What a node is there for; set in the configuration and never changed by a failover."""
+
+    MASTER = "master"
+    TRAFFIC = "traffic"
+    WITNESS = "witness"
+
+
+class MasterRole(StrEnum):
+    """What a master does at the moment; moved by the failover monitor."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+class Liveness(StrEnum):
+    """A node as its heartbeats show it."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+class Side(StrEnum):
+    """The two ends of a session."""
+
+    CUSTOMER = "customer"
+    REPRESENTATIVE = "representative"
+
+    @property
+    def other(self) -> "Side":
+        return Side.REPRESENTATIVE if self is Side.CUSTOMER else Side.CUSTOMER

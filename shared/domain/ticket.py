@@ -1,0 +1,29 @@
+"""The ticket that admits one side of a session to one path through one relay.
+
+A relay needs nothing but the ticket and its own state.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
+from shared.domain.node import Side
+
+
+@dataclass(frozen=True, slots=True)
+class TicketLimits:
+    """What a relay allows one path; 0 is "no limit"."""
+
+    bytes_per_second: int = 0
+    idle_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to carry *side* of *session* through *node*, as path *generation*, until *expires*."""
+
+    session: SessionId
+    side: Side
+    node: NodeId
+    generation: PathGeneration
+    expires: UnixMillis
+    limits: TicketLimits = TicketLimits()

@@ -1,0 +1,101 @@
+"""Asking for a change of the configuration, and for what it says."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision
+from shared.domain.log import ReplicationMode
+from shared.events.message import Event, Message, Request
+from shared.events.subject import Subject
+
+
+class ProposedChange(Message):
+    """One document to put (with its *body*) or delete.
+
+    *expected_revision* is the document's revision that the author saw: 0 says "there is none",
+    None says "whatever is there".
+    """
+
+    kind: str
+    id: str
+    op: Literal["put", "delete"]
+    body: dict[str, Any] | None = None
+    expected_revision: Revision | None = None
+
+
+class ChangesAccepted(Message):
+    """The changes are in the log at *revision*, and on the nodes that *durable_on* names."""
+
+    revision: Revision
+    durable_on: tuple[str, ...]
+    mode: ReplicationMode
+
+
+class ProposeChanges(Request):
+    """Put these changes into the log as one entry; the primary's config answers, nobody else does.
+
+    No answer within the caller's time is "unknown": ask again with the same *request_id*.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.propose",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = ChangesAccepted
+
+    request_id: RequestId
+    author: str
+    changes: tuple[ProposedChange, ...] = Field(min_length=1)
+
+
+class StoredDocument(Message):
+    """A document with the revision that last changed it."""
+
+    kind: str
+    id: str
+    revision: Revision
+    body: dict[str, Any]
+
+
+class DocumentsRead(Message):
+    """The documents asked for, as of *revision*."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    epoch: Epoch
+    mode: ReplicationMode
+    documents: tuple[StoredDocument, ...]
+
+
+class ReadDocuments(Request):
+    """The documents of *kinds* (all when empty), or one by *id*, from any master.
+
+    *at_least* waits until that revision is applied; *current* is answered by the primary alone.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.read",
+        speakers=frozenset({"gateway", "node_selector", "relay", "replication"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = DocumentsRead
+
+    kinds: tuple[str, ...] = ()
+    id: str | None = None
+    at_least: Revision = Revision(0)
+    current: bool = False
+
+
+class ConfigChanged(Event):
+    """The configuration changed: which documents, by whom, at which revision."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.config.changed", speakers=frozenset({"config"}), stored=True
+    )
+
+    revision: Revision
+    epoch: Epoch
+    author: str
+    changed: tuple[str, ...]

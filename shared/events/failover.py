@@ -1,0 +1,67 @@
+"""Who is primary: the grant within a master, orders between masters, and what came of it."""
+
+from typing import ClassVar
+
+from shared.domain.ids import Epoch, NodeId
+from shared.domain.node import MasterRole
+from shared.events.message import Event, Message, Request
+from shared.events.subject import Subject
+
+
+class MasterGranted(Event):
+    """The processes of this master may act as primary of *epoch* until *valid_until*.
+
+    *valid_until* is an absolute CLOCK_BOOTTIME reading, in seconds, of the kernel *boot_id*:
+    never counted from arrival, void on any other machine. Sent at each renewal of the lease.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.grant",
+        speakers=frozenset({"failover_monitor"}),
+        sender_field="node",
+    )
+
+    node: NodeId
+    epoch: Epoch
+    boot_id: str
+    valid_until: float
+
+
+class MasterStatus(Message):
+    """One master's view of its own part."""
+
+    node: NodeId
+    role: MasterRole
+    epoch: Epoch
+    holder: NodeId | None
+    could_take_over: bool
+    reasons: tuple[str, ...] = ()
+    leaders: dict[str, str] = {}
+
+
+class ReadMasterStatus(Request):
+    """What the failover monitor of *node* sees and would do."""
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.status",
+        speakers=frozenset({"gateway", "failover_monitor"}),
+        answered_by=frozenset({"failover_monitor"}),
+    )
+    reply: ClassVar = MasterStatus
+
+    node: NodeId
+
+
+class PrimaryChanged(Event):
+    """*node* is primary from *epoch* on; *previous* was, and *cause* says why it is no more."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.failover.primary_changed",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    previous: NodeId | None
+    epoch: Epoch
+    cause: str

@@ -1,0 +1,37 @@
+"""What nodes say of themselves."""
+
+from typing import ClassVar
+
+from shared.domain.ids import Epoch, NodeId, Revision
+from shared.domain.node import MasterRole
+from shared.events.message import Event
+from shared.events.subject import Subject
+
+
+class NodeHeartbeat(Event):
+    """*node* is up, as *service* on it sees it; once per heartbeat interval, never stored.
+
+    The relay speaks for a node's data plane (its load decides selection), the failover monitor
+    for a master (its role and revision). A node is alive for selection while its relay is.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.node.{node}.heartbeat",
+        speakers=frozenset({"relay", "failover_monitor"}),
+        sender_field="node",
+    )
+
+    node: NodeId
+    service: str
+    version: str
+    started_unix_ms: int
+    role: MasterRole | None = None
+    epoch: Epoch = Epoch(0)
+    applied_revision: Revision | None = None
+    could_take_over: bool = False
+    reasons: tuple[str, ...] = ()
+    sessions: int = 0
+    connections: int = 0
+    bytes_per_second: int = 0
+    draining: bool = False
+    session_digest: str = ""

@@ -1,0 +1,85 @@
+"""How far each follower has come, and the way to ask."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.events.message import Event, Message, Request
+from shared.events.subject import Subject
+
+
+class FollowerState(StrEnum):
+    """A follower as seen from outside."""
+
+    FOLLOWING = "following"
+    SNAPSHOTTING = "snapshotting"
+    DIVERGED = "diverged"
+    DETACHED = "detached"
+    LOG_LOST = "log_lost"
+
+
+class FollowerProgressed(Event):
+    """*node* has applied the log up to *revision*; *signature* is the node's own Ed25519.
+
+    Sent after each applied entry, and every few seconds. The signature covers `progress_bytes`.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.replication.{node}.progress",
+        speakers=frozenset({"replication"}),
+        sender_field="node",
+    )
+
+    node: NodeId
+    state: FollowerState
+    log_generation: LogGeneration
+    revision: Revision
+    sequence: Sequence
+    epoch: Epoch
+    hash: str
+    lag: int = 0
+    signature: str = ""
+
+    def progress_bytes(self) -> bytes:
+        """What the node signs: its position and the chain that proves it."""
+        parts = (self.node, self.state, self.log_generation, self.revision, self.epoch, self.hash)
+        return "\n".join(("meridian/progress/v1", *(str(part) for part in parts))).encode()
+
+
+class SyncNow(Request):
+    """Make the follower on *node* catch up now and prove its position; *resync* takes a snapshot."""
+
+    subject: ClassVar = Subject(
+        "meridian.replication.{node}.sync",
+        speakers=frozenset({"gateway", "failover_monitor"}),
+        answered_by=frozenset({"replication"}),
+    )
+    reply: ClassVar = FollowerProgressed
+
+    node: NodeId
+    resync: bool = False
+
+
+class SnapshotOffered(Message):
+    """A snapshot lies in the object store under *name*, up to *revision* with *hash*."""
+
+    name: str
+    log_generation: LogGeneration
+    revision: Revision
+    hash: str
+
+
+class OfferSnapshot(Request):
+    """Put a fresh snapshot into the object store; a master's replication answers.
+
+    *scope* `full` is everything (for masters), `directory` the site and its nodes only.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.replication.snapshot",
+        speakers=frozenset({"replication"}),
+        answered_by=frozenset({"replication"}),
+    )
+    reply: ClassVar = SnapshotOffered
+
+    scope: str = "directory"

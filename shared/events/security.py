@@ -1,0 +1,21 @@
+"""What the cluster refused to listen to."""
+
+from typing import ClassVar
+
+from shared.domain.ids import NodeId
+from shared.events.message import Event
+from shared.events.subject import MASTERS_SERVICES, Subject
+
+
+class MessageRejected(Event):
+    """*count* messages that claimed to be from *sender* were dropped for *reason* in a minute."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.security.message_rejected", speakers=MASTERS_SERVICES, stored=True
+    )
+
+    observer: NodeId
+    sender: str
+    reason: str
+    count: int
+    detail: str = ""

@@ -1,0 +1,71 @@
+"""A session's one state, changed by compare-and-set, and what relays report of it."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.node import Side
+from shared.events.message import Event, Message
+from shared.events.selection import ClientFacts
+from shared.events.subject import Subject
+
+
+class SessionPhase(StrEnum):
+    """Where a session stands."""
+
+    WAITING = "waiting"
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+class PathOffer(Message):
+    """One path of the session: the node, how to reach it, and its generation."""
+
+    node: NodeId
+    host: str
+    port: int
+    generation: PathGeneration
+
+
+class Joined(Message):
+    """One end of the session and what selection may know of it."""
+
+    facts: ClientFacts
+    at_unix_ms: int
+
+
+class SessionState(Event):
+    """Everything that the gateways decided of one session; the last one stands."""
+
+    subject: ClassVar = Subject(
+        "meridian.session.{session}.state", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    session: SessionId
+    phase: SessionPhase
+    representative: str
+    opened_unix_ms: int
+    expires_unix_ms: int
+    ends: dict[Side, Joined] = {}
+    paths: tuple[PathOffer, ...] = ()
+    next_generation: PathGeneration = PathGeneration(1)
+    explanation: tuple[str, ...] = ()
+    close_reason: str | None = None
+
+
+class PathReported(Event):
+    """A relay saw the pair of *session* on path *generation* come together or part."""
+
+    subject: ClassVar = Subject(
+        "meridian.session.{session}.{node}.path",
+        speakers=frozenset({"relay"}),
+        sender_field="node",
+        stored=True,
+    )
+
+    session: SessionId
+    node: NodeId
+    generation: PathGeneration
+    fact: str
+    bytes_carried: int = 0
+    at_unix_ms: int
