@@ -49,6 +49,7 @@ class SessionState(Event):
     ends: dict[Side, Joined] = {}
     paths: tuple[PathOffer, ...] = ()
     next_generation: PathGeneration = PathGeneration(1)
+    placed_unix_ms: int = 0
     explanation: tuple[str, ...] = ()
     close_reason: str | None = None
 

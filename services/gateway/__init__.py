@@ -1,0 +1,7 @@
+"""The site's front door: HTTPS for people and programs, and the control channel of endpoints.
+
+Owns the sessions' state (stream `SESSIONS`, one subject a session, changed by compare-and-set)
+and the check of who may do what. Consumes heartbeats, grants and followers' progress; asks
+config, node selector, replication and relays; publishes session states. Runs on both masters,
+and either can start sessions.
+"""

@@ -1,0 +1,52 @@
+"""The cluster as this gateway hears it: last heartbeats, last progress, and what they mean."""
+
+from dataclasses import dataclass
+
+from shared.documents.site import Timing
+from shared.domain.ids import Instant, NodeId, Revision
+from shared.domain.node import Liveness
+from shared.events.node import NodeHeartbeat
+from shared.events.replication import FollowerProgressed
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A heartbeat and when it came."""
+
+    heartbeat: NodeHeartbeat
+    at: Instant
+
+
+class Observed:
+    """The last word of every node and follower."""
+
+    def __init__(self) -> None:
+        self._heartbeats: dict[tuple[NodeId, str], Heard] = {}
+        self._progress: dict[NodeId, FollowerProgressed] = {}
+
+    def heartbeat(self, event: NodeHeartbeat, now: Instant) -> None:
+        self._heartbeats[event.node, event.service] = Heard(event, now)
+
+    def progressed(self, event: FollowerProgressed) -> None:
+        self._progress[event.node] = event
+
+    def heard(self, node: NodeId, service: str) -> Heard | None:
+        return self._heartbeats.get((node, service))
+
+    def progress(self, node: NodeId) -> FollowerProgressed | None:
+        return self._progress.get(node)
+
+    def newest_revision(self) -> Revision:
+        """The highest revision that any master told of; 0 before the first heartbeat."""
+        told = (heard.heartbeat.applied_revision for heard in self._heartbeats.values())
+        return max((revision for revision in told if revision is not None), default=Revision(0))
+
+    def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
+        """How *node* fares by its freshest heartbeat; None when none was ever heard."""
+        times = [heard.at for (name, _), heard in self._heartbeats.items() if name == node]
+        if not times:
+            return None
+        silent = now - max(times)
+        if silent >= timing.dead_after_seconds:
+            return Liveness.DEAD
+        return Liveness.SUSPECT if silent >= timing.suspect_after_seconds else Liveness.ALIVE

@@ -1,0 +1,124 @@
+"""A session's life, as a pure function from one state to the next.
+
+The last state on the session's subject stands; every function here takes it and returns the
+next one, and the caller writes that by compare-and-set or starts over. No two paths of a
+session share a generation, because numbers are reserved in the same write that names the paths.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.errors import SessionEnded
+from shared.domain.ids import PathGeneration, SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.events.selection import Choice, ClientFacts
+from shared.events.session import Joined, PathOffer, SessionPhase, SessionState
+
+PLACE_AGAIN_AFTER_MS: Final = 3_000
+"""Both ends ask at the same moment when a path is lost: the second one gets the first's answer."""
+
+PATHS_KEPT: Final = 24
+"""Most paths of one session; far more than ends can try, few enough for one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who opens a session, from where, and how long it may live."""
+
+    session: SessionId
+    representative: str
+    facts: ClientFacts
+    expires: UnixMillis
+
+
+def opened(opening: Opening, now: UnixMillis) -> SessionState:
+    """The first state: the representative is there, the customer awaited."""
+    return SessionState(
+        session=opening.session,
+        phase=SessionPhase.WAITING,
+        representative=opening.representative,
+        opened_unix_ms=now,
+        expires_unix_ms=opening.expires,
+        ends={Side.REPRESENTATIVE: Joined(facts=opening.facts, at_unix_ms=now)},
+    )
+
+
+def joined(state: SessionState, facts: ClientFacts, now: UnixMillis) -> SessionState:
+    """The customer arrived, or came again from elsewhere.
+
+    Raises:
+        SessionEnded: the session is closed or has expired.
+    """
+    require_running(state, now)
+    ends = {**state.ends, Side.CUSTOMER: Joined(facts=facts, at_unix_ms=now)}
+    return state.model_copy(update={"ends": ends, "phase": SessionPhase.ACTIVE})
+
+
+def needs_placement(state: SessionState, now: UnixMillis, *, lost: bool) -> bool:
+    """Whether new paths are to be chosen: both ends are there and have none, or *lost* them all."""
+    if state.phase is not SessionPhase.ACTIVE or len(state.paths) >= PATHS_KEPT:
+        return False
+    return not state.paths or (lost and now - state.placed_unix_ms >= PLACE_AGAIN_AFTER_MS)
+
+
+def placed(
+    state: SessionState, choices: Sequence[Choice], explanation: Sequence[str], now: UnixMillis
+) -> SessionState:
+    """The state with one more path for each of *choices*, best first, numbers never used before.
+
+    Raises:
+        SessionEnded: the session is closed or has expired.
+    """
+    require_running(state, now)
+    first = state.next_generation
+    new = tuple(
+        PathOffer(
+            node=choice.node,
+            host=choice.host,
+            port=choice.port,
+            generation=PathGeneration(first + index),
+        )
+        for index, choice in enumerate(choices)
+    )
+    after = state.model_copy(
+        update={
+            "paths": (*state.paths, *new),
+            "next_generation": PathGeneration(first + len(new)),
+            "placed_unix_ms": now,
+            "explanation": tuple(explanation),
+        }
+    )
+    generations = [path.generation for path in after.paths]
+    assert len(set(generations)) == len(generations), "two paths of a session share a generation"
+    return after
+
+
+def closed(state: SessionState, reason: str) -> SessionState:
+    """The last state; closing what is closed changes nothing."""
+    if state.phase is SessionPhase.CLOSED:
+        return state
+    return state.model_copy(update={"phase": SessionPhase.CLOSED, "close_reason": reason})
+
+
+def has_expired(state: SessionState, now: UnixMillis, waiting_ms: int) -> bool:
+    """Whether a session that still runs is to be closed: its time is over, or nobody came."""
+    if state.phase is SessionPhase.CLOSED:
+        return False
+    if state.phase is SessionPhase.WAITING and now >= state.opened_unix_ms + waiting_ms:
+        return True
+    return now >= state.expires_unix_ms
+
+
+def require_running(state: SessionState, now: UnixMillis) -> None:
+    """Let a running session pass.
+
+    Raises:
+        SessionEnded: the session is closed or has expired.
+    """
+    if state.phase is SessionPhase.CLOSED:
+        raise SessionEnded(
+            f"session {state.session} is closed: {state.close_reason}", reason=state.close_reason
+        )
+    if now >= state.expires_unix_ms:
+        raise SessionEnded(f"session {state.session} has expired", reason="expired")
