@@ -42,13 +42,14 @@ def has_pip() -> bool:
         return False
     if config.read_text() != f"{ROOT} {sys.version_info[:2]}":
         return False
-    return subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    command = [PYTHON, "-m", "pip", "--version"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def pip_install(*arguments: str) -> None:
     """Run the environment's pip; a failure ends the program with pip's own words."""
     command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *arguments], cwd=ROOT)
+    done = subprocess.run([*command, *arguments], check=False, cwd=ROOT)
     if done.returncode:
         sys.exit(f"setup: pip failed ({' '.join(arguments)})")
 

@@ -1,0 +1,1 @@
+"""What the Makefile runs: setting up, import contracts. Never imported by the product."""
