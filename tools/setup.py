@@ -42,7 +42,7 @@ def has_pip() -> bool:
         return False
     if config.read_text() != f"{ROOT} {sys.version_info[:2]}":
         return False
-    command = [PYTHON, "-m", "pip", "--version"]
+    command = [str(PYTHON), "-m", "pip", "--version"]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
@@ -76,9 +76,11 @@ def main() -> None:
     """Check the interpreter, take the turn, install when needed."""
     if sys.version_info < OLDEST:
         sys.exit("setup: Python 3.11 or later is needed; say which: make PYTHON=python3.12 setup")
+    wanted = fingerprint()
+    if is_current(wanted):
+        return
     with (ROOT / ".setup.lock").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        wanted = fingerprint()
         if not is_current(wanted):
             install(wanted)
 

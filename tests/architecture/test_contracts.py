@@ -1,0 +1,133 @@
+"""Every import contract of `pyproject.toml` is broken once on purpose, and must notice."""
+
+import tomllib
+from typing import Any
+
+import grimp
+import pytest
+from importlinter import Contract
+from importlinter.contracts.independence import IndependenceContract
+from importlinter.contracts.layers import LayersContract
+
+from tests.architecture.sources import ROOT
+from tools.imports import IMPURE, AllowedImports, group_of
+
+BREACHES = [
+    ("Services never import one another", "services.relay.app", "services.config.core"),
+    ("Inside a service, imports point inward", "services.relay.core", "services.relay.store"),
+    ("Inside a service, imports point inward", "services.relay.store", "services.relay.handlers"),
+    ("Inside a service, imports point inward", "services.relay.handlers", "services.relay.app"),
+    ("Inside shared, imports point down", "shared.domain.ids", "shared.documents.site"),
+    ("Inside shared, imports point down", "shared.documents.site", "shared.events.node"),
+    ("Inside shared, imports point down", "shared.crypto", "shared.wire"),
+    ("Inside shared, imports point down", "shared.crypto", "shared.messaging"),
+    ("Inside shared, imports point down", "shared.messaging", "shared.clusterlog"),
+    ("Inside shared, imports point down", "shared.persistence", "shared.clusterlog"),
+    ("Inside shared, imports point down", "shared.clusterlog", "shared.runtime"),
+    ("shared knows no service, client or stack", "shared.runtime", "services.config"),
+    ("shared knows no service, client or stack", "shared.runtime", "clients.cli"),
+    ("shared knows no service, client or stack", "shared.settings", "stack"),
+    ("shared.domain is pure", "shared.domain.ids", "time"),
+    ("shared.domain is pure", "shared.domain.ids", "pydantic"),
+    ("shared.documents is pure, and declared with pydantic", "shared.documents.site", "asyncio"),
+    ("shared.events is pure, and declared with pydantic", "shared.events.node", "shared.crypto"),
+    ("shared.crypto knows keys, not messages", "shared.crypto.keys", "shared.documents.site"),
+    ("shared.crypto knows keys, not messages", "shared.crypto.keys", "nats"),
+    ("shared.wire is pure", "shared.wire.codec", "asyncio"),
+    ("shared.wire is pure", "shared.wire.codec", "shared.crypto"),
+    ("shared.messaging speaks NATS", "shared.messaging.broker", "shared.documents.site"),
+    ("shared.messaging speaks NATS", "shared.messaging.broker", "asyncpg"),
+    ("shared.clusterlog speaks NATS", "shared.clusterlog.log", "shared.events.node"),
+    ("shared.persistence speaks PostgreSQL", "shared.persistence.pool", "shared.crypto"),
+    ("shared.persistence speaks PostgreSQL", "shared.persistence.pool", "nats"),
+    ("A service knows itself and shared", "services.gateway.app", "clients.tunnel"),
+    ("A service knows itself and shared", "services.gateway.app", "stack"),
+    ("A service knows itself and shared", "services.gateway.app", "services.config.settings"),
+    ("A core is pure", "services.relay.core.admission", "shared.events.node"),
+    ("A core is pure", "services.relay.core.admission", "services.relay.settings"),
+    ("A core is pure", "services.relay.core.admission", "random"),
+    ("A core is pure", "services.relay.core", "faststream"),
+    ("A store knows its core and the database", "services.config.store", "shared.events.node"),
+    ("A store knows its core and the database", "services.config.store", "nats"),
+    ("The lease's store also knows NATS", "services.failover_monitor.store", "faststream"),
+    ("Handlers know their core, their store and shared", "services.relay.handlers", "stack"),
+    (
+        "Handlers know their core, their store and shared",
+        "services.relay.handlers",
+        "services.relay.app",
+    ),
+    ("Clients speak HTTPS and the relay protocol", "clients.cli", "services.config.settings"),
+    ("Clients speak HTTPS and the relay protocol", "clients.cli", "shared.messaging"),
+    ("Clients speak HTTPS and the relay protocol", "clients.cli", "nats"),
+    ("The tunnel is pure", "clients.tunnel.record", "asyncio"),
+    ("The tunnel is pure", "clients.tunnel.record", "clients.cli"),
+    ("meridian events also reads events from NATS", "clients.events", "stack"),
+    ("meridian up also starts a stack", "clients.up", "shared.events.node"),
+    (
+        "The stack starts processes and knows nothing inside them",
+        "stack.site",
+        "services.config.app",
+    ),
+    ("The stack starts processes and knows nothing inside them", "stack.demo", "clients.cli"),
+]
+ALLOWED = [
+    ("shared.domain is pure", "shared.domain.log", "hashlib"),
+    ("shared.domain is pure", "shared.domain.log", "shared.domain.ids"),
+    ("A core is pure", "services.relay.core.admission", "services.relay.core.state"),
+    ("A core is pure", "services.relay.core.admission", "shared.wire.codec"),
+    ("A store knows its core and the database", "services.config.store", "services.config.core"),
+    ("A store knows its core and the database", "services.failover_monitor.store", "nats"),
+    ("The lease's store also knows NATS", "services.failover_monitor.store.lease", "nats"),
+    ("Clients speak HTTPS and the relay protocol", "clients.events", "nats"),
+    ("Clients speak HTTPS and the relay protocol", "clients.cli", "httpx"),
+    ("meridian up also starts a stack", "clients.up", "stack.site"),
+    (
+        "The stack starts processes and knows nothing inside them",
+        "stack.site",
+        "services.relay.settings",
+    ),
+]
+TYPES: dict[str, type[Contract]] = {
+    "allowed": AllowedImports,
+    "independence": IndependenceContract,
+    "layers": LayersContract,
+}
+CONFIGURED: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+CONTRACTS = {contract["name"]: contract for contract in CONFIGURED["importlinter"]["contracts"]}
+
+
+def judge(name: str, importer: str, imported: str) -> bool:
+    """Say whether a project with this one import keeps the contract *name*."""
+    graph = grimp.ImportGraph()
+    for module in (importer, imported):
+        names = module.split(".")
+        for depth in range(1, len(names) + 1):
+            graph.add_module(".".join(names[:depth]))
+    graph.add_import(importer=importer, imported=imported, line_number=1, line_contents="-")
+    options = {key: _text(value) for key, value in CONTRACTS[name].items() if key != "type"}
+    contract = TYPES[CONTRACTS[name]["type"]](name, {}, options)
+    return contract.check(graph, verbose=False).kept
+
+
+def _text(value: object) -> object:
+    """Write truth as import-linter's own reader of TOML does."""
+    return str(value) if isinstance(value, bool) else value
+
+
+def test_every_contract_is_broken_by_some_breach() -> None:
+    assert {name for name, _, _ in BREACHES} == set(CONTRACTS)
+
+
+@pytest.mark.parametrize(("name", "importer", "imported"), BREACHES)
+def test_a_breach_is_noticed(name: str, importer: str, imported: str) -> None:
+    assert not judge(name, importer, imported)
+
+
+@pytest.mark.parametrize(("name", "importer", "imported"), ALLOWED)
+def test_what_the_table_allows_is_allowed(name: str, importer: str, imported: str) -> None:
+    assert judge(name, importer, imported)
+
+
+@pytest.mark.parametrize("module", sorted(IMPURE))
+def test_what_is_impure_is_a_module_of_the_standard_library(module: str) -> None:
+    assert group_of(module) == "stdlib"

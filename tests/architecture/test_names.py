@@ -1,0 +1,66 @@
+"""Where things lie and what they are called."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import PRODUCT, ROOT, TOOLING, sources
+
+NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+SERVICES = ("config", "replication", "failover_monitor", "node_selector", "relay", "gateway")
+ONE_PLACE = {"/" + place + "/" for place in ("work", "tmp", "root", "home")}
+NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__"}
+TEXTS = {".py", ".pyi", ".md", ".toml", ".lock", ".yml", ".yaml", ".sql", ".sh", ".txt", ".example"}
+
+
+def texts() -> list[Path]:
+    """List the project's text files."""
+    everything = (path for path in ROOT.rglob("*") if path.is_file())
+    mine = (path for path in everything if not NOT_OURS & set(path.relative_to(ROOT).parts))
+    named = {"Makefile", "Dockerfile", "run"}
+    return sorted(path for path in mine if path.suffix in TEXTS or path.name in named)
+
+
+def test_no_module_is_called_by_a_word_that_says_nothing() -> None:
+    modules = (source.module for source in sources(*PRODUCT, *TOOLING, "tests"))
+    assert [module for module in modules if NAMELESS & set(module.split("."))] == []
+
+
+@pytest.mark.parametrize("package", PRODUCT)
+def test_the_package_that_is_imported_is_the_one_of_this_project(package: str) -> None:
+    found = importlib.import_module(package).__file__
+    assert found is not None
+    assert Path(found) == ROOT / package / "__init__.py"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("file", ["__init__.py", "__main__.py", "settings.py", "app.py", "core"])
+def test_every_service_has_the_same_files(service: str, file: str) -> None:
+    place = ROOT / "services" / service / file
+    assert place.exists() or place.with_suffix(".py").exists()
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_no_host_and_hashes_everything(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    words = ("://", "--index", "--extra-index", "--find-links", "--trusted-host", " @ ")
+    assert [word for word in words if word in text] == []
+    pins = [line for line in text.splitlines() if line[:1].isalnum()]
+    assert [pin for pin in pins if "==" not in pin or not pin.endswith("\\")] == []
+
+
+def test_no_file_knows_the_machine_that_it_was_written_on() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {place}"
+        for path in texts()
+        for place in ONE_PLACE
+        if any(place in f" {word}"[:7] for word in _words(path))
+    ]
+    assert found == []
+
+
+def _words(path: Path) -> list[str]:
+    """Split a file into what stands between blanks, quotes and brackets."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return "".join(" " if mark in "\"'`()[]{}<>,;=:" else mark for mark in text).split()

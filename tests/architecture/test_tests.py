@@ -1,0 +1,46 @@
+"""The tests' own manners: fakes instead of mocks, and conditions instead of sleeps."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.sources import Source, called, sources
+
+TESTS = sources("tests")
+MAY_SLEEP = {"integration", "system"}
+SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep", "sleep"}
+every_test = pytest.mark.parametrize("source", TESTS, ids=lambda source: source.name)
+
+
+@every_test
+def test_fakes_are_written_and_nothing_is_patched(source: Source) -> None:
+    assert [name for name in _imported(source) if "mock" in name.split(".")] == []
+
+
+@every_test
+def test_only_tests_with_real_servers_may_sleep(source: Source) -> None:
+    if not MAY_SLEEP & set(source.module.split(".")):
+        assert [f"line {call.lineno}" for call in _sleeps(source)] == []
+
+
+def _imported(source: Source) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (f"{module}.{name.name}" for name in names)
+            case _:
+                pass
+
+
+def _sleeps(source: Source) -> Iterator[ast.Call]:
+    """Find the sleeps; `sleep(0)` only lets others run, and does not wait."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and called(node) in SLEEPS:
+            match node.args:
+                case [ast.Constant(value=0)]:
+                    pass
+                case _:
+                    yield node
