@@ -1,0 +1,89 @@
+"""Bringing changes to the primary, whoever that is at the moment.
+
+A proposal is repeated with the same request id until somebody answers: config answers a repeat
+with the recorded result, so a change is made once, also when the primary died between the log
+and its answer.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.documents import Kind
+from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
+from shared.domain.ids import Instant, RequestId, Revision
+from shared.events.config import (
+    ChangesAccepted,
+    DocumentsRead,
+    ProposeChanges,
+    ProposedChange,
+    ReadDocuments,
+    StoredDocument,
+)
+from shared.messaging.publisher import Publisher
+from shared.runtime.clock import Clock
+
+PATIENCE_SECONDS: Final = 15.0
+"""A takeover takes 2 to 8 s; a change is held and repeated for longer than that."""
+
+ATTEMPT_SECONDS: Final = 1.0
+READ_SECONDS: Final = 3.0
+
+
+class Configuration:
+    """Reading and changing the master state through the config service."""
+
+    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+        self._publisher = publisher
+        self._clock = clock
+
+    async def propose(
+        self, request_id: RequestId, author: str, changes: Sequence[ProposedChange]
+    ) -> ChangesAccepted:
+        """Make *changes* as one entry of the log.
+
+        Raises:
+            NoPrimary: nobody answered within the patience; whether it happened is unknown.
+            Rejected: the change breaks a rule, or a document is at another revision.
+        """
+        proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
+        deadline = Instant(self._clock.now() + PATIENCE_SECONDS)
+        last: Unavailable | None = None
+        while (left := deadline - self._clock.now()) > 0:
+            try:
+                answer = await self._publisher.ask(
+                    proposal, timeout_seconds=min(left, ATTEMPT_SECONDS)
+                )
+            except Unavailable as error:
+                last = error
+                continue
+            assert isinstance(answer, ChangesAccepted), "a proposal is answered by its reply type"
+            return answer
+        if isinstance(last, OutcomeUnknown):
+            raise last
+        raise NoPrimary(
+            f"no primary confirmed the change within {PATIENCE_SECONDS:.0f} s; it may have "
+            f"happened: ask again with request id {request_id}",
+            request_id=request_id,
+            retry_after_seconds=2,
+        )
+
+    async def read(
+        self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)
+    ) -> DocumentsRead:
+        """The documents of *kinds*, as any master has them."""
+        question = ReadDocuments(kinds=kinds, id=id_, at_least=at_least)
+        answer = await self._publisher.ask(question, timeout_seconds=READ_SECONDS)
+        assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
+        return answer
+
+    async def document(self, kind: Kind, id_: str) -> StoredDocument:
+        """One document.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        found = await self.read(kind, id_=id_)
+        for document in found.documents:
+            if document.kind == kind and document.id == id_:
+                return document
+        raise NotFound(f"there is no {kind} {id_!r}", kind=kind, id=id_)

@@ -1,0 +1,100 @@
+"""The control channel: a WebSocket that each endpoint keeps to a master.
+
+Down come the paths with their tickets, the session's state and its end; up come the wish for new
+paths and the wish to end. A channel that breaks ends nothing: the endpoint comes again, here or
+at the other master, and gets the last state anew.
+"""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from services.gateway.routes.door import Door, bearer
+from shared.domain.errors import MeridianError, Unauthenticated
+from shared.domain.ids import SessionId
+from shared.domain.node import Side
+from shared.events.session import SessionPhase, SessionState
+
+router = APIRouter()
+
+REFUSED: Final = 4401
+ENDED: Final = 4410
+LONGEST_MESSAGE: Final = 4_096
+
+
+@router.websocket("/sessions/{session}/channel")
+async def channel(socket: WebSocket, session: SessionId) -> None:
+    """One endpoint's control channel, until either side leaves."""
+    door: Door = socket.app.state.door
+    await socket.accept()
+    try:
+        side = door.accounts.endpoint(bearer(socket), session)
+    except Unauthenticated as error:
+        await socket.close(REFUSED, error.message)
+        return
+    with door.view.listening(session) as states:
+        down = asyncio.create_task(_tell(socket, door, side, states))
+        up = asyncio.create_task(_listen(socket, door, session))
+        _, pending = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(down, up, return_exceptions=True)
+
+
+async def _tell(
+    socket: WebSocket, door: Door, side: Side, states: asyncio.Queue[SessionState]
+) -> None:
+    while True:
+        state = await states.get()
+        await _send(socket, {"type": "state", "phase": state.phase, "ends": list(state.ends)})
+        if state.phase is SessionPhase.CLOSED:
+            await _send(socket, {"type": "closed", "reason": state.close_reason})
+            await socket.close(ENDED, "closed")
+            return
+        if state.paths:
+            paths = door.sessions.paths(state, side, door.site().session)
+            await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
+
+
+async def _listen(socket: WebSocket, door: Door, session: SessionId) -> None:
+    try:
+        while True:
+            text = await socket.receive_text()
+            if len(text) > LONGEST_MESSAGE:
+                await socket.close(1009, "message too long")
+                return
+            try:
+                await _obey(door, session, _parsed(text))
+            except MeridianError as error:
+                await _send(
+                    socket, {"type": "error", "code": error.code, "message": error.message}
+                )
+    except WebSocketDisconnect:
+        return
+
+
+async def _obey(door: Door, session: SessionId, message: dict[str, Any]) -> None:
+    match message.get("type"):
+        case "need_paths":
+            door.view.learned(await door.sessions.place_again(session))
+        case "close":
+            reason = str(message.get("reason") or "closed by an endpoint")[:200]
+            door.view.learned(await door.sessions.close(session, reason))
+        case _:
+            return
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
+    await socket.send_text(json.dumps(message, separators=(",", ":")))

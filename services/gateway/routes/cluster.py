@@ -1,0 +1,155 @@
+"""The cluster as people see it: who is up, who is primary, who follows, and which node for whom."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from services.gateway.core.access import Action
+from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from shared.documents.node import NodeDocument
+from shared.domain.errors import MeridianError
+from shared.domain.ids import NodeId
+from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.events.replication import FollowerProgressed, SyncNow
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
+
+router = APIRouter(tags=["cluster"])
+
+SYNC_SECONDS = 5.0
+
+
+class NodeStatus(BaseModel):
+    """One node: what is configured, what is heard of it, how far it follows."""
+
+    node: NodeId
+    role: NodeRole
+    region: str
+    liveness: Liveness | None
+    acts_as: MasterRole | None
+    epoch: int | None
+    revision: int | None
+    follower: str | None
+    lag: int | None
+    sessions: int | None
+    connections: int | None
+    bytes_per_second: int | None
+    draining: bool
+    accepting_new_clients: bool
+    could_take_over: bool | None
+    reasons: list[str]
+    version: str | None
+
+
+class Status(BaseModel):
+    """The cluster as the answering master sees it."""
+
+    site: str
+    seen_by: NodeId
+    primary: NodeId | None
+    revision: int
+    nodes: list[NodeStatus]
+
+
+class SyncReport(BaseModel):
+    """One follower's answer to *sync now*."""
+
+    node: NodeId
+    ok: bool
+    detail: str
+    progress: FollowerProgressed | None = None
+
+
+class Sync(BaseModel):
+    """Which nodes (all when empty) are to catch up, and whether from a snapshot."""
+
+    nodes: list[NodeId] = []
+    resync: bool = False
+
+
+class SelectionQuestion(BaseModel):
+    """Which node for a client with these facts; the caller's own address when none is given."""
+
+    client: dict[str, Any] = {}
+    count: int = 3
+
+
+@router.get("/status")
+async def status(door: TheDoor, caller: TheCaller) -> Status:
+    """Every node, with role, liveness, position and load."""
+    del caller
+    nodes = [_node_status(door, node, document) for node, document in door.directory.nodes.items()]
+    primaries = [each.node for each in nodes if each.acts_as is MasterRole.PRIMARY]
+    return Status(
+        site=door.site().name,
+        seen_by=door.node,
+        primary=primaries[0] if primaries else None,
+        revision=door.directory.revision,
+        nodes=sorted(nodes, key=lambda each: (each.role, each.node)),
+    )
+
+
+@router.post("/sync")
+async def sync(body: Sync, door: TheDoor, caller: TheCaller) -> list[SyncReport]:
+    """Make followers catch up now and prove their position."""
+    caller.require(Action.OPERATE)
+    followers = [
+        node
+        for node, document in door.directory.nodes.items()
+        if document.role is not NodeRole.WITNESS and (not body.nodes or node in body.nodes)
+    ]
+    reports = await asyncio.gather(*(_sync(door, node, resync=body.resync) for node in followers))
+    return list(reports)
+
+
+@router.post("/select")
+async def select(
+    body: SelectionQuestion, door: TheDoor, caller: TheCaller, address: ClientAddress
+) -> NodesSelected:
+    """Which traffic nodes a client with these facts would get, and why."""
+    caller.require(Action.READ)
+    facts = ClientFacts.model_validate({"address": address, **body.client})
+    question = ExplainSelection(client=facts, count=body.count)
+    answer = await door.publisher.ask(question, timeout_seconds=2.0)
+    assert isinstance(answer, NodesSelected), "an explanation is answered by its reply type"
+    return answer
+
+
+async def _sync(door: Door, node: NodeId, *, resync: bool) -> SyncReport:
+    try:
+        answer = await door.publisher.ask(
+            SyncNow(node=node, resync=resync), timeout_seconds=SYNC_SECONDS
+        )
+    except MeridianError as error:
+        return SyncReport(node=node, ok=False, detail=error.message)
+    assert isinstance(answer, FollowerProgressed), "a sync is answered by its reply type"
+    return SyncReport(node=node, ok=True, detail=answer.state, progress=answer)
+
+
+def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus:
+    relay = door.observed.heard(node, "relay")
+    monitor = door.observed.heard(node, "failover_monitor")
+    alive = door.observed.liveness(node, door.site().timing, door.clock.now())
+    progress = door.observed.progress(node)
+    acting = monitor.heartbeat if monitor and alive is not Liveness.DEAD else None
+    load = relay.heartbeat if relay else None
+    return NodeStatus(
+        node=node,
+        role=document.role,
+        region=document.region,
+        liveness=alive,
+        acts_as=acting.role if acting else None,
+        epoch=acting.epoch if acting else None,
+        revision=progress.revision if progress else None,
+        follower=progress.state if progress else None,
+        lag=progress.lag if progress else None,
+        sessions=load.sessions if load else None,
+        connections=load.connections if load else None,
+        bytes_per_second=load.bytes_per_second if load else None,
+        draining=bool(load and load.draining),
+        accepting_new_clients=document.accepting_new_clients,
+        could_take_over=acting.could_take_over if acting else None,
+        reasons=list(acting.reasons) if acting else [],
+        version=load.version if load else (acting.version if acting else None),
+    )

@@ -1,0 +1,167 @@
+"""Sessions as the gateway carries them out: open, join, place, close.
+
+Each step is a decision of `core.session` written by compare-and-set. Placement asks a node
+selector for the customer's facts once both ends are there; tickets are made here, for the side
+that asks, from the paths in the state.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from services.gateway.core.session import (
+    Opening,
+    closed,
+    joined,
+    needs_placement,
+    opened,
+    placed,
+)
+from services.gateway.store import SessionStore
+from shared.crypto.keyring import KeyRing
+from shared.crypto.tickets import issue_ticket
+from shared.documents.site import SessionLimits
+from shared.domain.errors import AlreadyExists, Unavailable
+from shared.domain.ids import NodeId, SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.domain.path import Path
+from shared.domain.ticket import Ticket, TicketLimits
+from shared.events.relay import CloseSession
+from shared.events.selection import ClientFacts, NodesSelected, SelectNodes
+from shared.events.session import SessionState
+from shared.messaging.publisher import Publisher
+from shared.runtime.clock import Clock
+
+NAMEPLATE_DIGITS: Final = 7
+NAMEPLATE_TRIES: Final = 8
+SELECT_SECONDS: Final = 2.0
+CLOSE_PAUSE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What sessions need of the rest of the gateway."""
+
+    store: SessionStore
+    publisher: Publisher
+    keyring: KeyRing
+    clock: Clock
+
+
+class Sessions:
+    """The steps of a session's life."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(
+        self, representative: str, facts: ClientFacts, limits: SessionLimits
+    ) -> SessionState:
+        """A new session under a nameplate that nobody used.
+
+        Raises:
+            AlreadyExists: the nameplates drawn were all taken.
+            Unavailable: the sessions' log did not answer.
+        """
+        now = self._desk.clock.unix_ms()
+        expires = UnixMillis(now + limits.ticket_lifetime_seconds * 1000)
+        for _ in range(NAMEPLATE_TRIES):
+            session = SessionId(_nameplate())
+            state = opened(Opening(session, representative, facts, expires), now)
+            if await self._desk.store.create(state):
+                return state
+        raise AlreadyExists("no free nameplate was found; try again")
+
+    async def join(self, session: SessionId, facts: ClientFacts) -> SessionState:
+        """The customer arrives; both ends get their paths.
+
+        Raises:
+            NotFound: there is no such session.
+            SessionEnded: it is over.
+            NoTrafficNode: nobody may carry it now.
+        """
+        return await self._change(session, facts, lost=False)
+
+    async def place_again(self, session: SessionId) -> SessionState:
+        """An end lost every path: more are added, unless the other end asked just before."""
+        return await self._change(session, None, lost=True)
+
+    async def close(self, session: SessionId, reason: str) -> SessionState:
+        """End the session, here and at every relay that its tickets name."""
+
+        async def decide(state: SessionState) -> SessionState:
+            return closed(state, reason)
+
+        after = await self._desk.store.change(session, decide)
+        for node in {path.node for path in after.paths}:
+            task = asyncio.create_task(self._close_at(node, after))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return after
+
+    def paths(self, state: SessionState, side: Side, limits: SessionLimits) -> tuple[Path, ...]:
+        """The session's paths with tickets for *side*, in the order of their choice."""
+        allowed = TicketLimits(limits.bytes_per_second, limits.idle_seconds)
+        expires = UnixMillis(state.expires_unix_ms)
+        keys = self._desk.keyring.current
+        return tuple(
+            Path(
+                node=offer.node,
+                host=offer.host,
+                port=offer.port,
+                generation=offer.generation,
+                ticket=issue_ticket(
+                    keys,
+                    Ticket(state.session, side, offer.node, offer.generation, expires, allowed),
+                ),
+            )
+            for offer in state.paths
+        )
+
+    async def _change(
+        self, session: SessionId, facts: ClientFacts | None, *, lost: bool
+    ) -> SessionState:
+        async def decide(state: SessionState) -> SessionState:
+            now = self._desk.clock.unix_ms()
+            if facts is not None:
+                state = joined(state, facts, now)
+            if not needs_placement(state, now, lost=lost):
+                return state
+            chosen = await self._select(state)
+            return placed(state, chosen.choices, tuple(_reasons(chosen)), now)
+
+        return await self._desk.store.change(session, decide)
+
+    async def _select(self, state: SessionState) -> NodesSelected:
+        question = SelectNodes(
+            session=state.session,
+            client=state.ends[Side.CUSTOMER].facts,
+            avoid=tuple({path.node for path in state.paths}),
+        )
+        answer = await self._desk.publisher.ask(question, timeout_seconds=SELECT_SECONDS)
+        assert isinstance(answer, NodesSelected), "a selection is answered by its reply type"
+        return answer
+
+    async def _close_at(self, node: NodeId, state: SessionState) -> None:
+        order = CloseSession(
+            node=node, session=state.session, until_unix_ms=state.expires_unix_ms
+        )
+        while self._desk.clock.unix_ms() < state.expires_unix_ms:
+            try:
+                await self._desk.publisher.ask(order, timeout_seconds=SELECT_SECONDS)
+            except Unavailable:
+                await asyncio.sleep(CLOSE_PAUSE_SECONDS)
+            else:
+                return
+
+
+def _nameplate() -> str:
+    first = secrets.choice("123456789")
+    return first + "".join(secrets.choice("0123456789") for _ in range(NAMEPLATE_DIGITS - 1))
+
+
+def _reasons(chosen: NodesSelected) -> Iterable[str]:
+    return (f"{verdict.node}: {verdict.reason}" for verdict in chosen.explanation)

@@ -1,0 +1,174 @@
+"""Where sessions live: the last message on each session's subject of the stream `SESSIONS`.
+
+Every write is a compare-and-set on that subject's last sequence. An answer that never came
+proves nothing, so the writer reads again and decides anew. States carry the cluster's signature;
+one that is not signed by a gateway of the cluster is not a state.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NotFoundError
+
+from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Signer, Verifier
+from shared.domain.errors import BadSignature, NotFound, Unavailable
+from shared.domain.ids import Sequence, SessionId
+from shared.events.session import SessionState
+from shared.messaging.streams import SESSIONS
+
+T = TypeVar("T")
+
+CONTENT_TYPE: Final = "application/json"
+WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+"""The server's codes for a compare-and-set that lost, and for one that is still in flight."""
+
+EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
+PATIENCE_SECONDS: Final = 10.0
+"""How long start, join and close wait for a stream without a leader (elections take 4 to 8 s)."""
+
+CALL_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A session's state and the sequence that the next write must name."""
+
+    state: SessionState
+    sequence: Sequence
+
+
+class SessionStore(Protocol):
+    """The verbs that the gateway needs of the sessions' stream."""
+
+    async def get(self, session: SessionId) -> Kept: ...
+    async def create(self, state: SessionState) -> bool: ...
+    async def change(
+        self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
+    ) -> SessionState: ...
+    def watch(self) -> AsyncIterator[Kept]: ...
+
+
+class JetStreamSessions:
+    """Sessions in JetStream."""
+
+    def __init__(self, client: Client, signer: Signer, verifier: Verifier) -> None:
+        self._client = client
+        self._jetstream = client.jetstream(timeout=CALL_SECONDS)
+        self._signer = signer
+        self._verifier = verifier
+
+    async def get(self, session: SessionId) -> Kept:
+        """The session's last state.
+
+        Raises:
+            NotFound: no session was ever opened under this nameplate.
+            Unavailable: the stream has no leader for longer than the patience.
+        """
+        subject = SessionState.subject.address(session=session)
+
+        async def read() -> Kept:
+            raw = await self._jetstream.get_last_msg(SESSIONS, subject)
+            header = (raw.headers or {}).get(SIGNATURE_HEADER, "")
+            return self._read(subject, header, raw.data or b"", Sequence(raw.seq or 0))
+
+        try:
+            return await _patiently(read)
+        except NotFoundError as error:
+            raise NotFound(f"there is no session {session}") from error
+
+    async def create(self, state: SessionState) -> bool:
+        """Write the first state; False when the nameplate is taken."""
+        return await _patiently(lambda: self._put(state, Sequence(0)))
+
+    async def change(
+        self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
+    ) -> SessionState:
+        """Replace the state by what *decide* makes of it, again while others were faster.
+
+        Raises:
+            NotFound: there is no such session.
+            Unavailable: the stream has no leader for longer than the patience.
+        """
+        while True:
+            kept = await self.get(session)
+            after = await decide(kept.state)
+            if after == kept.state:
+                return after
+            if await _patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
+                return after
+
+    async def watch(self) -> AsyncIterator[Kept]:
+        """Every session's last state, then each new one, for ever; ends when the stream is lost."""
+        subscription = await self._jetstream.subscribe(
+            SessionState.subject.wildcard,
+            stream=SESSIONS,
+            ordered_consumer=True,
+            idle_heartbeat=0.5,
+            config=ConsumerConfig(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT),
+        )
+        try:
+            async for message in subscription.messages:
+                kept = self._seen(message)
+                if kept is not None:
+                    yield kept
+        finally:
+            await subscription.unsubscribe()
+
+    async def _put(self, state: SessionState, expected: Sequence) -> bool:
+        subject, payload = state.address, state.model_dump_json().encode()
+        header, _ = self._signer.sign(MESSAGE, subject, CONTENT_TYPE, payload)
+        try:
+            await self._jetstream.publish(
+                subject,
+                payload,
+                stream=SESSIONS,
+                headers={SIGNATURE_HEADER: header, EXPECTED_LAST: str(expected)},
+            )
+        except APIError as error:
+            if error.err_code in WRONG_LAST_SEQUENCE:
+                return False
+            raise
+        return True
+
+    def _seen(self, message: Msg) -> Kept | None:
+        header = (message.headers or {}).get(SIGNATURE_HEADER, "")
+        sequence = Sequence(message.metadata.sequence.stream)
+        try:
+            return self._read(message.subject, header, message.data, sequence)
+        except BadSignature:
+            return None
+
+    def _read(self, subject: str, header: str, payload: bytes, sequence: Sequence) -> Kept:
+        signed = self._verifier.check(MESSAGE, subject, header, CONTENT_TYPE, payload, live=False)
+        if signed.identity.service not in SessionState.subject.speakers:
+            raise BadSignature(f"{signed.identity} may not speak of sessions")
+        return Kept(SessionState.model_validate_json(payload), sequence)
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """The answer of *call*, repeated while the stream has no leader.
+
+    Raises:
+        Unavailable: there was none within the patience.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                try:
+                    return await call()
+                except NotFoundError:
+                    raise
+                except (NatsError, TimeoutError):
+                    await asyncio.sleep(PAUSE_SECONDS)
+    except TimeoutError as error:
+        raise Unavailable(
+            "the sessions' log has no leader at the moment; running sessions go on",
+            retry_after_seconds=5,
+        ) from error

@@ -1,0 +1,51 @@
+"""The sessions as this gateway knows them, and the endpoints that listen here.
+
+Fed by a watch on the stream; while the stream has no leader the view stays as it was, and says
+since when. Each control channel of an endpoint gets every new state of its session.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.domain.ids import SessionId
+from shared.events.session import SessionState
+
+
+class SessionsView:
+    """Last known states and their listeners."""
+
+    def __init__(self) -> None:
+        self._states: dict[SessionId, SessionState] = {}
+        self._listeners: dict[SessionId, set[asyncio.Queue[SessionState]]] = {}
+
+    def learned(self, state: SessionState) -> None:
+        """Keep *state* and pass it to every channel of its session."""
+        self._states[state.session] = state
+        for queue in self._listeners.get(state.session, ()):
+            queue.put_nowait(state)
+
+    def get(self, session: SessionId) -> SessionState | None:
+        return self._states.get(session)
+
+    def all(self) -> tuple[SessionState, ...]:
+        return tuple(self._states.values())
+
+    def forget(self, session: SessionId) -> None:
+        self._states.pop(session, None)
+
+    @contextmanager
+    def listening(self, session: SessionId) -> Iterator[asyncio.Queue[SessionState]]:
+        """A queue of the session's states, from the last one on, for as long as the block runs."""
+        queue: asyncio.Queue[SessionState] = asyncio.Queue()
+        listeners = self._listeners.setdefault(session, set())
+        listeners.add(queue)
+        state = self._states.get(session)
+        if state is not None:
+            queue.put_nowait(state)
+        try:
+            yield queue
+        finally:
+            listeners.discard(queue)
+            if not listeners:
+                self._listeners.pop(session, None)
