@@ -95,6 +95,8 @@ TYPES: dict[str, type[Contract]] = {
 CONFIGURED: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 CONTRACTS = {contract["name"]: contract for contract in CONFIGURED["importlinter"]["contracts"]}
 
+SESSION: dict[str, Any] = {"root_packages": CONFIGURED["importlinter"]["root_packages"]}
+
 
 def judge(name: str, importer: str, imported: str) -> bool:
     """Say whether a project with this one import keeps the contract *name*."""
@@ -105,7 +107,7 @@ def judge(name: str, importer: str, imported: str) -> bool:
             graph.add_module(".".join(names[:depth]))
     graph.add_import(importer=importer, imported=imported, line_number=1, line_contents="-")
     options = {key: _text(value) for key, value in CONTRACTS[name].items() if key != "type"}
-    contract = TYPES[CONTRACTS[name]["type"]](name, {}, options)
+    contract = TYPES[CONTRACTS[name]["type"]](name, SESSION, options)
     return contract.check(graph, verbose=False).kept
 
 

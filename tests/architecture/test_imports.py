@@ -8,10 +8,7 @@ import pytest
 
 from tests.architecture.sources import PRODUCT, ROOT, Source, called, sources
 
-STANDING = {
-    "APIRouter", "FastAPI", "FastStream", "NatsBroker", "NatsRouter", "Process", "Thread",
-    "Redis", "Client", "AsyncClient",
-}  # fmt: skip
+STANDING = {"AsyncClient", "FastAPI", "FastStream", "NatsBroker", "NatsClient", "Process", "Thread"}
 HARMLESS = {"model_rebuild"}
 IMPORT_ALL = """
 import importlib, sys, threading
