@@ -1,0 +1,15 @@
+"""The story's voice: one line an event, with the seconds since the start."""
+
+import sys
+import time
+
+
+class Narrator:
+    """Prints the story as it happens."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def say(self, line: str) -> None:
+        sys.stdout.write(f"{time.monotonic() - self._began:6.1f} s  {line}\n")
+        sys.stdout.flush()

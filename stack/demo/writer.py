@@ -1,0 +1,85 @@
+"""Somebody who changes the configuration all along and remembers what was acknowledged."""
+
+import asyncio
+import itertools
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ATTEMPT_SECONDS = 3.0
+
+
+@dataclass
+class Writer:
+    """Creates one auditor after another; each name is a change that must never be lost.
+
+    *acknowledged* holds (name, when it was acknowledged on this process's monotonic clock).
+    """
+
+    gateways: tuple[str, ...]
+    ca_file: Path
+    password: str
+    acknowledged: list[tuple[str, float]] = field(default_factory=list)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Propose changes, each until it is acknowledged, until *stop* is set."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        async with httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS) as client:
+            token = await self._signed_in(client, stop)
+            for number in itertools.count(1):
+                if stop.is_set():
+                    return
+                await self._change(client, token, f"change-{number:05d}", stop)
+
+    async def found(self) -> set[str]:
+        """The names of the users that the site has now."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        async with httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS) as client:
+            token = await self._signed_in(client, asyncio.Event())
+            for gateway in itertools.cycle(self.gateways):
+                try:
+                    answer = await client.get(f"{gateway}/api/v1/users", headers=_bearer(token))
+                    answer.raise_for_status()
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.1)
+                    continue
+                return {user["id"] for user in answer.json()}
+        raise AssertionError("the gateways never end")
+
+    async def _signed_in(self, client: httpx.AsyncClient, stop: asyncio.Event) -> str:
+        body = {"username": "admin", "password": self.password}
+        for gateway in itertools.cycle(self.gateways):
+            try:
+                answer = await client.post(f"{gateway}/api/v1/login", json=body)
+                answer.raise_for_status()
+            except httpx.HTTPError:
+                if stop.is_set():
+                    return ""
+                await asyncio.sleep(0.1)
+                continue
+            return str(answer.json()["token"])
+        raise AssertionError("the gateways never end")
+
+    async def _change(
+        self, client: httpx.AsyncClient, token: str, name: str, stop: asyncio.Event
+    ) -> None:
+        headers = {**_bearer(token), "Idempotency-Key": name}
+        for gateway in itertools.cycle(self.gateways):
+            if stop.is_set():
+                return
+            url = f"{gateway}/api/v1/users/{name}"
+            try:
+                answer = await client.put(url, json={"role": "auditor"}, headers=headers)
+                answer.raise_for_status()
+            except httpx.HTTPError:
+                await asyncio.sleep(0.05)
+                continue
+            self.acknowledged.append((name, time.monotonic()))
+            return
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
