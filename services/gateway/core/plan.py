@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from shared.documents import DOCUMENTS, Kind
-from shared.domain.errors import InvalidChange
+from shared.documents.shape import shaped
 from shared.domain.ids import Revision
 from shared.domain.log import ENTRY_LIMIT_BYTES
 
@@ -83,14 +81,7 @@ def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidChange: the body has another shape.
     """
-    try:
-        return DOCUMENTS[kind].model_validate(body).model_dump(mode="json")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidChange(
-            f"{kind} {id_!r}: {field or 'document'}: {first['msg']}", field=field, id=id_, kind=kind
-        ) from error
+    return shaped(DOCUMENTS[kind], f"{kind} {id_!r}", body)
 
 
 def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:

@@ -1,0 +1,24 @@
+"""Checking a body against its kind, for whoever writes or reads documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.documents.document import Document
+from shared.domain.errors import InvalidChange
+
+
+def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body* as *model* writes it, defaults included; *name* is the document's, for the message.
+
+    Raises:
+        InvalidChange: the body has another shape; `field` says where.
+    """
+    try:
+        return model.model_validate(body).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InvalidChange(f"{name}: {field or 'document'}: {reason}", field=field) from error
