@@ -1,0 +1,1 @@
+"""Decides which node takes a client, and can say why; chance and time come in as values."""

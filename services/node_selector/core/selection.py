@@ -1,0 +1,158 @@
+"""Decides the placement of one client: an ordered answer, and every node's verdict.
+
+1. who may take a client at all (`eligibility`);
+2. network address prefixes: the longest match wins over the method, and the method decides
+   among nodes that match equally well;
+3. the method, and the rendezvous hash where it sees no difference (`methods`);
+4. nodes to be avoided come last whatever they match: they are better than nothing;
+5. nobody eligible: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
+
+The order is total: no two nodes are ever equal, so equal facts give equal answers on every replica.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.node_selector.core.eligibility import Candidate, why_not, why_unable
+from services.node_selector.core.methods import basis, cost, rendezvous
+from services.node_selector.core.prefixes import Network, PrefixTable, parse_address
+from shared.documents.site import Selection
+from shared.domain.errors import NoTrafficNode
+from shared.domain.ids import NodeId
+from shared.domain.node import NodeRole
+
+RETRY_AFTER_SECONDS: Final = 2
+NO_LIVE_STATE: Final = "no live state yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is to be placed, and where not to if it can be helped."""
+
+    address: str
+    count: int = 3
+    avoid: frozenset[NodeId] = frozenset()
+    chance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A node's rank from 1, or the one reason why it was refused."""
+
+    node: NodeId
+    rank: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The answer: nodes to use, best first, and why."""
+
+    chosen: tuple[NodeId, ...]
+    verdicts: tuple[Verdict, ...]
+    method: str
+    fallback_to_primary: bool = False
+    refused_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Everything that a placement is chosen from: the directory and the live state of now."""
+
+    candidates: Sequence[Candidate]
+    prefixes: PrefixTable
+    policy: Selection
+    version: str
+    primary: NodeId | None
+    nothing_heard: bool
+
+
+def place(client: Client, field: Field) -> Placement:
+    """The placement of *client*; `chosen` is empty when nobody may take it."""
+    refused = {each.node: why_not(each, field.version) for each in field.candidates}
+    eligible = [each for each in field.candidates if refused[each.node] is None]
+    verdicts = [
+        *_ranked(client, field, eligible),
+        *(
+            Verdict(node, None, reason)
+            for node, reason in sorted(refused.items())
+            if reason is not None
+        ),
+    ]
+    if field.nothing_heard:
+        return Placement((), tuple(verdicts), field.policy.method, refused_because=NO_LIVE_STATE)
+    if eligible:
+        chosen = tuple(verdict.node for verdict in verdicts[: min(client.count, len(eligible))])
+        return Placement(chosen, tuple(verdicts), field.policy.method)
+    return _fallback(field, verdicts)
+
+
+def require_node(placement: Placement) -> None:
+    """Let a placement with a node pass.
+
+    Raises:
+        NoTrafficNode: nobody may take the client.
+    """
+    if not placement.chosen:
+        raise NoTrafficNode(
+            f"no node takes new clients now: {placement.refused_because}",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+
+
+def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list[Verdict]:
+    address = parse_address(client.address)
+    matches = field.prefixes.matches(address) if address is not None else {}
+
+    def key(candidate: Candidate) -> tuple[bool, int, float, int, NodeId]:
+        node, match = candidate.node, matches.get(candidate.node)
+        return (
+            node in client.avoid,
+            -match.prefixlen if match is not None else 1,
+            cost(field.policy.method, node, candidate.document, client.chance),
+            -rendezvous(client.address, node),
+            node,
+        )
+
+    return [
+        Verdict(each.node, rank, _why(each, matches.get(each.node), client, field.policy))
+        for rank, each in enumerate(sorted(eligible, key=key), start=1)
+    ]
+
+
+def _why(candidate: Candidate, match: Network | None, client: Client, policy: Selection) -> str:
+    reason = basis(policy.method, candidate.document)
+    if match is not None:
+        reason = f"network {match}; {reason}"
+    return f"to be avoided; {reason}" if candidate.node in client.avoid else reason
+
+
+def _fallback(field: Field, verdicts: Sequence[Verdict]) -> Placement:
+    why, limit = _why_no_fallback(field), field.policy.maximum_client_fallback_to_primary
+    if why is not None:
+        reason = f"{_summary(field, verdicts)}; {why}"
+        return Placement((), tuple(verdicts), field.policy.method, refused_because=reason)
+    assert field.primary is not None, "a fallback without a primary"
+    first = Verdict(field.primary, 1, f"fallback to the primary, for at most {limit} sessions")
+    others = (each for each in verdicts if each.node != field.primary)
+    return Placement((field.primary,), (first, *others), "fallback", fallback_to_primary=True)
+
+
+def _why_no_fallback(field: Field) -> str | None:
+    limit = field.policy.maximum_client_fallback_to_primary
+    primary = next((each for each in field.candidates if each.node == field.primary), None)
+    if limit == 0:
+        return "the site allows no fallback to the primary"
+    if primary is None:
+        return "no primary is known for the fallback"
+    reason = why_unable(primary, field.version, limit)
+    return f"the primary {primary.node} cannot stand in ({reason})" if reason else None
+
+
+def _summary(field: Field, verdicts: Sequence[Verdict]) -> str:
+    """Each refused traffic node with its reason, or that there is none."""
+    role = {each.node: each.document.role for each in field.candidates}
+    traffic = [each for each in verdicts if role[each.node] is NodeRole.TRAFFIC]
+    told = [f"{each.node} ({each.reason})" for each in traffic]
+    return ", ".join(told) if told else "the site has no traffic node"

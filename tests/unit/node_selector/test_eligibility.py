@@ -1,0 +1,42 @@
+import pytest
+
+from services.node_selector.core.eligibility import Candidate, compatible, why_not
+from shared.domain.node import Liveness, NodeRole
+from tests.unit.node_selector.examples import VERSION, candidate, master, seen
+
+
+def test_a_healthy_traffic_node_may_take_a_client() -> None:
+    assert why_not(candidate("berlin"), VERSION) is None
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        (master("alpha"), "a master, not a traffic node"),
+        (candidate("w", role=NodeRole.WITNESS), "a witness, not a traffic node"),
+        (candidate("b", accepting_new_clients=False), "not accepting new clients"),
+        (candidate("b", public_address=None), "no public address"),
+        (candidate("b", seen=None), "no heartbeat yet"),
+        (candidate("b", seen=seen(Liveness.SUSPECT)), "suspect: silent for 2.0 s"),
+        (candidate("b", seen=seen(Liveness.DEAD)), "dead: silent for 2.0 s"),
+        (candidate("b", seen=seen(draining=True)), "draining"),
+        (candidate("b", capacity=7, seen=seen(sessions=7)), "full: 7 of 7 sessions"),
+        (candidate("b", seen=seen(version="2.0.0")), "version 2.0.0 does not go with 1.2.0"),
+    ],
+)
+def test_a_node_that_may_not_take_a_client_has_one_reason(node: Candidate, reason: str) -> None:
+    assert why_not(node, VERSION) == reason
+
+
+def test_one_session_less_than_full_is_not_full() -> None:
+    assert why_not(candidate("b", capacity=7, seen=seen(sessions=6)), VERSION) is None
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "goes"),
+    [("1.2.0", "1.9.1", True), ("1.2.0", "2.0.0", False), ("0.1", "0.2", True), ("", "1.0", False)],
+)
+def test_versions_with_the_same_first_number_go_together(
+    theirs: str, ours: str, goes: bool
+) -> None:
+    assert compatible(theirs, ours) is goes

@@ -1,0 +1,74 @@
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.node_selector.core.prefixes import PrefixTable, parse_address
+from shared.domain.ids import NodeId
+
+Network = IPv4Network | IPv6Network
+
+
+def v4_network(number: int, length: int) -> Network:
+    return IPv4Network((0x0A00_0000 + number, length), strict=False)
+
+
+def v6_network(number: int, length: int) -> Network:
+    return IPv6Network(((0x2001_0DB8 << 96) + number, length), strict=False)
+
+
+def networks() -> st.SearchStrategy[Network]:
+    near = st.integers(0, 255)
+    return st.one_of(
+        st.builds(v4_network, near, st.integers(0, 32)),
+        st.builds(v6_network, near, st.integers(0, 128)),
+    )
+
+
+def addresses() -> st.SearchStrategy[IPv4Address | IPv6Address]:
+    v4 = st.integers(0, 255).map(lambda low: IPv4Address(0x0A00_0000 + low))
+    v6 = st.integers(0, 255).map(lambda low: IPv6Address((0x2001_0DB8 << 96) + low))
+    return st.one_of(v4, v6)
+
+
+TABLES = st.dictionaries(
+    st.sampled_from([NodeId(name) for name in ("berlin", "denver", "tokyo")]),
+    st.lists(networks(), max_size=6),
+)
+
+
+@given(TABLES, addresses())
+def test_the_longest_match_is_what_trying_every_network_finds(
+    prefixes: dict[NodeId, list[Network]], address: IPv4Address | IPv6Address
+) -> None:
+    brute = {
+        node: max(hits, key=lambda network: network.prefixlen)
+        for node, networks in prefixes.items()
+        if (hits := [network for network in networks if address in network])
+    }
+    assert PrefixTable(prefixes).matches(address) == brute
+
+
+def test_a_network_of_everything_matches_everybody_of_its_family() -> None:
+    table = PrefixTable({NodeId("berlin"): [IPv4Network("0.0.0.0/0")]})
+    assert table.matches(IPv4Address("203.0.113.9")) == {NodeId("berlin"): IPv4Network("0.0.0.0/0")}
+    assert table.matches(IPv6Address("2001:db8::9")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", IPv4Address("192.0.2.1")),
+        ("2001:db8::1", IPv6Address("2001:db8::1")),
+        ("::ffff:192.0.2.1", IPv4Address("192.0.2.1")),
+        ("fe80::1%eth0", IPv6Address("fe80::1")),
+        ("", None),
+        ("customer.example.com", None),
+        ("192.0.2.256", None),
+    ],
+)
+def test_an_address_is_read_in_every_form_that_sockets_give(
+    text: str, address: IPv4Address | IPv6Address | None
+) -> None:
+    assert parse_address(text) == address
