@@ -1,0 +1,49 @@
+"""What can be done to a running site: kill, freeze and thaw, node by node or service by service.
+
+A kill is SIGKILL to all of the processes at once, as when a machine loses power: nobody says
+goodbye, nothing is flushed. A freeze is SIGSTOP, as when a virtual machine is paused.
+"""
+
+import signal
+
+from shared.domain.node import NodeRole
+from stack.crew import Crew
+from stack.failure import StartFailed
+
+
+class Damage:
+    """The verbs of destruction on the processes of a site."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+
+    async def kill_node(self, node: str) -> None:
+        """Kill everything that *node* runs: services, NATS server and PostgreSQL."""
+        await self.crew.kill(self.crew.of(node))
+
+    async def kill_master(self, node: str) -> None:
+        """Kill a master's machine.
+
+        Raises:
+            StartFailed: *node* is no master.
+        """
+        if self.crew.layout.node(node).place.role is not NodeRole.MASTER:
+            raise StartFailed(f"{node} is no master")
+        await self.kill_node(node)
+
+    async def kill_service(self, node: str, service: str) -> None:
+        """Kill one service (or `nats`, or `postgres`) of *node*."""
+        await self.crew.kill(self.crew.of(node, service))
+
+    async def stop_control_plane(self) -> None:
+        """Kill both masters and every NATS server, all at once; traffic nodes run on."""
+        servers = self.crew.layout.servers
+        await self.crew.kill(child for node in servers for child in self.crew.of(node.name))
+
+    def freeze(self, node: str, *services: str) -> None:
+        """Stop the clock of *node*, or of some of its services only."""
+        self.crew.nursery.send(self.crew.of(node, *services), signal.SIGSTOP)
+
+    def thaw(self, node: str, *services: str) -> None:
+        """Let what was frozen run on."""
+        self.crew.nursery.send(self.crew.of(node, *services), signal.SIGCONT)

@@ -1,0 +1,28 @@
+"""What is told when a site cannot be made, with the last words of what did not start."""
+
+from pathlib import Path
+
+from shared.domain.errors import Unavailable
+
+LAST_LINES = 12
+
+
+class StartFailed(Unavailable):
+    """The site, or one of its processes, did not come up."""
+
+    code = "start_failed"
+
+
+class PortTaken(StartFailed):
+    """Another program took a port between the choice and the start; choose others."""
+
+    code = "port_taken"
+
+
+def last_words(log: Path) -> str:
+    """Give the end of a process's log, indented for a message; empty when it said nothing."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return "".join(f"\n    {line}" for line in lines[-LAST_LINES:])

@@ -1,0 +1,216 @@
+"""What a site consists of: its nodes, their services, their ports and their folders.
+
+The list of nodes and services is data; everything else follows from it. The layout is decided
+once, before anything starts, and written to `site.json`, where commands in another shell find the
+gateways and the certificate authority. It names no secret, only the files that hold them.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from shared.domain.ids import NodeId, parse_node_id
+from shared.domain.node import NodeRole
+from stack.failure import StartFailed
+from stack.ports import HOST
+
+FILE: Final = "site.json"
+FORMAT: Final = 1
+
+TRAFFIC_SERVICES: Final = ("relay", "replication")
+MASTER_SERVICES: Final = (
+    *("config", "replication", "failover_monitor", "node_selector", "gateway", "relay"),
+)
+SERVICES: Final[dict[NodeRole, tuple[str, ...]]] = {
+    NodeRole.MASTER: MASTER_SERVICES,
+    NodeRole.TRAFFIC: TRAFFIC_SERVICES,
+    NodeRole.WITNESS: (),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One node of the site that is to be: its name, its part, where in the world it stands."""
+
+    name: str
+    role: NodeRole
+    region: str
+    timezone: str
+    latitude: float
+    longitude: float
+
+
+PLACES: Final = (
+    Place("alpha", NodeRole.MASTER, "eu", "Europe/Paris", 48.9, 2.4),
+    Place("bravo", NodeRole.MASTER, "us", "America/New_York", 40.7, -74.0),
+    Place("witness", NodeRole.WITNESS, "eu", "Europe/London", 51.5, -0.1),
+    Place("berlin", NodeRole.TRAFFIC, "eu", "Europe/Berlin", 52.5, 13.4),
+    Place("denver", NodeRole.TRAFFIC, "us", "America/Denver", 39.7, -105.0),
+    Place("tokyo", NodeRole.TRAFFIC, "ap", "Asia/Tokyo", 35.7, 139.7),
+)
+
+
+@dataclass(frozen=True)
+class NatsPorts:
+    """Where one NATS server listens: clients, other servers, its health."""
+
+    client: int
+    cluster: int
+    monitor: int
+
+
+@dataclass(frozen=True)
+class NodeLayout:
+    """One node with its ports; 0 or None where it has no such server.
+
+    *services* gives the port of each service's health and metrics.
+    """
+
+    place: Place
+    services: dict[str, int]
+    nats: NatsPorts | None = None
+    postgres: int = 0
+    relay: int = 0
+    gateway: int = 0
+
+    @property
+    def name(self) -> NodeId:
+        return parse_node_id(self.place.name)
+
+    @property
+    def gateway_url(self) -> str | None:
+        return f"https://{HOST}:{self.gateway}" if self.gateway else None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The whole site in its folder; *guard* is the first port of its block."""
+
+    name: str
+    state: Path
+    guard: int
+    nodes: tuple[NodeLayout, ...]
+
+    def node(self, name: str) -> NodeLayout:
+        """Find a node.
+
+        Raises:
+            StartFailed: there is none of that name.
+        """
+        for each in self.nodes:
+            if each.name == name:
+                return each
+        raise StartFailed(f"the site has no node {name!r}: {', '.join(n.name for n in self.nodes)}")
+
+    def with_role(self, role: NodeRole) -> tuple[NodeLayout, ...]:
+        return tuple(node for node in self.nodes if node.place.role is role)
+
+    @property
+    def masters(self) -> tuple[NodeLayout, ...]:
+        return self.with_role(NodeRole.MASTER)
+
+    @property
+    def servers(self) -> tuple[NodeLayout, ...]:
+        """The nodes that run a NATS server."""
+        return tuple(node for node in self.nodes if node.nats is not None)
+
+    @property
+    def witness(self) -> NodeLayout:
+        return self.with_role(NodeRole.WITNESS)[0]
+
+    @property
+    def gateway_urls(self) -> tuple[str, ...]:
+        return tuple(node.gateway_url for node in self.nodes if node.gateway_url)
+
+    @property
+    def ca_file(self) -> Path:
+        return self.node_folder(self.masters[0].name) / "ca.pem"
+
+    @property
+    def admin_password_file(self) -> Path:
+        return self.secret("admin")
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    def secret(self, name: str) -> Path:
+        return self.state / "secrets" / name
+
+    def log(self, node: str, service: str) -> Path:
+        return self.logs / f"{node}.{service}.log"
+
+    def node_folder(self, node: str) -> Path:
+        return self.state / "nodes" / node
+
+    def nats_folder(self, node: str) -> Path:
+        return self.state / "nats" / node
+
+    def postgres_folder(self, node: str) -> Path:
+        return self.state / "postgres" / node
+
+    def write(self) -> None:
+        """Write `site.json`, whole or not at all."""
+        document = {
+            "format": FORMAT,
+            "gateway_urls": self.gateway_urls,
+            "ca_file": str(self.ca_file),
+            "admin_password_file": str(self.admin_password_file),
+            **asdict(self),
+            "state": str(self.state),
+        }
+        draft = self.state / f"{FILE}.new"
+        draft.write_text(json.dumps(document, indent=2) + "\n")
+        draft.rename(self.state / FILE)
+
+
+def plan(
+    name: str, state: Path, guard: int, take: Callable[[], int], places: tuple[Place, ...] = PLACES
+) -> Layout:
+    """Lay out *places* with ports from *take*."""
+    return Layout(name, state, guard, tuple(_node(place, take) for place in places))
+
+
+def read(state: Path) -> Layout | None:
+    """Read the layout of the site kept in *state*; None when there is none.
+
+    Raises:
+        StartFailed: the file is damaged or of another format.
+    """
+    try:
+        document = json.loads((state / FILE).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StartFailed(f"{state / FILE} is damaged: {error}") from error
+    if document.get("format") != FORMAT:
+        raise StartFailed(f"{state / FILE} was written by another version")
+    nodes = tuple(_read_node(node) for node in document["nodes"])
+    return Layout(document["name"], state, document["guard"], nodes)
+
+
+def _node(place: Place, take: Callable[[], int]) -> NodeLayout:
+    is_master = place.role is NodeRole.MASTER
+    runs_nats = place.role in (NodeRole.MASTER, NodeRole.WITNESS)
+    return NodeLayout(
+        place=place,
+        services={service: take() for service in SERVICES[place.role]},
+        nats=NatsPorts(take(), take(), take()) if runs_nats else None,
+        postgres=take() if is_master else 0,
+        relay=take() if "relay" in SERVICES[place.role] else 0,
+        gateway=take() if is_master else 0,
+    )
+
+
+def _read_node(document: dict[str, Any]) -> NodeLayout:
+    place = dict(document["place"])
+    nats = document["nats"]
+    return NodeLayout(
+        **{
+            **document,
+            "place": Place(**{**place, "role": NodeRole(place["role"])}),
+            "nats": NatsPorts(**nats) if nats else None,
+        }
+    )

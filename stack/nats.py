@@ -1,0 +1,118 @@
+"""The three NATS servers: their configuration, and how one is started.
+
+JetStream syncs every write, because an acknowledged change must survive a power cut. The site's
+account holds everything; the read-only user may consume the stream `EVENTS` and nothing else; the
+system account is for the failover monitor, which places the leaders. A server of its own account
+cannot be bound by permissions, so the witness is trusted like a master.
+"""
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from stack.layout import Layout, NodeLayout
+from stack.ports import HOST
+from stack.processes import Program
+
+SERVICE_USER: Final = "service"
+EVENTS_USER: Final = "events"
+SYSTEM_USER: Final = "system"
+CLUSTER_USER: Final = "cluster"
+USERS: Final = (SERVICE_USER, EVENTS_USER, SYSTEM_USER, CLUSTER_USER)
+EVENTS_INBOX: Final = "_INBOX_events"
+MAX_STORE_BYTES: Final = 2 << 30
+MAX_MEMORY_BYTES: Final = 64 << 20
+
+CONSUME_EVENTS: Final = {
+    "publish": {
+        "allow": [
+            "$JS.API.STREAM.INFO.EVENTS",
+            "$JS.API.CONSUMER.CREATE.EVENTS",
+            "$JS.API.CONSUMER.CREATE.EVENTS.>",
+            "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.>",
+            "$JS.API.CONSUMER.INFO.EVENTS.>",
+            "$JS.API.CONSUMER.MSG.NEXT.EVENTS.>",
+            "$JS.ACK.EVENTS.>",
+            "$JS.FC.EVENTS.>",
+        ]
+    },
+    "subscribe": {"allow": ["meridian.event.>", f"{EVENTS_INBOX}.>"]},
+}
+
+
+def secret_name(user: str) -> str:
+    """Name the file of a NATS user's password."""
+    return f"nats-{user}"
+
+
+def make_secrets(layout: Layout) -> None:
+    """Draw a password for each user."""
+    for user in USERS:
+        path = layout.secret(secret_name(user))
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+
+
+def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
+    """Build a server's configuration; JSON is a form that the server reads."""
+    assert node.nats is not None, "only masters and the witness run a server"
+    password = {user: layout.secret(secret_name(user)).read_text() for user in USERS}
+    login = {user: {"user": user, "password": password[user]} for user in USERS}
+    route = f"nats://{CLUSTER_USER}:{password[CLUSTER_USER]}@{HOST}"
+    reader = {**login[EVENTS_USER], "permissions": CONSUME_EVENTS}
+    others = [other.nats for other in layout.servers if other.nats and other != node]
+    return {
+        "server_name": node.name,
+        "listen": f"{HOST}:{node.nats.client}",
+        "http": f"{HOST}:{node.nats.monitor}",
+        "feature_flags": {"js_ack_fc_v2": False},
+        "jetstream": {
+            "store_dir": str(layout.nats_folder(node.name) / "store"),
+            "sync_interval": "always",
+            "max_file_store": MAX_STORE_BYTES,
+            "max_memory_store": MAX_MEMORY_BYTES,
+        },
+        "cluster": {
+            "name": layout.name,
+            "listen": f"{HOST}:{node.nats.cluster}",
+            "authorization": login[CLUSTER_USER],
+            "routes": [f"{route}:{other.cluster}" for other in others],
+        },
+        "accounts": {
+            "SITE": {
+                "jetstream": "enabled",
+                "users": [login[SERVICE_USER], reader],
+            },
+            "SYS": {"users": [login[SYSTEM_USER]]},
+        },
+        "system_account": "SYS",
+    }
+
+
+def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
+    """Write the configuration of *node*'s server and say how it is started."""
+    folder = layout.nats_folder(node.name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "server.conf"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(configuration(layout, node), indent=2))
+    return Program(
+        name=f"{node.name}.nats",
+        arguments=(str(server), "--config", str(file)),
+        environment={},
+        log=layout.log(node.name, "nats"),
+        folder=folder,
+    )
+
+
+def wipe(layout: Layout, node: NodeLayout) -> None:
+    """Forget what the server has stored; it joins empty and is given everything again."""
+    shutil.rmtree(layout.nats_folder(node.name) / "store", ignore_errors=True)
+
+
+def health_url(node: NodeLayout) -> str:
+    """Where the server says whether its JetStream takes part in the cluster."""
+    assert node.nats is not None, "only masters and the witness run a server"
+    return f"http://{HOST}:{node.nats.monitor}/healthz"

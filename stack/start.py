@@ -1,0 +1,153 @@
+"""Bringing a site up, in the order that its parts need one another.
+
+Keys and documents first, then NATS and PostgreSQL while the nursery imports the services, then
+what only the config service can found, then every service at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stack import binaries, founding, layout, postgres, readiness
+from stack.crew import NATS, POSTGRES, Crew
+from stack.failure import PortTaken, StartFailed
+from stack.folder import Folder, take_folder
+from stack.layout import NodeLayout
+from stack.ports import reserve, reserve_again
+from stack.processes import Nursery
+
+ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True)
+class SiteOptions:
+    """What site to start: where it keeps its state, what it is called, how long it may take.
+
+    *watch* is called with the crew as soon as there is one, for those who show the start.
+    """
+
+    state: Path | None = None
+    name: str = "meridian.local"
+    patience_seconds: float = 60.0
+    places: tuple[layout.Place, ...] = layout.PLACES
+    watch: Callable[[Crew], None] | None = None
+
+
+async def bring_up(options: SiteOptions, stack: AsyncExitStack) -> Crew:
+    """Start every process of the site; *stack* gets what has to be undone.
+
+    When somebody else took one of a new site's ports meanwhile, it begins anew with others.
+
+    Raises:
+        StartFailed: a process ended or a server was not there in time.
+    """
+    folder = take_folder(options.state)
+    stack.callback(folder.release)
+    is_new = layout.read(folder.path) is None
+    for attempt in range(1, ATTEMPTS + 1):
+        undo = AsyncExitStack()
+        try:
+            async with undo:
+                crew = await _start(options, folder, undo)
+                stack.push_async_callback(undo.pop_all().aclose)
+                return crew
+        except PortTaken:
+            if not is_new or attempt == ATTEMPTS:
+                raise
+            folder.empty()
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def start_servers(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
+    """Start the NATS servers and the databases of *nodes*, making the databases first."""
+    chosen = tuple(nodes)
+    await asyncio.gather(*(crew.start(node, NATS) for node in chosen if node.nats))
+    await asyncio.gather(*(_start_database(crew, node) for node in chosen if node.postgres))
+
+
+async def start_services(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
+    """Start every service of *nodes*."""
+    await asyncio.gather(*(crew.start(node, each) for node in nodes for each in node.services))
+
+
+async def wait_for_databases(crew: Crew, nodes: Iterable[NodeLayout], seconds: float) -> None:
+    """Wait until the databases of *nodes* take connections."""
+    chosen = [node for node in nodes if node.postgres]
+    probes = {
+        f"{node.name}.postgres": readiness.postgres_probe(postgres.url(crew.layout, node))
+        for node in chosen
+    }
+    children = [child for node in chosen for child in crew.of(node.name, POSTGRES)]
+    await readiness.until(probes, children, seconds)
+
+
+async def _wait_for_brokers(crew: Crew, seconds: float) -> None:
+    """Wait until every NATS server takes part in JetStream."""
+    probes = {
+        f"{node.name}.nats": readiness.http_probe(node.nats.monitor, "/healthz")
+        for node in crew.layout.servers
+        if node.nats
+    }
+    children = [child for node in crew.layout.servers for child in crew.of(node.name, NATS)]
+    await readiness.until(probes, children, seconds)
+
+
+async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
+    kept = layout.read(folder.path)
+    block = reserve_again(kept.guard) if kept else reserve()
+    undo.callback(block.close)
+    plan = kept or layout.plan(options.name, folder.path, block.guard, block.take, options.places)
+    founding.make_folders(plan)
+    postgresql = binaries.find_postgres(folder.path)
+    nursery = await Nursery.start(plan.logs / "nursery.log")
+    undo.push_async_callback(nursery.close)
+    if folder.temporary:
+        nursery.remove_at_end(folder.path)
+    crew = Crew(plan, nursery, binaries.find_nats_server(), postgresql)
+    undo.push_async_callback(crew.stop)
+    if options.watch:
+        options.watch(crew)
+    await _start_everything(crew, options.patience_seconds, is_new=kept is None)
+    return crew
+
+
+async def _start_everything(crew: Crew, seconds: float, *, is_new: bool) -> None:
+    nodes = crew.layout.nodes
+    if is_new:
+        founding.make_secrets(crew.layout)
+        founding.make_keys(crew.layout)
+    services = sorted({service for node in nodes for service in node.services})
+    imported = asyncio.create_task(
+        crew.nursery.preload(f"services.{name}.__main__" for name in services)
+    )
+    try:
+        await _start_and_wait(crew, seconds)
+        await imported
+    finally:
+        imported.cancel()
+    _refuse_the_unimportable(crew.nursery)
+    if is_new:
+        await founding.found(crew)
+    await start_services(crew, nodes)
+
+
+async def _start_and_wait(crew: Crew, seconds: float) -> None:
+    await start_servers(crew, crew.layout.nodes)
+    await wait_for_databases(crew, crew.layout.nodes, seconds)
+    await _wait_for_brokers(crew, seconds)
+
+
+def _refuse_the_unimportable(nursery: Nursery) -> None:
+    for module, why in nursery.refused_imports.items():
+        raise StartFailed(f"{module} cannot be imported: {why}")
+
+
+async def _start_database(crew: Crew, node: NodeLayout) -> None:
+    if not postgres.is_made(crew.layout, node):
+        child = await crew.nursery.run(postgres.creation(crew.layout, node, crew.postgres))
+        if await child.wait() != 0:
+            raise readiness.failure_of(child)
+    await crew.start(node, POSTGRES)
