@@ -1,0 +1,1 @@
+"""What `meridian` can be told to do, one module an area."""
