@@ -1,0 +1,204 @@
+"""Owns the relay protocol: how an endpoint is admitted to a path, on one screen.
+
+Every frame is `u16 length, u8 type, payload`, big-endian; the length counts type and payload.
+
+| type | frame   | from     | payload                                                            |
+|------|---------|----------|--------------------------------------------------------------------|
+| 1    | HELLO   | endpoint | u8 version = 1, then the ticket's text in ASCII                    |
+| 2    | WAIT    | relay    | JSON `{"node"}`: the other side is not there yet                   |
+| 3    | READY   | relay    | JSON `{"node", "generation"}`: the pair is there                   |
+| 4    | REFUSED | relay    | JSON `{"code", "message", "retry_after_seconds"}`, and it closes   |
+
+An endpoint says HELLO once, within `HELLO_SECONDS`, in one frame of at most `LONGEST_FRAME_BYTES`.
+The relay answers WAIT any number of times, then READY to both sides at once, or REFUSED.
+**From READY on the bytes are opaque**: a relay needs nothing but the ticket.
+
+A second HELLO of the same side and generation closes that pair's both connections; both come again.
+Unknown fields of the JSON are ignored, so that relays and endpoints can be upgraded one at a time.
+"""
+
+import json
+import struct
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, cast
+
+from shared.domain.errors import Rejected
+from shared.domain.ids import NodeId, PathGeneration
+
+VERSION: Final = 1
+HELLO_SECONDS: Final = 5.0
+LONGEST_FRAME_BYTES: Final = 4096
+"""A whole frame with its length."""
+
+_HEAD: Final = struct.Struct("!HB")
+_HELLO, _WAIT, _READY, _REFUSED = 1, 2, 3, 4
+
+
+class RefusalCode(StrEnum):
+    """Why a relay refuses a path."""
+
+    BAD_HELLO = "bad_hello"
+    BAD_VERSION = "bad_version"
+    INVALID_TICKET = "invalid_ticket"
+    TICKET_EXPIRED = "ticket_expired"
+    WRONG_NODE = "wrong_node"
+    DRAINING = "draining"
+    FULL = "full"
+    CLOSED = "closed"
+    REPLACED = "replaced"
+    TIMEOUT = "timeout"
+
+
+class BadFrame(Rejected):
+    """The bytes are no frame of this protocol; *refusal* is what a relay answers."""
+
+    code = "bad_frame"
+
+    def __init__(self, message: str, refusal: RefusalCode = RefusalCode.BAD_HELLO) -> None:
+        super().__init__(message, refusal=refusal)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """An endpoint shows its ticket."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The other side is not there yet."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Both sides are there; what follows belongs to them."""
+
+    node: NodeId
+    generation: PathGeneration
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The path is not to be had; *code* is a `RefusalCode`, or one of a newer relay."""
+
+    code: str
+    message: str
+    retry_after_seconds: float | None
+
+
+Frame = Hello | Wait | Ready | Refused
+
+
+def encode_hello(ticket: str) -> bytes:
+    """The endpoint's only frame.
+
+    Raises:
+        BadFrame: *ticket* is no ASCII or too long for a frame.
+    """
+    if not ticket.isascii():
+        raise BadFrame("a ticket has ASCII letters only")
+    return _frame(_HELLO, bytes([VERSION]) + ticket.encode())
+
+
+def encode_wait(node: NodeId) -> bytes:
+    return _json_frame(_WAIT, node=node)
+
+
+def encode_ready(node: NodeId, generation: PathGeneration) -> bytes:
+    return _json_frame(_READY, node=node, generation=generation)
+
+
+def encode_refused(code: RefusalCode, message: str, retry_after_seconds: float | None) -> bytes:
+    return _json_frame(
+        _REFUSED, code=code.value, message=message[:500], retry_after_seconds=retry_after_seconds
+    )
+
+
+class FrameReader:
+    """Takes bytes as they come and gives frames, up to the last that its sender may say.
+
+    After HELLO, READY and REFUSED it reads nothing more: whatever follows is in `leftover`, which
+    after READY belongs to the tunnel and after HELLO is a breach.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self._buffer = b""
+
+    @property
+    def leftover(self) -> bytes:
+        """Bytes past the last frame; empty while frames are still expected."""
+        return self._buffer if self.done else b""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that *data* completes.
+
+        Raises:
+            BadFrame: the bytes are no frame; the connection is of no use any more.
+        """
+        self._buffer += data
+        frames: list[Frame] = []
+        while not self.done and (frame := self._next()) is not None:
+            frames.append(frame)
+            self.done = not isinstance(frame, Wait)
+        return frames
+
+    def _next(self) -> Frame | None:
+        if len(self._buffer) < _HEAD.size:
+            return None
+        length, kind = _HEAD.unpack_from(self._buffer)
+        end = 2 + length
+        if length < 1 or end > LONGEST_FRAME_BYTES or not _HELLO <= kind <= _REFUSED:
+            raise BadFrame("this is not the relay protocol")
+        if len(self._buffer) < end:
+            return None
+        payload, self._buffer = self._buffer[_HEAD.size : end], self._buffer[end:]
+        return _decoded(kind, payload)
+
+
+def _frame(kind: int, payload: bytes) -> bytes:
+    if _HEAD.size + len(payload) > LONGEST_FRAME_BYTES:
+        raise BadFrame(f"a frame has at most {LONGEST_FRAME_BYTES} bytes")
+    return _HEAD.pack(1 + len(payload), kind) + payload
+
+
+def _json_frame(kind: int, **fields: object) -> bytes:
+    return _frame(kind, json.dumps(fields, separators=(",", ":")).encode())
+
+
+def _decoded(kind: int, payload: bytes) -> Frame:
+    if kind == _HELLO:
+        return _hello(payload)
+    try:
+        fields = json.loads(payload)
+        if isinstance(fields, dict):
+            return _answer(kind, cast("dict[str, Any]", fields))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise BadFrame("a relay's answer cannot be read") from error
+    raise BadFrame("a relay's answer cannot be read")
+
+
+def _hello(payload: bytes) -> Hello:
+    if not payload or payload[0] != VERSION:
+        given = payload[0] if payload else "none"
+        raise BadFrame(f"this relay speaks version {VERSION}, not {given}", RefusalCode.BAD_VERSION)
+    try:
+        return Hello(payload[1:].decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise BadFrame("a ticket has ASCII letters only") from error
+
+
+def _answer(kind: int, fields: dict[str, Any]) -> Frame:
+    if kind == _WAIT:
+        return Wait(NodeId(str(fields["node"])))
+    if kind == _READY:
+        return Ready(NodeId(str(fields["node"])), PathGeneration(int(fields["generation"])))
+    retry = fields.get("retry_after_seconds")
+    return Refused(
+        str(fields["code"]), str(fields["message"]), None if retry is None else float(retry)
+    )
