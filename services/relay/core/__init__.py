@@ -1,0 +1,1 @@
+"""Decides who is admitted, who meets whom and how fast; knows no socket and no clock."""
