@@ -60,9 +60,7 @@ class Editor:
         kind, id_ = ref
         there = (await self._current()).get(ref) if kind is Kind.USER else None
         after = normalised(kind, id_, await self._sealed(kind, body, there))
-        change = ProposedChange(
-            kind=kind, id=id_, op="put", body=after, expected_revision=expected
-        )
+        change = ProposedChange(kind=kind, id=id_, op="put", body=after, expected_revision=expected)
         return await self._configuration.propose(request[0], request[1], [change])
 
     async def delete(

@@ -146,9 +146,7 @@ class Sessions:
         return answer
 
     async def _close_at(self, node: NodeId, state: SessionState) -> None:
-        order = CloseSession(
-            node=node, session=state.session, until_unix_ms=state.expires_unix_ms
-        )
+        order = CloseSession(node=node, session=state.session, until_unix_ms=state.expires_unix_ms)
         while self._desk.clock.unix_ms() < state.expires_unix_ms:
             try:
                 await self._desk.publisher.ask(order, timeout_seconds=SELECT_SECONDS)

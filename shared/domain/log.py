@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.ids import (
+    Epoch,
+    LogGeneration,
+    NodeId,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 
 ENTRY_TYPE: Final = "meridian/log-entry/v1"
 ENTRY_LIMIT_BYTES: Final = 512 * 1024
@@ -140,8 +148,7 @@ class StoredEntry:
         """
         try:
             document = json.loads(message)
-            if document["type"] != ENTRY_TYPE:
-                raise ValueError(f"type {document['type']!r}")
+            kind = document["type"]
             stored = StoredEntry(
                 body=str(document["body"]).encode(),
                 hash=str(document["hash"]),
@@ -150,6 +157,8 @@ class StoredEntry:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no stored log entry: {error}") from error
+        if kind != ENTRY_TYPE:
+            raise ValueError(f"no stored log entry: its type is {kind!r}")
         if stored.hash != entry_hash(stored.body):
             raise ValueError("no stored log entry: the hash is not that of the body")
         return stored

@@ -47,7 +47,7 @@ class FollowerProgressed(Event):
 
 
 class SyncNow(Request):
-    """Make the follower on *node* catch up now and prove its position; *resync* takes a snapshot."""
+    """Make the follower on *node* catch up and prove its position; *resync* takes a snapshot."""
 
     subject: ClassVar = Subject(
         "meridian.replication.{node}.sync",

@@ -64,6 +64,11 @@ class Download:
         writer.close()
         self.digest = checksum.hexdigest()
 
+    @property
+    def share(self) -> float:
+        """Part of the download that has arrived, from 0 to 1."""
+        return self.arrived / self.length if self.length else 0.0
+
     def watch_for_pause(self) -> Pause:
         """Measure the longest silence from now on."""
         now = time.monotonic()

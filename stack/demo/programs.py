@@ -1,6 +1,7 @@
 """The real programs of the demonstration, and the two ends of each session."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -26,13 +27,24 @@ class Program:
     _reader: asyncio.Task[None] | None = None
 
     @staticmethod
-    async def start(name: str, *command: str, env: Mapping[str, str] | None = None) -> "Program":
+    async def start(
+        name: str,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        as_user: tuple[int, int] | None = None,
+    ) -> "Program":
+        """Start *command*, with *env* added to ours, as ourselves or *as_user* (uid, gid)."""
+        uid, gid = as_user or (None, None)
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **(env or {})},
+            user=uid,
+            group=gid,
+            extra_groups=[] if as_user else None,
+            cwd="/" if as_user else None,
         )
         program = Program(name, process)
         program._reader = asyncio.create_task(program._read())
@@ -49,13 +61,11 @@ class Program:
             return next((each for each in self.events() if each.get("event") == wanted), None)
 
         async with self._changed:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
                     self._changed.wait_for(lambda: found() or self.process.returncode is not None),
                     PATIENCE_SECONDS,
                 )
-            except TimeoutError:
-                pass
         event = found()
         if event is None:
             raise RuntimeError(f"{self.name} never said {wanted!r}; it said: {self.lines[-5:]}")
@@ -95,13 +105,15 @@ def meridian(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "clients.cli", *arguments)
 
 
-async def run(*command: str, env: Mapping[str, str] | None = None) -> str:
+async def run(
+    *command: str, env: Mapping[str, str] | None = None, as_user: tuple[int, int] | None = None
+) -> str:
     """Run *command* to its end and give what it printed.
 
     Raises:
         RuntimeError: it failed; the message holds what it said.
     """
-    program = await Program.start(command[0], *command, env=env)
+    program = await Program.start(command[0], *command, env=env, as_user=as_user)
     code, output = await program.finished()
     if code != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {code}: {output}")

@@ -44,7 +44,9 @@ class Carried:
     @property
     def node(self) -> str:
         """The traffic node that the session uses at the moment."""
-        told = [each for each in self.connect.events() if each.get("event") in {"secured", "resumed"}]
+        told = [
+            each for each in self.connect.events() if each.get("event") in {"secured", "resumed"}
+        ]
         return str(told[-1]["node"])
 
     @property

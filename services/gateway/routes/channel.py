@@ -70,9 +70,7 @@ async def _listen(socket: WebSocket, door: Door, session: SessionId) -> None:
             try:
                 await _obey(door, session, _parsed(text))
             except MeridianError as error:
-                await _send(
-                    socket, {"type": "error", "code": error.code, "message": error.message}
-                )
+                await _send(socket, {"type": "error", "code": error.code, "message": error.message})
     except WebSocketDisconnect:
         return
 

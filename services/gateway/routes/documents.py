@@ -7,13 +7,13 @@ request changes nothing twice.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel
 
 from services.gateway.apply import Apply
 from services.gateway.core.access import Action
-from services.gateway.core.plan import Planned
-from services.gateway.routes.door import ExpectedRevision, TheCaller, TheDoor, TheRequestId
+from services.gateway.core.plan import Planned, Ref
+from services.gateway.routes.door import TheCaller, TheDoor, TheEdit, TheRequestId
 from shared.documents import SITE_ID, Kind
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted, StoredDocument
@@ -66,9 +66,7 @@ async def export(door: TheDoor, caller: TheCaller) -> Exported:
 
 
 @router.post("/apply")
-async def apply(
-    body: Apply, door: TheDoor, caller: TheCaller, request_id: TheRequestId
-) -> Applied:
+async def apply(body: Apply, door: TheDoor, caller: TheCaller, request_id: TheRequestId) -> Applied:
     """Make the configuration what the body says; `dry_run` only tells."""
     caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
     changes, revision = await door.editor.apply(body, (request_id, caller.user))
@@ -83,22 +81,22 @@ async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> Sho
 
 
 @router.put("/site")
-async def write_site(  # noqa: PLR0913, PLR0917 - each argument is a header or a part that FastAPI hands in
-    body: dict[str, Any],
-    door: TheDoor,
-    caller: TheCaller,
-    expected: ExpectedRevision,
-    request_id: TheRequestId,
-    response: Response,
+async def write_site(
+    body: dict[str, Any], door: TheDoor, edit: TheEdit, response: Response
 ) -> ChangesAccepted:
     """Replace the site's settings."""
-    caller.require(Action.CONFIGURE)
-    request = (request_id, caller.user)
-    accepted = await door.editor.put((Kind.SITE, SITE_ID), body, expected, request)
+    accepted = await door.editor.put((Kind.SITE, SITE_ID), body, edit.expected, edit.request)
     return _tagged(accepted, response)
 
 
 Collection = Annotated[str, Path(pattern="^(nodes|users)$")]
+
+
+def the_ref(collection: Collection, id_: Annotated[str, Path(max_length=200)]) -> Ref:
+    return COLLECTIONS[collection], id_
+
+
+TheRef = Annotated[Ref, Depends(the_ref)]
 
 
 @router.get("/{collection}")
@@ -110,45 +108,25 @@ async def read_all(collection: Collection, door: TheDoor, caller: TheCaller) -> 
 
 
 @router.get("/{collection}/{id_}")
-async def read_one(
-    collection: Collection, id_: str, door: TheDoor, caller: TheCaller, response: Response
-) -> Shown:
+async def read_one(ref: TheRef, door: TheDoor, caller: TheCaller, response: Response) -> Shown:
     """One document."""
     caller.require(Action.READ)
-    return await _read(door, COLLECTIONS[collection], id_, response)
+    return await _read(door, *ref, response)
 
 
 @router.put("/{collection}/{id_}")
-async def write_one(  # noqa: PLR0913, PLR0917 - as above
-    collection: Collection,
-    id_: str,
-    body: dict[str, Any],
-    door: TheDoor,
-    caller: TheCaller,
-    expected: ExpectedRevision,
-    request_id: TheRequestId,
-    response: Response,
+async def write_one(
+    ref: TheRef, body: dict[str, Any], door: TheDoor, edit: TheEdit, response: Response
 ) -> ChangesAccepted:
     """Create or replace one document."""
-    caller.require(Action.CONFIGURE)
-    ref = (COLLECTIONS[collection], id_)
-    accepted = await door.editor.put(ref, body, expected, (request_id, caller.user))
+    accepted = await door.editor.put(ref, body, edit.expected, edit.request)
     return _tagged(accepted, response)
 
 
 @router.delete("/{collection}/{id_}")
-async def delete_one(  # noqa: PLR0913, PLR0917 - as above
-    collection: Collection,
-    id_: str,
-    door: TheDoor,
-    caller: TheCaller,
-    expected: ExpectedRevision,
-    request_id: TheRequestId,
-) -> ChangesAccepted:
+async def delete_one(ref: TheRef, door: TheDoor, edit: TheEdit) -> ChangesAccepted:
     """Delete one document."""
-    caller.require(Action.CONFIGURE)
-    ref = (COLLECTIONS[collection], id_)
-    return await door.editor.delete(ref, expected, (request_id, caller.user))
+    return await door.editor.delete(ref, edit.expected, edit.request)
 
 
 async def _read(door: TheDoor, kind: Kind, id_: str, response: Response) -> Shown:
@@ -175,9 +153,7 @@ def _shown(document: StoredDocument) -> Shown:
 
 
 def _shown_change(change: Planned) -> ShownChange:
-    before, after = (
-        None if body is None else dict(body) for body in (change.before, change.after)
-    )
+    before, after = (None if body is None else dict(body) for body in (change.before, change.after))
     for name in HIDDEN:
         old, new = (None if body is None else body.pop(name, None) for body in (before, after))
         if before is not None and after is not None and old != new:

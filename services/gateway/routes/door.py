@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from services.gateway.accounts import Accounts
 from services.gateway.apply import Editor
-from services.gateway.core.access import Caller
+from services.gateway.core.access import Action, Caller
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.proposals import Configuration
@@ -127,4 +127,31 @@ def expected_revision(
     return Revision(int(tag))
 
 
-ExpectedRevision = Annotated[Revision | None, Depends(expected_revision)]
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One write: who asks, under which request id, and which revision was seen."""
+
+    caller: Caller
+    request_id: RequestId
+    expected: Revision | None
+
+    @property
+    def request(self) -> tuple[RequestId, str]:
+        return self.request_id, self.caller.user
+
+
+def the_edit(
+    caller: TheCaller,
+    request_id: TheRequestId,
+    expected: Annotated[Revision | None, Depends(expected_revision)],
+) -> Edit:
+    """A write by somebody who may change the configuration.
+
+    Raises:
+        Forbidden: the role does not allow it.
+    """
+    caller.require(Action.CONFIGURE)
+    return Edit(caller, request_id, expected)
+
+
+TheEdit = Annotated[Edit, Depends(the_edit)]

@@ -21,9 +21,7 @@ class EndpointFacts(BaseModel):
     latencies_ms: dict[str, float] = Field(default_factory=dict, max_length=64)
 
     def as_facts(self, address: str, side: Side) -> ClientFacts:
-        latencies = {
-            NodeId(node): value for node, value in self.latencies_ms.items() if value >= 0
-        }
+        latencies = {NodeId(node): value for node, value in self.latencies_ms.items() if value >= 0}
         return ClientFacts(
             address=address,
             side=side,
