@@ -30,7 +30,7 @@ class Crew:
     nursery: Nursery
     nats_server: Path
     postgres: Postgres
-    members: dict[tuple[str, str], Child] = field(default_factory=dict)
+    members: dict[tuple[str, str], Child] = field(default_factory=dict[tuple[str, str], Child])
 
     async def start(self, node: NodeLayout, service: str) -> Child:
         """Start one process.

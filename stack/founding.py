@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from shared.crypto import join
 from shared.crypto.keyring import make_psk
-from shared.documents import NodeDocument, SiteDocument
-from shared.documents.node import Address, Location
+from shared.documents.node import Address, Location, NodeDocument
+from shared.documents.site import SiteDocument
 from shared.domain.node import NodeRole
 from stack import nats, postgres
 from stack.crew import Crew
@@ -112,13 +112,14 @@ async def _run(crew: Crew, node: NodeLayout, *verb: str) -> None:
     )
     child = await crew.nursery.run(program)
     try:
-        code = await asyncio.wait_for(child.wait(), VERB_SECONDS)
+        await asyncio.wait_for(child.wait(), VERB_SECONDS)
     except TimeoutError:
         await crew.nursery.kill([child])
-        code = child.exit_code
-    if code != 0:
+    if child.exit_code != 0:
         said = last_words(program.log)
-        raise StartFailed(f"config {verb[0]} on {node.name} ended with code {code}{said}")
+        raise StartFailed(
+            f"config {verb[0]} on {node.name} ended with code {child.exit_code}{said}"
+        )
 
 
 def _node_document(node: NodeLayout, public_key: str) -> NodeDocument:

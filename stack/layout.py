@@ -7,9 +7,11 @@ gateways and the certificate authority. It names no secret, only the files that 
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
@@ -158,8 +160,7 @@ class Layout:
             "gateway_urls": self.gateway_urls,
             "ca_file": str(self.ca_file),
             "admin_password_file": str(self.admin_password_file),
-            **asdict(self),
-            "state": str(self.state),
+            **TypeAdapter(Layout).dump_python(self, mode="json"),
         }
         draft = self.state / f"{FILE}.new"
         draft.write_text(json.dumps(document, indent=2) + "\n")
@@ -187,8 +188,7 @@ def read(state: Path) -> Layout | None:
         raise StartFailed(f"{state / FILE} is damaged: {error}") from error
     if document.get("format") != FORMAT:
         raise StartFailed(f"{state / FILE} was written by another version")
-    nodes = tuple(_read_node(node) for node in document["nodes"])
-    return Layout(document["name"], state, document["guard"], nodes)
+    return TypeAdapter(Layout).validate_python({**document, "state": state})
 
 
 def _node(place: Place, take: Callable[[], int]) -> NodeLayout:
@@ -201,16 +201,4 @@ def _node(place: Place, take: Callable[[], int]) -> NodeLayout:
         postgres=take() if is_master else 0,
         relay=take() if "relay" in SERVICES[place.role] else 0,
         gateway=take() if is_master else 0,
-    )
-
-
-def _read_node(document: dict[str, Any]) -> NodeLayout:
-    place = dict(document["place"])
-    nats = document["nats"]
-    return NodeLayout(
-        **{
-            **document,
-            "place": Place(**{**place, "role": NodeRole(place["role"])}),
-            "nats": NatsPorts(**nats) if nats else None,
-        }
     )

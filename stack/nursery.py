@@ -27,6 +27,7 @@ import sys
 import traceback
 from collections import deque
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 from stack import kernel
@@ -45,8 +46,8 @@ class Nursery:
     parent: int
     wakeup: int
     notices: int
-    children: set[int] = field(default_factory=set)
-    to_import: deque[str] = field(default_factory=deque)
+    children: set[int] = field(default_factory=set[int])
+    to_import: deque[str] = field(default_factory=deque[str])
     folder: str | None = None
     pending: bytes = b""
 
@@ -217,14 +218,22 @@ def main() -> None:
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGUSR1):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _wake)
     kernel.die_with_parent(signal.SIGUSR1)
     nursery = Nursery(int(sys.argv[1]), reading, notices)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
     try:
         nursery.serve()
     finally:
         nursery.close()
+
+
+def _wake(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the signal's byte in the pipe ends the wait."""
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

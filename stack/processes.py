@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from asyncio import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,20 @@ class Child:
         return await asyncio.shield(self.ended)
 
 
+Birth = tuple[Program, "asyncio.Future[Child]"]
+Importing = asyncio.Future[None]
+
+
 @dataclass(eq=False)
 class Nursery:
     """A running nursery process."""
 
     process: subprocess.Process
-    children: dict[int, Child] = field(default_factory=dict)
-    refused_imports: dict[str, str] = field(default_factory=dict)
-    _starting: dict[int, tuple[Program, "asyncio.Future[Child]"]] = field(default_factory=dict)
-    _importing: dict[str, "asyncio.Future[None]"] = field(default_factory=dict)
-    _numbers: Iterable[int] = field(default_factory=itertools.count)
+    children: dict[int, Child] = field(default_factory=dict[int, Child])
+    refused_imports: dict[str, str] = field(default_factory=dict[str, str])
+    _starting: dict[int, Birth] = field(default_factory=dict[int, Birth])
+    _importing: dict[str, Importing] = field(default_factory=dict[str, Importing])
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _reader: "asyncio.Task[None] | None" = None
 
     @classmethod
@@ -108,7 +112,7 @@ class Nursery:
         Raises:
             StartFailed: it could not be born, or the nursery is gone.
         """
-        number = next(iter(self._numbers))
+        number = next(self._numbers)
         born: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
         self._starting[number] = (program, born)
         self._ask(do="start", id=number, program=program.as_json())

@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 
@@ -42,20 +42,23 @@ async def until(probes: Mapping[str, Probe], children: Iterable[Child], seconds:
     """
     watched = tuple(children)
     reasons: dict[str, str] = dict.fromkeys(probes, "not asked yet")
-    answers = asyncio.gather(*(_until_one(name, probe, reasons) for name, probe in probes.items()))
-    ends = [asyncio.ensure_future(child.wait()) for child in watched]
+    answers = asyncio.create_task(_until_all(probes, reasons))
+    waits: list[asyncio.Task[Any]] = [
+        answers,
+        *(asyncio.create_task(child.wait()) for child in watched),
+    ]
     try:
         async with asyncio.timeout(seconds):
-            await asyncio.wait([answers, *ends], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             _refuse_the_dead(watched)
             await answers
     except TimeoutError as error:
         missing = "".join(f"\n  {name}: {why}" for name, why in reasons.items())
         raise StartFailed(f"not ready after {seconds:g} s:{missing}") from error
     finally:
-        for each in (answers, *ends):
+        for each in waits:
             each.cancel()
-        await asyncio.gather(answers, *ends, return_exceptions=True)
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 async def get(port: int, path: str, tls: ssl.SSLContext | None = None) -> Answer:
@@ -100,6 +103,10 @@ def failure_of(child: Child) -> StartFailed:
     return kind(f"{child.program.name} ended with code {child.exit_code}{words}")
 
 
+async def _until_all(probes: Mapping[str, Probe], reasons: dict[str, str]) -> None:
+    await asyncio.gather(*(_until_one(name, probe, reasons) for name, probe in probes.items()))
+
+
 async def _until_one(name: str, probe: Probe, reasons: dict[str, str]) -> None:
     while (why := await probe()) is not None:
         reasons[name] = why
@@ -124,8 +131,13 @@ async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
         raise ValueError("no HTTP answer") from error
     finally:
         writer.close()
+    return Answer(status, _object(body))
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    """Read a JSON object; anything else is an empty one."""
     try:
-        parsed: object = json.loads(body)
+        parsed = json.loads(body)
     except ValueError:
-        parsed = {}
-    return Answer(status, parsed if isinstance(parsed, dict) else {})
+        return {}
+    return cast("Mapping[str, Any]", parsed) if isinstance(parsed, dict) else {}

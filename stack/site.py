@@ -8,7 +8,7 @@ the same at once.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,8 @@ from stack.environment import environment
 from stack.layout import Layout, NodeLayout
 from stack.processes import Child
 from stack.readiness import Probe
-from stack.start import SiteOptions, bring_up, start_servers, start_services, wait_for_databases
+from stack.servers import start_servers, wait_for_databases
+from stack.start import SiteOptions, bring_up, start_services
 
 READY: Final = 200
 
@@ -38,7 +39,7 @@ class Site(Damage):
 
     @staticmethod
     @asynccontextmanager
-    async def start(options: SiteOptions) -> "AsyncIterator[Site]":
+    async def start(options: SiteOptions) -> "AsyncGenerator[Site]":
         """Start a site, new or kept, wait until it is ready, and stop it in the end.
 
         Raises:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stack import binaries, founding, layout, postgres, readiness
-from stack.crew import NATS, POSTGRES, Crew
+from stack import binaries, founding, layout
+from stack.crew import Crew
 from stack.failure import PortTaken, StartFailed
 from stack.folder import Folder, take_folder
 from stack.layout import NodeLayout
 from stack.ports import reserve, reserve_again
 from stack.processes import Nursery
+from stack.servers import start_servers, wait_for_brokers, wait_for_databases
 
 ATTEMPTS: Final = 3
 
@@ -61,38 +62,9 @@ async def bring_up(options: SiteOptions, stack: AsyncExitStack) -> Crew:
     raise AssertionError("the last attempt returns or raises")
 
 
-async def start_servers(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
-    """Start the NATS servers and the databases of *nodes*, making the databases first."""
-    chosen = tuple(nodes)
-    await asyncio.gather(*(crew.start(node, NATS) for node in chosen if node.nats))
-    await asyncio.gather(*(_start_database(crew, node) for node in chosen if node.postgres))
-
-
 async def start_services(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
     """Start every service of *nodes*."""
     await asyncio.gather(*(crew.start(node, each) for node in nodes for each in node.services))
-
-
-async def wait_for_databases(crew: Crew, nodes: Iterable[NodeLayout], seconds: float) -> None:
-    """Wait until the databases of *nodes* take connections."""
-    chosen = [node for node in nodes if node.postgres]
-    probes = {
-        f"{node.name}.postgres": readiness.postgres_probe(postgres.url(crew.layout, node))
-        for node in chosen
-    }
-    children = [child for node in chosen for child in crew.of(node.name, POSTGRES)]
-    await readiness.until(probes, children, seconds)
-
-
-async def _wait_for_brokers(crew: Crew, seconds: float) -> None:
-    """Wait until every NATS server takes part in JetStream."""
-    probes = {
-        f"{node.name}.nats": readiness.http_probe(node.nats.monitor, "/healthz")
-        for node in crew.layout.servers
-        if node.nats
-    }
-    children = [child for node in crew.layout.servers for child in crew.of(node.name, NATS)]
-    await readiness.until(probes, children, seconds)
 
 
 async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
@@ -137,17 +109,9 @@ async def _start_everything(crew: Crew, seconds: float, *, is_new: bool) -> None
 async def _start_and_wait(crew: Crew, seconds: float) -> None:
     await start_servers(crew, crew.layout.nodes)
     await wait_for_databases(crew, crew.layout.nodes, seconds)
-    await _wait_for_brokers(crew, seconds)
+    await wait_for_brokers(crew, seconds)
 
 
 def _refuse_the_unimportable(nursery: Nursery) -> None:
     for module, why in nursery.refused_imports.items():
         raise StartFailed(f"{module} cannot be imported: {why}")
-
-
-async def _start_database(crew: Crew, node: NodeLayout) -> None:
-    if not postgres.is_made(crew.layout, node):
-        child = await crew.nursery.run(postgres.creation(crew.layout, node, crew.postgres))
-        if await child.wait() != 0:
-            raise readiness.failure_of(child)
-    await crew.start(node, POSTGRES)

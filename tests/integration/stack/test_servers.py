@@ -1,0 +1,226 @@
+"""NATS and PostgreSQL as a site starts them, killed and brought back; who may read what."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import nats as nats_client
+import psutil
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import ConsumerConfig, StreamConfig
+
+from stack import binaries, folder, layout, nats, postgres, readiness
+from stack.crew import NATS, POSTGRES, Crew
+from stack.damage import Damage
+from stack.layout import Layout
+from stack.ports import HOST, reserve
+from stack.processes import Nursery
+from stack.servers import start_servers, wait_for_brokers, wait_for_databases
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+SECONDS = 30.0
+
+
+def prepare(plan: Layout) -> None:
+    """Make what NATS and PostgreSQL need, and nothing of a service."""
+    plan.state.chmod(0o711)
+    for each in ("logs", "secrets", "nats", "postgres"):
+        (plan.state / each).mkdir(mode=0o711)
+    nats.make_secrets(plan)
+    postgres.make_secrets(plan)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crew() -> AsyncGenerator[Crew]:
+    place = folder.take_folder(None)
+    block = reserve()
+    plan = layout.plan("test.example", place.path, block.guard, block.take)
+    prepare(plan)
+    nursery = await Nursery.start(plan.logs / "nursery.log")
+    crew = Crew(plan, nursery, binaries.find_nats_server(), binaries.find_postgres(place.path))
+    await start_servers(crew, plan.nodes)
+    await wait_for_databases(crew, plan.nodes, SECONDS)
+    await wait_for_brokers(crew, SECONDS)
+    yield crew
+    late = await crew.stop()
+    await nursery.close()
+    block.close()
+    place.release()
+    assert late == ()
+
+
+@asynccontextmanager
+async def connected(plan: Layout, user: str, node: str = "witness") -> AsyncGenerator[Client]:
+    server = plan.node(node).nats
+    assert server is not None
+    client = await nats_client.connect(
+        f"nats://{HOST}:{server.client}",
+        user=user,
+        password=plan.secret(nats.secret_name(user)).read_text(),
+        inbox_prefix=b"_INBOX_" + user.encode(),
+        error_cb=_quiet,
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _quiet(_error: Exception) -> None:
+    """Permission errors arrive here; the calls themselves time out."""
+
+
+async def query(plan: Layout, node: str, sql: str) -> object:
+    connection = await asyncpg.connect(postgres.url(plan, plan.node(node)))
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+async def with_stream(client: Client, name: str) -> None:
+    """Make a replicated stream; elections may still be going on."""
+    subject = "meridian.event.>" if name == "EVENTS" else f"test.{name}"
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with contextlib.suppress(Exception):
+                await client.jetstream().add_stream(
+                    StreamConfig(name=name, subjects=[subject], num_replicas=3)
+                )
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_both_databases_are_there_and_each_is_its_own(crew: Crew) -> None:
+    for master in crew.layout.masters:
+        version = await query(crew.layout, master.name, "show server_version")
+        assert str(version).startswith("16.")
+        assert await query(crew.layout, master.name, "show fsync") == "on"
+    await query(crew.layout, "alpha", "create table only_here (n int)")
+    assert await query(crew.layout, "bravo", "select to_regclass('only_here')") is None
+
+
+async def test_a_database_lets_nobody_in_without_the_password(crew: Crew) -> None:
+    port = crew.layout.node("alpha").postgres
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(f"postgresql://meridian:guess@{HOST}:{port}/postgres")
+
+
+async def test_postgresql_never_runs_as_root(crew: Crew) -> None:
+    for child in (*crew.of("alpha", POSTGRES), *crew.of("bravo", POSTGRES)):
+        assert psutil.Process(child.pid).uids().effective != 0
+
+
+async def test_the_servers_form_one_cluster_with_replicated_streams(crew: Crew) -> None:
+    async with connected(crew.layout, nats.SERVICE_USER) as client:
+        await with_stream(client, "THREE")
+        info = await client.jetstream().stream_info("THREE")
+        assert info.cluster is not None
+        members = {info.cluster.leader, *(peer.name for peer in info.cluster.replicas or ())}
+        assert members == {"alpha", "bravo", "witness"}
+
+
+async def test_the_reader_consumes_events_and_writes_nothing(crew: Crew) -> None:
+    async with connected(crew.layout, nats.SERVICE_USER) as service:
+        await with_stream(service, "EVENTS")
+        await service.jetstream().publish("meridian.event.failover.primary_changed", b"news")
+        async with connected(crew.layout, nats.EVENTS_USER) as reader:
+            stream = reader.jetstream()
+            subscription = await stream.pull_subscribe("meridian.event.>", stream="EVENTS")
+            (message,) = await subscription.fetch(1, timeout=SECONDS)
+            assert message.data == b"news"
+            await message.ack()
+            for subject in ("meridian.event.failover.primary_changed", "meridian.config.propose"):
+                with pytest.raises((NatsTimeoutError, asyncio.TimeoutError)):
+                    await reader.request(subject, b"forged", timeout=0.3)
+        info = await service.jetstream().stream_info("EVENTS")
+        assert info.state.messages == 1
+
+
+async def test_the_reader_sees_no_other_stream_and_no_request(crew: Crew) -> None:
+    async with (
+        connected(crew.layout, nats.SERVICE_USER) as service,
+        connected(crew.layout, nats.EVENTS_USER) as reader,
+    ):
+        heard = await reader.subscribe("meridian.config.propose")
+        await reader.flush()
+        await service.publish("meridian.config.propose", b"a secret")
+        await service.flush()
+        with pytest.raises(NatsTimeoutError):
+            await heard.next_msg(timeout=0.3)
+        create = "$JS.API.CONSUMER.CREATE.THREE"
+        request = {"stream_name": "THREE", "config": ConsumerConfig(ack_policy=None).as_dict()}
+        with pytest.raises((NatsTimeoutError, asyncio.TimeoutError)):
+            await reader.request(create, json.dumps(request).encode(), timeout=0.3)
+
+
+async def test_the_system_user_sees_the_servers_and_the_site_does_not(crew: Crew) -> None:
+    async with connected(crew.layout, nats.SYSTEM_USER) as system:
+        answer = await system.request("$SYS.REQ.SERVER.PING.IDZ", b"", timeout=5)
+        assert json.loads(answer.data)["name"] in {"alpha", "bravo", "witness"}
+    async with connected(crew.layout, nats.SERVICE_USER) as service:
+        with pytest.raises(Exception, match=r"(?i)no responders|timeout"):
+            await service.request("$SYS.REQ.SERVER.PING.IDZ", b"", timeout=0.3)
+
+
+async def test_a_killed_master_comes_back_with_what_it_had(crew: Crew) -> None:
+    plan, damage = crew.layout, Damage(crew)
+    await query(plan, "bravo", "create table kept as select 7 as n")
+    async with connected(plan, nats.SERVICE_USER) as client:
+        await with_stream(client, "KEPT")
+        await client.jetstream().publish("test.KEPT", b"kept")
+    await damage.kill_master("bravo")
+    assert ("bravo", NATS) not in crew.members
+    with pytest.raises(OSError, match=r"(?i)refused|connect"):
+        await query(plan, "bravo", "select 1")
+    bravo = [plan.node("bravo")]
+    await start_servers(crew, bravo)
+    await wait_for_databases(crew, bravo, SECONDS)
+    await wait_for_brokers(crew, SECONDS)
+    assert await query(plan, "bravo", "select n from kept") == 7
+    async with connected(plan, nats.SERVICE_USER, "bravo") as client:
+        assert (await client.jetstream().stream_info("KEPT")).state.messages == 1
+
+
+async def test_a_server_that_was_wiped_is_given_everything_again(crew: Crew) -> None:
+    plan, damage = crew.layout, Damage(crew)
+    async with connected(plan, nats.SERVICE_USER, "bravo") as client:
+        await with_stream(client, "GIVEN")
+        await client.jetstream().publish("test.GIVEN", b"given")
+    await damage.kill_service("witness", NATS)
+    nats.wipe(plan, plan.witness)
+    await start_servers(crew, [plan.witness])
+    await wait_for_brokers(crew, SECONDS)
+    async with connected(plan, nats.SERVICE_USER) as client:
+        assert (await client.jetstream().stream_info("GIVEN")).state.messages == 1
+
+
+async def test_a_frozen_database_answers_again_when_it_is_thawed(crew: Crew) -> None:
+    damage = Damage(crew)
+    damage.freeze("alpha", POSTGRES)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await query(crew.layout, "alpha", "select 1")
+    damage.thaw("alpha", POSTGRES)
+    assert await query(crew.layout, "alpha", "select 1") == 1
+
+
+async def test_what_does_not_run_cannot_be_killed(crew: Crew) -> None:
+    with pytest.raises(readiness.StartFailed, match="alpha does not run relay"):
+        await Damage(crew).kill_service("alpha", "relay")
+    with pytest.raises(readiness.StartFailed, match="witness is no master"):
+        await Damage(crew).kill_master("witness")
+    with pytest.raises(readiness.StartFailed, match=r"alpha\.nats is running already"):
+        await crew.start(crew.layout.node("alpha"), NATS)
+
+
+async def test_the_logs_are_one_file_a_process(crew: Crew) -> None:
+    names = {path.name for path in crew.layout.logs.iterdir()}
+    assert names >= {"alpha.nats.log", "bravo.nats.log", "witness.nats.log", "alpha.postgres.log"}
