@@ -1,0 +1,168 @@
+"""A data plane on a real port, and the endpoints that come to it."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+
+from services.relay.core.admission import Admission, Remembered
+from services.relay.core.reception import PathKey, Reception
+from services.relay.data_plane.door import listen
+from services.relay.data_plane.plane import DataPlane
+from services.relay.data_plane.pump import Tools
+from shared.domain.errors import InvalidTicket
+from shared.domain.ids import Instant, NodeId, PathGeneration, SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.domain.ticket import Ticket, TicketLimits
+from shared.wire.relay import Frame, FrameReader, Ready, RefusalCode, Wait, encode_hello
+
+BERLIN = NodeId("berlin")
+IN_TIME = 10.0
+
+
+class BootClock:
+    def now(self) -> Instant:
+        return Instant(time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+def plain_ticket(text: str) -> Ticket:
+    """A ticket without a proof: `session.side.generation.rate.idle`."""
+    session, side, generation, rate, idle = text.split(".")
+    if session == "forged":
+        raise InvalidTicket("the ticket is forged")
+    if session == "late":
+        raise InvalidTicket("the ticket has expired", reason="ticket_expired")
+    return Ticket(
+        SessionId(session),
+        Side(side),
+        BERLIN,
+        PathGeneration(int(generation)),
+        UnixMillis(10**13),
+        TicketLimits(int(rate), int(idle)),
+    )
+
+
+@dataclass
+class Notes:
+    """What the data plane told."""
+
+    paired: list[PathKey] = field(default_factory=list[PathKey])
+    parted: list[tuple[PathKey, int]] = field(default_factory=list[tuple[PathKey, int]])
+    refused: list[RefusalCode] = field(default_factory=list[RefusalCode])
+
+    def on_paired(self, key: PathKey) -> None:
+        self.paired.append(key)
+
+    def on_parted(self, key: PathKey, bytes_carried: int) -> None:
+        self.parted.append((key, bytes_carried))
+
+    def on_refused(self, code: RefusalCode) -> None:
+        self.refused.append(code)
+
+
+@dataclass
+class Endpoint:
+    """One end of a path, as a program would use it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    frames: FrameReader = field(default_factory=FrameReader)
+
+    async def frame(self) -> Frame:
+        async with asyncio.timeout(IN_TIME):
+            while True:
+                found = self.frames.feed(await self.reader.read(1))
+                if found:
+                    return found[0]
+
+    async def ready(self) -> Ready:
+        while isinstance(answer := await self.frame(), Wait):
+            pass
+        assert isinstance(answer, Ready), answer
+        return answer
+
+    async def exactly(self, count: int) -> bytes:
+        async with asyncio.timeout(IN_TIME):
+            return await self.reader.readexactly(count)
+
+    async def rest(self) -> bytes:
+        async with asyncio.timeout(IN_TIME):
+            return await self.reader.read()
+
+    async def ended(self) -> bool:
+        """Wait until the other side closed or reset the connection."""
+        try:
+            return await self.rest() == b""
+        except ConnectionError:
+            return True
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def reset(self) -> None:
+        """Break the connection as a crashed machine's kernel would."""
+        connection = self.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@dataclass
+class World:
+    """A running data plane."""
+
+    plane: DataPlane
+    reception: Reception
+    admission: Admission
+    notes: Notes
+    port: int
+    endpoints: list[Endpoint] = field(default_factory=list[Endpoint])
+
+    async def connect(self) -> Endpoint:
+        endpoint = Endpoint(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.endpoints.append(endpoint)
+        return endpoint
+
+    async def hello(self, session: str, side: Side, more: str = "1.0.0") -> Endpoint:
+        endpoint = await self.connect()
+        await endpoint.send(encode_hello(f"{session}.{side}.{more}"))
+        return endpoint
+
+    async def pair(self, session: str, more: str = "1.0.0") -> tuple[Endpoint, Endpoint]:
+        ends = [await self.hello(session, side, more) for side in Side]
+        for end in ends:
+            await end.ready()
+        return ends[0], ends[1]
+
+
+@contextlib.asynccontextmanager
+async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
+    loop = asyncio.get_running_loop()
+    admission, notes = Admission(capacity, Remembered()), Notes()
+    reception = Reception(admission)
+    plane = DataPlane(BERLIN, reception, Tools(loop, BootClock()), plain_ticket, notes)
+    listener = listen("127.0.0.1", 0)
+    plane.open(listener)
+    world = World(plane, reception, admission, notes, int(listener.getsockname()[1]))
+    try:
+        yield world
+    finally:
+        for endpoint in world.endpoints:
+            endpoint.close()
+        plane.close()
+        for endpoint in world.endpoints:
+            with contextlib.suppress(OSError):
+                await endpoint.writer.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition()* holds."""
+    async with asyncio.timeout(IN_TIME):
+        while not condition():  # noqa: ASYNC110 (what is awaited has no event)
+            await asyncio.sleep(0.01)
