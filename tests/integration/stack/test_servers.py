@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """NATS and PostgreSQL as a site starts them, killed and brought back; who may read what."""
 
 import asyncio
@@ -15,9 +16,10 @@ from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from stack import binaries, folder, layout, nats, postgres, readiness
+from stack import binaries, folder, layout, nats, postgres
 from stack.crew import NATS, POSTGRES, Crew
 from stack.damage import Damage
+from stack.failure import StartFailed
 from stack.layout import Layout
 from stack.ports import HOST, reserve
 from stack.processes import Nursery
@@ -213,11 +215,11 @@ async def test_a_frozen_database_answers_again_when_it_is_thawed(crew: Crew) -> 
 
 
 async def test_what_does_not_run_cannot_be_killed(crew: Crew) -> None:
-    with pytest.raises(readiness.StartFailed, match="alpha does not run relay"):
+    with pytest.raises(StartFailed, match="alpha does not run relay"):
         await Damage(crew).kill_service("alpha", "relay")
-    with pytest.raises(readiness.StartFailed, match="witness is no master"):
+    with pytest.raises(StartFailed, match="witness is no master"):
         await Damage(crew).kill_master("witness")
-    with pytest.raises(readiness.StartFailed, match=r"alpha\.nats is running already"):
+    with pytest.raises(StartFailed, match=r"alpha\.nats is running already"):
         await crew.start(crew.layout.node("alpha"), NATS)
 
 
