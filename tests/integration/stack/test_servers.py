@@ -4,8 +4,9 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
 import nats as nats_client
@@ -28,6 +29,7 @@ from stack.servers import start_servers, wait_for_brokers, wait_for_databases
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 SECONDS = 30.0
+T = TypeVar("T")
 
 
 def prepare(plan: Layout) -> None:
@@ -87,17 +89,32 @@ async def query(plan: Layout, node: str, sql: str) -> object:
         await connection.close()
 
 
-async def with_stream(client: Client, name: str) -> None:
-    """Make a replicated stream; elections may still be going on."""
-    subject = "meridian.event.>" if name == "EVENTS" else f"test.{name}"
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat what JetStream does not answer while an election goes on."""
     async with asyncio.timeout(SECONDS):
         while True:
             with contextlib.suppress(Exception):
-                await client.jetstream().add_stream(
-                    StreamConfig(name=name, subjects=[subject], num_replicas=3)
-                )
-                return
+                return await call()
             await asyncio.sleep(0.1)
+
+
+async def with_stream(client: Client, name: str) -> None:
+    """Make a replicated stream."""
+    subject = "meridian.event.>" if name == "EVENTS" else f"test.{name}"
+    config = StreamConfig(name=name, subjects=[subject], num_replicas=3)
+    await patiently(lambda: client.jetstream().add_stream(config))
+
+
+async def store(client: Client, name: str) -> None:
+    """Store one message, and only one however often it is tried."""
+    once = {"Nats-Msg-Id": name}
+    await patiently(lambda: client.jetstream().publish(f"test.{name}", name.encode(), headers=once))
+
+
+async def messages(client: Client, name: str) -> int:
+    """How many messages a stream holds."""
+    info = await patiently(lambda: client.jetstream().stream_info(name))
+    return info.state.messages
 
 
 async def test_both_databases_are_there_and_each_is_its_own(crew: Crew) -> None:
@@ -123,7 +140,7 @@ async def test_postgresql_never_runs_as_root(crew: Crew) -> None:
 async def test_the_servers_form_one_cluster_with_replicated_streams(crew: Crew) -> None:
     async with connected(crew.layout, nats.SERVICE_USER) as client:
         await with_stream(client, "THREE")
-        info = await client.jetstream().stream_info("THREE")
+        info = await patiently(lambda: client.jetstream().stream_info("THREE"))
         assert info.cluster is not None
         members = {info.cluster.leader, *(peer.name for peer in info.cluster.replicas or ())}
         assert members == {"alpha", "bravo", "witness"}
@@ -142,8 +159,7 @@ async def test_the_reader_consumes_events_and_writes_nothing(crew: Crew) -> None
             for subject in ("meridian.event.failover.primary_changed", "meridian.config.propose"):
                 with pytest.raises((NatsTimeoutError, asyncio.TimeoutError)):
                     await reader.request(subject, b"forged", timeout=0.3)
-        info = await service.jetstream().stream_info("EVENTS")
-        assert info.state.messages == 1
+        assert await messages(service, "EVENTS") == 1
 
 
 async def test_the_reader_sees_no_other_stream_and_no_request(crew: Crew) -> None:
@@ -177,7 +193,7 @@ async def test_a_killed_master_comes_back_with_what_it_had(crew: Crew) -> None:
     await query(plan, "bravo", "create table kept as select 7 as n")
     async with connected(plan, nats.SERVICE_USER) as client:
         await with_stream(client, "KEPT")
-        await client.jetstream().publish("test.KEPT", b"kept")
+        await store(client, "KEPT")
     await damage.kill_master("bravo")
     assert ("bravo", NATS) not in crew.members
     with pytest.raises(OSError, match=r"(?i)refused|connect"):
@@ -188,20 +204,20 @@ async def test_a_killed_master_comes_back_with_what_it_had(crew: Crew) -> None:
     await wait_for_brokers(crew, SECONDS)
     assert await query(plan, "bravo", "select n from kept") == 7
     async with connected(plan, nats.SERVICE_USER, "bravo") as client:
-        assert (await client.jetstream().stream_info("KEPT")).state.messages == 1
+        assert await messages(client, "KEPT") == 1
 
 
 async def test_a_server_that_was_wiped_is_given_everything_again(crew: Crew) -> None:
     plan, damage = crew.layout, Damage(crew)
     async with connected(plan, nats.SERVICE_USER, "bravo") as client:
         await with_stream(client, "GIVEN")
-        await client.jetstream().publish("test.GIVEN", b"given")
+        await store(client, "GIVEN")
     await damage.kill_service("witness", NATS)
     nats.wipe(plan, plan.witness)
     await start_servers(crew, [plan.witness])
     await wait_for_brokers(crew, SECONDS)
     async with connected(plan, nats.SERVICE_USER) as client:
-        assert (await client.jetstream().stream_info("GIVEN")).state.messages == 1
+        assert await messages(client, "GIVEN") == 1
 
 
 async def test_a_frozen_database_answers_again_when_it_is_thawed(crew: Crew) -> None:

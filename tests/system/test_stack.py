@@ -1,0 +1,208 @@
+"""A whole site as `stack` runs it: it comes up, is broken, is mended and leaves nothing behind."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stack.crew import NATS, POSTGRES
+from stack.damage import Damage
+from stack.failure import StartFailed
+from stack.layout import FILE, read
+from stack.site import Site, SiteOptions
+from stack.status import State, survey
+
+UP = (sys.executable, "-m", "clients.cli", "up", "--patience", "60")
+SECONDS = 90.0
+
+
+@dataclass
+class Shell:
+    """A `meridian up` in another process, and what it said so far."""
+
+    process: asyncio.subprocess.Process
+    said: list[str] = field(default_factory=list)
+
+    async def until(self, words: str) -> str:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            async for line in self.process.stdout:
+                self.said.append(line.decode().rstrip("\n"))
+                if words in self.said[-1]:
+                    return self.said[-1]
+        raise AssertionError(f"it ended without {words!r}: {self.said}")
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@asynccontextmanager
+async def up(*arguments: str, user: int | None = None) -> AsyncGenerator[Shell]:
+    process = await asyncio.create_subprocess_exec(
+        *(*UP, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "200"},
+        user=user,
+    )
+    try:
+        yield Shell(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def gone(family: list[psutil.Process], folder: Path | None) -> None:
+    """Wait until none of *family* lives and *folder* is no more."""
+    async with asyncio.timeout(20):
+        while any(is_alive(each) for each in family) or (folder is not None and folder.exists()):
+            await asyncio.sleep(0.05)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+async def primary_of(site: Site) -> str:
+    found = await site.primary()
+    assert found is not None
+    return found
+
+
+async def until_primary(site: Site, name: str) -> None:
+    async with asyncio.timeout(30):
+        while await site.primary() != name:
+            await asyncio.sleep(0.05)
+
+
+async def test_every_process_of_a_site_is_up_and_one_master_is_primary(site: Site) -> None:
+    await site.wait_ready(20)
+    assert await site.primary() in {"alpha", "bravo"}
+    seen = {each.node.name: each.processes for each in await survey(site.crew)}
+    states = {process.state for processes in seen.values() for process in processes}
+    assert states == {State.READY, State.RUNNING}
+    assert len(site.crew.running()) == 3 + 2 + 2 * 6 + 3 * 2
+
+
+async def test_another_shell_finds_the_site_by_its_file(site: Site) -> None:
+    assert read(site.layout.state) == site.layout
+    document = json.loads((site.layout.state / FILE).read_text())
+    assert document["gateway_urls"] == list(site.gateway_urls)
+    assert Path(document["ca_file"]).read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
+    assert Path(document["admin_password_file"]).read_text().strip() == site.admin_password
+
+
+async def test_a_service_that_was_killed_is_started_again(site: Site) -> None:
+    await site.kill_service("tokyo", "relay")
+    with pytest.raises(StartFailed, match="tokyo does not run relay"):
+        await site.kill_service("tokyo", "relay")
+    await site.start_service("tokyo", "relay")
+    await site.wait_ready(20)
+
+
+async def test_a_traffic_node_that_was_killed_comes_back(site: Site) -> None:
+    await site.kill_node("berlin")
+    assert site.crew.of("berlin") == ()
+    await site.start_node("berlin")
+    await site.wait_ready(20)
+
+
+async def test_the_other_master_takes_over_and_the_killed_one_comes_back_as_backup(
+    site: Site,
+) -> None:
+    primary = await primary_of(site)
+    other = ({"alpha", "bravo"} - {primary}).pop()
+    await site.kill_master(primary)
+    await until_primary(site, other)
+    await site.start_master(primary)
+    await site.wait_ready(30)
+    assert await site.primary() == other
+
+
+async def test_a_site_whose_control_plane_was_lost_comes_back(site: Site) -> None:
+    await site.stop_control_plane()
+    assert await site.primary() is None
+    assert {child.program.name for child in site.crew.running()} == {
+        f"{node}.{service}"
+        for node in ("berlin", "denver", "tokyo")
+        for service in ("relay", "replication")
+    }
+    await site.start_control_plane()
+    await site.wait_ready(30)
+
+
+async def test_a_kept_site_comes_back_with_its_ports_keys_and_password(tmp_path: Path) -> None:
+    state = Path(f"/var/tmp/{tmp_path.name}-{os.getpid()}")
+    try:
+        async with Site.start(SiteOptions(state=state)) as first:
+            password, layout = first.admin_password, first.layout
+        async with Site.start(SiteOptions(state=state)) as again:
+            assert (again.admin_password, again.layout) == (password, layout)
+            with pytest.raises(StartFailed, match="is running already"):
+                async with Site.start(SiteOptions(state=state)):
+                    pass
+    finally:
+        await asyncio.to_thread(remove, state)
+
+
+def remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> None:
+    assert own_site.layout.guard != site.layout.guard
+    await own_site.wait_ready(20)
+    await site.wait_ready(20)
+    await Damage(own_site.crew).kill_service("alpha", NATS)
+    await own_site.kill_service("alpha", POSTGRES)
+    await site.wait_ready(20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_meridian_up_leaves_nothing_behind_however_it_ends(number: signal.Signals) -> None:
+    async with up() as shell:
+        folder = Path((await shell.until("starting a site in")).split()[-1])
+        await shell.until("meridian login admin")
+        family = shell.family()
+        assert len(family) >= 24
+        shell.process.send_signal(number)
+        code = await asyncio.wait_for(shell.process.wait(), SECONDS)
+        assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+        await gone(family, folder)
+
+
+async def test_an_interrupted_start_leaves_nothing_behind() -> None:
+    async with up() as shell:
+        folder = Path((await shell.until("starting a site in")).split()[-1])
+        family = shell.family()
+        shell.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(shell.process.wait(), SECONDS) == 0
+        await gone(family, folder)
+
+
+async def test_a_new_site_is_ready_within_half_a_minute() -> None:
+    async with up() as shell:
+        ready = await shell.until("is ready after")
+        found = re.search(r"is ready after ([0-9.]+) s", ready)
+        assert found is not None
+        assert float(found[1]) < 30
+
+
+async def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    async with up("--state", str(tmp_path)) as shell:
+        await shell.until("holds no complete site")
+        assert await shell.process.wait() == 1
+    assert [line for line in shell.said if "Traceback" in line] == []
