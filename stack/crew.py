@@ -92,7 +92,8 @@ class Crew:
         await self.nursery.kill(doomed)
 
     async def stop(self) -> tuple[Child, ...]:
-        """End everything in good order; give those that had to be killed."""
+        """End everything in good order, what was frozen too; give those that had to be killed."""
+        self.nursery.send(self.running(), signal.SIGCONT)
         services = self._named(lambda service: service not in (NATS, POSTGRES))
         late = await self._stop(services, signal.SIGTERM)
         databases = self._stop(self._named(lambda service: service == POSTGRES), signal.SIGINT)

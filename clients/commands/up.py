@@ -53,7 +53,7 @@ def up(
     state: StateOption = None, name: NameOption = "meridian.local", patience: PatienceOption = 60.0
 ) -> None:
     """Run a whole site on this machine until ctrl-C: two masters, a witness, three regions."""
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     try:
         asyncio.run(_run(SiteOptions(state=state, name=name, patience_seconds=patience), console))
     except MeridianError as error:

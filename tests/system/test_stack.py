@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -30,7 +31,7 @@ class Shell:
     """A `meridian up` in another process, and what it said so far."""
 
     process: asyncio.subprocess.Process
-    said: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list[str])
 
     async def until(self, words: str) -> str:
         assert self.process.stdout is not None
@@ -152,13 +153,7 @@ async def test_a_kept_site_comes_back_with_its_ports_keys_and_password(tmp_path:
                 async with Site.start(SiteOptions(state=state)):
                     pass
     finally:
-        await asyncio.to_thread(remove, state)
-
-
-def remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> None:

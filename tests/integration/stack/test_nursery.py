@@ -52,7 +52,7 @@ def program(folder: Path, *arguments: str, module: str = MODULE) -> Program:
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (nobody tells of a process that is not ours)
+        while not condition():
             await asyncio.sleep(0.02)
 
 
