@@ -24,6 +24,11 @@ def test_random_shares_by_capacity_and_weight() -> None:
         assert abs(shares[node] / 2_000 - weight / 8) < 0.04
 
 
+def test_capacity_counts_as_much_as_weight() -> None:
+    large = cost(RANDOM, NODES[0], document(capacity=600, weight=1), 1)
+    assert large == cost(RANDOM, NODES[0], document(capacity=100, weight=6), 1)
+
+
 def test_a_node_without_weight_comes_behind_everybody() -> None:
     assert cost(RANDOM, NODES[0], document(weight=0), 1) == math.inf
     assert cost(RANDOM, NODES[0], document(capacity=1), 1) < math.inf

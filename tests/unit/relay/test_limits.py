@@ -74,3 +74,8 @@ def test_every_byte_starts_the_silence_anew() -> None:
 
 def test_a_path_that_never_carried_anything_is_idle_too() -> None:
     assert IdleWatch(8, Instant(0)).has_been_idle(0, Instant(8))
+
+
+def test_a_long_silence_saves_up_no_more_than_one_burst() -> None:
+    limit = RateLimit(100_000, Instant(0))
+    assert limit.available(Instant(3_600)) == 25_000
