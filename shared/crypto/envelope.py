@@ -1,0 +1,181 @@
+"""The signed envelope: who sent a message, when, and proof that it came from the cluster."""
+
+import hmac
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.crypto.keyring import KeyRing
+from shared.domain.errors import BadSignature, ClockSkew, Replayed
+from shared.domain.ids import NodeId, UnixMillis
+
+SIGNATURE_HEADER: Final = "Meridian-Sig"
+MESSAGE: Final = "msg"
+REPLY: Final = "rep"
+VERSION: Final = "1"
+WINDOW_MS: Final = 30_000
+SLOTS: Final = 4_096
+SENDERS_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who speaks: a service's instance on a node."""
+
+    node: NodeId
+    service: str
+    instance: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.service}.{self.instance}"
+
+    @staticmethod
+    def parse(text: str) -> "Identity":
+        node, service, instance = text.split(".")
+        return Identity(NodeId(node), service, instance)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A message whose proof held."""
+
+    identity: Identity
+    id: str
+    unix_ms: UnixMillis
+
+
+def canonical(*fields: bytes) -> bytes:
+    """Fields with their lengths before them, so that no two lists give the same bytes."""
+    return b"".join(struct.pack(">I", len(each)) + each for each in fields)
+
+
+class Signer:
+    """Signs what this process sends."""
+
+    def __init__(
+        self, keyring: KeyRing, identity: Identity, boot: str, now_ms: Callable[[], UnixMillis]
+    ) -> None:
+        self.identity = identity
+        self._keys = keyring.current
+        self._boot = boot
+        self._now_ms = now_ms
+        self._counter = 0
+
+    def sign(
+        self, kind: str, subject: str, content_type: str, payload: bytes, in_reply_to: str = ""
+    ) -> tuple[str, str]:
+        """The header's value and the message's id; a reply signs no subject."""
+        self._counter += 1
+        message_id = f"{self._boot}+{self._counter}"
+        head = ";".join(
+            (
+                VERSION,
+                self._keys.kid,
+                str(self.identity),
+                str(self._now_ms()),
+                message_id,
+                in_reply_to,
+            )
+        )
+        mac = _mac(self._keys.control, kind, subject, head, content_type, payload)
+        return f"{head};{mac}", message_id
+
+
+@dataclass(slots=True)
+class Window:
+    """Which counters of one sender's boot were seen: a bit each for the newest, none below."""
+
+    highest: int = 0
+    seen: int = 0
+    expires: int = 0
+
+    def admit(self, counter: int, expires: int) -> bool:
+        self.expires = max(self.expires, expires)
+        if counter > self.highest:
+            self.seen = (self.seen << (counter - self.highest) | 1) & ((1 << SLOTS) - 1)
+            self.highest = counter
+            return True
+        age = self.highest - counter
+        if age >= SLOTS or self.seen >> age & 1:
+            return False
+        self.seen |= 1 << age
+        return True
+
+
+@dataclass
+class Verifier:
+    """Checks what this process receives."""
+
+    keyring: KeyRing
+    now_ms: Callable[[], UnixMillis]
+    started_ms: UnixMillis
+    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+
+    def check(
+        self,
+        kind: str,
+        subject: str,
+        header: str,
+        content_type: str,
+        payload: bytes,
+        *,
+        live: bool,
+        in_reply_to: str | None = None,
+    ) -> Signed:
+        """Who signed it, or why it is refused (attribute `reason`)."""
+        parts = header.split(";")
+        if len(parts) != 7 or parts[0] != VERSION:
+            raise BadSignature("the message is not signed", reason="unsigned")
+        keys = self.keyring.find(parts[1])
+        if keys is None:
+            raise BadSignature(f"unknown key {parts[1]}", reason="unknown_key")
+        head = header.rpartition(";")[0]
+        mac = _mac(keys.control, kind, subject, head, content_type, payload)
+        if not hmac.compare_digest(mac, parts[6]):
+            raise BadSignature("the signature does not hold", reason="bad_mac")
+        try:
+            signed = Signed(Identity.parse(parts[2]), parts[4], UnixMillis(int(parts[3])))
+        except ValueError as error:
+            raise BadSignature("the envelope is malformed", reason="malformed") from error
+        if in_reply_to is not None:
+            if parts[5] != in_reply_to:
+                raise BadSignature("an answer to another request", reason="other_request")
+        elif live:
+            self._fresh(signed)
+        return signed
+
+    def _fresh(self, signed: Signed) -> None:
+        skew = signed.unix_ms - self.now_ms()
+        if abs(skew) > WINDOW_MS:
+            raise ClockSkew(
+                f"the clock of {signed.identity.node} differs by {skew / 1000:+.1f} s",
+                reason="clock_skew",
+                skew_ms=skew,
+                sender=str(signed.identity),
+            )
+        if signed.unix_ms < self.started_ms:
+            raise Replayed("signed before this process started", reason="before_start")
+        boot, _, counter = signed.id.rpartition("+")
+        name = f"{signed.identity}+{boot}"
+        window = self.windows.setdefault(name, Window())
+        self.windows.move_to_end(name)
+        if not window.admit(int(counter), signed.unix_ms + WINDOW_MS):
+            raise Replayed("the message came before", reason="replayed")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the windows whose messages are all too old to pass anyway, oldest first."""
+        now = self.now_ms()
+        while self.windows:
+            name, window = next(iter(self.windows.items()))
+            if window.expires > now and len(self.windows) <= SENDERS_KEPT:
+                return
+            del self.windows[name]
+
+
+def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payload: bytes) -> str:
+    about = () if kind == REPLY else (subject.encode(),)
+    fields = (kind.encode(), *about, head.encode(), content_type.encode(), payload)
+    return hmac.digest(key, canonical(*fields), "sha256").hex()

@@ -1,0 +1,97 @@
+"""A node's own key, and whom a node trusts as a master."""
+
+import base64
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from shared.domain.errors import BadSettings
+from shared.domain.ids import ClusterId, LogGeneration, NodeId
+
+KEY_FILE: Final = "node.key"
+TRUST_FILE: Final = "trust.json"
+
+
+class NodeKey:
+    """The Ed25519 key that was made on this node and never leaves it."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public_b64 = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+    @staticmethod
+    def generate() -> "NodeKey":
+        return NodeKey(Ed25519PrivateKey.generate())
+
+    @staticmethod
+    def load(path: Path) -> "NodeKey":
+        try:
+            raw = base64.b64decode(path.read_text(), validate=False)
+            return NodeKey(Ed25519PrivateKey.from_private_bytes(raw))
+        except (OSError, ValueError) as error:
+            raise BadSettings(f"no node key in {path}: {error}") from error
+
+    def save(self, path: Path) -> None:
+        write_secret(path, base64.b64encode(self._key.private_bytes_raw()) + b"\n")
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data)
+
+
+def verify(public_b64: str, signature: bytes, data: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(public_b64)).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass
+class TrustStore:
+    """The masters' keys: pinned at join, and those that a pinned one vouched for in the log."""
+
+    cluster_id: ClusterId
+    log_generation: LogGeneration
+    masters: dict[NodeId, str] = field(default_factory=dict)
+
+    @staticmethod
+    def load(path: Path) -> "TrustStore":
+        try:
+            document = json.loads(path.read_text())
+            return TrustStore(
+                ClusterId(document["cluster_id"]),
+                LogGeneration(int(document["log_generation"])),
+                {NodeId(node): key for node, key in document["masters"].items()},
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise BadSettings(f"{path} names no cluster: {error}") from error
+
+    def save(self, path: Path) -> None:
+        document = {
+            "cluster_id": self.cluster_id,
+            "log_generation": self.log_generation,
+            "masters": self.masters,
+        }
+        write_secret(path, json.dumps(document, indent=2).encode() + b"\n")
+
+    def learn(self, node: NodeId, public_b64: str) -> None:
+        self.masters[node] = public_b64
+
+    def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
+        key = self.masters.get(node)
+        return key is not None and verify(key, signature, data)
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,1 @@
+"""The cluster's message broker: signed, checked, and refused before anything is parsed."""

@@ -1,0 +1,35 @@
+"""The broker of a service: FastStream over NATS, with the signing layer innermost."""
+
+from faststream.nats import NatsBroker
+from faststream.nats.security import NatsUserPassword
+
+from shared.crypto.envelope import Identity
+from shared.messaging.connection import NatsAccess, inbox_prefix, options
+from shared.messaging.middleware import (
+    ErrorMiddleware,
+    Guard,
+    SigningMiddleware,
+    signing_middleware,
+)
+
+
+def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBroker:
+    """A broker that signs and checks every message; not connected yet."""
+    assert guard.inbox_prefix == inbox_prefix(identity), (
+        "replies are told by the inbox they come to"
+    )
+    return NatsBroker(
+        security=NatsUserPassword(username=access.user, password=access.password),
+        middlewares=(ErrorMiddleware, signing_middleware(guard)),
+        logger=None,
+        graceful_timeout=5.0,
+        **options(access, identity, "broker"),
+    )
+
+
+def is_guarded(broker: NatsBroker) -> bool:
+    """Whether the signing layer is there, as the innermost one."""
+    layers = broker.middlewares
+    return (
+        bool(layers) and isinstance(layers[-1], type) and issubclass(layers[-1], SigningMiddleware)
+    )

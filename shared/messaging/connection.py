@@ -1,0 +1,73 @@
+"""Connections to NATS that notice a loss within seconds and never give up.
+
+The library's own defaults notice a dead link after minutes and give up after sixty tries.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client
+
+from shared.crypto.envelope import Identity
+
+PATIENCE: Final[dict[str, Any]] = {
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.2,
+    "connect_timeout": 1,
+    "ping_interval": 2,
+    "max_outstanding_pings": 2,
+    "dont_randomize": True,
+    "allow_reconnect": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NatsAccess:
+    """Where the servers are, own first, and who we are to them."""
+
+    servers: tuple[str, ...]
+    user: str
+    password: str
+
+
+def inbox_prefix(identity: Identity) -> str:
+    """This process's own inbox: nobody else may listen there."""
+    return f"_INBOX_{identity.node}_{identity.service}_{identity.instance}"
+
+
+def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
+    """How every connection of this process is made, but for its credentials."""
+    log = logging.getLogger("meridian.nats")
+
+    async def on_error(error: Exception) -> None:
+        log.warning("NATS (%s): %s", name, str(error) or type(error).__name__)
+
+    async def on_disconnect() -> None:
+        log.warning("lost the connection to NATS (%s)", name)
+
+    async def on_reconnect() -> None:
+        log.info("connected to NATS again (%s)", name)
+
+    return {
+        **PATIENCE,
+        "servers": list(access.servers),
+        "name": f"{identity}/{name}",
+        "inbox_prefix": inbox_prefix(identity),
+        "error_cb": on_error,
+        "disconnected_cb": on_disconnect,
+        "reconnected_cb": on_reconnect,
+    }
+
+
+async def connect(access: NatsAccess, identity: Identity, name: str) -> Client:
+    """A connection of its own for users that need order, sequences and compare-and-set.
+
+    Raises:
+        nats.errors.Error: no server let us in; try again.
+        OSError: no server could be reached; try again.
+    """
+    return await nats.connect(
+        user=access.user, password=access.password, **options(access, identity, name)
+    )

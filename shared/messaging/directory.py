@@ -1,0 +1,80 @@
+"""The site and its nodes, as a gateway or a node selector keeps them in memory.
+
+Read from any master's config service at the start, again when a heartbeat tells of a later
+revision than ours, and every few seconds all the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from shared.documents import SITE_ID, Kind
+from shared.documents.node import NodeDocument
+from shared.documents.site import SiteDocument
+from shared.domain.errors import MeridianError
+from shared.domain.ids import NodeId, Revision
+from shared.events.config import DocumentsRead, ReadDocuments
+from shared.messaging.publisher import Publisher
+
+EVERY_SECONDS: Final = 5.0
+PAUSE_SECONDS: Final = 0.2
+READ_SECONDS: Final = 2.0
+
+
+class Directory:
+    """What is configured, as of *revision*; *site* is None before the first reading."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._wanted = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
+        self._log = logging.getLogger("meridian.directory")
+        self.site: SiteDocument | None = None
+        self.nodes: dict[NodeId, NodeDocument] = {}
+        self.revision = Revision(0)
+        self.newest = Revision(0)
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Call *tell* after each reading that changed something."""
+        self._told.append(tell)
+
+    def heard(self, revision: Revision | None) -> None:
+        """A master told that it has applied *revision*."""
+        if revision is not None and revision > self.newest:
+            self.newest = revision
+            self._wanted.set()
+
+    async def run(self) -> None:
+        """Keep reading, for ever."""
+        while True:
+            try:
+                await self._read()
+            except MeridianError as error:
+                self._log.debug("the directory was not read: %s", error.message)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            try:
+                await asyncio.wait_for(self._wanted.wait(), EVERY_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _read(self) -> None:
+        self._wanted.clear()
+        question = ReadDocuments(kinds=(Kind.SITE, Kind.NODE), at_least=self.newest)
+        answer = await self._publisher.ask(question, timeout_seconds=READ_SECONDS)
+        assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
+        if answer.revision < self.revision or (self.site and answer.revision == self.revision):
+            return
+        self._take(answer)
+        for tell in self._told:
+            tell()
+
+    def _take(self, answer: DocumentsRead) -> None:
+        nodes: dict[NodeId, NodeDocument] = {}
+        for document in answer.documents:
+            if document.kind == Kind.NODE:
+                nodes[NodeId(document.id)] = NodeDocument.model_validate(document.body)
+            elif document.kind == Kind.SITE and document.id == SITE_ID:
+                self.site = SiteDocument.model_validate(document.body)
+        self.nodes, self.revision = nodes, answer.revision

@@ -1,0 +1,183 @@
+"""Two layers around every message: the signature, and what an error means to the sender.
+
+Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
+byte is parsed. A forged message is dropped and never redelivered. A reply is bound to its
+request by the request's id, since the client library chooses the inbox.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from faststream import BaseMiddleware, PublishCommand, StreamMessage
+from faststream.exceptions import NackMessage, RejectMessage
+from faststream.message import encode_message
+from faststream.nats.response import NatsPublishCommand
+from faststream.response import PublishType
+from nats.aio.msg import Msg
+
+from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
+from shared.domain.errors import BadSignature, MeridianError, Unavailable
+from shared.domain.ids import UnixMillis
+from shared.events.message import ErrorReply, Event
+from shared.messaging.catalogue import find, require_answerer, require_speaker
+from shared.messaging.rejections import Rejections
+
+CONTENT_TYPE: Final = "content-type"
+JSON: Final = "application/json"
+RETRY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request whose answer is awaited in this task."""
+
+    id: str
+    request: type[Event]
+
+
+ASKED: ContextVar[Asked | None] = ContextVar("asked", default=None)
+
+
+class Silent(Exception):
+    """The handler is not the one to answer; nothing is sent and nothing is wrong."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What the signing layer needs: keys, clocks, where refusals are counted, whose inbox is ours."""
+
+    signer: Signer
+    verifier: Verifier
+    rejections: Rejections
+    inbox_prefix: str
+
+
+class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
+    """Signs what goes out, checks what comes in; one object lives for one message."""
+
+    guard: Guard
+
+    def __init__(self, msg: Any, /, *, context: Any) -> None:
+        super().__init__(msg, context=context)
+        self._answering = ""
+
+    async def publish_scope(
+        self, call_next: Callable[[PublishCommand], Awaitable[Any]], cmd: PublishCommand
+    ) -> Any:
+        assert isinstance(cmd, NatsPublishCommand), "this layer is for NATS"
+        payload, kind = encoded(cmd.body)
+        headers = dict(cmd.headers or {})
+        kind = headers.get(CONTENT_TYPE) or kind
+        signer = self.guard.signer
+        if cmd.publish_type is PublishType.REPLY:
+            value, _ = signer.sign(REPLY, "", kind, payload, self._answering)
+        else:
+            value, message_id = signer.sign(MESSAGE, cmd.destination, kind, payload)
+            asked = ASKED.get()
+            if cmd.publish_type is PublishType.REQUEST and asked is not None:
+                ASKED.set(Asked(message_id, asked.request))
+        cmd.body = payload
+        cmd.headers = {**headers, CONTENT_TYPE: kind, SIGNATURE_HEADER: value}
+        return await call_next(cmd)
+
+    async def on_receive(self) -> None:
+        message = self.msg
+        assert isinstance(message, Msg), "messages with headers only; stored values sign inside"
+        if message.subject.startswith(self.guard.inbox_prefix):
+            self._check_reply(message)
+            return
+        try:
+            self._check_message(message)
+        except BadSignature as error:
+            header = (message.headers or {}).get(SIGNATURE_HEADER, "")
+            self.guard.rejections.refused(error, _claimed(header))
+            raise RejectMessage from error
+
+    def _check_reply(self, message: Msg) -> None:
+        asked = ASKED.get()
+        if asked is None:
+            raise BadSignature("an answer that nobody asked for", reason="other_request")
+        header, kind = _head(message)
+        signed = self.guard.verifier.check(
+            REPLY, "", header, kind, message.data, live=False, in_reply_to=asked.id
+        )
+        require_answerer(asked.request, signed.identity)
+
+    def _check_message(self, message: Msg) -> None:
+        declared = find(message.subject)
+        if declared is None:
+            raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
+        header, kind = _head(message)
+        live = not declared.subject.stored
+        signed = self.guard.verifier.check(
+            MESSAGE, message.subject, header, kind, message.data, live=live
+        )
+        require_speaker(declared, message.subject, signed.identity)
+        if live:
+            skew = UnixMillis(signed.unix_ms - self.guard.verifier.now_ms())
+            self.guard.rejections.skewed(str(signed.identity), skew)
+        self._answering = signed.id
+
+
+def signing_middleware(guard: Guard) -> type[SigningMiddleware]:
+    """The signing layer with this process's keys."""
+    return type("BoundSigningMiddleware", (SigningMiddleware,), {"guard": guard})
+
+
+class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
+    """Turns a handler's error into what the sender should do about it.
+
+    Who asked gets an `ErrorReply`. A stored message is terminated when its sender is wrong and
+    comes again later when nobody is.
+    """
+
+    async def consume_scope(
+        self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
+    ) -> Any:
+        try:
+            return await call_next(msg)
+        except Silent:
+            raise RejectMessage from None
+        except MeridianError as error:
+            if msg.reply_to:
+                return ErrorReply(
+                    error_code=error.code, message=error.message, attributes=_plain(error)
+                )
+            if isinstance(error, Unavailable):
+                raise NackMessage(delay=RETRY_SECONDS) from error
+            raise RejectMessage from error
+        except AssertionError:
+            raise
+        except Exception:
+            logging.getLogger("meridian.messaging").exception("a handler failed")
+            if msg.reply_to:
+                return ErrorReply(error_code="error", message="the service failed; see its log")
+            raise
+
+
+def encoded(body: Any) -> tuple[bytes, str]:
+    """The bytes that go over the wire and their content type."""
+    if isinstance(body, Event | ErrorReply) or hasattr(body, "model_dump_json"):
+        return body.model_dump_json().encode(), JSON
+    payload, kind = encode_message(body, None)
+    return payload, kind or ""
+
+
+def _head(message: Msg) -> tuple[str, str]:
+    headers = message.headers or {}
+    return headers.get(SIGNATURE_HEADER, ""), headers.get(CONTENT_TYPE, "")
+
+
+def _claimed(header: str) -> str:
+    parts = header.split(";")
+    return parts[2] if len(parts) == 7 else "unknown"
+
+
+def _plain(error: MeridianError) -> dict[str, str | int | float | None]:
+    return {
+        name: value if isinstance(value, str | int | float) or value is None else str(value)
+        for name, value in error.attributes.items()
+    }

@@ -1,0 +1,77 @@
+"""Saying and asking: addresses, types and errors come from the message's own declaration."""
+
+import asyncio
+import logging
+from typing import Final
+
+from faststream.nats import NatsBroker
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from pydantic import ValidationError
+
+from shared.domain.errors import Unavailable, from_code
+from shared.events.message import ErrorReply, Event, Message, Request
+from shared.messaging.middleware import ASKED, Asked
+
+PAUSE_SECONDS: Final = 0.05
+
+
+class Publisher:
+    """Publishes events and asks requests through the signed broker."""
+
+    def __init__(self, broker: NatsBroker) -> None:
+        self._broker = broker
+        self._log = logging.getLogger("meridian.publisher")
+
+    async def publish(self, event: Event) -> None:
+        """Send *event*; while there is no connection it is lost, as every live event may be."""
+        try:
+            await self._broker.publish(event, event.address)
+        except (NatsError, OSError, AssertionError) as error:
+            self._log.debug("%s was not sent: %s", event.address, error)
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+        """The answer to *request*, of its reply type.
+
+        Raises:
+            Unavailable: nobody answered in time.
+            MeridianError: the one who answered said no; it is the error that was named.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                body = await self._answer(request, timeout_seconds)
+        except (TimeoutError, NatsError, OSError) as error:
+            raise Unavailable(
+                f"nobody answered on {request.address} within {timeout_seconds:g} s"
+            ) from error
+        return read_reply(request, body)
+
+    async def _answer(self, request: Request, timeout_seconds: float) -> bytes:
+        while True:
+            token = ASKED.set(Asked("", type(request)))
+            try:
+                message = await self._broker.request(
+                    request, request.address, timeout=timeout_seconds
+                )
+            except NoRespondersError:
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return bytes(message.body)
+            finally:
+                ASKED.reset(token)
+
+
+def read_reply(request: Request, body: bytes) -> Message:
+    """The answer in *body*.
+
+    Raises:
+        MeridianError: it is an error, named by its code.
+        Unavailable: it cannot be read.
+    """
+    if b'"error_code"' in body[:64]:
+        refusal = ErrorReply.model_validate_json(body)
+        raise from_code(refusal.error_code, refusal.message, **refusal.attributes)
+    try:
+        return request.reply.model_validate_json(body)
+    except ValidationError as error:
+        raise Unavailable(f"the answer on {request.address} cannot be read") from error

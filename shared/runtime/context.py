@@ -1,0 +1,122 @@
+"""What a service has before it has done anything: who it is, its keys, its clock, its counters."""
+
+import logging
+import secrets
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from faststream.nats import NatsBroker
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.crypto.envelope import Identity, Signer, Verifier
+from shared.crypto.keyring import KeyRing
+from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
+from shared.events.security import MessageRejected
+from shared.messaging.broker import build_broker
+from shared.messaging.connection import NatsAccess, inbox_prefix
+from shared.messaging.events import EventPublisher
+from shared.messaging.middleware import Guard
+from shared.messaging.publisher import Publisher
+from shared.messaging.rejections import Rejection, Rejections
+from shared.runtime.clock import Clock
+from shared.runtime.health import Health
+from shared.settings import ServiceSettings
+
+PACKAGE: Final = "meridian-cluster"
+
+
+@dataclass(frozen=True)
+class ServiceContext:
+    """Everything that a service's composition root builds upon."""
+
+    settings: ServiceSettings
+    identity: Identity
+    clock: Clock
+    keyring: KeyRing
+    node_key: NodeKey
+    trust: TrustStore
+    access: NatsAccess
+    signer: Signer
+    verifier: Verifier
+    broker: NatsBroker
+    publisher: Publisher
+    events: EventPublisher
+    health: Health
+    registry: CollectorRegistry
+    started_unix_ms: int
+    version: str
+
+
+def build_context(settings: ServiceSettings, service: str, clock: Clock) -> ServiceContext:
+    """Read the node's keys and build the signed broker, not connected yet.
+
+    Raises:
+        BadSettings: a key or a file is missing or damaged.
+    """
+    trust = TrustStore.load(settings.state_dir / TRUST_FILE)
+    node_key = NodeKey.load(settings.state_dir / KEY_FILE)
+    keyring = KeyRing.derive(settings.pre_shared_key(), trust.cluster_id, settings.previous_key())
+    identity = Identity(settings.node, service, secrets.token_hex(4))
+    started = clock.unix_ms()
+    signer = Signer(keyring, identity, secrets.token_hex(6), clock.unix_ms)
+    verifier = Verifier(keyring, clock.unix_ms, started)
+    access = NatsAccess(settings.nats_servers, settings.nats_user, settings.nats_password())
+    registry, told = _registry(service), list[Rejection]()
+    rejected = Counter(
+        "meridian_messages_rejected", "Messages dropped, by reason", ["reason"], registry=registry
+    )
+    events: list[EventPublisher] = []
+
+    def tell(rejection: Rejection) -> None:
+        logging.getLogger("meridian.security").warning(
+            "refused %d message(s) of %s: %s", rejection.count, rejection.sender, rejection.detail
+        )
+        events[0].emit(
+            MessageRejected(
+                observer=identity.node,
+                sender=rejection.sender,
+                reason=rejection.reason,
+                count=rejection.count,
+                detail=rejection.detail,
+            )
+        )
+
+    rejections = Rejections(clock.now, tell, lambda reason: rejected.labels(reason).inc())
+    guard = Guard(signer, verifier, rejections, inbox_prefix(identity))
+    broker = build_broker(access, identity, guard)
+    events.append(EventPublisher(broker, node_key))
+    del told
+    return ServiceContext(
+        settings=settings,
+        identity=identity,
+        clock=clock,
+        keyring=keyring,
+        node_key=node_key,
+        trust=trust,
+        access=access,
+        signer=signer,
+        verifier=verifier,
+        broker=broker,
+        publisher=Publisher(broker),
+        events=events[0],
+        health=Health(),
+        registry=registry,
+        started_unix_ms=started,
+        version=package_version(),
+    )
+
+
+def package_version() -> str:
+    """The installed version of this project."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return "0"
+
+
+def _registry(service: str) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    build = Gauge("meridian_build", "This build", ["version", "service"], registry=registry)
+    build.labels(package_version(), service).set(1)
+    return registry

@@ -1,0 +1,51 @@
+"""The loop that ticks a core at its deadlines; written once, for every core that knows time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from shared.domain.ids import Instant
+from shared.runtime.clock import Clock
+
+Effect = TypeVar("Effect", covariant=True)  # noqa: PLC0105 - the name is the thing
+
+
+class Core(Protocol[Effect]):
+    """A core that has something to do when time passes."""
+
+    def tick(self, now: Instant) -> Sequence[Effect]: ...
+    def deadline(self) -> Instant | None: ...
+
+
+class Driver:
+    """Calls `tick` at `deadline`, and performs what comes back."""
+
+    def __init__(
+        self,
+        core: Core[Effect],
+        clock: Clock,
+        perform: Callable[[Sequence[Effect]], Awaitable[None]],
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._perform = perform
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """The core learned something: its deadline may have changed."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Drive the core, for ever."""
+        while True:
+            deadline = self._core.deadline()
+            wait = None if deadline is None else max(0.0, deadline - self._clock.now())
+            try:
+                await asyncio.wait_for(self._woken.wait(), wait)
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            now = self._clock.now()
+            deadline = self._core.deadline()
+            if deadline is not None and now >= deadline:
+                await self._perform(self._core.tick(now))

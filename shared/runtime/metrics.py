@@ -1,0 +1,75 @@
+"""Each service's own small HTTP server: `/metrics`, `/healthz`, `/readyz`.
+
+It listens before anything else is connected, so that "not ready, because" can always be asked.
+"""
+
+import asyncio
+import contextlib
+import json
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from shared.domain.errors import BadSettings
+from shared.runtime.health import Health
+
+REQUEST_SECONDS: Final = 5.0
+LONGEST_HEAD: Final = 8_192
+
+
+class MetricsServer:
+    """Serves one process's health and metrics."""
+
+    def __init__(self, registry: CollectorRegistry, health: Health) -> None:
+        self._registry = registry
+        self._health = health
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which the kernel chose when *port* is 0.
+
+        Raises:
+            BadSettings: the port is in use.
+        """
+        try:
+            self._server = await asyncio.start_server(
+                self._serve, host, port, limit=LONGEST_HEAD, reuse_address=True
+            )
+        except OSError as error:
+            raise BadSettings(
+                f"cannot listen on {host}:{port} (MERIDIAN_METRICS_PORT): {error.strerror}"
+            ) from error
+        chosen: int = self._server.sockets[0].getsockname()[1]
+        return chosen
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
+            path = head.split(b" ", 2)[1].decode("latin-1")
+            status, kind, body = self._answer(path)
+            writer.write(
+                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+                + body
+            )
+            await writer.drain()
+        writer.close()
+
+    def _answer(self, path: str) -> tuple[str, str, bytes]:
+        reasons = self._health.reasons()
+        match path:
+            case "/metrics":
+                return "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            case "/healthz":
+                return "200 OK", "application/json", b'{"ok":true}'
+            case "/readyz":
+                body = json.dumps({"ready": not reasons, "reasons": reasons}).encode()
+                status = "503 Service Unavailable" if reasons else "200 OK"
+                return status, "application/json", body
+            case _:
+                return "404 Not Found", "text/plain", b"not found\n"

@@ -1,0 +1,166 @@
+"""How every service starts, runs and ends.
+
+A service is a `FastStream` app (its subscribers), a context (who it is) and tasks that run beside
+it. Health is served before anything is connected; the tasks start at once and never wait for
+NATS, which is tried for ever and told of in `/readyz`.
+
+```python
+def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
+    context = build_context(settings, "relay", clock)
+    door = Door(...)
+    context.broker.include_router(router(Handlers(door)))
+    return Service(FastStream(context.broker), context, tasks=(door.serve,))
+
+
+def main() -> None:
+    run_service(RelaySettings, build_app)
+```
+
+A task that ends or fails ends the service, with a sentence and exit code 1; a setting that cannot
+be used ends it with a sentence and exit code 2. SIGTERM and SIGINT end it gracefully.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from faststream import FastStream
+from nats.errors import Error as NatsError
+
+from shared.domain.errors import BadSettings, MeridianError
+from shared.messaging.broker import is_guarded
+from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.context import ServiceContext
+from shared.runtime.log import set_up_logging
+from shared.runtime.metrics import MetricsServer
+from shared.settings import ServiceSettings
+
+AGAIN_SECONDS: Final = 0.5
+STOP_SECONDS: Final = 6.0
+MISUSED: Final = 2
+FAILED: Final = 1
+
+Task = Callable[[], Awaitable[None]]
+S = TypeVar("S", bound=ServiceSettings, contravariant=True)  # noqa: PLC0105 - the name is the thing
+
+
+@dataclass(frozen=True)
+class Service:
+    """What `build_app` gives: the subscribers, who the service is, and what runs beside them.
+
+    *ending* is called on the way out, before the broker stops.
+    """
+
+    app: FastStream
+    context: ServiceContext
+    tasks: Sequence[Task] = ()
+    ending: Sequence[Task] = ()
+
+
+class Build(Protocol[S]):
+    """A composition root."""
+
+    def __call__(self, settings: S, *, clock: Clock) -> Service: ...
+
+
+def run_service(settings_class: type[S], build_app: Build[S]) -> None:
+    """Read the environment, build the service and run it until it is told to stop."""
+    try:
+        settings = settings_class.read()
+        service = build_app(settings, clock=SystemClock())
+        set_up_logging(
+            str(service.context.identity), form=settings.log_format, level=settings.log_level
+        )
+        code = asyncio.run(serve(service))
+    except BadSettings as error:
+        sys.stderr.write(f"{error.message}\n")
+        sys.exit(MISUSED)
+    sys.exit(code)
+
+
+async def serve(service: Service) -> int:
+    """Run *service* until a signal or a failed task; the exit code.
+
+    Raises:
+        BadSettings: the service is unsigned, or a port is in use.
+    """
+    context = service.context
+    if not is_guarded(context.broker):
+        raise BadSettings("this service's broker does not sign its messages; it does not start")
+    context.health.set("nats", ok=False, reason="not connected yet")
+    metrics = MetricsServer(context.registry, context.health)
+    await metrics.start(context.settings.metrics_host, context.settings.metrics_port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(_named(task)) for task in (context.events.run, *service.tasks)]
+    connecting = asyncio.create_task(connect(service))
+    watching = asyncio.create_task(_watch_connection(context))
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    code = 0 if stopping in done else FAILED
+    for task in done - {stopping}:
+        _tell(task)
+    await _end(service, [connecting, watching, stopping, *tasks])
+    await metrics.stop()
+    return code
+
+
+async def connect(service: Service) -> None:
+    """Connect to NATS and start the subscribers, however long it takes."""
+    log = logging.getLogger("meridian.service")
+    while True:
+        try:
+            await service.app.start()
+        except (NatsError, OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            service.context.health.set("nats", ok=False, reason=reason)
+            log.warning("NATS did not let us in: %s", reason)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            service.context.health.set("nats", ok=True)
+            return
+
+
+async def _watch_connection(context: ServiceContext) -> None:
+    """Keep the condition `nats` true to the connection."""
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        client = context.broker._connection  # noqa: SLF001 - FastStream offers no other way
+        if client is not None:
+            context.health.set("nats", ok=client.is_connected, reason="the connection is lost")
+
+
+async def _named(task: Task) -> None:
+    await task()
+
+
+def _tell(task: "asyncio.Task[None]") -> None:
+    log = logging.getLogger("meridian.service")
+    error = task.exception()
+    if isinstance(error, BadSettings):
+        raise error
+    if isinstance(error, MeridianError):
+        log.error("the service ends: %s", error.message)
+    else:
+        log.error("the service ends: a task of it ended", exc_info=error)
+
+
+async def _end(service: Service, tasks: Sequence["asyncio.Task[object]"]) -> None:
+    log = logging.getLogger("meridian.service")
+    for ending in service.ending:
+        with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
+            await asyncio.wait_for(ending(), STOP_SECONDS)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        await asyncio.wait_for(service.app.stop(), STOP_SECONDS)
+    except (NatsError, OSError, TimeoutError) as error:
+        log.debug("the broker did not stop in time: %s", error)
