@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
@@ -52,15 +53,20 @@ class SessionStore(Protocol):
     async def change(
         self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
     ) -> SessionState: ...
-    def watch(self) -> AsyncIterator[Kept]: ...
+    def watch(self) -> AsyncIterator[Kept | None]: ...
+
+
+class Link(Protocol):
+    """A connection that may still have to be made."""
+
+    async def client(self) -> Client: ...
 
 
 class JetStreamSessions:
     """Sessions in JetStream."""
 
-    def __init__(self, client: Client, signer: Signer, verifier: Verifier) -> None:
-        self._client = client
-        self._jetstream = client.jetstream(timeout=CALL_SECONDS)
+    def __init__(self, link: Link, signer: Signer, verifier: Verifier) -> None:
+        self._link = link
         self._signer = signer
         self._verifier = verifier
 
@@ -74,7 +80,7 @@ class JetStreamSessions:
         subject = SessionState.subject.address(session=session)
 
         async def read() -> Kept:
-            raw = await self._jetstream.get_last_msg(SESSIONS, subject)
+            raw = await (await self._jetstream()).get_last_msg(SESSIONS, subject)
             header = (raw.headers or {}).get(SIGNATURE_HEADER, "")
             return self._read(subject, header, raw.data or b"", Sequence(raw.seq or 0))
 
@@ -104,9 +110,14 @@ class JetStreamSessions:
             if await _patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
                 return after
 
-    async def watch(self) -> AsyncIterator[Kept]:
-        """Every session's last state, then each new one, for ever; ends when the stream is lost."""
-        subscription = await self._jetstream.subscribe(
+    async def watch(self) -> AsyncIterator[Kept | None]:
+        """Every session's last state, then each new one; None first, once the watch stands.
+
+        Raises:
+            nats.errors.Error: there is no such stream, or it has no leader; try again.
+        """
+        jetstream = await self._jetstream()
+        subscription = await jetstream.subscribe(
             SessionState.subject.wildcard,
             stream=SESSIONS,
             ordered_consumer=True,
@@ -114,6 +125,7 @@ class JetStreamSessions:
             config=ConsumerConfig(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT),
         )
         try:
+            yield None
             async for message in subscription.messages:
                 kept = self._seen(message)
                 if kept is not None:
@@ -121,11 +133,14 @@ class JetStreamSessions:
         finally:
             await subscription.unsubscribe()
 
+    async def _jetstream(self) -> JetStreamContext:
+        return (await self._link.client()).jetstream(timeout=CALL_SECONDS)
+
     async def _put(self, state: SessionState, expected: Sequence) -> bool:
         subject, payload = state.address, state.model_dump_json().encode()
         header, _ = self._signer.sign(MESSAGE, subject, CONTENT_TYPE, payload)
         try:
-            await self._jetstream.publish(
+            await (await self._jetstream()).publish(
                 subject,
                 payload,
                 stream=SESSIONS,

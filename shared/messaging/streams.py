@@ -40,7 +40,7 @@ async def ensure_streams(jetstream: JetStreamContext, replicas: int) -> None:
                 replicas=replicas,
                 storage=StorageType.FILE,
                 max_bytes=SNAPSHOTS_BYTES,
-            )
+            ),
         )
 
 

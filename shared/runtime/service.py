@@ -27,7 +27,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from faststream import FastStream
 from nats.errors import Error as NatsError
@@ -103,10 +103,11 @@ async def serve(service: Service) -> int:
     connecting = asyncio.create_task(connect(service))
     watching = asyncio.create_task(_watch_connection(context))
     stopping = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-    code = 0 if stopping in done else FAILED
-    for task in done - {stopping}:
-        _tell(task)
+    await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    code = 0 if stopping.done() else FAILED
+    for task in tasks:
+        if task.done():
+            _tell(task)
     await _end(service, [connecting, watching, stopping, *tasks])
     await metrics.stop()
     return code
@@ -152,7 +153,7 @@ def _tell(task: "asyncio.Task[None]") -> None:
         log.error("the service ends: a task of it ended", exc_info=error)
 
 
-async def _end(service: Service, tasks: Sequence["asyncio.Task[object]"]) -> None:
+async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     log = logging.getLogger("meridian.service")
     for ending in service.ending:
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):

@@ -1,0 +1,180 @@
+"""The composition root of the gateway: the one place that knows all of its parts."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from faststream import FastStream
+from starlette.responses import JSONResponse, Response
+
+from services.gateway.accounts import Accounts
+from services.gateway.apply import Editor
+from services.gateway.core.attempts import Attempts
+from services.gateway.core.observed import Observed
+from services.gateway.handlers import Handlers, router
+from services.gateway.keeper import Keeper
+from services.gateway.link import Link
+from services.gateway.passwords import Passwords
+from services.gateway.proposals import Configuration
+from services.gateway.routes import channel, cluster, documents, health, login, sessions
+from services.gateway.routes.door import Door
+from services.gateway.sessions import Desk, Sessions
+from services.gateway.settings import GatewaySettings
+from services.gateway.store import JetStreamSessions, SessionStore
+from services.gateway.view import SessionsView
+from shared.crypto.authority import issue_certificate
+from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
+from shared.crypto.nodekeys import write_secret
+from shared.crypto.sealing import SECRET_FILE, SiteSecret
+from shared.domain.errors import BadSettings, MeridianError
+from shared.messaging.directory import Directory
+from shared.runtime.clock import Clock, kernel_boot_id
+from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.grant import GrantHolder
+from shared.runtime.service import Service
+
+API: Final = "/api/v1"
+GUESSES: Final = 20
+GUESS_WINDOW_SECONDS: Final = 60.0
+"""Unknown nameplates that one address may try in a minute."""
+
+
+def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
+    """Everything of the gateway, wired; nothing of it runs yet.
+
+    Raises:
+        BadSettings: a key or a file is missing or damaged.
+    """
+    context = build_context(settings, "gateway", clock)
+    link = Link(context.access, context.identity)
+    store = JetStreamSessions(link, context.signer, context.verifier)
+    door = build_door(settings, context, store)
+    keeper = Keeper(door, store)
+    handlers = Handlers(door.observed, door.directory, door.grant, clock)
+    context.broker.include_router(router(handlers))
+    front_door = _front_door(settings, build_api(door))
+    return Service(
+        FastStream(context.broker, logger=None),
+        context,
+        tasks=(front_door.listen, link.run, keeper.watch, keeper.sweep, door.directory.run),
+    )
+
+
+def build_door(settings: GatewaySettings, context: ServiceContext, store: SessionStore) -> Door:
+    """The gateway's parts, as its routes use them."""
+    clock, publisher = context.clock, context.publisher
+    secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
+    configuration, passwords = Configuration(publisher, clock), Passwords(secret)
+    return Door(
+        node=settings.node,
+        clock=clock,
+        publisher=publisher,
+        configuration=configuration,
+        directory=Directory(publisher),
+        accounts=Accounts(configuration, passwords, secret, clock),
+        editor=Editor(configuration, passwords),
+        sessions=Sessions(Desk(store, publisher, context.keyring, clock)),
+        view=SessionsView(),
+        observed=Observed(),
+        grant=GrantHolder(settings.node, kernel_boot_id()),
+        health=context.health,
+        guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
+    )
+
+
+def build_api(door: Door) -> FastAPI:
+    """The front door's HTTP over *door*."""
+    api = FastAPI(
+        title="Meridian",
+        version="1",
+        description="The front door of a Meridian site: configuration, sessions, the cluster.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    api.state.door = door
+    api.add_exception_handler(MeridianError, _refused)
+    api.add_exception_handler(RequestValidationError, _misshapen)
+    for area in (login, sessions, channel, cluster, documents):
+        api.include_router(area.router, prefix=API)
+    api.include_router(health.router)
+    return api
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MeridianError), "registered for these alone"
+    body = {"code": error.code, "message": error.message, **error.attributes}
+    wait = error.attributes.get("retry_after_seconds")
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    return JSONResponse(body, status_code=error.http_status, headers=headers)
+
+
+async def _misshapen(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "registered for these alone"
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    body = {"code": "invalid_request", "message": f"{field}: {first['msg']}", "field": field}
+    return JSONResponse(body, status_code=422)
+
+
+class FrontDoor(uvicorn.Server):
+    """The HTTPS server; the service is told to stop, so signals are not this server's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def listen(self) -> None:
+        """Listen and serve until cancelled.
+
+        Raises:
+            BadSettings: the port is in use.
+        """
+        host, port = self.config.host, self.config.port
+        try:
+            listener = socket.create_server((host, port), backlog=512)
+        except OSError as error:
+            raise BadSettings(
+                f"cannot listen on {host}:{port} (MERIDIAN_GATEWAY_PORT): {error.strerror}"
+            ) from error
+        await self.serve(sockets=[listener])
+
+
+def _front_door(settings: GatewaySettings, api: FastAPI) -> FrontDoor:
+    certificate, key = _certificate(settings)
+    return FrontDoor(
+        uvicorn.Config(
+            api,
+            host=settings.gateway_host,
+            port=settings.gateway_port,
+            ssl_certfile=str(certificate),
+            ssl_keyfile=str(key),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_ping_interval=5.0,
+            ws_ping_timeout=5.0,
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+    )
+
+
+def _certificate(settings: GatewaySettings) -> tuple[Path, Path]:
+    """A fresh certificate of the site's own authority for this front door."""
+    folder = settings.state_dir
+    try:
+        authority = (folder / AUTHORITY_FILE).read_bytes()
+        authority_key = (folder / AUTHORITY_KEY_FILE).read_bytes()
+    except OSError as error:
+        raise BadSettings(f"the site's certificate authority cannot be read: {error}") from error
+    certificate, key = issue_certificate(authority, authority_key, settings.certificate_names)
+    paths = folder / "gateway.pem", folder / "gateway.key"
+    paths[0].write_bytes(certificate)
+    write_secret(paths[1], key)
+    return paths

@@ -1,0 +1,44 @@
+"""What the gateway hears: heartbeats, followers' progress, and its own master's grants."""
+
+from faststream.nats import NatsRoute, NatsRouter
+
+from services.gateway.core.observed import Observed
+from shared.events.failover import MasterGranted
+from shared.events.node import NodeHeartbeat
+from shared.events.replication import FollowerProgressed
+from shared.messaging.directory import Directory
+from shared.runtime.clock import Clock
+from shared.runtime.grant import GrantHolder
+
+
+class Handlers:
+    """The gateway's subscribers."""
+
+    def __init__(
+        self, observed: Observed, directory: Directory, grant: GrantHolder, clock: Clock
+    ) -> None:
+        self._observed = observed
+        self._directory = directory
+        self._grant = grant
+        self._clock = clock
+
+    async def on_heartbeat(self, event: NodeHeartbeat) -> None:
+        self._observed.heartbeat(event, self._clock.now())
+        self._directory.heard(event.applied_revision)
+
+    async def on_progress(self, event: FollowerProgressed) -> None:
+        self._observed.progressed(event)
+
+    async def on_grant(self, event: MasterGranted) -> None:
+        self._grant.offer(event)
+
+
+def router(handlers: Handlers) -> NatsRouter:
+    """The gateway's subscriptions."""
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
+            NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
+            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
+        )
+    )

@@ -1,0 +1,29 @@
+"""What the gateway is told: where it listens, and how people reach it."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from shared.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """The front door's address; *gateway_url* is the one that endpoints are given."""
+
+    gateway_host: str = "0.0.0.0"  # noqa: S104 - the front door is there to be reached
+    gateway_port: int = Field(default=8443, ge=1, le=65_535)
+    gateway_url: str
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _is_https(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError(f"{value!r} is no https address of this gateway")
+        return value.rstrip("/")
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names that the gateway's certificate is good for."""
+        own = urlsplit(self.gateway_url).hostname or ""
+        return tuple(dict.fromkeys((own, self.node, "localhost", "127.0.0.1")))
