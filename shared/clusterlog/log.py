@@ -1,0 +1,232 @@
+"""One generation of the log: append, look up, read on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from shared.crypto.nodekeys import TrustStore
+from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
+from shared.domain.ids import LogGeneration, Sequence
+from shared.domain.log import StoredEntry, signed_bytes
+
+CALL_SECONDS: Final = 2.0
+RESENDS: Final = 3
+PAUSE_SECONDS: Final = 0.1
+ELECTION_SECONDS: Final = 10.0
+"""How long an append is tried while the log has no leader; elections take 4 to 8 s."""
+
+IDLE_HEARTBEAT_SECONDS: Final = 0.5
+"""How soon a reader notices that its consumer died with its server; the default takes 18 s."""
+
+NO_MESSAGE: Final = 10037
+"""The server's code for "the stream is there, such a message is not"."""
+
+WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+
+
+class LogConflict(Rejected):
+    """Somebody else extended the log; catch up and decide anew."""
+
+    code = "log_conflict"
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """A message of the log as it was read."""
+
+    sequence: Sequence
+    data: bytes
+
+
+def stream_name(generation: LogGeneration) -> str:
+    return f"LOG-{generation}"
+
+
+def subject_name(generation: LogGeneration) -> str:
+    return f"meridian.log.{generation}.entry"
+
+
+def verify(stored: StoredEntry, trust: TrustStore) -> bool:
+    """Whether a master that is known signed *stored*."""
+    return trust.verify(stored.signer, stored.signature, signed_bytes(stored.hash))
+
+
+class ClusterLog:
+    """The log of one generation, over a connection of its own."""
+
+    def __init__(self, client: Client, generation: LogGeneration) -> None:
+        self._client = client
+        self._jetstream: JetStreamContext = client.jetstream(timeout=CALL_SECONDS)
+        self._stream = stream_name(generation)
+        self._subject = subject_name(generation)
+        self._log = logging.getLogger("meridian.clusterlog")
+
+    async def create(self, replicas: int) -> None:
+        """Make the stream: `init` and a rebuild alone may.
+
+        Raises:
+            LogConflict: it is there already.
+            LogUnavailable: JetStream did not do it.
+        """
+        config = StreamConfig(
+            name=self._stream,
+            subjects=[self._subject],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            deny_delete=True,
+            deny_purge=True,
+            allow_direct=False,
+        )
+        if await self.exists():
+            raise LogConflict(f"the log {self._stream} is there already; this site was made before")
+        try:
+            await self._jetstream.add_stream(config)
+        except (NatsError, OSError) as error:
+            raise LogUnavailable(f"the log was not made: {error}") from error
+
+    async def exists(self) -> bool:
+        """Whether the stream is there.
+
+        Raises:
+            LogUnavailable: JetStream does not answer.
+        """
+        try:
+            await self._jetstream.stream_info(self._stream)
+        except NotFoundError:
+            return False
+        except (NatsError, OSError) as error:
+            raise LogUnavailable(f"the log does not answer: {error}") from error
+        return True
+
+    async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
+        """Add *stored* behind the message *expected*; the commit point.
+
+        Raises:
+            LogConflict: the log is longer than *expected*; the entry is not in it.
+            LogUnavailable: the log has no leader; the entry is not in it.
+            OutcomeUnknown: no answer came, also to the same message sent again.
+        """
+        headers = {
+            str(Header.EXPECTED_LAST_SEQUENCE): str(expected),
+            str(Header.MSG_ID): stored.hash,
+        }
+        silent = 0
+        deadline = asyncio.get_running_loop().time() + ELECTION_SECONDS
+        while True:
+            try:
+                ack = await self._jetstream.publish(
+                    self._subject, stored.encode(), stream=self._stream, headers=headers
+                )
+            except APIError as error:
+                if error.err_code in WRONG_LAST_SEQUENCE and not silent:
+                    raise LogConflict("the log was extended by somebody else") from error
+                return await self._outcome(stored, expected, error)
+            except (NatsTimeoutError, TimeoutError) as error:
+                silent += 1
+                if silent > RESENDS:
+                    raise OutcomeUnknown("the log did not answer an append") from error
+            except (NatsError, OSError) as error:
+                if asyncio.get_running_loop().time() >= deadline:
+                    if silent:
+                        raise OutcomeUnknown("the log did not answer an append") from error
+                    raise LogUnavailable(f"the log has no leader: {error}") from error
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                if ack.seq == expected + 1:
+                    return Sequence(ack.seq)
+                raise LogConflict("the log answered for an entry elsewhere")
+
+    async def last(self) -> RawEntry | None:
+        """The last message, by message get (which needs no consumer); None for an empty log.
+
+        Raises:
+            LogUnavailable: the log does not answer, or is not there.
+        """
+        return await self._look(None)
+
+    async def get(self, sequence: Sequence) -> RawEntry | None:
+        """The message at *sequence*; None when there is none.
+
+        Raises:
+            LogUnavailable: the log does not answer, or is not there.
+        """
+        return await self._look(sequence)
+
+    async def read_from(self, sequence: Sequence) -> AsyncIterator[RawEntry]:
+        """Every message from *sequence* to the end, by message get.
+
+        Raises:
+            LogUnavailable: the log does not answer, or is not there.
+        """
+        last = await self.last()
+        end = 0 if last is None else last.sequence
+        for number in range(max(1, sequence), end + 1):
+            raw = await self.get(Sequence(number))
+            if raw is not None:
+                yield raw
+
+    async def follow(self, sequence: Sequence) -> AsyncIterator[RawEntry]:
+        """Every message from *sequence* on, for ever, in order.
+
+        Raises:
+            LogUnavailable: the log does not answer, or is not there; follow again.
+        """
+        try:
+            subscription = await self._jetstream.subscribe(
+                self._subject,
+                stream=self._stream,
+                ordered_consumer=True,
+                idle_heartbeat=IDLE_HEARTBEAT_SECONDS,
+                config=ConsumerConfig(
+                    deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                    opt_start_seq=max(1, sequence),
+                ),
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise LogUnavailable(f"the log cannot be followed: {error}") from error
+        try:
+            async for message in subscription.messages:
+                yield RawEntry(Sequence(message.metadata.sequence.stream), message.data)
+        except (NatsError, OSError) as error:
+            raise LogUnavailable(f"the log cannot be followed: {error}") from error
+        finally:
+            try:
+                await subscription.unsubscribe()
+            except (NatsError, OSError) as error:
+                self._log.debug("the subscription ended by itself: %s", error)
+
+    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+        try:
+            if sequence is None:
+                raw = await self._jetstream.get_last_msg(self._stream, self._subject)
+            else:
+                raw = await self._jetstream.get_msg(self._stream, sequence)
+        except NotFoundError as error:
+            if error.err_code == NO_MESSAGE:
+                return None
+            raise LogUnavailable(f"the log {self._stream} is not there") from error
+        except (NatsError, OSError, TimeoutError) as error:
+            raise LogUnavailable(f"the log does not answer: {error}") from error
+        return RawEntry(Sequence(raw.seq or 0), raw.data or b"")
+
+    async def _outcome(self, stored: StoredEntry, expected: Sequence, error: APIError) -> Sequence:
+        """What became of an append whose first answer was lost and whose repeat was refused.
+
+        Only the message at that very sequence tells: ours is there, or another's.
+        """
+        raw = await self.get(Sequence(expected + 1))
+        if raw is None:
+            raise OutcomeUnknown(f"the log refused an append that may come late: {error}")
+        if raw.data == stored.encode():
+            return raw.sequence
+        raise LogConflict("the log was extended by somebody else") from error

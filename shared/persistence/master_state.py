@@ -1,0 +1,277 @@
+"""The master state in PostgreSQL: the adapter of everybody who reads or applies it.
+
+On one master config (as writer) and replication (as follower) both apply entries. The marker's
+row is locked for each transaction, and an entry that is there already is skipped, so whichever
+comes first does it and neither does it twice.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import (
+    ClusterId,
+    Epoch,
+    Instant,
+    LogGeneration,
+    RequestId,
+    Revision,
+    Sequence as LogSequence,
+    UnixMillis,
+)
+from shared.domain.log import (
+    CONTROL_KIND,
+    EMPTY_HASH,
+    Change,
+    LogEntry,
+    Marker,
+    Op,
+    ReplicationMode,
+    StoredEntry,
+    follows,
+)
+from shared.persistence.pool import Connection, Database
+
+REQUESTS_KEPT_MS: Final = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it is stored."""
+
+    kind: str
+    id: str
+    revision: Revision
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """A request that is in the log already."""
+
+    digest: str
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Config's last proof that it commits."""
+
+    epoch: Epoch
+    boot_id: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The documents asked for, with the marker and mode of the same moment."""
+
+    marker: Marker
+    mode: ReplicationMode
+    rows: tuple[Row, ...]
+
+
+class Transaction:
+    """One transaction that holds the marker's lock."""
+
+    def __init__(
+        self, connection: "Connection[asyncpg.Record]", marker: Marker, mode: ReplicationMode
+    ) -> None:
+        self._connection = connection
+        self.marker = marker
+        self.mode = mode
+
+    async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
+        """Apply an entry that was read or is about to be appended at *sequence*.
+
+        False when it is there already.
+
+        Raises:
+            StoreUnavailable: it is not the next entry of this state.
+        """
+        entry = LogEntry.decode(stored.body)
+        if entry.log_generation == self.marker.log_generation:
+            if entry.revision <= self.marker.revision:
+                return False
+        why = follows(self.marker, entry)
+        if why is not None:
+            raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
+        marker = self.marker.advanced(entry, stored.hash, sequence)
+        mode = _mode_after(self.mode, entry.changes)
+        await self._write_marker(marker, mode)
+        await self._connection.execute(
+            "INSERT INTO log_entry VALUES ($1, $2, $3, $4, $5, $6)",
+            *(marker.log_generation, marker.revision, marker.sequence, marker.epoch),
+            *(marker.hash, stored.encode()),
+        )
+        for change in entry.changes:
+            await self._apply_change(change, entry)
+        self.marker, self.mode = marker, mode
+        return True
+
+    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
+        """The documents of *kinds* (all when empty), or the one called *id_*."""
+        found = await self._connection.fetch(
+            "SELECT kind, id, revision, body FROM document"
+            " WHERE (cardinality($1::text[]) = 0 OR kind = ANY ($1))"
+            " AND ($2::text IS NULL OR id = $2) ORDER BY kind, id",
+            *(list(kinds), id_),
+        )
+        return tuple(
+            Row(row["kind"], row["id"], Revision(row["revision"]), row["body"]) for row in found
+        )
+
+    async def request(self, request_id: RequestId) -> AnsweredRequest | None:
+        """What became of a request, if it is in the log."""
+        row = await self._connection.fetchrow(
+            "SELECT digest, revision FROM request WHERE request_id = $1", request_id
+        )
+        return None if row is None else AnsweredRequest(row["digest"], Revision(row["revision"]))
+
+    async def requests(self) -> list[tuple[str, str, int, int]]:
+        """The whole request table, for a snapshot."""
+        rows = await self._connection.fetch("SELECT request_id, digest, revision, at FROM request")
+        return [(row["request_id"], row["digest"], row["revision"], row["at"]) for row in rows]
+
+    async def load(
+        self,
+        marker: Marker,
+        mode: ReplicationMode,
+        rows: Iterable[Row],
+        requests: Iterable[tuple[str, str, int, int]],
+    ) -> None:
+        """Replace everything by a snapshot's content."""
+        for table in ("document", "log_entry", "request"):
+            await self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        await self._write_marker(marker, mode)
+        await self._connection.executemany(
+            "INSERT INTO document VALUES ($1, $2, $3, $4)",
+            [(row.kind, row.id, row.revision, row.body) for row in rows],
+        )
+        await self._connection.executemany(
+            "INSERT INTO request VALUES ($1, $2, $3, $4)", list(requests)
+        )
+        self.marker, self.mode = marker, mode
+
+    async def _write_marker(self, marker: Marker, mode: ReplicationMode) -> None:
+        await self._connection.execute(
+            "UPDATE cluster_state SET log_generation = $1, revision = $2, sequence = $3,"
+            " epoch = $4, hash = $5, mode = $6",
+            *(marker.log_generation, marker.revision, marker.sequence, marker.epoch),
+            *(marker.hash, mode.value),
+        )
+
+    async def _apply_change(self, change: Change, entry: LogEntry) -> None:
+        if change.kind != CONTROL_KIND and change.op is Op.PUT:
+            await self._connection.execute(
+                "INSERT INTO document VALUES ($1, $2, $3, $4) ON CONFLICT (kind, id)"
+                " DO UPDATE SET revision = excluded.revision, body = excluded.body",
+                *(change.kind, change.id, entry.revision, change.body),
+            )
+        elif change.kind != CONTROL_KIND and change.op is Op.DELETE:
+            await self._connection.execute(
+                "DELETE FROM document WHERE kind = $1 AND id = $2", change.kind, change.id
+            )
+        if change.request_id:
+            await self._connection.execute(
+                "INSERT INTO request VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                *(change.request_id, change.request_digest, entry.revision, entry.at),
+            )
+
+
+class MasterState:
+    """The master state of one master."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def found(self, cluster_id: ClusterId, log_generation: LogGeneration) -> bool:
+        """Make an empty database one of the cluster's; False when it is one already."""
+        async with self._database.connection() as connection:
+            done = await connection.execute(
+                "INSERT INTO cluster_state VALUES (true, $1, $2, 0, 0, 0, $3, $4)"
+                " ON CONFLICT DO NOTHING",
+                *(cluster_id, log_generation, EMPTY_HASH, ReplicationMode.SYNCHRONOUS.value),
+            )
+        return done.endswith(" 1")
+
+    async def marker(self) -> Marker | None:
+        """How far this copy has come; None for a database that belongs to no cluster yet."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow("SELECT * FROM cluster_state")
+        return None if row is None else _marker(row)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction that holds the marker; committed at the block's end, undone by an error.
+
+        Raises:
+            StoreUnavailable: the database failed, or belongs to no cluster.
+        """
+        async with self._database.connection() as connection, connection.transaction():
+            row = await connection.fetchrow("SELECT * FROM cluster_state FOR UPDATE")
+            if row is None:
+                raise StoreUnavailable("this database belongs to no cluster: init or join it first")
+            yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        """Documents with the marker of the same moment.
+
+        Raises:
+            StoreUnavailable: the database failed, or belongs to no cluster.
+        """
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow("SELECT * FROM cluster_state")
+            if row is None:
+                raise StoreUnavailable("this database belongs to no cluster: init or join it first")
+            marker, mode = _marker(row), ReplicationMode(row["mode"])
+            rows = await Transaction(connection, marker, mode).rows(kinds, id_)
+        return State(marker, mode, rows)
+
+    async def pulse(self, pulse: Pulse) -> None:
+        """Config commits: write that down, with its reading of this kernel's clock."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO writer_pulse VALUES (true, $1, $2, $3) ON CONFLICT (only_row)"
+                " DO UPDATE SET epoch = excluded.epoch, boot_id = excluded.boot_id,"
+                " at = excluded.at",
+                *(pulse.epoch, pulse.boot_id, pulse.at),
+            )
+
+    async def last_pulse(self) -> Pulse | None:
+        """Config's last pulse."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow("SELECT epoch, boot_id, at FROM writer_pulse")
+        return (
+            None if row is None else Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
+        )
+
+    async def forget_requests(self, now: UnixMillis) -> None:
+        """Drop requests that nobody repeats any more."""
+        async with self._database.connection() as connection:
+            await connection.execute("DELETE FROM request WHERE at < $1", now - REQUESTS_KEPT_MS)
+
+
+def _marker(row: asyncpg.Record) -> Marker:
+    return Marker(
+        LogGeneration(row["log_generation"]),
+        Revision(row["revision"]),
+        LogSequence(row["sequence"]),
+        Epoch(row["epoch"]),
+        row["hash"],
+    )
+
+
+def _mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
+    for change in changes:
+        told = (change.body or {}).get("mode")
+        if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
+            mode = ReplicationMode(told)
+    return mode

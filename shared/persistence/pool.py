@@ -1,0 +1,75 @@
+"""Connections to PostgreSQL; whatever it refuses or fails becomes one of our errors."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from shared.domain.errors import StoreUnavailable
+from shared.persistence.migrate import migrate
+
+CONNECT_SECONDS: Final = 3.0
+COMMAND_SECONDS: Final = 5.0
+LARGEST: Final = 6
+
+Connection = asyncpg.pool.PoolConnectionProxy
+"""What the pool lends."""
+
+
+class Database:
+    """A pool that is made when it is first needed, and made again when it could not be."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncIterator[Connection[asyncpg.Record]]":
+        """A connection for the block.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or failed at what it was asked.
+        """
+        try:
+            pool = await self._made()
+            async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                yield connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"the database did not do it: {_said(error)}") from error
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    async def _made(self) -> "asyncpg.Pool[asyncpg.Record]":
+        async with self._making:
+            if self._pool is None:
+                connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+                try:
+                    await migrate(connection)
+                finally:
+                    await connection.close()
+                self._pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=1,
+                    max_size=LARGEST,
+                    timeout=CONNECT_SECONDS,
+                    command_timeout=COMMAND_SECONDS,
+                    init=_read_json,
+                )
+            return self._pool
+
+
+async def _read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+    )
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
