@@ -1,0 +1,197 @@
+"""Decides what is said on a link before its records, for either side.
+
+The representative's end leads: on the link that it chose it begins a run of the exchange while
+there is no secret, and a resume as soon as there is one. The customer's end follows **the highest
+attempt number that was proven**, and leaves the link that it had in the same moment: what it
+claims to have received stays true, because nothing is received elsewhere any more.
+
+Plain frames prove themselves or count for nothing: one that does not costs its link, never the
+tunnel, once there is a secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from clients.tunnel.effects import (
+    EndCode,
+    Ended,
+    PathEffect,
+    SecretUnknown,
+    Secured,
+    WordsDiffer,
+)
+from clients.tunnel.exchange import (
+    RUNS_ALLOWED,
+    Answering,
+    Asking,
+    Credentials,
+    Entropy,
+    KeyBurnt,
+    Unreadable,
+)
+from clients.tunnel.frames import Kind, encode
+from clients.tunnel.links import Link
+from clients.tunnel.resume import NONCE_BYTES, RESUME, RESUMED, Attempt, RecordKeys
+
+BURNT = Ended(
+    EndCode.KEY_BURNT,
+    f"the session key was tried {RUNS_ALLOWED} times with other words and is burnt; "
+    "open a new session",
+    by_peer=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows from a plain frame.
+
+    `reply` goes out first. `keys` make the link the tunnel's link, in `attempt`. `drop` closes the
+    link, `drop_all` every link.
+    """
+
+    reply: bytes = b""
+    effects: tuple[PathEffect, ...] = ()
+    keys: RecordKeys | None = None
+    attempt: int = 0
+    drop: bool = False
+    drop_all: bool = False
+
+
+DROP = Step(drop=True)
+STRANGER = Step(
+    effects=(
+        Ended(
+            EndCode.SECURED_ELSEWHERE,
+            "this session is already secured with another process; open a new session",
+            by_peer=False,
+        ),
+    )
+)
+
+
+class Leading:
+    """The representative's part."""
+
+    def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
+        self._session = credentials.session
+        self._exchange = Asking(credentials, entropy)
+        self._entropy = entropy
+        self._number = 0
+        self._attempt: Attempt | None = None
+
+    @property
+    def is_secured(self) -> bool:
+        return self._exchange.secret is not None
+
+    def begin(self, link: Link) -> bytes:
+        """The first frame on the link that was chosen."""
+        if self._exchange.secret is None:
+            self._attempt = None
+            return encode(Kind.EXCHANGE, self._exchange.open())
+        return self._resume(link, self._exchange.secret)
+
+    def received(self, link: Link, kind: Kind, payload: bytes) -> Step:
+        if kind is Kind.ANSWER and not self.is_secured:
+            return self._on_answer(link, payload)
+        if kind is Kind.RESUMED and len(payload) == RESUMED.size:
+            return self._on_resumed(link, payload)
+        if kind is Kind.UNKNOWN:
+            return Step(effects=(SecretUnknown(),), drop=True) if self.is_secured else STRANGER
+        return DROP
+
+    def _on_answer(self, link: Link, payload: bytes) -> Step:
+        try:
+            confirmation = encode(Kind.CONFIRM, self._exchange.confirm(payload))
+        except Unreadable:
+            return DROP
+        secret = self._exchange.secret
+        if secret is not None:
+            return Step(confirmation + self._resume(link, secret), effects=(Secured(),))
+        effects: tuple[PathEffect, ...] = (WordsDiffer(self._exchange.runs, RUNS_ALLOWED),)
+        if self._exchange.runs >= RUNS_ALLOWED:
+            effects = (*effects, BURNT)
+        return Step(confirmation, effects, drop_all=True)
+
+    def _on_resumed(self, link: Link, payload: bytes) -> Step:
+        nonce, mac = RESUMED.unpack(payload)
+        attempt, secret = self._attempt, self._exchange.secret
+        if attempt is None or secret is None or attempt.generation != link.generation:
+            return DROP
+        if not attempt.is_answered(secret, nonce, mac):
+            return DROP
+        self._attempt = None
+        return Step(keys=attempt.keys(secret, nonce), attempt=attempt.number)
+
+    def _resume(self, link: Link, secret: bytes) -> bytes:
+        self._number += 1
+        nonce = self._entropy(NONCE_BYTES)
+        self._attempt = Attempt(self._session, link.generation, self._number, nonce)
+        return encode(Kind.RESUME, self._attempt.offer(secret))
+
+
+class Following:
+    """The customer's part."""
+
+    def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
+        self._session = credentials.session
+        self._exchange = Answering(credentials, entropy)
+        self._entropy = entropy
+        self._highest = 0
+
+    @property
+    def is_secured(self) -> bool:
+        return self._exchange.secret is not None
+
+    def received(self, link: Link, kind: Kind, payload: bytes) -> Step:
+        match kind:
+            case Kind.EXCHANGE if self.is_secured:
+                return Step(encode(Kind.UNKNOWN), drop=True)
+            case Kind.EXCHANGE:
+                return self._on_exchange(payload)
+            case Kind.CONFIRM if self._exchange.awaits_confirmation:
+                return self._on_confirm(payload)
+            case Kind.RESUME if len(payload) == RESUME.size:
+                return self._on_resume(link, payload)
+            case _:
+                return DROP
+
+    def _on_exchange(self, payload: bytes) -> Step:
+        try:
+            return Step(encode(Kind.ANSWER, self._exchange.answer(payload)))
+        except Unreadable:
+            return DROP
+        except KeyBurnt:
+            return Step(effects=(BURNT,))
+
+    def _on_confirm(self, payload: bytes) -> Step:
+        if self._exchange.check(payload):
+            return Step(effects=(Secured(),))
+        run = min(max(self._exchange.runs, self._exchange.failed_there + 1), RUNS_ALLOWED)
+        message = f"the session key's words do not match (attempt {run} of {RUNS_ALLOWED})"
+        ended = Ended(EndCode.WRONG_WORDS, message, by_peer=False)
+        return Step(effects=(WordsDiffer(run, RUNS_ALLOWED), ended))
+
+    def _on_resume(self, link: Link, payload: bytes) -> Step:
+        number, nonce, mac = RESUME.unpack(payload)
+        attempt = Attempt(self._session, link.generation, number, nonce)
+        secrets = self._secrets()
+        if not secrets:
+            return replace(STRANGER, reply=encode(Kind.UNKNOWN))
+        proven = next((each for each in secrets if attempt.is_proven(each, mac)), None)
+        if proven is None or number <= self._highest:
+            return DROP
+        effects: tuple[PathEffect, ...] = () if self.is_secured else (Secured(),)
+        if not self.is_secured:
+            self._exchange.settle(proven)
+        self._highest = number
+        mine = self._entropy(NONCE_BYTES)
+        return Step(
+            encode(Kind.RESUMED, attempt.answer(proven, mine)),
+            effects,
+            attempt.keys(proven, mine),
+            number,
+        )
+
+    def _secrets(self) -> Sequence[bytes]:
+        secret = self._exchange.secret
+        return self._exchange.candidates if secret is None else (secret,)

@@ -1,0 +1,252 @@
+"""Decides how forwarded connections share the tunnel: opening, windows, half-close, reset.
+
+Only the representative's end opens streams; an opening names no address, so the customer's end
+connects to the one address that its owner shared and to nothing else. Each direction of a stream
+may carry `WINDOW_BYTES` that its receiver has not delivered yet; delivered bytes are given back as
+credit. So a slow receiver stops its own sender, and no other stream. Half-close is a frame.
+
+**A peer that breaks these rules ends the tunnel**: it is authenticated, so it is not the network.
+Streams with something to send take turns, one piece each.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from clients.tunnel.effects import (
+    StreamData,
+    StreamEffect,
+    StreamFinished,
+    StreamId,
+    StreamOpened,
+    StreamReset,
+    StreamWritable,
+)
+from clients.tunnel.frames import PIECE_BYTES
+from clients.tunnel.outbox import Outbox
+from shared.domain.node import Side
+
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+CREDIT_BYTES: Final = WINDOW_BYTES // 4
+"""Credit is given back in portions of at least this."""
+
+PENDING_BYTES: Final = 256 * 1024
+"""A stream takes no more bytes while this many wait for credit or for a path."""
+
+STREAMS_AT_ONCE: Final = 256
+_COUNT: Final = struct.Struct("!I")
+
+
+class StreamFrame(IntEnum):
+    """What a frame says of its stream."""
+
+    OPEN = 16
+    DATA = 17
+    CREDIT = 18
+    FINISH = 19
+    RESET = 20
+
+
+class BadStream(Exception):
+    """The other end broke a rule of streams."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    send_credit: int = WINDOW_BYTES
+    receive_credit: int = WINDOW_BYTES
+    delivered: int = 0
+    pending: deque[memoryview] = field(default_factory=deque[memoryview])
+    pending_bytes: int = 0
+    was_full: bool = False
+    finishing: bool = False
+    finished_here: bool = False
+    finished_there: bool = False
+
+
+class Streams:
+    """The streams of one end.
+
+    Verbs of this end's program put frames into the outbox; the tunnel sends them with its next
+    flush. A verb for a stream that is over does nothing: the other end's reset may be on its way.
+    """
+
+    def __init__(self, side: Side, outbox: Outbox) -> None:
+        self._opens = side is Side.REPRESENTATIVE
+        self._outbox = outbox
+        self._streams: dict[StreamId, _Stream] = {}
+        self._ready: deque[StreamId] = deque()
+        self._last = StreamId(0)
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def open(self) -> StreamId | None:
+        """Begin a stream; None when there are too many."""
+        assert self._opens, "only the representative's end opens streams"
+        if len(self._streams) >= STREAMS_AT_ONCE:
+            return None
+        stream = self._begin()
+        self._append(StreamFrame.OPEN, stream)
+        return stream
+
+    def send(self, stream: StreamId, data: bytes) -> None:
+        """Take *data* to send, all of it; ask `takes_more` before the next."""
+        state = self._streams.get(stream)
+        if state is None or not data:
+            return
+        assert not state.finishing, "bytes after the end of a stream"
+        state.pending.append(memoryview(data))
+        state.pending_bytes += len(data)
+        self._schedule(stream, state)
+
+    def takes_more(self, stream: StreamId) -> bool:
+        """Whether to read on for *stream*; after a no, `StreamWritable` says when."""
+        state = self._streams.get(stream)
+        if state is None or state.pending_bytes < PENDING_BYTES:
+            return True
+        state.was_full = True
+        return False
+
+    def finish(self, stream: StreamId) -> None:
+        """No more bytes come from this end."""
+        state = self._streams.get(stream)
+        if state is not None and not state.finishing:
+            state.finishing = True
+            self._finish_when_empty(stream, state)
+
+    def reset(self, stream: StreamId, reason: str) -> None:
+        """The stream broke at this end."""
+        if self._streams.pop(stream, None) is not None:
+            self._append(StreamFrame.RESET, stream, reason.encode()[:500])
+
+    def consumed(self, stream: StreamId, count: int) -> None:
+        """*count* bytes of received data are delivered."""
+        state = self._streams.get(stream)
+        if state is None or state.finished_there:
+            return
+        state.delivered += count
+        if state.delivered >= CREDIT_BYTES:
+            self._append(StreamFrame.CREDIT, stream, _COUNT.pack(state.delivered))
+            state.receive_credit += state.delivered
+            state.delivered = 0
+
+    def fill(self) -> bool:
+        """Move one piece of the stream whose turn it is into the outbox; False: nothing may go."""
+        if not self._ready or not self._outbox.has_room:
+            return False
+        stream = self._ready.popleft()
+        state = self._streams.get(stream)
+        if state is not None:
+            self._move_piece(stream, state)
+            self._schedule(stream, state)
+            self._finish_when_empty(stream, state)
+        return True
+
+    def writable(self) -> Iterator[StreamWritable]:
+        """The streams that take bytes again, each once."""
+        for stream, state in self._streams.items():
+            if state.was_full and state.pending_bytes < PENDING_BYTES // 2:
+                state.was_full = False
+                yield StreamWritable(stream)
+
+    def received(self, kind: int, number: int, payload: memoryview) -> StreamEffect | None:
+        """One frame of the other end, in order.
+
+        Raises:
+            BadStream: it breaks a rule.
+        """
+        stream = StreamId(number)
+        if kind == StreamFrame.OPEN:
+            return self._on_open(stream)
+        if not 0 < stream <= self._last:
+            raise BadStream(f"stream {stream} was never opened")
+        state = self._streams.get(stream)
+        if state is None:
+            return None
+        match kind:
+            case StreamFrame.DATA:
+                return _on_data(stream, state, payload)
+            case StreamFrame.CREDIT:
+                self._on_credit(stream, state, payload)
+                return None
+            case StreamFrame.FINISH:
+                return self._on_finish(stream, state)
+            case StreamFrame.RESET:
+                del self._streams[stream]
+                return StreamReset(stream, bytes(payload).decode(errors="replace"))
+            case _:
+                raise BadStream(f"frame {kind} is unknown")
+
+    def _on_open(self, stream: StreamId) -> StreamOpened | None:
+        if self._opens or stream != self._last + 1:
+            raise BadStream(f"stream {stream} may not be opened")
+        if len(self._streams) >= STREAMS_AT_ONCE:
+            self._last = stream
+            self._append(StreamFrame.RESET, stream, b"too many connections at once")
+            return None
+        return StreamOpened(self._begin())
+
+    def _on_credit(self, stream: StreamId, state: _Stream, payload: memoryview) -> None:
+        if len(payload) != _COUNT.size:
+            raise BadStream("credit without a count")
+        (count,) = _COUNT.unpack(payload)
+        state.send_credit += count
+        if state.send_credit > WINDOW_BYTES:
+            raise BadStream(f"stream {stream} got more credit than its window")
+        self._schedule(stream, state)
+
+    def _on_finish(self, stream: StreamId, state: _Stream) -> StreamFinished:
+        if state.finished_there:
+            raise BadStream(f"stream {stream} ended twice")
+        state.finished_there = True
+        self._forget_when_over(stream, state)
+        return StreamFinished(stream)
+
+    def _begin(self) -> StreamId:
+        self._last = StreamId(self._last + 1)
+        self._streams[self._last] = _Stream()
+        return self._last
+
+    def _schedule(self, stream: StreamId, state: _Stream) -> None:
+        """Give *stream* a turn when it can use one."""
+        if state.pending and state.send_credit and stream not in self._ready:
+            self._ready.append(stream)
+
+    def _move_piece(self, stream: StreamId, state: _Stream) -> None:
+        data = state.pending[0]
+        size = min(len(data), PIECE_BYTES, state.send_credit)
+        if size == len(data):
+            state.pending.popleft()
+        else:
+            state.pending[0] = data[size:]
+        state.pending_bytes -= size
+        state.send_credit -= size
+        self._append(StreamFrame.DATA, stream, data[:size])
+
+    def _finish_when_empty(self, stream: StreamId, state: _Stream) -> None:
+        if state.finishing and not state.finished_here and not state.pending:
+            state.finished_here = True
+            self._append(StreamFrame.FINISH, stream)
+            self._forget_when_over(stream, state)
+
+    def _forget_when_over(self, stream: StreamId, state: _Stream) -> None:
+        if state.finished_here and state.finished_there:
+            del self._streams[stream]
+
+    def _append(
+        self, kind: StreamFrame, stream: StreamId, payload: bytes | memoryview = b""
+    ) -> None:
+        self._outbox.append(kind, stream, payload)
+
+
+def _on_data(stream: StreamId, state: _Stream, payload: memoryview) -> StreamData:
+    if state.finished_there:
+        raise BadStream(f"stream {stream} sent bytes after its end")
+    state.receive_credit -= len(payload)
+    if state.receive_credit < 0:
+        raise BadStream(f"stream {stream} sent more than its window")
+    return StreamData(stream, payload)

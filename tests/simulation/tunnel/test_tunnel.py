@@ -1,0 +1,94 @@
+"""Whatever the paths do, the bytes at one end are exactly the bytes sent at the other."""
+
+from functools import partial
+
+import pytest
+
+from clients.tunnel.effects import EndCode, PathLost, PathUp, Secured
+from tests.simulation.tunnel.traffic import Traffic
+from tests.simulation.tunnel.world import Weather, World
+
+CALM = partial(Weather)
+STORMS = {
+    "cuts": partial(Weather, cuts_per_second=4.0, refusals=0.2, until=8.0),
+    "silence": partial(Weather, silences_per_second=0.5, until=12.0),
+    "both": partial(Weather, cuts_per_second=1.0, silences_per_second=0.3, refusals=0.5, until=15),
+    "far": partial(Weather, latency_seconds=0.2, cuts_per_second=0.7, until=15.0),
+}
+
+
+def meet(world: World) -> None:
+    for end in world.ends:
+        end.offer(1, 2, 3)
+
+
+def settle(world: World, traffic: Traffic) -> None:
+    complete = world.run(lambda: traffic.is_complete, seconds=300)
+    assert complete, [end.tunnel.describe() for end in world.ends]
+
+
+def close(world: World) -> None:
+    world.run(lambda: not world.is_bad(), seconds=60)
+    world.run(lambda: False, seconds=10)
+    assert all(end.is_up for end in world.ends), "no path after the storm"
+    world.representative.perform(world.representative.tunnel.close("done", world.now))
+    assert world.run(lambda: all(end.ended for end in world.ends), seconds=10)
+
+
+@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize("seed", range(12))
+def test_every_byte_arrives_once_and_in_order(storm: str, seed: int) -> None:
+    world = World(seed, STORMS[storm]())
+    traffic = Traffic(world, streams=4, most_bytes=3_000_000)
+    meet(world)
+    settle(world, traffic)
+    close(world)
+    assert {end.ended.code for end in world.ends if end.ended} == {EndCode.CLOSED}
+    assert [len(end.told(Secured)) for end in world.ends] == [1, 1]
+    assert all(len(end.tunnel.streams) == 0 for end in world.ends)
+
+
+def test_a_storm_does_break_paths() -> None:
+    world = World(1, STORMS["cuts"]())
+    traffic = Traffic(world, streams=4, most_bytes=3_000_000)
+    meet(world)
+    settle(world, traffic)
+    assert len(world.representative.told(PathLost)) >= 5
+    assert len(world.customer.told(PathUp)) >= 5
+
+
+def test_a_calm_world_needs_one_path() -> None:
+    world = World(2, CALM())
+    traffic = Traffic(world, streams=8, most_bytes=6_000_000)
+    meet(world)
+    settle(world, traffic)
+    assert all(len(end.told(PathUp)) == 1 and not end.told(PathLost) for end in world.ends)
+    close(world)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_new_paths_are_taken_while_the_old_one_carries(seed: int) -> None:
+    world = World(seed, CALM())
+    traffic = Traffic(world, streams=3, most_bytes=8_000_000)
+    meet(world)
+    assert world.run(lambda: traffic.bytes_received > 100_000, seconds=60)
+    for end in world.ends:
+        end.offer(4, 5)
+    settle(world, traffic)
+    for end in world.ends:
+        ups = [up for up in end.told(PathUp) if isinstance(up, PathUp)]
+        assert [up.generation for up in ups] == [1, 4]
+        assert not end.told(PathLost)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_other_words_end_the_customers_end_and_never_carry_a_byte(seed: int) -> None:
+    world = World(seed, CALM(), words=("right-words", "wrong-words"))
+    traffic = Traffic(world, streams=1, most_bytes=1000)
+    meet(world)
+    assert world.run(lambda: world.customer.ended is not None, seconds=30)
+    assert world.customer.ended is not None
+    assert world.customer.ended.code is EndCode.WRONG_WORDS
+    assert world.representative.ended is None
+    assert len(world.representative.differences) == 1
+    assert traffic.bytes_received == 0
