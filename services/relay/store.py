@@ -1,18 +1,24 @@
-"""Keeps in `relay.json` what must outlive a restart: closed sessions, draining, the largest epoch.
+"""Keeps in `relay.json` what must outlive a restart, and reads the directory's copy on this node.
 
-**The file is whole or it is the old one**: written beside it, synchronised, renamed.
+What must outlive it: closed sessions, draining, the largest epoch. **The file is whole or it is
+the old one**: written beside it, synchronised, renamed.
 """
 
 import json
-import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 from services.relay.core.admission import Remembered
+from shared.crypto.nodekeys import write_secret
+from shared.documents import Kind
+from shared.documents.node import NodeDocument
+from shared.documents.site import SiteDocument
 from shared.domain.errors import BadSettings
-from shared.domain.ids import Epoch, SessionId, UnixMillis
+from shared.domain.ids import Epoch, NodeId, SessionId, UnixMillis
 
 RELAY_FILE: Final = "relay.json"
+SNAPSHOT_FILE: Final = "snapshot.json"
 
 
 class RelayFile:
@@ -56,18 +62,49 @@ class RelayFile:
             "draining": remembered.draining,
             "epoch": remembered.epoch,
         }
-        beside = self._path.with_suffix(".new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-        _synchronise(self._path.parent)
+        write_secret(self._path, json.dumps(fields).encode())
 
 
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The directory as this node has it: the site and its nodes."""
+
+    site: SiteDocument | None
+    nodes: dict[NodeId, NodeDocument]
+
+
+class DirectoryFile:
+    """The follower's copy of the directory on this node; replication writes and checks it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / SNAPSHOT_FILE
+        self._read: tuple[int, int] | None = None
+
+    def read_if_changed(self) -> Copy | None:
+        """The copy when it is another file than at the last reading; None when it is not there.
+
+        Raises:
+            BadSettings: the file cannot be read; said once for each version of it.
+        """
+        try:
+            status = self._path.stat()
+            if self._read == (status.st_mtime_ns, status.st_ino):
+                return None
+            self._read = (status.st_mtime_ns, status.st_ino)
+            return _copy(json.loads(self._path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise BadSettings(f"{self._path} cannot be read: {error}") from error
+
+
+def _copy(fields: Any) -> Copy:
+    if isinstance(fields["body"], str):
+        fields = json.loads(fields["body"])
+    site, nodes = None, dict[NodeId, NodeDocument]()
+    for document in fields["documents"]:
+        if document["kind"] == Kind.SITE:
+            site = SiteDocument.model_validate(document["body"])
+        elif document["kind"] == Kind.NODE:
+            nodes[NodeId(document["id"])] = NodeDocument.model_validate(document["body"])
+    return Copy(site, nodes)

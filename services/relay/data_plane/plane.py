@@ -4,6 +4,7 @@ Nothing is decided here. A connection is a guest until the core joins it with an
 it belongs to a pair, and this table only waits for the pair's end.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Protocol, assert_never
@@ -73,6 +74,7 @@ class DataPlane:
 
     def open(self, listener: socket.socket) -> None:
         """Take connections from *listener* from now on."""
+        self._tools.loop = asyncio.get_running_loop()
         self._door = Door(self._tools.loop, listener, self._on_arrival)
         self._door.open()
 

@@ -32,10 +32,10 @@ class Clock(Protocol):
 
 @dataclass
 class Tools:
-    """What all pumps of one relay share."""
+    """What all pumps of one relay share; *loop* is known when the data plane opens."""
 
-    loop: asyncio.AbstractEventLoop
     clock: Clock
+    loop: asyncio.AbstractEventLoop = field(init=False)
     pipes: PipePool = field(default_factory=PipePool)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(COPY_BYTES)))
     bytes_carried: int = 0

@@ -1,0 +1,134 @@
+"""The composition root of the relay: the one place that knows all of its parts."""
+
+import asyncio
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from faststream import FastStream
+
+from services.relay.beats import Beats
+from services.relay.core.admission import Admission
+from services.relay.core.reception import Effect, Reception
+from services.relay.data_plane.door import listen
+from services.relay.data_plane.plane import DataPlane
+from services.relay.data_plane.pump import Tools
+from services.relay.handlers import Orders, router
+from services.relay.metrics import RelayCollector, Tally
+from services.relay.own import OwnPart, default_capacity
+from services.relay.reports import Reports
+from services.relay.settings import RelaySettings
+from services.relay.store import Copy, DirectoryFile, RelayFile
+from shared.crypto.tickets import read_ticket
+from shared.domain.ticket import Ticket
+from shared.messaging.directory import Directory
+from shared.messaging.events import EventPublisher
+from shared.messaging.streams import SESSIONS
+from shared.runtime.clock import Clock
+from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.driver import Driver
+from shared.runtime.service import Service, Task
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The relay's parts, as they hang together."""
+
+    admission: Admission
+    reception: Reception
+    plane: DataPlane
+    tally: Tally
+    facts: EventPublisher
+    file: RelayFile
+
+
+def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
+    """Everything of the relay, wired; nothing of it runs yet.
+
+    Raises:
+        BadSettings: a key or a file is missing or damaged.
+    """
+    context = build_context(settings, "relay", clock)
+    is_master = settings.node in context.trust.masters
+    relay = build_relay(context, is_master=is_master)
+    orders = Orders(relay.admission, relay.reception, relay.plane.perform, relay.file)
+    own = OwnPart(settings.node, relay.admission, DirectoryFile(settings.state_dir))
+    beats = Beats(context, relay.admission, relay.reception, relay.plane)
+    driver = Driver(relay.reception, clock, partial(_perform, relay.plane))
+    relay.plane.wake = driver.wake
+    context.broker.include_router(router(orders, settings.node))
+    context.registry.register(_collector(relay))
+    return Service(
+        FastStream(context.broker, logger=None),
+        context,
+        tasks=(
+            partial(carry, settings, context, relay.plane),
+            driver.run,
+            relay.facts.run,
+            partial(beats.run, own, orders),
+            *_directory(context, own, is_master=is_master),
+        ),
+        ending=(beats.farewell,),
+    )
+
+
+def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
+    """The data plane of *context*'s node, and what it tells.
+
+    Raises:
+        BadSettings: the relay's own file is damaged.
+    """
+    node, clock = context.identity.node, context.clock
+
+    def admitted(text: str) -> Ticket:
+        return read_ticket(context.keyring, text, node=node, now_ms=clock.unix_ms())
+
+    file, tally = RelayFile(context.settings.state_dir), Tally()
+    admission = Admission(default_capacity(is_master=is_master), file.load())
+    reception = Reception(admission)
+    facts = EventPublisher(context.broker, context.node_key, SESSIONS)
+    reports = Reports(node, facts, tally, clock)
+    plane = DataPlane(node, reception, Tools(clock), admitted, reports)
+    return Relay(admission, reception, plane, tally, facts, file)
+
+
+async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPlane) -> None:
+    """Listen and carry until cancelled; nothing else of the site has to be there.
+
+    Raises:
+        BadSettings: the port is in use.
+    """
+    _allow_as_many_descriptors_as_may_be()
+    plane.open(listen(settings.relay_host, settings.relay_port))
+    context.health.set("data_plane", ok=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        plane.close()
+
+
+def _directory(context: ServiceContext, own: OwnPart, *, is_master: bool) -> tuple[Task, ...]:
+    """On a master the directory is asked for: replication keeps no copy of it on disk there."""
+    if not is_master:
+        return ()
+    directory = Directory(context.publisher)
+    directory.on_change(lambda: own.take(Copy(directory.site, directory.nodes)))
+    return (directory.run,)
+
+
+def _collector(relay: Relay) -> RelayCollector:
+    plane = relay.plane
+    return RelayCollector(
+        relay.reception, relay.tally, lambda: plane.bytes_carried, lambda: plane.connections
+    )
+
+
+async def _perform(plane: DataPlane, effects: Sequence[Effect]) -> None:
+    plane.perform(tuple(effects))
+
+
+def _allow_as_many_descriptors_as_may_be() -> None:
+    """Each pair takes two, and the default of many systems is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

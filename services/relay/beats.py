@@ -1,0 +1,59 @@
+"""Says once per heartbeat interval that this node's data plane is there, and how loaded it is."""
+
+import asyncio
+
+from services.relay.core.admission import Admission
+from services.relay.core.reception import Reception
+from services.relay.data_plane.plane import DataPlane
+from services.relay.handlers import Orders
+from services.relay.own import OwnPart
+from shared.domain.ids import Instant
+from shared.events.node import NodeHeartbeat
+from shared.runtime.context import ServiceContext
+
+
+class Beats:
+    """The relay's heartbeat, and what is done once per beat."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        admission: Admission,
+        reception: Reception,
+        plane: DataPlane,
+    ) -> None:
+        self._context = context
+        self._admission = admission
+        self._reception = reception
+        self._plane = plane
+        self._carried = 0
+        self._at = Instant(0)
+
+    async def run(self, own: OwnPart, orders: Orders) -> None:
+        """Beat for ever."""
+        while True:
+            own.refresh()
+            await orders.forget_expired(self._context.clock.unix_ms())
+            await self._context.publisher.publish(self.reading(draining=self._admission.draining))
+            await asyncio.sleep(own.heartbeat_seconds)
+
+    async def farewell(self) -> None:
+        """Let nobody be sent here any more: the relay is about to end."""
+        await self._context.publisher.publish(self.reading(draining=True))
+
+    def reading(self, *, draining: bool) -> NodeHeartbeat:
+        """The heartbeat of now; the rate is that since the last one."""
+        now, carried = self._context.clock.now(), self._plane.bytes_carried
+        rate = (carried - self._carried) / (now - self._at) if now > self._at else 0.0
+        self._at, self._carried = now, carried
+        return NodeHeartbeat(
+            node=self._context.identity.node,
+            service=self._context.identity.service,
+            version=self._context.version,
+            started_unix_ms=self._context.started_unix_ms,
+            sessions=self._reception.sessions,
+            connections=self._plane.connections,
+            bytes_per_second=int(rate),
+            draining=draining,
+            session_digest=self._reception.digest(),
+        )

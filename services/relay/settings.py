@@ -1,0 +1,12 @@
+"""What a relay is told: where it listens."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class RelaySettings(ServiceSettings):
+    """The data plane's own address; what endpoints connect to is the node's public address."""
+
+    relay_host: str = "0.0.0.0"  # noqa: S104 - endpoints come from anywhere
+    relay_port: int = Field(default=7_443, ge=0, le=65_535)
