@@ -179,10 +179,13 @@ class Nursery:
 
     async def _read(self) -> None:
         assert self.process.stdout is not None, "the nursery writes to a pipe"
-        while line := await self.process.stdout.readline():
-            self._note(json.loads(line))
-        await self.process.wait()
-        self._give_up()
+        try:
+            while line := await self.process.stdout.readline():
+                self._note(json.loads(line))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            self._give_up()
 
     def _note(self, notice: dict[str, Any]) -> None:
         match notice:
@@ -201,7 +204,9 @@ class Nursery:
             case {"imported": str(module), "why": why}:
                 if why is not None:
                     self.refused_imports[module] = str(why)
-                self._importing.pop(module).set_result(None)
+                imported = self._importing.pop(module)
+                if not imported.done():
+                    imported.set_result(None)
             case _:
                 raise AssertionError(f"unknown notice {notice!r}")
 

@@ -130,7 +130,7 @@ def _table(nodes: tuple[NodeStatus, ...]) -> Table:
 
 
 def _process(process: ProcessStatus) -> Text:
-    pid = f" {process.pid}" if process.pid else ""
+    pid = f"\N{NO-BREAK SPACE}{process.pid}" if process.pid else ""
     return Text(f"{process.service}{pid}", style=COLOURS[process.state])
 
 

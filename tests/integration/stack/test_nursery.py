@@ -124,6 +124,17 @@ async def test_imports_that_fail_are_told_and_the_others_are_there(nursery: Nurs
     assert "ModuleNotFoundError" in nursery.refused_imports["stack.no_such_module"]
 
 
+async def test_who_no_longer_waits_for_an_import_disturbs_nobody(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    impatient = asyncio.create_task(nursery.preload(["asyncio", "decimal"]))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await nursery.preload(["fractions"])
+    child = await nursery.run(program(tmp_path, "fail"))
+    assert await child.wait() == 3
+
+
 async def test_a_kill_ends_a_child_and_what_it_started(nursery: Nursery, tmp_path: Path) -> None:
     child = await nursery.run(program(tmp_path, "breed"))
     grandchild = int(await spoken(tmp_path))
