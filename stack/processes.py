@@ -179,12 +179,12 @@ class Nursery:
 
     async def _read(self) -> None:
         assert self.process.stdout is not None, "the nursery writes to a pipe"
+        assert self.process.stdin is not None, "the nursery reads a pipe"
         try:
             while line := await self.process.stdout.readline():
                 self._note(json.loads(line))
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+            self.process.stdin.close()  # the nursery ends its children, and itself
             self._give_up()
 
     def _note(self, notice: dict[str, Any]) -> None:
@@ -202,13 +202,16 @@ class Nursery:
             case {"exited": int(pid), "code": int(code)}:
                 self.children.pop(pid).ended.set_result(code)
             case {"imported": str(module), "why": why}:
-                if why is not None:
-                    self.refused_imports[module] = str(why)
-                imported = self._importing.pop(module)
-                if not imported.done():
-                    imported.set_result(None)
+                self._note_import(module, why)
             case _:
                 raise AssertionError(f"unknown notice {notice!r}")
+
+    def _note_import(self, module: str, why: str | None) -> None:
+        if why is not None:
+            self.refused_imports[module] = why
+        imported = self._importing.pop(module)
+        if not imported.done():
+            imported.set_result(None)
 
     def _give_up(self) -> None:
         """The nursery has ended, and with it every child: nobody may wait for ever."""
