@@ -18,7 +18,6 @@ from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.handlers import Handlers, router
 from services.gateway.keeper import Keeper
-from services.gateway.link import Link
 from services.gateway.passwords import Passwords
 from services.gateway.proposals import Configuration
 from services.gateway.routes import channel, cluster, documents, health, login, sessions
@@ -33,6 +32,7 @@ from shared.crypto.nodekeys import write_secret
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.errors import BadSettings, MeridianError
 from shared.messaging.directory import Directory
+from shared.messaging.link import Link
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.grant import GrantHolder
@@ -51,8 +51,8 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = Link(context.access, context.identity)
-    store = JetStreamSessions(link, context.signer, context.verifier)
+    link = Link(context.access, context.identity, "sessions")
+    store = JetStreamSessions(link.client, context.signer, context.verifier)
     door = build_door(settings, context, store)
     keeper = Keeper(door, store)
     handlers = Handlers(door.observed, door.directory, door.grant, clock)

@@ -6,6 +6,7 @@ one that is not signed by a gateway of the cluster is not a state.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
@@ -13,7 +14,6 @@ from typing import Final, Protocol, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
@@ -26,6 +26,9 @@ from shared.messaging.streams import SESSIONS
 T = TypeVar("T")
 
 CONTENT_TYPE: Final = "application/json"
+NO_MESSAGE: Final = 10037
+"""The server's code for "the stream is there, such a message is not"."""
+
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 """The server's codes for a compare-and-set that lost, and for one that is still in flight."""
 
@@ -56,17 +59,12 @@ class SessionStore(Protocol):
     def watch(self) -> AsyncIterator[Kept | None]: ...
 
 
-class Link(Protocol):
-    """A connection that may still have to be made."""
-
-    async def client(self) -> Client: ...
-
-
 class JetStreamSessions:
     """Sessions in JetStream."""
 
-    def __init__(self, link: Link, signer: Signer, verifier: Verifier) -> None:
-        self._link = link
+    def __init__(self, client: Client, signer: Signer, verifier: Verifier) -> None:
+        self._client = client
+        self._jetstream = client.jetstream(timeout=CALL_SECONDS)
         self._signer = signer
         self._verifier = verifier
 
@@ -80,18 +78,15 @@ class JetStreamSessions:
         subject = SessionState.subject.address(session=session)
 
         async def read() -> Kept:
-            raw = await (await self._jetstream()).get_last_msg(SESSIONS, subject)
+            raw = await self._jetstream.get_last_msg(SESSIONS, subject)
             header = (raw.headers or {}).get(SIGNATURE_HEADER, "")
             return self._read(subject, header, raw.data or b"", Sequence(raw.seq or 0))
 
-        try:
-            return await _patiently(read)
-        except NotFoundError as error:
-            raise NotFound(f"there is no session {session}") from error
+        return await self._patiently(read)
 
     async def create(self, state: SessionState) -> bool:
         """Write the first state; False when the nameplate is taken."""
-        return await _patiently(lambda: self._put(state, Sequence(0)))
+        return await self._patiently(lambda: self._put(state, Sequence(0)))
 
     async def change(
         self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
@@ -107,7 +102,7 @@ class JetStreamSessions:
             after = await decide(kept.state)
             if after == kept.state:
                 return after
-            if await _patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
+            if await self._patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
                 return after
 
     async def watch(self) -> AsyncIterator[Kept | None]:
@@ -116,8 +111,9 @@ class JetStreamSessions:
         Raises:
             nats.errors.Error: there is no such stream, or it has no leader; try again.
         """
-        jetstream = await self._jetstream()
-        subscription = await jetstream.subscribe(
+        if not self._client.is_connected:
+            raise Unavailable("there is no connection to NATS")
+        subscription = await self._jetstream.subscribe(
             SessionState.subject.wildcard,
             stream=SESSIONS,
             ordered_consumer=True,
@@ -133,14 +129,11 @@ class JetStreamSessions:
         finally:
             await subscription.unsubscribe()
 
-    async def _jetstream(self) -> JetStreamContext:
-        return (await self._link.client()).jetstream(timeout=CALL_SECONDS)
-
     async def _put(self, state: SessionState, expected: Sequence) -> bool:
         subject, payload = state.address, state.model_dump_json().encode()
         header, _ = self._signer.sign(MESSAGE, subject, CONTENT_TYPE, payload)
         try:
-            await (await self._jetstream()).publish(
+            await self._jetstream.publish(
                 subject,
                 payload,
                 stream=SESSIONS,
@@ -166,24 +159,35 @@ class JetStreamSessions:
             raise BadSignature(f"{signed.identity} may not speak of sessions")
         return Kept(SessionState.model_validate_json(payload), sequence)
 
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of *call*, repeated while the stream has no leader.
 
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """The answer of *call*, repeated while the stream has no leader.
-
-    Raises:
-        Unavailable: there was none within the patience.
-    """
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                try:
-                    return await call()
-                except NotFoundError:
-                    raise
-                except (NatsError, TimeoutError):
+        Raises:
+            Unavailable: there was none within the patience.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    if self._client.is_connected:
+                        with contextlib.suppress(NatsError, OSError):
+                            return await self._asked(call)
                     await asyncio.sleep(PAUSE_SECONDS)
-    except TimeoutError as error:
-        raise Unavailable(
-            "the sessions' log has no leader at the moment; running sessions go on",
-            retry_after_seconds=5,
-        ) from error
+        except TimeoutError as error:
+            raise Unavailable(
+                "the sessions' log has no leader at the moment; running sessions go on",
+                retry_after_seconds=5,
+            ) from error
+
+    @staticmethod
+    async def _asked(call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of *call*; a missing message is an answer, not a failure.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return await call()
+        except NotFoundError as error:
+            if error.err_code == NO_MESSAGE:
+                raise NotFound("there is no such session") from error
+            raise

@@ -100,6 +100,7 @@ class ClusterLog:
         Raises:
             LogUnavailable: JetStream does not answer.
         """
+        self._require_connection()
         try:
             await self._jetstream.stream_info(self._stream)
         except NotFoundError:
@@ -120,6 +121,7 @@ class ClusterLog:
             str(Header.EXPECTED_LAST_SEQUENCE): str(expected),
             str(Header.MSG_ID): stored.hash,
         }
+        self._require_connection()
         silent = 0
         deadline = asyncio.get_running_loop().time() + ELECTION_SECONDS
         while True:
@@ -181,6 +183,7 @@ class ClusterLog:
         Raises:
             LogUnavailable: the log does not answer, or is not there; follow again.
         """
+        self._require_connection()
         try:
             subscription = await self._jetstream.subscribe(
                 self._subject,
@@ -205,7 +208,12 @@ class ClusterLog:
             except (NatsError, OSError) as error:
                 self._log.debug("the subscription ended by itself: %s", error)
 
+    def _require_connection(self) -> None:
+        if not self._client.is_connected:
+            raise LogUnavailable("there is no connection to NATS")
+
     async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+        self._require_connection()
         try:
             if sequence is None:
                 raw = await self._jetstream.get_last_msg(self._stream, self._subject)

@@ -46,11 +46,10 @@ CONTROL_KIND: Final = "cluster"
 
 
 class ReplicationMode(StrEnum):
-    """Whom an acknowledgement of the primary waits for."""
+    """Whether an acknowledgement waits for the backup, or the backup is detached."""
 
     SYNCHRONOUS = "synchronous"
     DEGRADED = "degraded"
-    STRICT = "strict"
 
 
 @dataclass(frozen=True, slots=True)

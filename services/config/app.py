@@ -1,0 +1,31 @@
+"""The composition root of config."""
+
+from faststream import FastStream
+
+from services.config.confirm import Backups
+from services.config.replica import Replica
+from services.config.handlers import Handlers, router
+from services.config.settings import ConfigSettings
+from services.config.writer import Writer
+from shared.clusterlog.log import ClusterLog
+from shared.messaging.link import Link
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import Clock, kernel_boot_id
+from shared.runtime.context import build_context
+from shared.runtime.grant import GrantHolder
+from shared.runtime.service import Service
+
+
+def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
+    """Everything of config, wired; nothing of it runs yet."""
+    context = build_context(settings, "config", clock)
+    link = Link(context.access, context.identity, "log")
+    state = MasterState(Database(settings.database_url.get_secret_value()))
+    log = ClusterLog(link.client, context.trust.log_generation)
+    replica = Replica.of(settings.node, context.node_key, context.trust, state, log)
+    backups = Backups(settings.node, context.trust, replica)
+    grant = GrantHolder(settings.node, kernel_boot_id())
+    writer = Writer(replica, backups, grant, clock, context.events)
+    context.broker.include_router(router(Handlers(writer, backups, state, grant)))
+    return Service(FastStream(context.broker, logger=None), context, tasks=(link.run, writer.run))

@@ -1,0 +1,185 @@
+"""The documents as one consistent whole, and the rules that a change must keep.
+
+A proposal is tried on a copy: all of its changes stand together or none does. The rules are
+those that no single document can show: names that are taken, administrators that must remain,
+masters that must not vanish.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from shared.documents import DOCUMENTS, SITE_ID, Kind
+from shared.documents.shape import shaped
+from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
+from shared.domain.ids import Revision, parse_node_id
+from shared.domain.log import Op
+from shared.domain.node import NodeRole
+from shared.events.config import ProposedChange
+
+LONGEST_ID: Final = 200
+
+Ref = tuple[str, str]
+"""A document's kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as it stands, and the revision that made it so."""
+
+    revision: Revision
+    body: Mapping[str, Any]
+
+
+class Documents:
+    """All documents at one revision."""
+
+    def __init__(self, stored: Mapping[Ref, Stored]) -> None:
+        self._stored = dict(stored)
+
+    def get(self, kind: str, id_: str) -> Stored | None:
+        return self._stored.get((kind, id_))
+
+    def of(self, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+        """The bodies of one kind by id."""
+        return MappingProxyType(
+            {id_: each.body for (other, id_), each in self._stored.items() if other == kind}
+        )
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def with_(self, changes: Mapping[Ref, Mapping[str, Any] | None], at: Revision) -> "Documents":
+        """These documents after *changes* (None deletes) were made at revision *at*."""
+        after = dict(self._stored)
+        for ref, body in changes.items():
+            if body is None:
+                after.pop(ref, None)
+            else:
+                after[ref] = Stored(at, body)
+        return Documents(after)
+
+
+def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref, Any]:
+    """What *changes* make of the documents they touch: the body each will have, or None.
+
+    Raises:
+        InvalidChange: a body has another shape, or a rule would be broken.
+        RevisionConflict: a document is not at the revision that its author saw.
+        NotFound: a document to delete is not there.
+    """
+    outcome: dict[Ref, Any] = {}
+    for change in changes:
+        ref = (change.kind, change.id)
+        if ref in outcome:
+            raise InvalidChange(f"{change.kind} {change.id!r} is changed twice in one request")
+        outcome[ref] = _tried(documents, change)
+    after = documents.with_(outcome, Revision(0))
+    _require_an_administrator(documents, after)
+    _require_own_addresses(after, outcome)
+    return outcome
+
+
+def operation(change: ProposedChange) -> Op:
+    return Op.PUT if change.op == "put" else Op.DELETE
+
+
+def _tried(documents: Documents, change: ProposedChange) -> dict[str, Any] | None:
+    kind = _kind(change.kind)
+    there = documents.get(change.kind, change.id)
+    _require_expected(change, there)
+    if change.op == "delete":
+        _require_deletable(change, kind, there)
+        return None
+    _require_id(kind, change.id)
+    body = shaped(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
+    if kind is Kind.NODE and there is not None and there.body["role"] != body["role"]:
+        raise InvalidChange(
+            f"node {change.id!r}: role: a node keeps its role; delete it and add it anew",
+            field="role",
+        )
+    return body
+
+
+def _require_deletable(change: ProposedChange, kind: Kind, there: Stored | None) -> None:
+    if there is None:
+        raise NotFound(f"there is no {kind} {change.id!r}", kind=kind, id=change.id)
+    if kind is Kind.SITE:
+        raise InvalidChange("the site's own document cannot be deleted")
+    if kind is Kind.NODE and there.body["role"] != NodeRole.TRAFFIC:
+        raise InvalidChange(
+            f"node {change.id!r} is a {there.body['role']}; only traffic nodes can be deleted"
+        )
+
+
+def _kind(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError:
+        known = ", ".join(Kind)
+        raise InvalidChange(f"there is no kind {name!r}; there are {known}", field="kind") from None
+
+
+def _require_id(kind: Kind, id_: str) -> None:
+    if kind is Kind.SITE and id_ != SITE_ID:
+        raise InvalidChange(f"the site's document is called {SITE_ID!r}", field="id")
+    if kind is Kind.NODE:
+        try:
+            parse_node_id(id_)
+        except ValueError as error:
+            raise InvalidChange(str(error), field="id") from error
+    if not id_ or len(id_) > LONGEST_ID or not id_.isprintable() or id_.strip() != id_:
+        raise InvalidChange(
+            f"{id_!r} is no name: use 1 to {LONGEST_ID} printable characters, no space at an end",
+            field="id",
+        )
+
+
+def _require_expected(change: ProposedChange, there: Stored | None) -> None:
+    if change.expected_revision is None:
+        return
+    actual = Revision(0) if there is None else there.revision
+    if actual != change.expected_revision:
+        was = "is not there" if there is None else f"is at revision {actual}"
+        raise RevisionConflict(
+            f"{change.kind} {change.id!r} {was}, not at {change.expected_revision}; read it again",
+            kind=change.kind,
+            id=change.id,
+            revision=actual,
+        )
+
+
+def _require_an_administrator(before: Documents, after: Documents) -> None:
+    if _administrators(before) and not _administrators(after):
+        raise InvalidChange("at least one enabled administrator with a password must remain")
+
+
+def _administrators(documents: Documents) -> int:
+    return sum(
+        body["role"] == "administrator" and not body["disabled"] and bool(body["password_hash"])
+        for body in documents.of(Kind.USER).values()
+    )
+
+
+def _require_own_addresses(after: Documents, outcome: Mapping[Ref, Any]) -> None:
+    touched = {
+        address: id_
+        for (kind, id_), body in outcome.items()
+        if kind == Kind.NODE and body is not None and (address := _address(body))
+    }
+    if not touched:
+        return
+    for id_, body in after.of(Kind.NODE).items():
+        address = _address(body)
+        if address is not None and touched.get(address, id_) != id_:
+            raise InvalidChange(
+                f"node {touched[address]!r}: public_address: {address[0]}:{address[1]} is node "
+                f"{id_!r}'s already",
+                field="public_address",
+            )
+
+
+def _address(body: Mapping[str, Any]) -> tuple[str, int] | None:
+    public = body["public_address"]
+    return (public["host"].lower(), public["port"]) if public else None

@@ -1,0 +1,184 @@
+"""`init` and `join`: what is done once, when a site is made.
+
+`init` writes the first entry of the log: it begins the generation and names the site, its nodes
+and the first administrator. It is the only one, but for a rebuild, that makes the log and the
+lease; it can be repeated until that entry is written, and refuses afterwards.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from argon2 import PasswordHasher
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import NotFoundError
+
+from services.config.core.documents import Documents, tried
+from services.config.settings import ConfigSettings
+from shared.clusterlog.log import ClusterLog
+from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
+from shared.crypto.sealing import SECRET_FILE, SiteSecret
+from shared.documents import SITE_ID, Kind
+from shared.documents.user import UserRole
+from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
+from shared.domain.ids import Epoch, RequestId, Revision, Sequence
+from shared.domain.log import (
+    CONTROL_KIND,
+    EMPTY_HASH,
+    Change,
+    LogEntry,
+    Op,
+    StoredEntry,
+    entry_hash,
+    signed_bytes,
+)
+from shared.events.config import ProposedChange
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import Clock
+from shared.settings import read_secret
+
+LEASE_BUCKET: Final = "lease"
+ADMINISTRATOR: Final = "admin"
+PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
+FIRST_REQUEST: Final = RequestId("init")
+SHORTEST_PASSWORD: Final = 8
+
+
+@dataclass(frozen=True)
+class Founder:
+    """The master that founds, or joins, a site."""
+
+    settings: ConfigSettings
+    clock: Clock
+
+    @property
+    def trust(self) -> TrustStore:
+        return TrustStore.load(self.settings.state_dir / TRUST_FILE)
+
+    async def join(self) -> None:
+        """Make this master's empty database one of the site's.
+
+        Raises:
+            AlreadyExists: it is one already.
+        """
+        database = Database(self.settings.database_url.get_secret_value())
+        try:
+            trust = self.trust
+            if not await MasterState(database).found(trust.cluster_id, trust.log_generation):
+                raise AlreadyExists("this database belongs to a site already; nothing was done")
+        finally:
+            await database.close()
+
+    async def init(self, client: Client, site: str, document: Path | None) -> None:
+        """Make the site: the database, the lease, the log and its first entry.
+
+        Raises:
+            AlreadyExists: the log has its first entry already.
+            InvalidChange: a document of *document* has another shape.
+            LogUnavailable: JetStream did not do it; try again.
+        """
+        changes = self._changes(site, _documents(document))
+        log = ClusterLog(client, self.trust.log_generation)
+        if await log.exists():
+            if await log.last() is not None:
+                raise AlreadyExists("this site was made before; nothing was done")
+        else:
+            await log.create(self.settings.nats_replicas)
+        await self._make_lease(client)
+        stored = self._first_entry(changes)
+        database = Database(self.settings.database_url.get_secret_value())
+        try:
+            state = MasterState(database)
+            await state.found(self.trust.cluster_id, self.trust.log_generation)
+            async with state.transaction() as transaction:
+                await transaction.apply(stored, Sequence(1))
+                await log.append(stored, Sequence(0))
+        finally:
+            await database.close()
+
+    async def _make_lease(self, client: Client) -> None:
+        jetstream = client.jetstream()
+        config = KeyValueConfig(
+            bucket=LEASE_BUCKET,
+            history=1,
+            replicas=self.settings.nats_replicas,
+            storage=StorageType.FILE,
+            direct=False,
+        )
+        try:
+            await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
+        except NotFoundError:
+            try:
+                await jetstream.create_key_value(config)
+            except (NatsError, OSError) as error:
+                raise LogUnavailable(f"the lease was not made: {error}") from error
+
+    def _changes(self, site: str, given: dict[str, Any]) -> tuple[Change, ...]:
+        proposed = [
+            _put(Kind.SITE, SITE_ID, {**given.get("site", {}), "name": site}),
+            *(_put(Kind.NODE, name, body) for name, body in given.get("nodes", {}).items()),
+            _put(Kind.USER, ADMINISTRATOR, self._administrator()),
+        ]
+        outcome = tried(Documents({}), tuple(proposed))
+        began = Change(
+            CONTROL_KIND,
+            CONTROL_KIND,
+            Op.GENERATION_BEGAN,
+            {"revision": 0, "hash": EMPTY_HASH, "epoch": 0},
+            ADMINISTRATOR,
+            FIRST_REQUEST,
+            "",
+        )
+        puts = (
+            Change(kind, id_, Op.PUT, body, ADMINISTRATOR, FIRST_REQUEST, "")
+            for (kind, id_), body in outcome.items()
+        )
+        return (began, *puts)
+
+    def _administrator(self) -> dict[str, Any]:
+        path = os.environ.get("MERIDIAN_ADMIN_PASSWORD_FILE")
+        if not path:
+            raise BadSettings("set MERIDIAN_ADMIN_PASSWORD_FILE: the first administrator needs one")
+        password = read_secret(Path(path), "ADMIN_PASSWORD_FILE")
+        if len(password) < SHORTEST_PASSWORD:
+            raise BadSettings(
+                f"the first administrator's password needs {SHORTEST_PASSWORD} characters or more"
+            )
+        secret = SiteSecret.load(self.settings.state_dir / SECRET_FILE)
+        sealed = secret.seal(PasswordHasher().hash(password), PASSWORD_PURPOSE)
+        return {"role": UserRole.ADMINISTRATOR.value, "password_hash": sealed}
+
+    def _first_entry(self, changes: tuple[Change, ...]) -> StoredEntry:
+        entry = LogEntry(
+            log_generation=self.trust.log_generation,
+            revision=Revision(1),
+            epoch=Epoch(0),
+            changes=changes,
+            at=self.clock.unix_ms(),
+            previous_hash=EMPTY_HASH,
+        )
+        body = entry.encode()
+        key = NodeKey.load(self.settings.state_dir / KEY_FILE)
+        digest = entry_hash(body)
+        return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
+
+
+def _documents(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        given = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise BadSettings(f"{path} holds no object with 'site' and 'nodes'")
+    return given
+
+
+def _put(kind: Kind, id_: str, body: dict[str, Any]) -> ProposedChange:
+    return ProposedChange(kind=kind, id=id_, op="put", body=body)

@@ -1,0 +1,105 @@
+"""What config is asked and told."""
+
+import asyncio
+from typing import Final
+
+from faststream.nats import NatsRoute, NatsRouter
+
+from services.config.confirm import Backups
+from services.config.writer import Writer
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import Epoch
+from shared.events.config import (
+    ChangesAccepted,
+    DocumentsRead,
+    ProposeChanges,
+    ReadDocuments,
+    StoredDocument,
+)
+from shared.events.failover import MasterGranted
+from shared.events.replication import FollowerProgressed
+from shared.messaging.middleware import Silent
+from shared.persistence.master_state import MasterState, Pulse, State
+from shared.runtime.grant import GrantHolder
+
+AT_ONCE: Final = 128
+"""Proposals and reads that wait here at the same time; each waits for the log or a revision."""
+
+AT_LEAST_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 0.02
+
+
+class Handlers:
+    """Config's subscribers."""
+
+    def __init__(
+        self, writer: Writer, backups: Backups, state: MasterState, grant: GrantHolder
+    ) -> None:
+        self._writer = writer
+        self._backups = backups
+        self._state = state
+        self._grant = grant
+
+    async def on_propose(self, proposal: ProposeChanges) -> ChangesAccepted:
+        if self._writer.grant.valid(self._writer.clock.now()) is None:
+            raise Silent
+        return await self._writer.propose(proposal)
+
+    async def on_read(self, question: ReadDocuments) -> DocumentsRead:
+        if question.current and not self._writer.is_acting:
+            raise Silent
+        state = await self._at_least(question)
+        if question.current and not self._writer.is_acting:
+            raise Silent
+        return _read(state)
+
+    async def on_grant(self, grant: MasterGranted) -> None:
+        if not self._grant.offer(grant):
+            return
+        self._writer.granted()
+        now = self._writer.clock.now()
+        await self._state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
+
+    async def on_progress(self, event: FollowerProgressed) -> None:
+        await self._backups.progressed(event)
+        if self._writer.is_acting:
+            self._writer.granted()
+
+    async def _at_least(self, question: ReadDocuments) -> State:
+        async with asyncio.timeout(AT_LEAST_SECONDS + 1):
+            for _ in range(round(AT_LEAST_SECONDS / POLL_SECONDS)):
+                state = await self._state.read(question.kinds, question.id)
+                if state.marker.revision >= question.at_least:
+                    return state
+                await asyncio.sleep(POLL_SECONDS)
+        raise StoreUnavailable(f"revision {question.at_least} has not arrived here yet")
+
+
+def _read(state: State) -> DocumentsRead:
+    return DocumentsRead(
+        log_generation=state.marker.log_generation,
+        revision=state.marker.revision,
+        epoch=state.marker.epoch,
+        mode=state.mode,
+        documents=tuple(
+            StoredDocument(kind=row.kind, id=row.id, revision=row.revision, body=row.body)
+            for row in state.rows
+        ),
+    )
+
+
+def router(handlers: Handlers) -> NatsRouter:
+    """Config's subscriptions; a read goes to any master, a proposal to all."""
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_propose, ProposeChanges.subject.wildcard, max_workers=AT_ONCE),
+            NatsRoute(
+                handlers.on_read,
+                ReadDocuments.subject.wildcard,
+                queue="config",
+                max_workers=AT_ONCE,
+            ),
+            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
+            NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
+        )
+    )

@@ -1,0 +1,148 @@
+"""This master's copy of the state, and the log that it is a copy of.
+
+It brings the copy to the log's end and extends both together: prepare in a transaction, append,
+commit. PostgreSQL is never ahead of the log, and an entry that the log has and PostgreSQL refused
+is applied from the log before anything else is decided.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.config.core.documents import Documents, Stored
+from shared.clusterlog.log import ClusterLog, verify
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.documents import Kind
+from shared.domain.errors import NotPrimary
+from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.log import (
+    Change,
+    LogEntry,
+    Marker,
+    ReplicationMode,
+    StoredEntry,
+    empty_marker,
+    entry_hash,
+    follows,
+    signed_bytes,
+)
+from shared.domain.node import NodeRole
+from shared.persistence.master_state import MasterState, Transaction
+
+HASHES_KEPT = 1_000
+
+
+@dataclass
+class Replica:
+    """The state as this process last saw it; *end* is the last sequence read, applied or not."""
+
+    node: NodeId
+    key: NodeKey
+    trust: TrustStore
+    state: MasterState
+    log: ClusterLog
+    marker: Marker
+    mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
+    documents: Documents = field(default_factory=lambda: Documents({}))
+    end: Sequence = Sequence(0)
+    hashes: dict[Revision, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        node: NodeId, key: NodeKey, trust: TrustStore, state: MasterState, log: ClusterLog
+    ) -> "Replica":
+        return Replica(node, key, trust, state, log, empty_marker(trust.log_generation))
+
+    async def catch_up(self) -> None:
+        """Apply whatever the log has more, and read the documents anew.
+
+        An entry that is not validly signed, or does not follow, is skipped, as by every follower.
+
+        Raises:
+            LogUnavailable: the log does not answer.
+            StoreUnavailable: the database failed.
+        """
+        async with self.state.transaction() as transaction:
+            self._learn_masters(await self._read(transaction))
+            self.end = transaction.marker.sequence
+            async for raw in self.log.read_from(Sequence(self.end + 1)):
+                stored = self._valid(raw.data, transaction.marker)
+                if stored is not None:
+                    await transaction.apply(stored, raw.sequence)
+                    self.hashes[transaction.marker.revision] = stored.hash
+                self.end = raw.sequence
+            self._learn_masters(await self._read(transaction))
+
+    async def extend(
+        self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]
+    ) -> Marker:
+        """Append one entry of *changes* and apply it; *may* is asked right before the append.
+
+        Raises:
+            NotPrimary: the copy is behind, or *may* said no; nothing was written.
+            LogConflict: somebody else extended the log; nothing was written.
+            LogUnavailable: the log has no leader; nothing was written.
+            OutcomeUnknown: the log may have the entry; catch up to know.
+            StoreUnavailable: the database failed; the log may have the entry: catch up.
+        """
+        async with self.state.transaction() as transaction:
+            if transaction.marker != self.marker:
+                raise NotPrimary("this copy was behind; it catches up first")
+            entry = LogEntry(
+                log_generation=self.marker.log_generation,
+                revision=Revision(self.marker.revision + 1),
+                epoch=epoch,
+                changes=changes,
+                at=at,
+                previous_hash=self.marker.hash,
+            )
+            body = entry.encode()
+            hash_ = entry_hash(body)
+            stored = StoredEntry(body, hash_, self.node, self.key.sign(signed_bytes(hash_)))
+            await transaction.apply(stored, Sequence(self.end + 1))
+            if not may():
+                raise NotPrimary("the right to act as primary ended before the append")
+            self.end = await self.log.append(stored, self.end)
+        self.marker, self.mode = transaction.marker, transaction.mode
+        self._remember(transaction.marker)
+        return transaction.marker
+
+    def took(self, documents: Documents) -> None:
+        """The documents after an entry that was just committed."""
+        self.documents = documents
+        self._learn_masters(documents)
+
+    def knows(self, revision: Revision, hash_: str) -> bool:
+        """Whether *hash_* is this history's at *revision*, as far as it is remembered."""
+        return self.hashes.get(revision) == hash_
+
+    async def _read(self, transaction: Transaction) -> Documents:
+        rows = await transaction.rows()
+        self.documents = Documents(
+            {(row.kind, row.id): Stored(row.revision, row.body) for row in rows}
+        )
+        self.marker, self.mode = transaction.marker, transaction.mode
+        self._remember(transaction.marker)
+        return self.documents
+
+    def _remember(self, marker: Marker) -> None:
+        self.hashes[marker.revision] = marker.hash
+        while len(self.hashes) > HASHES_KEPT:
+            del self.hashes[min(self.hashes)]
+
+    def _learn_masters(self, documents: Documents) -> None:
+        for id_, body in documents.of(Kind.NODE).items():
+            if body["role"] == NodeRole.MASTER and body["public_key"]:
+                self.trust.learn(NodeId(id_), body["public_key"])
+
+    def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:
+        try:
+            stored = StoredEntry.decode(message)
+            why = None if verify(stored, self.trust) else "not signed by a master"
+            why = why or follows(marker, LogEntry.decode(stored.body))
+        except ValueError as error:
+            why, stored = str(error), None
+        if why is not None:
+            logging.getLogger("meridian.config").error("an entry of the log was skipped: %s", why)
+            return None
+        return stored

@@ -1,0 +1,50 @@
+"""A connection of its own to NATS, for users that need order, sequences and compare-and-set.
+
+The client is there from the start and is connected when NATS lets us in; until then, and while
+the connection is lost, those who use it find that it is not connected and say so.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from shared.crypto.envelope import Identity
+from shared.messaging.connection import NatsAccess, options
+
+AGAIN_SECONDS: Final = 0.5
+
+
+class Link:
+    """One client, connected once and mended by itself from then on."""
+
+    def __init__(self, access: NatsAccess, identity: Identity, name: str) -> None:
+        self._access = access
+        self._identity = identity
+        self._name = name
+        self.client = Client()
+
+    async def run(self) -> None:
+        """Connect, however long it takes, and hold the connection until cancelled."""
+        try:
+            while not await self._connected():
+                await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.Event().wait()
+        finally:
+            await self.client.close()
+
+    async def _connected(self) -> bool:
+        access = self._access
+        try:
+            await self.client.connect(
+                user=access.user,
+                password=access.password,
+                **options(access, self._identity, self._name),
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            log = logging.getLogger("meridian.nats")
+            log.warning("NATS did not let us in (%s): %s", self._name, error)
+            return False
+        return True
