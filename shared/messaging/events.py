@@ -10,6 +10,7 @@ import base64
 import logging
 from typing import Final
 
+from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 
@@ -61,7 +62,7 @@ class EventPublisher:
                     NODE_SIGNATURE_HEADER: base64.b64encode(proof).decode(),
                 },
             )
-        except (NatsError, OSError, TimeoutError, AssertionError) as error:
+        except (NatsError, OSError, TimeoutError, IncorrectState) as error:
             self._log.debug("%s waits: %s", event.address, error)
             return False
         return True

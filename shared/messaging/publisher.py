@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
+from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
@@ -27,7 +28,7 @@ class Publisher:
         """Send *event*; while there is no connection it is lost, as every live event may be."""
         try:
             await self._broker.publish(event, event.address)
-        except (NatsError, OSError, AssertionError) as error:
+        except (NatsError, OSError, IncorrectState) as error:
             self._log.debug("%s was not sent: %s", event.address, error)
 
     async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
@@ -53,7 +54,7 @@ class Publisher:
                 message = await self._broker.request(
                     request, request.address, timeout=timeout_seconds
                 )
-            except NoRespondersError:
+            except (NoRespondersError, IncorrectState):  # nobody yet, or not connected yet
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
                 return bytes(message.body)
