@@ -2,8 +2,8 @@
 
 The representative's end leads: on the link that it chose it begins a run of the exchange while
 there is no secret, and a resume as soon as there is one. The customer's end follows **the highest
-attempt number that was proven**, and leaves the link that it had in the same moment: what it
-claims to have received stays true, because nothing is received elsewhere any more.
+attempt number that was proven**, and hears nothing from the link that it had from that moment on:
+what it claims to have received stays true, because nothing is received elsewhere any more.
 
 Plain frames prove themselves or count for nothing: one that does not costs its link, never the
 tunnel, once there is a secret.

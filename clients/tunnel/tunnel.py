@@ -214,9 +214,7 @@ class Tunnel:
     def _on_frame(self, link: Link, kind: Kind, payload: memoryview, now: Instant) -> None:
         if kind is not Kind.RECORD:
             self._take(link, self._handshake.received(link, kind, bytes(payload)), now)
-        elif link is not self._followed or link.opener is None:
-            self._drop(link, now)
-        else:
+        elif link is self._followed and link.opener is not None:
             self._on_record(link, memoryview(link.opener.open(payload)), now)
 
     def _take(self, link: Link, step: Step, now: Instant) -> None:
@@ -240,13 +238,11 @@ class Tunnel:
         return [link] if step.drop and link.id in self._links else []
 
     def _follow(self, link: Link, step: Step) -> None:
-        """Leave the link that was followed for *link*."""
+        """Follow *link* from now on; the one before stays open, unheard, until *link* is up."""
         assert step.keys is not None, "a link without keys cannot be followed"
         self._asked = None
-        left, self._followed = self._followed, link
+        self._followed = link
         link.take_keys(step.keys, self._side, step.attempt)
-        if left is not None and left is not link:
-            self._close(left)
 
     def _on_record(self, link: Link, record: memoryview, now: Instant) -> None:
         goodbye = farewell_in(record)

@@ -1,0 +1,11 @@
+"""The clock of an endpoint: it counts while the machine sleeps, so a woken end knows of it."""
+
+import time
+
+from shared.domain.ids import Instant
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def now() -> Instant:
+    return Instant(time.clock_gettime(_CLOCK))

@@ -1,0 +1,180 @@
+"""Gets links from relays: connects, says HELLO, waits for READY, and comes again when refused.
+
+A path is dialled again and again while the endpoint has none, the lost one included, faster at
+first and never more often than `LONGEST_PAUSE_SECONDS`. A refusal names its own pause.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
+
+from clients.tunnel.effects import LinkId
+from shared.domain.path import Path
+from shared.wire.relay import (
+    BadFrame,
+    FrameReader,
+    Ready,
+    RefusalCode,
+    Refused,
+    encode_hello,
+)
+
+CONNECT_SECONDS: Final = 5.0
+SHORTEST_PAUSE_SECONDS: Final = 0.05
+LONGEST_PAUSE_SECONDS: Final = 2.0
+REFUSED_PAUSE_SECONDS: Final = 5.0
+TRIES_BESIDE_A_PATH: Final = 5
+"""While another path carries, a new one is given up after so many failures."""
+
+HIGH_WATER_BYTES: Final = 1024 * 1024
+"""The link's own send buffer; more waits in the tunnel, where streams take turns."""
+
+_COME_AGAIN: Final = {RefusalCode.TIMEOUT.value, RefusalCode.REPLACED.value}
+
+
+class Owner(Protocol):
+    """Who owns the links."""
+
+    def on_ready(self, link: "RelayLink", leftover: bytes) -> None: ...
+
+    def on_bytes(self, link: "RelayLink", data: bytes) -> None: ...
+
+    def on_blocked(self, link: "RelayLink", *, blocked: bool) -> None: ...
+
+    def on_lost(self, link: "RelayLink") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a dial ended: READY, or how long to stay away, if the relay said so."""
+
+    is_ready: bool
+    pause_seconds: float | None = None
+
+
+class RelayLink(asyncio.Protocol):
+    """One connection to a relay, from HELLO to its end."""
+
+    def __init__(self, link_id: LinkId, path: Path, owner: Owner) -> None:
+        loop = asyncio.get_running_loop()
+        self.id = link_id
+        self.path = path
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._owner = owner
+        self._reader = FrameReader()
+        self._is_ready = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        connection = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._transport.write(encode_hello(self.path.ticket))
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ready:
+            self._owner.on_bytes(self, data)
+            return
+        try:
+            frames = self._reader.feed(data)
+        except BadFrame:
+            self._conclude(Outcome(is_ready=False, pause_seconds=REFUSED_PAUSE_SECONDS))
+            self.close()
+            return
+        for frame in frames:
+            if isinstance(frame, Refused):
+                self._conclude(Outcome(is_ready=False, pause_seconds=_pause_after(frame)))
+                self.close()
+            elif isinstance(frame, Ready):
+                self._is_ready = True
+                self._conclude(Outcome(is_ready=True))
+                self._owner.on_ready(self, self._reader.leftover)
+
+    def pause_writing(self) -> None:
+        self._owner.on_blocked(self, blocked=True)
+
+    def resume_writing(self) -> None:
+        self._owner.on_blocked(self, blocked=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (every end is a lost path)
+        self._conclude(Outcome(is_ready=False))
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if self._is_ready:
+            self._owner.on_lost(self)
+
+    def send(self, data: bytes | bytearray) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close after what was sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _conclude(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+
+class Dialler:
+    """Dials one path until it is cancelled, or has failed too often beside a path that carries."""
+
+    def __init__(
+        self,
+        path: Path,
+        make_link: Callable[[Path], RelayLink],
+        on_unreachable: Callable[[Path], None],
+        is_needed: Callable[[], bool],
+    ) -> None:
+        self._path = path
+        self._make_link = make_link
+        self._on_unreachable = on_unreachable
+        self._is_needed = is_needed
+
+    async def run(self) -> None:
+        failures = 0
+        pause = SHORTEST_PAUSE_SECONDS
+        while self._is_needed() or failures < TRIES_BESIDE_A_PATH:
+            outcome = await self._dial()
+            if outcome.is_ready:
+                failures, pause = 0, SHORTEST_PAUSE_SECONDS
+            else:
+                failures += 1
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._on_unreachable(self._path)
+            await asyncio.sleep(pause if outcome.pause_seconds is None else outcome.pause_seconds)
+
+    async def _dial(self) -> Outcome:
+        """One connection, until it is over."""
+        loop = asyncio.get_running_loop()
+        link = self._make_link(self._path)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await loop.create_connection(lambda: link, self._path.host, self._path.port)
+            outcome = await asyncio.shield(link.outcome)
+        except OSError:
+            link.abort()
+            return Outcome(is_ready=False)
+        except asyncio.CancelledError:
+            link.abort()
+            raise
+        if outcome.is_ready:
+            await asyncio.shield(link.closed)
+        return outcome
+
+
+def _pause_after(refused: Refused) -> float:
+    if refused.retry_after_seconds is not None:
+        return max(SHORTEST_PAUSE_SECONDS, refused.retry_after_seconds)
+    return SHORTEST_PAUSE_SECONDS if refused.code in _COME_AGAIN else REFUSED_PAUSE_SECONDS

@@ -1,0 +1,298 @@
+"""Moves bytes between local connections and the tunnel's streams.
+
+Back-pressure on both sides is not reading: a local connection is not read while its stream takes
+no more, and what is received counts as consumed only when the local socket has room again. Half a
+close stays half a close; a broken connection is a reset, here and there.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from clients.tunnel.effects import (
+    StreamData,
+    StreamEffect,
+    StreamFinished,
+    StreamId,
+    StreamOpened,
+    StreamReset,
+    StreamWritable,
+)
+from clients.tunnel.streams import Streams
+
+CONNECT_SECONDS: Final = 10.0
+HIGH_WATER_BYTES: Final = 1024 * 1024
+COPY_BYTES: Final = 64 * 1024
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+
+
+class Carrier(Protocol):
+    """What a connection needs of the endpoint."""
+
+    @property
+    def streams(self) -> Streams: ...
+
+    def flush(self) -> None: ...
+
+
+class LocalConnection(asyncio.Protocol):
+    """A local socket tied to a stream."""
+
+    def __init__(self, carrier: Carrier, stream: StreamId, on_over: Callable[[], None]) -> None:
+        self._carrier = carrier
+        self._stream = stream
+        self._on_over = on_over
+        self._transport: asyncio.Transport | None = None
+        self._early: list[memoryview] = []
+        self._undelivered = 0
+        self._is_full = False
+        self._ended_here = False
+        self._ended_there = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        connection = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        early, self._early = self._early, []
+        for data in early:
+            self.deliver(data)
+        if self._ended_there:
+            self._transport.write_eof()
+        self._carrier.flush()
+
+    def data_received(self, data: bytes) -> None:
+        self._carrier.streams.send(self._stream, data)
+        self._carrier.flush()
+        if self._transport is not None and not self._carrier.streams.takes_more(self._stream):
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._ended_here = True
+        self._carrier.streams.finish(self._stream)
+        self._carrier.flush()
+        return not self._ended_there
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None or not (self._ended_here and self._ended_there):
+            reason = "the connection broke" if exc is None else str(exc)
+            self._carrier.streams.reset(self._stream, reason)
+            self._carrier.flush()
+        self._on_over()
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        count, self._undelivered = self._undelivered, 0
+        self._carrier.streams.consumed(self._stream, count)
+        self._carrier.flush()
+
+    def deliver(self, data: memoryview) -> None:
+        """Bytes of the other end; they count as consumed when the socket has room after them."""
+        if self._transport is None:
+            self._early.append(data)
+            return
+        self._transport.write(data)
+        if self._is_full:
+            self._undelivered += len(data)
+        else:
+            self._carrier.streams.consumed(self._stream, len(data))
+
+    def read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def finish(self) -> None:
+        """The other end sends no more."""
+        self._ended_there = True
+        if self._transport is None:
+            return
+        if self._ended_here:
+            self._transport.close()
+        else:
+            self._transport.write_eof()
+
+    def abort(self) -> None:
+        """Break the connection with a reset: what came so far must not look complete."""
+        if self._transport is not None:
+            connection = self._transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._transport.abort()
+
+
+class Forwarder:
+    """The local connections of one end, by their streams."""
+
+    def __init__(self, carrier: Carrier, on_opened: Callable[[StreamId], None]) -> None:
+        self._carrier = carrier
+        self._on_opened = on_opened
+        self._connections: dict[StreamId, LocalConnection] = {}
+
+    def on_stream(self, effect: StreamEffect) -> None:
+        if isinstance(effect, StreamOpened):
+            self._welcome(effect.stream)
+            return
+        connection = self._connections.get(effect.stream)
+        if connection is None:
+            return
+        match effect:
+            case StreamData(_, data):
+                connection.deliver(data)
+            case StreamWritable():
+                connection.read_on()
+            case StreamFinished():
+                connection.finish()
+            case StreamReset():
+                self._connections.pop(effect.stream).abort()
+                self._on_count()
+
+    def close(self) -> None:
+        """Break what is left."""
+        for connection in list(self._connections.values()):
+            connection.abort()
+
+    def _welcome(self, stream: StreamId) -> None:
+        """The other end opened a stream, which only the representative's end may."""
+        raise AssertionError(f"stream {stream} was opened at the end that opens")
+
+    def _tie(self, stream: StreamId) -> LocalConnection:
+        """A connection for *stream*, yet without a socket."""
+        connection = LocalConnection(self._carrier, stream, lambda: self._untie(stream))
+        self._connections[stream] = connection
+        self._on_opened(stream)
+        return connection
+
+    def _untie(self, stream: StreamId) -> None:
+        if self._connections.pop(stream, None) is not None:
+            self._on_count()
+
+    def _on_count(self) -> None:
+        """The number of connections has fallen."""
+
+
+class SharedAddress(Forwarder):
+    """The customer's end: every stream is a connection to the one address that is shared."""
+
+    def __init__(
+        self, carrier: Carrier, on_opened: Callable[[StreamId], None], host: str, port: int
+    ) -> None:
+        super().__init__(carrier, on_opened)
+        self._host = host
+        self._port = port
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        for task in self._connecting:
+            task.cancel()
+        super().close()
+
+    def _welcome(self, stream: StreamId) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(stream, self._tie(stream)))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, stream: StreamId, connection: LocalConnection) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await loop.create_connection(lambda: connection, self._host, self._port)
+        except OSError as error:
+            why = error.strerror or "it did not answer"
+            self._carrier.streams.reset(stream, f"{self._host}:{self._port}: {why}")
+            self._carrier.flush()
+            self._untie(stream)
+
+
+class LocalDoor(Forwarder):
+    """The representative's end: every local connection is a stream."""
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        on_opened: Callable[[StreamId], None],
+        on_empty: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(carrier, on_opened)
+        self._on_empty = on_empty
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Take local connections; the address that it became.
+
+        Raises:
+            OSError: the address is not ours or in use.
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._accept, host, port)
+        address = self._server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def adopt(self, connection: socket.socket) -> None:
+        """Make one connected socket a stream."""
+        await asyncio.get_running_loop().create_connection(self._accept, sock=connection)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        super().close()
+
+    def _accept(self) -> asyncio.Protocol:
+        stream = self._carrier.streams.open()
+        return _Refusal() if stream is None else self._tie(stream)
+
+    def _on_count(self) -> None:
+        if not self._connections and self._on_empty is not None:
+            self._on_empty()
+
+
+class _Refusal(asyncio.Protocol):
+    """A local connection for which there is no stream left."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()
+
+
+class StandardStreams:
+    """This process's standard input and output as one socket, half-close included.
+
+    Two threads copy, because standard input may be a file, which no event loop can wait for.
+    """
+
+    def __init__(self) -> None:
+        self.connection, theirs = socket.socketpair()
+        self.connection.setblocking(False)
+        self._output = threading.Thread(target=_copy_out, args=(theirs,), daemon=True)
+        self._output.start()
+        threading.Thread(target=_copy_in, args=(theirs,), daemon=True).start()
+
+    async def flushed(self, seconds: float) -> None:
+        """Wait until everything received is written, at most *seconds*."""
+        await asyncio.to_thread(self._output.join, seconds)
+
+
+def _copy_in(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := os.read(0, COPY_BYTES):
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+
+
+def _copy_out(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := connection.recv(COPY_BYTES):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(1, view) :]
+    # Whoever reads the standard output learns of the end now, while the process lives on.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

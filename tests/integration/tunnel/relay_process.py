@@ -1,0 +1,25 @@
+"""A relay's real data plane as a process of its own, to be killed: prints its port and serves."""
+
+import asyncio
+import sys
+
+from services.relay.core.admission import Admission, Remembered
+from services.relay.core.reception import Reception
+from services.relay.data_plane.door import listen
+from services.relay.data_plane.plane import DataPlane
+from services.relay.data_plane.pump import Tools
+from tests.integration.relay.worlds import BERLIN, BootClock, Notes, plain_ticket
+
+
+async def serve(port: int) -> None:
+    reception = Reception(Admission(100, Remembered()))
+    plane = DataPlane(BERLIN, reception, Tools(BootClock()), plain_ticket, Notes())
+    listener = listen("127.0.0.1", port)
+    plane.open(listener)
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -1,0 +1,157 @@
+"""Real relays as processes, and the two endpoints of one session on them."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import TypeVar
+
+from clients.endpoint.endpoint import Endpoint, Surroundings
+from clients.endpoint.forwarding import LocalDoor, SharedAddress
+from clients.tunnel.effects import PathEffect, StreamId
+from clients.tunnel.exchange import Credentials
+from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.node import Side
+from shared.domain.path import Path
+
+ROOT = FilePath(__file__).resolve().parents[3]
+SESSION = SessionId("1234567")
+IN_TIME = 15.0
+Fact = TypeVar("Fact", bound=PathEffect)
+
+
+async def until(condition: Callable[[], bool], seconds: float = IN_TIME) -> None:
+    """Wait until *condition()* holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class Relay:
+    """A relay process that can be killed, frozen and started again on its port."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        command = ("-m", "tests.integration.tunnel.relay_process", str(self.port))
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, cwd=ROOT, stdout=pipe
+        )
+        assert process.stdout is not None
+        self.port = int(await process.stdout.readline())
+        self._process = process
+
+    async def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+
+@dataclass
+class End:
+    """One endpoint, and what it told."""
+
+    side: Side
+    words: str = "amber-basil"
+    facts: list[PathEffect] = field(default_factory=list[PathEffect])
+    streams: list[StreamId] = field(default_factory=list[StreamId])
+    asked: int = 0
+    on_over: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        surroundings = Surroundings(self.facts.append, self._ask)
+        self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), surroundings)
+
+    def told(self, kind: type[Fact]) -> list[Fact]:
+        return [each for each in self.facts if isinstance(each, kind)]
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+
+class Site:
+    """Three relays and one session through them."""
+
+    def __init__(self) -> None:
+        self.relays = [Relay() for _ in range(3)]
+        self.ends: list[End] = []
+
+    def paths(self, side: Side, first: int = 1) -> list[Path]:
+        return [
+            Path(
+                NodeId(f"node{number}"),
+                "127.0.0.1",
+                relay.port,
+                PathGeneration(number),
+                f"{SESSION}.{side}.{number}.0.0",
+            )
+            for number, relay in enumerate(self.relays, first)
+        ]
+
+    def customer(self, host: str, port: int, words: str = "amber-basil") -> End:
+        end = End(Side.CUSTOMER, words)
+        self.ends.append(end)
+        shared = SharedAddress(end.endpoint, end.streams.append, host, port)
+        end.endpoint.user, end.on_over = shared, shared.close
+        return end
+
+    def representative(self, on_empty: Callable[[], None] | None = None) -> tuple[End, LocalDoor]:
+        end = End(Side.REPRESENTATIVE)
+        self.ends.append(end)
+        door = LocalDoor(end.endpoint, end.streams.append, on_empty)
+        end.endpoint.user, end.on_over = door, door.close
+        return end, door
+
+    def offer(self, first: int = 1) -> None:
+        for end in self.ends:
+            end.endpoint.offer(self.paths(end.side, first))
+
+    async def close(self) -> None:
+        for end in self.ends:
+            end.endpoint.close("over")
+        for end in self.ends:
+            await end.endpoint.ended
+            end.on_over()
+
+
+@contextlib.asynccontextmanager
+async def site() -> AsyncGenerator[Site]:
+    world = Site()
+    await asyncio.gather(*(relay.start() for relay in world.relays))
+    try:
+        yield world
+    finally:
+        await world.close()
+        for relay in world.relays:
+            await relay.kill()
+
+
+@contextlib.asynccontextmanager
+async def echo_server() -> AsyncGenerator[tuple[str, int]]:
+    """A server that sends back what it gets, and ends when its client has."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    try:
+        yield str(address[0]), int(address[1])
+    finally:
+        server.close()
+        await server.wait_closed()

@@ -1,0 +1,183 @@
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+
+import pytest
+
+from clients.tunnel.effects import EndCode, Ended, PathLost, PathUp, Secured, WordsDiffer
+from tests.integration.tunnel.site import Site, echo_server, site, until
+
+pytestmark = pytest.mark.integration
+
+
+async def echoed(port: int, data: bytes) -> bytes:
+    """Send *data* through the tunnel to the echo and read what comes back, to the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def send() -> None:
+        writer.write(data)
+        await writer.drain()
+        writer.write_eof()
+
+    async with asyncio.timeout(60):
+        _, back = await asyncio.gather(send(), reader.read())
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return back
+
+
+async def test_bytes_go_through_a_relay_and_come_back_with_both_half_closes() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        data = os.urandom(5_000_000)
+        assert await echoed(local, data) == data
+        assert await echoed(local, b"") == b""
+        assert [up.generation for up in end.told(PathUp)] == [1]
+        assert len(end.told(Secured)) == 1
+        assert len(end.endpoint.streams) == 0
+
+
+async def test_many_connections_share_the_tunnel() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        _, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        sent = [os.urandom(200_000 + number) for number in range(20)]
+        assert await asyncio.gather(*(echoed(local, each) for each in sent)) == sent
+
+
+async def test_a_killed_relay_costs_less_than_a_second_and_no_byte() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        await until(lambda: bool(end.told(PathUp)))
+        data = os.urandom(80_000_000)
+        transfer = asyncio.create_task(echoed(local, data))
+        await asyncio.sleep(0.05)
+        await world.relays[0].kill()
+        back = await transfer
+        assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
+        assert [up.generation for up in end.told(PathUp)] == [1, 2]
+        assert len(end.told(PathLost)) == 1
+        assert end.told(PathUp)[1].seconds < 1.0
+
+
+async def test_a_frozen_relay_is_left_after_the_silence() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        await until(lambda: bool(end.told(PathUp)))
+        world.relays[0].freeze()
+        assert await echoed(local, b"still here") == b"still here"
+        assert [up.generation for up in end.told(PathUp)] == [1, 2]
+
+
+async def test_with_every_relay_gone_the_ends_wait_and_meet_again_at_the_lost_path() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        assert await echoed(local, b"before") == b"before"
+        for relay in world.relays:
+            await relay.kill()
+        transfer = asyncio.create_task(echoed(local, b"after"))
+        await until(lambda: end.asked > 0)
+        await world.relays[0].start()
+        assert await transfer == b"after"
+        assert [up.generation for up in end.told(PathUp)] == [1, 1]
+
+
+async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        await until(lambda: bool(end.told(PathUp)))
+        transfer = asyncio.create_task(echoed(local, os.urandom(20_000_000)))
+        world.offer(first=4)
+        assert len(await transfer) == 20_000_000
+        assert [up.generation for up in end.told(PathUp)] == [1, 4]
+        assert end.told(PathLost) == []
+
+
+async def test_other_words_end_the_customer_and_burn_the_key_at_the_third() -> None:
+    async with site() as world:
+        end, _ = world.representative()
+        for run in (1, 2, 3):
+            customer = world.customer("127.0.0.1", 9, words="other-words")
+            world.offer()
+            customer.endpoint.offer(world.paths(customer.side))
+            ended = await customer.endpoint.ended
+            assert ended.code is EndCode.WRONG_WORDS
+            assert f"attempt {run} of 3" in ended.message
+        assert [each.run for each in end.told(WordsDiffer)] == [1, 2, 3]
+        assert (await end.endpoint.ended).code is EndCode.KEY_BURNT
+
+
+async def test_a_close_is_known_at_both_ends_after_the_last_byte() -> None:
+    async with site() as world, echo_server() as (host, port):
+        customer = world.customer(host, port)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        assert await echoed(local, b"bye") == b"bye"
+        end.endpoint.close("done here")
+        mine = await end.endpoint.ended
+        theirs = await customer.endpoint.ended
+        assert (mine.by_peer, theirs.by_peer) == (False, True)
+        assert theirs == Ended(EndCode.CLOSED, "done here", by_peer=True)
+
+
+async def test_a_shared_address_that_refuses_resets_the_local_connection_only() -> None:
+    async with site() as world:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            closed = int(listener.getsockname()[1])
+        world.customer("127.0.0.1", closed)
+        end, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        reader, writer = await asyncio.open_connection("127.0.0.1", local)
+        with pytest.raises(ConnectionError):
+            assert await reader.read() == b"nothing"
+        writer.close()
+        assert not end.endpoint.ended.done()
+
+
+async def _idle(world: Site) -> None:
+    await until(lambda: all(end.told(PathUp) for end in world.ends))
+
+
+async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
+    async with site() as world, echo_server() as (host, port):
+        world.customer(host, port)
+        _, door = world.representative()
+        _, local = await door.listen("127.0.0.1", 0)
+        world.offer()
+        await _idle(world)
+        slow = socket.create_connection(("127.0.0.1", local))
+        slow.setblocking(False)
+        sent, chunk = 0, bytes(1_000_000)
+        stuck = 0
+        while stuck < 20:
+            try:
+                sent += slow.send(chunk)
+                stuck = 0
+            except BlockingIOError:
+                stuck += 1
+                await asyncio.sleep(0.02)
+        assert 1_000_000 < sent < 60_000_000
+        assert await echoed(local, b"quick") == b"quick"
+        slow.close()
