@@ -10,11 +10,11 @@ import json
 import os
 import secrets
 import shutil
-from pathlib import Path
 from typing import Any, Final
 
 from shared.crypto import join
 from shared.crypto.keyring import make_psk
+from shared.crypto.nodekeys import write_secret
 from shared.documents.node import Address, Location, NodeDocument
 from shared.documents.site import SiteDocument
 from shared.domain.node import NodeRole
@@ -47,15 +47,9 @@ def make_folders(layout: Layout) -> None:
 def make_secrets(layout: Layout) -> None:
     """Draw the pre-shared key and every password of the site."""
     for name, secret in (("psk", make_psk()), ("admin", secrets.token_urlsafe(15))):
-        write_secret(layout.secret(name), secret)
+        write_secret(layout.secret(name), f"{secret}\n".encode())
     nats.make_secrets(layout)
     postgres.make_secrets(layout)
-
-
-def write_secret(path: Path, secret: str) -> None:
-    """Write a file that only we may read."""
-    path.touch(mode=0o600)
-    path.write_text(f"{secret}\n")
 
 
 def make_keys(layout: Layout) -> None:

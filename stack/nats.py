@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from shared.crypto.nodekeys import write_secret
 from stack.layout import Layout, NodeLayout
 from stack.ports import HOST
 from stack.processes import Program
@@ -50,9 +51,7 @@ def secret_name(user: str) -> str:
 def make_secrets(layout: Layout) -> None:
     """Draw a password for each user."""
     for user in USERS:
-        path = layout.secret(secret_name(user))
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
+        write_secret(layout.secret(secret_name(user)), secrets.token_urlsafe(24).encode())
 
 
 def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
@@ -96,8 +95,7 @@ def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
     folder = layout.nats_folder(node.name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "server.conf"
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(configuration(layout, node), indent=2))
+    write_secret(file, json.dumps(configuration(layout, node), indent=2).encode())
     return Program(
         name=f"{node.name}.nats",
         arguments=(str(server), "--config", str(file)),

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from shared.crypto.nodekeys import write_secret
 from stack.binaries import Postgres
 from stack.layout import Layout, NodeLayout
 from stack.ports import HOST
@@ -29,9 +30,7 @@ OPTIONS: Final = {
 
 def make_secrets(layout: Layout) -> None:
     """Draw the password of the databases' owner."""
-    path = layout.secret(PASSWORD)
-    path.touch(mode=0o600)
-    path.write_text(secrets.token_urlsafe(24))
+    write_secret(layout.secret(PASSWORD), secrets.token_urlsafe(24).encode())
 
 
 def url(layout: Layout, node: NodeLayout) -> str:
@@ -50,8 +49,7 @@ def creation(layout: Layout, node: NodeLayout, postgres: Postgres) -> Program:
     folder = layout.postgres_folder(node.name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     password = folder / "password"
-    password.touch(mode=0o600)
-    password.write_text(layout.secret(PASSWORD).read_text())
+    write_secret(password, layout.secret(PASSWORD).read_bytes())
     if postgres.user is not None:
         for path in (folder, password):
             os.chown(path, *postgres.user)
