@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
 from stack.failure import StartFailed
+from stack.paths import Paths
 from stack.ports import HOST
 
 FILE: Final = "site.json"
@@ -87,7 +88,7 @@ class NodeLayout:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Paths):
     """The whole site in its folder; *guard* is the first port of its block."""
 
     name: str
@@ -133,25 +134,6 @@ class Layout:
     @property
     def admin_password_file(self) -> Path:
         return self.secret("admin")
-
-    @property
-    def logs(self) -> Path:
-        return self.state / "logs"
-
-    def secret(self, name: str) -> Path:
-        return self.state / "secrets" / name
-
-    def log(self, node: str, service: str) -> Path:
-        return self.logs / f"{node}.{service}.log"
-
-    def node_folder(self, node: str) -> Path:
-        return self.state / "nodes" / node
-
-    def nats_folder(self, node: str) -> Path:
-        return self.state / "nats" / node
-
-    def postgres_folder(self, node: str) -> Path:
-        return self.state / "postgres" / node
 
     def write(self) -> None:
         """Write `site.json`, whole or not at all."""

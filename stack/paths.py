@@ -1,0 +1,28 @@
+"""What lies where in a site's state folder."""
+
+from pathlib import Path
+
+
+class Paths:
+    """The places in the folder *state*."""
+
+    state: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    def secret(self, name: str) -> Path:
+        return self.state / "secrets" / name
+
+    def log(self, node: str, service: str) -> Path:
+        return self.logs / f"{node}.{service}.log"
+
+    def node_folder(self, node: str) -> Path:
+        return self.state / "nodes" / node
+
+    def nats_folder(self, node: str) -> Path:
+        return self.state / "nats" / node
+
+    def postgres_folder(self, node: str) -> Path:
+        return self.state / "postgres" / node
