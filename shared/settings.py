@@ -47,6 +47,7 @@ KNOWN: Final = frozenset(
         "LOG_LEVEL",
         "TIMING",
         "DATABASE_URL",
+        "SNAPSHOT_AFTER",
         "WITNESS",
         "NATS_SYSTEM_USER",
         "NATS_SYSTEM_PASSWORD_FILE",
