@@ -1,0 +1,100 @@
+"""The composition root of the failover monitor: the one place that knows all of its parts."""
+
+from typing import Final
+
+from faststream import FastStream
+from nats.aio.client import Client
+
+from services.failover_monitor.checks import Examiner
+from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.timing import PRESETS, Timing
+from services.failover_monitor.handlers import Handlers, router
+from services.failover_monitor.leaders import Leaders
+from services.failover_monitor.link import Link
+from services.failover_monitor.settings import MonitorSettings
+from services.failover_monitor.store import JetStreamLease, Seal
+from services.failover_monitor.upkeep import Upkeep
+from services.failover_monitor.work import Voice, Work
+from shared.clusterlog.log import ClusterLog
+from shared.messaging.connection import NatsAccess, connect
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import Clock, kernel_boot_id
+from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.service import Service, Task
+
+LEASE: Final = "lease"
+SYSTEM: Final = "system"
+
+
+def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
+    """Everything of the failover monitor, wired; nothing of it runs yet.
+
+    Raises:
+        BadSettings: a key or a file is missing or damaged.
+    """
+    context = build_context(settings, "failover_monitor", clock)
+    timing = PRESETS[settings.timing]
+    link, system = build_links(settings, context)
+    database = Database(settings.database_url.get_secret_value())
+    monitor = build_monitor(context, timing)
+    work = build_work(context, monitor, link, database)
+    handlers = Handlers(monitor, settings.node, context.trust, clock)
+    context.broker.include_router(router(handlers, settings.node))
+    upkeep = Upkeep(context, monitor, handlers, timing)
+    work.on_taken.append(upkeep.on_taken)
+    leaders = Leaders(link.client, system.client, settings.node, settings.witness)
+
+    async def keep_streams() -> None:
+        await upkeep.keep_streams(link.client)
+
+    async def keep_leaders() -> None:
+        await upkeep.keep_leaders(leaders)
+
+    tasks: list[Task] = [link.run, work.run, upkeep.beat, keep_streams, keep_leaders]
+    if settings.nats_system_user:
+        tasks.append(system.run)
+    return Service(
+        FastStream(context.broker, logger=None),
+        context,
+        tasks=tasks,
+        ending=(link.close, system.close, database.close),
+    )
+
+
+def build_links(settings: MonitorSettings, context: ServiceContext) -> tuple[Link, Link]:
+    """The connection for lease and log, and the one of the system account."""
+    password = settings.system_password()
+    access = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
+
+    async def join() -> Client:
+        return await connect(context.access, context.identity, LEASE)
+
+    async def join_as_system() -> Client:
+        return await connect(access, context.identity, SYSTEM)
+
+    return Link(join), Link(join_as_system)
+
+
+def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
+    """The core; the first of the masters need not wait for the others at the very first start."""
+    identity = context.identity
+    first = min(context.trust.masters, default=identity.node)
+    head_start = 0.0 if identity.node == first else timing.ttl_seconds
+    return Monitor(Holder(identity.node, identity.instance), timing, head_start)
+
+
+def build_work(context: ServiceContext, monitor: Monitor, link: Link, database: Database) -> Work:
+    """The core's hands: the key, the look at this master, and its voice."""
+    node, trust, boot_id = context.identity.node, context.trust, kernel_boot_id()
+    timing = PRESETS[context.settings.timing]
+    store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
+
+    def log() -> ClusterLog | None:
+        client = link.client()
+        return None if client is None else ClusterLog(client, trust.log_generation)
+
+    examiner = Examiner(MasterState(database), log, trust.log_generation, boot_id)
+    voice = Voice(node, boot_id, context.publisher, context.events)
+    return Work(monitor, store, examiner, voice, context.clock)

@@ -1,0 +1,1 @@
+"""Decides who may act as primary, and where leaders belong."""

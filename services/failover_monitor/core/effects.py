@@ -1,0 +1,63 @@
+"""What the monitor wants done, and what came of its writes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.failover_monitor.core.record import LeaseRecord
+from shared.domain.ids import Epoch, Instant, NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLease:
+    """Read the key, and answer `lease_read` in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLease:
+    """Compare-and-set the key, once, and answer `lease_written` in any case."""
+
+    record: LeaseRecord
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Look at this master, and answer `checked` in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """This master's processes may act in *epoch* until *valid_until*."""
+
+    epoch: Epoch
+    valid_until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """This master is primary from now on."""
+
+    epoch: Epoch
+    previous: NodeId | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """This master's role ended, for *cause*."""
+
+    epoch: Epoch
+    cause: str
+
+
+Effect = ReadLease | WriteLease | Check | Grant | Took | Lost
+
+
+class Refusal(StrEnum):
+    """How a compare-and-set ended without a new revision.
+
+    `REFUSED` is the server's word that it lost; anything else that is no success is `UNKNOWN`.
+    """
+
+    REFUSED = "refused"
+    UNKNOWN = "unknown"

@@ -1,0 +1,207 @@
+"""One master's part in the question who is primary: holder, observer, or one becoming the other.
+
+At most one call to the key is under way at any time. After an unknown outcome the key is read
+before anything is written; a record of this process in it counts from when that very record was
+sent, any other record ends the role. A holder whose lease ran out keeps trying on its own last
+revision: success proves that nobody was in between. Keeps the law that a larger epoch ends the
+role at once.
+"""
+
+from services.failover_monitor.core.effects import (
+    Check,
+    Effect,
+    Grant,
+    Lost,
+    ReadLease,
+    Refusal,
+    Took,
+    WriteLease,
+)
+from services.failover_monitor.core.health import ConfigWatch
+from services.failover_monitor.core.lease import Holder, Lease
+from services.failover_monitor.core.record import Seen
+from services.failover_monitor.core.takeover import NOT_CHECKED, Checks, Observer
+from services.failover_monitor.core.timing import Timing
+from shared.domain.ids import Epoch, Instant, NodeId
+
+NOTHING: tuple[Effect, ...] = ()
+
+
+class Monitor:
+    """The lease as this master holds or watches it."""
+
+    def __init__(self, holder: Holder, timing: Timing, head_start_seconds: float = 0.0) -> None:
+        self._timing = timing
+        self._lease = Lease(holder, timing)
+        self._observer = Observer(holder.node, timing, head_start_seconds)
+        self._config = ConfigWatch(timing)
+        self._checks = NOT_CHECKED
+        self._largest = Epoch(0)
+        self._calling: WriteLease | ReadLease | None = None
+        self._called_at = Instant(0.0)
+        self._must_read = True
+        self._next_call = Instant(0.0)
+        self._checking = False
+        self._checked_at = Instant(0.0)
+
+    def is_primary(self, now: Instant) -> bool:
+        """Whether this master acts as primary at *now*."""
+        return self._lease.is_acting(now)
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch that this master acts in, or the largest that it has seen."""
+        return self._lease.epoch if self._lease.held else self._largest
+
+    @property
+    def holder(self) -> NodeId | None:
+        """Whom the key named when it was last read."""
+        seen = self._observer.seen
+        return None if seen is None or seen.record is None else seen.record.holder
+
+    @property
+    def checks(self) -> Checks:
+        """What this master last found when it looked at itself."""
+        return self._checks
+
+    def reasons(self, now: Instant) -> tuple[str, ...]:
+        """Why this master would not take over now; empty when it would."""
+        if self._lease.held:
+            if not self._lease.is_acting(now):
+                return ("its lease ran out and is not renewed yet",)
+            return () if self._may_renew(now) else ("its config service commits nothing",)
+        blind = ("the lease cannot be read",) if self._observer.is_blind(now) else ()
+        return blind + self._observer.obstacles(self._checks)
+
+    def could_take_over(self, now: Instant) -> bool:
+        """Whether this master watches the lease and nothing bars it from taking it."""
+        return not self._lease.held and not self.reasons(now)
+
+    def deadline(self) -> Instant | None:
+        """When `tick` has something to do; None while it waits for every answer."""
+        waits = [] if self._calling else [self._next_call]
+        if not self._checking:
+            waits.append(Instant(self._checked_at + self._timing.heartbeat_seconds))
+        return min(waits, default=None)
+
+    def tick(self, now: Instant) -> tuple[Effect, ...]:
+        """Time passed."""
+        effects = NOTHING
+        if not self._checking and now >= self._checked_at + self._timing.heartbeat_seconds:
+            effects += self._check(now)
+        if self._calling is None and now >= self._next_call:
+            effects += self._call(now)
+        return effects
+
+    def lease_read(self, seen: Seen | None, now: Instant) -> tuple[Effect, ...]:
+        """The read ended; None when it found out nothing."""
+        assert isinstance(self._calling, ReadLease), "a read was under way"
+        self._calling = None
+        self._next_call = max(now, Instant(self._called_at + self._timing.read_seconds))
+        if seen is None:
+            return NOTHING
+        self._must_read = False
+        return self._saw(seen, now) + self._consider(now)
+
+    def lease_written(self, outcome: int | Refusal, now: Instant) -> tuple[Effect, ...]:
+        """The compare-and-set ended: the new revision, or why there is none that we know of."""
+        call, self._calling = self._calling, None
+        assert isinstance(call, WriteLease), "a write was under way"
+        if isinstance(outcome, Refusal):
+            self._must_read, self._next_call = True, now
+            return NOTHING
+        self._next_call = max(now, Instant(self._called_at + self._timing.renew_seconds))
+        return self._saw(Seen(call.record, outcome), now)
+
+    def checked(self, checks: Checks, now: Instant) -> tuple[Effect, ...]:
+        """The look at this master ended."""
+        self._checking, self._checks = False, checks
+        self._config.committed(checks.pulse)
+        return self._learn(checks.epoch, now) + self._consider(now)
+
+    def peer_heard(self, peer: NodeId, now: Instant, *, could_take_over: bool) -> None:
+        """Another master's heartbeat; it never says who is primary."""
+        self._config.peer_heard(peer, now, could_take_over=could_take_over)
+
+    def describe(self) -> str:
+        role = "held" if self._lease.held else "watched"
+        valid = f" until {self._lease.valid_until:.3f}" if self._lease.held else ""
+        return (
+            f"lease {role}{valid}, epoch {self.epoch}, revision {self._lease.revision}, "
+            f"holder {self.holder}, largest epoch {self._largest}"
+        )
+
+    def _call(self, now: Instant) -> tuple[Effect, ...]:
+        if self._lease.held and not self._must_read and self._may_renew(now):
+            return self._send(self._lease.renewal(now), now)
+        return self._send(ReadLease(), now)
+
+    def _send(self, call: ReadLease | WriteLease, now: Instant) -> tuple[Effect, ...]:
+        assert self._calling is None, "one call to the key at a time"
+        self._calling, self._called_at = call, now
+        return (call,)
+
+    def _check(self, now: Instant) -> tuple[Effect, ...]:
+        self._checking, self._checked_at = True, now
+        return (Check(),)
+
+    def _consider(self, now: Instant) -> tuple[Effect, ...]:
+        """Take the lease once it is due and a look at this master, begun after that, ended well."""
+        due_at = self._observer.due_at()
+        if self._checking or due_at is None or not self._may_take(now):
+            return NOTHING
+        if self._checked_at < due_at:
+            return self._check(now)
+        return NOTHING if self._observer.obstacles(self._checks) else self._take(now)
+
+    def _may_take(self, now: Instant) -> bool:
+        return self._calling is None and not self._lease.held and self._observer.is_due(now)
+
+    def _take(self, now: Instant) -> tuple[Effect, ...]:
+        seen = self._observer.seen
+        assert seen is not None, "what was never read is never due"
+        return self._send(self._lease.write(Epoch(self._largest + 1), seen.revision, now), now)
+
+    def _saw(self, seen: Seen, now: Instant) -> tuple[Effect, ...]:
+        before = self.holder
+        self._observer.saw(seen, now)
+        record = seen.record
+        epoch = Epoch(0) if record is None else record.epoch
+        if record is not None and self._lease.is_mine(record):
+            return self._proved(Seen(record, seen.revision), before, now) + self._learn(epoch, now)
+        return self._end(f"the lease is {self.holder or 'nobody'}'s", now) + self._learn(epoch, now)
+
+    def _proved(self, seen: Seen, before: NodeId | None, now: Instant) -> tuple[Effect, ...]:
+        """A record of this process is in the key."""
+        assert seen.record is not None, "nobody wrote a missing key"
+        lease, was_held, was_until = self._lease, self._lease.held, self._lease.valid_until
+        if seen.record.epoch < self._largest:
+            return self._end("a larger epoch was seen", now)
+        if not lease.proved(seen.record, seen.revision):
+            return NOTHING
+        if not was_held or lease.valid_until - self._timing.acting_seconds > was_until:
+            self._config.begun(Instant(lease.valid_until - self._timing.acting_seconds))
+        grant = Grant(lease.epoch, lease.valid_until)
+        if was_held:
+            return (grant,)
+        cause = "the site starts" if before is None else f"{before} did not renew its lease"
+        return Took(lease.epoch, before, cause), grant
+
+    def _learn(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
+        """A lease or an entry of *epoch* exists."""
+        self._largest = max(self._largest, epoch)
+        if self._lease.held and self._lease.epoch < self._largest:
+            return self._end("a larger epoch was seen", now)
+        return NOTHING
+
+    def _end(self, cause: str, now: Instant) -> tuple[Effect, ...]:
+        if not self._lease.held:
+            return NOTHING
+        self._lease.end(now)
+        assert not self._lease.is_acting(now), "an ended role is over"
+        return (Lost(self._lease.epoch, cause),)
+
+    def _may_renew(self, now: Instant) -> bool:
+        return self._config.is_well(min(now, self._lease.valid_until)) or not (
+            self._config.somebody_could(now)
+        )

@@ -1,0 +1,74 @@
+"""The observer's side of the lease, and what a master must fulfil to take it.
+
+Keeps two laws. An observer may take the lease only `ttl + margin` after it saw the last change,
+on its own clock. And blind time is not silence: without a successful read for two renewal
+intervals the wait starts anew.
+"""
+
+from dataclasses import dataclass
+
+from services.failover_monitor.core.record import Seen
+from services.failover_monitor.core.timing import Timing
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What a look at this master found.
+
+    *unfit* bars from any take: the database or the log is not as it must be. *forbidden* bars only
+    from replacing another master: the operator does not want it, or this master is cut off.
+    *epoch* is the largest in the own database and in the log, *pulse* config's last proof.
+    """
+
+    unfit: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    epoch: Epoch = Epoch(0)
+    revision: Revision | None = None
+    pulse: Instant | None = None
+
+
+NOT_CHECKED = Checks(unfit=("this master has not looked at itself yet",))
+
+
+class Observer:
+    """How long the key has not changed, as this process saw it."""
+
+    def __init__(self, node: NodeId, timing: Timing, head_start_seconds: float = 0.0) -> None:
+        self._node = node
+        self._timing = timing
+        self._head_start = head_start_seconds
+        self._since = Instant(0.0)
+        self._read_at: Instant | None = None
+        self.seen: Seen | None = None
+
+    def saw(self, seen: Seen, now: Instant) -> None:
+        """A read that was answered now found *seen*."""
+        if self.seen is None or self.is_blind(now) or seen.revision != self.seen.revision:
+            self._since = now
+        self.seen, self._read_at = seen, now
+
+    def is_blind(self, now: Instant) -> bool:
+        """Whether the last successful read is too long ago to say anything."""
+        return self._read_at is None or now - self._read_at > self._timing.blind_seconds
+
+    def due_at(self) -> Instant | None:
+        """When the lease may be taken if nothing changes; None before the first read."""
+        if self.seen is None:
+            return None
+        wait, record = self._timing.waiting_seconds, self.seen.record
+        wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
+        return Instant(self._since + wait)
+
+    def is_due(self, now: Instant) -> bool:
+        due_at = self.due_at()
+        return due_at is not None and now >= due_at and not self.is_blind(now)
+
+    def obstacles(self, checks: Checks) -> tuple[str, ...]:
+        """Why this master would not take the lease if it were free.
+
+        A key that names nobody, or this very master before a restart, is no other's to take over.
+        """
+        record = None if self.seen is None else self.seen.record
+        own = record is None or record.holder == self._node
+        return checks.unfit if own else checks.unfit + checks.forbidden

@@ -1,0 +1,57 @@
+"""What the failover monitor hears and answers: the other masters' heartbeats, and its status."""
+
+from faststream.nats import NatsRoute, NatsRouter
+
+from services.failover_monitor.core.monitor import Monitor
+from shared.crypto.nodekeys import TrustStore
+from shared.domain.ids import NodeId
+from shared.domain.node import MasterRole
+from shared.events.failover import MasterStatus, ReadMasterStatus
+from shared.events.node import NodeHeartbeat
+from shared.runtime.clock import Clock
+
+
+class Handlers:
+    """The monitor's subscribers, and what it says of itself."""
+
+    def __init__(self, monitor: Monitor, node: NodeId, trust: TrustStore, clock: Clock) -> None:
+        self._monitor = monitor
+        self._node = node
+        self._trust = trust
+        self._clock = clock
+        self.leaders: dict[str, str] = {}
+
+    async def on_heartbeat(self, event: NodeHeartbeat) -> None:
+        if event.service != "failover_monitor" or event.node == self._node:
+            return
+        if event.node in self._trust.masters:
+            now = self._clock.now()
+            self._monitor.peer_heard(event.node, now, could_take_over=event.could_take_over)
+
+    async def on_status(self, _: ReadMasterStatus) -> MasterStatus:
+        now = self._clock.now()
+        return MasterStatus(
+            node=self._node,
+            role=self.role,
+            epoch=self._monitor.epoch,
+            holder=self._monitor.holder,
+            could_take_over=self._monitor.could_take_over(now),
+            reasons=self._monitor.reasons(now),
+            leaders=self.leaders,
+        )
+
+    @property
+    def role(self) -> MasterRole:
+        acting = self._monitor.is_primary(self._clock.now())
+        return MasterRole.PRIMARY if acting else MasterRole.BACKUP
+
+
+def router(handlers: Handlers, node: NodeId) -> NatsRouter:
+    """Every master's heartbeats; questions to this master alone."""
+    status = ReadMasterStatus.subject.address(node=node)
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
+            NatsRoute(handlers.on_status, status),
+        )
+    )

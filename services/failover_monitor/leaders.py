@@ -1,0 +1,112 @@
+"""Looks after the leaders of JetStream while this master is primary.
+
+Streams are asked over the site's own account; the leader of JetStream itself is known to, and
+moved by, the system account alone.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import ClusterInfo
+from nats.js.errors import NotFoundError
+
+from services.failover_monitor.core.leaders import META, Group, moves
+from services.failover_monitor.store import STREAM
+from shared.clusterlog.log import stream_name
+from shared.domain.ids import LogGeneration
+from shared.messaging.streams import EVENTS, SESSIONS
+
+CALL_SECONDS: Final = 1.0
+STREAM_STEPDOWN: Final = "$JS.API.STREAM.LEADER.STEPDOWN."
+META_STEPDOWN: Final = "$JS.API.META.LEADER.STEPDOWN"
+META_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
+Connection = Callable[[], Client | None]
+
+
+class Leaders:
+    """Where the leaders are, and their way to the witness."""
+
+    def __init__(self, site: Connection, system: Connection, own: str, witness: str) -> None:
+        self._site = site
+        self._system = system
+        self._own = own
+        self._witness = witness
+        self._log = logging.getLogger("meridian.leaders")
+        self.known: dict[str, str] = {}
+
+    async def look_after(self, generation: LogGeneration) -> None:
+        """Move every leader that stands beside this primary."""
+        streams = (stream_name(generation), STREAM, SESSIONS, EVENTS)
+        found = await asyncio.gather(self._meta(), *(self._stream(name) for name in streams))
+        groups = [group for group in found if group is not None]
+        self.known = {group.name: group.leader or "" for group in groups}
+        for move in moves(groups, self._own, self._witness):
+            await self._step_down(move.group, move.preferred)
+
+    async def _stream(self, name: str) -> Group | None:
+        client = self._site()
+        if client is None:
+            return None
+        try:
+            info = await client.jetstream(timeout=CALL_SECONDS).stream_info(name)
+        except NotFoundError:
+            return None
+        except (NatsError, OSError, TimeoutError) as error:
+            self._log.debug("the leader of %s is not known: %s", name, error)
+            return None
+        return _group(name, info.cluster)
+
+    async def _meta(self) -> Group | None:
+        client = self._system()
+        if client is None:
+            return None
+        question = json.dumps({"leader_only": True}).encode()
+        try:
+            answer = await client.request(META_QUESTION, question, timeout=CALL_SECONDS)
+            return _meta_group(json.loads(answer.data))
+        except (NatsError, OSError, TimeoutError, ValueError) as error:
+            self._log.debug("the leader of JetStream is not known: %s", error)
+            return None
+
+    async def _step_down(self, group: str, preferred: str) -> None:
+        client = self._system() if group == META else self._site()
+        if client is None:
+            return
+        subject = META_STEPDOWN if group == META else f"{STREAM_STEPDOWN}{group}"
+        order = json.dumps({"placement": {"preferred": preferred}}).encode()
+        try:
+            answer = await client.request(subject, order, timeout=CALL_SECONDS)
+        except (NatsError, OSError, TimeoutError) as error:
+            self._log.debug("the leader of %s did not step down: %s", group, error)
+        else:
+            self._log.info("leader of %s to %s: %s", group, preferred, _result(answer.data))
+
+
+def _group(name: str, cluster: ClusterInfo | None) -> Group | None:
+    if cluster is None:
+        return None
+    current = {peer.name for peer in cluster.replicas or () if peer.current and not peer.offline}
+    return Group(name, cluster.leader, frozenset(str(peer) for peer in current))
+
+
+def _meta_group(answer: dict[str, Any]) -> Group | None:
+    data: dict[str, Any] = answer.get("data") or {}
+    meta: dict[str, Any] = data.get("meta_cluster") or {}
+    peers: list[dict[str, Any]] = meta.get("replicas") or []
+    if not meta.get("leader"):
+        return None
+    current = (str(peer["name"]) for peer in peers if peer["current"] and not peer.get("offline"))
+    return Group(META, str(meta["leader"]), frozenset(current))
+
+
+def _result(data: bytes) -> str:
+    try:
+        error = json.loads(data).get("error")
+    except ValueError:
+        return "an answer that is none"
+    return "done" if error is None else str(error.get("description"))

@@ -1,0 +1,120 @@
+"""The lease's key: the last message on one subject of the bucket's stream.
+
+Read by message get, which needs no consumer; written by compare-and-set on the subject's last
+sequence, without a message id, because an answer marked duplicate proves nothing. The record is
+signed by the writing master's own key, and one that no known master signed is no record.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from services.failover_monitor.core.effects import Refusal
+from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.ids import NodeId
+
+STREAM: Final = "KV_lease"
+KEY_SUBJECT: Final = "$KV.lease.primary"
+EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
+NO_MESSAGE: Final = 10037
+WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+"""The server's codes for a compare-and-set that lost, and for one behind another in flight."""
+
+SIGNED_AS: Final = "meridian/lease/v1\n"
+
+
+class LeaseStore(Protocol):
+    """The verbs that the monitor needs of the key."""
+
+    async def read(self) -> Seen | None: ...
+    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal: ...
+
+
+class Seal:
+    """Who writes records here, and whose records count."""
+
+    def __init__(self, node: NodeId, key: NodeKey, trust: TrustStore) -> None:
+        self._node = node
+        self._key = key
+        self._trust = trust
+
+    def close(self, record: LeaseRecord) -> bytes:
+        """The record as it is stored, signed by this master."""
+        text = record.encode()
+        signature = base64.b64encode(self._key.sign(_signed(text))).decode()
+        return json.dumps({"record": text, "signer": self._node, "signature": signature}).encode()
+
+    def open(self, data: bytes) -> LeaseRecord:
+        """Read a stored record.
+
+        Raises:
+            ValueError: it is none, or no known master signed it.
+        """
+        try:
+            document = json.loads(data)
+            text, signer = str(document["record"]), NodeId(str(document["signer"]))
+            signature = base64.b64decode(document["signature"], validate=True)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no signed lease record: {error}") from error
+        record = LeaseRecord.decode(text)
+        if not self._trust.verify(signer, signature, _signed(text)):
+            raise ValueError(f"no known master signed this lease record, {signer!r} claims to")
+        return record
+
+
+class JetStreamLease:
+    """The key in JetStream. No call takes longer than *timeout_seconds*, or raises."""
+
+    def __init__(
+        self, client: Callable[[], Client | None], seal: Seal, timeout_seconds: float
+    ) -> None:
+        self._client = client
+        self._seal = seal
+        self._timeout = timeout_seconds
+        self._log = logging.getLogger("meridian.lease")
+
+    async def read(self) -> Seen | None:
+        """The key as it is now; None when nothing could be found out."""
+        client = self._client()
+        if client is None:
+            return None
+        try:
+            raw = await client.jetstream(timeout=self._timeout).get_last_msg(STREAM, KEY_SUBJECT)
+            return Seen(self._seal.open(raw.data or b""), raw.seq or 0)
+        except NotFoundError as error:
+            return MISSING if error.err_code == NO_MESSAGE else None
+        except ValueError as error:
+            self._log.error("the lease is unreadable: %s", error)
+        except (NatsError, OSError, TimeoutError) as error:
+            self._log.debug("the lease was not read: %s", error)
+        return None
+
+    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+        """Replace the key where it is at revision *expected*; the new revision."""
+        client = self._client()
+        if client is None:
+            return Refusal.UNKNOWN
+        jetstream = client.jetstream(timeout=self._timeout)
+        headers = {EXPECTED_LAST: str(expected)}
+        try:
+            ack = await jetstream.publish(
+                KEY_SUBJECT, self._seal.close(record), stream=STREAM, headers=headers
+            )
+        except APIError as error:
+            lost = error.err_code in WRONG_LAST_SEQUENCE
+            return Refusal.REFUSED if lost else Refusal.UNKNOWN
+        except (NatsError, OSError, TimeoutError) as error:
+            self._log.debug("the lease was not written: %s", error)
+            return Refusal.UNKNOWN
+        return Refusal.UNKNOWN if ack.duplicate else ack.seq
+
+
+def _signed(text: str) -> bytes:
+    return f"{SIGNED_AS}{text}".encode()

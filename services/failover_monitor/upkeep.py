@@ -1,0 +1,85 @@
+"""What a master's monitor does at its leisure: heartbeats, and the streams while it is primary."""
+
+import asyncio
+import logging
+from typing import Final
+
+from nats.errors import Error as NatsError
+
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.timing import Timing
+from services.failover_monitor.handlers import Handlers
+from services.failover_monitor.leaders import Connection, Leaders
+from shared.events.node import NodeHeartbeat
+from shared.messaging.streams import ensure_streams
+from shared.runtime.context import ServiceContext
+
+AGAIN_SECONDS: Final = 1.0
+
+
+class Upkeep:
+    """The tasks beside the lease; none of them is a condition of safety."""
+
+    def __init__(
+        self, context: ServiceContext, monitor: Monitor, handlers: Handlers, timing: Timing
+    ) -> None:
+        self._context = context
+        self._monitor = monitor
+        self._handlers = handlers
+        self._timing = timing
+        self._taken = asyncio.Event()
+        self._log = logging.getLogger("meridian.failover")
+
+    def on_taken(self) -> None:
+        """This master became primary."""
+        self._taken.set()
+
+    async def beat(self) -> None:
+        """Say how this master fares, for ever."""
+        while True:
+            await self._context.publisher.publish(self._heartbeat())
+            await asyncio.sleep(self._timing.heartbeat_seconds)
+
+    async def keep_streams(self, connection: Connection) -> None:
+        """Make the streams that are missing, once in every term."""
+        made = False
+        while True:
+            acting = self._monitor.is_primary(self._context.clock.now())
+            client = connection()
+            if acting and not made and client is not None:
+                try:
+                    await ensure_streams(client.jetstream(), self._context.settings.nats_replicas)
+                    made = True
+                except (NatsError, OSError, TimeoutError) as error:
+                    self._log.debug("the streams are not all there: %s", error)
+            made = made and acting
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def keep_leaders(self, leaders: Leaders) -> None:
+        """Keep the leaders away from the primary's server: right after taking, and ever again."""
+        generation = self._context.trust.log_generation
+        while True:
+            self._taken.clear()
+            if self._monitor.is_primary(self._context.clock.now()):
+                await leaders.look_after(generation)
+                self._handlers.leaders = leaders.known
+            try:
+                await asyncio.wait_for(self._taken.wait(), self._timing.leaders_seconds)
+            except TimeoutError:
+                continue
+
+    def _heartbeat(self) -> NodeHeartbeat:
+        context, now = self._context, self._context.clock.now()
+        reasons = self._monitor.reasons(now)
+        context.health.set("failover", ok=not reasons, reason="; ".join(reasons))
+        return NodeHeartbeat(
+            node=context.identity.node,
+            service="failover_monitor",
+            version=context.version,
+            started_unix_ms=context.started_unix_ms,
+            role=self._handlers.role,
+            epoch=self._monitor.epoch,
+            applied_revision=self._monitor.checks.revision,
+            could_take_over=self._monitor.could_take_over(now),
+            reasons=reasons,
+        )

@@ -1,0 +1,138 @@
+"""Does what the core wants done, and tells it what came of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+from services.failover_monitor.core.effects import (
+    Check,
+    Effect,
+    Grant,
+    Lost,
+    ReadLease,
+    Took,
+    WriteLease,
+)
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.store import LeaseStore
+from shared.domain.ids import NodeId
+from shared.events.failover import MasterGranted, PrimaryChanged
+from shared.events.message import Event
+from shared.runtime.clock import Clock
+from shared.runtime.driver import Driver
+
+
+class Publishes(Protocol):
+    """Says something now."""
+
+    async def publish(self, event: Event) -> None: ...
+
+
+class Emits(Protocol):
+    """Says something as soon as it can be kept."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class Looks(Protocol):
+    """Looks at this master."""
+
+    async def look(self) -> Checks: ...
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How this master speaks: its name, its kernel, and the two ways to publish."""
+
+    node: NodeId
+    boot_id: str
+    publisher: Publishes
+    events: Emits
+
+
+class Work:
+    """The monitor at work: one task for each call, so that none holds up another."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        store: LeaseStore,
+        examiner: Looks,
+        voice: Voice,
+        clock: Clock,
+    ) -> None:
+        self._monitor = monitor
+        self._store = store
+        self._examiner = examiner
+        self._voice = voice
+        self._clock = clock
+        self._driver = Driver(monitor, clock, self._perform)
+        self._tasks = asyncio.TaskGroup()
+        self._log = logging.getLogger("meridian.failover")
+        self.on_taken: list[Callable[[], None]] = []
+
+    async def run(self) -> None:
+        """Drive the core, for ever."""
+        async with self._tasks:
+            await self._driver.run()
+
+    async def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case ReadLease():
+                    self._start(self._read())
+                case WriteLease():
+                    self._start(self._write(effect))
+                case Check():
+                    self._start(self._check())
+                case Grant():
+                    self._start(self._grant(effect))
+                case Took():
+                    self._took(effect)
+                case Lost(epoch, cause):
+                    self._log.warning("no longer primary of epoch %d: %s", epoch, cause)
+                case _:
+                    assert_never(effect)
+        self._driver.wake()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.create_task(work)
+
+    async def _read(self) -> None:
+        seen = await self._store.read()
+        await self._perform(self._monitor.lease_read(seen, self._clock.now()))
+
+    async def _write(self, effect: WriteLease) -> None:
+        outcome = await self._store.write(effect.record, effect.expected)
+        await self._perform(self._monitor.lease_written(outcome, self._clock.now()))
+
+    async def _check(self) -> None:
+        checks = await self._examiner.look()
+        await self._perform(self._monitor.checked(checks, self._clock.now()))
+
+    async def _grant(self, effect: Grant) -> None:
+        voice = self._voice
+        await voice.publisher.publish(
+            MasterGranted(
+                node=voice.node,
+                epoch=effect.epoch,
+                boot_id=voice.boot_id,
+                valid_until=effect.valid_until,
+            )
+        )
+
+    def _took(self, effect: Took) -> None:
+        self._log.warning("primary of epoch %d: %s", effect.epoch, effect.cause)
+        self._voice.events.emit(
+            PrimaryChanged(
+                node=self._voice.node,
+                previous=effect.previous,
+                epoch=effect.epoch,
+                cause=effect.cause,
+            )
+        )
+        for call in self.on_taken:
+            call()
