@@ -105,11 +105,13 @@ async def serve(service: Service) -> int:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if stopping.done() else FAILED
-    for task in tasks:
-        if task.done():
-            _tell(task)
-    await _end(service, [connecting, watching, stopping, *tasks])
-    await metrics.stop()
+    try:
+        for task in tasks:
+            if task.done():
+                _tell(task)
+    finally:
+        await _end(service, [connecting, watching, stopping, *tasks])
+        await metrics.stop()
     return code
 
 
@@ -158,10 +160,17 @@ async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     for ending in service.ending:
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
             await asyncio.wait_for(ending(), STOP_SECONDS)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(_cancelled(task) for task in tasks))
     try:
         await asyncio.wait_for(service.app.stop(), STOP_SECONDS)
     except (NatsError, OSError, TimeoutError) as error:
         log.debug("the broker did not stop in time: %s", error)
+
+
+async def _cancelled(task: "asyncio.Task[Any]") -> None:
+    """Cancel *task* until it has ended: a connect that fails at that moment swallows the first."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+    if not task.cancelled():
+        task.exception()
