@@ -143,10 +143,9 @@ class World:
 
 @contextlib.asynccontextmanager
 async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
-    loop = asyncio.get_running_loop()
     admission, notes = Admission(capacity, Remembered()), Notes()
     reception = Reception(admission)
-    plane = DataPlane(BERLIN, reception, Tools(loop, BootClock()), plain_ticket, notes)
+    plane = DataPlane(BERLIN, reception, Tools(BootClock()), plain_ticket, notes)
     listener = listen("127.0.0.1", 0)
     plane.open(listener)
     world = World(plane, reception, admission, notes, int(listener.getsockname()[1]))
@@ -164,5 +163,5 @@ async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until *condition()* holds."""
     async with asyncio.timeout(IN_TIME):
-        while not condition():  # noqa: ASYNC110 (what is awaited has no event)
+        while not condition():
             await asyncio.sleep(0.01)
