@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import ClusterInfo
 from nats.js.errors import NotFoundError
 
@@ -53,7 +54,7 @@ class Leaders:
         if client is None:
             return None
         try:
-            info = await client.jetstream(timeout=CALL_SECONDS).stream_info(name)
+            info = await JetStreamContext(client, timeout=CALL_SECONDS).stream_info(name)
         except NotFoundError:
             return None
         except (NatsError, OSError, TimeoutError) as error:

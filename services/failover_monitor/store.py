@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from services.failover_monitor.core.effects import Refusal
@@ -86,7 +87,9 @@ class JetStreamLease:
         if client is None:
             return None
         try:
-            raw = await client.jetstream(timeout=self._timeout).get_last_msg(STREAM, KEY_SUBJECT)
+            raw = await JetStreamContext(client, timeout=self._timeout).get_last_msg(
+                STREAM, KEY_SUBJECT
+            )
             return Seen(self._seal.open(raw.data or b""), raw.seq or 0)
         except NotFoundError as error:
             return MISSING if error.err_code == NO_MESSAGE else None
@@ -101,7 +104,7 @@ class JetStreamLease:
         client = self._client()
         if client is None:
             return Refusal.UNKNOWN
-        jetstream = client.jetstream(timeout=self._timeout)
+        jetstream = JetStreamContext(client, timeout=self._timeout)
         headers = {EXPECTED_LAST: str(expected)}
         try:
             ack = await jetstream.publish(

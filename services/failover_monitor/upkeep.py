@@ -5,6 +5,7 @@ import logging
 from typing import Final
 
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import Timing
@@ -48,7 +49,9 @@ class Upkeep:
             client = connection()
             if acting and not made and client is not None:
                 try:
-                    await ensure_streams(client.jetstream(), self._context.settings.nats_replicas)
+                    await ensure_streams(
+                        JetStreamContext(client), self._context.settings.nats_replicas
+                    )
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:
                     self._log.debug("the streams are not all there: %s", error)

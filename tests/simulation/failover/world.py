@@ -1,0 +1,271 @@
+"""A seeded world for two monitors: a key over a bad network, clocks apart, freezes and crashes.
+
+The world loses, delays and repeats nothing that the cores may not meet; it never judges them.
+Whoever checks looks at `terms`: from when to when, in true time, a process might act.
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from services.failover_monitor.core.effects import (
+    Check,
+    Effect,
+    Grant,
+    Lost,
+    ReadLease,
+    Refusal,
+    Took,
+    WriteLease,
+)
+from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.record import MISSING, Seen
+from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.timing import PRESETS
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
+
+TIMING = PRESETS["local"]
+NODES = (NodeId("alpha"), NodeId("bravo"))
+
+
+@dataclass(frozen=True)
+class Term:
+    """*instance* might act from *begin* to *end* of true time in *epoch*."""
+
+    instance: str
+    epoch: Epoch
+    begin: float
+    end: float
+
+
+@dataclass
+class Weather:
+    """How bad the network is: chances of loss on either way, and the longest delay."""
+
+    lost: float = 0.0
+    late: float = 0.0
+    delay: float = 0.01
+    bucket_down: bool = False
+
+
+@dataclass
+class Master:
+    """One master: its monitor, its clock, and what is wrong with it."""
+
+    node: NodeId
+    offset: float
+    rate: float
+    instances: int = 0
+    monitor: Monitor = field(init=False)
+    frozen_until: float = 0.0
+    is_up: bool = False
+    cut_off: bool = False
+    config_commits: bool = True
+    fit: bool = True
+    pulse: Instant | None = None
+    tick_at: float | None = None
+
+    @property
+    def instance(self) -> str:
+        return f"{self.node}-{self.instances}"
+
+    def clock(self, true: float) -> Instant:
+        return Instant(self.offset + true * self.rate)
+
+    def true(self, reading: float) -> float:
+        return (reading - self.offset) / self.rate
+
+
+class World:
+    """Everything that happens, in the order of true time."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.now = 0.0
+        self.key = MISSING
+        self.log_epoch = Epoch(0)
+        self.weather = Weather()
+        self.terms: list[Term] = []
+        self.taken: list[Took] = []
+        self.lost: list[Lost] = []
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self.masters = {
+            node: Master(node, self.random.uniform(10, 1000), self.random.uniform(0.99, 1.01))
+            for node in NODES
+        }
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (when, self._count, action))
+
+    def run(self, until: float) -> None:
+        while self._queue and self._queue[0][0] <= until:
+            self.now, _, action = heapq.heappop(self._queue)
+            action()
+        self.now = until
+
+    def start(self, node: NodeId) -> None:
+        master = self.masters[node]
+        master.instances += 1
+        master.is_up = True
+        head_start = 0.0 if node == NODES[0] else TIMING.ttl_seconds
+        master.monitor = Monitor(Holder(node, master.instance), TIMING, head_start)
+        self._schedule(master)
+        self._beat(master, master.instance)
+
+    def crash(self, node: NodeId) -> None:
+        self.masters[node].is_up = False
+
+    def freeze(self, node: NodeId, seconds: float) -> None:
+        self.masters[node].frozen_until = self.now + seconds
+
+    def primaries(self) -> list[NodeId]:
+        return [
+            each.node
+            for each in self.masters.values()
+            if each.is_up and each.monitor.is_primary(each.clock(self.now))
+        ]
+
+    def _within(self, master: Master, instance: str, action: Callable[[], None]) -> None:
+        """Run *action* in that process, when it is not frozen, if it still lives."""
+        if not master.is_up or master.instance != instance:
+            return
+        if self.now < master.frozen_until:
+            later = master.frozen_until + self.random.uniform(0, 0.001)
+            self.at(later, lambda: self._within(master, instance, action))
+        else:
+            action()
+
+    def _schedule(self, master: Master) -> None:
+        deadline = master.monitor.deadline()
+        if deadline is None:
+            return
+        when = max(self.now, master.true(deadline) + 1e-6)
+        if master.tick_at is not None and self.now <= master.tick_at <= when:
+            return
+        master.tick_at = when
+        instance = master.instance
+        self.at(when, lambda: self._within(master, instance, lambda: self._tick(master)))
+
+    def _tick(self, master: Master) -> None:
+        master.tick_at = None
+        self._perform(master, master.monitor.tick(master.clock(self.now)))
+
+    def _perform(self, master: Master, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case ReadLease():
+                    self._read(master)
+                case WriteLease():
+                    self._write(master, effect)
+                case Check():
+                    self._check(master)
+                case Grant(epoch, valid_until):
+                    self._grant(master, epoch, valid_until)
+                case Took():
+                    self.taken.append(effect)
+                case Lost():
+                    self.lost.append(effect)
+                case _:
+                    assert_never(effect)
+        self._schedule(master)
+
+    def _call(
+        self, master: Master, work: Callable[[], Callable[[], None]], failed: Callable[[], None]
+    ) -> None:
+        """*work* happens at the server unless it is lost, and its answer arrives, is lost or late."""
+        instance, done, weather = master.instance, [False], self.weather
+
+        def once(answer: Callable[[], None]) -> Callable[[], None]:
+            def run() -> None:
+                if not done[0]:
+                    done[0] = True
+                    answer()
+
+            return lambda: self._within(master, instance, run)
+
+        def arrive() -> None:
+            if self.weather.bucket_down:
+                return
+            answer = work()
+            if self.random.random() >= weather.lost and not master.cut_off:
+                self.at(self.now + self._delay(), once(answer))
+
+        if self.random.random() >= weather.lost and not master.cut_off:
+            self.at(self.now + self._delay(), arrive)
+        self.at(self.now + TIMING.renew_seconds, once(failed))
+
+    def _delay(self) -> float:
+        if self.random.random() < self.weather.late:
+            return self.random.uniform(0, 3.0)
+        return self.random.uniform(0, self.weather.delay)
+
+    def _read(self, master: Master) -> None:
+        def tell(seen: Seen | None) -> None:
+            self._perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
+
+        def work() -> Callable[[], None]:
+            seen = self.key
+            return lambda: tell(seen)
+
+        self._call(master, work, lambda: tell(None))
+
+    def _write(self, master: Master, effect: WriteLease) -> None:
+        def tell(outcome: int | Refusal) -> None:
+            self._perform(master, master.monitor.lease_written(outcome, master.clock(self.now)))
+
+        def work() -> Callable[[], None]:
+            if self.key.revision != effect.expected:
+                return lambda: tell(Refusal.REFUSED)
+            revision = self.key.revision + self.random.randint(1, 3)
+            self.key = Seen(effect.record, revision)
+            return lambda: tell(revision)
+
+        self._call(master, work, lambda: tell(Refusal.UNKNOWN))
+
+    def _check(self, master: Master) -> None:
+        instance = master.instance
+        unfit = () if master.fit and not self.weather.bucket_down else ("the log is silent",)
+        checks = Checks(unfit=unfit, epoch=self.log_epoch, revision=Revision(1), pulse=master.pulse)
+
+        def tell() -> None:
+            self._perform(master, master.monitor.checked(checks, master.clock(self.now)))
+
+        self.at(
+            self.now + self.random.uniform(0, 0.05),
+            lambda: self._within(master, instance, tell),
+        )
+
+    def _grant(self, master: Master, epoch: Epoch, valid_until: Instant) -> None:
+        end = master.true(valid_until)
+        if end > self.now:
+            self.terms.append(Term(master.instance, epoch, self.now, end))
+            if master.config_commits:
+                master.pulse = master.clock(self.now)
+                self.log_epoch = max(self.log_epoch, epoch)
+
+    def _beat(self, master: Master, instance: str) -> None:
+        def beat() -> None:
+            now = master.clock(self.now)
+            could = master.monitor.could_take_over(now)
+            for other in self.masters.values():
+                if other is not master and other.is_up and not (master.cut_off or other.cut_off):
+                    self._tell_peer(other, master.node, could)
+            self._beat(master, instance)
+
+        self.at(self.now + TIMING.heartbeat_seconds, lambda: self._within(master, instance, beat))
+
+    def _tell_peer(self, other: Master, node: NodeId, could: bool) -> None:
+        if self.random.random() < self.weather.lost:
+            return
+        instance = other.instance
+
+        def hear() -> None:
+            now = other.clock(self.now)
+            other.monitor.peer_heard(node, now, could_take_over=could)
+
+        self.at(self.now + self._delay(), lambda: self._within(other, instance, hear))
