@@ -118,8 +118,9 @@ class RelayLink(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def abort(self) -> None:
-        if self._transport is not None:
+    def give_up(self) -> None:
+        """Stop dialling; a link that became READY meanwhile belongs to its owner."""
+        if self._transport is not None and not self._is_ready:
             self._transport.abort()
 
     def _conclude(self, outcome: Outcome) -> None:
@@ -164,10 +165,10 @@ class Dialler:
                 await loop.create_connection(lambda: link, self._path.host, self._path.port)
             outcome = await asyncio.shield(link.outcome)
         except OSError:
-            link.abort()
+            link.give_up()
             return Outcome(is_ready=False)
         except asyncio.CancelledError:
-            link.abort()
+            link.give_up()
             raise
         if outcome.is_ready:
             await asyncio.shield(link.closed)
