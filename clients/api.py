@@ -1,0 +1,102 @@
+"""Talking to a site: any of its front doors will do, and another one when that is gone."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import httpx
+
+from clients.endpoint.clock import now
+from clients.profile import Profile
+from shared.domain.errors import BadSettings, MeridianError, Unavailable, from_code
+
+PATIENCE_SECONDS: Final = 20.0
+CALL_SECONDS: Final = 18.0
+PAUSE_SECONDS: Final = 0.3
+API: Final = "/api/v1"
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """How to know the site: by its own authority when one is given, else by the system's.
+
+    Raises:
+        BadSettings: the file holds no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise BadSettings(f"{ca_file} holds no certificate that can be trusted: {error}") from error
+
+
+class SiteClient:
+    """Calls the site's API with the profile's token."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._gateways = list(profile.require_site())
+        timeout = httpx.Timeout(CALL_SECONDS, connect=3.0)
+        self._http = httpx.Client(verify=trusting(profile.ca_file), timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str) -> Any:
+        """What is at *path*."""
+        return self.call("GET", path)
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The site's answer.
+
+        Raises:
+            Unavailable: no front door could be reached.
+            MeridianError: the site said no; it is the error that it named.
+        """
+        until = now() + PATIENCE_SECONDS
+        own = {"Authorization": f"Bearer {self._profile.token}"} if self._profile.token else {}
+        while True:
+            try:
+                answer = self._http.request(
+                    method,
+                    f"{self._gateways[0]}{API}{path}",
+                    json=body,
+                    headers={**own, **(headers or {})},
+                )
+            except httpx.TransportError as error:
+                _require_time(until, self._gateways, error)
+                self._gateways.append(self._gateways.pop(0))
+                time.sleep(PAUSE_SECONDS)
+                continue
+            return _read(answer)
+
+
+def _require_time(until: float, gateways: list[str], error: httpx.TransportError) -> None:
+    text = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        raise BadSettings(
+            f"{gateways[0]} is not the site that you trust: give its authority with --ca FILE"
+        ) from error
+    if isinstance(error, httpx.UnsupportedProtocol):
+        raise BadSettings(f"{gateways[0]!r} is no address of a site: begin with https://")
+    if now() >= until:
+        raise Unavailable(f"no front door of the site answers ({', '.join(gateways)}): {text}")
+
+
+def _read(answer: httpx.Response) -> Any:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {"code": "unavailable", "message": f"the site answered {answer.status_code}"}
+    if answer.is_success:
+        return body
+    known = isinstance(body, dict) and "code" in body
+    attributes = dict(body) if known else {}
+    code = str(attributes.pop("code", "error"))
+    message = str(attributes.pop("message", f"the site answered {answer.status_code}"))
+    error: MeridianError = from_code(code, message, **attributes)
+    raise error

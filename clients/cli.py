@@ -1,0 +1,28 @@
+"""`meridian`: the one program that people run."""
+
+import typer
+
+from clients.commands import account, cluster, configuration, session, site, up
+
+
+def build() -> typer.Typer:
+    """The program with all of its commands."""
+    app = typer.Typer(
+        name="meridian",
+        help="Secure remote access that survives the loss of any node.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for area in (up, site, account, configuration, cluster, session):
+        area.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the program."""
+    build()()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The cluster from outside: status, sync, and which node for whom."""
+
+from typing import Annotated, Any
+
+import typer
+
+from clients.api import SiteClient
+from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.output import as_json, plainly, say, table
+from clients.profile import Profile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command("status")(status)
+    app.command("sync")(sync)
+    app.command("select")(select)
+
+
+@plainly
+def status(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+    """Show every node: role, liveness, position in the log, load."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.get("/status")
+    if json:
+        as_json(answer)
+        return
+    say(
+        f"site {answer['site']}, primary {answer['primary'] or 'none'}, seen by {answer['seen_by']}"
+    )
+    columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
+    table(columns, (_row(node) for node in answer["nodes"]))
+    for node in answer["nodes"]:
+        for reason in node["reasons"]:
+            say(f"  {node['node']}: {reason}")
+
+
+@plainly
+def sync(
+    nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; default: all.")] = None,
+    resync: Annotated[
+        bool, typer.Option("--resync", help="Take a snapshot instead of reading on.")
+    ] = False,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make followers catch up now and prove their position."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.call("POST", "/sync", {"nodes": nodes or [], "resync": resync})
+    if json:
+        as_json(answer)
+    else:
+        table(("node", "state", "revision", "hash"), (_sync_row(each) for each in answer))
+    if not all(each["ok"] for each in answer):
+        raise typer.Exit(1)
+
+
+@plainly
+def select(
+    client_ip: Annotated[
+        str | None, typer.Option("--client-ip", help="The client's address; default: yours.")
+    ] = None,
+    utc_offset: Annotated[
+        int | None, typer.Option("--utc-offset", help="The client's offset from UTC in minutes.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show every node with its rank or refusal.")
+    ] = False,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Which traffic node a client would get, and why."""
+    facts = {"address": client_ip, "utc_offset_minutes": utc_offset}
+    body = {"client": {name: value for name, value in facts.items() if value is not None}}
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.call("POST", "/select", body)
+    if json:
+        as_json(answer)
+        return
+    chosen = ", ".join(each["node"] for each in answer["choices"])
+    say(f"{chosen} (method {answer['method']}, configuration revision {answer['revision']})")
+    if explain:
+        rows = ((each["node"], each["rank"], each["reason"]) for each in answer["explanation"])
+        table(("node", "rank", "reason"), rows)
+
+
+def _row(node: dict[str, Any]) -> tuple[Any, ...]:
+    state = node["liveness"] or "not heard of"
+    if node["role"] == "witness":
+        state = "-"
+    if node["draining"]:
+        state += ", draining"
+    names = ("acts_as", "epoch", "revision", "lag", "sessions")
+    return (node["node"], node["role"], node["region"], state, *(node[name] for name in names))
+
+
+def _sync_row(report: dict[str, Any]) -> tuple[Any, ...]:
+    progress = report["progress"] or {}
+    hash_ = str(progress.get("hash", ""))[:12]
+    return report["node"], report["detail"], progress.get("revision"), hash_

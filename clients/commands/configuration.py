@@ -1,0 +1,82 @@
+"""The configuration as a file: apply it, look at the difference first, export it."""
+
+import io
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from ruamel.yaml import YAML
+
+from clients.api import SiteClient
+from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.document import SECTIONS, read_documents
+from clients.output import as_json, plainly, say
+from clients.profile import Profile
+
+SIGNS = {"create": ("green", "+"), "update": ("yellow", "~"), "delete": ("red", "-")}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command("apply")(apply)
+    app.command("export")(export)
+
+
+@plainly
+def apply(
+    file: Annotated[Path, typer.Option("-f", "--file", help="The site as YAML.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what the file does not name.")
+    ] = False,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make the site what the file says; what it does not name stays, unless --prune."""
+    body = {"documents": read_documents(file), "prune": prune, "dry_run": dry_run}
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.call("POST", "/apply", body)
+    if json:
+        as_json(answer)
+        return
+    for change in answer["changes"]:
+        _show(change)
+    count = len(answer["changes"])
+    if not count:
+        say("nothing to change")
+    elif dry_run:
+        say(f"{count} change(s) would be made; nothing was written")
+    else:
+        say(f"{count} change(s) made, revision {answer['revision']}")
+
+
+@plainly
+def export(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+    """Print the whole configuration as YAML that apply takes; secrets are left out."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.get("/export")
+    if json:
+        as_json(answer)
+        return
+    sections = {kind.value: name for name, kind in SECTIONS.items()}
+    content: dict[str, Any] = {}
+    for document in answer["documents"]:
+        if document["kind"] == "site":
+            content["site"] = document["body"]
+        else:
+            content.setdefault(sections[document["kind"]], {})[document["id"]] = document["body"]
+    text = io.StringIO()
+    YAML(typ="safe").dump(content, text)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def _show(change: dict[str, Any]) -> None:
+    colour, sign = SIGNS[change["op"]]
+    say(f"[{colour}]{sign} {change['kind']} {escape(change['id'])}[/{colour}]")
+    before, after = change["before"] or {}, change["after"] or {}
+    for name in sorted({*before, *after}) if change["op"] == "update" else ():
+        if before.get(name) != after.get(name):
+            old, new = escape(repr(before.get(name))), escape(repr(after.get(name)))
+            say(f"    {name}: [red]{old}[/red] → [green]{new}[/green]")

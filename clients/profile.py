@@ -1,0 +1,97 @@
+"""What a person's machine remembers of a site: where it is, whom to trust, who is signed in.
+
+It lies in `$MERIDIAN_HOME`, or in the user's own configuration folder, readable by its owner only.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.crypto.nodekeys import write_secret
+from shared.domain.errors import BadSettings
+from shared.domain.ids import SessionId
+
+
+def home() -> Path:
+    """The folder of the profile."""
+    told = os.environ.get("MERIDIAN_HOME")
+    if told:
+        return Path(told)
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "meridian"
+
+
+@dataclass
+class Profile:
+    """One site: its front doors, its certificate authority (a file), and a token."""
+
+    gateways: list[str] = field(default_factory=list)
+    ca_file: str = ""
+    token: str = ""
+    user: str = ""
+
+    @staticmethod
+    def load(site: str | None = None, ca_file: Path | None = None) -> "Profile":
+        """The profile, with what the command line or the environment says on top.
+
+        Raises:
+            BadSettings: the file is damaged.
+        """
+        path = home() / "profile.json"
+        profile = Profile()
+        try:
+            profile = Profile(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError) as error:
+            raise BadSettings(f"{path} is damaged; remove it and sign in again: {error}") from error
+        told = site or os.environ.get("MERIDIAN_SITE", "")
+        if told:
+            profile.gateways = [url.strip().rstrip("/") for url in told.split(",") if url.strip()]
+        authority = str(ca_file or os.environ.get("MERIDIAN_CA_FILE", ""))
+        profile.ca_file = authority or profile.ca_file
+        return profile
+
+    def save(self) -> None:
+        """Write the profile for later commands."""
+        folder = home()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_secret(folder / "profile.json", json.dumps(asdict(self), indent=2).encode() + b"\n")
+
+    def require_site(self) -> list[str]:
+        """The site's front doors.
+
+        Raises:
+            BadSettings: none is known.
+        """
+        if not self.gateways:
+            raise BadSettings(
+                "which site? give --site https://support.example.com, or sign in with "
+                "`meridian login`"
+            )
+        return self.gateways
+
+
+def save_leave(leave: dict[str, Any]) -> None:
+    """Keep a session's endpoint token for `meridian connect`."""
+    folder = home() / "sessions"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_secret(folder / f"{leave['session']}.json", json.dumps(leave).encode())
+
+
+def load_leave(session: SessionId) -> dict[str, Any]:
+    """The endpoint token of a session that was opened here.
+
+    Raises:
+        BadSettings: it was not opened here.
+    """
+    path = home() / "sessions" / f"{session}.json"
+    try:
+        leave: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadSettings(
+            f"session {session} was not opened on this machine: run `meridian session open` here"
+        ) from error
+    return leave
