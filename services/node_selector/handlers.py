@@ -1,7 +1,7 @@
 """Answers who may take a client, from the directory and the heartbeats of now.
 
-A replica that has just started waits a moment for the heartbeats of nodes that it has not heard,
-so that its first answers are not made from half a picture.
+A replica that has just started waits a moment for the directory and for the nodes that it has not
+heard yet, so that its first answers are not made from half a picture.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from shared.runtime.clock import Clock
 
 QUEUE: Final = "node_selector"
 SETTLE_SECONDS: Final = 1.0
-"""Longest wait for heartbeats after the directory was read first: two intervals."""
+"""Longest wait for the directory, and after its first reading for heartbeats: two intervals."""
 
 
 class Directory(Protocol):
@@ -123,9 +123,8 @@ class Selector:
         )
 
     async def _settle(self) -> None:
-        if self._read_at is None:
-            return
-        left = self._read_at + SETTLE_SECONDS - self._clock.now()
+        now = self._clock.now()
+        left = (now if self._read_at is None else self._read_at) + SETTLE_SECONDS - now
         if left > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
