@@ -177,9 +177,10 @@ class Following:
                 self._log.error("the log's message %d is skipped: %s", raw.sequence, reason)
                 follower.passed(raw.sequence)
             case Apply(stored, entry):
-                marker = await self.exchange.store.apply(stored, raw.sequence)
+                await self.exchange.store.apply(stored, raw.sequence)
                 follower.passed(raw.sequence)
-                follower.applied(marker)
+                # By what was read: on the primary the copy may be further already, by config.
+                follower.applied(follower.marker.advanced(entry, stored.hash, raw.sequence))
                 self._learn(entry)
                 self._moved.set()
             case _:
