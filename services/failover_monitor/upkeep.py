@@ -1,6 +1,7 @@
 """What a master's monitor does at its leisure: heartbeats, and the streams while it is primary."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Final
 
@@ -29,17 +30,20 @@ class Upkeep:
         self._handlers = handlers
         self._timing = timing
         self._taken = asyncio.Event()
+        self._news = asyncio.Event()
         self._log = logging.getLogger("meridian.failover")
 
     def on_taken(self) -> None:
         """This master became primary."""
         self._taken.set()
+        self._news.set()
 
     async def beat(self) -> None:
-        """Say how this master fares, for ever."""
+        """Say how this master fares, for ever; at once when it became primary."""
         while True:
+            self._news.clear()
             await self._context.publisher.publish(self._heartbeat())
-            await asyncio.sleep(self._timing.heartbeat_seconds)
+            await _wait(self._news, self._timing.heartbeat_seconds)
 
     async def keep_streams(self, connection: Connection) -> None:
         """Make the streams that are missing, once in every term."""
@@ -66,10 +70,7 @@ class Upkeep:
             if self._monitor.is_primary(self._context.clock.now()):
                 await leaders.look_after(generation)
                 self._handlers.leaders = leaders.known
-            try:
-                await asyncio.wait_for(self._taken.wait(), self._timing.leaders_seconds)
-            except TimeoutError:
-                continue
+            await _wait(self._taken, self._timing.leaders_seconds)
 
     def _heartbeat(self) -> NodeHeartbeat:
         context, now = self._context, self._context.clock.now()
@@ -86,3 +87,9 @@ class Upkeep:
             could_take_over=self._monitor.could_take_over(now),
             reasons=reasons,
         )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until *event* happens, at most so long."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

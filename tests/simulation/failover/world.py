@@ -177,7 +177,7 @@ class World:
     def _call(
         self, master: Master, work: Callable[[], Callable[[], None]], failed: Callable[[], None]
     ) -> None:
-        """*work* happens at the server unless it is lost, and its answer arrives, is lost or late."""
+        """*work* is done at the server, unless it is lost; its answer comes, late or never."""
         instance, done, weather = master.instance, [False], self.weather
 
         def once(answer: Callable[[], None]) -> Callable[[], None]:

@@ -1,0 +1,152 @@
+"""Two masters as far as the failover monitor needs them: servers, keys, databases, log and lease.
+
+In place of config, `Commits` writes a pulse for every grant that it hears.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats as nats_client
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig, StorageType
+
+from shared.clusterlog.log import ClusterLog
+from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration
+from shared.persistence.master_state import MasterState, Pulse
+from shared.persistence.pool import Database
+from shared.runtime.clock import SystemClock, kernel_boot_id
+from stack import binaries, folder, founding, layout, nats, postgres
+from stack.crew import Crew
+from stack.layout import Layout
+from stack.ports import HOST, reserve
+from stack.processes import Nursery
+from stack.servers import start_servers, wait_for_brokers, wait_for_databases
+
+MONITOR = "failover_monitor"
+GENERATION = LogGeneration(1)
+SECONDS = 30.0
+
+
+@dataclass
+class Heard:
+    """A grant as it arrived."""
+
+    node: str
+    epoch: int
+    valid_until: float
+    at: float
+
+
+@dataclass
+class Masters:
+    """The crew, and what its monitors said."""
+
+    crew: Crew
+    states: dict[str, MasterState]
+    client: Client
+    system: Client
+    grants: list[Heard] = field(default_factory=list[Heard])
+    heartbeats: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    deaf: set[str] = field(default_factory=set[str])
+
+    async def start(self, node: str) -> None:
+        await self.crew.start(self.crew.layout.node(node), MONITOR)
+
+    async def kill(self, node: str, *services: str) -> None:
+        await self.crew.kill(self.crew.of(node, *services))
+
+    def acting(self) -> str | None:
+        """Who may act now, as far as grants were heard."""
+        now = SystemClock().now()
+        acting = {grant.node for grant in self.grants if grant.valid_until > now}
+        assert len(acting) <= 1, "two masters act at once"
+        return next(iter(acting), None)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = SECONDS) -> float:
+        """Wait for *condition*; how long that took."""
+        clock = SystemClock()
+        begin = clock.now()
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.01)
+        return clock.now() - begin
+
+    async def on_grant(self, message: Msg) -> None:
+        body = json.loads(message.data)
+        now = SystemClock().now()
+        node, epoch = body["node"], body["epoch"]
+        self.grants.append(Heard(node, epoch, body["valid_until"], now))
+        if node not in self.deaf:
+            pulse = Pulse(Epoch(epoch), kernel_boot_id(), Instant(now))
+            with contextlib.suppress(Exception):
+                await self.states[node].pulse(pulse)
+
+    async def on_heartbeat(self, message: Msg) -> None:
+        body = json.loads(message.data)
+        self.heartbeats[body["node"]] = body
+
+
+async def connect(plan: Layout, user: str, *nodes: str) -> Client:
+    ports = [server.client for node in nodes if (server := plan.node(node).nats)]
+    return await nats_client.connect(
+        [f"nats://{HOST}:{port}" for port in ports],
+        user=user,
+        password=plan.secret(nats.secret_name(user)).read_text(),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,
+        dont_randomize=True,
+        error_cb=_quiet,
+    )
+
+
+async def _quiet(_error: Exception) -> None:
+    """Servers are killed on purpose."""
+
+
+async def found(plan: Layout, client: Client) -> dict[str, MasterState]:
+    """What `config init` and `config join` do."""
+    js = JetStreamContext(client)
+    await ClusterLog(client, GENERATION).create(3)
+    await js.create_key_value(KeyValueConfig("lease", replicas=3, storage=StorageType.FILE))
+    states: dict[str, MasterState] = {}
+    for node in plan.masters:
+        states[node.name] = MasterState(Database(postgres.url(plan, node)))
+        await states[node.name].found(ClusterId("0" * 16), GENERATION)
+    return states
+
+
+@asynccontextmanager
+async def masters() -> AsyncGenerator[Masters]:
+    place, block = folder.take_folder(None), reserve()
+    plan = layout.plan("test.example", place.path, block.guard, block.take)
+    founding.make_folders(plan)
+    founding.make_secrets(plan)
+    founding.make_keys(plan)
+    nursery = await Nursery.start(plan.logs / "nursery.log")
+    crew = Crew(plan, nursery, binaries.find_nats_server(), binaries.find_postgres(place.path))
+    try:
+        await start_servers(crew, plan.nodes)
+        await wait_for_databases(crew, plan.nodes, SECONDS)
+        await wait_for_brokers(crew, SECONDS)
+        client = await connect(plan, nats.SERVICE_USER, "witness", "bravo")
+        system = await connect(plan, nats.SYSTEM_USER, "witness", "bravo")
+        site = Masters(crew, await found(plan, client), client, system)
+        await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
+        await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
+        yield site
+        await client.close()
+        await system.close()
+        for state in site.states.values():
+            await state._database.close()
+    finally:
+        await crew.stop()
+        await nursery.close()
+        block.close()
+        place.release()

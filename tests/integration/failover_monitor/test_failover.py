@@ -1,0 +1,120 @@
+"""Two monitors as they run in a site, on real servers: taken, renewed, taken over, given back."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+import pytest_asyncio
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from shared.domain.ids import NodeId
+from tests.integration.failover_monitor.site import MONITOR, Masters, masters
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+STREAMS = ("LOG-1", "KV_lease", "SESSIONS", "EVENTS")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site() -> AsyncGenerator[Masters]:
+    async with masters() as site:
+        await site.start("alpha")
+        await site.start("bravo")
+        await site.until(lambda: site.acting() == "alpha" and could(site, "bravo"))
+        yield site
+
+
+def could(site: Masters, node: str) -> bool:
+    beat = site.heartbeats.get(node, {})
+    return bool(beat.get("could_take_over"))
+
+
+async def leaders(site: Masters) -> dict[str, str]:
+    js, system = JetStreamContext(site.client), site.system
+    question = json.dumps({"leader_only": True}).encode()
+    answer = await system.request("$SYS.REQ.SERVER.PING.JSZ", question, timeout=1)
+    found = {"meta": str(json.loads(answer.data)["data"]["meta_cluster"]["leader"])}
+    for name in STREAMS:
+        info = await js.stream_info(name)
+        found[name] = str(info.cluster.leader) if info.cluster else ""
+    return found
+
+
+async def test_the_first_master_becomes_primary_and_the_other_says_that_it_could(
+    site: Masters,
+) -> None:
+    assert site.grants[0].epoch == 1
+    await site.until(lambda: site.heartbeats["alpha"]["role"] == "primary", 1)
+    assert site.heartbeats["bravo"]["role"] == "backup"
+    assert site.heartbeats["bravo"]["reasons"] == []
+    assert site.heartbeats["bravo"]["applied_revision"] == 0
+
+
+async def until_leaders(site: Masters, condition: Callable[[dict[str, str]], bool]) -> None:
+    async with asyncio.timeout(25):
+        while True:
+            with contextlib.suppress(NatsError):
+                if condition(await leaders(site)):
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_the_streams_are_made_and_no_leader_stays_beside_the_primary(site: Masters) -> None:
+    await until_leaders(site, lambda found: "alpha" not in found.values())
+
+
+@pytest.mark.parametrize("group", [*STREAMS, "meta"])
+async def test_a_leader_that_came_to_the_primary_is_sent_to_the_witness(
+    site: Masters, group: str
+) -> None:
+    await until_leaders(site, lambda found: "alpha" not in found.values())
+    order = json.dumps({"placement": {"preferred": "alpha"}}).encode()
+    subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{group}"
+    client = site.client
+    if group == "meta":
+        client, subject = site.system, "$JS.API.META.LEADER.STEPDOWN"
+    answer = await client.request(subject, order, timeout=5)
+    assert "error" not in json.loads(answer.data)
+    await until_leaders(site, lambda found: found[group] == "alpha")
+    await until_leaders(site, lambda found: found[group] == "witness")
+    assert site.acting() == "alpha"
+
+
+async def test_a_killed_holder_is_replaced_and_comes_back_as_backup(site: Masters) -> None:
+    await site.kill("alpha", MONITOR)
+    assert await site.until(lambda: site.acting() == "bravo", 5) < 2.5
+    assert site.grants[-1].epoch == 2
+    await site.start("alpha")
+    await site.until(lambda: site.heartbeats["alpha"]["role"] == "backup" and could(site, "alpha"))
+    assert site.acting() == "bravo"
+
+
+async def test_a_primary_whose_config_commits_nothing_gives_way(site: Masters) -> None:
+    site.deaf.add("bravo")
+    await site.until(lambda: site.acting() == "alpha", 15)
+    site.deaf.clear()
+    await site.until(lambda: could(site, NodeId("bravo")))
+
+
+async def test_a_whole_master_is_killed_and_the_other_takes_over(site: Masters) -> None:
+    before = site.acting()
+    assert before == "alpha"
+    epoch = site.grants[-1].epoch
+    await site.kill("alpha")
+    assert await site.until(lambda: site.acting() == "bravo", 12) < 4
+    assert site.grants[-1].epoch == epoch + 1
+
+
+async def test_the_majority_of_servers_is_lost_and_comes_back_and_the_role_stays(
+    site: Masters,
+) -> None:
+    epoch = site.grants[-1].epoch
+    await site.kill("witness", "nats")
+    await site.until(lambda: site.acting() is None, 5)
+    for node in ("alpha", "witness"):
+        await site.crew.start(site.crew.layout.node(node), "nats")
+    await site.until(lambda: site.acting() == "bravo")
+    assert site.grants[-1].epoch == epoch
