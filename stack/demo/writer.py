@@ -16,13 +16,14 @@ ATTEMPT_SECONDS = 3.0
 class Writer:
     """Creates one auditor after another; each name is a change that must never be lost.
 
-    *acknowledged* holds (name, when it was acknowledged on this process's monotonic clock).
+    *acknowledged* holds (name, when it was first proposed, when it was acknowledged), on this
+    process's monotonic clock.
     """
 
     gateways: tuple[str, ...]
     ca_file: Path
     password: str
-    acknowledged: list[tuple[str, float]] = field(default_factory=list)
+    acknowledged: list[tuple[str, float, float]] = field(default_factory=list)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Propose changes, each until it is acknowledged, until *stop* is set."""
@@ -67,6 +68,7 @@ class Writer:
         self, client: httpx.AsyncClient, token: str, name: str, stop: asyncio.Event
     ) -> None:
         headers = {**_bearer(token), "Idempotency-Key": name}
+        proposed = time.monotonic()
         for gateway in itertools.cycle(self.gateways):
             if stop.is_set():
                 return
@@ -77,7 +79,7 @@ class Writer:
             except httpx.HTTPError:
                 await asyncio.sleep(0.05)
                 continue
-            self.acknowledged.append((name, time.monotonic()))
+            self.acknowledged.append((name, proposed, time.monotonic()))
             return
 
 
