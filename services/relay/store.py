@@ -91,18 +91,17 @@ class DirectoryFile:
             if self._read == (status.st_mtime_ns, status.st_ino):
                 return None
             self._read = (status.st_mtime_ns, status.st_ino)
-            return _copy(json.loads(self._path.read_bytes()))
+            signed = json.loads(self._path.read_bytes())
+            return _copy(json.loads(signed["body"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadSettings(f"{self._path} cannot be read: {error}") from error
 
 
-def _copy(fields: Any) -> Copy:
-    if isinstance(fields["body"], str):
-        fields = json.loads(fields["body"])
+def _copy(snapshot: Any) -> Copy:
     site, nodes = None, dict[NodeId, NodeDocument]()
-    for document in fields["documents"]:
+    for document in snapshot["documents"]:
         if document["kind"] == Kind.SITE:
             site = SiteDocument.model_validate(document["body"])
         elif document["kind"] == Kind.NODE:

@@ -1,0 +1,163 @@
+import asyncio
+
+import pytest
+
+from services.node_selector.handlers import Draws, Selector
+from shared.documents.node import Address, NodeDocument
+from shared.documents.site import SiteDocument
+from shared.domain.errors import NoTrafficNode
+from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
+from shared.domain.node import MasterRole, NodeRole
+from shared.events.node import NodeHeartbeat
+from shared.events.selection import Choice, ClientFacts, ExplainSelection, SelectNodes
+
+BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> Instant:
+        return Instant(self.seconds)
+
+    def unix_ms(self) -> UnixMillis:
+        return UnixMillis(0)
+
+
+class Shelf:
+    """A directory that is filled by hand."""
+
+    def __init__(self) -> None:
+        self.site: SiteDocument | None = None
+        self.nodes: dict[NodeId, NodeDocument] = {}
+        self.revision = Revision(0)
+        self.told: list[Revision | None] = []
+
+    def heard(self, revision: Revision | None) -> None:
+        self.told.append(revision)
+
+    def fill(self, *names: NodeId) -> None:
+        self.site = SiteDocument(name="s")
+        self.revision = Revision(self.revision + 1)
+        for port, name in enumerate(names, start=1):
+            role = NodeRole.MASTER if name == ALPHA else NodeRole.TRAFFIC
+            address = Address(host=f"{name}.example.com", port=port)
+            self.nodes[name] = NodeDocument(role=role, public_address=address)
+
+
+class Replica:
+    def __init__(self, *names: NodeId) -> None:
+        self.clock, self.shelf = HandClock(), Shelf()
+        self.selector = Selector(self.shelf, self.clock, Draws("1.0", lambda: 7))
+        if names:
+            self.read(*names)
+
+    def read(self, *names: NodeId) -> None:
+        self.shelf.fill(*names)
+        self.selector.on_directory()
+
+    async def relay(self, node: NodeId, *, sessions: int = 0) -> None:
+        await self.selector.on_heartbeat(
+            NodeHeartbeat(
+                node=node, service="relay", version="1.0", started_unix_ms=0, sessions=sessions
+            )
+        )
+
+    async def monitor(self, node: NodeId, revision: int) -> None:
+        await self.selector.on_heartbeat(
+            NodeHeartbeat(
+                node=node,
+                service="failover_monitor",
+                version="1.0",
+                started_unix_ms=0,
+                role=MasterRole.PRIMARY,
+                epoch=Epoch(1),
+                applied_revision=Revision(revision),
+            )
+        )
+
+
+def question() -> SelectNodes:
+    return SelectNodes(client=ClientFacts(address="203.0.113.5"), count=1)
+
+
+async def test_the_answer_has_addresses_reasons_and_the_revision_it_was_made_from() -> None:
+    replica = Replica(BERLIN, ALPHA)
+    await replica.relay(BERLIN)
+    answer = await replica.selector.on_select(question())
+    assert answer.choices == (Choice(node=BERLIN, host="berlin.example.com", port=1),)
+    assert answer.revision == 1
+    assert answer.method == "random"
+    assert [(v.node, v.rank) for v in answer.explanation] == [(BERLIN, 1), (ALPHA, None)]
+
+
+async def test_explaining_answers_where_selecting_refuses() -> None:
+    replica = Replica(BERLIN, ALPHA)
+    await replica.relay(BERLIN, sessions=1_000)
+    with pytest.raises(NoTrafficNode, match="full: 1000 of 1000"):
+        await replica.selector.on_select(question())
+    asked = ExplainSelection(client=ClientFacts(address="203.0.113.5"))
+    answer = await replica.selector.on_explain(asked)
+    assert answer.choices == ()
+    assert answer.explanation[1].reason == "full: 1000 of 1000 sessions"
+
+
+async def test_the_primary_stands_in_as_its_monitor_and_relay_tell() -> None:
+    replica = Replica(BERLIN, ALPHA)
+    await replica.relay(BERLIN, sessions=1_000)
+    await replica.relay(ALPHA)
+    await replica.monitor(ALPHA, revision=9)
+    answer = await replica.selector.on_select(question())
+    assert answer.fallback_to_primary
+    assert answer.choices[0].node == ALPHA
+    assert replica.shelf.told == [9]
+
+
+async def test_a_heartbeat_that_is_old_by_now_no_longer_counts() -> None:
+    replica = Replica(BERLIN)
+    await replica.relay(BERLIN)
+    replica.clock.seconds += 1.6
+    with pytest.raises(NoTrafficNode, match=r"suspect: silent for 1\.6 s"):
+        await replica.selector.on_select(question())
+
+
+async def test_a_new_replica_waits_for_the_nodes_that_it_has_not_heard() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    await replica.relay(BERLIN)
+    asking = asyncio.create_task(replica.selector.on_select(question()))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    await replica.relay(TOKYO)
+    assert len((await asking).explanation) == 2
+
+
+async def test_a_new_replica_waits_for_the_directory_first() -> None:
+    replica = Replica()
+    asking = asyncio.create_task(replica.selector.on_select(question()))
+    await replica.relay(BERLIN)
+    await asyncio.sleep(0)
+    assert not asking.done()
+    replica.read(BERLIN)
+    assert (await asking).choices[0].node == BERLIN
+
+
+async def test_a_replica_that_has_settled_does_not_wait_for_the_silent() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    replica.clock.seconds += 2
+    await replica.relay(BERLIN)
+    answer = await asyncio.wait_for(replica.selector.on_select(question()), 0.5)
+    assert [choice.node for choice in answer.choices] == [BERLIN]
+
+
+async def test_a_change_of_the_directory_changes_the_prefixes() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    for node in (BERLIN, TOKYO):
+        await replica.relay(node)
+    for node in (BERLIN, TOKYO):
+        for name, document in replica.shelf.nodes.items():
+            prefixes = ["203.0.113.0/24"] if name == node else []
+            body = document.model_dump() | {"prefixes": prefixes}
+            replica.shelf.nodes[name] = NodeDocument.model_validate(body)
+        replica.selector.on_directory()
+        assert (await replica.selector.on_select(question())).choices[0].node == node
