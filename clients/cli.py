@@ -2,7 +2,7 @@
 
 import typer
 
-from clients.commands import account, cluster, configuration, session, site, up
+from clients.commands import account, cluster, configuration, connect, session, share, site, up
 
 
 def build() -> typer.Typer:
@@ -14,7 +14,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for area in (up, site, account, configuration, cluster, session):
+    for area in (up, site, account, configuration, cluster, session, share, connect):
         area.register(app)
     return app
 

@@ -40,6 +40,14 @@ class Carrier(Protocol):
     def flush(self) -> None: ...
 
 
+class Listener(Protocol):
+    """Who is told of connections."""
+
+    def on_stream_opened(self, stream: StreamId) -> None: ...
+
+    def on_stream_broken(self, stream: StreamId, reason: str) -> None: ...
+
+
 class LocalConnection(asyncio.Protocol):
     """A local socket tied to a stream."""
 
@@ -132,9 +140,9 @@ class LocalConnection(asyncio.Protocol):
 class Forwarder:
     """The local connections of one end, by their streams."""
 
-    def __init__(self, carrier: Carrier, on_opened: Callable[[StreamId], None]) -> None:
+    def __init__(self, carrier: Carrier, listener: Listener) -> None:
         self._carrier = carrier
-        self._on_opened = on_opened
+        self._listener = listener
         self._connections: dict[StreamId, LocalConnection] = {}
 
     def on_stream(self, effect: StreamEffect) -> None:
@@ -151,8 +159,9 @@ class Forwarder:
                 connection.read_on()
             case StreamFinished():
                 connection.finish()
-            case StreamReset():
-                self._connections.pop(effect.stream).abort()
+            case StreamReset(stream, reason):
+                self._listener.on_stream_broken(stream, reason)
+                self._connections.pop(stream).abort()
                 self._on_count()
 
     def close(self) -> None:
@@ -168,7 +177,7 @@ class Forwarder:
         """A connection for *stream*, yet without a socket."""
         connection = LocalConnection(self._carrier, stream, lambda: self._untie(stream))
         self._connections[stream] = connection
-        self._on_opened(stream)
+        self._listener.on_stream_opened(stream)
         return connection
 
     def _untie(self, stream: StreamId) -> None:
@@ -182,10 +191,8 @@ class Forwarder:
 class SharedAddress(Forwarder):
     """The customer's end: every stream is a connection to the one address that is shared."""
 
-    def __init__(
-        self, carrier: Carrier, on_opened: Callable[[StreamId], None], host: str, port: int
-    ) -> None:
-        super().__init__(carrier, on_opened)
+    def __init__(self, carrier: Carrier, listener: Listener, host: str, port: int) -> None:
+        super().__init__(carrier, listener)
         self._host = host
         self._port = port
         self._connecting: set[asyncio.Task[None]] = set()
@@ -206,22 +213,27 @@ class SharedAddress(Forwarder):
             async with asyncio.timeout(CONNECT_SECONDS):
                 await loop.create_connection(lambda: connection, self._host, self._port)
         except OSError as error:
-            why = error.strerror or "it did not answer"
-            self._carrier.streams.reset(stream, f"{self._host}:{self._port}: {why}")
+            reason = f"{self._host}:{self._port}: {_why(error)}"
+            self._listener.on_stream_broken(stream, reason)
+            self._carrier.streams.reset(stream, reason)
             self._carrier.flush()
             self._untie(stream)
+
+
+def _why(error: OSError) -> str:
+    """The system's own words, without those of asyncio."""
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 class LocalDoor(Forwarder):
     """The representative's end: every local connection is a stream."""
 
     def __init__(
-        self,
-        carrier: Carrier,
-        on_opened: Callable[[StreamId], None],
-        on_empty: Callable[[], None] | None = None,
+        self, carrier: Carrier, listener: Listener, on_empty: Callable[[], None] | None = None
     ) -> None:
-        super().__init__(carrier, on_opened)
+        super().__init__(carrier, listener)
         self._on_empty = on_empty
         self._server: asyncio.Server | None = None
 

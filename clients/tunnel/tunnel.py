@@ -57,6 +57,7 @@ class Tunnel:
         self._was_up = False
         self._lost_at: Instant | None = now
         self._leave_at: Instant | None = None
+        self._farewell = ""
         self._ended = False
         self._out: list[Effect] = []
 
@@ -117,8 +118,9 @@ class Tunnel:
 
     def close(self, message: str, now: Instant) -> Effects:
         """End the tunnel after what was sent; `Ended` follows, at the latest after the linger."""
-        self._conversation.say_farewell(EndCode.CLOSED, message)
         if self._leave_at is None:
+            self._conversation.say_farewell(EndCode.CLOSED, message)
+            self._farewell = message
             waits = self._timing.linger_seconds if self._handshake.is_secured else 0.0
             self._leave_at = Instant(now + waits)
         return self._done(now)
@@ -209,7 +211,7 @@ class Tunnel:
 
     def _leave_in_time(self, now: Instant) -> None:
         if self._leave_at is not None and now >= self._leave_at:
-            self._end(Ended(EndCode.CLOSED, "closed here", by_peer=False))
+            self._end(Ended(EndCode.CLOSED, self._farewell, by_peer=False))
 
     def _on_frame(self, link: Link, kind: Kind, payload: memoryview, now: Instant) -> None:
         if kind is not Kind.RECORD:

@@ -66,6 +66,7 @@ class End:
     words: str = "amber-basil"
     facts: list[PathEffect] = field(default_factory=list[PathEffect])
     streams: list[StreamId] = field(default_factory=list[StreamId])
+    broken: list[str] = field(default_factory=list[str])
     asked: int = 0
     on_over: Callable[[], None] = lambda: None
 
@@ -75,6 +76,12 @@ class End:
 
     def told(self, kind: type[Fact]) -> list[Fact]:
         return [each for each in self.facts if isinstance(each, kind)]
+
+    def on_stream_opened(self, stream: StreamId) -> None:
+        self.streams.append(stream)
+
+    def on_stream_broken(self, stream: StreamId, reason: str) -> None:
+        self.broken.append(reason)
 
     def _ask(self) -> None:
         self.asked += 1
@@ -102,14 +109,14 @@ class Site:
     def customer(self, host: str, port: int, words: str = "amber-basil") -> End:
         end = End(Side.CUSTOMER, words)
         self.ends.append(end)
-        shared = SharedAddress(end.endpoint, end.streams.append, host, port)
+        shared = SharedAddress(end.endpoint, end, host, port)
         end.endpoint.user, end.on_over = shared, shared.close
         return end
 
     def representative(self, on_empty: Callable[[], None] | None = None) -> tuple[End, LocalDoor]:
         end = End(Side.REPRESENTATIVE)
         self.ends.append(end)
-        door = LocalDoor(end.endpoint, end.streams.append, on_empty)
+        door = LocalDoor(end.endpoint, end, on_empty)
         end.endpoint.user, end.on_over = door, door.close
         return end, door
 

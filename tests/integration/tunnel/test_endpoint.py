@@ -153,6 +153,7 @@ async def test_a_shared_address_that_refuses_resets_the_local_connection_only() 
         with pytest.raises(ConnectionError):
             assert await reader.read() == b"nothing"
         writer.close()
+        assert end.broken == [f"127.0.0.1:{closed}: Connection refused"]
         assert not end.endpoint.ended.done()
 
 

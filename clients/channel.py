@@ -1,0 +1,204 @@
+"""The control channel: a WebSocket to one of the site's masters, and to another when that is gone.
+
+Paths, the session's phase and its end come down; the wish for new paths and the wish to end go up.
+**A channel that breaks ends nothing**: the tunnel runs on, and the channel comes again for as long
+as the session lives. What was to be said waits until there is a channel.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from shared.domain.errors import Unauthenticated
+from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.path import Path
+
+CONNECT_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 5.0
+SHORTEST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 3.0
+LONGEST_MESSAGE: Final = 256 * 1024
+_REFUSED: Final = 4401
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a site gave an endpoint for one session."""
+
+    session: SessionId
+    token: str
+    gateways: tuple[str, ...]
+
+    @staticmethod
+    def read(answer: dict[str, Any], known_gateways: Sequence[str]) -> "Leave":
+        """The site's *answer*, and the front doors known before, in case its own do not answer."""
+        named = [str(url).rstrip("/") for url in answer.get("gateways", ())]
+        gateways = tuple(dict.fromkeys([*known_gateways, *named]))
+        return Leave(SessionId(answer["session"]), str(answer["endpoint_token"]), gateways)
+
+
+@dataclass(frozen=True, slots=True)
+class PathsOffered:
+    """All paths of the session, with tickets for this side."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTold:
+    """The session's phase and which ends have joined."""
+
+    phase: str
+    ends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The site says that the session is over."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The site could not do what was asked of it; it may later."""
+
+    message: str
+
+
+Message = PathsOffered | PhaseTold | SessionClosed | Refusal
+
+
+class ControlChannel:
+    """One endpoint's channel; `run` keeps it until the session is over."""
+
+    def __init__(
+        self, leave: Leave, tls: ssl.SSLContext | None, on_message: Callable[[Message], None]
+    ) -> None:
+        self._leave = leave
+        self._tls = tls
+        self._on_message = on_message
+        self._gateways = list(leave.gateways)
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue()
+        self._wants_paths = False
+
+    async def run(self) -> None:
+        """Be connected until the site says that the session is over.
+
+        Raises:
+            Unauthenticated: the site does not accept the endpoint's token.
+        """
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                async with self._connect() as socket:
+                    pause = SHORTEST_PAUSE_SECONDS
+                    if await self._converse(socket):
+                        return
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code == _REFUSED:
+                    raise Unauthenticated(f"the site refuses this end: {closed.rcvd.reason}")  # noqa: B904 (the close frame says all)
+            except (OSError, WebSocketException):
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._gateways.append(self._gateways.pop(0))
+            await asyncio.sleep(pause)
+
+    def ask_for_paths(self) -> None:
+        """No path is left; said once, however often it is asked while nobody listens."""
+        if not self._wants_paths:
+            self._wants_paths = True
+            self._say({"type": "need_paths"})
+
+    async def close(self, reason: str, seconds: float) -> None:
+        """Tell the site that the session is over; given up after *seconds*."""
+        self._say({"type": "close", "reason": reason})
+        try:
+            async with asyncio.timeout(seconds):
+                await self._outgoing.join()
+        except TimeoutError:
+            return
+
+    def _say(self, message: dict[str, str]) -> None:
+        self._outgoing.put_nowait(json.dumps(message))
+
+    def _connect(self) -> connect:
+        base = self._gateways[0]
+        url = f"{base.replace('http', 'ws', 1)}/api/v1/sessions/{self._leave.session}/channel"
+        return connect(
+            url,
+            ssl=self._tls if url.startswith("wss:") else None,
+            additional_headers={"Authorization": f"Bearer {self._leave.token}"},
+            open_timeout=CONNECT_SECONDS,
+            ping_interval=SILENCE_SECONDS,
+            ping_timeout=SILENCE_SECONDS,
+            close_timeout=1,
+            max_size=LONGEST_MESSAGE,
+        )
+
+    async def _converse(self, socket: ClientConnection) -> bool:
+        """Speak and listen until the connection is gone; True when the session is over."""
+        speaking = asyncio.create_task(self._speak(socket))
+        try:
+            async for text in socket:
+                message = _read(text)
+                if message is not None:
+                    self._on_message(message)
+                elif '"ping"' in str(text):
+                    await socket.send('{"type":"pong"}')
+                if isinstance(message, SessionClosed):
+                    return True
+        finally:
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+        return False
+
+    async def _speak(self, socket: ClientConnection) -> None:
+        while True:
+            text = await self._outgoing.get()
+            try:
+                await socket.send(text)
+            except (ConnectionClosed, asyncio.CancelledError):
+                self._outgoing.put_nowait(text)
+                raise
+            finally:
+                self._outgoing.task_done()
+            self._wants_paths = False
+
+
+def _read(text: str | bytes) -> Message | None:
+    """The message in *text*; None for one that is not for this endpoint."""
+    try:
+        fields = json.loads(text)
+        return _message(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _message(fields: dict[str, Any]) -> Message | None:
+    match fields.get("type"):
+        case "paths":
+            return PathsOffered(tuple(_path(each) for each in fields["paths"]))
+        case "state":
+            return PhaseTold(str(fields["phase"]), tuple(str(end) for end in fields["ends"]))
+        case "closed":
+            return SessionClosed(str(fields.get("reason") or "closed"))
+        case "error":
+            return Refusal(str(fields["message"]))
+        case _:
+            return None
+
+
+def _path(fields: dict[str, Any]) -> Path:
+    return Path(
+        node=NodeId(fields["node"]),
+        host=str(fields["host"]),
+        port=int(fields["port"]),
+        generation=PathGeneration(int(fields["generation"])),
+        ticket=str(fields["ticket"]),
+    )

@@ -1,0 +1,64 @@
+"""`meridian share`: the customer lets one session reach one address, and nothing else."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from clients.api import SiteClient, trusting
+from clients.channel import Leave
+from clients.commands.addresses import read_address
+from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.commands.session import utc_offset_minutes
+from clients.consent import require_consent
+from clients.endpoint.forwarding import SharedAddress
+from clients.live import Live, Part
+from clients.narration import Say, build_narrator
+from clients.output import plainly
+from clients.profile import Profile
+from clients.words import parse_key
+from shared.domain.node import Side
+
+AddressArgument = Annotated[str, typer.Argument(metavar="HOST:PORT", help="What may be reached.")]
+KeyOption = Annotated[
+    str, typer.Option("--key", prompt="session key", help="As your representative told you.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="You agree; do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("share")(share)
+
+
+@plainly
+def share(
+    address: AddressArgument,
+    key: KeyOption,
+    yes: YesOption = False,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let the holder of a session key connect to HOST:PORT, until you press ctrl-C."""
+    host, port = read_address(address)
+    session, words = parse_key(key)
+    profile = Profile.load(site, ca)
+    profile.token = ""
+    profile.require_site()
+    if not yes:
+        require_consent(f"{host}:{port}", session, sys.stdin, sys.stderr)
+    with SiteClient(profile) as client:
+        facts = {"utc_offset_minutes": utc_offset_minutes()}
+        answer = client.call("POST", f"/sessions/{session}/join", facts)
+    say = build_narrator(as_json=json)
+    say("joined", session=session, address=f"{host}:{port}")
+    leave = Leave.read(answer, profile.gateways)
+    part = Part(Side.CUSTOMER, words, leave, trusting(profile.ca_file))
+    asyncio.run(_share(part, say, host, port))
+
+
+async def _share(part: Part, say: Say, host: str, port: int) -> None:
+    live = Live(part, say)
+    await live.run(SharedAddress(live.endpoint, live, host, port))
