@@ -68,7 +68,7 @@ class TrustStore:
                 LogGeneration(int(document["log_generation"])),
                 {NodeId(node): key for node, key in document["masters"].items()},
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadSettings(f"{path} names no cluster: {error}") from error
 
     def save(self, path: Path) -> None:

@@ -1,0 +1,83 @@
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.crypto.keyring import KeyRing, Keys
+from shared.crypto.tickets import LONGEST, issue_ticket, read_ticket
+from shared.domain.errors import InvalidTicket
+from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.domain.ticket import Ticket, TicketLimits
+
+CURRENT, PREVIOUS = Keys("aaaaaaaa", b"", b"n" * 32), Keys("bbbbbbbb", b"", b"p" * 32)
+RING = KeyRing(CURRENT, PREVIOUS)
+BERLIN = NodeId("berlin")
+NOW = UnixMillis(1_000)
+TICKET = Ticket(
+    SessionId("4821739"),
+    Side.CUSTOMER,
+    BERLIN,
+    PathGeneration(3),
+    UnixMillis(2_000),
+    TicketLimits(1_000_000, 60),
+)
+
+
+def reason_of(text: str, *, node: NodeId = BERLIN, now: UnixMillis = NOW) -> object:
+    with pytest.raises(InvalidTicket) as caught:
+        read_ticket(RING, text, node=node, now_ms=now)
+    return caught.value.attributes["reason"]
+
+
+@pytest.mark.parametrize("keys", [CURRENT, PREVIOUS])
+def test_a_ticket_reads_as_it_was_issued_under_both_keys(keys: Keys) -> None:
+    assert read_ticket(RING, issue_ticket(keys, TICKET), node=BERLIN, now_ms=NOW) == TICKET
+
+
+def test_a_ticket_of_another_cluster_is_refused() -> None:
+    text = issue_ticket(Keys("cccccccc", b"", b"x" * 32), TICKET)
+
+    assert reason_of(text) == "invalid_ticket"
+
+
+def test_a_ticket_ends() -> None:
+    assert reason_of(issue_ticket(CURRENT, TICKET), now=UnixMillis(2_000)) == "ticket_expired"
+
+
+def test_a_ticket_is_for_one_node() -> None:
+    assert reason_of(issue_ticket(CURRENT, TICKET), node=NodeId("denver")) == "wrong_node"
+
+
+def test_a_changed_ticket_is_forged() -> None:
+    body, kid, mac = issue_ticket(CURRENT, TICKET).split(".")
+    content = json.loads(urlsafe_b64decode(body + "=="))
+    content["side"] = "representative"
+    changed = urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+    assert reason_of(f"{changed}.{kid}.{mac}") == "invalid_ticket"
+
+
+def test_a_proof_under_the_wrong_key_name_does_not_hold() -> None:
+    body, _, mac = issue_ticket(CURRENT, TICKET).split(".")
+
+    assert reason_of(f"{body}.{PREVIOUS.kid}.{mac}") == "invalid_ticket"
+
+
+def test_an_endless_ticket_is_not_read() -> None:
+    assert reason_of("a" * LONGEST + "." + CURRENT.kid + ".b") == "invalid_ticket"
+
+
+@given(st.text(max_size=200))
+def test_garbage_is_an_invalid_ticket_and_nothing_else(text: str) -> None:
+    assert reason_of(text) == "invalid_ticket"
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_well_formed_garbage_is_an_invalid_ticket(body: bytes, mac: bytes) -> None:
+    parts = (urlsafe_b64encode(part).decode().rstrip("=") for part in (body, mac))
+    first, last = parts
+
+    assert reason_of(f"{first}.{CURRENT.kid}.{last}") == "invalid_ticket"
