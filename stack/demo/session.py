@@ -38,14 +38,14 @@ class Carried:
             env=env,
         )
         carried = Carried(str(opened["session"]), listen_port, share, connect)
-        await asyncio.gather(share.wait_for("secured"), connect.wait_for("secured"))
+        await asyncio.gather(share.wait_for("connected"), connect.wait_for("connected"))
         return carried
 
     @property
     def node(self) -> str:
         """The traffic node that the session uses at the moment."""
         told = [
-            each for each in self.connect.events() if each.get("event") in {"secured", "resumed"}
+            each for each in self.connect.events() if each.get("event") in {"connected", "resumed"}
         ]
         return str(told[-1]["node"])
 
