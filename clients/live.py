@@ -135,8 +135,8 @@ class Live:
     def _on_message(self, message: Message) -> None:
         match message:
             case PathsOffered(paths):
-                self._say("paths", nodes=[path.node for path in paths])
-                self.endpoint.offer(paths)
+                if self.endpoint.offer(paths):
+                    self._say("paths", nodes=[path.node for path in paths])
             case SessionClosed(reason):
                 self._by_site = True
                 self.endpoint.end(EndCode.CLOSED, reason)

@@ -19,6 +19,7 @@ from shared.wire.relay import (
     Ready,
     RefusalCode,
     Refused,
+    Wait,
     encode_hello,
 )
 
@@ -66,6 +67,7 @@ class RelayLink(asyncio.Protocol):
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
         self._reader = FrameReader()
+        self.is_waiting = False
         self._is_ready = False
         self._transport: asyncio.Transport | None = None
 
@@ -91,8 +93,10 @@ class RelayLink(asyncio.Protocol):
             if isinstance(frame, Refused):
                 self._conclude(Outcome(is_ready=False, pause_seconds=_pause_after(frame)))
                 self.close()
+            elif isinstance(frame, Wait):
+                self.is_waiting = True
             elif isinstance(frame, Ready):
-                self._is_ready = True
+                self.is_waiting, self._is_ready = False, True
                 self._conclude(Outcome(is_ready=True))
                 self._owner.on_ready(self, self._reader.leftover)
 
@@ -103,6 +107,7 @@ class RelayLink(asyncio.Protocol):
         self._owner.on_blocked(self, blocked=False)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (every end is a lost path)
+        self.is_waiting = False
         self._conclude(Outcome(is_ready=False))
         if not self.closed.done():
             self.closed.set_result(None)

@@ -38,8 +38,11 @@ from shared.domain.ids import PathGeneration
 from shared.domain.node import Side
 from shared.domain.path import Path
 
-ASK_AFTER_SECONDS: Final = 2.0
-"""Without a path for so long, new ones are asked for, and again every so often."""
+ASK_UNREACHED_SECONDS: Final = 2.0
+ASK_ALONE_SECONDS: Final = 15.0
+ASK_AT_MOST_EVERY_SECONDS: Final = 600.0
+"""Without a path, new ones are asked for: soon when no relay can be reached, later when one lets
+this end wait (then the other end is away, or asks itself), and each time twice as much later."""
 
 
 class StreamUser(Protocol):
@@ -81,7 +84,10 @@ class Endpoint:
         self._links: dict[LinkId, RelayLink] = {}
         self._diallers: dict[PathGeneration, asyncio.Task[None]] = {}
         self._is_up = False
+        self._waits: dict[PathGeneration, RelayLink] = {}
         self._asking: asyncio.TimerHandle | None = None
+        self._asked = 0
+        self._asked_at = now()
         self._timer: asyncio.TimerHandle | None = None
         self._queue: deque[Effect] = deque()
         self._is_performing = False
@@ -94,11 +100,15 @@ class Endpoint:
         """The node that path *generation* leads through."""
         return self._paths[generation].node
 
-    def offer(self, paths: Iterable[Path]) -> None:
-        """The session's paths, as a gateway tells them; those not known before are tried first."""
+    def offer(self, paths: Iterable[Path]) -> bool:
+        """The session's paths, as a gateway tells them; those not known before are tried first.
+
+        Returns:
+            Whether there was one not known before.
+        """
         fresh = [path for path in paths if path.generation not in self._paths]
         if not fresh or self.ended.done():
-            return
+            return False
         self._paths.update({path.generation: path for path in fresh})
         self._order = [*(path.generation for path in fresh), *self._order]
         self._perform(self._tunnel.prefer(self._order, now()))
@@ -106,6 +116,7 @@ class Endpoint:
             self._dial(path)
         if not self._is_up:
             self._ask_later()
+        return True
 
     def flush(self) -> None:
         """Send what the streams' verbs have left."""
@@ -172,9 +183,11 @@ class Endpoint:
         match effect:
             case PathUp():
                 self._is_up = True
+                self._asked = 0
                 self._stop_dialling()
             case PathLost():
                 self._is_up = False
+                self._asked_at = now()
                 for path in self._paths.values():
                     self._dial(path)
                 self._ask_later()
@@ -195,7 +208,9 @@ class Endpoint:
         self._diallers[path.generation] = self._loop.create_task(dialler.run())
 
     def _new_link(self, path: Path) -> RelayLink:
-        return RelayLink(LinkId(next(self._link_ids)), path, self)
+        link = RelayLink(LinkId(next(self._link_ids)), path, self)
+        self._waits[path.generation] = link
+        return link
 
     def _on_unreachable(self, path: Path) -> None:
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
@@ -210,12 +225,18 @@ class Endpoint:
     def _ask_later(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
-        self._asking = self._loop.call_later(ASK_AFTER_SECONDS, self._ask)
+        self._asking = self._loop.call_later(ASK_UNREACHED_SECONDS, self._ask)
 
     def _ask(self) -> None:
-        if not self._is_up and not self.ended.done():
+        if self._is_up or self.ended.done():
+            return
+        alone = any(link.is_waiting for link in self._waits.values())
+        pause = (ASK_ALONE_SECONDS if alone else ASK_UNREACHED_SECONDS) * 2**self._asked
+        if now() >= self._asked_at + min(pause, ASK_AT_MOST_EVERY_SECONDS):
+            self._asked += 1
+            self._asked_at = now()
             self._surroundings.on_paths_needed()
-            self._ask_later()
+        self._ask_later()
 
     def _arm(self) -> None:
         """Ring no later than the core wants; too early costs nothing but a look."""

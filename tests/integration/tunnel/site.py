@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from clients.endpoint.endpoint import Endpoint, Surroundings
 from clients.endpoint.forwarding import LocalDoor, SharedAddress
-from clients.tunnel.effects import PathEffect, StreamId
+from clients.tunnel.effects import PathEffect, PathUp, StreamId
 from clients.tunnel.exchange import Credentials
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -123,6 +123,11 @@ class Site:
     def offer(self, first: int = 1) -> None:
         for end in self.ends:
             end.endpoint.offer(self.paths(end.side, first))
+
+    async def carrier(self, end: End) -> Relay:
+        """The relay that carries the session now."""
+        await until(lambda: bool(end.told(PathUp)))
+        return self.relays[end.told(PathUp)[-1].generation - 1]
 
     async def close(self) -> None:
         for end in self.ends:

