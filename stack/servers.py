@@ -25,7 +25,7 @@ async def wait_for_databases(crew: Crew, nodes: Iterable[NodeLayout], seconds: f
         f"{node.name}.postgres": readiness.postgres_probe(postgres.url(crew.layout, node))
         for node in chosen
     }
-    children = [child for node in chosen for child in crew.of(node.name, POSTGRES)]
+    children = [crew.members[node.name, POSTGRES] for node in chosen]
     await readiness.until(probes, children, seconds)
 
 
@@ -36,7 +36,7 @@ async def wait_for_brokers(crew: Crew, seconds: float) -> None:
         for node in crew.layout.servers
         if node.nats
     }
-    children = [child for node in crew.layout.servers for child in crew.of(node.name, NATS)]
+    children = [crew.members[node.name, NATS] for node in crew.layout.servers]
     await readiness.until(probes, children, seconds)
 
 

@@ -21,7 +21,7 @@ from stack.layout import Layout, NodeLayout
 from stack.processes import Child
 from stack.readiness import Probe
 from stack.servers import start_servers, wait_for_databases
-from stack.start import SiteOptions, bring_up, start_services
+from stack.start import SiteOptions, bring_up, health_of, start_services
 
 READY: Final = 200
 
@@ -117,16 +117,6 @@ class Site(Damage):
     async def _wait(
         self, nodes: Iterable[NodeLayout], more: Mapping[str, Probe], seconds: float | None
     ) -> None:
-        running = {
-            (str(node.name), service): port
-            for node in nodes
-            for service, port in node.services.items()
-            if (node.name, service) in self.crew.members
-        }
-        probes = {
-            f"{node}.{service}": readiness.http_probe(port, "/readyz")
-            for (node, service), port in running.items()
-        }
-        children = [self.crew.members[key] for key in running]
+        probes, children = health_of(self.crew, nodes)
         patience = self._patience_seconds if seconds is None else seconds
         await readiness.until({**probes, **more}, children, patience)

@@ -17,7 +17,8 @@ from stack.failure import PortTaken, StartFailed
 from stack.folder import Folder, take_folder
 from stack.layout import NodeLayout
 from stack.ports import reserve, reserve_again
-from stack.processes import Nursery
+from stack.processes import Child, Nursery
+from stack.readiness import Probe, http_probe, until
 from stack.servers import start_servers, wait_for_brokers, wait_for_databases
 
 ATTEMPTS: Final = 3
@@ -67,6 +68,18 @@ async def start_services(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
     await asyncio.gather(*(crew.start(node, each) for node in nodes for each in node.services))
 
 
+def health_of(
+    crew: Crew, nodes: Iterable[NodeLayout]
+) -> tuple[dict[str, Probe], tuple[Child, ...]]:
+    """Say how to ask the services of *nodes* that were started, and which processes they are."""
+    ports = {
+        (str(node.name), service): port for node in nodes for service, port in node.services.items()
+    }
+    started = {key: port for key, port in ports.items() if key in crew.members}
+    probes = {f"{n}.{s}": http_probe(port, "/readyz") for (n, s), port in started.items()}
+    return probes, tuple(crew.members[key] for key in started)
+
+
 async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
     kept = layout.read(folder.path)
     block = reserve_again(kept.guard) if kept else reserve()
@@ -104,6 +117,8 @@ async def _start_everything(crew: Crew, seconds: float, *, is_new: bool) -> None
     if is_new:
         await founding.found(crew)
     await start_services(crew, nodes)
+    probes, children = health_of(crew, nodes)
+    await until(probes, children, seconds)
 
 
 async def _start_and_wait(crew: Crew, seconds: float) -> None:

@@ -3,27 +3,33 @@
 import asyncio
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 
+from stack.binaries import anybody_may_enter
 from stack.crew import NATS, POSTGRES
 from stack.damage import Damage
 from stack.failure import StartFailed
 from stack.layout import FILE, read
+from stack.ports import HOST, PortBlock, reserve
 from stack.site import Site, SiteOptions
 from stack.status import State, survey
 
 UP = (sys.executable, "-m", "clients.cli", "up", "--patience", "60")
 SECONDS = 90.0
+NATS_PORT, GATEWAY_PORT = 7, 12
+"""Where in its block alpha's servers listen."""
 
 
 @dataclass
@@ -165,6 +171,26 @@ async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> No
     await site.wait_ready(20)
 
 
+@pytest.mark.parametrize("port", [NATS_PORT, GATEWAY_PORT])
+async def test_a_port_that_somebody_takes_during_the_start_is_left_to_them(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    with ExitStack() as taken:
+
+        def unlucky() -> PortBlock:
+            block = reserve()
+            if not guards:
+                taken.enter_context(socket.create_server((HOST, block.guard + port)))
+            guards.append(block.guard)
+            return block
+
+        guards: list[int] = []
+        monkeypatch.setattr("stack.start.reserve", unlucky)
+        async with Site.start(SiteOptions()) as site:
+            assert guards == [guards[0], site.layout.guard]
+            assert await site.primary() is not None
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_meridian_up_leaves_nothing_behind_however_it_ends(number: signal.Signals) -> None:
     async with up() as shell:
@@ -201,3 +227,21 @@ async def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path
         await shell.until("holds no complete site")
         assert await shell.process.wait() == 1
     assert [line for line in shell.said if "Traceback" in line] == []
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(
+    not anybody_may_enter(Path(sys.executable).resolve().parent),
+    reason="the interpreter lies where root alone may go",
+)
+async def test_an_ordinary_user_runs_a_site_as_well() -> None:
+    account = pwd.getpwnam("nobody")
+    async with up(user=account.pw_uid) as shell:
+        folder = Path((await shell.until("starting a site in")).split()[-1])
+        await shell.until("meridian login admin")
+        family = shell.family()
+        assert {each.uids().effective for each in family} == {account.pw_uid}
+        shell.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(shell.process.wait(), SECONDS) == 0
+        await gone(family, folder)
