@@ -6,7 +6,7 @@ In place of config, `Commits` writes a pulse for every grant that it hears.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +14,13 @@ from typing import Any
 import nats as nats_client
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import KeyValueError
 
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.log import ClusterLog, LogConflict
+from shared.domain.errors import LogUnavailable
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration
 from shared.persistence.master_state import MasterState, Pulse
 from shared.persistence.pool import Database
@@ -112,14 +115,30 @@ async def _quiet(_error: Exception) -> None:
 
 async def found(plan: Layout, client: Client) -> dict[str, MasterState]:
     """What `config init` and `config join` do."""
-    js = JetStreamContext(client)
-    await ClusterLog(client, GENERATION).create(3)
-    await js.create_key_value(KeyValueConfig("lease", replicas=3, storage=StorageType.FILE))
+    bucket = KeyValueConfig("lease", replicas=3, storage=StorageType.FILE)
+    await patiently(lambda: ClusterLog(client, GENERATION).create(3), LogConflict)
+    await patiently(lambda: JetStreamContext(client).create_key_value(bucket))
     states: dict[str, MasterState] = {}
     for node in plan.masters:
         states[node.name] = MasterState(Database(postgres.url(plan, node)))
         await states[node.name].found(ClusterId("0" * 16), GENERATION)
     return states
+
+
+async def patiently(
+    call: Callable[[], Awaitable[object]], done: type[Exception] = KeyValueError
+) -> None:
+    """Repeat what JetStream does not answer while an election goes on; *done* says it is there."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                await call()
+            except done:
+                return
+            except (NatsError, LogUnavailable):
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 @asynccontextmanager
@@ -135,18 +154,27 @@ async def masters() -> AsyncGenerator[Masters]:
         await start_servers(crew, plan.nodes)
         await wait_for_databases(crew, plan.nodes, SECONDS)
         await wait_for_brokers(crew, SECONDS)
-        client = await connect(plan, nats.SERVICE_USER, "witness", "bravo")
-        system = await connect(plan, nats.SYSTEM_USER, "witness", "bravo")
-        site = Masters(crew, await found(plan, client), client, system)
-        await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
-        await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
-        yield site
-        await client.close()
-        await system.close()
-        for state in site.states.values():
-            await state._database.close()
+        async with listening(crew) as site:
+            yield site
     finally:
         await crew.stop()
         await nursery.close()
         block.close()
         place.release()
+
+
+@asynccontextmanager
+async def listening(crew: Crew) -> AsyncGenerator[Masters]:
+    plan = crew.layout
+    client = await connect(plan, nats.SERVICE_USER, "witness", "bravo")
+    system = await connect(plan, nats.SYSTEM_USER, "witness", "bravo")
+    try:
+        site = Masters(crew, await found(plan, client), client, system)
+        await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
+        await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
+        yield site
+        for state in site.states.values():
+            await state._database.close()
+    finally:
+        await client.close()
+        await system.close()

@@ -1,0 +1,73 @@
+"""When config has been silent for too long, and who could do better."""
+
+import pytest
+
+from services.failover_monitor.core.health import ConfigWatch
+from services.failover_monitor.core.leaders import Group, Move, moves
+from services.failover_monitor.core.timing import PRESETS, Timing
+from shared.domain.ids import Instant, NodeId
+
+TIMING = PRESETS["local"]
+BRAVO = NodeId("bravo")
+
+
+def watch(begun: float = 10.0) -> ConfigWatch:
+    watch = ConfigWatch(TIMING)
+    watch.begun(Instant(begun))
+    return watch
+
+
+def test_config_has_the_store_timeout_from_the_begin_of_the_term() -> None:
+    assert watch().is_well(Instant(14.49))
+    assert not watch().is_well(Instant(14.5))
+
+
+def test_a_pulse_gives_config_that_time_again() -> None:
+    config = watch()
+    config.committed(Instant(12))
+    config.committed(None)
+    config.committed(Instant(11))
+    assert config.is_well(Instant(16.4))
+    assert not config.is_well(Instant(16.5))
+
+
+def test_nobody_could_before_anybody_said_so() -> None:
+    assert not watch().somebody_could(Instant(10))
+
+
+def test_a_peer_could_until_it_says_otherwise_or_nothing() -> None:
+    config = watch()
+    config.peer_heard(BRAVO, Instant(10), could_take_over=True)
+    assert config.somebody_could(Instant(12.9))
+    assert not config.somebody_could(Instant(13))
+    config.peer_heard(BRAVO, Instant(11), could_take_over=False)
+    assert not config.somebody_could(Instant(11))
+
+
+@pytest.mark.parametrize("timing", PRESETS.values(), ids=PRESETS)
+def test_every_preset_lets_a_holder_miss_a_renewal_and_an_observer_a_read(timing: Timing) -> None:
+    assert 2 * timing.renew_seconds < timing.acting_seconds
+    assert timing.acting_seconds < timing.ttl_seconds < timing.waiting_seconds
+    assert timing.read_seconds + timing.renew_seconds < timing.blind_seconds
+    assert timing.store_timeout_seconds == 3 * timing.ttl_seconds
+
+
+BOTH = frozenset({"bravo", "witness"})
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        (Group("LOG-1", "alpha", BOTH), (Move("LOG-1", "witness"),)),
+        (Group("LOG-1", "alpha", frozenset({"bravo"})), (Move("LOG-1", "bravo"),)),
+        (Group("LOG-1", "alpha", frozenset()), ()),
+        (Group("LOG-1", "alpha", frozenset({"alpha"})), ()),
+        (Group("LOG-1", "witness", BOTH), ()),
+        (Group("LOG-1", "bravo", BOTH), ()),
+        (Group("LOG-1", None, BOTH), ()),
+    ],
+)
+def test_a_leader_beside_the_primary_goes_to_the_witness_if_it_can(
+    group: Group, expected: tuple[Move, ...]
+) -> None:
+    assert moves([group], own="alpha", witness="witness") == expected

@@ -1,0 +1,103 @@
+"""The observer's side: how long silence must last, and what bars a master from the lease."""
+
+import pytest
+
+from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.takeover import Checks, Observer
+from services.failover_monitor.core.timing import PRESETS
+from shared.domain.ids import Epoch, Instant, NodeId
+
+TIMING = PRESETS["local"]
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+WAIT = 1.65
+
+
+def seen(revision: int = 5, ttl: float = 1.5, holder: NodeId = ALPHA) -> Seen:
+    return Seen(LeaseRecord(Epoch(3), holder, "a1", 1, ttl, 0.15), revision)
+
+
+def watch(observer: Observer, what: Seen, begin: float, end: float) -> None:
+    """Read *what* every 0.1 s from *begin* to *end*."""
+    for tenth in range(round(begin * 10), round(end * 10) + 1):
+        observer.saw(what, Instant(tenth / 10))
+
+
+def test_the_lease_is_due_ttl_and_margin_after_the_last_change_was_seen() -> None:
+    observer = Observer(BRAVO, TIMING)
+    watch(observer, seen(), 10, 11.6)
+    assert not observer.is_due(Instant(10 + WAIT - 0.01))
+    assert observer.is_due(Instant(10 + WAIT))
+
+
+def test_every_change_begins_the_wait_anew() -> None:
+    observer = Observer(BRAVO, TIMING)
+    watch(observer, seen(5), 10, 11.5)
+    watch(observer, seen(6), 11.6, 13.2)
+    assert not observer.is_due(Instant(13.2))
+    assert observer.due_at() == pytest.approx(11.6 + WAIT)
+
+
+def test_blind_time_is_not_silence() -> None:
+    observer = Observer(BRAVO, TIMING)
+    watch(observer, seen(), 10, 11)
+    watch(observer, seen(), 11.6, 13.2)
+    assert observer.due_at() == pytest.approx(11.6 + WAIT)
+
+
+def test_a_blind_observer_is_never_due() -> None:
+    observer = Observer(BRAVO, TIMING)
+    assert observer.is_blind(Instant(10))
+    watch(observer, seen(), 10, 11.6)
+    assert not observer.is_blind(Instant(11.6 + 0.5))
+    assert observer.is_blind(Instant(11.6 + 0.51))
+    assert not observer.is_due(Instant(20))
+
+
+def test_nothing_is_due_before_the_first_read() -> None:
+    assert Observer(BRAVO, TIMING).due_at() is None
+    assert not Observer(BRAVO, TIMING).is_due(Instant(100))
+
+
+def test_a_holder_with_a_longer_lease_is_waited_for_as_long_as_it_says() -> None:
+    observer = Observer(BRAVO, TIMING)
+    watch(observer, seen(ttl=6.0), 10, 10)
+    assert observer.due_at() == pytest.approx(10 + 6.15)
+
+
+def test_a_holder_with_a_shorter_lease_is_waited_for_as_long_as_we_think() -> None:
+    observer = Observer(BRAVO, TIMING)
+    watch(observer, seen(ttl=0.5), 10, 10)
+    assert observer.due_at() == pytest.approx(10 + WAIT)
+
+
+def test_a_missing_key_is_left_to_the_first_master_for_a_while() -> None:
+    first, second = Observer(ALPHA, TIMING), Observer(BRAVO, TIMING, head_start_seconds=1.5)
+    for observer in (first, second):
+        observer.saw(MISSING, Instant(10))
+    assert first.due_at() == pytest.approx(10 + WAIT)
+    assert second.due_at() == pytest.approx(10 + WAIT + 1.5)
+
+
+def test_the_head_start_is_over_with_the_first_record() -> None:
+    observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
+    observer.saw(seen(), Instant(10))
+    assert observer.due_at() == pytest.approx(10 + WAIT)
+
+
+CHECKS = Checks(unfit=("broken",), forbidden=("not wanted",))
+
+
+@pytest.mark.parametrize(
+    ("found", "obstacles"),
+    [
+        (seen(), ("broken", "not wanted")),
+        (seen(holder=BRAVO), ("broken",)),
+        (MISSING, ("broken",)),
+    ],
+)
+def test_what_the_operator_forbids_bars_only_from_replacing_another_master(
+    found: Seen, obstacles: tuple[str, ...]
+) -> None:
+    observer = Observer(BRAVO, TIMING)
+    observer.saw(found, Instant(10))
+    assert observer.obstacles(CHECKS) == obstacles
