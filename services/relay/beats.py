@@ -46,14 +46,15 @@ class Beats:
         now, carried = self._context.clock.now(), self._plane.bytes_carried
         rate = (carried - self._carried) / (now - self._at) if now > self._at else 0.0
         self._at, self._carried = now, carried
+        reading = self._reception.reading
         return NodeHeartbeat(
             node=self._context.identity.node,
             service=self._context.identity.service,
             version=self._context.version,
             started_unix_ms=self._context.started_unix_ms,
-            sessions=self._reception.sessions,
+            sessions=reading.sessions,
             connections=self._plane.connections,
             bytes_per_second=int(rate),
             draining=draining,
-            session_digest=self._reception.digest(),
+            session_digest=reading.digest,
         )

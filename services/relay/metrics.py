@@ -35,10 +35,10 @@ class RelayCollector(Collector):
         self._connections = connections
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        reception, tally = self._reception, self._tally
-        yield _gauge("pairs", "Running pairs.", reception.pairs)
-        yield _gauge("sessions", "Sessions with a running pair.", reception.sessions)
-        yield _gauge("waiting", "Connections that wait for the other side.", reception.waiting)
+        reading, tally = self._reception.reading, self._tally
+        yield _gauge("pairs", "Running pairs.", reading.pairs)
+        yield _gauge("sessions", "Sessions with a running pair.", reading.sessions)
+        yield _gauge("waiting", "Connections that wait for the other side.", reading.waiting)
         yield _gauge("connections", "Open connections of every kind.", self._connections())
         yield _count("bytes", "Bytes carried, both directions.", self._bytes_carried())
         yield _count("paired", "Pairs that came together.", tally.paired)

@@ -85,6 +85,29 @@ class _Waiting:
     until: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much goes on here at one moment."""
+
+    running: frozenset[PathKey]
+    waiting: int
+
+    @property
+    def pairs(self) -> int:
+        return len(self.running)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions have a running pair."""
+        return len({key.session for key in self.running})
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that are equal for equal sets of running pairs."""
+        text = "\n".join(f"{key.session} {key.generation}" for key in sorted(self.running))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Reception:
     """Guests and pairs of one relay."""
 
@@ -96,17 +119,8 @@ class Reception:
         self._pairs: set[PathKey] = set()
 
     @property
-    def sessions(self) -> int:
-        """How many sessions have a running pair."""
-        return len({key.session for key in self._pairs})
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def pairs(self) -> int:
-        return len(self._pairs)
+    def reading(self) -> "Reading":
+        return Reading(frozenset(self._pairs), len(self._waiting))
 
     def arrived(self, guest: GuestId, now: Instant) -> Effects:
         """A connection was accepted."""
@@ -170,11 +184,6 @@ class Reception:
         waiting = next(iter(self._waiting.values()), None)
         times = [silent, waiting.until if waiting is not None else None]
         return min((time for time in times if time is not None), default=None)
-
-    def digest(self) -> str:
-        """16 hex digits that are equal for equal sets of running pairs."""
-        text = "\n".join(f"{key.session} {key.generation}" for key in sorted(self._pairs))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self) -> str:
         return (

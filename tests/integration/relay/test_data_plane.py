@@ -116,7 +116,7 @@ async def test_a_connection_that_breaks_takes_its_pair_along() -> None:
         await other.exactly(1)
         one.reset()
         assert await other.ended()
-        await until(lambda: world.reception.pairs == 0)
+        await until(lambda: world.reception.reading.pairs == 0)
         assert world.plane.connections == 0
 
 
@@ -151,9 +151,9 @@ async def test_a_waiting_peer_that_died_is_noticed_by_its_end_of_file() -> None:
     async with data_plane() as world:
         one = await world.hello("1", CUSTOMER)
         await one.frame()
-        assert world.reception.waiting == 1
+        assert world.reception.reading.waiting == 1
         one.writer.transport.abort()
-        await until(lambda: world.reception.waiting == 0)
+        await until(lambda: world.reception.reading.waiting == 0)
         assert world.plane.connections == 0
 
 
@@ -201,7 +201,7 @@ async def test_speaking_while_waiting_is_refused() -> None:
         answer = await guest.frame()
         assert isinstance(answer, Refused)
         assert answer.code == RefusalCode.BAD_HELLO
-        assert world.reception.waiting == 0
+        assert world.reception.reading.waiting == 0
 
 
 async def test_a_refused_guest_that_lingers_is_closed_by_the_relay() -> None:

@@ -69,7 +69,7 @@ def test_the_first_side_waits_and_the_second_makes_the_pair() -> None:
     assert effects == (LetWait(first),)
     second, effects = scene.hello(ONE, REPRESENTATIVE)
     assert effects == (Join(ONE, first, second, NONE),)
-    assert (scene.reception.pairs, scene.reception.waiting) == (1, 0)
+    assert (scene.reception.reading.pairs, scene.reception.reading.waiting) == (1, 0)
     assert scene.reception.deadline() is None
 
 
@@ -90,7 +90,7 @@ def test_another_session_or_generation_is_another_path(other: PathKey) -> None:
     scene.hello(ONE, CUSTOMER)
     guest, effects = scene.hello(other, REPRESENTATIVE)
     assert effects == (LetWait(guest),)
-    assert scene.reception.waiting == 2
+    assert scene.reception.reading.waiting == 2
 
 
 def test_a_second_hello_of_the_same_side_takes_the_place_of_the_one_that_waits() -> None:
@@ -109,7 +109,7 @@ def test_a_second_hello_of_a_pair_s_side_closes_the_pair_and_waits(side: Side) -
     scene.pair(ONE)
     newcomer, effects = scene.hello(ONE, side)
     assert effects == (Part(ONE), LetWait(newcomer))
-    assert scene.reception.pairs == 0
+    assert scene.reception.reading.pairs == 0
     back, effects = scene.hello(ONE, side.other)
     assert effects == (Join(ONE, newcomer, back, NONE),)
 
@@ -133,9 +133,9 @@ def test_a_pair_that_parted_makes_room_and_can_come_again() -> None:
     scene = Scene(capacity=1)
     scene.pair(ONE)
     scene.reception.parted(ONE)
-    assert scene.reception.sessions == 0
+    assert scene.reception.reading.sessions == 0
     scene.pair(ONE)
-    assert scene.reception.sessions == 1
+    assert scene.reception.reading.sessions == 1
 
 
 def test_no_hello_in_time_is_refused() -> None:
@@ -155,7 +155,7 @@ def test_waiting_ends_after_its_time_and_says_when_to_come_again() -> None:
     (refuse,) = scene.later(WAITING_SECONDS)
     refusal = Refusal(RefusalCode.TIMEOUT, "the other side did not come", 1)
     assert refuse == Refuse(guest, refusal)
-    assert scene.reception.waiting == 0
+    assert scene.reception.reading.waiting == 0
 
 
 def test_the_deadline_is_the_first_of_all_guests() -> None:
@@ -192,7 +192,7 @@ def test_a_pair_that_would_be_one_too_many_is_refused_when_its_second_side_comes
     scene.hello(TWO, REPRESENTATIVE)
     late, effects = scene.hello(ONE, REPRESENTATIVE)
     assert codes(effects) == [(late, RefusalCode.FULL)]
-    assert scene.reception.pairs == 1
+    assert scene.reception.reading.pairs == 1
 
 
 def test_only_so_many_connections_may_wait() -> None:
@@ -201,7 +201,7 @@ def test_only_so_many_connections_may_wait() -> None:
         scene.hello(PathKey(ONE.session, PathGeneration(generation)), CUSTOMER)
     guest, effects = scene.hello(TWO, CUSTOMER)
     assert codes(effects) == [(guest, RefusalCode.FULL)]
-    assert scene.reception.waiting == 2
+    assert scene.reception.reading.waiting == 2
 
 
 def test_only_so_many_connections_may_be_silent() -> None:
@@ -218,10 +218,10 @@ def test_draining_sends_on_who_waits_and_leaves_pairs_alone() -> None:
     guest, _ = scene.hello(TWO, CUSTOMER)
     scene.admission.order_drain(Epoch(1), draining=True)
     assert codes(scene.reception.drain()) == [(guest, RefusalCode.DRAINING)]
-    assert (scene.reception.pairs, scene.reception.waiting) == (1, 0)
+    assert (scene.reception.reading.pairs, scene.reception.reading.waiting) == (1, 0)
     newcomer, effects = scene.hello(ONE, CUSTOMER)
     assert codes(effects) == [(newcomer, RefusalCode.DRAINING)]
-    assert scene.reception.pairs == 1
+    assert scene.reception.reading.pairs == 1
 
 
 def test_closing_a_session_ends_its_pairs_and_its_guests_and_nobody_else_s() -> None:
@@ -233,7 +233,7 @@ def test_closing_a_session_ends_its_pairs_and_its_guests_and_nobody_else_s() -> 
     effects = scene.reception.close(ONE.session)
     assert codes(effects) == [(guest, RefusalCode.CLOSED)]
     assert effects[-1] == Part(ONE)
-    assert scene.reception.sessions == 1
+    assert scene.reception.reading.sessions == 1
     late, effects = scene.hello(ONE, CUSTOMER)
     assert codes(effects) == [(late, RefusalCode.CLOSED)]
 
@@ -245,25 +245,25 @@ def test_a_guest_that_breaks_the_protocol_is_refused_once(waits: bool) -> None:
     refusal = Refusal(RefusalCode.BAD_HELLO, "garbage")
     assert scene.reception.broke_protocol(guest, refusal) == (Refuse(guest, refusal),)
     assert scene.reception.broke_protocol(guest, refusal) == ()
-    assert scene.reception.waiting == 0
+    assert scene.reception.reading.waiting == 0
 
 
 def test_sessions_are_counted_once_however_many_paths_they_have() -> None:
     scene = Scene()
     scene.pair(ONE)
     scene.pair(PathKey(ONE.session, PathGeneration(2)))
-    assert (scene.reception.sessions, scene.reception.pairs) == (1, 2)
+    assert (scene.reception.reading.sessions, scene.reception.reading.pairs) == (1, 2)
 
 
 def test_equal_pairs_have_equal_digests_in_whatever_order_they_came() -> None:
     one, other = Scene(), Scene()
-    assert one.reception.digest() == other.reception.digest()
+    assert one.reception.reading.digest == other.reception.reading.digest
     one.pair(ONE)
-    assert one.reception.digest() != other.reception.digest()
+    assert one.reception.reading.digest != other.reception.reading.digest
     one.pair(TWO)
     other.pair(TWO)
     other.pair(ONE)
-    assert one.reception.digest() == other.reception.digest()
+    assert one.reception.reading.digest == other.reception.reading.digest
 
 
 def test_a_reception_describes_itself_in_one_line() -> None:

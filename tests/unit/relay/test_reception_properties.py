@@ -115,8 +115,8 @@ class Watcher:
                     del self.pairs[key]
 
     def check(self) -> None:
-        assert self.reception.pairs == len(self.pairs) <= 2
-        assert self.reception.waiting == len(self.waits) <= 4
+        assert self.reception.reading.pairs == len(self.pairs) <= 2
+        assert self.reception.reading.waiting == len(self.waits) <= 4
         assert not {key.session for key in self.pairs} & self.closed
         deadline = self.reception.deadline()
         assert (deadline is None) == (not self.guests)

@@ -46,9 +46,10 @@ def relay_of(folder: Path, node: str) -> Relay:
 
 
 def test_a_relay_listens_to_the_orders_for_its_own_node_only(tmp_path: Path) -> None:
-    subjects = {
-        str(each.subject.broker_address) for each in built(tmp_path).context.broker.subscribers
-    }  # type: ignore[attr-defined]
+    subjects: set[str] = {
+        str(each.subject.broker_address)  # type: ignore[attr-defined]
+        for each in built(tmp_path).context.broker.subscribers
+    }
     assert subjects == {
         "meridian.relay.berlin.drain",
         "meridian.relay.berlin.undrain",
