@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import secrets
 import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -27,18 +29,24 @@ class Writer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Propose changes, each until it is acknowledged, until *stop* is set."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        async with httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS) as client:
+        async with self._client() as client:
             token = await self._signed_in(client, stop)
             for number in itertools.count(1):
                 if stop.is_set():
                     return
                 await self._change(client, token, f"change-{number:05d}", stop)
 
+    async def propose_once(self, name: str) -> dict[str, Any]:
+        """Make the change *name* and give the site's answer."""
+        async with self._client() as client:
+            token = await self._signed_in(client, asyncio.Event())
+            answer = await self._change(client, token, name, asyncio.Event())
+        assert answer is not None, "nobody says stop"
+        return answer
+
     async def found(self) -> set[str]:
         """The names of the users that the site has now."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        async with httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS) as client:
+        async with self._client() as client:
             token = await self._signed_in(client, asyncio.Event())
             for gateway in itertools.cycle(self.gateways):
                 try:
@@ -49,6 +57,10 @@ class Writer:
                     continue
                 return {user["id"] for user in answer.json()}
         raise AssertionError("the gateways never end")
+
+    def _client(self) -> httpx.AsyncClient:
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        return httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS)
 
     async def _signed_in(self, client: httpx.AsyncClient, stop: asyncio.Event) -> str:
         body = {"username": "admin", "password": self.password}
@@ -66,12 +78,12 @@ class Writer:
 
     async def _change(
         self, client: httpx.AsyncClient, token: str, name: str, stop: asyncio.Event
-    ) -> None:
-        headers = {**_bearer(token), "Idempotency-Key": name}
+    ) -> dict[str, Any] | None:
+        headers = {**_bearer(token), "Idempotency-Key": secrets.token_hex(8)}
         proposed = time.monotonic()
         for gateway in itertools.cycle(self.gateways):
             if stop.is_set():
-                return
+                return None
             url = f"{gateway}/api/v1/users/{name}"
             try:
                 answer = await client.put(url, json={"role": "auditor"}, headers=headers)
@@ -80,7 +92,8 @@ class Writer:
                 await asyncio.sleep(0.05)
                 continue
             self.acknowledged.append((name, proposed, time.monotonic()))
-            return
+            return dict(answer.json())
+        raise AssertionError("the gateways never end")
 
 
 def _bearer(token: str) -> dict[str, str]:
