@@ -1,6 +1,7 @@
 """The loop that ticks a core at its deadlines; written once, for every core that knows time."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -40,10 +41,9 @@ class Driver:
         while True:
             deadline = self._core.deadline()
             wait = None if deadline is None else max(0.0, deadline - self._clock.now())
-            try:
-                await asyncio.wait_for(self._woken.wait(), wait)
-            except TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):  # wait_for may swallow a cancellation
+                    await self._woken.wait()
             self._woken.clear()
             now = self._clock.now()
             deadline = self._core.deadline()
