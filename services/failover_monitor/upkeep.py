@@ -92,4 +92,5 @@ class Upkeep:
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     """Until *event* happens, at most so long."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

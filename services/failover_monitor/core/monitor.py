@@ -108,7 +108,8 @@ class Monitor:
         call, self._calling = self._calling, None
         assert isinstance(call, WriteLease), "a write was under way"
         if isinstance(outcome, Refusal):
-            self._must_read, self._next_call = True, now
+            self._must_read = True
+            self._next_call = max(now, Instant(self._called_at + self._timing.read_seconds))
             return NOTHING
         self._next_call = max(now, Instant(self._called_at + self._timing.renew_seconds))
         return self._saw(Seen(call.record, outcome), now)

@@ -1,0 +1,162 @@
+"""The look at a master: each thing that is wrong is one sentence."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from services.failover_monitor.checks import Examiner, Log
+from services.failover_monitor.core.takeover import Checks
+from shared.clusterlog.log import RawEntry
+from shared.documents.site import Failover, SiteDocument
+from shared.domain.errors import LogUnavailable, StoreUnavailable
+from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.log import (
+    EMPTY_HASH,
+    LogEntry,
+    Marker,
+    ReplicationMode,
+    StoredEntry,
+    empty_marker,
+    entry_hash,
+)
+from shared.persistence.master_state import Pulse, Row, State
+
+GENERATION = LogGeneration(1)
+
+
+def stored(revision: int, epoch: int) -> StoredEntry:
+    entry = LogEntry(*(GENERATION, Revision(revision), Epoch(epoch), (), UnixMillis(0), EMPTY_HASH))
+    body = entry.encode()
+    return StoredEntry(body, entry_hash(body), NodeId("alpha"), b"")
+
+
+FIRST, SECOND = stored(1, 0), stored(2, 6)
+MARKER = Marker(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
+
+
+@dataclass
+class FakeStore:
+    at: Marker | None = MARKER
+    site: Failover = field(default_factory=Failover)
+    pulse: Pulse | None = None
+    fails: bool = False
+
+    async def marker(self) -> Marker | None:
+        if self.fails:
+            raise StoreUnavailable("gone")
+        return self.at
+
+    async def read(self, kinds: tuple[str, ...] = (), id_: str | None = None) -> State:
+        body = SiteDocument(name="test", failover=self.site).model_dump(mode="json")
+        rows = (Row("site", "site", Revision(1), body),)
+        return State(MARKER, ReplicationMode.SYNCHRONOUS, rows)
+
+    async def last_pulse(self) -> Pulse | None:
+        return self.pulse
+
+
+@dataclass
+class FakeLog:
+    entries: tuple[StoredEntry, ...] = (FIRST, SECOND)
+    fails: bool = False
+
+    async def last(self) -> RawEntry | None:
+        if self.fails:
+            raise LogUnavailable("no leader")
+        end = len(self.entries)
+        return await self.get(Sequence(end)) if end else None
+
+    async def get(self, sequence: Sequence) -> RawEntry | None:
+        if sequence > len(self.entries):
+            return None
+        return RawEntry(sequence, self.entries[sequence - 1].encode())
+
+
+async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks:
+    there = FakeLog() if log is None else log
+    return await Examiner(store or FakeStore(), lambda: there, GENERATION, "boot").look()
+
+
+async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
+    assert await look() == Checks(epoch=Epoch(6), revision=Revision(1))
+    ahead = replace(MARKER, epoch=Epoch(7))
+    assert (await look(FakeStore(ahead))).epoch == 7
+
+
+async def test_a_pulse_counts_on_the_same_kernel_only() -> None:
+    def beat(boot_id: str) -> FakeStore:
+        return FakeStore(pulse=Pulse(Epoch(4), boot_id, Instant(12.5)))
+
+    assert (await look(beat("boot"))).pulse == 12.5
+    assert (await look(beat("another"))).pulse is None
+
+
+async def test_a_database_that_belongs_to_no_cluster_is_no_candidate() -> None:
+    found = await look(FakeStore(None))
+    assert found.unfit == ("its database belongs to no cluster yet",)
+    assert found.revision is None
+
+
+async def test_an_empty_copy_is_in_every_log() -> None:
+    assert (await look(FakeStore(empty_marker(GENERATION)))).unfit == ()
+    assert (await look(FakeStore(empty_marker(GENERATION)), FakeLog(()))).unfit == ()
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        replace(MARKER, hash="f" * 64),
+        replace(MARKER, sequence=Sequence(9)),
+        replace(MARKER, log_generation=LogGeneration(2)),
+    ],
+)
+async def test_a_copy_of_another_history_is_no_candidate(marker: Marker) -> None:
+    found = await look(FakeStore(marker))
+    assert found.unfit == ("its database has another history than the cluster log",)
+
+
+async def test_a_silent_database_is_told() -> None:
+    assert (await look(FakeStore(fails=True))).unfit == ("its database does not answer: gone",)
+
+
+async def test_a_silent_log_is_told() -> None:
+    found = await look(log=FakeLog(fails=True))
+    assert found.unfit == ("the cluster log cannot be read: no leader",)
+
+
+async def test_a_log_that_holds_something_else_is_told() -> None:
+    class Strange(FakeLog):
+        async def last(self) -> RawEntry | None:
+            return RawEntry(Sequence(1), b"?")
+
+    (reason,) = (await look(log=Strange())).unfit
+    assert reason.startswith("the cluster log cannot be read: no stored log entry")
+
+
+async def test_a_master_without_a_connection_is_no_candidate() -> None:
+    found = await Examiner(FakeStore(), lambda: None, GENERATION, "boot").look()
+    assert found.unfit == ("it is not connected to the cluster log",)
+
+
+@pytest.mark.parametrize(
+    ("site", "reason"),
+    [
+        (Failover(automatic=False), "automatic failover is off"),
+        (Failover(backup_operations=False), "backup operations are off"),
+        (Failover(probe_targets=("127.0.0.1:1",)), "it does not reach 127.0.0.1:1"),
+        (Failover(probe_targets=("tcp://127.0.0.1:x",)), "it does not reach tcp://127.0.0.1:x"),
+    ],
+)
+async def test_what_the_operator_set_is_no_fault_but_forbids(site: Failover, reason: str) -> None:
+    found = await look(FakeStore(site=site))
+    assert found.unfit == ()
+    assert found.forbidden == (reason,)
+
+
+async def test_a_target_that_answers_is_reached() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        targets = (f"127.0.0.1:{port}", f"tcp://127.0.0.1:{port}")
+        assert (await look(FakeStore(site=Failover(probe_targets=targets)))).forbidden == ()

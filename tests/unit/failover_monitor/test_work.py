@@ -1,0 +1,172 @@
+"""The core's hands: every effect is performed, and every answer goes back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.failover_monitor.core.effects import Refusal
+from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.timing import Timing
+from services.failover_monitor.handlers import Handlers
+from services.failover_monitor.work import Voice, Work
+from shared.crypto.nodekeys import TrustStore
+from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.domain.node import MasterRole
+from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStatus
+from shared.events.message import Event
+from shared.events.node import NodeHeartbeat
+from shared.runtime.clock import SystemClock
+
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+HASTE = Timing(0.02, 0.12, 0.01, heartbeat_seconds=0.01, leaders_seconds=1)
+
+
+@dataclass
+class FakeLease:
+    key: Seen = MISSING
+    reads: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until_read_by(self, monitor: Monitor) -> None:
+        async with asyncio.timeout(5):
+            while monitor.holder != (self.key.record and self.key.record.holder):
+                self.reads.clear()
+                await self.reads.wait()
+                await asyncio.sleep(0)
+
+    async def read(self) -> Seen | None:
+        self.reads.set()
+        return self.key
+
+    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+        if expected != self.key.revision:
+            return Refusal.REFUSED
+        self.key = Seen(record, expected + 1)
+        return self.key.revision
+
+
+@dataclass
+class FakeVoice:
+    said: list[Event] = field(default_factory=list[Event])
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, event: Event) -> None:
+        self.emit(event)
+
+    def emit(self, event: Event) -> None:
+        self.said.append(event)
+        self.heard.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.heard.clear()
+                await self.heard.wait()
+
+    def grants(self) -> list[MasterGranted]:
+        return [event for event in self.said if isinstance(event, MasterGranted)]
+
+
+class Sound:
+    async def look(self) -> Checks:
+        return Checks()
+
+
+class Broken:
+    async def look(self) -> Checks:
+        raise RuntimeError("a fault of ours")
+
+
+@asynccontextmanager
+async def at_work() -> AsyncGenerator[tuple[Work, FakeVoice, FakeLease, Monitor]]:
+    voice, lease, monitor = FakeVoice(), FakeLease(), Monitor(Holder(ALPHA, "a1"), HASTE)
+    work = Work(monitor, lease, Sound(), Voice(ALPHA, "boot", voice, voice), SystemClock())
+    task = asyncio.create_task(work.run())
+    try:
+        yield work, voice, lease, monitor
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_master_that_takes_the_lease_says_so_and_grants_at_each_renewal() -> None:
+    async with at_work() as (work, voice, lease, monitor):
+        calls: list[str] = []
+        work.on_taken.append(lambda: calls.append("taken"))
+        await voice.until(lambda: len(voice.grants()) >= 3)
+        assert monitor.is_primary(SystemClock().now())
+        changed = [event for event in voice.said if isinstance(event, PrimaryChanged)]
+    assert changed == [
+        PrimaryChanged(node=ALPHA, previous=None, epoch=Epoch(1), cause="the site starts")
+    ]
+    assert calls == ["taken"]
+    first, second, *_ = voice.grants()
+    assert (first.node, first.epoch, first.boot_id) == (ALPHA, 1, "boot")
+    assert first.valid_until < second.valid_until
+    assert lease.key.record is not None
+
+
+async def test_a_role_that_was_lost_is_granted_no_more() -> None:
+    async with at_work() as (_, voice, lease, monitor):
+        await voice.until(lambda: bool(voice.grants()))
+        record = LeaseRecord(Epoch(2), BRAVO, "b1", 1, 60, 1)
+        lease.key = Seen(record, lease.key.revision + 1)
+        await lease.until_read_by(monitor)
+        assert not monitor.is_primary(SystemClock().now())
+        count = len(voice.grants())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(voice.grants()) == count
+
+
+async def test_a_fault_of_ours_ends_the_process() -> None:
+    voice = FakeVoice()
+    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+    work = Work(monitor, FakeLease(), Broken(), Voice(ALPHA, "b", voice, voice), SystemClock())
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(5):
+            await work.run()
+    assert [str(error) for error in caught.value.exceptions] == ["a fault of ours"]
+
+
+def handlers(monitor: Monitor) -> Handlers:
+    trust = TrustStore(ClusterId("c"), LogGeneration(1), {ALPHA: "", BRAVO: ""})
+    return Handlers(monitor, ALPHA, trust, SystemClock())
+
+
+def heartbeat(node: str, service: str = "failover_monitor") -> NodeHeartbeat:
+    return NodeHeartbeat(
+        node=NodeId(node), service=service, version="1", started_unix_ms=0, could_take_over=True
+    )
+
+
+async def test_only_other_masters_monitors_count_as_ready() -> None:
+    now = SystemClock().now()
+    for node, service, ready in (
+        ("bravo", "failover_monitor", True),
+        ("bravo", "relay", False),
+        ("alpha", "failover_monitor", False),
+        ("berlin", "failover_monitor", False),
+    ):
+        monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+        await handlers(monitor).on_heartbeat(heartbeat(node, service))
+        assert monitor._config.somebody_could(now) is ready
+
+
+async def test_the_status_says_who_holds_the_lease_and_why_nothing_is_taken() -> None:
+    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+    hands = handlers(monitor)
+    hands.leaders = {"LOG-1": "witness"}
+    status = await hands.on_status(ReadMasterStatus(node=ALPHA))
+    assert (status.node, status.role, status.epoch) == (ALPHA, MasterRole.BACKUP, 0)
+    assert status.holder is None
+    assert not status.could_take_over
+    assert "the lease cannot be read" in status.reasons
+    assert status.leaders == {"LOG-1": "witness"}
