@@ -21,7 +21,8 @@ async def test_two_failovers_in_a_row_lose_nothing_that_was_acknowledged(own_sit
     writing = asyncio.create_task(writer.run(stop))
     primaries = []
     for _ in range(2):
-        await until(lambda count=len(writer.acknowledged): len(writer.acknowledged) > count + 10)
+        enough = len(writer.acknowledged) + 10
+        await until(lambda enough=enough: len(writer.acknowledged) > enough)
         primary = await own_site.primary()
         assert primary is not None
         primaries.append(primary)

@@ -174,8 +174,8 @@ def _require_own_addresses(after: Documents, outcome: Mapping[Ref, Any]) -> None
         address = _address(body)
         if address is not None and touched.get(address, id_) != id_:
             raise InvalidChange(
-                f"node {touched[address]!r}: public_address: {address[0]}:{address[1]} is node "
-                f"{id_!r}'s already",
+                f"node {touched[address]!r}: public_address: {address[0]}:{address[1]} belongs to "
+                f"node {id_!r} already",
                 field="public_address",
             )
 

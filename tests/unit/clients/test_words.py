@@ -1,0 +1,28 @@
+import pytest
+
+from clients.words import CONSONANTS, VOWELS, draw_words, parse_key, session_key
+from shared.domain.errors import BadSettings
+from shared.domain.ids import SessionId
+
+
+def test_a_key_is_read_as_it_was_made() -> None:
+    words = draw_words()
+
+    assert parse_key(session_key(SessionId("4821739"), words)) == ("4821739", words)
+
+
+@pytest.mark.parametrize("typed", [" 4821739-lusab-rodim\n", "4821739 LUSAB rodim"])
+def test_a_key_may_be_typed_as_it_was_heard(typed: str) -> None:
+    assert parse_key(typed) == ("4821739", "lusab-rodim")
+
+
+@pytest.mark.parametrize("typed", ["", "lusab-rodim", "4821739", "4821739-lusab", "1-a-b", "x-y-z"])
+def test_what_is_no_key_is_told_with_an_example(typed: str) -> None:
+    with pytest.raises(BadSettings, match="one looks like 4821739-lusab-rodim"):
+        parse_key(typed)
+
+
+def test_there_are_enough_words() -> None:
+    assert len(CONSONANTS) ** 3 * len(VOWELS) ** 2 == 65_536
+    assert len({draw_words() for _ in range(200)}) == 200
+    assert all(len(word) == 5 for word in draw_words().split("-"))
