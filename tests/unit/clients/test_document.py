@@ -51,8 +51,8 @@ def test_a_password_is_read_from_its_file_beside_the_document(tmp_path: Path) ->
         ("site: {name: a\nnodes: {}\n", ":2:6: "),
         ("nodes:\n  berlin:\n    role: traffic\n    colour: red\n", ":4:5: colour: unknown field"),
         (
-            "nodes:\n  berlin:\n    role: traffic\n    public_address:\n      port: 70000\n",
-            ":5:7: public_address.port: Input should be less than or equal to 65535",
+            "nodes:\n  berlin:\n    role: traffic\n    public_address: {host: a, port: 70000}\n",
+            ":4:31: public_address.port: Input should be less than or equal to 65535",
         ),
         (
             "nodes:\n  berlin:\n    role: traffic\n    prefixes: [10.0.0.1/8]\n",
