@@ -34,7 +34,7 @@ class _Keyed:
         self._number = 0
 
     def _nonce(self) -> bytes:
-        """The next record's nonce; it is used up by asking."""
+        """The next record's nonce, used up by asking; it may change the cipher, so ask first."""
         if self._number == self._rekey_records:
             self._key = HKDFExpand(SHA256(), 32, b"meridian/rekey/v1").derive(self._key)
             self._cipher = AESGCM(self._key)
@@ -72,8 +72,9 @@ class Opener(_Keyed):
         Raises:
             BadRecord: it is not the next record, or was altered.
         """
+        nonce = self._nonce()
         head = HEAD.pack(Kind.RECORD, len(payload))
         try:
-            return self._cipher.decrypt(self._nonce(), payload, head)
+            return self._cipher.decrypt(nonce, payload, head)
         except (InvalidTag, ValueError) as error:
             raise BadRecord from error
