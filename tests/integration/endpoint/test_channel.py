@@ -1,0 +1,195 @@
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from clients.channel import (
+    ControlChannel,
+    Leave,
+    Message,
+    PathsOffered,
+    PhaseTold,
+    Refusal,
+    SessionClosed,
+)
+from shared.domain.errors import Unauthenticated
+from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.path import Path
+from tests.integration.tunnel.site import IN_TIME, until
+
+pytestmark = pytest.mark.integration
+
+SESSION = SessionId("4821739")
+PATH: dict[str, Any] = {
+    "node": "berlin",
+    "host": "192.0.2.7",
+    "port": 443,
+    "generation": 3,
+    "ticket": "t",
+}
+CLOSED = {"type": "closed", "reason": "enough"}
+
+
+@dataclass
+class Master:
+    """A master that says what it is told to and notes what it hears."""
+
+    url: str = ""
+    heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    script: list[object] = field(default_factory=list[object])
+    close_code: int | None = None
+
+    async def serve(self, connection: ServerConnection) -> None:
+        request = connection.request
+        assert request is not None
+        self.requests.append((request.path, request.headers["Authorization"]))
+        if self.close_code is not None:
+            await connection.close(self.close_code, "not you")
+            return
+        with contextlib.suppress(ConnectionClosed):
+            for message in self.script:
+                text = message if isinstance(message, str) else json.dumps(message)
+                await connection.send(text)
+            async for text in connection:
+                self.heard.append(json.loads(text))
+                if self.heard[-1] == {"type": "break"}:
+                    return
+
+
+@contextlib.asynccontextmanager
+async def master(*script: object, close_code: int | None = None) -> AsyncGenerator[Master]:
+    made = Master(script=list(script), close_code=close_code)
+    async with serve(made.serve, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
+
+
+def nobody() -> str:
+    """An address where no master listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def channel(
+    *gateways: str, on_message: Callable[[Message], None]
+) -> AsyncGenerator[tuple[ControlChannel, asyncio.Task[None]]]:
+    made = ControlChannel(Leave(SESSION, "the-token", gateways), None, on_message)
+    task = asyncio.create_task(made.run())
+    try:
+        yield made, task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_everything_that_a_master_says_is_understood() -> None:
+    told: list[Message] = []
+    script = (
+        {"type": "state", "phase": "active", "ends": ["customer"]},
+        {"type": "paths", "paths": [PATH]},
+        {"type": "error", "code": "no_traffic_node", "message": "none is free"},
+        CLOSED,
+    )
+    async with master(*script) as one, channel(one.url, on_message=told.append) as (_, task):
+        await asyncio.wait_for(task, IN_TIME)
+        path = Path(NodeId("berlin"), "192.0.2.7", 443, PathGeneration(3), "t")
+        assert told == [
+            PhaseTold("active", ("customer",)),
+            PathsOffered((path,)),
+            Refusal("none is free"),
+            SessionClosed("enough"),
+        ]
+        assert one.requests == [(f"/api/v1/sessions/{SESSION}/channel", "Bearer the-token")]
+
+
+async def test_what_is_not_understood_is_ignored() -> None:
+    told: list[Message] = []
+    script = ("no json", "[]", {"type": "news"}, {"type": "paths"}, {"paths": []}, CLOSED)
+    async with master(*script) as one, channel(one.url, on_message=told.append) as (_, task):
+        await asyncio.wait_for(task, IN_TIME)
+        assert told == [SessionClosed("enough")]
+
+
+async def test_a_ping_is_answered() -> None:
+    async with (
+        master({"type": "ping"}) as one,
+        channel(one.url, on_message=lambda _: None),
+    ):
+        await until(lambda: one.heard == [{"type": "pong"}])
+
+
+async def test_the_other_master_is_taken_when_one_is_gone() -> None:
+    told: list[Message] = []
+    async with (
+        master(CLOSED) as other,
+        channel(nobody(), other.url, on_message=told.append) as (_, task),
+    ):
+        await asyncio.wait_for(task, IN_TIME)
+        assert told == [SessionClosed("enough")]
+
+
+async def test_a_channel_that_breaks_comes_again_at_the_other_master() -> None:
+    told: list[Message] = []
+    async with (
+        master(close_code=1012) as one,
+        master(CLOSED) as other,
+        channel(one.url, other.url, on_message=told.append) as (_, task),
+    ):
+        await asyncio.wait_for(task, IN_TIME)
+        assert len(one.requests) == 1
+        assert told == [SessionClosed("enough")]
+
+
+async def test_a_refused_token_is_an_error_at_once() -> None:
+    async with (
+        master(close_code=4401) as one,
+        channel(one.url, on_message=lambda _: None) as (_, task),
+    ):
+        with pytest.raises(Unauthenticated, match="not you"):
+            await asyncio.wait_for(task, IN_TIME)
+
+
+async def test_what_was_said_without_a_channel_is_said_when_there_is_one() -> None:
+    made = ControlChannel(Leave(SESSION, "t", (nobody(),)), None, lambda _: None)
+    for _ in range(3):
+        made.ask_for_paths()
+    async with master() as one:
+        later = ControlChannel(Leave(SESSION, "t", (one.url,)), None, lambda _: None)
+        for _ in range(3):
+            later.ask_for_paths()
+        task = asyncio.create_task(later.run())
+        await until(lambda: bool(one.heard))
+        await later.close("over", seconds=IN_TIME)
+        await until(lambda: len(one.heard) == 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert one.heard == [{"type": "need_paths"}, {"type": "close", "reason": "over"}]
+
+
+async def test_new_paths_are_asked_for_again_after_the_wish_was_said() -> None:
+    async with master() as one, channel(one.url, on_message=lambda _: None) as (made, _):
+        for count in (1, 2):
+            made.ask_for_paths()
+            await until(lambda: len(one.heard) == count)  # noqa: B023 (awaited in this turn)
+    assert one.heard == [{"type": "need_paths"}] * 2
+
+
+async def test_a_close_that_nobody_hears_is_given_up() -> None:
+    async with channel(nobody(), on_message=lambda _: None) as (made, _):
+        await asyncio.wait_for(made.close("over", seconds=0.2), IN_TIME)
+
+
+def test_a_leave_names_every_front_door_once_the_known_ones_first() -> None:
+    answer = {"session": "1", "endpoint_token": "t", "gateways": ["https://b/", "https://a"]}
+    leave = Leave.read(answer, ["https://a", "https://c"])
+    assert leave == Leave(SessionId("1"), "t", ("https://a", "https://c", "https://b"))
