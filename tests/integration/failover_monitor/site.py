@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """Two masters as far as the failover monitor needs them: servers, keys, databases, log and lease.
 
 In place of config, `Commits` writes a pulse for every grant that it hears.
@@ -52,7 +53,7 @@ class Masters:
     """The crew, and what its monitors said."""
 
     crew: Crew
-    states: dict[str, MasterState]
+    databases: dict[str, Database]
     client: Client
     system: Client
     grants: list[Heard] = field(default_factory=list[Heard])
@@ -89,7 +90,7 @@ class Masters:
         if node not in self.deaf:
             pulse = Pulse(Epoch(epoch), kernel_boot_id(), Instant(now))
             with contextlib.suppress(Exception):
-                await self.states[node].pulse(pulse)
+                await MasterState(self.databases[node]).pulse(pulse)
 
     async def on_heartbeat(self, message: Msg) -> None:
         body = json.loads(message.data)
@@ -113,16 +114,15 @@ async def _quiet(_error: Exception) -> None:
     """Servers are killed on purpose."""
 
 
-async def found(plan: Layout, client: Client) -> dict[str, MasterState]:
+async def found(plan: Layout, client: Client) -> dict[str, Database]:
     """What `config init` and `config join` do."""
     bucket = KeyValueConfig("lease", replicas=3, storage=StorageType.FILE)
     await patiently(lambda: ClusterLog(client, GENERATION).create(3), LogConflict)
     await patiently(lambda: JetStreamContext(client).create_key_value(bucket))
-    states: dict[str, MasterState] = {}
-    for node in plan.masters:
-        states[node.name] = MasterState(Database(postgres.url(plan, node)))
-        await states[node.name].found(ClusterId("0" * 16), GENERATION)
-    return states
+    databases = {str(node.name): Database(postgres.url(plan, node)) for node in plan.masters}
+    for database in databases.values():
+        await MasterState(database).found(ClusterId("0" * 16), GENERATION)
+    return databases
 
 
 async def patiently(
@@ -173,8 +173,8 @@ async def listening(crew: Crew) -> AsyncGenerator[Masters]:
         await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
         await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
         yield site
-        for state in site.states.values():
-            await state._database.close()
+        for database in site.databases.values():
+            await database.close()
     finally:
         await client.close()
         await system.close()

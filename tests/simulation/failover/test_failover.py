@@ -1,6 +1,7 @@
 """Two monitors in a bad world: at most one of them acts at any instant of true time."""
 
 import itertools
+from functools import partial
 
 import pytest
 
@@ -23,7 +24,7 @@ def overlaps(terms: list[Term]) -> list[tuple[Term, Term]]:
 def begun(seed: int) -> World:
     world = World(seed)
     for node in NODES:
-        world.at(world.random.uniform(0, 1), lambda node=node: world.start(node))
+        world.at(world.random.uniform(0, 1), partial(world.start, node))
     return world
 
 

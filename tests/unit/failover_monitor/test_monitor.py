@@ -341,3 +341,25 @@ def test_the_monitor_describes_itself_in_one_line() -> None:
     bench = Bench()
     assert bench.monitor.describe().startswith("lease watched, epoch 0")
     assert primary().monitor.describe().startswith("lease held until ")
+
+
+def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:
+    bench = primary()
+    while not (effects := bench.monitor.tick(bench.at())) or Check() not in effects:
+        bench.perform(effects)
+        bench.run(0.01)
+    found = bench.monitor.checked(Checks(epoch=Epoch(5)), bench.at())
+    assert found == (Lost(Epoch(1), "a larger epoch was seen"),)
+    assert not bench.is_primary()
+
+
+def test_a_stale_read_of_an_own_record_brings_no_ended_role_back() -> None:
+    bench = primary()
+    own, bench.key = bench.key, theirs(epoch=2, revision=99)
+    bench.run(0.4)
+    assert not bench.is_primary()
+    bench.key = own
+    done = bench.run(0.3)
+    assert of(ReadLease, done) != []
+    assert of(Took, done) + of(Grant, done) == []
+    assert not bench.is_primary()

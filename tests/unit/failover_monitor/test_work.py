@@ -17,7 +17,7 @@ from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.work import Voice, Work
 from shared.crypto.nodekeys import TrustStore
-from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
 from shared.domain.node import MasterRole
 from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStatus
 from shared.events.message import Event
@@ -147,17 +147,27 @@ def heartbeat(node: str, service: str = "failover_monitor") -> NodeHeartbeat:
     )
 
 
+class Attentive(Monitor):
+    """Remembers who was heard."""
+
+    def __init__(self) -> None:
+        super().__init__(Holder(ALPHA, "a1"), HASTE)
+        self.peers: list[tuple[NodeId, bool]] = []
+
+    def peer_heard(self, peer: NodeId, now: Instant, *, could_take_over: bool) -> None:
+        self.peers.append((peer, could_take_over))
+
+
 async def test_only_other_masters_monitors_count_as_ready() -> None:
-    now = SystemClock().now()
-    for node, service, ready in (
-        ("bravo", "failover_monitor", True),
-        ("bravo", "relay", False),
-        ("alpha", "failover_monitor", False),
-        ("berlin", "failover_monitor", False),
+    monitor = Attentive()
+    for beat in (
+        heartbeat("bravo"),
+        heartbeat("bravo", "relay"),
+        heartbeat("alpha"),
+        heartbeat("berlin"),
     ):
-        monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
-        await handlers(monitor).on_heartbeat(heartbeat(node, service))
-        assert monitor._config.somebody_could(now) is ready
+        await handlers(monitor).on_heartbeat(beat)
+    assert monitor.peers == [(BRAVO, True)]
 
 
 async def test_the_status_says_who_holds_the_lease_and_why_nothing_is_taken() -> None:
