@@ -88,14 +88,14 @@ def _require_time(until: float, gateways: list[str], error: httpx.TransportError
 
 
 def _read(answer: httpx.Response) -> Any:
+    body: Any
     try:
         body = answer.json()
     except ValueError:
         body = {"code": "unavailable", "message": f"the site answered {answer.status_code}"}
     if answer.is_success:
         return body
-    known = isinstance(body, dict) and "code" in body
-    attributes = dict(body) if known else {}
+    attributes: dict[str, Any] = {**body} if isinstance(body, dict) else {}
     code = str(attributes.pop("code", "error"))
     message = str(attributes.pop("message", f"the site answered {answer.status_code}"))
     error: MeridianError = from_code(code, message, **attributes)

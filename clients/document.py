@@ -11,13 +11,12 @@ users:
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.domain.errors import BadSettings
@@ -34,39 +33,40 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
         BadSettings: it cannot be read; the message names the line and column.
     """
     content = _parsed(path)
+    return [document for section in content for document in _section(path, content, section)]
+
+
+def _section(path: Path, content: Any, section: str) -> list[dict[str, Any]]:
+    kind, value = SECTIONS.get(section), content[section]
+    if kind is None:
+        known = ", ".join(SECTIONS)
+        raise _wrong(path, content, section, f"unknown section {section!r}; there are {known}")
+    if not isinstance(value, CommentedMap):
+        raise _wrong(path, content, section, f"{section} holds no names")
+    named: Any = {SITE_ID: value} if kind is Kind.SITE else value
     documents: list[dict[str, Any]] = []
-    for section, value in content.items():
-        kind = SECTIONS.get(section)
-        if kind is None:
-            known = ", ".join(SECTIONS)
-            raise _wrong(path, content, section, f"unknown section {section!r}; there are {known}")
-        if not isinstance(value, CommentedMap):
-            raise _wrong(path, content, section, f"{section} holds no names")
-        named = {SITE_ID: value} if kind is Kind.SITE else value
-        for id_, body in named.items():
-            if not isinstance(body, CommentedMap):
-                raise _wrong(path, value, id_, f"{kind} {id_!r} holds no fields")
-            documents.append({"kind": kind.value, "id": str(id_), "body": _body(path, kind, body)})
+    for id_ in named:
+        if not isinstance(named[id_], CommentedMap):
+            raise _wrong(path, value, id_, f"{kind} {id_!r} holds no fields")
+        body = _body(path, kind, named[id_])
+        documents.append({"kind": kind.value, "id": str(id_), "body": body})
     return documents
 
 
-def _parsed(path: Path) -> CommentedMap:
+def _parsed(path: Path) -> Any:
+    reader: Any = YAML(typ="rt")
     try:
-        content = YAML(typ="rt").load(path.read_text())
+        content = reader.load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} cannot be read: {error}") from error
-    except DuplicateKeyError as error:
-        raise BadSettings(f"{path}{_place(error)}: {_first(error.problem)}") from error
-    except MarkedYAMLError as error:
-        raise BadSettings(f"{path}{_place(error)}: {_first(error.problem)}") from error
     except YAMLError as error:
-        raise BadSettings(f"{path} is no YAML: {error}") from error
+        raise BadSettings(f"{path}{_place(error)}: {_first(error)}") from error
     if not isinstance(content, CommentedMap):
         raise BadSettings(f"{path} holds no sections; it begins with 'site:', 'nodes:' or 'users:'")
-    return content
+    return cast("Any", content)
 
 
-def _body(path: Path, kind: Kind, body: CommentedMap) -> dict[str, Any]:
+def _body(path: Path, kind: Kind, body: Any) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(body)
     shape = {name: value for name, value in plain.items() if name not in CLEAR}
     try:
@@ -89,35 +89,41 @@ def _secret(path: Path, body: CommentedMap, file: Path) -> str:
         raise _wrong(path, body, "password_file", f"{file} cannot be read: {error}") from error
 
 
-def _deepest(body: CommentedMap, loc: list[str]) -> tuple[CommentedMap, str | None]:
+def _deepest(body: Any, loc: list[str]) -> tuple[Any, str | None]:
     """The innermost mapping on the way to *loc*, and the key in it that is there."""
     for position, key in enumerate(loc):
         if key not in body:
             return body, None
-        if position + 1 < len(loc) and isinstance(body[key], CommentedMap):
-            body = body[key]
-        else:
+        if position + 1 == len(loc) or not isinstance(body[key], CommentedMap):
             return body, key
+        body = body[key]
     return body, None
 
 
-def _wrong(path: Path, mapping: CommentedMap, key: Any, reason: str) -> BadSettings:
+def _wrong(path: Path, mapping: Any, key: Any, reason: str) -> BadSettings:
+    """The refusal of *key* in *mapping*, or of the whole mapping, with its place."""
     line, column = mapping.lc.line, mapping.lc.col
     if key is not None and key in mapping:
         line, column = mapping.lc.key(key)
     return BadSettings(f"{path}:{line + 1}:{column + 1}: {reason}")
 
 
-def _place(error: MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
+def _place(error: Any) -> str:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return "" if mark is None else f":{mark.line + 1}:{mark.column + 1}"
 
 
-def _first(text: str | None) -> str:
-    return (text or "no YAML").strip().splitlines()[0]
+def _first(error: Any) -> str:
+    text = str(getattr(error, "problem", None) or "no YAML")
+    return text.strip().splitlines()[0]
 
 
 def _plain(value: Any) -> Any:
+    """*value* without the places that the reader remembered."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+        mapping: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return {str(name): _plain(each) for name, each in mapping.items()}
+    if isinstance(value, list):
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(each) for each in items]
+    return value

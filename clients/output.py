@@ -58,5 +58,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(str(each) for each in value) or "-"
+        parts: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return ", ".join(str(each) for each in parts) or "-"
     return str(value)

@@ -27,7 +27,7 @@ def home() -> Path:
 class Profile:
     """One site: its front doors, its certificate authority (a file), and a token."""
 
-    gateways: list[str] = field(default_factory=list)
+    gateways: list[str] = field(default_factory=list[str])
     ca_file: str = ""
     token: str = ""
     user: str = ""

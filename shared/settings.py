@@ -105,7 +105,7 @@ class ServiceSettings(BaseSettings):
         """
         require_known(os.environ if environment is None else environment)
         try:
-            return cls()
+            return cls.model_validate({})
         except ValidationError as error:
             raise BadSettings(_sentence(error)) from error
 

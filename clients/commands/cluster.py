@@ -97,6 +97,6 @@ def _row(node: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _sync_row(report: dict[str, Any]) -> tuple[Any, ...]:
-    progress = report["progress"] or {}
+    progress: dict[str, Any] = report["progress"] or {}
     hash_ = str(progress.get("hash", ""))[:12]
     return report["node"], report["detail"], progress.get("revision"), hash_

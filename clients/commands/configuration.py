@@ -68,14 +68,15 @@ def export(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
         else:
             content.setdefault(sections[document["kind"]], {})[document["id"]] = document["body"]
     text = io.StringIO()
-    YAML(typ="safe").dump(content, text)
+    YAML(typ="safe").dump(content, text)  # pyright: ignore[reportUnknownMemberType]
     typer.echo(text.getvalue(), nl=False)
 
 
 def _show(change: dict[str, Any]) -> None:
     colour, sign = SIGNS[change["op"]]
     say(f"[{colour}]{sign} {change['kind']} {escape(change['id'])}[/{colour}]")
-    before, after = change["before"] or {}, change["after"] or {}
+    before: dict[str, Any] = change["before"] or {}
+    after: dict[str, Any] = change["after"] or {}
     for name in sorted({*before, *after}) if change["op"] == "update" else ():
         if before.get(name) != after.get(name):
             old, new = escape(repr(before.get(name))), escape(repr(after.get(name)))

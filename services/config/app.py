@@ -3,8 +3,8 @@
 from faststream import FastStream
 
 from services.config.confirm import Backups
-from services.config.replica import Replica
 from services.config.handlers import Handlers, router
+from services.config.replica import Replica
 from services.config.settings import ConfigSettings
 from services.config.writer import Writer
 from shared.clusterlog.log import ClusterLog

@@ -21,7 +21,9 @@ class Backups:
     node: NodeId
     trust: TrustStore
     replica: Replica
-    _positions: dict[NodeId, FollowerProgressed] = field(default_factory=dict)
+    _positions: dict[NodeId, FollowerProgressed] = field(
+        default_factory=dict[NodeId, FollowerProgressed]
+    )
     _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def progressed(self, event: FollowerProgressed) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from argon2 import PasswordHasher
 from nats.aio.client import Client
@@ -37,6 +37,7 @@ from shared.domain.log import (
     signed_bytes,
 )
 from shared.events.config import ProposedChange
+from shared.messaging.connection import jetstream_of
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock
@@ -102,7 +103,7 @@ class Founder:
             await database.close()
 
     async def _make_lease(self, client: Client) -> None:
-        jetstream = client.jetstream()
+        jetstream = jetstream_of(client)
         config = KeyValueConfig(
             bucket=LEASE_BUCKET,
             history=1,
@@ -114,7 +115,7 @@ class Founder:
             await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
         except NotFoundError:
             try:
-                await jetstream.create_key_value(config)
+                await jetstream.create_key_value(config)  # pyright: ignore[reportUnknownMemberType]
             except (NatsError, OSError) as error:
                 raise LogUnavailable(f"the lease was not made: {error}") from error
 
@@ -172,12 +173,12 @@ def _documents(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given = json.loads(path.read_text())
+        given: Any = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(given, dict):
         raise BadSettings(f"{path} holds no object with 'site' and 'nodes'")
-    return given
+    return cast("dict[str, Any]", given)
 
 
 def _put(kind: Kind, id_: str, body: dict[str, Any]) -> ProposedChange:

@@ -45,7 +45,7 @@ class Replica:
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     documents: Documents = field(default_factory=lambda: Documents({}))
     end: Sequence = Sequence(0)
-    hashes: dict[Revision, str] = field(default_factory=dict)
+    hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
     @staticmethod
     def of(

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.config.confirm import Backups
-from services.config.replica import Replica
 from services.config.core.batch import Answered, Batch, digest, gathered
+from services.config.replica import Replica
 from shared.clusterlog.log import LogConflict
 from shared.documents import SITE_ID, Kind
 from shared.documents.site import Durability, Replication
@@ -59,10 +59,12 @@ class Writer:
     clock: Clock
     events: EventPublisher
     epoch: Epoch | None = None
-    _queue: dict[RequestId, Waiting] = field(default_factory=dict)
+    _queue: dict[RequestId, Waiting] = field(default_factory=dict[RequestId, Waiting])
     _work: asyncio.Event = field(default_factory=asyncio.Event)
-    _unconfirmed: list[tuple[list[Waiting], Revision]] = field(default_factory=list)
-    _answering: set["asyncio.Task[None]"] = field(default_factory=set)
+    _unconfirmed: list[tuple[list[Waiting], Revision]] = field(
+        default_factory=list[tuple[list[Waiting], Revision]]
+    )
+    _answering: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
     @property

@@ -1,7 +1,7 @@
 """The composition root of the gateway: the one place that knows all of its parts."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -125,7 +125,7 @@ class FrontDoor(uvicorn.Server):
     """The HTTPS server; the service is told to stop, so signals are not this server's business."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
     async def listen(self) -> None:

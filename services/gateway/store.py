@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -21,6 +21,7 @@ from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Signer, Verifier
 from shared.domain.errors import BadSignature, NotFound, Unavailable
 from shared.domain.ids import Sequence, SessionId
 from shared.events.session import SessionState
+from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import SESSIONS
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class JetStreamSessions:
 
     def __init__(self, client: Client, signer: Signer, verifier: Verifier) -> None:
         self._client = client
-        self._jetstream = client.jetstream(timeout=CALL_SECONDS)
+        self._jetstream = jetstream_of(client, CALL_SECONDS)
         self._signer = signer
         self._verifier = verifier
 
@@ -79,7 +80,7 @@ class JetStreamSessions:
 
         async def read() -> Kept:
             raw = await self._jetstream.get_last_msg(SESSIONS, subject)
-            header = (raw.headers or {}).get(SIGNATURE_HEADER, "")
+            header = _signature(raw)
             return self._read(subject, header, raw.data or b"", Sequence(raw.seq or 0))
 
         return await self._patiently(read)
@@ -154,7 +155,7 @@ class JetStreamSessions:
             return None
 
     def _read(self, subject: str, header: str, payload: bytes, sequence: Sequence) -> Kept:
-        signed = self._verifier.check(MESSAGE, subject, header, CONTENT_TYPE, payload, live=False)
+        signed = self._verifier.check(subject, header, CONTENT_TYPE, payload, live=False)
         if signed.identity.service not in SessionState.subject.speakers:
             raise BadSignature(f"{signed.identity} may not speak of sessions")
         return Kept(SessionState.model_validate_json(payload), sequence)
@@ -191,3 +192,8 @@ class JetStreamSessions:
             if error.err_code == NO_MESSAGE:
                 raise NotFound("there is no such session") from error
             raise
+
+
+def _signature(message: Any) -> str:
+    headers = message.headers or {}
+    return str(headers.get(SIGNATURE_HEADER, ""))

@@ -5,7 +5,7 @@ since when. Each control channel of an endpoint gets every new state of its sess
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from shared.domain.ids import SessionId
@@ -35,7 +35,7 @@ class SessionsView:
         self._states.pop(session, None)
 
     @contextmanager
-    def listening(self, session: SessionId) -> Iterator[asyncio.Queue[SessionState]]:
+    def listening(self, session: SessionId) -> Generator[asyncio.Queue[SessionState]]:
         """A queue of the session's states, from the last one on, for as long as the block runs."""
         queue: asyncio.Queue[SessionState] = asyncio.Queue()
         listeners = self._listeners.setdefault(session, set())

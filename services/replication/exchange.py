@@ -16,6 +16,7 @@ from shared.domain.errors import BadSignature, LogUnavailable
 from shared.domain.ids import NodeId
 from shared.domain.log import StoredEntry
 from shared.events.replication import OfferSnapshot, SnapshotOffered
+from shared.messaging.connection import jetstream_of
 from shared.messaging.publisher import Publisher
 from shared.messaging.streams import SNAPSHOTS
 
@@ -51,7 +52,7 @@ class Exchange:
         name = f"{scope}-{self.node}"
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                bucket = await self.client.jetstream().object_store(SNAPSHOTS)
+                bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
                 await bucket.put(name, signed.encode())
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"the snapshot was not stored: {error}") from error
@@ -74,7 +75,7 @@ class Exchange:
         assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                bucket = await self.client.jetstream().object_store(SNAPSHOTS)
+                bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
                 data = (await bucket.get(offered.name)).data or b""
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"the snapshot was not fetched: {error}") from error

@@ -9,7 +9,6 @@ from typing import Final
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
@@ -17,6 +16,7 @@ from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry, signed_bytes
+from shared.messaging.connection import jetstream_of
 
 CALL_SECONDS: Final = 2.0
 RESENDS: Final = 3
@@ -66,7 +66,7 @@ class ClusterLog:
 
     def __init__(self, client: Client, generation: LogGeneration) -> None:
         self._client = client
-        self._jetstream: JetStreamContext = client.jetstream(timeout=CALL_SECONDS)
+        self._jetstream = jetstream_of(client, CALL_SECONDS)
         self._stream = stream_name(generation)
         self._subject = subject_name(generation)
         self._log = logging.getLogger("meridian.clusterlog")
@@ -90,7 +90,7 @@ class ClusterLog:
         if await self.exists():
             raise LogConflict(f"the log {self._stream} is there already; this site was made before")
         try:
-            await self._jetstream.add_stream(config)
+            await self._jetstream.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
         except (NatsError, OSError) as error:
             raise LogUnavailable(f"the log was not made: {error}") from error
 
@@ -117,36 +117,23 @@ class ClusterLog:
             LogUnavailable: the log has no leader; the entry is not in it.
             OutcomeUnknown: no answer came, also to the same message sent again.
         """
-        headers = {
-            str(Header.EXPECTED_LAST_SEQUENCE): str(expected),
-            str(Header.MSG_ID): stored.hash,
-        }
         self._require_connection()
         silent = 0
         deadline = asyncio.get_running_loop().time() + ELECTION_SECONDS
         while True:
-            try:
-                ack = await self._jetstream.publish(
-                    self._subject, stored.encode(), stream=self._stream, headers=headers
-                )
-            except APIError as error:
-                if error.err_code in WRONG_LAST_SEQUENCE and not silent:
-                    raise LogConflict("the log was extended by somebody else") from error
-                return await self._outcome(stored, expected, error)
-            except (NatsTimeoutError, TimeoutError) as error:
-                silent += 1
-                if silent > RESENDS:
-                    raise OutcomeUnknown("the log did not answer an append") from error
-            except (NatsError, OSError) as error:
-                if asyncio.get_running_loop().time() >= deadline:
-                    if silent:
-                        raise OutcomeUnknown("the log did not answer an append") from error
-                    raise LogUnavailable(f"the log has no leader: {error}") from error
-                await asyncio.sleep(PAUSE_SECONDS)
-            else:
-                if ack.seq == expected + 1:
-                    return Sequence(ack.seq)
+            answer = await self._send(stored, expected)
+            if isinstance(answer, int):
+                if answer == expected + 1:
+                    return Sequence(answer)
                 raise LogConflict("the log answered for an entry elsewhere")
+            if isinstance(answer, APIError) and answer.err_code in WRONG_LAST_SEQUENCE:
+                return await self._judged(stored, expected, answer, silent)
+            silent += isinstance(answer, TimeoutError)
+            if silent > RESENDS or asyncio.get_running_loop().time() >= deadline:
+                if silent:
+                    raise OutcomeUnknown("the log did not answer an append") from answer
+                raise LogUnavailable(f"the log has no leader: {answer}") from answer
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def last(self) -> RawEntry | None:
         """The last message, by message get (which needs no consumer); None for an empty log.
@@ -227,14 +214,33 @@ class ClusterLog:
             raise LogUnavailable(f"the log does not answer: {error}") from error
         return RawEntry(Sequence(raw.seq or 0), raw.data or b"")
 
-    async def _outcome(self, stored: StoredEntry, expected: Sequence, error: APIError) -> Sequence:
-        """What became of an append whose first answer was lost and whose repeat was refused.
+    async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
+        """The acknowledged sequence of one try, or what came instead; TimeoutError is silence."""
+        headers = {
+            str(Header.EXPECTED_LAST_SEQUENCE): str(expected),
+            str(Header.MSG_ID): stored.hash,
+        }
+        try:
+            ack = await self._jetstream.publish(
+                self._subject, stored.encode(), stream=self._stream, headers=headers
+            )
+        except (NatsTimeoutError, TimeoutError):
+            return TimeoutError("no answer in time")
+        except (NatsError, OSError) as error:
+            return error
+        return ack.seq
 
-        Only the message at that very sequence tells: ours is there, or another's.
+    async def _judged(
+        self, stored: StoredEntry, expected: Sequence, refusal: APIError, silent: int
+    ) -> Sequence:
+        """What became of an append that was refused, after *silent* tries without an answer.
+
+        Refused at once, it is not in the log. After a silent try only the message at that very
+        sequence tells: it is ours, another's, or not there yet, and then ours may come late.
         """
-        raw = await self.get(Sequence(expected + 1))
-        if raw is None:
-            raise OutcomeUnknown(f"the log refused an append that may come late: {error}")
-        if raw.data == stored.encode():
+        raw = await self.get(Sequence(expected + 1)) if silent else None
+        if raw is not None and raw.data == stored.encode():
             return raw.sequence
-        raise LogConflict("the log was extended by somebody else") from error
+        if silent and raw is None:
+            raise OutcomeUnknown("the log refused an append that may come late") from refusal
+        raise LogConflict("the log was extended by somebody else") from refusal

@@ -15,6 +15,9 @@ SIGNATURE_HEADER: Final = "Meridian-Sig"
 MESSAGE: Final = "msg"
 REPLY: Final = "rep"
 VERSION: Final = "1"
+FIELDS: Final = 7
+"""version; kid; sender; Unix ms; boot+counter; in reply to; MAC."""
+
 WINDOW_MS: Final = 30_000
 SLOTS: Final = 4_096
 SENDERS_KEPT: Final = 10_000
@@ -111,11 +114,10 @@ class Verifier:
     keyring: KeyRing
     now_ms: Callable[[], UnixMillis]
     started_ms: UnixMillis
-    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict[str, Window])
 
     def check(
         self,
-        kind: str,
         subject: str,
         header: str,
         content_type: str,
@@ -124,14 +126,21 @@ class Verifier:
         live: bool,
         in_reply_to: str | None = None,
     ) -> Signed:
-        """Who signed it, or why it is refused (attribute `reason`)."""
+        """Who signed a message, or the answer to the request *in_reply_to*.
+
+        A *live* message must be fresh and new; the age of a stored one says nothing.
+
+        Raises:
+            BadSignature: the message is refused; its attribute `reason` is a word for counting.
+        """
         parts = header.split(";")
-        if len(parts) != 7 or parts[0] != VERSION:
+        if len(parts) != FIELDS or parts[0] != VERSION:
             raise BadSignature("the message is not signed", reason="unsigned")
         keys = self.keyring.find(parts[1])
         if keys is None:
             raise BadSignature(f"unknown key {parts[1]}", reason="unknown_key")
         head = header.rpartition(";")[0]
+        kind = MESSAGE if in_reply_to is None else REPLY
         mac = _mac(keys.control, kind, subject, head, content_type, payload)
         if not hmac.compare_digest(mac, parts[6]):
             raise BadSignature("the signature does not hold", reason="bad_mac")

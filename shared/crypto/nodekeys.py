@@ -57,7 +57,7 @@ class TrustStore:
 
     cluster_id: ClusterId
     log_generation: LogGeneration
-    masters: dict[NodeId, str] = field(default_factory=dict)
+    masters: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
 
     @staticmethod
     def load(path: Path) -> "TrustStore":

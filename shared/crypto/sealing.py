@@ -14,7 +14,8 @@ from shared.crypto.keyring import expand
 from shared.crypto.nodekeys import write_secret
 from shared.domain.errors import BadSettings, BadSignature
 
-SECRET_FILE: Final = "site.secret"
+SECRET_FILE: Final = "site.secret"  # noqa: S105 - the name of a file
+SECRET_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
 
@@ -28,7 +29,7 @@ class SiteSecret:
 
     @staticmethod
     def generate() -> "SiteSecret":
-        return SiteSecret(secrets.token_bytes(32))
+        return SiteSecret(secrets.token_bytes(SECRET_BYTES))
 
     @staticmethod
     def load(path: Path) -> "SiteSecret":
@@ -36,7 +37,7 @@ class SiteSecret:
             root = base64.b64decode(path.read_text())
         except (OSError, ValueError) as error:
             raise BadSettings(f"no site secret in {path}: {error}") from error
-        if len(root) != 32:
+        if len(root) != SECRET_BYTES:
             raise BadSettings(f"{path} holds no site secret: it is not 32 bytes")
         return SiteSecret(root)
 

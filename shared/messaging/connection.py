@@ -7,8 +7,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
-import nats
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from shared.crypto.envelope import Identity
 
@@ -21,6 +21,9 @@ PATIENCE: Final[dict[str, Any]] = {
     "dont_randomize": True,
     "allow_reconnect": True,
 }
+
+
+CALL_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,13 @@ async def connect(access: NatsAccess, identity: Identity, name: str) -> Client:
         nats.errors.Error: no server let us in; try again.
         OSError: no server could be reached; try again.
     """
-    return await nats.connect(
+    client = Client()
+    await client.connect(
         user=access.user, password=access.password, **options(access, identity, name)
     )
+    return client
+
+
+def jetstream_of(client: Client, seconds: float = CALL_SECONDS) -> JetStreamContext:
+    """JetStream over *client*, each call waiting for *seconds* at the most."""
+    return client.jetstream(timeout=seconds)  # pyright: ignore[reportUnknownMemberType]

@@ -25,7 +25,7 @@ PUBLISH_SECONDS: Final = 2.0
 
 
 class EventPublisher:
-    """Sends facts to `EVENTS` and, when asked to, to another stream, until they are acknowledged."""
+    """Sends facts to `EVENTS`, or another stream, until they are acknowledged."""
 
     def __init__(self, broker: NatsBroker, key: NodeKey, stream: str = EVENTS) -> None:
         self._broker = broker
@@ -35,7 +35,7 @@ class EventPublisher:
         self._log = logging.getLogger("meridian.events")
 
     def emit(self, event: Event) -> None:
-        """Send *event* as soon as it can be; the oldest one waiting goes when there are too many."""
+        """Send *event* as soon as it can be; the oldest goes when too many wait."""
         if self._queue.full():
             lost = self._queue.get_nowait()
             self._log.warning("too many events wait; %s was dropped", lost.address)
@@ -44,9 +44,13 @@ class EventPublisher:
     async def run(self) -> None:
         """Send what waits, in order, for ever."""
         while True:
-            event = await self._queue.get()
-            while not await self._sent(event):
-                await asyncio.sleep(PAUSE_SECONDS)
+            await self._deliver(await self._queue.get())
+
+    async def _deliver(self, event: Event) -> None:
+        while True:
+            if await self._sent(event):
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _sent(self, event: Event) -> bool:
         payload = event.model_dump_json().encode()

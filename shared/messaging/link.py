@@ -29,9 +29,10 @@ class Link:
     async def run(self) -> None:
         """Connect, however long it takes, and hold the connection until cancelled."""
         try:
-            while not await self._connected():
+            while True:
+                if await self._connected():
+                    await asyncio.Event().wait()
                 await asyncio.sleep(AGAIN_SECONDS)
-            await asyncio.Event().wait()
         finally:
             await self.client.close()
 

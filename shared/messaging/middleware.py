@@ -18,7 +18,7 @@ from faststream.nats.response import NatsPublishCommand
 from faststream.response import PublishType
 from nats.aio.msg import Msg
 
-from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
+from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
 from shared.domain.errors import BadSignature, MeridianError, Unavailable
 from shared.domain.ids import UnixMillis
 from shared.events.message import ErrorReply, Event
@@ -47,7 +47,7 @@ class Silent(Exception):
 
 @dataclass(frozen=True)
 class Guard:
-    """What the signing layer needs: keys, clocks, where refusals are counted, whose inbox is ours."""
+    """What the signing layer needs: keys, where refusals are counted, whose inbox is ours."""
 
     signer: Signer
     verifier: Verifier
@@ -102,7 +102,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             raise BadSignature("an answer that nobody asked for", reason="other_request")
         header, kind = _head(message)
         signed = self.guard.verifier.check(
-            REPLY, "", header, kind, message.data, live=False, in_reply_to=asked.id
+            "", header, kind, message.data, live=False, in_reply_to=asked.id
         )
         require_answerer(asked.request, signed.identity)
 
@@ -112,9 +112,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
         header, kind = _head(message)
         live = not declared.subject.stored
-        signed = self.guard.verifier.check(
-            MESSAGE, message.subject, header, kind, message.data, live=live
-        )
+        signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
         if live:
             skew = UnixMillis(signed.unix_ms - self.guard.verifier.now_ms())
@@ -173,7 +171,7 @@ def _head(message: Msg) -> tuple[str, str]:
 
 def _claimed(header: str) -> str:
     parts = header.split(";")
-    return parts[2] if len(parts) == 7 else "unknown"
+    return parts[2] if len(parts) == FIELDS else "unknown"
 
 
 def _plain(error: MeridianError) -> dict[str, str | int | float | None]:

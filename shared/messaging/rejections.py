@@ -36,8 +36,8 @@ class Rejections:
     now: Callable[[], Instant]
     tell: Callable[[Rejection], None]
     count: Callable[[str], None]
-    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    _told: dict[tuple[str, str], Instant] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    _told: dict[tuple[str, str], Instant] = field(default_factory=dict[tuple[str, str], Instant])
 
     def refused(self, error: BadSignature, sender: str) -> None:
         """A message that claimed to be from *sender* was refused for *error*."""

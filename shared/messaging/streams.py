@@ -29,11 +29,11 @@ async def ensure_streams(jetstream: JetStreamContext, replicas: int) -> None:
         try:
             await jetstream.stream_info(str(config.name))
         except NotFoundError:
-            await jetstream.add_stream(config)
+            await jetstream.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
     try:
         await jetstream.object_store(SNAPSHOTS)
     except NotFoundError:
-        await jetstream.create_object_store(
+        await jetstream.create_object_store(  # pyright: ignore[reportUnknownMemberType]
             SNAPSHOTS,
             ObjectStoreConfig(
                 bucket=SNAPSHOTS,

@@ -5,7 +5,7 @@ row is locked for each transaction, and an entry that is there already is skippe
 comes first does it and neither does it twice.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,8 +20,10 @@ from shared.domain.ids import (
     LogGeneration,
     RequestId,
     Revision,
-    Sequence as LogSequence,
     UnixMillis,
+)
+from shared.domain.ids import (
+    Sequence as LogSequence,
 )
 from shared.domain.log import (
     CONTROL_KIND,
@@ -94,9 +96,9 @@ class Transaction:
             StoreUnavailable: it is not the next entry of this state.
         """
         entry = LogEntry.decode(stored.body)
-        if entry.log_generation == self.marker.log_generation:
-            if entry.revision <= self.marker.revision:
-                return False
+        here = self.marker
+        if entry.log_generation == here.log_generation and entry.revision <= here.revision:
+            return False
         why = follows(self.marker, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
@@ -206,7 +208,7 @@ class MasterState:
         return None if row is None else _marker(row)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """A transaction that holds the marker; committed at the block's end, undone by an error.
 
         Raises:

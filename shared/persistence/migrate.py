@@ -1,15 +1,17 @@
 """Numbered SQL files, each applied once, under a lock that keeps two services from racing."""
 
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import asyncpg
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
 
 LOCK: Final = 0x6D657269
 """Any number that only migrations use; the letters are `meri`."""
 
 
-async def migrate(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def migrate(connection: "Connection[Record]") -> None:
     """Bring the database to the newest schema."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -28,7 +28,7 @@ class Database:
         self._making = asyncio.Lock()
 
     @asynccontextmanager
-    async def connection(self) -> "AsyncIterator[Connection[asyncpg.Record]]":
+    async def connection(self) -> AsyncGenerator["Connection[asyncpg.Record]"]:
         """A connection for the block.
 
         Raises:

@@ -135,7 +135,7 @@ async def _watch_connection(context: ServiceContext) -> None:
     """Keep the condition `nats` true to the connection."""
     while True:
         await asyncio.sleep(AGAIN_SECONDS)
-        client = context.broker._connection  # noqa: SLF001 - FastStream offers no other way
+        client = context.broker._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         if client is not None:
             context.health.set("nats", ok=client.is_connected, reason="the connection is lost")
 

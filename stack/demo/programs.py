@@ -22,7 +22,7 @@ class Program:
 
     name: str
     process: asyncio.subprocess.Process
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list[str])
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _reader: asyncio.Task[None] | None = None
 

@@ -25,7 +25,9 @@ class Writer:
     gateways: tuple[str, ...]
     ca_file: Path
     password: str
-    acknowledged: list[tuple[str, float, float]] = field(default_factory=list)
+    acknowledged: list[tuple[str, float, float]] = field(
+        default_factory=list[tuple[str, float, float]]
+    )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Propose changes, each until it is acknowledged, until *stop* is set."""

@@ -58,7 +58,7 @@ class Talk:
     writer: asyncio.StreamWriter
     echoed: int = 0
     longest_pause: float = 0.0
-    wrong: list[int] = field(default_factory=list)
+    wrong: list[int] = field(default_factory=list[int])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send a block, wait for its echo, compare; until *stop*."""

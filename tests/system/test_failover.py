@@ -14,21 +14,28 @@ A_FAILOVER = 20.0
 """More than any takeover takes, also while the lease's log elects a leader on a busy machine."""
 
 
+async def _changes(writer: Writer, count: int) -> None:
+    await until(lambda: len(writer.acknowledged) > count)
+
+
+async def _proposed_after(writer: Writer, moment: float) -> None:
+    await until(lambda: writer.acknowledged[-1][1] > moment, A_FAILOVER)
+
+
 @pytest.mark.timeout(240)
 async def test_two_failovers_in_a_row_lose_nothing_that_was_acknowledged(own_site: Site) -> None:
     writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
     stop = asyncio.Event()
     writing = asyncio.create_task(writer.run(stop))
-    primaries = []
+    primaries: list[str] = []
     for _ in range(2):
-        enough = len(writer.acknowledged) + 10
-        await until(lambda enough=enough: len(writer.acknowledged) > enough)
+        await _changes(writer, len(writer.acknowledged) + 10)
         primary = await own_site.primary()
         assert primary is not None
         primaries.append(primary)
         killed_at = time.monotonic()
         await own_site.kill_master(primary)
-        await until(lambda at=killed_at: writer.acknowledged[-1][1] > at, A_FAILOVER)
+        await _proposed_after(writer, killed_at)
         assert await own_site.primary() != primary
         await own_site.start_master(primary)
     stop.set()

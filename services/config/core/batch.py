@@ -36,11 +36,11 @@ class Batch:
     *repeated* at once; *waiting* did not fit and come next.
     """
 
-    changes: list[Change] = field(default_factory=list)
-    accepted: list[RequestId] = field(default_factory=list)
-    refused: dict[RequestId, Rejected] = field(default_factory=dict)
-    repeated: dict[RequestId, Revision] = field(default_factory=dict)
-    waiting: list[RequestId] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list[Change])
+    accepted: list[RequestId] = field(default_factory=list[RequestId])
+    refused: dict[RequestId, Rejected] = field(default_factory=dict[RequestId, Rejected])
+    repeated: dict[RequestId, Revision] = field(default_factory=dict[RequestId, Revision])
+    waiting: list[RequestId] = field(default_factory=list[RequestId])
     size_bytes: int = 0
 
 

@@ -8,7 +8,7 @@ at the other master, and gets the last state anew.
 import asyncio
 import json
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -88,10 +88,10 @@ async def _obey(door: Door, session: SessionId, message: dict[str, Any]) -> None
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        message = json.loads(text)
+        message: Any = json.loads(text)
     except ValueError:
         return {}
-    return message if isinstance(message, dict) else {}
+    return cast("dict[str, Any]", message) if isinstance(message, dict) else {}
 
 
 async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
