@@ -35,7 +35,7 @@ class Monitor:
         self._lease = Lease(holder, timing)
         self._observer = Observer(holder.node, timing, head_start_seconds)
         self._config = ConfigWatch(timing)
-        self._checks = NOT_CHECKED
+        self.checks = NOT_CHECKED
         self._largest = Epoch(0)
         self._calling: WriteLease | ReadLease | None = None
         self._called_at = Instant(0.0)
@@ -59,11 +59,6 @@ class Monitor:
         seen = self._observer.seen
         return None if seen is None or seen.record is None else seen.record.holder
 
-    @property
-    def checks(self) -> Checks:
-        """What this master last found when it looked at itself."""
-        return self._checks
-
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """Why this master would not take over now; empty when it would."""
         if self._lease.held:
@@ -71,7 +66,7 @@ class Monitor:
                 return ("its lease ran out and is not renewed yet",)
             return () if self._may_renew(now) else ("its config service commits nothing",)
         blind = ("the lease cannot be read",) if self._observer.is_blind(now) else ()
-        return blind + self._observer.obstacles(self._checks)
+        return blind + self._observer.obstacles(self.checks)
 
     def could_take_over(self, now: Instant) -> bool:
         """Whether this master watches the lease and nothing bars it from taking it."""
@@ -116,7 +111,7 @@ class Monitor:
 
     def checked(self, checks: Checks, now: Instant) -> tuple[Effect, ...]:
         """The look at this master ended."""
-        self._checking, self._checks = False, checks
+        self._checking, self.checks = False, checks
         self._config.committed(checks.pulse)
         return self._learn(checks.epoch, now) + self._consider(now)
 
@@ -153,7 +148,7 @@ class Monitor:
             return NOTHING
         if self._checked_at < due_at:
             return self._check(now)
-        return NOTHING if self._observer.obstacles(self._checks) else self._take(now)
+        return NOTHING if self._observer.obstacles(self.checks) else self._take(now)
 
     def _may_take(self, now: Instant) -> bool:
         return self._calling is None and not self._lease.held and self._observer.is_due(now)
