@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.config.confirm import Backups
-from services.config.core.batch import Answered, Batch, digest, gathered
+from services.config.core.batch import Answered, Batch, gathered
 from services.config.replica import Replica
+from services.config.waiting import Waiters, Waiting
 from shared.clusterlog.log import LogConflict
 from shared.documents import SITE_ID, Kind
 from shared.documents.site import Durability, Replication
@@ -22,7 +23,6 @@ from shared.domain.errors import (
     MeridianError,
     NotPrimary,
     OutcomeUnknown,
-    RequestReused,
     StoreUnavailable,
 )
 from shared.domain.ids import Epoch, NodeId, RequestId, Revision
@@ -40,16 +40,6 @@ CLUSTER: Final = "meridian"
 
 
 @dataclass
-class Waiting:
-    """A proposal and whoever waits for its answer."""
-
-    proposal: ProposeChanges
-    digest: str
-    answer: "asyncio.Future[ChangesAccepted]"
-    is_written: bool = False
-
-
-@dataclass
 class Writer:
     """Writes entries while its master is primary."""
 
@@ -59,7 +49,7 @@ class Writer:
     clock: Clock
     events: EventPublisher
     epoch: Epoch | None = None
-    _queue: dict[RequestId, Waiting] = field(default_factory=dict[RequestId, Waiting])
+    waiters: Waiters = field(default_factory=Waiters)
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _unconfirmed: list[tuple[list[Waiting], Revision]] = field(
         default_factory=list[tuple[list[Waiting], Revision]]
@@ -79,15 +69,9 @@ class Writer:
             Rejected: it breaks a rule, or its request id was used for another change.
             Unavailable: it was not done, or its outcome is unknown; the code says which.
         """
-        proof = digest(proposal)
-        waiting = self._queue.get(proposal.request_id)
-        if waiting is None:
-            answer = asyncio.get_running_loop().create_future()
-            waiting = self._queue[proposal.request_id] = Waiting(proposal, proof, answer)
-            self._work.set()
-        elif waiting.digest != proof:
-            raise RequestReused(f"request id {proposal.request_id} waits with another change")
-        return await asyncio.shield(waiting.answer)
+        answer = self.waiters.join(proposal)
+        self._work.set()
+        return await asyncio.shield(answer)
 
     def granted(self) -> None:
         """A grant came: there may be an epoch to begin."""
@@ -115,7 +99,7 @@ class Writer:
             return
         if self.epoch != epoch:
             await self._begin(epoch)
-        while self._open() and self.is_acting:
+        while self.waiters.open() and self.is_acting:
             await self._write(epoch)
         if self.is_acting:
             await self._attend_to_backup(epoch)
@@ -135,7 +119,7 @@ class Writer:
         self._log.info("accepting changes as primary of epoch %d", epoch)
 
     async def _write(self, epoch: Epoch) -> None:
-        waiting = self._open()[:LARGEST_BATCH]
+        waiting = self.waiters.open()[:LARGEST_BATCH]
         batch = gathered(
             self.replica.documents,
             tuple(each.proposal for each in waiting),
@@ -146,13 +130,13 @@ class Writer:
         self._settle(batch)
         if not batch.changes:
             return
-        written = [self._queue[request_id] for request_id in batch.accepted]
+        written = self.waiters.named(batch.accepted)
         try:
             await self.replica.extend(
                 tuple(batch.changes), epoch, self.clock.unix_ms(), lambda: self.is_acting
             )
         except OutcomeUnknown as error:
-            self._refuse(written, error)
+            self.waiters.refuse(written, error)
             raise
         self._committed(batch, written)
 
@@ -184,7 +168,7 @@ class Writer:
         if backup is not None:
             self._accept(waiting, revision, (backup,))
         elif rules.durability is Durability.STRICT:
-            self._refuse(waiting, OutcomeUnknown(f"no backup has revision {revision} yet"))
+            self.waiters.refuse(waiting, OutcomeUnknown(f"no backup has revision {revision} yet"))
         else:
             self._unconfirmed.append((waiting, revision))
             self._work.set()
@@ -223,9 +207,9 @@ class Writer:
     def _settle(self, batch: Batch) -> None:
         """Answer what needs no entry."""
         for request_id, error in batch.refused.items():
-            self._refuse([self._queue[request_id]], error)
+            self.waiters.refuse(self.waiters.named([request_id]), error)
         for request_id, revision in batch.repeated.items():
-            self._accept([self._queue[request_id]], revision, ())
+            self._accept(self.waiters.named([request_id]), revision, ())
 
     def _refuse_without_backup(self, batch: Batch) -> None:
         """Strict durability takes nothing while no backup is attached, but its own relaxation."""
@@ -239,28 +223,15 @@ class Writer:
         )
         if not relaxes:
             error = StoreUnavailable("durability is strict and no backup is attached")
-            self._refuse([self._queue[each] for each in batch.accepted], error)
+            self.waiters.refuse(self.waiters.named(batch.accepted), error)
             batch.changes.clear()
-
-    def _open(self) -> list[Waiting]:
-        return [each for each in self._queue.values() if not each.is_written]
 
     def _accept(
         self, waiting: list[Waiting], revision: Revision, others: tuple[NodeId, ...]
     ) -> None:
         durable_on = (self.replica.node, *others)
         answer = ChangesAccepted(revision=revision, durable_on=durable_on, mode=self.replica.mode)
-        for each in waiting:
-            self._queue.pop(each.proposal.request_id, None)
-            if not each.answer.done():
-                each.answer.set_result(answer)
-
-    def _refuse(self, waiting: list[Waiting], error: Exception) -> None:
-        for each in waiting:
-            self._queue.pop(each.proposal.request_id, None)
-            if not each.answer.done():
-                each.answer.set_exception(error)
-                each.answer.exception()  # seen, should nobody wait any more
+        self.waiters.accept(waiting, answer)
 
     def _step_back(self, why: str) -> None:
         """Act no more until the epoch is begun anew; without a grant nobody is answered here."""
@@ -268,7 +239,7 @@ class Writer:
             self._log.warning("not accepting changes: %s", why)
         self.epoch = None
         if self.grant.valid(self.clock.now()) is None:
-            self._refuse(self._open(), Silent())
+            self.waiters.refuse(self.waiters.open(), Silent())
 
     def _rules(self) -> Replication:
         site = self.replica.documents.get(Kind.SITE, SITE_ID)

@@ -195,5 +195,6 @@ class JetStreamSessions:
 
 
 def _signature(message: Any) -> str:
-    headers = message.headers or {}
-    return str(headers.get(SIGNATURE_HEADER, ""))
+    """The signature among the headers of a message whose type the library leaves open."""
+    headers: Any = message.headers
+    return "" if headers is None else str(headers.get(SIGNATURE_HEADER, ""))

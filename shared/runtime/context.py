@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -62,31 +63,12 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     signer = Signer(keyring, identity, secrets.token_hex(6), clock.unix_ms)
     verifier = Verifier(keyring, clock.unix_ms, started)
     access = NatsAccess(settings.nats_servers, settings.nats_user, settings.nats_password())
-    registry, told = _registry(service), list[Rejection]()
-    rejected = Counter(
-        "meridian_messages_rejected", "Messages dropped, by reason", ["reason"], registry=registry
-    )
-    events: list[EventPublisher] = []
-
-    def tell(rejection: Rejection) -> None:
-        logging.getLogger("meridian.security").warning(
-            "refused %d message(s) of %s: %s", rejection.count, rejection.sender, rejection.detail
-        )
-        events[0].emit(
-            MessageRejected(
-                observer=identity.node,
-                sender=rejection.sender,
-                reason=rejection.reason,
-                count=rejection.count,
-                detail=rejection.detail,
-            )
-        )
-
-    rejections = Rejections(clock.now, tell, lambda reason: rejected.labels(reason).inc())
+    registry = _registry(service)
+    rejections = Rejections(clock.now, _log_rejection, _rejected_counter(registry))
     guard = Guard(signer, verifier, rejections, inbox_prefix(identity))
     broker = build_broker(access, identity, guard)
-    events.append(EventPublisher(broker, node_key))
-    del told
+    events = EventPublisher(broker, node_key)
+    rejections.tell = _alarm(identity, events)
     return ServiceContext(
         settings=settings,
         identity=identity,
@@ -99,12 +81,43 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         verifier=verifier,
         broker=broker,
         publisher=Publisher(broker),
-        events=events[0],
+        events=events,
         health=Health(),
         registry=registry,
         started_unix_ms=started,
         version=package_version(),
     )
+
+
+def _log_rejection(rejection: Rejection) -> None:
+    logging.getLogger("meridian.security").warning(
+        "refused %d message(s) of %s: %s", rejection.count, rejection.sender, rejection.detail
+    )
+
+
+def _alarm(identity: Identity, events: EventPublisher) -> Callable[[Rejection], None]:
+    """Tell the log and the stream of events what was refused."""
+
+    def tell(rejection: Rejection) -> None:
+        _log_rejection(rejection)
+        events.emit(
+            MessageRejected(
+                observer=identity.node,
+                sender=rejection.sender,
+                reason=rejection.reason,
+                count=rejection.count,
+                detail=rejection.detail,
+            )
+        )
+
+    return tell
+
+
+def _rejected_counter(registry: CollectorRegistry) -> Callable[[str], None]:
+    counter = Counter(
+        "meridian_messages_rejected", "Messages dropped, by reason", ["reason"], registry=registry
+    )
+    return lambda reason: counter.labels(reason).inc()
 
 
 def package_version() -> str:
