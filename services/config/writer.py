@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from services.config.confirm import Backups
 from services.config.core.batch import Answered, Batch, gathered
+from services.config.core.durability import needs_a_backup, rules_of
 from services.config.replica import Replica
 from services.config.waiting import Waiters, Waiting
 from shared.clusterlog.log import LogConflict
-from shared.documents import SITE_ID, Kind
 from shared.documents.site import Durability, Replication
 from shared.domain.errors import (
     MeridianError,
@@ -212,16 +212,8 @@ class Writer:
             self._accept(self.waiters.named([request_id]), revision, ())
 
     def _refuse_without_backup(self, batch: Batch) -> None:
-        """Strict durability takes nothing while no backup is attached, but its own relaxation."""
-        strict = self._rules().durability is Durability.STRICT
-        if not (strict and self.replica.mode is ReplicationMode.DEGRADED and batch.changes):
-            return
-        relaxes = any(
-            change.kind == Kind.SITE
-            and (change.body or {}).get("replication", {}).get("durability") != Durability.STRICT
-            for change in batch.changes
-        )
-        if not relaxes:
+        is_degraded = self.replica.mode is ReplicationMode.DEGRADED
+        if needs_a_backup(self._rules(), batch.changes) and is_degraded:
             error = StoreUnavailable("durability is strict and no backup is attached")
             self.waiters.refuse(self.waiters.named(batch.accepted), error)
             batch.changes.clear()
@@ -242,7 +234,4 @@ class Writer:
             self.waiters.refuse(self.waiters.open(), Silent())
 
     def _rules(self) -> Replication:
-        site = self.replica.documents.get(Kind.SITE, SITE_ID)
-        return (
-            Replication() if site is None else Replication.model_validate(site.body["replication"])
-        )
+        return rules_of(self.replica.documents)

@@ -35,7 +35,7 @@ BREACHES = [
     ("shared.crypto knows keys, not messages", "shared.crypto.keys", "nats"),
     ("shared.wire is pure", "shared.wire.codec", "asyncio"),
     ("shared.wire is pure", "shared.wire.codec", "shared.crypto"),
-    ("shared.messaging speaks NATS", "shared.messaging.broker", "shared.documents.site"),
+    ("shared.messaging speaks NATS", "shared.messaging.broker", "asyncpg"),
     ("shared.messaging speaks NATS", "shared.messaging.broker", "asyncpg"),
     ("shared.clusterlog speaks NATS", "shared.clusterlog.log", "shared.events.node"),
     ("shared.persistence speaks PostgreSQL", "shared.persistence.pool", "shared.crypto"),

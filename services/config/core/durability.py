@@ -1,0 +1,29 @@
+"""What the site's durability asks of a change before it is written."""
+
+from collections.abc import Sequence
+
+from services.config.core.documents import Documents
+from shared.documents import SITE_ID, Kind
+from shared.documents.site import Durability, Replication
+from shared.domain.log import Change
+
+
+def rules_of(documents: Documents) -> Replication:
+    """The site's rules of replication; the defaults before there is a site document."""
+    site = documents.get(Kind.SITE, SITE_ID)
+    return Replication() if site is None else Replication.model_validate(site.body["replication"])
+
+
+def needs_a_backup(rules: Replication, changes: Sequence[Change]) -> bool:
+    """Whether *changes* may be written only while a backup is attached.
+
+    Under strict durability all must wait, but those that end it: they are the way out when the
+    backup does not come back.
+    """
+    if rules.durability is not Durability.STRICT or not changes:
+        return False
+    return not any(
+        change.kind == Kind.SITE
+        and (change.body or {}).get("replication", {}).get("durability") != Durability.STRICT
+        for change in changes
+    )
