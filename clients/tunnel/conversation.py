@@ -13,6 +13,7 @@ from typing import Final
 
 from clients.tunnel.effects import EndCode, StreamEffect
 from clients.tunnel.outbox import PREFIX, BadClaim, Outbox
+from clients.tunnel.records import BadRecord
 from clients.tunnel.streams import Streams
 from shared.domain.ids import Instant
 from shared.domain.node import Side
@@ -106,7 +107,13 @@ def farewell_in(record: memoryview) -> tuple[EndCode, str] | None:
     return (EndCode(code) if known else EndCode.CLOSED), message
 
 
-def claim_in(record: memoryview) -> int | None:
-    """The offset in an ACK; None for any other record."""
+def claim_in(record: memoryview) -> int:
+    """The offset in a link's first record.
+
+    Raises:
+        BadRecord: it is no ACK.
+    """
     kind, number, _ = PREFIX.unpack_from(record)
-    return int(number) if kind == Word.ACK else None
+    if kind != Word.ACK:
+        raise BadRecord
+    return int(number)

@@ -9,7 +9,6 @@ is not a dead one.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from clients.tunnel.effects import LinkId, Send
 from clients.tunnel.frames import FrameReader, Kind
@@ -66,6 +65,3 @@ class Link:
         """The frames that *data* completes."""
         self.heard = now
         return self.reader.feed(data)
-
-
-NO_LINK: Final = LinkId(0)

@@ -1,34 +1,31 @@
 """One end of a tunnel: every fact that it is told, and what it wants done.
 
-An end has any number of READY links and follows one of them. The representative's end chooses
-(`choice`), and only when it has no link or a better path; the customer's end follows. **A closed
-connection, a silent one and a corrupted one are lost paths; only END ends the tunnel**, or a peer
-that proved itself and then broke a rule. When a path is up the other links are closed: the ends
-wait at all paths only while they have none.
+An end has any number of READY links and follows one of them (`table`). The representative's end
+chooses (`choice`), and only when it has no link or a better path; the customer's end follows.
+**A closed connection, a silent one and a corrupted one are lost paths; only END ends the tunnel**,
+or a peer that proved itself and then broke a rule. When a path is up the other links are closed:
+the ends wait at all paths only while they have none.
 """
 
 from collections.abc import Iterable
 
-from clients.tunnel.choice import Choice
 from clients.tunnel.conversation import Conversation, claim_in, farewell, farewell_in
 from clients.tunnel.effects import (
-    CloseLink,
     Effect,
     Effects,
     EndCode,
     Ended,
     LinkId,
-    PathLost,
-    PathUp,
     Send,
 )
 from clients.tunnel.exchange import Credentials, Entropy
 from clients.tunnel.frames import BadFrame, Kind
 from clients.tunnel.handshake import Following, Leading, Step
 from clients.tunnel.links import Link, Timing
-from clients.tunnel.outbox import BadClaim
+from clients.tunnel.outbox import PREFIX, BadClaim
 from clients.tunnel.records import BadRecord
 from clients.tunnel.streams import BadStream, Streams
+from clients.tunnel.table import LinkTable
 from shared.domain.ids import Instant, PathGeneration
 from shared.domain.node import Side
 
@@ -50,16 +47,11 @@ class Tunnel:
         self._leading = Leading(credentials, entropy) if leads else None
         self._handshake = self._leading or Following(credentials, entropy)
         self._conversation = Conversation(side, self._timing.ack_seconds)
-        self._choice = Choice(self._timing.choice_seconds)
-        self._links: dict[LinkId, Link] = {}
-        self._followed: Link | None = None
-        self._asked: tuple[LinkId, Instant] | None = None
-        self._was_up = False
-        self._lost_at: Instant | None = now
+        self._out: list[Effect] = []
+        self._table = LinkTable(side, self._timing, self._out, now)
         self._leave_at: Instant | None = None
         self._farewell = ""
         self._ended = False
-        self._out: list[Effect] = []
 
     @property
     def streams(self) -> Streams:
@@ -67,49 +59,47 @@ class Tunnel:
 
     def prefer(self, order: Iterable[PathGeneration], now: Instant) -> Effects:
         """The session's paths, best first."""
-        self._choice.prefer(order)
+        self._table.choice.prefer(order)
         return self._done(now)
 
     def path_unreachable(self, generation: PathGeneration, now: Instant) -> Effects:
         """The last try to get a link over this path failed."""
-        self._choice.unreachable(generation)
+        self._table.choice.unreachable(generation)
         return self._done(now)
 
     def link_ready(self, link_id: LinkId, generation: PathGeneration, now: Instant) -> Effects:
         """A relay said READY; an older link over the same path is dead by that."""
-        for old in [each for each in self._links.values() if each.generation == generation]:
-            self._drop(old, now)
-        self._links[link_id] = Link(link_id, generation, heard=now, spoke=now)
-        self._choice.ready(generation, now)
+        link = Link(link_id, generation, heard=now, spoke=now)
+        self._table.add(link)
         if self._ended:
-            self._close(self._links[link_id])
+            self._table.close([link])
         return self._done(now)
 
     def link_received(self, link_id: LinkId, data: bytes, now: Instant) -> Effects:
         """Bytes came, cut anywhere."""
-        link = self._links.get(link_id)
+        link = self._table.get(link_id)
         if link is not None:
             try:
                 for kind, payload in link.hear(data, now):
                     self._on_frame(link, kind, payload, now)
-                    if link_id not in self._links:
+                    if self._table.get(link_id) is None:
                         break
             except (BadFrame, BadRecord):
-                self._drop(link, now)
+                self._table.drop([link], now)
         return self._done(now)
 
     def link_blocked(self, link_id: LinkId, now: Instant, *, blocked: bool) -> Effects:
         """The link takes no more bytes for now, or again."""
-        link = self._links.get(link_id)
+        link = self._table.get(link_id)
         if link is not None:
             link.is_blocked = blocked
         return self._done(now)
 
     def link_lost(self, link_id: LinkId, now: Instant) -> Effects:
         """The connection is gone, whatever the reason."""
-        link = self._links.get(link_id)
+        link = self._table.get(link_id)
         if link is not None:
-            self._drop(link, now)
+            self._table.drop([link], now)
         return self._done(now)
 
     def flush(self, now: Instant) -> Effects:
@@ -127,14 +117,10 @@ class Tunnel:
 
     def tick(self, now: Instant) -> Effects:
         """Time passed."""
-        followed, timing = self._followed, self._timing
-        if followed is not None and now >= followed.heard + timing.lost_seconds:
-            self._drop(followed, now)
-        elif followed is not None and now >= followed.spoke + timing.keepalive_seconds:
-            self._out.append(followed.say(self._conversation.position(), now))
-        if self._asked is not None and now >= self._asked[1]:
-            self._drop(self._links[self._asked[0]], now)
-        if self._lost_at is not None and now >= self._lost_at + timing.window_seconds:
+        self._table.drop(self._table.overdue(now), now)
+        if self._table.is_due_to_speak(now):
+            self._say(self._conversation.position(), now)
+        if self._table.has_expired(now):
             message = "no path came back in time; open a new session"
             self._end(Ended(EndCode.EXPIRED, message, by_peer=False))
         return self._done(now)
@@ -143,25 +129,17 @@ class Tunnel:
         """When `tick` has something to do without a new fact."""
         if self._ended:
             return None
-        times: list[float | None] = [self._leave_at]
-        if self._lost_at is not None:
-            times.append(self._lost_at + self._timing.window_seconds)
-        if self._asked is not None:
-            times.append(self._asked[1])
-        else:
-            times.append(self._choice.deadline())
-        if self._followed is not None:
-            times.append(self._followed.heard + self._timing.lost_seconds)
-            times.append(self._followed.spoke + self._timing.keepalive_seconds)
+        times = [self._leave_at, *self._table.deadlines()]
+        if self._table.followed is not None:
             times.append(self._conversation.ack_at)
-        return Instant(min(each for each in times if each is not None))
+        return min(each for each in times if each is not None)
 
     def describe(self) -> str:
-        followed = self._followed
+        followed = self._table.followed
         where = "no path" if followed is None else f"path {followed.generation}"
         outbox = self._conversation.outbox
         return (
-            f"{self._side}: {where}, {len(self._links)} links, {len(self.streams)} streams, "
+            f"{self._side}: {where}, {len(self._table)} links, {len(self.streams)} streams, "
             f"sent {outbox.sent}, acknowledged {outbox.acknowledged}, "
             f"received {self._conversation.received}"
         )
@@ -171,34 +149,24 @@ class Tunnel:
         if not self._ended:
             self._choose(now)
             self._speak(now)
-            self._leave_in_time(now)
-        effects, self._out = tuple(self._out), []
+        if self._leave_at is not None and now >= self._leave_at:
+            self._end(Ended(EndCode.CLOSED, self._farewell, by_peer=False))
+        effects = tuple(self._out)
+        self._out.clear()
         return effects
 
     def _choose(self, now: Instant) -> None:
         """Begin on the best link, if this end leads and has none that is as good."""
-        if self._leading is None or self._asked is not None:
-            return
-        self._close_worse()
-        followed = self._followed
-        generation = self._choice.pick(now, None if followed is None else followed.generation)
-        if generation is not None:
-            link = next(each for each in self._links.values() if each.generation == generation)
-            self._asked = (link.id, Instant(now + self._timing.lost_seconds))
+        if self._leading is not None and (link := self._table.ask_best(now)) is not None:
             self._out.append(Send(link.id, self._leading.begin(link)))
 
-    def _close_worse(self) -> None:
-        """While a path is up, only a better one is of interest."""
-        followed = self._followed
-        if followed is None or not followed.is_up:
-            return
-        rank = self._choice.rank
-        for link in list(self._links.values()):
-            if link is not followed and rank(link.generation) > rank(followed.generation):
-                self._close(link)
+    def _say(self, record: bytes, now: Instant) -> None:
+        """Send *record* on the link that is followed."""
+        assert self._table.followed is not None, "a record without a link"
+        self._out.append(self._table.followed.say(record, now))
 
     def _speak(self, now: Instant) -> None:
-        link = self._followed
+        link = self._table.followed
         if link is None or not link.is_up:
             return
         if not link.is_blocked:
@@ -207,17 +175,16 @@ class Tunnel:
             self._out.extend(self.streams.writable())
         ack_at = self._conversation.ack_at
         if ack_at is not None and now >= ack_at:
-            self._out.append(link.say(self._conversation.position(), now))
-
-    def _leave_in_time(self, now: Instant) -> None:
-        if self._leave_at is not None and now >= self._leave_at:
-            self._end(Ended(EndCode.CLOSED, self._farewell, by_peer=False))
+            self._say(self._conversation.position(), now)
 
     def _on_frame(self, link: Link, kind: Kind, payload: memoryview, now: Instant) -> None:
         if kind is not Kind.RECORD:
             self._take(link, self._handshake.received(link, kind, bytes(payload)), now)
-        elif link is self._followed and link.opener is not None:
-            self._on_record(link, memoryview(link.opener.open(payload)), now)
+        elif link is self._table.followed and link.opener is not None:
+            record = memoryview(link.opener.open(payload))
+            if len(record) < PREFIX.size:
+                raise BadRecord
+            self._on_record(link, record, now)
 
     def _take(self, link: Link, step: Step, now: Instant) -> None:
         """Do what a plain frame led to."""
@@ -229,82 +196,42 @@ class Tunnel:
             else:
                 self._out.append(effect)
         if step.keys is not None:
-            self._follow(link, step)
-            self._out.append(link.say(self._conversation.position(), now))
-        for each in self._links_to_drop(link, step):
-            self._drop(each, now)
-
-    def _links_to_drop(self, link: Link, step: Step) -> list[Link]:
+            self._table.follow(link, step.keys, step.attempt)
+            self._say(self._conversation.position(), now)
         if step.drop_all:
-            return list(self._links.values())
-        return [link] if step.drop and link.id in self._links else []
-
-    def _follow(self, link: Link, step: Step) -> None:
-        """Follow *link* from now on; the one before stays open, unheard, until *link* is up."""
-        assert step.keys is not None, "a link without keys cannot be followed"
-        self._asked = None
-        self._followed = link
-        link.take_keys(step.keys, self._side, step.attempt)
+            self._table.drop(self._table.all(), now)
+        elif step.drop:
+            self._table.drop([link], now)
 
     def _on_record(self, link: Link, record: memoryview, now: Instant) -> None:
         goodbye = farewell_in(record)
         try:
             if goodbye is not None:
-                self._on_farewell(link, *goodbye, now)
+                self._on_farewell(*goodbye, now)
             elif link.is_up:
                 effect = self._conversation.take(record, now)
                 if effect is not None:
                     self._out.append(effect)
             else:
-                self._go_on(link, claim_in(record), now)
-        except BadClaim as error:
-            self._refuse(link, EndCode.BAD_OFFSET, f"the ends lost each other: {error}", now)
-        except BadStream as error:
-            self._refuse(link, EndCode.BAD_STREAM, f"the other end broke a rule: {error}", now)
+                self._conversation.begin(claim_in(record))
+                self._table.came_up(link, now)
+        except (BadClaim, BadStream) as error:
+            code = EndCode.BAD_OFFSET if isinstance(error, BadClaim) else EndCode.BAD_STREAM
+            self._refuse(code, f"the other end broke the tunnel's rules: {error}", now)
 
-    def _go_on(self, link: Link, claim: int | None, now: Instant) -> None:
-        """The other end's first record on a new link says from where."""
-        if claim is None:
-            raise BadRecord
-        self._conversation.begin(claim)
-        link.is_up = True
-        seconds = 0.0 if self._lost_at is None or not self._was_up else now - self._lost_at
-        self._lost_at = None
-        self._was_up = True
-        self._out.append(PathUp(link.generation, link.attempt, seconds))
-        for other in [each for each in self._links.values() if each is not link]:
-            self._close(other)
-
-    def _on_farewell(self, link: Link, code: EndCode, message: str, now: Instant) -> None:
+    def _on_farewell(self, code: EndCode, message: str, now: Instant) -> None:
         by_peer = self._leave_at is None
         if by_peer:
-            self._out.append(link.say(farewell(code, message), now))
+            self._say(farewell(code, message), now)
         self._end(Ended(code, message, by_peer=by_peer))
 
-    def _refuse(self, link: Link, code: EndCode, message: str, now: Instant) -> None:
+    def _refuse(self, code: EndCode, message: str, now: Instant) -> None:
         """The peer proved itself and broke a rule: the tunnel cannot go on."""
-        self._out.append(link.say(farewell(code, message), now))
+        self._say(farewell(code, message), now)
         self._end(Ended(code, message, by_peer=False))
 
     def _end(self, ended: Ended) -> None:
         if not self._ended:
             self._ended = True
             self._out.append(ended)
-            for link in list(self._links.values()):
-                self._close(link)
-
-    def _drop(self, link: Link, now: Instant) -> None:
-        """The link is lost; if it was followed, so is the path."""
-        self._close(link)
-        if self._lost_at is None and self._followed is None and not self._ended:
-            self._lost_at = now
-            self._out.append(PathLost(link.generation))
-
-    def _close(self, link: Link) -> None:
-        del self._links[link.id]
-        self._choice.gone(link.generation)
-        self._out.append(CloseLink(link.id))
-        if self._asked is not None and self._asked[0] == link.id:
-            self._asked = None
-        if self._followed is link:
-            self._followed = None
+            self._table.close(self._table.all())
