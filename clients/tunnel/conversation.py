@@ -79,10 +79,13 @@ class Conversation:
         """END comes after all that waits now."""
         self._farewell = farewell(code, message)
 
-    def outgoing(self) -> Iterator[bytes]:
-        """What the present link may carry now, in order."""
-        if self.received - self._told >= ACK_BYTES:
+    def outgoing(self, now: Instant, *, blocked: bool) -> Iterator[bytes]:
+        """What the present link may carry now, in order; a *blocked* one takes an ACK only."""
+        is_due = self.ack_at is not None and now >= self.ack_at
+        if is_due or self.received - self._told >= ACK_BYTES:
             yield self.position()
+        if blocked:
+            return
         while True:
             frame = self.outbox.next()
             if frame is not None:

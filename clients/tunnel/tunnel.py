@@ -167,15 +167,10 @@ class Tunnel:
 
     def _speak(self, now: Instant) -> None:
         link = self._table.followed
-        if link is None or not link.is_up:
-            return
-        if not link.is_blocked:
-            for record in self._conversation.outgoing():
+        if link is not None and link.is_up:
+            for record in self._conversation.outgoing(now, blocked=link.is_blocked):
                 self._out.append(link.say(record, now))
             self._out.extend(self.streams.writable())
-        ack_at = self._conversation.ack_at
-        if ack_at is not None and now >= ack_at:
-            self._say(self._conversation.position(), now)
 
     def _on_frame(self, link: Link, kind: Kind, payload: memoryview, now: Instant) -> None:
         if kind is not Kind.RECORD:
