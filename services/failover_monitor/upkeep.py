@@ -75,7 +75,9 @@ class Upkeep:
     def _heartbeat(self) -> NodeHeartbeat:
         context, now = self._context, self._context.clock.now()
         reasons = self._monitor.reasons(now)
-        context.health.set("failover", ok=not reasons, reason="; ".join(reasons))
+        forbidden = self._monitor.checks.forbidden
+        faults = [reason for reason in reasons if reason not in forbidden]
+        context.health.set("failover", ok=not faults, reason="; ".join(faults))
         return NodeHeartbeat(
             node=context.identity.node,
             service="failover_monitor",

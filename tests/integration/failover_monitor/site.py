@@ -157,10 +157,11 @@ async def masters() -> AsyncGenerator[Masters]:
         async with listening(crew) as site:
             yield site
     finally:
-        await crew.stop()
+        late = await crew.stop()
         await nursery.close()
         block.close()
         place.release()
+    assert late == (), "everything ends when it is told to"
 
 
 @asynccontextmanager

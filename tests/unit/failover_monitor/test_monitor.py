@@ -352,9 +352,10 @@ def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:
     assert not bench.is_primary()
 
 
-def test_a_stale_read_of_an_own_record_brings_no_ended_role_back() -> None:
+@pytest.mark.parametrize("found", [theirs(epoch=2, revision=99), MISSING])
+def test_a_stale_read_of_an_own_record_brings_no_ended_role_back(found: Seen) -> None:
     bench = primary()
-    own, bench.key = bench.key, theirs(epoch=2, revision=99)
+    own, bench.key = bench.key, found
     bench.run(0.4)
     assert not bench.is_primary()
     bench.key = own
