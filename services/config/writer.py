@@ -81,7 +81,8 @@ class Writer:
         """Write, for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._work.wait()
             self._work.clear()
             try:
                 await self._turn()

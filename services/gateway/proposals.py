@@ -72,7 +72,9 @@ class Configuration:
     ) -> DocumentsRead:
         """The documents of *kinds*, as any master has them."""
         question = ReadDocuments(kinds=kinds, id=id_, at_least=at_least)
-        answer = await self._publisher.ask(question, timeout_seconds=READ_SECONDS)
+        answer = await self._publisher.ask(
+            question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS / 2
+        )
         assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
         return answer
 

@@ -36,7 +36,8 @@ from shared.runtime.clock import Clock
 
 NAMEPLATE_DIGITS: Final = 7
 NAMEPLATE_TRIES: Final = 8
-SELECT_SECONDS: Final = 2.0
+SELECT_SECONDS: Final = 4.0
+SELECT_ATTEMPT_SECONDS: Final = 1.5
 CLOSE_PAUSE_SECONDS: Final = 1.0
 
 
@@ -141,7 +142,9 @@ class Sessions:
             client=state.ends[Side.CUSTOMER].facts,
             avoid=tuple({path.node for path in state.paths}),
         )
-        answer = await self._desk.publisher.ask(question, timeout_seconds=SELECT_SECONDS)
+        answer = await self._desk.publisher.ask(
+            question, timeout_seconds=SELECT_SECONDS, attempt_seconds=SELECT_ATTEMPT_SECONDS
+        )
         assert isinstance(answer, NodesSelected), "a selection is answered by its reply type"
         return answer
 

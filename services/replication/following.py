@@ -65,7 +65,8 @@ class Following:
         """Publish the position after each move and every few seconds, for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), TELL_SECONDS)
+                async with asyncio.timeout(TELL_SECONDS):
+                    await self._moved.wait()
             self._moved.clear()
             progress = self.progress()
             if progress is not None:

@@ -5,6 +5,7 @@ revision than ours, and every few seconds all the same.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -54,15 +55,16 @@ class Directory:
                 self._log.debug("the directory was not read: %s", error.message)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            try:
-                await asyncio.wait_for(self._wanted.wait(), EVERY_SECONDS)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._wanted.wait()
 
     async def _read(self) -> None:
         self._wanted.clear()
         question = ReadDocuments(kinds=(Kind.SITE, Kind.NODE), at_least=self.newest)
-        answer = await self._publisher.ask(question, timeout_seconds=READ_SECONDS)
+        answer = await self._publisher.ask(
+            question, timeout_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 4
+        )
         assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
         if answer.revision < self.revision or (self.site and answer.revision == self.revision):
             return

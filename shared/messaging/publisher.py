@@ -8,6 +8,7 @@ from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
 from pydantic import ValidationError
 
 from shared.domain.errors import Unavailable, from_code
@@ -31,8 +32,14 @@ class Publisher:
         except (NatsError, OSError, IncorrectState) as error:
             self._log.debug("%s was not sent: %s", event.address, error)
 
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+    async def ask(
+        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+    ) -> Message:
         """The answer to *request*, of its reply type.
+
+        With *attempt_seconds* an unanswered request is sent again that often: whoever was to
+        answer may have died with it, and another member of its queue group will. Only for
+        requests that may be answered twice.
 
         Raises:
             Unavailable: nobody answered in time.
@@ -40,20 +47,22 @@ class Publisher:
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                body = await self._answer(request, timeout_seconds)
+                body = await self._answer(request, attempt_seconds or timeout_seconds)
         except (TimeoutError, NatsError, OSError) as error:
             raise Unavailable(
                 f"nobody answered on {request.address} within {timeout_seconds:g} s"
             ) from error
         return read_reply(request, body)
 
-    async def _answer(self, request: Request, timeout_seconds: float) -> bytes:
+    async def _answer(self, request: Request, attempt_seconds: float) -> bytes:
         while True:
             token = ASKED.set(Asked("", type(request)))
             try:
                 message = await self._broker.request(
-                    request, request.address, timeout=timeout_seconds
+                    request, request.address, timeout=attempt_seconds
                 )
+            except (NatsTimeoutError, TimeoutError):
+                continue
             except (NoRespondersError, IncorrectState):  # nobody yet, or not connected yet
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
