@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,12 @@ class LogConflict(Rejected):
 
     code = "log_conflict"
     http_status = 409
+
+
+class LogMissing(LogUnavailable):
+    """JetStream answers, and has no such stream: the log is lost, or was never made."""
+
+    code = "log_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,8 @@ class ClusterLog:
         """The last message, by message get (which needs no consumer); None for an empty log.
 
         Raises:
-            LogUnavailable: the log does not answer, or is not there.
+            LogUnavailable: the log does not answer.
+            LogMissing: it is not there.
         """
         return await self._look(None)
 
@@ -147,11 +154,12 @@ class ClusterLog:
         """The message at *sequence*; None when there is none.
 
         Raises:
-            LogUnavailable: the log does not answer, or is not there.
+            LogUnavailable: the log does not answer.
+            LogMissing: it is not there.
         """
         return await self._look(sequence)
 
-    async def read_from(self, sequence: Sequence) -> AsyncIterator[RawEntry]:
+    async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* to the end, by message get.
 
         Raises:
@@ -164,7 +172,7 @@ class ClusterLog:
             if raw is not None:
                 yield raw
 
-    async def follow(self, sequence: Sequence) -> AsyncIterator[RawEntry]:
+    async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* on, for ever, in order.
 
         Raises:
@@ -209,7 +217,7 @@ class ClusterLog:
         except NotFoundError as error:
             if error.err_code == NO_MESSAGE:
                 return None
-            raise LogUnavailable(f"the log {self._stream} is not there") from error
+            raise LogMissing(f"the log {self._stream} is not there") from error
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"the log does not answer: {error}") from error
         return RawEntry(Sequence(raw.seq or 0), raw.data or b"")

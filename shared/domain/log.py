@@ -8,6 +8,7 @@ them afterwards, and nobody serialises an entry a second time.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -211,6 +212,15 @@ def follows(marker: Marker, entry: LogEntry) -> str | None:
     elif entry.epoch != marker.epoch:
         return f"epoch {entry.epoch}, not {marker.epoch}"
     return None
+
+
+def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
+    """The mode after *changes*; the beginning of an epoch may set it too."""
+    for change in changes:
+        told = (change.body or {}).get("mode")
+        if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
+            mode = ReplicationMode(told)
+    return mode
 
 
 def _change_to_json(change: Change) -> dict[str, Any]:

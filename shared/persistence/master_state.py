@@ -35,6 +35,7 @@ from shared.domain.log import (
     ReplicationMode,
     StoredEntry,
     follows,
+    mode_after,
 )
 from shared.persistence.pool import Connection, Database
 
@@ -93,23 +94,28 @@ class Transaction:
         False when it is there already.
 
         Raises:
-            StoreUnavailable: it is not the next entry of this state.
+            StoreUnavailable: it is not the next entry, or another one is in its place.
         """
         entry = LogEntry.decode(stored.body)
         here = self.marker
         if entry.log_generation == here.log_generation and entry.revision <= here.revision:
+            await self._require_same(entry, stored)
             return False
-        why = follows(self.marker, entry)
+        why = follows(here, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        marker = self.marker.advanced(entry, stored.hash, sequence)
-        mode = _mode_after(self.mode, entry.changes)
-        await self._write_marker(marker, mode)
+        marker, mode = (
+            here.advanced(entry, stored.hash, sequence),
+            mode_after(self.mode, entry.changes),
+        )
+        if entry.begins_epoch:
+            await self._raise_epoch(entry.epoch)
         await self._connection.execute(
             "INSERT INTO log_entry VALUES ($1, $2, $3, $4, $5, $6)",
             *(marker.log_generation, marker.revision, marker.sequence, marker.epoch),
             *(marker.hash, stored.encode()),
         )
+        await self._write_marker(marker, mode)
         for change in entry.changes:
             await self._apply_change(change, entry)
         self.marker, self.mode = marker, mode
@@ -149,6 +155,7 @@ class Transaction:
         """Replace everything by a snapshot's content."""
         for table in ("document", "log_entry", "request"):
             await self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        await self._raise_epoch(marker.epoch)
         await self._write_marker(marker, mode)
         await self._connection.executemany(
             "INSERT INTO document VALUES ($1, $2, $3, $4)",
@@ -159,11 +166,24 @@ class Transaction:
         )
         self.marker, self.mode = marker, mode
 
+    async def _require_same(self, entry: LogEntry, stored: StoredEntry) -> None:
+        """An entry that is there already must be this one; after a snapshot older ones are not."""
+        here = await self._connection.fetchval(
+            "SELECT hash FROM log_entry WHERE log_generation = $1 AND revision = $2",
+            *(entry.log_generation, entry.revision),
+        )
+        if here is not None and here != stored.hash:
+            raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
+
+    async def _raise_epoch(self, epoch: Epoch) -> None:
+        """What applying `epoch_began` does, and nothing else: the trigger holds entries to it."""
+        await self._connection.execute("UPDATE cluster_state SET epoch = $1", epoch)
+
     async def _write_marker(self, marker: Marker, mode: ReplicationMode) -> None:
         await self._connection.execute(
             "UPDATE cluster_state SET log_generation = $1, revision = $2, sequence = $3,"
-            " epoch = $4, hash = $5, mode = $6",
-            *(marker.log_generation, marker.revision, marker.sequence, marker.epoch),
+            " hash = $4, mode = $5",
+            *(marker.log_generation, marker.revision, marker.sequence),
             *(marker.hash, mode.value),
         )
 
@@ -226,6 +246,16 @@ class MasterState:
         Raises:
             StoreUnavailable: the database failed, or belongs to no cluster.
         """
+        async with self.view() as view:
+            return State(view.marker, view.mode, await view.rows(kinds, id_))
+
+    @asynccontextmanager
+    async def view(self) -> AsyncGenerator[Transaction]:
+        """The state of one moment, to read; it waits for no writer and holds none up.
+
+        Raises:
+            StoreUnavailable: the database failed, or belongs to no cluster.
+        """
         async with (
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -233,9 +263,7 @@ class MasterState:
             row = await connection.fetchrow("SELECT * FROM cluster_state")
             if row is None:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
-            marker, mode = _marker(row), ReplicationMode(row["mode"])
-            rows = await Transaction(connection, marker, mode).rows(kinds, id_)
-        return State(marker, mode, rows)
+            yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
 
     async def pulse(self, pulse: Pulse) -> None:
         """Config commits: write that down, with its reading of this kernel's clock."""
@@ -269,11 +297,3 @@ def _marker(row: asyncpg.Record) -> Marker:
         Epoch(row["epoch"]),
         row["hash"],
     )
-
-
-def _mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
-    for change in changes:
-        told = (change.body or {}).get("mode")
-        if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
-            mode = ReplicationMode(told)
-    return mode
