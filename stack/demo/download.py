@@ -74,3 +74,7 @@ class Download:
         now = time.monotonic()
         self.pause = Pause(since=now, last=now)
         return self.pause
+
+    def stop_watching(self) -> None:
+        """The silence that was looked for is over; later ones are none of its business."""
+        self.pause = None

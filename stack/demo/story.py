@@ -133,12 +133,15 @@ class Story:
         await _until(lambda: bool(cast.files.resumptions) or cast.downloading.done(), cast)
         if not cast.files.resumptions:
             raise RuntimeError("the download ended before the path was changed; make it larger")
-        await cast.downloading
+        arrived = cast.download.arrived
+        await _until(lambda: cast.download.arrived > arrived or cast.downloading.done(), cast)
+        cast.download.stop_watching()
         self.outcome.resume_seconds = pause.resumed_after
         self.narrator.say(
             f"the session went on through {cast.files.node}; bytes came again after "
             f"{pause.resumed_after:.2f} s"
         )
+        await cast.downloading
 
     async def _compare(self, cast: Cast, digest: str) -> None:
         self.outcome.bytes = cast.download.arrived
