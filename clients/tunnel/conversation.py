@@ -92,7 +92,7 @@ class Conversation:
                 yield frame
             elif not self.streams.fill():
                 break
-        if self._farewell is not None and not self._farewell_said and self.outbox.is_sent:
+        if self._farewell is not None and not self._farewell_said:
             self._farewell_said = True
             yield self._farewell
 

@@ -35,11 +35,6 @@ class Outbox:
         """Whether more data may be appended; control frames always may."""
         return self.appended - self.acknowledged < self._limit_bytes
 
-    @property
-    def is_sent(self) -> bool:
-        """Whether every frame was handed to the present link."""
-        return not self._waiting
-
     def append(self, kind: int, stream: int, payload: bytes | memoryview = b"") -> None:
         """Put a frame at the end of the stream."""
         frame = b"".join((PREFIX.pack(kind, self.appended, stream), payload))

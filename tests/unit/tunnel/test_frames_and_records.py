@@ -1,6 +1,9 @@
 from contextlib import suppress
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +82,19 @@ def test_no_two_records_are_sealed_alike_across_a_rekey() -> None:
     sealer = Sealer(KEY, rekey_records=4)
     records = {sealed(sealer, b"the same") for _ in range(20)}
     assert len(records) == 20
+
+
+def test_after_a_rekey_the_next_key_counts_from_0_again() -> None:
+    sealer = Sealer(KEY, rekey_records=2)
+    records = [sealed(sealer, b"text") for _ in range(6)]
+    key = KEY
+    for start in (0, 2, 4):
+        cipher = AESGCM(key)
+        for number in (0, 1):
+            record = records[start + number]
+            head, body = record[: HEAD.size], record[HEAD.size :]
+            assert cipher.decrypt(number.to_bytes(12, "big"), body, head) == b"text"
+        key = HKDFExpand(SHA256(), 32, b"meridian/rekey/v1").derive(key)
 
 
 def test_a_record_out_of_order_does_not_open() -> None:

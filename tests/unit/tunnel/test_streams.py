@@ -104,6 +104,12 @@ def test_no_more_than_the_window_goes_before_it_is_consumed(both: Both) -> None:
     assert len(data_in(both.forth())) == 5
 
 
+def test_the_last_piece_before_the_window_is_full_is_cut_to_fit(both: Both) -> None:
+    both.here.send(ONE, b"x")
+    both.here.send(ONE, bytes(WINDOW_BYTES))
+    assert len(data_in(both.forth())) == WINDOW_BYTES
+
+
 def test_a_stream_without_credit_stops_no_other(both: Both) -> None:
     both.here.open()
     both.here.send(ONE, bytes(WINDOW_BYTES * 2))

@@ -4,6 +4,7 @@ import pytest
 
 from clients.tunnel.effects import (
     EndCode,
+    Ended,
     LinkId,
     PathLost,
     PathUp,
@@ -265,21 +266,43 @@ def test_a_repeated_record_costs_the_path_and_no_byte(pair: Pair) -> None:
     assert pair.customer.received == TEXT
 
 
-def test_an_old_resume_is_not_followed_again(pair: Pair) -> None:
+def test_an_old_resume_is_neither_answered_nor_followed(pair: Pair) -> None:
     pair.lose(1)
     pair.carried.clear()
     pair.lose(pair.ready(1))
     resume = next(data for _, data in pair.carried if kinds(data) == [Kind.RESUME])
-    pair.ready(1)
     customer = pair.customer
-    before = len(customer.ups)
-    customer.take(customer.tunnel.link_ready(LinkId(99), PathGeneration(2), pair.now))
+    customer.take(customer.tunnel.link_ready(LinkId(99), PathGeneration(1), pair.now))
     pair.hand(customer, 99, resume)
     assert customer.closed[-1] == 99
-    assert len(customer.ups) == before
-    pair.open(TEXT)
+    assert customer.outbox == []
+
+
+def test_a_forged_answer_is_not_followed(pair: Pair) -> None:
+    pair.lose(1)
+    pair.alter[REPRESENTATIVE] = lambda _: None
+    link = pair.ready(1)
+    pair.carried.clear()
+    pair.hand(pair.representative, link, encode(Kind.RESUMED, bytes(64)))
+    assert pair.representative.closed[-1] == link
     pair.settle()
-    assert customer.received == TEXT
+    assert pair.carried == []
+
+
+def test_an_answer_that_comes_over_another_path_is_not_followed(pair: Pair) -> None:
+    pair.lose(1)
+    answers: list[bytes] = []
+
+    def catch(data: bytes) -> None:
+        answers.append(data)
+
+    pair.alter[CUSTOMER] = catch
+    pair.ready(1)
+    elsewhere = pair.ready(2)
+    answer = next(data for data in answers if kinds(data) == [Kind.RESUMED])
+    pair.hand(pair.representative, elsewhere, answer)
+    assert pair.representative.closed[-1] == elsewhere
+    assert len(pair.representative.ups) == 1
 
 
 def test_a_resume_held_back_by_a_relay_only_costs_a_moment(pair: Pair) -> None:
@@ -380,6 +403,15 @@ def test_a_close_waits_for_the_path_a_little(pair: Pair) -> None:
     assert pair.customer.ended is not None
 
 
+def test_a_farewell_that_was_lost_is_said_again_on_the_next_path(pair: Pair) -> None:
+    end = pair.representative
+    end.take(end.tunnel.close("enough", pair.now))
+    pair.lose(1)
+    assert pair.customer.told(Ended) == []
+    pair.ready(1)
+    assert pair.customer.told(Ended) == [Ended(EndCode.CLOSED, "enough", by_peer=True)]
+
+
 def test_a_close_without_a_path_ends_after_the_linger(pair: Pair) -> None:
     pair.lose(1)
     end = pair.representative
@@ -425,6 +457,15 @@ def test_a_proven_peer_that_breaks_a_streams_rule_ends_both_with_a_code(pair: Pa
     for end in pair.ends:
         assert end.ended is not None
         assert end.ended.code is EndCode.BAD_STREAM
+
+
+def test_a_record_that_is_too_short_costs_the_path(pair: Pair) -> None:
+    link = pair.representative.tunnel._table.followed  # pyright: ignore[reportPrivateUsage]
+    assert link is not None
+    pair.representative.take((link.say(b"short", pair.now),))
+    pair.settle()
+    assert pair.customer.told(PathLost)
+    assert pair.customer.ended is None
 
 
 def test_a_blocked_link_gets_no_data_but_signs_of_life(pair: Pair) -> None:
