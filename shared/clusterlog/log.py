@@ -225,8 +225,8 @@ class ClusterLog:
     async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
         """The acknowledged sequence of one try, or what came instead; TimeoutError is silence."""
         headers = {
-            str(Header.EXPECTED_LAST_SEQUENCE): str(expected),
-            str(Header.MSG_ID): stored.hash,
+            Header.EXPECTED_LAST_SEQUENCE.value: str(expected),
+            Header.MSG_ID.value: stored.hash,
         }
         try:
             ack = await self._jetstream.publish(
