@@ -1,0 +1,272 @@
+# pyright: reportUnknownMemberType=false
+"""The cluster log on real NATS servers: one history, whoever writes and whatever dies."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+from nats.js.errors import APIError
+
+from shared.clusterlog.log import (
+    CALL_SECONDS,
+    ClusterLog,
+    LogConflict,
+    LogMissing,
+    RawEntry,
+    stream_name,
+    subject_name,
+    verify,
+)
+from shared.crypto.nodekeys import NodeKey
+from shared.domain.errors import LogUnavailable, OutcomeUnknown
+from shared.domain.ids import LogGeneration, NodeId, Sequence
+from shared.domain.log import StoredEntry
+from shared.messaging.connection import jetstream_of
+from tests.integration.entries import GENERATION, Pen, node, put
+from tests.integration.servers import NatsCluster, NatsServer
+
+pytestmark = pytest.mark.integration
+
+
+async def ignore(_error: Exception) -> None:
+    """Servers are killed on purpose."""
+
+
+@asynccontextmanager
+async def connected(*urls: str) -> AsyncGenerator[Client]:
+    client = await nats.connect(
+        list(urls),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,
+        dont_randomize=True,
+        error_cb=ignore,
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@pytest_asyncio.fixture
+async def client(nats_server: NatsServer) -> AsyncGenerator[Client]:
+    async with connected(nats_server.url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def log(client: Client) -> ClusterLog:
+    log = ClusterLog(client, GENERATION)
+    await log.create(1)
+    return log
+
+
+@pytest.fixture
+def pen() -> Pen:
+    return Pen()
+
+
+async def appended(log: ClusterLog, pen: Pen, *names: str) -> list[StoredEntry]:
+    """Append one entry for each name."""
+    written: list[StoredEntry] = []
+    for name in names:
+        end = pen.marker.sequence
+        written.append(pen.write(put("node", name, node())))
+        assert await log.append(written[-1], end) == end + 1
+    return written
+
+
+async def test_a_generation_has_a_stream_and_a_subject_of_its_own() -> None:
+    assert stream_name(LogGeneration(3)) == "LOG-3"
+    assert subject_name(LogGeneration(3)) == "meridian.log.3.entry"
+
+
+async def test_what_was_appended_is_read_as_it_was_written(log: ClusterLog, pen: Pen) -> None:
+    assert await log.last() is None
+    first, second = await appended(log, pen, "berlin", "denver")
+    assert await log.get(Sequence(1)) == RawEntry(Sequence(1), first.encode())
+    assert await log.last() == RawEntry(Sequence(2), second.encode())
+    assert await log.get(Sequence(3)) is None
+    assert [raw.data async for raw in log.read_from(Sequence(2))] == [second.encode()]
+    assert [raw.sequence async for raw in log.read_from(Sequence(0))] == [1, 2]
+
+
+async def test_of_two_writers_one_extends_the_log(log: ClusterLog, pen: Pen) -> None:
+    mine, theirs = pen.draft(put("node", "a", node())), pen.draft(put("node", "b", node()))
+    await log.append(theirs, Sequence(0))
+    with pytest.raises(LogConflict):
+        await log.append(mine, Sequence(0))
+    with pytest.raises(LogConflict):
+        await log.append(mine, Sequence(7))
+    assert await log.last() == RawEntry(Sequence(1), theirs.encode())
+
+
+async def test_a_duplicate_does_not_count_for_a_writer_that_has_lost(
+    log: ClusterLog, pen: Pen
+) -> None:
+    (entry,) = await appended(log, pen, "berlin")
+    with pytest.raises(LogConflict, match="elsewhere"):
+        await log.append(entry, Sequence(1))
+    assert (await log.last()) == RawEntry(Sequence(1), entry.encode())
+
+
+async def test_the_same_append_again_adds_nothing(log: ClusterLog, pen: Pen) -> None:
+    (entry,) = await appended(log, pen, "berlin")
+    with contextlib.suppress(LogConflict):  # one server looks at sequences first, three do not
+        assert await log.append(entry, Sequence(0)) == 1
+    assert await log.last() == RawEntry(Sequence(1), entry.encode())
+
+
+async def test_an_append_without_an_answer_is_sent_again_and_counts_once(
+    log: ClusterLog, pen: Pen, nats_server: NatsServer
+) -> None:
+    await appended(log, pen, "berlin")
+    nats_server.freeze()
+    appending = asyncio.create_task(appended(log, pen, "denver"))
+    await asyncio.sleep(CALL_SECONDS * 1.3)
+    nats_server.thaw()
+    (entry,) = await appending
+    assert await log.last() == RawEntry(Sequence(2), entry.encode())
+
+
+async def test_an_append_that_stays_without_an_answer_is_unknown(
+    log: ClusterLog, pen: Pen, nats_server: NatsServer
+) -> None:
+    nats_server.freeze()
+    with pytest.raises(OutcomeUnknown):
+        await appended(log, pen, "berlin")
+    nats_server.thaw()
+
+
+async def test_a_log_is_made_once(log: ClusterLog) -> None:
+    assert await log.exists()
+    with pytest.raises(LogConflict, match="this site was made before"):
+        await log.create(1)
+
+
+async def test_nobody_deletes_or_purges_it(log: ClusterLog, client: Client, pen: Pen) -> None:
+    await appended(log, pen, "berlin")
+    jetstream = jetstream_of(client)
+    with pytest.raises(APIError):
+        await jetstream.delete_msg("LOG-1", 1)
+    with pytest.raises(APIError):
+        await jetstream.purge_stream("LOG-1")
+    assert await log.last() is not None
+
+
+async def test_a_log_that_is_not_there_is_missing_and_not_made(client: Client, pen: Pen) -> None:
+    log = ClusterLog(client, GENERATION)
+    assert not await log.exists()
+    for look in (log.last(), log.get(Sequence(1))):
+        with pytest.raises(LogMissing, match="LOG-1 is not there"):
+            await look
+    with pytest.raises(LogUnavailable):
+        await anext(log.follow(Sequence(1)))
+    assert not await log.exists()
+
+
+async def test_without_a_connection_nothing_is_tried(pen: Pen) -> None:
+    log = ClusterLog(Client(), GENERATION)
+    with pytest.raises(LogUnavailable, match="no connection"):
+        await log.last()
+    with pytest.raises(LogUnavailable, match="no connection"):
+        await log.append(pen.write(), Sequence(0))
+    with pytest.raises(LogUnavailable, match="no connection"):
+        await log.exists()
+
+
+async def test_a_follower_gets_the_past_and_what_comes(log: ClusterLog, pen: Pen) -> None:
+    await appended(log, pen, "berlin", "denver")
+    async with asyncio.timeout(10), aclosing(log.follow(Sequence(2))) as following:
+        assert (await anext(following)).sequence == 2
+        await appended(log, pen, "tokyo")
+        assert (await anext(following)).sequence == 3
+
+
+async def test_only_a_known_master_signs_entries(pen: Pen) -> None:
+    trust = pen.trust()
+    entry = pen.write(put("node", "berlin", node()))
+    assert verify(entry, trust)
+    assert not verify(Pen(NodeKey.generate()).write(put("node", "berlin", node())), trust)
+    stranger = StoredEntry(entry.body, entry.hash, NodeId("mallory"), entry.signature)
+    assert not verify(stranger, trust)
+
+
+async def test_an_append_waits_out_the_election_of_a_leader(
+    nats_cluster: NatsCluster, pen: Pen
+) -> None:
+    async with connected(*nats_cluster.urls) as client:
+        log = ClusterLog(client, GENERATION)
+        await made(log)
+        await appended(log, pen, "berlin")
+        leader = (await jetstream_of(client).stream_info("LOG-1")).cluster
+        assert leader is not None
+        assert leader.leader is not None
+        nats_cluster.servers[leader.leader].kill()
+        await patiently_appended(log, pen, "denver")
+        assert (await log.last()) is not None
+
+
+async def test_a_follower_survives_the_loss_of_any_server(
+    nats_cluster: NatsCluster, pen: Pen
+) -> None:
+    async with connected(*nats_cluster.urls) as client:
+        log = ClusterLog(client, GENERATION)
+        await made(log)
+        await appended(log, pen, "first")
+        seen: set[int] = set()
+
+        async def follow() -> None:
+            while True:
+                with contextlib.suppress(LogUnavailable):
+                    async for raw in log.follow(Sequence(1)):
+                        seen.add(raw.sequence)
+                await asyncio.sleep(0.2)
+
+        following = asyncio.create_task(follow())
+        for name in ("alpha", "bravo", "witness"):
+            nats_cluster.servers[name].kill()
+            await patiently_appended(log, pen, f"without-{name}")
+            async with asyncio.timeout(30):
+                while pen.marker.sequence not in seen:
+                    await asyncio.sleep(0.05)
+            nats_cluster.servers[name].start()
+            await asyncio.to_thread(nats_cluster.wait_ready)
+        following.cancel()
+        assert seen == {1, 2, 3, 4}
+
+
+async def made(log: ClusterLog) -> None:
+    """Make the log as soon as JetStream has a leader."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await log.create(3)
+            except LogConflict:
+                return
+            except LogUnavailable:
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
+async def patiently_appended(log: ClusterLog, pen: Pen, name: str) -> None:
+    """Append while an election goes on: the identical entry again until it counts."""
+    end = pen.marker.sequence
+    entry = pen.write(put("node", name, node()))
+    async with asyncio.timeout(40):
+        while True:
+            try:
+                assert await log.append(entry, end) == end + 1
+            except (LogUnavailable, OutcomeUnknown):
+                await asyncio.sleep(0.2)
+            except LogConflict:
+                raw = await log.get(Sequence(end + 1))
+                assert raw == RawEntry(Sequence(end + 1), entry.encode())
+                return
+            else:
+                return

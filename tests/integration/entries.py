@@ -1,0 +1,92 @@
+"""Entries as a primary writes them: chained, hashed and signed, one after the other."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.ids import (
+    ClusterId,
+    Epoch,
+    LogGeneration,
+    NodeId,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
+from shared.domain.log import (
+    EMPTY_HASH,
+    Change,
+    LogEntry,
+    Marker,
+    Op,
+    StoredEntry,
+    entry_hash,
+    signed_bytes,
+)
+
+GENERATION = LogGeneration(1)
+CLUSTER = ClusterId("0123456789abcdef")
+ALPHA = NodeId("alpha")
+
+
+def put(kind: str, id_: str, body: dict[str, Any], request: str = "") -> Change:
+    return Change(kind, id_, Op.PUT, body, "rita", RequestId(request), f"digest of {request}")
+
+
+def delete(kind: str, id_: str) -> Change:
+    return Change(kind, id_, Op.DELETE, None, "rita", RequestId(""), "")
+
+
+def control(op: Op, body: dict[str, Any]) -> Change:
+    return Change("cluster", "cluster", op, body, "alpha", RequestId(""), "")
+
+
+def node(role: str = "traffic", public_key: str = "") -> dict[str, Any]:
+    return {"role": role, "public_key": public_key}
+
+
+@dataclass
+class Pen:
+    """Writes entries that follow one another; *marker* is where they end."""
+
+    key: NodeKey = field(default_factory=NodeKey.generate)
+    signer: NodeId = ALPHA
+    marker: Marker = field(
+        default_factory=lambda: Marker(GENERATION, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
+    )
+
+    def trust(self) -> TrustStore:
+        return TrustStore(CLUSTER, GENERATION, {self.signer: self.key.public_b64})
+
+    def write(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
+        """The next entry, which the one after will follow."""
+        stored = self.draft(*changes, epoch=epoch)
+        entry = LogEntry.decode(stored.body)
+        sequence = Sequence(self.marker.sequence + 1)
+        self.marker = self.marker.advanced(entry, stored.hash, sequence)
+        return stored
+
+    def draft(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
+        """The next entry, and nothing comes of it."""
+        entry = LogEntry(
+            log_generation=self.marker.log_generation,
+            revision=Revision(self.marker.revision + 1),
+            epoch=self.marker.epoch if epoch is None else Epoch(epoch),
+            changes=changes,
+            at=UnixMillis(1_000),
+            previous_hash=self.marker.hash,
+        )
+        return self.sign(entry.encode())
+
+    def sign(self, body: bytes) -> StoredEntry:
+        digest = entry_hash(body)
+        return StoredEntry(body, digest, self.signer, self.key.sign(signed_bytes(digest)))
+
+    def skip(self) -> None:
+        """A message that is no entry of this history came in between."""
+        marker = self.marker
+        self.marker = Marker(
+            *(marker.log_generation, marker.revision, Sequence(marker.sequence + 1)),
+            *(marker.epoch, marker.hash),
+        )

@@ -1,0 +1,276 @@
+"""The master state in a real PostgreSQL: entries in order, once, and never of another epoch."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.log import (
+    EMPTY_HASH,
+    Op,
+    ReplicationMode,
+    StoredEntry,
+    empty_marker,
+)
+from shared.persistence.master_state import REQUESTS_KEPT_MS, MasterState, Pulse, Row
+from shared.persistence.pool import Database
+from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
+from tests.integration.servers import PostgresServer, free_port
+
+pytestmark = pytest.mark.integration
+
+
+Opened = Callable[[], Database]
+
+
+@pytest_asyncio.fixture
+async def opened(postgres_url: str) -> AsyncGenerator[Opened]:
+    """Further pools on the same database, closed in the end."""
+    databases: list[Database] = []
+
+    def another() -> Database:
+        databases.append(Database(postgres_url))
+        return databases[-1]
+
+    yield another
+    for each in databases:
+        await each.close()
+
+
+@pytest.fixture
+def database(opened: Opened) -> Database:
+    return opened()
+
+
+@pytest_asyncio.fixture
+async def state(database: Database) -> MasterState:
+    state = MasterState(database)
+    assert await state.found(CLUSTER, GENERATION)
+    return state
+
+
+@pytest.fixture
+def pen() -> Pen:
+    return Pen()
+
+
+async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
+    """Apply what *pen* wrote; its marker is behind the last of *entries*."""
+    first = pen.marker.sequence - len(entries) + 1
+    for number, stored in enumerate(entries):
+        async with state.transaction() as transaction:
+            assert await transaction.apply(stored, Sequence(first + number))
+
+
+async def test_a_database_belongs_to_no_cluster_until_it_is_founded(database: Database) -> None:
+    state = MasterState(database)
+    assert await state.marker() is None
+    with pytest.raises(StoreUnavailable, match="init or join it first"):
+        async with state.transaction():
+            pass
+    with pytest.raises(StoreUnavailable, match="init or join it first"):
+        await state.read()
+
+
+async def test_a_database_is_founded_once(state: MasterState) -> None:
+    assert await state.marker() == empty_marker(GENERATION)
+    assert not await state.found(CLUSTER, GENERATION)
+
+
+async def test_entries_become_documents_at_their_revision(state: MasterState, pen: Pen) -> None:
+    first = pen.write(put("node", "berlin", node()), put("site", "site", {"name": "x"}))
+    second = pen.write(put("node", "berlin", node("master")), delete("site", "site"))
+    await apply(state, pen, first, second)
+
+    found = await state.read()
+    assert found.marker == pen.marker == await state.marker()
+    assert found.rows == (Row("node", "berlin", Revision(2), node("master")),)
+
+
+async def test_documents_are_read_by_kind_and_by_id(state: MasterState, pen: Pen) -> None:
+    await apply(
+        state,
+        pen,
+        pen.write(*(put("node", name, node()) for name in ("berlin", "denver"))),
+        pen.write(put("user", "rita", {"role": "auditor"})),
+    )
+
+    assert [row.id for row in (await state.read(("node",))).rows] == ["berlin", "denver"]
+    assert [row.id for row in (await state.read(("node", "user"))).rows] == [
+        *("berlin", "denver", "rita")
+    ]
+    assert [row.id for row in (await state.read((), "rita")).rows] == ["rita"]
+    assert (await state.read(("site",))).rows == ()
+
+
+async def test_an_entry_that_is_there_already_changes_nothing(state: MasterState, pen: Pen) -> None:
+    stored = pen.write(put("node", "berlin", node()))
+    await apply(state, pen, stored)
+    async with state.transaction() as transaction:
+        assert not await transaction.apply(stored, Sequence(1))
+    assert await state.marker() == pen.marker
+
+
+async def test_another_entry_in_place_of_an_applied_one_is_told(
+    state: MasterState, pen: Pen
+) -> None:
+    other = pen.draft(put("node", "tokyo", node()))
+    await apply(state, pen, pen.write(put("node", "berlin", node())))
+    with pytest.raises(StoreUnavailable, match="another entry is in place of revision 1"):
+        async with state.transaction() as transaction:
+            await transaction.apply(other, Sequence(1))
+
+
+async def test_an_entry_that_does_not_follow_is_refused_whole(state: MasterState, pen: Pen) -> None:
+    pen.write(put("node", "berlin", node()))
+    later = pen.write(put("node", "denver", node()))
+    with pytest.raises(StoreUnavailable, match="entry 2 does not follow"):
+        async with state.transaction() as transaction:
+            await transaction.apply(later, Sequence(2))
+    assert (await state.read()).rows == ()
+
+
+async def test_an_error_in_the_block_undoes_the_transaction(state: MasterState, pen: Pen) -> None:
+    async def break_off() -> None:
+        async with state.transaction() as transaction:
+            await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await break_off()
+    assert await state.marker() == empty_marker(GENERATION)
+    assert (await state.read()).rows == ()
+
+
+async def test_only_the_beginning_of_an_epoch_raises_it(
+    state: MasterState, pen: Pen, database: Database
+) -> None:
+    began = control(Op.EPOCH_BEGAN, {"node": "bravo", "mode": "degraded"})
+    await apply(state, pen, pen.write(began, epoch=3))
+    found = await state.read()
+    assert found.marker.epoch == 3
+    assert found.mode is ReplicationMode.DEGRADED
+
+    await apply(state, pen, pen.write(control(Op.MODE_CHANGED, {"mode": "synchronous"})))
+    assert (await state.read()).mode is ReplicationMode.SYNCHRONOUS
+
+
+async def test_the_database_itself_refuses_an_entry_of_another_epoch(
+    state: MasterState, pen: Pen, database: Database
+) -> None:
+    await apply(state, pen, pen.write(control(Op.EPOCH_BEGAN, {"node": "alpha"}), epoch=2))
+    for epoch in (1, 3):
+        with pytest.raises(StoreUnavailable, match=f"is of epoch {epoch}, the state is at epoch 2"):
+            async with database.connection() as connection:
+                await connection.execute(
+                    "INSERT INTO log_entry VALUES (1, 9, 9, $1, 'h', 'm')", epoch
+                )
+
+
+async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: Pen) -> None:
+    await apply(
+        state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
+    )
+    async with state.transaction() as transaction:
+        known = await transaction.request(RequestId("r1"))
+        assert known is not None
+        assert (known.digest, known.revision) == ("digest of r1", 1)
+        assert await transaction.request(RequestId("r2")) is None
+
+
+async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
+    await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
+
+    await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
+    async with state.view() as view:
+        assert await view.request(RequestId("r1")) is not None
+    await state.forget_requests(UnixMillis(1_001 + REQUESTS_KEPT_MS))
+    async with state.view() as view:
+        assert await view.request(RequestId("r1")) is None
+
+
+async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
+    await apply(state, pen, pen.write(put("node", "old", node(), "r1")))
+    elsewhere = Pen()
+    elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
+    rows = [Row("node", "new", Revision(1), node())]
+    requests = [("r2", "d", 1, 2_000)]
+    async with state.transaction() as transaction:
+        await transaction.load(elsewhere.marker, ReplicationMode.DEGRADED, rows, requests)
+
+    found = await state.read()
+    assert found.marker == elsewhere.marker
+    assert found.mode is ReplicationMode.DEGRADED
+    assert found.rows == tuple(rows)
+    async with state.view() as view:
+        assert await view.requests() == requests
+    await apply(state, elsewhere, elsewhere.write(put("node", "next", node())))
+
+
+async def test_the_row_orders_two_that_apply_the_same_entry(
+    state: MasterState, pen: Pen, opened: Opened
+) -> None:
+    stored = pen.write(put("node", "berlin", node()))
+    second = MasterState(opened())
+
+    async def apply_too() -> bool:
+        async with second.transaction() as transaction:
+            return await transaction.apply(stored, Sequence(1))
+
+    async with state.transaction() as transaction:
+        waiting = asyncio.create_task(apply_too())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        assert await transaction.apply(stored, Sequence(1))
+    assert not await waiting
+    assert len((await state.read()).rows) == 1
+
+
+async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
+    async with state.transaction() as transaction:
+        await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
+        async with asyncio.timeout(2):
+            assert (await state.read()).marker.hash == EMPTY_HASH
+
+
+async def test_the_last_pulse_is_kept(state: MasterState) -> None:
+    assert await state.last_pulse() is None
+    for at in (1.5, 2.5):
+        await state.pulse(Pulse(Epoch(4), "boot", Instant(at)))
+    assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))
+
+
+async def test_two_services_may_migrate_at_once(opened: Opened) -> None:
+    markers = await asyncio.gather(*(MasterState(opened()).marker() for _ in range(4)))
+    assert markers == [None] * 4
+
+
+async def test_a_migration_is_applied_once(
+    state: MasterState, opened: Opened, postgres_url: str
+) -> None:
+    await MasterState(opened()).marker()
+    connection = await asyncpg.connect(postgres_url)
+    names = [row["name"] for row in await connection.fetch("SELECT name FROM migration")]
+    await connection.close()
+    assert names == ["0001_master_state.sql"]
+
+
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
+    state = MasterState(Database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"))
+    with pytest.raises(StoreUnavailable, match="the database did not do it"):
+        await state.marker()
+
+
+async def test_the_pool_survives_a_restart_of_the_server(
+    state: MasterState, pen: Pen, postgres: PostgresServer
+) -> None:
+    await apply(state, pen, pen.write(put("node", "berlin", node())))
+    postgres.stop()
+    with pytest.raises(StoreUnavailable):
+        await state.marker()
+    postgres.start()
+    assert await state.marker() == pen.marker
