@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,12 @@ check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+bench: setup ## measure a whole site beside its peers and write bench/results
+	@$(BIN)/python -m bench
+
+docs: setup ## write the pages that are made from the code
+	@$(BIN)/python -m tools.docs
 
 lock: setup ## write both locks anew; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml

@@ -39,6 +39,7 @@ from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
 
 API: Final = "/api/v1"
+BACKLOG: Final = 512
 GUESSES: Final = 20
 GUESS_WINDOW_SECONDS: Final = 60.0
 """Unknown nameplates that one address may try in a minute."""
@@ -136,12 +137,30 @@ class FrontDoor(uvicorn.Server):
         """
         host, port = self.config.host, self.config.port
         try:
-            listener = socket.create_server((host, port), backlog=512)
+            listener = listening_socket(host, port)
         except OSError as error:
             raise BadSettings(
                 f"cannot listen on {host}:{port} (MERIDIAN_GATEWAY_PORT): {error.strerror}"
             ) from error
         await self.serve(sockets=[listener])
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A listening socket that names its protocol: asyncio switches Nagle's delay off only then.
+
+    Raises:
+        OSError: the port is in use.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _front_door(settings: GatewaySettings, api: FastAPI) -> FrontDoor:

@@ -1,0 +1,104 @@
+"""Writes the pages that are made from the code; `make docs`.
+
+`docs/events.md` lists every message of the control plane as `shared.events.CATALOGUE` declares
+it. A test says when the page is stale.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from shared.events import CATALOGUE
+from shared.events.message import Event, Message, Request
+
+ROOT: Final = Path(__file__).parents[1]
+EVENTS: Final = ROOT / "docs" / "events.md"
+HEAD: Final = """# Messages of the control plane
+
+Made by `make docs` from `shared/events`; every message is signed, and one that is sent by a service
+not named under *from* is dropped before it is parsed.
+*Stored* messages are kept by JetStream, so their age says nothing; all others must be fresh.
+Readers ignore fields that they do not know.
+"""
+
+
+def events_page() -> str:
+    """The page of all messages, in the catalogue's order."""
+    return "\n".join([HEAD, _index(), *(_chapter(message) for message in CATALOGUE)])
+
+
+def _index() -> str:
+    rows = (
+        f"| [{each.__name__}](#{each.__name__.lower()}) | `{each.subject.template}` "
+        f"| {_kind(each)} |"
+        for each in CATALOGUE
+    )
+    return "\n".join(("| message | subject | kind |", "|---|---|---|", *rows, ""))
+
+
+def _chapter(message: type[Event]) -> str:
+    subject = message.subject
+    lines = [
+        f"## {message.__name__}",
+        "",
+        _first_paragraph(message),
+        "",
+        f"`{subject.template}` · {_kind(message)} · from {_names(subject.speakers)}"
+        + (f" · answered by {_names(subject.answered_by)}" if subject.answered_by else ""),
+        "",
+        *_fields(message),
+    ]
+    if issubclass(message, Request):
+        lines += [f"Answer: `{message.reply.__name__}`.", "", *_fields(message.reply)]
+    return "\n".join(lines)
+
+
+def _kind(message: type[Event]) -> str:
+    if issubclass(message, Request):
+        return "request"
+    return "stored" if message.subject.stored else "live"
+
+
+def _names(services: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(services))
+
+
+def _fields(message: type[Message]) -> list[str]:
+    rows = [
+        f"| `{name}` | `{_type(field.annotation)}` | {'yes' if field.is_required() else 'no'} |"
+        for name, field in message.model_fields.items()
+    ]
+    if not rows:
+        return ["No fields.", ""]
+    return ["| field | type | always there |", "|---|---|---|", *rows, ""]
+
+
+def _type(annotation: Any) -> str:
+    name = inspect.formatannotation(annotation)
+    for prefix in ("shared.domain.ids.", "shared.domain.node.", "shared.domain.log.", "typing."):
+        name = name.replace(prefix, "")
+    module = name.rpartition("shared.events.")[0]
+    name = name if module == name else _without_modules(name)
+    return name.replace("|", "or")
+
+
+def _without_modules(name: str) -> str:
+    for module in {each.__module__ for each in CATALOGUE}:
+        name = name.replace(f"{module}.", "")
+    return name
+
+
+def _first_paragraph(message: type[Message]) -> str:
+    return " ".join((inspect.getdoc(message) or "").split("\n\n")[0].split())
+
+
+def main() -> None:
+    """Write every page."""
+    EVENTS.write_text(events_page())
+    sys.stdout.write(f"wrote {EVENTS.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
