@@ -1,0 +1,54 @@
+import pytest
+
+from shared.domain.errors import MeridianError, NoTrafficNode, Unavailable
+from shared.domain.ids import Revision
+from shared.domain.log import ReplicationMode
+from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
+from shared.events.message import ErrorReply
+from shared.messaging.middleware import encoded
+from shared.messaging.publisher import read_reply
+
+CHANGE = ProposedChange(kind="node", id="berlin", op="delete")
+QUESTION = ProposeChanges.model_validate(
+    {"request_id": "r", "author": "rita", "changes": [CHANGE.model_dump()]}
+)
+
+
+def test_an_answer_is_read_as_the_request_declares_it() -> None:
+    answer = ChangesAccepted(
+        revision=Revision(7), durable_on=("alpha",), mode=ReplicationMode.DEGRADED
+    )
+
+    assert read_reply(QUESTION, answer.model_dump_json().encode()) == answer
+
+
+def test_a_refusal_is_raised_as_the_error_that_it_names() -> None:
+    refusal = ErrorReply(
+        error_code="no_traffic_node", message="none", attributes={"retry_after_seconds": 2}
+    )
+
+    with pytest.raises(NoTrafficNode) as caught:
+        read_reply(QUESTION, refusal.model_dump_json().encode())
+
+    assert caught.value.attributes == {"retry_after_seconds": 2}
+
+
+def test_a_refusal_from_a_newer_version_is_still_an_error() -> None:
+    refusal = ErrorReply(error_code="too_modern", message="cannot")
+
+    with pytest.raises(MeridianError, match="cannot"):
+        read_reply(QUESTION, refusal.model_dump_json().encode())
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff"])
+def test_an_answer_that_cannot_be_read_is_none(body: bytes) -> None:
+    with pytest.raises(Unavailable, match="cannot be read"):
+        read_reply(QUESTION, body)
+
+
+def test_a_message_goes_out_as_json_and_bytes_as_they_are() -> None:
+    payload, kind = encoded(QUESTION)
+    assert ProposeChanges.model_validate_json(payload) == QUESTION
+    assert kind == "application/json"
+
+    assert encoded(b"raw")[0] == b"raw"
