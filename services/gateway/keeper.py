@@ -47,7 +47,7 @@ class Keeper:
         """Close what has expired; either gateway may, since a close is a compare-and-set."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            for session in self._expired():
+            for session in self.expired():
                 try:
                     after = await self._door.sessions.close(session, "expired")
                 except MeridianError as error:
@@ -55,7 +55,8 @@ class Keeper:
                 else:
                     self._door.view.learned(after)
 
-    def _expired(self) -> list[SessionId]:
+    def expired(self) -> list[SessionId]:
+        """The sessions that are to be closed now; those over for long are forgotten."""
         site = self._door.directory.site
         if site is None:
             return []

@@ -16,9 +16,9 @@ SHORTEST: Final = 8
 class Passwords:
     """The one place that sees passwords in clear."""
 
-    def __init__(self, secret: SiteSecret) -> None:
+    def __init__(self, secret: SiteSecret, hasher: PasswordHasher | None = None) -> None:
         self._secret = secret
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def matches(self, sealed: str, password: str) -> bool:

@@ -56,7 +56,7 @@ class Sessions:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._closing: set[asyncio.Task[None]] = set()
+        self.closing: set[asyncio.Task[None]] = set()
 
     async def open(
         self, representative: str, facts: ClientFacts, limits: SessionLimits
@@ -99,8 +99,8 @@ class Sessions:
         after = await self._desk.store.change(session, decide)
         for node in {path.node for path in after.paths}:
             task = asyncio.create_task(self._close_at(node, after))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self.closing.add(task)
+            task.add_done_callback(self.closing.discard)
         return after
 
     def paths(self, state: SessionState, side: Side, limits: SessionLimits) -> tuple[Path, ...]:

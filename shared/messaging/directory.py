@@ -50,7 +50,7 @@ class Directory:
         """Keep reading, for ever."""
         while True:
             try:
-                await self._read()
+                await self.read()
             except MeridianError as error:
                 self._log.debug("the directory was not read: %s", error.message)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -59,7 +59,12 @@ class Directory:
                 async with asyncio.timeout(EVERY_SECONDS):
                     await self._wanted.wait()
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Read once.
+
+        Raises:
+            Unavailable: no master answered.
+        """
         self._wanted.clear()
         question = ReadDocuments(kinds=(Kind.SITE, Kind.NODE), at_least=self.newest)
         answer = await self._publisher.ask(

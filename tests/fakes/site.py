@@ -1,0 +1,173 @@
+"""A site behind the gateway that fits into memory: its documents, its sessions, its answers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.store import Kept
+from shared.documents import DOCUMENTS, SITE_ID, Kind
+from shared.domain.errors import NotFound, RevisionConflict, Unavailable
+from shared.domain.ids import (
+    Epoch,
+    Instant,
+    LogGeneration,
+    NodeId,
+    Revision,
+    Sequence,
+    SessionId,
+    UnixMillis,
+)
+from shared.domain.log import ReplicationMode
+from shared.events.config import (
+    ChangesAccepted,
+    DocumentsRead,
+    ProposeChanges,
+    ReadDocuments,
+    StoredDocument,
+)
+from shared.events.message import Done, Event, Message, Request
+from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes
+from shared.events.session import SessionState
+
+
+@dataclass
+class StillClock:
+    """A clock that moves when told to."""
+
+    at: float = 1_000.0
+
+    def now(self) -> Instant:
+        return Instant(self.at)
+
+    def unix_ms(self) -> UnixMillis:
+        return UnixMillis(int(self.at * 1000))
+
+
+class FakeSite:
+    """Answers what the gateway asks: config, the node selector and the relays."""
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.documents: dict[tuple[str, str], StoredDocument] = {}
+        self.answered: dict[str, ChangesAccepted] = {}
+        self.nodes = ["berlin", "denver", "tokyo"]
+        self.asked: list[Request] = []
+        self.is_down = False
+        self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
+
+    def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
+        whole = DOCUMENTS[kind].model_validate(body).model_dump(mode="json")
+        self.documents[kind, id_] = StoredDocument(
+            kind=kind, id=id_, revision=Revision(self.revision), body=whole
+        )
+
+    async def publish(self, event: Event) -> None:
+        raise AssertionError(f"the gateway publishes nothing live: {event}")
+
+    async def ask(
+        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+    ) -> Message:
+        del timeout_seconds, attempt_seconds
+        self.asked.append(request)
+        if self.is_down:
+            raise Unavailable("nobody answered")
+        match request:
+            case ReadDocuments():
+                return self._read(request)
+            case ProposeChanges():
+                return self._accept(request)
+            case SelectNodes():
+                return self._select(request)
+            case _:
+                return Done()
+
+    def _read(self, question: ReadDocuments) -> DocumentsRead:
+        found = tuple(
+            document
+            for (kind, id_), document in sorted(self.documents.items())
+            if (not question.kinds or kind in question.kinds) and question.id in {None, id_}
+        )
+        return DocumentsRead(
+            log_generation=LogGeneration(1),
+            revision=Revision(self.revision),
+            epoch=Epoch(1),
+            mode=ReplicationMode.SYNCHRONOUS,
+            documents=found,
+        )
+
+    def _accept(self, proposal: ProposeChanges) -> ChangesAccepted:
+        if proposal.request_id in self.answered:
+            return self.answered[proposal.request_id]
+        for change in proposal.changes:
+            there = self.documents.get((change.kind, change.id))
+            at = Revision(0) if there is None else there.revision
+            if change.expected_revision not in {None, at}:
+                raise RevisionConflict(f"{change.kind} {change.id!r} is at revision {at}")
+        self.revision += 1
+        for change in proposal.changes:
+            if change.op == "delete":
+                del self.documents[change.kind, change.id]
+            else:
+                self.write(Kind(change.kind), change.id, change.body or {})
+        answer = ChangesAccepted(
+            revision=Revision(self.revision),
+            durable_on=("alpha", "bravo"),
+            mode=ReplicationMode.SYNCHRONOUS,
+        )
+        self.answered[proposal.request_id] = answer
+        return answer
+
+    def _select(self, question: SelectNodes) -> NodesSelected:
+        names = [name for name in self.nodes if name not in question.avoid] or self.nodes
+        return NodesSelected(
+            choices=tuple(
+                Choice(node=NodeId(name), host="127.0.0.1", port=7_000 + number)
+                for number, name in enumerate(names)
+            ),
+            method="random",
+            explanation=tuple(
+                NodeVerdict(node=NodeId(name), rank=rank, reason="random")
+                for rank, name in enumerate(names, start=1)
+            ),
+            revision=Revision(self.revision),
+        )
+
+
+@dataclass
+class MemorySessions:
+    """The sessions' stream in memory, with its compare-and-set."""
+
+    kept: dict[SessionId, Kept] = field(default_factory=dict[SessionId, Kept])
+    writes: int = 0
+
+    async def get(self, session: SessionId) -> Kept:
+        if session not in self.kept:
+            raise NotFound("there is no such session")
+        return self.kept[session]
+
+    async def create(self, state: SessionState) -> bool:
+        if state.session in self.kept:
+            return False
+        self._put(state)
+        return True
+
+    async def change(
+        self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
+    ) -> SessionState:
+        while True:
+            before = await self.get(session)
+            after = await decide(before.state)
+            if after == before.state:
+                return after
+            if self.kept[session].sequence == before.sequence:
+                self._put(after)
+                return after
+
+    async def watch(self) -> AsyncIterator[Kept | None]:
+        yield None
+        for kept in list(self.kept.values()):
+            yield kept
+
+    def _put(self, state: SessionState) -> None:
+        self.writes += 1
+        self.kept[state.session] = Kept(state, Sequence(self.writes))

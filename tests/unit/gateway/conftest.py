@@ -1,0 +1,124 @@
+"""A gateway over a site in memory, and people who talk to it."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
+
+from services.gateway.accounts import Accounts
+from services.gateway.app import build_api
+from services.gateway.apply import Editor
+from services.gateway.core.attempts import Attempts
+from services.gateway.core.observed import Observed
+from services.gateway.passwords import Passwords
+from services.gateway.proposals import Configuration
+from services.gateway.routes.door import Door
+from services.gateway.sessions import Desk, Sessions
+from services.gateway.view import SessionsView
+from shared.crypto.keyring import KeyRing, Keys
+from shared.crypto.sealing import SiteSecret
+from shared.documents import Kind
+from shared.domain.ids import NodeId
+from shared.messaging.directory import Directory
+from shared.runtime.grant import GrantHolder
+from shared.runtime.health import Health
+from tests.fakes.site import FakeSite, MemorySessions, StillClock
+
+if TYPE_CHECKING:
+    from shared.messaging.publisher import Publisher
+
+BOOT = "boot"
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "twelve letters"
+
+
+@dataclass
+class House:
+    """The gateway and everything behind it."""
+
+    door: Door
+    site: FakeSite
+    sessions: MemorySessions
+    clock: StillClock
+    passwords: Passwords
+
+
+@pytest.fixture
+def house() -> House:
+    """A gateway on alpha that has read the directory."""
+    clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
+    publisher = cast("Publisher", site)
+    configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
+    ring = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
+    door = Door(
+        node=NodeId("alpha"),
+        clock=clock,
+        publisher=publisher,
+        configuration=configuration,
+        directory=Directory(publisher),
+        accounts=Accounts(configuration, passwords, secret, clock),
+        editor=Editor(configuration, passwords),
+        sessions=Sessions(Desk(store, publisher, ring, clock)),
+        view=SessionsView(),
+        observed=Observed(),
+        grant=GrantHolder(NodeId("alpha"), BOOT),
+        health=Health(),
+        guesses=Attempts(limit=3, window_seconds=60.0),
+    )
+    return House(door, site, store, clock, passwords)
+
+
+@dataclass
+class Person:
+    """Somebody with a token, or none."""
+
+    client: httpx.AsyncClient
+    token: str = ""
+
+    async def call(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> httpx.Response:
+        own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.request(
+            method, f"/api/v1{path}", json=body, headers={**own, **told}
+        )
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.call("GET", path)
+
+
+@dataclass
+class People:
+    """Everybody who talks to the gateway of a test."""
+
+    house: House
+    client: httpx.AsyncClient
+
+    @property
+    def stranger(self) -> Person:
+        return Person(self.client)
+
+    async def signed_in(self, name: str, role: str) -> Person:
+        sealed = await self.house.passwords.sealed(PASSWORD)
+        self.house.site.write(Kind.USER, name, {"role": role, "password_hash": sealed})
+        body = {"username": name, "password": PASSWORD}
+        answer = await self.stranger.call("POST", "/login", body)
+        assert answer.status_code == 200, answer.text
+        return Person(self.client, answer.json()["token"])
+
+    async def admin(self) -> Person:
+        return await self.signed_in("admin", "administrator")
+
+
+@pytest_asyncio.fixture
+async def people(house: House) -> AsyncGenerator[People]:
+    """The way in for everybody."""
+    await house.door.directory.read()
+    transport = httpx.ASGITransport(app=build_api(house.door), client=("192.0.2.7", 5_000))
+    async with httpx.AsyncClient(transport=transport, base_url="https://site") as client:
+        yield People(house, client)
