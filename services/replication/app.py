@@ -2,7 +2,9 @@
 
 from faststream import FastStream
 
-from services.replication.exchange import DIRECTORY, FULL, Exchange
+from services.replication.applying import Applier
+from services.replication.core.snapshot import Scope
+from services.replication.exchange import Exchange
 from services.replication.following import Following
 from services.replication.handlers import Handlers, router
 from services.replication.settings import ReplicationSettings
@@ -21,23 +23,32 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     context = build_context(settings, "replication", clock)
     is_master = settings.database_url is not None
     link = Link(context.access, context.identity, "log")
+    log = ClusterLog(link.client, context.trust.log_generation)
+    store = _store(settings, context)
     exchange = Exchange(
         node=settings.node,
         key=context.node_key,
         trust=context.trust,
         client=link.client,
-        log=ClusterLog(link.client, context.trust.log_generation),
-        store=_store(settings, context),
+        log=log,
+        store=store,
         publisher=context.publisher,
     )
-    scope = FULL if is_master else DIRECTORY
-    following = Following(exchange, clock, context.health, scope, settings.snapshot_after)
+    applier = Applier(settings.node, store, log, context.trust, context.events)
+    following = Following(
+        applier=applier,
+        exchange=exchange,
+        clock=clock,
+        health=context.health,
+        scope=Scope.FULL if is_master else Scope.DIRECTORY,
+        snapshot_after=settings.snapshot_after,
+    )
     handlers = Handlers(following, exchange)
     context.broker.include_router(router(handlers, settings.node, is_master=is_master))
     return Service(
         FastStream(context.broker, logger=None),
         context,
-        tasks=(link.run, following.run, following.tell),
+        tasks=(link.run, following.run, following.listen, following.tell),
     )
 
 

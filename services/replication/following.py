@@ -1,64 +1,80 @@
-"""The follower at work: read, judge, apply, tell; for ever."""
+"""The follower at work: read, judge, apply, tell; for ever.
+
+The subscription brings entries at once; a reading by message get, which needs no consumer, goes on
+beside it. So the copy moves also while consumers cannot be made (the cluster elects who makes
+them for 3 to 6 s after a loss), and a subscription that has fallen silent is made anew.
+"""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from services.replication.core.follower import Apply, ChainCheck, Fetch, Follower, Skip
-from services.replication.core.snapshot import SnapshotDocument
+from services.replication.applying import Applier, LogShortened, stored_in
+from services.replication.core.follower import ChainCheck, SilenceCheck, Standing
+from services.replication.core.snapshot import Scope
 from services.replication.exchange import Exchange
-from shared.clusterlog.log import ClusterLog, RawEntry, verify
-from shared.crypto.nodekeys import TrustStore
-from shared.documents import Kind
-from shared.domain.errors import MeridianError, StoreUnavailable, Unavailable
-from shared.domain.ids import NodeId, Sequence
-from shared.domain.log import LogEntry, Op, StoredEntry
-from shared.domain.node import NodeRole
-from shared.events.replication import FollowerProgressed, FollowerState
+from shared.clusterlog.log import LogMissing
+from shared.domain.errors import BadSignature, LogUnavailable, MeridianError, Unavailable
+from shared.domain.ids import Revision, Sequence
+from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
 
 AGAIN_SECONDS: Final = 0.3
 TELL_SECONDS: Final = 2.0
+READ_SECONDS: Final[dict[Scope, float]] = {Scope.FULL: 0.5, Scope.DIRECTORY: 2.0}
+"""How often the log's end is looked at beside a subscription; masters wait for each other."""
+
+STOPPED: Final = frozenset({FollowerState.DIVERGED, FollowerState.LOG_LOST})
+"""States that an operator must see, and that the loss of a connection does not end."""
 
 
 @dataclass
 class Following:
-    """One node's follower; *scope* is what its snapshots hold."""
+    """One node's follower; *scope* is what its copy holds."""
 
+    applier: Applier
     exchange: Exchange
     clock: Clock
     health: Health
-    scope: str
+    scope: Scope
     snapshot_after: int
     state: FollowerState = FollowerState.DETACHED
-    follower: Follower | None = None
     lag: int = 0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
+    _following: asyncio.Event = field(default_factory=asyncio.Event)
     _chain: ChainCheck = field(default_factory=ChainCheck)
+    _silence: SilenceCheck = field(default_factory=SilenceCheck)
+    _subscribed: asyncio.Timeout | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
-    @property
-    def log(self) -> ClusterLog:
-        return self.exchange.log
-
-    @property
-    def trust(self) -> TrustStore:
-        return self.exchange.trust
-
     async def run(self) -> None:
-        """Follow the log, for ever."""
+        """Read the log by message get, for ever."""
         self.health.set("log", ok=False, reason="the log was not read yet")
         while True:
             try:
-                await self._follow()
+                async with self._turn:
+                    await self._read()
+            except (Unavailable, BadSignature) as error:
+                self._stopped(FollowerState.DETACHED, error.message)
+            await asyncio.sleep(self._pause_seconds)
+
+    async def listen(self) -> None:
+        """Take what the subscription brings, for ever."""
+        while True:
+            await self._following.wait()
+            try:
+                async with asyncio.timeout(None) as self._subscribed:
+                    await self._listen()
+            except TimeoutError:
+                self._log.info("the subscription fell silent; it is made anew")
             except Unavailable as error:
-                self.health.set("log", ok=False, reason=error.message)
-                self._log.debug("not following: %s", error.message)
+                self._log.debug("no subscription: %s", error.message)
+            self._subscribed = None
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def tell(self) -> None:
@@ -74,9 +90,9 @@ class Following:
 
     def progress(self) -> FollowerProgressed | None:
         """Where this copy is, signed by this node; None before it was read."""
-        if self.follower is None:
+        if self.applier.follower is None:
             return None
-        marker = self.follower.marker
+        marker = self.applier.follower.marker
         said = FollowerProgressed(
             node=self.exchange.node,
             state=self.state,
@@ -94,125 +110,124 @@ class Following:
         """Catch up now, from a snapshot if *resync*, and prove the position.
 
         Raises:
-            Unavailable: the log or the store did not answer.
+            Unavailable: the log, the store or a master with a snapshot did not answer.
+            BadSignature: the snapshot that was offered is not to be trusted.
         """
         async with self._turn:
-            follower = await self._started()
+            await self.applier.begin()
             if resync:
-                follower = await self._take_snapshot()
-            await self._check_chain(follower)
-            async for raw in self.log.read_from(Sequence(follower.read_to + 1)):
-                await self._take(follower, raw)
-        progress = self.progress()
-        assert progress is not None, "a follower that has started has a position"
+                await self._take_snapshot(Revision(0))
+            await self._read()
         self._moved.set()
+        progress = self.progress()
+        assert progress is not None, "a follower that has begun has a position"
         return progress
 
-    async def _follow(self) -> None:
-        async with self._turn:
-            follower = await self._started()
-            if not await self._check_chain(follower):
-                return
-            follower = await self._caught_up(follower)
-        self._now(FollowerState.FOLLOWING)
-        async for raw in self.log.follow(Sequence(follower.read_to + 1)):
-            async with self._turn:
-                if self.follower is not follower:
-                    return
-                await self._take(follower, raw)
-
-    async def _started(self) -> Follower:
-        marker = await self.exchange.store.marker()
-        if marker is None:
-            raise StoreUnavailable("this database belongs to no site yet: init or join it first")
-        if self.follower is None or self.follower.marker.revision != marker.revision:
-            self.follower = Follower(marker)
-            self._learn_masters((await self.exchange.store.snapshot()).documents)
-        return self.follower
-
-    async def _check_chain(self, follower: Follower) -> bool:
-        marker = follower.marker
-        raw = None if marker.revision == 0 else await self.log.get(marker.sequence)
-        there = None if raw is None else StoredEntry.decode(raw.data).hash
-        verdict = self._chain.found(marker, there, self.clock.now())
-        if verdict == "following":
-            return True
-        if verdict != "unsure":
-            self._now(FollowerState(verdict))
-        self.health.set("log", ok=False, reason=f"{verdict} at revision {marker.revision}")
-        return False
-
-    async def _caught_up(self, follower: Follower) -> Follower:
-        """Take a snapshot when that is shorter than reading on."""
-        last = await self.log.last()
-        self.lag = 0 if last is None else max(0, last.sequence - follower.read_to)
-        if self.lag <= self.snapshot_after:
-            return follower
+    async def _read(self) -> None:
+        """Bring the copy to the log's end, unless it is not on the log's chain."""
+        follower = await self.applier.begin()
+        if not await self._is_on_chain():
+            return
+        last = await self.exchange.log.last()
+        end = Sequence(0) if last is None else last.sequence
+        self.lag = max(0, end - follower.read_to)
+        if self.lag > self.snapshot_after:
+            await self._try_snapshot(follower.marker.revision)
         try:
-            return await self._take_snapshot()
-        except MeridianError as error:
-            self._log.info("no snapshot (%s); reading the log from its start", error.message)
-            return follower
+            await self.applier.read_to(end)
+        except LogShortened:
+            await self._take_snapshot(follower.marker.revision)
+            await self.applier.read_to(end)
+        if self._silence.read(self.lag):
+            self._listen_anew()
+        if self.lag:
+            self._moved.set()
+        self.lag = 0
+        self._now(FollowerState.FOLLOWING)
 
-    async def _take_snapshot(self) -> Follower:
-        self._now(FollowerState.SNAPSHOTTING)
-        snapshot = await self.exchange.take(self.scope)
-        await self.exchange.store.load(snapshot)
-        self._learn_masters(snapshot.documents)
-        self.follower = Follower(snapshot.marker)
-        self._log.info("began from a snapshot at revision %d", snapshot.marker.revision)
-        self._moved.set()
-        return self.follower
+    def _listen_anew(self) -> None:
+        if self._subscribed is not None:
+            self._subscribed.reschedule(asyncio.get_running_loop().time())
+            self._subscribed = None
 
-    async def _take(self, follower: Follower, raw: RawEntry) -> None:
-        stored = _stored(raw.data)
-        verdict = follower.judge(
-            raw.sequence, stored, proven=stored is not None and verify(stored, self.trust)
-        )
-        match verdict:
-            case Fetch(sequence):
-                async for missed in self.log.read_from(sequence):
-                    if missed.sequence <= raw.sequence:
-                        await self._take(follower, missed)
-            case Skip(reason):
-                self._log.error("the log's message %d is skipped: %s", raw.sequence, reason)
-                follower.passed(raw.sequence)
-            case Apply(stored, entry):
-                await self.exchange.store.apply(stored, raw.sequence)
-                follower.passed(raw.sequence)
-                # By what was read: on the primary the copy may be further already, by config.
-                follower.applied(follower.marker.advanced(entry, stored.hash, raw.sequence))
-                self._learn(entry)
+    async def _listen(self) -> None:
+        follower = await self.applier.begin()
+        async with aclosing(self.exchange.log.follow(Sequence(follower.read_to + 1))) as messages:
+            async for raw in messages:
+                async with self._turn:
+                    if not self._following.is_set():
+                        return
+                    self._silence.brought()
+                    await self.applier.take(raw)
                 self._moved.set()
-            case _:
-                pass
-        self.lag = max(0, raw.sequence - follower.read_to)
 
-    def _learn(self, entry: LogEntry) -> None:
-        for change in entry.changes:
-            if change.kind == Kind.NODE and change.op is Op.PUT and change.body:
-                self._learn_master(change.id, change.body)
+    async def _is_on_chain(self) -> bool:
+        follower = await self.applier.begin()
+        marker = follower.marker
+        there = await self._hash_at(marker.sequence) if marker.revision else None
+        standing = self._chain.found(marker, there, self.clock.now())
+        if standing is Standing.UNSURE:
+            raise LogUnavailable(f"the log does not hold revision {marker.revision}")
+        if standing is not Standing.FOLLOWING:
+            self._stopped(FollowerState(standing), f"{standing} at revision {marker.revision}")
+        return standing is Standing.FOLLOWING
 
-    def _learn_masters(self, documents: Iterable[SnapshotDocument]) -> None:
-        for document in documents:
-            if document.kind == Kind.NODE:
-                self._learn_master(document.id, document.body)
+    async def _hash_at(self, sequence: Sequence) -> str | None:
+        """The hash of the entry there; None for no message, empty for one that is no entry."""
+        try:
+            raw = await self.exchange.log.get(sequence)
+        except LogMissing:
+            return None
+        stored = None if raw is None else stored_in(raw)
+        return stored.hash if stored is not None else None if raw is None else ""
 
-    def _learn_master(self, node: str, body: Mapping[str, Any]) -> None:
-        if body["role"] == NodeRole.MASTER and body["public_key"]:
-            self.trust.learn(NodeId(node), body["public_key"])
+    async def _try_snapshot(self, at_least: Revision) -> None:
+        """Take a snapshot, which is shorter than reading on; without one the log is read."""
+        try:
+            await self._take_snapshot(at_least)
+        except MeridianError as error:
+            self._log.info("no snapshot (%s); reading the log", error.message)
+
+    async def _take_snapshot(self, at_least: Revision) -> None:
+        before = self.state
+        self._now(FollowerState.SNAPSHOTTING)
+        try:
+            await self.applier.load(await self.exchange.take(self.scope, at_least))
+        except MeridianError:
+            self._now(before)
+            raise
+
+    @property
+    def _pause_seconds(self) -> float:
+        is_easy = self.state is FollowerState.FOLLOWING and self._subscribed is not None
+        return READ_SECONDS[self.scope] if is_easy else AGAIN_SECONDS
+
+    def _stopped(self, state: FollowerState, reason: str) -> None:
+        """Nothing is applied now; a position off the log's chain stays the graver news."""
+        self.health.set("log", ok=False, reason=reason)
+        if state is not FollowerState.DETACHED or self.state not in STOPPED:
+            self._now(state)
 
     def _now(self, state: FollowerState) -> None:
-        if state is not self.state:
-            self._log.info("%s (was %s)", state, self.state)
-        self.state = state
+        previous, self.state = self.state, state
         if state is FollowerState.FOLLOWING:
             self.health.set("log", ok=True)
+            self._following.set()
+        else:
+            self._following.clear()
+        if state is previous:
+            return
         self._moved.set()
-
-
-def _stored(message: bytes) -> StoredEntry | None:
-    try:
-        return StoredEntry.decode(message)
-    except ValueError:
-        return None
+        self._log.info("%s (was %s)", state, previous)
+        follower = self.applier.follower
+        if follower is not None and {state, previous} & STOPPED:
+            marker = follower.marker
+            self.applier.events.emit(
+                FollowerStateChanged(
+                    node=self.exchange.node,
+                    state=state,
+                    previous=previous,
+                    revision=marker.revision,
+                    hash=marker.hash,
+                )
+            )

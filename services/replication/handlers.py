@@ -2,9 +2,18 @@
 
 from faststream.nats import NatsRoute, NatsRouter
 
+from services.replication.core.snapshot import Scope
 from services.replication.exchange import Exchange
 from services.replication.following import Following
-from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
+from shared.domain.errors import Rejected
+from shared.events.replication import (
+    FollowerProgressed,
+    FollowerState,
+    OfferSnapshot,
+    SnapshotOffered,
+    SyncNow,
+)
+from shared.messaging.middleware import Silent
 
 
 class Handlers:
@@ -18,13 +27,20 @@ class Handlers:
         return await self._following.sync(resync=order.resync)
 
     async def on_offer(self, wish: OfferSnapshot) -> SnapshotOffered:
-        return await self._exchange.offer(wish.scope)
+        if self._following.state is not FollowerState.FOLLOWING:
+            raise Silent
+        if wish.scope not in set(Scope):
+            raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
+        return await self._exchange.offer(Scope(wish.scope))
 
 
 def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
-    """The subscriptions of this node's follower; only masters offer snapshots."""
+    """The subscriptions of this node's follower; only masters offer snapshots.
+
+    Every master hears the wish, and those that do not follow the log stay silent: so a master that
+    needs a snapshot is never answered by itself.
+    """
     routes = [NatsRoute(handlers.on_sync, SyncNow.subject.address(node=node))]
     if is_master:
-        subject = OfferSnapshot.subject.wildcard
-        routes.append(NatsRoute(handlers.on_offer, subject, queue="replication"))
+        routes.append(NatsRoute(handlers.on_offer, OfferSnapshot.subject.wildcard))
     return NatsRouter(handlers=routes)

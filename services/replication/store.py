@@ -4,17 +4,24 @@
 folder synchronised too. It holds the site and its nodes, and no secret.
 """
 
-import asyncio
+import logging
 import os
 from pathlib import Path
 from typing import Final, Protocol
 
-from services.replication.core.snapshot import SignedSnapshot, Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Scope, SignedSnapshot, Snapshot, SnapshotDocument
 from shared.crypto.nodekeys import NodeKey, verify, write_secret
-from shared.documents import DIRECTORY_KINDS
-from shared.domain.errors import BadSettings
+from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
-from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
+from shared.domain.log import (
+    LogEntry,
+    Marker,
+    Op,
+    ReplicationMode,
+    StoredEntry,
+    empty_marker,
+    mode_after,
+)
 from shared.persistence.master_state import MasterState, Row
 
 SNAPSHOT_FILE: Final = "snapshot.json"
@@ -24,7 +31,7 @@ class FollowerStore(Protocol):
     """The verbs that a follower needs of its copy."""
 
     async def marker(self) -> Marker | None: ...
-    async def apply(self, stored: StoredEntry, sequence: Sequence) -> Marker: ...
+    async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...
     async def load(self, snapshot: Snapshot) -> None: ...
     async def snapshot(self) -> Snapshot: ...
 
@@ -38,14 +45,14 @@ class MasterStore:
     async def marker(self) -> Marker | None:
         return await self._state.marker()
 
-    async def apply(self, stored: StoredEntry, sequence: Sequence) -> Marker:
-        """Apply the entry, unless config was faster; where the copy is afterwards."""
+    async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
+        """Apply the entry, unless config was faster."""
         async with self._state.transaction() as transaction:
             await transaction.apply(stored, sequence)
-            return transaction.marker
 
     async def load(self, snapshot: Snapshot) -> None:
-        """Replace everything, unless the copy is further on the same generation already."""
+        """Replace everything by *snapshot*."""
+        assert snapshot.scope is Scope.FULL, "a master forgets nothing"
         async with self._state.transaction() as transaction:
             rows = (
                 Row(each.kind, each.id, each.revision, each.body) for each in snapshot.documents
@@ -53,14 +60,14 @@ class MasterStore:
             await transaction.load(snapshot.marker, snapshot.mode, rows, snapshot.requests)
 
     async def snapshot(self) -> Snapshot:
-        async with self._state.transaction() as transaction:
-            rows, requests = await transaction.rows(), await transaction.requests()
+        async with self._state.view() as view:
+            rows, requests = await view.rows(), await view.requests()
             documents = (SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
-            return Snapshot(transaction.marker, transaction.mode, tuple(documents), tuple(requests))
+            return Snapshot(view.marker, view.mode, tuple(documents), tuple(requests))
 
 
 class FileStore:
-    """A traffic node's copy: the directory documents and the marker, in one signed file."""
+    """A traffic node's copy: the directory's documents and the marker, in one signed file."""
 
     def __init__(
         self, folder: Path, node: NodeId, key: NodeKey, log_generation: LogGeneration
@@ -74,31 +81,38 @@ class FileStore:
     async def marker(self) -> Marker | None:
         return (await self.snapshot()).marker
 
-    async def apply(self, stored: StoredEntry, sequence: Sequence) -> Marker:
-        """Apply the entry and write the file; where the copy is afterwards."""
-        before = await self.snapshot()
-        entry = LogEntry.decode(stored.body)
+    async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
+        """Apply the entry and write the file; an entry of other kinds moves the marker alone."""
+        before, entry = await self.snapshot(), LogEntry.decode(stored.body)
         documents = {(each.kind, each.id): each for each in before.documents}
         for change in entry.changes:
-            if change.kind not in DIRECTORY_KINDS:
-                continue
+            key = change.kind, change.id
             if change.op is Op.PUT and change.body is not None:
-                document = SnapshotDocument(change.kind, change.id, entry.revision, change.body)
-                documents[change.kind, change.id] = document
+                documents[key] = SnapshotDocument(*key, entry.revision, change.body)
             elif change.op is Op.DELETE:
-                documents.pop((change.kind, change.id), None)
+                documents.pop(key, None)
         marker = before.marker.advanced(entry, stored.hash, sequence)
-        await self.load(Snapshot(marker, before.mode, tuple(documents.values())))
-        return marker
+        mode = mode_after(before.mode, entry.changes)
+        await self.load(Snapshot(marker, mode, tuple(documents.values())))
 
     async def load(self, snapshot: Snapshot) -> None:
-        kept = snapshot.only(DIRECTORY_KINDS)
-        await asyncio.to_thread(self._write, kept)
+        """Replace the file by what of *snapshot* belongs on this node.
+
+        The loop waits for the disk: two writings at once would share the file beside it.
+
+        Raises:
+            StoreUnavailable: the disk did not take it; the old file stands.
+        """
+        kept = snapshot.within(Scope.DIRECTORY)
+        try:
+            self._write(kept)
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path} was not written: {error}") from error
         self._kept = kept
 
     async def snapshot(self) -> Snapshot:
         if self._kept is None:
-            self._kept = await asyncio.to_thread(self._read)
+            self._kept = self._read()
         return self._kept
 
     def _write(self, snapshot: Snapshot) -> None:
@@ -112,18 +126,22 @@ class FileStore:
             os.close(folder)
 
     def _read(self) -> Snapshot:
-        try:
-            signed = SignedSnapshot.decode(self._path.read_bytes())
-        except FileNotFoundError:
-            empty = empty_marker(self._generation)
-            return Snapshot(empty, ReplicationMode.SYNCHRONOUS, ())
-        except (OSError, ValueError) as error:
-            raise self._damaged(str(error)) from error
-        if not verify(self._key.public_b64, signed.signature, signed.body):
-            raise self._damaged("it is not signed by this node")
-        return Snapshot.decode(signed.body)
-
-    def _damaged(self, why: str) -> BadSettings:
-        return BadSettings(
-            f"{self._path} is damaged ({why}); remove it, and the node takes a snapshot anew"
+        """The file's content; a damaged one is told and begun anew, as if there were none."""
+        empty = Snapshot(
+            empty_marker(self._generation), ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY
         )
+        try:
+            return self._proven(SignedSnapshot.decode(self._path.read_bytes()))
+        except FileNotFoundError:
+            return empty
+        except OSError as error:
+            raise BadSettings(f"{self._path} cannot be read: {error}") from error
+        except ValueError as error:
+            log = logging.getLogger("meridian.replication")
+            log.error("%s is damaged (%s); this node begins anew", self._path, error)  # noqa: TRY400
+            return empty
+
+    def _proven(self, signed: SignedSnapshot) -> Snapshot:
+        if not verify(self._key.public_b64, signed.signature, signed.body):
+            raise ValueError("it is not signed by this node")
+        return Snapshot.decode(signed.body)

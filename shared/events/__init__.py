@@ -11,7 +11,12 @@ from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStat
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
-from shared.events.replication import FollowerProgressed, OfferSnapshot, SyncNow
+from shared.events.replication import (
+    FollowerProgressed,
+    FollowerStateChanged,
+    OfferSnapshot,
+    SyncNow,
+)
 from shared.events.security import MessageRejected
 from shared.events.selection import ExplainSelection, SelectNodes
 from shared.events.session import PathReported, SessionState
@@ -22,6 +27,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ReadDocuments,
     ConfigChanged,
     FollowerProgressed,
+    FollowerStateChanged,
     SyncNow,
     OfferSnapshot,
     MasterGranted,

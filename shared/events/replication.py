@@ -46,6 +46,22 @@ class FollowerProgressed(Event):
         return "\n".join(("meridian/progress/v1", *(str(part) for part in parts))).encode()
 
 
+class FollowerStateChanged(Event):
+    """The copy on *node* is *state* now; only states that an operator must see are told."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.replication.state_changed",
+        speakers=frozenset({"replication"}),
+        stored=True,
+    )
+
+    node: NodeId
+    state: FollowerState
+    previous: FollowerState
+    revision: Revision
+    hash: str
+
+
 class SyncNow(Request):
     """Make the follower on *node* catch up and prove its position; *resync* takes a snapshot."""
 

@@ -6,7 +6,7 @@ moment, so each test has its own and may break it.
 
 import itertools
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -55,11 +55,23 @@ def database_names() -> Iterator[int]:
     return itertools.count(1)
 
 
+@pytest.fixture
+def new_database(
+    postgres: PostgresServer, database_names: Iterator[int]
+) -> Callable[[], Awaitable[str]]:
+    """Makes a new, empty database; its URL."""
+
+    async def make() -> str:
+        name = f"test_{next(database_names)}"
+        connection = await asyncpg.connect(postgres.url())
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.close()
+        return postgres.url(name)
+
+    return make
+
+
 @pytest_asyncio.fixture
-async def postgres_url(postgres: PostgresServer, database_names: Iterator[int]) -> str:
+async def postgres_url(new_database: Callable[[], Awaitable[str]]) -> str:
     """A new, empty database."""
-    name = f"test_{next(database_names)}"
-    connection = await asyncpg.connect(postgres.url())
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    return postgres.url(name)
+    return await new_database()

@@ -122,7 +122,7 @@ class NatsServer:
             "http": f"{HOST}:{self.monitor}",
             "jetstream": {
                 "store_dir": str(self.folder / "store"),
-                "max_file_store": 1 << 28,
+                "max_file_store": 1 << 31,
                 "max_memory_store": 1 << 24,
             },
         }
@@ -183,10 +183,11 @@ class PostgresServer:
         found = self._programs()
         if found.user is not None:
             os.chown(self.folder, *found.user)
-        arguments = (
-            *(found.program("initdb"), "--pgdata", self.folder / "data", "--username", OWNER),
-            *("--auth", "trust", "--no-sync", "--no-locale", "--encoding", "UTF8"),
-        )
+        arguments = [
+            *(str(found.program("initdb")), "--pgdata", str(self.folder / "data")),
+            *("--username", OWNER, "--auth", "trust"),
+            *("--no-sync", "--no-locale", "--encoding", "UTF8"),
+        ]
         child = spawn(arguments, self.folder / "initdb.log", found.user)
         assert child.wait(SECONDS) == 0, (self.folder / "initdb.log").read_text()
 
@@ -194,7 +195,7 @@ class PostgresServer:
         found = self._programs()
         options = (f"listen_addresses={HOST}", f"port={self.port}", "unix_socket_directories=")
         settings = (word for option in (*options, *SIZE) for word in ("-c", option))
-        program = (found.program("postgres"), "-D", self.folder / "data", *settings)
+        program = [str(found.program("postgres")), "-D", str(self.folder / "data"), *settings]
         self.process = spawn(program, self.folder / "server.log", found.user)
         until(self._listens, "PostgreSQL")
 

@@ -7,12 +7,17 @@ follower whose own position is not on the log's chain stops: it would carry on a
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 from shared.domain.ids import Instant, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, follows
 
-LOG_LOST_SECONDS = 20.0
+LOG_LOST_SECONDS: Final = 20.0
 """A deposed leader answers for 10 s at most; a log that is short for longer is lost."""
+
+SILENT_READINGS: Final = 2
+"""So many readings in a row must find what the subscription did not bring; one may cross it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,10 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """It is no entry of this history; every follower skips it."""
+    """It is no entry of this history; every follower skips it. *signer* is who it claims."""
 
     reason: str
+    signer: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +71,33 @@ class Follower:
         if stored is None:
             return Skip("it is no log entry")
         if not proven:
-            return Skip(f"no known master signed it ({stored.signer})")
-        entry = LogEntry.decode(stored.body)
+            return Skip("no known master signed it", stored.signer)
+        try:
+            entry = LogEntry.decode(stored.body)
+        except ValueError as error:
+            return Skip(str(error), stored.signer)
         why = follows(self.marker, entry)
-        return Apply(stored, entry) if why is None else Skip(why)
+        return Apply(stored, entry) if why is None else Skip(why, stored.signer)
+
+    def applied(self, marker: Marker) -> None:
+        """The copy is at *marker* now, by what was read; on the primary it may be further."""
+        assert marker.revision >= self.marker.revision, "a copy does not go back"
+        self.marker = marker
 
     def passed(self, sequence: Sequence) -> None:
         """The message at *sequence* was dealt with."""
         assert sequence == self.read_to + 1, "messages are read without a gap"
+        assert self.marker.sequence <= sequence, "nothing is applied before it is read"
         self.read_to = sequence
 
-    def applied(self, marker: Marker) -> None:
-        """The copy is at *marker* now."""
-        assert marker.revision >= self.marker.revision, "a copy does not go back"
-        self.marker = marker
+
+class Standing(StrEnum):
+    """The own position, seen from the log."""
+
+    FOLLOWING = "following"
+    UNSURE = "unsure"
+    DIVERGED = "diverged"
+    LOG_LOST = "log_lost"
 
 
 @dataclass
@@ -87,16 +106,35 @@ class ChainCheck:
 
     missing_since: Instant | None = None
 
-    def found(self, marker: Marker, hash_there: str | None, now: Instant) -> str:
-        """`following`, `diverged`, `log_lost`, or `unsure` while a short log may yet prove whole.
+    def found(self, marker: Marker, hash_there: str | None, now: Instant) -> Standing:
+        """Where *marker* stands; unsure while a log without it may yet prove whole.
 
         *hash_there* is the hash of the entry at the marker's sequence; None when it is missing.
         """
-        if marker.revision == 0 or hash_there == marker.hash:
+        if hash_there is not None or marker.revision == 0:
             self.missing_since = None
-            return "following"
-        if hash_there is not None:
-            return "diverged"
+            on_chain = marker.revision == 0 or hash_there == marker.hash
+            return Standing.FOLLOWING if on_chain else Standing.DIVERGED
         if self.missing_since is None:
             self.missing_since = now
-        return "log_lost" if now - self.missing_since >= LOG_LOST_SECONDS else "unsure"
+        is_lost = now - self.missing_since >= LOG_LOST_SECONDS
+        return Standing.LOG_LOST if is_lost else Standing.UNSURE
+
+
+@dataclass
+class SilenceCheck:
+    """Whether the subscription still brings what readings by message get find."""
+
+    late: int = 0
+
+    def brought(self) -> None:
+        """The subscription brought a message."""
+        self.late = 0
+
+    def read(self, news: int) -> bool:
+        """A reading found *news* messages; whether the subscription has to be made anew."""
+        self.late = self.late + 1 if news else 0
+        if self.late < SILENT_READINGS:
+            return False
+        self.late = 0
+        return True

@@ -1,18 +1,28 @@
 """A snapshot: the state at one marker, as bytes that a master signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
-nodes only (for traffic nodes). A reader trusts it when a known master signed these very bytes and
-the log has the marker's hash at the marker's sequence.
+nodes only (for traffic nodes). A reader trusts it when a known master signed these very bytes, the
+scope is the one that it needs (or a master would forget its users) and the log has the marker's
+hash at the marker's sequence.
 """
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
+from shared.documents import DIRECTORY_KINDS
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
 
-KIND = "meridian/snapshot/v1"
+KIND: Final = "meridian/snapshot/v1"
+
+
+class Scope(StrEnum):
+    """How much of the state a copy holds."""
+
+    FULL = "full"
+    DIRECTORY = "directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class Snapshot:
     mode: ReplicationMode
     documents: tuple[SnapshotDocument, ...]
     requests: tuple[tuple[str, str, int, int], ...] = ()
+    scope: Scope = Scope.FULL
 
     def encode(self) -> bytes:
         """The bytes that are signed and stored."""
@@ -47,6 +58,7 @@ class Snapshot:
                 "hash": marker.hash,
             },
             "mode": self.mode.value,
+            "scope": self.scope.value,
             "documents": [
                 {"kind": each.kind, "id": each.id, "revision": each.revision, "body": each.body}
                 for each in self.documents
@@ -84,6 +96,7 @@ class Snapshot:
                     (str(id_), str(digest), int(revision), int(at))
                     for id_, digest, revision, at in content["requests"]
                 ),
+                scope=Scope(content["scope"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no snapshot: {error}") from error
@@ -91,10 +104,12 @@ class Snapshot:
             raise ValueError(f"no snapshot: its type is {kind!r}")
         return snapshot
 
-    def only(self, kinds: tuple[str, ...]) -> "Snapshot":
-        """The documents of *kinds* alone, without requests."""
-        kept = tuple(each for each in self.documents if each.kind in kinds)
-        return Snapshot(self.marker, self.mode, kept)
+    def within(self, scope: Scope) -> "Snapshot":
+        """As much of it as *scope* allows."""
+        if scope is Scope.FULL:
+            return self
+        kept = tuple(each for each in self.documents if each.kind in DIRECTORY_KINDS)
+        return Snapshot(self.marker, self.mode, kept, scope=scope)
 
 
 @dataclass(frozen=True, slots=True)
