@@ -1,4 +1,9 @@
-"""The signed envelope: who sent a message, when, and proof that it came from the cluster."""
+"""The signed envelope: who sent a message, when, and proof that it came from the cluster.
+
+A live message is new when its counter was not seen from this boot of its sender. What was seen
+is kept in one window a boot, of constant size, until the last message's stamp no longer passes;
+a window is never given up earlier, since whoever floods us with boots could then replay.
+"""
 
 import hmac
 import struct
@@ -42,11 +47,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A message whose proof held."""
+    """A message whose proof held; *id* is its sender's *boot* and *counter*."""
 
     identity: Identity
-    id: str
+    boot: str
+    counter: int
     unix_ms: UnixMillis
+
+    @property
+    def id(self) -> str:
+        return f"{self.boot}+{self.counter}"
 
 
 def canonical(*fields: bytes) -> bytes:
@@ -97,7 +107,8 @@ class Window:
     def admit(self, counter: int, expires: int) -> bool:
         self.expires = max(self.expires, expires)
         if counter > self.highest:
-            self.seen = (self.seen << (counter - self.highest) | 1) & ((1 << SLOTS) - 1)
+            step = min(counter - self.highest, SLOTS)  # a huge step must not make a huge number
+            self.seen = (self.seen << step | 1) & ((1 << SLOTS) - 1)
             self.highest = counter
             return True
         age = self.highest - counter
@@ -145,7 +156,7 @@ class Verifier:
         if not hmac.compare_digest(mac, parts[6]):
             raise BadSignature("the signature does not hold", reason="bad_mac")
         try:
-            signed = Signed(Identity.parse(parts[2]), parts[4], UnixMillis(int(parts[3])))
+            signed = _signed(parts)
         except ValueError as error:
             raise BadSignature("the envelope is malformed", reason="malformed") from error
         if in_reply_to is not None:
@@ -166,22 +177,33 @@ class Verifier:
             )
         if signed.unix_ms < self.started_ms:
             raise Replayed("signed before this process started", reason="before_start")
-        boot, _, counter = signed.id.rpartition("+")
-        name = f"{signed.identity}+{boot}"
+        self._forget()
+        if not self._window(signed).admit(signed.counter, signed.unix_ms + WINDOW_MS):
+            raise Replayed("the message came before", reason="replayed")
+
+    def _window(self, signed: Signed) -> Window:
+        name = f"{signed.identity}+{signed.boot}"
+        if name not in self.windows and len(self.windows) >= SENDERS_KEPT:
+            raise Replayed("too many senders to remember", reason="too_many_senders")
         window = self.windows.setdefault(name, Window())
         self.windows.move_to_end(name)
-        if not window.admit(int(counter), signed.unix_ms + WINDOW_MS):
-            raise Replayed("the message came before", reason="replayed")
-        self._forget()
+        return window
 
     def _forget(self) -> None:
-        """Drop the windows whose messages are all too old to pass anyway, oldest first."""
+        """Drop the windows whose messages are all too old to pass anyway, longest silent first."""
         now = self.now_ms()
         while self.windows:
             name, window = next(iter(self.windows.items()))
-            if window.expires > now and len(self.windows) <= SENDERS_KEPT:
+            if window.expires >= now:
                 return
             del self.windows[name]
+
+
+def _signed(parts: list[str]) -> Signed:
+    boot, plus, counter = parts[4].rpartition("+")
+    if not (plus and counter.isdecimal() and int(counter) > 0):
+        raise ValueError(f"{parts[4]!r} is no message's id")
+    return Signed(Identity.parse(parts[2]), boot, int(counter), UnixMillis(int(parts[3])))
 
 
 def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payload: bytes) -> str:

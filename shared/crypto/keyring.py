@@ -93,11 +93,30 @@ def check_psk(psk: str) -> str:
             f"the pre-shared key has {len(psk)} characters: use {SHORTEST_PSK} or more "
             "(`meridian key new` makes a good one)"
         )
-    counts = Counter(psk).values()
-    bits = -sum(count * log2(count / len(psk)) for count in counts)
-    if bits < LOWEST_ENTROPY_BITS:
+    if _entropy_bits(psk) < LOWEST_ENTROPY_BITS:
         raise BadSettings(
             "the pre-shared key is too regular to keep strangers out "
             "(`meridian key new` makes a good one)"
         )
     return psk
+
+
+def _entropy_bits(text: str) -> float:
+    """How much of *text* surprises: what repeats itself or goes on evenly says nothing new."""
+    unit = _unit(text)
+    going = (mark for place, mark in enumerate(unit[2:], 2) if not _goes_on(unit, place))
+    surprising = [*unit[:2], *going]
+    counts = Counter(surprising).values()
+    return -sum(count * log2(count / len(surprising)) for count in counts)
+
+
+def _unit(text: str) -> str:
+    """The shortest beginning that gives *text* when it is repeated."""
+    periods = (length for length in range(1, len(text)) if text.startswith(text[length:]))
+    return text[: next(periods, len(text))]
+
+
+def _goes_on(text: str, place: int) -> bool:
+    """Whether the step to *place* is the step before it, as in `aaaa` and in `1234`."""
+    before, last, mark = (ord(each) for each in text[place - 2 : place + 1])
+    return mark - last == last - before

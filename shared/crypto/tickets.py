@@ -1,6 +1,7 @@
 """Relay tickets: written by a gateway, read by a relay with nothing but the cluster's key.
 
-`base64url(JSON) . kid . base64url(MAC)`; the MAC covers the text before it.
+`base64url(JSON) . kid . base64url(MAC)`; the MAC covers the text before it. A ticket is shorter
+than 2 KiB, so that HELLO always has room for it.
 """
 
 import base64
@@ -14,7 +15,7 @@ from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket, TicketLimits
 
-LONGEST: Final = 2_048
+LIMIT_BYTES: Final = 2_048
 
 
 def issue_ticket(keys: Keys, ticket: Ticket) -> str:
@@ -29,7 +30,9 @@ def issue_ticket(keys: Keys, ticket: Ticket) -> str:
     }
     body = _encode(json.dumps(document, separators=(",", ":")).encode())
     text = f"{body}.{keys.kid}"
-    return f"{text}.{_encode(_mac(keys, text))}"
+    issued = f"{text}.{_encode(_mac(keys, text))}"
+    assert len(issued) < LIMIT_BYTES, "a ticket that no relay would read is not written"
+    return issued
 
 
 def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis) -> Ticket:
@@ -41,7 +44,7 @@ def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis
     body, _, proof = text.rpartition(".")
     _, _, kid = body.rpartition(".")
     keys = keyring.find(kid)
-    if len(text) > LONGEST or keys is None:
+    if len(text) >= LIMIT_BYTES or keys is None:
         raise InvalidTicket("the ticket is not from this cluster", reason="invalid_ticket")
     try:
         if not hmac.compare_digest(_mac(keys, body), _decode(proof)):

@@ -1,3 +1,4 @@
+import hmac
 from dataclasses import dataclass
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from shared.crypto.envelope import (
     MESSAGE,
     REPLY,
+    SENDERS_KEPT,
     SLOTS,
     WINDOW_MS,
     Identity,
@@ -193,6 +195,52 @@ def test_windows_of_silent_senders_are_forgotten() -> None:
     assert len(receiver.windows) == 1
 
 
+def test_a_window_lives_as_long_as_its_last_message_can_pass() -> None:
+    receiver, header = verifier(), sign(signer())
+    check(receiver, header)
+    receiver.now_ms = Clock(NOW + WINDOW_MS)
+    check(receiver, sign(signer(at=NOW + WINDOW_MS, boot="another")))
+
+    with pytest.raises(Replayed):
+        check(receiver, header)
+
+
+def test_a_flood_of_boots_makes_no_room_for_a_replay() -> None:
+    receiver, header = verifier(), sign(signer())
+    check(receiver, header)
+    full = Window(expires=NOW + WINDOW_MS)
+    receiver.windows |= {f"boot-{number}": full for number in range(SENDERS_KEPT)}
+
+    with pytest.raises(Replayed) as caught:
+        check(receiver, sign(signer(boot="one-more")))
+    assert reason(caught.value) == "too_many_senders"
+    with pytest.raises(Replayed):
+        check(receiver, header)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;boot;",
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+;",
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+x;",
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+-7;",
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+0;",
+        "1;aaaaaaaa;alpha.config.1f2e;soon;boot+1;",
+        "1;aaaaaaaa;alpha.config;1000000;boot+1;",
+    ],
+)
+@pytest.mark.parametrize("live", [True, False])
+def test_a_member_that_writes_nonsense_is_refused_like_anybody(head: str, live: bool) -> None:
+    fields = (b"msg", SUBJECT.encode(), head.encode(), b"json", b"{}")
+    mac = hmac.digest(RING.current.control, canonical(*fields), "sha256").hex()
+
+    with pytest.raises(BadSignature) as caught:
+        check(verifier(), f"{head};{mac}", live=live)
+
+    assert reason(caught.value) == "malformed"
+
+
 @given(st.permutations(range(1, 60)))
 def test_a_window_admits_each_counter_once_in_any_order(order: list[int]) -> None:
     window = Window()
@@ -215,6 +263,15 @@ def test_a_window_needs_constant_memory() -> None:
         window.admit(counter, 0)
 
     assert window.seen.bit_length() <= SLOTS
+
+
+def test_a_huge_step_of_the_counter_makes_no_huge_number() -> None:
+    window = Window()
+    window.admit(1, 0)
+
+    assert window.admit(10**4_000, 0)
+    assert window.seen == 1
+    assert not window.admit(10**4_000, 0)
 
 
 @given(st.lists(st.binary()), st.lists(st.binary()))

@@ -58,10 +58,27 @@ def test_a_short_key_is_refused_with_its_length(psk: str) -> None:
         check_psk(psk)
 
 
-@pytest.mark.parametrize("psk", ["a" * 40, "abababababababababab", "1111111122222222"])
+@pytest.mark.parametrize(
+    "psk",
+    [
+        "a" * 40,
+        "abababababababababab",
+        "1111111122222222",
+        "passwordpassword",
+        "passwordpasswordpass",
+        "abcdefghijklmnopqrstuvwxyz",
+        "0123456789abcdef",
+        "zyxwvutsrqponmlkjihgfedcba",
+    ],
+)
 def test_a_regular_key_is_refused(psk: str) -> None:
     with pytest.raises(BadSettings, match="too regular"):
         check_psk(psk)
+
+
+@pytest.mark.parametrize("psk", [PSK, "Tr0ub4dor&3 and more", "b1946ac92492d2347c6235b4d2611184"])
+def test_an_irregular_key_is_taken(psk: str) -> None:
+    assert check_psk(psk) == psk
 
 
 def test_a_made_key_is_good_and_never_the_same() -> None:

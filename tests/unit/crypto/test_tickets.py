@@ -1,12 +1,13 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.crypto.keyring import KeyRing, Keys
-from shared.crypto.tickets import LONGEST, issue_ticket, read_ticket
+from shared.crypto.tickets import LIMIT_BYTES, issue_ticket, read_ticket
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
@@ -67,7 +68,18 @@ def test_a_proof_under_the_wrong_key_name_does_not_hold() -> None:
 
 
 def test_an_endless_ticket_is_not_read() -> None:
-    assert reason_of("a" * LONGEST + "." + CURRENT.kid + ".b") == "invalid_ticket"
+    assert reason_of("a" * LIMIT_BYTES + "." + CURRENT.kid + ".b") == "invalid_ticket"
+
+
+def test_a_ticket_that_no_relay_would_read_is_not_written() -> None:
+    with pytest.raises(AssertionError, match="no relay would read"):
+        issue_ticket(CURRENT, replace(TICKET, session=SessionId("1" * LIMIT_BYTES)))
+
+
+def test_the_longest_honest_ticket_is_far_from_the_limit() -> None:
+    longest = replace(TICKET, node=NodeId("n" * 63), session=SessionId("9" * 64))
+
+    assert len(issue_ticket(CURRENT, longest)) < LIMIT_BYTES / 2
 
 
 @given(st.text(max_size=200))
