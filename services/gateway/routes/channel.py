@@ -39,10 +39,19 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
     with door.view.listening(session) as states:
         down = asyncio.create_task(_tell(socket, door, side, states))
         up = asyncio.create_task(_listen(socket, door, session))
-        _, pending = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(down, up, return_exceptions=True)
+        down.add_done_callback(_seen)
+        up.add_done_callback(_seen)
+        try:
+            await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            down.cancel()
+            up.cancel()
+
+
+def _seen(task: "asyncio.Task[None]") -> None:
+    """Whatever ended one direction, a broken socket above all, is no news: the endpoint returns."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _tell(

@@ -1,0 +1,167 @@
+"""The control channel as an endpoint holds it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from services.gateway.app import build_api
+from services.gateway.routes.channel import ENDED, REFUSED
+from shared.documents.site import SessionLimits
+from shared.domain.ids import SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.events.selection import ClientFacts
+from shared.events.session import SessionState
+from tests.unit.gateway.conftest import House
+
+HERE = ClientFacts(address="192.0.2.1")
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[TestClient]:
+    asyncio.run(house.door.directory.read())
+    with TestClient(build_api(house.door)) as made:
+        yield made
+
+
+def opened(house: House) -> SessionState:
+    state = asyncio.run(house.door.sessions.open("rita", HERE, SessionLimits()))
+    house.door.view.learned(state)
+    return state
+
+
+def joined(house: House, session: SessionId) -> SessionState:
+    state = asyncio.run(house.door.sessions.join(session, HERE))
+    house.door.view.learned(state)
+    return state
+
+
+def channel(client: TestClient, house: House, session: SessionId, side: Side) -> Any:
+    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
+    token = house.door.accounts.endpoint_token(session, side, expires)
+    headers = {"Authorization": f"Bearer {token}"}
+    return client.websocket_connect(f"/api/v1/sessions/{session}/channel", headers=headers)
+
+
+def told(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
+    while True:
+        message: dict[str, Any] = socket.receive_json()
+        if message["type"] == kind:
+            return message
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_each_end_is_told_the_state_and_its_paths(
+    client: TestClient, house: House, side: Side
+) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, side) as socket:
+        assert told(socket, "state")["phase"] == "active"
+        paths = told(socket, "paths")["paths"]
+
+    assert [path["node"] for path in paths] == ["berlin", "denver", "tokyo"]
+    assert set(paths[0]) == {"node", "host", "port", "generation", "ticket"}
+
+
+def test_a_representative_who_waits_is_told_nothing_but_the_state(
+    client: TestClient, house: House
+) -> None:
+    session = opened(house).session
+
+    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+        assert socket.receive_json() == {
+            "type": "state",
+            "phase": "waiting",
+            "ends": ["representative"],
+        }
+
+
+def test_an_end_that_needs_paths_gets_more(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+    house.clock.at += 10
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        assert len(told(socket, "paths")["paths"]) == 3
+        socket.send_json({"type": "need_paths"})
+        assert len(told(socket, "paths")["paths"]) == 6
+
+
+def test_an_end_may_close_the_session_for_both(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_json({"type": "close", "reason": "done"})
+        assert told(socket, "closed") == {"type": "closed", "reason": "done"}
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_json()
+
+    assert caught.value.code == ENDED
+
+
+def test_a_session_that_is_over_says_so_to_whoever_comes(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    house.door.view.learned(asyncio.run(house.door.sessions.close(session, "closed by rita")))
+
+    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+        assert told(socket, "closed")["reason"] == "closed by rita"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "x"}])
+def test_without_a_token_of_the_session_nobody_listens(
+    client: TestClient, house: House, headers: dict[str, str]
+) -> None:
+    session = opened(house).session
+    path = f"/api/v1/sessions/{session}/channel"
+
+    with (
+        client.websocket_connect(path, headers=headers) as socket,
+        pytest.raises(WebSocketDisconnect) as caught,
+    ):
+        socket.receive_json()
+
+    assert caught.value.code == REFUSED
+
+
+def test_a_token_of_another_session_opens_nothing(client: TestClient, house: House) -> None:
+    one, other = opened(house).session, opened(house).session
+    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
+    token = house.door.accounts.endpoint_token(one, Side.CUSTOMER, expires)
+    headers = {"Authorization": f"Bearer {token}"}
+
+    with (
+        client.websocket_connect(f"/api/v1/sessions/{other}/channel", headers=headers) as socket,
+        pytest.raises(WebSocketDisconnect),
+    ):
+        socket.receive_json()
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "7", '{"type": "unknown"}', "{}"])
+def test_what_is_no_message_is_passed_over(client: TestClient, house: House, text: str) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_text(text)
+        socket.send_json({"type": "close", "reason": "still there"})
+        assert told(socket, "closed")["reason"] == "still there"
+
+
+def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+    house.clock.at += 10
+    house.site.is_down = True
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_json({"type": "need_paths"})
+        assert told(socket, "error")["code"] == "unavailable"
+        house.site.is_down = False
+        socket.send_json({"type": "need_paths"})
+        assert len(told(socket, "paths")["paths"]) >= 3
