@@ -1,9 +1,23 @@
-"""What every document has in common."""
+"""What every document has in common: it is frozen, and whatever it holds can be stored."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import cast
+
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class Document(BaseModel):
-    """A frozen document; unknown fields are refused, so that a misspelt one is told."""
+    """A frozen document; unknown fields are refused, so that a misspelt one is told.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    PostgreSQL stores no NUL in a text and JSON knows no infinity: a document with one is wrong
+    from the start, not when the primary has begun to write it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        texts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise ValueError("a text must not hold the character NUL")
+        return value

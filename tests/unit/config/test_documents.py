@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -60,6 +61,16 @@ def test_a_delete_leaves_nothing() -> None:
         (put("node", "Berlin", BERLIN), "'Berlin' is no node name"),
         (put("node", "berlin", {"role": "traffic", "colour": 1}), "node 'berlin': colour"),
         (put("node", "berlin", {}), "node 'berlin': role: Field required"),
+        (put("node", "berlin", {**BERLIN, "region": "a\0b"}), "region: a text must not hold"),
+        (put("user", "rita", {**ADMIN, "display_name": "\0"}), "display_name: a text must not"),
+        (
+            put("site", SITE_ID, {"name": "x", "failover": {"probe_targets": ["a\0"]}}),
+            "a text must",
+        ),
+        (
+            put("site", SITE_ID, {"name": "x", "replication": {"sync_timeout_seconds": math.inf}}),
+            "replication.sync_timeout_seconds: Input should be a finite number",
+        ),
         (put("node", "berlin", {"role": "master"}), "a node keeps its role"),
         (put("site", "other", {"name": "x"}), "the site's document is called 'site'"),
         (put("user", "", ADMIN), "is no name"),
