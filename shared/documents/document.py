@@ -17,7 +17,11 @@ class Document(BaseModel):
     @field_validator("*")
     @classmethod
     def _storable(cls, value: object) -> object:
-        texts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-        if any(isinstance(text, str) and "\0" in text for text in texts):
+        if any("\0" in text for text in _texts(value)):
             raise ValueError("a text must not hold the character NUL")
         return value
+
+
+def _texts(value: object) -> list[str]:
+    parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    return [part for part in parts if isinstance(part, str)]
