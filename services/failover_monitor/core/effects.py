@@ -27,7 +27,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """This master's processes may act in *epoch* until *valid_until*."""
+    """This master's processes may act in *epoch* until *valid_until*.
+
+    Whoever holds a grant forgets it for one of a larger epoch, also when that is over already.
+    """
 
     epoch: Epoch
     valid_until: Instant

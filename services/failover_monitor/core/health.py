@@ -37,3 +37,7 @@ class ConfigWatch:
     def somebody_could(self, now: Instant) -> bool:
         """Whether another master said of late that it would take over."""
         return any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())
+
+    def describe(self) -> str:
+        ready = ", ".join(sorted(self._ready)) or "nobody"
+        return f"config committed at {self._last_sign:.3f}, {ready} said it could take over"

@@ -2,7 +2,8 @@
 
 Keeps the law that a holder acts only until `sent_at(last successful renewal) + ttl - margin`: the
 time of sending is kept for each record that may still have landed, and whichever proves to be in
-the key counts from when that very record was sent.
+the key counts from when that very record was sent. An ended role awaits nothing any more: a record
+of it that is found later proves nothing, whether it landed late or somebody put it there again.
 """
 
 from dataclasses import dataclass
@@ -54,23 +55,29 @@ class Lease:
             self._holder.instance,
         )
 
-    def proved(self, record: LeaseRecord, revision: int) -> bool:
-        """*record*, written by this process, is in the key at *revision*; False when long known."""
-        assert self.is_mine(record), "another's record proves nothing of ours"
-        if revision <= self.revision:
-            return False
-        assert record.n in self._sent, "what is not yet known was sent and is remembered"
+    def awaits(self, record: LeaseRecord) -> bool:
+        """Whether *record* was sent in this role, or for it, and is not known to have landed."""
+        return self.is_mine(record) and record.n in self._sent
+
+    def proved(self, record: LeaseRecord, revision: int) -> None:
+        """*record*, awaited until now, is in the key at *revision*."""
+        assert self.awaits(record), "another's record proves nothing of ours"
+        assert revision > self.revision, "what is known proves nothing new"
         assert record.epoch >= self.epoch, "epochs grow with the revision"
         sent_at = self._sent[record.n]
         self.revision, self.epoch, self.held = revision, record.epoch, True
         self.valid_until = Instant(sent_at + self._timing.acting_seconds)
         self._sent = {n: at for n, at in self._sent.items() if n > record.n}
-        return True
 
     def end(self, now: Instant) -> None:
-        """The role is over, whatever the lease says."""
+        """The role is over, whatever the lease says; in a bucket made anew revisions begin anew."""
         self.held = False
         self.valid_until = min(self.valid_until, now)
+        self.revision, self._sent = 0, {}
 
     def is_acting(self, now: Instant) -> bool:
         return self.held and now < self.valid_until
+
+    def describe(self) -> str:
+        role = f"held until {self.valid_until:.3f}" if self.held else "not held"
+        return f"{role}, epoch {self.epoch}, revision {self.revision}, {len(self._sent)} awaited"

@@ -4,7 +4,11 @@ At most one call to the key is under way at any time. After an unknown outcome t
 before anything is written; a record of this process in it counts from when that very record was
 sent, any other record ends the role. A holder whose lease ran out keeps trying on its own last
 revision: success proves that nobody was in between. Keeps the law that a larger epoch ends the
-role at once.
+role at once: the grants that are out are withdrawn by one of that epoch which is over already.
+
+No watchdog guards the loop that drives this core, because none is needed: a grant names an
+absolute deadline on a clock that counts suspend. However long the loop stalls or the process is
+stopped, every process of this master stops acting in time by itself.
 """
 
 from services.failover_monitor.core.effects import (
@@ -19,7 +23,7 @@ from services.failover_monitor.core.effects import (
 )
 from services.failover_monitor.core.health import ConfigWatch
 from services.failover_monitor.core.lease import Holder, Lease
-from services.failover_monitor.core.record import Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen
 from services.failover_monitor.core.takeover import NOT_CHECKED, Checks, Observer
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
@@ -120,12 +124,8 @@ class Monitor:
         self._config.peer_heard(peer, now, could_take_over=could_take_over)
 
     def describe(self) -> str:
-        role = "held" if self._lease.held else "watched"
-        valid = f" until {self._lease.valid_until:.3f}" if self._lease.held else ""
-        return (
-            f"lease {role}{valid}, epoch {self.epoch}, revision {self._lease.revision}, "
-            f"holder {self.holder}, largest epoch {self._largest}"
-        )
+        parts = self._lease.describe(), self._observer.describe(), self._config.describe()
+        return f"lease {parts[0]}; key {parts[1]}; {parts[2]}; largest epoch {self._largest}"
 
     def _call(self, now: Instant) -> tuple[Effect, ...]:
         if self._lease.held and not self._must_read and self._may_renew(now):
@@ -159,29 +159,40 @@ class Monitor:
         return self._send(self._lease.write(Epoch(self._largest + 1), seen.revision, now), now)
 
     def _saw(self, seen: Seen, now: Instant) -> tuple[Effect, ...]:
-        before = self.holder
+        before, record = self.holder, seen.record
         self._observer.saw(seen, now)
-        record = seen.record
-        epoch = Epoch(0) if record is None else record.epoch
-        if record is not None and self._lease.is_mine(record):
-            return self._proved(Seen(record, seen.revision), before, now) + self._learn(epoch, now)
-        return self._end(f"the lease is {self.holder or 'nobody'}'s", now) + self._learn(epoch, now)
+        if record is not None:
+            self._largest = max(self._largest, record.epoch)
+        if record is None or not self._lease.is_mine(record):
+            return self._end(f"the lease is {self.holder or 'nobody'}'s", now)
+        return self._found(record, seen.revision, before, now)
 
-    def _proved(self, seen: Seen, before: NodeId | None, now: Instant) -> tuple[Effect, ...]:
+    def _found(
+        self, record: LeaseRecord, revision: int, before: NodeId | None, now: Instant
+    ) -> tuple[Effect, ...]:
         """A record of this process is in the key."""
-        assert seen.record is not None, "nobody wrote a missing key"
-        lease, was_held, was_until = self._lease, self._lease.held, self._lease.valid_until
-        if seen.record.epoch < self._largest:
+        if record.epoch < self._largest:
             return self._end("a larger epoch was seen", now)
-        if not lease.proved(seen.record, seen.revision):
+        if revision <= self._lease.revision:
             return NOTHING
-        if not was_held or lease.valid_until - self._timing.acting_seconds > was_until:
-            self._config.begun(Instant(lease.valid_until - self._timing.acting_seconds))
+        if not self._lease.awaits(record):
+            return self._end("an old record of its own came back", now)
+        return self._proved(record, revision, before)
+
+    def _proved(
+        self, record: LeaseRecord, revision: int, before: NodeId | None
+    ) -> tuple[Effect, ...]:
+        lease, was_held, was_until = self._lease, self._lease.held, self._lease.valid_until
+        lease.proved(record, revision)
+        sent_at = Instant(lease.valid_until - self._timing.acting_seconds)
+        if not was_held or sent_at > was_until:
+            self._config.begun(sent_at)
         grant = Grant(lease.epoch, lease.valid_until)
-        if was_held:
-            return (grant,)
-        cause = "the site starts" if before is None else f"{before} did not renew its lease"
-        return Took(lease.epoch, before, cause), grant
+        return (
+            (grant,)
+            if was_held
+            else (Took(lease.epoch, before, _cause(before, lease.epoch)), grant)
+        )
 
     def _learn(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
         """A lease or an entry of *epoch* exists."""
@@ -191,13 +202,21 @@ class Monitor:
         return NOTHING
 
     def _end(self, cause: str, now: Instant) -> tuple[Effect, ...]:
+        """The role is over; without a larger epoch its grants run out before anybody may take."""
         if not self._lease.held:
             return NOTHING
         self._lease.end(now)
         assert not self._lease.is_acting(now), "an ended role is over"
-        return (Lost(self._lease.epoch, cause),)
+        lost = Lost(self._lease.epoch, cause)
+        return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)
 
     def _may_renew(self, now: Instant) -> bool:
         return self._config.is_well(min(now, self._lease.valid_until)) or not (
             self._config.somebody_could(now)
         )
+
+
+def _cause(before: NodeId | None, epoch: Epoch) -> str:
+    if before is not None:
+        return f"{before} did not renew its lease"
+    return "the site starts" if epoch == 1 else "the lease named nobody"

@@ -72,3 +72,10 @@ class Observer:
         record = None if self.seen is None else self.seen.record
         own = record is None or record.holder == self._node
         return checks.unfit if own else checks.unfit + checks.forbidden
+
+    def describe(self) -> str:
+        if self.seen is None:
+            return "never read"
+        record = self.seen.record
+        whose = "nobody's" if record is None else f"{record.holder}'s of epoch {record.epoch}"
+        return f"{whose} at revision {self.seen.revision}, unchanged since {self._since:.3f}"

@@ -1,4 +1,10 @@
-"""How patient a cluster is; every duration of the failover follows from three numbers."""
+"""How patient a cluster is; every duration of the failover follows from three numbers.
+
+The holder acts for `ttl - margin` of its clock, an observer waits `ttl + margin` of its own. Both
+stay apart as long as no clock runs faster than the other by more than `rate_ratio`, which is 1.2
+for `local` and 1.3 for the others: far more than the clocks of machines that work. A timing
+without a margin, or one in which a single lost renewal would end the role, is refused.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +19,19 @@ class Timing:
     margin_seconds: float
     heartbeat_seconds: float
     leaders_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.margin_seconds <= 0:
+            raise ValueError("a lease needs a margin: no two clocks run alike")
+        if not 0 < 2 * self.renew_seconds < self.acting_seconds:
+            raise ValueError("2 * renew < ttl - margin must hold: one renewal may be lost")
+        if not self.heartbeat_seconds < self.ttl_seconds:
+            raise ValueError("heartbeat < ttl must hold: who could take over is known in time")
+
+    @property
+    def rate_ratio(self) -> float:
+        """How much faster one clock may run than another before two could act at once."""
+        return self.waiting_seconds / self.acting_seconds
 
     @property
     def acting_seconds(self) -> float:

@@ -19,7 +19,7 @@ def at(seconds: float) -> Instant:
 def held(sent_at: float = 10.0) -> Lease:
     lease = Lease(ALPHA, TIMING)
     call = lease.write(Epoch(4), 7, at(sent_at))
-    assert lease.proved(call.record, 8)
+    lease.proved(call.record, 8)
     return lease
 
 
@@ -44,19 +44,38 @@ def test_a_record_found_later_counts_from_when_that_very_one_was_sent() -> None:
     lease = held(sent_at=10)
     first = lease.renewal(at(10.5))
     lease.renewal(at(11.0))
-    assert lease.proved(first.record, 9)
+    lease.proved(first.record, 9)
     assert lease.valid_until == pytest.approx(10.5 + ACTING)
     assert lease.revision == 9
 
 
-def test_a_record_that_is_long_known_proves_nothing_new() -> None:
+def test_a_record_is_awaited_until_it_or_a_later_one_is_known_to_have_landed() -> None:
     lease = held(sent_at=10)
-    old = lease.renewal(at(10.5)).record
-    assert lease.proved(old, 9)
-    assert not lease.proved(old, 9)
+    first, second = lease.renewal(at(10.5)).record, lease.renewal(at(11)).record
+    assert lease.awaits(first)
+    lease.proved(second, 9)
+    assert not lease.awaits(first)
+    assert not lease.awaits(second)
+    with pytest.raises(AssertionError):
+        lease.proved(first, 10)
+
+
+def test_a_record_at_a_revision_that_is_known_proves_nothing() -> None:
+    lease = held(sent_at=10)
+    renewal = lease.renewal(at(10.5)).record
+    with pytest.raises(AssertionError):
+        lease.proved(renewal, 8)
+
+
+def test_an_ended_role_awaits_nothing_and_a_new_one_its_own_records() -> None:
+    lease = held(sent_at=10)
+    pending = lease.renewal(at(10.5)).record
     lease.end(at(10.6))
-    assert not lease.proved(old, 9)
-    assert not lease.held
+    assert not lease.awaits(pending)
+    record = lease.write(Epoch(6), 0, at(14)).record
+    assert lease.awaits(record)
+    lease.proved(record, 1)
+    assert (lease.held, lease.epoch, lease.revision) == (True, 6, 1)
 
 
 def test_an_ended_role_is_over_whatever_the_lease_says() -> None:
@@ -79,5 +98,20 @@ def test_another_process_of_the_same_master_is_another_holder() -> None:
     assert not lease.is_mine(theirs)
     assert not lease.is_mine(namesake)
     assert not lease.is_mine(None)
+    assert not lease.awaits(theirs)
     with pytest.raises(AssertionError):
         lease.proved(theirs, 9)
+
+
+def test_only_a_holder_renews() -> None:
+    with pytest.raises(AssertionError):
+        Lease(ALPHA, TIMING).renewal(at(10))
+
+
+def test_the_lease_describes_itself() -> None:
+    lease = held(sent_at=10)
+    assert lease.describe() == "held until 11.350, epoch 4, revision 8, 0 awaited"
+    lease.renewal(at(11))
+    assert lease.describe().endswith("1 awaited")
+    lease.end(at(11))
+    assert lease.describe().startswith("not held")

@@ -232,15 +232,24 @@ def test_another_record_ends_the_role_at_once() -> None:
     bench.key = theirs(epoch=2, revision=99)
     done = bench.run(0.4)
     assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
+    assert isinstance(withdrawn := of(Grant, done)[-1], Grant)
+    assert (withdrawn.epoch, withdrawn.valid_until <= bench.at()) == (2, True)
     assert not bench.is_primary()
     assert bench.monitor.holder == BRAVO
     assert bench.monitor.epoch == 2
 
 
-def test_a_key_that_vanished_ends_the_role_at_once() -> None:
+def test_a_key_that_vanished_ends_the_role_at_once_and_is_taken_where_revisions_begin_anew() -> (
+    None
+):
     bench = primary()
     bench.key = MISSING
-    assert of(Lost, bench.run(0.4)) == [Lost(Epoch(1), "the lease is nobody's")]
+    done = bench.run(0.4)
+    assert of(Lost, done) == [Lost(Epoch(1), "the lease is nobody's")]
+    after = done[done.index(of(Lost, done)[0]) :]
+    assert of(Grant, after) == [], "its grants run out before anybody may take"
+    (took,) = of(Took, bench.run(2))
+    assert took == Took(Epoch(2), None, "the lease named nobody")
 
 
 def test_a_larger_epoch_in_the_log_ends_the_role_whatever_the_lease_says() -> None:
@@ -339,8 +348,10 @@ def test_an_answer_that_was_not_asked_for_is_a_fault_of_ours() -> None:
 
 def test_the_monitor_describes_itself_in_one_line() -> None:
     bench = Bench()
-    assert bench.monitor.describe().startswith("lease watched, epoch 0")
+    assert bench.monitor.describe().startswith("lease not held, epoch 0")
+    assert "; key never read; config committed" in bench.monitor.describe()
     assert primary().monitor.describe().startswith("lease held until ")
+    assert primary().monitor.describe().endswith("largest epoch 1")
 
 
 def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:
@@ -348,7 +359,7 @@ def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:
     bench.now += 0.6
     assert Check() in bench.monitor.tick(bench.at())
     found = bench.monitor.checked(Checks(epoch=Epoch(5)), bench.at())
-    assert found == (Lost(Epoch(1), "a larger epoch was seen"),)
+    assert found == (Lost(Epoch(1), "a larger epoch was seen"), Grant(Epoch(5), bench.at()))
     assert not bench.is_primary()
 
 
@@ -363,3 +374,34 @@ def test_a_stale_read_of_an_own_record_brings_no_ended_role_back(found: Seen) ->
     assert of(ReadLease, done) != []
     assert of(Took, done) + of(Grant, done) == []
     assert not bench.is_primary()
+
+
+def test_an_old_record_of_its_own_that_is_put_back_ends_the_role_and_not_the_process() -> None:
+    bench = primary()
+    bench.run(1)
+    bench.key = Seen(bench.writes[0].record, bench.key.revision + 5)
+    done = bench.run(0.5)
+    assert of(Lost, done) == [Lost(Epoch(1), "an old record of its own came back")]
+    assert not bench.is_primary()
+    assert of(Took, bench.run(2)) == [Took(Epoch(2), ALPHA, "alpha did not renew its lease")]
+
+
+def test_a_renewal_that_is_found_after_its_role_ended_brings_nothing_back() -> None:
+    bench = primary()
+    bench.write_answer, stale, own = Refusal.UNKNOWN, theirs(epoch=1, revision=0), bench.key
+    bench.key = stale
+    done = bench.run(0.4)
+    assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
+    bench.key = Seen(bench.writes[-1].record, own.revision + 1)
+    done = bench.run(0.5)
+    assert of(Took, done) + of(Grant, done) == []
+    assert not bench.is_primary()
+    bench.write_answer = None
+    assert of(Took, bench.run(2)) == [Took(Epoch(2), ALPHA, "alpha did not renew its lease")]
+
+
+def test_a_key_that_somebody_spoiled_is_taken_again_on_its_revision() -> None:
+    bench = Bench()
+    bench.key = Seen(None, 33)
+    assert of(Took, bench.run(2)) == [Took(Epoch(1), None, "the site starts")]
+    assert bench.writes[0].expected == 33

@@ -101,3 +101,19 @@ def test_what_the_operator_forbids_bars_only_from_replacing_another_master(
     observer = Observer(BRAVO, TIMING)
     observer.saw(found, Instant(10))
     assert observer.obstacles(CHECKS) == obstacles
+
+
+def test_the_observer_describes_what_it_watches() -> None:
+    observer = Observer(BRAVO, TIMING)
+    assert observer.describe() == "never read"
+    observer.saw(seen(), Instant(10))
+    assert observer.describe() == "alpha's of epoch 3 at revision 5, unchanged since 10.000"
+    observer.saw(Seen(None, 6), Instant(11))
+    assert observer.describe() == "nobody's at revision 6, unchanged since 11.000"
+
+
+def test_a_key_that_holds_no_record_is_waited_for_like_a_missing_one() -> None:
+    observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
+    observer.saw(seen(5), Instant(10))
+    observer.saw(Seen(None, 6), Instant(10.2))
+    assert observer.due_at() == pytest.approx(10.2 + WAIT + 1.5)
