@@ -1,7 +1,9 @@
 """A seeded world for two monitors: a key over a bad network, clocks apart, freezes and crashes.
 
-The world loses, delays and repeats nothing that the cores may not meet; it never judges them.
-Whoever checks looks at `terms`: from when to when, in true time, a process might act.
+The world loses and delays calls, answers some reads with what the key held before (as a deposed
+leader does), spoils the key, freezes processes, and lets their clocks run apart by nearly all
+that the margin allows. It never judges the cores: whoever does is in `after_each`, called after
+every action, and looks at `terms`: from when to when, in true time, a process might act.
 """
 
 import heapq
@@ -29,6 +31,11 @@ from shared.domain.ids import Epoch, Instant, NodeId, Revision
 
 TIMING = PRESETS["local"]
 NODES = (NodeId("alpha"), NodeId("bravo"))
+DRIFT = 0.09
+"""How far a clock's rate is off: just less than the margin bears, see `Timing.rate_ratio`."""
+
+PAST_KEYS = 5
+MOMENT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,11 @@ class Term:
 
 @dataclass
 class Weather:
-    """How bad the network is: chances of loss on either way, and the longest delay."""
+    """How bad the network is: chances of loss and of an old answer, and the longest delay."""
 
     lost: float = 0.0
     late: float = 0.0
+    stale: float = 0.0
     delay: float = 0.01
     bucket_down: bool = False
 
@@ -91,11 +99,13 @@ class World:
         self.terms: list[Term] = []
         self.taken: list[Took] = []
         self.lost: list[Lost] = []
+        self.begun: list[tuple[Epoch, str]] = []
+        self.after_each: list[Callable[[], None]] = []
+        self._past: list[Seen] = [MISSING]
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self.masters = {
-            node: Master(node, self.random.uniform(10, 1000), self.random.uniform(0.99, 1.01))
-            for node in NODES
+            node: Master(node, self.random.uniform(10, 1000), self._rate()) for node in NODES
         }
 
     def at(self, when: float, action: Callable[[], None]) -> None:
@@ -106,6 +116,8 @@ class World:
         while self._queue and self._queue[0][0] <= until:
             self.now, _, action = heapq.heappop(self._queue)
             action()
+            for judge in self.after_each:
+                judge()
         self.now = until
 
     def start(self, node: NodeId) -> None:
@@ -122,6 +134,10 @@ class World:
 
     def freeze(self, node: NodeId, seconds: float) -> None:
         self.masters[node].frozen_until = self.now + seconds
+
+    def spoil(self) -> None:
+        """Somebody deletes the key, or puts what is no record into it."""
+        self._put(Seen(None, self.key.revision + 1))
 
     def primaries(self) -> list[NodeId]:
         return [
@@ -144,7 +160,7 @@ class World:
         deadline = master.monitor.deadline()
         if deadline is None:
             return
-        when = max(self.now, master.true(deadline) + 1e-6)
+        when = max(self.now, master.true(deadline) + MOMENT)
         if master.tick_at is not None and self.now <= master.tick_at <= when:
             return
         master.tick_at = when
@@ -199,6 +215,14 @@ class World:
             self.at(self.now + self._delay(), arrive)
         self.at(self.now + TIMING.renew_seconds, once(failed))
 
+    def _rate(self) -> float:
+        """Seconds of a clock in a second of true time: often as far off as may be."""
+        return 1 + self.random.choice((-DRIFT, DRIFT, self.random.uniform(-DRIFT, DRIFT)))
+
+    def _put(self, key: Seen) -> None:
+        self.key = key
+        self._past = [*self._past[1 - PAST_KEYS :], key]
+
     def _delay(self) -> float:
         if self.random.random() < self.weather.late:
             return self.random.uniform(0, 3.0)
@@ -209,7 +233,8 @@ class World:
             self._perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
 
         def work() -> Callable[[], None]:
-            seen = self.key
+            stale = self.random.random() < self.weather.stale
+            seen = self.random.choice(self._past) if stale else self.key
             return lambda: tell(seen)
 
         self._call(master, work, lambda: tell(None))
@@ -222,7 +247,7 @@ class World:
             if self.key.revision != effect.expected:
                 return lambda: tell(Refusal.REFUSED)
             revision = self.key.revision + self.random.randint(1, 3)
-            self.key = Seen(effect.record, revision)
+            self._put(Seen(effect.record, revision))
             return lambda: tell(revision)
 
         self._call(master, work, lambda: tell(Refusal.UNKNOWN))
@@ -242,11 +267,17 @@ class World:
 
     def _grant(self, master: Master, epoch: Epoch, valid_until: Instant) -> None:
         end = master.true(valid_until)
-        if end > self.now:
+        if end > self.now + MOMENT:
             self.terms.append(Term(master.instance, epoch, self.now, end))
             if master.config_commits:
                 master.pulse = master.clock(self.now)
-                self.log_epoch = max(self.log_epoch, epoch)
+                self._begin(master, epoch)
+
+    def _begin(self, master: Master, epoch: Epoch) -> None:
+        """What config does on a grant: `epoch_began`, unless the log is ahead."""
+        if epoch >= self.log_epoch:
+            self.log_epoch = epoch
+            self.begun.append((epoch, master.instance))
 
     def _beat(self, master: Master, instance: str) -> None:
         def beat() -> None:
