@@ -18,7 +18,7 @@ from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, LogUnavailable, Unavailable
 from shared.domain.ids import NodeId, Revision
-from shared.domain.log import StoredEntry
+from shared.domain.log import LogEntry, StoredEntry
 from shared.events.replication import OfferSnapshot, SnapshotOffered
 from shared.messaging.connection import jetstream_of
 from shared.messaging.publisher import Publisher
@@ -111,10 +111,14 @@ class Exchange:
     async def _is_on_the_log(self, snapshot: Snapshot) -> bool:
         marker = snapshot.marker
         raw = await self.log.get(marker.sequence) if marker.revision else None
+        if raw is None:
+            return False
         try:
-            return raw is not None and StoredEntry.decode(raw.data).hash == marker.hash
+            stored = StoredEntry.decode(raw.data)
+            entry = LogEntry.decode(stored.body)
         except ValueError:
             return False
+        return marker == marker.advanced(entry, stored.hash, raw.sequence)
 
 
 def _position(snapshot: Snapshot) -> tuple[Revision, str]:

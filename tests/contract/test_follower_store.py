@@ -1,0 +1,130 @@
+"""What every follower's store promises: the file of a traffic node and a master's PostgreSQL."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.replication.core.snapshot import Scope, Snapshot, SnapshotDocument
+from services.replication.store import FileStore, FollowerStore, MasterStore
+from shared.crypto.nodekeys import NodeKey
+from shared.domain.ids import NodeId, Revision
+from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_marker
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture(params=["file", "postgres"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str
+) -> AsyncGenerator[FollowerStore]:
+    if request.param == "file":
+        yield FileStore(tmp_path, NodeId("berlin"), NodeKey.generate(), GENERATION)
+        return
+    database = Database(postgres_url)
+    state = MasterState(database)
+    await state.found(CLUSTER, GENERATION)
+    yield MasterStore(state)
+    await database.close()
+
+
+@pytest.fixture
+def pen() -> Pen:
+    return Pen()
+
+
+async def apply(store: FollowerStore, pen: Pen, stored: StoredEntry) -> None:
+    await store.apply(stored, pen.marker.sequence)
+
+
+async def ids(store: FollowerStore) -> list[tuple[str, str, int]]:
+    """The documents that every store keeps, with their revision."""
+    found = (await store.snapshot()).within(Scope.DIRECTORY)
+    return sorted((each.kind, each.id, each.revision) for each in found.documents)
+
+
+async def test_a_new_store_is_empty_and_before_the_first_entry(store: FollowerStore) -> None:
+    assert await store.marker() == empty_marker(GENERATION)
+    assert await ids(store) == []
+
+
+async def test_the_marker_moves_with_every_entry(store: FollowerStore, pen: Pen) -> None:
+    for name in ("berlin", "denver", "tokyo"):
+        await apply(store, pen, pen.write(put("node", name, node())))
+        assert await store.marker() == pen.marker
+        assert (await store.snapshot()).marker == pen.marker
+
+
+async def test_a_skipped_message_shows_in_the_sequence_alone(
+    store: FollowerStore, pen: Pen
+) -> None:
+    pen.skip()
+    await apply(store, pen, pen.write(put("node", "berlin", node())))
+    marker = await store.marker()
+    assert marker is not None
+    assert (marker.revision, marker.sequence) == (1, 2)
+
+
+async def test_a_document_has_the_revision_of_its_last_change(
+    store: FollowerStore, pen: Pen
+) -> None:
+    await apply(store, pen, pen.write(put("node", "berlin", node()), put("site", "site", {})))
+    await apply(store, pen, pen.write(put("node", "berlin", node("master"))))
+    assert await ids(store) == [("node", "berlin", 2), ("site", "site", 1)]
+
+
+async def test_a_deleted_document_is_gone(store: FollowerStore, pen: Pen) -> None:
+    await apply(store, pen, pen.write(put("node", "berlin", node())))
+    await apply(store, pen, pen.write(delete("node", "berlin"), delete("node", "never")))
+    assert await ids(store) == []
+
+
+async def test_the_last_change_of_an_entry_stands(store: FollowerStore, pen: Pen) -> None:
+    await apply(
+        store,
+        pen,
+        pen.write(put("node", "a", node()), delete("node", "a"), put("node", "b", node())),
+    )
+    assert await ids(store) == [("node", "b", 1)]
+
+
+async def test_an_entry_about_the_cluster_is_no_document(store: FollowerStore, pen: Pen) -> None:
+    await apply(
+        store, pen, pen.write(control(Op.EPOCH_BEGAN, {"node": "a", "mode": "degraded"}), epoch=4)
+    )
+    found = await store.snapshot()
+    assert found.documents == ()
+    assert found.marker.epoch == 4
+    assert found.mode is ReplicationMode.DEGRADED
+
+
+async def test_the_mode_follows_the_log(store: FollowerStore, pen: Pen) -> None:
+    for mode in (ReplicationMode.DEGRADED, ReplicationMode.SYNCHRONOUS):
+        await apply(store, pen, pen.write(control(Op.MODE_CHANGED, {"mode": mode.value})))
+        assert (await store.snapshot()).mode is mode
+
+
+async def test_a_snapshot_replaces_everything_and_the_log_goes_on(
+    store: FollowerStore, pen: Pen
+) -> None:
+    await apply(store, pen, pen.write(put("node", "old", node())))
+    elsewhere = Pen()
+    elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=3)
+    document = SnapshotDocument("node", "new", Revision(1), node())
+    await store.load(Snapshot(elsewhere.marker, ReplicationMode.DEGRADED, (document,)))
+
+    assert await store.marker() == elsewhere.marker
+    assert await ids(store) == [("node", "new", 1)]
+    await apply(store, elsewhere, elsewhere.write(put("node", "next", node())))
+    assert await ids(store) == [("node", "new", 1), ("node", "next", 2)]
+
+
+async def test_a_snapshot_of_a_snapshot_is_the_same(store: FollowerStore, pen: Pen) -> None:
+    await apply(store, pen, pen.write(put("node", "berlin", node()), put("site", "site", {})))
+    first = await store.snapshot()
+    await store.load(Snapshot(first.marker, first.mode, first.documents, first.requests))
+    assert await store.snapshot() == first

@@ -1,0 +1,198 @@
+"""A log, a store and an exchange in memory, with a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from nats.aio.client import Client
+
+from services.replication.applying import Applier
+from services.replication.core.snapshot import Scope, Snapshot, SnapshotDocument
+from services.replication.exchange import Exchange
+from services.replication.following import Following
+from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
+from shared.crypto.nodekeys import NodeKey
+from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
+from shared.domain.ids import Instant, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
+from shared.events.message import Event
+from shared.messaging.events import EventPublisher
+from shared.messaging.publisher import Publisher
+from shared.runtime.health import Health
+from tests.integration.entries import GENERATION, Pen, node, put
+
+BERLIN = NodeId("berlin")
+
+
+class MemoryLog(ClusterLog):
+    """Messages by sequence; None stands for one that is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(Client(), GENERATION)
+        self.messages: list[bytes | None] = []
+        self.is_away = False
+        self.is_missing = False
+        self.is_silent = False
+        self.subscriptions: list[Sequence] = []
+        self.reads = 0
+
+    async def last(self) -> RawEntry | None:
+        self._require_answer()
+        end = len(self.messages)
+        return RawEntry(Sequence(end), self.messages[-1] or b"") if end else None
+
+    async def get(self, sequence: Sequence) -> RawEntry | None:
+        self._require_answer()
+        self.reads += 1
+        if not 0 < sequence <= len(self.messages):
+            return None
+        data = self.messages[sequence - 1]
+        return None if data is None else RawEntry(sequence, data)
+
+    async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
+        """What is there now, and then the end of the subscription."""
+        self.subscriptions.append(sequence)
+        self._require_answer()
+        if self.is_silent:
+            await asyncio.Event().wait()
+        for number in range(sequence, len(self.messages) + 1):
+            raw = await self.get(Sequence(number))
+            if raw is not None:
+                yield raw
+
+    def _require_answer(self) -> None:
+        if self.is_missing:
+            raise LogMissing("the log LOG-1 is not there")
+        if self.is_away:
+            raise LogUnavailable("the log does not answer")
+
+
+@dataclass
+class MemoryStore:
+    """A copy in memory."""
+
+    at: Marker | None = field(default_factory=lambda: empty_marker(GENERATION))
+    documents: dict[tuple[str, str], SnapshotDocument] = field(
+        default_factory=dict[tuple[str, str], SnapshotDocument]
+    )
+    applied: list[int] = field(default_factory=list[int])
+
+    async def marker(self) -> Marker | None:
+        return self.at
+
+    async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
+        entry = LogEntry.decode(stored.body)
+        assert self.at is not None
+        for change in entry.changes:
+            if change.op is Op.PUT and change.body is not None:
+                key = change.kind, change.id
+                self.documents[key] = SnapshotDocument(*key, entry.revision, change.body)
+        self.at = self.at.advanced(entry, stored.hash, sequence)
+        self.applied.append(sequence)
+
+    async def load(self, snapshot: Snapshot) -> None:
+        self.at = snapshot.marker
+        self.documents = {(each.kind, each.id): each for each in snapshot.documents}
+
+    async def snapshot(self) -> Snapshot:
+        assert self.at is not None
+        return Snapshot(
+            self.at, ReplicationMode.SYNCHRONOUS, tuple(self.documents.values())
+        ).within(Scope.DIRECTORY)
+
+
+class MemoryExchange(Exchange):
+    """Gives the snapshot that the test laid ready."""
+
+    ready: Snapshot | None = None
+    refusal: MeridianError = Unavailable("nobody answered")
+    asked: tuple[Scope, Revision] | None = None
+
+    async def take(self, scope: Scope, at_least: Revision) -> Snapshot:
+        self.asked = scope, at_least
+        if self.ready is None:
+            raise self.refusal
+        return self.ready
+
+
+class KeptEvents(EventPublisher):
+    """Keeps what would be sent."""
+
+    def __init__(self) -> None:
+        self.kept: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.kept.append(event)
+
+
+class KeptProgress(Publisher):
+    """Keeps what would be published."""
+
+    def __init__(self) -> None:
+        self.kept: list[Event] = []
+
+    async def publish(self, event: Event) -> None:
+        self.kept.append(event)
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    at: float = 1_000.0
+
+    def now(self) -> Instant:
+        return Instant(self.at)
+
+    def unix_ms(self) -> UnixMillis:
+        return UnixMillis(int(self.at * 1_000))
+
+
+@dataclass
+class World:
+    """One follower and everything that it sees."""
+
+    pen: Pen = field(default_factory=Pen)
+    log: MemoryLog = field(default_factory=MemoryLog)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    events: KeptEvents = field(default_factory=KeptEvents)
+    publisher: KeptProgress = field(default_factory=KeptProgress)
+    clock: HandClock = field(default_factory=HandClock)
+    health: Health = field(default_factory=Health)
+    key: NodeKey = field(default_factory=NodeKey.generate)
+    snapshot_after: int = 200
+
+    def __post_init__(self) -> None:
+        trust = self.pen.trust()
+        self.applier = Applier(BERLIN, self.store, self.log, trust, self.events)
+        self.exchange = MemoryExchange(
+            node=BERLIN,
+            key=self.key,
+            trust=trust,
+            client=Client(),
+            log=self.log,
+            store=self.store,
+            publisher=self.publisher,
+        )
+        self.following = Following(
+            applier=self.applier,
+            exchange=self.exchange,
+            clock=self.clock,
+            health=self.health,
+            scope=Scope.DIRECTORY,
+            snapshot_after=self.snapshot_after,
+        )
+
+    def write(self, *names: str) -> None:
+        """Append one entry for each name."""
+        for name in names:
+            self.log.messages.append(self.pen.write(put("node", name, node())).encode())
+
+    def intrude(self, data: bytes | None) -> None:
+        """Append a message that no primary wrote, or one that is gone."""
+        self.log.messages.append(data)
+        self.pen.skip()
+
+    def snapshot(self) -> Snapshot:
+        """The state at the pen's marker, as a master would offer it."""
+        return Snapshot(self.pen.marker, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)

@@ -1,0 +1,318 @@
+"""The follower at work in memory: what it does when the log is short, away, shortened or silent."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable
+
+import pytest
+
+from services.replication.core.follower import LOG_LOST_SECONDS
+from services.replication.core.snapshot import Scope
+from shared.crypto.nodekeys import NodeKey, verify
+from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable, Unavailable
+from shared.domain.ids import NodeId
+from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
+from shared.events.security import MessageRejected
+from tests.integration.entries import Pen, node, put
+from tests.unit.replication.memory import BERLIN, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def sync(world: World, *, resync: bool = False) -> FollowerProgressed:
+    return await world.following.sync(resync=resync)
+
+
+async def turns(*tasks: Awaitable[None], count: int = 50) -> None:
+    """Let *tasks* run for a while."""
+    running = [asyncio.ensure_future(task) for task in tasks]
+    for _ in range(count):
+        await asyncio.sleep(0)
+    for task in running:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def states(world: World) -> list[tuple[FollowerState, FollowerState]]:
+    return [
+        (event.previous, event.state)
+        for event in world.events.kept
+        if isinstance(event, FollowerStateChanged)
+    ]
+
+
+async def test_it_reads_to_the_end_and_follows(world: World) -> None:
+    world.write("a", "b", "c")
+    proof = await sync(world)
+    assert (proof.state, proof.revision, proof.lag) == (FollowerState.FOLLOWING, 3, 0)
+    assert world.store.applied == [1, 2, 3]
+    assert world.health.reasons() == []
+
+
+async def test_its_position_is_signed_by_its_own_key(world: World) -> None:
+    world.write("a")
+    proof = await sync(world)
+    assert proof.hash == world.pen.marker.hash
+    assert verify(world.key.public_b64, bytes.fromhex(proof.signature), proof.progress_bytes())
+
+
+async def test_before_the_copy_was_read_there_is_no_position(world: World) -> None:
+    assert world.following.progress() is None
+
+
+async def test_a_copy_of_no_cluster_waits(world: World) -> None:
+    world.store.at = None
+    with pytest.raises(StoreUnavailable, match="init or join it first"):
+        await sync(world)
+
+
+async def test_a_skipped_message_is_an_event(world: World) -> None:
+    world.write("a")
+    stranger = Pen(NodeKey.generate(), NodeId("mallory"), marker=world.pen.marker)
+    world.intrude(stranger.write(put("node", "evil", node())).encode())
+    world.intrude(b"noise")
+    world.write("b")
+    await sync(world)
+    assert world.store.applied == [1, 4]
+    told = [event for event in world.events.kept if isinstance(event, MessageRejected)]
+    assert [(event.observer, event.sender, event.reason) for event in told] == [
+        (BERLIN, "mallory", "log_entry_skipped"),
+        (BERLIN, "unknown", "log_entry_skipped"),
+    ]
+    assert "message 2: no known master signed it" in told[0].detail
+
+
+async def test_a_master_named_by_an_entry_is_believed_from_then_on(world: World) -> None:
+    key = NodeKey.generate()
+    charlie = put("node", "charlie", node("master", key.public_b64))
+    world.log.messages.append(world.pen.write(charlie).encode())
+    world.pen.key, world.pen.signer = key, NodeId("charlie")
+    world.write("after")
+    await sync(world)
+    assert world.store.applied == [1, 2]
+
+
+async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
+    key = NodeKey.generate()
+    berlin = put("node", "berlin", node("traffic", key.public_b64))
+    world.log.messages.append(world.pen.write(berlin).encode())
+    thief = Pen(key, BERLIN, marker=world.pen.marker)
+    world.intrude(thief.write(put("node", "evil", node())).encode())
+    await sync(world)
+    assert world.store.applied == [1]
+
+
+async def test_a_short_log_is_lost_only_when_it_stays_short(world: World) -> None:
+    world.write("a", "b")
+    await sync(world)
+    whole, world.log.messages = world.log.messages, []
+    with pytest.raises(LogUnavailable, match="does not hold revision 2"):
+        await sync(world)
+    world.clock.at += LOG_LOST_SECONDS
+    assert (await sync(world)).state is FollowerState.LOG_LOST
+    assert "log_lost at revision 2" in world.health.reasons()[0]
+
+    world.log.messages = whole
+    assert (await sync(world)).state is FollowerState.FOLLOWING
+    assert states(world) == [
+        (FollowerState.FOLLOWING, FollowerState.LOG_LOST),
+        (FollowerState.LOG_LOST, FollowerState.FOLLOWING),
+    ]
+
+
+async def test_a_log_that_is_not_there_is_lost_too(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    world.log.is_missing = True
+    with pytest.raises(LogUnavailable):
+        await sync(world)
+    world.clock.at += LOG_LOST_SECONDS
+    assert (await sync(world)).state is FollowerState.LOG_LOST
+
+
+async def test_a_log_that_does_not_answer_is_never_lost(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    world.log.is_away = True
+    for _ in range(3):
+        world.clock.at += LOG_LOST_SECONDS
+        with pytest.raises(LogUnavailable, match="does not answer"):
+            await sync(world)
+
+
+async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: World) -> None:
+    other = Pen(world.pen.key)
+    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    world.write("a", "b")
+    proof = await sync(world)
+    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.marker.hash)
+    assert world.store.applied == [1]
+    assert states(world) == [(FollowerState.DETACHED, FollowerState.DIVERGED)]
+
+
+async def test_noise_at_the_own_position_is_another_history(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    world.log.messages = [b"noise"]
+    assert (await sync(world)).state is FollowerState.DIVERGED
+
+
+async def test_a_resync_mends_a_diverged_copy(world: World) -> None:
+    other = Pen(world.pen.key)
+    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    world.write("a", "b")
+    world.exchange.ready = world.snapshot()
+    world.write("c")
+    proof = await sync(world, resync=True)
+    assert (proof.state, proof.revision) == (FollowerState.FOLLOWING, 3)
+    assert world.exchange.asked == (Scope.DIRECTORY, 0)
+
+
+async def test_a_resync_that_fails_leaves_the_state_as_it_was(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    with pytest.raises(Unavailable, match="nobody answered"):
+        await sync(world, resync=True)
+    assert world.following.state is FollowerState.FOLLOWING
+
+
+async def test_far_behind_it_begins_with_a_snapshot() -> None:
+    world = World(snapshot_after=3)
+    world.write("a", "b", "c", "d")
+    world.exchange.ready = world.snapshot()
+    world.write("e")
+    assert (await sync(world)).revision == 5
+    assert world.store.applied == [5]
+
+
+async def test_a_snapshot_must_not_be_older_than_the_copy() -> None:
+    world = World(snapshot_after=2)
+    world.write("a")
+    await sync(world)
+    world.write("b", "c", "d")
+    await sync(world)
+    assert world.exchange.asked == (Scope.DIRECTORY, 1)
+
+
+async def test_without_a_snapshot_the_log_is_read() -> None:
+    world = World(snapshot_after=2)
+    world.write("a", "b", "c")
+    assert (await sync(world)).revision == 3
+    assert world.store.applied == [1, 2, 3]
+
+
+async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> None:
+    world.write("a", "b", "c")
+    world.log.messages[:2] = [None, None]
+    with pytest.raises(Unavailable):
+        await sync(world)
+    world.exchange.ready = world.snapshot()
+    world.write("d")
+    assert (await sync(world)).revision == 4
+    assert world.store.applied == [4]
+
+
+async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: World) -> None:
+    world.write("a", "b", "c")
+    await world.applier.begin()
+    third = await world.log.get(world.pen.marker.sequence)
+    assert third is not None
+    await world.applier.take(third)
+    assert world.store.applied == [1, 2, 3]
+    await world.applier.take(third)
+    assert world.store.applied == [1, 2, 3]
+
+
+async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    entry = world.pen.write(put("node", "b", node()))
+    await world.store.apply(entry, world.pen.marker.sequence)
+    world.log.messages.append(entry.encode())
+    assert (await sync(world)).revision == 2
+    assert world.store.applied == [1, 2]
+
+
+async def test_the_subscription_begins_where_the_reading_ended(world: World) -> None:
+    world.write("a", "b")
+    await turns(world.following.run(), world.following.listen())
+    assert world.following.state is FollowerState.FOLLOWING
+    assert world.log.subscriptions == [3]
+
+
+async def test_it_listens_to_nothing_before_it_stands_on_the_chain(world: World) -> None:
+    world.log.is_away = True
+    await turns(world.following.run(), world.following.listen())
+    assert world.log.subscriptions == []
+    assert world.following.state is FollowerState.DETACHED
+    assert world.health.reasons() == ["log: the log does not answer"]
+
+
+async def test_what_the_subscription_brings_is_applied(world: World) -> None:
+    await sync(world)
+    world.write("a", "b")
+    await turns(world.following.listen())
+    assert world.store.applied == [1, 2]
+
+
+async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(world: World) -> None:
+    world.write("a", "b")
+    world.log.messages[0] = None
+    world.exchange.refusal = BadSignature("no known master signed the snapshot")
+    await turns(world.following.run())
+    assert world.health.reasons() == ["log: no known master signed the snapshot"]
+
+
+async def test_the_loss_of_the_log_does_not_hide_that_the_copy_diverged(world: World) -> None:
+    other = Pen(world.pen.key)
+    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    world.write("a")
+    await sync(world)
+    world.log.is_away = True
+    await turns(world.following.run())
+    assert world.following.state is FollowerState.DIVERGED
+
+
+async def test_a_subscription_that_fell_silent_is_made_anew(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.log.is_silent = True
+    await sync(world)
+    listening = asyncio.ensure_future(world.following.listen())
+    for name in ("a", "b"):
+        await turns()
+        assert "fell silent" not in caplog.text
+        world.write(name)
+        with caplog.at_level(logging.INFO):
+            await sync(world)
+            await turns()
+    listening.cancel()
+    assert "fell silent" in caplog.text
+    assert world.store.applied == [1, 2]
+
+
+async def test_progress_is_told_after_a_move(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    await turns(world.following.tell())
+    (said,) = world.publisher.kept
+    assert isinstance(said, FollowerProgressed)
+    assert said.revision == 1
+
+
+async def test_many_moves_are_told_as_the_newest(world: World) -> None:
+    telling = asyncio.ensure_future(world.following.tell())
+    for name in ("a", "b", "c"):
+        world.write(name)
+        await sync(world)
+    await turns()
+    telling.cancel()
+    last = world.publisher.kept[-1]
+    assert isinstance(last, FollowerProgressed)
+    assert last.revision == 3
+    assert len(world.publisher.kept) <= 3
