@@ -6,16 +6,19 @@ is applied from the log before anything else is decided.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from services.config.core.documents import Documents, Stored
-from shared.clusterlog.log import ClusterLog, verify
+from services.config.ports import Log, Open, State
+from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents import Kind
-from shared.domain.errors import NotPrimary
+from shared.domain.errors import LogUnavailable, NotPrimary
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import (
+    ENTRY_LIMIT_BYTES,
     Change,
     LogEntry,
     Marker,
@@ -27,9 +30,8 @@ from shared.domain.log import (
     signed_bytes,
 )
 from shared.domain.node import NodeRole
-from shared.persistence.master_state import MasterState, Transaction
 
-HASHES_KEPT = 1_000
+HASHES_KEPT: Final = 1_000
 
 
 @dataclass
@@ -39,8 +41,8 @@ class Replica:
     node: NodeId
     key: NodeKey
     trust: TrustStore
-    state: MasterState
-    log: ClusterLog
+    state: State
+    log: Log
     marker: Marker
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     documents: Documents = field(default_factory=lambda: Documents({}))
@@ -48,9 +50,7 @@ class Replica:
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
     @staticmethod
-    def of(
-        node: NodeId, key: NodeKey, trust: TrustStore, state: MasterState, log: ClusterLog
-    ) -> "Replica":
+    def of(node: NodeId, key: NodeKey, trust: TrustStore, state: State, log: Log) -> "Replica":
         return Replica(node, key, trust, state, log, empty_marker(trust.log_generation))
 
     async def catch_up(self) -> None:
@@ -59,19 +59,21 @@ class Replica:
         An entry that is not validly signed, or does not follow, is skipped, as by every follower.
 
         Raises:
-            LogUnavailable: the log does not answer.
+            LogUnavailable: the log does not answer, or it is not the one that this copy is of.
             StoreUnavailable: the database failed.
         """
         async with self.state.transaction() as transaction:
-            self._learn_masters(await self._read(transaction))
+            self._learn(await self._read(transaction))
+            await self._require_in_log(transaction.marker)
             self.end = transaction.marker.sequence
             async for raw in self.log.read_from(Sequence(self.end + 1)):
                 stored = self._valid(raw.data, transaction.marker)
                 if stored is not None:
                     await transaction.apply(stored, raw.sequence)
-                    self.hashes[transaction.marker.revision] = stored.hash
+                    self._learn_from(LogEntry.decode(stored.body))
+                    self._remember(transaction.marker)
                 self.end = raw.sequence
-            self._learn_masters(await self._read(transaction))
+            await self._read(transaction)
 
     async def extend(
         self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]
@@ -97,6 +99,7 @@ class Replica:
                 previous_hash=self.marker.hash,
             )
             body = entry.encode()
+            assert len(body) <= ENTRY_LIMIT_BYTES, "the batch leaves room for the entry's head"
             hash_ = entry_hash(body)
             stored = StoredEntry(body, hash_, self.node, self.key.sign(signed_bytes(hash_)))
             await transaction.apply(stored, Sequence(self.end + 1))
@@ -110,13 +113,13 @@ class Replica:
     def took(self, documents: Documents) -> None:
         """The documents after an entry that was just committed."""
         self.documents = documents
-        self._learn_masters(documents)
+        self._learn(documents)
 
     def knows(self, revision: Revision, hash_: str) -> bool:
         """Whether *hash_* is this history's at *revision*, as far as it is remembered."""
         return self.hashes.get(revision) == hash_
 
-    async def _read(self, transaction: Transaction) -> Documents:
+    async def _read(self, transaction: Open) -> Documents:
         rows = await transaction.rows()
         self.documents = Documents(
             {(row.kind, row.id): Stored(row.revision, row.body) for row in rows}
@@ -130,10 +133,30 @@ class Replica:
         while len(self.hashes) > HASHES_KEPT:
             del self.hashes[min(self.hashes)]
 
-    def _learn_masters(self, documents: Documents) -> None:
+    async def _require_in_log(self, marker: Marker) -> None:
+        """A copy of another history must neither extend this log nor learn from it."""
+        if marker.revision == 0:
+            return
+        raw = await self.log.get(marker.sequence)
+        try:
+            there = None if raw is None else StoredEntry.decode(raw.data).hash
+        except ValueError:
+            there = None
+        if there != marker.hash:
+            raise LogUnavailable("the cluster log does not hold this database's last entry")
+
+    def _learn(self, documents: Documents) -> None:
         for id_, body in documents.of(Kind.NODE).items():
-            if body["role"] == NodeRole.MASTER and body["public_key"]:
-                self.trust.learn(NodeId(id_), body["public_key"])
+            self._learn_master(id_, body)
+
+    def _learn_from(self, entry: LogEntry) -> None:
+        for change in entry.changes:
+            if change.kind == Kind.NODE and change.body is not None:
+                self._learn_master(change.id, change.body)
+
+    def _learn_master(self, id_: str, body: Mapping[str, Any]) -> None:
+        if body["role"] == NodeRole.MASTER and body["public_key"]:
+            self.trust.learn(NodeId(id_), body["public_key"])
 
     def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:
         try:
