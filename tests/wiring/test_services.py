@@ -175,7 +175,7 @@ async def test_a_service_that_does_not_sign_does_not_start(
 
 
 def replaced(service: Service, broker: NatsBroker) -> Any:
-    fields = {**vars(service.context), "broker": broker}
+    fields: dict[str, Any] = {**vars(service.context), "broker": broker}
     return type(service.context)(**fields)
 
 
