@@ -5,12 +5,7 @@ from faststream.nats.security import NatsUserPassword
 
 from shared.crypto.envelope import Identity
 from shared.messaging.connection import NatsAccess, inbox_prefix, options
-from shared.messaging.middleware import (
-    ErrorMiddleware,
-    Guard,
-    SigningMiddleware,
-    signing_middleware,
-)
+from shared.messaging.middleware import Guard, SigningMiddleware, layers
 
 
 def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBroker:
@@ -20,7 +15,7 @@ def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBr
     )
     return NatsBroker(
         security=NatsUserPassword(username=access.user, password=access.password),
-        middlewares=(ErrorMiddleware, signing_middleware(guard)),
+        middlewares=layers(guard),
         logger=None,
         graceful_timeout=5.0,
         **options(access, identity, "broker"),
@@ -29,7 +24,5 @@ def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBr
 
 def is_guarded(broker: NatsBroker) -> bool:
     """Whether the signing layer is there, as the innermost one."""
-    layers = broker.middlewares
-    return (
-        bool(layers) and isinstance(layers[-1], type) and issubclass(layers[-1], SigningMiddleware)
-    )
+    innermost: object = broker.middlewares[-1] if broker.middlewares else None
+    return isinstance(innermost, type) and issubclass(innermost, SigningMiddleware)

@@ -2,14 +2,16 @@
 
 Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
 byte is parsed. A forged message is dropped and never redelivered. A reply is bound to its
-request by the request's id, since the client library chooses the inbox.
+request by the request's id, since the client library chooses the inbox. What a message says of
+itself must be its address: nobody speaks for another node by naming it inside.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from time import perf_counter
+from typing import Any, Final, Protocol
 
 from faststream import BaseMiddleware, PublishCommand, StreamMessage
 from faststream.exceptions import NackMessage, RejectMessage
@@ -17,10 +19,10 @@ from faststream.message import encode_message
 from faststream.nats.response import NatsPublishCommand
 from faststream.response import PublishType
 from nats.aio.msg import Msg
+from pydantic import BaseModel, ValidationError
 
 from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
-from shared.domain.errors import BadSignature, MeridianError, Unavailable
-from shared.domain.ids import UnixMillis
+from shared.domain.errors import BadSignature, MeridianError, Rejected, Unavailable
 from shared.events.message import ErrorReply, Event
 from shared.messaging.catalogue import find, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
@@ -28,6 +30,7 @@ from shared.messaging.rejections import Rejections
 CONTENT_TYPE: Final = "content-type"
 JSON: Final = "application/json"
 RETRY_SECONDS: Final = 1.0
+_LOG: Final = logging.getLogger("meridian.messaging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,26 @@ class Silent(Exception):
     """The handler is not the one to answer; nothing is sent and nothing is wrong."""
 
 
+class Meter(Protocol):
+    """Where messages that passed are counted, by their declared name."""
+
+    def received(self, message: str) -> None: ...
+    def handled(self, message: str, seconds: float) -> None: ...
+
+
 @dataclass(frozen=True)
 class Guard:
-    """What the signing layer needs: keys, where refusals are counted, whose inbox is ours."""
+    """What both layers need: keys, where refusals are counted, whose inbox is ours.
+
+    *fail* is told of a broken invariant; the service must end then.
+    """
 
     signer: Signer
     verifier: Verifier
     rejections: Rejections
     inbox_prefix: str
+    meter: Meter
+    fail: Callable[[BaseException], None]
 
 
 class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
@@ -63,6 +78,8 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
     def __init__(self, msg: Any, /, *, context: Any) -> None:
         super().__init__(msg, context=context)
         self._answering = ""
+        self._sender = ""
+        self._declared: type[Event] | None = None
 
     async def publish_scope(
         self, call_next: Callable[[PublishCommand], Awaitable[Any]], cmd: PublishCommand
@@ -85,21 +102,36 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
 
     async def on_receive(self) -> None:
         message = self.msg
-        assert isinstance(message, Msg), "messages with headers only; stored values sign inside"
-        if message.subject.startswith(self.guard.inbox_prefix):
-            self._check_reply(message)
-            return
+        if not isinstance(message, Msg):
+            self.guard.fail(AssertionError("only messages have headers; stored values sign inside"))
+            raise RejectMessage
+        is_reply = message.subject.startswith(self.guard.inbox_prefix)
         try:
-            self._check_message(message)
+            (self._check_reply if is_reply else self._check_message)(message)
         except BadSignature as error:
-            header = (message.headers or {}).get(SIGNATURE_HEADER, "")
-            self.guard.rejections.refused(error, _claimed(header))
+            self.guard.rejections.refused(error, _claimed(message))
+            if is_reply:
+                raise  # whoever asked goes on waiting for the true answer
             raise RejectMessage from error
+
+    async def consume_scope(
+        self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
+    ) -> Any:
+        declared = self._declared
+        if declared is None:
+            return await call_next(msg)
+        self._check_address(declared, self.msg.subject, msg.body)
+        self.guard.meter.received(declared.__name__)
+        began = perf_counter()
+        try:
+            return await call_next(msg)
+        finally:
+            self.guard.meter.handled(declared.__name__, perf_counter() - began)
 
     def _check_reply(self, message: Msg) -> None:
         asked = ASKED.get()
         if asked is None:
-            raise BadSignature("an answer that nobody asked for", reason="other_request")
+            raise BadSignature("an answer that nobody asked for", reason="unasked")
         header, kind = _head(message)
         signed = self.guard.verifier.check(
             "", header, kind, message.data, live=False, in_reply_to=asked.id
@@ -115,22 +147,51 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
         if live:
-            skew = UnixMillis(signed.unix_ms - self.guard.verifier.now_ms())
+            skew = signed.unix_ms - self.guard.verifier.now_ms()
             self.guard.rejections.skewed(str(signed.identity), skew)
-        self._answering = signed.id
+        self._answering, self._sender, self._declared = signed.id, str(signed.identity), declared
+
+    def _check_address(self, declared: type[Event], subject: str, body: bytes) -> None:
+        """Let pass what says the same of itself as its subject does.
+
+        Raises:
+            Rejected: the body has another shape.
+            RejectMessage: the body names another node, session or the like than the subject.
+        """
+        try:
+            address = declared.model_validate_json(body).address
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise Rejected(f"{declared.__name__}: {field or 'body'}: {first['msg']}") from error
+        except ValueError:
+            address = ""
+        if address != subject:
+            refusal = BadSignature(
+                f"{self._sender} says another thing than its subject {subject}",
+                reason="another_address",
+            )
+            self.guard.rejections.refused(refusal, self._sender)
+            raise RejectMessage
 
 
-def signing_middleware(guard: Guard) -> type[SigningMiddleware]:
-    """The signing layer with this process's keys."""
-    return type("BoundSigningMiddleware", (SigningMiddleware,), {"guard": guard})
+def layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
+    """Both layers with this process's keys, the signing one last."""
+    return (
+        type("BoundErrorMiddleware", (ErrorMiddleware,), {"fail": staticmethod(guard.fail)}),
+        type("BoundSigningMiddleware", (SigningMiddleware,), {"guard": guard}),
+    )
 
 
 class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
     """Turns a handler's error into what the sender should do about it.
 
     Who asked gets an `ErrorReply`. A stored message is terminated when its sender is wrong and
-    comes again later when nobody is.
+    comes again later when nobody is. A broken invariant is nobody's answer: the message is kept
+    for another process, and this one ends.
     """
+
+    fail: Callable[[BaseException], None]
 
     async def consume_scope(
         self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
@@ -140,25 +201,31 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
         except Silent:
             raise RejectMessage from None
         except MeridianError as error:
-            if msg.reply_to:
-                return ErrorReply(
-                    error_code=error.code, message=error.message, attributes=_plain(error)
-                )
-            if isinstance(error, Unavailable):
-                raise NackMessage(delay=RETRY_SECONDS) from error
-            raise RejectMessage from error
-        except AssertionError:
+            return _remedy(error, msg)
+        except AssertionError as error:
+            self.fail(error)
+            raise NackMessage(delay=RETRY_SECONDS) from error
+        except (NackMessage, RejectMessage):
             raise
         except Exception:
-            logging.getLogger("meridian.messaging").exception("a handler failed")
+            _LOG.exception("a handler failed")
             if msg.reply_to:
                 return ErrorReply(error_code="error", message="the service failed; see its log")
             raise
 
 
+def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
+    if msg.reply_to:
+        return ErrorReply(error_code=error.code, message=error.message, attributes=_plain(error))
+    if isinstance(error, Unavailable):
+        raise NackMessage(delay=RETRY_SECONDS) from error
+    _LOG.warning("a message was dropped: %s", error.message)
+    raise RejectMessage from error
+
+
 def encoded(body: Any) -> tuple[bytes, str]:
     """The bytes that go over the wire and their content type."""
-    if isinstance(body, Event | ErrorReply) or hasattr(body, "model_dump_json"):
+    if isinstance(body, BaseModel):
         return body.model_dump_json().encode(), JSON
     payload, kind = encode_message(body, None)
     return payload, kind or ""
@@ -169,8 +236,8 @@ def _head(message: Msg) -> tuple[str, str]:
     return headers.get(SIGNATURE_HEADER, ""), headers.get(CONTENT_TYPE, "")
 
 
-def _claimed(header: str) -> str:
-    parts = header.split(";")
+def _claimed(message: Msg) -> str:
+    parts = _head(message)[0].split(";")
     return parts[2] if len(parts) == FIELDS else "unknown"
 
 

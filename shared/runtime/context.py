@@ -21,7 +21,9 @@ from shared.messaging.middleware import Guard
 from shared.messaging.publisher import Publisher
 from shared.messaging.rejections import Rejection, Rejections
 from shared.runtime.clock import Clock
+from shared.runtime.fault import Fault
 from shared.runtime.health import Health
+from shared.runtime.meter import PrometheusMeter
 from shared.settings import ServiceSettings
 
 PACKAGE: Final = "meridian-cluster"
@@ -43,6 +45,8 @@ class ServiceContext:
     broker: NatsBroker
     publisher: Publisher
     events: EventPublisher
+    rejections: Rejections
+    fault: Fault
     health: Health
     registry: CollectorRegistry
     started_unix_ms: int
@@ -65,7 +69,8 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     access = NatsAccess(settings.nats_servers, settings.nats_user, settings.nats_password())
     registry = _registry(service)
     rejections = Rejections(clock.now, _log_rejection, _rejected_counter(registry))
-    guard = Guard(signer, verifier, rejections, inbox_prefix(identity))
+    fault, meter = Fault(), PrometheusMeter(registry)
+    guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.happened)
     broker = build_broker(access, identity, guard)
     events = EventPublisher(broker, node_key)
     rejections.tell = _alarm(identity, events)
@@ -82,6 +87,8 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         broker=broker,
         publisher=Publisher(broker),
         events=events,
+        rejections=rejections,
+        fault=fault,
         health=Health(),
         registry=registry,
         started_unix_ms=started,
