@@ -1,6 +1,8 @@
 """Counting what is refused, and saying it once a minute for each known sender.
 
-A flood of forged messages costs one event a minute: all unknown senders are told of together.
+The first refusal is told at once, those of the next minute together when it is over. A flood of
+forged messages costs one event a minute: all unknown senders are told of together, and so are
+all beyond the hundreds that are told of by name.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,13 @@ from shared.domain.ids import Instant
 
 MINUTE: Final = 60.0
 UNKNOWN: Final = "unknown"
-UNPROVEN: Final = frozenset({"unsigned", "unknown_key", "bad_mac", "malformed"})
+OTHERS: Final = "others"
+NAMED: Final = 512
+"""Senders and reasons that are told of by name at one time."""
+
+UNPROVEN: Final = frozenset(
+    {"unsigned", "unknown_key", "bad_mac", "malformed", "unknown_subject", "unasked"}
+)
 """Reasons under which the sender's name proves nothing."""
 
 LARGEST_DIFFERENCE_MS: Final = 5_000
@@ -29,6 +37,15 @@ class Rejection:
     detail: str
 
 
+@dataclass(slots=True)
+class Tally:
+    """What was held back of one sender and reason since *told*."""
+
+    told: Instant
+    detail: str
+    count: int = 0
+
+
 @dataclass
 class Rejections:
     """What was refused since the last report; *tell* is called with each report."""
@@ -36,8 +53,7 @@ class Rejections:
     now: Callable[[], Instant]
     tell: Callable[[Rejection], None]
     count: Callable[[str], None]
-    _counts: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    _told: dict[tuple[str, str], Instant] = field(default_factory=dict[tuple[str, str], Instant])
+    _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
 
     def refused(self, error: BadSignature, sender: str) -> None:
         """A message that claimed to be from *sender* was refused for *error*."""
@@ -51,9 +67,28 @@ class Rejections:
             detail = f"the clock of {sender} differs by {milliseconds / 1000:+.1f} s"
             self._note(sender, "clock_skew", detail)
 
+    def report(self) -> None:
+        """Tell what was held back for a minute, and forget who went silent; call it regularly."""
+        now = self.now()
+        for (sender, reason), tally in list(self._tallies.items()):
+            if now - tally.told < MINUTE:
+                continue
+            if tally.count:
+                self._tell(sender, reason, tally)
+            else:
+                del self._tallies[sender, reason]
+
     def _note(self, sender: str, reason: str, detail: str) -> None:
-        key, now = (sender, reason), self.now()
-        self._counts[key] = self._counts.get(key, 0) + 1
-        if key not in self._told or now - self._told[key] >= MINUTE:
-            self._told[key] = now
-            self.tell(Rejection(sender, reason, self._counts.pop(key), detail))
+        if (sender, reason) not in self._tallies and len(self._tallies) >= NAMED:
+            sender = OTHERS
+        tally = self._tallies.setdefault(
+            (sender, reason), Tally(Instant(self.now() - MINUTE), detail)
+        )
+        tally.count += 1
+        tally.detail = detail
+        if self.now() - tally.told >= MINUTE:
+            self._tell(sender, reason, tally)
+
+    def _tell(self, sender: str, reason: str, tally: Tally) -> None:
+        count, tally.count, tally.told = tally.count, 0, self.now()
+        self.tell(Rejection(sender, reason, count, tally.detail))
