@@ -38,7 +38,7 @@ class MeridianError(Exception):
     code: ClassVar[str] = "error"
     http_status: ClassVar[int] = 500
 
-    def __init__(self, message: str, **attributes: object) -> None:
+    def __init__(self, message: str, /, **attributes: object) -> None:
         super().__init__(message)
         self.message = message
         self.attributes = attributes
@@ -204,6 +204,6 @@ def _tree(root: type[MeridianError]) -> tuple[type[MeridianError], ...]:
 BY_CODE: Final[dict[str, type[MeridianError]]] = {each.code: each for each in _tree(MeridianError)}
 
 
-def from_code(code: str, message: str, **attributes: object) -> MeridianError:
+def from_code(code: str, message: str, /, **attributes: object) -> MeridianError:
     """The error that another process named by *code*; an unknown code gives `MeridianError`."""
     return BY_CODE.get(code, MeridianError)(message, **attributes)

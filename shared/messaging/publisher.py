@@ -11,11 +11,13 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from pydantic import ValidationError
 
-from shared.domain.errors import Unavailable, from_code
+from shared.domain.errors import BadSignature, Unavailable, from_code
 from shared.events.message import ErrorReply, Event, Message, Request
 from shared.messaging.middleware import ASKED, Asked
 
 PAUSE_SECONDS: Final = 0.05
+REFUSAL: Final = b'{"error_code":'
+"""How an `ErrorReply` begins; a test holds that no other answer does."""
 
 
 class Publisher:
@@ -37,6 +39,7 @@ class Publisher:
     ) -> Message:
         """The answer to *request*, of its reply type.
 
+        While nobody listens the request is sent again until somebody does: it reached nobody.
         With *attempt_seconds* an unanswered request is sent again that often: whoever was to
         answer may have died with it, and another member of its queue group will. Only for
         requests that may be answered twice.
@@ -47,22 +50,28 @@ class Publisher:
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                body = await self._answer(request, attempt_seconds or timeout_seconds)
+                body = await self._answer(request, attempt_seconds, timeout_seconds)
         except (TimeoutError, NatsError, OSError) as error:
             raise Unavailable(
                 f"nobody answered on {request.address} within {timeout_seconds:g} s"
             ) from error
         return read_reply(request, body)
 
-    async def _answer(self, request: Request, attempt_seconds: float) -> bytes:
+    async def _answer(
+        self, request: Request, attempt_seconds: float | None, longest_seconds: float
+    ) -> bytes:
         while True:
             token = ASKED.set(Asked("", type(request)))
             try:
                 message = await self._broker.request(
-                    request, request.address, timeout=attempt_seconds
+                    request, request.address, timeout=attempt_seconds or longest_seconds
                 )
             except (NatsTimeoutError, TimeoutError):
-                continue
+                if attempt_seconds is None:
+                    raise
+            except BadSignature:
+                if attempt_seconds is None:  # it was sent: only the true answer may come now
+                    raise TimeoutError from None
             except (NoRespondersError, IncorrectState):  # nobody yet, or not connected yet
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
@@ -78,10 +87,10 @@ def read_reply(request: Request, body: bytes) -> Message:
         MeridianError: it is an error, named by its code.
         Unavailable: it cannot be read.
     """
-    if b'"error_code"' in body[:64]:
+    try:
+        if not body.startswith(REFUSAL):
+            return request.reply.model_validate_json(body)
         refusal = ErrorReply.model_validate_json(body)
         raise from_code(refusal.error_code, refusal.message, **refusal.attributes)
-    try:
-        return request.reply.model_validate_json(body)
     except ValidationError as error:
         raise Unavailable(f"the answer on {request.address} cannot be read") from error
