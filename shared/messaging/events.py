@@ -2,12 +2,15 @@
 
 The node's Ed25519 signature (header `Meridian-Node-Sig`, base64, over subject, a line feed and
 the payload) lets tools outside check an event without the pre-shared key. Facts wait in a
-bounded queue until JetStream has acknowledged them; nobody waits for that.
+bounded queue until JetStream has acknowledged them; nobody waits for that. Each carries an id,
+so that one whose acknowledgement was lost is stored once.
 """
 
 import asyncio
 import base64
 import logging
+import secrets
+from dataclasses import dataclass
 from typing import Final
 
 from faststream.exceptions import IncorrectState
@@ -19,9 +22,20 @@ from shared.events.message import Event
 from shared.messaging.streams import EVENTS
 
 NODE_SIGNATURE_HEADER: Final = "Meridian-Node-Sig"
+FACT_ID_HEADER: Final = "Nats-Msg-Id"
 WAITING: Final = 1_000
+LIMIT_BYTES: Final = 512 * 1024
 PAUSE_SECONDS: Final = 0.5
 PUBLISH_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event on its way: the bytes that both signatures cover, and its id."""
+
+    address: str
+    payload: bytes
+    id: str
 
 
 class EventPublisher:
@@ -31,42 +45,52 @@ class EventPublisher:
         self._broker = broker
         self._key = key
         self._stream = stream
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Fact] = asyncio.Queue(WAITING)
         self._log = logging.getLogger("meridian.events")
 
     def emit(self, event: Event) -> None:
         """Send *event* as soon as it can be; the oldest goes when too many wait."""
+        fact = Fact(event.address, event.model_dump_json().encode(), secrets.token_hex(12))
+        if len(fact.payload) > LIMIT_BYTES:
+            self._log.error("%s is too long for an event and was dropped", fact.address)
+            return
         if self._queue.full():
             lost = self._queue.get_nowait()
+            self._queue.task_done()
             self._log.warning("too many events wait; %s was dropped", lost.address)
-        self._queue.put_nowait(event)
+        self._queue.put_nowait(fact)
 
     async def run(self) -> None:
         """Send what waits, in order, for ever."""
         while True:
             await self._deliver(await self._queue.get())
+            self._queue.task_done()
 
-    async def _deliver(self, event: Event) -> None:
+    async def flush(self) -> None:
+        """Wait until nothing waits; somebody must `run` meanwhile."""
+        await self._queue.join()
+
+    async def _deliver(self, fact: Fact) -> None:
         while True:
-            if await self._sent(event):
+            if await self._sent(fact):
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _sent(self, event: Event) -> bool:
-        payload = event.model_dump_json().encode()
-        proof = self._key.sign(event.address.encode() + b"\n" + payload)
+    async def _sent(self, fact: Fact) -> bool:
+        proof = self._key.sign(fact.address.encode() + b"\n" + fact.payload)
         try:
             await self._broker.publish(
-                payload,
-                event.address,
+                fact.payload,
+                fact.address,
                 stream=self._stream,
                 timeout=PUBLISH_SECONDS,
                 headers={
                     "content-type": "application/json",
                     NODE_SIGNATURE_HEADER: base64.b64encode(proof).decode(),
+                    FACT_ID_HEADER: fact.id,
                 },
             )
         except (NatsError, OSError, TimeoutError, IncorrectState) as error:
-            self._log.debug("%s waits: %s", event.address, error)
+            self._log.debug("%s waits: %s", fact.address, error)
             return False
         return True
