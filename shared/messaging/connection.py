@@ -22,7 +22,6 @@ PATIENCE: Final[dict[str, Any]] = {
     "allow_reconnect": True,
 }
 
-
 CALL_SECONDS: Final = 2.0
 
 
@@ -43,14 +42,21 @@ def inbox_prefix(identity: Identity) -> str:
 def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
     """How every connection of this process is made, but for its credentials."""
     log = logging.getLogger("meridian.nats")
+    said = ""
 
     async def on_error(error: Exception) -> None:
-        log.warning("NATS (%s): %s", name, str(error) or type(error).__name__)
+        nonlocal said
+        sentence = str(error) or type(error).__name__
+        if sentence != said:  # the same at every try would bury everything else
+            log.warning("NATS (%s): %s", name, sentence)
+        said = sentence
 
     async def on_disconnect() -> None:
         log.warning("lost the connection to NATS (%s)", name)
 
     async def on_reconnect() -> None:
+        nonlocal said
+        said = ""
         log.info("connected to NATS again (%s)", name)
 
     return {

@@ -1,7 +1,8 @@
 """The site and its nodes, as a gateway or a node selector keeps them in memory.
 
 Read from any master's config service at the start, again when a heartbeat tells of a later
-revision than ours, and every few seconds all the same.
+revision than ours, and every few seconds all the same. A heartbeat proves nothing: a revision that
+no master has is not waited for twice. Documents of a newer version are read as far as we know them.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
+
+from pydantic import ValidationError
 
 from shared.documents import SITE_ID, Kind
 from shared.documents.node import NodeDocument
@@ -53,6 +56,7 @@ class Directory:
                 await self.read()
             except MeridianError as error:
                 self._log.debug("the directory was not read: %s", error.message)
+                self.newest = self.revision
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -80,8 +84,13 @@ class Directory:
     def _take(self, answer: DocumentsRead) -> None:
         nodes: dict[NodeId, NodeDocument] = {}
         for document in answer.documents:
-            if document.kind == Kind.NODE:
-                nodes[NodeId(document.id)] = NodeDocument.model_validate(document.body)
-            elif document.kind == Kind.SITE and document.id == SITE_ID:
-                self.site = SiteDocument.model_validate(document.body)
+            try:
+                if document.kind == Kind.NODE:
+                    node = NodeDocument.model_validate(document.body, extra="ignore")
+                    nodes[NodeId(document.id)] = node
+                elif document.kind == Kind.SITE and document.id == SITE_ID:
+                    self.site = SiteDocument.model_validate(document.body, extra="ignore")
+            except ValidationError as error:
+                name = f"{document.kind} {document.id}"
+                self._log.warning("%s cannot be read by this version: %s", name, error)
         self.nodes, self.revision = nodes, answer.revision
