@@ -6,6 +6,7 @@ from services.config.confirm import Backups
 from services.config.handlers import Handlers, router
 from services.config.replica import Replica
 from services.config.settings import ConfigSettings
+from services.config.upkeep import Upkeep
 from services.config.writer import Writer
 from shared.clusterlog.log import ClusterLog
 from shared.messaging.link import Link
@@ -28,4 +29,5 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     grant = GrantHolder(settings.node, kernel_boot_id())
     writer = Writer(replica, backups, grant, clock, context.events)
     context.broker.include_router(router(Handlers(writer, backups, state, grant)))
-    return Service(FastStream(context.broker, logger=None), context, tasks=(link.run, writer.run))
+    tasks = (link.run, writer.run, Upkeep(state, clock).run)
+    return Service(FastStream(context.broker, logger=None), context, tasks=tasks)

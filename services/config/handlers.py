@@ -41,8 +41,6 @@ class Handlers:
         self._grant = grant
 
     async def on_propose(self, proposal: ProposeChanges) -> ChangesAccepted:
-        if self._writer.grant.valid(self._writer.clock.now()) is None:
-            raise Silent
         return await self._writer.propose(proposal)
 
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
@@ -56,23 +54,26 @@ class Handlers:
     async def on_grant(self, grant: MasterGranted) -> None:
         if not self._grant.offer(grant):
             return
-        self._writer.granted()
+        self._writer.wake()
         now = self._writer.clock.now()
         await self._state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
     async def on_progress(self, event: FollowerProgressed) -> None:
         await self._backups.progressed(event)
         if self._writer.is_acting:
-            self._writer.granted()
+            self._writer.wake()
 
     async def _at_least(self, question: ReadDocuments) -> State:
-        async with asyncio.timeout(AT_LEAST_SECONDS + 1):
-            for _ in range(round(AT_LEAST_SECONDS / POLL_SECONDS)):
-                state = await self._state.read(question.kinds, question.id)
-                if state.marker.revision >= question.at_least:
-                    return state
-                await asyncio.sleep(POLL_SECONDS)
-        raise StoreUnavailable(f"revision {question.at_least} has not arrived here yet")
+        late = StoreUnavailable(f"revision {question.at_least} has not arrived here yet")
+        try:
+            async with asyncio.timeout(AT_LEAST_SECONDS):
+                while True:
+                    state = await self._state.read(question.kinds, question.id)
+                    if state.marker.revision >= question.at_least:
+                        return state
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise late from None
 
 
 def _read(state: State) -> DocumentsRead:

@@ -155,7 +155,7 @@ class Replica:
                 self._learn_master(change.id, change.body)
 
     def _learn_master(self, id_: str, body: Mapping[str, Any]) -> None:
-        if body["role"] == NodeRole.MASTER and body["public_key"]:
+        if body.get("role") == NodeRole.MASTER and body.get("public_key"):
             self.trust.learn(NodeId(id_), body["public_key"])
 
     def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:

@@ -12,13 +12,18 @@ from shared.events.config import ChangesAccepted, ProposeChanges
 Answer = asyncio.Future[ChangesAccepted]
 
 
-@dataclass
+@dataclass(eq=False)
 class Waiting:
-    """A proposal and its answer to be; *is_written* once it is in an entry that is committed."""
+    """A proposal and its answer to be.
+
+    *tries* counts the entries that it was put into, whatever became of them; *is_written* says
+    that one of them is committed.
+    """
 
     proposal: ProposeChanges
     digest: str
     answer: Answer
+    tries: int = 0
     is_written: bool = False
 
 
@@ -44,7 +49,7 @@ class Waiters:
         return waiting.answer
 
     def open(self) -> list[Waiting]:
-        """Those that are in no entry yet."""
+        """Those that are in no committed entry yet."""
         return [each for each in self._waiting.values() if not each.is_written]
 
     def named(self, request_ids: Iterable[RequestId]) -> list[Waiting]:

@@ -12,12 +12,17 @@ from typing import Any, Final
 
 from services.config.core.documents import Documents, Ref, operation, tried
 from shared.domain.errors import InvalidChange, Rejected, RequestReused
-from shared.domain.ids import RequestId, Revision
-from shared.domain.log import ENTRY_LIMIT_BYTES, Change
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, UnixMillis
+from shared.domain.log import ENTRY_LIMIT_BYTES, Change, LogEntry
 from shared.events.config import ProposeChanges
 
 HEAD_BYTES: Final = 2_048
 """Room in an entry for what is not a change."""
+
+NO_GENERATION: Final = LogGeneration(0)
+NO_REVISION: Final = Revision(0)
+NO_EPOCH: Final = Epoch(0)
+NEVER: Final = UnixMillis(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ def _changes(proposal: ProposeChanges, outcome: Mapping[Ref, Any], proof: str) -
 
 
 def _size(changes: list[Change]) -> int:
-    size = sum(len(json.dumps(change.body)) + len(change.id) + 400 for change in changes)
+    """The bytes that *changes* take in an entry, as they will be written."""
+    size = len(LogEntry(NO_GENERATION, NO_REVISION, NO_EPOCH, tuple(changes), NEVER, "").encode())
     if size > ENTRY_LIMIT_BYTES - HEAD_BYTES:
         raise InvalidChange(
             f"the request is too large for one entry of the log ({size} of {ENTRY_LIMIT_BYTES} "

@@ -1,11 +1,15 @@
-"""What the site's durability asks of a change before it is written."""
+"""What the site's durability asks of a change: before it is written, and before it is answered.
+
+A change is acknowledged when the backup has it too. A site that is `synchronous` goes on without
+a backup as soon as the log says that it is detached; one that is `strict` never does.
+"""
 
 from collections.abc import Sequence
 
 from services.config.core.documents import Documents
 from shared.documents import SITE_ID, Kind
 from shared.documents.site import Durability, Replication
-from shared.domain.log import Change
+from shared.domain.log import Change, ReplicationMode
 
 
 def rules_of(documents: Documents) -> Replication:
@@ -27,3 +31,8 @@ def needs_a_backup(rules: Replication, changes: Sequence[Change]) -> bool:
         and (change.body or {}).get("replication", {}).get("durability") != Durability.STRICT
         for change in changes
     )
+
+
+def goes_without(rules: Replication, mode: ReplicationMode) -> bool:
+    """Whether a change in the log is acknowledged though no backup is known to have it."""
+    return mode is ReplicationMode.DEGRADED and rules.durability is not Durability.STRICT

@@ -1,0 +1,44 @@
+"""What the write path needs of PostgreSQL and of the log, as narrow as it is."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from shared.clusterlog.log import RawEntry
+from shared.domain.ids import RequestId
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import Marker, ReplicationMode, StoredEntry
+from shared.events.message import Event
+from shared.persistence.master_state import AnsweredRequest, Row
+
+
+class Open(Protocol):
+    """A transaction that holds the marker: whatever is done in it stands together or not at all."""
+
+    @property
+    def marker(self) -> Marker: ...
+    @property
+    def mode(self) -> ReplicationMode: ...
+    async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool: ...
+    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]: ...
+    async def request(self, request_id: RequestId) -> AnsweredRequest | None: ...
+
+
+class State(Protocol):
+    """The master state of this master."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Open]: ...
+
+
+class Log(Protocol):
+    """The cluster log."""
+
+    async def append(self, stored: StoredEntry, expected: LogSequence) -> LogSequence: ...
+    async def get(self, sequence: LogSequence) -> RawEntry | None: ...
+    def read_from(self, sequence: LogSequence) -> AsyncGenerator[RawEntry]: ...
+
+
+class Emits(Protocol):
+    """Tells the outside, as soon as it can be kept."""
+
+    def emit(self, event: Event) -> None: ...
