@@ -3,7 +3,6 @@
 from typing import Final
 
 from faststream import FastStream
-from nats.aio.client import Client
 
 from services.failover_monitor.checks import Examiner
 from services.failover_monitor.core.lease import Holder
@@ -11,13 +10,13 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
 from services.failover_monitor.handlers import Handlers, router
 from services.failover_monitor.leaders import Leaders
-from services.failover_monitor.link import Link
 from services.failover_monitor.settings import MonitorSettings
 from services.failover_monitor.store import JetStreamLease, Seal
 from services.failover_monitor.upkeep import Upkeep
 from services.failover_monitor.work import Voice, Work
 from shared.clusterlog.log import ClusterLog
-from shared.messaging.connection import NatsAccess, connect
+from shared.messaging.connection import NatsAccess
+from shared.messaging.link import Link
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -59,22 +58,18 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         FastStream(context.broker, logger=None),
         context,
         tasks=tasks,
-        ending=(link.close, system.close, database.close),
+        ending=(database.close,),
     )
 
 
 def build_links(settings: MonitorSettings, context: ServiceContext) -> tuple[Link, Link]:
     """The connection for lease and log, and the one of the system account."""
     password = settings.system_password()
-    access = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
-
-    async def join() -> Client:
-        return await connect(context.access, context.identity, LEASE)
-
-    async def join_as_system() -> Client:
-        return await connect(access, context.identity, SYSTEM)
-
-    return Link(join), Link(join_as_system)
+    system = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
+    return (
+        Link(context.access, context.identity, LEASE),
+        Link(system, context.identity, SYSTEM),
+    )
 
 
 def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
@@ -90,11 +85,7 @@ def build_work(context: ServiceContext, monitor: Monitor, link: Link, database: 
     node, trust, boot_id = context.identity.node, context.trust, kernel_boot_id()
     timing = PRESETS[context.settings.timing]
     store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
-
-    def log() -> ClusterLog | None:
-        client = link.client()
-        return None if client is None else ClusterLog(client, trust.log_generation)
-
-    examiner = Examiner(MasterState(database), log, trust.log_generation, boot_id)
+    log = ClusterLog(link.client, trust.log_generation)
+    examiner = Examiner(MasterState(database), log, trust, boot_id)
     voice = Voice(node, boot_id, context.publisher, context.events)
     return Work(monitor, store, examiner, voice, context.clock)

@@ -1,10 +1,11 @@
 """The look at this master: its database, the log, what the operator allows, whether it is cut off.
 
-Each thing that is not as it must be is one sentence, told in heartbeats and in the status.
+Each thing that is not as it must be is one sentence, told in heartbeats and in the status. An epoch
+counts as seen where a master signed it, and nowhere else: what somebody else put behind the log's
+end neither raises an epoch nor keeps a master from taking over, as every follower skips it.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -13,16 +14,19 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from services.failover_monitor.core.takeover import Checks
-from shared.clusterlog.log import RawEntry
+from shared.clusterlog.log import RawEntry, verify
+from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError
-from shared.domain.ids import Epoch, LogGeneration, Sequence
+from shared.domain.ids import Epoch, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
 STORE_SECONDS: Final = 1.0
 LOG_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 1.0
+PROBE_PORT: Final = 443
+"""Where a target without a port is knocked at; a refusal there is an answer of the host too."""
 
 
 class Store(Protocol):
@@ -55,12 +59,10 @@ class Found:
 class Examiner:
     """Looks at this master; never raises, and never takes longer than its time-outs."""
 
-    def __init__(
-        self, store: Store, log: Callable[[], Log | None], generation: LogGeneration, boot_id: str
-    ) -> None:
+    def __init__(self, store: Store, log: Log, trust: TrustStore, boot_id: str) -> None:
         self._store = store
         self._log = log
-        self._generation = generation
+        self._trust = trust
         self._boot_id = boot_id
 
     async def look(self) -> Checks:
@@ -94,26 +96,33 @@ class Examiner:
             found.forbidden.append("backup operations are off")
 
     async def _look_at_log(self, found: Found) -> None:
-        log, marker = self._log(), found.marker
-        if log is None:
-            found.unfit.append("it is not connected to the cluster log")
-            return
+        marker = found.marker
         try:
             async with asyncio.timeout(LOG_SECONDS):
-                last = await log.last()
-                found.last = Epoch(0) if last is None else _epoch(last)
-                if marker is not None and not await self._is_in(log, marker):
+                found.last = self._epoch(await self._log.last())
+                if marker is not None and not await self._holds(marker):
                     found.unfit.append("its database has another history than the cluster log")
-        except (MeridianError, ValueError, TimeoutError) as error:
+        except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"the cluster log cannot be read: {_said(error)}")
 
-    async def _is_in(self, log: Log, marker: Marker) -> bool:
-        if marker.log_generation != self._generation:
+    def _epoch(self, last: RawEntry | None) -> Epoch:
+        """The epoch of the log's last message; 0 when it is no entry that a master signed."""
+        stored = None if last is None else _stored(last)
+        if stored is None or not verify(stored, self._trust):
+            return Epoch(0)
+        with suppress(ValueError):  # of a newer version: the database tells once it is applied
+            return LogEntry.decode(stored.body).epoch
+        return Epoch(0)
+
+    async def _holds(self, marker: Marker) -> bool:
+        """Whether the log has the entry at which the database stands."""
+        if marker.log_generation != self._trust.log_generation:
             return False
         if marker.revision == 0:
             return True
-        entry = await log.get(marker.sequence)
-        return entry is not None and StoredEntry.decode(entry.data).hash == marker.hash
+        entry = await self._log.get(marker.sequence)
+        stored = None if entry is None else _stored(entry)
+        return stored is not None and stored.hash == marker.hash
 
     async def _look_around(self, found: Found) -> None:
         targets = found.failover.probe_targets
@@ -130,15 +139,25 @@ def _failover(state: State) -> Failover:
     return Failover()
 
 
-def _epoch(entry: RawEntry) -> Epoch:
-    return LogEntry.decode(StoredEntry.decode(entry.data).body).epoch
+def _stored(raw: RawEntry) -> StoredEntry | None:
+    try:
+        return StoredEntry.decode(raw.data)
+    except ValueError:
+        return None
 
 
 async def _is_reachable(target: str) -> bool:
+    """Whether *target* answers: `host:port`, or a host of which any answer will do."""
+    port: int | None = None
     try:
         parts = urlsplit(target if "//" in target else f"//{target}")
+        host, port = parts.hostname, parts.port
+        if host is None:
+            return False
         async with asyncio.timeout(PROBE_SECONDS):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443)
+            _, writer = await asyncio.open_connection(host, port or PROBE_PORT)
+    except ConnectionRefusedError:
+        return port is None
     except (OSError, ValueError, TimeoutError):
         return False
     writer.close()

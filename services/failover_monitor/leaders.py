@@ -1,4 +1,4 @@
-"""Looks after the leaders of JetStream while this master is primary.
+"""Puts the leaders of JetStream where they belong while this master is primary.
 
 Streams are asked over the site's own account; the leader of JetStream itself is known to, and
 moved by, the system account alone.
@@ -7,12 +7,10 @@ moved by, the system account alone.
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.api import ClusterInfo
 from nats.js.errors import NotFoundError
 
@@ -20,19 +18,19 @@ from services.failover_monitor.core.leaders import META, Group, moves
 from services.failover_monitor.store import STREAM
 from shared.clusterlog.log import stream_name
 from shared.domain.ids import LogGeneration
+from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS, SESSIONS
 
 CALL_SECONDS: Final = 1.0
 STREAM_STEPDOWN: Final = "$JS.API.STREAM.LEADER.STEPDOWN."
 META_STEPDOWN: Final = "$JS.API.META.LEADER.STEPDOWN"
 META_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
-Connection = Callable[[], Client | None]
 
 
 class Leaders:
     """Where the leaders are, and their way to the witness."""
 
-    def __init__(self, site: Connection, system: Connection, own: str, witness: str) -> None:
+    def __init__(self, site: Client, system: Client, own: str, witness: str) -> None:
         self._site = site
         self._system = system
         self._own = own
@@ -41,7 +39,7 @@ class Leaders:
         self.known: dict[str, str] = {}
 
     async def look_after(self, generation: LogGeneration) -> None:
-        """Move every leader that stands beside this primary."""
+        """Move every leader that stands elsewhere than it should."""
         streams = (stream_name(generation), STREAM, SESSIONS, EVENTS)
         found = await asyncio.gather(self._meta(), *(self._stream(name) for name in streams))
         groups = [group for group in found if group is not None]
@@ -50,11 +48,10 @@ class Leaders:
             await self._step_down(move.group, move.preferred)
 
     async def _stream(self, name: str) -> Group | None:
-        client = self._site()
-        if client is None:
+        if not self._site.is_connected:
             return None
         try:
-            info = await JetStreamContext(client, timeout=CALL_SECONDS).stream_info(name)
+            info = await jetstream_of(self._site, CALL_SECONDS).stream_info(name)
         except NotFoundError:
             return None
         except (NatsError, OSError, TimeoutError) as error:
@@ -63,21 +60,18 @@ class Leaders:
         return _group(name, info.cluster)
 
     async def _meta(self) -> Group | None:
-        client = self._system()
-        if client is None:
+        if not self._system.is_connected:
             return None
         question = json.dumps({"leader_only": True}).encode()
         try:
-            answer = await client.request(META_QUESTION, question, timeout=CALL_SECONDS)
+            answer = await self._system.request(META_QUESTION, question, timeout=CALL_SECONDS)
             return _meta_group(json.loads(answer.data))
         except (NatsError, OSError, TimeoutError, ValueError) as error:
             self._log.debug("the leader of JetStream is not known: %s", error)
             return None
 
     async def _step_down(self, group: str, preferred: str) -> None:
-        client = self._system() if group == META else self._site()
-        if client is None:
-            return
+        client = self._system if group == META else self._site
         subject = META_STEPDOWN if group == META else f"{STREAM_STEPDOWN}{group}"
         order = json.dumps({"placement": {"preferred": preferred}}).encode()
         try:
@@ -101,8 +95,8 @@ def _meta_group(answer: dict[str, Any]) -> Group | None:
     peers: list[dict[str, Any]] = meta.get("replicas") or []
     if not meta.get("leader"):
         return None
-    current = (str(peer["name"]) for peer in peers if peer["current"] and not peer.get("offline"))
-    return Group(META, str(meta["leader"]), frozenset(current))
+    current = (peer for peer in peers if peer.get("current") and not peer.get("offline"))
+    return Group(META, str(meta["leader"]), frozenset(str(peer.get("name")) for peer in current))
 
 
 def _result(data: bytes) -> str:

@@ -2,13 +2,15 @@
 
 Read by message get, which needs no consumer; written by compare-and-set on the subject's last
 sequence, without a message id, because an answer marked duplicate proves nothing. The record is
-signed by the writing master's own key, and one that no known master signed is no record.
+signed by the writing master's own key, and one that no known master signed is no record: whoever
+spoils or deletes the key ends a role, and the masters wait and take it again. It stops nobody for
+ever.
 """
 
+import asyncio
 import base64
 import json
 import logging
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from nats.aio.client import Client
@@ -73,43 +75,38 @@ class Seal:
 class JetStreamLease:
     """The key in JetStream. No call takes longer than *timeout_seconds*, or raises."""
 
-    def __init__(
-        self, client: Callable[[], Client | None], seal: Seal, timeout_seconds: float
-    ) -> None:
+    def __init__(self, client: Client, seal: Seal, timeout_seconds: float) -> None:
         self._client = client
+        self._jetstream = JetStreamContext(client, timeout=timeout_seconds)
         self._seal = seal
         self._timeout = timeout_seconds
+        self._strange = 0
         self._log = logging.getLogger("meridian.lease")
 
     async def read(self) -> Seen | None:
         """The key as it is now; None when nothing could be found out."""
-        client = self._client()
-        if client is None:
+        if not self._client.is_connected:
             return None
         try:
-            raw = await JetStreamContext(client, timeout=self._timeout).get_last_msg(
-                STREAM, KEY_SUBJECT
-            )
-            return Seen(self._seal.open(raw.data or b""), raw.seq or 0)
+            async with asyncio.timeout(self._timeout):
+                raw = await self._jetstream.get_last_msg(STREAM, KEY_SUBJECT)
         except NotFoundError as error:
             return MISSING if error.err_code == NO_MESSAGE else None
-        except ValueError as error:
-            self._log.error("the lease is unreadable: %s", error)
         except (NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not read: %s", error)
-        return None
+            return None
+        return self._seen(raw.data or b"", raw.seq or 0)
 
     async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
         """Replace the key where it is at revision *expected*; the new revision."""
-        client = self._client()
-        if client is None:
+        if not self._client.is_connected:
             return Refusal.UNKNOWN
-        jetstream = JetStreamContext(client, timeout=self._timeout)
         headers = {EXPECTED_LAST: str(expected)}
         try:
-            ack = await jetstream.publish(
-                KEY_SUBJECT, self._seal.close(record), stream=STREAM, headers=headers
-            )
+            async with asyncio.timeout(self._timeout):
+                ack = await self._jetstream.publish(
+                    KEY_SUBJECT, self._seal.close(record), stream=STREAM, headers=headers
+                )
         except APIError as error:
             lost = error.err_code in WRONG_LAST_SEQUENCE
             return Refusal.REFUSED if lost else Refusal.UNKNOWN
@@ -117,6 +114,15 @@ class JetStreamLease:
             self._log.debug("the lease was not written: %s", error)
             return Refusal.UNKNOWN
         return Refusal.UNKNOWN if ack.duplicate else ack.seq
+
+    def _seen(self, data: bytes, revision: int) -> Seen:
+        try:
+            return Seen(self._seal.open(data), revision)
+        except ValueError as error:
+            if revision != self._strange:
+                self._strange = revision
+                self._log.error("the lease at revision %d does not count: %s", revision, error)
+            return Seen(None, revision)
 
 
 def _signed(text: str) -> bytes:

@@ -5,14 +5,15 @@ import contextlib
 import logging
 from typing import Final
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.handlers import Handlers
-from services.failover_monitor.leaders import Connection, Leaders
+from services.failover_monitor.leaders import Leaders
 from shared.events.node import NodeHeartbeat
+from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.runtime.context import ServiceContext
 
@@ -45,17 +46,14 @@ class Upkeep:
             await self._context.publisher.publish(self._heartbeat())
             await _wait(self._news, self._timing.heartbeat_seconds)
 
-    async def keep_streams(self, connection: Connection) -> None:
+    async def keep_streams(self, client: Client) -> None:
         """Make the streams that are missing, once in every term."""
         made = False
         while True:
             acting = self._monitor.is_primary(self._context.clock.now())
-            client = connection()
-            if acting and not made and client is not None:
+            if acting and not made and client.is_connected:
                 try:
-                    await ensure_streams(
-                        JetStreamContext(client), self._context.settings.nats_replicas
-                    )
+                    await ensure_streams(jetstream_of(client), self._context.settings.nats_replicas)
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:
                     self._log.debug("the streams are not all there: %s", error)
@@ -63,7 +61,7 @@ class Upkeep:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def keep_leaders(self, leaders: Leaders) -> None:
-        """Keep the leaders away from the primary's server: right after taking, and ever again."""
+        """Keep the leaders where they belong: right after taking, and ever again."""
         generation = self._context.trust.log_generation
         while True:
             self._taken.clear()

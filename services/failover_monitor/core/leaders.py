@@ -1,7 +1,8 @@
-"""Where the leaders of JetStream belong: never beside the primary.
+"""Where the leaders of JetStream belong: on the witness, and never beside the primary.
 
 A leader that dies with the primary costs an election of 4 to 8 s; one that lives elsewhere costs
-nothing. The witness is preferred, another master stands in while the witness is away.
+nothing. Another master stands in while the witness is away, and gives back when it returns: a
+leader beside the backup would be beside the primary after a failover.
 """
 
 from collections.abc import Iterable
@@ -29,12 +30,18 @@ class Move:
 
 
 def moves(groups: Iterable[Group], own: str, witness: str) -> tuple[Move, ...]:
-    """The leaders that stand beside this primary, and where each goes.
+    """The leaders that stand elsewhere than they should, and where each goes."""
+    places = ((group.name, _better(group, own, witness)) for group in groups)
+    return tuple(Move(name, place) for name, place in places if place is not None)
+
+
+def _better(group: Group, own: str, witness: str) -> str | None:
+    """Where *group*'s leader should rather be; None when it stays.
 
     A group without anybody current stays: an election would find nobody better.
     """
-    return tuple(
-        Move(group.name, witness if witness in group.current else min(group.current))
-        for group in groups
-        if group.leader == own and group.current - {own}
-    )
+    if group.leader is None or group.leader == witness:
+        return None
+    if witness in group.current:
+        return witness
+    return min(group.current - {own}, default=None) if group.leader == own else None

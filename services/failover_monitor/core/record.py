@@ -47,7 +47,7 @@ class LeaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The key as a read found it; no record and revision 0 where the key is missing."""
+    """The key as a read found it: no record where it is missing (revision 0), or holds none."""
 
     record: LeaseRecord | None
     revision: int

@@ -62,13 +62,13 @@ async def until_leaders(site: Masters, condition: Callable[[dict[str, str]], boo
             await asyncio.sleep(0.05)
 
 
-async def test_the_streams_are_made_and_no_leader_stays_beside_the_primary(site: Masters) -> None:
-    await until_leaders(site, lambda found: "alpha" not in found.values())
+async def test_the_streams_are_made_and_every_leader_goes_to_the_witness(site: Masters) -> None:
+    await until_leaders(site, lambda found: set(found.values()) == {"witness"})
 
 
-async def send_to_the_primary(site: Masters, group: str) -> None:
-    """Order the leader to alpha until it was seen there: the monitor may be quicker than us."""
-    order = json.dumps({"placement": {"preferred": "alpha"}}).encode()
+async def send_leader(site: Masters, group: str, node: str) -> None:
+    """Order the leader to *node* until it was seen there: the monitor may be quicker than us."""
+    order = json.dumps({"placement": {"preferred": node}}).encode()
     client, subject = site.client, f"$JS.API.STREAM.LEADER.STEPDOWN.{group}"
     if group == "meta":
         client, subject = site.system, "$JS.API.META.LEADER.STEPDOWN"
@@ -76,24 +76,34 @@ async def send_to_the_primary(site: Masters, group: str) -> None:
         while True:
             with contextlib.suppress(NatsError):
                 await client.request(subject, order, timeout=1)
-                if (await leaders(site))[group] == "alpha":
+                if (await leaders(site))[group] == node:
                     return
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.parametrize("node", ["alpha", "bravo"])
 @pytest.mark.parametrize("group", [*STREAMS, "meta"])
-async def test_a_leader_that_came_to_the_primary_is_sent_to_the_witness(
-    site: Masters, group: str
+async def test_a_leader_that_came_to_a_master_is_sent_to_the_witness(
+    site: Masters, group: str, node: str
 ) -> None:
-    await send_to_the_primary(site, group)
+    await send_leader(site, group, node)
     await until_leaders(site, lambda found: found[group] == "witness")
     assert site.acting() == "alpha"
 
 
+async def test_a_lease_that_somebody_deleted_is_taken_again(site: Masters) -> None:
+    epoch = site.grants[-1].epoch
+    await (await JetStreamContext(site.client).key_value("lease")).delete("primary")
+    await site.until(lambda: site.acting() is not None and site.grants[-1].epoch > epoch, 8)
+    assert site.acting() == "alpha", "the first master need not wait for the others"
+    await site.until(lambda: could(site, "bravo"))
+
+
 async def test_a_killed_holder_is_replaced_and_comes_back_as_backup(site: Masters) -> None:
+    epoch = site.grants[-1].epoch
     await site.kill("alpha", MONITOR)
     assert await site.until(lambda: site.acting() == "bravo", 5) < 2.5
-    assert site.grants[-1].epoch == 2
+    assert site.grants[-1].epoch == epoch + 1
     await site.start("alpha")
     await site.until(lambda: site.heartbeats["alpha"]["role"] == "backup" and could(site, "alpha"))
     assert site.acting() == "bravo"

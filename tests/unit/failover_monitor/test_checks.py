@@ -8,9 +8,19 @@ import pytest
 from services.failover_monitor.checks import Examiner, Log
 from services.failover_monitor.core.takeover import Checks
 from shared.clusterlog.log import RawEntry
+from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import LogUnavailable, StoreUnavailable
-from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.ids import (
+    ClusterId,
+    Epoch,
+    Instant,
+    LogGeneration,
+    NodeId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
@@ -19,16 +29,22 @@ from shared.domain.log import (
     StoredEntry,
     empty_marker,
     entry_hash,
+    signed_bytes,
 )
 from shared.persistence.master_state import Pulse, Row, State
 
 GENERATION = LogGeneration(1)
 
 
-def stored(revision: int, epoch: int) -> StoredEntry:
+ALPHA, KEY = NodeId("alpha"), NodeKey.generate()
+TRUST = TrustStore(ClusterId("c"), GENERATION, {ALPHA: KEY.public_b64})
+
+
+def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
     entry = LogEntry(*(GENERATION, Revision(revision), Epoch(epoch), (), UnixMillis(0), EMPTY_HASH))
     body = entry.encode()
-    return StoredEntry(body, entry_hash(body), NodeId("alpha"), b"")
+    digest = entry_hash(body)
+    return StoredEntry(body, digest, ALPHA, key.sign(signed_bytes(digest)))
 
 
 FIRST, SECOND = stored(1, 0), stored(2, 6)
@@ -75,7 +91,7 @@ class FakeLog:
 
 async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks:
     there = FakeLog() if log is None else log
-    return await Examiner(store or FakeStore(), lambda: there, GENERATION, "boot").look()
+    return await Examiner(store or FakeStore(), there, TRUST, "boot").look()
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
@@ -125,18 +141,35 @@ async def test_a_silent_log_is_told() -> None:
     assert found.unfit == ("the cluster log cannot be read: no leader",)
 
 
-async def test_a_log_that_holds_something_else_is_told() -> None:
+NEWER = b'{"of": "a version that this one cannot read"}'
+STRANGE = {
+    "junk": b"?",
+    "an entry that nobody known signed": stored(2, 900, NodeKey.generate()).encode(),
+    "an entry that says another hash": SECOND.encode().replace(b'"hash":"', b'"hash":"0'),
+    "something that a master signed and that is no entry": StoredEntry(
+        NEWER, entry_hash(NEWER), ALPHA, KEY.sign(signed_bytes(entry_hash(NEWER)))
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("message", STRANGE.values(), ids=STRANGE)
+async def test_what_is_no_entry_behind_the_logs_end_raises_no_epoch_and_bars_nobody(
+    message: bytes,
+) -> None:
     class Strange(FakeLog):
         async def last(self) -> RawEntry | None:
-            return RawEntry(Sequence(1), b"?")
+            return RawEntry(Sequence(3), message)
 
-    (reason,) = (await look(log=Strange())).unfit
-    assert reason.startswith("the cluster log cannot be read: no stored log entry")
+    assert await look(log=Strange()) == Checks(epoch=Epoch(4), revision=Revision(1))
 
 
-async def test_a_master_without_a_connection_is_no_candidate() -> None:
-    found = await Examiner(FakeStore(), lambda: None, GENERATION, "boot").look()
-    assert found.unfit == ("it is not connected to the cluster log",)
+async def test_what_is_no_entry_in_the_place_of_its_own_is_another_history() -> None:
+    class Strange(FakeLog):
+        async def get(self, sequence: Sequence) -> RawEntry | None:
+            return RawEntry(sequence, b"?")
+
+    found = await look(log=Strange())
+    assert found.unfit == ("its database has another history than the cluster log",)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +179,7 @@ async def test_a_master_without_a_connection_is_no_candidate() -> None:
         (Failover(backup_operations=False), "backup operations are off"),
         (Failover(probe_targets=("127.0.0.1:1",)), "it does not reach 127.0.0.1:1"),
         (Failover(probe_targets=("tcp://127.0.0.1:x",)), "it does not reach tcp://127.0.0.1:x"),
+        (Failover(probe_targets=("",)), "it does not reach "),
     ],
 )
 async def test_what_the_operator_set_is_no_fault_but_forbids(site: Failover, reason: str) -> None:
@@ -160,3 +194,8 @@ async def test_a_target_that_answers_is_reached() -> None:
         port = server.sockets[0].getsockname()[1]
         targets = (f"127.0.0.1:{port}", f"tcp://127.0.0.1:{port}")
         assert (await look(FakeStore(site=Failover(probe_targets=targets)))).forbidden == ()
+
+
+async def test_a_host_without_a_port_is_reached_when_it_refuses() -> None:
+    site = Failover(probe_targets=("127.0.0.1",))
+    assert (await look(FakeStore(site=site))).forbidden == ()

@@ -83,6 +83,7 @@ def test_every_preset_lets_a_holder_miss_a_renewal_and_an_observer_a_read(timing
 
 
 BOTH = frozenset({"bravo", "witness"})
+OTHERS = frozenset({"alpha", "witness"})
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,18 @@ BOTH = frozenset({"bravo", "witness"})
         (Group("LOG-1", "alpha", frozenset({"bravo"})), (Move("LOG-1", "bravo"),)),
         (Group("LOG-1", "alpha", frozenset()), ()),
         (Group("LOG-1", "alpha", frozenset({"alpha"})), ()),
-        (Group("LOG-1", "witness", BOTH), ()),
-        (Group("LOG-1", "bravo", BOTH), ()),
+        (Group("LOG-1", "bravo", OTHERS), (Move("LOG-1", "witness"),)),
+        (Group("LOG-1", "bravo", frozenset({"alpha"})), ()),
+        (Group("LOG-1", "witness", frozenset({"alpha", "bravo"})), ()),
         (Group("LOG-1", None, BOTH), ()),
     ],
 )
-def test_a_leader_beside_the_primary_goes_to_the_witness_if_it_can(
+def test_a_leader_is_on_the_witness_and_beside_the_backup_only_while_it_is_away(
     group: Group, expected: tuple[Move, ...]
 ) -> None:
     assert moves([group], own="alpha", witness="witness") == expected
+
+
+def test_without_a_witness_a_leader_only_leaves_the_primary() -> None:
+    groups = [Group("LOG-1", "alpha", BOTH), Group("EVENTS", "bravo", OTHERS)]
+    assert moves(groups, own="alpha", witness="") == (Move("LOG-1", "bravo"),)

@@ -23,6 +23,7 @@ from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStat
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
 from shared.runtime.clock import SystemClock
+from shared.runtime.grant import GrantHolder
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 HASTE = Timing(0.02, 0.12, 0.01, heartbeat_seconds=0.01, leaders_seconds=1)
@@ -120,10 +121,28 @@ async def test_a_role_that_was_lost_is_granted_no_more() -> None:
         lease.key = Seen(record, lease.key.revision + 1)
         await lease.until_read_by(monitor)
         assert not monitor.is_primary(SystemClock().now())
+        for _ in range(100):
+            await asyncio.sleep(0)
         count = len(voice.grants())
         for _ in range(100):
             await asyncio.sleep(0)
         assert len(voice.grants()) == count
+        assert voice.grants()[-1].valid_until <= SystemClock().now()
+
+
+async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:
+    clock, config = SystemClock(), GrantHolder(ALPHA, "boot")
+    async with at_work() as (_, voice, lease, monitor):
+        await voice.until(lambda: bool(voice.grants()))
+        lease.key = Seen(LeaseRecord(Epoch(2), BRAVO, "b1", 1, 60, 1), lease.key.revision + 1)
+        await lease.until_read_by(monitor)
+        await voice.until(lambda: voice.grants()[-1].epoch == 2)
+    first = voice.grants()[0].model_copy(update={"valid_until": clock.now() + 60})
+    assert config.offer(first)
+    assert config.valid(clock.now()) == 1
+    assert config.offer(voice.grants()[-1])
+    assert config.valid(clock.now()) is None
+    assert not config.offer(first), "and none of the old epoch comes back"
 
 
 async def test_a_fault_of_ours_ends_the_process() -> None:
