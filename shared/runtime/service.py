@@ -16,8 +16,9 @@ def main() -> None:
     run_service(RelaySettings, build_app)
 ```
 
-A task that ends or fails ends the service, with a sentence and exit code 1; a setting that cannot
-be used ends it with a sentence and exit code 2. SIGTERM and SIGINT end it gracefully.
+A task that ends or fails ends the service, with a sentence and exit code 1; so does a broken
+invariant in a handler. A setting that cannot be used ends it with a sentence and exit code 2.
+SIGTERM and SIGINT end it gracefully: first `ending`, then the events that wait, then the rest.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from faststream import FastStream
@@ -42,6 +44,7 @@ from shared.settings import ServiceSettings
 
 AGAIN_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 6.0
+FLUSH_SECONDS: Final = 1.0
 MISUSED: Final = 2
 FAILED: Final = 1
 
@@ -72,6 +75,7 @@ def run_service(settings_class: type[S], build_app: Build[S]) -> None:
     """Read the environment, build the service and run it until it is told to stop."""
     try:
         settings = settings_class.read()
+        set_up_logging(settings.node, form=settings.log_format, level=settings.log_level)
         service = build_app(settings, clock=SystemClock())
         set_up_logging(
             str(service.context.identity), form=settings.log_format, level=settings.log_level
@@ -92,16 +96,14 @@ async def serve(service: Service) -> int:
     context = service.context
     if not is_guarded(context.broker):
         raise BadSettings("this service's broker does not sign its messages; it does not start")
-    context.health.set("nats", ok=False, reason="not connected yet")
-    metrics = MetricsServer(context.registry, context.health)
-    await metrics.start(context.settings.metrics_host, context.settings.metrics_port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tasks = [asyncio.create_task(_named(task)) for task in (context.events.run, *service.tasks)]
-    connecting = asyncio.create_task(connect(service))
-    watching = asyncio.create_task(_watch_connection(context))
+    context.health.set("nats", ok=False, reason="not connected yet")
+    metrics = MetricsServer(context.registry, context.health)
+    await _listen(metrics, context.settings)
+    tasks = [asyncio.create_task(_named(task)) for task in _tasks(service)]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if stopping.done() else FAILED
@@ -110,9 +112,38 @@ async def serve(service: Service) -> int:
             if task.done():
                 _tell(task)
     finally:
-        await _end(service, [connecting, watching, stopping, *tasks])
+        await _end(service, [stopping, *tasks])
         await metrics.stop()
     return code
+
+
+def _tasks(service: Service) -> tuple[Task, ...]:
+    context = service.context
+    own = (partial(_stay_connected, service), partial(_report, context))
+    return (context.fault.run, context.events.run, *own, *service.tasks)
+
+
+async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
+    port = await metrics.start(settings.metrics_host, settings.metrics_port)
+    log = logging.getLogger("meridian.service")
+    log.info("health and metrics: http://%s:%d/readyz", settings.metrics_host, port)
+
+
+async def _stay_connected(service: Service) -> None:
+    """Connect, and keep the condition `nats` true to the connection, for ever."""
+    await connect(service)
+    health, broker = service.context.health, service.context.broker
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        connected = await broker.ping(timeout=AGAIN_SECONDS)
+        health.set("nats", ok=connected, reason="the connection is lost")
+
+
+async def _report(context: ServiceContext) -> None:
+    """Tell what was refused, for ever."""
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        context.rejections.report()
 
 
 async def connect(service: Service) -> None:
@@ -122,7 +153,7 @@ async def connect(service: Service) -> None:
         try:
             await service.app.start()
         except (NatsError, OSError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
+            reason = _why(error, service.context.access.user)
             service.context.health.set("nats", ok=False, reason=reason)
             log.warning("NATS did not let us in: %s", reason)
             await asyncio.sleep(AGAIN_SECONDS)
@@ -131,13 +162,11 @@ async def connect(service: Service) -> None:
             return
 
 
-async def _watch_connection(context: ServiceContext) -> None:
-    """Keep the condition `nats` true to the connection."""
-    while True:
-        await asyncio.sleep(AGAIN_SECONDS)
-        client = context.broker._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        if client is not None:
-            context.health.set("nats", ok=client.is_connected, reason="the connection is lost")
+def _why(error: Exception, user: str) -> str:
+    """Why NATS did not let *user* in, for an operator."""
+    if "authorization" in str(error).lower():
+        return f"it refused user {user!r}: see MERIDIAN_NATS_USER, MERIDIAN_NATS_PASSWORD_FILE"
+    return str(error) or type(error).__name__
 
 
 async def _named(task: Task) -> None:
@@ -160,6 +189,9 @@ async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     for ending in service.ending:
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
             await asyncio.wait_for(ending(), STOP_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await service.context.events.flush()
     await asyncio.gather(*(_cancelled(task) for task in tasks))
     try:
         await asyncio.wait_for(service.app.stop(), STOP_SECONDS)
