@@ -4,7 +4,6 @@ It listens before anything else is connected, so that "not ready, because" can a
 """
 
 import asyncio
-import contextlib
 import json
 from typing import Final
 
@@ -24,6 +23,7 @@ class MetricsServer:
         self._registry = registry
         self._health = health
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port, which the kernel chose when *port* is 0.
@@ -45,24 +45,34 @@ class MetricsServer:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+            for writer in self._open:
+                writer.close()  # a caller that never asks would be waited for
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
-            path = head.split(b" ", 2)[1].decode("latin-1")
-            status, kind, body = self._answer(path)
-            writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-                + body
-            )
-            await writer.drain()
-        writer.close()
+        self._open.add(writer)
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+                status, kind, body = self._answer(head.split(b"\r\n", 1)[0].decode("latin-1"))
+                writer.write(
+                    f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
+                    f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+                    + body
+                )
+                await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # whoever asked is gone, or asked nothing
+        finally:
+            self._open.discard(writer)
+            writer.close()
 
-    def _answer(self, path: str) -> tuple[str, str, bytes]:
+    def _answer(self, line: str) -> tuple[str, str, bytes]:
+        method, _, rest = line.partition(" ")
+        if method != "GET":
+            return "405 Method Not Allowed", "text/plain", b"only GET\n"
         reasons = self._health.reasons()
-        match path:
+        match rest.partition(" ")[0].partition("?")[0]:
             case "/metrics":
                 return "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
             case "/healthz":
