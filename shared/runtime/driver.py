@@ -1,12 +1,18 @@
-"""The loop that ticks a core at its deadlines; written once, for every core that knows time."""
+"""The loop that ticks a core at its deadlines; written once, for every core that knows time.
+
+Waiting does not count suspend while deadlines do, so the clock is looked at again every second:
+after a machine wakes up, what has run out meanwhile runs out within a second.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
+
+LONGEST_WAIT_SECONDS: Final = 1.0
 
 Effect = TypeVar("Effect", covariant=True)  # noqa: PLC0105 - the name is the thing
 
@@ -40,9 +46,11 @@ class Driver:
         """Drive the core, for ever."""
         while True:
             deadline = self._core.deadline()
-            wait = None if deadline is None else max(0.0, deadline - self._clock.now())
+            wait = None if deadline is None else deadline - self._clock.now()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):  # wait_for may swallow a cancellation
+                async with asyncio.timeout(
+                    wait and min(max(0.0, wait), LONGEST_WAIT_SECONDS)
+                ):  # wait_for may swallow a cancellation
                     await self._woken.wait()
             self._woken.clear()
             now = self._clock.now()

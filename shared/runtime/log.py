@@ -17,14 +17,15 @@ class JsonFormatter(logging.Formatter):
         self._identity = identity
 
     def format(self, record: logging.LogRecord) -> str:
+        told = {name: value for name, value in vars(record).items() if name not in STANDARD}
         line: dict[str, object] = {
+            **told,
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": self._identity,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
