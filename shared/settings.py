@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from shared.crypto.keyring import check_psk
 from shared.domain.errors import BadSettings
@@ -97,17 +97,19 @@ class ServiceSettings(BaseSettings):
     timing: TimingPreset = TimingPreset.LAN
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """The settings in the environment.
+    def read(cls) -> Self:
+        """The settings in the environment, as it is now.
 
         Raises:
             BadSettings: a variable is unknown, missing or wrong; the message is one sentence.
         """
-        require_known(os.environ if environment is None else environment)
+        require_known(os.environ)
         try:
             return cls.model_validate({})
         except ValidationError as error:
             raise BadSettings(_sentence(error)) from error
+        except SettingsError as error:
+            raise BadSettings(str(error)) from error
 
     def pre_shared_key(self) -> str:
         """The cluster's key, from the variable or its file.
@@ -122,9 +124,13 @@ class ServiceSettings(BaseSettings):
         return check_psk(read_secret(self.psk_file, "PSK_FILE"))
 
     def previous_key(self) -> str | None:
-        """The key before a rotation, if one is going on."""
+        """The key before a rotation, if one is going on.
+
+        Raises:
+            BadSettings: it keeps nobody out, so it must not be listened to.
+        """
         path = self.psk_previous_file
-        return None if path is None else read_secret(path, "PSK_PREVIOUS_FILE")
+        return None if path is None else check_psk(read_secret(path, "PSK_PREVIOUS_FILE"))
 
     def nats_password(self) -> str:
         path = self.nats_password_file
@@ -150,17 +156,21 @@ def require_known(environment: Mapping[str, str]) -> None:
         BadSettings: there is one; the message names the nearest known one.
     """
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name.partition("__")[0] not in KNOWN:
-            near = get_close_matches(name, KNOWN, n=1)
+        upper = name.upper()  # settings are read in either case
+        if upper.startswith(PREFIX) and upper not in KNOWN:
+            near = get_close_matches(upper, sorted(KNOWN), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise BadSettings(f"unknown variable {name}{hint}")
 
 
 def _sentence(error: ValidationError) -> str:
     problems: list[Any] = error.errors(include_url=False, include_context=False)
-    parts = [
-        f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: "
-        + ("is missing" if problem["type"] == "missing" else problem["msg"])
-        for problem in problems
-    ]
-    return "; ".join(parts)
+    return "; ".join(_clause(problem) for problem in problems)
+
+
+def _clause(problem: Mapping[str, Any]) -> str:
+    said = "is missing" if problem["type"] == "missing" else problem["msg"]
+    said = said.removeprefix("Value error, ")
+    if not problem["loc"]:
+        return str(said)
+    return f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: {said}"

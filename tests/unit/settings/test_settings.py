@@ -54,6 +54,8 @@ def test_the_servers_are_read_as_a_list(environment: pytest.MonkeyPatch) -> None
         ("MERIDIAN_NATS_SERVER", "did you mean MERIDIAN_NATS_SERVERS?"),
         ("MERIDIAN_STATEDIR", "did you mean MERIDIAN_STATE_DIR?"),
         ("MERIDIAN_ZZZZZZZZZZ", "unknown variable MERIDIAN_ZZZZZZZZZZ"),
+        ("meridian_nod", "unknown variable meridian_nod; did you mean MERIDIAN_NODE?"),
+        ("MERIDIAN_NODE__X", "unknown variable MERIDIAN_NODE__X"),
     ],
 )
 def test_an_unknown_variable_is_refused_with_the_nearest_known_one(
@@ -101,6 +103,7 @@ def test_a_wrong_value_is_told_in_one_sentence(
 
     assert caught.value.message.startswith(f"{PREFIX}{name}")
     assert "\n" not in caught.value.message
+    assert "Value error" not in caught.value.message
 
 
 def test_the_key_is_read_from_its_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -143,7 +146,17 @@ def test_a_rotation_is_going_on_when_there_is_a_previous_key(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert ServiceSettings.read().previous_key() is None
+    (tmp_path / "old").write_text("the key of last year\n")
+    environment.setenv("MERIDIAN_PSK_PREVIOUS_FILE", str(tmp_path / "old"))
+
+    assert ServiceSettings.read().previous_key() == "the key of last year"
+
+
+def test_a_previous_key_that_keeps_nobody_out_is_refused(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "old").write_text("the old key\n")
     environment.setenv("MERIDIAN_PSK_PREVIOUS_FILE", str(tmp_path / "old"))
 
-    assert ServiceSettings.read().previous_key() == "the old key"
+    with pytest.raises(BadSettings, match="has 11 characters"):
+        ServiceSettings.read().previous_key()
