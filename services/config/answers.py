@@ -68,13 +68,23 @@ class Answers:
             if backup is not None or goes_without(self.rules, self.replica.mode):
                 self._accept(each.waiting, each.revision, backup)
             else:
-                self._unknown(each.waiting, f"no backup has revision {each.revision} yet")
+                self.refuse_unknown(each.waiting, f"no backup has revision {each.revision} yet")
 
     def give_up(self) -> None:
         """The role is gone: whatever is committed here, another one will answer for it."""
         for each in self._unconfirmed:
-            self._unknown(each.waiting, "this master's role ended before the backup confirmed")
+            self.refuse_unknown(
+                each.waiting, "this master's role ended before the backup confirmed"
+            )
         self._unconfirmed.clear()
+
+    def has_backup(self) -> bool:
+        """Whether a backup has proved that its copy is as far as this one."""
+        return self.backups.at(self.replica.marker.revision) is not None
+
+    def refuse_unknown(self, waiting: list[Waiting], why: str) -> None:
+        """Tell *waiting* that their changes may be in the log, and how to know."""
+        self.waiters.refuse(waiting, OutcomeUnknown(f"{why}; ask again with the same request id"))
 
     async def _release(self, waiting: list[Waiting], revision: Revision) -> None:
         rules = self.rules
@@ -90,11 +100,8 @@ class Answers:
 
     def _accept(self, waiting: list[Waiting], revision: Revision, backup: NodeId | None) -> None:
         if not self.may():
-            self._unknown(waiting, "the right to answer as primary ended")
+            self.refuse_unknown(waiting, "the right to answer as primary ended")
             return
         durable_on = (self.replica.node,) if backup is None else (self.replica.node, backup)
         answer = ChangesAccepted(revision=revision, durable_on=durable_on, mode=self.replica.mode)
         self.waiters.accept(waiting, answer)
-
-    def _unknown(self, waiting: list[Waiting], why: str) -> None:
-        self.waiters.refuse(waiting, OutcomeUnknown(f"{why}; ask again with the same request id"))

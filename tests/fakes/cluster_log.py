@@ -1,0 +1,102 @@
+"""The cluster log in memory: the same verbs and errors as the real one, and its bad days.
+
+`faults` is asked for each append what is to become of it; a *late* one lands when its time has
+come, if nobody else was faster, which is how a message behaves that a server still holds.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from shared.clusterlog.log import LogConflict, RawEntry
+from shared.domain.errors import LogUnavailable, OutcomeUnknown
+from shared.domain.ids import Sequence
+from shared.domain.log import StoredEntry
+from tests.fakes.virtual_time import pause
+
+
+class Fate(Enum):
+    """What becomes of an append."""
+
+    FINE = auto()
+    SLOW = auto()
+    ANSWER_LOST = auto()
+    LOST = auto()
+    LATE = auto()
+    NO_LEADER = auto()
+
+
+SLOW_SECONDS = 0.7
+SILENT_SECONDS = 8.0
+LATE_SECONDS = 9.0
+
+
+@dataclass
+class Messages:
+    """What the servers hold: every master's log is one of these."""
+
+    stored: list[bytes] = field(default_factory=list[bytes])
+
+    def extend(self, message: bytes, expected: Sequence) -> Sequence | None:
+        """The sequence of *message* behind *expected*; None when another one is there."""
+        if message in self.stored[expected : expected + 1]:
+            return Sequence(expected + 1)
+        if expected != len(self.stored):
+            return None
+        self.stored.append(message)
+        return Sequence(len(self.stored))
+
+
+@dataclass
+class MemoryLog:
+    """One master's view of the log."""
+
+    messages: Messages = field(default_factory=Messages)
+    faults: Callable[[], Fate] = lambda: Fate.FINE
+    is_reachable: bool = True
+    stale_by: int = 0
+    appends: int = 0
+
+    async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
+        self._require_connection()
+        self.appends += 1
+        message, fate = stored.encode(), self.faults()
+        match fate:
+            case Fate.NO_LEADER:
+                raise LogUnavailable("the log has no leader")
+            case Fate.LOST | Fate.LATE:
+                if fate is Fate.LATE:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(LATE_SECONDS, self.messages.extend, message, expected)
+                await pause(SILENT_SECONDS)
+                raise OutcomeUnknown("the log did not answer an append")
+            case Fate.SLOW:
+                await pause(SLOW_SECONDS)
+            case Fate.FINE | Fate.ANSWER_LOST:
+                await asyncio.sleep(0)
+        sequence = self.messages.extend(message, expected)
+        if fate is Fate.ANSWER_LOST:
+            raise OutcomeUnknown("the log did not answer an append")
+        if sequence is None:
+            raise LogConflict("the log was extended by somebody else")
+        return sequence
+
+    async def get(self, sequence: Sequence) -> RawEntry | None:
+        self._require_connection()
+        await asyncio.sleep(0)
+        if not 0 < sequence <= len(self.messages.stored):
+            return None
+        return RawEntry(sequence, self.messages.stored[sequence - 1])
+
+    async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
+        """To the end, or to where a server sees it that is behind."""
+        self._require_connection()
+        for number in range(max(1, sequence), len(self.messages.stored) - self.stale_by + 1):
+            raw = await self.get(Sequence(number))
+            if raw is not None:
+                yield raw
+
+    def _require_connection(self) -> None:
+        if not self.is_reachable:
+            raise LogUnavailable("there is no connection to NATS")

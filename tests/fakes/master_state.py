@@ -1,0 +1,121 @@
+"""A master's database in memory: one lock, the epoch's fence, commits that fail."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import LogGeneration, RequestId
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import (
+    CONTROL_KIND,
+    Change,
+    LogEntry,
+    Marker,
+    Op,
+    ReplicationMode,
+    StoredEntry,
+    empty_marker,
+    follows,
+    mode_after,
+)
+from shared.persistence.master_state import AnsweredRequest, Row, State
+
+Name = tuple[str, str]
+
+
+@dataclass
+class MemoryTransaction:
+    """What one transaction sees and does; *rows_by_name* and the rest are its own copies."""
+
+    marker: Marker
+    mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
+    hashes: dict[int, str] = field(default_factory=dict[int, str])
+    rows_by_name: dict[Name, Row] = field(default_factory=dict[Name, Row])
+    requests: dict[RequestId, AnsweredRequest] = field(
+        default_factory=dict[RequestId, AnsweredRequest]
+    )
+
+    def copy(self) -> "MemoryTransaction":
+        return MemoryTransaction(
+            *(self.marker, self.mode, dict(self.hashes)),
+            *(dict(self.rows_by_name), dict(self.requests)),
+        )
+
+    async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
+        entry = LogEntry.decode(stored.body)
+        if entry.revision <= self.marker.revision:
+            if self.hashes[entry.revision] != stored.hash:
+                raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
+            return False
+        why = follows(self.marker, entry)
+        if why is not None:
+            raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
+        self.marker = self.marker.advanced(entry, stored.hash, sequence)
+        self.mode = mode_after(self.mode, entry.changes)
+        self.hashes[entry.revision] = stored.hash
+        for change in entry.changes:
+            self._apply(change, entry)
+        return True
+
+    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
+        return tuple(
+            row
+            for _, row in sorted(self.rows_by_name.items())
+            if (not kinds or row.kind in kinds) and id_ in {None, row.id}
+        )
+
+    async def request(self, request_id: RequestId) -> AnsweredRequest | None:
+        return self.requests.get(request_id)
+
+    def _apply(self, change: Change, entry: LogEntry) -> None:
+        name = change.kind, change.id
+        if change.kind != CONTROL_KIND and change.op is Op.PUT:
+            assert change.body is not None, "a put has a body"
+            self.rows_by_name[name] = Row(*name, entry.revision, change.body)
+        elif change.op is Op.DELETE:
+            self.rows_by_name.pop(name, None)
+        answered = AnsweredRequest(change.request_digest, entry.revision)
+        self.requests.setdefault(change.request_id, answered)
+
+
+@dataclass
+class MemoryState:
+    """The database; *refusals* of the next commits fail, and all of them while it is *down*."""
+
+    here: MemoryTransaction = field(
+        default_factory=lambda: MemoryTransaction(empty_marker(LogGeneration(1)))
+    )
+    refusals: int = 0
+    is_down: bool = False
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def marker(self) -> Marker:
+        return self.here.marker
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
+        async with self._lock:
+            self._require_up()
+            draft = self.here.copy()
+            yield draft
+            self._require_up()
+            if draft.marker != self.here.marker and self.refusals > 0:
+                self.refusals -= 1
+                raise StoreUnavailable("the database did not commit")
+            self.here = draft
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        self._require_up()
+        here = self.here.copy()
+        return State(here.marker, here.mode, await here.rows(kinds, id_))
+
+    def moved(self, **changes: object) -> None:
+        """Pretend that the copy is elsewhere."""
+        self.here.marker = replace(self.here.marker, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("the database cannot be reached")

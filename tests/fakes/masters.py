@@ -1,0 +1,191 @@
+"""Two masters' write paths in memory, on one log: grants come from the test, time from the loop.
+
+Each `Desk` is the real `Writer` with the real replica, backups and answers; only what lies behind
+the ports is a twin. `follow` is what replication does on the same master.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.config.confirm import Backups
+from services.config.core.documents import Documents, tried
+from services.config.replica import Replica
+from services.config.writer import Writer
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.documents import SITE_ID
+from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
+from shared.domain.log import Change, LogEntry, Marker, Op, StoredEntry, follows
+from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges, ProposedChange
+from shared.events.failover import MasterGranted
+from shared.events.message import Event
+from shared.events.replication import FollowerProgressed, FollowerState
+from shared.runtime.grant import GrantHolder
+from tests.fakes.cluster_log import MemoryLog, Messages
+from tests.fakes.master_state import MemoryState
+from tests.fakes.virtual_time import VirtualClock
+from tests.integration.entries import Pen
+
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+KERNEL = "one kernel"
+CLUSTER = ClusterId("0123456789abcdef")
+GENERATION = LogGeneration(1)
+FIRST = Sequence(1)
+
+
+@dataclass
+class Said:
+    """The events that a master told."""
+
+    events: list[Event] = field(default_factory=list[Event])
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def changes(self) -> list[ConfigChanged]:
+        return [each for each in self.events if isinstance(each, ConfigChanged)]
+
+
+@dataclass
+class Desk:
+    """One master: its database, its view of the log, its pen."""
+
+    node: NodeId
+    key: NodeKey
+    state: MemoryState
+    log: MemoryLog
+    grant: GrantHolder
+    backups: Backups
+    writer: Writer
+    said: Said
+
+    @staticmethod
+    def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages) -> "Desk":
+        state, log, said = MemoryState(), MemoryLog(messages), Said()
+        trust = TrustStore(CLUSTER, GENERATION, dict(masters))
+        replica = Replica.of(node, key, trust, state, log)
+        grant, backups = GrantHolder(node, KERNEL), Backups(node, trust, replica)
+        writer = Writer(replica, backups, grant, VirtualClock(), said)
+        return Desk(node, key, state, log, grant, backups, writer, said)
+
+    def permit(self, epoch: int, seconds: float) -> float:
+        """The monitor's grant; when it ends."""
+        until = VirtualClock().now() + seconds
+        self.grant.offer(
+            MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
+        )
+        self.writer.wake()
+        return until
+
+    async def propose(self, wish: ProposeChanges) -> ChangesAccepted:
+        return await self.writer.propose(wish)
+
+    async def follow(self) -> FollowerProgressed:
+        """Apply what the log has more, as replication does, and prove the position."""
+        async with self.state.transaction() as transaction:
+            end = transaction.marker.sequence
+            for sequence, message in enumerate(self.log.messages.stored[end:], end + 1):
+                stored = StoredEntry.decode(message)
+                if follows(transaction.marker, LogEntry.decode(stored.body)) is None:
+                    await transaction.apply(stored, Sequence(sequence))
+        return self.position()
+
+    def position(self, **other: Any) -> FollowerProgressed:
+        """Where the copy is, or where it says it is."""
+        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.marker), **other})
+        signature = self.key.sign(bare.progress_bytes()).hex()
+        return bare.model_copy(update={"signature": signature})
+
+
+def _facts(node: NodeId, marker: Marker) -> dict[str, Any]:
+    return {
+        "node": node,
+        "state": FollowerState.FOLLOWING,
+        "log_generation": marker.log_generation,
+        "revision": marker.revision,
+        "sequence": marker.sequence,
+        "epoch": marker.epoch,
+        "hash": marker.hash,
+    }
+
+
+@dataclass
+class Masters:
+    """A founded site: its log has the first entry, neither database has applied it."""
+
+    messages: Messages
+    alpha: Desk
+    bravo: Desk
+
+    @staticmethod
+    def found(**rules: object) -> "Masters":
+        """Make it; *rules* are the site's rules of replication."""
+        keys = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
+        masters = {node: key.public_b64 for node, key in keys.items()}
+        messages = Messages()
+        first = Pen(keys[ALPHA]).write(*_first_changes(masters, rules))
+        messages.extend(first.encode(), Sequence(0))
+        alpha, bravo = (Desk.of(node, key, masters, messages) for node, key in keys.items())
+        return Masters(messages, alpha, bravo)
+
+    @property
+    def desks(self) -> tuple[Desk, Desk]:
+        return self.alpha, self.bravo
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncGenerator[None]:
+        """Both pens at work; whatever breaks in one of them breaks the test."""
+        pens = [asyncio.create_task(desk.writer.run()) for desk in self.desks]
+        try:
+            yield
+            broken = [pen for pen in pens if pen.done()]
+            assert not broken, broken[0].exception()
+        finally:
+            for pen in pens:
+                pen.cancel()
+            await asyncio.gather(*pens, return_exceptions=True)
+
+    async def confirm(self, backup: Desk | None = None) -> None:
+        """The backup applies the log and tells the primary."""
+        follower = backup or self.bravo
+        event = await follower.follow()
+        for desk in self.desks:
+            await desk.backups.progressed(event)
+            desk.writer.wake()
+
+    def history(self) -> list[LogEntry]:
+        """The entries that every follower applies."""
+        entries: list[LogEntry] = []
+        marker = Marker(GENERATION, *(Pen().marker.revision, Sequence(0)), Epoch(0), "0" * 64)
+        for message in self.messages.stored:
+            stored = StoredEntry.decode(message)
+            entry = LogEntry.decode(stored.body)
+            if follows(marker, entry) is None:
+                marker = marker.advanced(entry, stored.hash, FIRST)
+                entries.append(entry)
+        return entries
+
+
+def _first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple[Change, ...]:
+    wanted: list[tuple[str, str, dict[str, Any]]] = [
+        ("site", SITE_ID, {"name": "test.example", "replication": rules}),
+        *(("node", node, {"role": "master", "public_key": key}) for node, key in masters.items()),
+        ("user", "admin", {"role": "administrator", "password_hash": "sealed"}),
+    ]
+    puts = tuple(ProposedChange(kind=k, id=i, op="put", body=body) for k, i, body in wanted)
+    outcome = tried(Documents({}), puts)
+    return tuple(
+        Change(kind, id_, Op.PUT, body, "admin", RequestId("init"), "")
+        for (kind, id_), body in outcome.items()
+    )
+
+
+def wish(
+    request_id: str, node: str = "berlin", author: str = "rita", **body: Any
+) -> ProposeChanges:
+    """A proposal to put one traffic node."""
+    change = ProposedChange(kind="node", id=node, op="put", body={"role": "traffic", **body})
+    return ProposeChanges(request_id=RequestId(request_id), author=author, changes=(change,))
