@@ -36,7 +36,8 @@ async def leaders(site: Masters) -> dict[str, str]:
     js, system = JetStreamContext(site.client), site.system
     question = json.dumps({"leader_only": True}).encode()
     answer = await system.request("$SYS.REQ.SERVER.PING.JSZ", question, timeout=1)
-    found = {"meta": str(json.loads(answer.data)["data"]["meta_cluster"]["leader"])}
+    meta = json.loads(answer.data)["data"]["meta_cluster"]
+    found = {"meta": str(meta.get("leader", ""))}
     for name in STREAMS:
         info = await js.stream_info(name)
         found[name] = str(info.cluster.leader) if info.cluster else ""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from shared.documents.node import Address, NodeDocument
@@ -19,6 +20,7 @@ from shared.events.node import NodeHeartbeat
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.runtime.context import ServiceContext, package_version
 from tests.integration.relay.cluster import Child, Cluster, nats_server, process
+from tests.integration.servers import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -142,10 +144,27 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def replica(cluster: Cluster) -> Generator[Child]:
-    with process("services.node_selector", cluster.environment("alpha")) as child:
+READY_SECONDS = 30.0
+
+
+@contextlib.asynccontextmanager
+async def replica(cluster: Cluster) -> AsyncGenerator[Child]:
+    """A replica that answers: a process on its way up would not be told to stop, but killed."""
+    port = free_port()
+    environment = {**cluster.environment("alpha"), "MERIDIAN_METRICS_PORT": str(port)}
+    with process("services.node_selector", environment) as child:
+        async with asyncio.timeout(READY_SECONDS):
+            while not await is_ready(port):
+                await asyncio.sleep(0.05)
         yield child
+
+
+async def is_ready(port: int) -> bool:
+    try:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"http://127.0.0.1:{port}/readyz")).is_success
+    except httpx.HTTPError:
+        return False
 
 
 @contextlib.asynccontextmanager
@@ -177,76 +196,76 @@ async def speaking(site: Site) -> AsyncGenerator[None]:
 async def test_a_client_gets_its_network_s_node_first_and_alternates(
     tmp_path: Path, nats_url: str
 ) -> None:
-    async with site(tmp_path, nats_url) as (cluster, here), speaking(here):
-        with replica(cluster):
-            answer = await here.select("198.51.100.9")
-            assert [(c.node, c.host, c.port) for c in answer.choices] == [
-                (BERLIN, "relay.example.com", 2),
-                (TOKYO, "relay.example.com", 3),
-            ]
-            assert answer.method == "random"
-            assert not answer.fallback_to_primary
-            reasons = await here.reasons()
-            assert reasons[ALPHA] == "a master, not a traffic node"
-            assert reasons[TOKYO] == "random, weight 1000"
+    async with site(tmp_path, nats_url) as (cluster, here), speaking(here), replica(cluster):
+        answer = await here.select("198.51.100.9")
+        assert [(c.node, c.host, c.port) for c in answer.choices] == [
+            (BERLIN, "relay.example.com", 2),
+            (TOKYO, "relay.example.com", 3),
+        ]
+        assert answer.method == "random"
+        assert not answer.fallback_to_primary
+        reasons = await here.reasons()
+        assert reasons[ALPHA] == "a master, not a traffic node"
+        assert reasons[TOKYO] == "random, weight 1000"
 
 
 async def test_silent_and_draining_nodes_are_left_out_until_the_primary_stands_in(
     tmp_path: Path, nats_url: str
 ) -> None:
-    async with site(tmp_path, nats_url) as (cluster, here), speaking(here):
-        with replica(cluster):
-            assert len((await here.select()).choices) == 2
-            here.silent.add(BERLIN)
-            here.draining.add(TOKYO)
-            async with asyncio.timeout(10):
-                while not (answer := await here.select()).fallback_to_primary:
-                    await asyncio.sleep(0.05)
-            assert [choice.node for choice in answer.choices] == [ALPHA]
-            here.draining.add(ALPHA)
-            with pytest.raises(NoTrafficNode, match="tokyo \\(draining\\)") as refused:
-                await here.select_until_refused()
-            assert refused.value.attributes["retry_after_seconds"] == 2
-            here.silent.clear()
-            async with asyncio.timeout(10):
-                while (await here.reasons())[BERLIN] != "random, weight 1000":
-                    await asyncio.sleep(0.05)
+    async with site(tmp_path, nats_url) as (cluster, here), speaking(here), replica(cluster):
+        assert len((await here.select()).choices) == 2
+        here.silent.add(BERLIN)
+        here.draining.add(TOKYO)
+        async with asyncio.timeout(10):
+            while not (answer := await here.select()).fallback_to_primary:
+                await asyncio.sleep(0.05)
+        assert [choice.node for choice in answer.choices] == [ALPHA]
+        here.draining.add(ALPHA)
+        with pytest.raises(NoTrafficNode, match="tokyo \\(draining\\)") as refused:
+            await here.select_until_refused()
+        assert refused.value.attributes["retry_after_seconds"] == 2
+        here.silent.clear()
+        async with asyncio.timeout(10):
+            while (await here.reasons())[BERLIN] != "random, weight 1000":
+                await asyncio.sleep(0.05)
 
 
 async def test_a_change_of_the_directory_is_followed_within_a_heartbeat(
     tmp_path: Path, nats_url: str
 ) -> None:
-    async with site(tmp_path, nats_url) as (cluster, here), speaking(here):
-        with replica(cluster):
-            assert (await here.select()).revision == 1
-            berlin = here.master.nodes[BERLIN]
-            here.master.nodes[BERLIN] = berlin.model_copy(update={"accepting_new_clients": False})
-            here.master.revision = 2
-            async with asyncio.timeout(3):
-                while (answer := await here.select()).revision == 1:
-                    await asyncio.sleep(0.05)
-            assert [choice.node for choice in answer.choices] == [TOKYO]
+    async with site(tmp_path, nats_url) as (cluster, here), speaking(here), replica(cluster):
+        assert (await here.select()).revision == 1
+        berlin = here.master.nodes[BERLIN]
+        here.master.nodes[BERLIN] = berlin.model_copy(update={"accepting_new_clients": False})
+        here.master.revision = 2
+        async with asyncio.timeout(3):
+            while (answer := await here.select()).revision == 1:
+                await asyncio.sleep(0.05)
+        assert [choice.node for choice in answer.choices] == [TOKYO]
 
 
 async def test_without_heartbeats_there_is_no_guess(tmp_path: Path, nats_url: str) -> None:
-    async with site(tmp_path, nats_url) as (cluster, here):
-        with replica(cluster):
-            with pytest.raises(NoTrafficNode, match="no live state yet"):
-                await here.select()
-            assert (await here.reasons())[BERLIN] == "no heartbeat yet"
+    async with site(tmp_path, nats_url) as (cluster, here), replica(cluster):
+        with pytest.raises(NoTrafficNode, match="no live state yet"):
+            await here.select()
+        assert (await here.reasons())[BERLIN] == "no heartbeat yet"
 
 
 async def test_two_replicas_share_the_questions_and_one_of_them_is_enough(
     tmp_path: Path, nats_url: str
 ) -> None:
-    async with site(tmp_path, nats_url) as (cluster, here), speaking(here):
-        with replica(cluster) as first, replica(cluster):
-            for _ in range(10):
-                assert len((await here.select()).choices) == 2
-            first.terminate()
-            assert await asyncio.to_thread(first.wait, 20) == 0
-            for _ in range(10):
-                assert len((await here.select()).choices) == 2
+    async with (
+        site(tmp_path, nats_url) as (cluster, here),
+        speaking(here),
+        replica(cluster) as first,
+        replica(cluster),
+    ):
+        for _ in range(10):
+            assert len((await here.select()).choices) == 2
+        first.terminate()
+        assert await asyncio.to_thread(first.wait, 20) == 0
+        for _ in range(10):
+            assert len((await here.select()).choices) == 2
 
 
 async def test_nobody_answers_for_a_selector_that_is_not_there(

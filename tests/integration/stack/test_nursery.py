@@ -161,7 +161,7 @@ async def test_a_child_that_does_not_listen_is_killed_after_the_patience(
     other = tmp_path / "other"
     other.mkdir()
     polite = await nursery.run(program(other, "wait"))
-    late = await nursery.stop([deaf, polite], signal.SIGTERM, 0.3)
+    late = await nursery.stop([deaf, polite], signal.SIGTERM, 3)
     assert late == (deaf,)
     assert (deaf.exit_code, polite.exit_code) == (-signal.SIGKILL, -signal.SIGTERM)
 
