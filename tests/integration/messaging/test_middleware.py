@@ -1,0 +1,302 @@
+"""The signing layer on a real server: what passes, what is dropped, and that dropping is all.
+
+A tap beside the listener sees every message raw, so it can bring any of them again, changed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer
+from shared.crypto.keyring import KeyRing, make_psk
+from shared.domain.errors import RevisionConflict, Unavailable
+from shared.domain.ids import Epoch, NodeId, UnixMillis
+from shared.events.message import Done, ErrorReply
+from shared.events.node import NodeHeartbeat
+from shared.events.relay import DrainNode
+from shared.messaging.middleware import CONTENT_TYPE, JSON
+from shared.messaging.rejections import Rejection
+from shared.runtime.context import ServiceContext
+from tests.integration.relay.cluster import Cluster, nats_server, until
+
+pytestmark = pytest.mark.integration
+
+BERLIN = NodeId("berlin")
+EVERY_HEARTBEAT = NodeHeartbeat.subject.wildcard
+DRAIN = DrainNode(node=BERLIN, epoch=Epoch(1))
+
+
+def heartbeat(sessions: int = 0, node: NodeId = BERLIN) -> NodeHeartbeat:
+    return NodeHeartbeat(
+        node=node, service="relay", version="1", started_unix_ms=1, sessions=sessions
+    )
+
+
+@dataclass
+class Listener:
+    """A gateway on alpha: what reached its handler, and what it refused."""
+
+    gateway: ServiceContext
+    heard: list[int]
+    told: list[Rejection] = field(default_factory=list[Rejection])
+
+    def refused(self, reason: str) -> float:
+        name, labels = "meridian_messages_rejected_total", {"reason": reason}
+        return self.gateway.registry.get_sample_value(name, labels) or 0.0
+
+    async def until_refused(self, reason: str, times: int = 1) -> None:
+        await until(lambda: self.refused(reason) >= times)
+
+
+@dataclass
+class Scene:
+    """The cluster, a connection without any key, and what it tapped."""
+
+    cluster: Cluster
+    stranger: Client
+    taps: list[Msg] = field(default_factory=list[Msg])
+
+    async def tap(self, message: Msg) -> None:
+        self.taps.append(message)
+
+    async def bring(self, message: Msg, subject: str = "", payload: bytes | None = None) -> None:
+        """Send a tapped message again, as it was or changed."""
+        body = message.data if payload is None else payload
+        await self.stranger.publish(subject or message.subject, body, headers=message.headers)
+        await self.stranger.flush()
+
+    async def signed_at(self, shift_ms: int, gateway: ServiceContext, sessions: int) -> None:
+        """A relay's heartbeat with the right key, by a clock that is *shift_ms* off."""
+        keys = KeyRing.derive(self.cluster.psk, gateway.trust.cluster_id, None)
+
+        def clock() -> UnixMillis:
+            return UnixMillis(gateway.clock.unix_ms() + shift_ms)
+
+        signer = Signer(keys, Identity(BERLIN, "relay", "x"), f"boot{sessions}", clock)
+        event = heartbeat(sessions)
+        payload = event.model_dump_json().encode()
+        value, _ = signer.sign(MESSAGE, event.address, JSON, payload)
+        headers = {CONTENT_TYPE: JSON, SIGNATURE_HEADER: value}
+        await self.stranger.publish(event.address, payload, headers=headers)
+        await self.stranger.flush()
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncGenerator[Listener]:
+        heard: list[int] = []
+
+        async def on_heartbeat(event: NodeHeartbeat) -> None:
+            heard.append(event.sessions)
+
+        route = (EVERY_HEARTBEAT, on_heartbeat)
+        async with self.cluster.member("alpha", "gateway", route) as gateway:
+            listener = Listener(gateway, heard)
+            gateway.rejections.tell = listener.told.append
+            yield listener
+
+
+@pytest.fixture(scope="module")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    with nats_server(tmp_path_factory.mktemp("nats")) as url:
+        yield url
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, nats_url: str) -> AsyncGenerator[Scene]:
+    cluster = Cluster(tmp_path, nats_url)
+    cluster.found("alpha", BERLIN)
+    stranger = await nats.connect(nats_url)
+    scene = Scene(cluster, stranger)
+    await stranger.subscribe(EVERY_HEARTBEAT, cb=scene.tap)
+    await stranger.flush()
+    yield scene
+    await stranger.close()
+
+
+@contextlib.asynccontextmanager
+async def speaking(scene: Scene) -> AsyncGenerator[tuple[Listener, ServiceContext]]:
+    """A listener that has heard the relay's first heartbeat."""
+    async with scene.listening() as listener, scene.cluster.member(BERLIN, "relay") as relay:
+        await relay.publisher.publish(heartbeat(1))
+        await until(lambda: listener.heard == [1] and len(scene.taps) == 1)
+        yield listener, relay
+
+
+async def goes_on(listener: Listener, relay: ServiceContext) -> None:
+    """A true message still passes, and nothing passed before it but the first one."""
+    await relay.publisher.publish(heartbeat(2))
+    await until(lambda: listener.heard[-1] == 2)
+    assert listener.heard == [1, 2]
+
+
+async def test_a_message_without_a_signature_is_dropped_and_counted(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        event = heartbeat(9)
+        await scene.stranger.publish(event.address, event.model_dump_json().encode())
+        await listener.until_refused("unsigned")
+        await goes_on(listener, relay)
+
+
+async def test_a_member_with_another_key_is_told_of_and_not_believed(scene: Scene) -> None:
+    foreign = Cluster(scene.cluster.folder, scene.cluster.url, psk=make_psk())
+    async with speaking(scene) as (listener, relay):
+        async with foreign.member(BERLIN, "relay") as impostor:
+            await impostor.publisher.publish(heartbeat(9))
+            await listener.until_refused("unknown_key")
+        assert [(each.sender, each.count) for each in listener.told] == [("unknown", 1)]
+        await goes_on(listener, relay)
+
+
+async def test_a_message_that_comes_again_is_processed_once(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        await scene.bring(scene.taps[0])
+        await listener.until_refused("replayed")
+        await goes_on(listener, relay)
+
+
+CHANGES: list[Callable[[Msg], tuple[str, bytes]]] = [
+    lambda message: (message.subject, message.data.replace(b'"sessions":1', b'"sessions":9')),
+    lambda message: (message.subject.replace("berlin", "denver"), message.data),
+    lambda message: (message.subject, b""),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=["the body", "the subject", "nothing left"])
+async def test_whatever_is_changed_on_the_way_breaks_the_signature(
+    scene: Scene, change: Callable[[Msg], tuple[str, bytes]]
+) -> None:
+    async with speaking(scene) as (listener, relay):
+        await scene.bring(scene.taps[0], *change(scene.taps[0]))
+        await listener.until_refused("bad_mac")
+        await goes_on(listener, relay)
+
+
+async def test_nobody_speaks_for_another_node(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        await relay.publisher.publish(heartbeat(9, node=NodeId("alpha")))
+        await listener.until_refused("another_node")
+        assert listener.told[0].sender.startswith("berlin.relay.")
+        await goes_on(listener, relay)
+
+
+async def test_a_service_says_only_what_is_its_own_to_say(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        async with scene.cluster.member(BERLIN, "replication") as follower:
+            await follower.publisher.publish(heartbeat(9))
+            await listener.until_refused("not_a_speaker")
+        await goes_on(listener, relay)
+
+
+async def test_nobody_names_another_node_inside_than_outside(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        event = heartbeat(9, node=NodeId("alpha"))
+        await relay.broker.publish(event, heartbeat().address)
+        await listener.until_refused("another_address")
+        await goes_on(listener, relay)
+
+
+async def test_what_was_signed_before_the_listener_began_is_history(scene: Scene) -> None:
+    async with speaking(scene):
+        old = scene.taps[0]
+    async with scene.listening() as listener:
+        await scene.bring(old)
+        await listener.until_refused("before_start")
+        assert listener.heard == []
+
+
+@pytest.mark.parametrize("shift_ms", [-31_000, 31_000])
+async def test_a_clock_more_than_half_a_minute_off_is_refused_with_the_difference(
+    scene: Scene, shift_ms: int
+) -> None:
+    async with speaking(scene) as (listener, relay):
+        await scene.signed_at(shift_ms, listener.gateway, 9)
+        await listener.until_refused("clock_skew")
+        assert "31" in listener.told[0].detail
+        assert listener.told[0].sender == "berlin.relay.x"
+        await goes_on(listener, relay)
+
+
+async def test_a_clock_a_little_off_passes_and_is_told_of(scene: Scene) -> None:
+    async with speaking(scene) as (listener, _):
+        await scene.signed_at(10_000, listener.gateway, 2)
+        await until(lambda: listener.heard == [1, 2])
+        assert listener.told[0].reason == "clock_skew"
+        assert "differs by +" in listener.told[0].detail
+
+
+async def test_a_flood_of_forgeries_costs_one_report_and_stops_nobody(scene: Scene) -> None:
+    async with speaking(scene) as (listener, relay):
+        for number in range(2_000):
+            await scene.stranger.publish(heartbeat(number).address, b"{}" * (number % 7))
+        await listener.until_refused("unsigned", 2_000)
+        assert [(each.reason, each.count) for each in listener.told] == [("unsigned", 1)]
+        await goes_on(listener, relay)
+
+
+@contextlib.asynccontextmanager
+async def draining(
+    scene: Scene, answer: Callable[[], Done | ErrorReply]
+) -> AsyncGenerator[tuple[ServiceContext, list[float]]]:
+    """A gateway that asks berlin's relay; what the relay was asked, and when."""
+    asked: list[float] = []
+
+    async def on_drain(_: DrainNode) -> Done | ErrorReply:
+        asked.append(asyncio.get_running_loop().time())
+        return answer()
+
+    route = (DRAIN.address, on_drain)
+    async with (
+        scene.cluster.member(BERLIN, "relay", route),
+        scene.cluster.member("alpha", "gateway") as gateway,
+    ):
+        yield gateway, asked
+
+
+async def test_an_answer_comes_back_as_the_type_that_was_declared(scene: Scene) -> None:
+    async with draining(scene, Done) as (gateway, _):
+        answer = await gateway.publisher.ask(DRAIN, timeout_seconds=5)
+        assert isinstance(answer, Done)
+
+
+async def test_a_refusal_comes_back_as_the_error_that_it_was(scene: Scene) -> None:
+    def no() -> Done:
+        raise RevisionConflict("somebody was faster", revision=7)
+
+    async with draining(scene, no) as (gateway, asked):
+        with pytest.raises(RevisionConflict, match="somebody was faster") as caught:
+            await gateway.publisher.ask(DRAIN, timeout_seconds=5)
+        assert caught.value.attributes["revision"] == 7
+        assert len(asked) == 1
+
+
+async def test_a_forged_answer_that_is_first_does_not_count(scene: Scene) -> None:
+    async def forge(message: Msg) -> None:
+        await scene.stranger.publish(message.reply, b'{"error_code":"error","message":"no"}')
+
+    await scene.stranger.subscribe(DRAIN.address, cb=forge)
+    await scene.stranger.flush()
+    async with scene.cluster.member("alpha", "gateway") as gateway:
+        with pytest.raises(Unavailable):
+            await gateway.publisher.ask(DRAIN, timeout_seconds=1)
+        refused = gateway.registry.get_sample_value(
+            "meridian_messages_rejected_total", {"reason": "unsigned"}
+        )
+        assert refused == 1
+
+
+async def test_who_was_asked_early_answers_when_he_is_there(scene: Scene) -> None:
+    async with scene.cluster.member("alpha", "gateway") as gateway:
+        asked = asyncio.create_task(gateway.publisher.ask(DRAIN, timeout_seconds=10))
+
+        async def on_drain(_: DrainNode) -> Done:
+            return Done()
+
+        route = (DRAIN.address, on_drain)
+        async with scene.cluster.member(BERLIN, "relay", route):
+            assert isinstance(await asked, Done)
