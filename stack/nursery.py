@@ -35,6 +35,7 @@ from stack import kernel
 READ_BYTES: Final = 1 << 16
 FIRST_OTHER_FILE: Final = 3
 OTHER_FILES_END: Final = 256
+OWN_SIGNALS: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
 WHOLE_TREE: Final = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
 """Signals that also go to what the child itself started (PostgreSQL's own processes)."""
 
@@ -96,9 +97,12 @@ class Nursery:
             self.say(failed=number, why=str(error))
             return
         parent = os.getpid()
+        # Until the child has its own handlers, a signal would meet the nursery's in it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, OWN_SIGNALS)
         pid = os.fork()
         if pid == 0:
             live(program, log, parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN_SIGNALS)
         os.close(log)
         self.children.add(pid)
         self.say(started=number, pid=pid)
@@ -189,8 +193,9 @@ def prepare(program: dict[str, Any], log: int, parent: int) -> None:
     """Give the child its own session, files, user and environment."""
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
+    for number in OWN_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN_SIGNALS)
     if program["module"] is None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -166,6 +166,15 @@ async def test_a_child_that_does_not_listen_is_killed_after_the_patience(
     assert (deaf.exit_code, polite.exit_code) == (-signal.SIGKILL, -signal.SIGTERM)
 
 
+async def test_a_child_that_is_told_to_end_at_its_birth_ends(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    for _ in range(30):
+        newborn = await nursery.run(program(tmp_path, "wait"))
+        assert await nursery.stop([newborn], signal.SIGTERM, 10) == ()
+        assert newborn.exit_code == -signal.SIGTERM
+
+
 async def test_a_frozen_child_can_be_thawed_and_stopped(nursery: Nursery, tmp_path: Path) -> None:
     child = await nursery.run(program(tmp_path, "wait"))
     nursery.send([child], signal.SIGSTOP)
