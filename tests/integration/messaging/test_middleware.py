@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """The signing layer on a real server: what passes, what is dropped, and that dropping is all.
 
 A tap beside the listener sees every message raw, so it can bring any of them again, changed.
