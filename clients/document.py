@@ -6,6 +6,10 @@ nodes:
   berlin: {role: traffic, region: eu, public_address: {host: berlin.example.com, port: 7443}}
 users:
   rita: {role: representative, password_file: rita.password}
+teams:
+  desk: {members: [rita]}
+public_sites:
+  help: {hostnames: [help.example.com], teams: [desk]}
 ```
 """
 
@@ -18,10 +22,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from shared.documents import DOCUMENTS, SITE_ID, Kind
+from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
 from shared.domain.errors import BadSettings
 
-SECTIONS: Final = {"site": Kind.SITE, "nodes": Kind.NODE, "users": Kind.USER}
+SECTIONS: Final = {"site": Kind.SITE, **COLLECTIONS}
 CLEAR: Final = frozenset({"password", "password_file"})
 """Fields of a user that are not the document's: the password itself, or where it is."""
 

@@ -5,26 +5,40 @@ from typing import Final
 
 from shared.documents.document import Document
 from shared.documents.node import NodeDocument
+from shared.documents.public_site import PublicSiteDocument
 from shared.documents.site import SiteDocument
+from shared.documents.team import TeamDocument
 from shared.documents.user import UserDocument
 
 
 class Kind(StrEnum):
-    """Every kind of document that the cluster log may change."""
+    """Every kind of document that the cluster log may change; each names only kinds before it."""
 
     SITE = "site"
     NODE = "node"
     USER = "user"
+    TEAM = "team"
+    PUBLIC_SITE = "public_site"
 
 
 DOCUMENTS: Final[dict[Kind, type[Document]]] = {
     Kind.SITE: SiteDocument,
     Kind.NODE: NodeDocument,
     Kind.USER: UserDocument,
+    Kind.TEAM: TeamDocument,
+    Kind.PUBLIC_SITE: PublicSiteDocument,
 }
 
-DIRECTORY_KINDS: Final = (Kind.SITE, Kind.NODE)
-"""What a traffic node gets to keep: no user, no secret."""
+DIRECTORY_KINDS: Final = (Kind.SITE, Kind.NODE, Kind.PUBLIC_SITE)
+"""What a traffic node gets to keep: no user, no team, no secret."""
+
+COLLECTIONS: Final = {
+    "nodes": Kind.NODE,
+    "users": Kind.USER,
+    "teams": Kind.TEAM,
+    "public_sites": Kind.PUBLIC_SITE,
+}
+"""What many documents of a kind are called, in a file and at the front door."""
 
 SITE_ID: Final = "site"
 """The one site document's id."""

@@ -8,6 +8,7 @@ MeridianError
 │   ├── RequestReused        the request id was used for another change
 │   ├── NotFound             no such document, session or node
 │   ├── AlreadyExists        a new name is taken
+│   ├── InUse                what is to be deleted is named by others; holders says by whom
 │   ├── NotPrimary           this master is not the primary
 │   ├── StaleEpoch           a newer primary exists
 │   ├── BadSignature         the message does not prove membership
@@ -83,6 +84,13 @@ class AlreadyExists(Rejected):
     """The name is taken."""
 
     code = "already_exists"
+    http_status = 409
+
+
+class InUse(Rejected):
+    """What is to be deleted is named by other documents; *holders* says by which."""
+
+    code = "in_use"
     http_status = 409
 
 

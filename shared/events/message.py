@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.events.subject import Subject
 
+Attribute = str | int | float | tuple[str, ...] | None
+"""What an error may carry beside its sentence."""
+
 
 class Message(BaseModel):
     """A fact, a request or a reply.
@@ -40,7 +43,7 @@ class ErrorReply(Message):
 
     error_code: str
     message: str
-    attributes: dict[str, str | int | float | None] = {}
+    attributes: dict[str, Attribute] = {}
 
 
 class Done(Message):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from faststream import BaseMiddleware, PublishCommand, StreamMessage
 from faststream.exceptions import NackMessage, RejectMessage
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
 from shared.domain.errors import BadSignature, MeridianError, Rejected, Unavailable
-from shared.events.message import ErrorReply, Event
+from shared.events.message import Attribute, ErrorReply, Event
 from shared.messaging.catalogue import find, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
 
@@ -216,7 +216,7 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
 
 def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
     if msg.reply_to:
-        return ErrorReply(error_code=error.code, message=error.message, attributes=_plain(error))
+        return ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
     if isinstance(error, Unavailable):
         raise NackMessage(delay=RETRY_SECONDS) from error
     _LOG.warning("a message was dropped: %s", error.message)
@@ -241,8 +241,12 @@ def _claimed(message: Msg) -> str:
     return parts[2] if len(parts) == FIELDS else "unknown"
 
 
-def _plain(error: MeridianError) -> dict[str, str | int | float | None]:
-    return {
-        name: value if isinstance(value, str | int | float) or value is None else str(value)
-        for name, value in error.attributes.items()
-    }
+def plain(error: MeridianError) -> dict[str, Attribute]:
+    """The attributes of *error*, as they can travel."""
+    return {name: _attribute(value) for name, value in error.attributes.items()}
+
+
+def _attribute(value: object) -> Attribute:
+    if isinstance(value, tuple):
+        return tuple(str(each) for each in cast("tuple[object, ...]", value))
+    return value if isinstance(value, str | int | float) or value is None else str(value)

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.config.core.documents import Documents, Stored, tried
 from services.gateway.store import Kept
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.domain.errors import NotFound, RevisionConflict, Unavailable
+from shared.domain.errors import NotFound, Unavailable
 from shared.domain.ids import (
     Epoch,
     Instant,
@@ -98,11 +99,8 @@ class FakeSite:
     def _accept(self, proposal: ProposeChanges) -> ChangesAccepted:
         if proposal.request_id in self.answered:
             return self.answered[proposal.request_id]
-        for change in proposal.changes:
-            there = self.documents.get((change.kind, change.id))
-            at = Revision(0) if there is None else there.revision
-            if change.expected_revision not in {None, at}:
-                raise RevisionConflict(f"{change.kind} {change.id!r} is at revision {at}")
+        there = {ref: Stored(each.revision, each.body) for ref, each in self.documents.items()}
+        tried(Documents(there), proposal.changes)
         self.revision += 1
         for change in proposal.changes:
             if change.op == "delete":

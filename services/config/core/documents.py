@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from services.config.core.references import require_own_hostnames, require_references
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.shape import shaped
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
@@ -68,6 +69,7 @@ def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref
         InvalidChange: a body has another shape, or a rule would be broken.
         RevisionConflict: a document is not at the revision that its author saw.
         NotFound: a document to delete is not there.
+        InUse: a document to delete is named by another.
     """
     outcome: dict[Ref, Any] = {}
     for change in changes:
@@ -78,6 +80,8 @@ def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref
     after = documents.with_(outcome, Revision(0))
     _require_an_administrator(documents, after)
     _require_own_addresses(after, outcome)
+    require_own_hostnames(outcome, after.of)
+    require_references(outcome, after.of)
     return outcome
 
 

@@ -5,6 +5,7 @@ a second apply changes nothing. What a person does not write (a node's public ke
 that stays) is kept from the document that is there.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,10 +23,14 @@ KEPT_UNLESS_GIVEN: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.USER: ("password_hash",),
 }
 
-PRUNABLE: Final = (Kind.USER, Kind.NODE)
+ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+"""Kinds are made in this order and deleted in the opposite one, so that all references hold."""
 
 BATCH_BYTES: Final = ENTRY_LIMIT_BYTES // 2
-"""Bodies in one proposal: half an entry, which leaves room for names and quoting."""
+"""Bodies in one proposal: half an entry, which leaves room for what goes around them."""
+
+AROUND_BYTES: Final = 300
+"""What an entry adds to a change: its names, its author and the digest of its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Planned:
 def plan(
     current: Mapping[Ref, Current], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
 ) -> tuple[Planned, ...]:
-    """The changes that lead from *current* to *wanted*, in a stable order.
+    """The changes that lead from *current* to *wanted*, in an order in which references hold.
 
     Deletes come last and only when *prune* is set; the site document is never deleted.
 
@@ -63,14 +68,14 @@ def plan(
     """
     changes = [
         change
-        for ref in sorted(wanted)
+        for ref in sorted(wanted, key=_place)
         if (change := _difference(ref, current.get(ref), wanted[ref])) is not None
     ]
     if prune:
         changes += [
             Planned(kind, id_, current[kind, id_].body, None, current[kind, id_].revision)
-            for kind, id_ in sorted(current)
-            if kind in PRUNABLE and (kind, id_) not in wanted
+            for kind, id_ in sorted(current, key=_place, reverse=True)
+            if kind is not Kind.SITE and (kind, id_) not in wanted
         ]
     return tuple(changes)
 
@@ -89,13 +94,18 @@ def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
     parts: list[list[Planned]] = []
     room = 0
     for change in changes:
-        size = len(repr(change.after)) + 200
+        written = json.dumps([change.id, change.after], ensure_ascii=False)
+        size = len(written.encode()) + AROUND_BYTES
         if not parts or size > room:
             parts.append([])
             room = BATCH_BYTES
         parts[-1].append(change)
         room -= size
     return tuple(tuple(part) for part in parts)
+
+
+def _place(ref: Ref) -> tuple[int, str]:
+    return ORDER[ref[0]], ref[1]
 
 
 def _difference(ref: Ref, there: Current | None, body: Mapping[str, Any]) -> Planned | None:

@@ -14,13 +14,12 @@ from services.gateway.apply import Apply
 from services.gateway.core.access import Action
 from services.gateway.core.plan import Planned, Ref
 from services.gateway.routes.door import TheCaller, TheDoor, TheEdit, TheRequestId
-from shared.documents import SITE_ID, Kind
+from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted, StoredDocument
 
 router = APIRouter(tags=["configuration"])
 
-COLLECTIONS = {"nodes": Kind.NODE, "users": Kind.USER}
 HIDDEN = frozenset({"password_hash"})
 
 
@@ -89,7 +88,7 @@ async def write_site(
     return _tagged(accepted, response)
 
 
-Collection = Annotated[str, Path(pattern="^(nodes|users)$")]
+Collection = Annotated[str, Path(pattern=f"^({'|'.join(COLLECTIONS)})$")]
 
 
 def the_ref(collection: Collection, id_: Annotated[str, Path(max_length=200)]) -> Ref:

@@ -30,6 +30,8 @@ def test_the_example_in_the_repository_can_be_applied() -> None:
         ("node", "oregon"),
         ("user", "rita"),
         ("user", "anna"),
+        ("team", "desk"),
+        ("public_site", "help"),
     ]
     assert documents[1]["body"]["prefixes"] == ["10.16.0.0/12", "2001:db8:16::/48"]
 
@@ -62,7 +64,7 @@ def test_a_password_is_read_from_its_file_beside_the_document(tmp_path: Path) ->
             "nodes:\n  berlin: {role: traffic}\n  berlin: {role: traffic}\n",
             ':3:3: found duplicate key "berlin"',
         ),
-        ("machines: {}\n", ":1:1: unknown section 'machines'; there are site, nodes, users"),
+        ("machines: {}\n", ":1:1: unknown section 'machines'; there are site, nodes, users,"),
         ("nodes: [berlin]\n", ":1:1: nodes holds no names"),
         ("nodes:\n  berlin:\n", ":2:3: node 'berlin' holds no fields"),
         ("nodes:\n  berlin: {region: eu}\n", ":2:11: role: Field required"),

@@ -57,7 +57,7 @@ def test_a_delete_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (put("planet", "mars", {}), "there is no kind 'planet'; there are site, node, user"),
+        (put("planet", "mars", {}), "there is no kind 'planet'; there are site, node, user, team"),
         (put("node", "Berlin", BERLIN), "'Berlin' is no node name"),
         (put("node", "berlin", {"role": "traffic", "colour": 1}), "node 'berlin': colour"),
         (put("node", "berlin", {}), "node 'berlin': role: Field required"),

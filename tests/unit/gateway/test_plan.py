@@ -124,3 +124,38 @@ def test_a_large_apply_is_cut_into_entries_in_order() -> None:
 
 def test_nothing_to_change_needs_no_entry() -> None:
     assert batches(()) == ()
+
+
+def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
+    large = {"note": "\N{PEDESTRIAN}" * (BATCH_BYTES // 5)}
+    changes = tuple(
+        Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(3)
+    )
+
+    assert [len(part) for part in batches(changes)] == [1, 1, 1]
+
+
+TEAM: Ref = (Kind.TEAM, "desk")
+HELP: Ref = (Kind.PUBLIC_SITE, "help")
+BODIES: dict[Ref, dict[str, Any]] = {
+    HELP: {"hostnames": ["help.example"], "teams": ["desk"]},
+    TEAM: {"members": ["rita"]},
+    RITA: {"role": "representative"},
+    BERLIN: {"role": "traffic"},
+    SITE: {"name": "s.example"},
+}
+
+
+def test_what_is_named_is_made_before_what_names_it() -> None:
+    changes = plan({}, BODIES, prune=False)
+
+    assert [(change.kind, change.id) for change in changes] == [SITE, BERLIN, RITA, TEAM, HELP]
+
+
+def test_what_names_others_goes_before_them_and_after_every_other_change() -> None:
+    current = {ref: each for ref in BODIES for each in there(ref, BODIES[ref]).values()}
+
+    changes = plan(current, {SITE: {"name": "t.example"}}, prune=True)
+
+    assert [change.op for change in changes] == ["update", "delete", "delete", "delete", "delete"]
+    assert [(change.kind, change.id) for change in changes] == [SITE, HELP, TEAM, RITA, BERLIN]

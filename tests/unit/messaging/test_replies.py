@@ -1,11 +1,13 @@
+from pathlib import Path
+
 import pytest
 
-from shared.domain.errors import MeridianError, NoTrafficNode, Unavailable
+from shared.domain.errors import InUse, MeridianError, NoTrafficNode, Unavailable
 from shared.domain.ids import Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
 from shared.events.message import ErrorReply
-from shared.messaging.middleware import encoded
+from shared.messaging.middleware import encoded, plain
 from shared.messaging.publisher import read_reply
 
 CHANGE = ProposedChange(kind="node", id="berlin", op="delete")
@@ -31,6 +33,21 @@ def test_a_refusal_is_raised_as_the_error_that_it_names() -> None:
         read_reply(QUESTION, refusal.model_dump_json().encode())
 
     assert caught.value.attributes == {"retry_after_seconds": 2}
+
+
+def test_the_holders_of_what_is_in_use_come_through_as_a_list() -> None:
+    error = InUse("named", holders=("team 'desk'", "team 'night'"), kind="user", at=None, of=Path())
+    refusal = ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
+
+    with pytest.raises(InUse) as caught:
+        read_reply(QUESTION, refusal.model_dump_json().encode())
+
+    assert caught.value.attributes == {
+        "holders": ("team 'desk'", "team 'night'"),
+        "kind": "user",
+        "at": None,
+        "of": ".",
+    }
 
 
 def test_a_refusal_from_a_newer_version_is_still_an_error() -> None:

@@ -1,0 +1,47 @@
+"""A public site: a name under which customers arrive, and what they find there."""
+
+import re
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.documents.document import Document
+from shared.documents.site import SelectionMethod
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LONGEST_HOSTNAME: Final = 253
+
+
+def hostname(value: str) -> str:
+    """*value* as host names are compared: lower case, no dot at the end.
+
+    Raises:
+        ValueError: it is no host name.
+    """
+    name = value.strip().lower().removesuffix(".")
+    if len(name) > LONGEST_HOSTNAME or not all(map(_LABEL.fullmatch, name.split("."))):
+        raise ValueError(f"{value!r} is no host name like help.example.com")
+    return name
+
+
+Hostname = Annotated[str, AfterValidator(hostname)]
+
+
+class PublicSiteDocument(Document):
+    """Where customers arrive: under *hostnames*, to wait for one of *teams*.
+
+    *selection_method* chooses the traffic node of its sessions; without one the site's own does.
+    """
+
+    display_name: str = Field(default="", max_length=200)
+    hostnames: tuple[Hostname, ...] = Field(min_length=1)
+    teams: tuple[str, ...] = ()
+    selection_method: SelectionMethod | None = None
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        for field, names in (("hostnames", self.hostnames), ("teams", self.teams)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{field} names {twice[0]!r} twice")
+        return self

@@ -1,0 +1,93 @@
+from typing import Any
+
+import pytest
+
+from shared.documents import COLLECTIONS, DIRECTORY_KINDS, DOCUMENTS, Kind
+from shared.documents.references import REFERENCES, Reference, named_by
+from shared.documents.shape import shaped
+from shared.documents.site import SelectionMethod
+from shared.domain.errors import InvalidChange
+
+HELP = {"hostnames": ["help.example"]}
+
+
+def refused(kind: Kind, body: dict[str, Any]) -> str:
+    with pytest.raises(InvalidChange) as caught:
+        shaped(DOCUMENTS[kind], kind, body)
+    return caught.value.message
+
+
+def test_a_host_name_is_kept_as_host_names_are_compared() -> None:
+    body = {"hostnames": [" Help.Example.COM. ", "localhost"]}
+
+    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", body)
+
+    assert kept["hostnames"] == ["help.example.com", "localhost"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "a..b", "-a.example", "a_b", "ümlaut.example", "a" * 64, "a." * 127 + "b" * 9]
+)
+def test_what_is_no_host_name_is_told(name: str) -> None:
+    assert "is no host name like help.example.com" in refused(
+        Kind.PUBLIC_SITE, {"hostnames": [name]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "told"),
+    [
+        (Kind.PUBLIC_SITE, {}, "hostnames: Field required"),
+        (Kind.PUBLIC_SITE, {"hostnames": []}, "hostnames: Tuple should have at least 1 item"),
+        (Kind.PUBLIC_SITE, {"hostnames": ["a", "A"]}, "hostnames names 'a' twice"),
+        (Kind.PUBLIC_SITE, {**HELP, "teams": ["x", "x"]}, "teams names 'x' twice"),
+        (Kind.PUBLIC_SITE, {**HELP, "selection_method": "dice"}, "selection_method: Input should"),
+        (Kind.TEAM, {"members": ["rita", "rita"]}, "members names 'rita' twice"),
+        (Kind.TEAM, {"managers": ["m", "m"]}, "managers names 'm' twice"),
+        (Kind.TEAM, {"members": ["ri\0ta"]}, "a text must not hold the character NUL"),
+        (Kind.TEAM, {"colour": "red"}, "colour: Extra inputs are not permitted"),
+    ],
+)
+def test_a_team_or_public_site_of_another_shape_is_told(
+    kind: Kind, body: dict[str, Any], told: str
+) -> None:
+    assert told in refused(kind, body)
+
+
+def test_a_public_site_without_a_method_leaves_it_to_the_site() -> None:
+    model = DOCUMENTS[Kind.PUBLIC_SITE]
+
+    assert shaped(model, "help", HELP)["selection_method"] is None
+    assert shaped(model, "help", {**HELP, "selection_method": "random"})["selection_method"] == (
+        SelectionMethod.RANDOM
+    )
+
+
+def test_every_reference_is_a_field_of_its_document_and_names_an_earlier_kind() -> None:
+    order = list(Kind)
+    for kind, references in REFERENCES.items():
+        for reference in references:
+            assert reference.field in DOCUMENTS[kind].model_fields
+            assert order.index(reference.kind) < order.index(kind)
+
+
+def test_a_document_tells_whom_it_names() -> None:
+    body = {"members": ["rita", "anna"], "managers": ["max"]}
+
+    assert list(named_by("team", body)) == [
+        (Reference("members", Kind.USER), "rita"),
+        (Reference("members", Kind.USER), "anna"),
+        (Reference("managers", Kind.USER), "max"),
+    ]
+    assert list(named_by("node", {"role": "traffic"})) == []
+    assert list(named_by("team", {})) == []
+
+
+def test_every_kind_but_the_site_has_a_collection() -> None:
+    assert {*COLLECTIONS.values(), Kind.SITE} == set(Kind)
+
+
+def test_a_traffic_node_gets_no_people() -> None:
+    assert Kind.USER not in DIRECTORY_KINDS
+    assert Kind.TEAM not in DIRECTORY_KINDS
+    assert Kind.PUBLIC_SITE in DIRECTORY_KINDS
