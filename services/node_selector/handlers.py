@@ -14,8 +14,9 @@ from faststream.nats import NatsRoute, NatsRouter
 
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.liveness import LiveState, Load
+from services.node_selector.core.methods import Client
 from services.node_selector.core.prefixes import PrefixTable
-from services.node_selector.core.selection import Client, Field, Placement, place, require_node
+from services.node_selector.core.selection import Field, Placement, place, require_node
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
@@ -101,6 +102,8 @@ class Selector:
             count=question.count,
             avoid=frozenset(question.avoid),
             chance=self._draws.chance(),
+            utc_offset_minutes=question.client.utc_offset_minutes,
+            at=self._clock.unix_ms(),
         )
         return place(client, self._field())
 

@@ -14,6 +14,7 @@ class SelectionMethod(StrEnum):
     """How a traffic node is chosen among those that may take the client."""
 
     RANDOM = "random"
+    TIMEZONE_OFFSET = "timezone_offset"
 
 
 class Durability(StrEnum):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
-from services.node_selector.core.methods import basis, cost, rendezvous
-from services.node_selector.core.prefixes import Network, PrefixTable, parse_address
+from services.node_selector.core.methods import Client, rendezvous, standing
+from services.node_selector.core.prefixes import PrefixTable, parse_address
 from shared.documents.site import Selection
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
@@ -24,16 +24,6 @@ from shared.domain.node import NodeRole
 
 RETRY_AFTER_SECONDS: Final = 2
 NO_LIVE_STATE: Final = "no live state yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who is to be placed, and where not to if it can be helped."""
-
-    address: str
-    count: int = 3
-    avoid: frozenset[NodeId] = frozenset()
-    chance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +95,26 @@ def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list
     address = parse_address(client.address)
     matches = field.prefixes.matches(address) if address is not None else {}
 
+    method = field.policy.method
+    standings = {each.node: standing(method, each, client) for each in eligible}
+
     def key(candidate: Candidate) -> tuple[bool, int, float, int, NodeId]:
         node, match = candidate.node, matches.get(candidate.node)
         return (
             node in client.avoid,
             -match.prefixlen if match is not None else 1,
-            cost(field.policy.method, node, candidate.document, client.chance),
+            standings[node].cost,
             -rendezvous(client.address, node),
             node,
         )
 
-    return [
-        Verdict(each.node, rank, _why(each, matches.get(each.node), client, field.policy))
-        for rank, each in enumerate(sorted(eligible, key=key), start=1)
-    ]
+    def why(node: NodeId) -> str:
+        match, reason = matches.get(node), standings[node].basis
+        reason = reason if match is None else f"network {match}; {reason}"
+        return f"to be avoided; {reason}" if node in client.avoid else reason
 
-
-def _why(candidate: Candidate, match: Network | None, client: Client, policy: Selection) -> str:
-    reason = basis(policy.method, candidate.document)
-    if match is not None:
-        reason = f"network {match}; {reason}"
-    return f"to be avoided; {reason}" if candidate.node in client.avoid else reason
+    nodes = (each.node for each in sorted(eligible, key=key))
+    return [Verdict(node, rank, why(node)) for rank, node in enumerate(nodes, start=1)]
 
 
 def _fallback(field: Field, verdicts: Sequence[Verdict]) -> Placement:

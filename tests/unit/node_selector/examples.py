@@ -6,7 +6,7 @@ from services.node_selector.core.liveness import Load, Seen
 from services.node_selector.core.prefixes import PrefixTable
 from services.node_selector.core.selection import Field
 from shared.documents.node import Address, NodeDocument
-from shared.documents.site import Selection
+from shared.documents.site import Selection, SelectionMethod
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, NodeRole
 
@@ -46,12 +46,13 @@ def field(
     primary: str | None = None,
     fallback: int = 10,
     nothing_heard: bool = False,
+    method: SelectionMethod = SelectionMethod.RANDOM,
 ) -> Field:
     nodes: Sequence[Candidate] = tuple(candidates)
     return Field(
         candidates=nodes,
         prefixes=PrefixTable({each.node: each.document.prefixes for each in nodes}),
-        policy=Selection(maximum_client_fallback_to_primary=fallback),
+        policy=Selection(method=method, maximum_client_fallback_to_primary=fallback),
         version=VERSION,
         primary=NodeId(primary) if primary else None,
         nothing_heard=nothing_heard,

@@ -4,7 +4,7 @@ import pytest
 
 from services.node_selector.handlers import Draws, Selector
 from shared.documents.node import Address, NodeDocument
-from shared.documents.site import SiteDocument
+from shared.documents.site import Selection, SelectionMethod, SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
@@ -90,6 +90,25 @@ async def test_the_answer_has_addresses_reasons_and_the_revision_it_was_made_fro
     assert answer.revision == 1
     assert answer.method == "random"
     assert [(v.node, v.rank) for v in answer.explanation] == [(BERLIN, 1), (ALPHA, None)]
+
+
+async def test_the_client_s_clock_and_the_time_of_now_reach_the_method() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    zones = {BERLIN: "Europe/Berlin", TOKYO: "Asia/Tokyo"}
+    nodes = replica.shelf.nodes
+    for node, zone in zones.items():
+        nodes[node] = nodes[node].model_copy(update={"timezone": zone})
+        await replica.relay(node)
+    selection = Selection(method=SelectionMethod.TIMEZONE_OFFSET)
+    replica.shelf.site = SiteDocument(name="s", selection=selection)
+
+    async def asked_at(offset: int) -> tuple[NodeId, str]:
+        facts = ClientFacts(address="203.0.113.5", utc_offset_minutes=offset)
+        answer = await replica.selector.on_select(SelectNodes(client=facts))
+        return answer.choices[0].node, answer.explanation[0].reason
+
+    assert await asked_at(60) == (BERLIN, "0 minutes around the clock (+01:00, client +01:00)")
+    assert await asked_at(600) == (TOKYO, "60 minutes around the clock (+09:00, client +10:00)")
 
 
 async def test_explaining_answers_where_selecting_refuses() -> None:

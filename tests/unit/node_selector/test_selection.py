@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.node_selector.core.eligibility import Candidate, why_not
-from services.node_selector.core.selection import Client, place, require_node
+from services.node_selector.core.methods import Client
+from services.node_selector.core.selection import place, require_node
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness
