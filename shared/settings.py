@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -47,6 +48,7 @@ KNOWN: Final = frozenset(
         "LOG_LEVEL",
         "TIMING",
         "DATABASE_URL",
+        "DATABASE_PASSWORD_FILE",
         "SNAPSHOT_AFTER",
         "WITNESS",
         "NATS_SYSTEM_USER",
@@ -135,6 +137,26 @@ class ServiceSettings(BaseSettings):
     def nats_password(self) -> str:
         path = self.nats_password_file
         return "" if path is None else read_secret(path, "NATS_PASSWORD_FILE")
+
+
+def database_address(url: SecretStr, password_file: Path | None) -> str:
+    """Where the database is; with the password of a file when there is one, so *url* needs none.
+
+    Raises:
+        BadSettings: the file cannot be read, or *url* has no place for its password.
+    """
+    address = url.get_secret_value()
+    if password_file is None:
+        return address
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or ":" in user:
+        raise BadSettings(
+            f"{PREFIX}DATABASE_URL must name a user and no password: "
+            f"{PREFIX}DATABASE_PASSWORD_FILE holds it"
+        )
+    password = quote(read_secret(password_file, "DATABASE_PASSWORD_FILE"), safe="")
+    return urlunsplit(parts._replace(netloc=f"{user}:{password}@{host}"))
 
 
 def read_secret(path: Path, name: str) -> str:

@@ -22,7 +22,7 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     """Everything of config, wired; nothing of it runs yet."""
     context = build_context(settings, "config", clock)
     link = Link(context.access, context.identity, "log")
-    state = MasterState(Database(settings.database_url.get_secret_value()))
+    state = MasterState(Database(settings.database))
     log = ClusterLog(link.client, context.trust.log_generation)
     replica = Replica.of(settings.node, context.node_key, context.trust, state, log)
     backups = Backups(settings.node, context.trust, replica)

@@ -36,7 +36,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     context = build_context(settings, "failover_monitor", clock)
     timing = PRESETS[settings.timing]
     link, system = build_links(settings, context)
-    database = Database(settings.database_url.get_secret_value())
+    database = Database(settings.database)
     monitor = build_monitor(context, timing)
     work = build_work(context, monitor, link, database)
     handlers = Handlers(monitor, settings.node, context.trust, clock)

@@ -53,7 +53,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
 
 
 def _store(settings: ReplicationSettings, context: ServiceContext) -> FollowerStore:
-    if settings.database_url is not None:
-        return MasterStore(MasterState(Database(settings.database_url.get_secret_value())))
+    if settings.database is not None:
+        return MasterStore(MasterState(Database(settings.database)))
     generation = context.trust.log_generation
     return FileStore(settings.state_dir, settings.node, context.node_key, generation)

@@ -1,8 +1,10 @@
 """What replication is told."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, database_address
 
 
 class ReplicationSettings(ServiceSettings):
@@ -12,4 +14,11 @@ class ReplicationSettings(ServiceSettings):
     """
 
     database_url: SecretStr | None = None
+    database_password_file: Path | None = None
     snapshot_after: int = Field(default=200, ge=1)
+
+    @property
+    def database(self) -> str | None:
+        if self.database_url is None:
+            return None
+        return database_address(self.database_url, self.database_password_file)
