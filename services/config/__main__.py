@@ -4,17 +4,20 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import Final
 
 from nats.errors import Error as NatsError
 
 from services.config.app import build_app
-from services.config.founding import Founder
+from services.config.founding import Founder, Plan
 from services.config.settings import ConfigSettings
 from shared.crypto.envelope import Identity
-from shared.domain.errors import LogUnavailable, MeridianError
+from shared.domain.errors import AlreadyExists, LogUnavailable, MeridianError, Unavailable
 from shared.messaging.connection import NatsAccess, connect
 from shared.runtime.clock import SystemClock
 from shared.runtime.service import run_service
+
+AGAIN_SECONDS: Final = 1.0
 
 
 def main() -> None:
@@ -24,16 +27,42 @@ def main() -> None:
     init = verbs.add_parser("init", help="make the site: its log, lease and first documents")
     init.add_argument("--site", required=True, help="the site's name")
     init.add_argument("--document", type=Path, help="JSON: {site: {...}, nodes: {name: {...}}}")
-    verbs.add_parser("join", help="make this master's empty database one of the site's")
+    init.add_argument("--public-keys", type=Path, help="JSON: {node: public key}")
+    join = verbs.add_parser("join", help="make this master's empty database one of the site's")
+    for verb in (init, join):
+        verb.add_argument(
+            "--once",
+            action="store_true",
+            help="for containers: wait for the servers, and do nothing where it was done before",
+        )
     arguments = parser.parse_args()
     if arguments.verb is None:
         run_service(ConfigSettings, build_app)
         return
     try:
-        asyncio.run(_verb(arguments))
+        asyncio.run(_once(arguments) if arguments.once else _verb(arguments))
     except MeridianError as error:
         sys.stderr.write(f"{error.message}\n")
         sys.exit(1)
+
+
+async def _once(arguments: argparse.Namespace) -> None:
+    """Do the verb when the servers are there; a master whose database is the site's has done it.
+
+    An empty database beside a log that has begun is a master that lost its disk: it joins again.
+    """
+    founder = Founder(ConfigSettings.read(), SystemClock())
+    while True:
+        try:
+            if not await founder.is_founded():
+                await _verb(arguments)
+        except AlreadyExists:
+            await founder.join()
+        except Unavailable as error:
+            sys.stderr.write(f"{error.message}; trying again\n")
+            await asyncio.sleep(AGAIN_SECONDS)
+            continue
+        return
 
 
 async def _verb(arguments: argparse.Namespace) -> None:
@@ -49,7 +78,7 @@ async def _verb(arguments: argparse.Namespace) -> None:
     except (NatsError, OSError, TimeoutError) as error:
         raise LogUnavailable(f"NATS cannot be reached: {error}") from error
     try:
-        await founder.init(client, arguments.site, arguments.document)
+        await founder.init(client, Plan(arguments.site, arguments.document, arguments.public_keys))
     finally:
         await client.close()
 

@@ -51,6 +51,15 @@ SHORTEST_PASSWORD: Final = 8
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What `init` is told: the site's name, and files with its documents and its nodes' keys."""
+
+    site: str
+    document: Path | None = None
+    public_keys: Path | None = None
+
+
+@dataclass(frozen=True)
 class Founder:
     """The master that founds, or joins, a site."""
 
@@ -61,13 +70,21 @@ class Founder:
     def trust(self) -> TrustStore:
         return TrustStore.load(self.settings.state_dir / TRUST_FILE)
 
+    async def is_founded(self) -> bool:
+        """Say whether this master's database is one of the site's already."""
+        database = Database(self.settings.database)
+        try:
+            return await MasterState(database).marker() is not None
+        finally:
+            await database.close()
+
     async def join(self) -> None:
         """Make this master's empty database one of the site's.
 
         Raises:
             AlreadyExists: it is one already.
         """
-        database = Database(self.settings.database_url.get_secret_value())
+        database = Database(self.settings.database)
         try:
             trust = self.trust
             if not await MasterState(database).found(trust.cluster_id, trust.log_generation):
@@ -75,7 +92,7 @@ class Founder:
         finally:
             await database.close()
 
-    async def init(self, client: Client, site: str, document: Path | None) -> None:
+    async def init(self, client: Client, plan: Plan) -> None:
         """Make the site: the database, the lease, the log and its first entry.
 
         Raises:
@@ -83,7 +100,7 @@ class Founder:
             InvalidChange: a document of *document* has another shape.
             LogUnavailable: JetStream did not do it; try again.
         """
-        changes = self._changes(site, _documents(document))
+        changes = self._changes(plan)
         log = ClusterLog(client, self.trust.log_generation)
         if await log.exists():
             if await log.last() is not None:
@@ -92,7 +109,7 @@ class Founder:
             await log.create(self.settings.nats_replicas)
         await self._make_lease(client)
         stored = self._first_entry(changes)
-        database = Database(self.settings.database_url.get_secret_value())
+        database = Database(self.settings.database)
         try:
             state = MasterState(database)
             await state.found(self.trust.cluster_id, self.trust.log_generation)
@@ -119,10 +136,12 @@ class Founder:
             except (NatsError, OSError) as error:
                 raise LogUnavailable(f"the lease was not made: {error}") from error
 
-    def _changes(self, site: str, given: dict[str, Any]) -> tuple[Change, ...]:
+    def _changes(self, plan: Plan) -> tuple[Change, ...]:
+        given, keys = _object(plan.document), _object(plan.public_keys)
+        nodes: dict[str, Any] = given.get("nodes", {})
         proposed = [
-            _put(Kind.SITE, SITE_ID, {**given.get("site", {}), "name": site}),
-            *(_put(Kind.NODE, name, body) for name, body in given.get("nodes", {}).items()),
+            _put(Kind.SITE, SITE_ID, {**given.get("site", {}), "name": plan.site}),
+            *(_put(Kind.NODE, name, _keyed(body, keys.get(name))) for name, body in nodes.items()),
             _put(Kind.USER, ADMINISTRATOR, self._administrator()),
         ]
         outcome = tried(Documents({}), tuple(proposed))
@@ -169,7 +188,7 @@ class Founder:
         return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
 
 
-def _documents(path: Path | None) -> dict[str, Any]:
+def _object(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
@@ -177,8 +196,13 @@ def _documents(path: Path | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(given, dict):
-        raise BadSettings(f"{path} holds no object with 'site' and 'nodes'")
+        raise BadSettings(f"{path} holds no object with names")
     return cast("dict[str, Any]", given)
+
+
+def _keyed(body: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """A node's document with its public key, unless it names one itself."""
+    return body if key is None else {"public_key": key, **body}
 
 
 def _put(kind: Kind, id_: str, body: dict[str, Any]) -> ProposedChange:
