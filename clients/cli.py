@@ -2,7 +2,17 @@
 
 import typer
 
-from clients.commands import account, cluster, configuration, connect, session, share, site, up
+from clients.commands import (
+    account,
+    cluster,
+    configuration,
+    connect,
+    secrets,
+    session,
+    share,
+    site,
+    up,
+)
 
 
 def build() -> typer.Typer:
@@ -14,7 +24,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for area in (up, site, account, configuration, cluster, session, share, connect):
+    for area in (up, site, secrets, account, configuration, cluster, session, share, connect):
         area.register(app)
     return app
 
