@@ -8,11 +8,21 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
+# A site in containers: the index that this machine's pip uses, when it names one, builds the image.
+PIP_INDEX_URL ?= $(filter http%,$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
+COMPOSE := PIP_INDEX_URL=$(PIP_INDEX_URL) docker compose
+PROJECT := $(or $(COMPOSE_PROJECT_NAME),meridian)
+SECRETS = $(abspath $(or $(SITE_SECRETS),$(shell sed -n s/^SITE_SECRETS=//p .env 2>/dev/null),secrets))
+BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
+	NATS_SERVERS=nats://witness-nats:4222,nats://alpha-nats:4222,nats://bravo-nats:4222 \
+	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs lock clean
+.PHONY: help setup demo test check bench docs lock clean secrets image up down \
+	traffic-node gateway test-compose
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## make .venv from the hashed lock; nothing to do when it is current
 	@$(PYTHON) tools/setup.py
@@ -29,6 +39,29 @@ check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+secrets: setup ## .env and the secrets of a site in containers, unless they are there
+	@compose/make-secrets
+
+image: ## build the one image of every service
+	$(COMPOSE) build
+
+up: secrets image ## the site of docker-compose.yml: build it, start it, wait until it is healthy
+	$(COMPOSE) up --detach --wait
+
+down: ## stop the site of docker-compose.yml; its volumes stay
+	$(COMPOSE) down --remove-orphans
+
+traffic-node: ## one more traffic node beside that site: NODE=lisbon RELAY_PORT=7446
+	@$(BIN)/meridian secrets node $(NODE) --folder $(SECRETS)
+	@$(BESIDE) --file compose/traffic/docker-compose.yml --file compose/traffic/beside.yml \
+		up --detach --wait
+
+gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
+	@$(BESIDE)-gateway --file compose/gateway/docker-compose.yml up --detach --wait
+
+test-compose: setup ## every test that needs Docker: the site in containers
+	@$(BIN)/python -m pytest tests/compose $(ARGS)
 
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench

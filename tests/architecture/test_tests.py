@@ -1,14 +1,16 @@
 """The tests' own manners: fakes instead of mocks, and conditions instead of sleeps."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import Source, called, sources
+from tests.architecture.sources import ROOT, Source, called, sources
 
 TESTS = sources("tests")
-MAY_SLEEP = {"integration", "system"}
+MAY_SLEEP = {"compose", "integration", "system"}
 SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep", "sleep"}
 every_test = pytest.mark.parametrize("source", TESTS, ids=lambda source: source.name)
 
@@ -16,6 +18,14 @@ every_test = pytest.mark.parametrize("source", TESTS, ids=lambda source: source.
 @every_test
 def test_fakes_are_written_and_nothing_is_patched(source: Source) -> None:
     assert [name for name in _imported(source) if "mock" in name.split(".")] == []
+
+
+def test_every_folder_of_tests_is_run_by_make_test_or_by_make_test_compose() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    run = {*settings["ini_options"]["testpaths"], "tests/compose"}
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert {str(Path(*folder.parts[:2])) for folder in folders} == run
 
 
 @every_test
