@@ -50,6 +50,17 @@ async def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS
             await asyncio.sleep(0.05)
 
 
+async def reachable(port: int, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until something on loopback listens on *port*."""
+    async with asyncio.timeout(seconds):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
 @dataclass
 class Talk:
     """Numbered blocks sent through a session and echoed by the customer's end."""
