@@ -99,6 +99,8 @@ class NatsServer:
         """Stop it where it is; connections stay open and nobody answers."""
         assert self.process is not None, "it runs"
         self.process.send_signal(signal.SIGSTOP)
+        # A signal is only on its way when kill returns, and a busy machine lets threads run on.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         assert self.process is not None, "it runs"

@@ -73,6 +73,8 @@ class Cluster:
         for subject, handler in routes:
             context.broker.subscriber(subject)(handler)
         await context.broker.start()
+        # The server knows every subscription before anybody speaks over another connection.
+        await (await context.broker.connect()).flush()
         try:
             yield context
         finally:
