@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """NATS servers and PostgreSQL as child processes that die with the tests.
 
 They are the same binaries that a site embeds, on ports that nobody else has, in folders of their
@@ -17,6 +18,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from nats.aio.client import Client
+
 from stack import kernel
 from stack.binaries import Postgres, find_nats_server, find_postgres
 
@@ -29,6 +32,19 @@ SIZE = ("shared_buffers=16MB", "max_connections=40", "fsync=off", "full_page_wri
 def free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+async def settled(client: Client) -> None:
+    """Wait until the server has done all that *client* told it.
+
+    A flush does not tell: its ping may overtake what the client still holds back, but a message
+    to oneself keeps its place.
+    """
+    inbox = client.new_inbox()
+    own = await client.subscribe(inbox)
+    await client.publish(inbox)
+    await own.next_msg(timeout=SECONDS)
+    await own.unsubscribe()
 
 
 def spawn(

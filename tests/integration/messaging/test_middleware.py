@@ -26,6 +26,7 @@ from shared.messaging.middleware import CONTENT_TYPE, JSON
 from shared.messaging.rejections import Rejection
 from shared.runtime.context import ServiceContext
 from tests.integration.relay.cluster import Cluster, nats_server, until
+from tests.integration.servers import settled
 
 pytestmark = pytest.mark.integration
 
@@ -115,7 +116,7 @@ async def scene(tmp_path: Path, nats_url: str) -> AsyncGenerator[Scene]:
     stranger = await nats.connect(nats_url)
     scene = Scene(cluster, stranger)
     await stranger.subscribe(EVERY_HEARTBEAT, cb=scene.tap)
-    await stranger.flush()
+    await settled(stranger)
     yield scene
     await stranger.close()
 
@@ -281,7 +282,7 @@ async def test_a_forged_answer_that_is_first_does_not_count(scene: Scene) -> Non
         await scene.stranger.publish(message.reply, b'{"error_code":"error","message":"no"}')
 
     await scene.stranger.subscribe(DRAIN.address, cb=forge)
-    await scene.stranger.flush()
+    await settled(scene.stranger)
     async with scene.cluster.member("alpha", "gateway") as gateway:
         with pytest.raises(Unavailable):
             await gateway.publisher.ask(DRAIN, timeout_seconds=1)

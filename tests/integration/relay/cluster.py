@@ -18,6 +18,7 @@ from shared.runtime.clock import SystemClock
 from shared.runtime.context import ServiceContext, build_context
 from shared.settings import ServiceSettings
 from stack.binaries import find_nats_server
+from tests.integration.servers import settled
 
 IN_TIME = 15.0
 Child = subprocess.Popen[str]
@@ -74,7 +75,7 @@ class Cluster:
             context.broker.subscriber(subject)(handler)
         await context.broker.start()
         # The server knows every subscription before anybody speaks over another connection.
-        await (await context.broker.connect()).flush()
+        await settled(await context.broker.connect())
         try:
             yield context
         finally:

@@ -81,6 +81,11 @@ async def _quiet(_error: Exception) -> None:
     """Permission errors arrive here; the calls themselves time out."""
 
 
+async def refused(client: Client, subject: str) -> None:
+    """The server has said that *client* may not listen to *subject*."""
+    assert subject in str(client.last_error)
+
+
 async def query(plan: Layout, node: str, sql: str) -> object:
     connection = await asyncpg.connect(postgres.url(plan, plan.node(node)))
     try:
@@ -168,7 +173,7 @@ async def test_the_reader_sees_no_other_stream_and_no_request(crew: Crew) -> Non
         connected(crew.layout, nats.EVENTS_USER) as reader,
     ):
         heard = await reader.subscribe("meridian.config.propose")
-        await reader.flush()
+        await patiently(lambda: refused(reader, "meridian.config.propose"))
         await service.publish("meridian.config.propose", b"a secret")
         await service.flush()
         with pytest.raises(NatsTimeoutError):
