@@ -31,7 +31,7 @@ demo: setup ## a whole site on this machine: share, connect, kill the primary, w
 	@$(BIN)/python -m stack.demo
 
 test: setup ## every test; ARGS="-k word" to choose
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/ruff check .
