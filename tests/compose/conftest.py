@@ -15,13 +15,21 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in this folder, and put it on the session's loop."""
+    """Mark what lies in this folder, and put it on the session's loop.
+
+    What starts machines of its own comes first: no machine has to bear two sites at once.
+    """
+    items.sort(key=_bears_the_site)
     for item in items:
         if HERE not in item.path.parents:
             continue
         item.add_marker(pytest.mark.system)
         if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _bears_the_site(item: pytest.Item) -> bool:
+    return HERE in item.path.parents and "site" in getattr(item, "fixturenames", ())
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -128,31 +128,28 @@ async def composed() -> AsyncGenerator[Composed]:
     try:
         yield site
     finally:
-        await _remove(site)
+        await remove(project)
         block.close()
         shutil.rmtree(folder)
 
 
-async def _remove(site: Composed) -> None:
-    """Remove what this run made and nothing else: it is known by the project's name."""
+async def remove(run: str) -> None:
+    """Remove what one test run made and nothing else: its projects' names begin with *run*."""
     lists = {
         "container": ("ps", "--all", "--quiet"),
         "volume": ("volume", "ls", "--quiet"),
         "network": ("network", "ls", "--quiet"),
     }
-    _, projects = await shell("docker", "ps", "--all", "--format", LABEL, env=os.environ)
-    names = {name for name in projects.split() if name.startswith(site.project)} | {site.project}
-    for name in names:
-        for kind, words in lists.items():
-            mark = f"label=com.docker.compose.project={name}"
+    for kind, words in lists.items():
+        label = '{{.Label "com.docker.compose.project"}}'
+        listed = (*(word for word in words if word != "--quiet"), "--format", label)
+        _, said = await shell("docker", *listed, env=os.environ)
+        for project in {name for name in said.split() if name.startswith(run)}:
+            mark = f"label=com.docker.compose.project={project}"
             _, found = await shell("docker", *words, "--filter", mark, env=os.environ)
             force = () if kind == "network" else ("--force",)
-            if found.split():
-                await shell("docker", kind, "rm", *force, *found.split(), env=os.environ)
-    await shell("docker", "image", "rm", "--force", site.project, env=os.environ)
-
-
-LABEL = '{{.Label "com.docker.compose.project"}}'
+            await shell("docker", kind, "rm", *force, *found.split(), env=os.environ)
+    await shell("docker", "image", "rm", "--force", run, env=os.environ)
 
 
 async def until_primary(site: Composed, other_than: str, seconds: float = 30.0) -> str:

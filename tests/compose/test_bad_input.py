@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -44,9 +45,36 @@ async def test_a_port_that_is_taken_is_named(site: Composed) -> None:
     assert "address already in use" in said or "already allocated" in said
 
 
-async def test_a_traffic_node_without_a_name_is_asked_for_one(site: Composed) -> None:
-    file = ROOT / "compose" / "traffic" / "docker-compose.yml"
+@pytest.mark.parametrize(
+    ("machine", "asked"),
+    [
+        ("master", "which master is this? say NODE=alpha in .env"),
+        ("traffic", "which node is this? say NODE=lisbon"),
+        ("gateway", "of which master is this gateway? say NODE=alpha"),
+    ],
+)
+async def test_a_machine_without_a_name_is_asked_for_one(
+    site: Composed, machine: str, asked: str
+) -> None:
+    file = ROOT / "compose" / machine / "docker-compose.yml"
     code, said = await shell("docker", "compose", "--file", str(file), "config", env=site.env)
 
     assert code != 0
-    assert "which node is this? say NODE=lisbon" in said
+    assert asked in said
+
+
+async def test_a_witness_without_its_secrets_does_not_start_and_names_the_file(
+    site: Composed, tmp_path: Path
+) -> None:
+    file = ROOT / "compose" / "witness" / "docker-compose.yml"
+    env = {
+        **site.env,
+        "COMPOSE_PROJECT_NAME": f"{site.project}-witness",
+        "SITE_SECRETS": str(tmp_path / "secrets"),
+        "NATS_PORT": site.env["RELAY_PORT"],
+        "NATS_CLUSTER_PORT": site.env["GATEWAY_PORT"],
+    }
+    code, said = await shell("docker", "compose", "--file", str(file), "up", "--detach", env=env)
+
+    assert code != 0
+    assert str(tmp_path / "secrets" / "nats.conf") in said
