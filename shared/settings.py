@@ -53,6 +53,8 @@ KNOWN: Final = frozenset(
         "WITNESS",
         "NATS_SYSTEM_USER",
         "NATS_SYSTEM_PASSWORD_FILE",
+        "REDIRECTION_COMMAND",
+        "REDIRECTION_WEBHOOK_KEY_FILE",
         "RELAY_HOST",
         "RELAY_PORT",
         "GATEWAY_HOST",

@@ -10,11 +10,14 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
 from services.failover_monitor.handlers import Handlers, router
 from services.failover_monitor.leaders import Leaders
+from services.failover_monitor.redirection.hook import HookMethod
+from services.failover_monitor.redirection.redirector import Redirector, Surroundings
 from services.failover_monitor.settings import MonitorSettings
 from services.failover_monitor.store import JetStreamLease, Seal
 from services.failover_monitor.upkeep import Upkeep
 from services.failover_monitor.work import Voice, Work
 from shared.clusterlog.log import ClusterLog
+from shared.documents.redirection import RedirectionMethod
 from shared.messaging.connection import NatsAccess
 from shared.messaging.link import Link
 from shared.persistence.master_state import MasterState
@@ -39,10 +42,11 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
     work = build_work(context, monitor, link, database)
-    handlers = Handlers(monitor, settings.node, context.trust, clock)
+    redirector = build_redirector(settings, context, monitor, database)
+    handlers = Handlers(monitor, settings.node, context.trust, clock, redirector.status)
     context.broker.include_router(router(handlers, settings.node))
     upkeep = Upkeep(context, monitor, handlers, timing)
-    work.on_taken.append(upkeep.on_taken)
+    work.on_taken += [upkeep.on_taken, redirector.on_taken]
     leaders = Leaders(link.client, system.client, settings.node, settings.witness)
 
     async def keep_streams() -> None:
@@ -51,7 +55,8 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     async def keep_leaders() -> None:
         await upkeep.keep_leaders(leaders)
 
-    tasks: list[Task] = [link.run, work.run, upkeep.beat, keep_streams, keep_leaders]
+    tasks: list[Task] = [link.run, work.run, upkeep.beat, redirector.run]
+    tasks += [keep_streams, keep_leaders]
     if settings.nats_system_user:
         tasks.append(system.run)
     return Service(
@@ -89,3 +94,19 @@ def build_work(context: ServiceContext, monitor: Monitor, link: Link, database: 
     examiner = Examiner(MasterState(database), log, trust, boot_id)
     voice = Voice(node, boot_id, context.publisher, context.events)
     return Work(monitor, store, examiner, voice, context.clock)
+
+
+def build_redirector(
+    settings: MonitorSettings, context: ServiceContext, monitor: Monitor, database: Database
+) -> Redirector:
+    """What leads the site's address here; beside the lease and never in its way."""
+    around = Surroundings(
+        context.identity.node,
+        monitor,
+        MasterState(database),
+        context.events,
+        context.clock,
+        context.registry,
+    )
+    hook = HookMethod(settings.hook_command(), settings.webhook_key())
+    return Redirector(around, {RedirectionMethod.HOOK: hook})

@@ -1,12 +1,14 @@
 """What the failover monitor hears and answers: the other masters' heartbeats, and its status."""
 
+from collections.abc import Callable
+
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.failover_monitor.core.monitor import Monitor
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
-from shared.events.failover import MasterStatus, ReadMasterStatus
+from shared.events.failover import MasterStatus, ReadMasterStatus, RedirectionStatus
 from shared.events.node import NodeHeartbeat
 from shared.runtime.clock import Clock
 
@@ -14,12 +16,20 @@ from shared.runtime.clock import Clock
 class Handlers:
     """The monitor's subscribers, and what it says of itself."""
 
-    def __init__(self, monitor: Monitor, node: NodeId, trust: TrustStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        node: NodeId,
+        trust: TrustStore,
+        clock: Clock,
+        redirection: Callable[[], RedirectionStatus] = RedirectionStatus,
+    ) -> None:
         self._monitor = monitor
         self._node = node
         self._trust = trust
         self._clock = clock
         self.leaders: dict[str, str] = {}
+        self._redirection = redirection
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
         if event.service != "failover_monitor" or event.node == self._node:
@@ -38,6 +48,7 @@ class Handlers:
             could_take_over=self._monitor.could_take_over(now),
             reasons=self._monitor.reasons(now),
             leaders=self.leaders,
+            redirection=self._redirection(),
         )
 
     @property

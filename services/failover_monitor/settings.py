@@ -1,8 +1,9 @@
-"""What the failover monitor is told: its database, the witness, and the system account."""
+"""What the failover monitor is told: its database, the witness, the system account, its hook."""
 
+import shlex
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import ServiceSettings, database_address, read_secret
 
@@ -15,6 +16,17 @@ class MonitorSettings(ServiceSettings):
     witness: str = ""
     nats_system_user: str = ""
     nats_system_password_file: Path | None = None
+    redirection_command: str = Field(default="", repr=False)
+    redirection_webhook_key_file: Path | None = None
+
+    @field_validator("redirection_command")
+    @classmethod
+    def _splits(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"is no command line: {error}") from error
+        return value
 
     @property
     def database(self) -> str:
@@ -23,3 +35,12 @@ class MonitorSettings(ServiceSettings):
     def system_password(self) -> str:
         path = self.nats_system_password_file
         return "" if path is None else read_secret(path, "NATS_SYSTEM_PASSWORD_FILE")
+
+    def hook_command(self) -> tuple[str, ...]:
+        """The command of the redirection by hook; empty without one."""
+        return tuple(shlex.split(self.redirection_command))
+
+    def webhook_key(self) -> bytes:
+        """What webhooks are signed with; empty without a key."""
+        path = self.redirection_webhook_key_file
+        return b"" if path is None else read_secret(path, "REDIRECTION_WEBHOOK_KEY_FILE").encode()

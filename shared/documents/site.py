@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.documents.document import Document
+from shared.documents.redirection import Redirection
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -81,6 +82,7 @@ class SiteDocument(Document):
     name: str = Field(min_length=1, max_length=253)
     selection: Selection = Selection()
     failover: Failover = Failover()
+    redirection: Redirection = Redirection()
     replication: Replication = Replication()
     session: SessionLimits = SessionLimits()
     timing: Timing = Timing()

@@ -25,6 +25,7 @@ MeridianError
     ├── NoPrimary            no primary answered in time
     ├── StoreUnavailable     the database did not do it
     ├── LogUnavailable       the cluster log did not answer
+    ├── RedirectionFailed    the site's address was not led here; it is tried again
     └── OutcomeUnknown       it may have happened; ask again with the same request id
 AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
 ```
@@ -197,6 +198,12 @@ class LogUnavailable(Unavailable):
     """The cluster log did not answer."""
 
     code = "log_unavailable"
+
+
+class RedirectionFailed(Unavailable):
+    """The site's address was not led to the new primary; it is tried again."""
+
+    code = "redirection_failed"
 
 
 class OutcomeUnknown(Unavailable):

@@ -7,7 +7,12 @@ made from it.
 from typing import Final
 
 from shared.events.config import ConfigChanged, ProposeChanges, ReadDocuments
-from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStatus
+from shared.events.failover import (
+    MasterGranted,
+    PrimaryChanged,
+    ReadMasterStatus,
+    RedirectionChanged,
+)
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
@@ -33,6 +38,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     MasterGranted,
     ReadMasterStatus,
     PrimaryChanged,
+    RedirectionChanged,
     SelectNodes,
     ExplainSelection,
     DrainNode,

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionState
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
 
@@ -27,6 +28,15 @@ class MasterGranted(Event):
     valid_until: float
 
 
+class RedirectionStatus(Message):
+    """How a master leads the site's address to itself; *code* and *cause* say why it fails."""
+
+    state: RedirectionState = RedirectionState.NONE
+    attempts: int = 0
+    code: str = ""
+    cause: str = ""
+
+
 class MasterStatus(Message):
     """One master's view of its own part."""
 
@@ -37,6 +47,7 @@ class MasterStatus(Message):
     could_take_over: bool
     reasons: tuple[str, ...] = ()
     leaders: dict[str, str] = {}
+    redirection: RedirectionStatus = RedirectionStatus()
 
 
 class ReadMasterStatus(Request):
@@ -65,3 +76,25 @@ class PrimaryChanged(Event):
     previous: NodeId | None
     epoch: Epoch
     cause: str
+
+
+class RedirectionChanged(Event):
+    """Leading the site's address to *node*, by *method*, went from *before* to *state*.
+
+    One that is `failing` says why with *code* and *cause*, and is tried again until it is done or
+    *node* is primary no more.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.failover.redirection_changed",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    epoch: Epoch
+    method: str
+    before: RedirectionState
+    state: RedirectionState
+    code: str = ""
+    cause: str = ""

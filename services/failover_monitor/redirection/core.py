@@ -1,0 +1,140 @@
+"""What must be done so that the site's address leads to this master, and when it is tried again.
+
+The only input is the wish: where the address should lead and how, or nothing while this master is
+not primary. A wish is fulfilled once and stays fulfilled for its epoch, also when the lease ran out
+for a moment and was resumed; a new epoch or another setting is another wish. What fails is tried
+again for ever, after 1, 2, 4 seconds and so on, at most a minute apart: an operator may repair what
+refuses. Keeps two laws: at most one attempt is under way, and an attempt for a wish that is over is
+stopped, so that an old primary does not lead the address back to itself.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.documents.redirection import Redirection
+from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.redirection import RedirectionState
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The address of *site* shall lead to *node*, the primary of *epoch*, by *setting*."""
+
+    site: str
+    node: NodeId
+    epoch: Epoch
+    setting: Redirection
+    gateway_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Fulfil *wish*, and answer `ended` in any case."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the attempt under way; its `ended` is still awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the redirection stands; *cause* says why it fails."""
+
+    state: RedirectionState = RedirectionState.NONE
+    epoch: Epoch = Epoch(0)
+    attempts: int = 0
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """It stands otherwise than before."""
+
+    before: Standing
+    after: Standing
+    wish: Wish | None
+
+
+Effect = Attempt | Stop | Tell
+
+
+class Redirecting:
+    """The site's address as this master leads it."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self._wish: Wish | None = None
+        self._fulfilled: Wish | None = None
+        self._trying: Wish | None = None
+        self._stopped = False
+        self._next_at = Instant(0.0)
+
+    def wished(self, wish: Wish | None, now: Instant) -> tuple[Effect, ...]:
+        """Where the address should lead; None while that is not this master's affair."""
+        if wish == self._wish:
+            return ()
+        self._wish, self._next_at = wish, now
+        stop = self._stop()
+        if wish is None:
+            return stop + self._stands(Standing())
+        is_done = wish == self._fulfilled
+        state = RedirectionState.DONE if is_done else RedirectionState.PENDING
+        return stop + self._stands(Standing(state, wish.epoch))
+
+    def tick(self, now: Instant) -> tuple[Effect, ...]:
+        """Time passed."""
+        due_at = self.deadline()
+        if self._wish is None or due_at is None or now < due_at:
+            return ()
+        self._trying, self._stopped = self._wish, False
+        return (Attempt(self._wish),)
+
+    def ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
+        """The attempt is over: it failed for *cause*, or led the address here."""
+        tried, self._trying = self._trying, None
+        assert tried is not None, "an attempt was under way"
+        if cause is None:
+            self._fulfilled = tried
+        if tried != self._wish or (cause is not None and self._stopped):
+            return ()
+        attempts = self.standing.attempts + 1
+        if cause is None:
+            return self._stands(Standing(RedirectionState.DONE, tried.epoch, attempts))
+        self._next_at = Instant(now + pause_seconds(attempts))
+        return self._stands(Standing(RedirectionState.FAILING, tried.epoch, attempts, cause))
+
+    def deadline(self) -> Instant | None:
+        """When `tick` has something to do; None while nothing is to be done or one is at it."""
+        if self._wish is None or self._wish == self._fulfilled or self._trying is not None:
+            return None
+        return self._next_at
+
+    def describe(self) -> str:
+        standing = self.standing
+        why = f": {standing.cause}" if standing.cause else ""
+        return f"{standing.state} in epoch {standing.epoch}, {standing.attempts} attempts{why}"
+
+    def _stop(self) -> tuple[Effect, ...]:
+        if self._trying is None or self._stopped:
+            return ()
+        self._stopped = True
+        return (Stop(),)
+
+    def _stands(self, standing: Standing) -> tuple[Effect, ...]:
+        """Note *standing*; told when more has changed than the number of attempts."""
+        before, self.standing = self.standing, standing
+        told = before.state, before.epoch, before.cause
+        if told == (standing.state, standing.epoch, standing.cause):
+            return ()
+        return (Tell(before, standing, self._wish),)
+
+
+def pause_seconds(attempts: int) -> float:
+    """How long to wait after that many failures."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10))

@@ -1,0 +1,50 @@
+"""The hook as a web address that is told of the new primary by a POST.
+
+The body is signed when there is a key (header `Meridian-Signature`, `sha256=` and the HMAC in
+hexadecimal digits). An answer that sends elsewhere is not followed: who is told stands in the
+configuration.
+"""
+
+import hashlib
+import hmac
+import json
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from services.failover_monitor.redirection.core import Wish
+from shared.domain.errors import RedirectionFailed
+
+SIGNATURE_HEADER: Final = "Meridian-Signature"
+
+
+async def post(url: str, key: bytes, wish: Wish) -> None:
+    """Tell *url*; whoever calls sets the time limit.
+
+    Raises:
+        RedirectionFailed: it does not answer, or with another status than 2xx.
+    """
+    body = json.dumps(
+        {
+            "site": wish.site,
+            "node": wish.node,
+            "epoch": wish.epoch,
+            "gateway_url": wish.gateway_url,
+        }
+    ).encode()
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers[SIGNATURE_HEADER] = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+    host = urlsplit(url).hostname  # the rest of the address may be a secret
+    try:
+        async with (
+            httpx.AsyncClient(timeout=None, follow_redirects=False) as client,  # noqa: S113
+            client.stream("POST", url, content=body, headers=headers) as answer,
+        ):
+            status = answer.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = str(error) or type(error).__name__
+        raise RedirectionFailed(f"the webhook on {host} cannot be told: {why}") from error
+    if not answer.is_success:
+        raise RedirectionFailed(f"the webhook on {host} answered {status}")

@@ -1,0 +1,232 @@
+"""When the address is led and tried again, and that nobody leads it for a role that ended."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.failover_monitor.redirection.core import (
+    LONGEST_PAUSE_SECONDS,
+    Attempt,
+    Effect,
+    Redirecting,
+    Standing,
+    Stop,
+    Tell,
+    Wish,
+    pause_seconds,
+)
+from shared.documents.redirection import Redirection, RedirectionMethod
+from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.redirection import RedirectionState
+
+SETTING = Redirection(method=RedirectionMethod.HOOK)
+WISH = Wish("support.example.com", NodeId("alpha"), Epoch(3), SETTING)
+LATER = replace(WISH, epoch=Epoch(5))
+PENDING, DONE = RedirectionState.PENDING, RedirectionState.DONE
+FAILING, NONE = RedirectionState.FAILING, RedirectionState.NONE
+
+
+def at(seconds: float) -> Instant:
+    return Instant(seconds)
+
+
+def begun(wish: Wish = WISH) -> Redirecting:
+    """A core whose first attempt is under way since second 0."""
+    core = Redirecting()
+    core.wished(wish, at(0))
+    assert core.tick(at(0)) == (Attempt(wish),)
+    return core
+
+
+def test_without_a_wish_nothing_is_due() -> None:
+    core = Redirecting()
+
+    assert core.deadline() is None
+    assert core.tick(at(9)) == ()
+    assert core.standing == Standing()
+
+
+def test_a_new_wish_is_told_and_tried_at_once() -> None:
+    core = Redirecting()
+
+    told = core.wished(WISH, at(1))
+
+    assert told == (Tell(Standing(), Standing(PENDING, Epoch(3)), WISH),)
+    assert core.deadline() == at(1)
+    assert core.tick(at(1)) == (Attempt(WISH),)
+
+
+def test_while_an_attempt_is_under_way_there_is_no_other() -> None:
+    core = begun()
+
+    assert core.deadline() is None
+    assert core.tick(at(100)) == ()
+
+
+def test_what_succeeded_is_told_and_never_repeated() -> None:
+    core = begun()
+
+    assert core.ended(None, at(1)) == (
+        Tell(Standing(PENDING, Epoch(3)), Standing(DONE, Epoch(3), 1), WISH),
+    )
+    assert core.wished(WISH, at(2)) == ()
+    assert core.deadline() is None
+
+
+def test_what_failed_is_told_with_its_cause_and_tried_again() -> None:
+    core = begun()
+
+    assert core.ended("nobody answers", at(1)) == (
+        Tell(Standing(PENDING, Epoch(3)), Standing(FAILING, Epoch(3), 1, "nobody answers"), WISH),
+    )
+    assert core.tick(at(1.9)) == ()
+    assert core.tick(at(2)) == (Attempt(WISH),)
+
+
+def test_the_same_failure_is_told_once_and_counted_each_time() -> None:
+    core = begun()
+    core.ended("nobody answers", at(1))
+    core.tick(at(2))
+
+    assert core.ended("nobody answers", at(3)) == ()
+    assert core.standing.attempts == 2
+    assert core.deadline() == at(5)
+
+
+def test_another_failure_is_told() -> None:
+    core = begun()
+    core.ended("nobody answers", at(1))
+    core.tick(at(2))
+
+    told = core.ended("it refuses", at(3))
+
+    assert [each.after.cause for each in told if isinstance(each, Tell)] == ["it refuses"]
+
+
+def test_pauses_double_up_to_a_minute() -> None:
+    pauses = [pause_seconds(attempts) for attempts in range(1, 9)]
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert pause_seconds(100_000) == LONGEST_PAUSE_SECONDS
+
+
+def test_success_after_failures_is_told() -> None:
+    core = begun()
+    core.ended("nobody answers", at(1))
+    core.tick(at(2))
+
+    (told,) = core.ended(None, at(3))
+
+    assert isinstance(told, Tell)
+    assert (told.before.state, told.after) == (FAILING, Standing(DONE, Epoch(3), 2))
+
+
+def test_when_the_role_ends_the_attempt_is_stopped() -> None:
+    core = begun()
+
+    stop, told = core.wished(None, at(1))
+
+    assert stop == Stop()
+    assert isinstance(told, Tell)
+    assert told.after == Standing()
+
+
+def test_an_attempt_is_stopped_once() -> None:
+    core = begun()
+    core.wished(None, at(1))
+
+    assert Stop() not in core.wished(LATER, at(2))
+
+
+def test_a_new_wish_waits_until_the_stopped_attempt_has_ended() -> None:
+    core = begun()
+    core.wished(LATER, at(1))
+    assert core.tick(at(1)) == ()
+
+    assert core.ended("it was stopped", at(2)) == ()
+    assert core.standing == Standing(PENDING, Epoch(5))
+    assert core.tick(at(2)) == (Attempt(LATER),)
+
+
+def test_a_stopped_attempt_counts_as_no_failure_of_the_same_wish() -> None:
+    core = begun()
+    core.wished(None, at(1))
+    core.wished(WISH, at(2))
+
+    assert core.ended("it was stopped", at(3)) == ()
+    assert core.standing == Standing(PENDING, Epoch(3))
+    assert core.tick(at(3)) == (Attempt(WISH),)
+
+
+def test_a_stopped_attempt_that_succeeded_all_the_same_is_not_repeated() -> None:
+    core = begun()
+    core.wished(None, at(1))
+    core.wished(WISH, at(2))
+
+    core.ended(None, at(3))
+
+    assert core.standing.state is DONE
+    assert core.deadline() is None
+
+
+def test_a_lease_that_is_resumed_in_its_epoch_redirects_nothing_anew() -> None:
+    core = begun()
+    core.ended(None, at(1))
+    core.wished(None, at(2))
+
+    core.wished(WISH, at(3))
+
+    assert core.standing.state is DONE
+    assert core.deadline() is None
+
+
+def test_a_new_epoch_is_redirected_although_the_last_one_was() -> None:
+    core = begun()
+    core.ended(None, at(1))
+    core.wished(None, at(2))
+    core.wished(LATER, at(3))
+
+    assert core.tick(at(3)) == (Attempt(LATER),)
+
+
+def test_another_setting_in_the_same_epoch_is_another_wish() -> None:
+    core = begun()
+    core.ended(None, at(1))
+    other = replace(WISH, setting=SETTING.model_copy(update={"time_limit_seconds": 3.0}))
+    core.wished(other, at(2))
+
+    assert core.tick(at(2)) == (Attempt(other),)
+
+
+def test_what_it_says_of_itself_names_the_cause() -> None:
+    core = begun()
+    core.ended("nobody answers", at(1))
+
+    assert core.describe() == "failing in epoch 3, 1 attempts: nobody answers"
+
+
+STEPS = st.lists(
+    st.sampled_from(["wish", "later", "nothing", "tick", "success", "failure"]), max_size=40
+)
+
+
+@given(STEPS)
+def test_at_most_one_attempt_is_under_way_and_none_begins_without_a_role(steps: list[str]) -> None:
+    core, wish, under_way, now = Redirecting(), None, 0, 0.0
+    for step in steps:
+        now += 7.0
+        effects: tuple[Effect, ...] = ()
+        if step in {"wish", "later", "nothing"}:
+            wish = {"wish": WISH, "later": LATER, "nothing": None}[step]
+            effects = core.wished(wish, at(now))
+        elif step == "tick":
+            effects = core.tick(at(now))
+        elif under_way:
+            under_way -= 1
+            effects = core.ended(None if step == "success" else "no", at(now))
+        attempts = [each for each in effects if isinstance(each, Attempt)]
+        assert all(each.wish == wish for each in attempts)
+        under_way += len(attempts)
+        assert under_way <= 1
+        assert (core.standing.state is NONE) == (wish is None)

@@ -1,0 +1,256 @@
+"""The core's hands: role and configuration are looked at, the address is led, all is told."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.redirector import Redirector, Surroundings
+from shared.documents.redirection import RedirectionMethod
+from shared.domain.errors import RedirectionFailed, StoreUnavailable
+from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
+from shared.domain.log import ReplicationMode, empty_marker
+from shared.domain.redirection import RedirectionState
+from shared.events.failover import RedirectionChanged
+from shared.events.message import Event
+from shared.persistence.master_state import Row, State
+from tests.fakes.virtual_time import VirtualClock, pause, run, turn
+
+ALPHA = NodeId("alpha")
+FAILING = RedirectionState.FAILING
+
+
+@dataclass
+class Ground:
+    """A master whose role, documents and method a test moves."""
+
+    epoch: Epoch = Epoch(4)
+    primary: bool = True
+    setting: dict[str, Any] = field(default_factory=lambda: {"method": "hook"})
+    broken: bool = False
+    wishes: list[Wish] = field(default_factory=list[Wish])
+    said: list[RedirectionChanged] = field(default_factory=list[RedirectionChanged])
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    outcome: Callable[[], Awaitable[None]] | None = None
+    stopped: int = 0
+
+    def is_primary(self, now: Instant) -> bool:
+        return self.primary
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        if self.broken:
+            raise StoreUnavailable("the database does not answer")
+        site = {"name": "support.example.com", "redirection": self.setting}
+        node = {"role": "master", "region": "eu", "gateway_url": "https://alpha.example:8443"}
+        rows = (Row("site", "site", Revision(1), site), Row("node", ALPHA, Revision(1), node))
+        marker = empty_marker(LogGeneration(1))
+        return State(marker, ReplicationMode.SYNCHRONOUS, rows)
+
+    async def lead(self, wish: Wish) -> None:
+        self.wishes.append(wish)
+        try:
+            if self.outcome is not None:
+                await self.outcome()
+        except asyncio.CancelledError:
+            self.stopped += 1
+            raise
+
+    def emit(self, event: Event) -> None:
+        assert isinstance(event, RedirectionChanged)
+        self.said.append(event)
+
+    @property
+    def states(self) -> list[RedirectionState]:
+        return [event.state for event in self.said]
+
+    @property
+    def is_failing(self) -> bool:
+        return self.registry.get_sample_value("meridian_redirection_failing") == 1.0
+
+
+@asynccontextmanager
+async def at_work(ground: Ground) -> AsyncGenerator[Redirector]:
+    around = Surroundings(ALPHA, ground, ground, ground, VirtualClock(), ground.registry)
+    redirector = Redirector(around, {RedirectionMethod.HOOK: ground})
+    working = asyncio.create_task(redirector.run())
+    try:
+        yield redirector
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def fail() -> None:
+    raise RedirectionFailed("the router does not answer")
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def break_() -> None:
+    raise ZeroDivisionError("division by zero")
+
+
+def test_a_primary_leads_the_address_once_and_tells_of_it() -> None:
+    async def story() -> None:
+        ground = Ground()
+        async with at_work(ground) as redirector:
+            await pause(30)
+
+            assert [(wish.node, wish.epoch) for wish in ground.wishes] == [(ALPHA, 4)]
+            assert ground.wishes[0].gateway_url == "https://alpha.example:8443"
+            assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
+            assert ground.said[0].before is RedirectionState.NONE
+            assert redirector.status().state is RedirectionState.DONE
+
+    run(story())
+
+
+def test_a_backup_leads_nothing() -> None:
+    async def story() -> None:
+        ground = Ground(primary=False)
+        async with at_work(ground):
+            await pause(30)
+
+            assert (ground.wishes, ground.said) == ([], [])
+
+    run(story())
+
+
+def test_a_site_without_redirection_tells_nothing() -> None:
+    async def story() -> None:
+        ground = Ground(setting={})
+        async with at_work(ground):
+            await pause(30)
+
+            assert (ground.wishes, ground.said) == ([], [])
+
+    run(story())
+
+
+def test_a_new_primary_begins_as_soon_as_it_is_told() -> None:
+    async def story() -> None:
+        ground = Ground(primary=False)
+        async with at_work(ground) as redirector:
+            await turn()
+            ground.primary = True
+            redirector.on_taken()
+            await turn()
+
+            assert len(ground.wishes) == 1
+
+    run(story())
+
+
+def test_a_method_that_is_chosen_while_the_primary_acts_is_used() -> None:
+    async def story() -> None:
+        ground = Ground(setting={})
+        async with at_work(ground):
+            await pause(1)
+            ground.setting = {"method": "hook"}
+            await pause(6)
+
+            assert len(ground.wishes) == 1
+
+    run(story())
+
+
+def test_a_failure_is_told_with_a_code_counted_and_tried_again_until_it_is_mended() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=fail)
+        async with at_work(ground) as redirector:
+            await pause(5)
+            status = redirector.status()
+            assert (status.state, status.code) == (FAILING, "redirection_failed")
+            assert status.cause == "the router does not answer"
+            assert status.attempts == len(ground.wishes) == 3
+            assert ground.states == [RedirectionState.PENDING, FAILING]
+            assert ground.is_failing
+
+            ground.outcome = None
+            await pause(5)
+            assert ground.states[-1] is RedirectionState.DONE
+            assert not ground.is_failing
+
+    run(story())
+
+
+def test_what_hangs_is_stopped_at_its_time_limit() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=hang, setting={"method": "hook", "time_limit_seconds": 2})
+        async with at_work(ground) as redirector:
+            await pause(2.5)
+
+            assert ground.stopped == 1
+            assert redirector.status().cause == "hook took longer than 2 s and was stopped"
+
+    run(story())
+
+
+def test_a_fault_that_nobody_foresaw_is_a_failed_attempt_and_no_more() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=break_)
+        async with at_work(ground) as redirector:
+            await pause(1.5)
+
+            assert redirector.status().cause == "hook failed: ZeroDivisionError: division by zero"
+            assert len(ground.wishes) == 2
+
+    run(story())
+
+
+def test_who_is_primary_no_more_stops_what_it_began() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=hang)
+        async with at_work(ground) as redirector:
+            await pause(1)
+            ground.primary = False
+            await pause(1)
+
+            assert ground.stopped == 1
+            assert redirector.status().state is RedirectionState.NONE
+            assert len(ground.wishes) == 1
+
+    run(story())
+
+
+def test_what_is_under_way_ends_with_the_service() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=hang)
+        async with at_work(ground):
+            await pause(1)
+        assert ground.stopped == 1
+        assert ground.states == [RedirectionState.PENDING]
+
+    run(story())
+
+
+def test_a_database_that_does_not_answer_is_asked_again() -> None:
+    async def story() -> None:
+        ground = Ground(broken=True)
+        async with at_work(ground):
+            await pause(3)
+            assert ground.wishes == []
+            ground.broken = False
+            await pause(1)
+            assert len(ground.wishes) == 1
+
+    run(story())
+
+
+def test_what_is_known_stays_while_the_database_is_away() -> None:
+    async def story() -> None:
+        ground = Ground(outcome=fail)
+        async with at_work(ground):
+            await pause(1)
+            ground.broken = True
+            await pause(20)
+            assert len(ground.wishes) >= 4
+
+    run(story())
