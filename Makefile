@@ -18,7 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants bench docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -62,6 +62,12 @@ gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
 
 test-compose: setup ## every test that needs Docker: the site in containers
 	@$(BIN)/python -m pytest tests/compose $(ARGS)
+
+simulate: setup ## failover in a seeded world: SEEDS=2000 are the first so many, SEEDS=17-42 those
+	@$(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
+
+mutants: setup ## break every guard of failover once; a test must notice: ONLY="word" to choose
+	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")
 
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench

@@ -1,15 +1,19 @@
 """A seeded world for two monitors: a key over a bad network, clocks apart, freezes and crashes.
 
-The world loses and delays calls, answers some reads with what the key held before (as a deposed
-leader does), spoils the key, freezes processes, and lets their clocks run apart by nearly all
-that the margin allows. It never judges the cores: whoever does is in `after_each`, called after
-every action, and looks at `terms`: from when to when, in true time, a process might act.
+The world loses, delays and repeats calls, lets them land long after they were given up, answers
+some reads with what the key held before (as a deposed leader does), spoils the key, cuts masters
+off in one direction or both, freezes processes, and lets their clocks run apart by nearly all that
+the margin allows. It never judges the cores: whoever does is in `after_each`, called after every
+action, and looks at `terms`: from when to when, in true time, a process might act.
+
+`Flaws` are what the shell around the cores must not have; each alone makes two primaries.
 """
 
 import heapq
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import assert_never
 
 from services.failover_monitor.core.effects import (
@@ -29,11 +33,11 @@ from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId, Revision
 
-TIMING = PRESETS["local"]
 NODES = (NodeId("alpha"), NodeId("bravo"))
 DRIFT = 0.09
-"""How far a clock's rate is off: just less than the margin bears, see `Timing.rate_ratio`."""
+"""How far a clock's rate is off: just less than `local` bears, see `Timing.rate_ratio`."""
 
+ELECTION_SECONDS = (4.0, 8.0)
 PAST_KEYS = 5
 MOMENT = 1e-6
 
@@ -55,8 +59,18 @@ class Weather:
     lost: float = 0.0
     late: float = 0.0
     stale: float = 0.0
+    repeated: float = 0.0
     delay: float = 0.01
     bucket_down: bool = False
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """Faults that a shell could have: known ones, each made by hand once."""
+
+    clock_stands_still_in_suspend: bool = False
+    duplicate_is_success: bool = False
+    grant_counts_from_arrival: bool = False
 
 
 @dataclass
@@ -70,7 +84,8 @@ class Master:
     monitor: Monitor = field(init=False)
     frozen_until: float = 0.0
     is_up: bool = False
-    cut_off: bool = False
+    mute: bool = False
+    deaf: bool = False
     config_commits: bool = True
     fit: bool = True
     pulse: Instant | None = None
@@ -90,8 +105,10 @@ class Master:
 class World:
     """Everything that happens, in the order of true time."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, preset: str = "local", flaws: Flaws | None = None) -> None:
         self.random = random.Random(seed)
+        self.preset, self.timing = preset, PRESETS[preset]
+        self.flaws = flaws or Flaws()
         self.now = 0.0
         self.key = MISSING
         self.log_epoch = Epoch(0)
@@ -99,7 +116,8 @@ class World:
         self.terms: list[Term] = []
         self.taken: list[Took] = []
         self.lost: list[Lost] = []
-        self.begun: list[tuple[Epoch, str]] = []
+        self.writers: dict[Epoch, set[str]] = {}
+        self.spoilt = False
         self.after_each: list[Callable[[], None]] = []
         self._past: list[Seen] = [MISSING]
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -123,9 +141,9 @@ class World:
     def start(self, node: NodeId) -> None:
         master = self.masters[node]
         master.instances += 1
-        master.is_up = True
-        head_start = 0.0 if node == NODES[0] else TIMING.ttl_seconds
-        master.monitor = Monitor(Holder(node, master.instance), TIMING, head_start)
+        master.is_up, master.tick_at = True, None
+        head_start = 0.0 if node == NODES[0] else self.timing.ttl_seconds
+        master.monitor = Monitor(Holder(node, master.instance), self.timing, head_start)
         self._schedule(master)
         self._beat(master, master.instance)
 
@@ -133,10 +151,34 @@ class World:
         self.masters[node].is_up = False
 
     def freeze(self, node: NodeId, seconds: float) -> None:
-        self.masters[node].frozen_until = self.now + seconds
+        master = self.masters[node]
+        master.frozen_until = max(master.frozen_until, self.now + seconds)
+
+    def suspend(self, node: NodeId, seconds: float) -> None:
+        """The whole machine sleeps; a clock that does not count it stands still meanwhile."""
+        self.freeze(node, seconds)
+        if self.flaws.clock_stands_still_in_suspend:
+            self.masters[node].offset -= seconds * self.masters[node].rate
+            for term in self.terms:
+                if term.instance.startswith(node) and self.now < term.end:
+                    self.at(self.now + seconds, partial(self._awake, term, seconds))
+
+    def _awake(self, term: Term, slept: float) -> None:
+        """What was granted before the machine slept looks as if it still held."""
+        self.terms.append(Term(term.instance, term.epoch, self.now, term.end + slept))
+
+    def elect(self) -> None:
+        """The bucket loses its leader; nothing is read or written until there is another."""
+        self.weather.bucket_down = True
+        seconds = self.random.uniform(*ELECTION_SECONDS)
+        self.at(self.now + seconds, self._elected)
+
+    def _elected(self) -> None:
+        self.weather.bucket_down = False
 
     def spoil(self) -> None:
         """Somebody deletes the key, or puts what is no record into it."""
+        self.spoilt = True
         self._put(Seen(None, self.key.revision + 1))
 
     def primaries(self) -> list[NodeId]:
@@ -161,13 +203,15 @@ class World:
         if deadline is None:
             return
         when = max(self.now, master.true(deadline) + MOMENT)
-        if master.tick_at is not None and self.now <= master.tick_at <= when:
+        if master.tick_at is not None and master.tick_at <= when:
             return
         master.tick_at = when
         instance = master.instance
-        self.at(when, lambda: self._within(master, instance, lambda: self._tick(master)))
+        self.at(when, lambda: self._within(master, instance, lambda: self._tick(master, when)))
 
-    def _tick(self, master: Master) -> None:
+    def _tick(self, master: Master, when: float) -> None:
+        if master.tick_at != when:
+            return
         master.tick_at = None
         self._perform(master, master.monitor.tick(master.clock(self.now)))
 
@@ -206,14 +250,28 @@ class World:
 
         def arrive() -> None:
             if self.weather.bucket_down:
+                self._keep(weather, arrive)
                 return
             answer = work()
-            if self.random.random() >= weather.lost and not master.cut_off:
+            if self.random.random() >= weather.lost and not master.deaf:
                 self.at(self.now + self._delay(), once(answer))
 
-        if self.random.random() >= weather.lost and not master.cut_off:
-            self.at(self.now + self._delay(), arrive)
-        self.at(self.now + TIMING.renew_seconds, once(failed))
+        self._send(master, weather, arrive)
+        self.at(self.now + self.timing.renew_seconds, once(failed))
+
+    def _send(self, master: Master, weather: Weather, arrive: Callable[[], None]) -> None:
+        for _ in range(self._times()):
+            if self.random.random() >= weather.lost and not master.mute:
+                self.at(self.now + self._delay(), arrive)
+
+    def _times(self) -> int:
+        """How often a message is sent: the network repeats some."""
+        return 1 + (self.random.random() < self.weather.repeated)
+
+    def _keep(self, weather: Weather, arrive: Callable[[], None]) -> None:
+        """A server without a leader keeps some calls, and they land when nobody waits any more."""
+        if self.random.random() < weather.late:
+            self.at(self.now + self.random.uniform(0, ELECTION_SECONDS[1]), arrive)
 
     def _rate(self) -> float:
         """Seconds of a clock in a second of true time: often as far off as may be."""
@@ -245,6 +303,9 @@ class World:
 
         def work() -> Callable[[], None]:
             if self.key.revision != effect.expected:
+                revision = self.key.revision
+                if self.flaws.duplicate_is_success:
+                    return lambda: tell(revision)
                 return lambda: tell(Refusal.REFUSED)
             revision = self.key.revision + self.random.randint(1, 3)
             self._put(Seen(effect.record, revision))
@@ -267,6 +328,8 @@ class World:
 
     def _grant(self, master: Master, epoch: Epoch, valid_until: Instant) -> None:
         end = master.true(valid_until)
+        if self.flaws.grant_counts_from_arrival:
+            end = self.now + self.timing.acting_seconds
         if end > self.now + MOMENT:
             self.terms.append(Term(master.instance, epoch, self.now, end))
             if master.config_commits:
@@ -277,18 +340,20 @@ class World:
         """What config does on a grant: `epoch_began`, unless the log is ahead."""
         if epoch >= self.log_epoch:
             self.log_epoch = epoch
-            self.begun.append((epoch, master.instance))
+            self.writers.setdefault(epoch, set()).add(master.instance)
 
     def _beat(self, master: Master, instance: str) -> None:
         def beat() -> None:
             now = master.clock(self.now)
             could = master.monitor.could_take_over(now)
             for other in self.masters.values():
-                if other is not master and other.is_up and not (master.cut_off or other.cut_off):
-                    self._tell_peer(other, master.node, could)
+                if other is not master and other.is_up and not (master.mute or other.deaf):
+                    for _ in range(self._times()):
+                        self._tell_peer(other, master.node, could)
             self._beat(master, instance)
 
-        self.at(self.now + TIMING.heartbeat_seconds, lambda: self._within(master, instance, beat))
+        when = self.now + self.timing.heartbeat_seconds
+        self.at(when, lambda: self._within(master, instance, beat))
 
     def _tell_peer(self, other: Master, node: NodeId, could: bool) -> None:
         if self.random.random() < self.weather.lost:

@@ -1,0 +1,29 @@
+"""Known faults of the shell around the cores: each alone gives two primaries, and is noticed."""
+
+import pytest
+
+from tests.simulation.failover.story import begun, suffer, trouble
+from tests.simulation.failover.world import Flaws
+
+SEEDS = range(60)
+
+
+@pytest.mark.parametrize(
+    "flaws",
+    [
+        Flaws(clock_stands_still_in_suspend=True),
+        Flaws(duplicate_is_success=True),
+        Flaws(grant_counts_from_arrival=True),
+    ],
+    ids=["clock stands still", "duplicate is success", "grant counts from arrival"],
+)
+def test_a_shell_with_this_flaw_makes_two_primaries(flaws: Flaws) -> None:
+    assert any(_is_noticed(seed, flaws) for seed in SEEDS)
+
+
+def _is_noticed(seed: int, flaws: Flaws) -> bool:
+    try:
+        suffer(begun(seed, flaws=flaws), trouble)
+    except AssertionError:
+        return True
+    return False

@@ -1,0 +1,257 @@
+"""Every guard, how it is broken, and which tests must notice."""
+
+from dataclasses import dataclass
+from typing import Final
+
+FAILOVER: Final = ("tests/unit/failover_monitor", "tests/simulation/failover")
+MONITOR: Final = "services.failover_monitor.core.monitor"
+LEASE: Final = "services.failover_monitor.core.lease"
+TAKEOVER: Final = "services.failover_monitor.core.takeover"
+HEALTH: Final = "services.failover_monitor.core.health"
+TIMING: Final = "services.failover_monitor.core.timing"
+LEADERS: Final = "services.failover_monitor.core.leaders"
+RECORD: Final = "services.failover_monitor.core.record"
+GRANT: Final = "shared.runtime.grant"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """*module* with *old*, which stands in it once, replaced by *new*."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = FAILOVER
+
+
+MUTANTS: Final = (
+    Mutant(
+        "a holder acts without margin",
+        LEASE,
+        "sent_at + self._timing.acting_seconds",
+        "sent_at + self._timing.ttl_seconds",
+    ),
+    Mutant(
+        "a lease counts from the last renewal sent",
+        LEASE,
+        "sent_at = self._sent[record.n]",
+        "sent_at = max(self._sent.values())",
+    ),
+    Mutant(
+        "an ended role goes on until its lease runs out",
+        LEASE,
+        "self.valid_until = min(self.valid_until, now)",
+        "pass",
+    ),
+    Mutant(
+        "an ended role is still held",
+        LEASE,
+        "        self.held = False\n        self.v",
+        "        self.v",
+    ),
+    Mutant("an ended role awaits what it sent", LEASE, "self.revision, self._sent = 0, {}", "pass"),
+    Mutant(
+        "a restarted process takes its predecessor's record for its own",
+        LEASE,
+        "(record.holder, record.instance) == (\n            self._holder.node,\n"
+        "            self._holder.instance,\n        )",
+        "record.holder == self._holder.node",
+    ),
+    Mutant("any own record is awaited", LEASE, " and record.n in self._sent", ""),
+    Mutant(
+        "acting does not end with the lease",
+        LEASE,
+        "self.held and now < self.valid_until",
+        "self.held",
+    ),
+    Mutant(
+        "an own record of a smaller epoch counts",
+        MONITOR,
+        "if record.epoch < self._largest:",
+        "if False:",
+    ),
+    Mutant(
+        "an old revision proves something",
+        MONITOR,
+        "if revision <= self._lease.revision:",
+        "if False:",
+    ),
+    Mutant(
+        "a larger epoch does not end the role",
+        MONITOR,
+        "if self._lease.held and self._lease.epoch < self._largest:",
+        "if False:",
+    ),
+    Mutant(
+        "another's record does not end the role",
+        MONITOR,
+        "if record is None or not self._lease.is_mine(record):\n",
+        "if record is not None and not self._lease.is_mine(record):\n            return NOTHING\n"
+        "        if record is None:\n",
+    ),
+    Mutant(
+        "the epoch in the key is not learned",
+        MONITOR,
+        "self._largest = max(self._largest, record.epoch)",
+        "pass",
+    ),
+    Mutant(
+        "the epoch in the log is not learned",
+        MONITOR,
+        "        self._largest = max(self._largest, epoch)\n",
+        "",
+    ),
+    Mutant(
+        "the epoch does not grow",
+        MONITOR,
+        "Epoch(self._largest + 1)",
+        "Epoch(max(1, self._largest))",
+    ),
+    Mutant(
+        "the look before a take may be old", MONITOR, "if self._checked_at < due_at:", "if False:"
+    ),
+    Mutant(
+        "an unfit master takes over",
+        MONITOR,
+        "return NOTHING if self._observer.obstacles(self.checks) else self._take(now)",
+        "return self._take(now)",
+    ),
+    Mutant("the lease is taken early", MONITOR, " and self._observer.is_due(now)", ""),
+    Mutant("a holder takes again", MONITOR, "not self._lease.held and self._o", "self._o"),
+    Mutant(
+        "a renewal goes on after an unknown outcome",
+        MONITOR,
+        "            self._must_read = True\n",
+        "",
+    ),
+    Mutant(
+        "a renewal does not wait for the read",
+        MONITOR,
+        "self._lease.held and not self._must_read and",
+        "self._lease.held and",
+    ),
+    Mutant("a primary whose config is dead renews", MONITOR, " and self._may_renew(now):", ":"),
+    Mutant(
+        "a primary whose config is dead gives way to nobody",
+        MONITOR,
+        " or not (\n            self._config.somebody_could(now)\n        )",
+        "",
+    ),
+    Mutant(
+        "a larger epoch withdraws no grant",
+        MONITOR,
+        "return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)",
+        "return (lost,)",
+    ),
+    Mutant(
+        "config gets no time after a pause",
+        MONITOR,
+        "if not was_held or sent_at > was_until:",
+        "if not was_held:",
+    ),
+    Mutant(
+        "a primary says that it could take over",
+        MONITOR,
+        "not self._lease.held and not self.r",
+        "not self.r",
+    ),
+    Mutant("blind time is silence", TAKEOVER, "self.is_blind(now) or ", ""),
+    Mutant(
+        "a blind observer is due",
+        TAKEOVER,
+        " and now >= due_at and not self.is_blind(now)",
+        " and now >= due_at",
+    ),
+    Mutant(
+        "the holder's own patience is not respected",
+        TAKEOVER,
+        "max(wait, record.ttl + record.margin)",
+        "wait",
+    ),
+    Mutant("nobody has a head start", TAKEOVER, "wait + self._head_start if", "wait if"),
+    Mutant(
+        "what the operator forbids is done",
+        TAKEOVER,
+        "checks.unfit if own else checks.unfit + checks.forbidden",
+        "checks.unfit",
+    ),
+    Mutant(
+        "a master may not take back what was its own",
+        TAKEOVER,
+        "own = record is None or record.holder == self._node",
+        "own = False",
+    ),
+    Mutant(
+        "an observer waits without margin",
+        TIMING,
+        "return self.ttl_seconds + self.margin_seconds",
+        "return self.ttl_seconds",
+    ),
+    Mutant("a timing needs no margin", TIMING, "if self.margin_seconds <= 0:", "if False:"),
+    Mutant(
+        "one lost renewal may end the role",
+        TIMING,
+        "if not 0 < 2 * self.renew_seconds < self.acting_seconds:",
+        "if False:",
+    ),
+    Mutant(
+        "heartbeats may be rarer than leases last",
+        TIMING,
+        "if not self.heartbeat_seconds < self.ttl_seconds:",
+        "if False:",
+    ),
+    Mutant(
+        "a new term owes a pulse at once",
+        HEALTH,
+        "self._last_sign = max(self._last_sign, now)",
+        "pass",
+    ),
+    Mutant("an old pulse undoes a newer", HEALTH, "max(self._last_sign, at)", "at"),
+    Mutant("a peer that can no more still counts", HEALTH, "self._ready.pop(peer, None)", "pass"),
+    Mutant(
+        "a peer that fell silent still counts",
+        HEALTH,
+        "any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())",
+        "bool(self._ready)",
+    ),
+    Mutant(
+        "a leader stays beside the primary",
+        LEADERS,
+        "if group.leader == own else None",
+        "if False else None",
+    ),
+    Mutant(
+        "a leader does not go home to the witness",
+        LEADERS,
+        "if witness in group.current:",
+        "if False:",
+    ),
+    Mutant(
+        "a record's times may be senseless",
+        RECORD,
+        'if not 0 <= record.margin < record.ttl < float("inf") or record.epoch < 1:',
+        "if False:",
+    ),
+    Mutant(
+        "a grant of another kernel counts",
+        GRANT,
+        " or grant.boot_id != self._boot_id",
+        "",
+        ("tests/unit/runtime",),
+    ),
+    Mutant(
+        "a grant of a smaller epoch comes back",
+        GRANT,
+        "(grant.epoch, grant.valid_until) < (last.epoch, last.valid_until)",
+        "False",
+        ("tests/unit/runtime",),
+    ),
+    Mutant(
+        "a grant does not end",
+        GRANT,
+        "if grant is not None and now < grant.valid_until else None",
+        "if grant is not None else None",
+        ("tests/unit/runtime",),
+    ),
+)
