@@ -19,7 +19,7 @@ from services.config.waiting import Waiting
 from shared.domain.errors import LogUnavailable, NotPrimary, OutcomeUnknown, StoreUnavailable
 from shared.domain.ids import Epoch, RequestId, Revision
 from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
-from shared.events.config import ConfigChanged
+from shared.events.config import ConfigChanged, ReplicationModeChanged
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
 
@@ -97,11 +97,11 @@ class Tenure:
     async def mind_backup(self) -> None:
         """Have the log say that the backup is detached, or attached again."""
         if self.answers.is_backup_silent():
-            await self._control(Op.MODE_CHANGED, {"mode": ReplicationMode.DEGRADED.value})
+            await self._change_mode(ReplicationMode.DEGRADED, "the backup is silent")
             self._log.warning("the backup is silent; it is detached")
         self.answers.settle()
         if self.replica.mode is ReplicationMode.DEGRADED and self.answers.has_backup():
-            await self._control(Op.MODE_CHANGED, {"mode": ReplicationMode.SYNCHRONOUS.value})
+            await self._change_mode(ReplicationMode.SYNCHRONOUS, "the backup has every entry")
             self._log.info("the backup is attached")
 
     async def _append(self, changes: Sequence[Change], written: list[Waiting]) -> None:
@@ -116,6 +116,16 @@ class Tenure:
             # The log may have the entry: caught up with it, what is in it is answered as written.
             self.answers.refuse_unknown([each for each in written if each.tries > 1], error.message)
             raise
+
+    async def _change_mode(self, mode: ReplicationMode, cause: str) -> None:
+        previous = self.replica.mode
+        await self._control(Op.MODE_CHANGED, {"mode": mode.value})
+        revision = self.replica.marker.revision
+        self.events.emit(
+            ReplicationModeChanged(
+                mode=mode, previous=previous, cause=cause, revision=revision, epoch=self.epoch
+            )
+        )
 
     async def _control(self, op: Op, body: dict[str, Any]) -> None:
         request_id = RequestId(f"{op.value}-{self.epoch}-{self.replica.marker.revision + 1}")
@@ -154,8 +164,15 @@ class Tenure:
     def _tell(self, written: list[Waiting], revision: Revision) -> None:
         """One event a proposal: an entry may hold those of several people."""
         for each in written:
-            changed = tuple(f"{change.kind}/{change.id}" for change in each.proposal.changes)
-            author = each.proposal.author
+            proposal = each.proposal
+            gone = (change for change in proposal.changes if change.op == "delete")
             self.events.emit(
-                ConfigChanged(revision=revision, epoch=self.epoch, author=author, changed=changed)
+                ConfigChanged(
+                    revision=revision,
+                    epoch=self.epoch,
+                    author=proposal.author,
+                    changed=tuple(f"{change.kind}/{change.id}" for change in proposal.changes),
+                    deleted=tuple(f"{change.kind}/{change.id}" for change in gone),
+                    request_id=proposal.request_id,
+                )
             )

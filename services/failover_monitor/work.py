@@ -19,7 +19,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.store import LeaseStore
 from shared.domain.ids import NodeId
-from shared.events.failover import MasterGranted, PrimaryChanged
+from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
 from shared.events.message import Event
 from shared.runtime.clock import Clock
 from shared.runtime.driver import Driver
@@ -92,8 +92,8 @@ class Work:
                     self._start(self._grant(effect))
                 case Took():
                     self._took(effect)
-                case Lost(epoch, cause):
-                    self._log.warning("no longer primary of epoch %d: %s", epoch, cause)
+                case Lost():
+                    self._lost(effect)
                 case _:
                     assert_never(effect)
         self._driver.wake()
@@ -136,3 +136,9 @@ class Work:
         )
         for call in self.on_taken:
             call()
+
+    def _lost(self, effect: Lost) -> None:
+        self._log.warning("no longer primary of epoch %d: %s", effect.epoch, effect.cause)
+        self._voice.events.emit(
+            PrimarySteppedDown(node=self._voice.node, epoch=effect.epoch, cause=effect.cause)
+        )

@@ -17,6 +17,7 @@ from services.gateway.apply import Editor
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.handlers import Handlers, router
+from services.gateway.herald import Herald
 from services.gateway.keeper import Keeper
 from services.gateway.passwords import Passwords
 from services.gateway.proposals import Configuration
@@ -55,14 +56,21 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     link = Link(context.access, context.identity, "sessions")
     store = JetStreamSessions(link.client, context.signer, context.verifier)
     door = build_door(settings, context, store)
-    keeper = Keeper(door, store)
+    keeper, herald = Keeper(door, store), Herald(door)
     handlers = Handlers(door.observed, door.directory, door.grant, clock)
     context.broker.include_router(router(handlers))
     front_door = _front_door(settings, build_api(door))
     return Service(
         FastStream(context.broker, logger=None),
         context,
-        tasks=(front_door.listen, link.run, keeper.watch, keeper.sweep, door.directory.run),
+        tasks=(
+            front_door.listen,
+            link.run,
+            keeper.watch,
+            keeper.sweep,
+            herald.run,
+            door.directory.run,
+        ),
     )
 
 
@@ -75,11 +83,12 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         node=settings.node,
         clock=clock,
         publisher=publisher,
+        events=context.events,
         configuration=configuration,
         directory=Directory(publisher),
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=Editor(configuration, passwords),
-        sessions=Sessions(Desk(store, publisher, context.keyring, clock)),
+        sessions=Sessions(Desk(store, publisher, context.events, context.keyring, clock)),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(settings.node, kernel_boot_id()),

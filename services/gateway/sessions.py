@@ -7,10 +7,11 @@ that asks, from the paths in the state.
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.gateway.core.news import session_news
 from services.gateway.core.session import (
     Opening,
     closed,
@@ -31,6 +32,7 @@ from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts, NodesSelected, SelectNodes
 from shared.events.session import SessionState
+from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
 
@@ -47,6 +49,7 @@ class Desk:
 
     store: SessionStore
     publisher: Publisher
+    events: Emits
     keyring: KeyRing
     clock: Clock
 
@@ -73,6 +76,7 @@ class Sessions:
             session = SessionId(_nameplate())
             state = opened(Opening(session, representative, facts, expires), now)
             if await self._desk.store.create(state):
+                self._tell(None, state)
                 return state
         raise AlreadyExists("no free nameplate was found; try again")
 
@@ -96,7 +100,7 @@ class Sessions:
         async def decide(state: SessionState) -> SessionState:
             return closed(state, reason)
 
-        after = await self._desk.store.change(session, decide)
+        after = await self._written(session, decide)
         for node in {path.node for path in after.paths}:
             task = asyncio.create_task(self._close_at(node, after))
             self.closing.add(task)
@@ -134,7 +138,27 @@ class Sessions:
             chosen = await self._select(state)
             return placed(state, chosen.choices, tuple(_reasons(chosen)), now)
 
-        return await self._desk.store.change(session, decide)
+        return await self._written(session, decide)
+
+    async def _written(
+        self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
+    ) -> SessionState:
+        """Write what *decide* makes of the state, and tell what came of it."""
+        seen: SessionState | None = None
+
+        async def noting(state: SessionState) -> SessionState:
+            nonlocal seen
+            seen = state
+            return await decide(state)
+
+        after = await self._desk.store.change(session, noting)
+        self._tell(seen, after)
+        return after
+
+    def _tell(self, before: SessionState | None, after: SessionState) -> None:
+        news = session_news(before, after)
+        if news is not None:
+            self._desk.events.emit(news)
 
     async def _select(self, state: SessionState) -> NodesSelected:
         question = SelectNodes(

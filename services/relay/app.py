@@ -87,8 +87,8 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
     file, tally = RelayFile(context.settings.state_dir), Tally()
     admission = Admission(default_capacity(is_master=is_master), file.load())
     reception = Reception(admission)
-    facts = EventPublisher(context.broker, context.node_key, SESSIONS)
-    reports = Reports(node, facts, tally, clock)
+    facts = EventPublisher(context.broker, context.witness, SESSIONS)
+    reports = Reports(node, facts, context.events, tally, clock)
     plane = DataPlane(node, reception, Tools(clock), admitted, reports)
     return Relay(admission, reception, plane, tally, facts, file)
 

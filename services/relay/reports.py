@@ -1,4 +1,4 @@
-"""Tells what the data plane did: counts for Prometheus, facts for the sessions' stream, a log line.
+"""Tells what the data plane did: counts, facts for gateways and for tools outside, a log line.
 
 A fact waits in a bounded queue until the stream has acknowledged it; the data plane never waits.
 """
@@ -8,8 +8,8 @@ import logging
 from services.relay.core.reception import PathKey
 from services.relay.metrics import Tally
 from shared.domain.ids import NodeId
-from shared.events.session import PathReported
-from shared.messaging.events import EventPublisher
+from shared.events.session import PathReported, SessionPathChanged
+from shared.messaging.events import Emits
 from shared.runtime.clock import Clock
 from shared.wire.relay import RefusalCode
 
@@ -17,9 +17,12 @@ from shared.wire.relay import RefusalCode
 class Reports:
     """Who is told what happened on the data plane."""
 
-    def __init__(self, node: NodeId, facts: EventPublisher, tally: Tally, clock: Clock) -> None:
+    def __init__(
+        self, node: NodeId, facts: Emits, events: Emits, tally: Tally, clock: Clock
+    ) -> None:
         self._node = node
         self._facts = facts
+        self._events = events
         self._tally = tally
         self._clock = clock
         self._log = logging.getLogger("meridian.relay")
@@ -47,5 +50,16 @@ class Reports:
                 fact=fact,
                 bytes_carried=bytes_carried,
                 at_unix_ms=self._clock.unix_ms(),
+            )
+        )
+        self._events.emit(
+            SessionPathChanged(
+                session=key.session,
+                node=self._node,
+                generation=key.generation,
+                state="ready" if fact == "ready" else "parted",
+                previous="waiting" if fact == "ready" else "ready",
+                cause="both ends came" if fact == "ready" else "an end left",
+                bytes_carried=bytes_carried,
             )
         )

@@ -143,7 +143,7 @@ class Following:
         if self.lag:
             self._moved.set()
         self.lag = 0
-        self._now(FollowerState.FOLLOWING)
+        self._now(FollowerState.FOLLOWING, "it is at the end of the log")
 
     def _listen_anew(self) -> None:
         if self._subscribed is not None:
@@ -190,11 +190,11 @@ class Following:
 
     async def _take_snapshot(self, at_least: Revision) -> None:
         before = self.state
-        self._now(FollowerState.SNAPSHOTTING)
+        self._now(FollowerState.SNAPSHOTTING, "it takes a snapshot")
         try:
             await self.applier.load(await self.exchange.take(self.scope, at_least))
         except MeridianError:
-            self._now(before)
+            self._now(before, "it got no snapshot")
             raise
 
     @property
@@ -206,9 +206,9 @@ class Following:
         """Nothing is applied now; a position off the log's chain stays the graver news."""
         self.health.set("log", ok=False, reason=reason)
         if state is not FollowerState.DETACHED or self.state not in STOPPED:
-            self._now(state)
+            self._now(state, reason)
 
-    def _now(self, state: FollowerState) -> None:
+    def _now(self, state: FollowerState, cause: str) -> None:
         previous, self.state = self.state, state
         if state is FollowerState.FOLLOWING:
             self.health.set("log", ok=True)
@@ -229,5 +229,6 @@ class Following:
                     previous=previous,
                     revision=marker.revision,
                     hash=marker.hash,
+                    cause=cause,
                 )
             )

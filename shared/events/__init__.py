@@ -6,15 +6,21 @@ made from it.
 
 from typing import Final
 
-from shared.events.config import ConfigChanged, ProposeChanges, ReadDocuments
+from shared.events.config import (
+    ConfigChanged,
+    ProposeChanges,
+    ReadDocuments,
+    ReplicationModeChanged,
+)
 from shared.events.failover import (
     MasterGranted,
     PrimaryChanged,
+    PrimarySteppedDown,
     ReadMasterStatus,
     RedirectionChanged,
 )
 from shared.events.message import Event
-from shared.events.node import NodeHeartbeat
+from shared.events.node import NodeHeartbeat, NodeStateChanged
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.replication import (
     FollowerProgressed,
@@ -22,15 +28,17 @@ from shared.events.replication import (
     OfferSnapshot,
     SyncNow,
 )
-from shared.events.security import MessageRejected
+from shared.events.security import MessageRejected, SignInRefused
 from shared.events.selection import ExplainSelection, SelectNodes
-from shared.events.session import PathReported, SessionState
+from shared.events.session import PathReported, SessionChanged, SessionPathChanged, SessionState
 
 CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
+    NodeStateChanged,
     ProposeChanges,
     ReadDocuments,
     ConfigChanged,
+    ReplicationModeChanged,
     FollowerProgressed,
     FollowerStateChanged,
     SyncNow,
@@ -38,6 +46,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     MasterGranted,
     ReadMasterStatus,
     PrimaryChanged,
+    PrimarySteppedDown,
     RedirectionChanged,
     SelectNodes,
     ExplainSelection,
@@ -46,5 +55,8 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     CloseSession,
     SessionState,
     PathReported,
+    SessionChanged,
+    SessionPathChanged,
     MessageRejected,
+    SignInRefused,
 )

@@ -89,7 +89,11 @@ class ReadDocuments(Request):
 
 
 class ConfigChanged(Event):
-    """The configuration changed: which documents, by whom, at which revision."""
+    """The configuration changed: which documents, by whom, at which revision.
+
+    *deleted* are those of *changed* that are gone; *request_id* names the request that caused it.
+    What the documents say is not told: it may be secret, and REST has it under its own rights.
+    """
 
     subject: ClassVar = Subject(
         "meridian.event.config.changed", speakers=frozenset({"config"}), stored=True
@@ -99,3 +103,19 @@ class ConfigChanged(Event):
     epoch: Epoch
     author: str
     changed: tuple[str, ...]
+    deleted: tuple[str, ...] = ()
+    request_id: RequestId = RequestId("")
+
+
+class ReplicationModeChanged(Event):
+    """Changes are acknowledged with the backup (`synchronous`) or without it (`degraded`) now."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.replication.mode_changed", speakers=frozenset({"config"}), stored=True
+    )
+
+    mode: ReplicationMode
+    previous: ReplicationMode
+    cause: str
+    revision: Revision
+    epoch: Epoch

@@ -78,6 +78,24 @@ class PrimaryChanged(Event):
     cause: str
 
 
+class PrimarySteppedDown(Event):
+    """*node* was primary of *epoch* and is no more, for *cause*.
+
+    It says so as soon as it can: a primary that died or is cut off is told by its successor's
+    `PrimaryChanged` first, or alone.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.failover.stepped_down",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    epoch: Epoch
+    cause: str
+
+
 class RedirectionChanged(Event):
     """Leading the site's address to *node*, by *method*, went from *before* to *state*.
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId, Revision
-from shared.domain.node import MasterRole
+from shared.domain.node import Liveness, MasterRole
 from shared.events.message import Event
 from shared.events.subject import Subject
 
@@ -35,3 +35,19 @@ class NodeHeartbeat(Event):
     bytes_per_second: int = 0
     draining: bool = False
     session_digest: str = ""
+
+
+class NodeStateChanged(Event):
+    """*node* is *state* now, as the primary sees it by heartbeats; *cause* says what it saw.
+
+    Told at least once: a new primary repeats what the old one may not have told any more.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.node.state_changed", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    node: NodeId
+    state: Liveness
+    previous: Liveness | None
+    cause: str

@@ -60,6 +60,7 @@ class FollowerStateChanged(Event):
     previous: FollowerState
     revision: Revision
     hash: str
+    cause: str = ""
 
 
 class SyncNow(Request):

@@ -19,3 +19,15 @@ class MessageRejected(Event):
     reason: str
     count: int
     detail: str = ""
+
+
+class SignInRefused(Event):
+    """Somebody at *client_address* was not let in as *user*, for *cause*."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.security.sign_in_refused", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    user: str
+    client_address: str
+    cause: str

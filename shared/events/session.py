@@ -1,7 +1,7 @@
 """A session's one state, changed by compare-and-set, and what relays report of it."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -70,3 +70,38 @@ class PathReported(Event):
     fact: str
     bytes_carried: int = 0
     at_unix_ms: int
+
+
+class SessionChanged(Event):
+    """*session* is in *phase* now, for *cause*; its ends may use *nodes*, the *added* ones anew.
+
+    A session's number says nothing of the words of its key, which the site never has.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.session.changed", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    session: SessionId
+    phase: SessionPhase
+    previous: SessionPhase | None
+    cause: str
+    representative: str
+    nodes: tuple[NodeId, ...] = ()
+    added: tuple[NodeId, ...] = ()
+
+
+class SessionPathChanged(Event):
+    """The pair of *session* at the relay of *node* came together, or parted again."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.session.path_changed", speakers=frozenset({"relay"}), stored=True
+    )
+
+    session: SessionId
+    node: NodeId
+    generation: PathGeneration
+    state: Literal["ready", "parted"]
+    previous: Literal["waiting", "ready"]
+    cause: str
+    bytes_carried: int = 0

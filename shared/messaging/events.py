@@ -1,27 +1,28 @@
 """Facts for the stream `EVENTS`: signed by the cluster like every message, and by the node.
 
-The node's Ed25519 signature (header `Meridian-Node-Sig`, base64, over subject, a line feed and
-the payload) lets tools outside check an event without the pre-shared key. Facts wait in a
+The node's Ed25519 signature (`shared.crypto.testimony`) lets tools outside check an event without
+the pre-shared key. It is made when the fact is told, so it says when that was. Facts wait in a
 bounded queue until JetStream has acknowledged them; nobody waits for that. Each carries an id,
 so that one whose acknowledgement was lost is stored once.
 """
 
 import asyncio
-import base64
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 
 from shared.crypto.nodekeys import NodeKey
+from shared.crypto.testimony import NODE_SIGNATURE_HEADER, Statement, attest
+from shared.domain.ids import NodeId, UnixMillis
 from shared.events.message import Event
 from shared.messaging.streams import EVENTS
 
-NODE_SIGNATURE_HEADER: Final = "Meridian-Node-Sig"
 FACT_ID_HEADER: Final = "Nats-Msg-Id"
 WAITING: Final = 1_000
 LIMIT_BYTES: Final = 512 * 1024
@@ -31,26 +32,48 @@ PUBLISH_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event on its way: the bytes that both signatures cover, and its id."""
+    """One event on its way: the bytes that both signatures cover, the node's one, and its id."""
 
     address: str
     payload: bytes
     id: str
+    testimony: str
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The node that speaks, with its key and its clock."""
+
+    node: NodeId
+    key: NodeKey
+    now_ms: Callable[[], UnixMillis]
+
+    def fact(self, event: Event) -> Fact:
+        """*event* as this node says it now, under an id of its own."""
+        address, payload = event.address, event.model_dump_json().encode()
+        said = Statement(self.node, self.now_ms(), secrets.token_hex(12))
+        return Fact(address, payload, said.id, attest(self.key, said, address, payload))
+
+
+class Emits(Protocol):
+    """Says something as soon as it can be kept."""
+
+    def emit(self, event: Event) -> None: ...
 
 
 class EventPublisher:
     """Sends facts to `EVENTS`, or another stream, until they are acknowledged."""
 
-    def __init__(self, broker: NatsBroker, key: NodeKey, stream: str = EVENTS) -> None:
+    def __init__(self, broker: NatsBroker, witness: Witness, stream: str = EVENTS) -> None:
         self._broker = broker
-        self._key = key
+        self._witness = witness
         self._stream = stream
         self._queue: asyncio.Queue[Fact] = asyncio.Queue(WAITING)
         self._log = logging.getLogger("meridian.events")
 
     def emit(self, event: Event) -> None:
         """Send *event* as soon as it can be; the oldest goes when too many wait."""
-        fact = Fact(event.address, event.model_dump_json().encode(), secrets.token_hex(12))
+        fact = self._witness.fact(event)
         if len(fact.payload) > LIMIT_BYTES:
             self._log.error("%s is too long for an event and was dropped", fact.address)
             return
@@ -77,7 +100,6 @@ class EventPublisher:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _sent(self, fact: Fact) -> bool:
-        proof = self._key.sign(fact.address.encode() + b"\n" + fact.payload)
         try:
             await self._broker.publish(
                 fact.payload,
@@ -86,7 +108,7 @@ class EventPublisher:
                 timeout=PUBLISH_SECONDS,
                 headers={
                     "content-type": "application/json",
-                    NODE_SIGNATURE_HEADER: base64.b64encode(proof).decode(),
+                    NODE_SIGNATURE_HEADER: fact.testimony,
                     FACT_ID_HEADER: fact.id,
                 },
             )

@@ -16,7 +16,7 @@ from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.events.security import MessageRejected
 from shared.messaging.broker import build_broker
 from shared.messaging.connection import NatsAccess, inbox_prefix
-from shared.messaging.events import EventPublisher
+from shared.messaging.events import EventPublisher, Witness
 from shared.messaging.middleware import Guard
 from shared.messaging.publisher import Publisher
 from shared.messaging.rejections import Rejection, Rejections
@@ -44,6 +44,7 @@ class ServiceContext:
     verifier: Verifier
     broker: NatsBroker
     publisher: Publisher
+    witness: Witness
     events: EventPublisher
     rejections: Rejections
     fault: Fault
@@ -72,7 +73,8 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     fault, meter = Fault(), PrometheusMeter(registry)
     guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.happened)
     broker = build_broker(access, identity, guard)
-    events = EventPublisher(broker, node_key)
+    witness = Witness(settings.node, node_key, clock.unix_ms)
+    events = EventPublisher(broker, witness)
     rejections.tell = _alarm(identity, events)
     return ServiceContext(
         settings=settings,
@@ -86,6 +88,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         verifier=verifier,
         broker=broker,
         publisher=Publisher(broker),
+        witness=witness,
         events=events,
         rejections=rejections,
         fault=fault,

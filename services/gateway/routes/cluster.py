@@ -90,6 +90,16 @@ async def status(door: TheDoor, caller: TheCaller) -> Status:
     )
 
 
+@router.get("/keys")
+async def keys(door: TheDoor) -> dict[NodeId, str]:
+    """Every node's public key (Ed25519, base64): what its events are checked with.
+
+    Open to everybody: the keys are public, and the tools that need them have no account.
+    """
+    nodes = sorted(door.directory.nodes.items())
+    return {node: document.public_key for node, document in nodes if document.public_key}
+
+
 @router.post("/sync")
 async def sync(body: Sync, door: TheDoor, caller: TheCaller) -> list[SyncReport]:
     """Make followers catch up now and prove their position."""

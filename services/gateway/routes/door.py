@@ -19,6 +19,7 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import InvalidChange, Unauthenticated, Unavailable
 from shared.domain.ids import NodeId, RequestId, Revision
 from shared.messaging.directory import Directory
+from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
@@ -32,6 +33,7 @@ class Door:
     node: NodeId
     clock: Clock
     publisher: Publisher
+    events: Emits
     configuration: Configuration
     directory: Directory
     accounts: Accounts

@@ -4,6 +4,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from services.gateway.routes.door import ClientAddress, TheDoor
+from shared.domain.errors import Unauthenticated
+from shared.events.security import SignInRefused
 
 router = APIRouter(tags=["accounts"])
 
@@ -26,5 +28,10 @@ class SignedIn(BaseModel):
 @router.post("/login")
 async def login(body: Login, door: TheDoor, address: ClientAddress) -> SignedIn:
     """Sign in with user and password."""
-    token, expires = await door.accounts.sign_in(body.username, body.password, address)
+    try:
+        token, expires = await door.accounts.sign_in(body.username, body.password, address)
+    except Unauthenticated as error:  # those who are wrong too often are told no more
+        refused = SignInRefused(user=body.username, client_address=address, cause=error.message)
+        door.events.emit(refused)
+        raise
     return SignedIn(token=token, expires_unix_ms=expires, gateways=door.gateways())

@@ -18,7 +18,12 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import RequestId, Sequence
 from shared.domain.log import Op, ReplicationMode
-from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
+from shared.events.config import (
+    ChangesAccepted,
+    ProposeChanges,
+    ProposedChange,
+    ReplicationModeChanged,
+)
 from shared.messaging.middleware import Silent
 from tests.fakes.cluster_log import LATE_SECONDS, Fate
 from tests.fakes.masters import Desk, Masters, wish
@@ -151,6 +156,15 @@ def test_a_silent_backup_is_detached_in_the_log_before_the_answer() -> None:
         assert answer.mode is ReplicationMode.DEGRADED
         assert site.history()[-1].changes[0].body == {"mode": "degraded"}
         assert site.history()[-1].revision == answer.revision + 1
+        detached = [e for e in site.alpha.said.events if isinstance(e, ReplicationModeChanged)]
+        assert [(e.previous, e.mode, e.cause) for e in detached] == [
+            (
+                ReplicationMode.DEGRADED,
+                ReplicationMode.SYNCHRONOUS,
+                "the backup has every entry",
+            ),
+            (ReplicationMode.SYNCHRONOUS, ReplicationMode.DEGRADED, "the backup is silent"),
+        ]
 
     told(story, sync_timeout_seconds=2.0)
 

@@ -19,7 +19,12 @@ from services.failover_monitor.work import Voice, Work
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
 from shared.domain.node import MasterRole
-from shared.events.failover import MasterGranted, PrimaryChanged, ReadMasterStatus
+from shared.events.failover import (
+    MasterGranted,
+    PrimaryChanged,
+    PrimarySteppedDown,
+    ReadMasterStatus,
+)
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
 from shared.runtime.clock import SystemClock
@@ -121,6 +126,7 @@ async def test_a_role_that_was_lost_is_granted_no_more() -> None:
         lease.key = Seen(record, lease.key.revision + 1)
         await lease.until_read_by(monitor)
         assert not monitor.is_primary(SystemClock().now())
+        await voice.until(lambda: any(isinstance(e, PrimarySteppedDown) for e in voice.said))
         for _ in range(100):
             await asyncio.sleep(0)
         count = len(voice.grants())
@@ -128,6 +134,8 @@ async def test_a_role_that_was_lost_is_granted_no_more() -> None:
             await asyncio.sleep(0)
         assert len(voice.grants()) == count
         assert voice.grants()[-1].valid_until <= SystemClock().now()
+    ended = [event for event in voice.said if isinstance(event, PrimarySteppedDown)]
+    assert ended == [PrimarySteppedDown(node=ALPHA, epoch=Epoch(1), cause="the lease is bravo's")]
 
 
 async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:

@@ -26,6 +26,7 @@ from shared.domain.ids import NodeId
 from shared.messaging.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.fakes.events import KeptFacts
 from tests.fakes.site import FakeSite, MemorySessions, StillClock
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class House:
     sessions: MemorySessions
     clock: StillClock
     passwords: Passwords
+    facts: KeptFacts
 
 
 @pytest.fixture
@@ -53,23 +55,24 @@ def house() -> House:
     clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
     publisher = cast("Publisher", site)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
-    ring = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
+    facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
     door = Door(
         node=NodeId("alpha"),
         clock=clock,
         publisher=publisher,
+        events=facts,
         configuration=configuration,
         directory=Directory(publisher),
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=Editor(configuration, passwords),
-        sessions=Sessions(Desk(store, publisher, ring, clock)),
+        sessions=Sessions(Desk(store, publisher, facts, ring, clock)),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
         guesses=Attempts(limit=3, window_seconds=60.0),
     )
-    return House(door, site, store, clock, passwords)
+    return House(door, site, store, clock, passwords, facts)
 
 
 @dataclass

@@ -1,0 +1,36 @@
+"""Tells tools outside how the nodes fare, while this gateway's master is primary."""
+
+import asyncio
+from typing import Final
+
+from services.gateway.core.news import NodeNews
+from services.gateway.routes.door import Door
+
+LOOK_SECONDS: Final = 0.5
+
+
+class Herald:
+    """Looks at every node of the directory, and says what changed."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._news = NodeNews()
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Say what changed since the last look."""
+        door, site = self._door, self._door.directory.site
+        if site is None:
+            return
+        now = door.clock.now()
+        states = {
+            node: door.observed.liveness(node, site.timing, now) for node in door.directory.nodes
+        }
+        is_primary = door.grant.valid(now) is not None
+        for event in self._news.look(states, now, is_primary=is_primary):
+            door.events.emit(event)

@@ -1,0 +1,66 @@
+"""A node's word for an event, which anybody can check who has the node's public key.
+
+One header: `version;node;unix_ms;id;signature`. The Ed25519 signature (base64) covers what
+stands before it in the header, the subject and the payload, each ended by a line feed but the
+last; neither of the first two can hold one. So who spoke, when, where and what cannot be told
+apart from the proof, and no pre-shared key is needed to check it.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.crypto.nodekeys import NodeKey, verify
+from shared.domain.errors import BadSignature
+from shared.domain.ids import NodeId, UnixMillis
+
+NODE_SIGNATURE_HEADER: Final = "Meridian-Node-Sig"
+VERSION: Final = "1"
+FIELDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Who says it, when it happened by that node's clock, and the event's own id."""
+
+    node: NodeId
+    unix_ms: UnixMillis
+    id: str
+
+    @property
+    def head(self) -> str:
+        return f"{VERSION};{self.node};{self.unix_ms};{self.id}"
+
+
+def attest(key: NodeKey, said: Statement, subject: str, payload: bytes) -> str:
+    """The header's value."""
+    proof = key.sign(_covered(said.head, subject, payload))
+    return f"{said.head};{base64.b64encode(proof).decode()}"
+
+
+def examine(keys: Mapping[NodeId, str], header: str, subject: str, payload: bytes) -> Statement:
+    """Who said *payload* on *subject*; *keys* are the nodes' public keys, base64.
+
+    Raises:
+        BadSignature: nobody whom we know did; its attribute `reason` is a word for counting.
+    """
+    parts = header.split(";")
+    if len(parts) != FIELDS or parts[0] != VERSION or not parts[2].isdecimal():
+        raise BadSignature("the event is not signed by a node", reason="unsigned")
+    said = Statement(NodeId(parts[1]), UnixMillis(int(parts[2])), parts[3])
+    key = keys.get(said.node)
+    if key is None:
+        raise BadSignature(f"no key of node {said.node} is known", reason="unknown_node")
+    try:
+        proof = base64.b64decode(parts[4], validate=True)
+    except binascii.Error as error:
+        raise BadSignature("the node's signature is no base64", reason="malformed") from error
+    if not verify(key, proof, _covered(header.rpartition(";")[0], subject, payload)):
+        raise BadSignature(f"the signature of node {said.node} does not hold", reason="bad_proof")
+    return said
+
+
+def _covered(head: str, subject: str, payload: bytes) -> bytes:
+    return f"{head}\n{subject}\n".encode() + payload
