@@ -55,6 +55,7 @@ KNOWN: Final = frozenset(
         "NATS_SYSTEM_PASSWORD_FILE",
         "REDIRECTION_COMMAND",
         "REDIRECTION_WEBHOOK_KEY_FILE",
+        "REDIRECTION_DNS_KEY_FILE",
         "RELAY_HOST",
         "RELAY_PORT",
         "GATEWAY_HOST",

@@ -10,6 +10,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
 from services.failover_monitor.handlers import Handlers, router
 from services.failover_monitor.leaders import Leaders
+from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from services.failover_monitor.redirection.hook import HookMethod
 from services.failover_monitor.redirection.redirector import Redirector, Surroundings
 from services.failover_monitor.settings import MonitorSettings
@@ -109,4 +110,5 @@ def build_redirector(
         context.registry,
     )
     hook = HookMethod(settings.hook_command(), settings.webhook_key())
-    return Redirector(around, {RedirectionMethod.HOOK: hook})
+    dns = DnsMethod(read_key(settings.dns_key()))
+    return Redirector(around, {RedirectionMethod.HOOK: hook, RedirectionMethod.DNS: dns})

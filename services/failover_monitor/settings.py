@@ -18,6 +18,7 @@ class MonitorSettings(ServiceSettings):
     nats_system_password_file: Path | None = None
     redirection_command: str = Field(default="", repr=False)
     redirection_webhook_key_file: Path | None = None
+    redirection_dns_key_file: Path | None = None
 
     @field_validator("redirection_command")
     @classmethod
@@ -44,3 +45,8 @@ class MonitorSettings(ServiceSettings):
         """What webhooks are signed with; empty without a key."""
         path = self.redirection_webhook_key_file
         return b"" if path is None else read_secret(path, "REDIRECTION_WEBHOOK_KEY_FILE").encode()
+
+    def dns_key(self) -> str:
+        """The key file of dynamic updates, as it is; empty without one."""
+        path = self.redirection_dns_key_file
+        return "" if path is None else read_secret(path, "REDIRECTION_DNS_KEY_FILE")

@@ -6,13 +6,18 @@ configuration, because an administrator of the site is not one of its machines: 
 settings of each master's failover monitor.
 """
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from ipaddress import ip_address
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.documents.document import Document
+
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
 
 class RedirectionMethod(StrEnum):
@@ -20,6 +25,7 @@ class RedirectionMethod(StrEnum):
 
     NONE = "none"
     HOOK = "hook"
+    DNS = "dns"
 
 
 def _web_address(text: str) -> str:
@@ -35,9 +41,47 @@ class Hook(Document):
     webhook_url: Annotated[str, Field(max_length=2_000), AfterValidator(_web_address)] = ""
 
 
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError("use a host name like support.example.com")
+    return text.lower().removesuffix(".")
+
+
+def _address(text: str) -> str:
+    return str(ip_address(text))
+
+
+HostName = Annotated[str, Field(max_length=253), AfterValidator(_host_name)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Dns(Document):
+    """The name that is led, in which zone of which server, and where it leads for each master."""
+
+    server: str = Field(min_length=1, max_length=253)
+    port: int = Field(default=53, ge=1, le=65_535)
+    zone: HostName
+    name: HostName
+    ttl_seconds: int = Field(default=30, ge=0, le=86_400)
+    addresses: dict[str, Annotated[tuple[Address, ...], Field(min_length=1)]]
+
+    @model_validator(mode="after")
+    def _in_zone(self) -> Self:
+        if self.name != self.zone and not self.name.endswith(f".{self.zone}"):
+            raise ValueError(f"the name {self.name} does not lie in the zone {self.zone}")
+        return self
+
+
 class Redirection(Document):
     """The method, how long one attempt may take, and what the method must know."""
 
     method: RedirectionMethod = RedirectionMethod.NONE
     time_limit_seconds: float = Field(default=10.0, gt=0, le=300)
     hook: Hook = Hook()
+    dns: Dns | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.method is RedirectionMethod.DNS and self.dns is None:
+            raise ValueError("the method dns needs dns: server, zone, name and addresses")
+        return self

@@ -2,10 +2,12 @@
 
 The only input is the wish: where the address should lead and how, or nothing while this master is
 not primary. A wish is fulfilled once and stays fulfilled for its epoch, also when the lease ran out
-for a moment and was resumed; a new epoch or another setting is another wish. What fails is tried
-again for ever, after 1, 2, 4 seconds and so on, at most a minute apart: an operator may repair what
-refuses. Keeps two laws: at most one attempt is under way, and an attempt for a wish that is over is
-stopped, so that an old primary does not lead the address back to itself.
+for a moment and was resumed; a new epoch or another setting is another wish. Where a method names
+`again_seconds`, its wish is fulfilled anew that often: what an old primary did belatedly does not
+stand. What fails is tried again for ever, after 1, 2, 4 seconds and so on, at most a minute apart:
+an operator may repair what refuses. Keeps two laws: at most one attempt is under way, and an
+attempt for a wish that is over is stopped, so that an old primary does not lead the address back
+to itself.
 """
 
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ class Wish:
     epoch: Epoch
     setting: Redirection
     gateway_url: str = ""
+    again_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the redirection stands; *cause* says why it fails."""
+    """How the redirection stands; *attempts* failed since it was last done, for *cause*."""
 
     state: RedirectionState = RedirectionState.NONE
     epoch: Epoch = Epoch(0)
@@ -101,17 +104,23 @@ class Redirecting:
         assert tried is not None, "an attempt was under way"
         if cause is None:
             self._fulfilled = tried
+        elif tried == self._fulfilled and not self._stopped:
+            self._fulfilled = None
         if tried != self._wish or (cause is not None and self._stopped):
             return ()
         attempts = self.standing.attempts + 1
         if cause is None:
-            return self._stands(Standing(RedirectionState.DONE, tried.epoch, attempts))
+            self._next_at = Instant(now + (tried.again_seconds or 0.0))
+            return self._stands(Standing(RedirectionState.DONE, tried.epoch))
         self._next_at = Instant(now + pause_seconds(attempts))
         return self._stands(Standing(RedirectionState.FAILING, tried.epoch, attempts, cause))
 
     def deadline(self) -> Instant | None:
         """When `tick` has something to do; None while nothing is to be done or one is at it."""
-        if self._wish is None or self._wish == self._fulfilled or self._trying is not None:
+        wish = self._wish
+        if wish is None or self._trying is not None:
+            return None
+        if wish == self._fulfilled and wish.again_seconds is None:
             return None
         return self._next_at
 

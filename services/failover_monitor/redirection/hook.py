@@ -14,6 +14,8 @@ class HookMethod:
 
     command: tuple[str, ...] = ()
     key: bytes = b""
+    again_seconds: None = None
+    """Whoever is told once by a hook has been told."""
 
     async def lead(self, wish: Wish) -> None:
         url = wish.setting.hook.webhook_url

@@ -41,7 +41,13 @@ STORE_SECONDS: Final = 2.0
 
 
 class Method(Protocol):
-    """One way to lead the address; cancelled, it leaves nothing running."""
+    """One way to lead the address; cancelled, it leaves nothing running.
+
+    Where *again_seconds* is set, what was done is done again that often, so it must do no harm.
+    """
+
+    @property
+    def again_seconds(self) -> float | None: ...
 
     async def lead(self, wish: Wish) -> None:
         """Lead the address to the wish's node.
@@ -178,7 +184,14 @@ class Redirector:
         setting = known.site.redirection
         if setting.method is RedirectionMethod.NONE:
             return None
-        return Wish(known.site.name, around.node, known.epoch, setting, known.gateway_url)
+        return Wish(
+            known.site.name,
+            around.node,
+            known.epoch,
+            setting,
+            known.gateway_url,
+            self._methods[setting.method].again_seconds,
+        )
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

@@ -1,11 +1,37 @@
-"""A web server that answers as a test wants, or never."""
+"""Servers of a test's own: one that answers as told, and a web server that may never answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
+SECONDS = 15.0
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(serve: Serve) -> AsyncGenerator[int]:
+    """A port on which *serve* answers; in the end every connection is closed."""
+    conversations: set[asyncio.Task[None] | None] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.add(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, HOST, 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(*filter(None, conversations), return_exceptions=True)
 
 
 @dataclass
@@ -28,13 +54,11 @@ class WebServer:
             await writer.drain()
         else:
             await reader.read()
-        writer.close()
 
 
 @asynccontextmanager
 async def web_server(status: str = "") -> AsyncGenerator[WebServer]:
     web = WebServer(status)
-    server = await asyncio.start_server(web.serve, HOST, 0)
-    web.url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/redirect?token=hidden"
-    async with server:
+    async with listening(web.serve) as port:
+        web.url = f"http://{HOST}:{port}/redirect?token=hidden"
         yield web

@@ -33,3 +33,46 @@ def test_an_attempt_takes_some_time_and_no_more_than_five_minutes(seconds: float
 def test_a_command_is_no_part_of_the_configuration() -> None:
     with pytest.raises(ValidationError, match="command"):
         Redirection.model_validate({"method": "hook", "hook": {"command": "/bin/sh"}})
+
+
+DNS = {
+    "server": "ns.example.com",
+    "zone": "example.com",
+    "name": "Support.example.com.",
+    "addresses": {"alpha": ["192.0.2.1"], "bravo": ["192.0.2.2", "2001:DB8::2"]},
+}
+
+
+def test_a_name_and_addresses_are_kept_in_one_form() -> None:
+    found = Redirection.model_validate({"method": "dns", "dns": DNS}).dns
+
+    assert found is not None
+    assert found.name == "support.example.com"
+    assert found.addresses["bravo"] == ("192.0.2.2", "2001:db8::2")
+
+
+def test_the_method_dns_without_its_setting_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the method dns needs dns: server, zone, name"):
+        Redirection.model_validate({"method": "dns"})
+
+
+def test_a_name_outside_its_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"does not lie in the zone example\.com"):
+        Redirection.model_validate({"method": "dns", "dns": {**DNS, "name": "badexample.com"}})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "support..example.com"},
+        {"name": "a" * 64 + ".example.com"},
+        {"name": "-.example.com"},
+        {"addresses": {"alpha": ["192.0.2.256"]}},
+        {"addresses": {"alpha": []}},
+        {"port": 0},
+        {"ttl_seconds": -1},
+    ],
+)
+def test_what_cannot_stand_in_a_zone_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Redirection.model_validate({"method": "dns", "dns": {**DNS, **wrong}})

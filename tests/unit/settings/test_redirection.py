@@ -48,6 +48,16 @@ def test_the_key_of_webhooks_is_read_without_the_lines_end(
     assert read(monkeypatch, **{name: str(tmp_path / "key")}).webhook_key() == b"a key"
 
 
+def test_the_key_of_updates_is_handed_on_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text('key "x" {\n};\n')
+    name = "MERIDIAN_REDIRECTION_DNS_KEY_FILE"
+
+    assert read(monkeypatch).dns_key() == ""
+    assert read(monkeypatch, **{name: str(tmp_path / "key")}).dns_key() == 'key "x" {\n};'
+
+
 def test_a_key_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     name = "MERIDIAN_REDIRECTION_WEBHOOK_KEY_FILE"
     with pytest.raises(BadSettings, match=name):

@@ -68,7 +68,7 @@ def test_what_succeeded_is_told_and_never_repeated() -> None:
     core = begun()
 
     assert core.ended(None, at(1)) == (
-        Tell(Standing(PENDING, Epoch(3)), Standing(DONE, Epoch(3), 1), WISH),
+        Tell(Standing(PENDING, Epoch(3)), Standing(DONE, Epoch(3)), WISH),
     )
     assert core.wished(WISH, at(2)) == ()
     assert core.deadline() is None
@@ -119,7 +119,7 @@ def test_success_after_failures_is_told() -> None:
     (told,) = core.ended(None, at(3))
 
     assert isinstance(told, Tell)
-    assert (told.before.state, told.after) == (FAILING, Standing(DONE, Epoch(3), 2))
+    assert (told.before.state, told.after) == (FAILING, Standing(DONE, Epoch(3)))
 
 
 def test_when_the_role_ends_the_attempt_is_stopped() -> None:
@@ -206,6 +206,44 @@ def test_what_it_says_of_itself_names_the_cause() -> None:
     assert core.describe() == "failing in epoch 3, 1 attempts: nobody answers"
 
 
+LASTING = replace(WISH, again_seconds=60.0)
+
+
+def test_what_can_be_corrected_is_done_again_and_told_once() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+
+    assert core.tick(at(60)) == ()
+    assert core.tick(at(61)) == (Attempt(LASTING),)
+    assert core.ended(None, at(62)) == ()
+    assert core.deadline() == at(122)
+
+
+def test_what_fails_when_it_is_done_again_is_told_and_counted_anew() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+    core.tick(at(61))
+
+    (told,) = core.ended("it refuses", at(62))
+
+    assert isinstance(told, Tell)
+    assert (told.before.state, told.after) == (
+        DONE,
+        Standing(FAILING, Epoch(3), 1, "it refuses"),
+    )
+    assert core.deadline() == at(63)
+
+
+def test_a_lease_that_is_resumed_does_again_at_once_what_can_be_corrected() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+    core.wished(None, at(2))
+
+    core.wished(LASTING, at(3))
+
+    assert core.tick(at(3)) == (Attempt(LASTING),)
+
+
 STEPS = st.lists(
     st.sampled_from(["wish", "later", "nothing", "tick", "success", "failure"]), max_size=40
 )
@@ -213,12 +251,13 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_at_most_one_attempt_is_under_way_and_none_begins_without_a_role(steps: list[str]) -> None:
-    core, wish, under_way, now = Redirecting(), None, 0, 0.0
+    core, under_way, now = Redirecting(), 0, 0.0
+    wish: Wish | None = None
     for step in steps:
         now += 7.0
         effects: tuple[Effect, ...] = ()
         if step in {"wish", "later", "nothing"}:
-            wish = {"wish": WISH, "later": LATER, "nothing": None}[step]
+            wish = {"wish": LASTING, "later": LATER, "nothing": None}[step]
             effects = core.wished(wish, at(now))
         elif step == "tick":
             effects = core.tick(at(now))

@@ -37,6 +37,7 @@ class Ground:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     outcome: Callable[[], Awaitable[None]] | None = None
     stopped: int = 0
+    again_seconds: float | None = None
 
     def is_primary(self, now: Instant) -> bool:
         return self.primary
@@ -252,5 +253,17 @@ def test_what_is_known_stays_while_the_database_is_away() -> None:
             ground.broken = True
             await pause(20)
             assert len(ground.wishes) >= 4
+
+    run(story())
+
+
+def test_what_can_be_corrected_is_led_again_and_again_and_told_once() -> None:
+    async def story() -> None:
+        ground = Ground(again_seconds=10.0)
+        async with at_work(ground):
+            await pause(35)
+
+            assert len(ground.wishes) == 4
+            assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
 
     run(story())
