@@ -13,8 +13,11 @@ from shared.domain.errors import BadSettings, MeridianError, Unavailable, from_c
 
 PATIENCE_SECONDS: Final = 20.0
 CALL_SECONDS: Final = 18.0
+CONNECT_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 0.3
 API: Final = "/api/v1"
+PROBLEM: Final = frozenset({"type", "title", "status"})
+"""Members of every problem document; they say nothing that its code does not."""
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:
@@ -35,8 +38,7 @@ class SiteClient:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._gateways = list(profile.require_site())
-        timeout = httpx.Timeout(CALL_SECONDS, connect=3.0)
-        self._http = httpx.Client(verify=trusting(profile.ca_file), timeout=timeout)
+        self._http = httpx.Client(verify=trusting(profile.ca_file))
 
     def __enter__(self) -> Self:
         return self
@@ -49,15 +51,20 @@ class SiteClient:
         return self.call("GET", path)
 
     def call(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = CALL_SECONDS,
     ) -> Any:
-        """The site's answer.
+        """The site's answer, within about *seconds*.
 
         Raises:
             Unavailable: no front door could be reached.
             MeridianError: the site said no; it is the error that it named.
         """
-        until = now() + PATIENCE_SECONDS
+        until = now() + max(PATIENCE_SECONDS, seconds)
         own = {"Authorization": f"Bearer {self._profile.token}"} if self._profile.token else {}
         while True:
             try:
@@ -66,6 +73,7 @@ class SiteClient:
                     f"{self._gateways[0]}{API}{path}",
                     json=body,
                     headers={**own, **(headers or {})},
+                    timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
                 )
             except httpx.TransportError as error:
                 _require_time(until, self._gateways, error)
@@ -92,11 +100,12 @@ def _read(answer: httpx.Response) -> Any:
     try:
         body = answer.json()
     except ValueError:
-        body = {"code": "unavailable", "message": f"the site answered {answer.status_code}"}
+        body = {"code": "unavailable", "detail": f"the site answered {answer.status_code}"}
     if answer.is_success:
         return body
     attributes: dict[str, Any] = {**body} if isinstance(body, dict) else {}
     code = str(attributes.pop("code", "error"))
-    message = str(attributes.pop("message", f"the site answered {answer.status_code}"))
+    message = str(attributes.pop("detail", f"the site answered {answer.status_code}"))
+    attributes = {name: attributes[name] for name in attributes.keys() - PROBLEM}
     error: MeridianError = from_code(code, message, **attributes)
     raise error

@@ -7,6 +7,7 @@ from clients.commands import (
     cluster,
     configuration,
     connect,
+    history,
     secrets,
     session,
     share,
@@ -24,7 +25,8 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for area in (up, site, secrets, account, configuration, cluster, session, share, connect):
+    areas = (up, site, secrets, account, configuration, history, cluster, session, share, connect)
+    for area in areas:
         area.register(app)
     return app
 

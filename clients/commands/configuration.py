@@ -14,6 +14,9 @@ from clients.document import SECTIONS, read_documents
 from clients.output import as_json, plainly, say
 from clients.profile import Profile
 
+APPLY_SECONDS = 300.0
+"""A whole site of ten thousand nodes takes many entries of the log, one after the other."""
+
 SIGNS = {"create": ("green", "+"), "update": ("yellow", "~"), "delete": ("red", "-")}
 
 
@@ -37,7 +40,7 @@ def apply(
     """Make the site what the file says; what it does not name stays, unless --prune."""
     body = {"documents": read_documents(file), "prune": prune, "dry_run": dry_run}
     with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", "/apply", body)
+        answer = client.call("POST", "/apply", body, seconds=APPLY_SECONDS)
     if json:
         as_json(answer)
         return

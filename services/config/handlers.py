@@ -6,20 +6,24 @@ from typing import Final
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.config.confirm import Backups
+from services.config.core.paging import cut, rows_wanted
+from services.config.history import read_history
 from services.config.writer import Writer
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
+    HistoryRead,
     ProposeChanges,
     ReadDocuments,
+    ReadHistory,
     StoredDocument,
 )
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
-from shared.persistence.master_state import MasterState, Pulse, State
+from shared.persistence.master_state import MasterState, Part, Pulse, State
 from shared.runtime.grant import GrantHolder
 
 AT_ONCE: Final = 128
@@ -49,7 +53,10 @@ class Handlers:
         state = await self._at_least(question)
         if question.current and not self._writer.is_acting:
             raise Silent
-        return _read(state)
+        return _read(state, question)
+
+    async def on_history(self, question: ReadHistory) -> HistoryRead:
+        return await read_history(self._state, question)
 
     async def on_grant(self, grant: MasterGranted) -> None:
         if not self._grant.offer(grant):
@@ -64,11 +71,12 @@ class Handlers:
             self._writer.wake()
 
     async def _at_least(self, question: ReadDocuments) -> State:
+        part = Part(question.after, rows_wanted(question.limit))
         late = StoreUnavailable(f"revision {question.at_least} has not arrived here yet")
         try:
             async with asyncio.timeout(AT_LEAST_SECONDS):
                 while True:
-                    state = await self._state.read(question.kinds, question.id)
+                    state = await self._state.read(question.kinds, question.id, part)
                     if state.marker.revision >= question.at_least:
                         return state
                     await asyncio.sleep(POLL_SECONDS)
@@ -76,7 +84,8 @@ class Handlers:
             raise late from None
 
 
-def _read(state: State) -> DocumentsRead:
+def _read(state: State, question: ReadDocuments) -> DocumentsRead:
+    rows, following = cut(state.rows, question.limit)
     return DocumentsRead(
         log_generation=state.marker.log_generation,
         revision=state.marker.revision,
@@ -84,8 +93,9 @@ def _read(state: State) -> DocumentsRead:
         mode=state.mode,
         documents=tuple(
             StoredDocument(kind=row.kind, id=row.id, revision=row.revision, body=row.body)
-            for row in state.rows
+            for row in rows
         ),
+        next=following,
     )
 
 
@@ -97,6 +107,12 @@ def router(handlers: Handlers) -> NatsRouter:
             NatsRoute(
                 handlers.on_read,
                 ReadDocuments.subject.wildcard,
+                queue="config",
+                max_workers=AT_ONCE,
+            ),
+            NatsRoute(
+                handlers.on_history,
+                ReadHistory.subject.wildcard,
                 queue="config",
                 max_workers=AT_ONCE,
             ),

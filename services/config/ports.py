@@ -1,6 +1,6 @@
 """What the write path needs of PostgreSQL and of the log, as narrow as it is."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -20,7 +20,7 @@ class Open(Protocol):
     @property
     def mode(self) -> ReplicationMode: ...
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool: ...
-    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]: ...
+    async def rows(self) -> tuple[Row, ...]: ...
     async def request(self, request_id: RequestId) -> AnsweredRequest | None: ...
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from faststream import FastStream
-from starlette.responses import JSONResponse, Response
 
 from services.gateway.accounts import Accounts
 from services.gateway.apply import Editor
@@ -20,8 +18,9 @@ from services.gateway.handlers import Handlers, router
 from services.gateway.herald import Herald
 from services.gateway.keeper import Keeper
 from services.gateway.passwords import Passwords
+from services.gateway.problems import RESPONSES, tell_problems
 from services.gateway.proposals import Configuration
-from services.gateway.routes import channel, cluster, documents, health, login, sessions
+from services.gateway.routes import channel, cluster, documents, health, history, login, sessions
 from services.gateway.routes.door import Door
 from services.gateway.sessions import Desk, Sessions
 from services.gateway.settings import GatewaySettings
@@ -31,7 +30,7 @@ from shared.crypto.authority import issue_certificate
 from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
 from shared.crypto.nodekeys import write_secret
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
-from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.errors import BadSettings
 from shared.messaging.directory import Directory
 from shared.messaging.link import Link
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -105,30 +104,14 @@ def build_api(door: Door) -> FastAPI:
         description="The front door of a Meridian site: configuration, sessions, the cluster.",
         docs_url=None,
         redoc_url=None,
+        responses=RESPONSES,
     )
     api.state.door = door
-    api.add_exception_handler(MeridianError, _refused)
-    api.add_exception_handler(RequestValidationError, _misshapen)
-    for area in (login, sessions, channel, cluster, documents):
+    tell_problems(api)
+    for area in (login, sessions, channel, cluster, history, documents):
         api.include_router(area.router, prefix=API)
     api.include_router(health.router)
     return api
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, MeridianError), "registered for these alone"
-    body = {"code": error.code, "message": error.message, **error.attributes}
-    wait = error.attributes.get("retry_after_seconds")
-    headers = {} if wait is None else {"Retry-After": str(wait)}
-    return JSONResponse(body, status_code=error.http_status, headers=headers)
-
-
-async def _misshapen(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError), "registered for these alone"
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "body")
-    body = {"code": "invalid_request", "message": f"{field}: {first['msg']}", "field": field}
-    return JSONResponse(body, status_code=422)
 
 
 class FrontDoor(uvicorn.Server):

@@ -11,11 +11,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.gateway.core.plan import Current, Planned, Ref, batches, normalised, plan
+from services.gateway.core.plan import (
+    Current,
+    Planned,
+    Ref,
+    batches,
+    normalised,
+    plan,
+    require_references,
+)
 from services.gateway.passwords import Passwords
 from services.gateway.proposals import Configuration
 from shared.documents import Kind
-from shared.domain.errors import InvalidChange
+from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import RequestId, Revision
 from shared.events.config import ChangesAccepted, ProposedChange
 
@@ -63,6 +71,21 @@ class Editor:
         change = ProposedChange(kind=kind, id=id_, op="put", body=after, expected_revision=expected)
         return await self._configuration.propose(request[0], request[1], [change])
 
+    async def create(
+        self, ref: Ref, body: Mapping[str, Any], request: tuple[RequestId, str]
+    ) -> ChangesAccepted:
+        """Write one document that is not there yet.
+
+        Raises:
+            AlreadyExists: it is there.
+        """
+        try:
+            return await self.put(ref, body, Revision(0), request)
+        except RevisionConflict as error:
+            raise AlreadyExists(
+                f"there is a {ref[0]} {ref[1]!r} already; PUT changes it", kind=ref[0], id=ref[1]
+            ) from error
+
     async def delete(
         self, ref: Ref, expected: Revision | None, request: tuple[RequestId, str]
     ) -> ChangesAccepted:
@@ -75,8 +98,12 @@ class Editor:
     ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *wanted* says; the changes, and the revision they ended at.
 
+        What is too large for one entry of the log is cut into several; shapes and references are
+        checked for all of it before the first one is written.
+
         Raises:
-            InvalidChange: a document is named twice or has another shape than its kind.
+            InvalidChange: a document is named twice, has another shape than its kind, or names
+                another one that is not there.
             RevisionConflict: somebody changed a document meanwhile.
         """
         current = await self._current()
@@ -84,14 +111,25 @@ class Editor:
         changes = plan(current, bodies, prune=wanted.prune)
         if wanted.dry_run:
             return changes, None
-        revision: Revision | None = None
+        require_references(current, changes)
+        return changes, await self._write(changes, request)
+
+    async def _write(
+        self, changes: tuple[Planned, ...], request: tuple[RequestId, str]
+    ) -> Revision | None:
+        """Make *changes*, one entry after the other; the last one's revision."""
+        revision, done = None, 0
         for part in batches(changes):
             request_id = _derived(request[0], part)
-            accepted = await self._configuration.propose(
-                request_id, request[1], [_proposed(change) for change in part]
-            )
-            revision = accepted.revision
-        return changes, revision
+            proposed = [_proposed(change) for change in part]
+            try:
+                accepted = await self._configuration.propose(request_id, request[1], proposed)
+            except MeridianError as error:
+                if revision is None:
+                    raise
+                raise _in_part(error, done, len(changes), revision) from error
+            revision, done = accepted.revision, done + len(part)
+        return revision
 
     async def _bodies(
         self, wanted: Apply, current: Mapping[Ref, Current]
@@ -126,6 +164,15 @@ class Editor:
         ):
             sealed = self._passwords.seal_hash(str(digest))
         return {**plain, "password_hash": sealed}
+
+
+def _in_part(error: MeridianError, done: int, total: int, revision: Revision) -> MeridianError:
+    """What stopped an apply that is too large for one entry, and how far it had got."""
+    return type(error)(
+        f"{error.message}; {done} of {total} changes were made before, up to revision {revision}, "
+        "and every one of them whole: apply again to make the rest",
+        **{**error.attributes, "changes_made": done, "changes": total, "revision": revision},
+    )
 
 
 def _proposed(change: Planned) -> ProposedChange:

@@ -14,12 +14,15 @@ from shared.domain.ids import Instant, RequestId, Revision
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
+    HistoryRead,
     ProposeChanges,
     ProposedChange,
     ReadDocuments,
+    ReadHistory,
     StoredDocument,
 )
 from shared.messaging.publisher import Publisher
+from shared.messaging.reading import read_documents
 from shared.runtime.clock import Clock
 
 PATIENCE_SECONDS: Final = 15.0
@@ -72,10 +75,29 @@ class Configuration:
     ) -> DocumentsRead:
         """The documents of *kinds*, as any master has them."""
         question = ReadDocuments(kinds=kinds, id=id_, at_least=at_least)
+        return await read_documents(
+            self._publisher,
+            question,
+            page_seconds=READ_SECONDS,
+            attempt_seconds=ATTEMPT_SECONDS / 2,
+        )
+
+    async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
+        """At most *limit* documents of *kind*, those after the one called *after*."""
+        position = None if after is None else (kind.value, after)
+        question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
         answer = await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS / 2
         )
         assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
+        return answer
+
+    async def history(self, question: ReadHistory) -> HistoryRead:
+        """Who changed what, as any master has it."""
+        answer = await self._publisher.ask(
+            question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
+        )
+        assert isinstance(answer, HistoryRead), "a history is answered by its reply type"
         return answer
 
     async def document(self, kind: Kind, id_: str) -> StoredDocument:

@@ -10,6 +10,7 @@ from shared.events.config import (
     ConfigChanged,
     ProposeChanges,
     ReadDocuments,
+    ReadHistory,
     ReplicationModeChanged,
 )
 from shared.events.failover import (
@@ -37,6 +38,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeStateChanged,
     ProposeChanges,
     ReadDocuments,
+    ReadHistory,
     ConfigChanged,
     ReplicationModeChanged,
     FollowerProgressed,

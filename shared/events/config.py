@@ -60,19 +60,22 @@ class StoredDocument(Message):
 
 
 class DocumentsRead(Message):
-    """The documents asked for, as of *revision*."""
+    """The documents asked for, as of *revision*; *next* is the last one's name when more follow."""
 
     log_generation: LogGeneration
     revision: Revision
     epoch: Epoch
     mode: ReplicationMode
     documents: tuple[StoredDocument, ...]
+    next: tuple[str, str] | None = None
 
 
 class ReadDocuments(Request):
     """The documents of *kinds* (all when empty), or one by *id*, from any master.
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
+    What does not fit into one message comes page by page: ask again with *after* = *next*, the kind
+    and id of the last one. *limit* asks for shorter pages.
     """
 
     subject: ClassVar = Subject(
@@ -86,6 +89,59 @@ class ReadDocuments(Request):
     id: str | None = None
     at_least: Revision = Revision(0)
     current: bool = False
+    after: tuple[str, str] | None = None
+    limit: int | None = Field(default=None, ge=1)
+
+
+class NamedChange(Message):
+    """One change of a document, by its name: what it did, not what it wrote."""
+
+    op: str
+    kind: str
+    id: str
+
+
+class HistoryLine(Message):
+    """What one request changed at one revision: *count* changes, of which the first are named."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    epoch: Epoch
+    at_unix_ms: int
+    author: str
+    count: int
+    changes: tuple[NamedChange, ...]
+
+
+class HistoryRead(Message):
+    """The changes asked for, newest first; *next* is where older ones begin, if there may be any.
+
+    A master that was made from a snapshot has no entries from before it.
+    """
+
+    lines: tuple[HistoryLine, ...]
+    next: tuple[int, int] | None = None
+
+
+class ReadHistory(Request):
+    """Who changed what, newest first, from any master; never what was written.
+
+    *before* is the log generation and revision to go on from; *kind* and *author* leave out the
+    changes of others, *since_unix_ms* those that are older.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.history",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = HistoryRead
+
+    before: tuple[int, int] | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    since_unix_ms: int = 0
+    kind: str | None = None
+    author: str | None = None
 
 
 class ConfigChanged(Event):

@@ -20,6 +20,7 @@ from shared.domain.errors import MeridianError
 from shared.domain.ids import NodeId, Revision
 from shared.events.config import DocumentsRead, ReadDocuments
 from shared.messaging.publisher import Publisher
+from shared.messaging.reading import read_documents
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.2
@@ -71,10 +72,12 @@ class Directory:
         """
         self._wanted.clear()
         question = ReadDocuments(kinds=(Kind.SITE, Kind.NODE), at_least=self.newest)
-        answer = await self._publisher.ask(
-            question, timeout_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 4
+        answer = await read_documents(
+            self._publisher,
+            question,
+            page_seconds=READ_SECONDS,
+            attempt_seconds=READ_SECONDS / 4,
         )
-        assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
         if answer.revision < self.revision or (self.site and answer.revision == self.revision):
             return
         self._take(answer)

@@ -28,7 +28,6 @@ from shared.domain.ids import (
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
-    Change,
     LogEntry,
     Marker,
     Op,
@@ -50,6 +49,17 @@ class Row:
     id: str
     revision: Revision
     body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the documents: at most *limit*, from behind the one whose kind and id are given."""
+
+    after: tuple[str, str] | None = None
+    limit: int | None = None
+
+
+WHOLE: Final = Part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +126,20 @@ class Transaction:
             *(marker.hash, stored.encode()),
         )
         await self._write_marker(marker, mode)
-        for change in entry.changes:
-            await self._apply_change(change, entry)
+        await self._apply_changes(entry)
         self.marker, self.mode = marker, mode
         return True
 
-    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
-        """The documents of *kinds* (all when empty), or the one called *id_*."""
+    async def rows(
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
+    ) -> tuple[Row, ...]:
+        """The documents of *kinds* (all when empty), or the one called *id_*, in order."""
         found = await self._connection.fetch(
             "SELECT kind, id, revision, body FROM document"
             " WHERE (cardinality($1::text[]) = 0 OR kind = ANY ($1))"
-            " AND ($2::text IS NULL OR id = $2) ORDER BY kind, id",
-            *(list(kinds), id_),
+            " AND ($2::text IS NULL OR id = $2)"
+            " AND ($3::text IS NULL OR (kind, id) > ($3, $4)) ORDER BY kind, id LIMIT $5",
+            *(list(kinds), id_, *(part.after or (None, None)), part.limit),
         )
         return tuple(
             Row(row["kind"], row["id"], Revision(row["revision"]), row["body"]) for row in found
@@ -187,22 +199,31 @@ class Transaction:
             *(marker.hash, mode.value),
         )
 
-    async def _apply_change(self, change: Change, entry: LogEntry) -> None:
-        if change.kind != CONTROL_KIND and change.op is Op.PUT:
-            await self._connection.execute(
-                "INSERT INTO document VALUES ($1, $2, $3, $4) ON CONFLICT (kind, id)"
-                " DO UPDATE SET revision = excluded.revision, body = excluded.body",
-                *(change.kind, change.id, entry.revision, change.body),
-            )
-        elif change.kind != CONTROL_KIND and change.op is Op.DELETE:
-            await self._connection.execute(
-                "DELETE FROM document WHERE kind = $1 AND id = $2", change.kind, change.id
-            )
-        if change.request_id:
-            await self._connection.execute(
-                "INSERT INTO request VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                *(change.request_id, change.request_digest, entry.revision, entry.at),
-            )
+    async def _apply_changes(self, entry: LogEntry) -> None:
+        """Write what *entry* leaves of each document; an entry may hold hundreds of changes."""
+        last = {
+            (change.kind, change.id): change
+            for change in entry.changes
+            if change.kind != CONTROL_KIND and change.op in {Op.PUT, Op.DELETE}
+        }
+        await self._connection.executemany(
+            "DELETE FROM document WHERE kind = $1 AND id = $2",
+            [ref for ref, change in last.items() if change.op is Op.DELETE],
+        )
+        await self._connection.executemany(
+            "INSERT INTO document VALUES ($1, $2, $3, $4) ON CONFLICT (kind, id)"
+            " DO UPDATE SET revision = excluded.revision, body = excluded.body",
+            [
+                (*ref, entry.revision, change.body)
+                for ref, change in last.items()
+                if change.op is Op.PUT
+            ],
+        )
+        requests = {(each.request_id, each.request_digest) for each in entry.changes}
+        await self._connection.executemany(
+            "INSERT INTO request VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            [(*request, entry.revision, entry.at) for request in requests if request[0]],
+        )
 
 
 class MasterState:
@@ -240,14 +261,16 @@ class MasterState:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
             yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
 
-    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+    async def read(
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
+    ) -> State:
         """Documents with the marker of the same moment.
 
         Raises:
             StoreUnavailable: the database failed, or belongs to no cluster.
         """
         async with self.view() as view:
-            return State(view.marker, view.mode, await view.rows(kinds, id_))
+            return State(view.marker, view.mode, await view.rows(kinds, id_, part))
 
     @asynccontextmanager
     async def view(self) -> AsyncGenerator[Transaction]:
@@ -264,6 +287,22 @@ class MasterState:
             if row is None:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
             yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
+
+    async def entries(self, before: tuple[int, int] | None, limit: int) -> tuple[bytes, ...]:
+        """The log's messages that this copy keeps, newest first: at most *limit* of them.
+
+        Those from *before* a log generation and revision, or the newest. A copy that began with a
+        snapshot has none from before it.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT message FROM log_entry"
+                " WHERE $1::bigint IS NULL OR (log_generation, revision) < ($1, $2::bigint)"
+                " ORDER BY log_generation DESC, revision DESC LIMIT $3",
+                *(before or (None, None)),
+                limit,
+            )
+        return tuple(bytes(row["message"]) for row in rows)
 
     async def pulse(self, pulse: Pulse) -> None:
         """Config commits: write that down, with its reading of this kernel's clock."""

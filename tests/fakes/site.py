@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.config.core.documents import Documents, Stored, tried
+from services.config.core.paging import cut
 from services.gateway.store import Kept
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.domain.errors import NotFound, Unavailable
@@ -22,8 +23,10 @@ from shared.domain.log import ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
+    HistoryRead,
     ProposeChanges,
     ReadDocuments,
+    ReadHistory,
     StoredDocument,
 )
 from shared.events.message import Done, Event, Message, Request
@@ -54,6 +57,7 @@ class FakeSite:
         self.nodes = ["berlin", "denver", "tokyo"]
         self.asked: list[Request] = []
         self.is_down = False
+        self.history = HistoryRead(lines=())
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
@@ -75,6 +79,8 @@ class FakeSite:
         match request:
             case ReadDocuments():
                 return self._read(request)
+            case ReadHistory():
+                return self.history
             case ProposeChanges():
                 return self._accept(request)
             case SelectNodes():
@@ -86,14 +92,18 @@ class FakeSite:
         found = tuple(
             document
             for (kind, id_), document in sorted(self.documents.items())
-            if (not question.kinds or kind in question.kinds) and question.id in {None, id_}
+            if (not question.kinds or kind in question.kinds)
+            and question.id in {None, id_}
+            and (question.after is None or (kind, id_) > question.after)
         )
+        shown, following = cut(found, question.limit)
         return DocumentsRead(
             log_generation=LogGeneration(1),
             revision=Revision(self.revision),
             epoch=Epoch(1),
             mode=ReplicationMode.SYNCHRONOUS,
-            documents=found,
+            documents=tuple(shown),
+            next=following,
         )
 
     def _accept(self, proposal: ProposeChanges) -> ChangesAccepted:

@@ -97,6 +97,7 @@ HEARD = {
     "config": {
         ("meridian.config.propose", ""),
         ("meridian.config.read", "config"),
+        ("meridian.config.history", "config"),
         ("meridian.failover.*.grant", ""),
         ("meridian.replication.*.progress", ""),
     },

@@ -11,7 +11,7 @@ from shared.domain.errors import Forbidden
 class Action(StrEnum):
     """What a request to the front door does."""
 
-    READ = "read the configuration"
+    READ = "read the configuration and its history"
     CONFIGURE = "change the configuration"
     HOLD_SESSIONS = "hold sessions"
     SEE_ALL_SESSIONS = "see everybody's sessions"

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents import DOCUMENTS, Kind
+from shared.documents.references import named_by
 from shared.documents.shape import shaped
+from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 from shared.domain.log import ENTRY_LIMIT_BYTES
 
@@ -78,6 +80,29 @@ def plan(
             if kind is not Kind.SITE and (kind, id_) not in wanted
         ]
     return tuple(changes)
+
+
+def require_references(current: Mapping[Ref, Current], changes: tuple[Planned, ...]) -> None:
+    """Let *changes* pass that leave nobody naming what is not there.
+
+    The master's own check is of each entry; this one is of all together, before the first.
+
+    Raises:
+        InvalidChange: a document names another one that is not there; `field` says where.
+    """
+    after: dict[Ref, Mapping[str, Any]] = {ref: each.body for ref, each in current.items()}
+    for change in changes:
+        if change.after is None:
+            after.pop((change.kind, change.id), None)
+        else:
+            after[change.kind, change.id] = change.after
+    for (kind, id_), body in after.items():
+        for reference, name in named_by(kind, body):
+            if (reference.kind, name) not in after:
+                raise InvalidChange(
+                    f"{kind} {id_!r}: {reference.field}: there is no {reference.kind} {name!r}",
+                    field=reference.field,
+                )
 
 
 def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:

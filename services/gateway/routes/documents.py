@@ -6,9 +6,10 @@ request changes nothing twice.
 """
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Path, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.apply import Apply
 from services.gateway.core.access import Action
@@ -29,6 +30,30 @@ class Shown(BaseModel):
     kind: str
     id: str
     revision: int
+    body: dict[str, Any]
+
+
+class Listed(BaseModel):
+    """One page of a kind's documents; *next* is where the following one is, None after the last."""
+
+    revision: int
+    documents: list[Shown]
+    next: str | None
+
+
+class Part(BaseModel):
+    """Which page: at most *limit* documents, from behind the one called *after*."""
+
+    limit: int = Field(default=100, ge=1, le=1_000)
+    after: str | None = Field(default=None, max_length=200)
+
+
+class NewDocument(BaseModel):
+    """A document to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(min_length=1, max_length=200)
     body: dict[str, Any]
 
 
@@ -88,29 +113,76 @@ async def write_site(
     return _tagged(accepted, response)
 
 
-Collection = Annotated[str, Path(pattern=f"^({'|'.join(COLLECTIONS)})$")]
+def the_kind(collection: str) -> Kind:
+    """The kind of the documents in *collection*.
+
+    Raises:
+        NotFound: there is no such collection.
+    """
+    if collection not in COLLECTIONS:
+        known = ", ".join(COLLECTIONS)
+        raise NotFound(f"there is no collection {collection!r}; there are {known}")
+    return COLLECTIONS[collection]
 
 
-def the_ref(collection: Collection, id_: Annotated[str, Path(max_length=200)]) -> Ref:
-    return COLLECTIONS[collection], id_
+TheKind = Annotated[Kind, Depends(the_kind)]
+
+
+def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
+    return kind, id_
 
 
 TheRef = Annotated[Ref, Depends(the_ref)]
 
 
 @router.get("/{collection}")
-async def read_all(collection: Collection, door: TheDoor, caller: TheCaller) -> list[Shown]:
-    """Every document of one kind."""
+async def read_all(
+    kind: TheKind,
+    door: TheDoor,
+    caller: TheCaller,
+    request: Request,
+    response: Response,
+    part: Annotated[Part, Query()],
+) -> Listed:
+    """The documents of one kind, page by page: `next` (and the header `Link`) is the next one."""
     caller.require(Action.READ)
-    found = await door.configuration.read(COLLECTIONS[collection])
-    return [_shown(each) for each in found.documents]
+    found = await door.configuration.page(kind, part.limit, part.after)
+    following = None
+    if found.next is not None:
+        query = urlencode({"limit": part.limit, "after": found.next[1]})
+        following = f"{request.url.path}?{query}"
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    documents = [_shown(each) for each in found.documents]
+    return Listed(revision=found.revision, documents=documents, next=following)
 
 
-@router.get("/{collection}/{id_}")
-async def read_one(ref: TheRef, door: TheDoor, caller: TheCaller, response: Response) -> Shown:
-    """One document."""
+@router.post("/{collection}", status_code=201)
+async def create_one(
+    kind: TheKind, body: NewDocument, door: TheDoor, edit: TheEdit, response: Response
+) -> ChangesAccepted:
+    """Create a document; refused when there is one of that name."""
+    accepted = await door.editor.create((kind, body.id), body.body, edit.request)
+    return _tagged(accepted, response)
+
+
+@router.get(
+    "/{collection}/{id_}",
+    response_model=Shown,
+    responses={304: {"description": "It is as the tag says"}},
+)
+async def read_one(
+    ref: TheRef,
+    door: TheDoor,
+    caller: TheCaller,
+    response: Response,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Shown | Response:
+    """One document; with `If-None-Match` only when it is another than the one with that tag."""
     caller.require(Action.READ)
-    return await _read(door, *ref, response)
+    found = await _read(door, *ref, response)
+    if if_none_match is not None and if_none_match.strip() in {"*", response.headers["ETag"]}:
+        return Response(None, 304, {"ETag": response.headers["ETag"]})
+    return found
 
 
 @router.put("/{collection}/{id_}")

@@ -11,13 +11,14 @@ from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
 from shared.domain.log import (
     EMPTY_HASH,
+    LogEntry,
     Marker,
     Op,
     ReplicationMode,
     StoredEntry,
     empty_marker,
 )
-from shared.persistence.master_state import REQUESTS_KEPT_MS, MasterState, Pulse, Row
+from shared.persistence.master_state import REQUESTS_KEPT_MS, MasterState, Part, Pulse, Row
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
 from tests.integration.servers import PostgresServer, free_port
@@ -106,6 +107,48 @@ async def test_documents_are_read_by_kind_and_by_id(state: MasterState, pen: Pen
     ]
     assert [row.id for row in (await state.read((), "rita")).rows] == ["rita"]
     assert (await state.read(("site",))).rows == ()
+
+
+async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
+    state: MasterState, pen: Pen
+) -> None:
+    first, last = put("node", "a", {**node(), "region": "eu"}), put("node", "a", node())
+    await apply(state, pen, pen.write(first, last, put("node", "b", node()), delete("node", "b")))
+    await apply(state, pen, pen.write(delete("node", "a"), put("node", "a", node())))
+
+    (row,) = (await state.read()).rows
+
+    assert (row.id, row.body) == ("a", node())
+
+
+async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) -> None:
+    await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
+
+    async def part(before: tuple[int, int] | None, limit: int) -> list[int]:
+        messages = await state.entries(before, limit)
+        return [LogEntry.decode(StoredEntry.decode(each).body).revision for each in messages]
+
+    everything = await part(None, 10)
+    assert everything == sorted(everything, reverse=True)
+    assert await part(None, 2) == everything[:2]
+    assert await part((GENERATION, everything[1]), 10) == everything[2:]
+    assert await part((GENERATION - 1, 99), 10) == []
+
+
+async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState, pen: Pen) -> None:
+    await apply(
+        state,
+        pen,
+        pen.write(*(put("node", name, node()) for name in ("berlin", "denver", "lima"))),
+        pen.write(put("user", "anna", {"role": "auditor"})),
+    )
+
+    async def part(after: tuple[str, str] | None) -> list[str]:
+        return [row.id for row in (await state.read(part=Part(after, 2))).rows]
+
+    assert await part(None) == ["berlin", "denver"]
+    assert await part(("node", "denver")) == ["lima", "anna"]
+    assert await part(("user", "anna")) == []
 
 
 async def test_an_entry_that_is_there_already_changes_nothing(state: MasterState, pen: Pen) -> None:

@@ -19,7 +19,8 @@ async def test_a_wrong_user_and_a_wrong_password_are_told_alike(
     answer = await people.stranger.call("POST", "/login", {"username": user, "password": password})
 
     assert answer.status_code == 401
-    assert answer.json() == {"code": "unauthenticated", "message": "user or password is wrong"}
+    told = answer.json()
+    assert (told["code"], told["detail"]) == ("unauthenticated", "user or password is wrong")
 
 
 async def test_a_disabled_user_is_not_let_in(people: People, house: House) -> None:
@@ -70,7 +71,7 @@ async def test_a_token_ends(people: People, house: House) -> None:
     answer = await admin.get("/status")
 
     assert answer.status_code == 401
-    assert "has ended" in answer.json()["message"]
+    assert "has ended" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ async def test_a_password_that_cannot_be_used_is_told(
     answer = await admin.call("PUT", "/users/rita", {"role": "auditor", **body})
 
     assert answer.status_code == 422
-    assert told in answer.json()["message"]
+    assert told in answer.json()["detail"]
 
 
 def wanted(*documents: tuple[str, str, dict[str, Any]], **more: bool) -> dict[str, Any]:
@@ -199,7 +199,7 @@ async def test_a_document_named_twice_is_refused(people: People) -> None:
     answer = await admin.call("POST", "/apply", wanted(BERLIN, BERLIN))
 
     assert answer.status_code == 422
-    assert "named twice" in answer.json()["message"]
+    assert "named twice" in answer.json()["detail"]
 
 
 async def test_a_site_that_does_not_answer_is_unavailable(people: People, house: House) -> None:

@@ -1,0 +1,94 @@
+"""`meridian log`: who changed what, when."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import typer
+
+from clients.api import API, SiteClient
+from clients.commands.options import JsonOption, SiteOption
+from clients.output import as_json, plainly, table
+from clients.profile import Profile
+from shared.domain.errors import BadSettings
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+PAGE: Final = 200
+
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="No older than 30m, 12h or 7d, or 2026-01-31[T12:00]."),
+]
+KindOption = Annotated[str | None, typer.Option("--kind", help="Only this kind: node, user, …")]
+AuthorOption = Annotated[str | None, typer.Option("--author", help="Only what this user changed.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many lines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("log")(log)
+
+
+@plainly
+def log(
+    since: SinceOption = None,
+    kind: KindOption = None,
+    author: AuthorOption = None,
+    limit: LimitOption = 50,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Who changed what, when; newest first."""
+    query: dict[str, Any] = {"limit": min(limit, PAGE)}
+    if since is not None:
+        query["since_unix_ms"] = since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
+    query |= {name: told for name, told in (("kind", kind), ("author", author)) if told}
+    with SiteClient(Profile.load(site)) as client:
+        lines = [line for line, _ in zip(_lines(client, query), range(limit), strict=False)]
+    if json:
+        as_json(lines)
+        return
+    table(("revision", "time", "author", "changes"), ([*_row(line)] for line in lines))
+
+
+def since_unix_ms(text: str, now: float) -> int:
+    """The moment that *text* means: so long before *now*, or a date of this machine's time zone.
+
+    Raises:
+        BadSettings: it means none.
+    """
+    number, unit = text[:-1], text[-1:]
+    if number.isdecimal() and number.isascii() and unit in UNITS:
+        return max(0, int((now - int(number) * UNITS[unit]) * 1000))
+    try:
+        return max(0, int(datetime.fromisoformat(text).timestamp() * 1000))
+    except (ValueError, OverflowError) as error:
+        raise BadSettings(
+            f"--since {text}: say 30m, 12h or 7d, or a time like 2026-01-31T12:00"
+        ) from error
+
+
+def summary(line: dict[str, Any]) -> str:
+    """What a line's request did: `put node berlin, denver; delete user rita`."""
+    parts: dict[str, list[str]] = {}
+    for change in line["changes"]:
+        parts.setdefault(f"{change['op']} {change['kind']}", []).append(change["id"])
+    told = "; ".join(f"{did} {', '.join(names)}" for did, names in parts.items())
+    more = line["count"] - len(line["changes"])
+    return f"{told} and {more} more" if more else told
+
+
+def _lines(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    following: str | None = f"/log?{urlencode(query)}"
+    while following is not None:
+        page = client.get(following.removeprefix(API))
+        yield from page["lines"]
+        following = page["next"]
+
+
+def _row(line: dict[str, Any]) -> tuple[Any, ...]:
+    moment = datetime.fromtimestamp(line["at_unix_ms"] / 1000).astimezone()
+    shown = moment.isoformat(sep=" ", timespec="seconds")
+    return line["revision"], shown, line["author"], summary(line)

@@ -1,0 +1,57 @@
+"""Who changed what, when: the cluster log for people."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from services.gateway.core.access import Action
+from services.gateway.routes.door import TheCaller, TheDoor
+from shared.events.config import HistoryLine, ReadHistory
+
+router = APIRouter(tags=["configuration"])
+
+
+class Wanted(BaseModel):
+    """Which changes: at most *limit* lines a page, from before the entry that *before* names."""
+
+    limit: int = Field(default=50, ge=1, le=200)
+    before: str | None = Field(default=None, pattern=r"^\d{1,18}\.\d{1,18}$")
+    since_unix_ms: int = Field(default=0, ge=0)
+    kind: str | None = Field(default=None, max_length=200)
+    author: str | None = Field(default=None, max_length=200)
+
+    def as_question(self) -> ReadHistory:
+        generation, _, revision = (self.before or "").partition(".")
+        return ReadHistory(
+            before=(int(generation), int(revision)) if self.before else None,
+            **self.model_dump(exclude={"before"}),
+        )
+
+
+class History(BaseModel):
+    """One page of lines, newest first; *next* is the following page, None after the last."""
+
+    lines: list[HistoryLine]
+    next: str | None
+
+
+@router.get("/log")
+async def read_log(
+    door: TheDoor,
+    caller: TheCaller,
+    wanted: Annotated[Wanted, Query()],
+    request: Request,
+    response: Response,
+) -> History:
+    """The changes of the configuration; a page may hold fewer lines than asked for, even none."""
+    caller.require(Action.READ)
+    found = await door.configuration.history(wanted.as_question())
+    following = None
+    if found.next is not None:
+        before = "{}.{}".format(*found.next)
+        query = urlencode({**wanted.model_dump(exclude_none=True), "before": before})
+        following = f"{request.url.path}?{query}"
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return History(lines=list(found.lines), next=following)

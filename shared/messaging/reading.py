@@ -1,0 +1,32 @@
+"""Reading many documents: page by page, since one message holds no more than a megabyte.
+
+Pages may be of different revisions when somebody writes meanwhile; what was read is then as of the
+smallest, and whoever keeps it reads again when a later revision is heard of.
+"""
+
+from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.messaging.publisher import Publisher
+
+
+async def read_documents(
+    publisher: Publisher, question: ReadDocuments, *, page_seconds: float, attempt_seconds: float
+) -> DocumentsRead:
+    """Everything that *question* asks for, from any master.
+
+    Raises:
+        Unavailable: no master answered.
+    """
+    documents: list[StoredDocument] = []
+    first: DocumentsRead | None = None
+    while True:
+        page = await publisher.ask(
+            question, timeout_seconds=page_seconds, attempt_seconds=attempt_seconds
+        )
+        assert isinstance(page, DocumentsRead), "a read is answered by its reply type"
+        documents += page.documents
+        first = first or page
+        if page.next is None:
+            break
+        question = question.model_copy(update={"after": page.next, "at_least": first.revision})
+    revision = min(first.revision, page.revision)
+    return page.model_copy(update={"documents": tuple(documents), "revision": revision})

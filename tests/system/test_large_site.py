@@ -1,0 +1,47 @@
+"""More nodes in one apply than fit into an entry or into a message: written whole, read again."""
+
+from pathlib import Path
+
+from stack.site import Site
+from tests.system.people import said, signed_in
+
+NODES = 1_500
+ENTRIES = 4
+"""Fewer cannot hold so many nodes."""
+
+
+def written(path: Path, count: int) -> Path:
+    """A file with *count* nodes."""
+    lines = (
+        f"  n{number:05}: {{role: traffic, accepting_new_clients: false, "
+        f"public_address: {{host: node-{number}.example, port: 7443}}}}"
+        for number in range(count)
+    )
+    path.write_text("nodes:\n" + "\n".join(lines) + "\n")
+    return path
+
+
+async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again(
+    own_site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(own_site, tmp_path)
+    _, before = await said(env, "export")
+    original = tmp_path / "before.yaml"
+    original.write_text(before)
+
+    code, text = await said(env, "apply", "-f", str(written(tmp_path / "many.yaml", NODES)))
+
+    assert code == 0, text[-500:]
+    assert f"{NODES} change(s) made, revision " in text
+    _, text = await said(env, "export")
+    assert sum(f"  n{number:05}:" in text for number in range(NODES)) == NODES
+    code, text = await said(env, "log", "--kind", "node", "--author", "admin", "--since", "1h")
+    assert code == 0, text
+    assert text.count("put node n0") >= ENTRIES
+
+    code, text = await said(env, "apply", "-f", str(original), "--prune")
+
+    assert code == 0, text[-500:]
+    assert f"{NODES} change(s) made, revision " in text
+    _, text = await said(env, "export")
+    assert text == before

@@ -1,0 +1,71 @@
+import pytest
+
+from shared.events.config import HistoryLine, HistoryRead, NamedChange, ReadHistory
+from tests.unit.gateway.conftest import House, People
+
+LINE = HistoryLine.model_validate(
+    {
+        "log_generation": 1,
+        "revision": 7,
+        "epoch": 2,
+        "at_unix_ms": 1_700_000_000_000,
+        "author": "anna",
+        "count": 1,
+        "changes": [NamedChange(op="put", kind="node", id="berlin")],
+    }
+)
+
+
+def asked(house: House) -> ReadHistory:
+    question = house.site.asked[-1]
+    assert isinstance(question, ReadHistory)
+    return question
+
+
+async def test_the_history_is_told_with_a_link_to_what_is_older(
+    people: People, house: House
+) -> None:
+    admin = await people.admin()
+    house.site.history = HistoryRead(lines=(LINE,), next=(1, 7))
+
+    first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
+
+    assert first.json()["lines"] == [LINE.model_dump(mode="json")]
+    assert first.headers["Link"] == f'<{first.json()["next"]}>; rel="next"'
+    house.site.history = HistoryRead(lines=())
+    second = await admin.get(first.json()["next"].removeprefix("/api/v1"))
+    assert second.json() == {"lines": [], "next": None}
+    assert asked(house) == ReadHistory(
+        before=(1, 7), limit=1, kind="node", author="anna", since_unix_ms=5
+    )
+
+
+async def test_the_newest_are_told_when_nothing_is_asked_for(people: People, house: House) -> None:
+    admin = await people.admin()
+
+    assert (await admin.get("/log")).json() == {"lines": [], "next": None}
+    assert asked(house) == ReadHistory()
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("administrator", 200), ("auditor", 200), ("representative", 403)]
+)
+async def test_the_history_is_for_administrators_and_auditors(
+    people: People, role: str, status: int
+) -> None:
+    person = await people.signed_in("somebody", role)
+
+    assert (await person.get("/log")).status_code == status
+    assert (await people.stranger.get("/log")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "before=x", "before=1", "before=1.2.3", "since_unix_ms=-1"]
+)
+async def test_a_page_that_cannot_be_is_told(people: People, query: str) -> None:
+    admin = await people.admin()
+
+    answer = await admin.get(f"/log?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["field"] == f"query.{query.partition('=')[0]}"

@@ -1,0 +1,72 @@
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from shared.domain.errors import Unavailable
+from shared.domain.ids import Epoch, LogGeneration, Revision
+from shared.domain.log import ReplicationMode
+from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.messaging.reading import read_documents
+
+if TYPE_CHECKING:
+    from shared.messaging.publisher import Publisher
+
+
+def page(revision: int, *names: str, following: tuple[str, str] | None = None) -> DocumentsRead:
+    return DocumentsRead(
+        log_generation=LogGeneration(1),
+        revision=Revision(revision),
+        epoch=Epoch(1),
+        mode=ReplicationMode.SYNCHRONOUS,
+        documents=tuple(
+            StoredDocument(kind="node", id=name, revision=Revision(1), body={}) for name in names
+        ),
+        next=following,
+    )
+
+
+class Masters:
+    """Answers each question with the next page; None is nobody's answer."""
+
+    def __init__(self, *pages: DocumentsRead | None) -> None:
+        self.pages = list(pages)
+        self.asked: list[ReadDocuments] = []
+
+    async def ask(self, request: ReadDocuments, **_: Any) -> DocumentsRead:
+        self.asked.append(request)
+        answer = self.pages.pop(0)
+        if answer is None:
+            raise Unavailable("nobody answered")
+        return answer
+
+
+async def read(masters: Masters) -> DocumentsRead:
+    question = ReadDocuments(kinds=("node",), at_least=Revision(2))
+    publisher = cast("Publisher", masters)
+    return await read_documents(publisher, question, page_seconds=1, attempt_seconds=1)
+
+
+async def test_one_page_is_the_answer() -> None:
+    masters = Masters(page(7, "a", "b"))
+
+    assert await read(masters) == page(7, "a", "b")
+    assert [each.at_least for each in masters.asked] == [2]
+
+
+async def test_pages_are_joined_and_each_begins_after_the_one_before() -> None:
+    masters = Masters(page(7, "a", following=("node", "a")), page(7, "b"))
+
+    assert await read(masters) == page(7, "a", "b")
+    assert [each.after for each in masters.asked] == [None, ("node", "a")]
+    assert [each.at_least for each in masters.asked] == [2, 7]
+
+
+async def test_what_is_read_while_others_write_is_as_of_the_smallest_revision() -> None:
+    masters = Masters(page(7, "a", following=("node", "a")), page(9, "b"))
+
+    assert (await read(masters)).revision == 7
+
+
+async def test_half_of_the_documents_are_no_answer() -> None:
+    with pytest.raises(Unavailable):
+        await read(Masters(page(7, "a", following=("node", "a")), None))
