@@ -12,7 +12,8 @@ from services.failover_monitor.handlers import Handlers, router
 from services.failover_monitor.leaders import Leaders
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from services.failover_monitor.redirection.hook import HookMethod
-from services.failover_monitor.redirection.redirector import Redirector, Surroundings
+from services.failover_monitor.redirection.redirector import Method, Redirector, Surroundings
+from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
 from services.failover_monitor.store import JetStreamLease, Seal
 from services.failover_monitor.upkeep import Upkeep
@@ -111,4 +112,11 @@ def build_redirector(
     )
     hook = HookMethod(settings.hook_command(), settings.webhook_key())
     dns = DnsMethod(read_key(settings.dns_key()))
-    return Redirector(around, {RedirectionMethod.HOOK: hook, RedirectionMethod.DNS: dns})
+    timing = PRESETS[settings.timing]
+    shared_ip = SharedIpMethod(monitor, context.clock, timing.renew_seconds)
+    methods: dict[RedirectionMethod, Method] = {
+        RedirectionMethod.HOOK: hook,
+        RedirectionMethod.DNS: dns,
+        RedirectionMethod.SHARED_IP: shared_ip,
+    }
+    return Redirector(around, methods)

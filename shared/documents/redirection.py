@@ -8,7 +8,7 @@ settings of each master's failover monitor.
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv4Interface, ip_address
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ class RedirectionMethod(StrEnum):
     NONE = "none"
     HOOK = "hook"
     DNS = "dns"
+    SHARED_IP = "shared_ip"
 
 
 def _web_address(text: str) -> str:
@@ -72,6 +73,20 @@ class Dns(Document):
         return self
 
 
+def _interface_address(text: str) -> str:
+    found = IPv4Interface(text)
+    if "/" not in text:
+        raise ValueError("say its network too, like 192.0.2.10/24")
+    return str(found)
+
+
+class SharedIp(Document):
+    """The address that the primary has beside its own; both masters lie in its network."""
+
+    address: Annotated[str, AfterValidator(_interface_address)]
+    interface: str = Field(default="", pattern=r"^[^/\s]{0,15}$")
+
+
 class Redirection(Document):
     """The method, how long one attempt may take, and what the method must know."""
 
@@ -79,9 +94,12 @@ class Redirection(Document):
     time_limit_seconds: float = Field(default=10.0, gt=0, le=300)
     hook: Hook = Hook()
     dns: Dns | None = None
+    shared_ip: SharedIp | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.method is RedirectionMethod.DNS and self.dns is None:
             raise ValueError("the method dns needs dns: server, zone, name and addresses")
+        if self.method is RedirectionMethod.SHARED_IP and self.shared_ip is None:
+            raise ValueError("the method shared_ip needs shared_ip: address")
         return self

@@ -4,7 +4,8 @@ The only input is the wish: where the address should lead and how, or nothing wh
 not primary. A wish is fulfilled once and stays fulfilled for its epoch, also when the lease ran out
 for a moment and was resumed; a new epoch or another setting is another wish. Where a method names
 `again_seconds`, its wish is fulfilled anew that often: what an old primary did belatedly does not
-stand. What fails is tried again for ever, after 1, 2, 4 seconds and so on, at most a minute apart:
+stand, and what only lasts for a while lasts on; when it is over it is released. What fails is tried
+again for ever, after 1, 2, 4 seconds and so on, at most a minute apart:
 an operator may repair what refuses. Keeps two laws: at most one attempt is under way, and an
 attempt for a wish that is over is stopped, so that an old primary does not lead the address back
 to itself.
@@ -46,6 +47,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Give up what was held for *wish*; nobody waits for it, what is held ends by itself too."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How the redirection stands; *attempts* failed since it was last done, for *cause*."""
 
@@ -64,7 +72,7 @@ class Tell:
     wish: Wish | None
 
 
-Effect = Attempt | Stop | Tell
+Effect = Attempt | Stop | Release | Tell
 
 
 class Redirecting:
@@ -82,13 +90,13 @@ class Redirecting:
         """Where the address should lead; None while that is not this master's affair."""
         if wish == self._wish:
             return ()
+        ended = self._stop() + self._release()
         self._wish, self._next_at = wish, now
-        stop = self._stop()
         if wish is None:
-            return stop + self._stands(Standing())
+            return ended + self._stands(Standing())
         is_done = wish == self._fulfilled
         state = RedirectionState.DONE if is_done else RedirectionState.PENDING
-        return stop + self._stands(Standing(state, wish.epoch))
+        return ended + self._stands(Standing(state, wish.epoch))
 
     def tick(self, now: Instant) -> tuple[Effect, ...]:
         """Time passed."""
@@ -134,6 +142,12 @@ class Redirecting:
             return ()
         self._stopped = True
         return (Stop(),)
+
+    def _release(self) -> tuple[Effect, ...]:
+        wish = self._wish
+        if wish is None or wish.again_seconds is None:
+            return ()
+        return (Release(wish),) if wish in (self._fulfilled, self._trying) else ()
 
     def _stands(self, standing: Standing) -> tuple[Effect, ...]:
         """Note *standing*; told when more has changed than the number of attempts."""

@@ -81,6 +81,9 @@ class DnsMethod:
                 f"{dns.rcode.to_text(code)}"
             )
 
+    async def release(self, wish: Wish) -> None:
+        """Nothing is held: the next primary changes the same name."""
+
     def _update(self, setting: Dns, addresses: tuple[str, ...]) -> dns.update.UpdateMessage:
         update = dns.update.UpdateMessage(setting.zone)
         if self.key is not None:

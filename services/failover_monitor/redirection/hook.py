@@ -17,6 +17,9 @@ class HookMethod:
     again_seconds: None = None
     """Whoever is told once by a hook has been told."""
 
+    async def release(self, wish: Wish) -> None:
+        """Nothing is held: the next primary tells the same hook."""
+
     async def lead(self, wish: Wish) -> None:
         url = wish.setting.hook.webhook_url
         if url:

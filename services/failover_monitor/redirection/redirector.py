@@ -7,9 +7,9 @@ failed attempt, told and tried again like any other.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 from prometheus_client import CollectorRegistry, Gauge
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from services.failover_monitor.redirection.core import (
     Attempt,
     Effect,
     Redirecting,
+    Release,
     Standing,
     Stop,
     Tell,
@@ -54,6 +55,14 @@ class Method(Protocol):
 
         Raises:
             RedirectionFailed: it does not lead there; the message is one sentence.
+        """
+        ...
+
+    async def release(self, wish: Wish) -> None:
+        """Give up at once what *again_seconds* kept; nothing where nothing is held.
+
+        Raises:
+            RedirectionFailed: it is not given up; the message is one sentence.
         """
         ...
 
@@ -109,6 +118,7 @@ class Redirector:
         self._known: Known | None = None
         self._taken, self._news = asyncio.Event(), asyncio.Event()
         self._trying: asyncio.Task[str | None] | None = None
+        self._releasing: set[asyncio.Task[str | None]] = set()
         self._log = logging.getLogger("meridian.redirection")
         self._failing = Gauge(
             "meridian_redirection_failing",
@@ -139,8 +149,9 @@ class Redirector:
                 tasks.create_task(self._drive())
         finally:
             self._perform(self._core.wished(None, self._around.clock.now()))
-            if self._trying is not None:
-                await asyncio.wait([self._trying])
+            ending = {*self._releasing, *filter(None, [self._trying])}
+            if ending:
+                await asyncio.wait(ending)
 
     async def _keep_documents(self) -> None:
         """Know what the configuration wants while this master is primary."""
@@ -197,11 +208,15 @@ class Redirector:
         for effect in effects:
             match effect:
                 case Attempt(wish):
-                    self._trying = asyncio.create_task(self._try(wish))
+                    self._trying = asyncio.create_task(self._try(wish, self._lead(wish)))
                     self._trying.add_done_callback(self._ended)
                 case Stop():
                     assert self._trying is not None, "only what is under way is stopped"
                     self._trying.cancel()
+                case Release(wish):
+                    releasing = asyncio.create_task(self._try(wish, self._release(wish)))
+                    self._releasing.add(releasing)
+                    releasing.add_done_callback(self._releasing.discard)
                 case Tell():
                     self._tell(effect)
                 case _:
@@ -213,12 +228,21 @@ class Redirector:
         self._perform(self._core.ended(cause, self._around.clock.now()))
         self._news.set()
 
-    async def _try(self, wish: Wish) -> str | None:
-        """Lead the address; why that failed, or None."""
+    def _lead(self, wish: Wish) -> Coroutine[Any, Any, None]:
+        return self._methods[wish.setting.method].lead(wish)
+
+    async def _release(self, wish: Wish) -> None:
+        try:
+            await self._methods[wish.setting.method].release(wish)
+        except RedirectionFailed as error:
+            self._log.warning("the site's address is not given up yet: %s", error.message)
+
+    async def _try(self, wish: Wish, work: Coroutine[Any, Any, None]) -> str | None:
+        """Do *work* for *wish*; why it failed, or None."""
         method, limit = wish.setting.method, wish.setting.time_limit_seconds
         try:
             async with asyncio.timeout(limit):
-                await self._methods[method].lead(wish)
+                await work
         except TimeoutError:
             return f"{method} took longer than {limit:g} s and was stopped"
         except RedirectionFailed as error:

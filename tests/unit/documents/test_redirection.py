@@ -76,3 +76,31 @@ def test_a_name_outside_its_zone_is_refused() -> None:
 def test_what_cannot_stand_in_a_zone_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Redirection.model_validate({"method": "dns", "dns": {**DNS, **wrong}})
+
+
+def test_a_shared_address_has_a_network() -> None:
+    wished = {"method": "shared_ip", "shared_ip": {"address": "192.0.2.10/24"}}
+    found = Redirection.model_validate(wished).shared_ip
+
+    assert found is not None
+    assert (found.address, found.interface) == ("192.0.2.10/24", "")
+
+
+def test_the_method_shared_ip_without_its_address_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the method shared_ip needs shared_ip: address"):
+        Redirection.model_validate({"method": "shared_ip"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"address": "192.0.2.10"},
+        {"address": "192.0.2.10/33"},
+        {"address": "2001:db8::1/64"},
+        {"address": "192.0.2.10/24", "interface": "../eth0"},
+        {"address": "192.0.2.10/24", "interface": "a name too long"},
+    ],
+)
+def test_what_is_no_address_or_interface_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Redirection.model_validate({"method": "shared_ip", "shared_ip": wrong})

@@ -10,6 +10,7 @@ from services.failover_monitor.redirection.core import (
     Attempt,
     Effect,
     Redirecting,
+    Release,
     Standing,
     Stop,
     Tell,
@@ -242,6 +243,41 @@ def test_a_lease_that_is_resumed_does_again_at_once_what_can_be_corrected() -> N
     core.wished(LASTING, at(3))
 
     assert core.tick(at(3)) == (Attempt(LASTING),)
+
+
+def test_what_lasts_is_released_when_the_role_ends() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+
+    assert Release(LASTING) in core.wished(None, at(2))
+    assert core.deadline() is None
+
+
+def test_what_may_have_been_done_is_released_after_it_was_stopped() -> None:
+    core = begun(LASTING)
+
+    assert core.wished(None, at(1))[:2] == (Stop(), Release(LASTING))
+
+
+def test_what_lasts_is_released_for_another_setting() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+
+    assert Release(LASTING) in core.wished(replace(LASTING, site="other"), at(2))
+
+
+def test_what_was_never_tried_is_not_released() -> None:
+    core = Redirecting()
+    core.wished(LASTING, at(0))
+
+    assert Release(LASTING) not in core.wished(None, at(1))
+
+
+def test_what_was_told_once_for_all_is_not_released() -> None:
+    core = begun()
+    core.ended(None, at(1))
+
+    assert Release(WISH) not in core.wished(None, at(2))
 
 
 STEPS = st.lists(

@@ -38,6 +38,8 @@ class Ground:
     outcome: Callable[[], Awaitable[None]] | None = None
     stopped: int = 0
     again_seconds: float | None = None
+    released: list[Wish] = field(default_factory=list[Wish])
+    keeps: bool = False
 
     def is_primary(self, now: Instant) -> bool:
         return self.primary
@@ -59,6 +61,11 @@ class Ground:
         except asyncio.CancelledError:
             self.stopped += 1
             raise
+
+    async def release(self, wish: Wish) -> None:
+        self.released.append(wish)
+        if self.keeps:
+            raise RedirectionFailed("the kernel keeps it")
 
     def emit(self, event: Event) -> None:
         assert isinstance(event, RedirectionChanged)
@@ -265,5 +272,30 @@ def test_what_can_be_corrected_is_led_again_and_again_and_told_once() -> None:
 
             assert len(ground.wishes) == 4
             assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
+
+    run(story())
+
+
+def test_what_lasts_is_released_with_the_role_and_led_again_with_it() -> None:
+    async def story() -> None:
+        ground = Ground(again_seconds=10.0)
+        async with at_work(ground):
+            await pause(1)
+            ground.primary = False
+            await pause(1)
+            assert ground.released == ground.wishes
+            ground.primary = True
+            await pause(1)
+            assert len(ground.wishes) == 2
+
+    run(story())
+
+
+def test_what_lasts_is_released_when_the_service_ends_even_if_that_fails() -> None:
+    async def story() -> None:
+        ground = Ground(again_seconds=10.0, keeps=True)
+        async with at_work(ground):
+            await pause(1)
+        assert ground.released == ground.wishes
 
     run(story())
