@@ -7,6 +7,7 @@ from clients.commands import (
     cluster,
     configuration,
     connect,
+    failover,
     history,
     secrets,
     session,
@@ -25,7 +26,10 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    areas = (up, site, secrets, account, configuration, history, cluster, session, share, connect)
+    areas = (
+        *(up, site, secrets, account, configuration, history),
+        *(cluster, failover, session, share, connect),
+    )
     for area in areas:
         area.register(app)
     return app

@@ -28,6 +28,6 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     backups = Backups(settings.node, context.trust, replica)
     grant = GrantHolder(settings.node, kernel_boot_id())
     writer = Writer(replica, backups, grant, clock, context.events)
-    context.broker.include_router(router(Handlers(writer, backups, state, grant)))
+    context.broker.include_router(router(Handlers(writer, backups, state, grant), settings.node))
     tasks = (link.run, writer.run, Upkeep(state, clock).run)
     return Service(FastStream(context.broker, logger=None), context, tasks=tasks)

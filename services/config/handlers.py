@@ -10,11 +10,13 @@ from services.config.core.paging import cut, rows_wanted
 from services.config.history import read_history
 from services.config.writer import Writer
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch
+from shared.domain.ids import Epoch, NodeId
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
     HistoryRead,
+    LayDownPen,
+    PenLaidDown,
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
@@ -65,6 +67,12 @@ class Handlers:
         now = self._writer.clock.now()
         await self._state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
+    async def on_lay_down(self, order: LayDownPen) -> PenLaidDown:
+        paused = MasterGranted(**order.model_dump(), paused=True)
+        marker = await self._writer.lay_down(paused)
+        mode = self._writer.replica.mode
+        return PenLaidDown(revision=marker.revision, hash=marker.hash, mode=mode)
+
     async def on_progress(self, event: FollowerProgressed) -> None:
         await self._backups.progressed(event)
         if self._writer.is_acting:
@@ -99,8 +107,9 @@ def _read(state: State, question: ReadDocuments) -> DocumentsRead:
     )
 
 
-def router(handlers: Handlers) -> NatsRouter:
+def router(handlers: Handlers, node: NodeId) -> NatsRouter:
     """Config's subscriptions; a read goes to any master, a proposal to all."""
+    lay_down = LayDownPen.subject.address(node=node)
     return NatsRouter(
         handlers=(
             NatsRoute(handlers.on_propose, ProposeChanges.subject.wildcard, max_workers=AT_ONCE),
@@ -116,6 +125,7 @@ def router(handlers: Handlers) -> NatsRouter:
                 queue="config",
                 max_workers=AT_ONCE,
             ),
+            NatsRoute(handlers.on_lay_down, lay_down),
             NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
             NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
         )

@@ -58,11 +58,20 @@ class Tenure:
         if before < self.epoch:
             body = {
                 "node": self.replica.node,
-                "cause": "takeover" if before else "founding",
+                "cause": self._cause(before),
                 "previous_epoch": before,
-                "mode": ReplicationMode.DEGRADED.value,
+                "mode": self._mode().value,
             }
             await self._control(Op.EPOCH_BEGAN, body)
+
+    def _cause(self, before: Epoch) -> str:
+        if self.grant.is_planned:
+            return "switchover"
+        return "takeover" if before else "founding"
+
+    def _mode(self) -> ReplicationMode:
+        """After a switchover the other master is well, and stays as attached as it was."""
+        return self.replica.mode if self.grant.is_planned else ReplicationMode.DEGRADED
 
     async def write(self) -> None:
         """Put what waits into one entry, and owe the answers.

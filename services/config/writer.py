@@ -20,7 +20,9 @@ from services.config.waiting import Waiters
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import MeridianError, NotPrimary, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch
+from shared.domain.log import Marker
 from shared.events.config import ChangesAccepted, ProposeChanges
+from shared.events.failover import MasterGranted
 from shared.messaging.middleware import Silent
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
@@ -41,6 +43,7 @@ class Writer:
     tenure: Tenure | None = None
     answers: Answers = field(init=False)
     _work: asyncio.Event = field(default_factory=asyncio.Event)
+    _turn_taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
     def __post_init__(self) -> None:
@@ -63,11 +66,24 @@ class Writer:
             Unavailable: it was not done, or its outcome is unknown; the code says which.
             Silent: this master is not the primary, or not any more.
         """
-        if not self._is_granted():
+        if not self._is_granted() and not self.grant.is_paused(self.clock.now()):
             raise Silent
         answer = self.waiters.join(proposal)
         self._work.set()
         return await asyncio.shield(answer)
+
+    async def lay_down(self, grant: MasterGranted) -> Marker:
+        """Write nothing from now on, and say where that leaves the log; what waits stays.
+
+        Raises:
+            NotPrimary: this master is not writing in that epoch.
+        """
+        self.grant.offer(grant)
+        async with self._turn_taking:
+            tenure = self.tenure
+            if tenure is None or tenure.epoch != grant.epoch or self._is_granted():
+                raise NotPrimary(f"config of {self.replica.node} is not writing, or goes on")
+            return self.replica.marker
 
     def wake(self) -> None:
         """Something came, a grant or a backup's progress: there may be work."""
@@ -87,8 +103,13 @@ class Writer:
     async def _did_turn(self) -> bool:
         has_begun = self.tenure is not None
         try:
-            await self._turn()
-        except (LogConflict, NotPrimary, OutcomeUnknown) as error:
+            async with self._turn_taking:
+                await self._turn()
+        except NotPrimary as error:
+            if self.grant.is_paused(self.clock.now()):
+                return True  # nothing was written; the role may go on
+            self._step_back(error.message)
+        except (LogConflict, OutcomeUnknown) as error:
             self._step_back(error.message)
         except MeridianError as error:
             self._step_back(error.message)
@@ -99,7 +120,10 @@ class Writer:
 
     async def _turn(self) -> None:
         """Do what there is to do: begin an epoch, write what waits, mind the backup."""
-        epoch = self.grant.valid(self.clock.now())
+        now = self.clock.now()
+        epoch = self.grant.valid(now)
+        if epoch is None and self.grant.is_paused(now):
+            return
         if epoch is None:
             self._step_back("the right to act as primary ended")
             self.waiters.refuse(self.waiters.open(), Silent())

@@ -8,7 +8,7 @@ from services.failover_monitor.checks import Examiner
 from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
-from services.failover_monitor.handlers import Handlers, router
+from services.failover_monitor.handlers import Handlers, Orders, orders, router
 from services.failover_monitor.leaders import Leaders
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from services.failover_monitor.redirection.hook import HookMethod
@@ -16,6 +16,7 @@ from services.failover_monitor.redirection.redirector import Method, Redirector,
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
 from services.failover_monitor.store import JetStreamLease, Seal
+from services.failover_monitor.switchover import Switchover
 from services.failover_monitor.upkeep import Upkeep
 from services.failover_monitor.work import Voice, Work
 from shared.clusterlog.log import ClusterLog
@@ -46,7 +47,14 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     work = build_work(context, monitor, link, database)
     redirector = build_redirector(settings, context, monitor, database)
     handlers = Handlers(monitor, settings.node, context.trust, clock, redirector.status)
+    switchover = Switchover(
+        *(monitor, work, context.publisher, clock),
+        Holder(settings.node, context.identity.instance),
+        kernel_boot_id(),
+        context.trust.masters,
+    )
     context.broker.include_router(router(handlers, settings.node))
+    context.broker.include_router(orders(Orders(switchover), settings.node))
     upkeep = Upkeep(context, monitor, handlers, timing)
     work.on_taken += [upkeep.on_taken, redirector.on_taken]
     leaders = Leaders(link.client, system.client, settings.node, settings.witness)

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Failover, SiteDocument
-from shared.domain.errors import MeridianError
+from shared.domain.errors import MeridianError, StoreUnavailable
 from shared.domain.ids import Epoch, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
 STORE_SECONDS: Final = 1.0
@@ -49,6 +49,7 @@ class Found:
     """What a look has found so far."""
 
     marker: Marker | None = None
+    mode: ReplicationMode | None = None
     failover: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
     last: Epoch = Epoch(0)
@@ -65,6 +66,18 @@ class Examiner:
         self._trust = trust
         self._boot_id = boot_id
 
+    async def stand(self) -> Marker | None:
+        """Where the own database stands.
+
+        Raises:
+            StoreUnavailable: it does not say so in time.
+        """
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                return await self._store.marker()
+        except TimeoutError as error:
+            raise StoreUnavailable("the database does not answer") from error
+
     async def look(self) -> Checks:
         """Everything that a take depends on, and config's last pulse."""
         found = Found()
@@ -76,6 +89,7 @@ class Examiner:
             forbidden=tuple(found.forbidden),
             epoch=max(found.last, Epoch(0) if marker is None else marker.epoch),
             revision=None if marker is None else marker.revision,
+            is_attached=found.mode is ReplicationMode.SYNCHRONOUS,
             pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
         )
 
@@ -87,11 +101,12 @@ class Examiner:
                     found.unfit.append("its database belongs to no cluster yet")
                     return
                 found.pulse = await self._store.last_pulse()
-                found.failover = _failover(await self._store.read(("site",)))
+                state = await self._store.read(("site",))
+                found.mode, found.failover = state.mode, _failover(state)
         except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"its database does not answer: {_said(error)}")
         if not found.failover.automatic:
-            found.forbidden.append("automatic failover is off")
+            found.forbidden.append(AUTOMATIC_OFF)
         if not found.failover.backup_operations:
             found.forbidden.append("backup operations are off")
 

@@ -1,16 +1,31 @@
 """What the failover monitor hears and answers: the other masters' heartbeats, and its status."""
 
 from collections.abc import Callable
+from typing import Final
 
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.switchover import Switchover
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
-from shared.events.failover import MasterStatus, ReadMasterStatus, RedirectionStatus
+from shared.events.failover import (
+    AssumeRole,
+    MasterStatus,
+    PrepareForRole,
+    ReadMasterStatus,
+    RedirectionStatus,
+    RoleReadiness,
+    RoleSwitched,
+    SwitchOver,
+)
+from shared.events.message import Done
 from shared.events.node import NodeHeartbeat
 from shared.runtime.clock import Clock
+
+AT_ONCE: Final = 8
+"""Orders to switch over that are answered at the same time; all but one are refused."""
 
 
 class Handlers:
@@ -64,5 +79,33 @@ def router(handlers: Handlers, node: NodeId) -> NatsRouter:
         handlers=(
             NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
             NatsRoute(handlers.on_status, status),
+        )
+    )
+
+
+class Orders:
+    """What a master is told to do about its role."""
+
+    def __init__(self, switchover: Switchover) -> None:
+        self._switchover = switchover
+
+    async def on_switch_over(self, order: SwitchOver) -> RoleSwitched:
+        return await self._switchover.hand_over(order)
+
+    async def on_prepare(self, _: PrepareForRole) -> RoleReadiness:
+        return await self._switchover.prepare()
+
+    async def on_assume(self, order: AssumeRole) -> Done:
+        return await self._switchover.assume(order)
+
+
+def orders(orders: Orders, node: NodeId) -> NatsRouter:
+    """Orders to this master alone; two operators are told of each other, not made to wait."""
+    switch_over = SwitchOver.subject.address(node=node)
+    return NatsRouter(
+        handlers=(
+            NatsRoute(orders.on_switch_over, switch_over, max_workers=AT_ONCE),
+            NatsRoute(orders.on_prepare, PrepareForRole.subject.address(node=node)),
+            NatsRoute(orders.on_assume, AssumeRole.subject.address(node=node)),
         )
     )

@@ -19,6 +19,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.store import LeaseStore
 from shared.domain.ids import NodeId
+from shared.domain.log import Marker
 from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
 from shared.events.message import Event
 from shared.runtime.clock import Clock
@@ -41,6 +42,7 @@ class Looks(Protocol):
     """Looks at this master."""
 
     async def look(self) -> Checks: ...
+    async def stand(self) -> Marker | None: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Work:
         self._examiner = examiner
         self._voice = voice
         self._clock = clock
-        self._driver = Driver(monitor, clock, self._perform)
+        self._driver = Driver(monitor, clock, self.perform)
         self._tasks = asyncio.TaskGroup()
         self._log = logging.getLogger("meridian.failover")
         self.on_taken: list[Callable[[], None]] = []
@@ -79,7 +81,12 @@ class Work:
         async with self._tasks:
             await self._driver.run()
 
-    async def _perform(self, effects: Sequence[Effect]) -> None:
+    async def stand(self) -> Marker | None:
+        """Where this master's copy stands at this moment."""
+        return await self._examiner.stand()
+
+    async def perform(self, effects: Sequence[Effect] = ()) -> None:
+        """Do what the core wants done, and look when it wants to be called again."""
         for effect in effects:
             match effect:
                 case ReadLease():
@@ -103,15 +110,15 @@ class Work:
 
     async def _read(self) -> None:
         seen = await self._store.read()
-        await self._perform(self._monitor.lease_read(seen, self._clock.now()))
+        await self.perform(self._monitor.lease_read(seen, self._clock.now()))
 
     async def _write(self, effect: WriteLease) -> None:
         outcome = await self._store.write(effect.record, effect.expected)
-        await self._perform(self._monitor.lease_written(outcome, self._clock.now()))
+        await self.perform(self._monitor.lease_written(outcome, self._clock.now()))
 
     async def _check(self) -> None:
         checks = await self._examiner.look()
-        await self._perform(self._monitor.checked(checks, self._clock.now()))
+        await self.perform(self._monitor.checked(checks, self._clock.now()))
 
     async def _grant(self, effect: Grant) -> None:
         voice = self._voice
@@ -121,6 +128,8 @@ class Work:
                 epoch=effect.epoch,
                 boot_id=voice.boot_id,
                 valid_until=effect.valid_until,
+                paused=effect.paused,
+                planned=effect.planned,
             )
         )
 

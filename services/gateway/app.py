@@ -20,7 +20,16 @@ from services.gateway.keeper import Keeper
 from services.gateway.passwords import Passwords
 from services.gateway.problems import RESPONSES, tell_problems
 from services.gateway.proposals import Configuration
-from services.gateway.routes import channel, cluster, documents, health, history, login, sessions
+from services.gateway.routes import (
+    channel,
+    cluster,
+    documents,
+    failover,
+    health,
+    history,
+    login,
+    sessions,
+)
 from services.gateway.routes.door import Door
 from services.gateway.sessions import Desk, Sessions
 from services.gateway.settings import GatewaySettings
@@ -56,7 +65,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     store = JetStreamSessions(link.client, context.signer, context.verifier)
     door = build_door(settings, context, store)
     keeper, herald = Keeper(door, store), Herald(door)
-    handlers = Handlers(door.observed, door.directory, door.grant, clock)
+    handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)
     context.broker.include_router(router(handlers))
     front_door = _front_door(settings, build_api(door))
     return Service(
@@ -108,7 +117,7 @@ def build_api(door: Door) -> FastAPI:
     )
     api.state.door = door
     tell_problems(api)
-    for area in (login, sessions, channel, cluster, history, documents):
+    for area in (login, sessions, channel, cluster, failover, history, documents):
         api.include_router(area.router, prefix=API)
     api.include_router(health.router)
     return api

@@ -1,8 +1,9 @@
-"""What the gateway hears: heartbeats, followers' progress, and its own master's grants."""
+"""What the gateway hears: heartbeats, followers' progress, and who is granted the role."""
 
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.gateway.core.observed import Observed
+from services.gateway.proposals import Configuration
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
@@ -15,11 +16,17 @@ class Handlers:
     """The gateway's subscribers."""
 
     def __init__(
-        self, observed: Observed, directory: Directory, grant: GrantHolder, clock: Clock
+        self,
+        observed: Observed,
+        directory: Directory,
+        grant: GrantHolder,
+        configuration: Configuration,
+        clock: Clock,
     ) -> None:
         self._observed = observed
         self._directory = directory
         self._grant = grant
+        self._configuration = configuration
         self._clock = clock
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
@@ -31,6 +38,7 @@ class Handlers:
 
     async def on_grant(self, event: MasterGranted) -> None:
         self._grant.offer(event)
+        self._configuration.role_moved(event.epoch)
 
 
 def router(handlers: Handlers) -> NatsRouter:

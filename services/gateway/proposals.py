@@ -2,15 +2,17 @@
 
 A proposal is repeated with the same request id until somebody answers: config answers a repeat
 with the recorded result, so a change is made once, also when the primary died between the log
-and its answer.
+and its answer. When the role moves, what waits is repeated at once and more often for a while: the
+old primary does not answer any more, and the new one has not heard it.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 from shared.documents import Kind
 from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
-from shared.domain.ids import Instant, RequestId, Revision
+from shared.domain.ids import Epoch, Instant, RequestId, Revision
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
@@ -21,6 +23,7 @@ from shared.events.config import (
     ReadHistory,
     StoredDocument,
 )
+from shared.events.message import Message
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import read_documents
 from shared.runtime.clock import Clock
@@ -29,6 +32,10 @@ PATIENCE_SECONDS: Final = 15.0
 """A takeover takes 2 to 8 s; a change is held and repeated for longer than that."""
 
 ATTEMPT_SECONDS: Final = 1.0
+HURRY_SECONDS: Final = 0.05
+"""How long an attempt lasts, and shortly after the role has moved."""
+
+HURRIED_SECONDS: Final = 3.0
 READ_SECONDS: Final = 3.0
 
 
@@ -38,6 +45,18 @@ class Configuration:
     def __init__(self, publisher: Publisher, clock: Clock) -> None:
         self._publisher = publisher
         self._clock = clock
+        self._epoch = Epoch(0)
+        self._hurries_until = Instant(0.0)
+        self._attempts: set[asyncio.Timeout] = set()
+
+    def role_moved(self, epoch: Epoch) -> None:
+        """A master was granted the role of *epoch*, or says that it lost its own to it."""
+        if epoch <= self._epoch:
+            return
+        self._epoch = epoch
+        self._hurries_until = Instant(self._clock.now() + HURRIED_SECONDS)
+        for attempt in self._attempts:
+            attempt.reschedule(asyncio.get_running_loop().time())
 
     async def propose(
         self, request_id: RequestId, author: str, changes: Sequence[ProposedChange]
@@ -53,9 +72,7 @@ class Configuration:
         last: Unavailable | None = None
         while (left := deadline - self._clock.now()) > 0:
             try:
-                answer = await self._publisher.ask(
-                    proposal, timeout_seconds=min(left, ATTEMPT_SECONDS)
-                )
+                answer = await self._attempt(proposal, left)
             except Unavailable as error:
                 last = error
                 continue
@@ -69,6 +86,19 @@ class Configuration:
             request_id=request_id,
             retry_after_seconds=2,
         )
+
+    async def _attempt(self, proposal: ProposeChanges, left: float) -> Message:
+        hurries = self._clock.now() < self._hurries_until
+        seconds = min(left, HURRY_SECONDS if hurries else ATTEMPT_SECONDS)
+        try:
+            async with asyncio.timeout(seconds) as attempt:
+                self._attempts.add(attempt)
+                try:
+                    return await self._publisher.ask(proposal, timeout_seconds=left)
+                finally:
+                    self._attempts.discard(attempt)
+        except TimeoutError as error:
+            raise Unavailable("nobody answered the proposal in time") from error
 
     async def read(
         self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)

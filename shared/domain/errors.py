@@ -11,6 +11,9 @@ MeridianError
 │   ├── InUse                what is to be deleted is named by others; holders says by whom
 │   ├── NotPrimary           this master is not the primary
 │   ├── StaleEpoch           a newer primary exists
+│   ├── AlreadyPrimary       this master has the role that it is to get
+│   ├── NotReady             this master cannot take the role over now; reasons says why
+│   ├── UnderWay             somebody else's order is being carried out
 │   ├── BadSignature         the message does not prove membership
 │   ├── ClockSkew            the message is signed well, its time lies outside the window
 │   ├── Replayed             the message came before
@@ -106,6 +109,27 @@ class StaleEpoch(Rejected):
     """A newer primary exists."""
 
     code = "stale_epoch"
+    http_status = 409
+
+
+class AlreadyPrimary(Rejected):
+    """This master has the role that it is to get."""
+
+    code = "already_primary"
+    http_status = 409
+
+
+class NotReady(Rejected):
+    """This master cannot take the role over now; *reasons* says why."""
+
+    code = "not_ready"
+    http_status = 409
+
+
+class UnderWay(Rejected):
+    """Somebody else's order is being carried out."""
+
+    code = "under_way"
     http_status = 409
 
 

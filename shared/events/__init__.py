@@ -8,17 +8,21 @@ from typing import Final
 
 from shared.events.config import (
     ConfigChanged,
+    LayDownPen,
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
     ReplicationModeChanged,
 )
 from shared.events.failover import (
+    AssumeRole,
     MasterGranted,
+    PrepareForRole,
     PrimaryChanged,
     PrimarySteppedDown,
     ReadMasterStatus,
     RedirectionChanged,
+    SwitchOver,
 )
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat, NodeStateChanged
@@ -39,6 +43,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
+    LayDownPen,
     ConfigChanged,
     ReplicationModeChanged,
     FollowerProgressed,
@@ -47,6 +52,9 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     OfferSnapshot,
     MasterGranted,
     ReadMasterStatus,
+    SwitchOver,
+    PrepareForRole,
+    AssumeRole,
     PrimaryChanged,
     PrimarySteppedDown,
     RedirectionChanged,

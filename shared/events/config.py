@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.log import ReplicationMode
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
@@ -48,6 +48,34 @@ class ProposeChanges(Request):
     request_id: RequestId
     author: str
     changes: tuple[ProposedChange, ...] = Field(min_length=1)
+
+
+class PenLaidDown(Message):
+    """Config writes nothing any more; its last entry is at *revision* with *hash*."""
+
+    revision: Revision
+    hash: str
+    mode: ReplicationMode
+
+
+class LayDownPen(Request):
+    """Stop writing until a later grant says otherwise; what waits stays.
+
+    The answer comes when no entry is under way; *valid_until* is that of the grant which ends here.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.{node}.lay_down",
+        speakers=frozenset({"failover_monitor"}),
+        answered_by=frozenset({"config"}),
+        sender_field="node",
+    )
+    reply: ClassVar = PenLaidDown
+
+    node: NodeId
+    epoch: Epoch
+    boot_id: str
+    valid_until: float
 
 
 class StoredDocument(Message):

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from shared.domain.ids import Epoch, NodeId
+from shared.domain.ids import Epoch, NodeId, Revision
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState
-from shared.events.message import Event, Message, Request
+from shared.events.message import Done, Event, Message, Request
 from shared.events.subject import Subject
 
 
@@ -14,6 +14,8 @@ class MasterGranted(Event):
 
     *valid_until* is an absolute CLOCK_BOOTTIME reading, in seconds, of the kernel *boot_id*:
     never counted from arrival, void on any other machine. Sent at each renewal of the lease.
+    While it is *paused* they do not act and keep what waits for them: the role may be handed over,
+    or go on. *planned* says that the epoch began by a switchover.
     """
 
     subject: ClassVar = Subject(
@@ -26,6 +28,79 @@ class MasterGranted(Event):
     epoch: Epoch
     boot_id: str
     valid_until: float
+    paused: bool = False
+    planned: bool = False
+
+
+class RoleReadiness(Message):
+    """Where a master stands, what bars it, and the record that it awaits in the lease from now on.
+
+    *instance* and *n* name that record: whoever is primary may write it for this master.
+    """
+
+    node: NodeId
+    instance: str
+    n: int
+    revision: Revision
+    hash: str
+    reasons: tuple[str, ...] = ()
+
+
+class PrepareForRole(Request):
+    """Say where you stand, and await the role: the primary wants to hand it to *node*."""
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.prepare",
+        speakers=frozenset({"failover_monitor"}),
+        answered_by=frozenset({"failover_monitor"}),
+    )
+    reply: ClassVar = RoleReadiness
+
+    node: NodeId
+    epoch: Epoch
+
+
+class AssumeRole(Request):
+    """The lease names *node* from *epoch* on: look at once, and answer when you act."""
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.promote",
+        speakers=frozenset({"failover_monitor"}),
+        answered_by=frozenset({"failover_monitor"}),
+    )
+    reply: ClassVar = Done
+
+    node: NodeId
+    epoch: Epoch
+
+
+class RoleSwitched(Message):
+    """*primary* is primary of *epoch*; nobody acted for *seconds*."""
+
+    primary: NodeId
+    previous: NodeId
+    epoch: Epoch
+    seconds: float
+
+
+class SwitchOver(Request):
+    """Hand the role of *node*, primary of *epoch*, to *to*, or to the other master.
+
+    Changes wait meanwhile and none is refused. Where it cannot be done, *node* stays primary and
+    the answer says why.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.switchover",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"failover_monitor"}),
+    )
+    reply: ClassVar = RoleSwitched
+
+    node: NodeId
+    epoch: Epoch
+    to: NodeId | None = None
+    author: str
 
 
 class RedirectionStatus(Message):

@@ -21,7 +21,7 @@ class GrantHolder:
         if grant.node != self._node or grant.boot_id != self._boot_id:
             return False
         last = self._grant
-        if last is not None and (grant.epoch, grant.valid_until) < (last.epoch, last.valid_until):
+        if last is not None and _order(grant) < _order(last):
             return False
         self._grant = grant
         return True
@@ -29,9 +29,26 @@ class GrantHolder:
     def valid(self, now: Instant) -> Epoch | None:
         """The epoch that this master may act in at *now*; None when it may not."""
         grant = self._grant
-        return grant.epoch if grant is not None and now < grant.valid_until else None
+        if grant is None or grant.paused:
+            return None
+        return grant.epoch if now < grant.valid_until else None
+
+    def is_paused(self, now: Instant) -> bool:
+        """Whether this master does not act now, but may go on."""
+        grant = self._grant
+        return grant is not None and grant.paused and now < grant.valid_until
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the epoch of the last grant began by a switchover."""
+        return self._grant is not None and self._grant.planned
 
     @property
     def valid_until(self) -> Instant:
         """When the last grant ends; 0 before the first."""
         return Instant(0.0) if self._grant is None else Instant(self._grant.valid_until)
+
+
+def _order(grant: MasterGranted) -> tuple[Epoch, float, bool]:
+    """What makes a grant later: a pause ends the very grant that it names."""
+    return grant.epoch, grant.valid_until, grant.paused

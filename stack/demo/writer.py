@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 ATTEMPT_SECONDS = 3.0
+FIRST_PAGE = "/api/v1/users?limit=1000"
 
 
 @dataclass
@@ -31,8 +32,8 @@ class Writer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Propose changes, each until it is acknowledged, until *stop* is set."""
-        async with self._client() as client:
-            token = await self._signed_in(client, stop)
+        async with self.client() as client:
+            token = await self.signed_in(client, stop)
             for number in itertools.count(1):
                 if stop.is_set():
                     return
@@ -40,31 +41,40 @@ class Writer:
 
     async def propose_once(self, name: str) -> dict[str, Any]:
         """Make the change *name* and give the site's answer."""
-        async with self._client() as client:
-            token = await self._signed_in(client, asyncio.Event())
+        async with self.client() as client:
+            token = await self.signed_in(client, asyncio.Event())
             answer = await self._change(client, token, name, asyncio.Event())
         assert answer is not None, "nobody says stop"
         return answer
 
     async def found(self) -> set[str]:
         """The names of the users that the site has now."""
-        async with self._client() as client:
-            token = await self._signed_in(client, asyncio.Event())
-            for gateway in itertools.cycle(self.gateways):
-                try:
-                    answer = await client.get(f"{gateway}/api/v1/users", headers=_bearer(token))
-                    answer.raise_for_status()
-                except httpx.HTTPError:
-                    await asyncio.sleep(0.1)
-                    continue
-                return {user["id"] for user in answer.json()}
+        async with self.client() as client:
+            token = await self.signed_in(client, asyncio.Event())
+            names: set[str] = set()
+            path: str | None = FIRST_PAGE
+            while path is not None:
+                page = await self._page(client, token, path)
+                names |= {user["id"] for user in page["documents"]}
+                path = page["next"]
+        return names
+
+    async def _page(self, client: httpx.AsyncClient, token: str, path: str) -> dict[str, Any]:
+        for gateway in itertools.cycle(self.gateways):
+            try:
+                answer = await client.get(f"{gateway}{path}", headers=_bearer(token))
+                answer.raise_for_status()
+            except httpx.HTTPError:
+                await asyncio.sleep(0.1)
+                continue
+            return dict(answer.json())
         raise AssertionError("the gateways never end")
 
-    def _client(self) -> httpx.AsyncClient:
+    def client(self) -> httpx.AsyncClient:
         context = ssl.create_default_context(cafile=str(self.ca_file))
         return httpx.AsyncClient(verify=context, timeout=ATTEMPT_SECONDS)
 
-    async def _signed_in(self, client: httpx.AsyncClient, stop: asyncio.Event) -> str:
+    async def signed_in(self, client: httpx.AsyncClient, stop: asyncio.Event) -> str:
         body = {"username": "admin", "password": self.password}
         for gateway in itertools.cycle(self.gateways):
             try:

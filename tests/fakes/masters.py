@@ -71,14 +71,20 @@ class Desk:
         writer = Writer(replica, backups, grant, VirtualClock(), said)
         return Desk(node, key, state, log, grant, backups, writer, said)
 
-    def permit(self, epoch: int, seconds: float) -> float:
+    def permit(self, epoch: int, seconds: float, *, planned: bool = False) -> float:
         """The monitor's grant; when it ends."""
-        until = VirtualClock().now() + seconds
-        self.grant.offer(
-            MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
-        )
+        grant = self.granted(epoch, VirtualClock().now() + seconds)
+        self.grant.offer(grant.model_copy(update={"planned": planned}))
         self.writer.wake()
-        return until
+        return grant.valid_until
+
+    def granted(self, epoch: int, until: float) -> MasterGranted:
+        return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
+
+    async def lay_down(self, epoch: int) -> Marker:
+        """What the monitor asks for when it hands the role over."""
+        grant = self.granted(epoch, self.grant.valid_until)
+        return await self.writer.lay_down(grant.model_copy(update={"paused": True}))
 
     async def propose(self, wish: ProposeChanges) -> ChangesAccepted:
         return await self.writer.propose(wish)

@@ -29,6 +29,7 @@ from shared.events.config import (
     ReadHistory,
     StoredDocument,
 )
+from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes
 from shared.events.session import SessionState
@@ -56,6 +57,7 @@ class FakeSite:
         self.answered: dict[str, ChangesAccepted] = {}
         self.nodes = ["berlin", "denver", "tokyo"]
         self.asked: list[Request] = []
+        self.masters: dict[NodeId, MasterStatus] = {}
         self.is_down = False
         self.history = HistoryRead(lines=())
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
@@ -85,6 +87,17 @@ class FakeSite:
                 return self._accept(request)
             case SelectNodes():
                 return self._select(request)
+            case _:
+                return self._operate(request)
+
+    def _operate(self, request: Request) -> Message:
+        match request:
+            case ReadMasterStatus() if request.node in self.masters:
+                return self.masters[request.node]
+            case ReadMasterStatus():
+                raise Unavailable("nobody answered")
+            case SwitchOver():
+                return _switched(request)
             case _:
                 return Done()
 
@@ -139,6 +152,15 @@ class FakeSite:
             ),
             revision=Revision(self.revision),
         )
+
+
+def _switched(order: SwitchOver) -> RoleSwitched:
+    return RoleSwitched(
+        primary=order.to or NodeId("bravo"),
+        previous=order.node,
+        epoch=Epoch(order.epoch + 1),
+        seconds=0.05,
+    )
 
 
 @dataclass

@@ -95,6 +95,7 @@ def heard(service: Service) -> set[tuple[str, str]]:
 
 HEARD = {
     "config": {
+        ("meridian.config.alpha.lay_down", ""),
         ("meridian.config.propose", ""),
         ("meridian.config.read", "config"),
         ("meridian.config.history", "config"),

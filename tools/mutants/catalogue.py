@@ -10,6 +10,7 @@ TAKEOVER: Final = "services.failover_monitor.core.takeover"
 HEALTH: Final = "services.failover_monitor.core.health"
 TIMING: Final = "services.failover_monitor.core.timing"
 LEADERS: Final = "services.failover_monitor.core.leaders"
+HANDOVER: Final = "services.failover_monitor.core.handover"
 RECORD: Final = "services.failover_monitor.core.record"
 GRANT: Final = "shared.runtime.grant"
 
@@ -54,9 +55,9 @@ MUTANTS: Final = (
     Mutant(
         "a restarted process takes its predecessor's record for its own",
         LEASE,
-        "(record.holder, record.instance) == (\n            self._holder.node,\n"
-        "            self._holder.instance,\n        )",
-        "record.holder == self._holder.node",
+        "(record.holder, record.instance) == (\n            self.holder.node,\n"
+        "            self.holder.instance,\n        )",
+        "record.holder == self.holder.node",
     ),
     Mutant("any own record is awaited", LEASE, " and record.n in self._sent", ""),
     Mutant(
@@ -105,8 +106,8 @@ MUTANTS: Final = (
     Mutant(
         "the epoch does not grow",
         MONITOR,
-        "Epoch(self._largest + 1)",
-        "Epoch(max(1, self._largest))",
+        "self._lease.write(Epoch(self._largest + 1),",
+        "self._lease.write(Epoch(max(1, self._largest)),",
     ),
     Mutant(
         "the look before a take may be old", MONITOR, "if self._checked_at < due_at:", "if False:"
@@ -216,6 +217,93 @@ MUTANTS: Final = (
         "bool(self._ready)",
     ),
     Mutant(
+        "who has stopped still acts",
+        MONITOR,
+        "return self._lease.is_valid(now) and not self.handover.has_stopped",
+        "return self._lease.is_valid(now)",
+    ),
+    Mutant(
+        "a renewal while stopped lets the others act",
+        MONITOR,
+        "paused=paused, planned",
+        "paused=False, planned",
+    ),
+    Mutant(
+        "a stop pauses nobody",
+        HANDOVER,
+        "self._lease.valid_until, paused=True)",
+        "self._lease.valid_until)",
+    ),
+    Mutant(
+        "the role is given while the holder acts",
+        HANDOVER,
+        "if not self.has_stopped or self._resumes_at != NEVER:",
+        "if self._resumes_at != NEVER:",
+    ),
+    Mutant(
+        "the role is given by who goes on",
+        HANDOVER,
+        "if not self.has_stopped or self._resumes_at != NEVER:",
+        "if not self.has_stopped:",
+    ),
+    Mutant(
+        "who resumes acts without a new renewal",
+        HANDOVER,
+        "if sent_at >= self._resumes_at:",
+        "if self._resumes_at != NEVER:",
+    ),
+    Mutant(
+        "who stopped acts after any renewal",
+        HANDOVER,
+        "if sent_at >= self._resumes_at:",
+        "if True:",
+    ),
+    Mutant(
+        "a lease that ran out is handed over",
+        HANDOVER,
+        "if successor is None or not self._lease.is_valid(now):",
+        "if successor is None:",
+    ),
+    Mutant(
+        "a forgotten switchover lasts for ever", HANDOVER, "if now >= self._until:", "if False:"
+    ),
+    Mutant(
+        "a record that was prepared counts from when it is read",
+        LEASE,
+        """        self._n += 1
+        self._sent[self._n] = now
+        return self._n""",
+        """        self._n += 1
+        self._sent[self._n] = Instant(now + 60)
+        return self._n""",
+    ),
+    Mutant(
+        "a handover gives the epoch that the holder has",
+        MONITOR,
+        "self.handover.write(Epoch(self._largest + 1), now)",
+        "self.handover.write(Epoch(self._largest), now)",
+    ),
+    Mutant(
+        "a successor is named before the key was read again",
+        MONITOR,
+        "        if self._lease.held and not self._must_read:\n            successor",
+        "        if self._lease.held:\n            successor",
+    ),
+    Mutant(
+        "a paused grant lets others act",
+        GRANT,
+        "if grant is None or grant.paused:",
+        "if grant is None:",
+        ("tests/unit/runtime",),
+    ),
+    Mutant(
+        "the grant that was paused comes back",
+        GRANT,
+        "grant.epoch, grant.valid_until, grant.paused",
+        "grant.epoch, grant.valid_until, False",
+        ("tests/unit/runtime",),
+    ),
+    Mutant(
         "a leader stays beside the primary",
         LEADERS,
         "if group.leader == own else None",
@@ -243,15 +331,15 @@ MUTANTS: Final = (
     Mutant(
         "a grant of a smaller epoch comes back",
         GRANT,
-        "(grant.epoch, grant.valid_until) < (last.epoch, last.valid_until)",
+        "_order(grant) < _order(last)",
         "False",
         ("tests/unit/runtime",),
     ),
     Mutant(
         "a grant does not end",
         GRANT,
-        "if grant is not None and now < grant.valid_until else None",
-        "if grant is not None else None",
+        "return grant.epoch if now < grant.valid_until else None",
+        "return grant.epoch",
         ("tests/unit/runtime",),
     ),
 )

@@ -30,10 +30,14 @@ class Grant:
     """This master's processes may act in *epoch* until *valid_until*.
 
     Whoever holds a grant forgets it for one of a larger epoch, also when that is over already.
+    While it is *paused* they do not act, and keep what waits for them. *planned* says that the
+    epoch began by a switchover: the other master is well and stays attached.
     """
 
     epoch: Epoch
     valid_until: Instant
+    paused: bool = False
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

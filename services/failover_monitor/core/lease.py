@@ -26,7 +26,7 @@ class Lease:
     """What this process has written, and what of it is known to be in the key."""
 
     def __init__(self, holder: Holder, timing: Timing) -> None:
-        self._holder = holder
+        self.holder = holder
         self._timing = timing
         self._n = 0
         self._sent: dict[int, Instant] = {}
@@ -40,8 +40,21 @@ class Lease:
         self._n += 1
         self._sent[self._n] = now
         times = self._timing.ttl_seconds, self._timing.margin_seconds
-        record = LeaseRecord(epoch, self._holder.node, self._holder.instance, self._n, *times)
+        record = LeaseRecord(epoch, self.holder.node, self.holder.instance, self._n, *times)
         return WriteLease(record, expected)
+
+    def expect(self, now: Instant) -> int:
+        """The number of a record that another will write for this process, awaited from now on."""
+        self._n += 1
+        self._sent[self._n] = now
+        return self._n
+
+    def transfer(self, epoch: Epoch, successor: Holder, n: int) -> WriteLease:
+        """The record that names *successor*, on the own last revision."""
+        assert self.held, "only a holder hands over"
+        times = self._timing.ttl_seconds, self._timing.margin_seconds
+        record = LeaseRecord(epoch, successor.node, successor.instance, n, *times)
+        return WriteLease(record, self.revision)
 
     def renewal(self, now: Instant) -> WriteLease:
         """A renewal on the own last revision; also after the lease ran out."""
@@ -51,8 +64,8 @@ class Lease:
     def is_mine(self, record: LeaseRecord | None) -> bool:
         """Whether this very process wrote *record*."""
         return record is not None and (record.holder, record.instance) == (
-            self._holder.node,
-            self._holder.instance,
+            self.holder.node,
+            self.holder.instance,
         )
 
     def awaits(self, record: LeaseRecord) -> bool:
@@ -75,7 +88,8 @@ class Lease:
         self.valid_until = min(self.valid_until, now)
         self.revision, self._sent = 0, {}
 
-    def is_acting(self, now: Instant) -> bool:
+    def is_valid(self, now: Instant) -> bool:
+        """Whether nobody else can hold it at *now*."""
         return self.held and now < self.valid_until
 
     def describe(self) -> str:

@@ -21,6 +21,7 @@ from services.failover_monitor.core.effects import (
     Took,
     WriteLease,
 )
+from services.failover_monitor.core.handover import NEVER, Handover
 from services.failover_monitor.core.health import ConfigWatch
 from services.failover_monitor.core.lease import Holder, Lease
 from services.failover_monitor.core.record import LeaseRecord, Seen
@@ -39,6 +40,7 @@ class Monitor:
         self._lease = Lease(holder, timing)
         self._observer = Observer(holder.node, timing, head_start_seconds)
         self._config = ConfigWatch(timing)
+        self.handover = Handover(self._lease)
         self.checks = NOT_CHECKED
         self._largest = Epoch(0)
         self._calling: WriteLease | ReadLease | None = None
@@ -47,10 +49,11 @@ class Monitor:
         self._next_call = Instant(0.0)
         self._checking = False
         self._checked_at = Instant(0.0)
+        self._is_planned = False
 
     def is_primary(self, now: Instant) -> bool:
         """Whether this master acts as primary at *now*."""
-        return self._lease.is_acting(now)
+        return self._lease.is_valid(now) and not self.handover.has_stopped
 
     @property
     def epoch(self) -> Epoch:
@@ -66,8 +69,10 @@ class Monitor:
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """Why this master would not take over now; empty when it would."""
         if self._lease.held:
-            if not self._lease.is_acting(now):
+            if not self._lease.is_valid(now):
                 return ("its lease ran out and is not renewed yet",)
+            if self.handover.has_stopped:
+                return ("it is handing its role over",)
             return () if self._may_renew(now) else ("its config service commits nothing",)
         blind = ("the lease cannot be read",) if self._observer.is_blind(now) else ()
         return blind + self._observer.obstacles(self.checks)
@@ -78,7 +83,7 @@ class Monitor:
 
     def deadline(self) -> Instant | None:
         """When `tick` has something to do; None while it waits for every answer."""
-        waits = [] if self._calling else [self._next_call]
+        waits = [] if self._calling else [self._call_at()]
         if not self._checking:
             waits.append(Instant(self._checked_at + self._timing.heartbeat_seconds))
         return min(waits, default=None)
@@ -88,7 +93,7 @@ class Monitor:
         effects = NOTHING
         if not self._checking and now >= self._checked_at + self._timing.heartbeat_seconds:
             effects += self._check(now)
-        if self._calling is None and now >= self._next_call:
+        if self._calling is None and now >= self._call_at():
             effects += self._call(now)
         return effects
 
@@ -127,7 +132,15 @@ class Monitor:
         parts = self._lease.describe(), self._observer.describe(), self._config.describe()
         return f"lease {parts[0]}; key {parts[1]}; {parts[2]}; largest epoch {self._largest}"
 
+    def _call_at(self) -> Instant:
+        return min(self._next_call, self.handover.urgent_at)
+
     def _call(self, now: Instant) -> tuple[Effect, ...]:
+        self.handover.urgent_at = NEVER
+        if self._lease.held and not self._must_read:
+            successor = self.handover.write(Epoch(self._largest + 1), now)
+            if successor is not None:
+                return self._send(successor, now)
         if self._lease.held and not self._must_read and self._may_renew(now):
             return self._send(self._lease.renewal(now), now)
         return self._send(ReadLease(), now)
@@ -187,12 +200,16 @@ class Monitor:
         sent_at = Instant(lease.valid_until - self._timing.acting_seconds)
         if not was_held or sent_at > was_until:
             self._config.begun(sent_at)
-        grant = Grant(lease.epoch, lease.valid_until)
-        return (
-            (grant,)
-            if was_held
-            else (Took(lease.epoch, before, _cause(before, lease.epoch)), grant)
-        )
+        if was_held:
+            self.handover.renewed(sent_at)
+            return (self._grant(),)
+        self._is_planned = self.handover.is_planned(record.n)
+        cause = _cause(before, lease.epoch, is_planned=self._is_planned)
+        return (Took(lease.epoch, before, cause), self._grant())
+
+    def _grant(self) -> Grant:
+        lease, paused = self._lease, self.handover.has_stopped
+        return Grant(lease.epoch, lease.valid_until, paused=paused, planned=self._is_planned)
 
     def _learn(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
         """A lease or an entry of *epoch* exists."""
@@ -206,7 +223,8 @@ class Monitor:
         if not self._lease.held:
             return NOTHING
         self._lease.end(now)
-        assert not self._lease.is_acting(now), "an ended role is over"
+        self.handover.ended()
+        assert not self._lease.is_valid(now), "an ended role is over"
         lost = Lost(self._lease.epoch, cause)
         return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)
 
@@ -216,7 +234,7 @@ class Monitor:
         )
 
 
-def _cause(before: NodeId | None, epoch: Epoch) -> str:
+def _cause(before: NodeId | None, epoch: Epoch, *, is_planned: bool) -> str:
     if before is not None:
-        return f"{before} did not renew its lease"
+        return f"{before} {'handed its role over' if is_planned else 'did not renew its lease'}"
     return "the site starts" if epoch == 1 else "the lease named nobody"

@@ -6,10 +6,14 @@ intervals the wait starts anew.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.failover_monitor.core.record import Seen
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId, Revision
+
+AUTOMATIC_OFF: Final = "automatic failover is off"
+"""The one reason that bars a takeover and not a switchover: there an operator decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +22,16 @@ class Checks:
 
     *unfit* bars from any take: the database or the log is not as it must be. *forbidden* bars only
     from replacing another master: the operator does not want it, or this master is cut off.
-    *epoch* is the largest in the own database and in the log, *pulse* config's last proof.
+    *epoch* is the largest in the own database and in the log, *revision* is where that
+    database stands, *pulse* config's last proof. *is_attached* says that changes wait for the
+    backup.
     """
 
     unfit: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     epoch: Epoch = Epoch(0)
     revision: Revision | None = None
+    is_attached: bool = False
     pulse: Instant | None = None
 
 

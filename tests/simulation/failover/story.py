@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from shared.domain.ids import NodeId
+from tests.simulation.failover.switch import switch_over
 from tests.simulation.failover.world import NODES, Flaws, Term, Weather, World
 
 Trouble = Callable[[World], None]
@@ -112,7 +113,12 @@ def unfit(world: World, node: NodeId) -> None:
     world.masters[node].fit = not world.masters[node].fit
 
 
+def plan_a_change(world: World, _node: NodeId) -> None:
+    switch_over(world)
+
+
 TROUBLES: Final = (
+    *(plan_a_change, plan_a_change),
     *(crash_or_start, start, freeze, suspend, elect, change_weather),
     *(cut_one_way, cut_one_way, cut_off, stop_config, unfit),
 )

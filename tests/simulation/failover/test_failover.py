@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation.failover.story import begun, tell
+from tests.simulation.failover.switch import switch_over
 from tests.simulation.failover.world import DRIFT, NODES
 
 ALPHA, BRAVO = NODES
@@ -100,3 +101,27 @@ def test_an_unfit_backup_is_never_promoted(seed: int) -> None:
     world.run(26)
     assert world.primaries() == [ALPHA]
     assert [took.epoch for took in world.taken] == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_switchover_moves_the_role_at_once_and_back(seed: int) -> None:
+    world = begun(seed)
+    world.run(6)
+    for epoch, primary in ((2, BRAVO), (3, ALPHA)):
+        switch_over(world)
+        world.run(world.now + 0.3)
+        assert world.primaries() == [primary]
+        assert world.taken[-1].epoch == epoch
+    world.run(world.now + 10)
+    assert world.primaries() == [ALPHA]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_switchover_to_a_master_that_died_meanwhile_is_taken_back(seed: int) -> None:
+    world = begun(seed)
+    world.run(6)
+    switch_over(world)
+    world.crash(BRAVO)
+    world.run(world.now + 12)
+    assert world.primaries() == [ALPHA]
+    assert [took.epoch for took in world.taken] == [1]

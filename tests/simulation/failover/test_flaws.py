@@ -14,8 +14,14 @@ SEEDS = range(60)
         Flaws(clock_stands_still_in_suspend=True),
         Flaws(duplicate_is_success=True),
         Flaws(grant_counts_from_arrival=True),
+        Flaws(handover_does_not_wait_for_config=True),
     ],
-    ids=["clock stands still", "duplicate is success", "grant counts from arrival"],
+    ids=[
+        "clock stands still",
+        "duplicate is success",
+        "grant counts from arrival",
+        "handover does not wait for config",
+    ],
 )
 def test_a_shell_with_this_flaw_makes_two_primaries(flaws: Flaws) -> None:
     assert any(_is_noticed(seed, flaws) for seed in SEEDS)

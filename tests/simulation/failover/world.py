@@ -42,7 +42,7 @@ PAST_KEYS = 5
 MOMENT = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass
 class Term:
     """*instance* might act from *begin* to *end* of true time in *epoch*."""
 
@@ -71,6 +71,7 @@ class Flaws:
     clock_stands_still_in_suspend: bool = False
     duplicate_is_success: bool = False
     grant_counts_from_arrival: bool = False
+    handover_does_not_wait_for_config: bool = False
 
 
 @dataclass
@@ -188,13 +189,13 @@ class World:
             if each.is_up and each.monitor.is_primary(each.clock(self.now))
         ]
 
-    def _within(self, master: Master, instance: str, action: Callable[[], None]) -> None:
+    def within(self, master: Master, instance: str, action: Callable[[], None]) -> None:
         """Run *action* in that process, when it is not frozen, if it still lives."""
         if not master.is_up or master.instance != instance:
             return
         if self.now < master.frozen_until:
             later = master.frozen_until + self.random.uniform(0, 0.001)
-            self.at(later, lambda: self._within(master, instance, action))
+            self.at(later, lambda: self.within(master, instance, action))
         else:
             action()
 
@@ -207,15 +208,15 @@ class World:
             return
         master.tick_at = when
         instance = master.instance
-        self.at(when, lambda: self._within(master, instance, lambda: self._tick(master, when)))
+        self.at(when, lambda: self.within(master, instance, lambda: self._tick(master, when)))
 
     def _tick(self, master: Master, when: float) -> None:
         if master.tick_at != when:
             return
         master.tick_at = None
-        self._perform(master, master.monitor.tick(master.clock(self.now)))
+        self.perform(master, master.monitor.tick(master.clock(self.now)))
 
-    def _perform(self, master: Master, effects: Sequence[Effect]) -> None:
+    def perform(self, master: Master, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
                 case ReadLease():
@@ -224,8 +225,8 @@ class World:
                     self._write(master, effect)
                 case Check():
                     self._check(master)
-                case Grant(epoch, valid_until):
-                    self._grant(master, epoch, valid_until)
+                case Grant():
+                    self._grant(master, effect)
                 case Took():
                     self.taken.append(effect)
                 case Lost():
@@ -246,7 +247,7 @@ class World:
                     done[0] = True
                     answer()
 
-            return lambda: self._within(master, instance, run)
+            return lambda: self.within(master, instance, run)
 
         def arrive() -> None:
             if self.weather.bucket_down:
@@ -254,7 +255,7 @@ class World:
                 return
             answer = work()
             if self.random.random() >= weather.lost and not master.deaf:
-                self.at(self.now + self._delay(), once(answer))
+                self.at(self.now + self.delay(), once(answer))
 
         self._send(master, weather, arrive)
         self.at(self.now + self.timing.renew_seconds, once(failed))
@@ -262,7 +263,7 @@ class World:
     def _send(self, master: Master, weather: Weather, arrive: Callable[[], None]) -> None:
         for _ in range(self._times()):
             if self.random.random() >= weather.lost and not master.mute:
-                self.at(self.now + self._delay(), arrive)
+                self.at(self.now + self.delay(), arrive)
 
     def _times(self) -> int:
         """How often a message is sent: the network repeats some."""
@@ -281,14 +282,14 @@ class World:
         self.key = key
         self._past = [*self._past[1 - PAST_KEYS :], key]
 
-    def _delay(self) -> float:
+    def delay(self) -> float:
         if self.random.random() < self.weather.late:
             return self.random.uniform(0, 3.0)
         return self.random.uniform(0, self.weather.delay)
 
     def _read(self, master: Master) -> None:
         def tell(seen: Seen | None) -> None:
-            self._perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
+            self.perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
 
         def work() -> Callable[[], None]:
             stale = self.random.random() < self.weather.stale
@@ -299,7 +300,7 @@ class World:
 
     def _write(self, master: Master, effect: WriteLease) -> None:
         def tell(outcome: int | Refusal) -> None:
-            self._perform(master, master.monitor.lease_written(outcome, master.clock(self.now)))
+            self.perform(master, master.monitor.lease_written(outcome, master.clock(self.now)))
 
         def work() -> Callable[[], None]:
             if self.key.revision != effect.expected:
@@ -319,15 +320,17 @@ class World:
         checks = Checks(unfit=unfit, epoch=self.log_epoch, revision=Revision(1), pulse=master.pulse)
 
         def tell() -> None:
-            self._perform(master, master.monitor.checked(checks, master.clock(self.now)))
+            self.perform(master, master.monitor.checked(checks, master.clock(self.now)))
 
         self.at(
             self.now + self.random.uniform(0, 0.05),
-            lambda: self._within(master, instance, tell),
+            lambda: self.within(master, instance, tell),
         )
 
-    def _grant(self, master: Master, epoch: Epoch, valid_until: Instant) -> None:
-        end = master.true(valid_until)
+    def _grant(self, master: Master, grant: Grant) -> None:
+        if grant.paused:
+            return
+        epoch, end = grant.epoch, master.true(grant.valid_until)
         if self.flaws.grant_counts_from_arrival:
             end = self.now + self.timing.acting_seconds
         if end > self.now + MOMENT:
@@ -353,7 +356,7 @@ class World:
             self._beat(master, instance)
 
         when = self.now + self.timing.heartbeat_seconds
-        self.at(when, lambda: self._within(master, instance, beat))
+        self.at(when, lambda: self.within(master, instance, beat))
 
     def _tell_peer(self, other: Master, node: NodeId, could: bool) -> None:
         if self.random.random() < self.weather.lost:
@@ -364,4 +367,4 @@ class World:
             now = other.clock(self.now)
             other.monitor.peer_heard(node, now, could_take_over=could)
 
-        self.at(self.now + self._delay(), lambda: self._within(other, instance, hear))
+        self.at(self.now + self.delay(), lambda: self.within(other, instance, hear))

@@ -95,7 +95,7 @@ async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
-    assert await look() == Checks(epoch=Epoch(6), revision=Revision(1))
+    assert await look() == Checks(epoch=Epoch(6), revision=Revision(1), is_attached=True)
     ahead = replace(MARKER, epoch=Epoch(7))
     assert (await look(FakeStore(ahead))).epoch == 7
 
@@ -160,7 +160,9 @@ async def test_what_is_no_entry_behind_the_logs_end_raises_no_epoch_and_bars_nob
         async def last(self) -> RawEntry | None:
             return RawEntry(Sequence(3), message)
 
-    assert await look(log=Strange()) == Checks(epoch=Epoch(4), revision=Revision(1))
+    assert await look(log=Strange()) == Checks(
+        epoch=Epoch(4), revision=Revision(1), is_attached=True
+    )
 
 
 async def test_what_is_no_entry_in_the_place_of_its_own_is_another_history() -> None:

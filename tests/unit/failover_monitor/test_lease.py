@@ -31,8 +31,8 @@ def test_a_take_names_the_process_its_number_and_the_revision_that_it_replaces()
 
 def test_the_holder_acts_until_ttl_less_margin_after_it_sent() -> None:
     lease = held(sent_at=10)
-    assert lease.is_acting(at(10 + ACTING - 0.001))
-    assert not lease.is_acting(at(10 + ACTING))
+    assert lease.is_valid(at(10 + ACTING - 0.001))
+    assert not lease.is_valid(at(10 + ACTING))
 
 
 def test_a_renewal_goes_on_the_own_last_revision_with_the_next_number() -> None:
@@ -81,7 +81,7 @@ def test_an_ended_role_awaits_nothing_and_a_new_one_its_own_records() -> None:
 def test_an_ended_role_is_over_whatever_the_lease_says() -> None:
     lease = held(sent_at=10)
     lease.end(at(10.2))
-    assert not lease.is_acting(at(10.1))
+    assert not lease.is_valid(at(10.1))
     assert lease.valid_until == 10.2
 
 

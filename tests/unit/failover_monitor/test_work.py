@@ -18,6 +18,7 @@ from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.work import Voice, Work
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
+from shared.domain.log import Marker
 from shared.domain.node import MasterRole
 from shared.events.failover import (
     MasterGranted,
@@ -83,9 +84,15 @@ class Sound:
     async def look(self) -> Checks:
         return Checks()
 
+    async def stand(self) -> Marker | None:
+        return None
+
 
 class Broken:
     async def look(self) -> Checks:
+        raise RuntimeError("a fault of ours")
+
+    async def stand(self) -> Marker | None:
         raise RuntimeError("a fault of ours")
 
 

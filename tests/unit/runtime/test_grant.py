@@ -1,6 +1,6 @@
 import pytest
 
-from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.ids import Instant, NodeId
 from shared.events.failover import MasterGranted
 from shared.runtime.grant import GrantHolder
 
@@ -8,9 +8,10 @@ ALPHA, BOOT = NodeId("alpha"), "boot"
 
 
 def grant(
-    epoch: int = 1, until: float = 10.0, node: str = "alpha", boot: str = BOOT
+    epoch: int = 1, until: float = 10.0, node: str = "alpha", boot: str = BOOT, **more: bool
 ) -> MasterGranted:
-    return MasterGranted(node=NodeId(node), epoch=Epoch(epoch), boot_id=boot, valid_until=until)
+    facts = {"node": node, "epoch": epoch, "boot_id": boot, "valid_until": until, **more}
+    return MasterGranted.model_validate(facts)
 
 
 def holder(*grants: MasterGranted) -> GrantHolder:
@@ -54,3 +55,30 @@ def test_a_new_epoch_replaces_the_old_one_also_when_it_ends_sooner() -> None:
     assert made.valid(Instant(11.0)) == 2
     assert made.valid(Instant(15.0)) is None
     assert not made.offer(grant(epoch=1, until=99.0))
+
+
+def test_a_pause_ends_the_very_grant_that_it_names_and_that_does_not_come_back() -> None:
+    made = holder(grant(until=10.0), grant(until=10.0, paused=True))
+
+    assert made.valid(Instant(1.0)) is None
+    assert made.is_paused(Instant(1.0))
+    assert not made.offer(grant(until=10.0))
+    assert made.valid(Instant(1.0)) is None
+
+
+def test_a_later_grant_ends_the_pause_and_so_does_another_epoch() -> None:
+    pause = grant(until=10.0, paused=True)
+
+    assert holder(pause, grant(until=11.0)).valid(Instant(1.0)) == 1
+    assert not holder(pause, grant(epoch=2, until=0.5)).is_paused(Instant(1.0))
+
+
+def test_a_pause_that_ran_out_keeps_nothing_waiting() -> None:
+    assert not holder(grant(until=10.0, paused=True)).is_paused(Instant(10.0))
+    assert not holder().is_paused(Instant(0.0))
+
+
+def test_a_grant_says_whether_its_epoch_began_on_purpose() -> None:
+    assert not holder().is_planned
+    assert not holder(grant()).is_planned
+    assert holder(grant(planned=True)).is_planned

@@ -1,0 +1,64 @@
+"""Who is primary: the planned change of it, and what would happen without one."""
+
+from typing import Annotated, Any
+
+import typer
+
+from clients.api import SiteClient
+from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.output import as_json, plainly, say, table
+from clients.profile import Profile
+
+failover = typer.Typer(no_args_is_help=True, help="What happens when the primary fails.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command("switchover")(switchover)
+    failover.command("check")(check)
+    app.add_typer(failover, name="failover")
+
+
+@plainly
+def switchover(
+    to: Annotated[
+        str | None, typer.Option("--to", help="The master that is to be primary.")
+    ] = None,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make the other master primary; changes wait meanwhile, and none is refused."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.call("POST", "/switchover", {"to": to})
+    if json:
+        as_json(answer)
+        return
+    say(
+        f"{answer['primary']} is primary of epoch {answer['epoch']}; {answer['previous']} is its "
+        f"backup; nobody acted for {answer['seconds'] * 1000:.0f} ms"
+    )
+
+
+@plainly
+def check(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+    """Say what would happen if the primary failed now, and why; fails when nobody would follow."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        answer = client.get("/failover/check")
+    if json:
+        as_json(answer)
+    else:
+        say(answer["verdict"])
+        table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
+        for master in answer["masters"]:
+            for reason in master["reasons"]:
+                say(f"  {master['node']}: {reason}")
+    if answer["successor"] is None:
+        raise typer.Exit(1)
+
+
+def _row(master: dict[str, Any]) -> tuple[Any, ...]:
+    would = "yes" if master["could_take_over"] else "no"
+    if master["role"] == "primary":
+        would = "-"
+    return master["node"], master["role"] or "silent", master["epoch"], would

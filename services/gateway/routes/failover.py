@@ -1,0 +1,120 @@
+"""Who is primary, on purpose: the planned change of it, and what would happen without one."""
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from services.gateway.core.access import Action
+from services.gateway.routes.door import Door, TheCaller, TheDoor
+from shared.domain.errors import MeridianError, NoPrimary
+from shared.domain.ids import Epoch, NodeId
+from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
+
+router = APIRouter(tags=["failover"])
+
+SWITCH_SECONDS: Final = 8.0
+STATUS_SECONDS: Final = 1.5
+
+
+class Wish(BaseModel):
+    """Which master is to be primary; the other one when none is named."""
+
+    to: NodeId | None = None
+
+
+class MasterCheck(BaseModel):
+    """What one master says of itself; *reasons* bar it from taking the role over."""
+
+    node: NodeId
+    answers: bool
+    role: MasterRole | None = None
+    epoch: Epoch | None = None
+    could_take_over: bool = False
+    reasons: list[str] = []
+
+
+class FailoverCheck(BaseModel):
+    """What would happen if the primary failed now."""
+
+    primary: NodeId | None
+    successor: NodeId | None
+    verdict: str
+    masters: list[MasterCheck]
+
+
+@router.post("/switchover")
+async def switch_over(wish: Wish, door: TheDoor, caller: TheCaller) -> RoleSwitched:
+    """Make another master primary; changes wait meanwhile, and none is refused."""
+    caller.require(Action.OPERATE)
+    primary, epoch = _primary(door)
+    order = SwitchOver(node=primary, epoch=epoch, to=wish.to, author=caller.user)
+    answer = await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
+    assert isinstance(answer, RoleSwitched), "an order is answered by its reply type"
+    return answer
+
+
+@router.get("/failover/check")
+async def check(door: TheDoor, caller: TheCaller) -> FailoverCheck:
+    """Ask every master what it would do if the primary failed now, and why."""
+    caller.require(Action.READ)
+    nodes = [
+        node for node, document in door.directory.nodes.items() if document.role is NodeRole.MASTER
+    ]
+    masters = await asyncio.gather(*(_check(door, node) for node in sorted(nodes)))
+    return weighed(list(masters))
+
+
+def weighed(masters: list[MasterCheck]) -> FailoverCheck:
+    """What follows from what the masters say of themselves."""
+    primary = next((each.node for each in masters if each.role is MasterRole.PRIMARY), None)
+    could = [each.node for each in masters if each.could_take_over]
+    successor = min(could, default=None)
+    if successor is None:
+        who = "nobody is primary, and" if primary is None else f"if {primary} failed,"
+        verdict = f"{who} no master would take the role over"
+    elif primary is None:
+        verdict = f"nobody is primary; {successor} will take the role over"
+    else:
+        verdict = f"if {primary} failed, {successor} would take the role over"
+    return FailoverCheck(primary=primary, successor=successor, verdict=verdict, masters=masters)
+
+
+async def _check(door: Door, node: NodeId) -> MasterCheck:
+    try:
+        answer = await door.publisher.ask(
+            ReadMasterStatus(node=node), timeout_seconds=STATUS_SECONDS
+        )
+    except MeridianError:
+        return MasterCheck(node=node, answers=False, reasons=["it does not answer"])
+    assert isinstance(answer, MasterStatus), "a question is answered by its reply type"
+    return MasterCheck(
+        node=node,
+        answers=True,
+        role=answer.role,
+        epoch=answer.epoch,
+        could_take_over=answer.could_take_over,
+        reasons=list(answer.reasons),
+    )
+
+
+def _primary(door: Door) -> tuple[NodeId, Epoch]:
+    """The primary of the largest epoch that was heard of.
+
+    Raises:
+        NoPrimary: no master says that it is.
+    """
+    found: list[tuple[Epoch, NodeId]] = []
+    for node in door.directory.nodes:
+        heard = door.observed.heard(node, "failover_monitor")
+        alive = door.observed.liveness(node, door.site().timing, door.clock.now())
+        if heard is None or alive is Liveness.DEAD:
+            continue
+        if heard.heartbeat.role is MasterRole.PRIMARY:
+            found.append((heard.heartbeat.epoch, node))
+    if not found:
+        raise NoPrimary("no master says that it is primary; see `meridian failover check`")
+    epoch, node = max(found)
+    return node, epoch

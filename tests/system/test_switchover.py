@@ -1,0 +1,198 @@
+"""The role is handed over on purpose while changes are made and a session carries bytes."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from shared.domain.log import ReplicationMode
+from stack.demo.writer import Writer
+from stack.site import Site
+from tests.system.people import said, signed_in, until
+
+WRITERS = 4
+PATIENCE = 20.0
+
+
+def writer_of(site: Site) -> Writer:
+    return Writer(site.gateway_urls, site.ca_file, site.admin_password)
+
+
+class Operator:
+    """Somebody who is signed in at one front door."""
+
+    def __init__(self, site: Site) -> None:
+        context = ssl.create_default_context(cafile=str(site.ca_file))
+        self._http = httpx.AsyncClient(verify=context, timeout=15, base_url=site.gateway_urls[0])
+        self._password = site.admin_password
+
+    async def __aenter__(self) -> Self:
+        body = {"username": "admin", "password": self._password}
+        answer = await self._http.post("/api/v1/login", json=body)
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str) -> Any:
+        answer = await self._http.get(f"/api/v1{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def switch(self, to: str | None = None) -> httpx.Response:
+        return await self._http.post("/api/v1/switchover", json={"to": to})
+
+    async def switched(self, to: str | None = None) -> Mapping[str, Any]:
+        """The answer of a switchover that is done, once the site is ready for one."""
+        async with asyncio.timeout(PATIENCE):
+            while (answer := await self.switch(to)).status_code != 200:
+                assert answer.json()["code"] in {"not_ready", "no_primary"}, answer.text
+                await asyncio.sleep(0.2)
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.mark.timeout(180)
+async def test_a_switchover_under_load_refuses_no_change_and_loses_none(site: Site) -> None:
+    await writer_of(site).propose_once("before-the-switchover")
+    writers = [writer_of(site) for _ in range(WRITERS)]
+    stop = asyncio.Event()
+    async with Operator(site) as operator:
+        first = await site.primary()
+        tasks = [
+            asyncio.create_task(write(writer, f"switch-{number}", stop))
+            for number, writer in enumerate(writers)
+        ]
+        await until(lambda: all(len(writer.acknowledged) > 5 for writer in writers))
+        answer = await operator.switched()
+        moment = time.monotonic()
+        assert answer["previous"] == first
+        assert answer["primary"] != first
+        assert await site.primary() == answer["primary"]
+        await until(lambda: all(writer.acknowledged[-1][1] > moment for writer in writers))
+        stop.set()
+        refused = [refusal for task in tasks for refusal in await task]
+
+    assert refused == []
+    acknowledged = {name for writer in writers for name, _, _ in writer.acknowledged}
+    assert acknowledged <= await writers[0].found()
+
+
+async def write(writer: Writer, prefix: str, stop: asyncio.Event) -> list[str]:
+    """Change after change, each proposed once; what was refused."""
+    refused: list[str] = []
+    async with writer.client() as client:
+        token = await writer.signed_in(client, stop)
+        number = 0
+        while not stop.is_set():
+            number += 1
+            name = f"{prefix}-{number:05d}"
+            began = time.monotonic()
+            answer = await client.put(
+                f"{writer.gateways[number % 2]}/api/v1/users/{name}",
+                json={"role": "auditor"},
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=PATIENCE,
+            )
+            if answer.status_code == 200:
+                writer.acknowledged.append((name, began, time.monotonic()))
+            else:
+                refused.append(answer.text)
+    return refused
+
+
+@pytest.mark.timeout(180)
+async def test_the_backup_stays_attached_through_a_switchover_and_back(site: Site) -> None:
+    async with Operator(site) as operator:
+        before = await writer_of(site).propose_once("attached-before")
+        answer = await operator.switched()
+        assert before["mode"] == ReplicationMode.SYNCHRONOUS
+        after = await writer_of(site).propose_once("attached-after")
+        assert after["mode"] == ReplicationMode.SYNCHRONOUS
+        assert set(after["durable_on"]) == {answer["primary"], answer["previous"]}
+        back = await operator.switched(answer["previous"])
+        assert back["primary"] == answer["previous"]
+        assert back["epoch"] > answer["epoch"]
+
+
+@pytest.mark.timeout(180)
+async def test_the_command_says_who_is_primary_now_and_who_would_follow(
+    site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(site, tmp_path)
+    async with Operator(site) as operator:
+        first = (await operator.switched())["primary"]
+        await until_followed(operator, first)
+    second = next(node.name for node in site.layout.masters if node.name != first)
+    code, text = await said(env, "failover", "check")
+    assert (code, text.splitlines()[0]) == (
+        0,
+        f"if {first} failed, {second} would take the role over",
+    )
+    code, text = await said(env, "switchover", "--to", second)
+    assert code == 0, text
+    assert f"{second} is primary of epoch" in text
+    code, text = await said(env, "switchover", "--to", second)
+    assert code != 0
+    assert f"{second} is primary already" in text
+
+
+async def until_followed(operator: Operator, primary: str) -> None:
+    """Until the other master would take the role over from *primary*."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await operator.get("/failover/check")
+            if found["primary"] == primary and found["successor"] is not None:
+                return
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(120)
+async def test_what_cannot_be_done_is_one_sentence_with_a_code_and_changes_nothing(
+    site: Site,
+) -> None:
+    primary = await site.primary()
+    async with Operator(site) as operator:
+        nobody = await operator.switch("nowhere")
+        itself = await operator.switch(primary)
+        await operator.switched(next(n.name for n in site.layout.masters if n.name != primary))
+        await operator.switched(primary)
+        answers = await asyncio.gather(*(operator.switch() for _ in range(3)))
+
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "not_found")
+    assert "nowhere" in nobody.json()["detail"]
+    assert (itself.status_code, itself.json()["code"]) == (409, "already_primary")
+    done = [answer for answer in answers if answer.status_code == 200]
+    assert len(done) <= 1
+    others = {answer.json()["code"] for answer in answers if answer.status_code != 200}
+    assert others <= {"under_way", "stale_epoch", "not_primary", "not_ready"}
+
+
+@pytest.mark.timeout(180)
+async def test_nothing_is_handed_to_a_dead_backup_and_the_check_says_why(site: Site) -> None:
+    primary = await site.primary()
+    backup = next(node.name for node in site.layout.masters if node.name != primary)
+    async with Operator(site) as operator:
+        assert primary is not None
+        await until_followed(operator, primary)
+        check = await operator.get("/failover/check")
+        assert check["verdict"] == f"if {primary} failed, {backup} would take the role over"
+        await site.crew.kill(site.crew.of(backup, "failover_monitor"))
+        try:
+            answer = await operator.switch()
+            check = await operator.get("/failover/check")
+        finally:
+            await site.start_service(backup, "failover_monitor")
+            await site.wait_ready()
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+    assert answer.json()["detail"] == f"{backup} does not answer"
+    assert check["verdict"] == f"if {primary} failed, no master would take the role over"
+    assert await site.primary() == primary
+    assert await writer_of(site).propose_once("still-accepted")

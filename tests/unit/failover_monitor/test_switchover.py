@@ -1,0 +1,434 @@
+"""The steps of a switchover, between two monitors that share a key and hear each other."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.failover_monitor.core.effects import Refusal
+from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
+from services.failover_monitor.core.timing import PRESETS
+from services.failover_monitor.handlers import Orders
+from services.failover_monitor.switchover import LARGEST_LAG, Switchover
+from services.failover_monitor.work import Voice, Work
+from shared.domain.errors import (
+    AlreadyPrimary,
+    MeridianError,
+    NotFound,
+    NotPrimary,
+    NotReady,
+    OutcomeUnknown,
+    StaleEpoch,
+    Unavailable,
+    UnderWay,
+)
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.log import Marker, ReplicationMode
+from shared.events.config import LayDownPen, PenLaidDown
+from shared.events.failover import (
+    AssumeRole,
+    MasterGranted,
+    PrepareForRole,
+    PrimaryChanged,
+    RoleSwitched,
+    SwitchOver,
+)
+from shared.events.message import Event, Message, Request
+from tests.fakes.virtual_time import VirtualClock, pause, run, turn
+
+TIMING = PRESETS["local"]
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+ENTRIES = Revision(7)
+
+
+@dataclass
+class Key:
+    """The lease, as both masters reach it; a write may be lost, or its answer."""
+
+    seen: Seen = MISSING
+    loses_writes: bool = False
+    loses_answers: bool = False
+
+    async def read(self) -> Seen | None:
+        return self.seen
+
+    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+        if self.loses_writes:
+            return Refusal.UNKNOWN
+        if expected != self.seen.revision:
+            return Refusal.REFUSED
+        self.seen = Seen(record, expected + 1)
+        return Refusal.UNKNOWN if self.loses_answers else expected + 1
+
+
+@dataclass
+class Body:
+    """What a look at a master finds."""
+
+    checks: Checks = field(default_factory=lambda: Checks(revision=ENTRIES, is_attached=True))
+    revision: Revision = ENTRIES
+
+    async def look(self) -> Checks:
+        return self.checks
+
+    async def stand(self) -> Marker | None:
+        return Marker(LogGeneration(1), self.revision, Sequence(9), Epoch(1), f"h{self.revision}")
+
+
+@dataclass
+class Side:
+    """One master."""
+
+    body: Body
+    monitor: Monitor
+    switchover: Switchover
+    work: Work
+    said: list[Event]
+
+    @property
+    def is_primary(self) -> bool:
+        return self.monitor.is_primary(VirtualClock().now())
+
+    def grants(self) -> list[MasterGranted]:
+        return [event for event in self.said if isinstance(event, MasterGranted)]
+
+
+@dataclass
+class Site:
+    """Two masters, and who answers whom."""
+
+    key: Key = field(default_factory=Key)
+    sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
+    silent: set[type[Request]] = field(default_factory=set[type[Request]])
+    laid_down: PenLaidDown = field(
+        default_factory=lambda: PenLaidDown(
+            revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
+        )
+    )
+    orders: list[Request] = field(default_factory=list[Request])
+
+    @property
+    def alpha(self) -> Side:
+        return self.sides[ALPHA]
+
+    @property
+    def bravo(self) -> Side:
+        return self.sides[BRAVO]
+
+    def add(self, node: NodeId, head_start: float) -> None:
+        said: list[Event] = []
+        voice = _Voice(said)
+        body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
+        monitor = Monitor(holder, TIMING, head_start)
+        work = Work(monitor, self.key, body, Voice(node, "boot", voice, voice), clock)
+        known = {ALPHA: "", BRAVO: ""}
+        switchover = Switchover(monitor, work, self, clock, holder, "boot", known)
+        self.sides[node] = Side(body, monitor, switchover, work, said)
+
+    async def ask(
+        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+    ) -> Message:
+        self.orders.append(request)
+        await pause(0.001)
+        if type(request) in self.silent:
+            await pause(timeout_seconds)
+            raise Unavailable("nobody answered")
+        match request:
+            case PrepareForRole():
+                return await Orders(self.sides[request.node].switchover).on_prepare(request)
+            case AssumeRole():
+                return await Orders(self.sides[request.node].switchover).on_assume(request)
+            case LayDownPen():
+                return self.laid_down
+            case _:
+                raise AssertionError(f"nobody asks {request}")
+
+    async def order(self, to: str | None = None, epoch: int = 1) -> RoleSwitched:
+        order = SwitchOver(
+            node=ALPHA, epoch=Epoch(epoch), to=None if to is None else NodeId(to), author="rita"
+        )
+        return await Orders(self.alpha.switchover).on_switch_over(order)
+
+    async def refused(self, to: str | None = None, epoch: int = 1) -> MeridianError:
+        with pytest.raises(MeridianError) as caught:
+            await self.order(to, epoch)
+        return caught.value
+
+
+@dataclass
+class _Voice:
+    said: list[Event]
+
+    async def publish(self, event: Event) -> None:
+        self.said.append(event)
+
+    def emit(self, event: Event) -> None:
+        self.said.append(event)
+
+
+@asynccontextmanager
+async def two_masters() -> AsyncGenerator[Site]:
+    """Alpha is primary of epoch 1, bravo watches."""
+    site = Site()
+    site.add(ALPHA, 0.0)
+    site.add(BRAVO, TIMING.ttl_seconds)
+    tasks = [asyncio.create_task(side.work.run()) for side in site.sides.values()]
+    try:
+        await pause(4)
+        assert site.alpha.is_primary
+        yield site
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def goes_on(site: Site) -> None:
+    """The old primary acts again before long, in its epoch, and the other does not."""
+    await pause(0.3)
+    assert site.alpha.is_primary
+    assert not site.bravo.is_primary
+    assert site.alpha.monitor.epoch == 1
+    assert not site.alpha.grants()[-1].paused
+
+
+def test_the_role_moves_at_once_and_everybody_is_told() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            answer = await site.order()
+            assert (answer.primary, answer.previous, answer.epoch) == (BRAVO, ALPHA, 2)
+            assert answer.seconds < 0.3
+            assert site.bravo.is_primary
+            assert not site.alpha.is_primary
+            (changed,) = [each for each in site.bravo.said if isinstance(each, PrimaryChanged)]
+            assert changed.cause == "alpha handed its role over"
+            assert {grant.planned for grant in site.bravo.grants()} == {True}
+            kinds = [type(each) for each in site.orders]
+            assert kinds == [PrepareForRole, LayDownPen, PrepareForRole, AssumeRole]
+            await pause(10)
+            assert site.bravo.is_primary
+
+    run(story())
+
+
+def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            await site.order()
+            await turn()
+            granted, paused, withdrawn = site.alpha.grants()[-3:]
+            assert [each.paused for each in (granted, paused, withdrawn)] == [False, True, False]
+            assert (paused.epoch, paused.valid_until) == (1, granted.valid_until)
+            assert withdrawn.epoch == 2
+            assert withdrawn.valid_until <= VirtualClock().now()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("to", "epoch", "error", "sentence"),
+    [
+        ("nowhere", 1, NotFound, "there is no master 'nowhere'; the masters are alpha, bravo"),
+        ("alpha", 1, AlreadyPrimary, "alpha is primary already"),
+        ("bravo", 7, StaleEpoch, "the order is for epoch 7, alpha is primary of 1"),
+    ],
+)
+def test_an_order_that_makes_no_sense_changes_nothing(
+    to: str, epoch: int, error: type[MeridianError], sentence: str
+) -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            refusal = await site.refused(to, epoch)
+            assert isinstance(refusal, error)
+            assert refusal.message.startswith(sentence)
+            assert site.alpha.is_primary
+            assert site.orders == []
+
+    run(story())
+
+
+def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            order = SwitchOver(node=BRAVO, epoch=Epoch(1), author="rita")
+            with pytest.raises(NotPrimary, match="bravo is not primary"):
+                await site.bravo.switchover.hand_over(order)
+
+    run(story())
+
+
+def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.bravo.body.checks = Checks(unfit=("its database does not answer",))
+            await pause(1)
+            refusal = await site.refused()
+            assert isinstance(refusal, NotReady)
+            assert refusal.message == (
+                "bravo cannot take the role over: its database does not answer"
+            )
+            assert site.alpha.is_primary
+
+    run(story())
+
+
+def test_automatic_failover_may_be_off_for_an_operator_decides() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.bravo.body.checks = Checks(forbidden=(AUTOMATIC_OFF,), revision=ENTRIES)
+            await pause(1)
+            assert (await site.order()).primary == BRAVO
+
+    run(story())
+
+
+def test_a_detached_backup_gets_no_role() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.alpha.body.checks = Checks(revision=ENTRIES, is_attached=False)
+            await pause(1)
+            refusal = await site.refused()
+            assert refusal.attributes["reasons"] == ("detached",)
+            assert site.alpha.is_primary
+
+    run(story())
+
+
+def test_a_backup_that_was_detached_meanwhile_gets_no_role_and_the_old_one_goes_on() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            mode = ReplicationMode.DEGRADED
+            site.laid_down = site.laid_down.model_copy(update={"mode": mode})
+            assert (await site.refused()).attributes["reasons"] == ("detached",)
+            await goes_on(site)
+
+    run(story())
+
+
+def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            behind = Revision(ENTRIES + LARGEST_LAG + 1)
+            site.alpha.body.checks = Checks(revision=behind, is_attached=True)
+            await pause(1)
+            refusal = await site.refused()
+            assert refusal.message == f"bravo lags {LARGEST_LAG + 1} entries behind"
+            assert not any(grant.paused for grant in site.alpha.grants())
+
+    run(story())
+
+
+def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.laid_down = site.laid_down.model_copy(update={"revision": ENTRIES + 1})
+            refusal = await site.refused()
+            assert isinstance(refusal, NotReady)
+            assert refusal.message.startswith("bravo is at revision 7 of 8")
+            await goes_on(site)
+
+    run(story())
+
+
+def test_a_copy_of_another_history_is_not_promoted() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.laid_down = site.laid_down.model_copy(update={"hash": "another"})
+            assert isinstance(await site.refused(), NotReady)
+            await goes_on(site)
+
+    run(story())
+
+
+def test_the_last_entry_is_waited_for() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            last = Revision(ENTRIES + 1)
+            site.laid_down = site.laid_down.model_copy(update={"revision": last, "hash": "h8"})
+            order = asyncio.create_task(site.order())
+            await pause(0.1)
+            assert not order.done()
+            site.bravo.body.revision = last
+            assert (await order).primary == BRAVO
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("silent", "error"),
+    [(PrepareForRole, NotReady), (LayDownPen, Unavailable)],
+)
+def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
+    silent: type[Request], error: type[MeridianError]
+) -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.silent.add(silent)
+            assert isinstance(await site.refused(), error)
+            await goes_on(site)
+
+    run(story())
+
+
+def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.silent.add(AssumeRole)
+            refusal = await site.refused()
+            assert isinstance(refusal, OutcomeUnknown)
+            assert site.bravo.is_primary
+            assert not site.alpha.is_primary
+
+    run(story())
+
+
+def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.key.loses_answers = True
+            answer = await site.order()
+            site.key.loses_answers = False
+            assert answer.primary == BRAVO
+            assert site.bravo.is_primary
+
+    run(story())
+
+
+def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_one_acts() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.key.loses_writes = True
+            assert isinstance(await site.refused(), OutcomeUnknown)
+            assert not site.alpha.is_primary
+            site.key.loses_writes = False
+            await goes_on(site)
+
+    run(story())
+
+
+def test_of_two_operators_one_is_told_of_the_other() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            first = asyncio.create_task(site.order())
+            await pause(0.0005)
+            assert isinstance(await site.refused(), UnderWay)
+            assert (await first).primary == BRAVO
+
+    run(story())
+
+
+def test_who_is_told_of_a_role_that_the_lease_does_not_give_says_no() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            with pytest.raises(NotPrimary, match="the lease does not name bravo"):
+                await site.bravo.switchover.assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
+
+    run(story())

@@ -1,0 +1,107 @@
+"""Who carries a change to the primary, while the role moves from one master to another."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from services.gateway.proposals import ATTEMPT_SECONDS, HURRY_SECONDS, Configuration
+from shared.domain.errors import NoPrimary
+from shared.domain.ids import Epoch, RequestId, Revision
+from shared.domain.log import ReplicationMode
+from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
+from shared.events.message import Message, Request
+from tests.fakes.virtual_time import VirtualClock, pause, run
+
+if TYPE_CHECKING:
+    from shared.messaging.publisher import Publisher
+
+CHANGE = ProposedChange(kind="user", id="rita", op="put", body={"role": "auditor"})
+ANSWER = ChangesAccepted(
+    revision=Revision(3), durable_on=("bravo",), mode=ReplicationMode.SYNCHRONOUS
+)
+
+
+class Masters:
+    """Answers from the moment on that the test says; before it, silence."""
+
+    def __init__(self, answers: Callable[[], bool]) -> None:
+        self._answers = answers
+        self.asked: list[float] = []
+
+    async def ask(
+        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+    ) -> Message:
+        assert isinstance(request, ProposeChanges)
+        self.asked.append(VirtualClock().now())
+        if not self._answers():
+            await pause(timeout_seconds)
+        return ANSWER
+
+
+def proposed(configuration: Configuration) -> asyncio.Task[ChangesAccepted]:
+    return asyncio.create_task(configuration.propose(RequestId("one"), "admin", [CHANGE]))
+
+
+def of(masters: Masters) -> Configuration:
+    return Configuration(cast("Publisher", masters), VirtualClock())
+
+
+def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() -> None:
+    async def story() -> None:
+        is_there = False
+        masters = Masters(lambda: is_there)
+        configuration = of(masters)
+        configuration.role_moved(Epoch(1))
+        await pause(60)
+        asked = proposed(configuration)
+        await pause(0.2)
+        is_there = True
+        moved = VirtualClock().now()
+        configuration.role_moved(Epoch(2))
+        assert await asked == ANSWER
+        assert VirtualClock().now() == moved
+        assert len(masters.asked) == 2
+
+    run(story())
+
+
+def test_the_same_epoch_again_moves_nothing() -> None:
+    async def story() -> None:
+        masters = Masters(lambda: False)
+        configuration = of(masters)
+        configuration.role_moved(Epoch(2))
+        await pause(60)
+        asked = proposed(configuration)
+        await pause(0.2)
+        configuration.role_moved(Epoch(2))
+        configuration.role_moved(Epoch(1))
+        await pause(0.2)
+        assert len(masters.asked) == 1
+        asked.cancel()
+
+    run(story())
+
+
+def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
+    async def story() -> None:
+        masters = Masters(lambda: len(masters.asked) > 4)
+        configuration = of(masters)
+        configuration.role_moved(Epoch(1))
+        assert await proposed(configuration) == ANSWER
+        gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
+        assert gaps == pytest.approx([HURRY_SECONDS] * len(gaps))
+
+    run(story())
+
+
+def test_otherwise_an_attempt_lasts_its_time_and_in_the_end_nobody_is_primary() -> None:
+    async def story() -> None:
+        masters = Masters(lambda: False)
+        with pytest.raises(NoPrimary, match="ask again with request id one"):
+            await proposed(of(masters))
+        gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
+        assert gaps == pytest.approx([ATTEMPT_SECONDS] * len(gaps))
+
+    run(story())
