@@ -7,6 +7,7 @@ from clients.commands import (
     cluster,
     configuration,
     connect,
+    events,
     failover,
     history,
     secrets,
@@ -28,7 +29,7 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, failover, session, share, connect),
+        *(cluster, failover, session, share, connect, events),
     )
     for area in areas:
         area.register(app)

@@ -48,6 +48,15 @@ def secret_name(user: str) -> str:
     return f"nats-{user}"
 
 
+def reader_environment(layout: Layout) -> dict[str, str]:
+    """What a tool outside needs to read events, as variables of `meridian events`."""
+    servers = [f"nats://{HOST}:{node.nats.client}" for node in layout.servers if node.nats]
+    return {
+        "MERIDIAN_EVENTS_SERVERS": ",".join(servers),
+        "MERIDIAN_EVENTS_PASSWORD_FILE": str(layout.secret(secret_name(EVENTS_USER))),
+    }
+
+
 def make_secrets(layout: Layout) -> None:
     """Draw a password for each user."""
     for user in USERS:

@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code; `make docs`.
 
 `docs/events.md` lists every message of the control plane as `shared.events.CATALOGUE` declares
-it. A test says when the page is stale.
+it, and `docs/asyncapi.json` those for tools outside. A test says when a page is stale.
 """
 
 import inspect
@@ -12,21 +12,17 @@ from typing import Any, Final
 
 from shared.events import CATALOGUE
 from shared.events.message import Event, Message, Request
+from tools.asyncapi import asyncapi
 
 ROOT: Final = Path(__file__).parents[1]
 EVENTS: Final = ROOT / "docs" / "events.md"
-HEAD: Final = """# Messages of the control plane
-
-Made by `make docs` from `shared/events`; every message is signed, and one that is sent by a service
-not named under *from* is dropped before it is parsed.
-*Stored* messages are kept by JetStream, so their age says nothing; all others must be fresh.
-Readers ignore fields that they do not know.
-"""
+HEAD: Final = ROOT / "tools" / "events_head.md"
+ASYNCAPI: Final = ROOT / "docs" / "asyncapi.json"
 
 
 def events_page() -> str:
     """The page of all messages, in the catalogue's order."""
-    return "\n".join([HEAD, _index(), *(_chapter(message) for message in CATALOGUE)])
+    return "\n".join([HEAD.read_text(), _index(), *(_chapter(message) for message in CATALOGUE)])
 
 
 def _index() -> str:
@@ -96,8 +92,9 @@ def _first_paragraph(message: type[Message]) -> str:
 
 def main() -> None:
     """Write every page."""
-    EVENTS.write_text(events_page())
-    sys.stdout.write(f"wrote {EVENTS.relative_to(ROOT)}\n")
+    for path, page in ((EVENTS, events_page()), (ASYNCAPI, asyncapi())):
+        path.write_text(page)
+        sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

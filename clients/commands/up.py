@@ -21,6 +21,7 @@ from rich.text import Text
 
 from shared.domain.errors import MeridianError
 from stack.crew import Crew
+from stack.nats import reader_environment
 from stack.site import Site, SiteOptions
 from stack.status import NodeStatus, ProcessStatus, State, survey
 
@@ -145,6 +146,8 @@ def _welcome(site: Site, seconds: float) -> str:
             f"  export MERIDIAN_SITE={','.join(site.gateway_urls)}",
             f"  export MERIDIAN_CA_FILE={site.ca_file}",
             f"  export MERIDIAN_PASSWORD_FILE={site.layout.admin_password_file}",
+            *(f"  export {name}={told}" for name, told in reader_environment(site.layout).items()),
             "  meridian login admin",
+            "  meridian events tail --since 1h",
         )
     )

@@ -1,0 +1,65 @@
+"""The nodes' public keys: from a file, or from the site's front door."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from clients.api import SiteClient
+from clients.endpoint.clock import now
+from clients.profile import Profile
+from shared.crypto.testimony import Statement, examine
+from shared.domain.errors import BadSettings, BadSignature
+from shared.domain.ids import Instant, NodeId
+
+ASK_AGAIN_SECONDS: Final = 10.0
+
+Keys = dict[NodeId, str]
+
+
+def keys_in(path: Path) -> Keys:
+    """The keys in a file as `GET /api/v1/keys` answers: a JSON object of node and base64.
+
+    Raises:
+        BadSettings: it holds none.
+    """
+    try:
+        found = json.loads(path.read_text())
+        return {NodeId(str(node)): str(key) for node, key in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadSettings(f"--keys {path} holds no nodes' keys: {error}") from error
+
+
+def keys_at(profile: Profile) -> Keys:
+    """The keys that the site's front door gives.
+
+    Raises:
+        Unavailable: no front door answers.
+    """
+    with SiteClient(profile) as client:
+        return {NodeId(node): key for node, key in client.get("/keys").items()}
+
+
+class Examiner:
+    """Checks events; a node that is not known is looked for again, not too often."""
+
+    def __init__(self, ask: Callable[[], Keys], clock: Callable[[], Instant] = now) -> None:
+        self._ask = ask
+        self._now = clock
+        self._keys = ask()
+        self._asked_at = clock()
+
+    def check(self, testimony: str, subject: str, payload: bytes) -> Statement:
+        """Who said it.
+
+        Raises:
+            BadSignature: no node of the site did.
+            MeridianError: the keys could not be read again.
+        """
+        try:
+            return examine(self._keys, testimony, subject, payload)
+        except BadSignature:
+            if self._now() < self._asked_at + ASK_AGAIN_SECONDS:
+                raise
+        self._keys, self._asked_at = self._ask(), self._now()
+        return examine(self._keys, testimony, subject, payload)

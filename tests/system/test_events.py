@@ -1,0 +1,90 @@
+"""An outside subscriber, written from `docs/events.md` alone, sees and verifies a failover."""
+
+import asyncio
+import json
+import re
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.api import trusting
+from stack.demo.programs import Program, meridian
+from stack.nats import reader_environment
+from stack.site import Site
+from tests.system.people import environment, until
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CHANGED = "meridian.event.failover.primary_changed"
+
+
+def example() -> str:
+    """The program on the page."""
+    (found,) = EXAMPLE.findall((ROOT / "docs" / "events.md").read_text())
+    return str(found)
+
+
+def public_keys(site: Site, path: Path) -> Path:
+    """What `curl https://SITE/api/v1/keys` gives to anybody."""
+    url = f"{site.gateway_urls[0]}/api/v1/keys"
+    with urllib.request.urlopen(url, context=trusting(str(site.ca_file))) as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def failovers(program: Program) -> list[tuple[str, dict[str, Any]]]:
+    """Who said each `primary_changed` that the example printed, and what."""
+    rows = [line.split(" ", 3) for line in program.lines if f" {CHANGED} " in line]
+    return [(node, json.loads(body)) for node, _, _, body in rows]
+
+
+def shown(program: Program) -> list[tuple[str, dict[str, Any]]]:
+    """The same, as `meridian events tail --json` printed it."""
+    events = [json.loads(line) for line in program.lines if line.startswith("{")]
+    return [(each["node"], each["event"]) for each in events if each["subject"] == CHANGED]
+
+
+def test_the_example_on_the_page_is_short() -> None:
+    assert len([line for line in example().splitlines() if line.strip()]) <= 30
+
+
+@pytest.mark.timeout(300)
+async def test_the_example_and_the_command_see_and_verify_a_failover(
+    own_site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "example.py").write_text(example())
+    reads = reader_environment(own_site.layout)
+    access = {
+        "SERVERS": reads["MERIDIAN_EVENTS_SERVERS"],
+        "PASSWORD": Path(reads["MERIDIAN_EVENTS_PASSWORD_FILE"]).read_text(),
+        "KEYS": str(public_keys(own_site, tmp_path / "keys.json")),
+    }
+    path = str(tmp_path / "example.py")
+    outside = await Program.start("example", sys.executable, path, env=access)
+    env = {**environment(own_site, tmp_path / "home"), **reads}
+    command = meridian("events", "tail", "--since", "1h", "--filter", "failover", "--json")
+    tail = await Program.start("tail", *command, env=env)
+    try:
+        await until(lambda: bool(failovers(outside) and shown(tail)))
+        primary = await own_site.primary()
+        assert primary is not None
+        other = next(node.name for node in own_site.layout.masters if node.name != primary)
+        await own_site.kill_master(primary)
+
+        def both_saw_it() -> bool:
+            return len(failovers(outside)) > 1 and len(shown(tail)) > 1
+
+        await until(both_saw_it)
+    finally:
+        for program in (outside, tail):
+            program.process.kill()
+            await asyncio.wait_for(program.finished(), 30)
+
+    first, second = failovers(outside)[:2]
+    assert (first[0], first[1]["previous"]) == (primary, None)
+    assert (second[0], second[1]["node"], second[1]["previous"]) == (other, other, primary)
+    assert second[1]["epoch"] > first[1]["epoch"]
+    assert shown(tail)[:2] == [first, second]
