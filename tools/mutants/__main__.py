@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools.mutants.catalogue import MUTANTS, Mutant
+from tools.mutants.catalogue import MUTANTS
+from tools.mutants.mutant import Mutant
 from tools.mutants.plugin import CHOSEN
 
 ROOT: Final = Path(__file__).parents[2]

@@ -1,9 +1,10 @@
 """Every guard, how it is broken, and which tests must notice."""
 
-from dataclasses import dataclass
 from typing import Final
 
-FAILOVER: Final = ("tests/unit/failover_monitor", "tests/simulation/failover")
+from tools.mutants.mutant import Mutant
+from tools.mutants.redirection import REDIRECTION
+
 MONITOR: Final = "services.failover_monitor.core.monitor"
 LEASE: Final = "services.failover_monitor.core.lease"
 TAKEOVER: Final = "services.failover_monitor.core.takeover"
@@ -14,19 +15,8 @@ HANDOVER: Final = "services.failover_monitor.core.handover"
 RECORD: Final = "services.failover_monitor.core.record"
 GRANT: Final = "shared.runtime.grant"
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """*module* with *old*, which stands in it once, replaced by *new*."""
-
-    name: str
-    module: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = FAILOVER
-
-
 MUTANTS: Final = (
+    *REDIRECTION,
     Mutant(
         "a holder acts without margin",
         LEASE,

@@ -9,7 +9,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Final
 
-from tools.mutants.catalogue import MUTANTS, Mutant
+from tools.mutants.catalogue import MUTANTS
+from tools.mutants.mutant import Mutant
 
 CHOSEN: Final = "MUTANT"
 

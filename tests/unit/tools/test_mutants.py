@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutants.catalogue import MUTANTS, TIMING, Mutant
+from tools.mutants.catalogue import MUTANTS, TIMING
+from tools.mutants.mutant import Mutant
 from tools.mutants.plugin import Finder, patched
 
 ROOT = Path(__file__).parents[3]

@@ -245,6 +245,18 @@ def test_a_lease_that_is_resumed_does_again_at_once_what_can_be_corrected() -> N
     assert core.tick(at(3)) == (Attempt(LASTING),)
 
 
+def test_what_failed_when_it_was_done_again_is_pending_after_the_lease_is_resumed() -> None:
+    core = begun(LASTING)
+    core.ended(None, at(1))
+    core.tick(at(61))
+    core.ended("it refuses", at(62))
+    core.wished(None, at(63))
+
+    core.wished(LASTING, at(64))
+
+    assert core.standing.state is PENDING
+
+
 def test_what_lasts_is_released_when_the_role_ends() -> None:
     core = begun(LASTING)
     core.ended(None, at(1))

@@ -299,3 +299,21 @@ def test_what_lasts_is_released_when_the_service_ends_even_if_that_fails() -> No
         assert ground.released == ground.wishes
 
     run(story())
+
+
+def test_a_new_epoch_waits_for_what_the_configuration_says_now() -> None:
+    async def story() -> None:
+        ground = Ground(again_seconds=5.0)
+        async with at_work(ground):
+            await pause(1)
+            ground.broken = True
+            ground.epoch = Epoch(6)
+            await pause(10)
+            assert [wish.epoch for wish in ground.wishes] == [4]
+
+            ground.broken, ground.setting = False, {"method": "hook", "time_limit_seconds": 5}
+            await pause(1)
+            assert [wish.epoch for wish in ground.wishes] == [4, 6]
+            assert ground.wishes[1].setting.time_limit_seconds == 5
+
+    run(story())

@@ -1,0 +1,90 @@
+"""The guards of the redirection, each broken once."""
+
+from typing import Final
+
+from tools.mutants.mutant import Mutant
+
+TESTS: Final = ("tests/unit/failover_monitor/redirection",)
+REDIRECTING: Final = "services.failover_monitor.redirection.core"
+REDIRECTOR: Final = "services.failover_monitor.redirection.redirector"
+SHARED_IP: Final = "services.failover_monitor.redirection.shared_ip"
+
+REDIRECTION: Final = (
+    Mutant(
+        "an old primary's redirection goes on",
+        REDIRECTING,
+        "return (Stop(),)",
+        "return ()",
+        TESTS,
+    ),
+    Mutant(
+        "two redirections are under way at once",
+        REDIRECTING,
+        "if wish is None or self._trying is not None:",
+        "if wish is None:",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection that failed counts as done",
+        REDIRECTING,
+        "        if cause is None:\n            self._fulfilled = tried",
+        "        if True:\n            self._fulfilled = tried",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection that fails later still counts as done",
+        REDIRECTING,
+        "            self._fulfilled = None\n        if tried",
+        "            pass\n        if tried",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection that was stopped counts as a failure",
+        REDIRECTING,
+        " or (cause is not None and self._stopped)",
+        "",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection that is refused is asked again every second",
+        REDIRECTING,
+        "min(attempts - 1, 10)",
+        "0",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection that is over is not released",
+        REDIRECTING,
+        "return (Release(wish),) if wish in (self._fulfilled, self._trying) else ()",
+        "return ()",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection follows the documents of an earlier epoch",
+        REDIRECTOR,
+        "known.epoch != around.role.epoch or ",
+        "",
+        TESTS,
+    ),
+    Mutant(
+        "a fault in a redirection ends the monitor",
+        REDIRECTOR,
+        "except Exception as error:",
+        "except KeyError as error:",
+        TESTS,
+    ),
+    Mutant(
+        "a redirection has no time limit",
+        REDIRECTOR,
+        "asyncio.timeout(limit)",
+        "asyncio.timeout(None)",
+        TESTS,
+    ),
+    Mutant(
+        "a redirected address outlives the lease",
+        SHARED_IP,
+        "Instant(now + seconds + 1)",
+        "Instant(now + seconds)",
+        TESTS,
+    ),
+)
