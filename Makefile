@@ -18,7 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants bench docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants bench bench-failover docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -71,6 +71,9 @@ mutants: setup ## break every guard of failover once; a test must notice: ONLY="
 
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench
+
+bench-failover: setup ## switchovers, and primaries killed, under load: SWITCHOVERS=50 KILLS=10
+	@SWITCHOVERS="$(SWITCHOVERS)" KILLS="$(KILLS)" $(BIN)/python -m bench failover
 
 docs: setup ## write the pages that are made from the code
 	@$(BIN)/python -m tools.docs

