@@ -23,6 +23,7 @@ class EndCode(StrEnum):
     CLOSED = "closed"
     WRONG_WORDS = "wrong_words"
     KEY_BURNT = "key_burnt"
+    CODES_DIFFER = "codes_differ"
     SECURED_ELSEWHERE = "secured_elsewhere"
     BAD_OFFSET = "bad_offset"
     BAD_STREAM = "bad_stream"
@@ -46,7 +47,13 @@ class CloseLink:
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """Both ends hold the same words; they are erased."""
+    """Both ends hold the same secret: by words, which are erased, or without any.
+
+    *code* is what people compare where there were no words; as long as they have not, the session
+    trusts the site.
+    """
+
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

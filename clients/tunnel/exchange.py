@@ -52,10 +52,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one end knows before it meets the other."""
+    """What one end knows before it meets the other; *words* are None where there are none."""
 
     session: SessionId
-    words: str
+    words: str | None
 
     def identity(self, side: Side) -> bytes:
         return f"meridian/{VERSION} {self.session} {side.value}".encode()
@@ -72,6 +72,9 @@ class _Keys:
 
 class Asking:
     """The representative's end: begins runs, one at a time."""
+
+    code: Final = ""
+    again: Final = b""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self.secret: bytes | None = None
@@ -91,7 +94,7 @@ class Asking:
             if self._credentials is None or self.runs >= RUNS_ALLOWED:
                 raise KeyBurnt
             names = (self._credentials.identity(side) for side in _BOTH)
-            words = self._credentials.words.encode()
+            words = _words(self._credentials)
             self._spake = SPAKE2_A(words, *names, entropy_f=self._entropy)
             self._opening = _OPENING.pack(VERSION, self.runs, self._spake.start())
         return self._opening
@@ -116,9 +119,14 @@ class Asking:
             self._credentials = None
         return keys.mine
 
+    def proven(self) -> None:
+        """The other end holds the secret; it was told with the MAC."""
+
 
 class Answering:
     """The customer's end: answers runs, one at a time."""
+
+    code: Final = ""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self.secret: bytes | None = None
@@ -153,7 +161,7 @@ class Answering:
         if self._credentials is None or self.runs >= RUNS_ALLOWED:
             raise KeyBurnt
         names = (self._credentials.identity(side) for side in _BOTH)
-        spake = SPAKE2_B(self._credentials.words.encode(), *names, entropy_f=self._entropy)
+        spake = SPAKE2_B(_words(self._credentials), *names, entropy_f=self._entropy)
         mine = spake.start()
         keys = _derive(_finish(spake, point), self._credentials, opening, mine, Side.CUSTOMER)
         self.runs += 1
@@ -171,6 +179,11 @@ class Answering:
         self.settle(self.candidates[-1])
         return True
 
+    def was_taken(self, mac: bytes) -> bool:
+        """A MAC is checked once; none is taken again."""
+        del mac
+        return False
+
     def settle(self, secret: bytes) -> None:
         """The peer proved that it holds *secret*, one of the candidates."""
         assert secret in self.candidates, "a secret that no run gave"
@@ -181,6 +194,11 @@ class Answering:
 
 
 _BOTH: Final = (Side.REPRESENTATIVE, Side.CUSTOMER)
+
+
+def _words(credentials: Credentials) -> bytes:
+    assert credentials.words is not None, "SPAKE2 needs words"
+    return credentials.words.encode()
 
 
 def _finish(spake: SPAKE2_A | SPAKE2_B, point: bytes) -> bytes:

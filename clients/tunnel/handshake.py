@@ -6,12 +6,14 @@ attempt number that was proven**, and hears nothing from the link that it had fr
 what it claims to have received stays true, because nothing is received elsewhere any more.
 
 Plain frames prove themselves or count for nothing: one that does not costs its link, never the
-tunnel, once there is a secret.
+tunnel, once there is a secret. Which exchange leads to the secret depends on whether there are
+words: `exchange` with them, `commitment` without.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from clients.tunnel.commitment import Committing, Revealed
 from clients.tunnel.effects import (
     EndCode,
     Ended,
@@ -58,6 +60,11 @@ class Step:
 
 
 DROP = Step(drop=True)
+MISUSED = Ended(
+    EndCode.KEY_BURNT,
+    f"somebody else answered for your representative {RUNS_ALLOWED} times; arrive again",
+    by_peer=False,
+)
 STRANGER = Step(
     effects=(
         Ended(
@@ -74,7 +81,8 @@ class Leading:
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self._session = credentials.session
-        self._exchange = Asking(credentials, entropy)
+        by_words = credentials.words is not None
+        self._exchange = (Asking if by_words else Committing)(credentials, entropy)
         self._entropy = entropy
         self._number = 0
         self._attempt: Attempt | None = None
@@ -88,7 +96,7 @@ class Leading:
         if self._exchange.secret is None:
             self._attempt = None
             return encode(Kind.EXCHANGE, self._exchange.open())
-        return self._resume(link, self._exchange.secret)
+        return self._said_again() + self._resume(link, self._exchange.secret)
 
     def received(self, link: Link, kind: Kind, payload: bytes) -> Step:
         if kind is Kind.ANSWER and not self.is_secured:
@@ -106,11 +114,11 @@ class Leading:
             return DROP
         secret = self._exchange.secret
         if secret is not None:
-            return Step(confirmation + self._resume(link, secret), effects=(Secured(),))
-        effects: tuple[PathEffect, ...] = (WordsDiffer(self._exchange.runs, RUNS_ALLOWED),)
-        if self._exchange.runs >= RUNS_ALLOWED:
-            effects = (*effects, BURNT)
-        return Step(confirmation, effects, drop_all=True)
+            effects = (Secured(self._exchange.code),)
+            return Step(confirmation + self._resume(link, secret), effects)
+        differ = WordsDiffer(self._exchange.runs, RUNS_ALLOWED)
+        is_burnt = self._exchange.runs >= RUNS_ALLOWED
+        return Step(confirmation, (differ, BURNT) if is_burnt else (differ,), drop_all=True)
 
     def _on_resumed(self, link: Link, payload: bytes) -> Step:
         nonce, mac = RESUMED.unpack(payload)
@@ -120,7 +128,12 @@ class Leading:
         if not attempt.is_answered(secret, nonce, mac):
             return DROP
         self._attempt = None
+        self._exchange.proven()
         return Step(keys=attempt.keys(secret, nonce), attempt=attempt.number)
+
+    def _said_again(self) -> bytes:
+        """A reveal that the other end may not have got."""
+        return encode(Kind.CONFIRM, self._exchange.again) if self._exchange.again else b""
 
     def _resume(self, link: Link, secret: bytes) -> bytes:
         self._number += 1
@@ -134,7 +147,8 @@ class Following:
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self._session = credentials.session
-        self._exchange = Answering(credentials, entropy)
+        self._by_words = credentials.words is not None
+        self._exchange = (Answering if self._by_words else Revealed)(credentials, entropy)
         self._entropy = entropy
         self._highest = 0
 
@@ -150,6 +164,8 @@ class Following:
                 return self._on_exchange(payload)
             case Kind.CONFIRM if self._exchange.awaits_confirmation:
                 return self._on_confirm(payload)
+            case Kind.CONFIRM if self._exchange.was_taken(payload):
+                return Step()
             case Kind.RESUME if len(payload) == RESUME.size:
                 return self._on_resume(link, payload)
             case _:
@@ -161,11 +177,14 @@ class Following:
         except Unreadable:
             return DROP
         except KeyBurnt:
-            return Step(effects=(BURNT,))
+            return Step(effects=(BURNT if self._by_words else MISUSED,))
 
     def _on_confirm(self, payload: bytes) -> Step:
-        if self._exchange.check(payload):
-            return Step(effects=(Secured(),))
+        try:
+            if self._exchange.check(payload):
+                return Step(effects=(Secured(self._exchange.code),))
+        except Unreadable:
+            return DROP
         run = min(max(self._exchange.runs, self._exchange.failed_there + 1), RUNS_ALLOWED)
         message = f"the session key's words do not match (attempt {run} of {RUNS_ALLOWED})"
         ended = Ended(EndCode.WRONG_WORDS, message, by_peer=False)

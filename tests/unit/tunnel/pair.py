@@ -40,7 +40,7 @@ def unaltered(data: bytes) -> bytes | None:
 class End:
     """One end, its effects sorted by kind."""
 
-    def __init__(self, side: Side, words: str, seed: int, timing: Timing) -> None:
+    def __init__(self, side: Side, words: str | None, seed: int, timing: Timing) -> None:
         entropy = Random(f"{seed} {side}").randbytes
         self.side = side
         self.tunnel = Tunnel(side, Credentials(SESSION, words), entropy, Instant(0.0), timing)
@@ -86,7 +86,9 @@ class Pair:
     """Both ends. Link *n* of one end is link *n* of the other; time moves when it is told to."""
 
     def __init__(
-        self, words: tuple[str, str] = ("lusab-rodim", "lusab-rodim"), timing: Timing | None = None
+        self,
+        words: tuple[str | None, str | None] = ("lusab-rodim", "lusab-rodim"),
+        timing: Timing | None = None,
     ) -> None:
         timing = timing or Timing()
         self.now = Instant(0.0)
