@@ -52,10 +52,11 @@ class PathsOffered:
 
 @dataclass(frozen=True, slots=True)
 class PhaseTold:
-    """The session's phase and which ends have joined."""
+    """The session's phase, which ends have joined, and who represents the site."""
 
     phase: str
     ends: tuple[str, ...]
+    representative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,8 @@ def _message(fields: dict[str, Any]) -> Message | None:
         case "paths":
             return PathsOffered(tuple(_path(each) for each in fields["paths"]))
         case "state":
-            return PhaseTold(str(fields["phase"]), tuple(str(end) for end in fields["ends"]))
+            ends = tuple(str(end) for end in fields["ends"])
+            return PhaseTold(str(fields["phase"]), ends, str(fields.get("representative", "")))
         case "closed":
             return SessionClosed(str(fields.get("reason") or "closed"))
         case "error":

@@ -4,6 +4,7 @@ import typer
 
 from clients.commands import (
     account,
+    arrive,
     cluster,
     configuration,
     connect,
@@ -29,7 +30,7 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, failover, session, share, connect, events),
+        *(cluster, failover, session, share, arrive, connect, events),
     )
     for area in areas:
         area.register(app)

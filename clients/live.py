@@ -57,10 +57,10 @@ class User(StreamUser, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which end this is, and with what it comes."""
+    """Which end this is, and with what it comes; a session from a queue has no *words*."""
 
     side: Side
-    words: str
+    words: str | None
     leave: Leave
     tls: ssl.SSLContext | None
 
@@ -74,6 +74,8 @@ class Live:
         self._was_secured = False
         self._was_up = False
         self._by_site = False
+        self._waits_for: str | None = None
+        self.on_code: Callable[[str], None] = lambda _: None
         self.broken: str | None = None
         credentials = Credentials(part.leave.session, part.words)
         self._channel = ControlChannel(part.leave, part.tls, self._on_message)
@@ -142,14 +144,31 @@ class Live:
                 self.endpoint.end(EndCode.CLOSED, reason)
             case Refusal(text):
                 self._say("refused", message=text)
-            case PhaseTold():
-                pass
+            case PhaseTold(_, _, representative):
+                self._on_representative(representative)
+
+    def _on_representative(self, representative: str) -> None:
+        """A customer in a queue hears that they wait, and once who takes the session."""
+        is_queued = self._part.words is None and self._part.side is Side.CUSTOMER
+        if is_queued and representative != self._waits_for:
+            self._waits_for = representative
+            if representative:
+                self._say("accepted", representative=representative)
+            else:
+                self._say("waiting")
+
+    def _on_secured(self, code: str) -> None:
+        if code:
+            self._say("compare", code=code)
+            self.on_code(code)
+        else:
+            self._say("secured")
 
     def _on_fact(self, fact: PathEffect) -> None:
         match fact:
-            case Secured():
+            case Secured(code):
                 self._was_secured = True
-                self._say("secured")
+                self._on_secured(code)
             case WordsDiffer(run, allowed):
                 self._say("words_differ", attempt=run, of=allowed)
             case SecretUnknown():

@@ -17,9 +17,15 @@ Say = Callable[..., None]
 
 LINES: Final = {
     "joined": "joined session [bold]{session}[/]",
+    "arrived": "arrived at {public_site} for the team {team}, as session [bold]{session}[/]",
+    "waiting": "waiting until somebody takes your session",
+    "accepted": "{representative} takes your session",
     "listening": "connect to [bold]{host}:{port}[/]",
     "paths": "paths: {nodes}",
     "secured": "[green]secured[/]: both ends hold the same words",
+    "compare": "code [bold]{code}[/]: compare it with the other end, by voice; until you both "
+    "have, this session is [yellow]trusting the site[/]",
+    "compared": "[green]compared[/]: nobody stands between you and your representative",
     "words_differ": "[red]the other end has other words[/] (attempt {attempt} of {of})",
     "connected": "[green]connected[/] through {node}",
     "path_lost": "[yellow]path lost[/] ({node}); looking for another, nothing is lost",

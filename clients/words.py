@@ -14,6 +14,7 @@ from shared.domain.ids import SessionId
 CONSONANTS: Final = "bdfghjklmnprstvz"
 VOWELS: Final = "aiou"
 WORDS: Final = 2
+_NAMEPLATE: Final = re.compile(r"\d{4,12}")
 _KEY: Final = re.compile(r"(\d{4,12})-([a-z]{3,12}-[a-z]{3,12})")
 
 
@@ -36,6 +37,17 @@ def parse_key(text: str) -> tuple[SessionId, str]:
     if found is None:
         raise BadSettings(f"{text!r} is no session key; one looks like 4821739-lusab-rodim")
     return SessionId(found[1]), found[2]
+
+
+def parse_key_or_nameplate(text: str) -> tuple[SessionId, str | None]:
+    """A session key, or the nameplate alone of a session from a queue, which has no words.
+
+    Raises:
+        BadSettings: it is neither.
+    """
+    if _NAMEPLATE.fullmatch(text.strip()):
+        return SessionId(text.strip()), None
+    return parse_key(text)
 
 
 def _word() -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,14 +15,14 @@ from clients.live import Live, Part
 from clients.narration import Say, build_narrator
 from clients.output import plainly
 from clients.profile import Profile, load_leave
-from clients.words import parse_key
+from clients.words import parse_key_or_nameplate
 from shared.domain.errors import BadSettings, Unavailable
 from shared.domain.node import Side
 
 FLUSH_SECONDS: Final = 10.0
 
 KeyOption = Annotated[
-    str, typer.Option("--key", prompt="session key", help="As `meridian session open` printed it.")
+    str, typer.Option("--key", prompt="session key", help="As `meridian session` printed it.")
 ]
 ListenOption = Annotated[
     str | None,
@@ -50,9 +50,11 @@ def connect(
     """Reach what the customer of a session shares."""
     if stdio == (listen is not None):
         raise BadSettings("say where: either --listen HOST:PORT or --stdio")
-    session, words = parse_key(key)
+    session, words = parse_key_or_nameplate(key)
     profile = Profile.load(site, ca)
-    leave = Leave.read(load_leave(session), profile.gateways)
+    kept = load_leave(session)
+    _require_fitting(kept, words)
+    leave = Leave.read(kept, profile.gateways)
     if not leave.gateways:
         profile.require_site()
     part = Part(Side.REPRESENTATIVE, words, leave, trusting(profile.ca_file))
@@ -61,6 +63,15 @@ def connect(
         asyncio.run(_connect_standard_streams(part, say))
     else:
         asyncio.run(_listen(part, say, *read_address(listen, any_port=True)))
+
+
+def _require_fitting(kept: dict[str, Any], words: str | None) -> None:
+    """Let words pass for a session with a key, and none for one from a queue."""
+    session, is_from_queue = kept["session"], "team" in kept
+    if is_from_queue and words is not None:
+        raise BadSettings(f"session {session} came from a queue and has no words: --key {session}")
+    if not is_from_queue and words is None:
+        raise BadSettings(f"session {session} has words: give the whole session key")
 
 
 async def _listen(part: Part, say: Say, host: str, port: int) -> None:

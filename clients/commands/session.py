@@ -2,6 +2,7 @@
 
 import time
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -18,6 +19,8 @@ def register(app: typer.Typer) -> None:
     group.command("open")(open_session)
     group.command("list")(list_sessions)
     group.command("close")(close_session)
+    group.command("queue")(show_queue)
+    group.command("accept")(accept_customer)
     app.add_typer(group, name="session")
 
 
@@ -62,6 +65,44 @@ def close_session(
         as_json(answer)
     else:
         say(f"session {session} is closed")
+
+
+@plainly
+def show_queue(
+    team: Annotated[str | None, typer.Option("--team", help="Only this team's queue.")] = None,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the customers who wait for your teams, whoever came first before the others."""
+    query = f"?{urlencode({'team': team})}" if team else ""
+    with SiteClient(Profile.load(site, ca)) as client:
+        customers: list[dict[str, Any]] = client.get(f"/queue{query}")
+    if json:
+        as_json(customers)
+        return
+    names = ("session", "team", "public_site", "customer", "address")
+    table(names, ([each[name] for name in names] for each in customers))
+
+
+@plainly
+def accept_customer(
+    session: Annotated[str, typer.Argument(help="The session, as the queue shows it.")],
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a customer out of your team's queue."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        facts = {"utc_offset_minutes": utc_offset_minutes()}
+        leave = client.call("POST", f"/queue/{session}/accept", facts)
+    save_leave(leave)
+    if json:
+        as_json({"session": leave["session"], "team": leave["team"]})
+        return
+    say(f"session {session} is yours")
+    say(f"you run:  meridian connect --key {session} --listen 127.0.0.1:PORT")
+    say("then compare the code that both ends show, by voice")
 
 
 def utc_offset_minutes() -> int:

@@ -48,7 +48,7 @@ def share(
     profile.token = ""
     profile.require_site()
     if not yes:
-        require_consent(f"{host}:{port}", session, sys.stdin, sys.stderr)
+        require_consent(f"{host}:{port}", f"The holder of session {session}", sys.stdin, sys.stderr)
     with SiteClient(profile) as client:
         facts = {"utc_offset_minutes": utc_offset_minutes()}
         answer = client.call("POST", f"/sessions/{session}/join", facts)

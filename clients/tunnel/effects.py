@@ -23,7 +23,6 @@ class EndCode(StrEnum):
     CLOSED = "closed"
     WRONG_WORDS = "wrong_words"
     KEY_BURNT = "key_burnt"
-    CODES_DIFFER = "codes_differ"
     SECURED_ELSEWHERE = "secured_elsewhere"
     BAD_OFFSET = "bad_offset"
     BAD_STREAM = "bad_stream"

@@ -28,6 +28,7 @@ from services.gateway.routes import (
     health,
     history,
     login,
+    queue,
     sessions,
 )
 from services.gateway.routes.door import Door
@@ -52,6 +53,9 @@ BACKLOG: Final = 512
 GUESSES: Final = 20
 GUESS_WINDOW_SECONDS: Final = 60.0
 """Unknown nameplates that one address may try in a minute."""
+
+ARRIVALS: Final = 30
+"""Customers who may arrive from one address in a minute."""
 
 
 def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
@@ -102,6 +106,7 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         grant=GrantHolder(settings.node, kernel_boot_id()),
         health=context.health,
         guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
+        arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
     )
 
 
@@ -117,7 +122,8 @@ def build_api(door: Door) -> FastAPI:
     )
     api.state.door = door
     tell_problems(api)
-    for area in (login, sessions, channel, cluster, failover, history, documents):
+    areas = (login, sessions, queue, channel, cluster, failover, history, documents)
+    for area in areas:
         api.include_router(area.router, prefix=API)
     api.include_router(health.router)
     return api

@@ -1,4 +1,4 @@
-"""Sessions as the gateway carries them out: open, join, place, close.
+"""Sessions as the gateway carries them out: open or arrive, join or accept, place, close.
 
 Each step is a decision of `core.session` written by compare-and-set. Placement asks a node
 selector for the customer's facts once both ends are there; tickets are made here, for the side
@@ -13,7 +13,10 @@ from typing import Final
 
 from services.gateway.core.news import session_news
 from services.gateway.core.session import (
+    Arrival,
     Opening,
+    accepted,
+    arrived,
     closed,
     joined,
     needs_placement,
@@ -31,7 +34,7 @@ from shared.domain.path import Path
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts, NodesSelected, SelectNodes
-from shared.events.session import SessionState
+from shared.events.session import Queued, SessionState
 from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
@@ -41,6 +44,13 @@ NAMEPLATE_TRIES: Final = 8
 SELECT_SECONDS: Final = 4.0
 SELECT_ATTEMPT_SECONDS: Final = 1.5
 CLOSE_PAUSE_SECONDS: Final = 1.0
+
+
+First = Callable[[SessionId, UnixMillis, UnixMillis], SessionState]
+"""Makes a session's first state of its nameplate, its end and now."""
+
+Step = Callable[[SessionState, UnixMillis], SessionState]
+"""Makes the next state of the last one and now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +80,45 @@ class Sessions:
             AlreadyExists: the nameplates drawn were all taken.
             Unavailable: the sessions' log did not answer.
         """
-        now = self._desk.clock.unix_ms()
-        expires = UnixMillis(now + limits.ticket_lifetime_seconds * 1000)
-        for _ in range(NAMEPLATE_TRIES):
-            session = SessionId(_nameplate())
-            state = opened(Opening(session, representative, facts, expires), now)
-            if await self._desk.store.create(state):
-                self._tell(None, state)
-                return state
-        raise AlreadyExists("no free nameplate was found; try again")
+
+        def first(session: SessionId, expires: UnixMillis, now: UnixMillis) -> SessionState:
+            return opened(Opening(session, representative, facts, expires), now)
+
+        return await self._create(first, limits)
+
+    async def arrive(
+        self, queued: Queued, facts: ClientFacts, limits: SessionLimits
+    ) -> SessionState:
+        """A customer comes to a team's queue; the errors are those of `open`."""
+
+        def first(session: SessionId, expires: UnixMillis, now: UnixMillis) -> SessionState:
+            return arrived(Arrival(session, queued, facts, expires), now)
+
+        return await self._create(first, limits)
+
+    async def accept(
+        self,
+        session: SessionId,
+        representative: str,
+        facts: ClientFacts,
+        require: Callable[[Queued], None],
+    ) -> SessionState:
+        """*representative* takes a customer out of a queue; both ends get their paths.
+
+        Raises:
+            Forbidden: *require* says that the queue is not theirs.
+            NotFound: no such session waits in a queue.
+            AlreadyTaken: somebody else was faster.
+            SessionEnded: the customer left, or waited too long.
+            NoTrafficNode: nobody may carry it now; the customer still waits.
+        """
+
+        def step(state: SessionState, now: UnixMillis) -> SessionState:
+            if state.queued is not None:
+                require(state.queued)
+            return accepted(state, representative, facts, now)
+
+        return await self._change(session, step, lost=False)
 
     async def join(self, session: SessionId, facts: ClientFacts) -> SessionState:
         """The customer arrives; both ends get their paths.
@@ -88,11 +128,15 @@ class Sessions:
             SessionEnded: it is over.
             NoTrafficNode: nobody may carry it now.
         """
-        return await self._change(session, facts, lost=False)
+
+        def step(state: SessionState, now: UnixMillis) -> SessionState:
+            return joined(state, facts, now)
+
+        return await self._change(session, step, lost=False)
 
     async def place_again(self, session: SessionId) -> SessionState:
         """An end lost every path: more are added, unless the other end asked just before."""
-        return await self._change(session, None, lost=True)
+        return await self._change(session, lambda state, _: state, lost=True)
 
     async def close(self, session: SessionId, reason: str) -> SessionState:
         """End the session, here and at every relay that its tickets name."""
@@ -126,13 +170,21 @@ class Sessions:
             for offer in state.paths
         )
 
-    async def _change(
-        self, session: SessionId, facts: ClientFacts | None, *, lost: bool
-    ) -> SessionState:
+    async def _create(self, first: First, limits: SessionLimits) -> SessionState:
+        """Write a *first* state under a nameplate that nobody used."""
+        now = self._desk.clock.unix_ms()
+        expires = UnixMillis(now + limits.ticket_lifetime_seconds * 1000)
+        for _ in range(NAMEPLATE_TRIES):
+            state = first(SessionId(_nameplate()), expires, now)
+            if await self._desk.store.create(state):
+                self._tell(None, state)
+                return state
+        raise AlreadyExists("no free nameplate was found; try again")
+
+    async def _change(self, session: SessionId, step: Step, *, lost: bool) -> SessionState:
         async def decide(state: SessionState) -> SessionState:
             now = self._desk.clock.unix_ms()
-            if facts is not None:
-                state = joined(state, facts, now)
+            state = step(state, now)
             if not needs_placement(state, now, lost=lost):
                 return state
             chosen = await self._select(state)
@@ -165,6 +217,7 @@ class Sessions:
             session=state.session,
             client=state.ends[Side.CUSTOMER].facts,
             avoid=tuple({path.node for path in state.paths}),
+            method=None if state.queued is None else state.queued.selection_method,
         )
         answer = await self._desk.publisher.ask(
             question, timeout_seconds=SELECT_SECONDS, attempt_seconds=SELECT_ATTEMPT_SECONDS

@@ -18,7 +18,7 @@ from services.node_selector.core.methods import Client
 from services.node_selector.core.prefixes import PrefixTable
 from services.node_selector.core.selection import Field, Placement, place, require_node
 from shared.documents.node import NodeDocument
-from shared.documents.site import SiteDocument
+from shared.documents.site import SelectionMethod, SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
 from shared.domain.node import MasterRole, NodeRole
@@ -105,21 +105,24 @@ class Selector:
             utc_offset_minutes=question.client.utc_offset_minutes,
             at=self._clock.unix_ms(),
         )
-        return place(client, self._field())
+        return place(client, self._field(question.method))
 
-    def _field(self) -> Field:
+    def _field(self, method: SelectionMethod | None) -> Field:
         site, now = self._directory.site, self._clock.now()
         if site is None:
             raise NoTrafficNode(
                 "no node takes new clients now: no directory was read yet", retry_after_seconds=1
             )
+        policy = site.selection
+        if method is not None:
+            policy = policy.model_copy(update={"method": method})
         return Field(
             candidates=[
                 Candidate(node, document, self._live.seen(node, site.timing, now))
                 for node, document in self._directory.nodes.items()
             ],
             prefixes=self._prefixes,
-            policy=site.selection,
+            policy=policy,
             version=self._draws.version,
             primary=self._live.primary,
             nothing_heard=self._live.is_empty,

@@ -173,6 +173,13 @@ class TooManyAttempts(Rejected):
     http_status = 429
 
 
+class AlreadyTaken(Rejected):
+    """Somebody else took the customer first."""
+
+    code = "already_taken"
+    http_status = 409
+
+
 class InvalidTicket(Rejected):
     """A relay ticket is forged, expired or for another node."""
 

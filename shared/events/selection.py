@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.documents.site import SelectionMethod
 from shared.domain.ids import NodeId, Revision, SessionId
 from shared.domain.node import Side
 from shared.events.message import Message, Request
@@ -44,7 +45,10 @@ class NodesSelected(Message):
 
 
 class SelectNodes(Request):
-    """Which traffic nodes for this client; at most *count*, best first."""
+    """Which traffic nodes for this client; at most *count*, best first.
+
+    *method* takes the place of the site's own.
+    """
 
     subject: ClassVar = Subject(
         "meridian.selection.select",
@@ -57,6 +61,7 @@ class SelectNodes(Request):
     client: ClientFacts
     count: int = 3
     avoid: tuple[NodeId, ...] = ()
+    method: SelectionMethod | None = None
 
 
 class ExplainSelection(SelectNodes):

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from shared.documents.site import SelectionMethod
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.events.message import Event, Message
@@ -34,8 +35,23 @@ class Joined(Message):
     at_unix_ms: int
 
 
+class Queued(Message):
+    """That a session began in a team's queue: where the customer arrived, and by which name.
+
+    *selection_method* is the public site's own.
+    """
+
+    team: str
+    public_site: str
+    customer: str = ""
+    selection_method: SelectionMethod | None = None
+
+
 class SessionState(Event):
-    """Everything that the gateways decided of one session; the last one stands."""
+    """Everything that the gateways decided of one session; the last one stands.
+
+    *representative* is empty as long as the session waits in a queue.
+    """
 
     subject: ClassVar = Subject(
         "meridian.session.{session}.state", speakers=frozenset({"gateway"}), stored=True
@@ -52,6 +68,7 @@ class SessionState(Event):
     placed_unix_ms: int = 0
     explanation: tuple[str, ...] = ()
     close_reason: str | None = None
+    queued: Queued | None = None
 
 
 class PathReported(Event):

@@ -8,7 +8,7 @@ from services.config.core.documents import Documents, Stored, tried
 from services.config.core.paging import cut
 from services.gateway.store import Kept
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.domain.errors import NotFound, Unavailable
+from shared.domain.errors import NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
     Instant,
@@ -59,6 +59,7 @@ class FakeSite:
         self.asked: list[Request] = []
         self.masters: dict[NodeId, MasterStatus] = {}
         self.is_down = False
+        self.refuses_selection = False
         self.history = HistoryRead(lines=())
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
@@ -139,6 +140,8 @@ class FakeSite:
         return answer
 
     def _select(self, question: SelectNodes) -> NodesSelected:
+        if self.refuses_selection:
+            raise NoTrafficNode("no node takes new clients now")
         names = [name for name in self.nodes if name not in question.avoid] or self.nodes
         return NodesSelected(
             choices=tuple(

@@ -41,10 +41,14 @@ def session_news(before: SessionState | None, after: SessionState) -> SessionCha
 
 
 def _cause(before: SessionState | None, after: SessionState) -> str:
+    if before is None and after.queued is not None:
+        return f"a customer came to {after.queued.public_site} for the team {after.queued.team}"
     if before is None:
         return f"opened by {after.representative}"
     if after.phase is SessionPhase.CLOSED:
         return after.close_reason or "closed"
+    if before.representative != after.representative:
+        return f"taken by {after.representative}"
     if before.ends.get(Side.CUSTOMER) != after.ends.get(Side.CUSTOMER):
         is_back = Side.CUSTOMER in before.ends
         return "the customer came again" if is_back else "the customer came"

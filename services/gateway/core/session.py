@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.errors import SessionEnded
+from shared.domain.errors import AlreadyTaken, NotFound, SessionEnded
 from shared.domain.ids import PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.events.selection import Choice, ClientFacts
-from shared.events.session import Joined, PathOffer, SessionPhase, SessionState
+from shared.events.session import Joined, PathOffer, Queued, SessionPhase, SessionState
 
 PLACE_AGAIN_AFTER_MS: Final = 3_000
 """Both ends ask at the same moment when a path is lost: the second one gets the first's answer."""
@@ -44,12 +44,61 @@ def opened(opening: Opening, now: UnixMillis) -> SessionState:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who arrives at a public site, from where, for which team, and how long it may take."""
+
+    session: SessionId
+    queued: Queued
+    facts: ClientFacts
+    expires: UnixMillis
+
+
+def arrived(arrival: Arrival, now: UnixMillis) -> SessionState:
+    """The first state of a session from a queue: the customer is there, anybody may take it."""
+    return SessionState(
+        session=arrival.session,
+        phase=SessionPhase.WAITING,
+        representative="",
+        opened_unix_ms=now,
+        expires_unix_ms=arrival.expires,
+        ends={Side.CUSTOMER: Joined(facts=arrival.facts, at_unix_ms=now)},
+        queued=arrival.queued,
+    )
+
+
+def accepted(
+    state: SessionState, representative: str, facts: ClientFacts, now: UnixMillis
+) -> SessionState:
+    """*representative* takes the session out of its queue, or comes again from elsewhere.
+
+    Raises:
+        NotFound: it never waited in a queue.
+        AlreadyTaken: somebody else was faster.
+        SessionEnded: the session is closed or has expired.
+    """
+    if state.queued is None:
+        raise NotFound(f"session {state.session} waits in no queue")
+    require_running(state, now)
+    if state.representative not in {"", representative}:
+        raise AlreadyTaken(
+            f"{state.representative} has taken session {state.session}; take another one"
+        )
+    ends = {**state.ends, Side.REPRESENTATIVE: Joined(facts=facts, at_unix_ms=now)}
+    return state.model_copy(
+        update={"ends": ends, "representative": representative, "phase": SessionPhase.ACTIVE}
+    )
+
+
 def joined(state: SessionState, facts: ClientFacts, now: UnixMillis) -> SessionState:
     """The customer arrived, or came again from elsewhere.
 
     Raises:
+        NotFound: the session came from a queue: without words, a nameplate proves nothing.
         SessionEnded: the session is closed or has expired.
     """
+    if state.queued is not None:
+        raise NotFound("there is no such session")
     require_running(state, now)
     ends = {**state.ends, Side.CUSTOMER: Joined(facts=facts, at_unix_ms=now)}
     return state.model_copy(update={"ends": ends, "phase": SessionPhase.ACTIVE})

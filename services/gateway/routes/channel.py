@@ -59,7 +59,7 @@ async def _tell(
 ) -> None:
     while True:
         state = await states.get()
-        await _send(socket, {"type": "state", "phase": state.phase, "ends": list(state.ends)})
+        await _send(socket, _told(state))
         if state.phase is SessionPhase.CLOSED:
             await _send(socket, {"type": "closed", "reason": state.close_reason})
             await socket.close(ENDED, "closed")
@@ -67,6 +67,15 @@ async def _tell(
         if state.paths:
             paths = door.sessions.paths(state, side, door.site().session)
             await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
+
+
+def _told(state: SessionState) -> dict[str, Any]:
+    return {
+        "type": "state",
+        "phase": state.phase,
+        "ends": list(state.ends),
+        "representative": state.representative,
+    }
 
 
 async def _listen(socket: WebSocket, door: Door, session: SessionId) -> None:

@@ -44,6 +44,7 @@ class Door:
     grant: GrantHolder
     health: Health
     guesses: Attempts
+    arrivals: Attempts
 
     def site(self) -> SiteDocument:
         """The site's settings.

@@ -62,7 +62,7 @@ async def open_session(
     facts = (body or EndpointFacts()).as_facts(address, Side.REPRESENTATIVE)
     state = await door.sessions.open(caller.user, facts, door.site().session)
     door.view.learned(state)
-    return _leave(door, state, Side.REPRESENTATIVE)
+    return leave_for(door, state, Side.REPRESENTATIVE)
 
 
 @router.get("")
@@ -88,7 +88,7 @@ async def join_session(
         door.guesses.failed(address, door.clock.now())
         raise
     door.view.learned(state)
-    return _leave(door, state, Side.CUSTOMER)
+    return leave_for(door, state, Side.CUSTOMER)
 
 
 @router.delete("/{session}")
@@ -105,7 +105,8 @@ async def close_session(session: SessionId, door: TheDoor, caller: TheCaller) ->
     return _shown(after)
 
 
-def _leave(door: Door, state: SessionState, side: Side) -> EndpointLeave:
+def leave_for(door: Door, state: SessionState, side: Side) -> EndpointLeave:
+    """What the end at *side* needs to hold its control channel."""
     expires = UnixMillis(state.expires_unix_ms)
     return EndpointLeave(
         session=state.session,

@@ -1,6 +1,13 @@
 import pytest
 
-from clients.words import CONSONANTS, VOWELS, draw_words, parse_key, session_key
+from clients.words import (
+    CONSONANTS,
+    VOWELS,
+    draw_words,
+    parse_key,
+    parse_key_or_nameplate,
+    session_key,
+)
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 
@@ -26,3 +33,14 @@ def test_there_are_enough_words() -> None:
     assert len(CONSONANTS) ** 3 * len(VOWELS) ** 2 == 65_536
     assert len({draw_words() for _ in range(200)}) == 200
     assert all(len(word) == 5 for word in draw_words().split("-"))
+
+
+def test_a_nameplate_alone_has_no_words() -> None:
+    assert parse_key_or_nameplate(" 4821739\n") == ("4821739", None)
+    assert parse_key_or_nameplate("4821739-lusab-rodim") == ("4821739", "lusab-rodim")
+
+
+@pytest.mark.parametrize("typed", ["", "123", "4821739-lusab", "lusab-rodim"])
+def test_what_is_neither_key_nor_nameplate_is_told_with_an_example(typed: str) -> None:
+    with pytest.raises(BadSettings, match="one looks like"):
+        parse_key_or_nameplate(typed)

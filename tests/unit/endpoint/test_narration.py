@@ -7,9 +7,14 @@ from clients.narration import LINES, build_narrator
 
 FIELDS: dict[str, dict[str, object]] = {
     "joined": {"session": "4821739"},
+    "waiting": {},
+    "arrived": {"team": "desk", "public_site": "help", "session": "4821739"},
+    "accepted": {"representative": "rita"},
     "listening": {"host": "127.0.0.1", "port": 2222},
     "paths": {"nodes": ["berlin", "tokyo"]},
     "secured": {},
+    "compare": {"code": "4821 7390"},
+    "compared": {},
     "words_differ": {"attempt": 1, "of": 3},
     "connected": {"node": "berlin", "generation": 1, "seconds": 0.0},
     "path_lost": {"node": "berlin", "generation": 1},

@@ -71,6 +71,7 @@ def house() -> House:
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
         guesses=Attempts(limit=3, window_seconds=60.0),
+        arrivals=Attempts(limit=5, window_seconds=60.0),
     )
     return House(door, site, store, clock, passwords, facts)
 

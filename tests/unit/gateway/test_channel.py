@@ -78,6 +78,7 @@ def test_a_representative_who_waits_is_told_nothing_but_the_state(
             "type": "state",
             "phase": "waiting",
             "ends": ["representative"],
+            "representative": "rita",
         }
 
 

@@ -180,3 +180,13 @@ async def test_a_change_of_the_directory_changes_the_prefixes() -> None:
             replica.shelf.nodes[name] = NodeDocument.model_validate(body)
         replica.selector.on_directory()
         assert (await replica.selector.on_select(question())).choices[0].node == node
+
+
+async def test_the_method_of_a_question_takes_the_place_of_the_sites() -> None:
+    replica = Replica(BERLIN, ALPHA)
+    await replica.relay(BERLIN)
+    own = question().model_copy(update={"method": SelectionMethod.TIMEZONE_OFFSET})
+
+    assert (await replica.selector.on_select(question())).method == "random"
+    assert (await replica.selector.on_select(own)).method == "timezone_offset"
+    assert (await replica.selector.on_select(question())).method == "random"

@@ -65,7 +65,7 @@ def test_somebody_in_between_who_waits_for_the_customers_code_cannot_choose_the_
     one, other, to_customer = asking(), answering(), asking(2)
     commitment = one.open()
     run(to_customer, other)
-    codes = set()
+    codes: set[str] = set()
     for seed in range(10):
         liar, victim = answering(200 + seed), asking()
         assert victim.open() == commitment

@@ -1,0 +1,152 @@
+"""Queues over HTTP: customers arrive by a public site, members of the team take them.
+
+A customer leaves by closing the session on the control channel, and is gone from the queue when
+the site's waiting time is over. Sessions from a queue have no words: their ends compare a code.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, Field
+
+from services.gateway.core.access import Action
+from services.gateway.core.queue import (
+    public_site,
+    require_member,
+    require_room,
+    require_seen,
+    seen_by,
+    team_for,
+    waiting,
+)
+from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from services.gateway.routes.sessions import EndpointFacts, EndpointLeave, leave_for
+from shared.documents import Kind
+from shared.documents.public_site import PublicSiteDocument
+from shared.documents.team import TeamDocument
+from shared.domain.ids import SessionId
+from shared.domain.node import Side
+from shared.events.session import Queued, SessionState
+
+router = APIRouter(prefix="/queue", tags=["queues"])
+
+
+class ArrivalWish(BaseModel):
+    """By which public site, for which team, and how the customer wants to be called.
+
+    Without *public_site* the host name of the request says which.
+    """
+
+    public_site: str | None = Field(default=None, max_length=253)
+    team: str | None = Field(default=None, max_length=200)
+    customer: str = Field(default="", max_length=200)
+    facts: EndpointFacts = EndpointFacts()
+
+
+class ArrivalLeave(EndpointLeave):
+    """What a customer in a queue needs, and where they wait."""
+
+    team: str
+    public_site: str
+
+
+class ShownCustomer(BaseModel):
+    """Somebody who waits."""
+
+    session: SessionId
+    team: str
+    public_site: str
+    customer: str
+    address: str
+    since_unix_ms: int
+
+
+@router.post("", status_code=201)
+async def arrive(
+    body: ArrivalWish,
+    door: TheDoor,
+    address: ClientAddress,
+    host: Annotated[str, Header(max_length=300)] = "",
+) -> ArrivalLeave:
+    """A customer arrives and waits until somebody of the team takes the session."""
+    now = door.clock.now()
+    door.arrivals.require(address, now)
+    door.arrivals.failed(address, now)
+    queued = await _queued(door, body, body.public_site or host.rsplit(":", 1)[0])
+    require_room(door.view.all(), queued.team, door.clock.unix_ms())
+    facts = body.facts.as_facts(address, Side.CUSTOMER)
+    state = await door.sessions.arrive(queued, facts, door.site().session)
+    door.view.learned(state)
+    return _leave(door, state, Side.CUSTOMER)
+
+
+@router.get("")
+async def who_waits(
+    door: TheDoor, caller: TheCaller, team: str | None = None
+) -> list[ShownCustomer]:
+    """Who waits for the caller's teams, or for one *team*, whoever came first before the others."""
+    teams = seen_by(caller, await _teams(door))
+    if team is not None:
+        require_seen(teams, team)
+        teams = frozenset({team})
+    states = waiting(door.view.all(), teams, door.clock.unix_ms())
+    return [_shown(state, state.queued) for state in states if state.queued is not None]
+
+
+@router.post("/{session}/accept")
+async def accept(
+    session: SessionId,
+    door: TheDoor,
+    caller: TheCaller,
+    address: ClientAddress,
+    body: EndpointFacts | None = None,
+) -> ArrivalLeave:
+    """A member of the team takes the customer; whoever is second is told so."""
+    caller.require(Action.HOLD_SESSIONS)
+    teams = await _teams(door)
+    facts = (body or EndpointFacts()).as_facts(address, Side.REPRESENTATIVE)
+    after = await door.sessions.accept(
+        session, caller.user, facts, lambda queued: require_member(caller, teams, queued)
+    )
+    door.view.learned(after)
+    return _leave(door, after, Side.REPRESENTATIVE)
+
+
+async def _queued(door: Door, wish: ArrivalWish, asked: str) -> Queued:
+    """Where the customer will wait."""
+    found = await door.configuration.read(Kind.PUBLIC_SITE)
+    sites = {
+        each.id: PublicSiteDocument.model_validate(each.body, extra="ignore")
+        for each in found.documents
+    }
+    name = public_site(sites, asked)
+    return Queued(
+        team=team_for(name, sites[name], wish.team),
+        public_site=name,
+        customer=wish.customer,
+        selection_method=sites[name].selection_method,
+    )
+
+
+async def _teams(door: Door) -> dict[str, TeamDocument]:
+    found = await door.configuration.read(Kind.TEAM)
+    return {
+        each.id: TeamDocument.model_validate(each.body, extra="ignore") for each in found.documents
+    }
+
+
+def _leave(door: Door, state: SessionState, side: Side) -> ArrivalLeave:
+    assert state.queued is not None, "only who came from a queue is told of one"
+    leave = leave_for(door, state, side).model_dump()
+    return ArrivalLeave(**leave, team=state.queued.team, public_site=state.queued.public_site)
+
+
+def _shown(state: SessionState, queued: Queued) -> ShownCustomer:
+    return ShownCustomer(
+        session=state.session,
+        team=queued.team,
+        public_site=queued.public_site,
+        customer=queued.customer,
+        address=state.ends[Side.CUSTOMER].facts.address,
+        since_unix_ms=state.opened_unix_ms,
+    )
