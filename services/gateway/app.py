@@ -21,6 +21,7 @@ from services.gateway.passwords import Passwords
 from services.gateway.problems import RESPONSES, tell_problems
 from services.gateway.proposals import Configuration
 from services.gateway.routes import (
+    appliances,
     channel,
     cluster,
     documents,
@@ -122,9 +123,10 @@ def build_api(door: Door) -> FastAPI:
     )
     api.state.door = door
     tell_problems(api)
-    areas = (login, sessions, queue, channel, cluster, failover, history, documents)
+    areas = (login, sessions, queue, channel, cluster, appliances, failover, history, documents)
     for area in areas:
         api.include_router(area.router, prefix=API)
+    api.include_router(appliances.commands)
     api.include_router(health.router)
     return api
 

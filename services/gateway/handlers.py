@@ -34,7 +34,7 @@ class Handlers:
         self._directory.heard(event.applied_revision)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
-        self._observed.progressed(event)
+        self._observed.progressed(event, self._clock.now())
 
     async def on_grant(self, event: MasterGranted) -> None:
         self._grant.offer(event)

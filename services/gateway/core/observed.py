@@ -22,18 +22,23 @@ class Observed:
 
     def __init__(self) -> None:
         self._heartbeats: dict[tuple[NodeId, str], Heard] = {}
-        self._progress: dict[NodeId, FollowerProgressed] = {}
+        self._progress: dict[NodeId, tuple[FollowerProgressed, Instant]] = {}
 
     def heartbeat(self, event: NodeHeartbeat, now: Instant) -> None:
         self._heartbeats[event.node, event.service] = Heard(event, now)
 
-    def progressed(self, event: FollowerProgressed) -> None:
-        self._progress[event.node] = event
+    def progressed(self, event: FollowerProgressed, now: Instant) -> None:
+        self._progress[event.node] = event, now
 
     def heard(self, node: NodeId, service: str) -> Heard | None:
         return self._heartbeats.get((node, service))
 
     def progress(self, node: NodeId) -> FollowerProgressed | None:
+        heard = self._progress.get(node)
+        return None if heard is None else heard[0]
+
+    def progress_heard(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
+        """The node's last progress, and when it came."""
         return self._progress.get(node)
 
     def newest_revision(self) -> Revision:

@@ -49,8 +49,18 @@ class FailoverCheck(BaseModel):
 async def switch_over(wish: Wish, door: TheDoor, caller: TheCaller) -> RoleSwitched:
     """Make another master primary; changes wait meanwhile, and none is refused."""
     caller.require(Action.OPERATE)
-    primary, epoch = _primary(door)
-    order = SwitchOver(node=primary, epoch=epoch, to=wish.to, author=caller.user)
+    return await hand_over(door, wish.to, caller.user)
+
+
+async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
+    """Have the primary hand its role to *to*, or to the other master.
+
+    Raises:
+        NoPrimary: no master says that it is primary.
+        MeridianError: it cannot be done now; the primary is who it was.
+    """
+    primary, epoch = primary_of(door)
+    order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
     answer = await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
     assert isinstance(answer, RoleSwitched), "an order is answered by its reply type"
     return answer
@@ -100,7 +110,7 @@ async def _check(door: Door, node: NodeId) -> MasterCheck:
     )
 
 
-def _primary(door: Door) -> tuple[NodeId, Epoch]:
+def primary_of(door: Door) -> tuple[NodeId, Epoch]:
     """The primary of the largest epoch that was heard of.
 
     Raises:

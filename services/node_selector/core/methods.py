@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.offsets import apart_minutes, offset_minutes, shown
+from services.node_selector.core.offsets import apart_minutes, shown
 from shared.documents.site import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
+from shared.domain.timezone import offset_minutes
 
 _RANGE: Final = 2**64
 

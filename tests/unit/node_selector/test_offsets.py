@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.node_selector.core.offsets import apart_minutes, offset_minutes, shown
+from services.node_selector.core.offsets import apart_minutes, shown
 from shared.domain.ids import UnixMillis
+from shared.domain.timezone import offset_minutes
 
 OFFSETS = st.integers(-14 * 60, 14 * 60)
 
