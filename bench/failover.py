@@ -110,7 +110,7 @@ async def measure(results: Results) -> None:
 
 
 async def _switchovers(load: Load, results: Results) -> None:
-    pauses: list[float] = []
+    pauses, idle = list[float](), list[float]()
     while len(pauses) < SWITCHOVERS:
         await load.settle()
         await asyncio.sleep(AROUND_SECONDS)
@@ -121,7 +121,9 @@ async def _switchovers(load: Load, results: Results) -> None:
             continue
         moments = load.acknowledged(begin - AROUND_SECONDS, time.monotonic())
         pauses.append(max(b - a for a, b in itertools.pairwise(moments)))
+        idle.append(answer.json()["seconds"])
     results.add("switchover", "meridian", pauses, "s")
+    results.add("switchover: nobody acts", "meridian", idle, "s")
 
 
 async def _kills(load: Load, results: Results, damage: Damage) -> None:

@@ -65,7 +65,7 @@ class Replica:
         async with self.state.transaction() as transaction:
             self._learn(await self._read(transaction))
             await self._require_in_log(transaction.marker)
-            self.end = transaction.marker.sequence
+            self.end, before = transaction.marker.sequence, transaction.marker
             async for raw in self.log.read_from(Sequence(self.end + 1)):
                 stored = self._valid(raw.data, transaction.marker)
                 if stored is not None:
@@ -73,7 +73,8 @@ class Replica:
                     self._learn_from(LogEntry.decode(stored.body))
                     self._remember(transaction.marker)
                 self.end = raw.sequence
-            await self._read(transaction)
+            if transaction.marker != before:  # a whole reading, and a new primary waits for it
+                await self._read(transaction)
 
     async def extend(
         self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]

@@ -51,7 +51,8 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         *(monitor, work, context.publisher, clock),
         Holder(settings.node, context.identity.instance),
         kernel_boot_id(),
-        context.trust.masters,
+        context.node_key,
+        context.trust,
     )
     context.broker.include_router(router(handlers, settings.node))
     context.broker.include_router(orders(Orders(switchover), settings.node))
@@ -101,7 +102,7 @@ def build_work(context: ServiceContext, monitor: Monitor, link: Link, database: 
     timing = PRESETS[context.settings.timing]
     store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
     log = ClusterLog(link.client, trust.log_generation)
-    examiner = Examiner(MasterState(database), log, trust, boot_id)
+    examiner = Examiner(node, MasterState(database), log, trust, boot_id)
     voice = Voice(node, boot_id, context.publisher, context.events)
     return Work(monitor, store, examiner, voice, context.clock)
 

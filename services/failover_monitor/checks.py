@@ -18,7 +18,7 @@ from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError, StoreUnavailable
-from shared.domain.ids import Epoch, Sequence
+from shared.domain.ids import Epoch, NodeId, Sequence
 from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
@@ -60,7 +60,10 @@ class Found:
 class Examiner:
     """Looks at this master; never raises, and never takes longer than its time-outs."""
 
-    def __init__(self, store: Store, log: Log, trust: TrustStore, boot_id: str) -> None:
+    def __init__(
+        self, node: NodeId, store: Store, log: Log, trust: TrustStore, boot_id: str
+    ) -> None:
+        self._node = node
         self._store = store
         self._log = log
         self._trust = trust
@@ -103,6 +106,8 @@ class Examiner:
                 found.pulse = await self._store.last_pulse()
                 state = await self._store.read(("site",))
                 found.mode, found.failover = state.mode, _failover(state)
+                if _is_in_maintenance(await self._store.read(("node",), self._node)):
+                    found.forbidden.append("it is in maintenance")
         except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"its database does not answer: {_said(error)}")
         if not found.failover.automatic:
@@ -152,6 +157,10 @@ def _failover(state: State) -> Failover:
         with suppress(ValidationError):
             return SiteDocument.model_validate(row.body).failover
     return Failover()
+
+
+def _is_in_maintenance(state: State) -> bool:
+    return any(bool(row.body.get("maintenance")) for row in state.rows)
 
 
 def _stored(raw: RawEntry) -> StoredEntry | None:

@@ -92,8 +92,8 @@ class Orders:
     async def on_switch_over(self, order: SwitchOver) -> RoleSwitched:
         return await self._switchover.hand_over(order)
 
-    async def on_prepare(self, _: PrepareForRole) -> RoleReadiness:
-        return await self._switchover.prepare()
+    async def on_prepare(self, question: PrepareForRole) -> RoleReadiness:
+        return await self._switchover.prepare(question)
 
     async def on_assume(self, order: AssumeRole) -> Done:
         return await self._switchover.assume(order)

@@ -15,8 +15,10 @@ from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.takeover import AUTOMATIC_OFF
 from services.failover_monitor.work import Work
+from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
+    BadSignature,
     MeridianError,
     NotFound,
     NotPrimary,
@@ -68,7 +70,8 @@ class Switchover:
     clock: Clock
     holder: Holder
     boot_id: str
-    masters: dict[NodeId, str]
+    key: NodeKey
+    trust: TrustStore
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.failover"))
 
@@ -95,22 +98,27 @@ class Switchover:
                 await self.work.perform()
             await self._tell(target)
             epoch, seconds = self.monitor.epoch, self.clock.now() - began
-        self._log.warning("handed the role over to %s in %.3f s", target, seconds)
+        self._log.warning(
+            "handed the role over to %s in %.3f s, as %s wished", target, seconds, order.author
+        )
         return RoleSwitched(primary=target, previous=self.node, epoch=epoch, seconds=seconds)
 
-    async def prepare(self) -> RoleReadiness:
+    async def prepare(self, question: PrepareForRole) -> RoleReadiness:
         """Where this master stands; it awaits the role from now on."""
         now = self.clock.now()
         prepared = self.monitor.handover.prepare(now)
         marker = await self.work.stand()
-        return RoleReadiness(
+        ready = RoleReadiness(
             node=self.node,
+            epoch=question.epoch,
             instance=prepared.holder.instance,
             n=prepared.n,
             revision=Revision(0) if marker is None else marker.revision,
             hash="" if marker is None else marker.hash,
             reasons=tuple(each for each in self.monitor.reasons(now) if each != AUTOMATIC_OFF),
         )
+        signature = self.key.sign(ready.readiness_bytes()).hex()
+        return ready.model_copy(update={"signature": signature})
 
     async def assume(self, order: AssumeRole) -> Done:
         """Look at the lease at once, and say when this master acts.
@@ -129,10 +137,10 @@ class Switchover:
         return self.holder.node
 
     def _target(self, order: SwitchOver) -> NodeId:
-        others = sorted(node for node in self.masters if node != self.node)
+        others = sorted(node for node in self.trust.masters if node != self.node)
         target = order.to or next(iter(others), self.node)
-        if target not in self.masters:
-            known = ", ".join(sorted(self.masters))
+        if target not in self.trust.masters:
+            known = ", ".join(sorted(self.trust.masters))
             raise NotFound(f"there is no master {target!r}; the masters are {known}")
         if not self.monitor.is_primary(self.clock.now()):
             raise NotPrimary(f"{self.node} is not primary; look at `meridian status`, ask again")
@@ -191,10 +199,19 @@ class Switchover:
         except Unavailable as error:
             raise NotReady(f"{target} does not answer", reasons=("silent",)) from error
         assert isinstance(answer, RoleReadiness), "a question is answered by its reply type"
+        if (answer.node, answer.epoch) != (target, epoch) or not self._is_signed(answer):
+            raise BadSignature(f"what {target} is said to have answered is not signed by it")
         lag = (self.monitor.checks.revision or 0) - answer.revision
         if lag > LARGEST_LAG:
             raise NotReady(f"{target} lags {lag} entries behind", reasons=("lagging",))
         return answer
+
+    def _is_signed(self, ready: RoleReadiness) -> bool:
+        try:
+            signature = bytes.fromhex(ready.signature)
+        except ValueError:
+            return False
+        return self.trust.verify(ready.node, signature, ready.readiness_bytes())
 
     async def _tell(self, target: NodeId) -> None:
         """The new primary finds it out by itself, too, only later."""

@@ -60,6 +60,7 @@ class NodeDocument(Document):
 
     *public_address* is where endpoints find the relay, *gateway_url* (masters only) where they
     find the site's front door, *internal_address* the name that other nodes use when it differs.
+    A master in *maintenance* takes no role over, neither by itself nor by an operator's order.
     """
 
     role: NodeRole
@@ -70,6 +71,7 @@ class NodeDocument(Document):
     timezone: Timezone | None = None
     prefixes: tuple[Network, ...] = ()
     accepting_new_clients: bool = True
+    maintenance: bool = False
     capacity: int = Field(default=1_000, ge=1)
     weight: int = Field(default=1, ge=0)
     location: Location | None = None

@@ -36,14 +36,23 @@ class RoleReadiness(Message):
     """Where a master stands, what bars it, and the record that it awaits in the lease from now on.
 
     *instance* and *n* name that record: whoever is primary may write it for this master.
+    *signature* is the master's own, over `readiness_bytes`: the cluster's key proves no mastery.
     """
 
     node: NodeId
+    epoch: Epoch
     instance: str
     n: int
     revision: Revision
     hash: str
     reasons: tuple[str, ...] = ()
+    signature: str = ""
+
+    def readiness_bytes(self) -> bytes:
+        """What the master signs: all that the primary relies on."""
+        parts = (self.node, self.epoch, self.instance, self.n, self.revision, self.hash)
+        said = (*(str(part) for part in parts), *self.reasons)
+        return "\n".join(("meridian/readiness/v1", *said)).encode()
 
 
 class PrepareForRole(Request):

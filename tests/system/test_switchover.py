@@ -13,7 +13,7 @@ import pytest
 from shared.domain.log import ReplicationMode
 from stack.demo.writer import Writer
 from stack.site import Site
-from tests.system.people import said, signed_in, until
+from tests.system.people import said, signed_in, talking, until
 
 WRITERS = 4
 PATIENCE = 20.0
@@ -44,6 +44,12 @@ class Operator:
         answer = await self._http.get(f"/api/v1{path}")
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def maintain(self, node: str, *, is_so: bool) -> None:
+        """Put *node* into maintenance, or take it out."""
+        document = (await self.get(f"/nodes/{node}"))["body"] | {"maintenance": is_so}
+        answer = await self._http.put(f"/api/v1/nodes/{node}", json=document)
+        assert answer.status_code == 200, answer.text
 
     async def switch(self, to: str | None = None) -> httpx.Response:
         return await self._http.post("/api/v1/switchover", json={"to": to})
@@ -108,8 +114,11 @@ async def write(writer: Writer, prefix: str, stop: asyncio.Event) -> list[str]:
 
 
 @pytest.mark.timeout(180)
-async def test_the_backup_stays_attached_through_a_switchover_and_back(site: Site) -> None:
-    async with Operator(site) as operator:
+async def test_the_backup_stays_attached_and_a_session_notices_nothing_of_two_switchovers(
+    site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(site, tmp_path)
+    async with talking(env) as (carried, talk), Operator(site) as operator:
         before = await writer_of(site).propose_once("attached-before")
         answer = await operator.switched()
         assert before["mode"] == ReplicationMode.SYNCHRONOUS
@@ -119,6 +128,9 @@ async def test_the_backup_stays_attached_through_a_switchover_and_back(site: Sit
         back = await operator.switched(answer["previous"])
         assert back["primary"] == answer["previous"]
         assert back["epoch"] > answer["epoch"]
+        echoed = talk.echoed
+        await until(lambda: talk.echoed > echoed + 10)
+        assert carried.resumptions == []
 
 
 @pytest.mark.timeout(180)
@@ -172,6 +184,35 @@ async def test_what_cannot_be_done_is_one_sentence_with_a_code_and_changes_nothi
     assert len(done) <= 1
     others = {answer.json()["code"] for answer in answers if answer.status_code != 200}
     assert others <= {"under_way", "stale_epoch", "not_primary", "not_ready"}
+
+
+@pytest.mark.timeout(120)
+async def test_a_master_in_maintenance_gets_no_role_until_it_is_over(site: Site) -> None:
+    primary = await site.primary()
+    backup = next(node.name for node in site.layout.masters if node.name != primary)
+    async with Operator(site) as operator:
+        await operator.maintain(backup, is_so=True)
+        try:
+            await until_said(operator, backup, ["it is in maintenance"])
+            answer = await operator.switch(backup)
+        finally:
+            await operator.maintain(backup, is_so=False)
+        await until_said(operator, backup, [])
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+    assert answer.json()["detail"] == f"{backup} cannot take the role over: it is in maintenance"
+    assert await site.primary() == primary
+
+
+async def until_said(operator: Operator, node: str, reasons: list[str]) -> None:
+    """Until *node* says that *reasons* bar it, and nothing else does."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await operator.get("/failover/check")
+            said = {each["node"]: each["reasons"] for each in found["masters"]}
+            if said[node] == reasons:
+                return
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.timeout(180)

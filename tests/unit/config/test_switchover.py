@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from services.config.core.documents import Documents
 from services.config.handlers import Handlers
+from services.config.ports import Open
+from services.config.replica import Replica
+from shared.documents import Kind
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch
-from shared.domain.log import Op, ReplicationMode
+from shared.domain.log import Op, ReplicationMode, empty_marker
 from shared.events.config import LayDownPen
 from shared.messaging.middleware import Silent
-from tests.fakes.masters import ALPHA, KERNEL, Masters, wish
+from tests.fakes.masters import ALPHA, GENERATION, KERNEL, Desk, Masters, wish
 from tests.fakes.virtual_time import VirtualClock, pause, turn
 from tests.unit.config.test_writer import LONG, accepted, ask, ops, told
 
@@ -91,6 +95,46 @@ def test_a_repeat_at_the_new_primary_is_answered_with_the_recorded_result() -> N
             await site.confirm(site.alpha)
             await pause(0.1)
         assert (await again).revision == answer.revision
+
+    told(story)
+
+
+class CountingReplica(Replica):
+    """Counts how often it reads every document."""
+
+    readings = 0
+
+    async def _read(self, transaction: Open) -> Documents:
+        self.readings += 1
+        return await super()._read(transaction)
+
+
+def counting(desk: Desk) -> CountingReplica:
+    parts = desk.node, desk.key, desk.backups.trust, desk.state, desk.log
+    return CountingReplica(*parts, empty_marker(GENERATION))
+
+
+def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
+    async def story(site: Masters) -> None:
+        await site.alpha.lay_down(1)
+        await site.confirm()
+        replica = counting(site.bravo)
+        await replica.catch_up()
+        assert replica.readings == 1
+        assert replica.marker == site.alpha.state.marker
+
+    told(story)
+
+
+def test_a_copy_that_is_behind_the_log_reads_what_it_applied() -> None:
+    async def story(site: Masters) -> None:
+        asked = ask(site.alpha, wish("new", "lagos"))
+        await pause(0.1)
+        replica = counting(site.bravo)
+        await replica.catch_up()
+        assert replica.readings == 2
+        assert replica.documents.get(Kind.NODE, "lagos") is not None
+        await accepted(site, asked)
 
     told(story)
 

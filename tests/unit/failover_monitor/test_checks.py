@@ -57,6 +57,7 @@ class FakeStore:
     site: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
     fails: bool = False
+    maintained: tuple[str, ...] = ()
 
     async def marker(self) -> Marker | None:
         if self.fails:
@@ -64,8 +65,15 @@ class FakeStore:
         return self.at
 
     async def read(self, kinds: tuple[str, ...] = (), id_: str | None = None) -> State:
+        if kinds == ("node",):
+            return self._node(id_)
         body = SiteDocument(name="test", failover=self.site).model_dump(mode="json")
         rows = (Row("site", "site", Revision(1), body),)
+        return State(MARKER, ReplicationMode.SYNCHRONOUS, rows)
+
+    def _node(self, id_: str | None) -> State:
+        node = {"role": "master", "maintenance": id_ in self.maintained}
+        rows = (Row("node", str(id_), Revision(1), node),)
         return State(MARKER, ReplicationMode.SYNCHRONOUS, rows)
 
     async def last_pulse(self) -> Pulse | None:
@@ -91,7 +99,7 @@ class FakeLog:
 
 async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks:
     there = FakeLog() if log is None else log
-    return await Examiner(store or FakeStore(), there, TRUST, "boot").look()
+    return await Examiner(ALPHA, store or FakeStore(), there, TRUST, "boot").look()
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
@@ -201,3 +209,10 @@ async def test_a_target_that_answers_is_reached() -> None:
 async def test_a_host_without_a_port_is_reached_when_it_refuses() -> None:
     site = Failover(probe_targets=("127.0.0.1",))
     assert (await look(FakeStore(site=site))).forbidden == ()
+
+
+async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does() -> None:
+    found = await look(FakeStore(maintained=("alpha",)))
+    assert found.forbidden == ("it is in maintenance",)
+    assert found.unfit == ()
+    assert (await look(FakeStore(maintained=("bravo",)))).forbidden == ()

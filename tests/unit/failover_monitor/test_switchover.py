@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,10 @@ from services.failover_monitor.core.timing import PRESETS
 from services.failover_monitor.handlers import Orders
 from services.failover_monitor.switchover import LARGEST_LAG, Switchover
 from services.failover_monitor.work import Voice, Work
+from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
+    BadSignature,
     MeridianError,
     NotFound,
     NotPrimary,
@@ -28,7 +31,7 @@ from shared.domain.errors import (
     Unavailable,
     UnderWay,
 )
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
 from shared.events.config import LayDownPen, PenLaidDown
 from shared.events.failover import (
@@ -45,6 +48,8 @@ from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ENTRIES = Revision(7)
+KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
+MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 
 
 @dataclass
@@ -105,12 +110,14 @@ class Site:
 
     key: Key = field(default_factory=Key)
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
+    keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
     silent: set[type[Request]] = field(default_factory=set[type[Request]])
     laid_down: PenLaidDown = field(
         default_factory=lambda: PenLaidDown(
             revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
         )
     )
+    lie: dict[str, Any] = field(default_factory=dict[str, Any])
     orders: list[Request] = field(default_factory=list[Request])
 
     @property
@@ -127,8 +134,10 @@ class Site:
         body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
         monitor = Monitor(holder, TIMING, head_start)
         work = Work(monitor, self.key, body, Voice(node, "boot", voice, voice), clock)
-        known = {ALPHA: "", BRAVO: ""}
-        switchover = Switchover(monitor, work, self, clock, holder, "boot", known)
+        trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
+        switchover = Switchover(
+            *(monitor, work, self, clock, holder, "boot"), self.keys[node], trust
+        )
         self.sides[node] = Side(body, monitor, switchover, work, said)
 
     async def ask(
@@ -141,7 +150,8 @@ class Site:
             raise Unavailable("nobody answered")
         match request:
             case PrepareForRole():
-                return await Orders(self.sides[request.node].switchover).on_prepare(request)
+                truth = await Orders(self.sides[request.node].switchover).on_prepare(request)
+                return truth.model_copy(update=self.lie)
             case AssumeRole():
                 return await Orders(self.sides[request.node].switchover).on_assume(request)
             case LayDownPen():
@@ -410,6 +420,29 @@ def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_o
             assert not site.alpha.is_primary
             site.key.loses_writes = False
             await goes_on(site)
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"revision": ENTRIES + 1},
+        {"n": 99},
+        {"instance": "a stranger's"},
+        {"reasons": ("nothing",)},
+        {"epoch": 7},
+        {"node": ALPHA},
+        {"signature": "no hexadecimal digits"},
+    ],
+)
+def test_an_answer_that_the_backup_did_not_sign_moves_nothing(lie: dict[str, Any]) -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.lie = lie
+            assert isinstance(await site.refused(), BadSignature)
+            assert site.alpha.is_primary
+            assert not any(grant.paused for grant in site.alpha.grants())
 
     run(story())
 

@@ -214,3 +214,11 @@ async def test_the_status_says_who_holds_the_lease_and_why_nothing_is_taken() ->
     assert not status.could_take_over
     assert "the lease cannot be read" in status.reasons
     assert status.leaders == {"LOG-1": "witness"}
+
+
+async def test_a_heartbeat_of_a_huge_epoch_is_believed_by_nobody() -> None:
+    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+    beat = heartbeat("bravo").model_copy(update={"epoch": Epoch(2**60), "role": MasterRole.PRIMARY})
+    await handlers(monitor).on_heartbeat(beat)
+    assert monitor.epoch == 0
+    assert monitor.holder is None
