@@ -51,8 +51,8 @@ def check(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False
         say(answer["verdict"])
         table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
         for master in answer["masters"]:
-            for reason in master["reasons"]:
-                say(f"  {master['node']}: {reason}")
+            for fault in faults(master):
+                say(f"  {master['node']}: {fault}")
     if answer["successor"] is None:
         raise typer.Exit(1)
 
@@ -62,3 +62,15 @@ def _row(master: dict[str, Any]) -> tuple[Any, ...]:
     if master["role"] == "primary":
         would = "-"
     return master["node"], master["role"] or "silent", master["epoch"], would
+
+
+def faults(master: dict[str, Any]) -> list[str]:
+    """What is not as it should be on *master*; one that is older says nothing of redirection."""
+    redirection: dict[str, Any] = master.get("redirection") or {}
+    found = [str(reason) for reason in master["reasons"]]
+    if redirection.get("state") == "failing":
+        found.append(
+            f"the site's address does not lead to it yet: {redirection['cause']} "
+            f"({redirection['code']}, attempts so far: {redirection['attempts']})"
+        )
+    return found

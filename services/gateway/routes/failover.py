@@ -11,7 +11,13 @@ from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.domain.errors import MeridianError, NoPrimary
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
-from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
+from shared.events.failover import (
+    MasterStatus,
+    ReadMasterStatus,
+    RedirectionStatus,
+    RoleSwitched,
+    SwitchOver,
+)
 
 router = APIRouter(tags=["failover"])
 
@@ -26,7 +32,10 @@ class Wish(BaseModel):
 
 
 class MasterCheck(BaseModel):
-    """What one master says of itself; *reasons* bar it from taking the role over."""
+    """What one master says of itself; *reasons* bar it from taking the role over.
+
+    *redirection* is how the primary leads the site's address to itself.
+    """
 
     node: NodeId
     answers: bool
@@ -34,6 +43,7 @@ class MasterCheck(BaseModel):
     epoch: Epoch | None = None
     could_take_over: bool = False
     reasons: list[str] = []
+    redirection: RedirectionStatus = RedirectionStatus()
 
 
 class FailoverCheck(BaseModel):
@@ -107,6 +117,7 @@ async def _check(door: Door, node: NodeId) -> MasterCheck:
         epoch=answer.epoch,
         could_take_over=answer.could_take_over,
         reasons=list(answer.reasons),
+        redirection=answer.redirection,
     )
 
 

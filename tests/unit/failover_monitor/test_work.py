@@ -20,11 +20,13 @@ from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
 from shared.domain.log import Marker
 from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionState
 from shared.events.failover import (
     MasterGranted,
     PrimaryChanged,
     PrimarySteppedDown,
     ReadMasterStatus,
+    RedirectionStatus,
 )
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
@@ -168,6 +170,15 @@ async def test_a_fault_of_ours_ends_the_process() -> None:
         async with asyncio.timeout(5):
             await work.run()
     assert [str(error) for error in caught.value.exceptions] == ["a fault of ours"]
+
+
+async def test_the_status_says_how_the_sites_address_is_led() -> None:
+    said = RedirectionStatus(state=RedirectionState.FAILING, attempts=2, cause="nobody answers")
+    trust = TrustStore(ClusterId("c"), LogGeneration(1), {ALPHA: ""})
+    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+    hands = Handlers(monitor, ALPHA, trust, SystemClock(), redirection=lambda: said)
+
+    assert (await hands.on_status(ReadMasterStatus(node=ALPHA))).redirection == said
 
 
 def handlers(monitor: Monitor) -> Handlers:

@@ -6,11 +6,15 @@ from services.gateway.routes.failover import MasterCheck, weighed
 from shared.documents import Kind
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole
-from shared.events.failover import MasterStatus, SwitchOver
+from shared.domain.redirection import RedirectionState
+from shared.events.failover import MasterStatus, RedirectionStatus, SwitchOver
 from shared.events.node import NodeHeartbeat
 from tests.unit.gateway.conftest import House, People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+FAILING = RedirectionStatus(
+    state=RedirectionState.FAILING, attempts=3, code="redirection_failed", cause="nobody answers"
+)
 
 
 def master(node: NodeId, role: MasterRole | None, *, could: bool = False) -> MasterCheck:
@@ -109,9 +113,17 @@ async def test_the_check_shows_what_each_master_would_do_and_why_not(people: Peo
             holder=ALPHA,
             could_take_over=False,
             reasons=("automatic failover is off",) if node == BRAVO else (),
+            redirection=FAILING if node == ALPHA else RedirectionStatus(),
         )
     await people.house.door.directory.read()
     answer = (await admin.get("/failover/check")).json()
     assert answer["verdict"] == "if alpha failed, no master would take the role over"
     assert [each["role"] for each in answer["masters"]] == ["primary", "backup"]
     assert answer["masters"][1]["reasons"] == ["automatic failover is off"]
+    assert answer["masters"][0]["redirection"] == {
+        "state": "failing",
+        "attempts": 3,
+        "code": "redirection_failed",
+        "cause": "nobody answers",
+    }
+    assert answer["masters"][1]["redirection"]["state"] == "none"
