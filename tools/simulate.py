@@ -1,4 +1,6 @@
-"""Runs many seeds of the simulation: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
+"""Runs many seeds of both simulations: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
+
+One is of who is primary, the other of the log, its writers and its followers.
 
 The first seed that fails is printed with the command that repeats it.
 """
@@ -11,6 +13,7 @@ from typing import Final
 
 from tests.simulation.failover.story import tell
 from tests.simulation.failover.world import World
+from tests.simulation.log import story as log
 
 EVERY_SECONDS: Final = 10.0
 
@@ -50,6 +53,7 @@ def run(chosen: range) -> int:
     for seed in chosen:
         try:
             tally.add(tell(seed))
+            log.tell(seed)
         except AssertionError:
             traceback.print_exc()
             print(f"\nseed {seed} failed; repeat it: make simulate SEEDS={seed}-{seed}")
