@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.redirection import REDIRECTION
 
@@ -16,6 +17,7 @@ RECORD: Final = "services.failover_monitor.core.record"
 GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
+    *LOG,
     *REDIRECTION,
     Mutant(
         "a holder acts without margin",

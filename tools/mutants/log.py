@@ -1,0 +1,123 @@
+"""The guards of the log, of its followers and of the answers, each broken once."""
+
+from typing import Final
+
+from tools.mutants.mutant import Mutant
+
+ENTRIES: Final = "shared.domain.log"
+FOLLOWER: Final = "services.replication.core.follower"
+DURABILITY: Final = "services.config.core.durability"
+TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/log")
+CONFIG: Final = ("tests/unit/config",)
+
+LOG: Final = (
+    Mutant(
+        "an entry of another log generation follows",
+        ENTRIES,
+        "if entry.log_generation != marker.log_generation:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant(
+        "a revision may be left out or repeated",
+        ENTRIES,
+        "if entry.revision != marker.revision + 1:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant(
+        "an entry of another history follows",
+        ENTRIES,
+        "if entry.previous_hash != marker.hash:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant(
+        "an epoch may begin that is over",
+        ENTRIES,
+        "if entry.epoch <= marker.epoch:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant(
+        "an entry of an older epoch follows",
+        ENTRIES,
+        "elif entry.epoch != marker.epoch:",
+        "elif False:",
+        TESTS,
+    ),
+    Mutant(
+        "a message is judged twice", FOLLOWER, "if sequence <= self.read_to:", "if False:", TESTS
+    ),
+    Mutant(
+        "a gap is judged and not fetched",
+        FOLLOWER,
+        "if sequence != self.read_to + 1:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant("what nobody known signed is applied", FOLLOWER, "if not proven:", "if False:", TESTS),
+    Mutant(
+        "a message that does not follow is applied",
+        FOLLOWER,
+        "return Apply(stored, entry) if why is None else Skip(why, stored.signer)",
+        "return Apply(stored, entry)",
+        TESTS,
+    ),
+    Mutant(
+        "a copy goes back",
+        FOLLOWER,
+        "assert marker.revision >= self.marker.revision",
+        "assert True",
+        TESTS,
+    ),
+    Mutant(
+        "a copy of another history goes on",
+        FOLLOWER,
+        "return Standing.FOLLOWING if on_chain else Standing.DIVERGED",
+        "return Standing.FOLLOWING",
+        TESTS,
+    ),
+    Mutant(
+        "one stale reading makes the log lost",
+        FOLLOWER,
+        "is_lost = now - self.missing_since >= LOG_LOST_SECONDS",
+        "is_lost = True",
+        TESTS,
+    ),
+    Mutant(
+        "a log that proved whole is still counted as short",
+        FOLLOWER,
+        "            self.missing_since = None\n            on_chain",
+        "            on_chain",
+        TESTS,
+    ),
+    Mutant(
+        "one crossing makes a subscription anew",
+        FOLLOWER,
+        "if self.late < SILENT_READINGS:",
+        "if self.late < 1:",
+        TESTS,
+    ),
+    Mutant(
+        "a strict site goes without a backup",
+        DURABILITY,
+        " and rules.durability is not Durability.STRICT",
+        "",
+        CONFIG,
+    ),
+    Mutant(
+        "an attached backup is not waited for",
+        DURABILITY,
+        "return mode is ReplicationMode.DEGRADED and rules",
+        "return rules",
+        CONFIG,
+    ),
+    Mutant(
+        "a strict site takes changes without a backup",
+        DURABILITY,
+        "if rules.durability is not Durability.STRICT or not changes:",
+        "if True:",
+        CONFIG,
+    ),
+)
