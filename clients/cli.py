@@ -16,6 +16,7 @@ from clients.commands import (
     share,
     site,
     up,
+    webhook,
 )
 
 
@@ -30,7 +31,7 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, failover, session, share, arrive, connect, events),
+        *(cluster, failover, session, share, arrive, connect, events, webhook),
     )
     for area in areas:
         area.register(app)

@@ -24,7 +24,7 @@ FORMAT: Final = 1
 
 TRAFFIC_SERVICES: Final = ("relay", "replication")
 MASTER_SERVICES: Final = (
-    *("config", "replication", "failover_monitor", "node_selector", "gateway", "relay"),
+    *("config", "replication", "failover_monitor", "node_selector", "gateway", "relay", "webhooks"),
 )
 SERVICES: Final[dict[NodeRole, tuple[str, ...]]] = {
     NodeRole.MASTER: MASTER_SERVICES,

@@ -31,6 +31,7 @@ from services.gateway.routes import (
     login,
     queue,
     sessions,
+    webhooks,
 )
 from services.gateway.routes.door import Door
 from services.gateway.sessions import Desk, Sessions
@@ -108,6 +109,7 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         health=context.health,
         guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
+        webhook_secret=secret.webhook_secret,
     )
 
 
@@ -123,7 +125,10 @@ def build_api(door: Door) -> FastAPI:
     )
     api.state.door = door
     tell_problems(api)
-    areas = (login, sessions, queue, channel, cluster, appliances, failover, history, documents)
+    areas = (
+        *(login, sessions, queue, channel, cluster, appliances),
+        *(failover, history, webhooks, documents),
+    )
     for area in areas:
         api.include_router(area.router, prefix=API)
     api.include_router(appliances.commands)

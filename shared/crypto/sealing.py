@@ -48,6 +48,10 @@ class SiteSecret:
     def site_signing_key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(expand(self._root, b"site/v1"))
 
+    def webhook_secret(self, webhook: str, number: int) -> bytes:
+        """What signs the deliveries of *webhook*; another *number* is another secret."""
+        return expand(self._root, f"webhook/v1\n{number}\n{webhook}".encode())
+
     def seal(self, plaintext: str, purpose: str) -> str:
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, plaintext.encode(), purpose.encode())

@@ -9,6 +9,7 @@ from shared.documents.public_site import PublicSiteDocument
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
 from shared.documents.user import UserDocument
+from shared.documents.webhook import WebhookDocument
 
 
 class Kind(StrEnum):
@@ -19,6 +20,7 @@ class Kind(StrEnum):
     USER = "user"
     TEAM = "team"
     PUBLIC_SITE = "public_site"
+    WEBHOOK = "webhook"
 
 
 DOCUMENTS: Final[dict[Kind, type[Document]]] = {
@@ -27,6 +29,7 @@ DOCUMENTS: Final[dict[Kind, type[Document]]] = {
     Kind.USER: UserDocument,
     Kind.TEAM: TeamDocument,
     Kind.PUBLIC_SITE: PublicSiteDocument,
+    Kind.WEBHOOK: WebhookDocument,
 }
 
 DIRECTORY_KINDS: Final = (Kind.SITE, Kind.NODE, Kind.PUBLIC_SITE)
@@ -37,6 +40,7 @@ COLLECTIONS: Final = {
     "users": Kind.USER,
     "teams": Kind.TEAM,
     "public_sites": Kind.PUBLIC_SITE,
+    "webhooks": Kind.WEBHOOK,
 }
 """What many documents of a kind are called, in a file and at the front door."""
 

@@ -36,6 +36,7 @@ from shared.events.replication import (
 from shared.events.security import MessageRejected, SignInRefused
 from shared.events.selection import ExplainSelection, SelectNodes
 from shared.events.session import PathReported, SessionChanged, SessionPathChanged, SessionState
+from shared.events.webhook import ReadWebhooksProgress, WebhookGaveUp, WebhookStateChanged
 
 CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
@@ -69,4 +70,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     SessionPathChanged,
     MessageRejected,
     SignInRefused,
+    WebhookStateChanged,
+    WebhookGaveUp,
+    ReadWebhooksProgress,
 )

@@ -108,7 +108,7 @@ class ReadDocuments(Request):
 
     subject: ClassVar = Subject(
         "meridian.config.read",
-        speakers=frozenset({"gateway", "node_selector", "relay", "replication"}),
+        speakers=frozenset({"gateway", "node_selector", "relay", "replication", "webhooks"}),
         answered_by=frozenset({"config"}),
     )
     reply: ClassVar = DocumentsRead

@@ -69,6 +69,6 @@ class Subject:
 
 
 MASTERS_SERVICES: Final = frozenset(
-    {"config", "replication", "failover_monitor", "node_selector", "gateway", "relay"}
+    {"config", "replication", "failover_monitor", "node_selector", "gateway", "relay", "webhooks"}
 )
 """Every service; a subject that names it is open to all of them."""

@@ -55,6 +55,7 @@ BREACHES = [
         "services.gateway.store",
         "faststream",
     ),
+    ("The webhooks' store is a stream", "services.webhooks.store", "asyncpg"),
     ("Handlers know their core, their store and shared", "services.relay.handlers", "stack"),
     (
         "Handlers know their core, their store and shared",

@@ -24,7 +24,10 @@ PORTS = (
     *("ALPHA_NATS_PORT", "BRAVO_NATS_PORT", "WITNESS_NATS_PORT"),
     *("RELAY_PORT", "GATEWAY_PORT"),
 )
-MASTER = ("nats", "postgres", "config", "replication", "failover-monitor", "gateway", "relay")
+MASTER = (
+    *("nats", "postgres", "config", "replication", "failover-monitor", "gateway", "relay"),
+    "webhooks",
+)
 ASK = (
     "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics').read().decode())"
 )

@@ -33,6 +33,7 @@ from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched,
 from shared.events.message import Done, Event, Message, Request
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes
 from shared.events.session import SessionState
+from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
 
 
 @dataclass
@@ -58,6 +59,7 @@ class FakeSite:
         self.nodes = ["berlin", "denver", "tokyo"]
         self.asked: list[Request] = []
         self.masters: dict[NodeId, MasterStatus] = {}
+        self.webhooks: list[WebhookProgress] = []
         self.is_down = False
         self.refuses_selection = False
         self.history = HistoryRead(lines=())
@@ -99,6 +101,8 @@ class FakeSite:
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
+            case ReadWebhooksProgress():
+                return WebhooksProgress(webhooks=tuple(self.webhooks))
             case _:
                 return Done()
 

@@ -1,20 +1,24 @@
 """An outside subscriber, written from `docs/events.md` alone, sees and verifies a failover."""
 
 import asyncio
+import base64
 import json
 import re
 import sys
+import time
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clients.api import trusting
+from shared.crypto.webhooks import SIGNATURE_HEADER, delivery_headers
 from stack.demo.programs import Program, meridian
 from stack.nats import reader_environment
 from stack.site import Site
-from tests.system.people import environment, until
+from tests.system.people import environment, said, signed_in, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -49,6 +53,75 @@ def shown(program: Program) -> list[tuple[str, dict[str, Any]]]:
 
 def test_the_example_on_the_page_is_short() -> None:
     assert len([line for line in example().splitlines() if line.strip()]) <= 30
+
+
+@dataclass
+class Receiver:
+    """A program outside that is told by a webhook; it fails until it is mended."""
+
+    got: list[tuple[dict[str, str], bytes]] = field(
+        default_factory=list[tuple[dict[str, str], bytes]]
+    )
+    is_broken: bool = True
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): told for name, told in (line.split(": ", 1) for line in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        status = "500 Broken" if self.is_broken else "204 Thanks"
+        if not self.is_broken:
+            self.got.append((headers, body))
+        writer.write(f"HTTP/1.1 {status}\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    def types(self) -> list[str]:
+        return [json.loads(body)["type"] for _, body in self.got]
+
+
+async def until_failing(env: dict[str, str], file: Path, address: str) -> None:
+    """Make the webhook `ops`, and change something until its receiver has refused an event."""
+
+    async def apply(content: dict[str, Any]) -> None:
+        file.write_text(json.dumps(content))
+        code, words = await said(env, "apply", "-f", str(file))
+        assert code == 0, words
+
+    wanted = {"url": address, "events": ["config.>", "failover.>"]}
+    await apply({"webhooks": {"ops": wanted}})
+    words = ""
+    async with asyncio.timeout(60):
+        while '"failing"' not in words:
+            await apply({"teams": {"day": {"display_name": str(time.monotonic())}}})
+            _, words = await said(env, "webhook", "progress", "ops", "--json")
+
+
+async def test_a_webhook_is_told_in_order_over_a_broken_receiver_and_a_lost_primary(
+    own_site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(own_site, tmp_path)
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    try:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await until_failing(env, tmp_path / "change.yaml", address)
+        receiver.is_broken = False
+        await until(lambda: "config.changed" in receiver.types())
+        primary = await own_site.primary()
+        assert primary is not None
+        await own_site.kill_master(primary)
+        await until(lambda: "failover.primary_changed" in receiver.types())
+        _, secret = await said(env, "webhook", "secret", "ops")
+    finally:
+        server.close()
+
+    key = base64.b64decode(secret.strip().removeprefix("whsec_"))
+    for headers, body in receiver.got:
+        id_, moment = headers["webhook-id"], int(headers["webhook-timestamp"])
+        signed = delivery_headers(key, id_, moment, body)
+        assert headers[SIGNATURE_HEADER] == signed[SIGNATURE_HEADER]
+    times = [json.loads(body)["timestamp"] for _, body in receiver.got]
+    assert times == sorted(times)
 
 
 @pytest.mark.timeout(300)

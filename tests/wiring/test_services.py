@@ -27,7 +27,10 @@ from shared.runtime.service import Service, serve
 from shared.settings import ServiceSettings
 
 ALPHA = NodeId("alpha")
-SERVICES = ("config", "replication", "failover_monitor", "node_selector", "relay", "gateway")
+SERVICES = (
+    *("config", "replication", "failover_monitor", "node_selector", "relay", "gateway"),
+    "webhooks",
+)
 NOBODY = "nats://127.0.0.1:9"
 """Nothing listens there: what is tested here happens without NATS."""
 
@@ -36,6 +39,7 @@ OWN: dict[str, dict[str, str]] = {
     "replication": {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x"},
     "failover_monitor": {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x", "WITNESS": "witness"},
     "node_selector": {},
+    "webhooks": {},
     "relay": {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": "7443"},
     "gateway": {
         "GATEWAY_HOST": "127.0.0.1",

@@ -1,6 +1,7 @@
 """What every route is handed: the gateway's parts, and who is calling."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -45,6 +46,7 @@ class Door:
     health: Health
     guesses: Attempts
     arrivals: Attempts
+    webhook_secret: Callable[[str, int], bytes]
 
     def site(self) -> SiteDocument:
         """The site's settings.

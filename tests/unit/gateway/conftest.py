@@ -72,6 +72,7 @@ def house() -> House:
         health=Health(),
         guesses=Attempts(limit=3, window_seconds=60.0),
         arrivals=Attempts(limit=5, window_seconds=60.0),
+        webhook_secret=secret.webhook_secret,
     )
     return House(door, site, store, clock, passwords, facts)
 

@@ -12,6 +12,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "users": {"role": "auditor"},
     "teams": {"members": ["admin"]},
     "public_sites": {"hostnames": ["help.example"]},
+    "webhooks": {"url": "https://chat.example.com/hook"},
 }
 
 

@@ -100,7 +100,7 @@ async def test_one_service_is_killed_alone(crew: Crew, nursery: NurseryFake) -> 
     await everything(crew)
     await Damage(crew).kill_service("alpha", "config")
     assert nursery.events == ["SIGKILL alpha.config"]
-    assert len(crew.of("alpha")) == 7
+    assert len(crew.of("alpha")) == 8
 
 
 async def test_a_node_is_frozen_and_thawed_whole_or_in_part(
@@ -171,4 +171,4 @@ async def test_a_survey_tells_what_is_absent_running_and_ended(
     assert seen["alpha.postgres"] == (running.pid, State.RUNNING)
     assert seen["tokyo.relay"] == (silent.pid, State.STARTING)
     assert seen["denver.relay"] == (0, State.ABSENT)
-    assert len(seen) == 3 + 2 + 2 * 6 + 3 * 2
+    assert len(seen) == 3 + 2 + 2 * 7 + 3 * 2

@@ -42,10 +42,11 @@ def test_masters_and_the_witness_run_nats_and_masters_alone_a_database(tmp_path:
     assert [node.name for node in layout.nodes if node.postgres] == ["alpha", "bravo"]
 
 
-def test_a_master_runs_six_services_and_a_traffic_node_two(tmp_path: Path) -> None:
+def test_a_master_runs_seven_services_and_a_traffic_node_two(tmp_path: Path) -> None:
     layout = laid_out(tmp_path)
     assert set(layout.node("alpha").services) == {
-        *("config", "replication", "failover_monitor", "node_selector", "gateway", "relay")
+        *("config", "replication", "failover_monitor", "node_selector", "gateway", "relay"),
+        "webhooks",
     }
     assert set(layout.node("tokyo").services) == {"relay", "replication"}
     assert layout.witness.services == {}

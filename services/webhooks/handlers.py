@@ -1,0 +1,42 @@
+"""What the webhooks service hears: who is granted the role, how far config is, and a question."""
+
+from faststream.nats import NatsRoute, NatsRouter
+
+from services.webhooks.office import Office
+from shared.events.failover import MasterGranted
+from shared.events.node import NodeHeartbeat
+from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
+from shared.messaging.middleware import Silent
+from shared.runtime.clock import Clock
+from shared.runtime.grant import GrantHolder
+
+
+class Handlers:
+    """The service's subscribers."""
+
+    def __init__(self, office: Office, grant: GrantHolder, clock: Clock) -> None:
+        self._office = office
+        self._grant = grant
+        self._clock = clock
+
+    async def on_grant(self, event: MasterGranted) -> None:
+        self._grant.offer(event)
+
+    async def on_heartbeat(self, event: NodeHeartbeat) -> None:
+        self._office.heard(event.applied_revision)
+
+    async def on_progress(self, _question: ReadWebhooksProgress) -> WebhooksProgress:
+        if self._grant.valid(self._clock.now()) is None:
+            raise Silent
+        return WebhooksProgress(webhooks=await self._office.progress())
+
+
+def router(handlers: Handlers) -> NatsRouter:
+    """The service's subscriptions."""
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
+            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
+            NatsRoute(handlers.on_progress, ReadWebhooksProgress.subject.address()),
+        )
+    )

@@ -1,0 +1,58 @@
+"""What the front door tells of a webhook beside its document."""
+
+import pytest
+
+from shared.documents import Kind
+from shared.events.webhook import WebhookProgress, WebhookState
+from tests.unit.gateway.conftest import House, People
+
+
+async def test_the_secret_is_for_administrators_and_never_in_the_document(
+    people: People, house: House
+) -> None:
+    admin = await people.admin()
+    house.site.write(Kind.WEBHOOK, "ops", {"url": "https://a.example/"})
+
+    told = (await admin.get("/webhooks/ops/secret")).json()
+
+    assert told["webhook"] == "ops"
+    assert told["secret"].startswith("whsec_")
+    for path in ("/webhooks/ops", "/webhooks", "/export"):
+        assert told["secret"] not in (await admin.get(path)).text
+    for role in ("auditor", "representative"):
+        person = await people.signed_in("somebody", role)
+        assert (await person.get("/webhooks/ops/secret")).status_code == 403
+
+
+async def test_another_number_is_another_secret(people: People, house: House) -> None:
+    admin = await people.admin()
+    secrets: list[str] = []
+    for number in (1, 2, 1):
+        body = {"url": "https://a.example/", "secret_number": number}
+        house.site.write(Kind.WEBHOOK, "ops", body)
+        secrets.append((await admin.get("/webhooks/ops/secret")).json()["secret"])
+
+    assert secrets[0] == secrets[2] != secrets[1]
+
+
+async def test_how_far_the_deliveries_are_is_asked_of_the_one_that_delivers(
+    people: People, house: House
+) -> None:
+    admin = await people.admin()
+    progress = WebhookProgress(
+        webhook="ops", state=WebhookState.FAILING, waiting=12, attempts=3, cause="it answers 500"
+    )
+    house.site.webhooks = [progress]
+
+    assert (await admin.get("/webhooks/ops/progress")).json() == progress.model_dump(mode="json")
+    house.site.is_down = True
+    assert (await admin.get("/webhooks/ops/progress")).status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/webhooks/nobody/secret", "/webhooks/nobody/progress"])
+async def test_a_webhook_that_is_not_there_is_told(people: People, path: str) -> None:
+    admin = await people.admin()
+    answer = await admin.get(path)
+
+    assert answer.status_code == 404
+    assert "'nobody'" in answer.json()["detail"]

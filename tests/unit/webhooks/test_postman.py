@@ -1,0 +1,298 @@
+"""One webhook's postman: what he posts, and what he does with the answer."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from services.webhooks.core.delivery import Answer
+from services.webhooks.letter import letter
+from services.webhooks.office import Office
+from services.webhooks.postman import Outfit, Postman
+from services.webhooks.store import Beginning, Hand, Kept, Places
+from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
+from shared.crypto.keyring import KeyRing, Keys
+from shared.documents.webhook import WebhookDocument
+from shared.domain.errors import BadSignature, Unavailable
+from shared.domain.ids import NodeId, Revision, UnixMillis
+from shared.events.config import StoredDocument
+from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
+from tests.fakes.events import KeptFacts
+
+RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
+NOON = 1_777_888_800_000
+SECRET = b"s" * 32
+CHANGED = "meridian.event.config.changed"
+
+
+def kept(number: int, subject: str = CHANGED, attempt: int = 1, hours: float = 0.0) -> Kept:
+    """An event that happened at noon, *hours* before now."""
+    signer = Signer(
+        RING, Identity(NodeId("alpha"), "config", "1f2e"), "boot", lambda: UnixMillis(NOON)
+    )
+    payload = json.dumps({"revision": number}).encode()
+    value = [signer.sign(MESSAGE, subject, "application/json", payload) for _ in range(number)][-1]
+    headers = {SIGNATURE_HEADER: value[0], "content-type": "application/json"}
+    stored = datetime.fromtimestamp(NOON / 1_000 - hours * 3_600, UTC)
+    return Kept(subject, payload, headers, stored, attempt)
+
+
+def verifier() -> Verifier:
+    return Verifier(RING, lambda: UnixMillis(NOON), UnixMillis(0))
+
+
+@dataclass
+class FakeHand:
+    """Hands out what is prepared, and remembers what was done with it."""
+
+    events: list[Kept]
+    finished: list[bytes] = field(default_factory=list[bytes])
+    later: list[tuple[bytes, float]] = field(default_factory=list[tuple[bytes, float]])
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def next(self) -> Kept | None:
+        if not self.events:
+            await asyncio.Event().wait()
+        return self.events.pop(0)
+
+    async def done(self, event: Kept) -> None:
+        self.finished.append(event.payload)
+        self.moved.set()
+
+    async def again(self, event: Kept, seconds: float) -> None:
+        self.later.append((event.payload, seconds))
+        self.moved.set()
+
+
+@dataclass
+class FakePlaces:
+    """The stream's consumers, by name."""
+
+    hand: FakeHand
+    there: list[str] = field(default_factory=list[str])
+    dropped: list[str] = field(default_factory=list[str])
+    broken: int = 0
+
+    @asynccontextmanager
+    async def at(self, beginning: Beginning) -> AsyncGenerator[Hand]:
+        if self.broken:
+            self.broken -= 1
+            raise Unavailable("there is no connection to NATS")
+        self.there.append(beginning.name)
+        self.hand.moved.set()
+        try:
+            yield self.hand
+        finally:
+            self.hand.moved.set()
+
+    async def names(self) -> list[str]:
+        return list(self.there)
+
+    async def drop(self, name: str) -> None:
+        self.dropped.append(name)
+        self.there.remove(name)
+
+    async def waiting(self, name: str) -> int:
+        return len(self.hand.events)
+
+
+@dataclass
+class Street:
+    """A receiver that answers as told, and the postman's way there."""
+
+    answers: list[Answer]
+    events: list[Kept]
+    posted: list[tuple[str, dict[str, str], bytes]] = field(
+        default_factory=list[tuple[str, dict[str, str], bytes]]
+    )
+    counted: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.hand = FakeHand(self.events)
+        self.places = FakePlaces(self.hand)
+        self.facts = KeptFacts()
+        self.outfit = Outfit(
+            cast("Places", self.places),
+            self.post,
+            verifier(),
+            self.facts,
+            lambda: UnixMillis(NOON),
+            self.counted.append,
+        )
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.posted.append((url, dict(headers), body))
+        return self.answers.pop(0)
+
+    async def walk(self, steps: int, **document: Any) -> Postman:
+        """Let a postman take *steps* events in hand."""
+        body = {"url": "https://a.example/", **document}
+        postman = Postman("ops", WebhookDocument.model_validate(body), SECRET, self.outfit)
+        task = asyncio.create_task(postman.run())
+        async with asyncio.timeout(15):
+            while len(self.hand.finished) + len(self.hand.later) < steps:
+                self.hand.moved.clear()
+                await self.hand.moved.wait()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return postman
+
+
+async def test_a_letter_holds_the_event_byte_by_byte_and_the_receiver_can_verify_it() -> None:
+    street = Street([Answer(204)], [kept(3)])
+    await street.walk(1)
+    ((url, headers, body),) = street.posted
+    covered = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    proof = base64.b64encode(hmac.new(SECRET, covered, hashlib.sha256).digest()).decode()
+
+    assert url == "https://a.example/"
+    assert json.loads(body) == {
+        "type": "config.changed",
+        "timestamp": "2026-05-04T10:00:00.000Z",
+        "node": "alpha",
+        "id": "boot.3",
+        "data": {"revision": 3},
+    }
+    assert headers["webhook-signature"] == f"v1,{proof}"
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("boot.3", "1777888800")
+    assert headers["content-type"] == "application/json"
+    assert street.hand.finished == [b'{"revision": 3}']
+    assert street.counted == ["delivered"]
+
+
+async def test_a_refusal_is_tried_later_and_told_once_and_so_is_the_end_of_it() -> None:
+    answers = [Answer(500), Answer(None, "silence"), Answer(200), Answer(200)]
+    events = [kept(1), kept(1, attempt=2), kept(1, attempt=3), kept(2)]
+    street = Street(answers, events)
+    postman = await street.walk(4)
+
+    assert street.hand.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    assert street.hand.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert street.facts.kept == [
+        WebhookStateChanged(
+            webhook="ops",
+            state=WebhookState.FAILING,
+            previous=WebhookState.DELIVERING,
+            cause="it answers 500",
+        ),
+        WebhookStateChanged(
+            webhook="ops",
+            state=WebhookState.DELIVERING,
+            previous=WebhookState.FAILING,
+            cause="the receiver took an event",
+        ),
+    ]
+    assert postman.course.last_delivered == NOON
+    assert street.counted == ["failed", "failed", "delivered", "delivered"]
+
+
+async def test_what_is_given_up_is_told_and_the_next_one_is_tried() -> None:
+    street = Street([Answer(500), Answer(200)], [kept(1, attempt=9, hours=2), kept(2)])
+    await street.walk(2, give_up_after_hours=1)
+
+    assert street.hand.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert (
+        WebhookGaveUp(
+            webhook="ops",
+            event_subject=CHANGED,
+            event_id="boot.1",
+            attempts=9,
+            cause="not delivered within 1 h and 9 attempts: it answers 500",
+        )
+        in street.facts.kept
+    )
+
+
+async def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
+    own = kept(1, subject="meridian.event.webhook.gave_up", hours=2)
+    street = Street([Answer(500)], [own])
+    await street.walk(1, give_up_after_hours=1)
+
+    assert not [each for each in street.facts.kept if isinstance(each, WebhookGaveUp)]
+    assert street.counted == ["given_up"]
+
+
+async def test_an_event_that_nobody_signed_is_left_out_and_never_posted() -> None:
+    forged = kept(1)
+    forged.headers[SIGNATURE_HEADER] = forged.headers[SIGNATURE_HEADER][:-1] + "x"
+    street = Street([Answer(200)], [forged, kept(2)])
+    await street.walk(2)
+
+    assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
+    with pytest.raises(BadSignature):
+        letter(forged, verifier())
+
+
+async def test_a_stream_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.webhooks.postman.PAUSE_SECONDS", 0.0)
+    street = Street([Answer(200)], [kept(1)])
+    street.places.broken = 3
+    await street.walk(1)
+
+    assert street.hand.finished == [b'{"revision": 1}']
+
+
+@dataclass
+class Ledger:
+    """The webhooks' documents, and whether this master is primary."""
+
+    street: Street
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    is_primary: bool = True
+    revision: int = 1
+
+    async def read(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
+        found = [
+            StoredDocument(kind="webhook", id=name, revision=Revision(1), body=body)
+            for name, body in self.documents.items()
+        ]
+        return found, Revision(max(self.revision, at_least))
+
+    def office(self) -> Office:
+        return Office(
+            self.read, self.street.outfit, lambda _name, _number: SECRET, lambda: self.is_primary
+        )
+
+
+async def until_at_work(ledger: Ledger, office: Office, names: set[str]) -> None:
+    moved = ledger.street.hand.moved
+    async with asyncio.timeout(15):
+        while {each.webhook for each in await office.progress()} != names:
+            moved.clear()
+            await moved.wait()
+
+
+async def test_the_postmen_follow_the_documents_and_the_role(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+    url = {"url": "https://a.example/"}
+    ledger = Ledger(Street([], []), {"a": url, "b": url, "off": {**url, "enabled": False}})
+    office = ledger.office()
+    task = asyncio.create_task(office.run())
+
+    await until_at_work(ledger, office, {"a", "b"})
+    ledger.documents = {"b": {"url": "https://b.example/"}, "wrong": {"url": 7}}
+    office.heard(Revision(2))
+    await until_at_work(ledger, office, {"b"})
+    ledger.is_primary = False
+    office.heard(Revision(3))
+    await until_at_work(ledger, office, set())
+    ledger.is_primary = True
+    await until_at_work(ledger, office, {"b"})
+
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert await office.progress() == ()
+    assert len(ledger.street.places.dropped) == 1, "a's place went, b's and that of off stayed"
