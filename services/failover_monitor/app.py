@@ -8,6 +8,7 @@ from services.failover_monitor.checks import Examiner
 from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
+from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.handlers import Handlers, Orders, orders, router
 from services.failover_monitor.leaders import Leaders
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
@@ -44,9 +45,10 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     link, system = build_links(settings, context)
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
-    work = build_work(context, monitor, link, database)
+    versions = Versions(context.version)
+    work = build_work(context, monitor, link, database, versions)
     redirector = build_redirector(settings, context, monitor, database)
-    handlers = Handlers(monitor, settings.node, context.trust, clock, redirector.status)
+    handlers = Handlers(monitor, settings.node, context.trust, clock, redirector.status, versions)
     switchover = Switchover(
         *(monitor, work, context.publisher, clock),
         Holder(settings.node, context.identity.instance),
@@ -96,13 +98,15 @@ def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
     return Monitor(Holder(identity.node, identity.instance), timing, head_start)
 
 
-def build_work(context: ServiceContext, monitor: Monitor, link: Link, database: Database) -> Work:
+def build_work(
+    context: ServiceContext, monitor: Monitor, link: Link, database: Database, versions: Versions
+) -> Work:
     """The core's hands: the key, the look at this master, and its voice."""
     node, trust, boot_id = context.identity.node, context.trust, kernel_boot_id()
     timing = PRESETS[context.settings.timing]
     store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
     log = ClusterLog(link.client, trust.log_generation)
-    examiner = Examiner(node, MasterState(database), log, trust, boot_id)
+    examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
     voice = Voice(node, boot_id, context.publisher, context.events)
     return Work(monitor, store, examiner, voice, context.clock)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
+from services.failover_monitor.core.versions import Versions
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Failover, SiteDocument
@@ -61,13 +62,19 @@ class Examiner:
     """Looks at this master; never raises, and never takes longer than its time-outs."""
 
     def __init__(
-        self, node: NodeId, store: Store, log: Log, trust: TrustStore, boot_id: str
+        self,
+        of: tuple[NodeId, str],
+        store: Store,
+        log: Log,
+        trust: TrustStore,
+        versions: Versions,
     ) -> None:
-        self._node = node
+        """The look at the master *of*: its name, and its kernel's name for this boot."""
+        self._node, self._boot_id = of
+        self._versions = versions
         self._store = store
         self._log = log
         self._trust = trust
-        self._boot_id = boot_id
 
     async def stand(self) -> Marker | None:
         """Where the own database stands.
@@ -89,7 +96,7 @@ class Examiner:
         pulse, marker = found.pulse, found.marker
         return Checks(
             unfit=tuple(found.unfit),
-            forbidden=tuple(found.forbidden),
+            forbidden=(*found.forbidden, *self._versions.obstacles()),
             epoch=max(found.last, Epoch(0) if marker is None else marker.epoch),
             revision=None if marker is None else marker.revision,
             is_attached=found.mode is ReplicationMode.SYNCHRONOUS,

@@ -6,6 +6,7 @@ from typing import Final
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.switchover import Switchover
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
@@ -38,6 +39,7 @@ class Handlers:
         trust: TrustStore,
         clock: Clock,
         redirection: Callable[[], RedirectionStatus] = RedirectionStatus,
+        versions: Versions | None = None,
     ) -> None:
         self._monitor = monitor
         self._node = node
@@ -45,12 +47,14 @@ class Handlers:
         self._clock = clock
         self.leaders: dict[str, str] = {}
         self._redirection = redirection
+        self._versions = versions or Versions("")
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
         if event.service != "failover_monitor" or event.node == self._node:
             return
         if event.node in self._trust.masters:
             now = self._clock.now()
+            self._versions.heard(event.node, event.version)
             self._monitor.peer_heard(event.node, now, could_take_over=event.could_take_over)
 
     async def on_status(self, _: ReadMasterStatus) -> MasterStatus:

@@ -7,6 +7,7 @@ import pytest
 
 from services.failover_monitor.checks import Examiner, Log
 from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.versions import Versions
 from shared.clusterlog.log import RawEntry
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents.site import Failover, SiteDocument
@@ -49,6 +50,8 @@ def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
 
 FIRST, SECOND = stored(1, 0), stored(2, 6)
 MARKER = Marker(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
+
+VERSIONS = Versions("1.0.0")
 
 
 @dataclass
@@ -99,7 +102,7 @@ class FakeLog:
 
 async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks:
     there = FakeLog() if log is None else log
-    return await Examiner(ALPHA, store or FakeStore(), there, TRUST, "boot").look()
+    return await Examiner((ALPHA, "boot"), store or FakeStore(), there, TRUST, VERSIONS).look()
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
@@ -216,3 +219,10 @@ async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does
     assert found.forbidden == ("it is in maintenance",)
     assert found.unfit == ()
     assert (await look(FakeStore(maintained=("bravo",)))).forbidden == ()
+
+
+async def test_a_master_of_an_older_release_may_replace_nobody() -> None:
+    versions = Versions("1.0.0")
+    versions.heard(NodeId("bravo"), "2.0.0")
+    found = await Examiner((ALPHA, "boot"), FakeStore(), FakeLog(), TRUST, versions).look()
+    assert found.forbidden == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)

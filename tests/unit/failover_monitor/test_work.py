@@ -14,6 +14,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.core.timing import Timing
+from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.work import Voice, Work
 from shared.crypto.nodekeys import TrustStore
@@ -233,3 +234,13 @@ async def test_a_heartbeat_of_a_huge_epoch_is_believed_by_nobody() -> None:
     await handlers(monitor).on_heartbeat(beat)
     assert monitor.epoch == 0
     assert monitor.holder is None
+
+
+async def test_what_another_master_runs_is_learned_from_its_heartbeat() -> None:
+    versions = Versions("1.0.0")
+    trust = TrustStore(ClusterId("c"), LogGeneration(1), {ALPHA: "", BRAVO: ""})
+    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
+    hands = Handlers(monitor, ALPHA, trust, SystemClock(), versions=versions)
+    for node, version in (("alpha", "9.0"), ("berlin", "8.0"), ("bravo", "2.0")):
+        await hands.on_heartbeat(heartbeat(node).model_copy(update={"version": version}))
+    assert versions.obstacles() == ("it runs version 1.0.0 and bravo runs 2.0; upgrade it",)
