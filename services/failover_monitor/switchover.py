@@ -173,7 +173,13 @@ class Switchover:
         order = LayDownPen(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
-        answer = await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
+        try:
+            answer = await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
+        except NotPrimary as error:
+            raise NotReady(
+                f"{self.node} has only just become primary and its config has not begun; ask again",
+                reasons=("beginning",),
+            ) from error
         assert isinstance(answer, PenLaidDown), "an order is answered by its reply type"
         return answer
 

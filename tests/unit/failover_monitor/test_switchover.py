@@ -118,6 +118,7 @@ class Site:
         )
     )
     lie: dict[str, Any] = field(default_factory=dict[str, Any])
+    has_not_begun: bool = False
     orders: list[Request] = field(default_factory=list[Request])
 
     @property
@@ -155,6 +156,8 @@ class Site:
             case AssumeRole():
                 return await Orders(self.sides[request.node].switchover).on_assume(request)
             case LayDownPen():
+                if self.has_not_begun:
+                    raise NotPrimary("config of alpha is not writing")
                 return self.laid_down
             case _:
                 raise AssertionError(f"nobody asks {request}")
@@ -383,6 +386,18 @@ def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
         async with two_masters() as site:
             site.silent.add(silent)
             assert isinstance(await site.refused(), error)
+            await goes_on(site)
+
+    run(story())
+
+
+def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
+    async def story() -> None:
+        async with two_masters() as site:
+            site.has_not_begun = True
+            refusal = await site.refused()
+            assert isinstance(refusal, NotReady)
+            assert refusal.attributes["reasons"] == ("beginning",)
             await goes_on(site)
 
     run(story())
