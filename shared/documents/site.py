@@ -16,6 +16,8 @@ class SelectionMethod(StrEnum):
 
     RANDOM = "random"
     TIMEZONE_OFFSET = "timezone_offset"
+    LEAST_LOAD = "least_load"
+    CONSISTENT = "consistent"
 
 
 class Durability(StrEnum):

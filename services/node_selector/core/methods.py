@@ -6,11 +6,16 @@ Spirakis, 2006). *u* comes from one number drawn by the caller and the node's na
 questions have equal answers and a node that leaves does not shuffle the others.
 `timezone_offset` takes the node whose clock on the wall is nearest to the client's. Of a client
 that does not tell its offset it knows nothing: `random` decides, and the explanation says so.
+`least_load` draws two as `random` does and takes the one that is less full: with live figures that
+are a little old, taking the least full of all would send everybody to one node at once (the two
+choices of Azar and others, 1999). `consistent` always takes the same node for a client while that
+node lives, shared by capacity and weight; a node that leaves moves its own clients only.
 A tie is broken by the rendezvous hash of client and node: equal nodes share evenly and stably.
 """
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -43,13 +48,19 @@ class Standing:
     basis: str
 
 
-def standing(method: SelectionMethod, candidate: Candidate, client: Client) -> Standing:
-    """Where *method* puts *candidate* for *client*."""
+def standings(
+    method: SelectionMethod, candidates: Sequence[Candidate], client: Client
+) -> dict[NodeId, Standing]:
+    """Where *method* puts each of *candidates*, among themselves, for *client*."""
     match method:
         case SelectionMethod.RANDOM:
-            return _random(candidate, client)
+            return {each.node: _random(each, client) for each in candidates}
         case SelectionMethod.TIMEZONE_OFFSET:
-            return _timezone_offset(candidate, client)
+            return {each.node: _timezone_offset(each, client) for each in candidates}
+        case SelectionMethod.LEAST_LOAD:
+            return _least_load(candidates, client)
+        case SelectionMethod.CONSISTENT:
+            return {each.node: _consistent(each, client) for each in candidates}
     assert_never(method)
 
 
@@ -59,10 +70,40 @@ def rendezvous(client: str, node: NodeId) -> int:
 
 
 def _random(candidate: Candidate, client: Client) -> Standing:
-    weight = candidate.document.capacity * candidate.document.weight
-    uniform = (_hash(str(client.chance), candidate.node) + 1) / _RANGE
-    cost = -math.log(uniform) / weight if weight else math.inf
+    cost, weight = _drawn(candidate, str(client.chance))
     return Standing(cost, f"random, weight {weight}")
+
+
+def _consistent(candidate: Candidate, client: Client) -> Standing:
+    cost, weight = _drawn(candidate, client.address)
+    return Standing(cost, f"always the same for {client.address}, weight {weight}")
+
+
+def _least_load(candidates: Sequence[Candidate], client: Client) -> dict[NodeId, Standing]:
+    drawn = sorted(candidates, key=lambda each: (_random(each, client).cost, each.node))
+    pair, others = drawn[:2], drawn[2:]
+    pair.sort(key=_fullness)
+    order = [(each, "drawn for comparison") for each in pair]
+    order += [(each, "not drawn") for each in others]
+    return {
+        each.node: Standing(place, f"{_sessions(each)} of {each.document.capacity} sessions; {how}")
+        for place, (each, how) in enumerate(order)
+    }
+
+
+def _fullness(candidate: Candidate) -> float:
+    return _sessions(candidate) / candidate.document.capacity
+
+
+def _sessions(candidate: Candidate) -> int:
+    return candidate.seen.load.sessions if candidate.seen is not None else 0
+
+
+def _drawn(candidate: Candidate, by: str) -> tuple[float, int]:
+    """The cost of a weighted draw that *by* decides, and the weight."""
+    weight = candidate.document.capacity * candidate.document.weight
+    uniform = (_hash(by, candidate.node) + 1) / _RANGE
+    return -math.log(uniform) / weight if weight else math.inf, weight
 
 
 def _timezone_offset(candidate: Candidate, client: Client) -> Standing:

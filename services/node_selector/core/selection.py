@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
-from services.node_selector.core.methods import Client, rendezvous, standing
+from services.node_selector.core.methods import Client, Standing, rendezvous, standings
 from services.node_selector.core.prefixes import PrefixTable, parse_address
 from shared.documents.site import Selection
 from shared.domain.errors import NoTrafficNode
@@ -95,21 +95,23 @@ def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list
     address = parse_address(client.address)
     matches = field.prefixes.matches(address) if address is not None else {}
 
-    method = field.policy.method
-    standings = {each.node: standing(method, each, client) for each in eligible}
+    def group(candidate: Candidate) -> tuple[bool, int]:
+        match = matches.get(candidate.node)
+        return candidate.node in client.avoid, -match.prefixlen if match is not None else 1
 
-    def key(candidate: Candidate) -> tuple[bool, int, float, int, NodeId]:
-        node, match = candidate.node, matches.get(candidate.node)
-        return (
-            node in client.avoid,
-            -match.prefixlen if match is not None else 1,
-            standings[node].cost,
-            -rendezvous(client.address, node),
-            node,
-        )
+    groups: dict[tuple[bool, int], list[Candidate]] = {}
+    for each in eligible:
+        groups.setdefault(group(each), []).append(each)
+    found: dict[NodeId, Standing] = {}
+    for members in groups.values():
+        found |= standings(field.policy.method, members, client)
+
+    def key(candidate: Candidate) -> tuple[tuple[bool, int], float, int, NodeId]:
+        node = candidate.node
+        return group(candidate), found[node].cost, -rendezvous(client.address, node), node
 
     def why(node: NodeId) -> str:
-        match, reason = matches.get(node), standings[node].basis
+        match, reason = matches.get(node), found[node].basis
         reason = reason if match is None else f"network {match}; {reason}"
         return f"to be avoided; {reason}" if node in client.avoid else reason
 
