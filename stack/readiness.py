@@ -20,7 +20,9 @@ from stack.processes import Child
 
 POLL_SECONDS: Final = 0.1
 PROBE_SECONDS: Final = 2.0
-TAKEN: Final = re.compile(r"address already in use|could not bind|Errno 98\b", re.IGNORECASE)
+TAKEN: Final = re.compile(
+    r"address already in use|could not bind|the port is in use|Errno 98\b", re.IGNORECASE
+)
 
 Probe = Callable[[], Awaitable[str | None]]
 """Asks once: None when it is so, else why not yet."""

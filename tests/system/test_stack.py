@@ -28,8 +28,8 @@ from stack.status import State, survey
 
 UP = (sys.executable, "-m", "clients.cli", "up", "--patience", "60")
 SECONDS = 90.0
-NATS_PORT, GATEWAY_PORT = 7, 12
-"""Where in its block alpha's servers listen."""
+NATS_PORT, RELAY_PORT, GATEWAY_PORT = 8, 12, 13
+"""Of alpha, counted from the block's first: its services' health comes before them."""
 
 
 @dataclass
@@ -98,7 +98,7 @@ async def test_every_process_of_a_site_is_up_and_one_master_is_primary(site: Sit
     seen = {each.node.name: each.processes for each in await survey(site.crew)}
     states = {process.state for processes in seen.values() for process in processes}
     assert states == {State.READY, State.RUNNING}
-    assert len(site.crew.running()) == 3 + 2 + 2 * 6 + 3 * 2
+    assert len(site.crew.running()) == 3 + 2 + 2 * 7 + 3 * 2
 
 
 async def test_another_shell_finds_the_site_by_its_file(site: Site) -> None:
@@ -171,7 +171,7 @@ async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> No
     await site.wait_ready(20)
 
 
-@pytest.mark.parametrize("port", [NATS_PORT, GATEWAY_PORT])
+@pytest.mark.parametrize("port", [NATS_PORT, RELAY_PORT, GATEWAY_PORT])
 async def test_a_port_that_somebody_takes_during_the_start_is_left_to_them(
     monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:

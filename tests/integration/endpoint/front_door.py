@@ -81,7 +81,7 @@ def build_site(door: FrontDoor) -> FastAPI:
     @app.post("/api/v1/sessions/{session}/join")
     async def join(session: str) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         if session != SESSION:
-            answer = {"code": "not_found", "message": f"there is no session {session}"}
+            answer = {"code": "not_found", "detail": f"there is no session {session}"}
             return JSONResponse(answer, status_code=404)
         door.joined.add(Side.CUSTOMER)
         await door.tell_all()

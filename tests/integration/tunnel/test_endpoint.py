@@ -109,7 +109,7 @@ async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
         transfer = asyncio.create_task(echoed(local, os.urandom(20_000_000)))
         world.offer(first=4)
         assert len(await transfer) == 20_000_000
-        assert end.told(PathUp)[-1].generation >= 4
+        await until(lambda: end.told(PathUp)[-1].generation >= 4)
         assert end.told(PathLost) == []
 
 

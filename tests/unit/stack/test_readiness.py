@@ -78,6 +78,7 @@ async def test_a_process_that_ends_ends_the_wait_with_its_last_words(tmp_path: P
         "OSError: [Errno 98] error while attempting to bind on address",
         "FATAL: could not bind IPv4 address",
         "listen tcp 127.0.0.1:4222: bind: address already in use",
+        "the relay cannot listen on 127.0.0.1:7443: the port is in use; set MERIDIAN_RELAY_PORT",
     ],
 )
 async def test_a_port_that_somebody_took_is_told_apart(tmp_path: Path, words: str) -> None:
