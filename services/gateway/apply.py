@@ -21,7 +21,11 @@ from services.gateway.core.plan import (
     require_references,
 )
 from services.gateway.passwords import Passwords
-from services.gateway.proposals import Configuration
+from services.gateway.proposals import (
+    LONG_PATIENCE_SECONDS,
+    PATIENCE_SECONDS,
+    Configuration,
+)
 from shared.documents import Kind
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import RequestId, Revision
@@ -119,11 +123,15 @@ class Editor:
     ) -> Revision | None:
         """Make *changes*, one entry after the other; the last one's revision."""
         revision, done = None, 0
-        for part in batches(changes):
+        parts = tuple(batches(changes))
+        patience = PATIENCE_SECONDS if len(parts) == 1 else LONG_PATIENCE_SECONDS
+        for part in parts:
             request_id = _derived(request[0], part)
             proposed = [_proposed(change) for change in part]
             try:
-                accepted = await self._configuration.propose(request_id, request[1], proposed)
+                accepted = await self._configuration.propose(
+                    request_id, request[1], proposed, patience
+                )
             except MeridianError as error:
                 if revision is None:
                     raise

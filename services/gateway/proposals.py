@@ -31,6 +31,9 @@ from shared.runtime.clock import Clock
 PATIENCE_SECONDS: Final = 15.0
 """A takeover takes 2 to 8 s; a change is held and repeated for longer than that."""
 
+LONG_PATIENCE_SECONDS: Final = 60.0
+"""For one part of a large apply: giving up in the middle costs its author more than waiting."""
+
 ATTEMPT_SECONDS: Final = 1.0
 HURRY_SECONDS: Final = 0.05
 """How long an attempt lasts, and shortly after the role has moved."""
@@ -59,16 +62,20 @@ class Configuration:
             attempt.reschedule(asyncio.get_running_loop().time())
 
     async def propose(
-        self, request_id: RequestId, author: str, changes: Sequence[ProposedChange]
+        self,
+        request_id: RequestId,
+        author: str,
+        changes: Sequence[ProposedChange],
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> ChangesAccepted:
-        """Make *changes* as one entry of the log.
+        """Make *changes* as one entry of the log, asking for *patience_seconds*.
 
         Raises:
             NoPrimary: nobody answered within the patience; whether it happened is unknown.
             Rejected: the change breaks a rule, or a document is at another revision.
         """
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
-        deadline = Instant(self._clock.now() + PATIENCE_SECONDS)
+        deadline = Instant(self._clock.now() + patience_seconds)
         last: Unavailable | None = None
         while (left := deadline - self._clock.now()) > 0:
             try:
@@ -81,7 +88,7 @@ class Configuration:
         if isinstance(last, OutcomeUnknown):
             raise last
         raise NoPrimary(
-            f"no primary confirmed the change within {PATIENCE_SECONDS:.0f} s; it may have "
+            f"no primary confirmed the change within {patience_seconds:.0f} s; it may have "
             f"happened: ask again with request id {request_id}",
             request_id=request_id,
             retry_after_seconds=2,

@@ -6,11 +6,27 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.gateway.proposals import ATTEMPT_SECONDS, HURRY_SECONDS, Configuration
+from services.gateway.apply import Apply, Editor, WantedDocument
+from services.gateway.core import plan
+from services.gateway.passwords import Passwords
+from services.gateway.proposals import (
+    ATTEMPT_SECONDS,
+    HURRY_SECONDS,
+    PATIENCE_SECONDS,
+    Configuration,
+)
+from shared.crypto.sealing import SiteSecret
+from shared.documents import Kind
 from shared.domain.errors import NoPrimary
-from shared.domain.ids import Epoch, RequestId, Revision
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision
 from shared.domain.log import ReplicationMode
-from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
+from shared.events.config import (
+    ChangesAccepted,
+    DocumentsRead,
+    ProposeChanges,
+    ProposedChange,
+    ReadDocuments,
+)
 from shared.events.message import Message, Request
 from tests.fakes.virtual_time import VirtualClock, pause, run
 
@@ -20,6 +36,14 @@ if TYPE_CHECKING:
 CHANGE = ProposedChange(kind="user", id="rita", op="put", body={"role": "auditor"})
 ANSWER = ChangesAccepted(
     revision=Revision(3), durable_on=("bravo",), mode=ReplicationMode.SYNCHRONOUS
+)
+NOTHING = DocumentsRead(
+    log_generation=LogGeneration(1),
+    revision=Revision(1),
+    epoch=Epoch(1),
+    mode=ReplicationMode.SYNCHRONOUS,
+    documents=(),
+    next=None,
 )
 
 
@@ -33,6 +57,8 @@ class Masters:
     async def ask(
         self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
     ) -> Message:
+        if isinstance(request, ReadDocuments):
+            return NOTHING
         assert isinstance(request, ProposeChanges)
         self.asked.append(VirtualClock().now())
         if not self._answers():
@@ -103,5 +129,28 @@ def test_otherwise_an_attempt_lasts_its_time_and_in_the_end_nobody_is_primary() 
             await proposed(of(masters))
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
         assert gaps == pytest.approx([ATTEMPT_SECONDS] * len(gaps))
+
+    run(story())
+
+
+def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan, "BATCH_BYTES", 1)
+    wanted = Apply(
+        documents=tuple(
+            WantedDocument(kind=Kind.TEAM, id=name, body={"display_name": name})
+            for name in ("one", "two")
+        )
+    )
+
+    async def story() -> None:
+        silent_until = VirtualClock().now() + 2 * PATIENCE_SECONDS
+        masters = Masters(lambda: not masters.asked[1:] or VirtualClock().now() > silent_until)
+        editor = Editor(of(masters), Passwords(SiteSecret(bytes(32))))
+        changes, revision = await editor.apply(wanted, (RequestId("many"), "admin"))
+        assert [change.id for change in changes] == ["one", "two"]
+        assert revision == ANSWER.revision
+        assert VirtualClock().now() > silent_until
 
     run(story())
