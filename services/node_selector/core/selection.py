@@ -24,6 +24,8 @@ from shared.domain.node import NodeRole
 
 RETRY_AFTER_SECONDS: Final = 2
 NO_LIVE_STATE: Final = "no live state yet"
+TOLD_NODES: Final = 5
+"""A refusal names so many nodes; the explanation names all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,10 @@ def _why_no_fallback(field: Field) -> str | None:
 
 
 def _summary(field: Field, verdicts: Sequence[Verdict]) -> str:
-    """Each refused traffic node with its reason, or that there is none."""
+    """The first refused traffic nodes with their reasons, and how many more; or none."""
     role = {each.node: each.document.role for each in field.candidates}
     traffic = [each for each in verdicts if role[each.node] is NodeRole.TRAFFIC]
-    told = [f"{each.node} ({each.reason})" for each in traffic]
+    told = [f"{each.node} ({each.reason})" for each in traffic[:TOLD_NODES]]
+    if len(traffic) > TOLD_NODES:
+        told.append(f"and {len(traffic) - TOLD_NODES} more")
     return ", ".join(told) if told else "the site has no traffic node"

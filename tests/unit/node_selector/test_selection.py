@@ -190,6 +190,14 @@ def test_without_a_fallback_the_reason_and_a_retry_time_are_given(
     assert caught.value.attributes == {"retry_after_seconds": 2}
 
 
+def test_a_refusal_names_a_few_nodes_and_counts_the_others() -> None:
+    nodes = [candidate(f"n{number}", seen=seen(draining=True)) for number in range(1_000)]
+    placement = place(client(), field(nodes, primary="alpha", fallback=0))
+    assert placement.refused_because.startswith("n0 (draining), n1 (draining), ")
+    assert "n101 (draining), and 995 more; " in placement.refused_because
+    assert len(placement.verdicts) == len(nodes)
+
+
 def test_a_site_without_traffic_nodes_says_so() -> None:
     placement = place(client(), field([master("alpha")], primary="alpha", fallback=0))
     assert placement.refused_because.startswith("the site has no traffic node; ")
