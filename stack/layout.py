@@ -5,6 +5,7 @@ once, before anything starts, and written to `site.json`, where commands in anot
 gateways and the certificate authority. It names no secret, only the files that hold them.
 """
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,6 +112,10 @@ class Layout(Paths):
         return tuple(node for node in self.nodes if node.place.role is role)
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        return tuple(node.place for node in self.nodes)
+
+    @property
     def masters(self) -> tuple[NodeLayout, ...]:
         return self.with_role(NodeRole.MASTER)
 
@@ -154,6 +159,13 @@ def plan(
 ) -> Layout:
     """Lay out *places* with ports from *take*."""
     return Layout(name, state, guard, tuple(_node(place, take) for place in places))
+
+
+def ports_of(places: tuple[Place, ...]) -> int:
+    """How many ports a site of *places* needs."""
+    numbers = itertools.count()
+    plan("", Path(), 0, lambda: next(numbers), places)
+    return next(numbers)
 
 
 def read(state: Path) -> Layout | None:

@@ -4,12 +4,14 @@ The first port of a block is its guard: the supervisor binds it and keeps it for
 A bind is exclusive over all users of the machine and ends with the process, so two sites that
 start at once never choose the same block, and no lock file can be left behind. The others are
 tried once; what takes one of them later makes the start fail with `PortTaken`, and it begins anew.
+A site that needs more ports than a block has takes several in a row, each with its guard.
 """
 
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,46 +26,48 @@ KERNEL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 @dataclass
 class PortBlock:
-    """Ports *guard* + 1 to *guard* + 63, ours until `close`."""
+    """The ports after *guard*, ours until `close`: 63 of each block in a row."""
 
     guard: int
-    _socket: socket.socket
-    _next: int = field(default=1)
+    _guards: ExitStack
+    _ports: Iterator[int]
 
     def take(self) -> int:
-        """Give the next port of the block."""
-        assert self._next < BLOCK, "a site needs fewer ports than a block has"
-        self._next += 1
-        return self.guard + self._next - 1
+        """Give the next port."""
+        port = next(self._ports, None)
+        assert port is not None, "a site asks for as many ports as it reserved"
+        return port
 
     def close(self) -> None:
-        self._socket.close()
+        self._guards.close()
 
 
-def reserve() -> PortBlock:
-    """Reserve a block whose ports are all free.
+def reserve(ports: int = BLOCK - 1) -> PortBlock:
+    """Reserve blocks for so many *ports*, all of them free.
 
     Raises:
-        PortTaken: there is none.
+        PortTaken: there are none.
     """
-    for guard in _candidates():
-        block = _try(guard)
+    blocks = _blocks(ports)
+    for guard in _candidates(blocks):
+        block = _try(guard, blocks)
         if block is not None:
             return block
-    raise PortTaken(f"no {BLOCK} consecutive free ports between {LOWEST} and {_end()}")
+    raise PortTaken(f"no {BLOCK * blocks} consecutive free ports between {LOWEST} and {_end()}")
 
 
-def reserve_again(guard: int) -> PortBlock:
-    """Reserve the block that a kept site has had before.
+def reserve_again(guard: int, ports: int = BLOCK - 1) -> PortBlock:
+    """Reserve the blocks that a kept site of so many *ports* has had before.
 
     Raises:
         PortTaken: one of its ports is in use.
     """
-    block = _try(guard)
+    blocks = _blocks(ports)
+    block = _try(guard, blocks)
     if block is None:
         raise PortTaken(
-            f"a port between {guard} and {guard + BLOCK - 1} is in use, and the site's documents "
-            "name these; is it running already?"
+            f"a port between {guard} and {guard + BLOCK * blocks - 1} is in use, and the site's "
+            "documents name these; is it running already?"
         )
     return block
 
@@ -80,15 +84,21 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _try(guard: int) -> PortBlock | None:
-    keeper = socket.socket()
-    try:
-        keeper.bind((HOST, guard))
-        if all(is_free(port) for port in range(guard + 1, guard + BLOCK)):
-            return PortBlock(guard, keeper)
-    except OSError:
-        pass
-    keeper.close()
+def _blocks(ports: int) -> int:
+    return -(-ports // (BLOCK - 1))
+
+
+def _try(guard: int, blocks: int) -> PortBlock | None:
+    every = range(guard, guard + BLOCK * blocks)
+    ports = [port for port in every if (port - guard) % BLOCK]
+    with ExitStack() as guards:
+        try:
+            for port in every[::BLOCK]:
+                guards.enter_context(socket.socket()).bind((HOST, port))
+        except OSError:
+            return None
+        if all(is_free(port) for port in ports):
+            return PortBlock(guard, guards.pop_all(), iter(ports))
     return None
 
 
@@ -101,9 +111,9 @@ def _end() -> int:
     return min(HIGHEST, lowest) if lowest >= LOWEST + BLOCK else HIGHEST
 
 
-def _candidates() -> Iterator[int]:
-    """Name every block once, each process beginning elsewhere."""
-    count = (_end() - LOWEST) // BLOCK
-    start = os.getpid() % count
+def _candidates(blocks: int) -> Iterator[int]:
+    """Name every place for *blocks* in a row once, each process beginning elsewhere."""
+    count = (_end() - LOWEST) // BLOCK - blocks + 1
+    start = os.getpid() % max(1, count)
     for number in range(count):
         yield LOWEST + BLOCK * ((start + number) % count)

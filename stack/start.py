@@ -82,7 +82,8 @@ def health_of(
 
 async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
     kept = layout.read(folder.path)
-    block = reserve_again(kept.guard) if kept else reserve()
+    ports = layout.ports_of(kept.places if kept else options.places)
+    block = reserve_again(kept.guard, ports) if kept else reserve(ports)
     undo.callback(block.close)
     plan = kept or layout.plan(options.name, folder.path, block.guard, block.take, options.places)
     founding.make_folders(plan)

@@ -177,8 +177,8 @@ async def test_a_port_that_somebody_takes_during_the_start_is_left_to_them(
 ) -> None:
     with ExitStack() as taken:
 
-        def unlucky() -> PortBlock:
-            block = reserve()
+        def unlucky(ports: int) -> PortBlock:
+            block = reserve(ports)
             if not guards:
                 taken.enter_context(socket.create_server((HOST, block.guard + port)))
             guards.append(block.guard)

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shared.domain.node import NodeRole
+from stack import layout as layouts
 from stack.failure import StartFailed
 from stack.layout import FILE, PLACES, Layout, Place, plan, read
 from stack.ports import BLOCK
@@ -55,6 +57,12 @@ def test_a_master_runs_seven_services_and_a_traffic_node_two(tmp_path: Path) -> 
 def test_no_two_servers_share_a_port_and_all_fit_into_one_block(tmp_path: Path) -> None:
     ports = ports_of(laid_out(tmp_path))
     assert len(set(ports)) == len(ports) < BLOCK
+
+
+def test_the_ports_of_a_site_are_counted_before_it_is_laid_out(tmp_path: Path) -> None:
+    places = tuple(replace(PLACES[-1], name=f"node-{number}") for number in range(50))
+    for each in (PLACES, (*PLACES, *places)):
+        assert layouts.ports_of(each) == len(ports_of(laid_out(tmp_path, each)))
 
 
 def test_only_masters_have_a_front_door(tmp_path: Path) -> None:

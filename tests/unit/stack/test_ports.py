@@ -29,6 +29,24 @@ def test_the_ports_of_a_block_are_consecutive_and_free() -> None:
         block.close()
 
 
+def test_many_ports_take_blocks_in_a_row_and_keep_every_guard() -> None:
+    block = reserve(2 * BLOCK)
+    try:
+        ports = [block.take() for _ in range(3 * (BLOCK - 1))]
+        guards = [block.guard + BLOCK * number for number in range(3)]
+        assert not set(ports) & set(guards)
+        assert len(set(ports)) == len(ports)
+        for guard in guards:
+            with pytest.raises(PortTaken):
+                reserve_again(guard)
+        with pytest.raises(AssertionError):
+            block.take()
+    finally:
+        block.close()
+    for guard in guards:
+        reserve_again(guard).close()
+
+
 def test_the_guard_keeps_a_block_until_it_is_given_back() -> None:
     block = reserve()
     with pytest.raises(PortTaken, match="is it running already"):
