@@ -1,23 +1,42 @@
-"""`make bench` and `make bench-failover`: measure, and write what was found."""
+"""`make bench` and `make bench-failover`: measure, and write what was found.
+
+Words after `-m bench` choose a file's parts. A file is written when all of its parts ran, so that
+it never holds figures of two different hours.
+"""
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Final
 
-from bench import failover, site
+from bench import failover, relay, site
 from bench.results import Results
 
-MEASURES: Final = {"site": site.measure, "failover": failover.measure}
+PARTS: Final[dict[str, Callable[[Results], None]]] = {
+    "site.relay": relay.measure,
+    "site.whole": lambda results: asyncio.run(site.measure(results)),
+    "failover.whole": lambda results: asyncio.run(failover.measure(results)),
+}
 
 
 def main() -> None:
     """Measure, print and write."""
-    what = sys.argv[1] if len(sys.argv) > 1 else "site"
-    results = Results(what)
-    asyncio.run(MEASURES[what](results))
+    words = sys.argv[1:] or ["site"]
+    chosen = [part for part in PARTS if any(f"{part}.".startswith(f"{word}.") for word in words)]
+    if not chosen:
+        sys.exit(f"bench: there is no part {' '.join(words)}; there are {', '.join(PARTS)}")
+    for name in dict.fromkeys(part.partition(".")[0] for part in chosen):
+        _file(name, [part for part in chosen if part.startswith(f"{name}.")])
+
+
+def _file(name: str, chosen: list[str]) -> None:
+    results = Results(name)
+    for part in chosen:
+        PARTS[part](results)
     for line in results.lines():
         sys.stdout.write(line + "\n")
-    sys.stdout.write(f"wrote {results.write()}\n")
+    if chosen == [part for part in PARTS if part.startswith(f"{name}.")]:
+        sys.stdout.write(f"wrote {results.write()}; `make docs` shows it\n")
 
 
 if __name__ == "__main__":

@@ -1,73 +1,58 @@
-"""A whole site: how long a change takes, how fast a session carries, how long a failover lasts."""
+"""A whole site: how long a change takes, how fast a session carries."""
 
 import asyncio
-import itertools
-import ssl
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import httpx
+import psutil
 
+from bench import changes, questions
 from bench.results import Results
+from shared.domain.node import NodeRole
 from stack.demo.programs import meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
-from stack.demo.writer import Writer
+from stack.layout import PLACES, Place
 from stack.site import Site, SiteOptions
 
-CHANGES: Final = 100
-BURST: Final = 64
+FOLLOWERS: Final = 50
 ROUNDS: Final = 7
 ROUND_BYTES: Final = 128 << 20
 BLOCK_BYTES: Final = 256 * 1024
 PINGS: Final = 500
-FAILOVERS: Final = 3
 
 
 async def measure(results: Results) -> None:
     """Start a site and measure it, one thing after the other."""
-    began = time.perf_counter()
+    await _starts(results)
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as name:
         async with Site.start(SiteOptions()) as site:
-            results.add("site start", "meridian", [time.perf_counter() - began], "s")
-            await _changes(site, results)
+            await changes.measure(site, results)
+            await changes.propagation(site, results)
             await _session(site, Path(name), results)
-            await _failovers(site, results)
+            await questions.measure(site, results)
+    async with Site.start(SiteOptions(places=_many(), patience_seconds=300)) as site:
+        await changes.propagation(site, results)
 
 
-async def _changes(site: Site, results: Results) -> None:
-    context = ssl.create_default_context(cafile=str(site.ca_file))
-    async with httpx.AsyncClient(verify=context, timeout=20) as client:
-        api = f"{site.gateway_urls[0]}/api/v1"
-        login = {"username": "admin", "password": site.admin_password}
-        token = (await client.post(f"{api}/login", json=login)).json()["token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        numbers = itertools.count()
+async def _starts(results: Results) -> None:
+    times: list[float] = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        async with Site.start(SiteOptions()):
+            times.append(time.perf_counter() - began)
+    results.add("site start", "meridian", times, "s")
 
-        async def change() -> float:
-            node = f"n{next(numbers)}"
-            start = time.perf_counter()
-            answer = await client.put(
-                f"{api}/nodes/{node}", json={"role": "traffic"}, headers=headers
-            )
-            answer.raise_for_status()
-            return time.perf_counter() - start
 
-        reads: list[float] = []
-        for _ in range(CHANGES):
-            start = time.perf_counter()
-            (await client.get(f"{api}/site", headers=headers)).raise_for_status()
-            reads.append((time.perf_counter() - start) * 1000)
-        results.add("change latency", "read", reads, "ms")
-        times = [await change() * 1000 for _ in range(CHANGES)]
-        results.add("change latency", "meridian", times, "ms", beside="read")
-        start = time.perf_counter()
-        await asyncio.gather(*(change() for _ in range(BURST)))
-        rate = BURST / (time.perf_counter() - start)
-        results.add(f"changes/s, {BURST} writers", "meridian", [rate], "1/s")
+def _many() -> tuple[Place, ...]:
+    """Two masters, a witness, and many traffic nodes."""
+    servers = [place for place in PLACES if place.role is not NodeRole.TRAFFIC]
+    node = next(place for place in PLACES if place.role is NodeRole.TRAFFIC)
+    return (*servers, *(replace(node, name=f"node-{number}") for number in range(FOLLOWERS)))
 
 
 async def _session(site: Site, folder: Path, results: Results) -> None:
@@ -85,43 +70,34 @@ async def _session(site: Site, folder: Path, results: Results) -> None:
         carried = await Carried.open(port, free_port(), environment)
         stack.push_async_callback(carried.stop)
         bulk: dict[str, list[float]] = {"direct": [], "meridian": []}
+        cpu = {name: list[float]() for name in ("share", "connect", "relay")}
         pings: dict[str, list[float]] = {"direct": [], "meridian": []}
         for _ in range(ROUNDS):
-            for subject, where in (("direct", port), ("meridian", carried.port)):
-                bulk[subject].append(await _bulk(where))
-                pings[subject].append(await _ping(where))
+            bulk["direct"].append(await _bulk(port))
+            before = _cpu_seconds(site, carried)
+            bulk["meridian"].append(await _bulk(carried.port))
+            for name, seconds in _cpu_seconds(site, carried).items():
+                cpu[name].append((seconds - before[name]) / ROUND_BYTES * 1e9)
+            pings["direct"].append(await _ping(port))
+            pings["meridian"].append(await _ping(carried.port))
         results.add("tunnel bulk", "direct", bulk["direct"], "MB/s")
         results.add("tunnel bulk", "meridian", bulk["meridian"], "MB/s", beside="direct")
+        for name, values in cpu.items():
+            results.add("tunnel bulk, CPU", name, values, "s/GB")
         results.add("tunnel ping-pong 64 B", "direct", pings["direct"], "ms")
         results.add("tunnel ping-pong 64 B", "meridian", pings["meridian"], "ms", beside="direct")
 
 
-async def _failovers(site: Site, results: Results) -> None:
-    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password)
-    stop = asyncio.Event()
-    writing = asyncio.create_task(writer.run(stop))
-    times: list[float] = []
-    for _ in range(FAILOVERS):
-        await asyncio.sleep(5)
-        primary = await site.primary()
-        assert primary is not None, "a site that is ready has a primary"
-        killed_at = time.monotonic()
-        await site.kill_master(primary)
-        await _proposed_after(writer, killed_at)
-        times.append(writer.acknowledged[-1][2] - killed_at)
-        await site.start_master(primary)
-    stop.set()
-    await writing
-    results.add("failover, machine killed", "meridian", times, "s")
-    lost = {name for name, _, _ in writer.acknowledged} - await writer.found()
-    results.add("changes lost", "meridian", [float(len(lost))], "")
-
-
-async def _proposed_after(writer: Writer, moment: float) -> None:
-    while True:
-        if writer.acknowledged and writer.acknowledged[-1][1] > moment:
-            return
-        await asyncio.sleep(0.01)
+def _cpu_seconds(site: Site, carried: Carried) -> dict[str, float]:
+    """What each process on the way has used so far."""
+    (relay,) = site.crew.of(carried.node, "relay")
+    pids = {
+        "share": carried.share.process.pid,
+        "connect": carried.connect.process.pid,
+        "relay": relay.pid,
+    }
+    times = {name: psutil.Process(pid).cpu_times() for name, pid in pids.items()}
+    return {name: used.user + used.system for name, used in times.items()}
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

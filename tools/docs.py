@@ -1,7 +1,8 @@
 """Writes the pages that are made from the code; `make docs`.
 
 `docs/events.md` lists every message of the control plane as `shared.events.CATALOGUE` declares
-it, and `docs/asyncapi.json` those for tools outside. A test says when a page is stale.
+it, `docs/asyncapi.json` those for tools outside, and `docs/benchmarks.md` the figures in
+`bench/results`. A test says when a page is stale.
 """
 
 import inspect
@@ -13,6 +14,7 @@ from typing import Any, Final
 from shared.events import CATALOGUE
 from shared.events.message import Event, Message, Request
 from tools.asyncapi import asyncapi
+from tools.benchmarks import PAGE, benchmarks_page
 
 ROOT: Final = Path(__file__).parents[1]
 EVENTS: Final = ROOT / "docs" / "events.md"
@@ -92,7 +94,8 @@ def _first_paragraph(message: type[Message]) -> str:
 
 def main() -> None:
     """Write every page."""
-    for path, page in ((EVENTS, events_page()), (ASYNCAPI, asyncapi())):
+    pages = ((EVENTS, events_page()), (ASYNCAPI, asyncapi()), (PAGE, benchmarks_page()))
+    for path, page in pages:
         path.write_text(page)
         sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
 
