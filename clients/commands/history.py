@@ -7,15 +7,18 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import typer
+from typer.core import TyperGroup
 
 from clients.api import API, SiteClient
-from clients.commands.options import JsonOption, SiteOption
+from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.output import as_json, plainly, table
 from clients.profile import Profile
-from shared.domain.errors import BadSettings
+from shared.domain.errors import BadSettings, Rejected
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 PAGE: Final = 200
+SHOW: Final = "show"
+VERIFY_SECONDS: Final = 600.0
 
 SinceOption = Annotated[
     str | None,
@@ -26,9 +29,22 @@ AuthorOption = Annotated[str | None, typer.Option("--author", help="Only what th
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many lines.")]
 
 
+class LogGroup(TyperGroup):
+    """`meridian log` alone, or with options, shows the log."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = [SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    app.command("log")(log)
+    """Add the commands to *app*."""
+    group = typer.Typer(cls=LogGroup, help="Who changed what, when.")
+    group.command(SHOW)(log)
+    group.command("verify")(verify)
+    app.add_typer(group, name="log")
 
 
 @plainly
@@ -51,6 +67,21 @@ def log(
         as_json(lines)
         return
     table(("revision", "time", "author", "changes"), ([*_row(line)] for line in lines))
+
+
+@plainly
+def verify(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+    """Walk the hash chain in the log and in every master's database; fails if one is broken."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        copies: list[dict[str, Any]] = client.call("GET", "/log/verify", seconds=VERIFY_SECONDS)
+    if json:
+        as_json(copies)
+    else:
+        names = ("copy_of", "entries", "skipped", "revision", "hash", "fault")
+        table(names, ([each[name] for name in names] for each in copies))
+    faulty = [each["copy_of"] for each in copies if each["fault"]]
+    if faulty:
+        raise Rejected(f"the chain does not hold: {', '.join(faulty)}", code="broken_chain")
 
 
 def since_unix_ms(text: str, now: float) -> int:

@@ -8,10 +8,14 @@ from faststream.nats import NatsRoute, NatsRouter
 from services.config.confirm import Backups
 from services.config.core.paging import cut, rows_wanted
 from services.config.history import read_history
+from services.config.verifying import verify_chain
 from services.config.writer import Writer
+from shared.clusterlog.log import verify
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, NodeId
+from shared.domain.log import StoredEntry
 from shared.events.config import (
+    ChainVerified,
     ChangesAccepted,
     DocumentsRead,
     HistoryRead,
@@ -21,6 +25,7 @@ from shared.events.config import (
     ReadDocuments,
     ReadHistory,
     StoredDocument,
+    VerifyChain,
 )
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
@@ -59,6 +64,14 @@ class Handlers:
 
     async def on_history(self, question: ReadHistory) -> HistoryRead:
         return await read_history(self._state, question)
+
+    async def on_verify(self, question: VerifyChain) -> ChainVerified:
+        replica = self._writer.replica
+
+        def is_signed(stored: StoredEntry) -> bool:
+            return verify(stored, replica.trust)
+
+        return await verify_chain(question, self._state, replica.log, is_signed)
 
     async def on_grant(self, grant: MasterGranted) -> None:
         if not self._grant.offer(grant):
@@ -126,6 +139,7 @@ def router(handlers: Handlers, node: NodeId) -> NatsRouter:
                 max_workers=AT_ONCE,
             ),
             NatsRoute(handlers.on_lay_down, lay_down),
+            NatsRoute(handlers.on_verify, VerifyChain.subject.address(node=node)),
             NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
             NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
         )

@@ -13,6 +13,7 @@ from shared.events.config import (
     ReadDocuments,
     ReadHistory,
     ReplicationModeChanged,
+    VerifyChain,
 )
 from shared.events.failover import (
     AssumeRole,
@@ -44,6 +45,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
+    VerifyChain,
     LayDownPen,
     ConfigChanged,
     ReplicationModeChanged,

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
 from shared.domain.log import ReplicationMode
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
@@ -170,6 +170,46 @@ class ReadHistory(Request):
     since_unix_ms: int = 0
     kind: str | None = None
     author: str | None = None
+
+
+class ChainEnd(Message):
+    """The last entry of a chain, as far as it was walked."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    epoch: Epoch
+    hash: str
+    sequence: Sequence
+
+
+class ChainVerified(Message):
+    """One part of a walk: *entries* follow one another up to *end*.
+
+    *skipped* messages are none of the chain, and none of anybody's; *fault* says what is wrong, and
+    *is_whole* that there is nothing behind *end*.
+    """
+
+    node: NodeId
+    entries: int
+    skipped: int
+    fault: str = ""
+    end: ChainEnd | None = None
+    is_whole: bool
+
+
+class VerifyChain(Request):
+    """Walk the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
+
+    subject: ClassVar = Subject(
+        "meridian.config.{node}.verify",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = ChainVerified
+
+    node: NodeId
+    of: Literal["log", "database"]
+    after: ChainEnd | None = None
 
 
 class ConfigChanged(Event):

@@ -304,6 +304,23 @@ class MasterState:
             )
         return tuple(bytes(row["message"]) for row in rows)
 
+    async def entries_after(
+        self, position: tuple[int, int], limit: int
+    ) -> tuple[tuple[LogSequence, bytes], ...]:
+        """The log's messages that this copy keeps, oldest first, each with its sequence.
+
+        At most *limit* of them, those after a log generation and revision.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT sequence, message FROM log_entry"
+                " WHERE (log_generation, revision) > ($1, $2)"
+                " ORDER BY log_generation, revision LIMIT $3",
+                *position,
+                limit,
+            )
+        return tuple((LogSequence(row["sequence"]), bytes(row["message"])) for row in rows)
+
     async def pulse(self, pulse: Pulse) -> None:
         """Config commits: write that down, with its reading of this kernel's clock."""
         async with self._database.connection() as connection:

@@ -1,7 +1,9 @@
 """More nodes in one apply than fit into an entry or into a message: written whole, read again."""
 
+import json
 from pathlib import Path
 
+from shared.domain.node import NodeRole
 from stack.site import Site
 from tests.system.people import said, signed_in
 
@@ -45,3 +47,13 @@ async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again
     assert f"{NODES} change(s) made, revision " in text
     _, text = await said(env, "export")
     assert text == before
+    code, text = await said(env, "log", "verify", "--json")
+    assert code == 0, text
+    copies = json.loads(text)
+    assert [each["copy_of"] for each in copies] == ["log", *databases(own_site)]
+    assert all(each["entries"] >= 2 * ENTRIES and not each["fault"] for each in copies), copies
+
+
+def databases(site: Site) -> list[str]:
+    masters = sorted(node.name for node in site.layout.with_role(NodeRole.MASTER))
+    return [f"database of {name}" for name in masters]

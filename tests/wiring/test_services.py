@@ -103,6 +103,7 @@ HEARD = {
         ("meridian.config.propose", ""),
         ("meridian.config.read", "config"),
         ("meridian.config.history", "config"),
+        ("meridian.config.alpha.verify", ""),
         ("meridian.failover.*.grant", ""),
         ("meridian.replication.*.progress", ""),
     },

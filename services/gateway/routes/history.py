@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.routes.door import TheCaller, TheDoor
+from services.gateway.verifying import CopyReport, verify_copies
+from shared.domain.node import NodeRole
 from shared.events.config import HistoryLine, ReadHistory
 
 router = APIRouter(tags=["configuration"])
@@ -35,6 +37,15 @@ class History(BaseModel):
 
     lines: list[HistoryLine]
     next: str | None
+
+
+@router.get("/log/verify")
+async def verify_log(door: TheDoor, caller: TheCaller) -> list[CopyReport]:
+    """Walk the hash chain in the log and in every master's database; it may take a while."""
+    caller.require(Action.READ)
+    nodes = door.directory.nodes.items()
+    masters = sorted(node for node, each in nodes if each.role is NodeRole.MASTER)
+    return await verify_copies(door.publisher, masters)
 
 
 @router.get("/log")

@@ -135,6 +135,20 @@ async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) 
     assert await part((GENERATION - 1, 99), 10) == []
 
 
+async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
+    state: MasterState, pen: Pen
+) -> None:
+    await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
+    last = pen.marker.revision
+
+    everything = await state.entries_after((0, 0), 100)
+    assert everything[-1][0] == pen.marker.sequence
+    assert await state.entries_after((GENERATION, last - 2), 1) == everything[-2:-1]
+    assert await state.entries_after((GENERATION, last), 100) == ()
+    newest_first = await state.entries(None, 100)
+    assert [message for _, message in everything] == list(reversed(newest_first))
+
+
 async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState, pen: Pen) -> None:
     await apply(
         state,
