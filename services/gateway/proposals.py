@@ -3,10 +3,13 @@
 A proposal is repeated with the same request id until somebody answers: config answers a repeat
 with the recorded result, so a change is made once, also when the primary died between the log
 and its answer. When the role moves, what waits is repeated at once and more often for a while: the
-old primary does not answer any more, and the new one has not heard it.
+old primary does not answer any more, and the new one has not heard it. What holds many changes is
+repeated less and less often: on a busy machine its repeats alone would keep a master from reading
+its monitor's grants, and the role would move again.
 """
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -39,6 +42,11 @@ HURRY_SECONDS: Final = 0.05
 """How long an attempt lasts, and shortly after the role has moved."""
 
 HURRIED_SECONDS: Final = 3.0
+
+MANY_CHANGES: Final = 16
+LONGEST_ATTEMPT_SECONDS: Final = 8.0
+"""How long an attempt gets, doubled again and again, of a proposal of more changes than that."""
+
 READ_SECONDS: Final = 3.0
 
 
@@ -77,9 +85,11 @@ class Configuration:
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
         deadline = Instant(self._clock.now() + patience_seconds)
         last: Unavailable | None = None
+        attempts = itertools.count()
         while (left := deadline - self._clock.now()) > 0:
+            seconds = min(left, self._attempt_seconds(proposal, next(attempts)))
             try:
-                answer = await self._attempt(proposal, left)
+                answer = await self._attempt(proposal, seconds, left)
             except Unavailable as error:
                 last = error
                 continue
@@ -94,9 +104,12 @@ class Configuration:
             retry_after_seconds=2,
         )
 
-    async def _attempt(self, proposal: ProposeChanges, left: float) -> Message:
-        hurries = self._clock.now() < self._hurries_until
-        seconds = min(left, HURRY_SECONDS if hurries else ATTEMPT_SECONDS)
+    def _attempt_seconds(self, proposal: ProposeChanges, attempt: int) -> float:
+        if len(proposal.changes) > MANY_CHANGES:
+            return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
+        return HURRY_SECONDS if self._clock.now() < self._hurries_until else ATTEMPT_SECONDS
+
+    async def _attempt(self, proposal: ProposeChanges, seconds: float, left: float) -> Message:
         try:
             async with asyncio.timeout(seconds) as attempt:
                 self._attempts.add(attempt)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from shared.domain.node import NodeRole
 from stack.site import Site
 from tests.system.people import said, signed_in
@@ -23,6 +25,7 @@ def written(path: Path, count: int) -> Path:
     return path
 
 
+@pytest.mark.timeout(300)
 async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again(
     own_site: Site, tmp_path: Path
 ) -> None:

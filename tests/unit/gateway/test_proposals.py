@@ -1,6 +1,7 @@
 """Who carries a change to the primary, while the role moves from one master to another."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ from services.gateway.passwords import Passwords
 from services.gateway.proposals import (
     ATTEMPT_SECONDS,
     HURRY_SECONDS,
+    MANY_CHANGES,
     PATIENCE_SECONDS,
     Configuration,
 )
@@ -131,6 +133,29 @@ def test_otherwise_an_attempt_lasts_its_time_and_in_the_end_nobody_is_primary() 
         assert gaps == pytest.approx([ATTEMPT_SECONDS] * len(gaps))
 
     run(story())
+
+
+def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and_less() -> None:
+    async def story() -> None:
+        masters = Masters(lambda: False)
+        configuration = of(masters)
+        began = VirtualClock().now()
+        asked = asyncio.create_task(
+            configuration.propose(RequestId("many"), "admin", [CHANGE] * (MANY_CHANGES + 1), 60)
+        )
+        await pause(0.5)
+        configuration.role_moved(Epoch(1))
+        with pytest.raises(NoPrimary):
+            await asked
+        times = [asked - began for asked in masters.asked]
+        assert times == pytest.approx([0, 0.5, 2.5, 6.5, *range_of(14.5, 60, 8)])
+
+    run(story())
+
+
+def range_of(first: float, end: float, step: float) -> list[float]:
+    """The times from *first* on, *step* apart, before *end*."""
+    return [first + step * number for number in range(math.ceil((end - first) / step))]
 
 
 def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
