@@ -30,8 +30,11 @@ setup: ## make .venv from the hashed lock; nothing to do when it is current
 demo: setup ## a whole site on this machine: share, connect, kill the primary, watch
 	@$(BIN)/python -m stack.demo
 
+# No cache: two runs in one clone share nothing, and nobody's files block another user's run.
+CACHE = -p no:cacheprovider
+
 test: setup ## every test; ARGS="-k word" to choose
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(CACHE) --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/ruff check .
@@ -61,7 +64,7 @@ gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
 	@$(BESIDE)-gateway --file compose/gateway/docker-compose.yml up --detach --wait
 
 test-compose: setup ## every test that needs Docker: the site in containers
-	@$(BIN)/python -m pytest tests/compose $(ARGS)
+	@$(BIN)/python -m pytest $(CACHE) tests/compose $(ARGS)
 
 simulate: setup ## failover in a seeded world: SEEDS=2000 are the first so many, SEEDS=17-42 those
 	@$(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
