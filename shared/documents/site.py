@@ -32,10 +32,14 @@ class Durability(StrEnum):
 
 
 class Selection(Document):
-    """Which method chooses, and what happens when no traffic node may take a client."""
+    """Which method chooses, and what happens when no traffic node may take a client.
+
+    Once *panic_threshold_percent* of all relays are silent, silence is not believed; 0: always is.
+    """
 
     method: SelectionMethod = SelectionMethod.RANDOM
     maximum_client_fallback_to_primary: int = Field(default=10, ge=0)
+    panic_threshold_percent: int = Field(default=90, ge=0, le=100)
 
 
 class Failover(Document):

@@ -14,11 +14,15 @@ from shared.domain.node import Liveness, NodeRole
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One node of the directory with what is known of its relay now."""
+    """One node of the directory with what is known of its relay now.
+
+    *is_doubtful* says that its silence is not believed.
+    """
 
     node: NodeId
     document: NodeDocument
     seen: Seen | None
+    is_doubtful: bool = False
 
 
 def why_not(candidate: Candidate, version: str) -> str | None:

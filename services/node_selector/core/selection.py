@@ -1,6 +1,6 @@
 """Decides the placement of one client: an ordered answer, and every node's verdict.
 
-1. who may take a client at all (`eligibility`);
+1. who may take a client at all (`eligibility`), unless nearly everybody seems dead (`panic`);
 2. network address prefixes: the longest match wins over the method, and the method decides
    among nodes that match equally well;
 3. the method, and the rendezvous hash where it sees no difference (`methods`);
@@ -11,11 +11,12 @@ The order is total: no two nodes are ever equal, so equal facts give equal answe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
 from services.node_selector.core.methods import Client, Standing, rendezvous, standings
+from services.node_selector.core.panic import NOT_BELIEVED, believed
 from services.node_selector.core.prefixes import PrefixTable, parse_address
 from shared.documents.site import Selection
 from shared.domain.errors import NoTrafficNode
@@ -26,6 +27,10 @@ RETRY_AFTER_SECONDS: Final = 2
 NO_LIVE_STATE: Final = "no live state yet"
 TOLD_NODES: Final = 5
 """A refusal names so many nodes; the explanation names all."""
+
+
+Group = tuple[bool, bool, int]
+"""To be avoided, of doubtful life, and how badly its networks match: the least come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Field:
 
 def place(client: Client, field: Field) -> Placement:
     """The placement of *client*; `chosen` is empty when nobody may take it."""
+    percent = field.policy.panic_threshold_percent
+    field = replace(field, candidates=believed(field.candidates, percent))
     refused = {each.node: why_not(each, field.version) for each in field.candidates}
     eligible = [each for each in field.candidates if refused[each.node] is None]
     verdicts = [
@@ -97,28 +104,30 @@ def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list
     address = parse_address(client.address)
     matches = field.prefixes.matches(address) if address is not None else {}
 
-    def group(candidate: Candidate) -> tuple[bool, int]:
+    def group(candidate: Candidate) -> Group:
         match = matches.get(candidate.node)
-        return candidate.node in client.avoid, -match.prefixlen if match is not None else 1
+        length = -match.prefixlen if match is not None else 1
+        return candidate.node in client.avoid, candidate.is_doubtful, length
 
-    groups: dict[tuple[bool, int], list[Candidate]] = {}
+    groups: dict[Group, list[Candidate]] = {}
     for each in eligible:
         groups.setdefault(group(each), []).append(each)
     found: dict[NodeId, Standing] = {}
     for members in groups.values():
         found |= standings(field.policy.method, members, client)
 
-    def key(candidate: Candidate) -> tuple[tuple[bool, int], float, int, NodeId]:
+    def key(candidate: Candidate) -> tuple[Group, float, int, NodeId]:
         node = candidate.node
         return group(candidate), found[node].cost, -rendezvous(client.address, node), node
 
-    def why(node: NodeId) -> str:
-        match, reason = matches.get(node), found[node].basis
+    def why(candidate: Candidate) -> str:
+        match, reason = matches.get(candidate.node), found[candidate.node].basis
         reason = reason if match is None else f"network {match}; {reason}"
-        return f"to be avoided; {reason}" if node in client.avoid else reason
+        reason = f"{NOT_BELIEVED}; {reason}" if candidate.is_doubtful else reason
+        return f"to be avoided; {reason}" if candidate.node in client.avoid else reason
 
-    nodes = (each.node for each in sorted(eligible, key=key))
-    return [Verdict(node, rank, why(node)) for rank, node in enumerate(nodes, start=1)]
+    order = sorted(eligible, key=key)
+    return [Verdict(each.node, rank, why(each)) for rank, each in enumerate(order, start=1)]
 
 
 def _fallback(field: Field, verdicts: Sequence[Verdict]) -> Placement:

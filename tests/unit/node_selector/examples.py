@@ -47,12 +47,17 @@ def field(
     fallback: int = 10,
     nothing_heard: bool = False,
     method: SelectionMethod = SelectionMethod.RANDOM,
+    panic: int = 90,
 ) -> Field:
     nodes: Sequence[Candidate] = tuple(candidates)
     return Field(
         candidates=nodes,
         prefixes=PrefixTable({each.node: each.document.prefixes for each in nodes}),
-        policy=Selection(method=method, maximum_client_fallback_to_primary=fallback),
+        policy=Selection(
+            method=method,
+            maximum_client_fallback_to_primary=fallback,
+            panic_threshold_percent=panic,
+        ),
         version=VERSION,
         primary=NodeId(primary) if primary else None,
         nothing_heard=nothing_heard,

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from services.node_selector.core.eligibility import Candidate, why_not
 from services.node_selector.core.methods import Client
+from services.node_selector.core.panic import believed
 from services.node_selector.core.selection import place, require_node
 from shared.documents.site import SelectionMethod
 from shared.domain.errors import NoTrafficNode
@@ -51,7 +52,7 @@ def test_nobody_who_may_not_take_a_client_is_ever_chosen(
     candidates: list[Candidate], chance: int, count: int, method: SelectionMethod
 ) -> None:
     placement = place(client(chance=chance, count=count), field(candidates, method=method))
-    able = {each.node for each in candidates if why_not(each, VERSION) is None}
+    able = {each.node for each in believed(candidates, 90) if why_not(each, VERSION) is None}
     assert set(placement.chosen) <= able
     assert len(placement.chosen) == min(count, len(able))
 
@@ -82,10 +83,10 @@ def test_a_node_that_becomes_unable_leaves_the_others_in_their_order(
     candidates: list[Candidate], chance: int, method: SelectionMethod
 ) -> None:
     question = client(chance=chance, count=9)
-    before = place(question, field(candidates, method=method)).chosen
+    before = place(question, field(candidates, method=method, panic=0)).chosen
     if before:
         rest = [each for each in candidates if each.node != before[0]]
-        assert place(question, field(rest, method=method)).chosen == before[1:]
+        assert place(question, field(rest, method=method, panic=0)).chosen == before[1:]
 
 
 @given(CHANCES)

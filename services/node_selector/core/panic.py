@@ -1,0 +1,43 @@
+"""Decides when silence is not believed.
+
+A node is dead when its relay is silent. When nearly every relay of the site, the masters' own
+included, fell silent at once, it is rather this replica that does not hear: refusing every client
+would make an outage of a lost feed. Then the last word of each relay counts, nodes that are still
+heard come first, and the explanation says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from services.node_selector.core.eligibility import Candidate
+from shared.domain.node import Liveness
+
+FEWEST_RELAYS: Final = 3
+"""Of fewer it cannot be told who is deaf."""
+
+NOT_BELIEVED: Final = "nearly every relay seems silent, which is not believed"
+
+
+def believed(candidates: Sequence[Candidate], threshold_percent: int) -> Sequence[Candidate]:
+    """*candidates*, the silent ones as they last spoke once so many percent of all are silent.
+
+    A threshold of 0 always believes.
+    """
+    heard = [each for each in candidates if each.seen is not None]
+    silent = [each for each in heard if _is_silent(each)]
+    enough = len(silent) * 100 >= threshold_percent * len(heard)
+    if not threshold_percent or len(heard) < FEWEST_RELAYS or not enough:
+        return candidates
+    return tuple(_as_it_spoke(each) if _is_silent(each) else each for each in candidates)
+
+
+def _is_silent(candidate: Candidate) -> bool:
+    return candidate.seen is not None and candidate.seen.liveness is not Liveness.ALIVE
+
+
+def _as_it_spoke(candidate: Candidate) -> Candidate:
+    assert candidate.seen is not None, "a node that is silent has spoken"
+    return replace(
+        candidate, seen=replace(candidate.seen, liveness=Liveness.ALIVE), is_doubtful=True
+    )
