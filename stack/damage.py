@@ -1,12 +1,15 @@
 """What can be done to a running site: kill, freeze and thaw, node by node or service by service.
 
 A kill is SIGKILL to all of the processes at once, as when a machine loses power: nobody says
-goodbye, nothing is flushed. A freeze is SIGSTOP, as when a virtual machine is paused.
+goodbye, nothing is flushed. A freeze is SIGSTOP, as when a virtual machine is paused. A cut holds
+what travels between machines, one direction at a time.
 """
 
 import signal
+from collections.abc import Iterable
 
 from shared.domain.node import NodeRole
+from stack import partition
 from stack.crew import Crew
 from stack.failure import StartFailed
 
@@ -47,3 +50,11 @@ class Damage:
     def thaw(self, node: str, *services: str) -> None:
         """Let what was frozen run on."""
         self.crew.nursery.send(self.crew.of(node, *services), signal.SIGCONT)
+
+    async def cut(self, directions: Iterable[tuple[str, str]]) -> None:
+        """Cut every one of *directions*, from a node to a node, and mend all others.
+
+        Raises:
+            StartFailed: the site was not started with links that can be cut.
+        """
+        await partition.cut(self.crew.layout, directions)

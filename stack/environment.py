@@ -66,7 +66,8 @@ def nats_servers(layout: Layout, node: NodeLayout) -> str:
     servers = layout.servers
     first = servers.index(node) if node in servers else layout.nodes.index(node) % len(servers)
     ordered = (*servers[first:], *servers[:first])
-    return ",".join(f"nats://{HOST}:{each.nats.client}" for each in ordered if each.nats)
+    ports = (layout.nats_port(node, each, "client") for each in ordered)
+    return ",".join(f"nats://{HOST}:{port}" for port in ports)
 
 
 def _nats_password(layout: Layout, user: str) -> str:

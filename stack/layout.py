@@ -8,7 +8,7 @@ gateways and the certificate authority. It names no secret, only the files that 
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
 from stack.failure import StartFailed
+from stack.links import Kind, Link, links_between
 from stack.paths import Paths
 from stack.ports import HOST
 
@@ -90,12 +91,16 @@ class NodeLayout:
 
 @dataclass(frozen=True)
 class Layout(Paths):
-    """The whole site in its folder; *guard* is the first port of its block."""
+    """The whole site in its folder; *guard* is the first port of its block.
+
+    *links* are the ways between its nodes that can be cut; most sites have none.
+    """
 
     name: str
     state: Path
     guard: int
     nodes: tuple[NodeLayout, ...]
+    links: tuple[Link, ...] = ()
 
     def node(self, name: str) -> NodeLayout:
         """Find a node.
@@ -140,6 +145,14 @@ class Layout(Paths):
     def admin_password_file(self) -> Path:
         return self.secret("admin")
 
+    def nats_port(self, origin: NodeLayout, target: NodeLayout, kind: Kind) -> int:
+        """Give the port where *origin* finds the server of *target*: its link, if there is one."""
+        assert target.nats is not None, "only masters and the witness run a server"
+        for link in self.links:
+            if (link.origin, link.target, link.kind) == (origin.name, target.name, kind):
+                return link.port
+        return target.nats.client if kind == "client" else target.nats.cluster
+
     def write(self) -> None:
         """Write `site.json`, whole or not at all."""
         document = {
@@ -155,16 +168,26 @@ class Layout(Paths):
 
 
 def plan(
-    name: str, state: Path, guard: int, take: Callable[[], int], places: tuple[Place, ...] = PLACES
+    name: str,
+    state: Path,
+    guard: int,
+    take: Callable[[], int],
+    places: tuple[Place, ...] = PLACES,
+    *,
+    linked: bool = False,
 ) -> Layout:
-    """Lay out *places* with ports from *take*."""
-    return Layout(name, state, guard, tuple(_node(place, take) for place in places))
+    """Lay out *places* with ports from *take*; *linked*: they meet over links that can be cut."""
+    layout = Layout(name, state, guard, tuple(_node(place, take) for place in places))
+    if not linked:
+        return layout
+    servers = tuple(node.name for node in layout.servers)
+    return replace(layout, links=links_between((each.name for each in places), servers, take))
 
 
-def ports_of(places: tuple[Place, ...]) -> int:
+def ports_of(places: tuple[Place, ...], *, linked: bool = False) -> int:
     """How many ports a site of *places* needs."""
     numbers = itertools.count()
-    plan("", Path(), 0, lambda: next(numbers), places)
+    plan("", Path(), 0, lambda: next(numbers), places, linked=linked)
     return next(numbers)
 
 

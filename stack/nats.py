@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from shared.crypto.nodekeys import write_secret
 from stack.layout import Layout, NodeLayout
+from stack.links import NOWHERE
 from stack.ports import HOST
 from stack.processes import Program
 
@@ -70,7 +71,9 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
     login = {user: {"user": user, "password": password[user]} for user in USERS}
     route = f"nats://{CLUSTER_USER}:{password[CLUSTER_USER]}@{HOST}"
     reader = {**login[EVENTS_USER], "permissions": CONSUME_EVENTS}
-    others = [other.nats for other in layout.servers if other.nats and other != node]
+    others = [other for other in layout.servers if other != node]
+    # Over links a server is found by its routes alone; what servers tell each other leads nowhere.
+    linked = {"no_advertise": True, "advertise": f"{HOST}:{NOWHERE}"} if layout.links else {}
     return {
         "server_name": node.name,
         "listen": f"{HOST}:{node.nats.client}",
@@ -86,7 +89,8 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
             "name": layout.name,
             "listen": f"{HOST}:{node.nats.cluster}",
             "authorization": login[CLUSTER_USER],
-            "routes": [f"{route}:{other.cluster}" for other in others],
+            "routes": [f"{route}:{layout.nats_port(node, other, 'cluster')}" for other in others],
+            **linked,
         },
         "accounts": {
             "SITE": {

@@ -12,6 +12,11 @@ class Paths:
     def logs(self) -> Path:
         return self.state / "logs"
 
+    @property
+    def switchboard(self) -> Path:
+        """The socket over which the switchboard is told what to cut."""
+        return self.state / "switchboard"
+
     def secret(self, name: str) -> Path:
         return self.state / "secrets" / name
 

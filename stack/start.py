@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stack import binaries, founding, layout
+from stack import binaries, founding, layout, partition
 from stack.crew import Crew
 from stack.failure import PortTaken, StartFailed
 from stack.folder import Folder, take_folder
@@ -29,12 +29,14 @@ class SiteOptions:
     """What site to start: where it keeps its state, what it is called, how long it may take.
 
     *watch* is called with the crew as soon as there is one, for those who show the start.
+    The nodes of a *linked* site can be cut off from one another.
     """
 
     state: Path | None = None
     name: str = "meridian.local"
     patience_seconds: float = 60.0
     places: tuple[layout.Place, ...] = layout.PLACES
+    linked: bool = False
     watch: Callable[[Crew], None] | None = None
 
 
@@ -82,10 +84,13 @@ def health_of(
 
 async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
     kept = layout.read(folder.path)
-    ports = layout.ports_of(kept.places if kept else options.places)
+    places, linked = (kept.places, bool(kept.links)) if kept else (options.places, options.linked)
+    ports = layout.ports_of(places, linked=linked)
     block = reserve_again(kept.guard, ports) if kept else reserve(ports)
     undo.callback(block.close)
-    plan = kept or layout.plan(options.name, folder.path, block.guard, block.take, options.places)
+    plan = kept or layout.plan(
+        options.name, folder.path, block.guard, block.take, places, linked=linked
+    )
     founding.make_folders(plan)
     postgresql = binaries.find_postgres(folder.path)
     nursery = await Nursery.start(plan.logs / "nursery.log")
@@ -123,6 +128,8 @@ async def _start_everything(crew: Crew, seconds: float, *, is_new: bool) -> None
 
 
 async def _start_and_wait(crew: Crew, seconds: float) -> None:
+    if crew.layout.links:
+        await partition.start(crew, seconds)
     await start_servers(crew, crew.layout.nodes)
     await wait_for_databases(crew, crew.layout.nodes, seconds)
     await wait_for_brokers(crew, seconds)

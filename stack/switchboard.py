@@ -1,0 +1,119 @@
+"""The process that passes connections between nodes on, and holds what a cut direction carries.
+
+A cut is a direction from one node to another. Its bytes are held as long as it lasts, as a network
+does whose packets are lost and sent again; a connection that is opened meanwhile is accepted and
+hears nothing. Who was cut off learns it by time-outs only, as in a real partition.
+
+It is told in JSON, one object a line, over a Unix socket: `{"cut": [[from, to], ...]}` names every
+direction that is cut from now on. It answers `{}` once that is so.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from stack.links import Link
+from stack.ports import HOST
+
+READ_BYTES: Final = 1 << 16
+Direction = tuple[str, str]
+
+
+@dataclass
+class Gates:
+    """Which directions are open; one that nobody named is."""
+
+    _open: dict[Direction, asyncio.Event] = field(default_factory=dict[Direction, asyncio.Event])
+
+    def of(self, origin: str, target: str) -> asyncio.Event:
+        """The gate of one direction; it is set while it is open."""
+        gate = self._open.get((origin, target))
+        if gate is None:
+            gate = self._open[origin, target] = asyncio.Event()
+            gate.set()
+        return gate
+
+    def cut(self, directions: Iterable[Direction]) -> None:
+        """Close the gates of *directions*, and open all others."""
+        closed = {*directions}
+        for direction in closed | self._open.keys():
+            gate = self.of(*direction)
+            if direction in closed:
+                gate.clear()
+            else:
+                gate.set()
+
+
+@dataclass(frozen=True)
+class Switchboard:
+    """Every link of a site; *ports* gives where each node's server really listens, by kind."""
+
+    gates: Gates
+    ports: dict[str, dict[str, int]]
+
+    async def pass_on(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Carry one connection until either side ends it."""
+        there = self.gates.of(link.origin, link.target)
+        back = self.gates.of(link.target, link.origin)
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            await there.wait()
+            await back.wait()
+            port = self.ports[link.target][link.kind]
+            far_reader, far_writer = await asyncio.open_connection(HOST, port)
+            with contextlib.closing(far_writer):
+                ways = (
+                    asyncio.create_task(carry(reader, far_writer, there)),
+                    asyncio.create_task(carry(far_reader, writer, back)),
+                )
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                    await asyncio.gather(*ways, return_exceptions=True)
+
+    async def listen(self, link: Link) -> asyncio.Server:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self.pass_on(link, reader, writer)
+
+        return await asyncio.start_server(serve, HOST, link.port)
+
+    async def obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what somebody says over the socket, line by line."""
+        with contextlib.closing(writer):
+            while line := await reader.readline():
+                self.gates.cut((str(a), str(b)) for a, b in json.loads(line)["cut"])
+                writer.write(b"{}\n")
+                await writer.drain()
+
+
+async def carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+) -> None:
+    """Pass bytes on while *gate* is open, until the end of them; held ones go on when it opens."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(READ_BYTES):
+            await gate.wait()
+            writer.write(data)
+            await writer.drain()
+
+
+async def run(plan: dict[str, Any]) -> None:
+    """Serve *plan*: its `links`, its `ports`, and the `socket` to be told over."""
+    board = Switchboard(Gates(), plan["ports"])
+    for each in plan["links"]:
+        await board.listen(Link(**each))
+    control = await asyncio.start_unix_server(board.obey, plan["socket"])
+    await control.serve_forever()
+
+
+def main() -> None:
+    """Serve the plan in the file that the first argument names."""
+    asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))
