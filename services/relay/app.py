@@ -20,7 +20,7 @@ from services.relay.own import OwnPart, default_capacity
 from services.relay.reports import Reports
 from services.relay.settings import RelaySettings
 from services.relay.store import Copy, DirectoryFile, RelayFile
-from shared.crypto.tickets import read_ticket
+from shared.crypto.tickets import read_ticket, require_probe_ticket
 from shared.domain.ticket import Ticket
 from shared.messaging.directory import Directory
 from shared.messaging.events import EventPublisher
@@ -41,6 +41,24 @@ class Relay:
     tally: Tally
     facts: EventPublisher
     file: RelayFile
+
+
+@dataclass(frozen=True)
+class SignedTickets:
+    """Tickets as this node's key ring proves them."""
+
+    context: ServiceContext
+
+    def path(self, text: str) -> Ticket:
+        """The path that *text* admits to, here and now."""
+        context = self.context
+        now = context.clock.unix_ms()
+        return read_ticket(context.keyring, text, node=context.identity.node, now_ms=now)
+
+    def require_probe(self, text: str) -> None:
+        """Let who may measure pass."""
+        context = self.context
+        require_probe_ticket(context.keyring, text, now_ms=context.clock.unix_ms())
 
 
 def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
@@ -80,16 +98,12 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
         BadSettings: the relay's own file is damaged.
     """
     node, clock = context.identity.node, context.clock
-
-    def admitted(text: str) -> Ticket:
-        return read_ticket(context.keyring, text, node=node, now_ms=clock.unix_ms())
-
     file, tally = RelayFile(context.settings.state_dir), Tally()
     admission = Admission(default_capacity(is_master=is_master), file.load())
     reception = Reception(admission)
     facts = EventPublisher(context.broker, context.witness, SESSIONS)
     reports = Reports(node, facts, context.events, tally, clock)
-    plane = DataPlane(node, reception, Tools(clock), admitted, reports)
+    plane = DataPlane(node, reception, Tools(clock), SignedTickets(context), reports)
     return Relay(admission, reception, plane, tally, facts, file)
 
 

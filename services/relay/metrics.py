@@ -17,6 +17,7 @@ class Tally:
 
     refused: Counter[RefusalCode] = field(default_factory=Counter[RefusalCode])
     paired: int = 0
+    pings: int = 0
 
 
 class RelayCollector(Collector):
@@ -42,6 +43,7 @@ class RelayCollector(Collector):
         yield _gauge("connections", "Open connections of every kind.", self._connections())
         yield _count("bytes", "Bytes carried, both directions.", self._bytes_carried())
         yield _count("paired", "Pairs that came together.", tally.paired)
+        yield _count("pings", "Pings answered.", tally.pings)
         refused = CounterMetricFamily(
             "meridian_relay_refused", "Connections refused, by code.", labels=["code"]
         )

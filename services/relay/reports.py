@@ -38,6 +38,9 @@ class Reports:
         self._tally.refused[code] += 1
         self._log.debug("refused a connection: %s", code)
 
+    def on_pinged(self, count: int) -> None:
+        self._tally.pings += count
+
     def _tell(self, key: PathKey, fact: str, bytes_carried: int) -> None:
         self._log.info(
             "session %s, path %d: %s, %d bytes", key.session, key.generation, fact, bytes_carried

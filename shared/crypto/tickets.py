@@ -1,21 +1,20 @@
 """Relay tickets: written by a gateway, read by a relay with nothing but the cluster's key.
 
-`base64url(JSON) . kid . base64url(MAC)`; the MAC covers the text before it. A ticket is shorter
-than 2 KiB, so that HELLO always has room for it.
+A ticket is shorter than 2 KiB, so that HELLO always has room for it. A *probe ticket* lets its
+holder measure how far away relays are, for a few minutes, and admits nobody to a path.
 """
 
-import base64
-import hmac
-import json
 from typing import Any, Final
 
 from shared.crypto.keyring import KeyRing, Keys
+from shared.crypto.proven import Purpose, prove, read_proven, unreadable
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket, TicketLimits
 
-LIMIT_BYTES: Final = 2_048
+PROBE_TICKET_MS: Final = 15 * 60 * 1000
+"""How long a probe ticket is good for: a little longer than endpoints keep what they measured."""
 
 
 def issue_ticket(keys: Keys, ticket: Ticket) -> str:
@@ -28,11 +27,7 @@ def issue_ticket(keys: Keys, ticket: Ticket) -> str:
         "expires": ticket.expires,
         "limits": [ticket.limits.bytes_per_second, ticket.limits.idle_seconds],
     }
-    body = _encode(json.dumps(document, separators=(",", ":")).encode())
-    text = f"{body}.{keys.kid}"
-    issued = f"{text}.{_encode(_mac(keys, text))}"
-    assert len(issued) < LIMIT_BYTES, "a ticket that no relay would read is not written"
-    return issued
+    return prove(keys, Purpose.PATH, document)
 
 
 def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis) -> Ticket:
@@ -41,22 +36,39 @@ def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis
     Raises:
         InvalidTicket: it is forged, has expired or is for another node; `reason` says which.
     """
-    body, _, proof = text.rpartition(".")
-    _, _, kid = body.rpartition(".")
-    keys = keyring.find(kid)
-    if len(text) >= LIMIT_BYTES or keys is None:
-        raise InvalidTicket("the ticket is not from this cluster", reason="invalid_ticket")
+    document = read_proven(keyring, Purpose.PATH, text)
     try:
-        if not hmac.compare_digest(_mac(keys, body), _decode(proof)):
-            raise InvalidTicket("the ticket is forged", reason="invalid_ticket")
-        ticket = _ticket(json.loads(_decode(body.partition(".")[0])))
+        ticket = _ticket(document)
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidTicket("the ticket cannot be read", reason="invalid_ticket") from error
-    if ticket.expires <= now_ms:
-        raise InvalidTicket("the ticket has expired", reason="ticket_expired")
+        raise unreadable() from error
+    _require_time(ticket.expires, now_ms)
     if ticket.node != node:
         raise InvalidTicket(f"the ticket is for node {ticket.node}", reason="wrong_node")
     return ticket
+
+
+def issue_probe_ticket(keys: Keys, now_ms: UnixMillis) -> str:
+    """Leave to ping every relay of the site from *now_ms* on, for `PROBE_TICKET_MS`."""
+    return prove(keys, Purpose.PROBE, {"expires": now_ms + PROBE_TICKET_MS})
+
+
+def require_probe_ticket(keyring: KeyRing, text: str, *, now_ms: UnixMillis) -> None:
+    """Let the holder of a probe ticket pass.
+
+    Raises:
+        InvalidTicket: it is forged, has expired or is a ticket for a path; `reason` says which.
+    """
+    document = read_proven(keyring, Purpose.PROBE, text)
+    try:
+        expires = UnixMillis(int(document["expires"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise unreadable() from error
+    _require_time(expires, now_ms)
+
+
+def _require_time(expires: UnixMillis, now_ms: UnixMillis) -> None:
+    if expires <= now_ms:
+        raise InvalidTicket("the ticket has expired", reason="ticket_expired")
 
 
 def _ticket(document: dict[str, Any]) -> Ticket:
@@ -69,15 +81,3 @@ def _ticket(document: dict[str, Any]) -> Ticket:
         expires=UnixMillis(int(document["expires"])),
         limits=TicketLimits(int(rate), int(idle)),
     )
-
-
-def _mac(keys: Keys, text: str) -> bytes:
-    return hmac.digest(keys.ticket, text.encode(), "sha256")
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,4 +1,4 @@
-"""Owns the relay protocol: how an endpoint is admitted to a path, on one screen.
+"""Owns the relay protocol: how an endpoint is admitted to a path, or measures one, on one screen.
 
 Every frame is `u16 length, u8 type, payload`, big-endian; the length counts type and payload.
 
@@ -8,10 +8,16 @@ Every frame is `u16 length, u8 type, payload`, big-endian; the length counts typ
 | 2    | WAIT    | relay    | JSON `{"node"}`: the other side is not there yet                   |
 | 3    | READY   | relay    | JSON `{"node", "generation"}`: the pair is there                   |
 | 4    | REFUSED | relay    | JSON `{"code", "message", "retry_after_seconds"}`, and it closes   |
+| 5    | PING    | endpoint | u8 version = 1, u32 nonce, then the probe ticket's text in ASCII   |
+| 6    | PONG    | relay    | JSON `{"node", "nonce"}`: the PING came here                       |
 
 An endpoint says HELLO once, within `HELLO_SECONDS`, in one frame of at most `LONGEST_FRAME_BYTES`.
 The relay answers WAIT any number of times, then READY to both sides at once, or REFUSED.
 **From READY on the bytes are opaque**: a relay needs nothing but the ticket.
+
+Who only measures says PING instead, a few times, and closes; each is answered by its PONG. A nonce
+is drawn by chance, so that nobody answers before he was asked. A relay that does not know PING
+refuses it as `bad_hello`: that node is not measured. A connection is for a path or for measuring.
 
 A second HELLO of the same side and generation closes that pair's both connections; both come again.
 Unknown fields of the JSON are ignored, so that relays and endpoints can be upgraded one at a time.
@@ -32,7 +38,8 @@ LONGEST_FRAME_BYTES: Final = 4096
 """A whole frame with its length."""
 
 _HEAD: Final = struct.Struct("!HB")
-_HELLO, _WAIT, _READY, _REFUSED = 1, 2, 3, 4
+_PING: Final = struct.Struct("!BI")
+_HELLO, _WAIT, _READY, _REFUSED, _PINGED, _PONG = 1, 2, 3, 4, 5, 6
 
 
 class RefusalCode(StrEnum):
@@ -48,6 +55,7 @@ class RefusalCode(StrEnum):
     CLOSED = "closed"
     REPLACED = "replaced"
     TIMEOUT = "timeout"
+    TOO_MANY_PINGS = "too_many_pings"
 
 
 class BadFrame(Rejected):
@@ -91,18 +99,41 @@ class Refused:
     retry_after_seconds: float | None
 
 
-Frame = Hello | Wait | Ready | Refused
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Somebody with a probe ticket measures how far away this relay is."""
+
+    nonce: int
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to the PING with *nonce*, by *node*."""
+
+    node: NodeId
+    nonce: int
+
+
+Frame = Hello | Wait | Ready | Refused | Ping | Pong
 
 
 def encode_hello(ticket: str) -> bytes:
-    """The endpoint's only frame.
+    """The only frame of an endpoint that comes for a path.
 
     Raises:
         BadFrame: *ticket* is no ASCII or too long for a frame.
     """
-    if not ticket.isascii():
-        raise BadFrame("a ticket has ASCII letters only")
-    return _frame(_HELLO, bytes([VERSION]) + ticket.encode())
+    return _frame(_HELLO, bytes([VERSION]) + _ascii(ticket))
+
+
+def encode_ping(nonce: int, ticket: str) -> bytes:
+    """One measurement; the errors are those of `encode_hello`."""
+    return _frame(_PINGED, _PING.pack(VERSION, nonce) + _ascii(ticket))
+
+
+def encode_pong(node: NodeId, nonce: int) -> bytes:
+    return _json_frame(_PONG, node=node, nonce=nonce)
 
 
 def encode_wait(node: NodeId) -> bytes:
@@ -145,7 +176,7 @@ class FrameReader:
         frames: list[Frame] = []
         while not self.done and (frame := self._next()) is not None:
             frames.append(frame)
-            self.done = not isinstance(frame, Wait)
+            self.done = not isinstance(frame, Wait | Ping | Pong)
         return frames
 
     def _next(self) -> Frame | None:
@@ -153,7 +184,7 @@ class FrameReader:
             return None
         length, kind = _HEAD.unpack_from(self._buffer)
         end = 2 + length
-        if length < 1 or end > LONGEST_FRAME_BYTES or not _HELLO <= kind <= _REFUSED:
+        if length < 1 or end > LONGEST_FRAME_BYTES or not _HELLO <= kind <= _PONG:
             raise BadFrame("this is not the relay protocol")
         if len(self._buffer) < end:
             return None
@@ -172,8 +203,8 @@ def _json_frame(kind: int, **fields: object) -> bytes:
 
 
 def _decoded(kind: int, payload: bytes) -> Frame:
-    if kind == _HELLO:
-        return _hello(payload)
+    if kind in {_HELLO, _PINGED}:
+        return _asked(kind, payload)
     try:
         fields = json.loads(payload)
         if isinstance(fields, dict):
@@ -183,14 +214,25 @@ def _decoded(kind: int, payload: bytes) -> Frame:
     raise BadFrame("a relay's answer cannot be read")
 
 
-def _hello(payload: bytes) -> Hello:
+def _asked(kind: int, payload: bytes) -> Frame:
     if not payload or payload[0] != VERSION:
         given = payload[0] if payload else "none"
         raise BadFrame(f"this relay speaks version {VERSION}, not {given}", RefusalCode.BAD_VERSION)
     try:
-        return Hello(payload[1:].decode("ascii"))
+        if kind == _HELLO:
+            return Hello(payload[1:].decode("ascii"))
+        _, nonce = _PING.unpack_from(payload)
+        return Ping(nonce, payload[_PING.size :].decode("ascii"))
+    except struct.error as error:
+        raise BadFrame("a PING has a nonce and a ticket") from error
     except UnicodeDecodeError as error:
         raise BadFrame("a ticket has ASCII letters only") from error
+
+
+def _ascii(ticket: str) -> bytes:
+    if not ticket.isascii():
+        raise BadFrame("a ticket has ASCII letters only")
+    return ticket.encode()
 
 
 def _answer(kind: int, fields: dict[str, Any]) -> Frame:
@@ -198,6 +240,8 @@ def _answer(kind: int, fields: dict[str, Any]) -> Frame:
         return Wait(NodeId(str(fields["node"])))
     if kind == _READY:
         return Ready(NodeId(str(fields["node"])), PathGeneration(int(fields["generation"])))
+    if kind == _PONG:
+        return Pong(NodeId(str(fields["node"])), int(fields["nonce"]))
     retry = fields.get("retry_after_seconds")
     return Refused(
         str(fields["code"]), str(fields["message"]), None if retry is None else float(retry)

@@ -4,6 +4,7 @@ from typing import Final
 
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
+from tools.mutants.probing import PROBING
 from tools.mutants.redirection import REDIRECTION
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
@@ -18,6 +19,7 @@ GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
     *LOG,
+    *PROBING,
     *REDIRECTION,
     Mutant(
         "a holder acts without margin",

@@ -6,7 +6,7 @@ drains, and the largest epoch that an order named, so that an older primary is r
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NewType
 
 from shared.documents.node import NodeDocument
 from shared.documents.site import Selection, SiteDocument
@@ -14,6 +14,9 @@ from shared.domain.errors import StaleEpoch
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import NodeRole
 from shared.wire.relay import RefusalCode
+
+GuestId = NewType("GuestId", int)
+"""One connection that is not yet part of a pair; never used twice."""
 
 RETRY_WHEN_FULL_SECONDS: Final = 5
 RETRY_WHEN_DRAINING_SECONDS: Final = 30

@@ -6,6 +6,7 @@ there both become a pair and leave this table's guests; from then on only the pa
 **A second HELLO of the same side and generation closes that pair's both connections**: the
 newcomer waits, and the other end comes again. So a connection that died without a word is
 replaced by the end that knows of it, and no pair ever has two ends of one side.
+A guest that says PING instead only measures, within the bounds of `probing`.
 
 Every method that is told a fact returns what is to be done, in order.
 """
@@ -13,17 +14,15 @@ Every method that is told a fact returns what is to be done, in order.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Final
 
-from services.relay.core.admission import Admission, Refusal
+from services.relay.core.admission import Admission, GuestId, Refusal
 from services.relay.core.limits import stricter
+from services.relay.core.probing import Probing
 from shared.domain.ids import Instant, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.wire.relay import HELLO_SECONDS, RefusalCode
-
-GuestId = NewType("GuestId", int)
-"""One connection that is not yet part of a pair; never used twice."""
 
 WAITING_SECONDS: Final = 60.0
 WAITING_PER_SESSION: Final = 2
@@ -73,7 +72,15 @@ class Part:
     key: PathKey
 
 
-Effect = LetWait | Join | Refuse | Part
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer each PING of *guest* by its nonce."""
+
+    guest: GuestId
+    nonces: tuple[int, ...]
+
+
+Effect = LetWait | Join | Refuse | Part | Answer
 Effects = tuple[Effect, ...]
 
 
@@ -117,6 +124,7 @@ class Reception:
         self._waiting: dict[PathKey, _Waiting] = {}
         self._seats: dict[GuestId, PathKey] = {}
         self._pairs: set[PathKey] = set()
+        self._probing = Probing()
 
     @property
     def reading(self) -> "Reading":
@@ -129,8 +137,22 @@ class Reception:
         self._silent[guest] = Instant(now + HELLO_SECONDS)
         return ()
 
+    def pinged(self, guest: GuestId, nonces: tuple[int, ...], now: Instant) -> Effects:
+        """*guest* measures, with a valid probe ticket."""
+        is_new = self._silent.pop(guest, None) is not None
+        if not is_new and guest not in self._probing:
+            return ()
+        refusal = self._probing.begin(guest, now) if is_new else None
+        refusal = refusal or self._probing.count(guest, len(nonces), now)
+        if refusal is None:
+            return (Answer(guest, nonces),)
+        self._probing.forget(guest)
+        return (Refuse(guest, refusal),)
+
     def said_hello(self, guest: GuestId, ticket: Ticket, now: Instant) -> Effects:
         """*guest* showed a valid ticket."""
+        if self._probing.forget(guest):
+            return (_refuse(guest, RefusalCode.BAD_HELLO, "this connection only measures", None),)
         if self._silent.pop(guest, None) is None:
             return ()
         key = PathKey(ticket.session, ticket.generation)
@@ -166,9 +188,11 @@ class Reception:
 
     def tick(self, now: Instant) -> Effects:
         late = [guest for guest, until in self._silent.items() if until <= now]
+        measured = self._probing.late(now)
         gone = [each for each in self._waiting.values() if each.until <= now]
         effects = (
             *(_refuse(guest, RefusalCode.TIMEOUT, "no HELLO came in time", None) for guest in late),
+            *(_refuse(guest, RefusalCode.TIMEOUT, "measured for long", None) for guest in measured),
             *(
                 _refuse(each.guest, RefusalCode.TIMEOUT, "the other side did not come", 1)
                 for each in gone
@@ -179,16 +203,17 @@ class Reception:
         return effects
 
     def deadline(self) -> Instant | None:
-        """When the first guest's time is over; both tables are in order of arrival."""
+        """When the first guest's time is over; each table is in the order of its times."""
         silent = next(iter(self._silent.values()), None)
         waiting = next(iter(self._waiting.values()), None)
-        times = [silent, waiting.until if waiting is not None else None]
+        waited = waiting.until if waiting is not None else None
+        times = (silent, waited, self._probing.deadline())
         return min((time for time in times if time is not None), default=None)
 
     def describe(self) -> str:
         return (
             f"{len(self._pairs)} pairs, {len(self._waiting)} waiting, "
-            f"{len(self._silent)} without a HELLO"
+            f"{len(self._silent)} without a HELLO, {len(self._probing)} measuring"
         )
 
     def _seat(self, guest: GuestId, key: PathKey, ticket: Ticket, now: Instant) -> Iterator[Effect]:
@@ -227,7 +252,8 @@ class Reception:
         key = self._seats.pop(guest, None)
         if key is not None:
             del self._waiting[key]
-        return self._silent.pop(guest, None) is not None or key is not None
+        was_silent = self._silent.pop(guest, None) is not None
+        return self._probing.forget(guest) or was_silent or key is not None
 
     def _check(self) -> None:
         assert len(self._seats) == len(self._waiting), "a waiting guest without its seat"

@@ -1,7 +1,8 @@
 """One connection before its pair: reads the HELLO, tells it to wait, or why it must go.
 
-A guest says one thing, its HELLO, and then listens; whatever else it sends is a breach. Its end of
-file means that it left, so a dead peer does not hold its place.
+A guest says one thing, its HELLO, and then listens, or it only measures with a few PINGs; whatever
+else it sends is a breach. Its end of file means that it left, so a dead peer does not hold its
+place.
 A refused guest is read (and ignored) for a moment before it is closed: closing a socket with
 unread bytes resets it, and the reason would be lost on the way.
 """
@@ -12,7 +13,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from services.relay.core.reception import GuestId
+from services.relay.core.admission import GuestId
 from shared.wire.relay import FrameReader
 
 READ_BYTES: Final = 8 * 1024

@@ -6,13 +6,12 @@ it belongs to a pair, and this table only waits for the pair's end.
 
 import asyncio
 import socket
-from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from services.relay.core.admission import Refusal
+from services.relay.core.admission import GuestId, Refusal
 from services.relay.core.reception import (
+    Answer,
     Effects,
-    GuestId,
     Join,
     LetWait,
     Part,
@@ -22,12 +21,18 @@ from services.relay.core.reception import (
 )
 from services.relay.data_plane.door import Door
 from services.relay.data_plane.guest import Guest
-from services.relay.data_plane.hello import Breach, ticket_in
+from services.relay.data_plane.hello import Breach, Pings, Tickets, said_in
 from services.relay.data_plane.pair import Pair
 from services.relay.data_plane.pump import Tools
 from shared.domain.ids import NodeId
 from shared.domain.ticket import Ticket
-from shared.wire.relay import RefusalCode, encode_ready, encode_refused, encode_wait
+from shared.wire.relay import (
+    RefusalCode,
+    encode_pong,
+    encode_ready,
+    encode_refused,
+    encode_wait,
+)
 
 
 class Observer(Protocol):
@@ -39,6 +44,8 @@ class Observer(Protocol):
 
     def on_refused(self, code: RefusalCode) -> None: ...
 
+    def on_pinged(self, count: int) -> None: ...
+
 
 class DataPlane:
     """Every connection of one relay."""
@@ -48,20 +55,20 @@ class DataPlane:
         node: NodeId,
         reception: Reception,
         tools: Tools,
-        read_ticket: Callable[[str], Ticket],
+        tickets: Tickets,
         observer: Observer,
     ) -> None:
         self._node = node
         self._reception = reception
         self._tools = tools
-        self._read_ticket = read_ticket
+        self._tickets = tickets
         self._observer = observer
         self._door: Door | None = None
         self._arrivals = 0
         self._guests: dict[GuestId, Guest] = {}
         self._leaving: dict[GuestId, Guest] = {}
         self._pairs: dict[PathKey, Pair] = {}
-        self.wake: Callable[[], None] = _nobody
+        self.wake = _nobody
 
     @property
     def connections(self) -> int:
@@ -93,6 +100,8 @@ class DataPlane:
         """Do what the core decided, in order."""
         for effect in effects:
             match effect:
+                case Answer(guest, nonces):
+                    self._answer(guest, nonces)
                 case LetWait(guest):
                     self._guests[guest].tell(encode_wait(self._node))
                 case Join():
@@ -106,11 +115,13 @@ class DataPlane:
         self.wake()
 
     def on_received(self, guest: Guest, data: bytes) -> None:
-        """A guest's HELLO, or a part of it, or what no guest may say."""
+        """A guest's HELLO or PINGs, or a part of them, or what no guest may say."""
         now = self._tools.clock.now()
-        match ticket_in(guest.reader, data, self._read_ticket):
+        match said_in(guest.reader, data, self._tickets):
             case Ticket() as ticket:
                 self.perform(self._reception.said_hello(guest.id, ticket, now))
+            case Pings(nonces):
+                self.perform(self._reception.pinged(guest.id, nonces, now))
             case Breach(refusal):
                 self.perform(self._reception.broke_protocol(guest.id, refusal))
             case None:
@@ -126,6 +137,10 @@ class DataPlane:
         self._guests[guest.id] = guest
         guest.start()
         self.perform(self._reception.arrived(guest.id, self._tools.clock.now()))
+
+    def _answer(self, guest: GuestId, nonces: tuple[int, ...]) -> None:
+        self._observer.on_pinged(len(nonces))
+        self._guests[guest].tell(b"".join(encode_pong(self._node, nonce) for nonce in nonces))
 
     def _join(self, join: Join) -> None:
         first, second = self._guests.pop(join.first), self._guests.pop(join.second)

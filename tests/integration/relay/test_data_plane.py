@@ -11,8 +11,16 @@ from services.relay.data_plane.door import listen
 from shared.domain.errors import BadSettings
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.wire.relay import RefusalCode, Refused, Wait, encode_hello, encode_wait
-from tests.integration.relay.worlds import Endpoint, data_plane, until
+from shared.wire.relay import (
+    Pong,
+    RefusalCode,
+    Refused,
+    Wait,
+    encode_hello,
+    encode_ping,
+    encode_wait,
+)
+from tests.integration.relay.worlds import BERLIN, Endpoint, data_plane, until
 
 CUSTOMER, REPRESENTATIVE = Side.CUSTOMER, Side.REPRESENTATIVE
 
@@ -270,7 +278,7 @@ async def test_many_pairs_come_and_go_without_leaving_a_descriptor() -> None:
             one.close()
             other.close()
         await until(lambda: world.plane.connections == 0)
-        assert world.reception.describe() == "0 pairs, 0 waiting, 0 without a HELLO"
+        assert world.reception.describe() == "0 pairs, 0 waiting, 0 without a HELLO, 0 measuring"
     assert open_descriptors() <= before + 2
 
 
@@ -285,3 +293,37 @@ def test_a_port_in_use_is_one_sentence() -> None:
 def test_an_address_of_somebody_else_is_one_sentence(host: str) -> None:
     with pytest.raises(BadSettings, match="MERIDIAN_RELAY_HOST"):
         listen(host, 0)
+
+
+async def test_who_measures_is_answered_by_nonce_and_leaves_nothing_behind() -> None:
+    async with data_plane() as world:
+        endpoint = await world.connect()
+        for nonce in (3, 1, 2):
+            await endpoint.send(encode_ping(nonce, "probe"))
+            assert await endpoint.frame() == Pong(BERLIN, nonce)
+        endpoint.close()
+        await until(lambda: world.plane.connections == 0)
+        assert world.notes.pings == 3
+        assert world.reception.deadline() is None
+
+
+async def test_a_forged_probe_ticket_is_told_why_it_measures_nothing() -> None:
+    async with data_plane() as world:
+        endpoint = await world.connect()
+        await endpoint.send(encode_ping(1, "1.customer.1.0.0"))
+        answer = await endpoint.frame()
+        assert isinstance(answer, Refused)
+        assert (answer.code, answer.message) == ("invalid_ticket", "the ticket is forged")
+        assert await endpoint.ended()
+
+
+async def test_too_many_pings_end_the_connection_and_nobody_else_s() -> None:
+    async with data_plane() as world:
+        one, other = await world.pair("1")
+        endpoint = await world.connect()
+        await endpoint.send(encode_ping(1, "probe") * 9)
+        answer = await endpoint.frame()
+        assert isinstance(answer, Refused)
+        assert answer.code == RefusalCode.TOO_MANY_PINGS
+        await one.send(b"still here")
+        assert await other.exactly(10) == b"still here"

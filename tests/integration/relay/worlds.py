@@ -28,6 +28,19 @@ class BootClock:
         return Instant(time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
+class PlainTickets:
+    """Tickets without a proof."""
+
+    def path(self, text: str) -> Ticket:
+        """The path of `session.side.generation.rate.idle`."""
+        return plain_ticket(text)
+
+    def require_probe(self, text: str) -> None:
+        """Only "probe" measures."""
+        if text != "probe":
+            raise InvalidTicket("the ticket is forged")
+
+
 def plain_ticket(text: str) -> Ticket:
     """A ticket without a proof: `session.side.generation.rate.idle`."""
     session, side, generation, rate, idle = text.split(".")
@@ -52,6 +65,7 @@ class Notes:
     paired: list[PathKey] = field(default_factory=list[PathKey])
     parted: list[tuple[PathKey, int]] = field(default_factory=list[tuple[PathKey, int]])
     refused: list[RefusalCode] = field(default_factory=list[RefusalCode])
+    pings: int = 0
 
     def on_paired(self, key: PathKey) -> None:
         self.paired.append(key)
@@ -61,6 +75,9 @@ class Notes:
 
     def on_refused(self, code: RefusalCode) -> None:
         self.refused.append(code)
+
+    def on_pinged(self, count: int) -> None:
+        self.pings += count
 
 
 @dataclass
@@ -145,7 +162,7 @@ class World:
 async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
     admission, notes = Admission(capacity, Remembered()), Notes()
     reception = Reception(admission)
-    plane = DataPlane(BERLIN, reception, Tools(BootClock()), plain_ticket, notes)
+    plane = DataPlane(BERLIN, reception, Tools(BootClock()), PlainTickets(), notes)
     listener = listen("127.0.0.1", 0)
     plane.open(listener)
     world = World(plane, reception, admission, notes, int(listener.getsockname()[1]))

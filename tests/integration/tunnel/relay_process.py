@@ -8,12 +8,12 @@ from services.relay.core.reception import Reception
 from services.relay.data_plane.door import listen
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import Tools
-from tests.integration.relay.worlds import BERLIN, BootClock, Notes, plain_ticket
+from tests.integration.relay.worlds import BERLIN, BootClock, Notes, PlainTickets
 
 
 async def serve(port: int) -> None:
     reception = Reception(Admission(100, Remembered()))
-    plane = DataPlane(BERLIN, reception, Tools(BootClock()), plain_ticket, Notes())
+    plane = DataPlane(BERLIN, reception, Tools(BootClock()), PlainTickets(), Notes())
     listener = listen("127.0.0.1", port)
     plane.open(listener)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")

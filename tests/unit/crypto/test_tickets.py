@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.crypto.keyring import KeyRing, Keys
-from shared.crypto.tickets import LIMIT_BYTES, issue_ticket, read_ticket
+from shared.crypto.proven import LIMIT_BYTES, Purpose, prove
+from shared.crypto.tickets import (
+    PROBE_TICKET_MS,
+    issue_probe_ticket,
+    issue_ticket,
+    read_ticket,
+    require_probe_ticket,
+)
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
@@ -93,3 +100,42 @@ def test_well_formed_garbage_is_an_invalid_ticket(body: bytes, mac: bytes) -> No
     first, last = parts
 
     assert reason_of(f"{first}.{CURRENT.kid}.{last}") == "invalid_ticket"
+
+
+def refusal_of_probe(text: str, now: UnixMillis = NOW) -> object:
+    with pytest.raises(InvalidTicket) as caught:
+        require_probe_ticket(RING, text, now_ms=now)
+    return caught.value.attributes["reason"]
+
+
+@pytest.mark.parametrize("keys", [CURRENT, PREVIOUS])
+def test_a_probe_ticket_is_good_for_its_time_and_not_longer(keys: Keys) -> None:
+    text = issue_probe_ticket(keys, NOW)
+
+    require_probe_ticket(RING, text, now_ms=UnixMillis(NOW + PROBE_TICKET_MS - 1))
+    assert refusal_of_probe(text, UnixMillis(NOW + PROBE_TICKET_MS)) == "ticket_expired"
+
+
+def test_a_probe_ticket_opens_no_path_and_a_path_s_ticket_is_no_probe() -> None:
+    assert reason_of(issue_probe_ticket(CURRENT, NOW)) == "invalid_ticket"
+    assert refusal_of_probe(issue_ticket(CURRENT, TICKET)) == "invalid_ticket"
+
+
+@pytest.mark.parametrize("before", ["probe/v1", "probe/v1.", "probe/v1 ", " ", "."])
+def test_no_words_before_a_probe_ticket_make_it_a_path_s(before: str) -> None:
+    assert reason_of(before + issue_probe_ticket(CURRENT, NOW)) == "invalid_ticket"
+
+
+@pytest.mark.parametrize("document", [{}, {"expires": None}, {"expires": "soon"}])
+def test_a_proven_document_that_is_no_probe_ticket_is_not_read(document: dict[str, object]) -> None:
+    assert refusal_of_probe(prove(CURRENT, Purpose.PROBE, document)) == "invalid_ticket"
+
+
+def test_a_proven_list_is_no_ticket() -> None:
+    assert reason_of(prove(CURRENT, Purpose.PATH, [])) == "invalid_ticket"  # type: ignore[arg-type]
+    assert refusal_of_probe(prove(CURRENT, Purpose.PROBE, [])) == "invalid_ticket"  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=200))
+def test_garbage_is_no_probe_ticket(text: str) -> None:
+    assert refusal_of_probe(text) == "invalid_ticket"

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from services.relay.core.admission import Admission, Remembered
-from services.relay.core.reception import Effects, GuestId, Reception, Refuse
+from services.relay.core.admission import Admission, GuestId, Remembered
+from services.relay.core.reception import Effects, Reception, Refuse
 from services.relay.handlers import Orders
 from services.relay.store import RelayFile
 from shared.domain.errors import StaleEpoch, StoreUnavailable

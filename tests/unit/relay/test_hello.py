@@ -1,24 +1,38 @@
 import pytest
 
-from services.relay.data_plane.hello import Breach, ticket_in
+from services.relay.data_plane.hello import Breach, Pings, said_in
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket
-from shared.wire.relay import FrameReader, RefusalCode, encode_hello, encode_ready
+from shared.wire.relay import FrameReader, RefusalCode, encode_hello, encode_ping, encode_ready
 
 TICKET = Ticket(
     SessionId("1"), Side.CUSTOMER, NodeId("berlin"), PathGeneration(1), UnixMillis(10**13)
 )
 
 
-def reads(text: str) -> Ticket:
-    if text != "good":
-        raise InvalidTicket(f"{text} is no good", reason=text)
-    return TICKET
+class Tickets:
+    """Takes the ticket "good" for a path and "probe" for pings."""
+
+    def __init__(self) -> None:
+        self.probes = 0
+
+    def path(self, text: str) -> Ticket:
+        if text != "good":
+            raise InvalidTicket(f"{text} is no good", reason=text)
+        return TICKET
+
+    def require_probe(self, text: str) -> None:
+        self.probes += 1
+        if text != "probe":
+            raise InvalidTicket(f"{text} is no good", reason="invalid_ticket")
 
 
-def code(answer: Ticket | Breach | None) -> RefusalCode:
+READS = Tickets()
+
+
+def code(answer: Ticket | Pings | Breach | None) -> RefusalCode:
     assert isinstance(answer, Breach)
     return answer.refusal.code
 
@@ -26,8 +40,8 @@ def code(answer: Ticket | Breach | None) -> RefusalCode:
 def test_a_hello_in_pieces_gives_its_ticket_with_the_last() -> None:
     reader, data = FrameReader(), encode_hello("good")
     for index in range(len(data) - 1):
-        assert ticket_in(reader, data[index : index + 1], reads) is None
-    assert ticket_in(reader, data[-1:], reads) == TICKET
+        assert said_in(reader, data[index : index + 1], READS) is None
+    assert said_in(reader, data[-1:], READS) == TICKET
 
 
 @pytest.mark.parametrize(
@@ -42,24 +56,55 @@ def test_a_hello_in_pieces_gives_its_ticket_with_the_last() -> None:
 def test_a_ticket_that_admits_nobody_is_refused_by_its_reason(
     reason: str, expected: RefusalCode
 ) -> None:
-    answer = ticket_in(FrameReader(), encode_hello(reason), reads)
+    answer = said_in(FrameReader(), encode_hello(reason), READS)
     assert code(answer) is expected
     assert isinstance(answer, Breach)
     assert answer.refusal.message == f"{reason} is no good"
 
 
 def test_bytes_after_the_hello_are_a_breach() -> None:
-    assert code(ticket_in(FrameReader(), encode_hello("good") + b"x", reads)) == "bad_hello"
+    assert code(said_in(FrameReader(), encode_hello("good") + b"x", READS)) == "bad_hello"
     reader = FrameReader()
-    assert ticket_in(reader, encode_hello("good"), reads) == TICKET
-    assert code(ticket_in(reader, b"x", reads)) == "bad_hello"
+    assert said_in(reader, encode_hello("good"), READS) == TICKET
+    assert code(said_in(reader, b"x", READS)) == "bad_hello"
 
 
 def test_what_only_a_relay_may_say_is_a_breach() -> None:
     ready = encode_ready(NodeId("berlin"), PathGeneration(1))
-    assert code(ticket_in(FrameReader(), ready, reads)) == "bad_hello"
+    assert code(said_in(FrameReader(), ready, READS)) == "bad_hello"
 
 
 def test_garbage_and_another_version_are_told_apart() -> None:
-    assert code(ticket_in(FrameReader(), b"GET / HTTP/1.1", reads)) == "bad_hello"
-    assert code(ticket_in(FrameReader(), b"\x00\x03\x01\x02x", reads)) == "bad_version"
+    assert code(said_in(FrameReader(), b"GET / HTTP/1.1", READS)) == "bad_hello"
+    assert code(said_in(FrameReader(), b"\x00\x03\x01\x02x", READS)) == "bad_version"
+
+
+def test_pings_are_read_one_by_one_and_several_at_once() -> None:
+    reader = FrameReader()
+    assert said_in(reader, encode_ping(1, "probe")[:9], READS) is None
+    assert said_in(reader, encode_ping(1, "probe")[9:], READS) == Pings((1,))
+    both = encode_ping(2, "probe") + encode_ping(3, "probe")
+    assert said_in(reader, both, READS) == Pings((2, 3))
+
+
+def test_pings_that_came_together_cost_one_check_of_their_ticket() -> None:
+    tickets = Tickets()
+    said_in(FrameReader(), encode_ping(1, "probe") * 5, tickets)
+    assert tickets.probes == 1
+
+
+@pytest.mark.parametrize("ticket", ["good", "forged"])
+def test_a_ping_needs_a_probe_ticket(ticket: str) -> None:
+    data = encode_ping(1, "probe") + encode_ping(2, ticket)
+    assert code(said_in(FrameReader(), data, READS)) is RefusalCode.INVALID_TICKET
+
+
+def test_a_probe_ticket_is_no_good_in_a_hello() -> None:
+    assert code(said_in(FrameReader(), encode_hello("probe"), READS)) is RefusalCode.INVALID_TICKET
+
+
+def test_a_hello_and_a_ping_at_once_are_a_breach() -> None:
+    data = encode_ping(1, "probe") + encode_hello("good")
+    assert code(said_in(FrameReader(), data, READS)) is RefusalCode.BAD_HELLO
+    data = encode_hello("good") + encode_ping(1, "probe")
+    assert code(said_in(FrameReader(), data, READS)) is RefusalCode.BAD_HELLO

@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.relay.core.admission import Admission, Remembered
-from services.relay.core.reception import GuestId, Reception
+from services.relay.core.admission import Admission, GuestId, Remembered
+from services.relay.core.reception import Reception
 from services.relay.metrics import RelayCollector, Tally
 from shared.domain.ids import Instant, NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side

@@ -1,11 +1,12 @@
 import pytest
 
-from services.relay.core.admission import Admission, Refusal, Remembered
+from services.relay.core.admission import Admission, GuestId, Refusal, Remembered
+from services.relay.core.probing import PINGS_PER_GUEST, PROBE_SECONDS, PROBING_GUESTS
 from services.relay.core.reception import (
     SILENT_GUESTS,
     WAITING_SECONDS,
+    Answer,
     Effects,
-    GuestId,
     Join,
     LetWait,
     Part,
@@ -48,6 +49,9 @@ class Scene:
         expires = UnixMillis(10**12)
         ticket = Ticket(key.session, side, NodeId("berlin"), key.generation, expires, limits)
         return self.reception.said_hello(guest, ticket, self.now)
+
+    def ping(self, guest: GuestId, *nonces: int) -> Effects:
+        return self.reception.pinged(guest, nonces, self.now)
 
     def pair(self, key: PathKey) -> None:
         self.hello(key, CUSTOMER)
@@ -271,4 +275,78 @@ def test_a_reception_describes_itself_in_one_line() -> None:
     scene.pair(ONE)
     scene.hello(TWO, CUSTOMER)
     scene.arrive()
-    assert scene.reception.describe() == "1 pairs, 1 waiting, 1 without a HELLO"
+    assert scene.reception.describe() == ("1 pairs, 1 waiting, 1 without a HELLO, 0 measuring")
+
+
+def test_a_guest_that_measures_is_answered_ping_by_ping_and_takes_no_place() -> None:
+    scene = Scene()
+    guest = scene.arrive()
+    assert scene.ping(guest, 5) == (Answer(guest, (5,)),)
+    assert scene.ping(guest, 6, 7) == (Answer(guest, (6, 7)),)
+    assert (scene.reception.reading.waiting, scene.reception.reading.pairs) == (0, 0)
+
+
+def test_a_draining_and_a_full_node_are_measured_too() -> None:
+    scene = Scene(capacity=1)
+    scene.pair(ONE)
+    scene.admission.order_drain(Epoch(1), draining=True)
+    guest = scene.arrive()
+    assert scene.ping(guest, 5) == (Answer(guest, (5,)),)
+
+
+def test_a_guest_has_a_few_pings_and_no_more() -> None:
+    scene = Scene()
+    guest = scene.arrive()
+    scene.ping(guest, *range(PINGS_PER_GUEST))
+    assert codes(scene.ping(guest, 99)) == [(guest, RefusalCode.TOO_MANY_PINGS)]
+    assert scene.ping(guest, 100) == ()
+    assert scene.reception.deadline() is None
+
+
+def test_a_guest_may_not_measure_for_ever() -> None:
+    scene = Scene()
+    guest = scene.arrive()
+    scene.later(1)
+    scene.ping(guest, 1)
+    scene.later(1)
+    scene.ping(guest, 2)
+    assert scene.reception.deadline() == 1 + PROBE_SECONDS
+    assert scene.later(PROBE_SECONDS - 1.1) == ()
+    assert codes(scene.later(0.1)) == [(guest, RefusalCode.TIMEOUT)]
+    assert scene.later(60) == ()
+
+
+def test_a_guest_that_measured_gets_no_path() -> None:
+    scene = Scene()
+    guest = scene.arrive()
+    scene.ping(guest, 1)
+    assert codes(scene.say(guest, ONE, CUSTOMER)) == [(guest, RefusalCode.BAD_HELLO)]
+    assert scene.reception.reading.waiting == 0
+
+
+def test_a_guest_that_waits_or_left_is_not_answered() -> None:
+    scene = Scene()
+    waiting, _ = scene.hello(ONE, CUSTOMER)
+    assert scene.ping(waiting, 1) == ()
+    gone = scene.arrive()
+    scene.ping(gone, 1)
+    scene.reception.left(gone)
+    assert scene.ping(gone, 2) == ()
+
+
+def test_only_so_many_guests_may_measure_and_others_still_meet() -> None:
+    scene = Scene()
+    for _ in range(PROBING_GUESTS):
+        scene.ping(scene.arrive())
+    surplus = scene.arrive()
+    assert codes(scene.ping(surplus, 1)) == [(surplus, RefusalCode.TOO_MANY_PINGS)]
+    scene.pair(ONE)
+
+
+def test_a_guest_that_measures_breaks_the_protocol_once() -> None:
+    scene = Scene()
+    guest = scene.arrive()
+    scene.ping(guest, 1)
+    refusal = Refusal(RefusalCode.BAD_HELLO, "garbage")
+    assert scene.reception.broke_protocol(guest, refusal) == (Refuse(guest, refusal),)
+    assert scene.reception.broke_protocol(guest, refusal) == ()

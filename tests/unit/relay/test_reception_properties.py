@@ -1,10 +1,12 @@
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.core.admission import Admission, Refusal, Remembered
+from services.relay.core.admission import Admission, GuestId, Refusal, Remembered
 from services.relay.core.reception import (
+    Answer,
     Effects,
-    GuestId,
     Join,
     LetWait,
     Part,
@@ -23,6 +25,7 @@ ARRIVE = st.just(("arrive",))
 HELLO = st.tuples(
     st.just("hello"), st.integers(0, 30), st.sampled_from(KEYS), st.sampled_from(Side)
 )
+PING = st.tuples(st.just("ping"), st.integers(0, 30), st.integers(1, 5))
 LEAVE = st.tuples(st.just("leave"), st.integers(0, 30))
 BREACH = st.tuples(st.just("breach"), st.integers(0, 30))
 PART = st.tuples(st.just("part"), st.sampled_from(KEYS))
@@ -30,7 +33,7 @@ CLOSE = st.tuples(st.just("close"), st.sampled_from([SessionId("1"), SessionId("
 WAIT = st.tuples(st.just("wait"), st.sampled_from([0.5, 5.0, 60.0]))
 DRAIN = st.tuples(st.just("drain"), st.booleans())
 FACTS = st.lists(
-    st.one_of(ARRIVE, ARRIVE, HELLO, HELLO, LEAVE, BREACH, PART, CLOSE, WAIT, DRAIN),
+    st.one_of(ARRIVE, ARRIVE, HELLO, HELLO, PING, LEAVE, BREACH, PART, CLOSE, WAIT, DRAIN),
     max_size=60,
 )
 
@@ -44,6 +47,7 @@ class Watcher:
         self.now = Instant(0)
         self.arrivals = 0
         self.guests: dict[GuestId, tuple[PathKey, Side] | None] = {}
+        self.pings: Counter[GuestId] = Counter()
         self.waits: set[GuestId] = set()
         self.pairs: dict[PathKey, tuple[GuestId, GuestId]] = {}
         self.closed: set[SessionId] = set()
@@ -56,11 +60,17 @@ class Watcher:
 
     def hello(self, index: int, key: PathKey, side: Side) -> None:
         for guest in self._at(index):
-            if self.guests[guest] is None:
+            if self.guests[guest] is None and not self.pings[guest]:
                 self.guests[guest] = (key, side)
                 expires = UnixMillis(10**12)
                 ticket = Ticket(key.session, side, NodeId("n"), key.generation, expires)
                 self.watch(self.reception.said_hello(guest, ticket, self.now))
+
+    def ping(self, index: int, count: int) -> None:
+        for guest in self._at(index):
+            if self.guests[guest] is None:
+                self.pings[guest] += count
+                self.watch(self.reception.pinged(guest, tuple(range(count)), self.now))
 
     def leave(self, index: int) -> None:
         for guest in self._at(index):
@@ -93,8 +103,12 @@ class Watcher:
     def watch(self, effects: Effects) -> None:
         for effect in effects:
             match effect:
+                case Answer(guest, nonces):
+                    assert guest in self.guests, "somebody unknown is answered"
+                    assert len(nonces) <= self.pings[guest] <= 8, "too many answers"
                 case LetWait(guest):
                     assert guest in self.guests, "somebody unknown waits"
+                    assert not self.pings[guest], "a guest that measured waits"
                     self.waits.add(guest)
                 case Join(key, first, second):
                     assert key not in self.pairs, "a path has two pairs"

@@ -13,11 +13,15 @@ from shared.wire.relay import (
     Frame,
     FrameReader,
     Hello,
+    Ping,
+    Pong,
     Ready,
     RefusalCode,
     Refused,
     Wait,
     encode_hello,
+    encode_ping,
+    encode_pong,
     encode_ready,
     encode_refused,
     encode_wait,
@@ -47,6 +51,27 @@ def test_ready_names_node_and_generation_in_json() -> None:
     frame = encode_ready(BERLIN, SEVEN)
     assert frame[2] == 3
     assert json.loads(frame[3:]) == {"node": "berlin", "generation": 7}
+
+
+def test_ping_is_length_type_version_nonce_and_ticket() -> None:
+    assert encode_ping(258, "abc") == b"\x00\x09\x05\x01\x00\x00\x01\x02abc"
+
+
+def test_a_connection_may_say_ping_and_hear_pong_several_times() -> None:
+    reader = FrameReader()
+    pings = encode_ping(1, "a.b.c") + encode_ping(2**32 - 1, "a.b.c")
+    assert reader.feed(pings) == [Ping(1, "a.b.c"), Ping(2**32 - 1, "a.b.c")]
+    assert reader.feed(encode_pong(BERLIN, 7) + encode_pong(BERLIN, 8)) == [
+        Pong(BERLIN, 7),
+        Pong(BERLIN, 8),
+    ]
+    assert not reader.done
+
+
+def test_nothing_is_read_after_a_hello_that_follows_a_ping() -> None:
+    reader = FrameReader()
+    reader.feed(encode_ping(1, "a.b.c") + encode_hello("a.b.c") + FULL)
+    assert reader.leftover == FULL
 
 
 @pytest.mark.parametrize(("data", "frame"), LAST_WORDS)
@@ -87,7 +112,11 @@ def test_bytes_after_ready_are_never_parsed() -> None:
         b"GET / HTTP/1.1\r\n",
         b"\x00\x00\x01",
         raw(0, b"x"),
-        raw(5, b"x"),
+        raw(7, b"x"),
+        raw(5, b"\x01\x00\x00\x01"),
+        raw(5, b"\x01\x00\x00\x00\x01\xff"),
+        raw(6, b'{"node":"berlin"}'),
+        raw(6, b'{"node":"berlin","nonce":"one"}'),
         struct.pack("!HB", LONGEST_FRAME_BYTES - 1, 1),
         raw(1, b"\x01\xff"),
         raw(2, b"not json"),
@@ -105,10 +134,11 @@ def test_what_is_no_frame_is_refused(data: bytes) -> None:
     assert caught.value.refusal is RefusalCode.BAD_HELLO
 
 
+@pytest.mark.parametrize("kind", [1, 5])
 @pytest.mark.parametrize("payload", [b"", b"\x00abc", b"\x02abc"])
-def test_another_version_is_refused_as_such(payload: bytes) -> None:
+def test_another_version_is_refused_as_such(kind: int, payload: bytes) -> None:
     with pytest.raises(BadFrame, match="version 1") as caught:
-        FrameReader().feed(raw(1, payload))
+        FrameReader().feed(raw(kind, payload))
     assert caught.value.refusal is RefusalCode.BAD_VERSION
 
 
@@ -124,6 +154,8 @@ def test_the_longest_ticket_fits_and_one_letter_more_does_not() -> None:
 def test_a_ticket_beyond_ascii_is_refused_at_its_sender() -> None:
     with pytest.raises(BadFrame, match="ASCII"):
         encode_hello("tické")
+    with pytest.raises(BadFrame, match="ASCII"):
+        encode_ping(1, "tické")
 
 
 def test_fields_of_a_newer_relay_are_ignored_and_its_codes_kept() -> None:

@@ -1,0 +1,73 @@
+"""A document as one line of text that proves, with the cluster's key, who wrote it and what for.
+
+`base64url(JSON) . kid . base64url(MAC)`; the MAC covers the text before it. Every purpose has a key
+of its own, so a document of one is never taken for one of another.
+"""
+
+import base64
+import hmac
+import json
+from enum import StrEnum
+from typing import Any, Final, cast
+
+from shared.crypto.keyring import KeyRing, Keys
+from shared.domain.errors import InvalidTicket
+
+LIMIT_BYTES: Final = 2_048
+
+
+class Purpose(StrEnum):
+    """What a document is good for: a path of a session, or measuring how far relays are."""
+
+    PATH = "path"
+    PROBE = "probe/v1"
+
+
+def prove(keys: Keys, purpose: Purpose, document: dict[str, Any]) -> str:
+    """*document* as text, with its proof."""
+    body = _encode(json.dumps(document, separators=(",", ":")).encode())
+    text = f"{body}.{keys.kid}"
+    issued = f"{text}.{_encode(_mac(keys, purpose, text))}"
+    assert len(issued) < LIMIT_BYTES, "a ticket that no relay would read is not written"
+    return issued
+
+
+def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> dict[str, Any]:
+    """The document that *text* proves for *purpose*.
+
+    Raises:
+        InvalidTicket: it is forged, of another cluster or purpose, or no document.
+    """
+    body, _, proof = text.rpartition(".")
+    _, _, kid = body.rpartition(".")
+    keys = keyring.find(kid)
+    if len(text) >= LIMIT_BYTES or keys is None:
+        raise InvalidTicket("the ticket is not from this cluster", reason="invalid_ticket")
+    try:
+        if not hmac.compare_digest(_mac(keys, purpose, body), _decode(proof)):
+            raise InvalidTicket("the ticket is forged", reason="invalid_ticket")
+        document: Any = json.loads(_decode(body.partition(".")[0]))
+    except ValueError as error:
+        raise unreadable() from error
+    if not isinstance(document, dict):
+        raise unreadable()
+    return cast("dict[str, Any]", document)
+
+
+def unreadable() -> InvalidTicket:
+    """What is said of a document that is proven and yet not what its purpose needs."""
+    return InvalidTicket("the ticket cannot be read", reason="invalid_ticket")
+
+
+def _mac(keys: Keys, purpose: Purpose, text: str) -> bytes:
+    own = purpose is not Purpose.PATH
+    key = hmac.digest(keys.ticket, purpose.value.encode(), "sha256") if own else keys.ticket
+    return hmac.digest(key, text.encode(), "sha256")
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
