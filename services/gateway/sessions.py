@@ -213,11 +213,14 @@ class Sessions:
             self._desk.events.emit(news)
 
     async def _select(self, state: SessionState) -> NodesSelected:
+        queued = state.queued
         question = SelectNodes(
             session=state.session,
             client=state.ends[Side.CUSTOMER].facts,
             avoid=tuple({path.node for path in state.paths}),
-            method=None if state.queued is None else state.queued.selection_method,
+            method=None if queued is None else queued.selection_method,
+            public_site=None if queued is None else queued.public_site,
+            team=None if queued is None else queued.team,
         )
         answer = await self._desk.publisher.ask(
             question, timeout_seconds=SELECT_SECONDS, attempt_seconds=SELECT_ATTEMPT_SECONDS

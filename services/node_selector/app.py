@@ -20,7 +20,7 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "node_selector", clock)
-    directory = Directory(context.publisher)
+    directory = Directory(context.publisher, overrides=True)
     draws = Draws(context.version, partial(secrets.randbits, 64))
     selector = Selector(directory, clock, draws)
     health = context.health

@@ -17,8 +17,10 @@ from services.node_selector.core.liveness import LiveState, Load
 from services.node_selector.core.methods import Client
 from services.node_selector.core.prefixes import PrefixTable
 from services.node_selector.core.selection import Field, Placement, place, require_node
+from shared.documents import Kind
 from shared.documents.node import NodeDocument
-from shared.documents.site import SelectionMethod, SiteDocument
+from shared.documents.selection import SelectionOverride, merged
+from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
 from shared.domain.node import MasterRole, NodeRole
@@ -44,6 +46,8 @@ class Directory(Protocol):
     def site(self) -> SiteDocument | None: ...
     @property
     def nodes(self) -> dict[NodeId, NodeDocument]: ...
+    @property
+    def overrides(self) -> dict[tuple[Kind, str], SelectionOverride]: ...
     @property
     def revision(self) -> Revision: ...
     def heard(self, revision: Revision | None) -> None: ...
@@ -105,17 +109,22 @@ class Selector:
             utc_offset_minutes=question.client.utc_offset_minutes,
             at=self._clock.unix_ms(),
         )
-        return place(client, self._field(question.method))
+        return place(client, self._field(question))
 
-    def _field(self, method: SelectionMethod | None) -> Field:
+    def _field(self, question: SelectNodes) -> Field:
         site, now = self._directory.site, self._clock.now()
         if site is None:
             raise NoTrafficNode(
                 "no node takes new clients now: no directory was read yet", retry_after_seconds=1
             )
-        policy = site.selection
-        if method is not None:
-            policy = policy.model_copy(update={"method": method})
+        said = self._directory.overrides
+        own = SelectionOverride(methods=(question.method,)) if question.method else None
+        policy = merged(
+            site.selection,
+            said.get((Kind.PUBLIC_SITE, question.public_site or "")),
+            said.get((Kind.TEAM, question.team or "")),
+            own,
+        )
         return Field(
             candidates=[
                 Candidate(node, document, self._live.seen(node, site.timing, now))

@@ -34,9 +34,21 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _each_once(
+    networks: tuple[IPv4Network | IPv6Network, ...],
+) -> tuple[IPv4Network | IPv6Network, ...]:
+    seen: set[IPv4Network | IPv6Network] = set()
+    for network in networks:
+        if network in seen:
+            raise ValueError(f"the network {network} is given twice: give it once")
+        seen.add(network)
+    return networks
+
+
 Network = Annotated[
     IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str, return_type=str)
 ]
+Networks = Annotated[tuple[Network, ...], AfterValidator(_each_once)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -69,7 +81,7 @@ class NodeDocument(Document):
     internal_address: Address | None = None
     gateway_url: str | None = None
     timezone: Timezone | None = None
-    prefixes: tuple[Network, ...] = ()
+    prefixes: Networks = ()
     accepting_new_clients: bool = True
     maintenance: bool = False
     capacity: int = Field(default=1_000, ge=1)

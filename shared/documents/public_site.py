@@ -1,12 +1,13 @@
 """A public site: a name under which customers arrive, and what they find there."""
 
 import re
-from typing import Annotated, Final, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.documents.document import Document
-from shared.documents.site import SelectionMethod
+from shared.documents.selection import SelectionOverride
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LONGEST_HOSTNAME: Final = 253
@@ -30,13 +31,27 @@ Hostname = Annotated[str, AfterValidator(hostname)]
 class PublicSiteDocument(Document):
     """Where customers arrive: under *hostnames*, to wait for one of *teams*.
 
-    *selection_method* chooses the traffic node of its sessions; without one the site's own does.
+    *selection* says how the traffic node of its sessions is chosen where the site says otherwise.
+    A body may say `selection_method: X`, as bodies did once: it is `selection: {methods: [X]}`.
     """
 
     display_name: str = Field(default="", max_length=200)
     hostnames: tuple[Hostname, ...] = Field(min_length=1)
     teams: tuple[str, ...] = ()
-    selection_method: SelectionMethod | None = None
+    selection: SelectionOverride = SelectionOverride()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, body: Any) -> Any:
+        if not isinstance(body, Mapping) or "selection_method" not in body:
+            return body
+        told = dict(cast("Mapping[str, Any]", body))
+        method = told.pop("selection_method")
+        if method is None:
+            return told
+        if told.get("selection"):
+            raise ValueError("say selection or selection_method, not both")
+        return {**told, "selection": {"methods": (method,)}}
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -9,13 +9,14 @@ from shared.documents import Kind
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """*field* of a document holds the ids of documents of *kind*."""
+    """*field* of a document holds the ids of documents of *kind*, or one id, or none."""
 
     field: str
     kind: Kind
 
 
 REFERENCES: Final[Mapping[Kind, tuple[Reference, ...]]] = {
+    Kind.USER: (Reference("pinned_node", Kind.NODE),),
     Kind.TEAM: (Reference("members", Kind.USER), Reference("managers", Kind.USER)),
     Kind.PUBLIC_SITE: (Reference("teams", Kind.TEAM),),
 }
@@ -26,5 +27,6 @@ deleted in the opposite order, none dangles."""
 def named_by(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[Reference, str]]:
     """The ids that a document of *kind* names, each with where it does."""
     for reference in REFERENCES.get(Kind(kind), ()):
-        for id_ in body.get(reference.field) or ():
+        held = body.get(reference.field) or ()
+        for id_ in (held,) if isinstance(held, str) else held:
             yield reference, id_

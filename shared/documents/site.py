@@ -7,17 +7,9 @@ from pydantic import Field, model_validator
 
 from shared.documents.document import Document
 from shared.documents.redirection import Redirection
+from shared.documents.selection import Selection
 
 Seconds = Annotated[float, Field(gt=0)]
-
-
-class SelectionMethod(StrEnum):
-    """How a traffic node is chosen among those that may take the client."""
-
-    RANDOM = "random"
-    TIMEZONE_OFFSET = "timezone_offset"
-    LEAST_LOAD = "least_load"
-    CONSISTENT = "consistent"
 
 
 class Durability(StrEnum):
@@ -29,17 +21,6 @@ class Durability(StrEnum):
 
     SYNCHRONOUS = "synchronous"
     STRICT = "strict"
-
-
-class Selection(Document):
-    """Which method chooses, and what happens when no traffic node may take a client.
-
-    Once *panic_threshold_percent* of all relays are silent, silence is not believed; 0: always is.
-    """
-
-    method: SelectionMethod = SelectionMethod.RANDOM
-    maximum_client_fallback_to_primary: int = Field(default=10, ge=0)
-    panic_threshold_percent: int = Field(default=90, ge=0, le=100)
 
 
 class Failover(Document):

@@ -5,14 +5,19 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from shared.documents.document import Document
+from shared.documents.selection import SelectionOverride
 
 
 class TeamDocument(Document):
-    """A team and the users that belong to it; *managers* see its queue without being members."""
+    """A team and the users that belong to it; *managers* see its queue without being members.
+
+    *selection* says how the traffic node of its sessions is chosen, before the public site does.
+    """
 
     display_name: str = Field(default="", max_length=200)
     members: tuple[str, ...] = ()
     managers: tuple[str, ...] = ()
+    selection: SelectionOverride = SelectionOverride()
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -16,9 +16,13 @@ class UserRole(StrEnum):
 
 
 class UserDocument(Document):
-    """A user; *password_hash* is an argon2 hash sealed with the site secret, or empty for none."""
+    """A user; *password_hash* is an argon2 hash sealed with the site secret, or empty for none.
+
+    Sessions of this user go by *pinned_node* as long as it may take them.
+    """
 
     role: UserRole
     display_name: str = Field(default="", max_length=200)
     password_hash: str = ""
     disabled: bool = False
+    pinned_node: str | None = None

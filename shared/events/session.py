@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from shared.documents.site import SelectionMethod
+from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.events.message import Event, Message
@@ -38,7 +38,7 @@ class Joined(Message):
 class Queued(Message):
     """That a session began in a team's queue: where the customer arrived, and by which name.
 
-    *selection_method* is the public site's own.
+    *selection_method* was the public site's own, of sessions begun before it had more to say.
     """
 
     team: str

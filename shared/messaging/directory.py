@@ -1,5 +1,7 @@
 """The site and its nodes, as a gateway or a node selector keeps them in memory.
 
+A node selector also keeps what public sites and teams say of selection.
+
 Read from any master's config service at the start, again when a heartbeat tells of a later
 revision than ours, and every few seconds all the same. A heartbeat proves nothing: a revision that
 no master has is not waited for twice. Documents of a newer version are read as far as we know them.
@@ -8,14 +10,17 @@ no master has is not waited for twice. Documents of a newer version are read as 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from shared.documents import SITE_ID, Kind
 from shared.documents.node import NodeDocument
+from shared.documents.public_site import PublicSiteDocument
+from shared.documents.selection import SelectionOverride
 from shared.documents.site import SiteDocument
+from shared.documents.team import TeamDocument
 from shared.domain.errors import MeridianError
 from shared.domain.ids import NodeId, Revision
 from shared.events.config import DocumentsRead, ReadDocuments
@@ -25,18 +30,27 @@ from shared.messaging.reading import read_documents
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.2
 READ_SECONDS: Final = 2.0
+OVERRIDING: Final[dict[Kind, type[PublicSiteDocument | TeamDocument]]] = {
+    Kind.PUBLIC_SITE: PublicSiteDocument,
+    Kind.TEAM: TeamDocument,
+}
 
 
 class Directory:
-    """What is configured, as of *revision*; *site* is None before the first reading."""
+    """What is configured, as of *revision*; *site* is None before the first reading.
 
-    def __init__(self, publisher: Publisher) -> None:
+    *overrides* says whether public sites and teams are read too, for their word on selection.
+    """
+
+    def __init__(self, publisher: Publisher, *, overrides: bool = False) -> None:
         self._publisher = publisher
+        self._kinds = (Kind.SITE, Kind.NODE, *(OVERRIDING if overrides else ()))
         self._wanted = asyncio.Event()
         self._told: list[Callable[[], None]] = []
         self._log = logging.getLogger("meridian.directory")
         self.site: SiteDocument | None = None
         self.nodes: dict[NodeId, NodeDocument] = {}
+        self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
         self.revision = Revision(0)
         self.newest = Revision(0)
 
@@ -71,7 +85,7 @@ class Directory:
             Unavailable: no master answered.
         """
         self._wanted.clear()
-        question = ReadDocuments(kinds=(Kind.SITE, Kind.NODE), at_least=self.newest)
+        question = ReadDocuments(kinds=self._kinds, at_least=self.newest)
         answer = await read_documents(
             self._publisher,
             question,
@@ -85,15 +99,21 @@ class Directory:
             tell()
 
     def _take(self, answer: DocumentsRead) -> None:
-        nodes: dict[NodeId, NodeDocument] = {}
+        self.nodes, self.overrides = {}, {}
         for document in answer.documents:
             try:
-                if document.kind == Kind.NODE:
-                    node = NodeDocument.model_validate(document.body, extra="ignore")
-                    nodes[NodeId(document.id)] = node
-                elif document.kind == Kind.SITE and document.id == SITE_ID:
-                    self.site = SiteDocument.model_validate(document.body, extra="ignore")
+                self._take_one(Kind(document.kind), document.id, document.body)
             except ValidationError as error:
                 name = f"{document.kind} {document.id}"
                 self._log.warning("%s cannot be read by this version: %s", name, error)
-        self.nodes, self.revision = nodes, answer.revision
+        self.revision = answer.revision
+
+    def _take_one(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> None:
+        if kind is Kind.NODE:
+            self.nodes[NodeId(id_)] = NodeDocument.model_validate(body, extra="ignore")
+        elif kind is Kind.SITE and id_ == SITE_ID:
+            self.site = SiteDocument.model_validate(body, extra="ignore")
+        elif kind in OVERRIDING:
+            override = OVERRIDING[kind].model_validate(body, extra="ignore").selection
+            if override != SelectionOverride():
+                self.overrides[kind, id_] = override

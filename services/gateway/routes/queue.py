@@ -124,7 +124,6 @@ async def _queued(door: Door, wish: ArrivalWish, asked: str) -> Queued:
         team=team_for(name, sites[name], wish.team),
         public_site=name,
         customer=wish.customer,
-        selection_method=sites[name].selection_method,
     )
 
 

@@ -17,11 +17,11 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.offsets import apart_minutes, shown
-from shared.documents.site import SelectionMethod
+from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.timezone import offset_minutes
 
@@ -48,10 +48,31 @@ class Standing:
     basis: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """A node's standing with each method of a list, the first before the second."""
+
+    costs: tuple[float, ...]
+    basis: str
+
+
 def standings(
+    methods: Sequence[SelectionMethod], candidates: Sequence[Candidate], client: Client
+) -> dict[NodeId, Standings]:
+    """Where *methods*, the first before the second, put each of *candidates* for *client*."""
+    each_method = [_by(method, candidates, client) for method in methods]
+    return {
+        each.node: Standings(
+            tuple(found[each.node].cost for found in each_method),
+            "; ".join(found[each.node].basis for found in each_method),
+        )
+        for each in candidates
+    }
+
+
+def _by(
     method: SelectionMethod, candidates: Sequence[Candidate], client: Client
 ) -> dict[NodeId, Standing]:
-    """Where *method* puts each of *candidates*, among themselves, for *client*."""
     match method:
         case SelectionMethod.RANDOM:
             return {each.node: _random(each, client) for each in candidates}
@@ -61,7 +82,9 @@ def standings(
             return _least_load(candidates, client)
         case SelectionMethod.CONSISTENT:
             return {each.node: _consistent(each, client) for each in candidates}
-    assert_never(method)
+        case _:
+            unknown = Standing(math.inf, f"{method}: nothing known")
+            return {each.node: unknown for each in candidates}
 
 
 def rendezvous(client: str, node: NodeId) -> int:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
-from services.node_selector.core.methods import Client, Standing, rendezvous, standings
+from services.node_selector.core.methods import Client, Standings, rendezvous, standings
 from services.node_selector.core.panic import NOT_BELIEVED, believed
 from services.node_selector.core.prefixes import PrefixTable, parse_address
-from shared.documents.site import Selection
+from shared.documents.selection import Selection
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
@@ -80,11 +80,15 @@ def place(client: Client, field: Field) -> Placement:
         ),
     ]
     if field.nothing_heard:
-        return Placement((), tuple(verdicts), field.policy.method, refused_because=NO_LIVE_STATE)
+        return Placement((), tuple(verdicts), _told(field), refused_because=NO_LIVE_STATE)
     if eligible:
         chosen = tuple(verdict.node for verdict in verdicts[: min(client.count, len(eligible))])
-        return Placement(chosen, tuple(verdicts), field.policy.method)
+        return Placement(chosen, tuple(verdicts), _told(field))
     return _fallback(field, verdicts)
+
+
+def _told(field: Field) -> str:
+    return ", ".join(field.policy.methods)
 
 
 def require_node(placement: Placement) -> None:
@@ -112,13 +116,13 @@ def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list
     groups: dict[Group, list[Candidate]] = {}
     for each in eligible:
         groups.setdefault(group(each), []).append(each)
-    found: dict[NodeId, Standing] = {}
+    found: dict[NodeId, Standings] = {}
     for members in groups.values():
-        found |= standings(field.policy.method, members, client)
+        found |= standings(field.policy.methods, members, client)
 
-    def key(candidate: Candidate) -> tuple[Group, float, int, NodeId]:
+    def key(candidate: Candidate) -> tuple[Group, tuple[float, ...], int, NodeId]:
         node = candidate.node
-        return group(candidate), found[node].cost, -rendezvous(client.address, node), node
+        return group(candidate), found[node].costs, -rendezvous(client.address, node), node
 
     def why(candidate: Candidate) -> str:
         match, reason = matches.get(candidate.node), found[candidate.node].basis
@@ -134,7 +138,7 @@ def _fallback(field: Field, verdicts: Sequence[Verdict]) -> Placement:
     why, limit = _why_no_fallback(field), field.policy.maximum_client_fallback_to_primary
     if why is not None:
         reason = f"{_summary(field, verdicts)}; {why}"
-        return Placement((), tuple(verdicts), field.policy.method, refused_because=reason)
+        return Placement((), tuple(verdicts), _told(field), refused_because=reason)
     assert field.primary is not None, "a fallback without a primary"
     first = Verdict(field.primary, 1, f"fallback to the primary, for at most {limit} sessions")
     others = (each for each in verdicts if each.node != field.primary)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, NewType
 
 from shared.documents.node import NodeDocument
-from shared.documents.site import Selection, SiteDocument
+from shared.documents.selection import Selection
+from shared.documents.site import SiteDocument
 from shared.domain.errors import StaleEpoch
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import NodeRole

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from shared.documents.node import Address, NodeDocument
-from shared.documents.site import Selection, SiteDocument, Timing
+from shared.documents.selection import Selection
+from shared.documents.site import SiteDocument, Timing
 from shared.domain.errors import NoTrafficNode, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
 from shared.domain.log import ReplicationMode

@@ -4,8 +4,8 @@ import pytest
 
 from shared.documents import COLLECTIONS, DIRECTORY_KINDS, DOCUMENTS, Kind
 from shared.documents.references import REFERENCES, Reference, named_by
+from shared.documents.selection import SelectionMethod
 from shared.documents.shape import shaped
-from shared.documents.site import SelectionMethod
 from shared.domain.errors import InvalidChange
 
 HELP = {"hostnames": ["help.example"]}
@@ -41,7 +41,12 @@ def test_what_is_no_host_name_is_told(name: str) -> None:
         (Kind.PUBLIC_SITE, {"hostnames": []}, "hostnames: Tuple should have at least 1 item"),
         (Kind.PUBLIC_SITE, {"hostnames": ["a", "A"]}, "hostnames names 'a' twice"),
         (Kind.PUBLIC_SITE, {**HELP, "teams": ["x", "x"]}, "teams names 'x' twice"),
-        (Kind.PUBLIC_SITE, {**HELP, "selection_method": "dice"}, "selection_method: Input should"),
+        (Kind.PUBLIC_SITE, {**HELP, "selection_method": "dice"}, "methods.0: Input should be"),
+        (
+            Kind.PUBLIC_SITE,
+            {**HELP, "selection_method": "geo", "selection": {"method": "random"}},
+            "say selection or selection_method, not both",
+        ),
         (Kind.TEAM, {"members": ["rita", "rita"]}, "members names 'rita' twice"),
         (Kind.TEAM, {"managers": ["m", "m"]}, "managers names 'm' twice"),
         (Kind.TEAM, {"members": ["ri\0ta"]}, "a text must not hold the character NUL"),
@@ -55,12 +60,18 @@ def test_a_team_or_public_site_of_another_shape_is_told(
 
 
 def test_a_public_site_without_a_method_leaves_it_to_the_site() -> None:
-    model = DOCUMENTS[Kind.PUBLIC_SITE]
+    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", HELP)
 
-    assert shaped(model, "help", HELP)["selection_method"] is None
-    assert shaped(model, "help", {**HELP, "selection_method": "random"})["selection_method"] == (
-        SelectionMethod.RANDOM
-    )
+    assert set(kept["selection"].values()) == {None}
+
+
+def test_the_method_of_a_public_site_as_it_was_once_written_is_read() -> None:
+    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": "random"})
+
+    assert kept["selection"]["methods"] == [SelectionMethod.RANDOM]
+    assert "selection_method" not in kept
+    without = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": None})
+    assert set(without["selection"].values()) == {None}
 
 
 def test_every_reference_is_a_field_of_its_document_and_names_an_earlier_kind() -> None:
@@ -81,6 +92,15 @@ def test_a_document_tells_whom_it_names() -> None:
     ]
     assert list(named_by("node", {"role": "traffic"})) == []
     assert list(named_by("team", {})) == []
+
+
+def test_a_user_names_at_most_one_node() -> None:
+    pinned = Reference("pinned_node", Kind.NODE)
+
+    assert list(named_by("user", {"role": "auditor", "pinned_node": "berlin"})) == [
+        (pinned, "berlin")
+    ]
+    assert list(named_by("user", {"role": "auditor", "pinned_node": None})) == []
 
 
 def test_every_kind_but_the_site_has_a_collection() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from shared.documents import Kind
-from shared.documents.site import SelectionMethod
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.events.selection import SelectNodes
@@ -66,7 +65,7 @@ async def test_the_host_name_of_the_request_says_which_public_site(
     assert unknown.status_code == 404
 
 
-async def test_a_member_takes_the_customer_and_both_get_paths_by_the_public_sites_method(
+async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site_says(
     people: People, desk: House
 ) -> None:
     rita = await people.signed_in("rita", "representative")
@@ -81,7 +80,7 @@ async def test_a_member_takes_the_customer_and_both_get_paths_by_the_public_site
     assert state.phase is SessionPhase.ACTIVE
     assert [path.node for path in state.paths] == ["berlin", "denver", "tokyo"]
     (question,) = (each for each in desk.site.asked if isinstance(each, SelectNodes))
-    assert question.method is SelectionMethod.TIMEZONE_OFFSET
+    assert (question.public_site, question.team) == ("help", "desk")
     assert (await rita.get("/queue")).json() == []
 
 

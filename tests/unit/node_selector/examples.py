@@ -6,7 +6,7 @@ from services.node_selector.core.liveness import Load, Seen
 from services.node_selector.core.prefixes import PrefixTable
 from services.node_selector.core.selection import Field
 from shared.documents.node import Address, NodeDocument
-from shared.documents.site import Selection, SelectionMethod
+from shared.documents.selection import Selection, SelectionMethod, SelectionOverride, merged
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, NodeRole
 
@@ -53,10 +53,12 @@ def field(
     return Field(
         candidates=nodes,
         prefixes=PrefixTable({each.node: each.document.prefixes for each in nodes}),
-        policy=Selection(
-            method=method,
-            maximum_client_fallback_to_primary=fallback,
-            panic_threshold_percent=panic,
+        policy=merged(
+            Selection(
+                maximum_client_fallback_to_primary=fallback,
+                panic_threshold_percent=panic,
+            ),
+            SelectionOverride(methods=(method,)),
         ),
         version=VERSION,
         primary=NodeId(primary) if primary else None,

@@ -1,15 +1,20 @@
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.node_selector.handlers import Draws, Selector
 from shared.documents.node import Address, NodeDocument
-from shared.documents.site import Selection, SelectionMethod, SiteDocument
+from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
+from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import Choice, ClientFacts, ExplainSelection, SelectNodes
+
+if TYPE_CHECKING:
+    from shared.documents import Kind
 
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
 
@@ -31,6 +36,7 @@ class Shelf:
     def __init__(self) -> None:
         self.site: SiteDocument | None = None
         self.nodes: dict[NodeId, NodeDocument] = {}
+        self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
         self.revision = Revision(0)
         self.told: list[Revision | None] = []
 
@@ -99,7 +105,7 @@ async def test_the_client_s_clock_and_the_time_of_now_reach_the_method() -> None
     for node, zone in zones.items():
         nodes[node] = nodes[node].model_copy(update={"timezone": zone})
         await replica.relay(node)
-    selection = Selection(method=SelectionMethod.TIMEZONE_OFFSET)
+    selection = Selection(methods=(SelectionMethod.TIMEZONE_OFFSET,))
     replica.shelf.site = SiteDocument(name="s", selection=selection)
 
     async def asked_at(offset: int) -> tuple[NodeId, str]:

@@ -2,8 +2,8 @@ import math
 from collections import Counter
 
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.methods import Client, Standing, rendezvous, standings
-from shared.documents.site import SelectionMethod
+from services.node_selector.core.methods import Client, Standings, rendezvous, standings
+from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
 from tests.unit.node_selector.examples import ALIVE, candidate, document, seen
 
@@ -12,15 +12,15 @@ BERLIN = 60
 """Minutes; the clock of these tests stands at the first moment of 1970, a winter."""
 
 
-def drawn(chance: int, node: NodeId = NODES[0], **fields: object) -> Standing:
+def drawn(chance: int, node: NodeId = NODES[0], **fields: object) -> Standings:
     client = Client("198.51.100.9", chance=chance)
     drawn_from = Candidate(node, document(**fields), ALIVE)
-    return standings(SelectionMethod.RANDOM, [drawn_from], client)[node]
+    return standings((SelectionMethod.RANDOM,), [drawn_from], client)[node]
 
 
 def first(weights: dict[NodeId, int], chance: int) -> NodeId:
     return min(
-        weights, key=lambda node: drawn(chance, node, capacity=100, weight=weights[node]).cost
+        weights, key=lambda node: drawn(chance, node, capacity=100, weight=weights[node]).costs[0]
     )
 
 
@@ -36,8 +36,8 @@ def test_capacity_counts_as_much_as_weight() -> None:
 
 
 def test_a_node_without_weight_comes_behind_everybody() -> None:
-    assert drawn(1, weight=0).cost == math.inf
-    assert drawn(1, capacity=1).cost < math.inf
+    assert drawn(1, weight=0).costs[0] == math.inf
+    assert drawn(1, capacity=1).costs[0] < math.inf
 
 
 def test_the_same_chance_gives_the_same_cost() -> None:
@@ -50,33 +50,33 @@ def test_the_explanation_names_the_weight() -> None:
     assert drawn(1, capacity=20, weight=3).basis == "random, weight 60"
 
 
-def clocked(timezone: str | None, offset: int | None, at: int = 0) -> Standing:
+def clocked(timezone: str | None, offset: int | None, at: int = 0) -> Standings:
     node = candidate("berlin", timezone=timezone)
     client = Client("198.51.100.9", utc_offset_minutes=offset, at=UnixMillis(at))
-    return standings(SelectionMethod.TIMEZONE_OFFSET, [node], client)[node.node]
+    return standings((SelectionMethod.TIMEZONE_OFFSET,), [node], client)[node.node]
 
 
 def test_a_clock_that_is_nearer_costs_less_and_the_explanation_shows_both() -> None:
-    assert clocked("Europe/Berlin", BERLIN).cost == 0
-    assert clocked("Asia/Tokyo", BERLIN).cost == 480
-    assert clocked("Asia/Tokyo", -480).cost == 420, "over the other side of the day"
+    assert clocked("Europe/Berlin", BERLIN).costs[0] == 0
+    assert clocked("Asia/Tokyo", BERLIN).costs[0] == 480
+    assert clocked("Asia/Tokyo", -480).costs[0] == 420, "over the other side of the day"
     told = clocked("Asia/Kolkata", BERLIN).basis
     assert told == "270 minutes around the clock (+05:30, client +01:00)"
 
 
 def test_a_node_that_keeps_summer_time_moves_by_itself() -> None:
     july = 196 * 86_400_000 + 10 * 365 * 86_400_000
-    assert clocked("Europe/Berlin", BERLIN, july).cost == 60
+    assert clocked("Europe/Berlin", BERLIN, july).costs[0] == 60
 
 
 def test_a_node_without_a_timezone_comes_behind_those_with_one() -> None:
-    assert clocked(None, BERLIN) == Standing(math.inf, "no timezone")
+    assert clocked(None, BERLIN) == Standings((math.inf,), "no timezone")
 
 
 def test_a_client_that_does_not_tell_its_offset_is_drawn_and_that_is_said() -> None:
     weighted = drawn(0)
     untold = clocked("Europe/Berlin", None)
-    assert untold.cost == weighted.cost
+    assert untold.costs[0] == weighted.costs[0]
     assert untold.basis == f"the client's UTC offset is unknown; {weighted.basis}"
 
 
@@ -98,8 +98,8 @@ def loaded(sessions: dict[str, int], chance: int, capacity: int = 100) -> list[N
         candidate(name, seen=seen(sessions=count), capacity=capacity)
         for name, count in sessions.items()
     ]
-    found = standings(SelectionMethod.LEAST_LOAD, nodes, Client("198.51.100.9", chance=chance))
-    return sorted(found, key=lambda node: found[node].cost)
+    found = standings((SelectionMethod.LEAST_LOAD,), nodes, Client("198.51.100.9", chance=chance))
+    return sorted(found, key=lambda node: found[node].costs[0])
 
 
 def test_of_two_that_are_drawn_the_less_full_is_taken() -> None:
@@ -117,8 +117,8 @@ def test_the_fullest_of_three_is_never_first_and_the_emptiest_not_always() -> No
 def test_fullness_is_a_share_of_the_capacity() -> None:
     large = candidate("berlin", seen=seen(sessions=30), capacity=1_000)
     small = candidate("denver", seen=seen(sessions=20), capacity=40)
-    found = standings(SelectionMethod.LEAST_LOAD, [large, small], Client("198.51.100.9"))
-    assert found[large.node].cost < found[small.node].cost
+    found = standings((SelectionMethod.LEAST_LOAD,), [large, small], Client("198.51.100.9"))
+    assert found[large.node].costs[0] < found[small.node].costs[0]
     assert found[large.node].basis == "30 of 1000 sessions; drawn for comparison"
 
 
@@ -132,16 +132,16 @@ def test_clients_one_after_the_other_fill_the_nodes_evenly() -> None:
 def test_a_node_without_weight_is_drawn_last_whatever_its_load() -> None:
     nodes = [candidate("berlin", weight=0), candidate("denver", seen=seen(sessions=9))]
     nodes.append(candidate("tokyo", seen=seen(sessions=8)))
-    found = standings(SelectionMethod.LEAST_LOAD, nodes, Client("198.51.100.9"))
-    assert max(found, key=lambda node: found[node].cost) == "berlin"
+    found = standings((SelectionMethod.LEAST_LOAD,), nodes, Client("198.51.100.9"))
+    assert max(found, key=lambda node: found[node].costs[0]) == "berlin"
     assert found[NodeId("berlin")].basis == "0 of 1000 sessions; not drawn"
 
 
 def kept(address: str, names: list[str], chance: int = 0) -> NodeId:
     """The node that `consistent` takes."""
     nodes = [candidate(name) for name in names]
-    found = standings(SelectionMethod.CONSISTENT, nodes, Client(address, chance=chance))
-    return min(found, key=lambda node: found[node].cost)
+    found = standings((SelectionMethod.CONSISTENT,), nodes, Client(address, chance=chance))
+    return min(found, key=lambda node: found[node].costs[0])
 
 
 def test_a_client_keeps_its_node_whatever_is_drawn_and_only_a_leaving_node_moves_its_own() -> None:
@@ -159,5 +159,5 @@ def test_a_client_keeps_its_node_whatever_is_drawn_and_only_a_leaving_node_moves
 
 def test_consistent_says_for_whom() -> None:
     node = candidate("berlin", capacity=20, weight=3)
-    found = standings(SelectionMethod.CONSISTENT, [node], Client("198.51.100.9"))
+    found = standings((SelectionMethod.CONSISTENT,), [node], Client("198.51.100.9"))
     assert found[node.node].basis == "always the same for 198.51.100.9, weight 60"

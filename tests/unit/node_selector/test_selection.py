@@ -6,7 +6,7 @@ from services.node_selector.core.eligibility import Candidate, why_not
 from services.node_selector.core.methods import Client
 from services.node_selector.core.panic import believed
 from services.node_selector.core.selection import place, require_node
-from shared.documents.site import SelectionMethod
+from shared.documents.selection import SelectionMethod
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness
@@ -32,7 +32,7 @@ def candidates_of_any_kind(draw: st.DrawFn) -> Candidate:
     sessions, draining = draw(st.integers(0, 4)), draw(st.booleans())
     return candidate(
         draw(st.text("abc", min_size=1, max_size=4)),
-        *draw(st.lists(networks)),
+        *draw(st.lists(networks, unique=True)),
         seen=seen(live, sessions=sessions, draining=draining) if live else None,
         accepting_new_clients=draw(st.booleans()),
         capacity=3,

@@ -12,7 +12,7 @@ import pytest
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.methods import Client
 from services.node_selector.core.selection import Placement, place
-from shared.documents.site import SelectionMethod
+from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.node import Liveness
 from tests.unit.node_selector.examples import candidate, field, seen

@@ -2,7 +2,8 @@ import pytest
 
 from services.relay.core.admission import Admission, Remembered, capacity_of
 from shared.documents.node import NodeDocument
-from shared.documents.site import Selection, SiteDocument
+from shared.documents.selection import Selection
+from shared.documents.site import SiteDocument
 from shared.domain.errors import StaleEpoch
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import NodeRole

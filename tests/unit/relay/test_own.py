@@ -7,7 +7,8 @@ from services.relay.core.admission import Admission, Remembered
 from services.relay.own import OwnPart, default_capacity
 from services.relay.store import Copy, DirectoryFile
 from shared.documents.node import NodeDocument
-from shared.documents.site import Selection, SiteDocument, Timing
+from shared.documents.selection import Selection
+from shared.documents.site import SiteDocument, Timing
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 
