@@ -3,13 +3,14 @@
 from faststream import FastStream
 
 from services.replication.applying import Applier
-from services.replication.core.snapshot import Scope
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from services.replication.handlers import Handlers, router
+from services.replication.intake import Intake
 from services.replication.settings import ReplicationSettings
 from services.replication.store import FileStore, FollowerStore, MasterStore
 from shared.clusterlog.log import ClusterLog
+from shared.domain.snapshot import Scope
 from shared.messaging.link import Link
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
@@ -33,6 +34,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         log=log,
         store=store,
         publisher=context.publisher,
+        intake=Intake(settings.state_dir),
     )
     applier = Applier(settings.node, store, log, context.trust, context.events)
     following = Following(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.replication.core.follower import Apply, Fetch, Follower, Known, Skip
-from services.replication.core.snapshot import Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Content
 from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
@@ -15,6 +15,7 @@ from shared.domain.errors import LogUnavailable, StoreUnavailable
 from shared.domain.ids import NodeId, Sequence
 from shared.domain.log import LogEntry, Op, StoredEntry
 from shared.domain.node import NodeRole
+from shared.domain.snapshot import SnapshotDocument
 from shared.events.security import MessageRejected
 from shared.messaging.events import EventPublisher
 
@@ -47,14 +48,14 @@ class Applier:
         if marker is None:
             raise StoreUnavailable("this database belongs to no site yet: init or join it first")
         if self.follower is None or self.follower.marker != marker:
-            self._learn_documents((await self.store.snapshot()).documents)
+            self._learn_nodes(await self.store.nodes())
             self.follower = Follower(marker)
         return self.follower
 
-    async def load(self, snapshot: Snapshot) -> None:
+    async def load(self, snapshot: Content) -> None:
         """Begin from *snapshot*, which was checked."""
         await self.store.load(snapshot)
-        self._learn_documents(snapshot.documents)
+        self._learn_nodes(await self.store.nodes())
         self.follower = Follower(snapshot.marker)
         self._log.info("began from a snapshot at revision %d", snapshot.marker.revision)
 
@@ -113,10 +114,9 @@ class Applier:
             if change.kind == Kind.NODE and change.op is Op.PUT and change.body:
                 self._learn_master(change.id, change.body)
 
-    def _learn_documents(self, documents: Iterable[SnapshotDocument]) -> None:
+    def _learn_nodes(self, documents: Iterable[SnapshotDocument]) -> None:
         for document in documents:
-            if document.kind == Kind.NODE:
-                self._learn_master(document.id, document.body)
+            self._learn_master(document.id, document.body)
 
     def _learn_master(self, node: str, body: Mapping[str, Any]) -> None:
         if body.get("role") == NodeRole.MASTER and body.get("public_key"):

@@ -2,30 +2,39 @@
 
 A master has two names for each scope and uses them in turn, so that whoever still reads the last
 one is not disturbed and nothing is left behind. One that was made for a revision serves everybody
-who asks until the next revision.
+who asks until the next revision. A follower keeps every chunk that it has checked, and asks for no
+more than it lacks; a chunk that is not what the master signed is fetched again, then from the
+snapshot that is offered next.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import Final
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
-from services.replication.core.snapshot import Scope, SignedSnapshot, Snapshot
+from services.replication.core.snapshot import Content, Snapshot
+from services.replication.intake import Incoming, Intake
 from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.snapshots import Shelf, SnapshotMissing, chunk_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
-from shared.domain.errors import BadSignature, LogUnavailable, Unavailable
+from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
 from shared.domain.ids import NodeId, Revision
-from shared.domain.log import LogEntry, StoredEntry
+from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.snapshot import ChunkRef, Cutter, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot, SnapshotOffered
-from shared.messaging.connection import jetstream_of
 from shared.messaging.publisher import Publisher
-from shared.messaging.streams import SNAPSHOTS
 
 ASK_SECONDS: Final = 5.0
-MOVE_SECONDS: Final = 30.0
+
+FETCHES: Final = 2
+OFFERS: Final = 3
+"""How often a chunk is fetched, and how many offers are tried, before the follower gives up."""
+
+Form = tuple[Scope, bool]
+"""What is offered: how much of the state, and whether in chunks."""
 
 
 @dataclass
@@ -39,77 +48,136 @@ class Exchange:
     log: ClusterLog
     store: FollowerStore
     publisher: Publisher
-    _offers: dict[Scope, SnapshotOffered] = field(default_factory=dict[Scope, SnapshotOffered])
+    intake: Intake
+    _offers: dict[Form, SnapshotOffered] = field(default_factory=dict[Form, SnapshotOffered])
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
-    async def offer(self, scope: Scope) -> SnapshotOffered:
+    @property
+    def _shelf(self) -> Shelf:
+        return Shelf(self.client)
+
+    async def offer(self, scope: Scope, *, chunked: bool = False) -> SnapshotOffered:
         """Put a snapshot of what this master has into the object store, if it is not there.
+
+        Whoever asks while one is made gets that one: a large one takes longer than anybody waits,
+        and is not to be made again for each question.
 
         Raises:
             LogUnavailable: the object store did not take it.
+            StoreUnavailable: the copy cannot be read.
         """
+        form = scope, chunked
+        known = self._offers.get(form)
         async with self._turn:
-            snapshot = (await self.store.snapshot()).within(scope)
-            last = self._offers.get(scope)
-            if last is None or (last.revision, last.hash) != _position(snapshot):
-                self._offers[scope] = await self._put(snapshot, last)
-            return self._offers[scope]
+            last, marker = self._offers.get(form), await self.store.marker()
+            if last is not None and (last is not known or _position(last) == _position(marker)):
+                return last
+            put = self._put_chunks if chunked else self._put_whole
+            offered = self._offers[form] = await put(self._next_name(form, last), scope)
+            return offered
 
-    async def take(self, scope: Scope, at_least: Revision) -> Snapshot:
-        """Ask a master for a snapshot and check it.
+    async def take(self, scope: Scope, at_least: Revision) -> Content:
+        """Ask a master for a snapshot, fetch what of it is not here, and check it.
 
         Raises:
-            Unavailable: no master offered one of *at_least*, or it could not be fetched.
+            Unavailable: no master offered one of *at_least*, or it could not be fetched; what was
+                fetched stays here.
+            BrokenChunk: no offer's chunks were what their master had signed.
             BadSignature: no known master signed it, or the log does not know its marker.
         """
-        offered = await self.publisher.ask(OfferSnapshot(scope=scope), timeout_seconds=ASK_SECONDS)
-        assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
-        try:
-            async with asyncio.timeout(MOVE_SECONDS):
-                bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
-                data = (await bucket.get(offered.name)).data or b""
-        except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"the snapshot was not fetched: {error}") from error
-        snapshot = await self._checked(data, scope)
-        if snapshot.marker.revision < at_least:
-            raise Unavailable(f"the snapshot ends at {snapshot.marker.revision}, before {at_least}")
-        return snapshot
+        broken = BrokenChunk("there is no chunk")
+        for _ in range(OFFERS):
+            offered = await self.publisher.ask(
+                OfferSnapshot(scope=scope, chunked=True), timeout_seconds=ASK_SECONDS
+            )
+            assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
+            try:
+                return await self._taken(offered, scope, at_least)
+            except BrokenChunk as error:
+                self._log.warning("%s", error.message)
+                broken = error
+        raise broken
 
-    async def _put(self, snapshot: Snapshot, last: SnapshotOffered | None) -> SnapshotOffered:
-        first, second = (f"{snapshot.scope}-{self.node}-{number}" for number in (1, 2))
-        name = second if last is not None and last.name == first else first
-        body = snapshot.encode()
-        signed = SignedSnapshot(body, self.node, self.key.sign(body))
-        try:
-            async with asyncio.timeout(MOVE_SECONDS):
-                bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
-                await bucket.put(name, signed.encode())
-        except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"the snapshot was not stored: {error}") from error
-        marker = snapshot.marker
-        return SnapshotOffered(
-            name=name,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            hash=marker.hash,
-        )
+    def loaded(self) -> None:
+        """What was taken is in the store."""
+        self.intake.clear()
 
-    async def _checked(self, data: bytes, scope: Scope) -> Snapshot:
+    async def _taken(self, offered: SnapshotOffered, scope: Scope, at_least: Revision) -> Content:
+        body = await self._signed_body(offered.name)
         try:
-            signed = SignedSnapshot.decode(data)
-            snapshot = Snapshot.decode(signed.body)
+            found = Manifest.decode(body) if offered.chunked else Snapshot.decode(body)
+        except ValueError as error:
+            raise BadSignature(str(error)) from error
+        if found.scope is not scope:
+            raise BadSignature(f"the snapshot is of scope {found.scope}, not {scope}")
+        if not await self._is_on_the_log(found.marker):
+            raise BadSignature("the snapshot is of another history than the log")
+        if found.marker.revision < at_least:
+            raise Unavailable(f"the snapshot ends at {found.marker.revision}, before {at_least}")
+        if isinstance(found, Snapshot):
+            return found
+        for number in self.intake.begin(found):
+            self.intake.keep(await self._chunk(offered.name, number, found.chunks[number]))
+        return Incoming(found, self.intake)
+
+    async def _chunk(self, name: str, number: int, wanted: ChunkRef) -> bytes:
+        for _ in range(FETCHES):
+            try:
+                data = await self._shelf.get(chunk_name(name, number))
+            except SnapshotMissing as error:
+                raise BrokenChunk(f"chunk {number} of snapshot {name} is gone") from error
+            if ChunkRef.of(data) == wanted:
+                return data
+        raise BrokenChunk(f"chunk {number} of snapshot {name} is not what its master signed")
+
+    async def _signed_body(self, name: str) -> bytes:
+        try:
+            signed = SignedSnapshot.decode(await self._shelf.get(name))
         except ValueError as error:
             raise BadSignature(str(error)) from error
         if not self.trust.verify(signed.signer, signed.signature, signed.body):
             raise BadSignature(f"no known master signed the snapshot ({signed.signer})")
-        if snapshot.scope is not scope:
-            raise BadSignature(f"the snapshot is of scope {snapshot.scope}, not {scope}")
-        if not await self._is_on_the_log(snapshot):
-            raise BadSignature("the snapshot is of another history than the log")
-        return snapshot
+        return signed.body
 
-    async def _is_on_the_log(self, snapshot: Snapshot) -> bool:
-        marker = snapshot.marker
+    def _next_name(self, form: Form, last: SnapshotOffered | None) -> str:
+        scope, chunked = form
+        kind = f"{scope}-{self.node}" + ("-chunks" if chunked else "")
+        first, second = (f"{kind}-{number}" for number in (1, 2))
+        return second if last is not None and last.name == first else first
+
+    async def _put_whole(self, name: str, scope: Scope) -> SnapshotOffered:
+        snapshot = (await self.store.snapshot()).within(scope)
+        await self._put_signed(name, snapshot.encode())
+        return _offered(name, snapshot.marker)
+
+    async def _put_chunks(self, name: str, scope: Scope) -> SnapshotOffered:
+        """Cut the state into chunks, one in memory at a time, and lay the manifest on top."""
+        chunks: list[ChunkRef] = []
+
+        async def put(data: bytes) -> None:
+            await self._shelf.put(chunk_name(name, len(chunks)), data)
+            chunks.append(ChunkRef.of(data))
+
+        cutter = Cutter()
+        async with self.store.copy(scope) as copy:
+            async for part in copy.parts:
+                for data in cutter.add(part):
+                    await put(data)
+            for data in cutter.rest():
+                await put(data)
+        manifest = Manifest(copy.marker, copy.mode, scope, tuple(chunks))
+        await self._put_signed(name, manifest.encode())
+        surplus = len(chunks)
+        while await self._shelf.drop(chunk_name(name, surplus)):
+            surplus += 1
+        return _offered(name, copy.marker, chunked=True)
+
+    async def _put_signed(self, name: str, body: bytes) -> None:
+        signed = SignedSnapshot(body, self.node, self.key.sign(body))
+        await self._shelf.put(name, signed.encode())
+
+    async def _is_on_the_log(self, marker: Marker) -> bool:
         raw = await self.log.get(marker.sequence) if marker.revision else None
         if raw is None:
             return False
@@ -121,5 +189,15 @@ class Exchange:
         return marker == marker.advanced(entry, stored.hash, raw.sequence)
 
 
-def _position(snapshot: Snapshot) -> tuple[Revision, str]:
-    return snapshot.marker.revision, snapshot.marker.hash
+def _position(of: Marker | SnapshotOffered | None) -> tuple[Revision, str] | None:
+    return None if of is None else (of.revision, of.hash)
+
+
+def _offered(name: str, marker: Marker, *, chunked: bool = False) -> SnapshotOffered:
+    return SnapshotOffered(
+        name=name,
+        log_generation=marker.log_generation,
+        revision=marker.revision,
+        hash=marker.hash,
+        chunked=chunked,
+    )

@@ -14,11 +14,11 @@ from typing import Final
 
 from services.replication.applying import Applier, LogShortened, stored_in
 from services.replication.core.follower import ChainCheck, SilenceCheck, Standing
-from services.replication.core.snapshot import Scope
 from services.replication.exchange import Exchange
 from shared.clusterlog.log import LogMissing
 from shared.domain.errors import BadSignature, LogUnavailable, MeridianError, Unavailable
 from shared.domain.ids import Revision, Sequence
+from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
@@ -193,6 +193,7 @@ class Following:
         self._now(FollowerState.SNAPSHOTTING, "it takes a snapshot")
         try:
             await self.applier.load(await self.exchange.take(self.scope, at_least))
+            self.exchange.loaded()
         except MeridianError:
             self._now(before, "it got no snapshot")
             raise

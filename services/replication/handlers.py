@@ -2,10 +2,10 @@
 
 from faststream.nats import NatsRoute, NatsRouter
 
-from services.replication.core.snapshot import Scope
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from shared.domain.errors import Rejected
+from shared.domain.snapshot import Scope
 from shared.events.replication import (
     FollowerProgressed,
     FollowerState,
@@ -31,7 +31,7 @@ class Handlers:
             raise Silent
         if wish.scope not in set(Scope):
             raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
-        return await self._exchange.offer(Scope(wish.scope))
+        return await self._exchange.offer(Scope(wish.scope), chunked=wish.chunked)
 
 
 def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:

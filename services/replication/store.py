@@ -6,11 +6,15 @@ folder synchronised too. It holds the site and its nodes, and no secret.
 
 import logging
 import os
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from services.replication.core.snapshot import Scope, SignedSnapshot, Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Content, Snapshot, kinds_of
 from shared.crypto.nodekeys import NodeKey, verify, write_secret
+from shared.documents import Kind
 from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import (
@@ -22,9 +26,21 @@ from shared.domain.log import (
     empty_marker,
     mode_after,
 )
-from shared.persistence.master_state import MasterState, Row
+from shared.domain.snapshot import Answered, Chunk, Scope, SignedSnapshot, SnapshotDocument
+from shared.persistence.master_state import MasterState, Part, Row, Transaction
 
 SNAPSHOT_FILE: Final = "snapshot.json"
+DOCUMENTS_AT_A_TIME: Final = 500
+REQUESTS_AT_A_TIME: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The state of one moment, to be read once and part by part."""
+
+    marker: Marker
+    mode: ReplicationMode
+    parts: AsyncGenerator[Chunk]
 
 
 class FollowerStore(Protocol):
@@ -32,8 +48,10 @@ class FollowerStore(Protocol):
 
     async def marker(self) -> Marker | None: ...
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...
-    async def load(self, snapshot: Snapshot) -> None: ...
+    async def load(self, content: Content) -> None: ...
     async def snapshot(self) -> Snapshot: ...
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]: ...
+    async def nodes(self) -> tuple[SnapshotDocument, ...]: ...
 
 
 class MasterStore:
@@ -50,20 +68,45 @@ class MasterStore:
         async with self._state.transaction() as transaction:
             await transaction.apply(stored, sequence)
 
-    async def load(self, snapshot: Snapshot) -> None:
-        """Replace everything by *snapshot*."""
-        assert snapshot.scope is Scope.FULL, "a master forgets nothing"
+    async def load(self, content: Content) -> None:
+        """Replace everything by *content*, of which one chunk is in memory at a time."""
+        assert content.scope is Scope.FULL, "a master forgets nothing"
         async with self._state.transaction() as transaction:
-            rows = (
-                Row(each.kind, each.id, each.revision, each.body) for each in snapshot.documents
-            )
-            await transaction.load(snapshot.marker, snapshot.mode, rows, snapshot.requests)
+            await transaction.empty(content.marker, content.mode)
+            for chunk in content.chunks():
+                rows = (
+                    Row(each.kind, each.id, each.revision, each.body) for each in chunk.documents
+                )
+                await transaction.fill(rows, chunk.requests)
 
     async def snapshot(self) -> Snapshot:
         async with self._state.view() as view:
             rows, requests = await view.rows(), await view.requests()
-            documents = (SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
-            return Snapshot(view.marker, view.mode, tuple(documents), tuple(requests))
+            return Snapshot(view.marker, view.mode, _documents(rows), tuple(requests))
+
+    @asynccontextmanager
+    async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
+        """The state as it is now, whatever is written meanwhile."""
+        async with self._state.view() as view:
+            yield Copy(view.marker, view.mode, _parts(view, scope))
+
+    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+        return _documents((await self._state.read((Kind.NODE,))).rows)
+
+
+async def _parts(view: Transaction, scope: Scope) -> AsyncGenerator[Chunk]:
+    place: tuple[str, str] | None = None
+    while rows := await view.rows(kinds_of(scope), part=Part(place, DOCUMENTS_AT_A_TIME)):
+        yield Chunk(_documents(rows))
+        place = rows[-1].kind, rows[-1].id
+    last: Answered | None = None
+    while scope is Scope.FULL and (requests := await view.requests(last, REQUESTS_AT_A_TIME)):
+        yield Chunk(requests=tuple(requests))
+        last = requests[-1]
+
+
+def _documents(rows: tuple[Row, ...]) -> tuple[SnapshotDocument, ...]:
+    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
 
 
 class FileStore:
@@ -95,15 +138,16 @@ class FileStore:
         mode = mode_after(before.mode, entry.changes)
         await self.load(Snapshot(marker, mode, tuple(documents.values())))
 
-    async def load(self, snapshot: Snapshot) -> None:
-        """Replace the file by what of *snapshot* belongs on this node.
+    async def load(self, content: Content) -> None:
+        """Replace the file by what of *content* belongs on this node.
 
         The loop waits for the disk: two writings at once would share the file beside it.
 
         Raises:
             StoreUnavailable: the disk did not take it; the old file stands.
         """
-        kept = snapshot.within(Scope.DIRECTORY)
+        found = tuple(each for chunk in content.chunks() for each in chunk.documents)
+        kept = Snapshot(content.marker, content.mode, found).within(Scope.DIRECTORY)
         try:
             self._write(kept)
         except OSError as error:
@@ -114,6 +158,16 @@ class FileStore:
         if self._kept is None:
             self._kept = self._read()
         return self._kept
+
+    @asynccontextmanager
+    async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
+        """What this node knows, which is the directory."""
+        kept = (await self.snapshot()).within(scope)
+        yield Copy(kept.marker, kept.mode, _at_once(kept))
+
+    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+        kept = await self.snapshot()
+        return tuple(each for each in kept.documents if each.kind == Kind.NODE)
 
     def _write(self, snapshot: Snapshot) -> None:
         body = snapshot.encode()
@@ -145,3 +199,8 @@ class FileStore:
         if not verify(self._key.public_b64, signed.signature, signed.body):
             raise ValueError("it is not signed by this node")
         return Snapshot.decode(signed.body)
+
+
+async def _at_once(kept: Snapshot) -> AsyncGenerator[Chunk]:
+    for chunk in kept.chunks():
+        yield chunk

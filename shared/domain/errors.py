@@ -28,6 +28,7 @@ MeridianError
     ├── NoPrimary            no primary answered in time
     ├── StoreUnavailable     the database did not do it
     ├── LogUnavailable       the cluster log did not answer
+    ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
     ├── RedirectionFailed    the site's address was not led here; it is tried again
     └── OutcomeUnknown       it may have happened; ask again with the same request id
 AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
@@ -229,6 +230,12 @@ class LogUnavailable(Unavailable):
     """The cluster log did not answer."""
 
     code = "log_unavailable"
+
+
+class BrokenChunk(Unavailable):
+    """A part of a snapshot is not what was signed; it is fetched again, or a newer snapshot is."""
+
+    code = "broken_chunk"
 
 
 class RedirectionFailed(Unavailable):

@@ -78,25 +78,32 @@ class SyncNow(Request):
 
 
 class SnapshotOffered(Message):
-    """A snapshot lies in the object store under *name*, up to *revision* with *hash*."""
+    """A snapshot lies in the object store under *name*, up to *revision* with *hash*.
+
+    When it is *chunked*, *name* holds the manifest, and each chunk has an object of its own.
+    """
 
     name: str
     log_generation: LogGeneration
     revision: Revision
     hash: str
+    chunked: bool = False
 
 
 class OfferSnapshot(Request):
     """Put a fresh snapshot into the object store; a master's replication answers.
 
-    *scope* `full` is everything (for masters), `directory` the site and its nodes only.
+    *scope* `full` is everything (for masters, and for a backup), `directory` the site and its nodes
+    only. Who can read *chunked* ones says so; whoever does not, or is answered by a release that
+    does not know it, gets one piece.
     """
 
     subject: ClassVar = Subject(
         "meridian.replication.snapshot",
-        speakers=frozenset({"replication"}),
+        speakers=frozenset({"replication", "gateway"}),
         answered_by=frozenset({"replication"}),
     )
     reply: ClassVar = SnapshotOffered
 
     scope: str = "directory"
+    chunked: bool = False

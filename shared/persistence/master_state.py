@@ -36,9 +36,12 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
+from shared.domain.snapshot import Answered
 from shared.persistence.pool import Connection, Database
 
 REQUESTS_KEPT_MS: Final = 30 * 86_400_000
+EMPTY_SECONDS: Final = 60.0
+"""How long throwing a large table away may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +155,32 @@ class Transaction:
         )
         return None if row is None else AnsweredRequest(row["digest"], Revision(row["revision"]))
 
-    async def requests(self) -> list[tuple[str, str, int, int]]:
-        """The whole request table, for a snapshot."""
-        rows = await self._connection.fetch("SELECT request_id, digest, revision, at FROM request")
+    async def requests(
+        self, after: Answered | None = None, limit: int | None = None
+    ) -> list[Answered]:
+        """The request table, oldest first: at most *limit*, from behind *after*."""
+        rows = await self._connection.fetch(
+            "SELECT request_id, digest, revision, at FROM request"
+            " WHERE $1::bigint IS NULL OR (at, request_id) > ($1, $2)"
+            " ORDER BY at, request_id LIMIT $3",
+            *((None, None) if after is None else (after[3], after[0])),
+            limit,
+        )
         return [(row["request_id"], row["digest"], row["revision"], row["at"]) for row in rows]
 
-    async def load(
-        self,
-        marker: Marker,
-        mode: ReplicationMode,
-        rows: Iterable[Row],
-        requests: Iterable[tuple[str, str, int, int]],
-    ) -> None:
-        """Replace everything by a snapshot's content."""
+    async def empty(self, marker: Marker, mode: ReplicationMode) -> None:
+        """Throw everything away: the copy is at *marker*, and `fill` brings its content."""
         for table in ("document", "log_entry", "request"):
-            await self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            await self._connection.execute(
+                f"DELETE FROM {table}",  # noqa: S608 - our own names
+                timeout=EMPTY_SECONDS,
+            )
         await self._raise_epoch(marker.epoch)
         await self._write_marker(marker, mode)
+        self.marker, self.mode = marker, mode
+
+    async def fill(self, rows: Iterable[Row], requests: Iterable[Answered]) -> None:
+        """Add a part of a snapshot's content."""
         await self._connection.executemany(
             "INSERT INTO document VALUES ($1, $2, $3, $4)",
             [(row.kind, row.id, row.revision, row.body) for row in rows],
@@ -176,7 +188,6 @@ class Transaction:
         await self._connection.executemany(
             "INSERT INTO request VALUES ($1, $2, $3, $4)", list(requests)
         )
-        self.marker, self.mode = marker, mode
 
     async def _require_same(self, entry: LogEntry, stored: StoredEntry) -> None:
         """An entry that is there already must be this one; after a snapshot older ones are not."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.replication.core.snapshot import Scope, Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Snapshot
 from services.replication.store import FileStore, FollowerStore, MasterStore
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_marker
+from shared.domain.snapshot import Scope, SnapshotDocument
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put

@@ -1,38 +1,47 @@
-"""A snapshot: the state at one marker, as bytes that a master signs.
+"""A snapshot in one piece: the state at one marker, as bytes that a node signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
-nodes only (for traffic nodes). A reader trusts it when a known master signed these very bytes, the
-scope is the one that it needs (or a master would forget its users) and the log has the marker's
-hash at the marker's sequence.
+nodes only (for traffic nodes). A traffic node keeps its copy like this in a file, and followers of
+a release that knows no chunks are given one. A reader trusts what another node offers when a known
+master signed these very bytes, the scope is the one that it needs (or a master would forget its
+users) and the log has the marker's hash at the marker's sequence.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final, Protocol
 
 from shared.documents import DIRECTORY_KINDS
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.ids import Revision
 from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import (
+    Answered,
+    Chunk,
+    Scope,
+    SnapshotDocument,
+    marker_from_json,
+    marker_to_json,
+)
 
 KIND: Final = "meridian/snapshot/v1"
 
 
-class Scope(StrEnum):
-    """How much of the state a copy holds."""
+class Content(Protocol):
+    """A state that a store can load, however it came here."""
 
-    FULL = "full"
-    DIRECTORY = "directory"
+    @property
+    def marker(self) -> Marker: ...
+    @property
+    def mode(self) -> ReplicationMode: ...
+    @property
+    def scope(self) -> Scope: ...
+    def chunks(self) -> Iterator[Chunk]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotDocument:
-    """A document and the revision that made it so."""
-
-    kind: str
-    id: str
-    revision: Revision
-    body: dict[str, Any]
+def kinds_of(scope: Scope) -> tuple[str, ...]:
+    """The kinds of the documents in *scope*; none stands for all."""
+    return DIRECTORY_KINDS if scope is Scope.DIRECTORY else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +51,18 @@ class Snapshot:
     marker: Marker
     mode: ReplicationMode
     documents: tuple[SnapshotDocument, ...]
-    requests: tuple[tuple[str, str, int, int], ...] = ()
+    requests: tuple[Answered, ...] = ()
     scope: Scope = Scope.FULL
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All of it at once."""
+        yield Chunk(self.documents, self.requests)
 
     def encode(self) -> bytes:
         """The bytes that are signed and stored."""
-        marker = self.marker
         content = {
             "type": KIND,
-            "marker": {
-                "log_generation": marker.log_generation,
-                "revision": marker.revision,
-                "sequence": marker.sequence,
-                "epoch": marker.epoch,
-                "hash": marker.hash,
-            },
+            "marker": marker_to_json(self.marker),
             "mode": self.mode.value,
             "scope": self.scope.value,
             "documents": [
@@ -76,15 +82,9 @@ class Snapshot:
         """
         try:
             content = json.loads(data)
-            kind, marker = content["type"], content["marker"]
+            kind = content["type"]
             snapshot = Snapshot(
-                marker=Marker(
-                    LogGeneration(int(marker["log_generation"])),
-                    Revision(int(marker["revision"])),
-                    Sequence(int(marker["sequence"])),
-                    Epoch(int(marker["epoch"])),
-                    str(marker["hash"]),
-                ),
+                marker=marker_from_json(content["marker"]),
                 mode=ReplicationMode(content["mode"]),
                 documents=tuple(
                     SnapshotDocument(
@@ -108,36 +108,5 @@ class Snapshot:
         """As much of it as *scope* allows."""
         if scope is Scope.FULL:
             return self
-        kept = tuple(each for each in self.documents if each.kind in DIRECTORY_KINDS)
+        kept = tuple(each for each in self.documents if each.kind in kinds_of(scope))
         return Snapshot(self.marker, self.mode, kept, scope=scope)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedSnapshot:
-    """A snapshot's bytes and the node that vouches for them."""
-
-    body: bytes
-    signer: NodeId
-    signature: bytes
-
-    def encode(self) -> bytes:
-        return json.dumps(
-            {"body": self.body.decode(), "signer": self.signer, "signature": self.signature.hex()}
-        ).encode()
-
-    @staticmethod
-    def decode(data: bytes) -> "SignedSnapshot":
-        """Read a signed snapshot; whether the proof holds is for the caller to check.
-
-        Raises:
-            ValueError: it is none.
-        """
-        try:
-            content = json.loads(data)
-            return SignedSnapshot(
-                str(content["body"]).encode(),
-                NodeId(str(content["signer"])),
-                bytes.fromhex(content["signature"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no signed snapshot: {error}") from error

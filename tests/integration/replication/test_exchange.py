@@ -1,6 +1,7 @@
 # pyright: reportUnknownMemberType=false
 """Snapshots through a real object store: who is believed, and what is left behind."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +11,17 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.replication.core.snapshot import Scope, SignedSnapshot, Snapshot, SnapshotDocument
-from services.replication.exchange import Exchange
+from services.replication.core.snapshot import Snapshot
+from services.replication.exchange import FETCHES, OFFERS, Exchange
+from services.replication.intake import Intake
 from services.replication.store import FileStore
 from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.snapshots import Shelf
 from shared.crypto.nodekeys import NodeKey
-from shared.domain.errors import BadSignature, LogUnavailable, Unavailable
+from shared.domain.errors import BadSignature, BrokenChunk, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
 from shared.events.message import Message, Request
 from shared.events.replication import SnapshotOffered
 from shared.messaging.connection import jetstream_of
@@ -34,10 +38,13 @@ class Answers(Publisher):
 
     def __init__(self) -> None:
         self.offer: SnapshotOffered | None = None
+        self.offers: list[SnapshotOffered] = []
 
     async def ask(
         self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
     ) -> Message:
+        if self.offers:
+            return self.offers.pop(0)
         if self.offer is None:
             raise Unavailable("nobody answered")
         return self.offer
@@ -76,7 +83,10 @@ class Place:
         return SignedSnapshot(body, NodeId(signer), proof).encode()
 
     async def take(self, scope: Scope = Scope.DIRECTORY, at_least: int = 0) -> Snapshot:
-        return await self.exchange.take(scope, Revision(at_least))
+        content = await self.exchange.take(scope, Revision(at_least))
+        documents = tuple(each for chunk in content.chunks() for each in chunk.documents)
+        requests = tuple(each for chunk in content.chunks() for each in chunk.requests)
+        return Snapshot(content.marker, content.mode, documents, requests, content.scope)
 
 
 @pytest_asyncio.fixture
@@ -95,6 +105,7 @@ async def place(nats_server: NatsServer, tmp_path: Path) -> AsyncGenerator[Place
         log=log,
         store=store,
         publisher=answers,
+        intake=Intake(tmp_path),
     )
     yield Place(pen, client, log, store, answers, exchange)
     await client.close()
@@ -147,6 +158,135 @@ async def test_one_that_is_read_survives_the_next_offer(place: Place) -> None:
     assert (await place.take()).marker.revision == 1
 
 
+async def many_nodes(place: Place, count: int) -> Snapshot:
+    """A state that takes several chunks."""
+    await place.write("berlin")
+    documents = tuple(
+        SnapshotDocument("node", f"n{number:05}", Revision(1), node() | {"region": f"{number:999}"})
+        for number in range(count)
+    )
+    large = replace(await place.store.snapshot(), documents=documents)
+    await place.store.load(large)
+    return large
+
+
+async def objects(place: Place) -> set[str]:
+    bucket = await jetstream_of(place.client).object_store(SNAPSHOTS)
+    return {str(each.name) for each in await bucket.list() if not each.deleted}
+
+
+class Line:
+    """A shelf that notes what is fetched, and breaks when it was told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fetched: list[str] = []
+        self.breaks_after: int | None = None
+        self.damaged: dict[str, bytes] = {}
+        get = Shelf.get
+
+        async def noted(shelf: Shelf, name: str) -> bytes:
+            if self.breaks_after is not None and len(self.fetched) >= self.breaks_after:
+                raise LogUnavailable("the line is cut")
+            self.fetched.append(name)
+            return self.damaged.get(name) or await get(shelf, name)
+
+        monkeypatch.setattr(Shelf, "get", noted)
+
+
+async def test_it_goes_in_chunks_and_each_is_an_object(place: Place) -> None:
+    large = await many_nodes(place, 1_500)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    names = await objects(place)
+    assert {offer.name, f"{offer.name}.0", f"{offer.name}.1", f"{offer.name}.2"} <= names
+    assert await place.take() == large
+
+
+async def test_who_was_interrupted_goes_on_with_the_chunk_that_is_lacking(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = await many_nodes(place, 1_500)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    line = Line(monkeypatch)
+    line.breaks_after = 3
+    with pytest.raises(LogUnavailable, match="the line is cut"):
+        await place.take()
+    before, line.fetched, line.breaks_after = line.fetched, [], None
+    assert before == [offer.name, f"{offer.name}.0", f"{offer.name}.1"]
+    assert await place.take() == large
+    assert line.fetched[:2] == [offer.name, f"{offer.name}.2"]
+
+
+async def test_a_newer_snapshot_is_fetched_as_far_as_it_differs(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many_nodes(place, 3_000)
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    await place.take()
+    await place.write("n00001")
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    line = Line(monkeypatch)
+    taken = await place.take()
+    assert taken == await place.store.snapshot()
+    chunks = len([name for name in await objects(place) if name.startswith(f"{line.fetched[0]}.")])
+    assert len(line.fetched) - 1 <= 2 < chunks
+
+
+async def test_a_chunk_that_is_not_what_was_signed_is_refused_by_name(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many_nodes(place, 1_500)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    line = Line(monkeypatch)
+    line.damaged = {f"{offer.name}.1": b"something else"}
+    with pytest.raises(BrokenChunk, match=f"chunk 1 of snapshot {offer.name} is not what"):
+        await place.take()
+    assert line.fetched.count(f"{offer.name}.1") == FETCHES * OFFERS
+    assert line.fetched.count(f"{offer.name}.0") == 1, "what is here is not fetched again"
+    line.damaged = {}
+    assert await place.take() == await place.store.snapshot()
+
+
+async def test_a_chunk_that_is_gone_sends_the_follower_to_the_next_offer(place: Place) -> None:
+    large = await many_nodes(place, 1_500)
+    stale = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    await Shelf(place.client).drop(f"{stale.name}.1")
+    place.answers.offers = [stale]
+    await place.write("later")
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    taken = await place.take()
+    assert len(taken.documents) == len(large.documents) + 1
+
+
+async def test_a_smaller_snapshot_leaves_no_chunk_of_the_larger_one(place: Place) -> None:
+    await many_nodes(place, 1_500)
+    offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    small = replace(await place.store.snapshot(), documents=())
+    await place.store.load(small)
+    await place.write("a")
+    await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    await place.write("b")
+    again = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    assert again.name == offer.name
+    assert {name for name in await objects(place) if name.startswith(f"{offer.name}.")} == {
+        f"{offer.name}.0"
+    }
+
+
+async def test_a_release_without_chunks_asks_for_one_piece_and_gives_one(place: Place) -> None:
+    await place.write("berlin")
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
+    assert not offer.chunked
+    assert await place.take() == await place.store.snapshot()
+
+
+async def test_one_that_is_made_serves_all_who_ask_meanwhile(place: Place) -> None:
+    await place.write("berlin")
+    offers = await asyncio.gather(
+        *(place.exchange.offer(Scope.DIRECTORY, chunked=True) for _ in range(3))
+    )
+    assert len({offer.name for offer in offers}) == 1
+
+
 async def test_only_a_known_master_is_believed(place: Place) -> None:
     await place.write("berlin")
     snapshot = await place.store.snapshot()
@@ -167,7 +307,7 @@ async def test_a_changed_byte_is_noticed(place: Place) -> None:
 @pytest.mark.parametrize("data", [b"noise", b'{"body": "{}", "signer": "a", "signature": ""}'])
 async def test_what_is_no_snapshot_is_refused(place: Place, data: bytes) -> None:
     await place.lay_ready(data)
-    with pytest.raises(BadSignature, match="no s"):
+    with pytest.raises(BadSignature, match=r"no signed snapshot|no known master signed"):
         await place.take()
 
 
@@ -215,7 +355,7 @@ async def test_an_offer_that_is_not_there_is_unavailable(place: Place) -> None:
     place.answers.offer = SnapshotOffered(
         name="gone", log_generation=GENERATION, revision=Revision(1), hash=""
     )
-    with pytest.raises(LogUnavailable, match="was not fetched"):
+    with pytest.raises(LogUnavailable, match="gone is not there any more"):
         await place.take()
 
 

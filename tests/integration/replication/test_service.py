@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.replication.core.snapshot import SignedSnapshot, Snapshot
+from services.replication.core.snapshot import Snapshot
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.log import Op, ReplicationMode
+from shared.domain.snapshot import SignedSnapshot
 from shared.events.replication import FollowerState
 from tests.integration.entries import Pen, control, node, put
 from tests.integration.replication.members import Members, Watcher, until, watching

@@ -12,7 +12,7 @@ from typing import Any
 from services.config.core.batch import Answered, digest, gathered
 from services.config.core.documents import Documents
 from services.replication.core.follower import Apply, Fetch, Follower, Known, Skip
-from services.replication.core.snapshot import Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Snapshot
 from shared.domain.ids import (
     Epoch,
     LogGeneration,
@@ -33,6 +33,7 @@ from shared.domain.log import (
     entry_hash,
     follows,
 )
+from shared.domain.snapshot import SnapshotDocument
 from shared.events.config import ProposeChanges, ProposedChange
 
 GENERATION = LogGeneration(1)

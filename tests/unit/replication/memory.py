@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nats.aio.client import Client
 
 from services.replication.applying import Applier
-from services.replication.core.snapshot import Scope, Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Content, Snapshot
 from services.replication.exchange import Exchange
 from services.replication.following import Following
+from services.replication.intake import Intake
+from services.replication.store import Copy
 from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
+from shared.domain.snapshot import Scope, SnapshotDocument
 from shared.events.message import Event
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
@@ -90,9 +95,16 @@ class MemoryStore:
         self.at = self.at.advanced(entry, stored.hash, sequence)
         self.applied.append(sequence)
 
-    async def load(self, snapshot: Snapshot) -> None:
-        self.at = snapshot.marker
-        self.documents = {(each.kind, each.id): each for each in snapshot.documents}
+    async def load(self, content: Content) -> None:
+        found = [each for chunk in content.chunks() for each in chunk.documents]
+        self.at = content.marker
+        self.documents = {(each.kind, each.id): each for each in found}
+
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
+        raise AssertionError(f"nobody asks this follower for a snapshot of scope {scope}")
+
+    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+        return tuple(each for each in self.documents.values() if each.kind == "node")
 
     async def snapshot(self) -> Snapshot:
         assert self.at is not None
@@ -108,7 +120,7 @@ class MemoryExchange(Exchange):
     refusal: MeridianError = Unavailable("nobody answered")
     asked: tuple[Scope, Revision] | None = None
 
-    async def take(self, scope: Scope, at_least: Revision) -> Snapshot:
+    async def take(self, scope: Scope, at_least: Revision) -> Content:
         self.asked = scope, at_least
         if self.ready is None:
             raise self.refusal
@@ -173,6 +185,7 @@ class World:
             log=self.log,
             store=self.store,
             publisher=self.publisher,
+            intake=Intake(Path("/nowhere")),
         )
         self.following = Following(
             applier=self.applier,

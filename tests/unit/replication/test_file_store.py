@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from services.replication.core.snapshot import Scope, SignedSnapshot, Snapshot, SnapshotDocument
+from services.replication.core.snapshot import Snapshot
 from services.replication.store import SNAPSHOT_FILE, FileStore
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import ReplicationMode, StoredEntry, empty_marker
+from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
 from tests.integration.entries import GENERATION, Pen, node, put
 
 BERLIN = NodeId("berlin")

@@ -8,10 +8,10 @@ from collections.abc import Awaitable
 import pytest
 
 from services.replication.core.follower import LOG_LOST_SECONDS
-from services.replication.core.snapshot import Scope
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable, Unavailable
 from shared.domain.ids import NodeId
+from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.events.security import MessageRejected
 from tests.integration.entries import Pen, node, put

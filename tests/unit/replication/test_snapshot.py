@@ -5,14 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.replication.core.snapshot import (
-    Scope,
-    SignedSnapshot,
-    Snapshot,
-    SnapshotDocument,
-)
+from services.replication.core.snapshot import Snapshot
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
 from tests.integration.entries import GENERATION, node
 
 MARKER = Marker(GENERATION, Revision(7), Sequence(9), Epoch(2), "c" * 64)

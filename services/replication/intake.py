@@ -1,0 +1,101 @@
+"""Chunks of a snapshot on their way in: kept in files until all are here.
+
+A file is named by its chunk's hash and believed by nothing else, so a follower that was
+interrupted, even ended, goes on with what it lacks; also when it is offered a newer snapshot.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.crypto.nodekeys import write_secret
+from shared.domain.errors import BadSignature, StoreUnavailable
+from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope
+
+FOLDER: Final = "incoming"
+
+
+class Intake:
+    """One snapshot's chunks, as far as they are here."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / FOLDER
+
+    def begin(self, manifest: Manifest) -> tuple[int, ...]:
+        """Keep what *manifest* names and throw the rest away; the numbers that are lacking.
+
+        Raises:
+            StoreUnavailable: the disk does not do it.
+        """
+        wanted = {ref.hash for ref in manifest.chunks}
+        held: set[str] = set()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in self._folder.iterdir():
+                if path.name in wanted and ChunkRef.of(path.read_bytes()).hash == path.name:
+                    held.add(path.name)
+                else:
+                    path.unlink()
+        except OSError as error:
+            raise StoreUnavailable(f"{self._folder} cannot be used: {error}") from error
+        return manifest.lacking(held)
+
+    def keep(self, data: bytes) -> None:
+        """Keep a chunk that was checked.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+        """
+        try:
+            write_secret(self._folder / ChunkRef.of(data).hash, data)
+        except OSError as error:
+            raise StoreUnavailable(f"{self._folder} cannot be written: {error}") from error
+
+    def read(self, ref: ChunkRef) -> Chunk:
+        """A chunk that is here.
+
+        Raises:
+            StoreUnavailable: the disk gives something else than it was given.
+            BadSignature: a master signed what is no chunk, or a later release's.
+        """
+        try:
+            data = (self._folder / ref.hash).read_bytes()
+        except OSError as error:
+            raise StoreUnavailable(f"a chunk that was fetched cannot be read: {error}") from error
+        if ChunkRef.of(data) != ref:
+            raise StoreUnavailable("the disk gives other bytes of a chunk than it was given")
+        try:
+            return Chunk.decode(data)
+        except ValueError as error:
+            raise BadSignature(f"a master signed what this release cannot read: {error}") from error
+
+    def clear(self) -> None:
+        """The snapshot was loaded; nothing of it is needed any more."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A snapshot whose chunks are all here."""
+
+    manifest: Manifest
+    intake: Intake
+
+    @property
+    def marker(self) -> Marker:
+        return self.manifest.marker
+
+    @property
+    def mode(self) -> ReplicationMode:
+        return self.manifest.mode
+
+    @property
+    def scope(self) -> Scope:
+        return self.manifest.scope
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Its chunks, one in memory at a time."""
+        return (self.intake.read(ref) for ref in self.manifest.chunks)

@@ -1,0 +1,245 @@
+"""A snapshot of the master state in chunks: what is in one, and the manifest that names them all.
+
+A chunk holds documents and answered requests, one record a line, compressed. The manifest says
+at which marker the state was taken and names every chunk by its SHA-256; a master signs the
+manifest, and so each chunk too. Chunks are cut where a record's name says so, not where a count
+ends: a change alters the chunk that it falls into and leaves the others as they were, so whoever
+has some of an older snapshot lacks few of the next.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.log import ENTRY_LIMIT_BYTES, Marker, ReplicationMode
+
+MANIFEST_TYPE: Final = "meridian/snapshot/v2"
+
+SMALLEST_BYTES: Final = 256 << 10
+"""A chunk is not cut before it holds so much, uncompressed."""
+
+LARGEST_BYTES: Final = 1 << 20
+"""A chunk is cut when it holds so much, whatever its records are called."""
+
+CUT_OF: Final = 256
+"""One name in so many ends a chunk that is large enough."""
+
+UNPACKED_BYTES: Final = LARGEST_BYTES + 2 * ENTRY_LIMIT_BYTES
+"""No chunk unpacks to more: the last record may be as large as an entry of the log."""
+
+
+class Scope(StrEnum):
+    """How much of the state a copy holds."""
+
+    FULL = "full"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDocument:
+    """A document and the revision that made it so."""
+
+    kind: str
+    id: str
+    revision: Revision
+    body: dict[str, Any]
+
+
+Answered = tuple[str, str, int, int]
+"""A request that is in the log: its id, its digest, its revision, and when, in Unix ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some records of the state."""
+
+    documents: tuple[SnapshotDocument, ...] = ()
+    requests: tuple[Answered, ...] = ()
+
+    @staticmethod
+    def decode(data: bytes) -> "Chunk":
+        """Read a chunk.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            records = [json.loads(line) for line in _unpacked(data).splitlines()]
+            return Chunk(
+                tuple(_document(each) for each in records if each[0] == "d"),
+                tuple(_request(each) for each in records if each[0] == "r"),
+            )
+        except (zlib.error, KeyError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(f"no chunk of a snapshot: {error}") from error
+
+
+class Cutter:
+    """Cuts records, given in their order, into chunks."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, records: Chunk) -> Iterator[bytes]:
+        """Take *records* in; every chunk that is full."""
+        for each in records.documents:
+            name = f"{each.kind}/{each.id}"
+            yield from self._take(name, ["d", each.kind, each.id, each.revision, each.body])
+        for request in records.requests:
+            yield from self._take(request[0], ["r", *request])
+
+    def rest(self) -> Iterator[bytes]:
+        """What was added since the last full chunk, if anything was."""
+        if self._lines:
+            yield self._cut()
+
+    def _take(self, name: str, record: list[Any]) -> Iterator[bytes]:
+        line = json.dumps(record, separators=(",", ":")).encode()
+        self._lines.append(line)
+        self._size += len(line) + 1
+        ends = self._size >= SMALLEST_BYTES and zlib.crc32(name.encode()) % CUT_OF == 0
+        if ends or self._size >= LARGEST_BYTES:
+            yield self._cut()
+
+    def _cut(self) -> bytes:
+        packed = zlib.compress(b"\n".join(self._lines))
+        self._lines, self._size = [], 0
+        return packed
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    """A chunk's name: the SHA-256 of its bytes, and how many they are."""
+
+    hash: str
+    size: int
+
+    @staticmethod
+    def of(data: bytes) -> "ChunkRef":
+        return ChunkRef(hashlib.sha256(data).hexdigest(), len(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The state at *marker*, as the chunks that hold it."""
+
+    marker: Marker
+    mode: ReplicationMode
+    scope: Scope
+    chunks: tuple[ChunkRef, ...]
+
+    def lacking(self, held: Container[str]) -> tuple[int, ...]:
+        """The numbers of the chunks whose hash is not among *held*."""
+        return tuple(number for number, ref in enumerate(self.chunks) if ref.hash not in held)
+
+    def encode(self) -> bytes:
+        """The bytes that are signed and stored."""
+        content = {
+            "type": MANIFEST_TYPE,
+            "marker": marker_to_json(self.marker),
+            "mode": self.mode.value,
+            "scope": self.scope.value,
+            "chunks": [[ref.hash, ref.size] for ref in self.chunks],
+        }
+        return json.dumps(content, separators=(",", ":")).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> "Manifest":
+        """Read a manifest's bytes.
+
+        Raises:
+            ValueError: they are none.
+        """
+        try:
+            content = json.loads(data)
+            kind = content["type"]
+            manifest = Manifest(
+                marker_from_json(content["marker"]),
+                ReplicationMode(content["mode"]),
+                Scope(content["scope"]),
+                tuple(ChunkRef(str(hash_), int(size)) for hash_, size in content["chunks"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no manifest of a snapshot: {error}") from error
+        if kind != MANIFEST_TYPE:
+            raise ValueError(f"no manifest of a snapshot: its type is {kind!r}")
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSnapshot:
+    """The bytes of a snapshot, or of a manifest, and the node that vouches for them."""
+
+    body: bytes
+    signer: NodeId
+    signature: bytes
+
+    def encode(self) -> bytes:
+        return json.dumps(
+            {"body": self.body.decode(), "signer": self.signer, "signature": self.signature.hex()}
+        ).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> "SignedSnapshot":
+        """Read a signed snapshot; whether the proof holds is for the caller to check.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            content = json.loads(data)
+            return SignedSnapshot(
+                str(content["body"]).encode(),
+                NodeId(str(content["signer"])),
+                bytes.fromhex(content["signature"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no signed snapshot: {error}") from error
+
+
+def marker_to_json(marker: Marker) -> dict[str, Any]:
+    return {
+        "log_generation": marker.log_generation,
+        "revision": marker.revision,
+        "sequence": marker.sequence,
+        "epoch": marker.epoch,
+        "hash": marker.hash,
+    }
+
+
+def marker_from_json(content: dict[str, Any]) -> Marker:
+    """A marker as `marker_to_json` wrote it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    return Marker(
+        LogGeneration(int(content["log_generation"])),
+        Revision(int(content["revision"])),
+        Sequence(int(content["sequence"])),
+        Epoch(int(content["epoch"])),
+        str(content["hash"]),
+    )
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(data, UNPACKED_BYTES)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("it does not end where it should")
+    return text
+
+
+def _document(record: list[Any]) -> SnapshotDocument:
+    _, kind, id_, revision, body = record
+    return SnapshotDocument(str(kind), str(id_), Revision(int(revision)), dict(body))
+
+
+def _request(record: list[Any]) -> Answered:
+    _, id_, digest, revision, at = record
+    return str(id_), str(digest), int(revision), int(at)
