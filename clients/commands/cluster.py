@@ -5,9 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from clients.api import SiteClient
+from clients.commands.history import SinceOption
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from clients.status_history import read, show
+from shared.domain.errors import BadSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +21,25 @@ def register(app: typer.Typer) -> None:
 
 
 @plainly
-def status(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
-    """Show every node: role, liveness, position in the log, load."""
+def status(
+    history: Annotated[
+        bool, typer.Option("--history", help="What happened, newest first, instead.")
+    ] = False,
+    since: SinceOption = None,
+    node: Annotated[
+        str | None, typer.Option("--node", help="With --history: only what concerns this node.")
+    ] = None,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show every node: role, liveness, position in the log, load; or what happened."""
+    if not history and (since or node):
+        raise BadSettings("--since and --node choose from what happened: add --history")
     with SiteClient(Profile.load(site, ca)) as client:
+        if history:
+            show(read(client, since, node), is_json=json)
+            return
         answer = client.get("/status")
     if json:
         as_json(answer)
@@ -29,10 +48,10 @@ def status(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
         f"site {answer['site']}, primary {answer['primary'] or 'none'}, seen by {answer['seen_by']}"
     )
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
-    table(columns, (_row(node) for node in answer["nodes"]))
-    for node in answer["nodes"]:
-        for reason in node["reasons"]:
-            say(f"  {node['node']}: {reason}")
+    table(columns, map(_row, answer["nodes"]))
+    for each in answer["nodes"]:
+        for reason in each["reasons"]:
+            say(f"  {each['node']}: {reason}")
 
 
 @plainly
@@ -51,7 +70,8 @@ def sync(
     if json:
         as_json(answer)
     else:
-        table(("node", "state", "revision", "hash"), (_sync_row(each) for each in answer))
+        columns = ("node", "state", "revision", "hash", "lag", "what is wrong")
+        table(columns, (_sync_row(each) for each in answer))
     if not all(each["ok"] for each in answer):
         raise typer.Exit(1)
 
@@ -96,7 +116,7 @@ def _row(node: dict[str, Any]) -> tuple[Any, ...]:
     return (node["node"], node["role"], node["region"], state, *(node[name] for name in names))
 
 
-def _sync_row(report: dict[str, Any]) -> tuple[Any, ...]:
-    progress: dict[str, Any] = report["progress"] or {}
-    hash_ = str(progress.get("hash", ""))[:12]
-    return report["node"], report["detail"], progress.get("revision"), hash_
+def _sync_row(proof: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("node", "state", "revision", "hash", "lag", "detail")
+    row = {**proof, "hash": str(proof["hash"])[:12]}
+    return tuple(row[name] for name in names)

@@ -31,6 +31,7 @@ from services.gateway.routes import (
     login,
     queue,
     sessions,
+    status_history,
     webhooks,
 )
 from services.gateway.routes.door import Door
@@ -127,7 +128,7 @@ def build_api(door: Door) -> FastAPI:
     tell_problems(api)
     areas = (
         *(login, sessions, queue, channel, cluster, appliances),
-        *(failover, history, webhooks, documents),
+        *(failover, history, status_history, webhooks, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)

@@ -3,6 +3,7 @@
 from faststream import FastStream
 
 from services.replication.applying import Applier
+from services.replication.chronicle import Chronicle
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from services.replication.handlers import Handlers, router
@@ -14,6 +15,7 @@ from shared.domain.snapshot import Scope
 from shared.messaging.link import Link
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
+from shared.persistence.status_history import StatusHistory
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.service import Service
@@ -25,7 +27,8 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     is_master = settings.database_url is not None
     link = Link(context.access, context.identity, "log")
     log = ClusterLog(link.client, context.trust.log_generation)
-    store = _store(settings, context)
+    database = None if settings.database is None else Database(settings.database)
+    store = _store(settings, context, database)
     exchange = Exchange(
         node=settings.node,
         key=context.node_key,
@@ -45,17 +48,26 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         scope=Scope.FULL if is_master else Scope.DIRECTORY,
         snapshot_after=settings.snapshot_after,
     )
-    handlers = Handlers(following, exchange)
+    chronicle = None
+    if database is not None:
+        history = StatusHistory(database)
+        chronicle = Chronicle(link.client, context.verifier, history, clock)
+    handlers = Handlers(following, exchange, chronicle)
     context.broker.include_router(router(handlers, settings.node, is_master=is_master))
     return Service(
         FastStream(context.broker, logger=None),
         context,
-        tasks=(link.run, following.run, following.listen, following.tell),
+        tasks=(
+            *(link.run, following.run, following.listen, following.tell),
+            *(() if chronicle is None else (chronicle.run, chronicle.tidy)),
+        ),
     )
 
 
-def _store(settings: ReplicationSettings, context: ServiceContext) -> FollowerStore:
-    if settings.database is not None:
-        return MasterStore(MasterState(Database(settings.database)))
+def _store(
+    settings: ReplicationSettings, context: ServiceContext, database: Database | None
+) -> FollowerStore:
+    if database is not None:
+        return MasterStore(MasterState(database))
     generation = context.trust.log_generation
     return FileStore(settings.state_dir, settings.node, context.node_key, generation)

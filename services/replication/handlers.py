@@ -2,10 +2,12 @@
 
 from faststream.nats import NatsRoute, NatsRouter
 
+from services.replication.chronicle import Chronicle
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from shared.domain.errors import Rejected
 from shared.domain.snapshot import Scope
+from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.events.replication import (
     FollowerProgressed,
     FollowerState,
@@ -19,9 +21,12 @@ from shared.messaging.middleware import Silent
 class Handlers:
     """Replication's subscribers."""
 
-    def __init__(self, following: Following, exchange: Exchange) -> None:
+    def __init__(
+        self, following: Following, exchange: Exchange, chronicle: Chronicle | None
+    ) -> None:
         self._following = following
         self._exchange = exchange
+        self._chronicle = chronicle
 
     async def on_sync(self, order: SyncNow) -> FollowerProgressed:
         return await self._following.sync(resync=order.resync)
@@ -33,9 +38,14 @@ class Handlers:
             raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
         return await self._exchange.offer(Scope(wish.scope), chunked=wish.chunked)
 
+    async def on_history(self, question: ReadStatusHistory) -> StatusHistoryRead:
+        if self._chronicle is None:
+            raise Silent
+        return await self._chronicle.answer(question)
+
 
 def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
-    """The subscriptions of this node's follower; only masters offer snapshots.
+    """The subscriptions of this node's follower; only masters offer snapshots and keep a history.
 
     Every master hears the wish, and those that do not follow the log stay silent: so a master that
     needs a snapshot is never answered by itself.
@@ -43,4 +53,6 @@ def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
     routes = [NatsRoute(handlers.on_sync, SyncNow.subject.address(node=node))]
     if is_master:
         routes.append(NatsRoute(handlers.on_offer, OfferSnapshot.subject.wildcard))
+        history = ReadStatusHistory.subject.wildcard
+        routes.append(NatsRoute(handlers.on_history, history, queue="replication"))
     return NatsRouter(handlers=routes)

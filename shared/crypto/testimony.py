@@ -46,20 +46,29 @@ def examine(keys: Mapping[NodeId, str], header: str, subject: str, payload: byte
     Raises:
         BadSignature: nobody whom we know did; its attribute `reason` is a word for counting.
     """
-    parts = header.split(";")
-    if len(parts) != FIELDS or parts[0] != VERSION or not parts[2].isdecimal():
-        raise BadSignature("the event is not signed by a node", reason="unsigned")
-    said = Statement(NodeId(parts[1]), UnixMillis(int(parts[2])), parts[3])
+    said, told = stated(header), header.rpartition(";")[2]
     key = keys.get(said.node)
     if key is None:
         raise BadSignature(f"no key of node {said.node} is known", reason="unknown_node")
     try:
-        proof = base64.b64decode(parts[4], validate=True)
+        proof = base64.b64decode(told, validate=True)
     except binascii.Error as error:
         raise BadSignature("the node's signature is no base64", reason="malformed") from error
     if not verify(key, proof, _covered(header.rpartition(";")[0], subject, payload)):
         raise BadSignature(f"the signature of node {said.node} does not hold", reason="bad_proof")
     return said
+
+
+def stated(header: str) -> Statement:
+    """What *header* says, not proved yet.
+
+    Raises:
+        BadSignature: it says nothing.
+    """
+    parts = header.split(";")
+    if len(parts) != FIELDS or parts[0] != VERSION or not parts[2].isdecimal():
+        raise BadSignature("the event is not signed by a node", reason="unsigned")
+    return Statement(NodeId(parts[1]), UnixMillis(int(parts[2])), parts[3])
 
 
 def _covered(head: str, subject: str, payload: bytes) -> bytes:

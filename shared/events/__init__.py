@@ -26,7 +26,8 @@ from shared.events.failover import (
     SwitchOver,
 )
 from shared.events.message import Event
-from shared.events.node import NodeHeartbeat, NodeStateChanged
+from shared.events.node import NodeHeartbeat, NodeStateChanged, ReadinessChanged
+from shared.events.operation import OperationEnded, ReadStatusHistory
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.replication import (
     FollowerProgressed,
@@ -42,6 +43,7 @@ from shared.events.webhook import ReadWebhooksProgress, WebhookGaveUp, WebhookSt
 CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
     NodeStateChanged,
+    ReadinessChanged,
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
@@ -53,6 +55,8 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     FollowerStateChanged,
     SyncNow,
     OfferSnapshot,
+    ReadStatusHistory,
+    OperationEnded,
     MasterGranted,
     ReadMasterStatus,
     SwitchOver,

@@ -51,3 +51,18 @@ class NodeStateChanged(Event):
     state: Liveness
     previous: Liveness | None
     cause: str
+
+
+class ReadinessChanged(Event):
+    """Whether master *node* could take the role over is another now; *reasons* bar it.
+
+    As the primary hears it of the master itself. Told at least once, as `NodeStateChanged` is.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.failover.readiness_changed", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    node: NodeId
+    could_take_over: bool
+    reasons: tuple[str, ...] = ()

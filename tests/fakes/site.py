@@ -31,6 +31,8 @@ from shared.events.config import (
 )
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
+from shared.events.operation import ReadStatusHistory, StatusHistoryRead
+from shared.events.replication import FollowerProgressed, SyncNow
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes
 from shared.events.session import SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
@@ -63,6 +65,8 @@ class FakeSite:
         self.is_down = False
         self.refuses_selection = False
         self.history = HistoryRead(lines=())
+        self.status_history = StatusHistoryRead(lines=())
+        self.progress: dict[NodeId, FollowerProgressed] = {}
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
@@ -101,6 +105,12 @@ class FakeSite:
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
+            case SyncNow() if request.node in self.progress:
+                return self.progress[request.node]
+            case SyncNow():
+                raise Unavailable("nobody answered")
+            case ReadStatusHistory():
+                return self.status_history
             case ReadWebhooksProgress():
                 return WebhooksProgress(webhooks=tuple(self.webhooks))
             case _:

@@ -4,14 +4,18 @@ A node's state is news of the primary alone. A backup remembers for a while what
 the primary that saw it too may have died before it could say so, and then its successor does.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.ids import Instant, NodeId
 from shared.domain.node import Liveness, Side
-from shared.events.node import NodeStateChanged
+from shared.events.message import Event
+from shared.events.node import NodeStateChanged, ReadinessChanged
 from shared.events.session import SessionChanged, SessionPhase, SessionState
+
+NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
 REMEMBERED_SECONDS: Final = 15.0
 """Longer than a failover takes; what is older the primary of that time has told."""
@@ -101,3 +105,34 @@ class NodeNews:
             if state is not None and state is not previous:
                 self._states[node] = state
                 yield Change(node, state, previous, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a master that is not primary says of itself."""
+
+    could_take_over: bool
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def gist(self) -> tuple[bool, frozenset[str]]:
+        """It without the numbers in its reasons: how far a copy lags is no news each time."""
+        return self.could_take_over, frozenset(NUMBER.sub("", each) for each in self.reasons)
+
+
+class ReadinessNews:
+    """Which masters could take the role over, as this gateway last told it."""
+
+    def __init__(self) -> None:
+        self._last: dict[NodeId, Readiness] = {}
+
+    def look(self, said: Mapping[NodeId, Readiness], *, is_primary: bool) -> Iterable[Event]:
+        """What is to be told of what the masters say; a backup only remembers it."""
+        for node, readiness in said.items():
+            last, self._last[node] = self._last.get(node), readiness
+            if is_primary and (last is None or last.gist != readiness.gist):
+                yield ReadinessChanged(
+                    node=node,
+                    could_take_over=readiness.could_take_over,
+                    reasons=readiness.reasons,
+                )

@@ -1,23 +1,21 @@
 """The cluster as people see it: who is up, who is primary, who follows, and which node for whom."""
 
-import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.gateway.core.access import Action
+from services.gateway.operations import told
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
-from shared.domain.errors import MeridianError
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
-from shared.events.replication import FollowerProgressed, SyncNow
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 
 router = APIRouter(tags=["cluster"])
-
-SYNC_SECONDS = 5.0
 
 
 class NodeStatus(BaseModel):
@@ -53,12 +51,16 @@ class Status(BaseModel):
 
 
 class SyncReport(BaseModel):
-    """One follower's answer to *sync now*."""
+    """One follower's answer to *sync now*: where it proved to be, or what is wrong."""
 
     node: NodeId
     ok: bool
+    state: str
+    revision: int | None
+    hash: str
+    lag: int | None
+    code: str
     detail: str
-    progress: FollowerProgressed | None = None
 
 
 class Sync(BaseModel):
@@ -102,15 +104,12 @@ async def keys(door: TheDoor) -> dict[NodeId, str]:
 
 @router.post("/sync")
 async def sync(body: Sync, door: TheDoor, caller: TheCaller) -> list[SyncReport]:
-    """Make followers catch up now and prove their position."""
+    """Make followers catch up now and prove their position; one row for each."""
     caller.require(Action.OPERATE)
-    followers = [
-        node
-        for node, document in door.directory.nodes.items()
-        if document.role is not NodeRole.WITNESS and (not body.nodes or node in body.nodes)
-    ]
-    reports = await asyncio.gather(*(_sync(door, node, resync=body.resync) for node in followers))
-    return list(reports)
+    operation = "resync" if body.resync else "sync"
+    with told(door, operation, caller.user, body.nodes):
+        proofs = await sync_now(door, body.nodes, resync=body.resync)
+    return [SyncReport(ok=each.ok, **asdict(each)) for each in proofs]
 
 
 @router.post("/select")
@@ -124,17 +123,6 @@ async def select(
     answer = await door.publisher.ask(question, timeout_seconds=2.0)
     assert isinstance(answer, NodesSelected), "an explanation is answered by its reply type"
     return answer
-
-
-async def _sync(door: Door, node: NodeId, *, resync: bool) -> SyncReport:
-    try:
-        answer = await door.publisher.ask(
-            SyncNow(node=node, resync=resync), timeout_seconds=SYNC_SECONDS
-        )
-    except MeridianError as error:
-        return SyncReport(node=node, ok=False, detail=error.message)
-    assert isinstance(answer, FollowerProgressed), "a sync is answered by its reply type"
-    return SyncReport(node=node, ok=True, detail=answer.state, progress=answer)
 
 
 def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus:

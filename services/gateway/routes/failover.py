@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.gateway.core.access import Action
+from services.gateway.operations import told
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.domain.errors import MeridianError, NoPrimary
 from shared.domain.ids import Epoch, NodeId
@@ -69,9 +70,10 @@ async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
         NoPrimary: no master says that it is primary.
         MeridianError: it cannot be done now; the primary is who it was.
     """
-    primary, epoch = primary_of(door)
-    order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
-    answer = await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
+    with told(door, "switchover", author, () if to is None else (to,)):
+        primary, epoch = primary_of(door)
+        order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
+        answer = await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
     assert isinstance(answer, RoleSwitched), "an order is answered by its reply type"
     return answer
 

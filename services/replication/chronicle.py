@@ -1,0 +1,170 @@
+# pyright: reportUnknownMemberType=false
+"""Writes what happens to the site into the history that each master keeps in its own database.
+
+The stream of events holds seven days and is lost with the log servers' files; the history is
+neither. Each master reads for itself from a while before its newest event on, so that nobody has
+to remember a place in a stream that may be another one tomorrow; what is there already is not kept
+twice. Only what a member of the cluster signed is kept.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from services.replication.core.status import PREFIX, SUBJECTS, about, concerned, sentence, shortened
+from shared.crypto.envelope import SIGNATURE_HEADER, Verifier
+from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
+from shared.domain.errors import BadSignature, StoreUnavailable
+from shared.domain.ids import UnixMillis
+from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
+from shared.messaging.connection import jetstream_of
+from shared.messaging.streams import EVENTS
+from shared.persistence.status_history import StatusEvent, StatusHistory, Wanted
+from shared.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from nats.js import JetStreamContext
+
+CALL_SECONDS: Final = 3.0
+FETCH_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 1.0
+ANEW_SECONDS: Final = 60.0
+"""A reading that brought nothing for so long is begun anew: it may be of a stream that is gone."""
+
+BATCH: Final = 100
+OVERLAP_MS: Final = 600_000
+"""Events may come late, and nodes' clocks differ; what is read twice is kept once."""
+
+FORGET_SECONDS: Final = 3_600.0
+
+
+@dataclass
+class Chronicle:
+    """One master's keeper of the history."""
+
+    client: Client
+    verifier: Verifier
+    history: StatusHistory
+    clock: Clock
+    _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.history"))
+
+    async def run(self) -> None:
+        """Keep what happens, for ever."""
+        while True:
+            try:
+                await self._read()
+            except (NatsError, OSError, TimeoutError, StoreUnavailable) as error:
+                self._log.debug("the history waits: %s", error)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def tidy(self) -> None:
+        """Forget what is too old or too much, for ever."""
+        while True:
+            try:
+                await self.history.forget(self.clock.unix_ms())
+            except StoreUnavailable as error:
+                self._log.debug("later: %s", error.message)
+            await asyncio.sleep(FORGET_SECONDS)
+
+    async def answer(self, question: ReadStatusHistory) -> StatusHistoryRead:
+        """What *question* asks for, of what this master has kept.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        wanted = Wanted(
+            limit=question.limit + 1,
+            before=question.before,
+            since=UnixMillis(question.since_unix_ms),
+            node=question.node,
+        )
+        found = await self.history.read(wanted)
+        shown = found[: question.limit]
+        following = (shown[-1].at, shown[-1].id) if len(found) > len(shown) else None
+        return StatusHistoryRead(lines=tuple(_line(each) for each in shown), next=following)
+
+    async def _read(self) -> None:
+        """Read on from a while before the newest event, until nothing came for a while."""
+        jetstream = jetstream_of(self.client, CALL_SECONDS)
+        subscription = await jetstream.pull_subscribe(
+            "", stream=EVENTS, config=await self._beginning()
+        )
+        try:
+            await self._follow(subscription)
+        finally:
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def _follow(self, subscription: "JetStreamContext.PullSubscription") -> None:
+        last = self.clock.now()
+        while self.clock.now() - last < ANEW_SECONDS:
+            try:
+                messages = await subscription.fetch(BATCH, timeout=FETCH_SECONDS)
+            except NatsTimeoutError:
+                continue
+            last = self.clock.now()
+            await self.history.keep(
+                event for each in messages if (event := self._event(each)) is not None
+            )
+
+    async def _beginning(self) -> ConsumerConfig:
+        newest = await self.history.newest()
+        config = ConsumerConfig(
+            filter_subjects=list(SUBJECTS),
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.ALL,
+            inactive_threshold=ANEW_SECONDS,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        if newest is not None:
+            config.deliver_policy = DeliverPolicy.BY_START_TIME
+            since = max(0, newest - OVERLAP_MS) / 1_000
+            config.opt_start_time = datetime.fromtimestamp(since, UTC)
+        return config
+
+    def _event(self, message: Msg) -> StatusEvent | None:
+        """The event in *message*; None for one that nobody of the cluster said."""
+        headers = message.headers or {}
+        header, kind = headers.get(SIGNATURE_HEADER, ""), headers.get("content-type", "")
+        try:
+            signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
+            told = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
+            body = shortened(message.data)
+        except (BadSignature, ValueError) as error:
+            self._log.warning("an event on %s is not kept: %s", message.subject, error)
+            return None
+        fact, speaker = message.subject.removeprefix(PREFIX), signed.identity.node
+        return StatusEvent(
+            id=told.id,
+            at=told.unix_ms,
+            speaker=speaker,
+            fact=fact,
+            nodes=concerned(speaker, body),
+            about=about(fact, body),
+            said=sentence(fact, body),
+            body=body,
+        )
+
+
+def _line(event: StatusEvent) -> StatusLine:
+    return StatusLine(
+        id=event.id,
+        at_unix_ms=event.at,
+        speaker=event.speaker,
+        fact=event.fact,
+        nodes=event.nodes,
+        said=event.said,
+        body=event.body,
+        is_state=event.about is not None,
+        lasted_ms=None if event.until is None else event.until - event.at,
+    )

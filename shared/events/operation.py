@@ -1,0 +1,67 @@
+"""What operators did, how it ended, and the history of the site's status that keeps it."""
+
+from typing import Any, ClassVar
+
+from shared.domain.ids import NodeId
+from shared.events.message import Event, Message, Request
+from shared.events.subject import Subject
+
+
+class OperationEnded(Event):
+    """What *author* asked for is done, or, when it *failed*, could not be for *cause* (*code*)."""
+
+    subject: ClassVar = Subject(
+        "meridian.event.operation.ended", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    operation: str
+    author: str
+    nodes: tuple[NodeId, ...] = ()
+    failed: bool = False
+    code: str = ""
+    cause: str = ""
+
+
+class StatusLine(Message):
+    """One event of the history: what was *said* by *speaker*, and the event itself as *body*.
+
+    *lasted_ms* is how long what it tells of stayed so; None while it does, or where there is
+    nothing that could last.
+    """
+
+    id: str
+    at_unix_ms: int
+    speaker: NodeId
+    fact: str
+    nodes: tuple[str, ...]
+    said: str
+    body: dict[str, Any]
+    is_state: bool = False
+    lasted_ms: int | None = None
+
+
+class StatusHistoryRead(Message):
+    """Lines, newest first; *next* is where older ones are, None after the last."""
+
+    lines: tuple[StatusLine, ...]
+    next: tuple[int, str] | None = None
+
+
+class ReadStatusHistory(Request):
+    """What happened to the site, as any master has kept it; at most *limit* lines.
+
+    From before the place *before*, not older than *since_unix_ms*, and only what concerns *node*
+    where one is given.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.replication.history",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"replication"}),
+    )
+    reply: ClassVar = StatusHistoryRead
+
+    before: tuple[int, str] | None = None
+    since_unix_ms: int = 0
+    node: NodeId | None = None
+    limit: int = 50

@@ -1,0 +1,128 @@
+"""What is kept of the site's events, about what, and in which words."""
+
+import json
+
+import pytest
+
+from services.replication.core.status import (
+    LONGEST,
+    SUBJECTS,
+    about,
+    concerned,
+    sentence,
+    shortened,
+)
+from shared.events import CATALOGUE
+from shared.events.config import ConfigChanged
+from shared.events.failover import PrimaryChanged
+from shared.events.operation import OperationEnded
+from shared.events.security import SignInRefused
+from shared.events.session import SessionChanged
+
+
+@pytest.mark.parametrize("event", [PrimaryChanged, OperationEnded])
+def test_what_the_site_says_of_itself_is_kept(event: type[PrimaryChanged]) -> None:
+    assert event.subject.template in SUBJECTS
+
+
+@pytest.mark.parametrize("event", [SessionChanged, ConfigChanged, SignInRefused])
+def test_what_is_kept_elsewhere_is_not(event: type[SessionChanged]) -> None:
+    assert event.subject.template not in SUBJECTS
+
+
+def test_only_stored_events_are_read() -> None:
+    stored = {each.subject.template for each in CATALOGUE if each.subject.stored}
+    assert set(SUBJECTS) <= stored
+
+
+@pytest.mark.parametrize(
+    ("fact", "body", "expected"),
+    [
+        ("failover.primary_changed", {"node": "bravo"}, "failover.primary_changed"),
+        ("replication.mode_changed", {"mode": "degraded"}, "replication.mode_changed"),
+        ("node.state_changed", {"node": "tokyo"}, "node.state_changed tokyo"),
+        ("webhook.state_changed", {"webhook": "pager"}, "webhook.state_changed pager"),
+        ("failover.stepped_down", {"node": "alpha"}, None),
+        ("operation.ended", {"operation": "sync"}, None),
+    ],
+)
+def test_a_state_lasts_until_the_next_one_about_the_same(
+    fact: str, body: dict[str, str], expected: str | None
+) -> None:
+    assert about(fact, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"node": "bravo", "previous": "alpha"}, ("bravo", "alpha")),
+        ({"node": "bravo", "previous": None}, ("bravo",)),
+        ({"nodes": ["berlin", "tokyo"]}, ("berlin", "tokyo")),
+        ({"nodes": [], "author": "admin"}, ("alpha",)),
+        ({"mode": "degraded"}, ("alpha",)),
+    ],
+)
+def test_an_event_concerns_whom_it_names_or_who_says_it(
+    body: dict[str, object], expected: tuple[str, ...]
+) -> None:
+    assert concerned("alpha", body) == expected
+
+
+@pytest.mark.parametrize(
+    ("fact", "body", "said"),
+    [
+        (
+            "failover.primary_changed",
+            {"node": "bravo", "epoch": 4, "previous": "alpha", "cause": "its lease ran out"},
+            "bravo is primary of epoch 4 after alpha: its lease ran out",
+        ),
+        (
+            "failover.primary_changed",
+            {"node": "alpha", "epoch": 1, "previous": None, "cause": "founding"},
+            "alpha is primary of epoch 1 after nobody: founding",
+        ),
+        (
+            "operation.ended",
+            {"operation": "switchover", "author": "admin", "failed": False},
+            "admin: switchover done",
+        ),
+        (
+            "operation.ended",
+            {"operation": "switchover", "author": "admin", "failed": True}
+            | {"code": "not_ready", "cause": "bravo lags"},
+            "admin: switchover failed, bravo lags (not_ready)",
+        ),
+        (
+            "failover.redirection_changed",
+            {"method": "dns", "before": "none", "state": "failing"}
+            | {"code": "redirection_failed", "cause": "the server refused"},
+            "the site's address by dns: failing, was none: the server refused (redirection_failed)",
+        ),
+        (
+            "failover.readiness_changed",
+            {"node": "bravo", "could_take_over": False, "reasons": ["it is in maintenance"]},
+            "bravo could not take over: it is in maintenance",
+        ),
+        (
+            "failover.readiness_changed",
+            {"node": "bravo", "could_take_over": True, "reasons": []},
+            "bravo could take the role over",
+        ),
+        ("later.release", {"node": "bravo", "why": "", "count": 3}, "node bravo, count 3"),
+        ("failover.stepped_down", {"node": "bravo"}, "node bravo"),
+    ],
+)
+def test_an_event_is_a_sentence(fact: str, body: dict[str, object], said: str) -> None:
+    assert sentence(fact, body) == said
+
+
+def test_a_long_event_is_kept_without_its_lists() -> None:
+    body = {"node": "bravo", "many": ["x" * 100] * 100, "cause": "y" * (2 * LONGEST)}
+    kept = shortened(json.dumps(body).encode())
+    assert kept == {"node": "bravo", "cause": "y" * LONGEST}
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"5", b"\xff"])
+def test_what_is_no_object_is_no_event(payload: bytes) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        shortened(payload)
