@@ -66,8 +66,8 @@ gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
 test-compose: setup ## every test that needs Docker: the site in containers
 	@$(BIN)/python -m pytest $(CACHE) tests/compose $(ARGS)
 
-simulate: setup ## failover in a seeded world: SEEDS=2000 are the first so many, SEEDS=17-42 those
-	@$(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
+simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; TRANSCRIPT=yes reads one aloud
+	@TRANSCRIPT="$(TRANSCRIPT)" $(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
 
 mutants: setup ## break every guard of failover once; a test must notice: ONLY="word" to choose
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")

@@ -7,9 +7,9 @@ seed, so a story always says the same. `tell` writes a transcript anew.
 from typing import Final
 
 from shared.domain.ids import NodeId
-from tests.simulation.failover.story import begun
+from tests.simulation.failover.master import Master
+from tests.simulation.failover.story import begun, spoil
 from tests.simulation.failover.switch import switch_over
-from tests.simulation.failover.world import Master
 
 SEED: Final = 4
 
@@ -71,7 +71,7 @@ class Stage:
         self._master(node).fit = is_so == "yes"
 
     def on_bucket(self, how: str) -> None:
-        self._world.weather.bucket_down = how == "down"
+        self._world.bucket.is_down = how == "down"
 
     def on_config(self, node: str, how: str) -> None:
         self._master(node).config_commits = how == "works"
@@ -80,7 +80,7 @@ class Stage:
         switch_over(self._world)
 
     def on_spoil(self) -> None:
-        self._world.spoil()
+        spoil(self._world)
 
     def _master(self, node: str) -> Master:
         return self._world.masters[NodeId(node)]

@@ -1,61 +1,42 @@
-"""What happens to two monitors in a seed's story, and who judges it.
+"""What happens to two monitors in a seed's story.
 
-A story is a minute of troubles, then everything is mended, and a bounded time later there must be
-one primary again. The judge looks after every action.
+A story is five minutes and more of quiet stretches and bursts of troubles. After most bursts, and
+after the last, everything is mended, and a bounded time later there must be one primary again.
 """
 
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import Final
 
 from shared.domain.ids import NodeId
 from tests.simulation.failover.switch import switch_over
-from tests.simulation.failover.world import NODES, Flaws, Term, Weather, World
+from tests.simulation.failover.weather import STILL, USUAL, Flaws, Weather, foul
+from tests.simulation.failover.world import NODES, World
 
 Trouble = Callable[[World], None]
 
-TROUBLED_UNTIL: Final = 60.0
+STORY_SECONDS: Final = 300.0
+QUIET_SECONDS: Final = (10.0, 60.0)
+BURST_SECONDS: Final = (5.0, 30.0)
+TROUBLES_A_SECOND: Final = 0.8
+MENDED_AFTER: Final = 0.7
+"""The chance that a burst's troubles are mended before the next."""
+
 SETTLED: Final = {"local": 25.0, "lan": 40.0, "wan": 70.0}
 """How long a mended cluster may take to have its primary again."""
 
-
-class Judge:
-    """At any instant of true time at most one process might act, and in one epoch."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._live: list[Term] = []
-        self._count = 0
-        self._taken = 0
-
-    def __call__(self) -> None:
-        self._one_acts()
-        self._epochs_grow()
-
-    def _one_acts(self) -> None:
-        now, terms = self._world.now, self._world.terms
-        if len(terms) > self._count:
-            self._live = [term for term in [*self._live, *terms[self._count :]] if now < term.end]
-            self._count = len(terms)
-            acting = {(term.instance, term.epoch) for term in self._live}
-            assert len(acting) <= 1, f"{sorted(acting)} might act at {now:.3f}"
-        assert len(self._world.primaries()) <= 1, f"two masters call themselves primary at {now}"
-
-    def _epochs_grow(self) -> None:
-        taken = self._world.taken
-        if len(taken) > self._taken:
-            self._taken = len(taken)
-            of_epoch = self._world.writers
-            for epoch, instances in of_epoch.items():
-                assert len(instances) == 1, f"{sorted(instances)} both began epoch {epoch}"
+PRESET_OF_SEED: Final = ("local", "lan", "wan")
 
 
-def begun(seed: int, preset: str = "local", flaws: Flaws | None = None) -> World:
+def begun(
+    seed: int, preset: str = "local", flaws: Flaws | None = None, weather: Weather = USUAL
+) -> World:
     """A world with two monitors that start within its first second."""
     world = World(seed, preset, flaws)
-    world.after_each.append(Judge(world))
+    world.weather = weather
     for node in NODES:
-        world.at(world.random.uniform(0, 1), partial(world.start, node))
+        world.clockwork.at(world.random.uniform(0, 1), world.start, node)
     return world
 
 
@@ -89,7 +70,8 @@ def elect(world: World, _node: NodeId) -> None:
 
 
 def change_weather(world: World, _node: NodeId) -> None:
-    world.weather = foul(world)
+    world.weather = foul(world.random)
+    world.say(f"{world.weather}")
 
 
 def cut_one_way(world: World, node: NodeId) -> None:
@@ -98,23 +80,39 @@ def cut_one_way(world: World, node: NodeId) -> None:
         master.mute = not master.mute
     else:
         master.deaf = not master.deaf
+    _say_cut(world, node)
 
 
 def cut_off(world: World, node: NodeId) -> None:
     master = world.masters[node]
     master.mute = master.deaf = not (master.mute and master.deaf)
+    _say_cut(world, node)
+
+
+def _say_cut(world: World, node: NodeId) -> None:
+    master = world.masters[node]
+    world.say(f"{node}: mute {master.mute}, deaf {master.deaf}")
 
 
 def stop_config(world: World, node: NodeId) -> None:
-    world.masters[node].config_commits = not world.masters[node].config_commits
+    master = world.masters[node]
+    master.config_commits = not master.config_commits
+    world.say(f"{node}: config commits {master.config_commits}")
 
 
 def unfit(world: World, node: NodeId) -> None:
-    world.masters[node].fit = not world.masters[node].fit
+    master = world.masters[node]
+    master.fit = not master.fit
+    world.say(f"{node}: fit {master.fit}")
 
 
 def plan_a_change(world: World, _node: NodeId) -> None:
     switch_over(world)
+
+
+def spoil(world: World) -> None:
+    world.say("the key is spoilt")
+    world.bucket.spoil()
 
 
 TROUBLES: Final = (
@@ -124,31 +122,38 @@ TROUBLES: Final = (
 )
 
 
-def foul(world: World) -> Weather:
-    """Bad weather, of any kind."""
-    worst = (0.6, 0.5, 0.3, 0.3)
-    lost, late, stale, repeated = (world.random.uniform(0, each) for each in worst)
-    return Weather(lost, late, stale, repeated, delay=world.random.uniform(0, 0.2))
-
-
 def mend(world: World) -> None:
     """End every trouble but those that end by themselves."""
-    world.weather = Weather()
+    world.say("all is mended")
+    world.weather = STILL
     for node, master in world.masters.items():
         master.mute, master.deaf, master.config_commits, master.fit = False, False, True, True
         if not master.is_up:
             world.start(node)
 
 
-def suffer(world: World, *troubles: Trouble) -> World:
-    """Let *troubles* happen to *world* for a minute, mend it, and let it settle."""
-    when = 3.0
-    while when < TROUBLED_UNTIL:
-        when += world.random.expovariate(0.8)
-        world.at(when, partial(world.random.choice(troubles), world))
-    world.run(when)
-    mend(world)
-    world.run(when + SETTLED[world.preset])
+def burst(world: World, *troubles: Trouble) -> None:
+    """Let *troubles* happen to *world* for a while."""
+    world.weather = USUAL
+    end = world.now + world.random.uniform(*BURST_SECONDS)
+    when = world.now
+    while when < end:
+        world.clockwork.at(when, partial(world.random.choice(troubles), world))
+        when += world.random.expovariate(TROUBLES_A_SECOND)
+    world.run(end)
+
+
+def suffer(world: World, *troubles: Trouble, seconds: float = STORY_SECONDS) -> World:
+    """Let *troubles* happen to *world* in bursts; it must heal whenever they are mended."""
+    is_mended = False
+    while world.now < seconds or not is_mended:
+        world.run(world.now + world.random.uniform(*QUIET_SECONDS))
+        burst(world, *troubles)
+        is_mended = world.random.random() < MENDED_AFTER
+        if is_mended:
+            mend(world)
+            world.run(world.now + SETTLED[world.preset])
+            check_healed(world)
     return world
 
 
@@ -159,16 +164,15 @@ def check_healed(world: World) -> None:
     log, which the judge sees to.
     """
     assert len(world.primaries()) == 1, f"primaries after all was mended: {world.primaries()}"
-    if not world.spoilt:
+    if not world.bucket.was_spoilt:
         epochs = [took.epoch for took in world.taken]
         assert epochs == sorted(set(epochs)), f"epochs in the order taken: {epochs}"
 
 
-def tell(seed: int) -> World:
+def tell(seed: int, teller: Callable[[str], None] | None = None) -> World:
     """The story of *seed*: its preset and its troubles follow from the seed."""
-    preset = ("local", "local", "lan", "wan")[seed % 4]
-    world = begun(seed, preset)
-    spoils = (World.spoil,) if seed % 3 == 2 else ()
-    suffer(world, *[trouble] * 3, *spoils)
-    check_healed(world)
-    return world
+    chance = Random(seed)
+    world = begun(seed, chance.choice(PRESET_OF_SEED), weather=chance.choice((STILL, STILL, USUAL)))
+    world.tell = teller
+    spoils = (spoil,) if chance.random() < 1 / 3 else ()
+    return suffer(world, *[trouble] * 3, *spoils)

@@ -1,16 +1,18 @@
 """A planned change of primary in the simulated world, as the shell around the cores makes it."""
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 from services.failover_monitor.core.handover import Prepared
-from tests.simulation.failover.world import NODES, Master, World
+from tests.simulation.failover.master import Master
+from tests.simulation.failover.world import NODES, World
 
 
 def switch_over(world: World) -> None:
     """An operator wants the other master to be primary; any step may be late, or lost."""
     for old in world.primaries():
         new = next(node for node in NODES if node != old)
+        world.say(f"{old} is to hand over to {new}")
         Switch(world, world.masters[old], world.masters[new]).stop()
 
 
@@ -20,7 +22,8 @@ class Switch:
     def __init__(self, world: World, old: Master, new: Master) -> None:
         self._world = world
         self._old, self._new = old, new
-        self._names = old.instance, new.instance
+        self._lives = old.lives, new.lives
+        self._instance = old.instance
 
     def stop(self) -> None:
         world, old = self._world, self._old
@@ -30,17 +33,14 @@ class Switch:
 
     def _confirmed(self) -> None:
         """Config has stopped, or the shell does not care."""
-        world = self._world
-        if not world.flaws.handover_does_not_wait_for_config:
-            for term in world.terms:
-                if term.instance == self._names[0]:
-                    term.end = min(term.end, world.now)
+        if not self._world.flaws.handover_does_not_wait_for_config:
+            self._world.judge.stopped(self._instance)
         self._next(self._new, self._prepare)
 
     def _prepare(self) -> None:
         world, new = self._world, self._new
         prepared = new.monitor.handover.prepare(new.clock(world.now))
-        self._next(self._old, partial(self._give, prepared))
+        self._next(self._old, self._give, prepared)
 
     def _give(self, prepared: Prepared) -> None:
         world, old = self._world, self._old
@@ -58,11 +58,13 @@ class Switch:
         old.monitor.handover.resume(old.clock(world.now))
         world.perform(old, ())
 
-    def _next(self, master: Master, step: Callable[[], None]) -> None:
-        if not (master.mute or master.deaf):
-            self._later(master, self._world.weather.lost, self._world.delay(), step)
+    def _next(self, master: Master, step: Callable[..., None], *words: Any) -> None:
+        if not master.is_cut_off:
+            self._later(master, self._world.weather.lost, self._world.delay(), step, *words)
 
-    def _later(self, master: Master, lost: float, seconds: float, step: Callable[[], None]) -> None:
-        world, name = self._world, self._names[master is self._new]
+    def _later(
+        self, master: Master, lost: float, seconds: float, step: Callable[..., None], *words: Any
+    ) -> None:
+        world, life = self._world, self._lives[master is self._new]
         if world.random.random() >= lost:
-            world.at(world.now + seconds, lambda: world.within(master, name, step))
+            world.clockwork.at(world.now + seconds, world.within, master, life, step, *words)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulation.failover.story import begun, suffer, trouble
-from tests.simulation.failover.world import Flaws
+from tests.simulation.failover.weather import Flaws
 
 SEEDS = range(60)
 
@@ -29,7 +29,7 @@ def test_a_shell_with_this_flaw_makes_two_primaries(flaws: Flaws) -> None:
 
 def _is_noticed(seed: int, flaws: Flaws) -> bool:
     try:
-        suffer(begun(seed, flaws=flaws), trouble)
+        suffer(begun(seed, flaws=flaws), trouble, seconds=60.0)
     except AssertionError:
         return True
     return False

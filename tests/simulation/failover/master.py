@@ -1,0 +1,41 @@
+"""A master in the simulated world: its monitor, its clock, and what is wrong with it."""
+
+from dataclasses import dataclass, field
+
+from services.failover_monitor.core.monitor import Monitor
+from shared.domain.ids import Instant, NodeId
+
+
+@dataclass(eq=False)
+class Master:
+    """One master; *lives* counts the processes that its monitor has had."""
+
+    node: NodeId
+    offset: float
+    rate: float
+    lives: int = 0
+    monitor: Monitor = field(init=False)
+    frozen_until: float = 0.0
+    is_up: bool = False
+    mute: bool = False
+    deaf: bool = False
+    config_commits: bool = True
+    fit: bool = True
+    pulse: Instant | None = None
+    tick_at: float | None = None
+
+    @property
+    def instance(self) -> str:
+        return f"{self.node}-{self.lives}"
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it does not hear, or is not heard."""
+        return self.mute or self.deaf
+
+    def clock(self, true: float) -> Instant:
+        """What its clock reads at *true* time."""
+        return Instant(self.offset + true * self.rate)
+
+    def true(self, reading: float) -> float:
+        return (reading - self.offset) / self.rate
