@@ -1,11 +1,13 @@
 """Tells many seeds' stories on every core: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
 
-One world is of who is primary, the other of the log, its writers and its followers. What is told
-in the end is how much was simulated, and how fast: hours of the worlds' time in a minute of ours.
-A seed that fails is printed with the command that repeats it; one that is told alone can be read,
-line by line: `make simulate SEEDS=17-17 TRANSCRIPT=yes`.
+Each seed has a story of the lease alone, which is fast; every tenth one also a story of a whole
+site, with its log, databases and followers. What is told in the end is how much was simulated, and
+how fast: hours of the worlds' time in a minute of ours. A seed that fails is printed with the
+command that repeats it; one that is told alone can be read, line by line:
+`make simulate SEEDS=17-17 TRANSCRIPT=yes`.
 """
 
+import logging
 import os
 import sys
 import time
@@ -16,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.simulation.failover import story as failover
-from tests.simulation.log import story as log
+from tests.simulation.site import story as site
 
 EVERY_SECONDS: Final = 10.0
 AT_A_TIME: Final = 25
 """Seeds that a process tells before it says how it went."""
+
+SITE_EVERY: Final = 10
 
 Teller = Callable[[str], None]
 
@@ -33,45 +37,59 @@ def seeds(text: str) -> range:
 
 @dataclass
 class Tally:
-    """What was simulated, and which seeds failed, with the reason of each."""
+    """What was simulated of each world, and which seeds failed, with the reason of each."""
 
     seeds: int = 0
-    seconds: float = 0.0
+    lease_seconds: float = 0.0
+    site_seconds: float = 0.0
     roles: int = 0
+    changes: int = 0
     processor_seconds: float = 0.0
     failed: dict[int, str] = field(default_factory=dict[int, str])
 
     def add(self, other: "Tally") -> None:
         self.seeds += other.seeds
-        self.seconds += other.seconds
+        self.lease_seconds += other.lease_seconds
+        self.site_seconds += other.site_seconds
         self.roles += other.roles
+        self.changes += other.changes
         self.processor_seconds += other.processor_seconds
         self.failed |= other.failed
 
     def line(self, real_seconds: float) -> str:
-        hours = self.seconds / 3600
+        lease, site = self.lease_seconds / 3600, self.site_seconds / 3600
+        hours = lease + site
         return (
-            f"{self.seeds} seeds, {hours:.1f} simulated hours, {self.roles} roles taken, "
+            f"{self.seeds} seeds, {lease:.1f} simulated hours of the lease and {site:.1f} of whole "
+            f"sites, {self.roles} roles taken, {self.changes} changes acknowledged, "
             f"{len(self.failed)} seeds failed; {hours * 60 / real_seconds:.0f} simulated hours a "
-            f"minute, {hours * 60 / self.processor_seconds:.0f} in one of processor time"
+            f"minute, {hours * 60 / self.processor_seconds:.0f} in one of a processor's time"
         )
 
 
 def told(chosen: Iterable[int], teller: Teller | None = None) -> Tally:
     """Tell the stories of *chosen*."""
+    logging.disable(logging.CRITICAL)
     tally, began = Tally(), time.process_time()
     for seed in chosen:
         tally.seeds += 1
         try:
-            world = failover.tell(seed, teller)
-            log.tell(seed)
+            _tell(seed, tally, teller)
         except AssertionError:
             tally.failed[seed] = traceback.format_exc()
-        else:
-            tally.seconds += world.now
-            tally.roles += len(world.taken)
     tally.processor_seconds = time.process_time() - began
     return tally
+
+
+def _tell(seed: int, tally: Tally, teller: Teller | None) -> None:
+    world = failover.tell(seed, teller)
+    tally.lease_seconds += world.now
+    tally.roles += len(world.taken)
+    if seed % SITE_EVERY == 0:
+        whole = site.tell(seed, teller)
+        tally.site_seconds += whole.now
+        tally.roles += len(whole.taken)
+        tally.changes += len(whole.ledger.acknowledged)
 
 
 def parts(chosen: range) -> Iterator[range]:
@@ -96,7 +114,7 @@ def run(chosen: range, processes: int) -> int:
 
 
 def read(seed: int) -> int:
-    """Tell one story aloud; how many failed."""
+    """Tell one seed's stories aloud; how many failed."""
     tally = told([seed], print)
     print(*tally.failed.values())
     return len(tally.failed)

@@ -132,7 +132,7 @@ class Masters:
         keys = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
         masters = {node: key.public_b64 for node, key in keys.items()}
         messages = Messages()
-        first = Pen(keys[ALPHA]).write(*_first_changes(masters, rules))
+        first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
         messages.extend(first.encode(), Sequence(0))
         alpha, bravo = (Desk.of(node, key, masters, messages) for node, key in keys.items())
         return Masters(messages, alpha, bravo)
@@ -175,7 +175,7 @@ class Masters:
         return entries
 
 
-def _first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple[Change, ...]:
+def first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple[Change, ...]:
     wanted: list[tuple[str, str, dict[str, Any]]] = [
         ("site", SITE_ID, {"name": "test.example", "replication": rules}),
         *(("node", node, {"role": "master", "public_key": key}) for node, key in masters.items()),

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
-TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/log")
+TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
 
 LOG: Final = (

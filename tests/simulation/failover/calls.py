@@ -23,7 +23,9 @@ class Region(Protocol):
     bucket: Bucket
     weather: Weather
 
-    def within(self, master: Master, life: int, deed: Callable[..., None], *words: Any) -> None: ...
+    def within(
+        self, master: Master, instance: str, deed: Callable[..., None], *words: Any
+    ) -> None: ...
     def delay(self) -> float: ...
     def times(self) -> int: ...
 
@@ -39,7 +41,7 @@ class Call:
         answered: Callable[[Master, Any], None],
     ) -> None:
         self._region = region
-        self._master, self._life = master, master.lives
+        self._master, self._instance = master, master.instance
         self._work = work
         self._answered = answered
         self._weather = region.weather
@@ -67,7 +69,7 @@ class Call:
 
     def _answer(self, outcome: Any) -> None:
         if not self._is_over:
-            self._region.within(self._master, self._life, self._hear, outcome)
+            self._region.within(self._master, self._instance, self._hear, outcome)
 
     def _hear(self, outcome: Any) -> None:
         if not self._is_over:

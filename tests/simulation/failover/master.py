@@ -14,6 +14,9 @@ class Master:
     offset: float
     rate: float
     lives: int = 0
+    instance: str = ""
+    """The name of the monitor's process."""
+
     monitor: Monitor = field(init=False)
     frozen_until: float = 0.0
     is_up: bool = False
@@ -23,10 +26,6 @@ class Master:
     fit: bool = True
     pulse: Instant | None = None
     tick_at: float | None = None
-
-    @property
-    def instance(self) -> str:
-        return f"{self.node}-{self.lives}"
 
     @property
     def is_cut_off(self) -> bool:

@@ -36,7 +36,7 @@ def begun(
     world = World(seed, preset, flaws)
     world.weather = weather
     for node in NODES:
-        world.clockwork.at(world.random.uniform(0, 1), world.start, node)
+        world.at(world.random.uniform(0, 1), world.start, node)
     return world
 
 
@@ -138,7 +138,7 @@ def burst(world: World, *troubles: Trouble) -> None:
     end = world.now + world.random.uniform(*BURST_SECONDS)
     when = world.now
     while when < end:
-        world.clockwork.at(when, partial(world.random.choice(troubles), world))
+        world.at(when, partial(world.random.choice(troubles), world))
         when += world.random.expovariate(TROUBLES_A_SECOND)
     world.run(end)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from services.failover_monitor.core.effects import Grant
 from services.failover_monitor.core.handover import Prepared
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import NODES, World
@@ -10,10 +11,17 @@ from tests.simulation.failover.world import NODES, World
 
 def switch_over(world: World) -> None:
     """An operator wants the other master to be primary; any step may be late, or lost."""
-    for old in world.primaries():
-        new = next(node for node in NODES if node != old)
+    for old, new in planned(world):
+        Switch(world, old, new).stop()
+
+
+def planned(world: World) -> list[tuple[Master, Master]]:
+    """Who is to hand over, to whom."""
+    masters = world.masters
+    changes = [(old, next(node for node in NODES if node != old)) for old in world.primaries()]
+    for old, new in changes:
         world.say(f"{old} is to hand over to {new}")
-        Switch(world, world.masters[old], world.masters[new]).stop()
+    return [(masters[old], masters[new]) for old, new in changes]
 
 
 class Switch:
@@ -22,19 +30,23 @@ class Switch:
     def __init__(self, world: World, old: Master, new: Master) -> None:
         self._world = world
         self._old, self._new = old, new
-        self._lives = old.lives, new.lives
-        self._instance = old.instance
+        self._instances = old.instance, new.instance
 
     def stop(self) -> None:
         world, old = self._world, self._old
-        world.perform(old, old.monitor.handover.stop(old.clock(world.now)))
+        pauses = old.monitor.handover.stop(old.clock(world.now))
+        world.perform(old, pauses)
         self._later(old, 0.0, world.random.uniform(0.5, 8), self._give_up)
-        self._next(old, self._confirmed)
+        self._next(old, self._lay_down, pauses[0])
+
+    def _lay_down(self, _: Grant) -> None:
+        """Config is asked to stop; here it does, whoever cares to ask."""
+        self._confirmed()
 
     def _confirmed(self) -> None:
         """Config has stopped, or the shell does not care."""
         if not self._world.flaws.handover_does_not_wait_for_config:
-            self._world.judge.stopped(self._instance)
+            self._world.judge.stopped(self._instances[0])
         self._next(self._new, self._prepare)
 
     def _prepare(self) -> None:
@@ -65,6 +77,6 @@ class Switch:
     def _later(
         self, master: Master, lost: float, seconds: float, step: Callable[..., None], *words: Any
     ) -> None:
-        world, life = self._world, self._lives[master is self._new]
+        world, instance = self._world, self._instances[master is self._new]
         if world.random.random() >= lost:
-            world.clockwork.at(world.now + seconds, world.within, master, life, step, *words)
+            world.at(world.now + seconds, world.within, master, instance, step, *words)

@@ -74,6 +74,7 @@ class World:
     def start(self, node: NodeId) -> None:
         master = self.masters[node]
         master.lives += 1
+        master.instance = f"{node}-{master.lives}"
         master.is_up, master.tick_at = True, None
         head_start = 0.0 if node == NODES[0] else self.timing.ttl_seconds
         master.monitor = Monitor(Holder(node, master.instance), self.timing, head_start)
@@ -97,13 +98,13 @@ class World:
             self.masters[node].offset -= seconds * self.masters[node].rate
             for (instance, epoch), end in self.judge.terms_of(node).items():
                 awake = self.now + seconds
-                self.clockwork.at(awake, self.judge.may_act, instance, epoch, end + seconds)
+                self.at(awake, self.judge.may_act, instance, epoch, end + seconds)
 
     def elect(self) -> None:
         """The bucket loses its leader; nothing is read or written until there is another."""
         self.say("the bucket loses its leader")
         self.bucket.is_down = True
-        self.clockwork.at(self.now + self.random.uniform(*ELECTION_SECONDS), self._elected)
+        self.at(self.now + self.random.uniform(*ELECTION_SECONDS), self._elected)
 
     def _elected(self) -> None:
         self.say("the bucket has a leader")
@@ -121,13 +122,17 @@ class World:
         if self.tell is not None:
             self.tell(f"{self.now:9.3f}  {line}")
 
-    def within(self, master: Master, life: int, deed: Callable[..., None], *words: Any) -> None:
+    def at(self, when: float, deed: Callable[..., None], *words: Any) -> None:
+        """Do *deed* when true time is *when*."""
+        self.clockwork.at(when, deed, *words)
+
+    def within(self, master: Master, instance: str, deed: Callable[..., None], *words: Any) -> None:
         """Do *deed* in that process, when it is not frozen, if it still lives."""
-        if not master.is_up or master.lives != life:
+        if not master.is_up or master.instance != instance:
             return
         if self.now < master.frozen_until:
             later = master.frozen_until + self.random.uniform(0, 0.001)
-            self.clockwork.at(later, self.within, master, life, deed, *words)
+            self.at(later, self.within, master, instance, deed, *words)
         else:
             deed(*words)
 
@@ -180,7 +185,7 @@ class World:
             return  # another tick is due instead, or nobody is left to tick
         now = self.clockwork.now
         if now < master.frozen_until:
-            self.within(master, master.lives, self._tick, master, when)
+            self.within(master, master.instance, self._tick, master, when)
             return
         master.tick_at = None
         self.perform(master, master.monitor.tick(master.clock(now)))
@@ -218,7 +223,7 @@ class World:
         if self.weather.is_still:
             return master.monitor.checked(checks, master.clock(self.clockwork.now))
         later, deed = self.now + self.random.uniform(0, 0.05), self._was_checked
-        self.clockwork.at(later, self.within, master, master.lives, deed, master, checks)
+        self.at(later, self.within, master, master.instance, deed, master, checks)
         return NOTHING
 
     def _found(self, master: Master) -> Checks:
@@ -248,7 +253,7 @@ class World:
 
     def _beat_later(self, master: Master) -> None:
         when = self.clockwork.now + self.timing.heartbeat_seconds
-        self.clockwork.at(when, self.within, master, master.lives, self._beat, master)
+        self.at(when, self.within, master, master.instance, self._beat, master)
 
     def _beat(self, master: Master) -> None:
         could = master.monitor.could_take_over(master.clock(self.clockwork.now))
@@ -259,13 +264,13 @@ class World:
 
     def _tell_peer(self, other: Master, node: NodeId, *, could: bool) -> None:
         if self.weather.is_still:
-            self.within(other, other.lives, self._hear, other, node, could)
+            self.within(other, other.instance, self._hear, other, node, could)
             return
         for _ in range(self.times()):
             if self.random.random() >= self.weather.lost:
                 later, deed = self.now + self.delay(), self._hear
-                words = other, other.lives, deed, other, node, could
-                self.clockwork.at(later, self.within, *words)
+                words = other, other.instance, deed, other, node, could
+                self.at(later, self.within, *words)
 
     def _hear(self, other: Master, node: NodeId, could: bool) -> None:
         now = other.clock(self.clockwork.now)

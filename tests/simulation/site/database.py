@@ -1,0 +1,110 @@
+"""A node's database: what it holds outlives the processes, its locks do not."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from services.replication.core.snapshot import Content, Snapshot
+from services.replication.store import Copy as Parts
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import NodeId, RequestId, Revision
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import Marker, StoredEntry
+from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.persistence.master_state import AnsweredRequest, Pulse, Row, State
+from tests.fakes.master_state import MemoryState, MemoryTransaction
+
+Committed = Callable[[NodeId, MemoryTransaction], None]
+
+
+class Database(MemoryState):
+    """A database that tells *committed* of what was committed."""
+
+    def __init__(self, node: NodeId, committed: Committed) -> None:
+        super().__init__()
+        self._node = node
+        self._committed = committed
+        self._pulse: Pulse | None = None
+
+    def reconnect(self) -> None:
+        """The processes that had connections are gone, and their locks with them."""
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
+        before = self.here.marker
+        async with super().transaction() as draft:
+            yield draft
+        if self.here.marker != before:
+            self._committed(self._node, self.here)
+
+    async def pulse(self, pulse: Pulse) -> None:
+        self._require_up()
+        if self.refusals:
+            raise StoreUnavailable("the database did not commit")
+        self._pulse = pulse
+
+    async def last_pulse(self) -> Pulse | None:
+        self._require_up()
+        return self._pulse
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        """What is committed; it waits for no lock, and copies nothing."""
+        self._require_up()
+        return State(self.here.marker, self.here.mode, await self.here.rows(kinds, id_))
+
+
+class Store:
+    """A database as its node's follower and its node's examiner see it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def marker(self) -> Marker | None:
+        return (await self._database.read()).marker
+
+    async def apply(self, stored: StoredEntry, sequence: LogSequence) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.apply(stored, sequence)
+
+    async def load(self, content: Content) -> None:
+        parts = tuple(content.chunks())
+        async with self._database.transaction() as transaction:
+            transaction.marker, transaction.mode = content.marker, content.mode
+            rows = (
+                Row(each.kind, each.id, each.revision, each.body)
+                for part in parts
+                for each in part.documents
+            )
+            transaction.rows_by_name = {(row.kind, row.id): row for row in rows}
+            transaction.hashes[content.marker.revision] = content.marker.hash
+            transaction.requests = {
+                RequestId(request_id): AnsweredRequest(digest, Revision(revision))
+                for part in parts
+                for request_id, digest, revision, _ in part.requests
+            }
+
+    async def snapshot(self) -> Snapshot:
+        here = self._database.here
+        rows = await self._database.read()
+        requests = tuple(
+            (str(request_id), each.digest, int(each.revision), 0)
+            for request_id, each in here.requests.items()
+        )
+        return Snapshot(here.marker, here.mode, _documents(rows.rows), requests)
+
+    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+        return _documents((await self._database.read(("node",))).rows)
+
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Parts]:
+        raise AssertionError(f"nobody asks this copy for a snapshot of scope {scope} in parts")
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        return await self._database.read(kinds, id_)
+
+    async def last_pulse(self) -> Pulse | None:
+        return await self._database.last_pulse()
+
+
+def _documents(rows: Sequence[Row]) -> tuple[SnapshotDocument, ...]:
+    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)

@@ -1,0 +1,150 @@
+"""The services of one node in the simulated site: the product's own classes, on the world's ports.
+
+A master has config (who writes) and replication (who follows), which share its database; a traffic
+node has replication alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from nats.aio.client import Client
+
+from services.config.confirm import Backups
+from services.config.handlers import Handlers
+from services.config.replica import Replica
+from services.config.writer import Writer
+from services.replication.applying import Applier
+from services.replication.core.snapshot import Content, Snapshot
+from services.replication.exchange import Exchange
+from services.replication.following import Following
+from services.replication.intake import Intake
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.errors import Unavailable
+from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
+from shared.domain.snapshot import Scope
+from shared.events.message import Event
+from shared.events.replication import FollowerProgressed
+from shared.messaging.events import EventPublisher
+from shared.messaging.publisher import Publisher
+from shared.runtime.grant import GrantHolder
+from shared.runtime.health import Health
+from tests.simulation.site.database import Database, Store
+from tests.simulation.site.process import Process
+from tests.simulation.site.wire import WiredLog
+
+if TYPE_CHECKING:
+    from shared.persistence.master_state import MasterState
+
+KERNEL: Final = "the only boot"
+RELEASE: Final = "1.0.0"
+SNAPSHOT_AFTER: Final = 12
+
+Said = Callable[[FollowerProgressed], None]
+Offered = Callable[[NodeId, Scope], Snapshot | None]
+
+
+@dataclass(frozen=True)
+class MachineClock:
+    """A machine's two clocks; the one that people read may be set."""
+
+    process: Process
+    set_by_seconds: Callable[[], float]
+
+    def now(self) -> Instant:
+        return Instant(self.process.time())
+
+    def unix_ms(self) -> UnixMillis:
+        return UnixMillis(round((self.process.time() + self.set_by_seconds()) * 1_000))
+
+
+class Silence(EventPublisher):
+    """Events for tools outside go nowhere."""
+
+    def __init__(self) -> None:
+        """Nothing is needed."""
+
+    def emit(self, event: Event) -> None:
+        """Say nothing."""
+
+
+class Voice(Publisher):
+    """A follower's word about itself goes over the simulated network."""
+
+    def __init__(self, said: Said) -> None:
+        self._said = said
+
+    async def publish(self, event: Event) -> None:
+        assert isinstance(event, FollowerProgressed), "a follower says nothing else"
+        self._said(event)
+
+
+class SnapshotExchange(Exchange):
+    """Takes what another master offers at this moment, when the network lets it."""
+
+    offered: Offered
+
+    async def take(self, scope: Scope, at_least: Revision) -> Content:
+        snapshot = self.offered(self.node, scope)
+        if snapshot is None or snapshot.marker.revision < at_least:
+            raise Unavailable("nobody offers a snapshot")
+        return snapshot
+
+
+@dataclass
+class Outside:
+    """What a node's services see of the world around them."""
+
+    said: Said
+    offered: Offered
+    set_by_seconds: Callable[[], float]
+
+
+class Follows:
+    """Replication of one node, as a process's tasks."""
+
+    def __init__(
+        self,
+        of: tuple[NodeId, NodeKey, TrustStore],
+        process: Process,
+        log: WiredLog,
+        database: Database,
+        outside: Outside,
+        scope: Scope,
+    ) -> None:
+        node, key, trust = of
+        store = Store(database)
+        exchange = SnapshotExchange(
+            *(node, key, trust, Client(), log, store, Voice(outside.said)),
+            intake=Intake(Path("/nowhere")),
+        )
+        exchange.offered = outside.offered
+        clock = MachineClock(process, outside.set_by_seconds)
+        applier = Applier(node, store, log, trust, Silence())
+        self.following = Following(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER)
+        for work in (self.following.run(), self.following.listen(), self.following.tell()):
+            process.begin(work)
+
+
+class Masters:
+    """Config of one master, beside its replication."""
+
+    def __init__(
+        self,
+        of: tuple[NodeId, NodeKey, TrustStore],
+        process: Process,
+        log: WiredLog,
+        database: Database,
+        outside: Outside,
+    ) -> None:
+        node, key, trust = of
+        self.process = process
+        self.grant = GrantHolder(node, KERNEL)
+        self.replica = Replica.of(node, key, trust, database, log)
+        backups = Backups(node, trust, self.replica)
+        clock = MachineClock(process, outside.set_by_seconds)
+        self.writer = Writer(self.replica, backups, self.grant, clock, Silence())
+        self.handlers = Handlers(self.writer, backups, cast("MasterState", database), self.grant)
+        process.begin(self.writer.run())
+        self.follows = Follows(of, process, log, database, outside, Scope.FULL)

@@ -1,0 +1,211 @@
+"""A whole site in the seeded world: two masters and a traffic node on one log and one lease.
+
+The monitors' cores, config's writer and replication's followers are the product's own. The world
+carries their messages and calls, as badly as the weather is, and never judges: the `Judge` does it
+for the lease, the `Ledger` for the log and its copies.
+"""
+
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+from services.failover_monitor.checks import Examiner
+from services.failover_monitor.core.effects import Effect, Grant
+from services.failover_monitor.core.versions import Versions
+from services.replication.core.snapshot import Snapshot
+from shared.clusterlog.log import verify
+from shared.domain.errors import MeridianError
+from shared.domain.ids import ClusterId, LogGeneration, NodeId
+from shared.domain.log import Marker
+from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.events.config import ProposeChanges
+from shared.events.failover import MasterGranted
+from shared.events.replication import FollowerProgressed
+from shared.messaging.middleware import Silent
+from tests.fakes.masters import first_changes
+from tests.integration.entries import Pen
+from tests.simulation.failover.master import Master
+from tests.simulation.failover.world import MOMENT, NODES, NOTHING, World
+from tests.simulation.site.database import Database, Store
+from tests.simulation.site.keys import CheapKey, CheapTrust
+from tests.simulation.site.ledger import Ledger
+from tests.simulation.site.process import Process
+from tests.simulation.site.servers import LogServers
+from tests.simulation.site.services import KERNEL, RELEASE, Follows, Masters, Outside
+from tests.simulation.site.wire import Wire, WiredLog
+
+TRAFFIC: Final = NodeId("berlin")
+CLUSTER: Final = ClusterId("0123456789abcdef")
+GENERATION: Final = LogGeneration(1)
+Work = Callable[..., Coroutine[Any, Any, Any]]
+KEYS: Final = {node: CheapKey(node) for node in (*NODES, TRAFFIC)}
+PINNED: Final = {node: KEYS[node].public_b64 for node in NODES}
+
+
+class Site(World):
+    """Everything that happens at a site."""
+
+    def __init__(self, seed: int, preset: str = "local") -> None:
+        super().__init__(seed, preset)
+        trust = CheapTrust(CLUSTER, GENERATION, dict(PINNED))
+        self.ledger = Ledger(GENERATION, lambda stored: verify(stored, trust), self.marker_of)
+        self.servers = LogServers(listeners=[self.ledger.came])
+        self.databases = {node: Database(node, self.ledger.committed) for node in (*NODES, TRAFFIC)}
+        self.services: dict[NodeId, Masters] = {}
+        self.traffic_node = Master(TRAFFIC, self.random.uniform(10, 1000), self._rate())
+        self.gateway_node = Master(NodeId("gateway"), 0.0, 1.0)
+        self.follows: Follows | None = None
+        self.set_by_seconds: dict[NodeId, float] = {}
+        founder = NODES[0]
+        founding = Pen(KEYS[founder], founder).write(*first_changes(dict(PINNED), {}))
+        self.servers.put(founding.encode())
+        self.processes: dict[NodeId, Process] = {}
+        self.monitors: dict[NodeId, Process] = {}
+        self.examiners: dict[NodeId, Examiner] = {}
+
+    def start(self, node: NodeId) -> None:
+        """The whole machine starts: the monitor with its examiner, config and replication."""
+        self.start_services(node)
+        process, of = self._born(node)
+        store = Store(self.databases[node])
+        log = WiredLog(Wire(self, self.servers, process), GENERATION)
+        self.examiners[node] = Examiner((node, KERNEL), store, log, of[2], Versions(RELEASE))
+        self.monitors[node] = process
+        super().start(node)
+
+    def crash(self, node: NodeId) -> None:
+        self.crash_services(node)
+        self.monitors[node].kill()
+        super().crash(node)
+
+    def freeze(self, node: NodeId, seconds: float) -> None:
+        super().freeze(node, seconds)
+        self.freeze_services(node, seconds)
+        self.monitors[node].frozen_until = self.masters[node].frozen_until
+
+    def start_services(self, node: NodeId) -> None:
+        """Config and replication of *node* start; a traffic node has replication alone."""
+        self.crash_services(node)
+        database = self.databases[node]
+        database.reconnect()
+        process, of = self._born(node)
+        self.processes[node] = process
+        log = WiredLog(Wire(self, self.servers, process), GENERATION)
+        outside = Outside(self._progressed, self._offered, lambda: self.set_by_seconds.get(node, 0))
+        if node == TRAFFIC:
+            self.follows = Follows(of, process, log, database, outside, Scope.DIRECTORY)
+        else:
+            self.services[node] = Masters(of, process, log, database, outside)
+
+    def _born(self, node: NodeId) -> tuple[Process, tuple[NodeId, CheapKey, CheapTrust]]:
+        """A new process on *node*'s machine, and whose it is."""
+        master = self.traffic_node if node == TRAFFIC else self.masters[node]
+        trust = CheapTrust(CLUSTER, GENERATION, dict(PINNED))
+        process = Process(master, self.clockwork)  # type: ignore[abstract]  # pyright: ignore[reportAbstractUsage] - it has what services use
+        return process, (node, KEYS[node], trust)
+
+    def crash_services(self, node: NodeId) -> None:
+        """Config and replication of *node* die; its monitor does not."""
+        if node in self.processes:
+            self.processes[node].kill()
+
+    def end(self) -> None:
+        """The story is over: everybody dies."""
+        for process in (*self.processes.values(), *self.monitors.values()):
+            process.kill()
+
+    def freeze_services(self, node: NodeId, seconds: float) -> None:
+        process = self.processes.get(node)
+        if process is not None:
+            process.frozen_until = max(process.frozen_until, self.now + seconds)
+
+    def propose(self, node: NodeId, proposal: ProposeChanges) -> None:
+        """A gateway's proposal comes to *node*."""
+        self.ask_config(node, self._proposed, node, proposal)
+
+    async def _proposed(self, node: NodeId, proposal: ProposeChanges) -> None:
+        answer = await self.services[node].handlers.on_propose(proposal)
+        self.ledger.answered(proposal.request_id, answer)
+
+    def ask_config(self, node: NodeId, work: Work, *words: Any) -> None:
+        """*work* is done in the process of config on *node*, if there is one."""
+        if self._runs(node):
+            self.processes[node].begin(_unless_refused(work, *words))
+
+    def marker_of(self, node: NodeId) -> Marker:
+        return self.databases[node].here.marker
+
+    def _runs(self, node: NodeId) -> bool:
+        process = self.processes.get(node)
+        return process is not None and not process.is_dead
+
+    def _grant(self, master: Master, grant: Grant) -> None:
+        """The monitor's word to config of the same machine."""
+        told = MasterGranted(
+            node=master.node,
+            epoch=grant.epoch,
+            boot_id=KERNEL,
+            valid_until=grant.valid_until,
+            paused=grant.paused,
+            planned=grant.planned,
+        )
+        end = master.true(grant.valid_until)
+        if not grant.paused and end > self.now + MOMENT:
+            self.judge.may_act(master.instance, grant.epoch, end)
+        if not master.is_cut_off:
+            self.carry(master, master, self._granted, master.node, told)
+
+    def _granted(self, node: NodeId, grant: MasterGranted) -> None:
+        self.ask_config(node, lambda: self.services[node].handlers.on_grant(grant))
+
+    def _check(self, master: Master) -> tuple[Effect, ...]:
+        """The examiner looks, in the monitor's process."""
+        self.monitors[master.node].begin(self._examined(master))
+        return NOTHING
+
+    async def _examined(self, master: Master) -> None:
+        self._was_checked(master, await self.examiners[master.node].look())
+
+    def _progressed(self, event: FollowerProgressed) -> None:
+        """A follower's word to the masters."""
+        sender = self.masters.get(event.node, self.traffic_node)
+        for master in self.masters.values():
+            self.carry(sender, master, self._told_progress, master.node, event)
+
+    def _told_progress(self, node: NodeId, event: FollowerProgressed) -> None:
+        self.ask_config(node, lambda: self.services[node].handlers.on_progress(event))
+
+    def carry(
+        self, sender: Master, receiver: Master, deed: Callable[..., None], *words: Any
+    ) -> None:
+        """A message goes from one node to another."""
+        if sender is not receiver and (sender.mute or receiver.deaf):
+            return
+        if self.weather.is_still:
+            deed(*words)
+            return
+        for _ in range(self.times()):
+            if self.random.random() >= self.weather.lost:
+                self.at(self.now + self.delay(), deed, *words)
+
+    def _offered(self, asking: NodeId, scope: Scope) -> Snapshot | None:
+        """What another master that can be reached has."""
+        for node in NODES:
+            if node != asking and self._runs(node) and not self.masters[node].is_cut_off:
+                here = self.databases[node].here
+                documents = tuple(
+                    SnapshotDocument(row.kind, row.id, row.revision, row.body)
+                    for row in here.rows_by_name.values()
+                )
+                requests = tuple(
+                    (str(request_id), each.digest, int(each.revision), 0)
+                    for request_id, each in here.requests.items()
+                )
+                return Snapshot(here.marker, here.mode, documents, requests).within(scope)
+        return None
+
+
+async def _unless_refused(work: Work, *words: Any) -> None:
+    """What a handler raises becomes an answer, or nothing, in the product too."""
+    with suppress(MeridianError, Silent):
+        await work(*words)

@@ -1,0 +1,191 @@
+"""What happens to a whole site in a seed's story: the lease's troubles, and those of the log.
+
+As in the story of the lease alone, troubles come in bursts, changes are asked for all the while,
+and a bounded time after everything was mended the site must be whole again: one primary that
+accepts a change, and every copy at the end of the log.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Final
+
+from shared.domain.ids import RequestId
+from shared.domain.log import ReplicationMode
+from tests.simulation.failover import story as failover
+from tests.simulation.failover.story import SETTLED
+from tests.simulation.failover.weather import ELECTION_SECONDS, STILL
+from tests.simulation.failover.world import NODES, World
+from tests.simulation.site.gateway import Gateway
+from tests.simulation.site.site import TRAFFIC, Site
+from tests.simulation.site.switch import switch_over
+
+EVERYBODY: Final = (*NODES, TRAFFIC)
+STALE_SECONDS: Final = (1.0, 10.0)
+CHANGES_A_SECOND: Final = 1.0
+Trouble = Callable[[Site], None]
+
+
+def begun(seed: int, preset: str = "local") -> Site:
+    """A site whose nodes start within its first second."""
+    site = Site(seed, preset)
+    for node in NODES:
+        site.at(site.random.uniform(0, 1), site.start, node)
+    site.at(site.random.uniform(0, 1), site.start_services, TRAFFIC)
+    return site
+
+
+def restart_services(site: Site) -> None:
+    site.start_services(site.random.choice(EVERYBODY))
+
+
+def crash_services(site: Site) -> None:
+    site.crash_services(site.random.choice(EVERYBODY))
+
+
+def freeze_services(site: Site) -> None:
+    site.freeze_services(site.random.choice(EVERYBODY), site.random.uniform(0.1, 8))
+
+
+def lose_database(site: Site) -> None:
+    database = site.databases[site.random.choice(EVERYBODY)]
+    database.is_down = not database.is_down
+
+
+def refuse_commits(site: Site) -> None:
+    site.databases[site.random.choice(EVERYBODY)].refusals += site.random.randint(1, 3)
+
+
+def fill_disk(site: Site) -> None:
+    site.servers.is_full = not site.servers.is_full
+
+
+def elect_log(site: Site) -> None:
+    """The log's leader is gone; the old one may answer readers from the past for a while."""
+    servers = site.servers
+    servers.is_down = True
+    if site.random.random() < 0.5:
+        servers.stale_end = max(0, len(servers.messages) - site.random.randint(0, 4))
+        stale = site.now + site.random.uniform(*STALE_SECONDS)
+        site.at(stale, setattr, servers, "stale_end", None)
+    elected = site.now + site.random.uniform(*ELECTION_SECONDS)
+    site.at(elected, setattr, servers, "is_down", False)
+
+
+def lose_appends(site: Site) -> None:
+    """A leader remembers appends, and is deposed before they are in the log."""
+    site.servers.loses += site.random.randint(1, 2)
+
+
+def elect_both(site: Site) -> None:
+    elect_log(site)
+    site.elect()
+
+
+def forge(site: Site) -> None:
+    """Somebody who is no master writes into the log: garbage, or an old message again."""
+    messages = site.servers.messages
+    again = site.random.random() < 0.5
+    site.servers.put(site.random.choice(messages) if again else site.random.randbytes(20))
+
+
+def set_clock(site: Site) -> None:
+    """Somebody sets the clock that people read."""
+    site.set_by_seconds[site.random.choice(NODES)] = site.random.uniform(-1e6, 1e6)
+
+
+def of_a_master(site: Site) -> None:
+    """What befalls the monitors alone, in the other world."""
+    site.random.choice(MASTERS_TROUBLES)(site, site.random.choice(NODES))
+
+
+def plan_a_change(site: Site) -> None:
+    switch_over(site)
+
+
+MASTERS_TROUBLES: Final = (
+    *(failover.crash_or_start, failover.start, failover.freeze, failover.suspend, failover.elect),
+    *(failover.change_weather, failover.cut_one_way, failover.cut_one_way, failover.cut_off),
+)
+TROUBLES: Final[tuple[Trouble, ...]] = (
+    *([of_a_master] * 8),
+    *(plan_a_change, plan_a_change, restart_services, crash_services, freeze_services),
+    *(lose_database, refuse_commits),
+    *(fill_disk, lose_appends, elect_log, elect_both, forge, set_clock),
+)
+
+
+def mend(site: Site) -> None:
+    """End every trouble but those that end by themselves."""
+    failover.mend(site)
+    site.servers.is_full, site.servers.loses = False, 0
+    for node in EVERYBODY:
+        database = site.databases[node]
+        database.is_down, database.refusals = False, 0
+        if site.processes[node].is_dead:
+            site.start_services(node)
+
+
+def suffer(site: Site, *troubles: Trouble, seconds: float = failover.STORY_SECONDS) -> Site:
+    """Let *troubles* happen in bursts, with changes all the while."""
+    gateway = Gateway(site)
+    is_mended = False
+    while site.now < seconds or not is_mended:
+        site.run(site.now + site.random.uniform(*failover.QUIET_SECONDS))
+        burst(site, gateway, *troubles)
+        is_mended = site.random.random() < failover.MENDED_AFTER
+        if is_mended:
+            mend(site)
+            site.run(site.now + SETTLED[site.preset])
+            check_healed(site, gateway)
+    site.ledger.check_kept()
+    return site
+
+
+def burst(site: Site, gateway: Gateway, *troubles: Trouble) -> None:
+    """Troubles, and changes at the same time."""
+    end = site.now + failover.BURST_SECONDS[1]
+    when = site.now
+    while when < end:
+        site.at(when, _ask, gateway)
+        when += site.random.expovariate(CHANGES_A_SECOND)
+    failover.burst(site, *(partial(_befall, each) for each in troubles))
+
+
+def _befall(trouble: Trouble, world: World) -> None:
+    assert isinstance(world, Site), "a site's troubles befall a site"
+    world.say(getattr(trouble, "__name__", "trouble"))
+    trouble(world)
+
+
+def _ask(gateway: Gateway) -> None:
+    gateway.ask()
+
+
+def check_healed(site: Site, gateway: Gateway) -> None:
+    """One primary, which accepts a change; every copy has it, and the backup is attached."""
+    failover.check_healed(site)
+    asked = gateway.ask(is_put=True)
+    site.run(site.now + 10)
+    _require_accepted(site, asked)
+    end = site.ledger.marker
+    places = {node: site.marker_of(node).revision for node in EVERYBODY}
+    assert set(places.values()) == {end.revision}, f"the log is at {end.revision}, copies {places}"
+    modes = {site.databases[node].here.mode for node in NODES}
+    assert modes == {ReplicationMode.SYNCHRONOUS}, "the backup is not attached"
+
+
+def _require_accepted(site: Site, asked: RequestId) -> None:
+    assert asked in site.ledger.acknowledged, f"{asked} was not accepted in 10 s"
+
+
+def tell(seed: int, teller: Callable[[str], None] | None = None) -> Site:
+    """The story of *seed*: its preset and its troubles follow from the seed."""
+    chance = Random(seed)
+    site = begun(seed, chance.choice(failover.PRESET_OF_SEED))
+    site.weather = STILL
+    site.tell = teller
+    try:
+        return suffer(site, *TROUBLES)
+    finally:
+        site.end()

@@ -1,0 +1,182 @@
+"""A whole site in a bad world: one primary, one history, and nothing acknowledged is lost."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.failover_monitor.core.effects import Grant
+from shared.domain.errors import LogUnavailable
+from shared.domain.ids import Epoch, RequestId
+from shared.domain.log import LogEntry, Op, StoredEntry
+from shared.events.replication import FollowerState
+from tests.simulation.failover.weather import STILL, Weather
+from tests.simulation.failover.world import NODES
+from tests.simulation.site.gateway import Gateway
+from tests.simulation.site.site import TRAFFIC, Site
+from tests.simulation.site.story import EVERYBODY, begun, check_healed, tell
+from tests.simulation.site.switch import switch_over
+
+ALPHA, BRAVO = NODES
+SEEDS, AT_A_TIME = 12, 3
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_A_TIME))
+def test_there_is_one_history_and_nothing_acknowledged_is_lost(first: int) -> None:
+    for seed in range(first, first + AT_A_TIME):
+        tell(seed)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site whose alpha is primary, with a backup that is attached."""
+    site = begun(1)
+    site.weather = STILL
+    site.run(8)
+    assert site.primaries() == [ALPHA]
+    yield site
+    site.end()
+
+
+@pytest.fixture
+def gateway(site: Site) -> Gateway:
+    """Who asks for changes; one is made."""
+    gateway = Gateway(site)
+    check_healed(site, gateway)
+    return gateway
+
+
+def accepted(site: Site, asked: RequestId, seconds: float = 10.0) -> bool:
+    site.run(site.now + seconds)
+    return asked in site.ledger.acknowledged
+
+
+def ops(site: Site) -> list[Op]:
+    entries = (LogEntry.decode(StoredEntry.decode(each).body) for each in site.servers.messages)
+    return [change.op for entry in entries for change in entry.changes]
+
+
+def test_a_change_outlives_the_primary_and_the_next_one_is_accepted(
+    site: Site, gateway: Gateway
+) -> None:
+    first = gateway.ask(is_put=True)
+    site.run(site.now + 0.5)
+    assert first in site.ledger.acknowledged
+    site.crash(ALPHA)
+    assert accepted(site, gateway.ask(is_put=True))
+    assert site.primaries() == [BRAVO]
+    assert site.ledger.marker.epoch == 2
+    site.start(ALPHA)
+    site.run(site.now + 10)
+    check_healed(site, gateway)
+    site.ledger.check_kept()
+
+
+def test_a_switchover_under_load_refuses_nothing_and_stays_synchronous(
+    site: Site, gateway: Gateway
+) -> None:
+    asked = list[RequestId]()
+    for tenth in range(40):
+        site.clockwork.at(site.now + tenth / 10, lambda: asked.append(gateway.ask(is_put=True)))
+    site.run(site.now + 1)
+    switch_over(site)
+    site.run(site.now + 12)
+    assert site.primaries() == [BRAVO]
+    assert [each for each in asked if each not in site.ledger.acknowledged] == []
+    assert ops(site).count(Op.MODE_CHANGED) == 1
+
+
+def test_a_database_that_refuses_the_commit_after_the_append_takes_it_from_the_log(
+    site: Site, gateway: Gateway
+) -> None:
+    site.databases[ALPHA].refusals = 1
+    asked = gateway.ask(is_put=True)
+    site.run(site.now + 0.2)
+    assert asked in site.ledger.written
+    assert accepted(site, asked)
+    assert site.primaries() == [ALPHA]
+
+
+def test_an_answer_marked_duplicate_commits_nothing_that_is_not_in_the_log(
+    site: Site, gateway: Gateway
+) -> None:
+    site.servers.loses = 1
+    before, asked = site.ledger.marker, gateway.ask(is_put=True)
+    site.run(site.now + 0.05)
+    assert site.servers.loses == 0
+    assert site.marker_of(ALPHA) == site.ledger.marker == before
+    assert accepted(site, asked)
+
+
+def test_an_emptied_log_is_extended_by_nobody_and_nobody_takes_over(
+    site: Site, gateway: Gateway
+) -> None:
+    site.servers.wipe()
+    asked = gateway.ask(is_put=True)
+    site.run(site.now + 25)
+    assert site.servers.messages == []
+    assert asked not in site.ledger.acknowledged
+    assert site.follows is not None
+    assert site.follows.following.state is FollowerState.LOG_LOST
+    site.crash(ALPHA)
+    site.run(site.now + 20)
+    assert site.primaries() == []
+
+
+def test_a_leader_that_answers_from_the_past_makes_nobody_believe_the_log_lost(
+    site: Site, gateway: Gateway
+) -> None:
+    site.servers.stale_end = 2
+    site.weather = Weather(delay=0.0, stale=0.5)
+    site.run(site.now + 10)
+    site.servers.stale_end, site.weather = None, STILL
+    states = {services.follows.following.state for services in site.services.values()}
+    assert FollowerState.LOG_LOST not in states
+    site.run(site.now + 5)
+    check_healed(site, gateway)
+
+
+def test_a_message_that_the_subscription_lost_is_fetched(site: Site, gateway: Gateway) -> None:
+    site.traffic_node.deaf = True
+    gateway.ask(is_put=True)
+    site.run(site.now + 0.2)
+    site.traffic_node.deaf = False
+    gateway.ask(is_put=True)
+    site.run(site.now + 0.2)
+    assert site.marker_of(TRAFFIC) == site.ledger.marker
+
+
+def test_a_copy_far_behind_begins_with_a_snapshot(site: Site, gateway: Gateway) -> None:
+    site.crash_services(TRAFFIC)
+    for _ in range(20):
+        gateway.ask(is_put=True)
+        site.run(site.now + 0.3)
+    site.start_services(TRAFFIC)
+    site.run(site.now + 3)
+    assert {site.marker_of(node) for node in EVERYBODY} == {site.ledger.marker}
+
+
+def test_without_a_grant_config_neither_writes_nor_answers(site: Site, gateway: Gateway) -> None:
+    site.perform(site.masters[ALPHA], (Grant(Epoch(9), site.masters[ALPHA].clock(site.now)),))
+    asked = gateway.ask(is_put=True)
+    site.run(site.now + 1)
+    assert asked not in site.ledger.written
+
+
+def test_what_breaks_in_a_service_breaks_the_story(site: Site) -> None:
+
+    async def break_down() -> None:
+        raise RuntimeError("the pen broke")
+
+    site.processes[ALPHA].begin(break_down())
+    with pytest.raises(RuntimeError, match="the pen broke"):
+        site.run(site.now + 1)
+
+
+def test_an_unavailable_log_is_an_answer_and_breaks_nothing(site: Site) -> None:
+
+    async def refuse() -> None:
+        raise LogUnavailable("no leader")
+
+    site.ask_config(ALPHA, refuse)
+    site.run(site.now + 1)
+    assert site.primaries() == [ALPHA]
