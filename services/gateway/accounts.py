@@ -55,7 +55,7 @@ class Accounts:
         now = self._clock.now()
         self._by_address.require(address, now)
         self._by_user.require(user, now)
-        document = await self._user(user)
+        document = await self.user(user)
         sealed = "" if document is None or document.disabled else document.password_hash
         if document is None or not await self._passwords.matches(sealed, password):
             if document is None:
@@ -94,7 +94,8 @@ class Accounts:
             raise Unauthenticated(f"this token is not for session {session}")
         return Side(claims["side"])
 
-    async def _user(self, user: str) -> UserDocument | None:
+    async def user(self, user: str) -> UserDocument | None:
+        """The document of *user*; None when there is none."""
         try:
             document = await self._configuration.document(Kind.USER, user)
         except NotFound:

@@ -29,6 +29,7 @@ from services.gateway.routes import (
     health,
     history,
     login,
+    probes,
     queue,
     sessions,
     status_history,
@@ -59,6 +60,9 @@ GUESS_WINDOW_SECONDS: Final = 60.0
 
 ARRIVALS: Final = 30
 """Customers who may arrive from one address in a minute."""
+
+PROBES: Final = 60
+"""Endpoints that may ask from one address in a minute which relays to measure."""
 
 
 def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
@@ -100,7 +104,7 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         publisher=publisher,
         events=context.events,
         configuration=configuration,
-        directory=Directory(publisher),
+        directory=Directory(publisher, overrides=True),
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=Editor(configuration, passwords),
         sessions=Sessions(Desk(store, publisher, context.events, context.keyring, clock)),
@@ -110,6 +114,7 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         health=context.health,
         guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
+        probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),
         webhook_secret=secret.webhook_secret,
     )
 
@@ -127,7 +132,7 @@ def build_api(door: Door) -> FastAPI:
     api.state.door = door
     tell_problems(api)
     areas = (
-        *(login, sessions, queue, channel, cluster, appliances),
+        *(login, probes, sessions, queue, channel, cluster, appliances),
         *(failover, history, status_history, webhooks, documents),
     )
     for area in areas:

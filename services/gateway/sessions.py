@@ -1,20 +1,22 @@
 """Sessions as the gateway carries them out: open or arrive, join or accept, place, close.
 
 Each step is a decision of `core.session` written by compare-and-set. Placement asks a node
-selector for the customer's facts once both ends are there; tickets are made here, for the side
+selector with both ends' facts once both are there; tickets are made here, for the side
 that asks, from the paths in the state.
 """
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.core.news import session_news
+from services.gateway.core.question import question_of, reasons
 from services.gateway.core.session import (
     Arrival,
     Opening,
+    Taker,
     accepted,
     arrived,
     closed,
@@ -25,7 +27,7 @@ from services.gateway.core.session import (
 )
 from services.gateway.store import SessionStore
 from shared.crypto.keyring import KeyRing
-from shared.crypto.tickets import issue_ticket
+from shared.crypto.tickets import issue_probe_ticket, issue_ticket
 from shared.documents.site import SessionLimits
 from shared.domain.errors import AlreadyExists, Unavailable
 from shared.domain.ids import NodeId, SessionId, UnixMillis
@@ -33,7 +35,7 @@ from shared.domain.node import Side
 from shared.domain.path import Path
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
-from shared.events.selection import ClientFacts, NodesSelected, SelectNodes
+from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import Queued, SessionState
 from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
@@ -71,10 +73,8 @@ class Sessions:
         self._desk = desk
         self.closing: set[asyncio.Task[None]] = set()
 
-    async def open(
-        self, representative: str, facts: ClientFacts, limits: SessionLimits
-    ) -> SessionState:
-        """A new session under a nameplate that nobody used.
+    async def open(self, taker: Taker, limits: SessionLimits) -> SessionState:
+        """A new session of *taker* under a nameplate that nobody used.
 
         Raises:
             AlreadyExists: the nameplates drawn were all taken.
@@ -82,7 +82,8 @@ class Sessions:
         """
 
         def first(session: SessionId, expires: UnixMillis, now: UnixMillis) -> SessionState:
-            return opened(Opening(session, representative, facts, expires), now)
+            opening = Opening(session, taker.representative, taker.facts, expires, taker.pin)
+            return opened(opening, now)
 
         return await self._create(first, limits)
 
@@ -99,11 +100,10 @@ class Sessions:
     async def accept(
         self,
         session: SessionId,
-        representative: str,
-        facts: ClientFacts,
+        taker: Taker,
         require: Callable[[Queued], None],
     ) -> SessionState:
-        """*representative* takes a customer out of a queue; both ends get their paths.
+        """*taker* takes a customer out of a queue; both ends get their paths.
 
         Raises:
             Forbidden: *require* says that the queue is not theirs.
@@ -116,7 +116,7 @@ class Sessions:
         def step(state: SessionState, now: UnixMillis) -> SessionState:
             if state.queued is not None:
                 require(state.queued)
-            return accepted(state, representative, facts, now)
+            return accepted(state, taker, now)
 
         return await self._change(session, step, lost=False)
 
@@ -170,6 +170,10 @@ class Sessions:
             for offer in state.paths
         )
 
+    def probe_ticket(self) -> str:
+        """Leave to measure the site's relays for some minutes."""
+        return issue_probe_ticket(self._desk.keyring.current, self._desk.clock.unix_ms())
+
     async def _create(self, first: First, limits: SessionLimits) -> SessionState:
         """Write a *first* state under a nameplate that nobody used."""
         now = self._desk.clock.unix_ms()
@@ -187,8 +191,8 @@ class Sessions:
             state = step(state, now)
             if not needs_placement(state, now, lost=lost):
                 return state
-            chosen = await self._select(state)
-            return placed(state, chosen.choices, tuple(_reasons(chosen)), now)
+            chosen = await self._select(state, now)
+            return placed(state, chosen.choices, reasons(chosen), now)
 
         return await self._written(session, decide)
 
@@ -212,16 +216,8 @@ class Sessions:
         if news is not None:
             self._desk.events.emit(news)
 
-    async def _select(self, state: SessionState) -> NodesSelected:
-        queued = state.queued
-        question = SelectNodes(
-            session=state.session,
-            client=state.ends[Side.CUSTOMER].facts,
-            avoid=tuple({path.node for path in state.paths}),
-            method=None if queued is None else queued.selection_method,
-            public_site=None if queued is None else queued.public_site,
-            team=None if queued is None else queued.team,
-        )
+    async def _select(self, state: SessionState, now: UnixMillis) -> NodesSelected:
+        question = question_of(state, now)
         answer = await self._desk.publisher.ask(
             question, timeout_seconds=SELECT_SECONDS, attempt_seconds=SELECT_ATTEMPT_SECONDS
         )
@@ -242,7 +238,3 @@ class Sessions:
 def _nameplate() -> str:
     first = secrets.choice("123456789")
     return first + "".join(secrets.choice("0123456789") for _ in range(NAMEPLATE_DIGITS - 1))
-
-
-def _reasons(chosen: NodesSelected) -> Iterable[str]:
-    return (f"{verdict.node}: {verdict.reason}" for verdict in chosen.explanation)

@@ -118,12 +118,12 @@ class Selector:
                 "no node takes new clients now: no directory was read yet", retry_after_seconds=1
             )
         said = self._directory.overrides
-        own = SelectionOverride(methods=(question.method,)) if question.method else None
+        asked = question.methods or ((question.method,) if question.method else None)
         policy = merged(
             site.selection,
             said.get((Kind.PUBLIC_SITE, question.public_site or "")),
             said.get((Kind.TEAM, question.team or "")),
-            own,
+            SelectionOverride(methods=asked),
         )
         return Field(
             candidates=[

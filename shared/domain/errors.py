@@ -20,6 +20,7 @@ MeridianError
 │   ├── Unauthenticated      no valid credential came with the request
 │   ├── Forbidden            the credential does not allow this
 │   ├── TooManyAttempts      wrong too often; wait
+│   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
 │   ├── SessionEnded         the session is closed
 │   └── BadSettings          an option or a key cannot be used as it is
@@ -179,6 +180,13 @@ class AlreadyTaken(Rejected):
 
     code = "already_taken"
     http_status = 409
+
+
+class TooLarge(Rejected):
+    """There is more of it than could be of use; *limit_bytes* says how much may be."""
+
+    code = "too_large"
+    http_status = 413
 
 
 class InvalidTicket(Rejected):

@@ -23,7 +23,7 @@ class ClientFacts(Message):
     *latencies_ms* are what the endpoint measured to the relays, *latency_ages_seconds* how long ago
     (a node that is not in there: just now). What makes no sense is left out, and *left_out* says so
     in a sentence each, for the explanation: an endpoint that lies is placed like one that is
-    silent.
+    silent. By *last_node* the endpoint's session before went.
     """
 
     address: str
@@ -31,6 +31,7 @@ class ClientFacts(Message):
     utc_offset_minutes: int | None = None
     latencies_ms: dict[NodeId, float] = {}
     latency_ages_seconds: dict[NodeId, float] = {}
+    last_node: NodeId | None = None
     left_out: tuple[str, ...] = ()
 
     @model_validator(mode="before")
@@ -130,9 +131,10 @@ class NodesSelected(Message):
 class SelectNodes(Request):
     """Which traffic nodes for this client; at most *count*, best first.
 
-    *other* is the other end of the session. *method* takes the place of whatever the site, the
-    *public_site* or the *team* says. *pin* comes first if it may take the client; *current* is the
-    node that the session has, which small differences of latency do not move.
+    *other* is the other end of the session. *methods*, or the one *method*, take the place of
+    whatever the site, the *public_site* or the *team* says. *pin* comes first if it may take the
+    client; *current* is the node that the session has, which small differences of latency do not
+    move.
     """
 
     subject: ClassVar = Subject(
@@ -148,6 +150,7 @@ class SelectNodes(Request):
     count: int = 3
     avoid: tuple[NodeId, ...] = ()
     method: SelectionMethod | None = None
+    methods: tuple[SelectionMethod, ...] = ()
     public_site: str | None = None
     team: str | None = None
     pin: NodeId | None = None

@@ -50,7 +50,8 @@ class Queued(Message):
 class SessionState(Event):
     """Everything that the gateways decided of one session; the last one stands.
 
-    *representative* is empty as long as the session waits in a queue.
+    *representative* is empty as long as the session waits in a queue. *pin* is the node that the
+    session is to go by as long as that takes it.
     """
 
     subject: ClassVar = Subject(
@@ -69,6 +70,7 @@ class SessionState(Event):
     explanation: tuple[str, ...] = ()
     close_reason: str | None = None
     queued: Queued | None = None
+    pin: NodeId | None = None
 
 
 class PathReported(Event):

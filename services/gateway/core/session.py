@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.errors import AlreadyTaken, NotFound, SessionEnded
-from shared.domain.ids import PathGeneration, SessionId, UnixMillis
+from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.events.selection import Choice, ClientFacts
 from shared.events.session import Joined, PathOffer, Queued, SessionPhase, SessionState
@@ -30,6 +30,7 @@ class Opening:
     representative: str
     facts: ClientFacts
     expires: UnixMillis
+    pin: NodeId | None = None
 
 
 def opened(opening: Opening, now: UnixMillis) -> SessionState:
@@ -41,6 +42,7 @@ def opened(opening: Opening, now: UnixMillis) -> SessionState:
         opened_unix_ms=now,
         expires_unix_ms=opening.expires,
         ends={Side.REPRESENTATIVE: Joined(facts=opening.facts, at_unix_ms=now)},
+        pin=opening.pin,
     )
 
 
@@ -67,10 +69,17 @@ def arrived(arrival: Arrival, now: UnixMillis) -> SessionState:
     )
 
 
-def accepted(
-    state: SessionState, representative: str, facts: ClientFacts, now: UnixMillis
-) -> SessionState:
-    """*representative* takes the session out of its queue, or comes again from elsewhere.
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Who takes a customer out of a queue, from where, and by which node if they may choose."""
+
+    representative: str
+    facts: ClientFacts
+    pin: NodeId | None = None
+
+
+def accepted(state: SessionState, taker: Taker, now: UnixMillis) -> SessionState:
+    """*taker* takes the session out of its queue, or comes again from elsewhere.
 
     Raises:
         NotFound: it never waited in a queue.
@@ -80,13 +89,18 @@ def accepted(
     if state.queued is None:
         raise NotFound(f"session {state.session} waits in no queue")
     require_running(state, now)
-    if state.representative not in {"", representative}:
+    if state.representative not in {"", taker.representative}:
         raise AlreadyTaken(
             f"{state.representative} has taken session {state.session}; take another one"
         )
-    ends = {**state.ends, Side.REPRESENTATIVE: Joined(facts=facts, at_unix_ms=now)}
+    ends = {**state.ends, Side.REPRESENTATIVE: Joined(facts=taker.facts, at_unix_ms=now)}
     return state.model_copy(
-        update={"ends": ends, "representative": representative, "phase": SessionPhase.ACTIVE}
+        update={
+            "ends": ends,
+            "representative": taker.representative,
+            "pin": taker.pin,
+            "phase": SessionPhase.ACTIVE,
+        }
     )
 
 

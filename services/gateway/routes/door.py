@@ -46,6 +46,7 @@ class Door:
     health: Health
     guesses: Attempts
     arrivals: Attempts
+    probes: Attempts
     webhook_secret: Callable[[str, int], bytes]
 
     def site(self) -> SiteDocument:

@@ -19,8 +19,10 @@ from services.gateway.core.queue import (
     team_for,
     waiting,
 )
+from services.gateway.core.session import Taker
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
-from services.gateway.routes.sessions import EndpointFacts, EndpointLeave, leave_for
+from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, SmallBody, pin_for
+from services.gateway.routes.sessions import EndpointLeave, leave_for
 from shared.documents import Kind
 from shared.documents.public_site import PublicSiteDocument
 from shared.documents.team import TeamDocument
@@ -28,7 +30,7 @@ from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.events.session import Queued, SessionState
 
-router = APIRouter(prefix="/queue", tags=["queues"])
+router = APIRouter(prefix="/queue", tags=["queues"], route_class=SmallBody)
 
 
 class ArrivalWish(BaseModel):
@@ -99,14 +101,16 @@ async def accept(
     door: TheDoor,
     caller: TheCaller,
     address: ClientAddress,
-    body: EndpointFacts | None = None,
+    body: RepresentativeFacts | None = None,
 ) -> ArrivalLeave:
     """A member of the team takes the customer; whoever is second is told so."""
     caller.require(Action.HOLD_SESSIONS)
     teams = await _teams(door)
-    facts = (body or EndpointFacts()).as_facts(address, Side.REPRESENTATIVE)
+    told = body or RepresentativeFacts()
+    pin = await pin_for(door, caller, told)
+    taker = Taker(caller.user, told.as_facts(address, Side.REPRESENTATIVE), pin)
     after = await door.sessions.accept(
-        session, caller.user, facts, lambda queued: require_member(caller, teams, queued)
+        session, taker, lambda queued: require_member(caller, teams, queued)
     )
     door.view.learned(after)
     return _leave(door, after, Side.REPRESENTATIVE)

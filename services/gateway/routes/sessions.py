@@ -1,33 +1,18 @@
 """Sessions over HTTP: open and close for representatives, join for customers."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from services.gateway.core.access import Action
+from services.gateway.core.session import Taker
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, SmallBody, pin_for
 from shared.domain.errors import Forbidden, NotFound
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import ClientFacts
 from shared.events.session import SessionPhase, SessionState
 
-router = APIRouter(prefix="/sessions", tags=["sessions"])
-
-
-class EndpointFacts(BaseModel):
-    """What an endpoint says of itself; nothing in it is trusted further than to rank nodes."""
-
-    utc_offset_minutes: int | None = Field(default=None, ge=-14 * 60, le=14 * 60)
-    latencies_ms: dict[str, float] = Field(default_factory=dict, max_length=64)
-
-    def as_facts(self, address: str, side: Side) -> ClientFacts:
-        latencies = {NodeId(node): value for node, value in self.latencies_ms.items() if value >= 0}
-        return ClientFacts(
-            address=address,
-            side=side,
-            utc_offset_minutes=self.utc_offset_minutes,
-            latencies_ms=latencies,
-        )
+router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
 
 
 class EndpointLeave(BaseModel):
@@ -55,12 +40,17 @@ class ShownSession(BaseModel):
 
 @router.post("", status_code=201)
 async def open_session(
-    door: TheDoor, caller: TheCaller, address: ClientAddress, body: EndpointFacts | None = None
+    door: TheDoor,
+    caller: TheCaller,
+    address: ClientAddress,
+    body: RepresentativeFacts | None = None,
 ) -> EndpointLeave:
     """Open a session; its nameplate is the first part of the session key."""
     caller.require(Action.HOLD_SESSIONS)
-    facts = (body or EndpointFacts()).as_facts(address, Side.REPRESENTATIVE)
-    state = await door.sessions.open(caller.user, facts, door.site().session)
+    told = body or RepresentativeFacts()
+    pin = await pin_for(door, caller, told)
+    taker = Taker(caller.user, told.as_facts(address, Side.REPRESENTATIVE), pin)
+    state = await door.sessions.open(taker, door.site().session)
     door.view.learned(state)
     return leave_for(door, state, Side.REPRESENTATIVE)
 

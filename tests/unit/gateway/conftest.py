@@ -62,7 +62,7 @@ def house() -> House:
         publisher=publisher,
         events=facts,
         configuration=configuration,
-        directory=Directory(publisher),
+        directory=Directory(publisher, overrides=True),
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=Editor(configuration, passwords),
         sessions=Sessions(Desk(store, publisher, facts, ring, clock)),
@@ -72,6 +72,7 @@ def house() -> House:
         health=Health(),
         guesses=Attempts(limit=3, window_seconds=60.0),
         arrivals=Attempts(limit=5, window_seconds=60.0),
+        probes=Attempts(limit=5, window_seconds=60.0),
         webhook_secret=secret.webhook_secret,
     )
     return House(door, site, store, clock, passwords, facts)

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from services.gateway.app import build_api
+from services.gateway.core.session import Taker
 from services.gateway.routes.channel import ENDED, REFUSED
 from shared.documents.site import SessionLimits
 from shared.domain.ids import SessionId, UnixMillis
@@ -28,7 +29,7 @@ def client(house: House) -> Iterator[TestClient]:
 
 
 def opened(house: House) -> SessionState:
-    state = asyncio.run(house.door.sessions.open("rita", HERE, SessionLimits()))
+    state = asyncio.run(house.door.sessions.open(Taker("rita", HERE), SessionLimits()))
     house.door.view.learned(state)
     return state
 

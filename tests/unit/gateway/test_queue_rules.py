@@ -17,6 +17,7 @@ from services.gateway.core.queue import (
 from services.gateway.core.session import (
     Arrival,
     Opening,
+    Taker,
     accepted,
     arrived,
     closed,
@@ -45,6 +46,7 @@ NOW = UnixMillis(1_000_000)
 END = UnixMillis(2_000_000)
 HERE = ClientFacts(address="192.0.2.1")
 THERE = ClientFacts(address="192.0.2.2", side=Side.REPRESENTATIVE)
+RITA, ANNA = Taker("rita", THERE), Taker("anna", THERE)
 SITES = {
     "help": PublicSiteDocument(hostnames=("help.example.com",), teams=("desk",)),
     "shop": PublicSiteDocument(
@@ -132,7 +134,7 @@ def test_a_queue_whose_team_is_gone_is_nobodys() -> None:
 
 def test_a_queue_is_whoever_waits_the_oldest_first() -> None:
     first, second = customer("1", at=NOW + 1), customer("2", at=NOW + 2)
-    taken = accepted(customer("3"), "rita", THERE, NOW)
+    taken = accepted(customer("3"), RITA, NOW)
     gone = closed(customer("4"), "left")
     other = customer("5", team="sales")
     named = opened(Opening(SessionId("6"), "rita", THERE, END), NOW)
@@ -161,7 +163,7 @@ def test_who_arrives_waits_without_a_representative_and_without_paths() -> None:
 
 
 def test_who_takes_a_customer_makes_the_session_active() -> None:
-    state = accepted(customer(), "rita", THERE, NOW)
+    state = accepted(customer(), RITA, NOW)
 
     assert state.phase is SessionPhase.ACTIVE
     assert state.representative == "rita"
@@ -170,27 +172,27 @@ def test_who_takes_a_customer_makes_the_session_active() -> None:
 
 
 def test_the_second_who_takes_a_customer_is_told_who_was_faster() -> None:
-    taken = accepted(customer(), "rita", THERE, NOW)
+    taken = accepted(customer(), RITA, NOW)
     with pytest.raises(AlreadyTaken, match="rita"):
-        accepted(taken, "anna", THERE, NOW)
-    assert accepted(taken, "rita", THERE, NOW) == taken
+        accepted(taken, ANNA, NOW)
+    assert accepted(taken, RITA, NOW) == taken
 
 
 def test_nobody_takes_who_has_left_or_waited_too_long() -> None:
     with pytest.raises(SessionEnded):
-        accepted(closed(customer(), "left"), "rita", THERE, NOW)
+        accepted(closed(customer(), "left"), RITA, NOW)
     with pytest.raises(SessionEnded):
-        accepted(customer(), "rita", THERE, END)
+        accepted(customer(), RITA, END)
     assert has_expired(customer(), UnixMillis(NOW + 60_000), 60_000)
 
 
 def test_a_session_with_a_key_is_in_no_queue() -> None:
     with pytest.raises(NotFound):
-        accepted(opened(Opening(SessionId("1"), "rita", THERE, END), NOW), "rita", THERE, NOW)
+        accepted(opened(Opening(SessionId("1"), "rita", THERE, END), NOW), RITA, NOW)
 
 
 def test_a_guessed_nameplate_joins_nobodys_queue() -> None:
-    for state in (customer(), accepted(customer(), "rita", THERE, NOW)):
+    for state in (customer(), accepted(customer(), RITA, NOW)):
         with pytest.raises(NotFound):
             joined(state, HERE, NOW)
 
@@ -199,7 +201,7 @@ def test_tools_outside_hear_why_a_session_began_and_who_took_it() -> None:
     state = customer()
     came, taken = (
         session_news(None, state),
-        session_news(state, accepted(state, "rita", THERE, NOW)),
+        session_news(state, accepted(state, RITA, NOW)),
     )
     assert came is not None
     assert taken is not None

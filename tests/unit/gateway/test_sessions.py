@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from services.gateway.core.session import Taker
 from services.gateway.keeper import Keeper
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.tickets import read_ticket
@@ -11,6 +12,7 @@ from shared.domain.ids import NodeId, SessionId
 from shared.domain.node import Side
 from shared.events.failover import MasterGranted
 from shared.events.relay import CloseSession
+from shared.events.selection import ClientFacts
 from shared.events.session import SessionPhase
 from tests.unit.gateway.conftest import BOOT, House, People
 
@@ -141,11 +143,7 @@ async def test_a_taken_nameplate_is_drawn_again(
     assert [await opened(people), await opened(people)] == ["1111111", "2222222"]
     monkeypatch.setattr("services.gateway.sessions._nameplate", lambda: "1111111")
     with pytest.raises(AlreadyExists):
-        await house.door.sessions.open(
-            "rita",
-            house.sessions.kept[SessionId("1111111")].state.ends[Side.REPRESENTATIVE].facts,
-            SessionLimits(),
-        )
+        await house.door.sessions.open(Taker("rita", ClientFacts(address="")), SessionLimits())
 
 
 async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(
