@@ -22,6 +22,7 @@ from shared.events.config import (
     LayDownPen,
     PenLaidDown,
     ProposeChanges,
+    ReadCurrent,
     ReadDocuments,
     ReadHistory,
     StoredDocument,
@@ -61,6 +62,9 @@ class Handlers:
         if question.current and not self._writer.is_acting:
             raise Silent
         return _read(state, question)
+
+    async def on_read_current(self, question: ReadCurrent) -> DocumentsRead:
+        return await self.on_read(question)
 
     async def on_history(self, question: ReadHistory) -> HistoryRead:
         return await read_history(self._state, question)
@@ -132,6 +136,7 @@ def router(handlers: Handlers, node: NodeId) -> NatsRouter:
                 queue="config",
                 max_workers=AT_ONCE,
             ),
+            NatsRoute(handlers.on_read_current, ReadCurrent.subject.wildcard, max_workers=AT_ONCE),
             NatsRoute(
                 handlers.on_history,
                 ReadHistory.subject.wildcard,

@@ -22,6 +22,7 @@ from shared.events.config import (
     HistoryRead,
     ProposeChanges,
     ProposedChange,
+    ReadCurrent,
     ReadDocuments,
     ReadHistory,
     StoredDocument,
@@ -124,7 +125,9 @@ class Configuration:
         self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)
     ) -> DocumentsRead:
         """The documents of *kinds*, as any master has them."""
-        question = ReadDocuments(kinds=kinds, id=id_, at_least=at_least)
+        return await self._read(ReadDocuments(kinds=kinds, id=id_, at_least=at_least))
+
+    async def _read(self, question: ReadDocuments) -> DocumentsRead:
         return await read_documents(
             self._publisher,
             question,
@@ -150,13 +153,15 @@ class Configuration:
         assert isinstance(answer, HistoryRead), "a history is answered by its reply type"
         return answer
 
-    async def document(self, kind: Kind, id_: str) -> StoredDocument:
-        """One document.
+    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
+        """One document, as any master has it, or as it is now: the primary answers for that alone.
 
         Raises:
             NotFound: there is none of that name.
+            Unavailable: no master answered, or none is the primary.
         """
-        found = await self.read(kind, id_=id_)
+        question = ReadCurrent if is_current else ReadDocuments
+        found = await self._read(question(kinds=(kind,), id=id_))
         for document in found.documents:
             if document.kind == kind and document.id == id_:
                 return document

@@ -121,6 +121,18 @@ class ReadDocuments(Request):
     limit: int | None = Field(default=None, ge=1)
 
 
+class ReadCurrent(ReadDocuments):
+    """The same question to every master at once: the primary alone answers, while it is that."""
+
+    subject: ClassVar = Subject(
+        "meridian.config.current",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"config"}),
+    )
+
+    current: bool = True
+
+
 class NamedChange(Message):
     """One change of a document, by its name: what it did, not what it wrote."""
 

@@ -101,7 +101,7 @@ async def apply(body: Apply, door: TheDoor, caller: TheCaller, request_id: TheRe
 async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> Shown:
     """The site's settings."""
     caller.require(Action.READ)
-    return await _read(door, Kind.SITE, SITE_ID, response)
+    return await _read(door, (Kind.SITE, SITE_ID), response)
 
 
 @router.put("/site")
@@ -176,10 +176,15 @@ async def read_one(
     caller: TheCaller,
     response: Response,
     if_none_match: Annotated[str | None, Header()] = None,
+    *,
+    current: bool = False,
 ) -> Shown | Response:
-    """One document; with `If-None-Match` only when it is another than the one with that tag."""
+    """One document; with `If-None-Match` only when it is another than the one with that tag.
+
+    With `?current=true` as it is now: the primary alone answers for that, and nobody without one.
+    """
     caller.require(Action.READ)
-    found = await _read(door, *ref, response)
+    found = await _read(door, ref, response, is_current=current)
     if if_none_match is not None and if_none_match.strip() in {"*", response.headers["ETag"]}:
         return Response(None, 304, {"ETag": response.headers["ETag"]})
     return found
@@ -200,13 +205,10 @@ async def delete_one(ref: TheRef, door: TheDoor, edit: TheEdit) -> ChangesAccept
     return await door.editor.delete(ref, edit.expected, edit.request)
 
 
-async def _read(door: TheDoor, kind: Kind, id_: str, response: Response) -> Shown:
-    found = await door.configuration.read(kind, id_=id_)
-    for document in found.documents:
-        if document.kind == kind and document.id == id_:
-            response.headers["ETag"] = f'"{document.revision}"'
-            return _shown(document)
-    raise NotFound(f"there is no {kind} {id_!r}", kind=kind, id=id_)
+async def _read(door: TheDoor, ref: Ref, response: Response, *, is_current: bool = False) -> Shown:
+    document = await door.configuration.document(*ref, is_current=is_current)
+    response.headers["ETag"] = f'"{document.revision}"'
+    return _shown(document)
 
 
 def _tagged(accepted: ChangesAccepted, response: Response) -> ChangesAccepted:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from shared.documents import Kind
+from shared.events.config import ReadCurrent, ReadDocuments
 from tests.unit.gateway.conftest import House, People
 
 NODE = {"role": "traffic", "region": "eu"}
@@ -200,6 +201,19 @@ async def test_a_document_named_twice_is_refused(people: People) -> None:
 
     assert answer.status_code == 422
     assert "named twice" in answer.json()["detail"]
+
+
+async def test_what_is_asked_for_as_it_is_now_is_asked_of_the_primary(
+    people: People, house: House
+) -> None:
+    admin = await people.admin()
+    await admin.call("PUT", "/nodes/berlin", NODE)
+    house.site.asked.clear()
+
+    assert (await admin.get("/nodes/berlin")).status_code == 200
+    assert (await admin.get("/nodes/berlin?current=true")).json()["body"]["region"] == "eu"
+
+    assert [type(each) for each in house.site.asked] == [ReadDocuments, ReadCurrent]
 
 
 async def test_a_site_that_does_not_answer_is_unavailable(people: People, house: House) -> None:

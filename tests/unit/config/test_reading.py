@@ -1,0 +1,75 @@
+"""Whose view a read is: any master's, or the primary's, which answers only while it is that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from services.config.handlers import Handlers
+from shared.documents import Kind
+from shared.events.config import ReadCurrent, ReadDocuments
+from shared.messaging.middleware import Silent
+from tests.fakes.master_state import MemoryState
+from tests.fakes.masters import Desk, Masters
+from tests.fakes.virtual_time import pause
+from tests.unit.config.test_writer import LONG, told
+
+if TYPE_CHECKING:
+    from shared.persistence.master_state import MasterState, State
+
+A_READ = 0.5
+
+
+@dataclass
+class SlowState:
+    """A database that takes half a second for a read."""
+
+    inner: MemoryState
+
+    async def read(self, kinds: Sequence[str], id_: str | None, part: object) -> "State":
+        del part
+        found = await self.inner.read(kinds, id_)
+        await pause(A_READ)
+        return found
+
+
+def handlers(desk: Desk) -> Handlers:
+    state = cast("MasterState", SlowState(desk.state))
+    return Handlers(desk.writer, desk.backups, state, desk.grant)
+
+
+QUESTION = {"kinds": (Kind.USER,), "id": "admin"}
+
+
+def test_any_master_answers_for_what_it_has() -> None:
+    async def story(site: Masters) -> None:
+        await site.bravo.follow()
+        found = await handlers(site.bravo).on_read(ReadDocuments(**QUESTION))
+        assert [each.id for each in found.documents] == ["admin"]
+
+    told(story)
+
+
+def test_the_primary_alone_answers_for_what_is_now() -> None:
+    async def story(site: Masters) -> None:
+        site.alpha.permit(1, LONG)
+        await pause(0.1)
+        found = await handlers(site.alpha).on_read_current(ReadCurrent(**QUESTION))
+        assert [each.id for each in found.documents] == ["admin"]
+        with pytest.raises(Silent):
+            await handlers(site.bravo).on_read_current(ReadCurrent(**QUESTION))
+
+    told(story)
+
+
+def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
+    async def story(site: Masters) -> None:
+        await pause(LONG + 100)
+        site.alpha.permit(1, A_READ / 2)
+        await pause(0.01)
+        assert site.alpha.writer.is_acting
+        with pytest.raises(Silent):
+            await handlers(site.alpha).on_read_current(ReadCurrent(**QUESTION))
+
+    told(story)
