@@ -18,7 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants bench bench-failover docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants chaos bench bench-failover docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -71,6 +71,9 @@ simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; TRANS
 
 mutants: setup ## break every guard of failover once; a test must notice: ONLY="word" to choose
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")
+
+chaos: setup ## a site whose processes are killed, frozen and cut off, and a judge: MINUTES=5 SEED=7
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/python -m tools.chaos
 
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench

@@ -1,0 +1,170 @@
+"""A site in chaos: mishaps one after the other, people who go on working, and a judge.
+
+The judge asks three things: could one machine have answered all that was read and written
+(`history`); is every change that was acknowledged still there; did every byte of the sessions
+arrive, once and in order. Then every process has to be well again within a bound.
+"""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stack.demo.writer import Writer
+from stack.failure import StartFailed
+from stack.site import Site, SiteOptions
+from tests.system.chaos import mishaps
+from tests.system.chaos.history import faults
+from tests.system.chaos.keeper import Keeper
+from tests.system.chaos.registers import REGISTERS, Registers
+from tests.system.people import Talk, said, signed_in, talking
+
+WRITERS: Final = 3
+READERS: Final = 2
+CALM_SECONDS: Final = 60.0
+"""So long a site may take to be well again once nothing happens any more."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened, and what of it must not have happened."""
+
+    seed: int
+    mishaps: int
+    writes: int
+    unknown: int
+    reads: int
+    changes: int
+    blocks: int
+    longest_pause_seconds: float
+    calm_after_seconds: float
+    ended_by_themselves: dict[str, int]
+    faults: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Stage:
+    """The site and everybody on it."""
+
+    site: Site
+    keeper: Keeper
+    registers: Registers
+    writer: Writer
+    talk: Talk
+    env: dict[str, str]
+    say: Say
+
+
+async def tell(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
+    """Let mishaps happen for so many *seconds*, wait for calm, and judge."""
+    async with Site.start(SiteOptions(linked=True)) as site:
+        env = await signed_in(site, home)
+        facts = (site.gateway_urls, site.ca_file, site.admin_password)
+        registers = Registers(Writer(*facts), random.Random(f"people {seed}"))
+        async with talking(env) as (carried, talk):
+            stage = Stage(site, Keeper(site), registers, Writer(*facts), talk, env, say)
+            count, calm_after = await _chaos(stage, seconds, random.Random(seed))
+            found = await _judged(stage)
+            if not carried.alive:
+                found.append("an end of the session gave up")
+        history = registers.history
+        return Outcome(
+            seed=seed,
+            mishaps=count,
+            writes=sum(each.is_write for each in history),
+            unknown=sum(each.end is None for each in history),
+            reads=sum(not each.is_write for each in history),
+            changes=len(stage.writer.acknowledged),
+            blocks=talk.echoed,
+            longest_pause_seconds=round(talk.longest_pause, 1),
+            calm_after_seconds=round(calm_after, 1),
+            ended_by_themselves=dict(stage.keeper.ended),
+            faults=tuple(found),
+        )
+
+
+async def _chaos(stage: Stage, seconds: float, chance: random.Random) -> tuple[int, float]:
+    """Everybody at work while it happens; how many mishaps, and how long until calm."""
+    keeping = asyncio.create_task(stage.keeper.run())
+    try:
+        async with _working(stage):
+            count = await _mishaps(stage, seconds, chance)
+            calm_after = await _calm(stage)
+    finally:
+        keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    return count, calm_after
+
+
+@asynccontextmanager
+async def _working(stage: Stage) -> AsyncGenerator[None]:
+    stop, registers = asyncio.Event(), stage.registers
+    async with registers.person.client() as client:
+        await registers.make(client)
+        work = (
+            stage.writer.run(stop),
+            *(registers.write(client, f"w{number}", stop) for number in range(WRITERS)),
+            *(registers.read(client, stop) for _ in range(READERS)),
+        )
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            yield
+            stop.set()
+            await asyncio.gather(*tasks)
+            for register in REGISTERS:
+                async with asyncio.timeout(CALM_SECONDS):
+                    while not await registers.read_once(client, register):
+                        await asyncio.sleep(0.1)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _mishaps(stage: Stage, seconds: float, chance: random.Random) -> int:
+    begin = time.monotonic()
+    for number in itertools.count():
+        if time.monotonic() - begin > seconds:
+            return number
+        mishap = mishaps.draw(stage.site, chance)
+        stage.say(f"{time.monotonic() - begin:7.1f} s  {mishap}")
+        if mishap.verb.startswith("kill"):
+            stage.keeper.keep_down(mishap.node, *([mishap.service] if mishap.service else []))
+        await mishaps.begin(stage.site, mishap)
+        await asyncio.sleep(mishap.seconds)
+        await mishaps.mend(stage.site, mishap)
+        stage.keeper.release()
+        await asyncio.sleep(mishap.pause)
+    raise AssertionError("numbers never end")
+
+
+async def _calm(stage: Stage) -> float:
+    """Wait until every process is well and there is a primary; how long that took."""
+    begin = time.monotonic()
+    while True:
+        try:
+            await stage.site.wait_ready(CALM_SECONDS)
+        except StartFailed:
+            if time.monotonic() - begin > CALM_SECONDS:
+                raise
+            await asyncio.sleep(0.2)
+            continue
+        return time.monotonic() - begin
+
+
+async def _judged(stage: Stage) -> list[str]:
+    found = faults(stage.registers.history) + stage.keeper.faults()
+    acknowledged = {name for name, _, _ in stage.writer.acknowledged}
+    lost = acknowledged - await stage.writer.found()
+    found += [f"{name} was acknowledged and is lost" for name in sorted(lost)]
+    code, told = await said(stage.env, "log", "verify")
+    return found if code == 0 else [*found, f"meridian log verify: {told.strip()}"]
