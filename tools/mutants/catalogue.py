@@ -104,7 +104,25 @@ MUTANTS: Final = (
         "self._lease.write(Epoch(max(1, self._largest)),",
     ),
     Mutant(
-        "the look before a take may be old", MONITOR, "if self._checked_at < due_at:", "if False:"
+        "the look before a take may be old", MONITOR, "if self._checked_at < look_at:", "if False:"
+    ),
+    Mutant(
+        "no look is begun in time",
+        MONITOR,
+        "return min(regular, look_at)",
+        "return regular",
+    ),
+    Mutant(
+        "the lease is not looked at the moment it is due",
+        MONITOR,
+        "        return due_at\n",
+        "        return NEVER\n",
+    ),
+    Mutant(
+        "a look counts while the holder acts",
+        TAKEOVER,
+        "margin if record is None else min(margin, record.margin)",
+        "margin",
     ),
     Mutant(
         "an unfit master takes over",

@@ -85,13 +85,13 @@ class Monitor:
         """When `tick` has something to do; None while it waits for every answer."""
         waits = [] if self._calling else [self._call_at()]
         if not self._checking:
-            waits.append(Instant(self._checked_at + self._timing.heartbeat_seconds))
+            waits.append(self._check_at())
         return min(waits, default=None)
 
     def tick(self, now: Instant) -> tuple[Effect, ...]:
         """Time passed."""
         effects = NOTHING
-        if not self._checking and now >= self._checked_at + self._timing.heartbeat_seconds:
+        if not self._checking and now >= self._check_at():
             effects += self._check(now)
         if self._calling is None and now >= self._call_at():
             effects += self._call(now)
@@ -133,7 +133,20 @@ class Monitor:
         return f"lease {parts[0]}; key {parts[1]}; {parts[2]}; largest epoch {self._largest}"
 
     def _call_at(self) -> Instant:
-        return min(self._next_call, self.handover.urgent_at)
+        return min(self._next_call, self.handover.urgent_at, self._once(self._observer.due_at()))
+
+    def _check_at(self) -> Instant:
+        regular = Instant(self._checked_at + self._timing.heartbeat_seconds)
+        look_at = self._observer.look_at()
+        if self._lease.held or look_at is None or self._checked_at >= look_at:
+            return regular
+        return min(regular, look_at)
+
+    def _once(self, due_at: Instant | None) -> Instant:
+        """The moment when the lease is due, for the one read that finds it so at once."""
+        if self._lease.held or due_at is None or self._called_at >= due_at:
+            return NEVER
+        return due_at
 
     def _call(self, now: Instant) -> tuple[Effect, ...]:
         self.handover.urgent_at = NEVER
@@ -155,11 +168,11 @@ class Monitor:
         return (Check(),)
 
     def _consider(self, now: Instant) -> tuple[Effect, ...]:
-        """Take the lease once it is due and a look at this master, begun after that, ended well."""
-        due_at = self._observer.due_at()
-        if self._checking or due_at is None or not self._may_take(now):
+        """Take the lease once it is due and a look at this master, young enough, ended well."""
+        look_at = self._observer.look_at()
+        if self._checking or look_at is None or not self._may_take(now):
             return NOTHING
-        if self._checked_at < due_at:
+        if self._checked_at < look_at:
             return self._check(now)
         return NOTHING if self._observer.obstacles(self.checks) else self._take(now)
 

@@ -67,6 +67,18 @@ class Observer:
         wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
         return Instant(self._since + wait)
 
+    def look_at(self) -> Instant | None:
+        """From when a look at this master counts for the take.
+
+        A margin before the lease is due: the holder has stopped acting by then, and a look that
+        ends in time costs the takeover nothing.
+        """
+        due_at, record = self.due_at(), None if self.seen is None else self.seen.record
+        if due_at is None:
+            return None
+        margin = self._timing.margin_seconds
+        return Instant(due_at - (margin if record is None else min(margin, record.margin)))
+
     def is_due(self, now: Instant) -> bool:
         due_at = self.due_at()
         return due_at is not None and now >= due_at and not self.is_blind(now)

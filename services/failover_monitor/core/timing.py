@@ -45,8 +45,11 @@ class Timing:
 
     @property
     def read_seconds(self) -> float:
-        """How often an observer reads: one lost read does not blind it."""
-        return self.renew_seconds / 2
+        """How often an observer reads.
+
+        What it sees late, it waits longer; and several lost reads do not blind it.
+        """
+        return self.renew_seconds / 4
 
     @property
     def blind_seconds(self) -> float:

@@ -16,6 +16,11 @@ def seen(revision: int = 5, ttl: float = 1.5, holder: NodeId = ALPHA) -> Seen:
     return Seen(LeaseRecord(Epoch(3), holder, "a1", 1, ttl, 0.15), revision)
 
 
+def slim(margin: float) -> LeaseRecord:
+    """A record of a master that leaves less room for clocks than this one does."""
+    return LeaseRecord(Epoch(3), ALPHA, "a1", 1, 1.79, margin)
+
+
 def watch(observer: Observer, what: Seen, begin: float, end: float) -> None:
     """Read *what* every 0.1 s from *begin* to *end*."""
     for tenth in range(round(begin * 10), round(end * 10) + 1):
@@ -82,6 +87,23 @@ def test_the_head_start_is_over_with_the_first_record() -> None:
     observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
     observer.saw(seen(), Instant(10))
     assert observer.due_at() == pytest.approx(10 + WAIT)
+
+
+def test_a_look_counts_from_a_margin_before_the_lease_is_due() -> None:
+    observer = Observer(BRAVO, TIMING)
+    assert observer.look_at() is None
+    observer.saw(seen(), Instant(10))
+    assert observer.look_at() == pytest.approx(10 + WAIT - 0.15)
+
+
+@pytest.mark.parametrize("record", [seen(ttl=6.0), Seen(slim(margin=0.01), 5)])
+def test_a_look_counts_only_from_when_the_holder_has_stopped(record: Seen) -> None:
+    observer = Observer(BRAVO, TIMING)
+    observer.saw(record, Instant(10))
+    look_at = observer.look_at()
+    assert record.record is not None
+    assert look_at is not None
+    assert look_at >= 10 + record.record.ttl - record.record.margin
 
 
 CHECKS = Checks(unfit=("broken",), forbidden=("not wanted",))
