@@ -78,16 +78,17 @@ chaos: setup ## a site whose processes are killed, frozen and cut off, and a jud
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench
 
-bench-failover: setup ## switchovers, and primaries killed, under load: SWITCHOVERS=50 KILLS=10
-	@SWITCHOVERS="$(SWITCHOVERS)" KILLS="$(KILLS)" $(BIN)/python -m bench failover
+bench-failover: setup ## primaries hurt in every way, beside peers: KILLS=5 PEERS=1 MINUTES=2 for a quick run
+	@$(BIN)/python -m bench failover
 
 docs: setup ## write the pages that are made from the code
 	@$(BIN)/python -m tools.docs
 
-lock: setup ## write both locks anew; UPGRADE=--upgrade takes newer versions
+lock: setup ## write the locks anew; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra embedded --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --output-file bench/peers.lock bench/peers.in
 
 clean: ## remove .venv, caches and whatever was built
 	rm -rf .venv .setup.lock .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* \

@@ -1,7 +1,8 @@
 """`make bench` and `make bench-failover`: measure, and write what was found.
 
 Words after `-m bench` choose a file's parts. A file is written when all of its parts ran, so that
-it never holds figures of two different hours.
+it never holds figures of two different hours. The parts of `failover` remember what they have done
+until its report is written: what was interrupted goes on.
 """
 
 import asyncio
@@ -9,13 +10,19 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import failover, relay, site
+from bench import relay, site
+from bench.failover import run
 from bench.results import Results
 
 PARTS: Final[dict[str, Callable[[Results], None]]] = {
     "site.relay": relay.measure,
     "site.whole": lambda results: asyncio.run(site.measure(results)),
-    "failover.whole": lambda results: asyncio.run(failover.measure(results)),
+    "failover.changes": run.part(run.changes),
+    "failover.switchovers": run.part(run.switchovers),
+    "failover.blows": run.part(run.blows),
+    "failover.peers": run.part(run.peers),
+    "failover.calm": run.part(run.calm),
+    "failover.report": run.report,
 }
 
 

@@ -46,11 +46,11 @@ async def _latency(admin: Administrator, results: Results) -> None:
         changes.append([(await admin.change())[0] * 1e3 for _ in range(CHANGES)])
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         for subject, rounds in (("read", reads), ("meridian", changes)):
-            values = [_quantile(each, share) for each in rounds]
+            values = [quantile(each, share) for each in rounds]
             results.add(f"change latency {name}", subject, values, "ms", beside="read")
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]
 
 
@@ -58,12 +58,12 @@ async def _rate(admin: Administrator, results: Results) -> None:
     rates: dict[int, list[float]] = {writers: [] for writers in WRITERS}
     for _ in range(ROUNDS):
         for writers in WRITERS:
-            rates[writers].append(await _burst(admin, writers))
+            rates[writers].append(await burst(admin, writers))
     for writers, values in rates.items():
         results.add("changes per second", f"{writers} writers", values, "1/s", beside="1 writers")
 
 
-async def _burst(admin: Administrator, writers: int) -> float:
+async def burst(admin: Administrator, writers: int) -> float:
     each = max(1, BURST // writers) if writers > 1 else BURST // 4
 
     async def write() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from shared.domain.log import ReplicationMode
 from stack.site import Site
 
 SECONDS = 30.0
@@ -27,6 +28,15 @@ class Administrator:
 
     async def change(self) -> tuple[float, int]:
         """Change a node that nobody uses: seconds until the answer, and the revision."""
+        seconds, answer = await self._change()
+        return seconds, int(answer["revision"])
+
+    async def mode(self) -> ReplicationMode:
+        """Make a change; in what mode it was confirmed."""
+        _, answer = await self._change()
+        return ReplicationMode(answer["mode"])
+
+    async def _change(self) -> tuple[float, dict[str, Any]]:
         number = next(self.numbers)
         name, node = f"n{number % NODES}", _closed(number)
         began = time.perf_counter()
@@ -36,7 +46,7 @@ class Administrator:
             answer = await self.client.put(f"nodes/{name}", json=node)
         seconds = time.perf_counter() - began
         answer.raise_for_status()
-        return seconds, int(answer.json()["revision"])
+        return seconds, dict(answer.json())
 
     async def read(self) -> float:
         """Read the site's own document: seconds until the answer."""

@@ -41,6 +41,8 @@ class Results:
 
     name: str
     rows: list[Row] = field(default_factory=list[Row])
+    about: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What else the file says: which run it is of, and what was left out and why."""
 
     def add(
         self, measure: str, subject: str, values: Sequence[float], unit: str, beside: str = ""
@@ -65,6 +67,11 @@ class Results:
             )
         )
 
+    def sum(self, measure: str, subject: str, values: Sequence[float], unit: str, n: int) -> None:
+        """Keep the sum of *values*, each counted in a part of a run, over *n* trials."""
+        low, high = round(min(values), 3), round(max(values), 3)
+        self.rows.append(Row(measure, subject, round(sum(values), 3), unit, n, low, high))
+
     def write(self) -> Path:
         """Write the file; where it is."""
         FOLDER.mkdir(exist_ok=True)
@@ -75,6 +82,7 @@ class Results:
                 "python": platform.python_version(),
                 **{package: version(package) for package in PACKAGES},
             },
+            **self.about,
             "rows": [asdict(row) for row in self.rows],
         }
         path.write_text(json.dumps(content, indent=2) + "\n")

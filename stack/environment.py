@@ -32,7 +32,7 @@ def _common(layout: Layout, node: NodeLayout, service: str) -> dict[str, str]:
         "MERIDIAN_METRICS_HOST": HOST,
         "MERIDIAN_METRICS_PORT": str(node.services.get(service, 0)),
         "MERIDIAN_LOG_FORMAT": "json",
-        "MERIDIAN_TIMING": "local",
+        "MERIDIAN_TIMING": os.environ.get("MERIDIAN_TIMING", "local"),
     }
 
 

@@ -11,7 +11,8 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 HEAD: Final = """# Figures
 
 Made by `make docs` from `bench/results`; `make bench` measures again and writes those files.
-Each figure is the median of *n* rounds, and *range* tells the smallest and the largest. Rounds of
+Each figure is the median of *n* rounds (what is counted is the sum), *p99* is given of 50 and more,
+and *range* tells the smallest and the largest. Rounds of
 what is compared take turns within one run on one machine, so the ratios mean more than the figures.
 Figures that are bad stand here too.
 """
@@ -26,11 +27,22 @@ before they answer, and both databases.
 *Propagation*: until the last traffic node has stored the change.
 *Signed requests*: one asker with 32 questions open; it shares the cores with every selector, so
 on two cores more selectors add little.""",
-    "failover": """People change documents all along on one machine, with the preset `local`.
-*Switchover*: the longest pause between two acknowledgements around it.
-*Process killed*: the primary's services die, its NATS server and database live.
-*Machine killed*: those die with them. Both are the time until a change that was first proposed
-after it is accepted elsewhere. No peer was measured beside it.""",
+    "failover": """Two writers, one at each front door, stamp increasing numbers all along on one machine with the
+preset `local`; each begins its next stamp 5 ms after the last, or as soon as that is acknowledged.
+*Failover*: from the blow to the first stamp that was acknowledged without the old primary.
+*Process killed*: its services die. *Machine killed*: its NATS server and PostgreSQL die with them.
+*Frozen*: SIGSTOP to all of these. *Cut off*: no packet passes between it and the other servers, nor
+through its front door.
+*Peers*: two PostgreSQL servers and a writer that goes wherever writes are accepted; their machine is
+killed with its PostgreSQL. Patroni has one etcd, pg_auto_failover its monitor; both live on.
+*Switchover*: the longest pause between two acknowledgements around it; *nobody acts*: how long no
+master accepted changes.
+*The log's leader killed*: the NATS server that leads the log's servers. No role moves, but changes
+wait for the election.
+*False failovers*: changes of primary, with a random process paused for 50 to 900 ms every 3 s, 3 %
+of all packets lost and a busy program beside; *n* counts parts of at most five minutes.
+*Acknowledged changes lost*: of *n* stamps that were acknowledged in the whole run.
+*Changes* of a quiet site: `synchronous` waits for the backup, `degraded` has none.""",
 }
 
 
@@ -50,8 +62,9 @@ def _chapter(path: Path) -> str:
     lines += [
         f"Machine: {machine}. Versions: {versions}.",
         "",
-        "| measure | subject | median | range | n | beside |",
-        "|---|---|---:|---:|---:|---|",
+        *(line for note in told.get("notes", ()) for line in (note, "")),
+        "| measure | subject | median | p99 | range | n | beside |",
+        "|---|---|---:|---:|---:|---:|---|",
     ]
     for measure, rows in groupby(told["rows"], key=lambda row: str(row["measure"])):
         lines += [_row("" if at else measure, row) for at, row in enumerate(rows)]
@@ -61,10 +74,11 @@ def _chapter(path: Path) -> str:
 def _row(measure: str, row: dict[str, Any]) -> str:
     unit = f" {row['unit']}" if row["unit"] else ""
     beside = "" if row["ratio"] is None else f"{_figure(row['ratio'])} x {row['ratio_to']}"
+    p99 = "" if row.get("p99") is None else _figure(row["p99"])
     span = f"{_figure(row['min'])} to {_figure(row['max'])}"
     return (
         f"| {measure} | {row['subject']} | {_figure(row['value'])}{unit} "
-        f"| {span} | {row['n']} | {beside} |"
+        f"| {p99} | {span} | {row['n']:,} | {beside} |"
     )
 
 

@@ -23,15 +23,17 @@ def test_every_figure_of_a_file_stands_on_the_page_bad_ones_too(tmp_path: Path) 
     row = {"measure": "relay bulk", "unit": "MB/s", "n": 7, "ratio_to": None, "ratio": None}
     slow = row | {"subject": "meridian", "value": 612.34, "min": 0.0123, "max": 1900.0}
     compared = {"value": 1234.5, "ratio_to": "meridian", "ratio": 2.0162, "min": 1.0, "max": 2.0}
-    rows = [slow, row | {"subject": "direct"} | compared]
+    rows = [slow, row | {"subject": "direct", "p99": 1.5} | compared]
     told = {"machine": {"cores": 2}, "versions": {"python": "3.11"}, "rows": rows}
+    told["notes"] = ["A peer was not measured: it is not installed."]
     (tmp_path / "other.json").write_text(json.dumps(told))
 
     page = benchmarks_page(tmp_path)
 
     assert "## other\n\nMachine: cores 2. Versions: python 3.11.\n" in page
-    assert "| relay bulk | meridian | 612 MB/s | 0.0123 to 1,900 | 7 |  |\n" in page
-    assert "|  | direct | 1,234 MB/s | 1 to 2 | 7 | 2.02 x meridian |\n" in page
+    assert "| relay bulk | meridian | 612 MB/s |  | 0.0123 to 1,900 | 7 |  |\n" in page
+    assert "\n\nA peer was not measured: it is not installed.\n\n" in page
+    assert "|  | direct | 1,234 MB/s | 1.5 | 1 to 2 | 7 | 2.02 x meridian |\n" in page
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

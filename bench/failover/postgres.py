@@ -1,0 +1,207 @@
+"""What both peers have in common: two PostgreSQL servers, a writer, and how a machine is killed.
+
+PostgreSQL refuses root; so whatever belongs to a peer runs as `nobody`, with programs that anybody
+may run. A machine is killed by SIGKILL to everything that was started for it, PostgreSQL included.
+"""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import asyncpg
+import psutil
+
+from bench.failover.stamps import History, Stamp
+from bench.failover.writing import STAMP_SECONDS, Pace
+from stack.ports import HOST
+
+UNPRIVILEGED: Final = "nobody"
+PROGRAMS: Final = Path("/usr/lib/postgresql")
+CONNECT_SECONDS: Final = 2.0
+STATEMENT_SECONDS: Final = 5.0
+ASK_SECONDS: Final = 10.0
+TABLE: Final = "CREATE TABLE IF NOT EXISTS stamps (number bigint PRIMARY KEY)"
+INSERT: Final = "INSERT INTO stamps VALUES ($1)"
+
+ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+class MissingPeer(Exception):
+    """A peer is not installed, or did not start; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of the two: its name, where its PostgreSQL listens, and where its files are."""
+
+    name: str
+    port: int
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+
+@dataclass
+class Writer:
+    """Somebody who inserts the next number, wherever writes are accepted."""
+
+    servers: Sequence[Server]
+    database: str
+    user: str
+    history: History
+    pace: Pace = field(default_factory=Pace)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[None]:
+        """Write for as long as the block runs."""
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self._run())
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(*ERRORS):
+                await self._while_connected()
+            await asyncio.sleep(STAMP_SECONDS)
+
+    async def _while_connected(self) -> None:
+        connection = await self.connect()
+        try:
+            port = await connection.fetchval("SELECT inet_server_port()")
+            holder = next(server.name for server in self.servers if server.port == port)
+            await connection.execute(TABLE)
+            while True:
+                number, proposed = await self.pace.number(), time.monotonic()
+                await connection.execute(INSERT, number)
+                stamp = Stamp(number, proposed, time.monotonic(), frozenset([holder]))
+                self.history.add(stamp)
+        finally:
+            connection.terminate()
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection to the server that accepts writes."""
+        hosts = ",".join(f"{HOST}:{server.port}" for server in self.servers)
+        return await asyncpg.connect(
+            f"postgresql://{self.user}@{hosts}/{self.database}?target_session_attrs=read-write",
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+        )
+
+    async def found(self) -> Collection[int]:
+        """Every stamp that the primary has."""
+        connection = await self.connect()
+        try:
+            return {row["number"] for row in await connection.fetch("SELECT number FROM stamps")}
+        finally:
+            await connection.close()
+
+
+class Peer(Protocol):
+    """A peer that runs: the rounds hurt it like our own site."""
+
+    name: str
+    history: History
+
+    async def settled(self) -> str: ...
+    async def found(self) -> Collection[int]: ...
+    async def strike(self, server: str) -> float: ...
+    async def mend(self, server: str) -> None: ...
+
+
+def programs() -> Path:
+    """The distribution's PostgreSQL.
+
+    Raises:
+        MissingPeer: it is not installed.
+    """
+    found = sorted(PROGRAMS.glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        raise MissingPeer("the package postgresql is not installed")
+    return found[-1]
+
+
+def start(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a program as `nobody`, its output in *folder*/log."""
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            words,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            **_as_nobody(folder, environment),
+        )
+
+
+def ask(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as `nobody` to its end, and what it said."""
+    return subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=ASK_SECONDS,
+        **_as_nobody(folder, environment),
+    )
+
+
+def _as_nobody(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    inherited = {"PATH": f"{programs()}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    settings: dict[str, Any] = {
+        "cwd": folder,
+        "env": {**inherited, "HOME": str(folder), **environment},
+    }
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(UNPRIVILEGED)
+        settings |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    return settings
+
+
+def make_folder(path: Path) -> Path:
+    """A folder that `nobody` owns."""
+    path.mkdir(parents=True, mode=0o700)
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(UNPRIVILEGED)
+        os.chown(path, account.pw_uid, account.pw_gid)
+    return path
+
+
+def kill_machine(process: subprocess.Popen[bytes], server: Server) -> None:
+    """End at once whatever was started for *server*."""
+    doomed: dict[int, psutil.Process] = {}
+    if process.poll() is None:
+        doomed[process.pid] = psutil.Process(process.pid)
+    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        doomed[postmaster] = psutil.Process(postmaster)
+    for parent in tuple(doomed.values()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            doomed |= {child.pid: child for child in parent.children(recursive=True)}
+    for each in doomed.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.send_signal(signal.SIGKILL)
+    process.wait()
+    psutil.wait_procs(list(doomed.values()), timeout=5)

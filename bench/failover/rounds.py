@@ -1,0 +1,66 @@
+"""One round after another: wait until all is well, hurt the primary, wait for the next one.
+
+What is measured is the time from the blow to the first stamp that was acknowledged without the
+old primary. A chunk of rounds ends with a look for every stamp that was ever acknowledged.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bench.failover.stamps import History
+
+LOOK_SECONDS: Final = 0.002
+FAILED_SECONDS: Final = 180.0
+"""A takeover that takes longer than this is none; the run ends with an error."""
+
+PHASE_SECONDS: Final = 0.5
+
+
+class Subject(Protocol):
+    """Something with a primary, a backup and writers."""
+
+    history: History
+
+    async def settled(self) -> str:
+        """Wait until a primary has a backup that would follow it; its name."""
+        ...
+
+    async def found(self) -> Collection[int]:
+        """The stamps that the primary has."""
+        ...
+
+
+@dataclass(frozen=True)
+class Blow:
+    """How a primary is hurt, and how it comes back; both are told its name.
+
+    *strike* gives the moment of the blow; what had to be found out before is not counted.
+    """
+
+    name: str
+    strike: Callable[[str], Awaitable[float]]
+    mend: Callable[[str], Awaitable[None]]
+
+
+async def fail_over(subject: Subject, blow: Blow, phase_seconds: float = PHASE_SECONDS) -> float:
+    """Hurt the primary once, at any moment of *phase_seconds*: seconds until the next accepts."""
+    primary = await subject.settled()
+    await asyncio.sleep(0.6 + random.uniform(0.0, phase_seconds))  # noqa: S311 - a phase, no secret
+    struck = await blow.strike(primary)
+    try:
+        async with asyncio.timeout(FAILED_SECONDS):
+            return await _accepted_without(subject.history, primary, struck) - struck
+    finally:
+        await blow.mend(primary)
+
+
+async def _accepted_without(history: History, server: str, since: float) -> float:
+    """Wait for the first stamp after *since* that *server* had no part in; its moment."""
+    while True:
+        moment = history.first_without(server, since)
+        if moment is not None:
+            return moment
+        await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,215 @@
+"""A whole run, part by part, and the rows that it ends in.
+
+How much is measured is told by the environment: KILLS (process killed), MACHINES, FREEZES, CUTS,
+LEADERS (the log's leader killed), SWITCHOVERS, PEERS (rounds with each peer), MINUTES (of trouble
+with each preset). Presets and peers take turns: nothing is measured while something else runs.
+"""
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.failover import autofailover, latency, network, ours, patroni
+from bench.failover.autofailover import AutoFailover
+from bench.failover.ledger import Ledger
+from bench.failover.patroni import Patroni
+from bench.failover.postgres import MissingPeer, Peer
+from bench.failover.rounds import Blow, fail_over
+from bench.results import FOLDER, Results
+
+LEDGER: Final = FOLDER / "failover.run"
+PEER_MEASURE: Final = "failover: machine killed"
+PEER_PHASE_SECONDS: Final = 10.0
+"""A peer looks at its leader this often: it dies at any moment of that time."""
+
+TTL: Final = 20
+"""The smallest that Patroni takes."""
+
+TIMINGS: Final = ("lan", "local")
+SUMS: Final = frozenset(
+    {
+        ours.LOST,
+        "false failovers",
+        "acknowledged stamps",
+        "role moved: the log's leader killed",
+        "minutes of trouble",
+        "pauses made",
+    }
+)
+"""What is counted over a whole run; everything else is told by its median."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How much of each is measured."""
+
+    kills: int
+    machines: int
+    freezes: int
+    cuts: int
+    leaders: int
+    switchovers: int
+    peers: int
+    minutes: float
+
+    @staticmethod
+    def read(environment: Mapping[str, str]) -> "Wish":
+        """What *environment* asks for, and else what a whole run has."""
+
+        def number(name: str, usual: float) -> float:
+            return float(environment.get(name) or usual)
+
+        return Wish(
+            kills=int(number("KILLS", 100)),
+            machines=int(number("MACHINES", 30)),
+            freezes=int(number("FREEZES", 30)),
+            cuts=int(number("CUTS", 30)),
+            leaders=int(number("LEADERS", 10)),
+            switchovers=int(number("SWITCHOVERS", 50)),
+            peers=int(number("PEERS", 7)),
+            minutes=number("MINUTES", 30),
+        )
+
+
+def part(work: Callable[[Ledger, Wish], Coroutine[Any, Any, None]]) -> Callable[[Results], None]:
+    """A part of the run as `python -m bench` calls it: what is done already is not done again."""
+
+    def measure(_: Results) -> None:
+        wish = Wish.read(os.environ)
+        if wish.peers:
+            _install()
+        network.enter()
+        asyncio.run(work(_ledger(wish), wish))
+
+    return measure
+
+
+async def switchovers(ledger: Ledger, wish: Wish) -> None:
+    await ours.switchovers(ledger, wish.switchovers)
+
+
+async def blows(ledger: Ledger, wish: Wish) -> None:
+    await ours.blows(ledger, "process killed", wish.kills)
+    await ours.blows(ledger, "machine killed", wish.machines)
+    await ours.blows(ledger, "frozen", wish.freezes)
+    if reason := network.missing():
+        ledger.note(f"No primary was cut off: {reason}.")
+    else:
+        await ours.blows(ledger, "cut off", wish.cuts)
+    await ours.leader_killed(ledger, wish.leaders)
+
+
+async def peers(ledger: Ledger, wish: Wish) -> None:
+    for name, ttl in ((f"patroni (ttl {TTL})", TTL), ("patroni (default)", None)):
+        await _patroni(ledger, wish.peers, name, ttl)
+    if _left(ledger, autofailover.NAME, wish.peers):
+        with _folder() as folder:
+            try:
+                async with AutoFailover.start(Path(folder)) as peer:
+                    await _hurt(ledger, peer, _left(ledger, peer.name, wish.peers))
+            except MissingPeer as error:
+                ledger.note(f"{autofailover.NAME} was not measured: {error}.")
+    ledger.save()
+
+
+async def calm(ledger: Ledger, wish: Wish) -> None:
+    for timing in TIMINGS:
+        await ours.false_failovers(ledger, timing, wish.minutes)
+
+
+async def changes(ledger: Ledger, _: Wish) -> None:
+    await latency.changes(ledger)
+
+
+def report(results: Results) -> None:
+    """Make the rows of what the run has found."""
+    ledger = _ledger(Wish.read(os.environ))
+    tell(ledger, results)
+    ledger.is_reported = True
+    ledger.save()
+
+
+def tell(ledger: Ledger, results: Results) -> None:
+    """Add a row for each series of *ledger*; one measure's subjects stand together."""
+    measures = dict.fromkeys(measure for measure, _ in ledger.series)
+    acknowledged = {
+        s: sum(ledger.values(m, s)) for m, s in ledger.series if m == "acknowledged stamps"
+    }
+    for measure in measures:
+        for (name, subject), series in ledger.series.items():
+            if name != measure or not series.values:
+                continue
+            if measure in SUMS:
+                n = acknowledged[subject] if measure == ours.LOST else len(series.values)
+                results.sum(measure, subject, series.values, series.unit, int(n))
+            else:
+                beside = ours.NAME if subject != ours.NAME else ""
+                results.add(measure, subject, series.values, series.unit, beside)
+    results.about = {"run": ledger.run, "begun": ledger.begun, "notes": ledger.notes}
+
+
+async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> None:
+    left = _left(ledger, name, wanted)
+    if not left:
+        return
+    with _folder() as folder:
+        try:
+            program = patroni.install(_packages())
+            async with Patroni.start(program, Path(folder), name, ttl) as peer:
+                await _hurt(ledger, peer, left)
+        except MissingPeer as error:
+            ledger.note(f"{name} was not measured: {error}.")
+    ledger.save()
+
+
+async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
+    blow = Blow("machine killed", peer.strike, peer.mend)
+    times = [await fail_over(peer, blow, PEER_PHASE_SECONDS) for _ in range(rounds)]
+    await peer.settled()
+    lost = peer.history.lost(await peer.found())
+    ledger.add(PEER_MEASURE, peer.name, times)
+    ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
+    ledger.add("acknowledged stamps", peer.name, [float(len(peer.history.stamps))], "")
+    ledger.add("stamps per second, faults and all", peer.name, [peer.history.per_second()], "1/s")
+
+
+def _left(ledger: Ledger, subject: str, wanted: int) -> int:
+    return max(0, wanted - ledger.count(PEER_MEASURE, subject))
+
+
+def _install() -> None:
+    """Fetch what comes from a registry while there is a network."""
+    try:
+        patroni.install(_packages())
+    except MissingPeer:
+        return
+
+
+def _packages() -> Path:
+    """Where Patroni's packages are kept between runs: one folder for each lock."""
+    digest = hashlib.sha256(patroni.LOCK.read_bytes()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"meridian-bench-{os.geteuid()}-{digest}"
+
+
+def _folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that anybody may enter."""
+    folder = tempfile.TemporaryDirectory(prefix="meridian-peers-", ignore_cleanup_errors=True)
+    Path(folder.name).chmod(0o755)
+    return folder
+
+
+def _ledger(wish: Wish) -> Ledger:
+    return Ledger.open(LEDGER, {**asdict(wish), "commit": _commit()})
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
