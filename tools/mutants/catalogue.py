@@ -108,15 +108,15 @@ MUTANTS: Final = (
     ),
     Mutant(
         "no look is begun in time",
-        MONITOR,
-        "return min(regular, look_at)",
+        TAKEOVER,
+        "return min(regular, _first_after(last, self.look_at()))",
         "return regular",
     ),
     Mutant(
         "the lease is not looked at the moment it is due",
         MONITOR,
-        "        return due_at\n",
-        "        return NEVER\n",
+        "due_at = self._observer.due_after(self._called_at)",
+        "due_at = NEVER",
     ),
     Mutant(
         "a look counts while the holder acts",

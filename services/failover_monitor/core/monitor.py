@@ -85,13 +85,13 @@ class Monitor:
         """When `tick` has something to do; None while it waits for every answer."""
         waits = [] if self._calling else [self._call_at()]
         if not self._checking:
-            waits.append(self._check_at())
+            waits.append(self._observer.check_at(self._checked_at))
         return min(waits, default=None)
 
     def tick(self, now: Instant) -> tuple[Effect, ...]:
         """Time passed."""
         effects = NOTHING
-        if not self._checking and now >= self._check_at():
+        if not self._checking and now >= self._observer.check_at(self._checked_at):
             effects += self._check(now)
         if self._calling is None and now >= self._call_at():
             effects += self._call(now)
@@ -133,20 +133,8 @@ class Monitor:
         return f"lease {parts[0]}; key {parts[1]}; {parts[2]}; largest epoch {self._largest}"
 
     def _call_at(self) -> Instant:
-        return min(self._next_call, self.handover.urgent_at, self._once(self._observer.due_at()))
-
-    def _check_at(self) -> Instant:
-        regular = Instant(self._checked_at + self._timing.heartbeat_seconds)
-        look_at = self._observer.look_at()
-        if self._lease.held or look_at is None or self._checked_at >= look_at:
-            return regular
-        return min(regular, look_at)
-
-    def _once(self, due_at: Instant | None) -> Instant:
-        """The moment when the lease is due, for the one read that finds it so at once."""
-        if self._lease.held or due_at is None or self._called_at >= due_at:
-            return NEVER
-        return due_at
+        due_at = self._observer.due_after(self._called_at)
+        return min(self._next_call, self.handover.urgent_at, due_at)
 
     def _call(self, now: Instant) -> tuple[Effect, ...]:
         self.handover.urgent_at = NEVER

@@ -8,6 +8,7 @@ intervals the wait starts anew.
 from dataclasses import dataclass
 from typing import Final
 
+from services.failover_monitor.core.handover import NEVER
 from services.failover_monitor.core.record import Seen
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId, Revision
@@ -79,6 +80,15 @@ class Observer:
         margin = self._timing.margin_seconds
         return Instant(due_at - (margin if record is None else min(margin, record.margin)))
 
+    def check_at(self, last: Instant) -> Instant:
+        """When this master is to look at itself, if it last did at *last*."""
+        regular = Instant(last + self._timing.heartbeat_seconds)
+        return min(regular, _first_after(last, self.look_at()))
+
+    def due_after(self, last: Instant) -> Instant:
+        """When the lease is due, for one who last read or wrote it at *last*; never when since."""
+        return _first_after(last, self.due_at())
+
     def is_due(self, now: Instant) -> bool:
         due_at = self.due_at()
         return due_at is not None and now >= due_at and not self.is_blind(now)
@@ -98,3 +108,7 @@ class Observer:
         record = self.seen.record
         whose = "nobody's" if record is None else f"{record.holder}'s of epoch {record.epoch}"
         return f"{whose} at revision {self.seen.revision}, unchanged since {self._since:.3f}"
+
+
+def _first_after(last: Instant, moment: Instant | None) -> Instant:
+    return NEVER if moment is None or last >= moment else moment
