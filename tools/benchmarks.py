@@ -27,13 +27,14 @@ before they answer, and both databases.
 *Propagation*: until the last traffic node has stored the change.
 *Signed requests*: one asker with 32 questions open; it shares the cores with every selector, so
 on two cores more selectors add little.""",
-    "failover": """Two writers, one at each front door, stamp increasing numbers all along on one machine with the
-preset `local`; each begins its next stamp 5 ms after the last, or as soon as that is acknowledged.
+    "failover": """Two writers, one at each front door, stamp increasing numbers all along on one
+machine with the preset `local`; each begins its next stamp 5 ms after the last, or as soon as that
+is acknowledged.
 *Failover*: from the blow to the first stamp that was acknowledged without the old primary.
 *Process killed*: its services die. *Machine killed*: its NATS server and PostgreSQL die with them.
 *Frozen*: SIGSTOP to all of these. *Cut off*: no packet passes between it and the other servers, nor
 through its front door.
-*Peers*: two PostgreSQL servers and a writer that goes wherever writes are accepted; their machine is
+*Peers*: two PostgreSQL servers and a writer that goes wherever writes are accepted; the primary is
 killed with its PostgreSQL. Patroni has one etcd, pg_auto_failover its monitor; both live on.
 *Switchover*: the longest pause between two acknowledgements around it; *nobody acts*: how long no
 master accepted changes.
