@@ -82,6 +82,14 @@ class SiteClient:
                 continue
             return _read(answer)
 
+    def try_once(self, path: str, body: Any, seconds: float) -> Any:
+        """What the front door in use answers to a POST within *seconds*; None: nothing of use."""
+        try:
+            url = f"{self._gateways[0]}{API}{path}"
+            return _read(self._http.post(url, json=body, timeout=seconds))
+        except (httpx.TransportError, MeridianError):
+            return None
+
 
 def _require_time(until: float, gateways: list[str], error: httpx.TransportError) -> None:
     text = str(error) or type(error).__name__

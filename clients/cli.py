@@ -12,6 +12,7 @@ from clients.commands import (
     failover,
     history,
     secrets,
+    select,
     session,
     share,
     site,
@@ -31,7 +32,7 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, failover, session, share, arrive, connect, events, webhook),
+        *(cluster, select, failover, session, share, arrive, connect, events, webhook),
     )
     for area in areas:
         area.register(app)

@@ -76,6 +76,7 @@ class Live:
         self._by_site = False
         self._waits_for: str | None = None
         self.on_code: Callable[[str], None] = lambda _: None
+        self.on_node: Callable[[str], None] = lambda _: None
         self.broken: str | None = None
         credentials = Credentials(part.leave.session, part.words)
         self._channel = ControlChannel(part.leave, part.tls, self._on_message)
@@ -177,6 +178,7 @@ class Live:
                 node = self.endpoint.node_of(generation)
                 event = "resumed" if self._was_up else "connected"
                 self._was_up = True
+                self.on_node(node)
                 self._say(event, node=node, generation=generation, seconds=round(seconds, 3))
             case PathLost(generation):
                 node = self.endpoint.node_of(generation)

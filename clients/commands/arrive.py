@@ -6,6 +6,7 @@ anything can be reached. Who agrees beforehand with `--yes` trusts the site inst
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,10 +16,11 @@ from clients.api import SiteClient, trusting
 from clients.channel import Leave
 from clients.commands.addresses import read_address
 from clients.commands.options import CaOption, JsonOption, SiteOption
-from clients.commands.session import utc_offset_minutes
 from clients.consent import ask_whether_same, require_consent
 from clients.endpoint.forwarding import SharedAddress
+from clients.facts import endpoint_facts, site_of
 from clients.gate import Gate
+from clients.latencies import went_by
 from clients.live import Live, Part
 from clients.narration import Say, build_narrator
 from clients.output import plainly
@@ -71,13 +73,14 @@ def arrive(
     if not yes:
         require_consent(f"{host}:{port}", f"Who takes you at {at}", sys.stdin, sys.stderr)
     with SiteClient(profile) as client:
-        wish = {**read_wish(at), "facts": {"utc_offset_minutes": utc_offset_minutes()}}
+        wish = {**read_wish(at), "facts": endpoint_facts(client, profile)}
         answer = client.call("POST", "/queue", wish)
     say = build_narrator(as_json=json)
     say("arrived", **{name: answer[name] for name in ("session", "team", "public_site")})
     leave = Leave.read(answer, profile.gateways)
     part = Part(Side.CUSTOMER, None, leave, trusting(profile.ca_file))
-    asyncio.run(_share(part, say, Shared(host, port, asks=not yes)))
+    shared = Shared(host, port, asks=not yes)
+    asyncio.run(_share(part, say, shared, lambda node: went_by(site_of(profile), node)))
 
 
 def read_wish(at: str) -> dict[str, Any]:
@@ -87,8 +90,9 @@ def read_wish(at: str) -> dict[str, Any]:
     return {"public_site": public_site, "team": team or None, "customer": name}
 
 
-async def _share(part: Part, say: Say, shared: Shared) -> None:
+async def _share(part: Part, say: Say, shared: Shared, on_node: Callable[[str], None]) -> None:
     live = Live(part, say)
+    live.on_node = on_node
     user = SharedAddress(live.endpoint, live, shared.host, shared.port)
     if not shared.asks:
         await live.run(user)

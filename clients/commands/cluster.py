@@ -1,4 +1,4 @@
-"""The cluster from outside: status, sync, and which node for whom."""
+"""The cluster from outside: its status, and making followers catch up."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command("status")(status)
     app.command("sync")(sync)
-    app.command("select")(select)
 
 
 @plainly
@@ -74,36 +73,6 @@ def sync(
         table(columns, (_sync_row(each) for each in answer))
     if not all(each["ok"] for each in answer):
         raise typer.Exit(1)
-
-
-@plainly
-def select(
-    client_ip: Annotated[
-        str | None, typer.Option("--client-ip", help="The client's address; default: yours.")
-    ] = None,
-    utc_offset: Annotated[
-        int | None, typer.Option("--utc-offset", help="The client's offset from UTC in minutes.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show every node with its rank or refusal.")
-    ] = False,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Which traffic node a client would get, and why."""
-    facts = {"address": client_ip, "utc_offset_minutes": utc_offset}
-    body = {"client": {name: value for name, value in facts.items() if value is not None}}
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", "/select", body)
-    if json:
-        as_json(answer)
-        return
-    chosen = ", ".join(each["node"] for each in answer["choices"])
-    say(f"{chosen} (method {answer['method']}, configuration revision {answer['revision']})")
-    if explain:
-        rows = ((each["node"], each["rank"], each["reason"]) for each in answer["explanation"])
-        table(("node", "rank", "reason"), rows)
 
 
 def _row(node: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,13 +1,13 @@
 """Sessions: open one and get its key, list them, close one."""
 
-import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from clients.api import SiteClient
-from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.commands.options import CaOption, JsonOption, NodeOption, SiteOption
+from clients.facts import endpoint_facts
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile, save_leave
 from clients.words import draw_words, session_key
@@ -25,10 +25,17 @@ def register(app: typer.Typer) -> None:
 
 
 @plainly
-def open_session(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+def open_session(
+    node: NodeOption = None,
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
     """Open a session and print its key; the key's words never reach the site."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        leave = client.call("POST", "/sessions", {"utc_offset_minutes": utc_offset_minutes()})
+    profile = Profile.load(site, ca)
+    with SiteClient(profile) as client:
+        facts = endpoint_facts(client, profile)
+        leave = client.call("POST", "/sessions", {**facts, "node": node})
     save_leave(leave)
     key = session_key(leave["session"], draw_words())
     if json:
@@ -88,14 +95,16 @@ def show_queue(
 @plainly
 def accept_customer(
     session: Annotated[str, typer.Argument(help="The session, as the queue shows it.")],
+    node: NodeOption = None,
     site: SiteOption = None,
     ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
     """Take a customer out of your team's queue."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        facts = {"utc_offset_minutes": utc_offset_minutes()}
-        leave = client.call("POST", f"/queue/{session}/accept", facts)
+    profile = Profile.load(site, ca)
+    with SiteClient(profile) as client:
+        facts = endpoint_facts(client, profile)
+        leave = client.call("POST", f"/queue/{session}/accept", {**facts, "node": node})
     save_leave(leave)
     if json:
         as_json({"session": leave["session"], "team": leave["team"]})
@@ -103,8 +112,3 @@ def accept_customer(
     say(f"session {session} is yours")
     say(f"you run:  meridian connect --key {session} --listen 127.0.0.1:PORT")
     say("then compare the code that both ends show, by voice")
-
-
-def utc_offset_minutes() -> int:
-    """This machine's offset from UTC now, east positive."""
-    return time.localtime().tm_gmtoff // 60

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,9 +11,10 @@ from clients.api import SiteClient, trusting
 from clients.channel import Leave
 from clients.commands.addresses import read_address
 from clients.commands.options import CaOption, JsonOption, SiteOption
-from clients.commands.session import utc_offset_minutes
 from clients.consent import require_consent
 from clients.endpoint.forwarding import SharedAddress
+from clients.facts import endpoint_facts, site_of
+from clients.latencies import went_by
 from clients.live import Live, Part
 from clients.narration import Say, build_narrator
 from clients.output import plainly
@@ -50,15 +52,18 @@ def share(
     if not yes:
         require_consent(f"{host}:{port}", f"The holder of session {session}", sys.stdin, sys.stderr)
     with SiteClient(profile) as client:
-        facts = {"utc_offset_minutes": utc_offset_minutes()}
+        facts = endpoint_facts(client, profile)
         answer = client.call("POST", f"/sessions/{session}/join", facts)
     say = build_narrator(as_json=json)
     say("joined", session=session, address=f"{host}:{port}")
     leave = Leave.read(answer, profile.gateways)
     part = Part(Side.CUSTOMER, words, leave, trusting(profile.ca_file))
-    asyncio.run(_share(part, say, host, port))
+    asyncio.run(_share(part, say, (host, port), lambda node: went_by(site_of(profile), node)))
 
 
-async def _share(part: Part, say: Say, host: str, port: int) -> None:
+async def _share(
+    part: Part, say: Say, address: tuple[str, int], on_node: Callable[[str], None]
+) -> None:
     live = Live(part, say)
-    await live.run(SharedAddress(live.endpoint, live, host, port))
+    live.on_node = on_node
+    await live.run(SharedAddress(live.endpoint, live, *address))

@@ -31,6 +31,7 @@ from services.gateway.routes import (
     login,
     probes,
     queue,
+    selection,
     sessions,
     status_history,
     webhooks,
@@ -132,7 +133,7 @@ def build_api(door: Door) -> FastAPI:
     api.state.door = door
     tell_problems(api)
     areas = (
-        *(login, probes, sessions, queue, channel, cluster, appliances),
+        *(login, probes, sessions, queue, channel, cluster, selection, appliances),
         *(failover, history, status_history, webhooks, documents),
     )
     for area in areas:

@@ -1,19 +1,17 @@
-"""The cluster as people see it: who is up, who is primary, who follows, and which node for whom."""
+"""The cluster as people see it: who is up, who is primary, and who follows."""
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
-from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from services.gateway.routes.door import Door, TheCaller, TheDoor
 from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
-from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 
 router = APIRouter(tags=["cluster"])
 
@@ -70,13 +68,6 @@ class Sync(BaseModel):
     resync: bool = False
 
 
-class SelectionQuestion(BaseModel):
-    """Which node for a client with these facts; the caller's own address when none is given."""
-
-    client: dict[str, Any] = {}
-    count: int = 3
-
-
 @router.get("/status")
 async def status(door: TheDoor, caller: TheCaller) -> Status:
     """Every node, with role, liveness, position and load."""
@@ -110,19 +101,6 @@ async def sync(body: Sync, door: TheDoor, caller: TheCaller) -> list[SyncReport]
     with told(door, operation, caller.user, body.nodes):
         proofs = await sync_now(door, body.nodes, resync=body.resync)
     return [SyncReport(ok=each.ok, **asdict(each)) for each in proofs]
-
-
-@router.post("/select")
-async def select(
-    body: SelectionQuestion, door: TheDoor, caller: TheCaller, address: ClientAddress
-) -> NodesSelected:
-    """Which traffic nodes a client with these facts would get, and why."""
-    caller.require(Action.READ)
-    facts = ClientFacts.model_validate({"address": address, **body.client})
-    question = ExplainSelection(client=facts, count=body.count)
-    answer = await door.publisher.ask(question, timeout_seconds=2.0)
-    assert isinstance(answer, NodesSelected), "an explanation is answered by its reply type"
-    return answer
 
 
 def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus:

@@ -29,6 +29,9 @@ class FrontDoor:
     closed: str | None = None
     asked: int = 0
     first: int = 1
+    probes: dict[str, Any] | None = None
+    probes_asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    joined_with: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     joined: set[Side] = field(default_factory=lambda: {Side.REPRESENTATIVE})
     channels: dict[WebSocket, Side] = field(default_factory=dict[WebSocket, Side])
 
@@ -78,8 +81,14 @@ async def _send(channel: WebSocket, **message: object) -> None:
 def build_site(door: FrontDoor) -> FastAPI:
     app = FastAPI()
 
+    @app.post("/api/v1/probes")
+    async def probes(facts: dict[str, Any]) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        door.probes_asked.append(facts)
+        return JSONResponse(door.probes, 404 if door.probes is None else 200)
+
     @app.post("/api/v1/sessions/{session}/join")
-    async def join(session: str) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+    async def join(session: str, facts: dict[str, Any]) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        door.joined_with.append(facts)
         if session != SESSION:
             answer = {"code": "not_found", "detail": f"there is no session {session}"}
             return JSONResponse(answer, status_code=404)

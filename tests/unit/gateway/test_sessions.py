@@ -200,4 +200,5 @@ async def test_selection_is_explained_for_a_given_client(people: People, house: 
     answer = await admin.call("POST", "/select", {"client": {"address": "192.0.2.99"}})
 
     assert [each["node"] for each in answer.json()["choices"]] == house.site.nodes
-    assert answer.json()["explanation"][0] == {"node": "berlin", "rank": 1, "reason": "random"}
+    berlin = {"node": "berlin", "rank": 1, "reason": "random", "region": ""}
+    assert answer.json()["explanation"][0] == berlin

@@ -1,0 +1,74 @@
+"""Measures how far away relays are, all at once and within a moment, by pings on their port.
+
+What counts is the least of a few round trips: a busy machine makes some longer, nothing makes one
+shorter. A relay that does not answer in time, refuses, or is another node than it should be, is
+not measured. Nobody waits long for far ones: who is near has answered by then.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from clients.endpoint.clock import now
+from shared.domain.ids import NodeId
+from shared.wire.relay import BadFrame, Frame, FrameReader, Pong, encode_ping
+
+PINGS: Final = 3
+MOMENT_SECONDS: Final = 0.4
+"""How long all of them together may take when anybody has answered."""
+
+PATIENCE_SECONDS: Final = 1.5
+"""How long, when nobody has: every relay is far from some places."""
+
+READ_BYTES: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay to measure."""
+
+    node: NodeId
+    host: str
+    port: int
+
+
+async def measured(relays: Sequence[Relay], ticket: str) -> dict[str, float]:
+    """The milliseconds to each of *relays* that answered in time."""
+    found: dict[str, float] = {}
+    pending = {asyncio.create_task(_measure(relay, ticket, found)) for relay in relays}
+    for seconds in (MOMENT_SECONDS, PATIENCE_SECONDS - MOMENT_SECONDS):
+        if pending and not found:
+            _, pending = await asyncio.wait(pending, timeout=seconds)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return found
+
+
+async def _measure(relay: Relay, ticket: str, found: dict[str, float]) -> None:
+    """Put the least of a few round trips to *relay* into *found*, as soon as there is one."""
+    with contextlib.suppress(OSError, BadFrame):
+        reader, writer = await asyncio.open_connection(relay.host, relay.port)
+        try:
+            frames = FrameReader()
+            for _ in range(PINGS):
+                nonce = secrets.randbits(32)
+                writer.write(encode_ping(nonce, ticket))
+                sent_at = now()
+                if await _frame(reader, frames) != Pong(relay.node, nonce):
+                    return
+                milliseconds = round((now() - sent_at) * 1000, 3)
+                found[relay.node] = min(milliseconds, found.get(relay.node, milliseconds))
+        finally:
+            writer.close()
+
+
+async def _frame(reader: asyncio.StreamReader, frames: FrameReader) -> Frame | None:
+    """The next frame; None when the relay has closed the connection."""
+    while data := await reader.read(READ_BYTES):
+        if found := frames.feed(data):
+            return found[0]
+    return None

@@ -1,0 +1,100 @@
+"""Which traffic nodes a client, or two ends together, would get, and why: asked by an operator."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from services.gateway.core.access import Action
+from services.gateway.core.pins import require_traffic_node
+from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
+from services.gateway.routes.facts import EndpointFacts
+from shared.documents import Kind
+from shared.documents.selection import SelectionMethod
+from shared.domain.ids import NodeId
+from shared.domain.node import Side
+from shared.events.selection import (
+    ClientFacts,
+    ExplainSelection,
+    NodesSelected,
+    NodeVerdict,
+)
+
+router = APIRouter(tags=["cluster"])
+
+EXPLAIN_SECONDS = 2.0
+Name = Annotated[str, Field(max_length=200)]
+
+
+class EndAsked(EndpointFacts):
+    """One end as an operator imagines it; a customer has the caller's own address by default."""
+
+    address: str | None = Field(default=None, max_length=64)
+
+    def facts_of(self, side: Side, own_address: str) -> ClientFacts:
+        """The facts of the end at *side*."""
+        return self.as_facts(own_address if self.address is None else self.address, side)
+
+
+class SelectionQuestion(BaseModel):
+    """Which node for these ends, at this public site, for this team, by these methods."""
+
+    client: EndAsked = EndAsked()
+    other: EndAsked | None = None
+    count: int = Field(default=3, ge=1, le=100)
+    methods: tuple[SelectionMethod, ...] = ()
+    public_site: Name | None = None
+    team: Name | None = None
+    pin: str | None = Field(default=None, max_length=63)
+
+
+class ShownVerdict(NodeVerdict):
+    """A node's place or refusal, and where it is."""
+
+    region: str
+
+
+class ShownSelection(NodesSelected):
+    """The answer with every node's region."""
+
+    explanation: tuple[ShownVerdict, ...]
+
+
+@router.post("/select")
+async def select(
+    body: SelectionQuestion, door: TheDoor, caller: TheCaller, address: ClientAddress
+) -> ShownSelection:
+    """Which traffic nodes these ends would get, and why.
+
+    Raises:
+        NotFound: there is no such public site, team or node.
+    """
+    caller.require(Action.READ)
+    for kind, named in ((Kind.PUBLIC_SITE, body.public_site), (Kind.TEAM, body.team)):
+        if named is not None:
+            await door.configuration.document(kind, named)
+    question = ExplainSelection(
+        client=body.client.facts_of(Side.CUSTOMER, address),
+        other=None if body.other is None else body.other.facts_of(Side.REPRESENTATIVE, ""),
+        count=body.count,
+        methods=body.methods,
+        public_site=body.public_site,
+        team=body.team,
+        pin=None
+        if body.pin is None
+        else require_traffic_node(door.directory.nodes, NodeId(body.pin)),
+    )
+    answer = await door.publisher.ask(question, timeout_seconds=EXPLAIN_SECONDS)
+    assert isinstance(answer, NodesSelected), "an explanation is answered by its reply type"
+    return _shown(door, answer)
+
+
+def _shown(door: Door, answer: NodesSelected) -> ShownSelection:
+    nodes = door.directory.nodes
+    explanation = tuple(
+        ShownVerdict(
+            **each.model_dump(), region=nodes[each.node].region if each.node in nodes else ""
+        )
+        for each in answer.explanation
+    )
+    return ShownSelection(**{**answer.model_dump(), "explanation": explanation})
