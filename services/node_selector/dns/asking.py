@@ -1,0 +1,152 @@
+# pyright: reportUnknownMemberType=false
+"""Puts one question to name servers; the only place that sends.
+
+A question says the client's network as EDNS Client Subnet (RFC 7871), or no such option at all.
+Aliases are followed, also into zones of other servers. Signatures are neither asked for nor
+checked: the answer only ranks nodes of the site's own directory, it can name no other.
+Whatever goes wrong is an answer too, with its sentence and a short life.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, cast
+
+import dns.asyncresolver
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.nameserver
+import dns.resolver
+
+from services.node_selector.dns.core.networks import Network
+from services.node_selector.dns.reading import LONGEST_SECONDS, Kind, Said, absent, read
+
+Servers = tuple[tuple[str, int], ...]
+"""Numbers and ports of name servers, in the order in which they are asked."""
+
+PAYLOAD_BYTES: Final = 1_232
+MOST_ZONES: Final = 8
+"""Aliases lead through so many zones at most."""
+
+
+class FindsServers(Protocol):
+    """Who knows the servers to ask for a name."""
+
+    def of_this_machine(self) -> Servers:
+        """The servers that this machine asks for anything.
+
+        Raises:
+            ServersUnknown: it has none.
+        """
+        ...
+
+    async def servers_of(self, name: str, seconds: float) -> Servers:
+        """The servers of the zone that *name* lies in.
+
+        Raises:
+            ServersUnknown: none was found; the message says why.
+        """
+        ...
+
+
+class ServersUnknown(Exception):
+    """The servers to ask were not found; said in words for an explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks *fixed* servers, or those of each name's own zone."""
+
+    zones: FindsServers
+
+    async def ask(
+        self, name: str, kind: Kind, network: Network | None, fixed: Servers, seconds: float
+    ) -> Said:
+        """What is said of *name*, in at most *seconds*."""
+        said, asked = Said(seconds=LONGEST_SECONDS), name
+        for _ in range(MOST_ZONES):
+            try:
+                servers = fixed or await self.zones.servers_of(asked, seconds)
+            except ServersUnknown as error:
+                return Said(failure=f"{asked}: {error}")
+            resolver = _resolver(servers, network, seconds, recursive=bool(fixed))
+            part = await _asked(resolver, asked, kind, network, seconds)
+            said = _after(said, part)
+            if part.records or part.failure is not None:
+                return said
+            asked = part.aliases[-1]
+        return Said(failure=f"{name}: its aliases lead from zone to zone without an end")
+
+
+def late(name: str, seconds: float) -> str:
+    """That the time for *name* is over, in words."""
+    return f"{name}: no answer within {seconds:g} s"
+
+
+def _after(before: Said, part: Said) -> Said:
+    """*part* as the end of a chain of aliases that began with *before*."""
+    scopes = [each for each in (before.scope_bits, part.scope_bits) if each is not None]
+    return replace(
+        part,
+        aliases=(*before.aliases, *part.aliases),
+        scope_bits=max(scopes, default=None),
+        seconds=min(before.seconds, part.seconds),
+    )
+
+
+def _resolver(
+    servers: Servers, network: Network | None, seconds: float, *, recursive: bool
+) -> dns.asyncresolver.Resolver:
+    """Asks *servers* in turn; a zone's own are not to ask others, who are told no network."""
+    made = dns.asyncresolver.Resolver(configure=False)
+    made.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
+    made.timeout = seconds / min(len(servers) + 1, 3)
+    made.flags = dns.flags.RD if recursive else dns.flags.Flag(0)
+    made.use_edns(0, 0, PAYLOAD_BYTES, [] if network is None else [_option(network)])
+    return made
+
+
+async def _asked(
+    resolver: dns.asyncresolver.Resolver,
+    name: str,
+    kind: Kind,
+    network: Network | None,
+    seconds: float,
+) -> Said:
+    try:
+        question = dns.name.from_text(name)
+        found = await resolver.resolve(
+            question, kind, lifetime=seconds, search=False, raise_on_no_answer=False
+        )
+    except dns.resolver.NXDOMAIN as error:
+        response = _response(error)
+        return absent(f"{name} does not exist (NXDOMAIN)", response, network)
+    except dns.resolver.LifetimeTimeout:
+        return Said(failure=late(name, seconds))
+    except dns.resolver.NoNameservers as error:
+        return Said(failure=f"{name}: {_refusals(error)}")
+    except (dns.exception.DNSException, OSError, EOFError) as error:
+        return Said(failure=f"{name}: {str(error) or type(error).__name__}")
+    return read(name, kind, found.response, network)
+
+
+def _response(error: dns.resolver.NXDOMAIN) -> dns.message.Message:
+    """The one message that says so; nothing but the name itself is ever asked."""
+    responses = cast("dict[dns.name.Name, dns.message.Message]", cast("Any", error).responses())
+    return next(iter(responses.values()))
+
+
+def _option(network: Network) -> dns.edns.Option:
+    return dns.edns.ECSOption(str(network.network_address), network.prefixlen)
+
+
+def _refusals(error: dns.resolver.NoNameservers) -> str:
+    """What the servers said instead of an answer, each once."""
+    errors = cast("list[tuple[Any, ...]]", error.kwargs["errors"])
+    said = [f"{_server(each[0])} answered {each[3] or type(each[3]).__name__}" for each in errors]
+    return ", ".join(dict.fromkeys(said)) or "no server can be asked"
+
+
+def _server(text: object) -> str:
+    return str(text).removeprefix("Do53:")
