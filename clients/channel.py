@@ -1,6 +1,7 @@
 """The control channel: a WebSocket to one of the site's masters, and to another when that is gone.
 
-Paths, the session's phase and its end come down; the wish for new paths and the wish to end go up.
+Paths, the session's phase and its end come down; the wish for new paths, the node that the shared
+address led to and the wish to end go up.
 **A channel that breaks ends nothing**: the tunnel runs on, and the channel comes again for as long
 as the session lives. What was to be said waits until there is a channel.
 """
@@ -116,6 +117,10 @@ class ControlChannel:
             self._wants_paths = True
             self._say({"type": "need_paths"})
 
+    def tell_node(self, generation: PathGeneration, node: NodeId) -> None:
+        """The address that all relays share led to *node*."""
+        self._say({"type": "waits_at", "generation": generation, "node": node})
+
     async def close(self, reason: str, seconds: float) -> None:
         """Tell the site that the session is over; given up after *seconds*."""
         self._say({"type": "close", "reason": reason})
@@ -125,7 +130,7 @@ class ControlChannel:
         except TimeoutError:
             return
 
-    def _say(self, message: dict[str, str]) -> None:
+    def _say(self, message: dict[str, object]) -> None:
         self._outgoing.put_nowait(json.dumps(message))
 
     def _connect(self) -> connect:
@@ -198,7 +203,7 @@ def _message(fields: dict[str, Any]) -> Message | None:
 
 def _path(fields: dict[str, Any]) -> Path:
     return Path(
-        node=NodeId(fields["node"]),
+        node=None if fields["node"] is None else NodeId(fields["node"]),
         host=str(fields["host"]),
         port=int(fields["port"]),
         generation=PathGeneration(int(fields["generation"])),

@@ -80,7 +80,9 @@ class Live:
         self.broken: str | None = None
         credentials = Credentials(part.leave.session, part.words)
         self._channel = ControlChannel(part.leave, part.tls, self._on_message)
-        surroundings = Surroundings(self._on_fact, self._channel.ask_for_paths)
+        surroundings = Surroundings(
+            self._on_fact, self._channel.ask_for_paths, self._channel.tell_node
+        )
         self.endpoint = Endpoint(part.side, credentials, surroundings)
 
     async def run(self, user: User) -> None:
@@ -139,7 +141,7 @@ class Live:
         match message:
             case PathsOffered(paths):
                 if self.endpoint.offer(paths):
-                    self._say("paths", nodes=[path.node for path in paths])
+                    self._say("paths", nodes=[path.node or path.host for path in paths])
             case SessionClosed(reason):
                 self._by_site = True
                 self.endpoint.end(EndCode.CLOSED, reason)

@@ -1,7 +1,8 @@
 """Gets links from relays: connects, says HELLO, waits for READY, and comes again when refused.
 
 A path is dialled again and again while the endpoint has none, the lost one included, faster at
-first and never more often than `LONGEST_PAUSE_SECONDS`. A refusal names its own pause.
+first and never more often than `LONGEST_PAUSE_SECONDS`. A refusal names its own pause. A path that
+began at the address that all relays share becomes one node's meanwhile, so each try looks it up.
 """
 
 import asyncio
@@ -39,6 +40,8 @@ _COME_AGAIN: Final = {RefusalCode.TIMEOUT.value, RefusalCode.REPLACED.value}
 class Owner(Protocol):
     """Who owns the links."""
 
+    def on_waiting(self, link: "RelayLink") -> None: ...
+
     def on_ready(self, link: "RelayLink", leftover: bytes) -> None: ...
 
     def on_bytes(self, link: "RelayLink", data: bytes) -> None: ...
@@ -67,6 +70,7 @@ class RelayLink(asyncio.Protocol):
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
         self._reader = FrameReader()
+        self.node = path.node
         self.is_waiting = False
         self._is_ready = False
         self._transport: asyncio.Transport | None = None
@@ -94,9 +98,10 @@ class RelayLink(asyncio.Protocol):
                 self._conclude(Outcome(is_ready=False, pause_seconds=_pause_after(frame)))
                 self.close()
             elif isinstance(frame, Wait):
-                self.is_waiting = True
+                self.node, self.is_waiting = frame.node, True
+                self._owner.on_waiting(self)
             elif isinstance(frame, Ready):
-                self.is_waiting, self._is_ready = False, True
+                self.node, self.is_waiting, self._is_ready = frame.node, False, True
                 self._conclude(Outcome(is_ready=True))
                 self._owner.on_ready(self, self._reader.leftover)
 
@@ -138,12 +143,12 @@ class Dialler:
 
     def __init__(
         self,
-        path: Path,
+        find_path: Callable[[], Path],
         make_link: Callable[[Path], RelayLink],
         on_unreachable: Callable[[Path], None],
         is_needed: Callable[[], bool],
     ) -> None:
-        self._path = path
+        self._find_path = find_path
         self._make_link = make_link
         self._on_unreachable = on_unreachable
         self._is_needed = is_needed
@@ -158,16 +163,17 @@ class Dialler:
             else:
                 failures += 1
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                self._on_unreachable(self._path)
+                self._on_unreachable(self._find_path())
             await asyncio.sleep(pause if outcome.pause_seconds is None else outcome.pause_seconds)
 
     async def _dial(self) -> Outcome:
         """One connection, until it is over."""
         loop = asyncio.get_running_loop()
-        link = self._make_link(self._path)
+        path = self._find_path()
+        link = self._make_link(path)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await loop.create_connection(lambda: link, self._path.host, self._path.port)
+                await loop.create_connection(lambda: link, path.host, path.port)
             outcome = await asyncio.shield(link.outcome)
         except OSError:
             link.give_up()

@@ -10,10 +10,12 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
+from clients.endpoint.asking import Asking
 from clients.endpoint.clock import now
 from clients.endpoint.dialling import Dialler, RelayLink
+from clients.endpoint.paths import Paths
 from clients.tunnel.effects import (
     CloseLink,
     Effect,
@@ -34,15 +36,9 @@ from clients.tunnel.exchange import Credentials
 from clients.tunnel.links import Timing
 from clients.tunnel.streams import Streams
 from clients.tunnel.tunnel import Tunnel
-from shared.domain.ids import PathGeneration
+from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.node import Side
 from shared.domain.path import Path
-
-ASK_UNREACHED_SECONDS: Final = 2.0
-ASK_ALONE_SECONDS: Final = 15.0
-ASK_AT_MOST_EVERY_SECONDS: Final = 600.0
-"""Without a path, new ones are asked for: soon when no relay can be reached, later when one lets
-this end wait (then the other end is away, or asks itself), and each time twice as much later."""
 
 
 class StreamUser(Protocol):
@@ -57,6 +53,7 @@ class Surroundings:
 
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
+    on_node_found: Callable[[PathGeneration, NodeId], None] = lambda _generation, _node: None
 
 
 class Endpoint:
@@ -79,15 +76,17 @@ class Endpoint:
         self._surroundings = surroundings
         self._tunnel = Tunnel(side, credentials, secrets.token_bytes, now(), timing)
         self._link_ids = itertools.count(1)
-        self._paths: dict[PathGeneration, Path] = {}
-        self._order: list[PathGeneration] = []
+        self._paths = Paths()
         self._links: dict[LinkId, RelayLink] = {}
         self._diallers: dict[PathGeneration, asyncio.Task[None]] = {}
         self._is_up = False
         self._waits: dict[PathGeneration, RelayLink] = {}
-        self._asking: asyncio.TimerHandle | None = None
-        self._asked = 0
-        self._asked_at = now()
+        self._asking = Asking(
+            self._loop,
+            lambda: not self._is_up and not self.ended.done(),
+            lambda: any(link.is_waiting for link in self._waits.values()),
+            surroundings.on_paths_needed,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._queue: deque[Effect] = deque()
         self._is_performing = False
@@ -97,25 +96,31 @@ class Endpoint:
         return self._tunnel.streams
 
     def node_of(self, generation: PathGeneration) -> str:
-        """The node that path *generation* leads through."""
-        return self._paths[generation].node
+        """The node that path *generation* leads through, as far as it is known."""
+        return self._paths.node_of(generation)
 
     def offer(self, paths: Iterable[Path]) -> bool:
         """The session's paths, as a gateway tells them; those not known before are tried first.
 
+        A path by the shared address comes again as one of the node that it led to.
+
         Returns:
             Whether there was one not known before.
         """
-        fresh = [path for path in paths if path.generation not in self._paths]
-        if not fresh or self.ended.done():
+        if self.ended.done():
             return False
-        self._paths.update({path.generation: path for path in fresh})
-        self._order = [*(path.generation for path in fresh), *self._order]
-        self._perform(self._tunnel.prefer(self._order, now()))
+        told = tuple(paths)
+        for generation, node in self._paths.unheard(told):
+            self._surroundings.on_node_found(generation, node)
+        fresh = self._paths.learn(told)
+        if not fresh:
+            return False
+        self._leave_strangers()
+        self._perform(self._tunnel.prefer(self._paths.order, now()))
         for path in fresh:
             self._dial(path)
         if not self._is_up:
-            self._ask_later()
+            self._asking.look_later()
         return True
 
     def flush(self) -> None:
@@ -131,6 +136,11 @@ class Endpoint:
         self._perform((Ended(code, message, by_peer=False),))
         for link in self._links.values():
             link.close()
+
+    def on_waiting(self, link: RelayLink) -> None:
+        node = self._paths.find(link.path, link.node)
+        if node is not None:
+            self._surroundings.on_node_found(link.path.generation, node)
 
     def on_ready(self, link: RelayLink, leftover: bytes) -> None:
         if self.ended.done():
@@ -150,6 +160,12 @@ class Endpoint:
     def on_lost(self, link: RelayLink) -> None:
         self._links.pop(link.id, None)
         self._perform(self._tunnel.link_lost(link.id, now()))
+
+    def _leave_strangers(self) -> None:
+        """Leave relays that the shared address led to when the path is another's by now."""
+        for generation, link in self._waits.items():
+            if link.is_waiting and self._paths.leads_elsewhere(generation, link.node):
+                link.give_up()
 
     def _perform(self, effects: Effects) -> None:
         self._queue.extend(effects)
@@ -183,14 +199,13 @@ class Endpoint:
         match effect:
             case PathUp():
                 self._is_up = True
-                self._asked = 0
+                self._asking.path_found()
                 self._stop_dialling()
             case PathLost():
                 self._is_up = False
-                self._asked_at = now()
-                for path in self._paths.values():
+                for path in self._paths:
                     self._dial(path)
-                self._ask_later()
+                self._asking.path_lost()
             case Ended():
                 self._stop_dialling()
                 if self._timer is not None:
@@ -204,7 +219,12 @@ class Endpoint:
         task = self._diallers.get(path.generation)
         if task is not None and not task.done():
             return
-        dialler = Dialler(path, self._new_link, self._on_unreachable, lambda: not self._is_up)
+        dialler = Dialler(
+            lambda: self._paths[path.generation],
+            self._new_link,
+            self._on_unreachable,
+            lambda: not self._is_up,
+        )
         self._diallers[path.generation] = self._loop.create_task(dialler.run())
 
     def _new_link(self, path: Path) -> RelayLink:
@@ -219,24 +239,7 @@ class Endpoint:
         for task in self._diallers.values():
             task.cancel()
         self._diallers.clear()
-        if self._asking is not None:
-            self._asking.cancel()
-
-    def _ask_later(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-        self._asking = self._loop.call_later(ASK_UNREACHED_SECONDS, self._ask)
-
-    def _ask(self) -> None:
-        if self._is_up or self.ended.done():
-            return
-        alone = any(link.is_waiting for link in self._waits.values())
-        pause = (ASK_ALONE_SECONDS if alone else ASK_UNREACHED_SECONDS) * 2**self._asked
-        if now() >= self._asked_at + min(pause, ASK_AT_MOST_EVERY_SECONDS):
-            self._asked += 1
-            self._asked_at = now()
-            self._surroundings.on_paths_needed()
-        self._ask_later()
+        self._asking.stop()
 
     def _arm(self) -> None:
         """Ring no later than the core wants; too early costs nothing but a look."""

@@ -25,9 +25,11 @@ from services.gateway.core.session import (
     opened,
     placed,
 )
+from services.gateway.core.shared_path import Found, given_up, named, shared_out
 from services.gateway.store import SessionStore
 from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import issue_probe_ticket, issue_ticket
+from shared.documents.selection import SelectionPolicy
 from shared.documents.site import SessionLimits
 from shared.domain.errors import AlreadyExists, Unavailable
 from shared.domain.ids import NodeId, SessionId, UnixMillis
@@ -36,7 +38,7 @@ from shared.domain.path import Path
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts, NodesSelected
-from shared.events.session import Queued, SessionState
+from shared.events.session import PathOffer, Queued, SessionState, SharedPath
 from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
@@ -136,7 +138,19 @@ class Sessions:
 
     async def place_again(self, session: SessionId) -> SessionState:
         """An end lost every path: more are added, unless the other end asked just before."""
-        return await self._change(session, lambda state, _: state, lost=True)
+        return await self._change(session, given_up, lost=True)
+
+    async def name_node(self, session: SessionId, found: Found) -> SessionState:
+        """The shared address led the first end to the node that it *found*: both ends go there.
+
+        Raises:
+            SessionEnded: the session is over.
+        """
+
+        async def decide(state: SessionState) -> SessionState:
+            return named(state, found, self._desk.clock.unix_ms())
+
+        return await self._written(session, decide)
 
     async def close(self, session: SessionId, reason: str) -> SessionState:
         """End the session, here and at every relay that its tickets name."""
@@ -155,20 +169,15 @@ class Sessions:
         """The session's paths with tickets for *side*, in the order of their choice."""
         allowed = TicketLimits(limits.bytes_per_second, limits.idle_seconds)
         expires = UnixMillis(state.expires_unix_ms)
-        keys = self._desk.keyring.current
-        return tuple(
-            Path(
-                node=offer.node,
-                host=offer.host,
-                port=offer.port,
-                generation=offer.generation,
-                ticket=issue_ticket(
-                    keys,
-                    Ticket(state.session, side, offer.node, offer.generation, expires, allowed),
-                ),
-            )
-            for offer in state.paths
-        )
+
+        def path(node: NodeId | None, way: PathOffer | SharedPath) -> Path:
+            ticket = Ticket(state.session, side, node, way.generation, expires, allowed)
+            text = issue_ticket(self._desk.keyring.current, ticket)
+            return Path(node, way.host, way.port, way.generation, text)
+
+        shared = state.shared_path
+        mine = () if shared is None or shared.first is not side else (path(None, shared),)
+        return (*mine, *(path(offer.node, offer) for offer in state.paths))
 
     def probe_ticket(self) -> str:
         """Leave to measure the site's relays for some minutes."""
@@ -192,7 +201,10 @@ class Sessions:
             if not needs_placement(state, now, lost=lost):
                 return state
             chosen = await self._select(state, now)
-            return placed(state, chosen.choices, reasons(chosen), now)
+            after = placed(state, chosen.choices, reasons(chosen), now)
+            if chosen.shared is None or state.placed_unix_ms:
+                return after
+            return shared_out(state, after, chosen.shared, _first_end(chosen))
 
         return await self._written(session, decide)
 
@@ -233,6 +245,12 @@ class Sessions:
                 await asyncio.sleep(CLOSE_PAUSE_SECONDS)
             else:
                 return
+
+
+def _first_end(chosen: NodesSelected) -> Side:
+    """Whose way to the node is made short: that end finds it."""
+    is_theirs = chosen.policy == SelectionPolicy.REPRESENTATIVE
+    return Side.REPRESENTATIVE if is_theirs else Side.CUSTOMER
 
 
 def _nameplate() -> str:

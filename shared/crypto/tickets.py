@@ -42,7 +42,7 @@ def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis
     except (ValueError, KeyError, TypeError) as error:
         raise unreadable() from error
     _require_time(ticket.expires, now_ms)
-    if ticket.node != node:
+    if ticket.node not in {None, node}:
         raise InvalidTicket(f"the ticket is for node {ticket.node}", reason="wrong_node")
     return ticket
 
@@ -73,10 +73,11 @@ def _require_time(expires: UnixMillis, now_ms: UnixMillis) -> None:
 
 def _ticket(document: dict[str, Any]) -> Ticket:
     rate, idle = document["limits"]
+    node = document["node"]
     return Ticket(
         session=SessionId(str(document["session"])),
         side=Side(document["side"]),
-        node=NodeId(str(document["node"])),
+        node=None if node is None else NodeId(str(node)),
         generation=PathGeneration(int(document["generation"])),
         expires=UnixMillis(int(document["expires"])),
         limits=TicketLimits(int(rate), int(idle)),

@@ -7,9 +7,12 @@ from shared.domain.ids import NodeId, PathGeneration
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where an endpoint connects for one generation of a session's path, and with what."""
+    """Where an endpoint connects for one generation of a session's path, and with what.
 
-    node: NodeId
+    Without a *node* the address is shared by all relays, and the one that it leads to says WAIT.
+    """
+
+    node: NodeId | None
     host: str
     port: int
     generation: PathGeneration

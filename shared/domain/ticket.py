@@ -19,11 +19,15 @@ class TicketLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to carry *side* of *session* through *node*, as path *generation*, until *expires*."""
+    """Leave to carry *side* of *session* through *node*, as path *generation*, until *expires*.
+
+    Without a *node* any relay admits it: the network behind the site's shared address chooses one.
+    Alone it opens nothing: the other side's ticket for that path always names a node.
+    """
 
     session: SessionId
     side: Side
-    node: NodeId
+    node: NodeId | None
     generation: PathGeneration
     expires: UnixMillis
     limits: TicketLimits = TicketLimits()

@@ -28,6 +28,19 @@ class PathOffer(Message):
     generation: PathGeneration
 
 
+class SharedPath(Message):
+    """A path by the address that all relays share: for the *first* end, until WAIT names a node.
+
+    *alternates* become paths together with it, so that nobody takes them before.
+    """
+
+    host: str
+    port: int
+    generation: PathGeneration
+    first: Side
+    alternates: tuple[PathOffer, ...] = ()
+
+
 class Joined(Message):
     """One end of the session and what selection may know of it."""
 
@@ -71,6 +84,7 @@ class SessionState(Event):
     close_reason: str | None = None
     queued: Queued | None = None
     pin: NodeId | None = None
+    shared_path: SharedPath | None = None
 
 
 class PathReported(Event):

@@ -33,7 +33,7 @@ from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched,
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.events.replication import FollowerProgressed, SyncNow
-from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes
+from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
 from shared.events.session import SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
 
@@ -64,6 +64,8 @@ class FakeSite:
         self.webhooks: list[WebhookProgress] = []
         self.is_down = False
         self.refuses_selection = False
+        self.shared: SharedAddress | None = None
+        self.policy = ""
         self.history = HistoryRead(lines=())
         self.status_history = StatusHistoryRead(lines=())
         self.progress: dict[NodeId, FollowerProgressed] = {}
@@ -168,6 +170,8 @@ class FakeSite:
                 for rank, name in enumerate(names, start=1)
             ),
             revision=Revision(self.revision),
+            policy=self.policy,
+            shared=self.shared,
         )
 
 

@@ -122,6 +122,8 @@ def needs_placement(state: SessionState, now: UnixMillis, *, lost: bool) -> bool
     """Whether new paths are to be chosen: both ends are there and have none, or *lost* them all."""
     if state.phase is not SessionPhase.ACTIVE or len(state.paths) >= PATHS_KEPT:
         return False
+    if state.shared_path is not None:
+        return False
     return not state.paths or (lost and now - state.placed_unix_ms >= PLACE_AGAIN_AFTER_MS)
 
 

@@ -1,8 +1,8 @@
 """The control channel: a WebSocket that each endpoint keeps to a master.
 
 Down come the paths with their tickets, the session's state and its end; up come the wish for new
-paths and the wish to end. A channel that breaks ends nothing: the endpoint comes again, here or
-at the other master, and gets the last state anew.
+paths, the node that the shared address led to, and the wish to end. A channel that breaks ends
+nothing: the endpoint comes again, here or at the other master, and gets the last state anew.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ from typing import Any, Final, cast
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.gateway.core.shared_path import Found
 from services.gateway.routes.door import Door, bearer
-from shared.domain.errors import MeridianError, Unauthenticated
-from shared.domain.ids import SessionId
+from shared.domain.errors import MeridianError, NotFound, Unauthenticated
+from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.events.session import SessionPhase, SessionState
 
@@ -38,7 +39,7 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
         return
     with door.view.listening(session) as states:
         down = asyncio.create_task(_tell(socket, door, side, states))
-        up = asyncio.create_task(_listen(socket, door, session))
+        up = asyncio.create_task(_listen(socket, door, session, side))
         down.add_done_callback(_seen)
         up.add_done_callback(_seen)
         try:
@@ -64,7 +65,7 @@ async def _tell(
             await _send(socket, {"type": "closed", "reason": state.close_reason})
             await socket.close(ENDED, "closed")
             return
-        if state.paths:
+        if state.paths or (state.shared_path is not None and state.shared_path.first is side):
             paths = door.sessions.paths(state, side, door.site().session)
             await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
 
@@ -78,7 +79,7 @@ def _told(state: SessionState) -> dict[str, Any]:
     }
 
 
-async def _listen(socket: WebSocket, door: Door, session: SessionId) -> None:
+async def _listen(socket: WebSocket, door: Door, session: SessionId, side: Side) -> None:
     try:
         while True:
             text = await socket.receive_text()
@@ -86,22 +87,41 @@ async def _listen(socket: WebSocket, door: Door, session: SessionId) -> None:
                 await socket.close(1009, "message too long")
                 return
             try:
-                await _obey(door, session, _parsed(text))
+                await _obey(door, session, side, _parsed(text))
             except MeridianError as error:
                 await _send(socket, {"type": "error", "code": error.code, "message": error.message})
     except WebSocketDisconnect:
         return
 
 
-async def _obey(door: Door, session: SessionId, message: dict[str, Any]) -> None:
+async def _obey(door: Door, session: SessionId, side: Side, message: dict[str, Any]) -> None:
     match message.get("type"):
         case "need_paths":
             door.view.learned(await door.sessions.place_again(session))
+        case "waits_at":
+            door.view.learned(await _named(door, session, side, message))
         case "close":
             reason = str(message.get("reason") or "closed by an endpoint")[:200]
             door.view.learned(await door.sessions.close(session, reason))
         case _:
             return
+
+
+async def _named(
+    door: Door, session: SessionId, side: Side, message: dict[str, Any]
+) -> SessionState:
+    """The first end says where the shared address led it; its word is not taken for an address.
+
+    Raises:
+        NotFound: the site has no such relay.
+    """
+    node, generation = NodeId(str(message.get("node"))), message.get("generation")
+    known = door.directory.nodes.get(node)
+    if known is None or known.public_address is None:
+        raise NotFound(f"the site has no relay {node} that others could reach")
+    path = PathGeneration(generation if isinstance(generation, int) else 0)
+    found = Found(side, path, node, known.public_address)
+    return await door.sessions.name_node(session, found)
 
 
 def _parsed(text: str) -> dict[str, Any]:

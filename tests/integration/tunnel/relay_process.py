@@ -1,4 +1,7 @@
-"""A relay's real data plane as a process of its own, to be killed: prints its port and serves."""
+"""A relay's real data plane as a process of its own, to be killed: prints its port and serves.
+
+`python -m tests.integration.tunnel.relay_process PORT NODE`.
+"""
 
 import asyncio
 import sys
@@ -8,12 +11,13 @@ from services.relay.core.reception import Reception
 from services.relay.data_plane.door import listen
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import Tools
-from tests.integration.relay.worlds import BERLIN, BootClock, Notes, PlainTickets
+from shared.domain.ids import NodeId
+from tests.integration.relay.worlds import BootClock, Notes, PlainTickets
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, node: NodeId) -> None:
     reception = Reception(Admission(100, Remembered()))
-    plane = DataPlane(BERLIN, reception, Tools(BootClock()), PlainTickets(), Notes())
+    plane = DataPlane(node, reception, Tools(BootClock()), PlainTickets(), Notes())
     listener = listen("127.0.0.1", port)
     plane.open(listener)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
@@ -22,4 +26,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), NodeId(sys.argv[2])))

@@ -33,12 +33,13 @@ async def until(condition: Callable[[], bool], seconds: float = IN_TIME) -> None
 class Relay:
     """A relay process that can be killed, frozen and started again on its port."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str) -> None:
+        self.node = NodeId(node)
         self.port = 0
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        command = ("-m", "tests.integration.tunnel.relay_process", str(self.port))
+        command = ("-m", "tests.integration.tunnel.relay_process", str(self.port), self.node)
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable, *command, cwd=ROOT, stdout=pipe
@@ -67,11 +68,14 @@ class End:
     facts: list[PathEffect] = field(default_factory=list[PathEffect])
     streams: list[StreamId] = field(default_factory=list[StreamId])
     broken: list[str] = field(default_factory=list[str])
+    found: list[tuple[PathGeneration, NodeId]] = field(
+        default_factory=list[tuple[PathGeneration, NodeId]]
+    )
     asked: int = 0
     on_over: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        surroundings = Surroundings(self.facts.append, self._ask)
+        surroundings = Surroundings(self.facts.append, self._ask, self._find)
         self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), surroundings)
 
     def told(self, kind: type[Fact]) -> list[Fact]:
@@ -86,25 +90,23 @@ class End:
     def _ask(self) -> None:
         self.asked += 1
 
+    def _find(self, generation: PathGeneration, node: NodeId) -> None:
+        self.found.append((generation, node))
+
 
 class Site:
     """Three relays and one session through them."""
 
     def __init__(self) -> None:
-        self.relays = [Relay() for _ in range(3)]
+        self.relays = [Relay(f"node{number}") for number in range(1, 4)]
         self.ends: list[End] = []
 
     def paths(self, side: Side, first: int = 1) -> list[Path]:
-        return [
-            Path(
-                NodeId(f"node{number}"),
-                "127.0.0.1",
-                relay.port,
-                PathGeneration(number),
-                f"{SESSION}.{side}.{number}.0.0",
-            )
-            for number, relay in enumerate(self.relays, first)
-        ]
+        return [self.path(side, relay, number) for number, relay in enumerate(self.relays, first)]
+
+    def path(self, side: Side, relay: Relay, number: int) -> Path:
+        ticket = f"{SESSION}.{side}.{number}.0.0"
+        return Path(relay.node, "127.0.0.1", relay.port, PathGeneration(number), ticket)
 
     def customer(self, host: str, port: int, words: str = "amber-basil") -> End:
         end = End(Side.CUSTOMER, words)

@@ -59,6 +59,23 @@ def test_a_ticket_is_for_one_node() -> None:
     assert reason_of(issue_ticket(CURRENT, TICKET), node=NodeId("denver")) == "wrong_node"
 
 
+@pytest.mark.parametrize("node", ["berlin", "denver"])
+def test_a_ticket_without_a_node_is_for_any(node: str) -> None:
+    anywhere = replace(TICKET, node=None)
+    text = issue_ticket(CURRENT, anywhere)
+
+    assert read_ticket(RING, text, node=NodeId(node), now_ms=NOW) == anywhere
+
+
+def test_a_ticket_for_one_node_cannot_be_made_one_for_any() -> None:
+    body, kid, mac = issue_ticket(CURRENT, TICKET).split(".")
+    content = json.loads(urlsafe_b64decode(body + "=="))
+    content["node"] = None
+    changed = urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+    assert reason_of(f"{changed}.{kid}.{mac}") == "invalid_ticket"
+
+
 def test_a_changed_ticket_is_forged() -> None:
     body, kid, mac = issue_ticket(CURRENT, TICKET).split(".")
     content = json.loads(urlsafe_b64decode(body + "=="))

@@ -11,14 +11,18 @@ from starlette.websockets import WebSocketDisconnect
 from services.gateway.app import build_api
 from services.gateway.core.session import Taker
 from services.gateway.routes.channel import ENDED, REFUSED
+from shared.crypto.keyring import KeyRing, Keys
+from shared.crypto.tickets import read_ticket
+from shared.documents import Kind
 from shared.documents.site import SessionLimits
-from shared.domain.ids import SessionId, UnixMillis
+from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import ClientFacts
+from shared.events.selection import ClientFacts, SharedAddress
 from shared.events.session import SessionState
 from tests.unit.gateway.conftest import House
 
 HERE = ClientFacts(address="192.0.2.1")
+RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 
 
 @pytest.fixture
@@ -167,3 +171,75 @@ def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, hous
         house.site.is_down = False
         socket.send_json({"type": "need_paths"})
         assert len(told(socket, "paths")["paths"]) >= 3
+
+
+def shared_session(house: House, policy: str = "customer") -> SessionId:
+    house.site.revision += 1
+    house.site.shared, house.site.policy = SharedAddress(host="192.0.2.99", port=443), policy
+    address = {"host": "oslo.example.com", "port": 7_443}
+    house.site.write(Kind.NODE, "oslo", {"role": "traffic", "public_address": address})
+    house.site.write(Kind.NODE, "secret", {"role": "traffic"})
+    asyncio.run(house.door.directory.read())
+    session = opened(house).session
+    joined(house, session)
+    return session
+
+
+@pytest.mark.parametrize(
+    ("policy", "first"), [("customer", Side.CUSTOMER), ("representative", Side.REPRESENTATIVE)]
+)
+def test_the_first_end_goes_to_the_shared_address_and_both_to_the_node_that_it_finds(
+    client: TestClient, house: House, policy: str, first: Side
+) -> None:
+    session = shared_session(house, policy)
+
+    with (
+        channel(client, house, session, first) as one,
+        channel(client, house, session, first.other) as other,
+    ):
+        (path,) = told(one, "paths")["paths"]
+        assert (path["node"], path["host"], path["port"]) == (None, "192.0.2.99", 443)
+        ticket = read_ticket(RING, path["ticket"], node=NodeId("any"), now_ms=UnixMillis(0))
+        assert (ticket.node, ticket.side) == (None, first)
+
+        one.send_json({"type": "waits_at", "generation": path["generation"], "node": "oslo"})
+        ways = [told(socket, "paths")["paths"] for socket in (one, other)]
+
+    for paths in ways:
+        assert [each["node"] for each in paths] == ["oslo", "berlin", "denver", "tokyo"]
+        assert (paths[0]["host"], paths[0]["port"]) == ("oslo.example.com", 7_443)
+        assert paths[0]["generation"] == path["generation"]
+        named = read_ticket(RING, paths[0]["ticket"], node=NodeId("oslo"), now_ms=UnixMillis(0))
+        assert named.node == "oslo"
+
+
+@pytest.mark.parametrize("node", ["nowhere", "secret", "", None, 7, {"a": 1}])
+def test_a_relay_that_the_site_does_not_have_is_not_found(
+    client: TestClient, house: House, node: object
+) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        told(socket, "paths")
+        socket.send_json({"type": "waits_at", "generation": 4, "node": node})
+        assert told(socket, "error")["code"] == "not_found"
+
+
+def test_an_end_that_reaches_nobody_by_the_shared_address_gets_the_alternates(
+    client: TestClient, house: House
+) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        assert len(told(socket, "paths")["paths"]) == 1
+        socket.send_json({"type": "waits_at", "generation": "4", "node": "oslo"})
+        assert len(told(socket, "paths")["paths"]) == 1
+        socket.send_json({"type": "need_paths"})
+        paths = told(socket, "paths")["paths"]
+        assert [each["node"] for each in paths] == ["berlin", "denver", "tokyo"]
+
+
+def test_paths_that_are_added_later_are_nodes_own(client: TestClient, house: House) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        told(socket, "paths")
+        socket.send_json({"type": "waits_at", "generation": 4, "node": "oslo"})
+        assert len(told(socket, "paths")["paths"]) == 4
+        house.clock.at += 10
+        socket.send_json({"type": "need_paths"})
+        assert None not in [each["node"] for each in told(socket, "paths")["paths"]]

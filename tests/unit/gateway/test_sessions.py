@@ -47,6 +47,7 @@ async def test_the_second_end_brings_paths_with_tickets_for_each_side(
         paths = house.door.sessions.paths(state, side, SessionLimits())
         assert [path.node for path in paths] == ["berlin", "denver", "tokyo"]
         for path in paths:
+            assert path.node is not None
             ticket = read_ticket(RING, path.ticket, node=path.node, now_ms=house.clock.unix_ms())
             assert (ticket.session, ticket.side) == (session, side)
             assert ticket.generation == path.generation
