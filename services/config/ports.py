@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from shared.clusterlog.log import RawEntry
-from shared.domain.ids import RequestId
+from shared.domain.ids import LogGeneration, RequestId
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import Marker, ReplicationMode, StoredEntry
 from shared.events.message import Event
@@ -31,8 +31,12 @@ class State(Protocol):
 
 
 class Log(Protocol):
-    """The cluster log."""
+    """One generation of the cluster log, and the way to the others."""
 
+    @property
+    def generation(self) -> LogGeneration: ...
+    def of(self, generation: LogGeneration) -> "Log": ...
+    async def later(self) -> tuple[LogGeneration, ...]: ...
     async def append(self, stored: StoredEntry, expected: LogSequence) -> LogSequence: ...
     async def get(self, sequence: LogSequence) -> RawEntry | None: ...
     def read_from(self, sequence: LogSequence) -> AsyncGenerator[RawEntry]: ...

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from services.config.core.documents import Documents, Stored
 from services.config.ports import Log, Open, State
+from shared.clusterlog.generations import begun_after, hash_at
 from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents import Kind
@@ -20,11 +21,13 @@ from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import (
     ENTRY_LIMIT_BYTES,
     Change,
+    Entrance,
     LogEntry,
     Marker,
     ReplicationMode,
     StoredEntry,
     empty_marker,
+    entrance,
     entry_hash,
     follows,
     signed_bytes,
@@ -64,8 +67,8 @@ class Replica:
         """
         async with self.state.transaction() as transaction:
             self._learn(await self._read(transaction))
-            await self._require_in_log(transaction.marker)
-            self.end, before = transaction.marker.sequence, transaction.marker
+            before = transaction.marker
+            self.log, self.end = await self._place(before)
             async for raw in self.log.read_from(Sequence(self.end + 1)):
                 stored = self._valid(raw.data, transaction.marker)
                 if stored is not None:
@@ -88,9 +91,12 @@ class Replica:
             OutcomeUnknown: the log may have the entry; catch up to know.
             StoreUnavailable: the database failed; the log may have the entry: catch up.
         """
+        log = self.log
         async with self.state.transaction() as transaction:
             if transaction.marker != self.marker:
                 raise NotPrimary("this copy was behind; it catches up first")
+            if log.generation != self.marker.log_generation:
+                raise NotPrimary("the log has a later generation; this copy reads it first")
             entry = LogEntry(
                 log_generation=self.marker.log_generation,
                 revision=Revision(self.marker.revision + 1),
@@ -106,7 +112,7 @@ class Replica:
             await transaction.apply(stored, Sequence(self.end + 1))
             if not may():
                 raise NotPrimary("the right to act as primary ended before the append")
-            self.end = await self.log.append(stored, self.end)
+            self.end = await log.append(stored, self.end)
         self.marker, self.mode = transaction.marker, transaction.mode
         self._remember(transaction.marker)
         return transaction.marker
@@ -134,17 +140,21 @@ class Replica:
         while len(self.hashes) > HASHES_KEPT:
             del self.hashes[min(self.hashes)]
 
-    async def _require_in_log(self, marker: Marker) -> None:
-        """A copy of another history must neither extend this log nor learn from it."""
-        if marker.revision == 0:
-            return
-        raw = await self.log.get(marker.sequence)
-        try:
-            there = None if raw is None else StoredEntry.decode(raw.data).hash
-        except ValueError:
-            there = None
-        if there != marker.hash:
-            raise LogUnavailable("the cluster log does not hold this database's last entry")
+    async def _place(self, marker: Marker) -> tuple[Log, Sequence]:
+        """The generation of the log that goes on from *marker*, and what of it was read.
+
+        A copy of another history must neither extend this log nor learn from it.
+        """
+        log = self.log if self._is_of(marker) else self.log.of(marker.log_generation)
+        if await hash_at(log, marker) == marker.hash:
+            return log, marker.sequence
+        begun = await begun_after(log, self.trust)
+        if begun is not None and entrance(marker, begun.first) is Entrance.GOES_ON:
+            return log.of(begun.generation), Sequence(0)
+        raise LogUnavailable("the cluster log does not hold this database's last entry")
+
+    def _is_of(self, marker: Marker) -> bool:
+        return self.log.generation == marker.log_generation
 
     def _learn(self, documents: Documents) -> None:
         for id_, body in documents.of(Kind.NODE).items():
@@ -162,8 +172,11 @@ class Replica:
     def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:
         try:
             stored = StoredEntry.decode(message)
+            entry = LogEntry.decode(stored.body)
             why = None if verify(stored, self.trust) else "not signed by a master"
-            why = why or follows(marker, LogEntry.decode(stored.body))
+            if entry.log_generation != self.log.generation:
+                why = f"of log generation {entry.log_generation}"
+            why = why or follows(marker, entry)
         except ValueError as error:
             why, stored = str(error), None
         if why is not None:

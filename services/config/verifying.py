@@ -50,5 +50,7 @@ async def _of_copy(copy: Copy, question: VerifyChain) -> AsyncGenerator[tuple[Se
 
 
 async def _of_log(log: Log, end: ChainEnd | None) -> AsyncGenerator[tuple[Sequence, bytes]]:
-    async for raw in log.read_from(Sequence(1 if end is None else end.sequence + 1)):
+    is_same = end is None or end.log_generation == log.generation
+    whole = log if is_same or end is None else log.of(end.log_generation)
+    async for raw in whole.read_from(Sequence(1 if end is None else end.sequence + 1)):
         yield raw.sequence, raw.data

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
 from services.failover_monitor.core.versions import Versions
+from shared.clusterlog.generations import hash_at
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError, StoreUnavailable
-from shared.domain.ids import Epoch, NodeId, Sequence
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Sequence
 from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
@@ -39,8 +40,12 @@ class Store(Protocol):
 
 
 class Log(Protocol):
-    """What is looked at in the cluster log."""
+    """What is looked at in a generation of the cluster log."""
 
+    @property
+    def generation(self) -> LogGeneration: ...
+    def of(self, generation: LogGeneration) -> "Log": ...
+    async def later(self) -> tuple[LogGeneration, ...]: ...
     async def last(self) -> RawEntry | None: ...
     async def get(self, sequence: Sequence) -> RawEntry | None: ...
 
@@ -99,6 +104,7 @@ class Examiner:
             forbidden=(*found.forbidden, *self._versions.obstacles()),
             epoch=max(found.last, Epoch(0) if marker is None else marker.epoch),
             revision=None if marker is None else marker.revision,
+            log_generation=None if marker is None else marker.log_generation,
             is_attached=found.mode is ReplicationMode.SYNCHRONOUS,
             pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
         )
@@ -126,8 +132,9 @@ class Examiner:
         marker = found.marker
         try:
             async with asyncio.timeout(LOG_SECONDS):
-                found.last = self._epoch(await self._log.last())
-                if marker is not None and not await self._holds(marker):
+                log = self._log if marker is None else self._log_of(marker)
+                found.last = self._epoch(await log.last())
+                if marker is not None and await hash_at(log, marker) != marker.hash:
                     found.unfit.append("its database has another history than the cluster log")
         except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"the cluster log cannot be read: {_said(error)}")
@@ -141,15 +148,9 @@ class Examiner:
             return LogEntry.decode(stored.body).epoch
         return Epoch(0)
 
-    async def _holds(self, marker: Marker) -> bool:
-        """Whether the log has the entry at which the database stands."""
-        if marker.log_generation != self._trust.log_generation:
-            return False
-        if marker.revision == 0:
-            return True
-        entry = await self._log.get(marker.sequence)
-        stored = None if entry is None else _stored(entry)
-        return stored is not None and stored.hash == marker.hash
+    def _log_of(self, marker: Marker) -> Log:
+        is_same = marker.log_generation == self._log.generation
+        return self._log if is_same else self._log.of(marker.log_generation)
 
     async def _look_around(self, found: Found) -> None:
         targets = found.failover.probe_targets

@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 
 from services.failover_monitor.core.leaders import META, Group, moves
 from services.failover_monitor.store import STREAM
-from shared.clusterlog.log import stream_name
+from shared.clusterlog.names import stream_name
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS, SESSIONS

@@ -62,10 +62,10 @@ class Upkeep:
 
     async def keep_leaders(self, leaders: Leaders) -> None:
         """Keep the leaders where they belong: right after taking, and ever again."""
-        generation = self._context.trust.log_generation
         while True:
             self._taken.clear()
-            if self._monitor.is_primary(self._context.clock.now()):
+            generation = self._monitor.checks.log_generation
+            if generation is not None and self._monitor.is_primary(self._context.clock.now()):
                 await leaders.look_after(generation)
                 self._handlers.leaders = leaders.known
             await _wait(self._taken, self._timing.leaders_seconds)

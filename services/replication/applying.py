@@ -12,8 +12,8 @@ from shared.clusterlog.log import ClusterLog, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.documents import Kind
 from shared.domain.errors import LogUnavailable, StoreUnavailable
-from shared.domain.ids import NodeId, Sequence
-from shared.domain.log import LogEntry, Op, StoredEntry
+from shared.domain.ids import LogGeneration, NodeId, Sequence
+from shared.domain.log import LogEntry, Marker, Op, StoredEntry
 from shared.domain.node import NodeRole
 from shared.domain.snapshot import SnapshotDocument
 from shared.events.security import MessageRejected
@@ -49,14 +49,25 @@ class Applier:
             raise StoreUnavailable("this database belongs to no site yet: init or join it first")
         if self.follower is None or self.follower.marker != marker:
             self._learn_nodes(await self.store.nodes())
-            self.follower = Follower(marker)
-        return self.follower
+            self._stand_at(marker)
+        return self._ready()
+
+    def enter(self, generation: LogGeneration) -> None:
+        """Go on with a later generation of the log, from its first message."""
+        self._log.info("the log goes on with generation %d", generation)
+        self.log = self.log.of(generation)
+        self.follower = Follower(self._ready().marker, generation)
+
+    def log_of(self, marker: Marker) -> ClusterLog:
+        """The generation of the log that a copy at *marker* is of."""
+        is_same = marker.log_generation == self.log.generation
+        return self.log if is_same else self.log.of(marker.log_generation)
 
     async def load(self, snapshot: Content) -> None:
         """Begin from *snapshot*, which was checked."""
         await self.store.load(snapshot)
         self._learn_nodes(await self.store.nodes())
-        self.follower = Follower(snapshot.marker)
+        self._stand_at(snapshot.marker)
         self._log.info("began from a snapshot at revision %d", snapshot.marker.revision)
 
     async def read_to(self, end: Sequence) -> None:
@@ -92,6 +103,10 @@ class Applier:
                 self._learn(entry)
             case Known():
                 pass
+
+    def _stand_at(self, marker: Marker) -> None:
+        """The copy is at *marker*, which says what generation of the log it reads on."""
+        self.log, self.follower = self.log_of(marker), Follower(marker)
 
     def _ready(self) -> Follower:
         assert self.follower is not None, "the copy was read before the log is"

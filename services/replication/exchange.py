@@ -178,7 +178,8 @@ class Exchange:
         await self._shelf.put(name, signed.encode())
 
     async def _is_on_the_log(self, marker: Marker) -> bool:
-        raw = await self.log.get(marker.sequence) if marker.revision else None
+        log = self.log.of(marker.log_generation)
+        raw = await log.get(marker.sequence) if marker.revision else None
         if raw is None:
             return False
         try:

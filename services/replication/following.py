@@ -12,11 +12,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.replication.applying import Applier, LogShortened, stored_in
-from services.replication.core.follower import ChainCheck, SilenceCheck, Standing
+from services.replication.applying import Applier, LogShortened
+from services.replication.core.follower import SilenceCheck, Standing
 from services.replication.exchange import Exchange
-from shared.clusterlog.log import LogMissing
-from shared.domain.errors import BadSignature, LogUnavailable, MeridianError, Unavailable
+from services.replication.whereabouts import Whereabouts
+from shared.domain.errors import BadSignature, MeridianError, Unavailable
 from shared.domain.ids import Revision, Sequence
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
@@ -46,11 +46,14 @@ class Following:
     lag: int = 0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _following: asyncio.Event = field(default_factory=asyncio.Event)
-    _chain: ChainCheck = field(default_factory=ChainCheck)
+    _whereabouts: Whereabouts = field(init=False)
     _silence: SilenceCheck = field(default_factory=SilenceCheck)
     _subscribed: asyncio.Timeout | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
+
+    def __post_init__(self) -> None:
+        self._whereabouts = Whereabouts(self.applier, self.clock)
 
     async def run(self) -> None:
         """Read the log by message get, for ever."""
@@ -125,10 +128,10 @@ class Following:
 
     async def _read(self) -> None:
         """Bring the copy to the log's end, unless it is not on the log's chain."""
-        follower = await self.applier.begin()
         if not await self._is_on_chain():
             return
-        last = await self.exchange.log.last()
+        follower = await self.applier.begin()
+        last = await self.applier.log.last()
         end = Sequence(0) if last is None else last.sequence
         self.lag = max(0, end - follower.read_to)
         if self.lag > self.snapshot_after:
@@ -151,35 +154,29 @@ class Following:
             self._subscribed = None
 
     async def _listen(self) -> None:
-        follower = await self.applier.begin()
-        async with aclosing(self.exchange.log.follow(Sequence(follower.read_to + 1))) as messages:
+        follower, log = await self.applier.begin(), self.applier.log
+        async with aclosing(log.follow(Sequence(follower.read_to + 1))) as messages:
             async for raw in messages:
                 async with self._turn:
-                    if not self._following.is_set():
+                    if not self._following.is_set() or self.applier.log is not log:
                         return
                     self._silence.brought()
                     await self.applier.take(raw)
                 self._moved.set()
 
     async def _is_on_chain(self) -> bool:
-        follower = await self.applier.begin()
-        marker = follower.marker
-        there = await self._hash_at(marker.sequence) if marker.revision else None
-        standing = self._chain.found(marker, there, self.clock.now())
-        if standing is Standing.UNSURE:
-            raise LogUnavailable(f"the log does not hold revision {marker.revision}")
-        if standing is not Standing.FOLLOWING:
-            self._stopped(FollowerState(standing), f"{standing} at revision {marker.revision}")
-        return standing is Standing.FOLLOWING
-
-    async def _hash_at(self, sequence: Sequence) -> str | None:
-        """The hash of the entry there; None for no message, empty for one that is no entry."""
-        try:
-            raw = await self.exchange.log.get(sequence)
-        except LogMissing:
-            return None
-        stored = None if raw is None else stored_in(raw)
-        return stored.hash if stored is not None else None if raw is None else ""
+        """Whether the copy can read on: where it stands, or in a later generation of the log."""
+        place = await self._whereabouts.look()
+        if place.standing is not Standing.FOLLOWING:
+            self._stopped(FollowerState(place.standing), place.why)
+            return False
+        if place.is_behind:
+            await self._take_snapshot(place.revision)
+        elif place.generation is not None:
+            self.applier.enter(place.generation)
+        if place.generation is not None:
+            self._listen_anew()
+        return True
 
     async def _try_snapshot(self, at_least: Revision) -> None:
         """Take a snapshot, which is shorter than reading on; without one the log is read."""

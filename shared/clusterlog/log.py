@@ -12,6 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from shared.clusterlog.names import generations_there, stream_name, subject_name
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, Sequence
@@ -54,28 +55,39 @@ class RawEntry:
     data: bytes
 
 
-def stream_name(generation: LogGeneration) -> str:
-    return f"LOG-{generation}"
-
-
-def subject_name(generation: LogGeneration) -> str:
-    return f"meridian.log.{generation}.entry"
-
-
 def verify(stored: StoredEntry, trust: TrustStore) -> bool:
     """Whether a master that is known signed *stored*."""
     return trust.verify(stored.signer, stored.signature, signed_bytes(stored.hash))
 
 
 class ClusterLog:
-    """The log of one generation, over a connection of its own."""
+    """The log of one generation, over a connection of its own.
+
+    An object is of one generation for ever: what was prepared for it is sent to that generation's
+    own stream and subject, and can never land in the next one.
+    """
 
     def __init__(self, client: Client, generation: LogGeneration) -> None:
+        self.generation = generation
         self._client = client
         self._jetstream = jetstream_of(client, CALL_SECONDS)
         self._stream = stream_name(generation)
         self._subject = subject_name(generation)
         self._log = logging.getLogger("meridian.clusterlog")
+
+    def of(self, generation: LogGeneration) -> "ClusterLog":
+        """The log of another generation, over the same connection."""
+        return ClusterLog(self._client, generation)
+
+    async def later(self) -> tuple[LogGeneration, ...]:
+        """The later generations that have a stream, the last one first; one may be empty.
+
+        Raises:
+            LogUnavailable: JetStream does not answer.
+        """
+        self._require_connection()
+        there = await generations_there(self._client, CALL_SECONDS)
+        return tuple(sorted((each for each in there if each > self.generation), reverse=True))
 
     async def create(self, replicas: int) -> None:
         """Make the stream: `init` and a rebuild alone may.

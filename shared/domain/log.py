@@ -115,6 +115,10 @@ class LogEntry:
     def begins_epoch(self) -> bool:
         return any(change.op is Op.EPOCH_BEGAN for change in self.changes)
 
+    @property
+    def begins_generation(self) -> bool:
+        return any(change.op is Op.GENERATION_BEGAN for change in self.changes)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
@@ -197,10 +201,11 @@ def signed_bytes(digest: str) -> bytes:
 def follows(marker: Marker, entry: LogEntry) -> str | None:
     """Why *entry* is not the next one after *marker*; None when it is.
 
-    An entry of an older epoch, of another chain or a repeated revision is not the next one;
-    only an entry that begins an epoch may raise it.
+    An entry of an older epoch, of another chain or a repeated revision is not the next one; only
+    an entry that begins an epoch may raise it, and only one that begins a generation of the log
+    leads from an earlier generation into it.
     """
-    if entry.log_generation != marker.log_generation:
+    if entry.log_generation != marker.log_generation and not _leads_on(marker, entry):
         return f"log generation {entry.log_generation}, not {marker.log_generation}"
     if entry.revision != marker.revision + 1:
         return f"revision {entry.revision}, not {marker.revision + 1}"
@@ -214,6 +219,25 @@ def follows(marker: Marker, entry: LogEntry) -> str | None:
     return None
 
 
+class Entrance(StrEnum):
+    """How a copy of an earlier generation of the log comes into a later one."""
+
+    GOES_ON = "goes_on"
+    BEHIND = "behind"
+    DIVERGED = "diverged"
+
+
+def entrance(marker: Marker, first: LogEntry) -> Entrance:
+    """How a copy at *marker* comes into the generation that *first* begins.
+
+    It goes on from the very entry where the generation begins. One that is behind lacks entries
+    that are in no log any more, so it takes a snapshot; any other one is of another history.
+    """
+    if follows(marker, first) is None:
+        return Entrance.GOES_ON
+    return Entrance.BEHIND if marker.revision + 1 < first.revision else Entrance.DIVERGED
+
+
 def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
@@ -221,6 +245,10 @@ def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationM
         if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
             mode = ReplicationMode(told)
     return mode
+
+
+def _leads_on(marker: Marker, entry: LogEntry) -> bool:
+    return entry.begins_generation and entry.log_generation > marker.log_generation
 
 
 def _change_to_json(change: Change) -> dict[str, Any]:

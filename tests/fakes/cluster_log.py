@@ -6,12 +6,12 @@ come, if nobody else was faster, which is how a message behaves that a server st
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from shared.clusterlog.log import LogConflict, RawEntry
+from shared.clusterlog.log import LogConflict, LogMissing, RawEntry
 from shared.domain.errors import LogUnavailable, OutcomeUnknown
-from shared.domain.ids import Sequence
+from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
 from tests.fakes.virtual_time import pause
 
@@ -34,9 +34,30 @@ LATE_SECONDS = 9.0
 
 @dataclass
 class Messages:
-    """What the servers hold: every master's log is one of these."""
+    """What the servers hold of one generation: every master's log is one of these.
+
+    *site* has every generation that is there; one that is lost, or was never made, is not in it.
+    """
 
     stored: list[bytes] = field(default_factory=list[bytes])
+    generation: LogGeneration = LogGeneration(1)
+    site: "dict[LogGeneration, Messages]" = field(
+        default_factory=dict[LogGeneration, "Messages"], repr=False, compare=False
+    )
+    is_lost: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.is_lost:
+            self.site[self.generation] = self
+
+    def lose(self) -> None:
+        """The files of this generation are gone."""
+        self.is_lost = True
+        self.site.pop(self.generation, None)
+
+    def of(self, generation: LogGeneration) -> "Messages":
+        lost = Messages([], generation, self.site, is_lost=True)
+        return self.site.get(generation, lost)
 
     def extend(self, message: bytes, expected: Sequence) -> Sequence | None:
         """The sequence of *message* behind *expected*; None when another one is there."""
@@ -57,6 +78,17 @@ class MemoryLog:
     is_reachable: bool = True
     stale_by: int = 0
     appends: int = 0
+
+    @property
+    def generation(self) -> LogGeneration:
+        return self.messages.generation
+
+    def of(self, generation: LogGeneration) -> "MemoryLog":
+        return replace(self, messages=self.messages.of(generation))
+
+    async def later(self) -> tuple[LogGeneration, ...]:
+        self._require_connection(lost=True)
+        return tuple(sorted((g for g in self.messages.site if g > self.generation), reverse=True))
 
     async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
         self._require_connection()
@@ -97,6 +129,9 @@ class MemoryLog:
             if raw is not None:
                 yield raw
 
-    def _require_connection(self) -> None:
+    def _require_connection(self, *, lost: bool = False) -> None:
+        """Raise unless the log answers; *lost* says that its own loss is no matter."""
         if not self.is_reachable:
             raise LogUnavailable("there is no connection to NATS")
+        if self.messages.is_lost and not lost:
+            raise LogMissing(f"the log LOG-{self.generation} is not there")

@@ -1,6 +1,6 @@
 """Entries as a primary writes them: chained, hashed and signed, one after the other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.crypto.nodekeys import NodeKey, TrustStore
@@ -66,6 +66,15 @@ class Pen:
         sequence = Sequence(self.marker.sequence + 1)
         self.marker = self.marker.advanced(entry, stored.hash, sequence)
         return stored
+
+    def begin(self, generation: int) -> StoredEntry:
+        """The first entry of a later generation of the log, which goes on from here."""
+        before = self.marker
+        self.marker = replace(
+            before, log_generation=LogGeneration(generation), sequence=Sequence(0)
+        )
+        place = {"revision": before.revision, "hash": before.hash, "epoch": before.epoch}
+        return self.write(control(Op.GENERATION_BEGAN, place))
 
     def draft(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
         """The next entry, and nothing comes of it."""

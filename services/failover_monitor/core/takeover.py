@@ -11,7 +11,7 @@ from typing import Final
 from services.failover_monitor.core.handover import NEVER
 from services.failover_monitor.core.record import Seen
 from services.failover_monitor.core.timing import Timing
-from shared.domain.ids import Epoch, Instant, NodeId, Revision
+from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
 
 AUTOMATIC_OFF: Final = "automatic failover is off"
 """The one reason that bars a takeover and not a switchover: there an operator decides."""
@@ -23,9 +23,9 @@ class Checks:
 
     *unfit* bars from any take: the database or the log is not as it must be. *forbidden* bars only
     from replacing another master: the operator does not want it, or this master is cut off.
-    *epoch* is the largest in the own database and in the log, *revision* is where that
-    database stands, *pulse* config's last proof. *is_attached* says that changes wait for the
-    backup.
+    *epoch* is the largest in the own database and in the log, *revision* and *log_generation* are
+    where that database stands, *pulse* config's last proof. *is_attached* says that changes wait
+    for the backup.
     """
 
     unfit: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class Checks:
     revision: Revision | None = None
     is_attached: bool = False
     pulse: Instant | None = None
+    log_generation: LogGeneration | None = None
 
 
 NOT_CHECKED = Checks(unfit=("this master has not looked at itself yet",))

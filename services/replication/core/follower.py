@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from shared.domain.ids import Instant, Sequence
+from shared.domain.ids import Instant, LogGeneration, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, follows
 
 LOG_LOST_SECONDS: Final = 20.0
@@ -52,11 +52,17 @@ Verdict = Apply | Skip | Fetch | Known
 
 
 class Follower:
-    """One copy's place in the log: the last entry applied, and the last message read."""
+    """One copy's place in the log: the last entry applied, and the last message read.
 
-    def __init__(self, marker: Marker) -> None:
+    *generation* is that of the log that is read. Each begins with message 1, so a copy that comes
+    into a later one has read nothing of it yet.
+    """
+
+    def __init__(self, marker: Marker, generation: LogGeneration | None = None) -> None:
         self.marker = marker
-        self.read_to = marker.sequence
+        self.generation = generation or marker.log_generation
+        is_new = self.generation != marker.log_generation
+        self.read_to = Sequence(0) if is_new else marker.sequence
 
     def judge(self, sequence: Sequence, stored: StoredEntry | None, *, proven: bool) -> Verdict:
         """What to do with the message at *sequence*.
@@ -76,8 +82,14 @@ class Follower:
             entry = LogEntry.decode(stored.body)
         except ValueError as error:
             return Skip(str(error), stored.signer)
-        why = follows(self.marker, entry)
+        why = self._refusal(entry)
         return Apply(stored, entry) if why is None else Skip(why, stored.signer)
+
+    def _refusal(self, entry: LogEntry) -> str | None:
+        """Why *entry* is not the next one; what another generation's log says is none of it."""
+        if entry.log_generation != self.generation:
+            return f"log generation {entry.log_generation}, not {self.generation}"
+        return follows(self.marker, entry)
 
     def applied(self, marker: Marker) -> None:
         """The copy is at *marker* now, by what was read; on the primary it may be further."""
@@ -87,7 +99,9 @@ class Follower:
     def passed(self, sequence: Sequence) -> None:
         """The message at *sequence* was dealt with."""
         assert sequence == self.read_to + 1, "messages are read without a gap"
-        assert self.marker.sequence <= sequence, "nothing is applied before it is read"
+        is_entered = self.marker.log_generation == self.generation
+        is_behind = not is_entered or self.marker.sequence <= sequence
+        assert is_behind, "nothing is applied before it is read"
         self.read_to = sequence
 
 

@@ -18,10 +18,9 @@ from shared.clusterlog.log import (
     LogConflict,
     LogMissing,
     RawEntry,
-    stream_name,
-    subject_name,
     verify,
 )
+from shared.clusterlog.names import stream_name, subject_name
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, NodeId, Sequence

@@ -76,6 +76,17 @@ class WiredLog(ClusterLog):
         super().__init__(Client(), generation)
         self._wire = wire
 
+    def of(self, generation: LogGeneration) -> "WiredLog":
+        return WiredLog(self._wire, generation)
+
+    async def later(self) -> tuple[LogGeneration, ...]:
+        """None: in this world nobody rebuilds the log."""
+        try:
+            await self._wire.ask(lambda: None)
+        except TimeoutError as error:
+            raise LogUnavailable(f"the log's generations are not told: {error}") from error
+        return ()
+
     async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* on, as long as the network brings them."""
         subscription = Subscription(self._wire, sequence)

@@ -17,11 +17,13 @@ from shared.domain.ids import (
 from shared.domain.log import (
     EMPTY_HASH,
     Change,
+    Entrance,
     LogEntry,
     Marker,
     Op,
     StoredEntry,
     empty_marker,
+    entrance,
     entry_hash,
     follows,
     signed_bytes,
@@ -130,3 +132,36 @@ def test_a_marker_advances_to_what_was_applied() -> None:
     after = MARKER.advanced(entry(8, 3, "h" * 64, BEGAN), "n" * 64, Sequence(12))
 
     assert after == Marker(GENERATION, Revision(8), Sequence(12), Epoch(3), "n" * 64)
+
+
+def beginning(revision: int, hash_: str, generation: int = 2, epoch: int = 2) -> LogEntry:
+    """The first entry of a later generation of the log."""
+    first = Change("cluster", "cluster", Op.GENERATION_BEGAN, {}, "admin", RequestId("g"), "")
+    return replace(entry(revision, epoch, hash_, first), log_generation=LogGeneration(generation))
+
+
+@pytest.mark.parametrize(
+    ("first", "how"),
+    [
+        (beginning(8, "h" * 64), Entrance.GOES_ON),
+        (beginning(8, "h" * 64, generation=1001), Entrance.GOES_ON),
+        (beginning(9, "x" * 64), Entrance.BEHIND),
+        (beginning(8, "x" * 64), Entrance.DIVERGED),
+        (beginning(7, "h" * 64), Entrance.DIVERGED),
+        (beginning(8, "h" * 64, epoch=1), Entrance.DIVERGED),
+    ],
+)
+def test_a_copy_comes_into_a_later_generation_at_the_very_entry_where_it_begins(
+    first: LogEntry, how: Entrance
+) -> None:
+    assert entrance(MARKER, first) is how
+
+
+def test_only_an_entry_that_begins_a_generation_leads_into_it() -> None:
+    plain = replace(entry(8, 2, "h" * 64), log_generation=LogGeneration(2))
+    assert follows(MARKER, plain) == "log generation 2, not 1"
+
+
+def test_no_generation_leads_back_into_an_earlier_one() -> None:
+    later = replace(MARKER, log_generation=LogGeneration(3))
+    assert follows(later, beginning(8, "h" * 64)) == "log generation 2, not 3"

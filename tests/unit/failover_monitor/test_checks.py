@@ -87,6 +87,13 @@ class FakeStore:
 class FakeLog:
     entries: tuple[StoredEntry, ...] = (FIRST, SECOND)
     fails: bool = False
+    generation: LogGeneration = GENERATION
+
+    def of(self, generation: LogGeneration) -> "FakeLog":
+        return FakeLog((), generation=generation)
+
+    async def later(self) -> tuple[LogGeneration, ...]:
+        return ()
 
     async def last(self) -> RawEntry | None:
         if self.fails:
@@ -106,7 +113,9 @@ async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
-    assert await look() == Checks(epoch=Epoch(6), revision=Revision(1), is_attached=True)
+    assert await look() == Checks(
+        epoch=Epoch(6), revision=Revision(1), is_attached=True, log_generation=GENERATION
+    )
     ahead = replace(MARKER, epoch=Epoch(7))
     assert (await look(FakeStore(ahead))).epoch == 7
 
@@ -172,7 +181,7 @@ async def test_what_is_no_entry_behind_the_logs_end_raises_no_epoch_and_bars_nob
             return RawEntry(Sequence(3), message)
 
     assert await look(log=Strange()) == Checks(
-        epoch=Epoch(4), revision=Revision(1), is_attached=True
+        epoch=Epoch(4), revision=Revision(1), is_attached=True, log_generation=GENERATION
     )
 
 

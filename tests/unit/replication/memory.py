@@ -17,7 +17,7 @@ from services.replication.store import Copy
 from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
-from shared.domain.ids import Instant, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
 from shared.domain.snapshot import Scope, SnapshotDocument
 from shared.events.message import Event
@@ -32,14 +32,30 @@ BERLIN = NodeId("berlin")
 class MemoryLog(ClusterLog):
     """Messages by sequence; None stands for one that is gone."""
 
-    def __init__(self) -> None:
-        super().__init__(Client(), GENERATION)
+    def __init__(self, generation: LogGeneration = GENERATION) -> None:
+        super().__init__(Client(), generation)
+        self.generations = {generation: self}
         self.messages: list[bytes | None] = []
         self.is_away = False
         self.is_missing = False
         self.is_silent = False
         self.subscriptions: list[Sequence] = []
         self.reads = 0
+
+    def of(self, generation: LogGeneration) -> "MemoryLog":
+        missing = MemoryLog(generation)
+        missing.generations, missing.is_missing = self.generations, True
+        return self.generations.get(generation, missing)
+
+    async def later(self) -> tuple[LogGeneration, ...]:
+        return tuple(sorted((g for g in self.generations if g > self.generation), reverse=True))
+
+    def begin(self, generation: LogGeneration) -> "MemoryLog":
+        """A later generation, with no message yet."""
+        later = MemoryLog(generation)
+        later.generations = self.generations
+        self.generations[generation] = later
+        return later
 
     async def last(self) -> RawEntry | None:
         self._require_answer()
@@ -200,6 +216,13 @@ class World:
         """Append one entry for each name."""
         for name in names:
             self.log.messages.append(self.pen.write(put("node", name, node())).encode())
+
+    def rebuild(self, generation: int = 2) -> MemoryLog:
+        """Lose the log, and begin a later generation where the pen is."""
+        self.log.is_missing = True
+        later = self.log.begin(LogGeneration(generation))
+        later.messages.append(self.pen.begin(generation).encode())
+        return later
 
     def intrude(self, data: bytes | None) -> None:
         """Append a message that no primary wrote, or one that is gone."""

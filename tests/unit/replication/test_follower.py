@@ -105,6 +105,26 @@ def test_after_a_skipped_message_the_history_goes_on() -> None:
     assert (follower.marker.revision, follower.marker.sequence) == (1, 2)
 
 
+def test_a_copy_of_an_earlier_generation_reads_a_later_one_from_its_first_message() -> None:
+    pen = Pen()
+    entry(pen)
+    follower = Follower(pen.marker, LogGeneration(2))
+    assert follower.read_to == 0
+    began = judge(follower, 1, pen.begin(2))
+    assert isinstance(began, Apply)
+    apply(follower, began, 1)
+    assert (follower.marker, follower.read_to) == (pen.marker, 1)
+
+
+def test_the_beginning_of_a_generation_counts_in_its_own_log_alone() -> None:
+    pen = Pen()
+    entry(pen)
+    follower = Follower(pen.marker)
+    verdict = judge(follower, 2, pen.begin(2))
+    assert isinstance(verdict, Skip)
+    assert verdict.reason == "log generation 2, not 1"
+
+
 def test_an_epoch_begins_by_its_entry_alone() -> None:
     pen, follower = Pen(), Follower(START)
     late = pen.draft(put("node", "x", node()), epoch=2)

@@ -10,7 +10,7 @@ import pytest
 from services.replication.core.follower import LOG_LOST_SECONDS
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable, Unavailable
-from shared.domain.ids import NodeId
+from shared.domain.ids import LogGeneration, NodeId
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.events.security import MessageRejected
@@ -143,6 +143,75 @@ async def test_a_log_that_does_not_answer_is_never_lost(world: World) -> None:
         world.clock.at += LOG_LOST_SECONDS
         with pytest.raises(LogUnavailable, match="does not answer"):
             await sync(world)
+
+
+async def test_a_copy_goes_on_in_the_generation_that_began_at_its_last_entry(
+    world: World,
+) -> None:
+    world.write("a", "b")
+    await sync(world)
+    later = world.rebuild()
+    later.messages.append(world.pen.write(put("node", "c", node())).encode())
+
+    proof = await sync(world)
+    assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 4)
+    assert proof.hash == world.pen.marker.hash
+    assert world.store.applied == [1, 2, 1, 2]
+    assert (await sync(world)).revision == 4
+
+
+async def test_a_copy_behind_a_new_generation_takes_a_snapshot(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    world.write("b")
+    world.rebuild()
+    world.exchange.ready = world.snapshot()
+
+    proof = await sync(world)
+    assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 3)
+    assert world.exchange.asked == (Scope.DIRECTORY, 1)
+
+
+async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged(
+    world: World,
+) -> None:
+    world.write("a", "b")
+    await sync(world)
+    alone, world.pen.marker = world.pen.marker, Pen().marker
+    world.write("a")
+    world.rebuild()
+
+    proof = await sync(world)
+    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, alone.hash)
+    assert "generation 2 of the log began without it" in world.health.reasons()[0]
+
+
+@pytest.mark.parametrize("first", [None, b"noise", "unsigned", "plain"])
+async def test_a_stream_that_nobody_began_leads_nobody_away(
+    world: World, first: bytes | str | None
+) -> None:
+    world.write("a")
+    await sync(world)
+    world.log.is_missing = True
+    later = world.log.begin(LogGeneration(2))
+    if first == "unsigned":
+        first = Pen(marker=world.pen.marker).begin(2).encode()
+    if first == "plain":
+        first = world.pen.draft(put("node", "x", node())).encode()
+    if isinstance(first, bytes):
+        later.messages.append(first)
+    world.clock.at += LOG_LOST_SECONDS
+    with pytest.raises(LogUnavailable):
+        await sync(world)
+    world.clock.at += LOG_LOST_SECONDS
+    assert (await sync(world)).state is FollowerState.LOG_LOST
+
+
+async def test_a_log_that_holds_the_last_entry_is_not_left(world: World) -> None:
+    world.write("a")
+    await sync(world)
+    world.log.begin(LogGeneration(2)).messages.append(world.pen.begin(2).encode())
+    assert (await sync(world)).log_generation == 1
 
 
 async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: World) -> None:

@@ -1,0 +1,82 @@
+"""Which generation of the log a copy reads, and how it comes from one into the next.
+
+A copy reads the generation that its marker names, for as long as that log holds its last entry.
+Only when it does not is a later one looked for: a generation counts once its first message is an
+entry that begins it, signed by a known master. So a stream that was made and never begun, or that
+a stranger made, leads nobody away.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from shared.clusterlog.log import LogMissing, RawEntry, verify
+from shared.crypto.nodekeys import TrustStore
+from shared.domain.ids import LogGeneration, Sequence
+from shared.domain.log import LogEntry, Marker, StoredEntry
+
+FIRST: Final = Sequence(1)
+
+
+class Log(Protocol):
+    """What is asked of a generation of the log."""
+
+    @property
+    def generation(self) -> LogGeneration: ...
+    def of(self, generation: LogGeneration) -> "Log": ...
+    async def later(self) -> tuple[LogGeneration, ...]: ...
+    async def get(self, sequence: Sequence) -> RawEntry | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A generation that has begun, and its first entry."""
+
+    generation: LogGeneration
+    first: LogEntry
+
+
+async def hash_at(log: Log, marker: Marker) -> str | None:
+    """The hash of the entry where *marker* stands; empty for a message that is no entry.
+
+    None when the log holds no such message, or is not there at all.
+
+    Raises:
+        LogUnavailable: the log does not answer.
+    """
+    try:
+        raw = await log.get(max(FIRST, marker.sequence))
+    except LogMissing:
+        return None
+    if marker.revision == 0:
+        return marker.hash
+    if raw is None:
+        return None
+    try:
+        return StoredEntry.decode(raw.data).hash
+    except ValueError:
+        return ""
+
+
+async def begun_after(log: Log, trust: TrustStore) -> Begun | None:
+    """The last generation after that of *log* that has begun; None when there is none.
+
+    Raises:
+        LogUnavailable: the log does not answer.
+    """
+    for generation in await log.later():
+        first = await _first_of(log.of(generation), trust)
+        if first is not None:
+            return Begun(generation, first)
+    return None
+
+
+async def _first_of(log: Log, trust: TrustStore) -> LogEntry | None:
+    try:
+        raw = await log.get(FIRST)
+        stored = None if raw is None else StoredEntry.decode(raw.data)
+        if stored is None or not verify(stored, trust):
+            return None
+        first = LogEntry.decode(stored.body)
+    except (LogMissing, ValueError):
+        return None
+    return first if first.begins_generation and first.log_generation == log.generation else None

@@ -1,0 +1,101 @@
+"""The pen when the log goes on in another generation: what it writes, and where it never lands."""
+
+import pytest
+
+from shared.domain.errors import LogUnavailable, MeridianError
+from shared.domain.ids import LogGeneration, Sequence
+from shared.domain.log import LogEntry, StoredEntry
+from tests.fakes.cluster_log import Messages
+from tests.fakes.masters import Masters, wish
+from tests.fakes.virtual_time import pause, run, turn
+from tests.integration.entries import Pen
+
+LONG = 1_000.0
+
+
+async def begun(site: Masters) -> None:
+    """Alpha is primary and both copies are at the log's end."""
+    site.alpha.permit(1, LONG)
+    await turn()
+    await site.confirm()
+    await turn()
+    await site.confirm()
+
+
+def later(site: Masters, generation: int = 2) -> Messages:
+    """The log is lost; a later generation goes on where alpha's database stands."""
+    site.messages.lose()
+    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.marker)
+    first = pen.begin(generation).encode()
+    return Messages([first], LogGeneration(generation), site.messages.site)
+
+
+def generations(messages: Messages) -> list[int]:
+    return [
+        LogEntry.decode(StoredEntry.decode(each).body).log_generation for each in messages.stored
+    ]
+
+
+def test_a_primary_goes_on_in_the_generation_that_began_at_its_last_entry() -> None:
+    async def story() -> None:
+        site = Masters.found()
+        async with site.writing():
+            await begun(site)
+            second = later(site)
+            with pytest.raises(MeridianError):
+                await site.alpha.propose(wish("lost"))
+            site.alpha.permit(2, LONG)
+            await pause(1.0)
+            assert site.alpha.writer.is_acting
+            assert site.alpha.state.marker.log_generation == 2
+            assert set(generations(second)) == {2}
+            assert len(second.stored) >= 2  # what began it, and the new epoch
+
+    run(story())
+
+
+def test_a_log_that_is_lost_takes_no_change_and_none_is_called_failed_after_all() -> None:
+    async def story() -> None:
+        site = Masters.found()
+        async with site.writing():
+            await begun(site)
+            site.messages.lose()
+            with pytest.raises(LogUnavailable):
+                await site.alpha.propose(wish("r-1"))
+            assert not site.alpha.writer.is_acting
+
+    run(story())
+
+
+def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
+    async def story() -> None:
+        site = Masters.found()
+        async with site.writing():
+            await begun(site)
+            replica = site.alpha.writer.replica
+            prepared = Pen(site.alpha.key, site.alpha.node, replica.marker)
+            log, entry = replica.log, prepared.draft()
+            second = later(site)
+            before = list(second.stored)
+            for expected in (replica.end, Sequence(len(before))):
+                with pytest.raises(LogUnavailable):
+                    await log.append(entry, expected)
+            assert second.stored == before
+
+    run(story())
+
+
+def test_a_generation_that_began_elsewhere_is_not_extended() -> None:
+    async def story() -> None:
+        site = Masters.found()
+        async with site.writing():
+            await begun(site)
+            site.messages.lose()
+            stranger = Pen(site.alpha.key, site.alpha.node)
+            stranger.write()
+            other = Messages([stranger.begin(2).encode()], LogGeneration(2), site.messages.site)
+            with pytest.raises(LogUnavailable, match="does not hold this database's last entry"):
+                await site.alpha.writer.replica.catch_up()
+            assert len(other.stored) == 1
+
+    run(story())
