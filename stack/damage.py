@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterable
 
 from shared.domain.node import NodeRole
-from stack import partition
+from stack import nats, partition
 from stack.crew import Crew
 from stack.failure import StartFailed
 
@@ -42,6 +42,13 @@ class Damage:
         """Kill both masters and every NATS server, all at once; traffic nodes run on."""
         servers = self.crew.layout.servers
         await self.crew.kill(child for node in servers for child in self.crew.of(node.name))
+
+    async def lose_the_log(self) -> None:
+        """Kill every NATS server at once and remove all that they have stored."""
+        servers = self.crew.layout.servers
+        await self.crew.kill(child for node in servers for child in self.crew.of(node.name, "nats"))
+        for node in servers:
+            nats.wipe(self.crew.layout, node)
 
     def freeze(self, node: str, *services: str) -> None:
         """Stop the clock of *node*, or of some of its services only."""

@@ -1,4 +1,4 @@
-"""`meridian log`: who changed what, when."""
+"""`meridian log`: who changed what, when; and the log itself, walked or begun anew."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from clients.api import API, SiteClient
 from clients.commands.options import CaOption, JsonOption, SiteOption
-from clients.output import as_json, plainly, table
+from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
 from shared.domain.errors import BadSettings, Rejected
 
@@ -19,6 +19,7 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 PAGE: Final = 200
 SHOW: Final = "show"
 VERIFY_SECONDS: Final = 600.0
+REBUILD_SECONDS: Final = 60.0
 
 SinceOption = Annotated[
     str | None,
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(cls=LogGroup, help="Who changed what, when.")
     group.command(SHOW)(log)
     group.command("verify")(verify)
+    group.command("rebuild")(rebuild)
     app.add_typer(group, name="log")
 
 
@@ -82,6 +84,31 @@ def verify(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
     faulty = [each["copy_of"] for each in copies if each["fault"]]
     if faulty:
         raise Rejected(f"the chain does not hold: {', '.join(faulty)}", code="broken_chain")
+
+
+@plainly
+def rebuild(
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on without a master that cannot be asked.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the records.")] = "",
+    site: SiteOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Begin the log anew from the masters' databases, after its servers lost every file of it."""
+    with SiteClient(Profile.load(site, ca)) as client:
+        wish = {"force": force, "reason": reason}
+        answer = client.call("POST", "/log/rebuild", wish, seconds=REBUILD_SECONDS)
+    if json:
+        as_json(answer)
+        return
+    say(
+        f"generation {answer['log_generation']} of the log began at revision "
+        f"{answer['revision']}, from {answer['node']}'s database"
+    )
+    for node in answer["unasked"]:
+        say(f"{node} was not asked: what it alone had is shown as a conflict when it is back")
 
 
 def since_unix_ms(text: str, now: float) -> int:

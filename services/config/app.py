@@ -1,9 +1,13 @@
 """The composition root of config."""
 
+from functools import partial
+
 from faststream import FastStream
 
 from services.config.confirm import Backups
-from services.config.handlers import Handlers, router
+from services.config.founding import make_lease
+from services.config.handlers import Handlers, RebuildHandlers, rebuilding, router
+from services.config.rebuilding import Rebuilder
 from services.config.replica import Replica
 from services.config.settings import ConfigSettings
 from services.config.upkeep import Upkeep
@@ -28,6 +32,14 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     backups = Backups(settings.node, context.trust, replica)
     grant = GrantHolder(settings.node, kernel_boot_id())
     writer = Writer(replica, backups, grant, clock, context.events)
-    context.broker.include_router(router(Handlers(writer, backups, state, grant), settings.node))
+    rebuilder = Rebuilder(
+        *(settings.node, context.node_key, context.trust, state, log),
+        *(context.publisher, clock, context.events, settings.nats_replicas),
+        make_lease=partial(make_lease, link.client, settings.nats_replicas),
+        follower=lambda: backups.follower,
+    )
+    handlers = Handlers(writer, backups, state, grant)
+    context.broker.include_router(router(handlers, settings.node))
+    context.broker.include_router(rebuilding(RebuildHandlers(rebuilder), settings.node))
     tasks = (link.run, writer.run, Upkeep(state, clock).run)
     return Service(FastStream(context.broker, logger=None), context, tasks=tasks)

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from services.config.replica import Replica
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId, Revision
-from shared.events.replication import FollowerProgressed
+from shared.events.replication import FollowerProgressed, FollowerState
 
 
 @dataclass
 class Backups:
-    """The positions of the other masters, as they proved them."""
+    """The positions of the other masters, as they proved them, and what the own follower says."""
 
     node: NodeId
     trust: TrustStore
     replica: Replica
+    follower: FollowerState | None = None
     _positions: dict[NodeId, FollowerProgressed] = field(
         default_factory=dict[NodeId, FollowerProgressed]
     )
@@ -28,9 +29,10 @@ class Backups:
 
     async def progressed(self, event: FollowerProgressed) -> None:
         """Keep a master's proven position."""
-        if event.node == self.node or event.node not in self.trust.masters:
+        if event.node not in self.trust.masters or not self._proven(event):
             return
-        if not self._proven(event):
+        if event.node == self.node:
+            self.follower = event.state
             return
         async with self._moved:
             self._positions[event.node] = event

@@ -107,7 +107,7 @@ class Founder:
                 raise AlreadyExists("this site was made before; nothing was done")
         else:
             await log.create(self.settings.nats_replicas)
-        await self._make_lease(client)
+        await make_lease(client, self.settings.nats_replicas)
         stored = self._first_entry(changes)
         database = Database(self.settings.database)
         try:
@@ -118,23 +118,6 @@ class Founder:
                 await log.append(stored, Sequence(0))
         finally:
             await database.close()
-
-    async def _make_lease(self, client: Client) -> None:
-        jetstream = jetstream_of(client)
-        config = KeyValueConfig(
-            bucket=LEASE_BUCKET,
-            history=1,
-            replicas=self.settings.nats_replicas,
-            storage=StorageType.FILE,
-            direct=False,
-        )
-        try:
-            await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
-        except NotFoundError:
-            try:
-                await jetstream.create_key_value(config)  # pyright: ignore[reportUnknownMemberType]
-            except (NatsError, OSError) as error:
-                raise LogUnavailable(f"the lease was not made: {error}") from error
 
     def _changes(self, plan: Plan) -> tuple[Change, ...]:
         given, keys = _object(plan.document), _object(plan.public_keys)
@@ -186,6 +169,31 @@ class Founder:
         key = NodeKey.load(self.settings.state_dir / KEY_FILE)
         digest = entry_hash(body)
         return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
+
+
+async def make_lease(client: Client, replicas: int) -> None:
+    """Make the lease's bucket where it is missing; `init` and a rebuild alone may.
+
+    Raises:
+        LogUnavailable: JetStream did not do it; try again.
+    """
+    jetstream = jetstream_of(client)
+    config = KeyValueConfig(
+        bucket=LEASE_BUCKET,
+        history=1,
+        replicas=replicas,
+        storage=StorageType.FILE,
+        direct=False,
+    )
+    try:
+        await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
+    except NotFoundError:
+        try:
+            await jetstream.create_key_value(config)  # pyright: ignore[reportUnknownMemberType]
+        except (NatsError, OSError) as error:
+            raise LogUnavailable(f"the lease was not made: {error}") from error
+    except (NatsError, OSError, TimeoutError) as error:
+        raise LogUnavailable(f"the lease does not answer: {error}") from error
 
 
 def _object(path: Path | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from faststream.nats import NatsRoute, NatsRouter
 from services.config.confirm import Backups
 from services.config.core.paging import cut, rows_wanted
 from services.config.history import read_history
+from services.config.rebuilding import Rebuilder
 from services.config.verifying import verify_chain
 from services.config.writer import Writer
 from shared.clusterlog.log import verify
@@ -18,14 +19,18 @@ from shared.events.config import (
     ChainVerified,
     ChangesAccepted,
     DocumentsRead,
+    GenerationBegun,
     HistoryRead,
     LayDownPen,
     PenLaidDown,
+    PositionTold,
     ProposeChanges,
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
+    RebuildLog,
     StoredDocument,
+    TellPosition,
     VerifyChain,
 )
 from shared.events.failover import MasterGranted
@@ -147,5 +152,28 @@ def router(handlers: Handlers, node: NodeId) -> NatsRouter:
             NatsRoute(handlers.on_verify, VerifyChain.subject.address(node=node)),
             NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
             NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
+        )
+    )
+
+
+class RebuildHandlers:
+    """What config is asked when the log's servers lost it."""
+
+    def __init__(self, rebuilder: Rebuilder) -> None:
+        self._rebuilder = rebuilder
+
+    async def on_tell_position(self, _: TellPosition) -> PositionTold:
+        return await self._rebuilder.position()
+
+    async def on_rebuild(self, order: RebuildLog) -> GenerationBegun:
+        return await self._rebuilder.rebuild(order)
+
+
+def rebuilding(handlers: RebuildHandlers, node: NodeId) -> NatsRouter:
+    """The question and the order to this master alone."""
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_tell_position, TellPosition.subject.address(node=node)),
+            NatsRoute(handlers.on_rebuild, RebuildLog.subject.address(node=node)),
         )
     )

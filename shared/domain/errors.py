@@ -14,6 +14,9 @@ MeridianError
 │   ├── AlreadyPrimary       this master has the role that it is to get
 │   ├── NotReady             this master cannot take the role over now; reasons says why
 │   ├── UnderWay             somebody else's order is being carried out
+│   ├── LogNotLost           the log is not lost, or not known to be; nothing is rebuilt
+│   ├── MasterSilent         a master must be asked first, and does not answer
+│   ├── AnotherHistory       two masters' databases are not of one history
 │   ├── BadSignature         the message does not prove membership
 │   ├── ClockSkew            the message is signed well, its time lies outside the window
 │   ├── Replayed             the message came before
@@ -132,6 +135,27 @@ class UnderWay(Rejected):
     """Somebody else's order is being carried out."""
 
     code = "under_way"
+    http_status = 409
+
+
+class LogNotLost(Rejected):
+    """The log is not lost, or not known to be; it is not rebuilt."""
+
+    code = "log_not_lost"
+    http_status = 409
+
+
+class MasterSilent(Rejected):
+    """A master must be asked before this is done, and does not answer; *masters* says which."""
+
+    code = "master_silent"
+    http_status = 409
+
+
+class AnotherHistory(Rejected):
+    """Neither of two databases is the beginning of the other; an operator has to choose."""
+
+    code = "another_history"
     http_status = 409
 
 

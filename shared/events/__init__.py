@@ -13,7 +13,9 @@ from shared.events.config import (
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
+    RebuildLog,
     ReplicationModeChanged,
+    TellPosition,
     VerifyChain,
 )
 from shared.events.failover import (
@@ -33,6 +35,7 @@ from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.replication import (
     FollowerProgressed,
     FollowerStateChanged,
+    LogRebuilt,
     OfferSnapshot,
     SyncNow,
 )
@@ -50,11 +53,14 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ReadCurrent,
     ReadHistory,
     VerifyChain,
+    TellPosition,
+    RebuildLog,
     LayDownPen,
     ConfigChanged,
     ReplicationModeChanged,
     FollowerProgressed,
     FollowerStateChanged,
+    LogRebuilt,
     SyncNow,
     OfferSnapshot,
     ReadStatusHistory,

@@ -224,6 +224,75 @@ class VerifyChain(Request):
     after: ChainEnd | None = None
 
 
+class PositionTold(Message):
+    """Where *node*'s database stands, and what its follower calls the log.
+
+    *digest* is of every document in it; the signature is the node's own, over `position_bytes`.
+    """
+
+    node: NodeId
+    log_generation: LogGeneration
+    revision: Revision
+    sequence: Sequence
+    epoch: Epoch
+    hash: str
+    digest: str
+    follower: str = ""
+    signature: str = ""
+
+    def position_bytes(self) -> bytes:
+        """What the node signs."""
+        parts = (self.node, self.log_generation, self.revision, self.sequence, self.epoch)
+        told = (*parts, self.hash, self.digest, self.follower)
+        return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
+
+
+class TellPosition(Request):
+    """Say where *node*'s database stands, before the log is rebuilt from one of them."""
+
+    subject: ClassVar = Subject(
+        "meridian.config.{node}.position",
+        speakers=frozenset({"config"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = PositionTold
+
+    node: NodeId
+
+
+class GenerationBegun(Message):
+    """The log goes on in *log_generation* with *revision*, from the database of *node*.
+
+    *unasked* are masters that could not be asked: what they alone had is not in the log.
+    """
+
+    node: NodeId
+    log_generation: LogGeneration
+    revision: Revision
+    hash: str
+    unasked: tuple[NodeId, ...] = ()
+
+
+class RebuildLog(Request):
+    """The log's servers lost it: begin its next generation from the longest of the databases.
+
+    With *force* also while a master cannot be asked. *node* is who is asked to do it; when another
+    master's database is longer, that one does.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.{node}.rebuild_log",
+        speakers=frozenset({"gateway", "config"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = GenerationBegun
+
+    node: NodeId
+    force: bool = False
+    author: str
+    reason: str = Field(default="", max_length=500)
+
+
 class ConfigChanged(Event):
     """The configuration changed: which documents, by whom, at which revision.
 

@@ -63,6 +63,27 @@ class FollowerStateChanged(Event):
     cause: str = ""
 
 
+class LogRebuilt(Event):
+    """The log goes on in *log_generation*, from the database of *node*.
+
+    It was rebuilt by *author* because the servers had lost it. *revision*, *hash* and *epoch* are
+    where it goes on from; *unasked* are masters whose databases nobody could look into.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.replication.log_rebuilt", speakers=frozenset({"config"}), stored=True
+    )
+
+    node: NodeId
+    log_generation: LogGeneration
+    revision: Revision
+    hash: str
+    epoch: Epoch
+    author: str
+    reason: str = ""
+    unasked: tuple[NodeId, ...] = ()
+
+
 class SyncNow(Request):
     """Make the follower on *node* catch up and prove its position; *resync* takes a snapshot."""
 

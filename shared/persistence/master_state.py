@@ -332,6 +332,18 @@ class MasterState:
             )
         return tuple((LogSequence(row["sequence"]), bytes(row["message"])) for row in rows)
 
+    async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
+        """The hashes that this copy's history has at *revisions*, as far as it keeps them."""
+        wanted = list(revisions)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT revision, hash FROM log_entry WHERE revision = ANY ($1::bigint[])"
+                " UNION SELECT revision, hash FROM cluster_state"
+                " WHERE revision = ANY ($1::bigint[])",
+                wanted,
+            )
+        return {Revision(row["revision"]): row["hash"] for row in rows}
+
     async def pulse(self, pulse: Pulse) -> None:
         """Config commits: write that down, with its reading of this kernel's clock."""
         async with self._database.connection() as connection:

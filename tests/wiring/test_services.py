@@ -100,6 +100,8 @@ def heard(service: Service) -> set[tuple[str, str]]:
 HEARD = {
     "config": {
         ("meridian.config.alpha.lay_down", ""),
+        ("meridian.config.alpha.position", ""),
+        ("meridian.config.alpha.rebuild_log", ""),
         ("meridian.config.propose", ""),
         ("meridian.config.read", "config"),
         ("meridian.config.history", "config"),

@@ -7,6 +7,7 @@ from tools.mutants.mutant import Mutant
 ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
+REBUILDING: Final = "services.config.core.rebuilding"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
 
@@ -14,9 +15,73 @@ LOG: Final = (
     Mutant(
         "an entry of another log generation follows",
         ENTRIES,
-        "if entry.log_generation != marker.log_generation:",
+        "if entry.log_generation != marker.log_generation and not _leads_on(marker, entry):",
         "if False:",
         TESTS,
+    ),
+    Mutant(
+        "any entry leads into a later generation",
+        ENTRIES,
+        "return entry.begins_generation and entry",
+        "return entry",
+        TESTS,
+    ),
+    Mutant(
+        "a generation leads back into an earlier one",
+        ENTRIES,
+        " and entry.log_generation > marker.log_generation",
+        "",
+        TESTS,
+    ),
+    Mutant(
+        "a copy that has more than a generation began with takes a snapshot",
+        ENTRIES,
+        "return Entrance.BEHIND if marker.revision + 1 < first.revision else Entrance.DIVERGED",
+        "return Entrance.BEHIND",
+        TESTS,
+    ),
+    Mutant(
+        "another generation's beginning counts in this log",
+        FOLLOWER,
+        "if entry.log_generation != self.generation:",
+        "if False:",
+        TESTS,
+    ),
+    Mutant("a log that is whole is rebuilt", REBUILDING, "if each.in_log:", "if False:", CONFIG),
+    Mutant(
+        "a log that may prove whole is rebuilt",
+        REBUILDING,
+        "if each.marker.revision and not each.calls_lost:",
+        "if False:",
+        CONFIG,
+    ),
+    Mutant(
+        "a log is rebuilt without asking every master",
+        REBUILDING,
+        "if silent and not force:",
+        "if False:",
+        CONFIG,
+    ),
+    Mutant(
+        "the shorter database is gone on from",
+        REBUILDING,
+        "found = max(positions",
+        "found = min(positions",
+        CONFIG,
+    ),
+    Mutant(
+        "two histories are merged",
+        REBUILDING,
+        "if revision and hashes.get(revision) != each.marker.hash:",
+        "if False:",
+        CONFIG,
+    ),
+    Mutant(
+        "databases that differ are called equal",
+        REBUILDING,
+        "if each.marker == chosen.marker and each.digest != chosen.digest:",
+        "if False:",
+        CONFIG,
     ),
     Mutant(
         "a revision may be left out or repeated",

@@ -1,6 +1,6 @@
 """Who changed what, when: the cluster log for people."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,9 +10,11 @@ from services.gateway.core.access import Action
 from services.gateway.routes.door import TheCaller, TheDoor
 from services.gateway.verifying import CopyReport, verify_copies
 from shared.domain.node import NodeRole
-from shared.events.config import HistoryLine, ReadHistory
+from shared.events.config import GenerationBegun, HistoryLine, ReadHistory, RebuildLog
 
 router = APIRouter(tags=["configuration"])
+
+REBUILD_SECONDS: Final = 40.0
 
 
 class Wanted(BaseModel):
@@ -39,6 +41,13 @@ class History(BaseModel):
     next: str | None
 
 
+class Rebuild(BaseModel):
+    """Why the log is rebuilt; *force* goes on without a master that cannot be asked."""
+
+    force: bool = False
+    reason: str = Field(default="", max_length=500)
+
+
 @router.get("/log/verify")
 async def verify_log(door: TheDoor, caller: TheCaller) -> list[CopyReport]:
     """Walk the hash chain in the log and in every master's database; it may take a while."""
@@ -46,6 +55,16 @@ async def verify_log(door: TheDoor, caller: TheCaller) -> list[CopyReport]:
     nodes = door.directory.nodes.items()
     masters = sorted(node for node, each in nodes if each.role is NodeRole.MASTER)
     return await verify_copies(door.publisher, masters)
+
+
+@router.post("/log/rebuild")
+async def rebuild_log(wish: Rebuild, door: TheDoor, caller: TheCaller) -> GenerationBegun:
+    """Begin the log anew from the masters' databases, after its servers lost every file of it."""
+    caller.require(Action.OPERATE)
+    order = RebuildLog(node=door.node, author=caller.user, **wish.model_dump())
+    answer = await door.publisher.ask(order, timeout_seconds=REBUILD_SECONDS)
+    assert isinstance(answer, GenerationBegun), "an order is answered by its reply type"
+    return answer
 
 
 @router.get("/log")

@@ -1,0 +1,242 @@
+"""`meridian log rebuild`: the next generation of the log, begun from a master's database.
+
+The master whose database is longest does it. Its first entry is written as every entry is: applied
+in a transaction, appended by compare-and-set, committed. So of two that rebuild at once one is
+refused, and one whose answer was lost finds the generation begun.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from services.config.core.rebuilding import (
+    Position,
+    longest,
+    require_asked,
+    require_lost,
+    require_one_history,
+)
+from services.config.ports import Emits
+from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.log import ClusterLog
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.errors import LogNotLost, StoreUnavailable, Unavailable
+from shared.domain.ids import LogGeneration, NodeId, RequestId, Revision
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import (
+    CONTROL_KIND,
+    Change,
+    LogEntry,
+    Marker,
+    Op,
+    StoredEntry,
+    entry_hash,
+    signed_bytes,
+)
+from shared.events.config import GenerationBegun, PositionTold, RebuildLog, TellPosition
+from shared.events.message import Message, Request
+from shared.events.replication import FollowerState, LogRebuilt
+from shared.persistence.master_state import MasterState, Row
+from shared.runtime.clock import Clock
+
+ASK_SECONDS: Final = 3.0
+REBUILD_SECONDS: Final = 30.0
+NEXT: Final = LogSequence(1)
+LOST: Final = frozenset({FollowerState.LOG_LOST, FollowerState.DIVERGED})
+
+
+class Asks(Protocol):
+    """Asks another process, and waits for its answer."""
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Message: ...
+
+
+@dataclass
+class Rebuilder:
+    """This master's part in it: saying where its database stands, and beginning a generation.
+
+    *make_lease* makes the lease's bucket where it is missing; *follower* is what this master's
+    follower last said of itself.
+    """
+
+    node: NodeId
+    key: NodeKey
+    trust: TrustStore
+    state: MasterState
+    log: ClusterLog
+    peers: Asks
+    clock: Clock
+    events: Emits
+    replicas: int
+    make_lease: Callable[[], Awaitable[None]]
+    follower: Callable[[], FollowerState | None]
+    _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
+
+    async def position(self) -> PositionTold:
+        """Where this master's database stands, signed.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or belongs to no site.
+        """
+        async with self.state.view() as view:
+            marker, digest = view.marker, digest_of(await view.rows())
+        told = PositionTold(
+            node=self.node,
+            log_generation=marker.log_generation,
+            revision=marker.revision,
+            sequence=marker.sequence,
+            epoch=marker.epoch,
+            hash=marker.hash,
+            digest=digest,
+            follower=self.follower() or "",
+        )
+        proof = self.key.sign(told.position_bytes())
+        return told.model_copy(update={"signature": proof.hex()})
+
+    async def rebuild(self, order: RebuildLog) -> GenerationBegun:
+        """Begin the next generation, or have the master do it whose database is longer.
+
+        Raises:
+            LogNotLost: the log is whole, may prove whole, or was rebuilt already.
+            MasterSilent: a master does not answer, and the operator does not insist.
+            AnotherHistory: the databases are not of one history.
+            Unavailable: JetStream or the database did not do it; try again.
+        """
+        own = await self._placed(await self.position())
+        others, silent = await self._ask_others()
+        require_lost((own, *others))
+        require_asked(silent, force=order.force)
+        chosen = longest((own, *others))
+        if chosen != own:
+            return await self._hand_on(order, chosen.node)
+        hashes = await self.state.hashes(each.marker.revision for each in others)
+        require_one_history(own, others, hashes)
+        generation = await self._next_generation((own, *others))
+        self._log.warning("rebuilding the log as generation %d", generation)
+        return await self._begin(generation, own, order, tuple(silent))
+
+    async def _ask_others(self) -> tuple[list[Position], list[NodeId]]:
+        """Where the other masters stand, and who does not answer."""
+        found: list[Position] = []
+        silent: list[NodeId] = []
+        for node in sorted(set(self.trust.masters) - {self.node}):
+            try:
+                told = await self.peers.ask(TellPosition(node=node), timeout_seconds=ASK_SECONDS)
+                assert isinstance(told, PositionTold), "a question is answered by its reply type"
+                found.append(await self._placed(told))
+            except (Unavailable, ValueError) as error:
+                self._log.warning("%s does not say where its database stands: %s", node, error)
+                silent.append(node)
+        return found, silent
+
+    async def _placed(self, told: PositionTold) -> Position:
+        """What *told* says, with a look whether the log holds that entry.
+
+        Raises:
+            ValueError: it is not signed by that master.
+            LogUnavailable: the log's servers do not answer.
+        """
+        proof = bytes.fromhex(told.signature)
+        if not self.trust.verify(told.node, proof, told.position_bytes()):
+            raise ValueError(f"{told.node} did not sign its position")
+        marker = Marker(*(told.log_generation, told.revision, told.sequence, told.epoch), told.hash)
+        there = await hash_at(self.log.of(marker.log_generation), marker)
+        return Position(
+            told.node,
+            marker,
+            told.digest,
+            in_log=marker.revision > 0 and there == marker.hash,
+            calls_lost=told.follower in LOST,
+        )
+
+    async def _hand_on(self, order: RebuildLog, node: NodeId) -> GenerationBegun:
+        asked = order.model_copy(update={"node": node})
+        answer = await self.peers.ask(asked, timeout_seconds=REBUILD_SECONDS)
+        assert isinstance(answer, GenerationBegun), "an order is answered by its reply type"
+        return answer
+
+    async def _next_generation(self, positions: Sequence[Position]) -> LogGeneration:
+        """The first after those of *positions* whose stream holds nothing."""
+        last = self.log.of(max(each.marker.log_generation for each in positions))
+        begun = await begun_after(last, self.trust)
+        if begun is not None:
+            raise LogNotLost(
+                f"the log was rebuilt already, as generation {begun.generation}; nothing was done"
+            )
+        log = last.of(LogGeneration(last.generation + 1))
+        while await log.exists() and await log.last() is not None:
+            log = log.of(LogGeneration(log.generation + 1))
+        return log.generation
+
+    async def _begin(
+        self,
+        generation: LogGeneration,
+        own: Position,
+        order: RebuildLog,
+        unasked: tuple[NodeId, ...],
+    ) -> GenerationBegun:
+        log = self.log.of(generation)
+        if not await log.exists():
+            await log.create(self.replicas)
+        await self.make_lease()
+        stored = self._first_entry(generation, own, order)
+        async with self.state.transaction() as transaction:
+            if transaction.marker != own.marker:
+                raise StoreUnavailable("the database moved on meanwhile; try again")
+            await transaction.apply(stored, NEXT)
+            await log.append(stored, LogSequence(0))
+        entry = LogEntry.decode(stored.body)
+        told = {"node": self.node, "log_generation": generation, "unasked": unasked}
+        place = {"revision": entry.revision, "hash": stored.hash}
+        self.events.emit(
+            LogRebuilt.model_validate(
+                {
+                    **told,
+                    **place,
+                    "epoch": entry.epoch,
+                    "author": order.author,
+                    "reason": order.reason,
+                }
+            )
+        )
+        return GenerationBegun.model_validate({**told, **place})
+
+    def _first_entry(
+        self, generation: LogGeneration, own: Position, order: RebuildLog
+    ) -> StoredEntry:
+        marker = own.marker
+        body = {
+            "revision": marker.revision,
+            "hash": marker.hash,
+            "epoch": marker.epoch,
+            "snapshot": own.digest,
+            "node": self.node,
+            "reason": order.reason,
+        }
+        request = RequestId(f"generation-{generation}")
+        began = Change(
+            CONTROL_KIND, CONTROL_KIND, Op.GENERATION_BEGAN, body, order.author, request, ""
+        )
+        entry = LogEntry(
+            log_generation=generation,
+            revision=Revision(marker.revision + 1),
+            epoch=marker.epoch,
+            changes=(began,),
+            at=self.clock.unix_ms(),
+            previous_hash=marker.hash,
+        )
+        encoded = entry.encode()
+        digest = entry_hash(encoded)
+        return StoredEntry(encoded, digest, self.node, self.key.sign(signed_bytes(digest)))
+
+
+def digest_of(rows: Iterable[Row]) -> str:
+    """SHA-256 of *rows*, which come in order, 64 hex digits."""
+    digest = hashlib.sha256()
+    for row in rows:
+        told = [row.kind, row.id, row.revision, row.body]
+        digest.update(json.dumps(told, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()

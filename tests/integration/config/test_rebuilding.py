@@ -1,0 +1,249 @@
+"""The log rebuilt from a database, on a real NATS server and a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+from services.config.founding import make_lease
+from services.config.rebuilding import Rebuilder, digest_of
+from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing
+from shared.crypto.nodekeys import NodeKey
+from shared.domain.errors import (
+    AnotherHistory,
+    LogNotLost,
+    LogUnavailable,
+    MasterSilent,
+    Unavailable,
+)
+from shared.domain.ids import LogGeneration, NodeId, Sequence
+from shared.domain.log import Marker, StoredEntry
+from shared.events.config import GenerationBegun, PositionTold, RebuildLog, TellPosition
+from shared.events.message import Event, Message, Request
+from shared.events.replication import FollowerState, LogRebuilt
+from shared.messaging.connection import jetstream_of
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import SystemClock
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
+from tests.integration.servers import NatsServer
+
+pytestmark = pytest.mark.integration
+
+BRAVO = NodeId("bravo")
+SECOND = LogGeneration(2)
+
+
+@dataclass
+class Bravo:
+    """The other master: where it stands, and what it is asked."""
+
+    key: NodeKey = field(default_factory=NodeKey.generate)
+    marker: Marker | None = None
+    digest: str = ""
+    follower: str = FollowerState.LOG_LOST
+    ordered: list[RebuildLog] = field(default_factory=list[RebuildLog])
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+        assert timeout_seconds > 0
+        if self.marker is None:
+            raise Unavailable("nobody answers")
+        marker = self.marker
+        if isinstance(request, RebuildLog):
+            self.ordered.append(request)
+            place = {"log_generation": 2, "revision": marker.revision + 1, "hash": "h"}
+            return GenerationBegun.model_validate({"node": BRAVO, **place})
+        assert isinstance(request, TellPosition)
+        told = PositionTold(
+            node=BRAVO,
+            log_generation=marker.log_generation,
+            revision=marker.revision,
+            sequence=marker.sequence,
+            epoch=marker.epoch,
+            hash=marker.hash,
+            digest=self.digest,
+            follower=self.follower,
+        )
+        proof = self.key.sign(told.position_bytes())
+        return told.model_copy(update={"signature": proof.hex()})
+
+
+@dataclass
+class Kept:
+    events: list[Event] = field(default_factory=list[Event])
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class Place:
+    """Alpha with three entries in its database, and no log."""
+
+    client: Client
+    pen: Pen
+    state: MasterState
+    bravo: Bravo
+    kept: Kept
+    rebuilder: Rebuilder
+    markers: list[Marker]
+
+    def log(self, generation: int = 1) -> ClusterLog:
+        return ClusterLog(self.client, LogGeneration(generation))
+
+    async def level(self) -> None:
+        """Bravo stands where alpha does."""
+        self.bravo.marker = self.markers[-1]
+        async with self.state.view() as view:
+            self.bravo.digest = digest_of(await view.rows())
+
+    async def rebuild(self, *, force: bool = False) -> GenerationBegun:
+        order = RebuildLog(node=ALPHA, force=force, author="rita", reason="it burnt")
+        return await self.rebuilder.rebuild(order)
+
+
+@pytest_asyncio.fixture
+async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Place]:
+    client, database = await nats.connect(nats_server.url), Database(postgres_url)
+    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), Kept()
+    await state.found(CLUSTER, GENERATION)
+    markers: list[Marker] = []
+    for name in ("berlin", "denver", "tokyo"):
+        async with state.transaction() as transaction:
+            entry = pen.write(put("node", name, node(), f"r-{name}"))
+            await transaction.apply(entry, pen.marker.sequence)
+        markers.append(pen.marker)
+    trust = pen.trust()
+    trust.learn(BRAVO, bravo.key.public_b64)
+    rebuilder = Rebuilder(
+        *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
+        *(bravo, SystemClock(), kept, 1),
+        make_lease=lambda: make_lease(client, 1),
+        follower=lambda: FollowerState.LOG_LOST,
+    )
+    yield Place(client, pen, state, bravo, kept, rebuilder, markers)
+    await client.close()
+    await database.close()
+
+
+async def test_the_next_generation_goes_on_from_the_database(place: Place) -> None:
+    await place.level()
+    told = await place.rebuild()
+
+    assert (told.node, told.log_generation, told.revision, told.unasked) == (ALPHA, 2, 4, ())
+    marker = await place.state.marker()
+    assert marker is not None
+    assert (marker.log_generation, marker.revision, marker.sequence) == (2, 4, 1)
+    assert await hash_at(place.log(2), marker) == told.hash == marker.hash
+    begun = await begun_after(place.log(), place.rebuilder.trust)
+    assert begun is not None
+    body = begun.first.changes[0].body
+    assert body is not None
+    assert body["hash"] == place.markers[-1].hash
+    assert body["snapshot"] == place.bravo.digest
+    lease = await jetstream_of(place.client).stream_info("KV_lease")
+    assert lease.config.name == "KV_lease"
+    assert [type(each) for each in place.kept.events] == [LogRebuilt]
+
+
+async def test_every_document_and_every_answered_request_is_there_afterwards(place: Place) -> None:
+    await place.level()
+    await place.rebuild()
+    async with place.state.view() as view:
+        assert {row.id for row in await view.rows()} == {"berlin", "denver", "tokyo"}
+        requests = {request for request, *_ in await view.requests()}
+    assert {"r-berlin", "r-denver", "r-tokyo"} <= requests
+
+
+async def test_a_master_that_is_behind_is_the_beginning_of_the_longest(place: Place) -> None:
+    place.bravo.marker = place.markers[0]
+    assert (await place.rebuild()).revision == 4
+
+
+async def test_the_master_that_has_more_does_it(place: Place) -> None:
+    pen = Pen(place.pen.key, ALPHA, place.pen.marker)
+    pen.write(put("node", "more", node()))
+    place.bravo.marker = pen.marker
+    told = await place.rebuild()
+    assert (told.node, told.revision) == (BRAVO, 5)
+    assert [(each.node, each.author) for each in place.bravo.ordered] == [(BRAVO, "rita")]
+    with pytest.raises(LogMissing):
+        await place.log(2).last()
+
+
+async def test_another_history_is_refused(place: Place) -> None:
+    other = Pen(place.pen.key)
+    other.write(put("node", "other", node()))
+    place.bravo.marker = other.marker
+    with pytest.raises(AnotherHistory):
+        await place.rebuild(force=True)
+
+
+async def test_a_silent_master_needs_force_and_is_named(place: Place) -> None:
+    with pytest.raises(MasterSilent):
+        await place.rebuild()
+    assert (await place.rebuild(force=True)).unasked == (BRAVO,)
+
+
+async def test_a_position_that_somebody_else_signed_is_none(place: Place) -> None:
+    await place.level()
+    place.bravo.key = NodeKey.generate()
+    with pytest.raises(MasterSilent):
+        await place.rebuild()
+
+
+async def test_a_log_that_is_whole_is_not_rebuilt(place: Place) -> None:
+    await place.level()
+    log, pen = place.log(), Pen(place.pen.key)
+    await log.create(1)
+    for name in ("berlin", "denver", "tokyo"):
+        end = pen.marker.sequence
+        await log.append(pen.write(put("node", name, node(), f"r-{name}")), end)
+    with pytest.raises(LogNotLost, match="it is not lost"):
+        await place.rebuild(force=True)
+
+
+async def test_a_log_that_nobody_calls_lost_is_not_rebuilt(place: Place) -> None:
+    await place.level()
+    place.bravo.follower = FollowerState.DETACHED
+    with pytest.raises(LogNotLost, match="bravo does not call the log lost yet"):
+        await place.rebuild(force=True)
+
+
+async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(place: Place) -> None:
+    await place.level()
+    done = await asyncio.gather(place.rebuild(), place.rebuild(), return_exceptions=True)
+    assert [type(each) for each in done].count(GenerationBegun) == 1
+    with pytest.raises(LogNotLost):
+        await place.rebuild()
+    assert await place.log().later() == (SECOND,)
+
+
+async def test_a_stream_that_was_made_and_never_begun_is_used(place: Place) -> None:
+    await place.level()
+    await place.log(2).create(1)
+    assert (await place.rebuild()).log_generation == 2
+
+
+async def test_a_stream_that_holds_something_else_is_never_used_again(place: Place) -> None:
+    await place.level()
+    await place.log(2).create(1)
+    await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
+    assert (await place.rebuild()).log_generation == 3
+
+
+async def test_what_was_prepared_in_one_generation_lands_in_no_other(place: Place) -> None:
+    await place.level()
+    prepared: StoredEntry = place.pen.draft(put("node", "late", node()))
+    await place.rebuild()
+    for expected in (place.pen.marker.sequence, Sequence(1)):
+        with pytest.raises((LogUnavailable, LogConflict)):
+            await place.log().append(prepared, expected)
+    last = await place.log(2).last()
+    assert last is not None
+    assert last.sequence == 1

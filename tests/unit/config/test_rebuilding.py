@@ -1,0 +1,82 @@
+"""Whether a lost log is rebuilt, from whose database, and what is said when it is not."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.config.core.rebuilding import (
+    Position,
+    longest,
+    require_asked,
+    require_lost,
+    require_one_history,
+)
+from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.log import Marker
+
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
+
+
+def at(node: NodeId, revision: int, hash_: str = "h", digest: str = "d") -> Position:
+    marker = Marker(
+        LogGeneration(1), Revision(revision), Sequence(revision), Epoch(2), f"{hash_}{revision}"
+    )
+    return Position(node, marker, digest, in_log=False, calls_lost=True)
+
+
+def test_a_log_that_both_call_lost_is_lost() -> None:
+    require_lost((at(ALPHA, 7), at(BRAVO, 5)))
+
+
+def test_a_log_that_holds_either_masters_last_entry_is_whole() -> None:
+    whole = replace(at(BRAVO, 5), in_log=True)
+    with pytest.raises(LogNotLost, match="holds the last entry of bravo's database"):
+        require_lost((at(ALPHA, 7), whole))
+
+
+def test_a_log_that_may_yet_prove_whole_is_waited_for() -> None:
+    unsure = replace(at(BRAVO, 5), calls_lost=False)
+    with pytest.raises(LogNotLost, match="bravo does not call the log lost yet; wait 20 s"):
+        require_lost((at(ALPHA, 7), unsure))
+
+
+def test_an_empty_database_has_nothing_that_could_be_lost() -> None:
+    require_lost((at(ALPHA, 7), replace(at(BRAVO, 0), calls_lost=False)))
+
+
+def test_a_silent_master_has_to_be_forced() -> None:
+    with pytest.raises(MasterSilent, match="degraded mode and are on bravo alone") as refused:
+        require_asked([BRAVO], force=False)
+    assert refused.value.attributes == {"masters": (BRAVO,)}
+    require_asked([BRAVO], force=True)
+    require_asked([], force=False)
+
+
+def test_the_longest_database_is_gone_on_from_and_of_equals_the_first() -> None:
+    assert longest((at(ALPHA, 5), at(BRAVO, 7))).node == BRAVO
+    assert longest((at(ALPHA, 7), at(BRAVO, 7))).node == ALPHA
+
+
+def test_nothing_is_rebuilt_from_nothing() -> None:
+    with pytest.raises(AnotherHistory, match="no master's database holds an entry"):
+        longest((at(ALPHA, 0), at(BRAVO, 0)))
+
+
+@pytest.mark.parametrize("other", [at(BRAVO, 5), at(BRAVO, 7), at(BRAVO, 0, "any")])
+def test_the_beginning_of_the_longest_is_of_its_history(other: Position) -> None:
+    hashes = {Revision(revision): f"h{revision}" for revision in range(1, 8)}
+    require_one_history(at(ALPHA, 7), [other], hashes)
+
+
+@pytest.mark.parametrize("hashes", [{Revision(5): "other"}, {}])
+def test_another_history_and_one_that_nobody_can_tell_are_not_merged(
+    hashes: dict[Revision, str],
+) -> None:
+    with pytest.raises(AnotherHistory, match="is not the beginning of alpha's"):
+        require_one_history(at(ALPHA, 7), [at(BRAVO, 5)], hashes)
+
+
+def test_databases_that_differ_under_the_same_last_entry_are_not_trusted() -> None:
+    with pytest.raises(AnotherHistory, match="hold different documents"):
+        require_one_history(at(ALPHA, 7), [at(BRAVO, 7, digest="other")], {Revision(7): "h7"})
