@@ -1,6 +1,6 @@
 """Tells many seeds' stories on every core: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
 
-Each seed has a story of the lease alone, which is fast; every tenth one also a story of a whole
+Each seed has a story of the lease alone, which is fast; every fiftieth also a story of a whole
 site, with its log, databases and followers. What is told in the end is how much was simulated, and
 how fast: hours of the worlds' time in a minute of ours. A seed that fails is printed with the
 command that repeats it; one that is told alone can be read, line by line:
@@ -24,7 +24,7 @@ EVERY_SECONDS: Final = 10.0
 AT_A_TIME: Final = 25
 """Seeds that a process tells before it says how it went."""
 
-SITE_EVERY: Final = 10
+SITE_EVERY: Final = 50
 
 Teller = Callable[[str], None]
 

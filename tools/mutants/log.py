@@ -10,6 +10,10 @@ DURABILITY: Final = "services.config.core.durability"
 REBUILDING: Final = "services.config.core.rebuilding"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
+SITE: Final = ("tests/simulation/site/test_site.py",)
+READING: Final = ("tests/unit/config/test_reading.py",)
+LOOKS: Final = ("tests/unit/failover_monitor/test_checks.py",)
+HEARS: Final = ("tests/unit/failover_monitor/test_work.py",)
 
 LOG: Final = (
     Mutant(
@@ -184,5 +188,45 @@ LOG: Final = (
         "if rules.durability is not Durability.STRICT or not changes:",
         "if True:",
         CONFIG,
+    ),
+    Mutant(
+        "an answer for an entry elsewhere commits",
+        "shared.clusterlog.log",
+        "if answer == expected + 1:",
+        "if True:",
+        SITE,
+    ),
+    Mutant(
+        "an entry that the database refused is forgotten",
+        "services.config.writer",
+        """            self._step_back(error.message)
+            self._refuse_open""",
+        "            self._refuse_open",
+        (*CONFIG, *SITE),
+    ),
+    Mutant(
+        "a current answer leaves after the grant has ended",
+        "services.config.handlers",
+        """        state = await self._at_least(question)
+        if question.current and not self._writer.is_acting:
+            raise Silent
+""",
+        """        state = await self._at_least(question)
+""",
+        READING,
+    ),
+    Mutant(
+        "a master without its log takes the lease",
+        "services.failover_monitor.checks",
+        "if marker is not None and not await self._holds(marker):",
+        "if False:",
+        LOOKS,
+    ),
+    Mutant(
+        "a heartbeat's epoch is believed",
+        "services.failover_monitor.handlers",
+        "self._versions.heard(event.node, event.version)",
+        "self._monitor.checked(type(self._monitor.checks)(epoch=event.epoch), now)",
+        HEARS,
     ),
 )

@@ -26,7 +26,7 @@ MENDED_AFTER: Final = 0.7
 SETTLED: Final = {"local": 25.0, "lan": 40.0, "wan": 70.0}
 """How long a mended cluster may take to have its primary again."""
 
-PRESET_OF_SEED: Final = ("local", "lan", "wan")
+PRESET_OF_SEED: Final = ("local", "lan", "wan", "wan")
 
 
 def begun(
@@ -169,10 +169,12 @@ def check_healed(world: World) -> None:
         assert epochs == sorted(set(epochs)), f"epochs in the order taken: {epochs}"
 
 
-def tell(seed: int, teller: Callable[[str], None] | None = None) -> World:
+def tell(
+    seed: int, teller: Callable[[str], None] | None = None, *, seconds: float = STORY_SECONDS
+) -> World:
     """The story of *seed*: its preset and its troubles follow from the seed."""
     chance = Random(seed)
     world = begun(seed, chance.choice(PRESET_OF_SEED), weather=chance.choice((STILL, STILL, USUAL)))
     world.tell = teller
     spoils = (spoil,) if chance.random() < 1 / 3 else ()
-    return suffer(world, *[trouble] * 3, *spoils)
+    return suffer(world, *[trouble] * 3, *spoils, seconds=seconds)

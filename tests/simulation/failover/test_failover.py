@@ -8,14 +8,14 @@ from tests.simulation.failover.world import DRIFT, NODES
 
 ALPHA, BRAVO = NODES
 
-SEEDS, AT_A_TIME = 160, 20
-"""What every run of the tests tells of the stories; `make simulate` tells more."""
+SEEDS, AT_A_TIME, SECONDS = 2_000, 40, 60.0
+"""What every run of the tests tells; `make simulate` tells more, and longer stories."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_A_TIME))
 def test_at_most_one_master_acts_and_one_does_once_all_is_well(first: int) -> None:
     for seed in range(first, first + AT_A_TIME):
-        tell(seed)
+        tell(seed, seconds=SECONDS)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -32,7 +32,7 @@ def test_no_two_mutants_have_one_name() -> None:
 
 
 def test_the_tests_of_a_mutant_are_there() -> None:
-    lost = [tests for mutant in MUTANTS for tests in mutant.tests if not (ROOT / tests).is_dir()]
+    lost = [tests for mutant in MUTANTS for tests in mutant.tests if not (ROOT / tests).exists()]
     assert lost == []
 
 
