@@ -4,6 +4,7 @@ Values are only ever added by whole chunks, each with the losses that were looke
 A run belongs to one boot of one machine, one commit and one wish; anything else begins anew.
 """
 
+import contextlib
 import json
 import secrets
 import time
@@ -40,10 +41,9 @@ class Ledger:
     def open(cls, path: Path, wish: dict[str, Any]) -> "Ledger":
         """The run with that *wish* which was interrupted on this boot, or a new one."""
         of = {**wish, "boot": kernel_boot_id()}
-        try:
+        told: dict[str, Any] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError):
             told = json.loads(path.read_text())
-        except (FileNotFoundError, ValueError):
-            told = {}
         if told.get("of") != of or told.get("is_reported"):
             now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
             return cls(path, secrets.token_hex(4), of, now)

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import asyncpg
 import psutil
@@ -140,52 +140,72 @@ def programs() -> Path:
     return found[-1]
 
 
+@dataclass(frozen=True)
+class Account:
+    """As whom a peer's programs run; None for all: as ourselves."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] | None = None
+
+
+def account() -> Account:
+    """`nobody` where we are root."""
+    if os.geteuid() != 0:
+        return Account()
+    entry = pwd.getpwnam(UNPRIVILEGED)
+    return Account(entry.pw_uid, entry.pw_gid, ())
+
+
 def start(
     words: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start a program as `nobody`, its output in *folder*/log."""
+    """Start a program in a session of its own, its output in *folder*/log."""
+    nobody = account()
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             words,
+            cwd=folder,
+            env=_whole(folder, environment),
             stdout=log,
             stderr=log,
             start_new_session=True,
-            **_as_nobody(folder, environment),
+            user=nobody.user,
+            group=nobody.group,
+            extra_groups=nobody.groups,
         )
 
 
 def ask(
     words: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as `nobody` to its end, and what it said."""
+    """Run a program to its end, and what it said."""
+    nobody = account()
     return subprocess.run(
         words,
+        cwd=folder,
+        env=_whole(folder, environment),
         capture_output=True,
         text=True,
         check=False,
         timeout=ASK_SECONDS,
-        **_as_nobody(folder, environment),
+        user=nobody.user,
+        group=nobody.group,
+        extra_groups=nobody.groups,
     )
 
 
-def _as_nobody(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    inherited = {"PATH": f"{programs()}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    settings: dict[str, Any] = {
-        "cwd": folder,
-        "env": {**inherited, "HOME": str(folder), **environment},
-    }
-    if os.geteuid() == 0:
-        account = pwd.getpwnam(UNPRIVILEGED)
-        settings |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    return settings
+def _whole(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    path = f"{programs()}:/usr/bin:/bin"
+    return {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": str(folder), **environment}
 
 
 def make_folder(path: Path) -> Path:
     """A folder that `nobody` owns."""
     path.mkdir(parents=True, mode=0o700)
-    if os.geteuid() == 0:
-        account = pwd.getpwnam(UNPRIVILEGED)
-        os.chown(path, account.pw_uid, account.pw_gid)
+    nobody = account()
+    if nobody.user is not None and nobody.group is not None:
+        os.chown(path, nobody.user, nobody.group)
     return path
 
 
