@@ -16,7 +16,9 @@ LOOK_SECONDS: Final = 0.002
 FAILED_SECONDS: Final = 180.0
 """A takeover that takes longer than this is none; the run ends with an error."""
 
+QUIET_SECONDS: Final = 0.6
 PHASE_SECONDS: Final = 0.5
+"""So long all is well before a blow, and it falls at any moment of so long after that."""
 
 
 class Subject(Protocol):
@@ -48,7 +50,7 @@ class Blow:
 async def fail_over(subject: Subject, blow: Blow, phase_seconds: float = PHASE_SECONDS) -> float:
     """Hurt the primary once, at any moment of *phase_seconds*: seconds until the next accepts."""
     primary = await subject.settled()
-    await asyncio.sleep(0.6 + random.uniform(0.0, phase_seconds))  # noqa: S311 - a phase, no secret
+    await asyncio.sleep(QUIET_SECONDS + random.uniform(0.0, phase_seconds))  # noqa: S311 - a phase, no secret
     struck = await blow.strike(primary)
     try:
         async with asyncio.timeout(FAILED_SECONDS):

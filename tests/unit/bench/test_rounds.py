@@ -1,0 +1,74 @@
+"""A round: the blow falls on the primary, the next one is awaited, and the old one is mended."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import pytest
+
+from bench.failover import rounds
+from bench.failover.rounds import Blow, fail_over
+from bench.failover.stamps import History, Stamp
+from bench.failover.writing import Pace
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Pair:
+    """Two servers; when the first is hurt the second accepts after *seconds*."""
+
+    seconds: float = 0.0
+    history: History = field(default_factory=History)
+    done: list[str] = field(default_factory=list[str])
+
+    async def settled(self) -> str:
+        self.done.append("settled")
+        return "alpha"
+
+    async def found(self) -> Collection[int]:
+        return [stamp.number for stamp in self.history.stamps]
+
+    async def strike(self, server: str) -> float:
+        self.done.append(f"struck {server}")
+        moment = now()
+        late = Stamp(1, moment, moment + 0.1, frozenset(["alpha"]))
+        self.history.add(late)
+        if self.seconds:
+            at = moment + self.seconds
+            self.history.add(Stamp(2, moment, at, frozenset(["bravo"])))
+        return moment
+
+    async def mend(self, server: str) -> None:
+        self.done.append(f"mended {server}")
+
+    def blow(self) -> Blow:
+        return Blow("hurt", self.strike, self.mend)
+
+
+async def test_a_round_measures_from_the_blow_to_the_first_stamp_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "QUIET_SECONDS", 0.0)
+    pair = Pair(seconds=1.75)
+    assert await fail_over(pair, pair.blow(), 0.0) == pytest.approx(1.75)
+    assert pair.done == ["settled", "struck alpha", "mended alpha"]
+
+
+async def test_a_primary_that_nobody_follows_is_mended_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "FAILED_SECONDS", 0.02)
+    pair = Pair()
+    with pytest.raises(TimeoutError):
+        await fail_over(pair, pair.blow(), 0.0)
+    assert pair.done[-1] == "mended alpha"
+
+
+async def test_a_stamp_begins_five_milliseconds_after_the_last() -> None:
+    pace, began = Pace(), now()
+    assert [await pace.number() for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert now() - began >= 0.02
