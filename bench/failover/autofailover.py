@@ -99,7 +99,7 @@ class AutoFailover:
     async def strike(self, server: str) -> float:
         """Kill *server*'s pg_autoctl and PostgreSQL."""
         moment = time.monotonic()
-        postgres.kill_machine(self.running[server], self._server(server))
+        postgres.kill_machine(self.running.pop(server), self._server(server))
         return moment
 
     async def mend(self, server: str) -> None:

@@ -7,6 +7,7 @@ A run belongs to one boot of one machine, one commit and one wish; anything else
 import contextlib
 import json
 import secrets
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,3 +76,6 @@ class Ledger:
         draft = self.path.with_suffix(".new")
         draft.write_text(json.dumps(told))
         draft.rename(self.path)
+        kept = sum(len(series.values) for series in self.series.values())
+        sys.stdout.write(f"run {self.run}: {kept} values kept\n")
+        sys.stdout.flush()

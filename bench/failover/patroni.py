@@ -164,7 +164,7 @@ class Patroni:
     async def strike(self, server: str) -> float:
         """Kill *server*'s Patroni and PostgreSQL."""
         moment = time.monotonic()
-        postgres.kill_machine(self.running[server], self._server(server))
+        postgres.kill_machine(self.running.pop(server), self._server(server))
         return moment
 
     async def mend(self, server: str) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import pwd
-import signal
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
@@ -29,6 +28,7 @@ PROGRAMS: Final = Path("/usr/lib/postgresql")
 CONNECT_SECONDS: Final = 2.0
 STATEMENT_SECONDS: Final = 5.0
 ASK_SECONDS: Final = 10.0
+GONE_SECONDS: Final = 5.0
 TABLE: Final = "CREATE TABLE IF NOT EXISTS stamps (number bigint PRIMARY KEY)"
 INSERT: Final = "INSERT INTO stamps VALUES ($1)"
 
@@ -210,18 +210,16 @@ def make_folder(path: Path) -> Path:
 
 
 def kill_machine(process: subprocess.Popen[bytes], server: Server) -> None:
-    """End at once whatever was started for *server*."""
-    doomed: dict[int, psutil.Process] = {}
-    if process.poll() is None:
-        doomed[process.pid] = psutil.Process(process.pid)
-    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
-        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-        doomed[postmaster] = psutil.Process(postmaster)
-    for parent in tuple(doomed.values()):
+    """End at once whatever runs in *server*'s folder: *process*, PostgreSQL, what they started."""
+    doomed = [each for each in psutil.process_iter() if _runs_in(each, server.folder)]
+    for each in doomed:
         with contextlib.suppress(psutil.NoSuchProcess):
-            doomed |= {child.pid: child for child in parent.children(recursive=True)}
-    for each in doomed.values():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            each.send_signal(signal.SIGKILL)
+            each.kill()
     process.wait()
-    psutil.wait_procs(list(doomed.values()), timeout=5)
+    psutil.wait_procs(doomed, timeout=GONE_SECONDS)
+
+
+def _runs_in(process: psutil.Process, folder: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return Path(process.cwd()).is_relative_to(folder)
+    return False

@@ -8,6 +8,7 @@ with each preset). Presets and peers take turns: nothing is measured while somet
 import asyncio
 import hashlib
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
@@ -28,6 +29,7 @@ PEER_MEASURE: Final = "failover: machine killed"
 PEER_PHASE_SECONDS: Final = 10.0
 """A peer looks at its leader this often: it dies at any moment of that time."""
 
+PEER_FAILED: Final = (MissingPeer, TimeoutError)
 TTL: Final = 20
 """The smallest that Patroni takes."""
 
@@ -85,6 +87,7 @@ def part(work: Callable[[Ledger, Wish], Coroutine[Any, Any, None]]) -> Callable[
         if wish.peers:
             _install()
         network.enter()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left running
         asyncio.run(work(_ledger(wish), wish))
 
     return measure
@@ -113,8 +116,8 @@ async def peers(ledger: Ledger, wish: Wish) -> None:
             try:
                 async with AutoFailover.start(Path(folder)) as peer:
                     await _hurt(ledger, peer, _left(ledger, peer.name, wish.peers))
-            except MissingPeer as error:
-                ledger.note(f"{autofailover.NAME} was not measured: {error}.")
+            except PEER_FAILED as error:
+                ledger.note(f"{autofailover.NAME} was not measured: {_why(error)}.")
     ledger.save()
 
 
@@ -163,8 +166,8 @@ async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> N
             program = patroni.install(_packages())
             async with Patroni.start(program, Path(folder), name, ttl) as peer:
                 await _hurt(ledger, peer, left)
-        except MissingPeer as error:
-            ledger.note(f"{name} was not measured: {error}.")
+        except PEER_FAILED as error:
+            ledger.note(f"{name} was not measured: {_why(error)}.")
     ledger.save()
 
 
@@ -177,6 +180,10 @@ async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
     ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
     ledger.add("acknowledged stamps", peer.name, [float(len(peer.history.stamps))], "")
     ledger.add("stamps per second, faults and all", peer.name, [peer.history.per_second()], "1/s")
+
+
+def _why(error: Exception) -> str:
+    return str(error) or "it did not come back in time"
 
 
 def _left(ledger: Ledger, subject: str, wanted: int) -> int:
