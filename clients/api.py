@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 
 import httpx
@@ -50,6 +50,54 @@ class SiteClient:
         """What is at *path*."""
         return self.call("GET", path)
 
+    def download(self, path: str, headers: Mapping[str, str], seconds: float) -> Iterator[bytes]:
+        """What the site answers to a POST, as its bytes come.
+
+        Raises:
+            Unavailable: no front door can be reached, or the answer broke off.
+            MeridianError: the site said no; it is the error that it named.
+        """
+        try:
+            with self._http.stream(
+                "POST",
+                self._url(path),
+                headers={**self._own_headers(), **headers},
+                timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _read(answer)
+                yield from answer.iter_bytes()
+        except httpx.TransportError as error:
+            raise Unavailable(f"the answer broke off ({_said(error)}): try again") from error
+
+    def upload(
+        self, path: str, parts: Iterable[bytes], headers: Mapping[str, str], seconds: float
+    ) -> Any:
+        """The site's answer to *parts*, sent as they come.
+
+        Raises:
+            Unavailable: no front door can be reached, or the connection broke off.
+            MeridianError: the site said no; it is the error that it named.
+        """
+        try:
+            answer = self._http.post(
+                self._url(path),
+                content=parts,
+                headers={**self._own_headers(), **headers},
+                timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            )
+        except httpx.TransportError as error:
+            raise Unavailable(f"the connection broke off ({_said(error)}): try again") from error
+        return _read(answer)
+
+    def _url(self, path: str) -> str:
+        return f"{self._gateways[0]}{API}{path}"
+
+    def _own_headers(self) -> dict[str, str]:
+        token = self._profile.token
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
     def call(
         self,
         method: str,
@@ -65,14 +113,13 @@ class SiteClient:
             MeridianError: the site said no; it is the error that it named.
         """
         until = now() + max(PATIENCE_SECONDS, seconds)
-        own = {"Authorization": f"Bearer {self._profile.token}"} if self._profile.token else {}
         while True:
             try:
                 answer = self._http.request(
                     method,
-                    f"{self._gateways[0]}{API}{path}",
+                    self._url(path),
                     json=body,
-                    headers={**own, **(headers or {})},
+                    headers={**self._own_headers(), **(headers or {})},
                     timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
                 )
             except httpx.TransportError as error:
@@ -92,7 +139,7 @@ class SiteClient:
 
 
 def _require_time(until: float, gateways: list[str], error: httpx.TransportError) -> None:
-    text = str(error) or type(error).__name__
+    text = _said(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         raise BadSettings(
             f"{gateways[0]} is not the site that you trust: give its authority with --ca FILE"
@@ -101,6 +148,10 @@ def _require_time(until: float, gateways: list[str], error: httpx.TransportError
         raise BadSettings(f"{gateways[0]!r} is no address of a site: begin with https://")
     if now() >= until:
         raise Unavailable(f"no front door of the site answers ({', '.join(gateways)}): {text}")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _read(answer: httpx.Response) -> Any:

@@ -5,6 +5,7 @@ import typer
 from clients.commands import (
     account,
     arrive,
+    backup,
     cluster,
     configuration,
     connect,
@@ -32,7 +33,7 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, select, failover, session, share, arrive, connect, events, webhook),
+        *(cluster, select, failover, backup, session, share, arrive, connect, events, webhook),
     )
     for area in areas:
         area.register(app)

@@ -45,7 +45,7 @@ def apply(
         as_json(answer)
         return
     for change in answer["changes"]:
-        _show(change)
+        show_change(change)
     count = len(answer["changes"])
     if not count:
         say("nothing to change")
@@ -75,7 +75,8 @@ def export(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
     typer.echo(text.getvalue(), nl=False)
 
 
-def _show(change: dict[str, Any]) -> None:
+def show_change(change: dict[str, Any]) -> None:
+    """Show one difference, in colour and with its fields."""
     colour, sign = SIGNS[change["op"]]
     say(f"[{colour}]{sign} {change['kind']} {escape(change['id'])}[/{colour}]")
     before: dict[str, Any] = change["before"] or {}

@@ -12,6 +12,7 @@ from faststream import FastStream
 
 from services.gateway.accounts import Accounts
 from services.gateway.apply import Editor
+from services.gateway.backups import Backups
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.handlers import Handlers, router
@@ -22,6 +23,7 @@ from services.gateway.problems import RESPONSES, tell_problems
 from services.gateway.proposals import Configuration
 from services.gateway.routes import (
     appliances,
+    backup,
     channel,
     cluster,
     documents,
@@ -41,6 +43,7 @@ from services.gateway.sessions import Desk, Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import JetStreamSessions, SessionStore
 from services.gateway.view import SessionsView
+from shared.clusterlog.snapshots import Shelf
 from shared.crypto.authority import issue_certificate
 from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
 from shared.crypto.nodekeys import write_secret
@@ -75,7 +78,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     context = build_context(settings, "gateway", clock)
     link = Link(context.access, context.identity, "sessions")
     store = JetStreamSessions(link.client, context.signer, context.verifier)
-    door = build_door(settings, context, store)
+    door = build_door(settings, context, store, Shelf(link.client))
     keeper, herald = Keeper(door, store), Herald(door)
     handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)
     context.broker.include_router(router(handlers))
@@ -94,20 +97,24 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     )
 
 
-def build_door(settings: GatewaySettings, context: ServiceContext, store: SessionStore) -> Door:
+def build_door(
+    settings: GatewaySettings, context: ServiceContext, store: SessionStore, shelf: Shelf
+) -> Door:
     """The gateway's parts, as its routes use them."""
     clock, publisher = context.clock, context.publisher
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret)
+    directory = Directory(publisher, overrides=True)
+    editor = Editor(configuration, passwords)
     return Door(
         node=settings.node,
         clock=clock,
         publisher=publisher,
         events=context.events,
         configuration=configuration,
-        directory=Directory(publisher, overrides=True),
+        directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
-        editor=Editor(configuration, passwords),
+        editor=editor,
         sessions=Sessions(Desk(store, publisher, context.events, context.keyring, clock)),
         view=SessionsView(),
         observed=Observed(),
@@ -117,6 +124,16 @@ def build_door(settings: GatewaySettings, context: ServiceContext, store: Sessio
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
         probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),
         webhook_secret=secret.webhook_secret,
+        backups=Backups(
+            publisher=publisher,
+            shelf=shelf,
+            directory=directory,
+            editor=editor,
+            passwords=passwords,
+            cluster_id=context.trust.cluster_id,
+            own_key=secret.backup_key,
+            verify=context.trust.verify,
+        ),
     )
 
 
@@ -134,7 +151,7 @@ def build_api(door: Door) -> FastAPI:
     tell_problems(api)
     areas = (
         *(login, probes, sessions, queue, channel, cluster, selection, appliances),
-        *(failover, history, status_history, webhooks, documents),
+        *(failover, history, status_history, backup, webhooks, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)

@@ -11,6 +11,8 @@ from shared.domain.errors import InvalidChange
 
 PURPOSE: Final = "user/password_hash"
 SHORTEST: Final = 8
+CLEAR: Final = "$argon2"
+"""How a hash that is not sealed begins; what is sealed is base64."""
 
 
 class Passwords:
@@ -45,11 +47,21 @@ class Passwords:
         Raises:
             InvalidChange: it is no argon2 hash.
         """
-        if not digest.startswith("$argon2"):
+        if not digest.startswith(CLEAR):
             raise InvalidChange(
                 "password_hash is no argon2 hash ($argon2id$…)", field="password_hash"
             )
         return self._secret.seal(digest, PURPOSE)
+
+    def clear(self, hash_: str) -> str:
+        """The argon2 hash behind *hash_*, be it sealed or not; nothing where there is none.
+
+        Raises:
+            BadSignature: another site's secret sealed it.
+        """
+        if not hash_ or hash_.startswith(CLEAR):
+            return hash_
+        return self._secret.open(hash_, PURPOSE)
 
     def same_hash(self, sealed: str, digest: str) -> bool:
         return bool(sealed) and self._secret.open(sealed, PURPOSE) == digest

@@ -52,6 +52,11 @@ class SiteSecret:
         """What signs the deliveries of *webhook*; another *number* is another secret."""
         return expand(self._root, f"webhook/v1\n{number}\n{webhook}".encode())
 
+    @property
+    def backup_key(self) -> bytes:
+        """What every backup's own key is derived from."""
+        return expand(self._root, b"backup/v1")
+
     def seal(self, plaintext: str, purpose: str) -> str:
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, plaintext.encode(), purpose.encode())

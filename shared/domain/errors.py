@@ -26,6 +26,12 @@ MeridianError
 │   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
 │   ├── SessionEnded         the session is closed
+│   ├── BackupRefused        a backup cannot be brought back; nothing was changed
+│   │   ├── BackupTruncated      a part of the file is missing
+│   │   ├── BackupDamaged        it is not as it was written, or no backup at all
+│   │   ├── BackupForeign        it is of another cluster, or of another site's secret
+│   │   ├── BackupTooNew         a later release wrote it
+│   │   └── WrongPassphrase      it is sealed with something else
 │   └── BadSettings          an option or a key cannot be used as it is
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
     ├── NoTrafficNode        no node may take this client now
@@ -225,6 +231,43 @@ class SessionEnded(Rejected):
 
     code = "session_ended"
     http_status = 410
+
+
+class BackupRefused(Rejected):
+    """A backup cannot be brought back; nothing was changed."""
+
+    code = "backup_refused"
+    http_status = 422
+
+
+class BackupTruncated(BackupRefused):
+    """A part of the file is missing."""
+
+    code = "backup_truncated"
+
+
+class BackupDamaged(BackupRefused):
+    """It is not as it was written, or no backup at all."""
+
+    code = "backup_damaged"
+
+
+class BackupForeign(BackupRefused):
+    """It is of another cluster, or sealed with another site's secret."""
+
+    code = "backup_foreign"
+
+
+class BackupTooNew(BackupRefused):
+    """A later release wrote it."""
+
+    code = "backup_too_new"
+
+
+class WrongPassphrase(BackupRefused):
+    """It is sealed with another passphrase, or with none."""
+
+    code = "wrong_passphrase"
 
 
 class BadSettings(Rejected):

@@ -7,8 +7,9 @@ from typing import Any
 from services.config.core.documents import Documents, Stored, tried
 from services.config.core.paging import cut
 from services.gateway.store import Kept
+from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.domain.errors import NotFound, NoTrafficNode, Unavailable
+from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
     Instant,
@@ -19,7 +20,16 @@ from shared.domain.ids import (
     SessionId,
     UnixMillis,
 )
-from shared.domain.log import ReplicationMode
+from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import (
+    Chunk,
+    ChunkRef,
+    Cutter,
+    Manifest,
+    Scope,
+    SignedSnapshot,
+    SnapshotDocument,
+)
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
@@ -32,7 +42,7 @@ from shared.events.config import (
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
-from shared.events.replication import FollowerProgressed, SyncNow
+from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
 from shared.events.session import SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
@@ -68,8 +78,43 @@ class FakeSite:
         self.policy = ""
         self.history = HistoryRead(lines=())
         self.status_history = StatusHistoryRead(lines=())
+        self.key, self.shelf, self.offers_chunks = NodeKey.generate(), dict[str, bytes](), True
         self.progress: dict[NodeId, FollowerProgressed] = {}
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
+
+    def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
+        """Whether the one master of this site signed *data*."""
+        return node == "alpha" and verify(self.key.public_b64, signature, data)
+
+    async def get(self, name: str) -> bytes:
+        """What lies in the object store."""
+        if name not in self.shelf:
+            raise LogUnavailable(f"{name} is not there any more")
+        return self.shelf[name]
+
+    def offer(self) -> SnapshotOffered:
+        """Lay a snapshot of the documents into the object store, as a master's replication does."""
+        cutter, requests = Cutter(), tuple(("r" + key, "d", 1, 1_000) for key in self.answered)
+        documents = tuple(
+            SnapshotDocument(each.kind, each.id, each.revision, each.body)
+            for _, each in sorted(self.documents.items())
+        )
+        chunks = [*cutter.add(Chunk(documents, requests)), *cutter.rest()]
+        marker = Marker(
+            *(LogGeneration(1), Revision(self.revision), Sequence(9), Epoch(1), "a" * 64)
+        )
+        refs = tuple(ChunkRef.of(data) for data in chunks)
+        body = Manifest(marker, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
+        signed = SignedSnapshot(body, NodeId("alpha"), self.key.sign(body)).encode()
+        self.shelf = {f"full.{number}": data for number, data in enumerate(chunks)}
+        self.shelf["full"] = signed
+        return SnapshotOffered(
+            name="full",
+            log_generation=marker.log_generation,
+            revision=marker.revision,
+            hash=marker.hash,
+            chunked=self.offers_chunks,
+        )
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
         whole = DOCUMENTS[kind].model_validate(body).model_dump(mode="json")
@@ -107,14 +152,21 @@ class FakeSite:
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
+            case ReadWebhooksProgress():
+                return WebhooksProgress(webhooks=tuple(self.webhooks))
+            case _:
+                return self._replicate(request)
+
+    def _replicate(self, request: Request) -> Message:
+        match request:
             case SyncNow() if request.node in self.progress:
                 return self.progress[request.node]
             case SyncNow():
                 raise Unavailable("nobody answered")
+            case OfferSnapshot():
+                return self.offer()
             case ReadStatusHistory():
                 return self.status_history
-            case ReadWebhooksProgress():
-                return WebhooksProgress(webhooks=tuple(self.webhooks))
             case _:
                 return Done()
 

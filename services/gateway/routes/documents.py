@@ -94,7 +94,7 @@ async def apply(body: Apply, door: TheDoor, caller: TheCaller, request_id: TheRe
     """Make the configuration what the body says; `dry_run` only tells."""
     caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
     changes, revision = await door.editor.apply(body, (request_id, caller.user))
-    return Applied(changes=[_shown_change(each) for each in changes], revision=revision)
+    return Applied(changes=[shown_change(each) for each in changes], revision=revision)
 
 
 @router.get("/site")
@@ -225,7 +225,7 @@ def _shown(document: StoredDocument) -> Shown:
     )
 
 
-def _shown_change(change: Planned) -> ShownChange:
+def shown_change(change: Planned) -> ShownChange:
     before, after = (None if body is None else dict(body) for body in (change.before, change.after))
     for name in HIDDEN:
         old, new = (None if body is None else body.pop(name, None) for body in (before, after))

@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from services.gateway.accounts import Accounts
 from services.gateway.app import build_api
 from services.gateway.apply import Editor
+from services.gateway.backups import Backups
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.passwords import Passwords
@@ -22,7 +23,7 @@ from services.gateway.view import SessionsView
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
-from shared.domain.ids import NodeId
+from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
@@ -55,6 +56,8 @@ def house() -> House:
     clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
     publisher = cast("Publisher", site)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
+    directory = Directory(publisher, overrides=True)
+    editor = Editor(configuration, passwords)
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
     door = Door(
         node=NodeId("alpha"),
@@ -62,9 +65,9 @@ def house() -> House:
         publisher=publisher,
         events=facts,
         configuration=configuration,
-        directory=Directory(publisher, overrides=True),
+        directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
-        editor=Editor(configuration, passwords),
+        editor=editor,
         sessions=Sessions(Desk(store, publisher, facts, ring, clock)),
         view=SessionsView(),
         observed=Observed(),
@@ -74,6 +77,16 @@ def house() -> House:
         arrivals=Attempts(limit=5, window_seconds=60.0),
         probes=Attempts(limit=5, window_seconds=60.0),
         webhook_secret=secret.webhook_secret,
+        backups=Backups(
+            publisher=publisher,
+            shelf=site,
+            directory=directory,
+            editor=editor,
+            passwords=passwords,
+            cluster_id=ClusterId("0123456789abcdef"),
+            own_key=secret.backup_key,
+            verify=site.verify,
+        ),
     )
     return House(door, site, store, clock, passwords, facts)
 

@@ -1,0 +1,229 @@
+"""Backups of the master state: made of the snapshot that a master offers, brought back as changes.
+
+A backup is sealed while it is written and opened while it is read, one chunk in memory at a time;
+nothing of it is used before all of it was opened. Bringing it back is an apply like any other: it
+is planned against what is there, goes through the log, and shows in its history. Two things stay
+as they are, because they are facts of machines and no configuration: the keys of nodes that are
+there, and this site's own secret, under which users' password hashes are sealed anew.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from pydantic import BaseModel
+
+from services.gateway.apply import Apply, Editor, WantedDocument
+from services.gateway.core.contents import CHUNK, END, MANIFEST, Contents, passwords_frames
+from services.gateway.core.plan import Planned
+from services.gateway.passwords import Passwords
+from shared.clusterlog.snapshots import chunk_name
+from shared.crypto.backup import BackupKey, Header, Opener, Sealer
+from shared.documents import DOCUMENTS, Kind
+from shared.domain.errors import (
+    BackupForeign,
+    BackupTooNew,
+    BadSignature,
+    BrokenChunk,
+    InvalidChange,
+    Unavailable,
+)
+from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
+from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
+from shared.events.replication import OfferSnapshot, SnapshotOffered
+from shared.messaging.directory import Directory
+from shared.messaging.publisher import Publisher
+
+OFFER_SECONDS: Final = 15.0
+LARGEST_BYTES: Final = 1 << 30
+"""No backup that is brought back is larger."""
+
+Verify = Callable[[NodeId, bytes, bytes], bool]
+
+
+class Fetches(Protocol):
+    """The object store of snapshots."""
+
+    async def get(self, name: str) -> bytes: ...
+
+
+class BackupSummary(BaseModel):
+    """What a backup holds."""
+
+    site: str
+    cluster_id: str
+    at_unix_ms: int
+    log_generation: int
+    revision: int
+    epoch: int
+    hash: str
+    documents: dict[str, int]
+    requests: int
+    by_passphrase: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A backup that was opened to its end."""
+
+    header: Header
+    manifest: Manifest
+    contents: Contents
+
+    def summary(self) -> BackupSummary:
+        marker = self.manifest.marker
+        return BackupSummary(
+            site=self.header.site,
+            cluster_id=self.header.cluster_id,
+            at_unix_ms=self.header.at,
+            log_generation=marker.log_generation,
+            revision=marker.revision,
+            epoch=marker.epoch,
+            hash=marker.hash,
+            documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
+            requests=self.contents.requests,
+            by_passphrase=self.header.by_passphrase,
+        )
+
+
+@dataclass
+class Backups:
+    """Makes backups and brings them back; *own_key* is what the site's secret gives for them."""
+
+    publisher: Publisher
+    shelf: Fetches
+    directory: Directory
+    editor: Editor
+    passwords: Passwords
+    cluster_id: ClusterId
+    own_key: bytes
+    verify: Verify
+
+    def key(self, passphrase: str | None) -> BackupKey:
+        """The key of a backup: *passphrase*'s, or this site's.
+
+        Raises:
+            InvalidChange: the passphrase is too short.
+        """
+        if passphrase is None:
+            return BackupKey(self.own_key, by_passphrase=False)
+        return BackupKey.of_passphrase(passphrase)
+
+    async def create(self, key: BackupKey, at: UnixMillis) -> AsyncGenerator[bytes]:
+        """A backup's bytes; what is refused is refused before the first of them.
+
+        Raises:
+            Unavailable: no master offers its state, or the object store does not give it.
+            BrokenChunk: a newer snapshot took its place meanwhile; try again.
+        """
+        offered = await self.publisher.ask(
+            OfferSnapshot(scope=Scope.FULL, chunked=True), timeout_seconds=OFFER_SECONDS
+        )
+        assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
+        if not offered.chunked:
+            raise Unavailable("a master of an older release answered: upgrade every master first")
+        signed = await self.shelf.get(offered.name)
+        manifest = self._trusted(signed)
+        site = "" if self.directory.site is None else self.directory.site.name
+        sealer = Sealer(key, self.cluster_id, site, at)
+        yield sealer.begin() + sealer.frame(MANIFEST + signed)
+        passwords: dict[str, str] = {}
+        for number, ref in enumerate(manifest.chunks):
+            data = await self._chunk(offered.name, number, ref)
+            if key.by_passphrase:
+                passwords |= self._opened_passwords(data)
+            yield sealer.frame(CHUNK + data)
+        for frame in passwords_frames(passwords):
+            yield sealer.frame(frame)
+        yield sealer.frame(END, is_last=True)
+
+    async def open(
+        self, data: AsyncIterable[bytes], key: BackupKey, *, from_another: bool = False
+    ) -> Opened:
+        """All of a backup, opened to its end.
+
+        Raises:
+            BackupRefused: it is not whole, not unchanged, not of this cluster, or not to be opened.
+            InvalidChange: it is larger than any may be.
+        """
+        opener, contents, size = Opener(key), Contents(), 0
+        async for part in data:
+            size += len(part)
+            if size > LARGEST_BYTES:
+                raise InvalidChange(f"a backup is no larger than {LARGEST_BYTES >> 20} MiB")
+            for frame in opener.feed(part):
+                contents.take(frame)
+        for frame in opener.end():
+            contents.take(frame)
+        header = opener.header
+        assert header is not None, "an opened backup has its header"
+        if header.cluster_id != self.cluster_id and not (key.by_passphrase and from_another):
+            raise BackupForeign(
+                f"the backup is of {header.site}, of another cluster ({header.cluster_id}): "
+                "one made with a passphrase can be brought here, by --from-another-site"
+            )
+        return Opened(header, contents.whole(), contents)
+
+    async def restore(
+        self, backup: Opened, request: tuple[RequestId, str], *, prune: bool, dry_run: bool
+    ) -> tuple[tuple[Planned, ...], Revision | None]:
+        """Make the configuration what *backup* holds, by ordinary changes; the plan, and where.
+
+        Raises:
+            MeridianError: as `Editor.apply`.
+        """
+        wanted = [
+            WantedDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
+            for each, body in backup.contents.bodies()
+            for kind in (_known(each.kind),)
+        ]
+        apply = Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
+        return await self.editor.apply(apply, request)
+
+    async def beyond(self, backup: Opened) -> list[str]:
+        """The documents that the site has and *backup* has not."""
+        plan, _ = await self.restore(backup, (RequestId(""), ""), prune=True, dry_run=True)
+        return [f"{each.kind} {each.id}" for each in plan if each.after is None]
+
+    def _wanted(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What is asked for of one document; `apply` seals a clear hash, and keeps a node's key."""
+        if kind is Kind.NODE and id_ in self.directory.nodes:
+            return {name: value for name, value in body.items() if name != "public_key"}
+        if kind is Kind.USER:
+            hash_ = self.passwords.clear(str(body.get("password_hash", "")))
+            return {**body, "password_hash": hash_}
+        return body
+
+    def _trusted(self, data: bytes) -> Manifest:
+        try:
+            signed = SignedSnapshot.decode(data)
+            manifest = Manifest.decode(signed.body)
+        except ValueError as error:
+            raise BadSignature(str(error)) from error
+        if not self.verify(signed.signer, signed.signature, signed.body):
+            raise BadSignature(f"no known master signed the snapshot ({signed.signer})")
+        if manifest.scope is not Scope.FULL:
+            raise BadSignature(f"the snapshot is of scope {manifest.scope}, not everything")
+        return manifest
+
+    async def _chunk(self, name: str, number: int, ref: ChunkRef) -> bytes:
+        data = await self.shelf.get(chunk_name(name, number))
+        if ChunkRef.of(data) != ref:
+            raise BrokenChunk(
+                f"chunk {number} of snapshot {name} was replaced meanwhile; try again"
+            )
+        return data
+
+    def _opened_passwords(self, chunk: bytes) -> dict[str, str]:
+        return {
+            each.id: self.passwords.clear(str(each.body["password_hash"]))
+            for each in Chunk.decode(chunk).documents
+            if each.kind == Kind.USER and each.body.get("password_hash")
+        }
+
+
+def _known(kind: str) -> Kind:
+    if kind not in set(DOCUMENTS):
+        raise BackupTooNew(f"the backup holds a {kind}, which this release does not know")
+    return Kind(kind)
