@@ -1,34 +1,46 @@
 """Asks the cluster for what the failover API of the field's product tells, and does what it asks.
 
 `set_failover_role` is a switchover: it always brings the other master up to date first, so
-`data_sync_first` changes nothing, and the site is never left without a primary, so `force` cannot
-demote a master that nobody can follow.
+`data_sync_first` changes nothing. `force` is taken, since scripts say it whether they need it or
+not, and changes nothing either: a master that nobody can follow stays primary, and that is told.
 """
+
+from typing import Final
 
 from services.gateway.core.appliances import (
     Appliance,
     ApplianceHealth,
     DataSync,
     FailoverRole,
+    Surroundings,
     appliance,
     guid,
     public_hostname,
 )
 from services.gateway.routes.door import Door
 from services.gateway.routes.failover import hand_over, primary_of
-from shared.domain.errors import InvalidChange, NoPrimary
+from shared.domain.errors import InvalidChange, MeridianError, NoPrimary, from_code
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.node import NodeRole
+
+UNFORCED: Final = "force does not leave a site without a primary: see `meridian failover check`"
 
 
 def appliances(door: Door) -> list[Appliance]:
     """Every node that people or endpoints reach; a witness is none."""
-    site, now, primary = door.site().name, door.clock.unix_ms(), _primary(door)
-    return [
-        appliance(site, node, document, primary, now)
+    nodes = [
+        (node, document)
         for node, document in sorted(door.directory.nodes.items())
         if document.role is not NodeRole.WITNESS
     ]
+    around = Surroundings(
+        site=door.site().name,
+        primary=_primary(door),
+        at=door.clock.unix_ms(),
+        nodes=len(nodes),
+        masters=len(_masters(door)),
+    )
+    return [appliance(node, document, around) for node, document in nodes]
 
 
 def health(door: Door) -> ApplianceHealth:
@@ -67,22 +79,22 @@ async def set_failover_role(door: Door, role: FailoverRole, author: str, *, forc
     """Give this master *role*; the answer says what was done.
 
     Raises:
-        InvalidChange: the site has one master, or *force* is asked where it cannot be.
-        MeridianError: the switchover was refused; the role is what it was.
+        InvalidChange: the site has one master.
+        MeridianError: the switchover was refused; the role is what it was, also with *force*.
     """
     present = failover_role(door)
     if present is FailoverRole.NONE or role is FailoverRole.NONE:
         raise InvalidChange("this site has no second master to share the roles with", field="role")
     if present is role:
         return f"{door.node} is {role} already"
-    if force:
-        raise InvalidChange(
-            "a master is never demoted while nobody can follow it; leave force out, and see "
-            "`meridian failover check`",
-            field="force",
-        )
     to = door.node if role is FailoverRole.PRIMARY else None
-    switched = await hand_over(door, to, author)
+    try:
+        switched = await hand_over(door, to, author)
+    except MeridianError as error:
+        if not force:
+            raise
+        sentence = f"{error.message}; {UNFORCED}"
+        raise from_code(error.code, sentence, **error.attributes) from error
     return f"the role was changed: {switched.primary} is primary of epoch {switched.epoch}"
 
 

@@ -78,21 +78,35 @@ def guid(site: str, node: NodeId) -> str:
     return str(UUID(bytes=bytes(digest)))
 
 
-def appliance(
-    site: str, node: NodeId, document: NodeDocument, primary: NodeId | None, at: UnixMillis
-) -> Appliance:
-    """*node* as `get_appliances` shows it."""
-    role = FailoverRole.NONE
-    if document.role is NodeRole.MASTER:
-        role = FailoverRole.PRIMARY if node == primary else FailoverRole.BACKUP
-    minutes = 0 if document.timezone is None else offset_minutes(document.timezone, at)
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The site around a node: its name, who is primary, the moment, how many nodes and masters."""
+
+    site: str
+    primary: NodeId | None
+    at: UnixMillis
+    nodes: int = 3
+    masters: int = 2
+
+    @property
+    def has_a_pair(self) -> bool:
+        return self.masters > 1
+
+
+def appliance(node: NodeId, document: NodeDocument, around: Surroundings) -> Appliance:
+    """*node* as `get_appliances` shows it; one that is alone is no cluster, and always takes."""
+    is_alone, role = around.nodes == 1, FailoverRole.NONE
+    if document.role is NodeRole.MASTER and around.has_a_pair:
+        role = FailoverRole.PRIMARY if node == around.primary else FailoverRole.BACKUP
+    minutes = 0 if document.timezone is None else offset_minutes(document.timezone, around.at)
+    part = "traffic" if document.role is NodeRole.TRAFFIC else "primary"
     return Appliance(
-        id=guid(site, node),
+        id=guid(around.site, node),
         name=node,
         public_hostname=public_hostname(node, document),
-        cluster_role="traffic" if document.role is NodeRole.TRAFFIC else "primary",
+        cluster_role="single" if is_alone else part,
         failover_role=role,
-        accepting_connections=document.accepting_new_clients,
+        accepting_connections=is_alone or document.accepting_new_clients,
         timezone_offset=minutes * 60,
     )
 

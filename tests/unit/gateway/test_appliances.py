@@ -6,10 +6,12 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 import pytest_asyncio
 
+from services.gateway import appliances
 from services.gateway.core.appliances import (
     ApplianceHealth,
     DataSync,
     FailoverRole,
+    Surroundings,
     appliance,
     appliances_xml,
     error_xml,
@@ -19,6 +21,7 @@ from services.gateway.core.appliances import (
 )
 from shared.documents import Kind
 from shared.documents.node import Address, NodeDocument
+from shared.domain.errors import NotReady
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
 from shared.events.failover import MasterGranted, SwitchOver
@@ -49,7 +52,7 @@ def test_an_id_is_a_guid_of_site_and_node() -> None:
 
 
 def test_a_traffic_node_has_its_offset_in_seconds_and_no_part_in_failover() -> None:
-    shown = appliance(SITE, NodeId("tokyo"), TRAFFIC, ALPHA, NOW)
+    shown = appliance(NodeId("tokyo"), TRAFFIC, Surroundings(SITE, ALPHA, NOW))
     assert shown.timezone_offset == 9 * 3600
     assert (shown.cluster_role, shown.failover_role) == ("traffic", FailoverRole.NONE)
     assert not shown.accepting_connections
@@ -58,8 +61,19 @@ def test_a_traffic_node_has_its_offset_in_seconds_and_no_part_in_failover() -> N
 
 def test_a_master_is_primary_or_backup() -> None:
     for primary, role in ((ALPHA, "primary"), (BRAVO, "backup"), (None, "backup")):
-        shown = appliance(SITE, ALPHA, MASTER, primary, NOW)
+        shown = appliance(ALPHA, MASTER, Surroundings(SITE, primary, NOW))
         assert (shown.cluster_role, shown.failover_role) == ("primary", role)
+
+
+def test_a_master_without_a_second_one_has_no_part_in_failover() -> None:
+    shown = appliance(ALPHA, MASTER, Surroundings(SITE, ALPHA, NOW, nodes=2, masters=1))
+    assert (shown.cluster_role, shown.failover_role) == ("primary", FailoverRole.NONE)
+
+
+def test_a_node_that_is_alone_is_single_and_always_accepts() -> None:
+    closed = MASTER.model_copy(update={"accepting_new_clients": False})
+    shown = appliance(ALPHA, closed, Surroundings(SITE, ALPHA, NOW, nodes=1, masters=1))
+    assert (shown.cluster_role, shown.accepting_connections) == ("single", True)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +131,8 @@ def test_health_in_xml_leaves_out_what_there_is_not() -> None:
 
 
 def test_a_name_that_looks_like_xml_is_only_a_name() -> None:
-    (node,) = fromstring(appliances_xml([appliance(SITE, NodeId("a<b"), TRAFFIC, None, NOW)]))
+    shown = appliance(NodeId("a<b"), TRAFFIC, Surroundings(SITE, None, NOW))
+    (node,) = fromstring(appliances_xml([shown]))
     assert text(node, "name") == "a<b"
     assert text(node, "accepting_connections") == "0"
     assert fromstring(error_xml("<no>")).text == "<no>"
@@ -249,7 +264,6 @@ async def test_the_role_that_it_has_already_changes_nothing(people: People, pair
         ("action=set_failover_role", "role is primary or backup"),
         ("action=set_failover_role&role=none", "role is primary or backup"),
         ("action=set_failover_role&role=backup&force=yes", "force is 0 or 1"),
-        ("action=set_failover_role&role=backup&force=1", "never demoted"),
         ("action=dance", "there is no action 'dance'"),
         ("", "there is no action None"),
     ],
@@ -262,6 +276,29 @@ async def test_what_cannot_be_is_one_sentence_in_xml(
     assert root.tag == "error"
     assert word in (root.text or "")
     assert not any(isinstance(each, SwitchOver) for each in pair.site.asked)
+
+
+async def test_force_changes_nothing_where_the_other_master_can_follow(
+    people: People, pair: House
+) -> None:
+    root = await asked(await people.admin(), "action=set_failover_role&role=backup&force=1")
+    assert "the role was changed" in (root.text or "")
+    assert any(isinstance(each, SwitchOver) for each in pair.site.asked)
+
+
+async def test_force_leaves_no_site_without_a_primary(
+    people: People, pair: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise NotReady("bravo does not answer", reasons=("it does not answer",))
+
+    monkeypatch.setattr(appliances, "hand_over", refuse)
+    admin = await people.admin()
+    plain = await asked(admin, "action=set_failover_role&role=backup", 409)
+    assert plain.text == "bravo does not answer"
+    forced = await asked(admin, "action=set_failover_role&role=backup&force=1", 409)
+    assert (forced.text or "").startswith("bravo does not answer; force does not leave a site")
+    del pair
 
 
 async def test_an_auditor_reads_and_changes_no_role(people: People, pair: House) -> None:
