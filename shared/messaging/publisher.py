@@ -11,7 +11,7 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from pydantic import ValidationError
 
-from shared.domain.errors import BadSignature, Unavailable, from_code
+from shared.domain.errors import BadSignature, StoreUnavailable, Unavailable, from_code
 from shared.events.message import ErrorReply, Event, Message, Request
 from shared.messaging.middleware import ASKED, Asked
 
@@ -40,22 +40,30 @@ class Publisher:
         """The answer to *request*, of its reply type.
 
         While nobody listens the request is sent again until somebody does: it reached nobody.
-        With *attempt_seconds* an unanswered request is sent again that often: whoever was to
-        answer may have died with it, and another member of its queue group will. Only for
-        requests that may be answered twice.
+        With *attempt_seconds* an unanswered request is sent again that often, and so is one whose
+        answer is that a database does not do it: whoever was to answer may have died, or lost its
+        database, and another member of its queue group will answer. Only for requests that may be
+        answered twice.
 
         Raises:
             Unavailable: nobody answered in time.
             MeridianError: the one who answered said no; it is the error that was named.
         """
+        last: Unavailable | None = None
         try:
             async with asyncio.timeout(timeout_seconds):
-                body = await self._answer(request, attempt_seconds, timeout_seconds)
+                while True:
+                    body = await self._answer(request, attempt_seconds, timeout_seconds)
+                    try:
+                        return read_reply(request, body)
+                    except StoreUnavailable as error:
+                        if attempt_seconds is None:
+                            raise
+                        last = error
+                    await asyncio.sleep(PAUSE_SECONDS)
         except (TimeoutError, NatsError, OSError) as error:
-            raise Unavailable(
-                f"nobody answered on {request.address} within {timeout_seconds:g} s"
-            ) from error
-        return read_reply(request, body)
+            silence = f"nobody answered on {request.address} within {timeout_seconds:g} s"
+            raise last or Unavailable(silence) from error
 
     async def _answer(
         self, request: Request, attempt_seconds: float | None, longest_seconds: float

@@ -38,6 +38,12 @@ class Database:
             pool = await self._made()
             async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
+        except asyncpg.UndefinedTableError as error:
+            await self.close()  # made anew, it brings the schema
+            raise StoreUnavailable(
+                "the database has none of our tables: it lost its disk, or it is another one; "
+                "`python -m services.config join` makes it the site's again"
+            ) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"the database did not do it: {_said(error)}") from error
 
