@@ -75,11 +75,10 @@ class Chronicle:
                 self._log.debug("later: %s", error.message)
             await asyncio.sleep(FORGET_SECONDS)
 
-    async def answer(self, question: ReadStatusHistory) -> StatusHistoryRead:
-        """What *question* asks for, of what this master has kept.
+    async def answer(self, question: ReadStatusHistory) -> StatusHistoryRead | None:
+        """What *question* asks for, of what this master has kept; None without its database.
 
-        Raises:
-            StoreUnavailable: the database does not answer.
+        Every master is asked, so the other one answers then.
         """
         wanted = Wanted(
             limit=question.limit + 1,
@@ -87,7 +86,11 @@ class Chronicle:
             since=UnixMillis(question.since_unix_ms),
             node=question.node,
         )
-        found = await self.history.read(wanted)
+        try:
+            found = await self.history.read(wanted)
+        except StoreUnavailable as error:
+            self._log.warning("a question is left to the other master: %s", error.message)
+            return None
         shown = found[: question.limit]
         following = (shown[-1].at, shown[-1].id) if len(found) > len(shown) else None
         return StatusHistoryRead(lines=tuple(_line(each) for each in shown), next=following)

@@ -39,9 +39,10 @@ class Handlers:
         return await self._exchange.offer(Scope(wish.scope), chunked=wish.chunked)
 
     async def on_history(self, question: ReadStatusHistory) -> StatusHistoryRead:
-        if self._chronicle is None:
+        answer = None if self._chronicle is None else await self._chronicle.answer(question)
+        if answer is None:
             raise Silent
-        return await self._chronicle.answer(question)
+        return answer
 
 
 def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
@@ -53,6 +54,5 @@ def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
     routes = [NatsRoute(handlers.on_sync, SyncNow.subject.address(node=node))]
     if is_master:
         routes.append(NatsRoute(handlers.on_offer, OfferSnapshot.subject.wildcard))
-        history = ReadStatusHistory.subject.wildcard
-        routes.append(NatsRoute(handlers.on_history, history, queue="replication"))
+        routes.append(NatsRoute(handlers.on_history, ReadStatusHistory.subject.wildcard))
     return NatsRouter(handlers=routes)

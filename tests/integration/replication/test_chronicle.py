@@ -63,7 +63,9 @@ class Town:
 
     async def lines(self, limit: int = 50, node: NodeId | None = None) -> tuple[StatusLine, ...]:
         question = ReadStatusHistory(limit=limit, node=node)
-        return (await self.chronicle.answer(question)).lines
+        answer = await self.chronicle.answer(question)
+        assert answer is not None
+        return answer.lines
 
     async def until(self, is_so: Callable[[tuple[StatusLine, ...]], object]) -> None:
         """Let the chronicle work until its lines are as they are awaited."""
@@ -113,6 +115,7 @@ async def test_one_page_after_the_other_holds_each_once(town: Town) -> None:
     question = ReadStatusHistory(limit=2)
     while True:
         page = await town.chronicle.answer(question)
+        assert page is not None
         seen += [line.body["epoch"] for line in page.lines]
         if page.next is None:
             break
@@ -143,3 +146,8 @@ async def test_what_no_member_said_or_is_kept_elsewhere_is_left_out(town: Town) 
     await town.say(changed(ALPHA, 1))
     await town.until(bool)
     assert [line.body["epoch"] for line in await town.lines()] == [1]
+
+
+async def test_a_master_without_its_database_leaves_the_answer_to_the_other(town: Town) -> None:
+    town.chronicle.history = StatusHistory(Database("postgresql://nobody@127.0.0.1:1/nothing"))
+    assert await town.chronicle.answer(ReadStatusHistory()) is None
