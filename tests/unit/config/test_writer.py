@@ -305,11 +305,11 @@ def test_the_next_primary_answers_for_what_the_last_one_wrote() -> None:
     shortened(story)
 
 
-def shortened(story: Story) -> None:
+def shortened(story: Story, **rules: object) -> None:
     """Run *story* with a primary whose grant can end before the test does."""
 
     async def whole() -> None:
-        site = Masters.found()
+        site = Masters.found(**rules)
         async with site.writing():
             for _ in range(3):
                 site.alpha.permit(1, 0.4)
@@ -424,6 +424,37 @@ def test_strict_takes_no_change_after_a_backup_was_missed_until_one_is_back() ->
         await turn()
         answer = await accepted(site, ask(site.alpha, wish("2", "denver")))
         assert answer.durable_on == ("alpha", "bravo")
+
+    told(story, durability="strict")
+
+
+def test_strict_takes_no_change_after_a_takeover_until_a_backup_is_attached() -> None:
+    async def story(site: Masters) -> None:
+        await pause(0.6)
+        site.bravo.permit(2, LONG)
+        await turn()
+        assert site.bravo.writer.is_acting
+        assert isinstance(await refused(ask(site.bravo, wish("1"))), StoreUnavailable)
+        await site.confirm(site.alpha)
+        await turn()
+        waiting = ask(site.bravo, wish("1"))
+        await turn()
+        assert not waiting.done(), "one that is attached is waited for"
+        await site.confirm(site.alpha)
+        answer = await waiting
+        assert answer.durable_on == ("bravo", "alpha")
+
+    shortened(story, durability="strict")
+
+
+def test_strict_answers_nothing_that_the_backup_has_not_also_when_it_says_it_is_far() -> None:
+    async def story(site: Masters) -> None:
+        waiting = ask(site.alpha, wish("1"))
+        await turn()
+        await site.alpha.backups.progressed(site.bravo.position(revision=99, hash="f" * 64))
+        site.alpha.writer.wake()
+        assert isinstance(await refused(waiting), OutcomeUnknown)
+        assert site.alpha.writer.replica.mode is ReplicationMode.DEGRADED
 
     told(story, durability="strict")
 
