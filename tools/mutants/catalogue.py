@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tools.mutants.copies import COPIES
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
@@ -18,6 +19,7 @@ RECORD: Final = "services.failover_monitor.core.record"
 GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
+    *COPIES,
     *LOG,
     *PROBING,
     *REDIRECTION,

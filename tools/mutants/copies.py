@@ -1,0 +1,201 @@
+"""The guards of copies that travel: snapshots in chunks, proofs of a position, backups."""
+
+from typing import Final
+
+from tools.mutants.mutant import Mutant
+
+CHUNKS: Final = "shared.domain.snapshot"
+INTAKE: Final = "services.replication.intake"
+EXCHANGE: Final = "services.replication.exchange"
+PROOFS: Final = "services.gateway.core.proofs"
+CONFIRM: Final = "services.config.confirm"
+FILE: Final = "shared.crypto.backup"
+CONTENTS: Final = "services.gateway.core.contents"
+BACKUPS: Final = "services.gateway.backups"
+
+SNAPSHOT_TESTS: Final = ("tests/unit/domain/test_snapshot.py", "tests/unit/replication")
+EXCHANGE_TESTS: Final = ("tests/integration/replication/test_exchange.py",)
+PROOF_TESTS: Final = ("tests/unit/gateway/test_proofs.py",)
+WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
+FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
+BACKUP_TESTS: Final = ("tests/unit/gateway/test_backups.py",)
+
+COPIES: Final = (
+    Mutant(
+        "a chunk may unpack to anything",
+        CHUNKS,
+        "if not unpacker.eof or unpacker.unused_data:",
+        "if False:",
+        SNAPSHOT_TESTS,
+    ),
+    Mutant(
+        "another form is read as a manifest",
+        CHUNKS,
+        "if kind != MANIFEST_TYPE:",
+        "if False:",
+        SNAPSHOT_TESTS,
+    ),
+    Mutant("what is here is fetched again", CHUNKS, " if ref.hash not in held", "", SNAPSHOT_TESTS),
+    Mutant(
+        "a file is believed by its name",
+        INTAKE,
+        "path.name in wanted and ChunkRef.of(path.read_bytes()).hash == path.name",
+        "path.name in wanted",
+        SNAPSHOT_TESTS,
+    ),
+    Mutant(
+        "a chunk that the disk spoiled is loaded",
+        INTAKE,
+        "if ChunkRef.of(data) != ref:",
+        "if False:",
+        SNAPSHOT_TESTS,
+    ),
+    Mutant(
+        "a chunk that was not signed is kept",
+        EXCHANGE,
+        "if ChunkRef.of(data) == wanted:",
+        "if True:",
+        EXCHANGE_TESTS,
+    ),
+    Mutant(
+        "a manifest that nobody known signed is believed",
+        EXCHANGE,
+        "if not self.trust.verify(signed.signer, signed.signature, signed.body):",
+        "if False:",
+        EXCHANGE_TESTS,
+    ),
+    Mutant(
+        "a snapshot of another history is taken",
+        EXCHANGE,
+        "if not await self._is_on_the_log(found.marker):",
+        "if False:",
+        EXCHANGE_TESTS,
+    ),
+    Mutant(
+        "a position is believed without its proof",
+        PROOFS,
+        "return key is not None and verify(key, signature, said.progress_bytes())",
+        "return True",
+        PROOF_TESTS,
+    ),
+    Mutant(
+        "two histories at one revision are well",
+        PROOFS,
+        "is_other = proved.revision == furthest.revision and proved.hash != furthest.hash",
+        "is_other = False",
+        PROOF_TESTS,
+    ),
+    Mutant(
+        "a backup's word is believed without its proof",
+        CONFIRM,
+        "if not self._proven(event):",
+        "if False:",
+        (*WRITER_TESTS, "tests/unit/config"),
+    ),
+    Mutant(
+        "a backup on another history confirms",
+        CONFIRM,
+        " and self.replica.knows(event.revision, event.hash)",
+        "",
+        WRITER_TESTS,
+    ),
+    Mutant(
+        "a backup that was cut off is whole",
+        FILE,
+        "        if not self.is_whole:\n            raise",
+        "        if False:\n            raise",
+        FILE_TESTS,
+    ),
+    Mutant(
+        "a changed file's checksum holds",
+        FILE,
+        "if not hmac.compare_digest(told, self._sum.digest()):",
+        "if False:",
+        FILE_TESTS,
+    ),
+    Mutant(
+        "any frame may be the last",
+        FILE,
+        'return header + (b"last" if is_last else b"more")',
+        "return header",
+        FILE_TESTS,
+    ),
+    Mutant(
+        "frames are not bound to the header",
+        FILE,
+        'return header + (b"last" if is_last else b"more")',
+        'return b"last" if is_last else b"more"',
+        FILE_TESTS,
+    ),
+    Mutant(
+        "another key is called damage",
+        FILE,
+        "if not hmac.compare_digest(_check(file_key), header.check):",
+        "if False:",
+        FILE_TESTS,
+    ),
+    Mutant("a later format is read", FILE, "if version > VERSION:", "if False:", FILE_TESTS),
+    Mutant(
+        "a part may be of any size",
+        FILE,
+        "if size > (LARGEST_HEADER if self.header is None else LARGEST_FRAME):",
+        "if False:",
+        FILE_TESTS,
+    ),
+    Mutant(
+        "a backup's chunk is another than its manifest names",
+        CONTENTS,
+        "if self._chunks >= len(refs) or ChunkRef.of(data) != refs[self._chunks]:",
+        "if False:",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a backup lacks chunks",
+        CONTENTS,
+        " or self._chunks < len(self.manifest.chunks)",
+        "",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a backup goes on after its end",
+        CONTENTS,
+        "if self.is_ended or (self.manifest is None)",
+        "if (self.manifest is None)",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "another cluster's backup is brought here",
+        BACKUPS,
+        "if header.cluster_id != self.cluster_id and",
+        "if False and",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a backup is made of the directory",
+        BACKUPS,
+        "if manifest.scope is not Scope.FULL:",
+        "if False:",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a backup is made of what nobody known signed",
+        BACKUPS,
+        "if not self.verify(signed.signer, signed.signature, signed.body):",
+        "if False:",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a backup takes the chunks of two snapshots",
+        BACKUPS,
+        "if ChunkRef.of(data) != ref:",
+        "if False:",
+        BACKUP_TESTS,
+    ),
+    Mutant(
+        "a restored node gets its old key",
+        BACKUPS,
+        "if kind is Kind.NODE and id_ in self.directory.nodes:",
+        "if False:",
+        BACKUP_TESTS,
+    ),
+)
