@@ -74,9 +74,15 @@ async def test_an_operation_that_is_refused_is_told_with_its_code(people: People
 
 
 async def test_an_operation_that_is_done_is_told_too(people: People) -> None:
-    await (await people.admin()).call("POST", "/sync", {})
+    admin = await people.admin()
+    await admin.call("POST", "/sync", {"resync": True})
     (told,) = ended(people.house)
-    assert (told.operation, told.failed, told.code, told.cause) == ("sync", False, "", "")
+    assert (told.operation, told.failed, told.code, told.cause) == ("resync", False, "", "")
+
+
+async def test_who_only_looks_leaves_no_trace(people: People) -> None:
+    await (await people.admin()).call("POST", "/sync", {})
+    assert ended(people.house) == []
 
 
 async def test_who_may_not_operate_leaves_no_trace_of_an_operation(people: People) -> None:
