@@ -9,7 +9,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from clients.api import trusting
 from stack.demo.programs import Program, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
@@ -41,6 +45,41 @@ async def said(env: dict[str, str], *arguments: str) -> tuple[int, str]:
     """Run a command and give its exit code and everything it said."""
     program = await Program.start("meridian", *meridian(*arguments), env=env)
     return await program.finished()
+
+
+@dataclass
+class Api:
+    """The front doors as a program calls them; another one when one does not answer."""
+
+    clients: list[httpx.AsyncClient]
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """The answer to a request that goes well."""
+        for client in self.clients:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await client.request(method, path, json=body)
+                assert answer.is_success, answer.text
+                return answer.json()
+        raise AssertionError("no front door answers")
+
+
+@asynccontextmanager
+async def calling(site: Site) -> AsyncGenerator[Api]:
+    """The administrator's program."""
+    body = {"username": "admin", "password": site.admin_password}
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=f"{url}/api/v1", verify=trusting(str(site.ca_file)), timeout=30.0
+                )
+            )
+            for url in site.gateway_urls
+        ]
+        for client in clients:
+            answer = await client.post("/login", json=body)
+            client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        yield Api(clients)
 
 
 async def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
