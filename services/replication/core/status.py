@@ -6,8 +6,8 @@ An event that says that something is another way now *lasts* until the next one 
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from shared.events import CATALOGUE
 
@@ -61,7 +61,8 @@ def concerned(speaker: str, body: Mapping[str, Any]) -> tuple[str, ...]:
     """The nodes that an event is about; who says it, when it names none."""
     named = [body[name] for name in NAMES if isinstance(body.get(name), str)]
     listed = body.get("nodes")
-    named += [str(each) for each in listed] if isinstance(listed, Sequence) else []
+    if isinstance(listed, list):
+        named += [str(each) for each in cast("list[object]", listed)]
     return tuple(dict.fromkeys(each for each in named if each)) or (speaker,)
 
 

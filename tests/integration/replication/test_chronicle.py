@@ -17,7 +17,7 @@ from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, 
 from shared.crypto.keyring import KeyRing, make_psk
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
-from shared.domain.ids import ClusterId, Epoch, NodeId, UnixMillis
+from shared.domain.ids import ClusterId, Epoch, NodeId, SessionId, UnixMillis
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusLine
@@ -140,7 +140,11 @@ async def test_what_no_member_said_or_is_kept_elsewhere_is_left_out(town: Town) 
     await town.say(changed(BRAVO, 9), stranger)
     await town.say(
         SessionChanged(
-            session="4711", phase=SessionPhase.CLOSED, previous=None, cause="", representative="ann"
+            session=SessionId("4711"),
+            phase=SessionPhase.CLOSED,
+            previous=None,
+            cause="",
+            representative="ann",
         )
     )
     await town.say(changed(ALPHA, 1))

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """A large master state, from one database through the object store into another."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
