@@ -28,6 +28,11 @@ class Ledger:
     hashes: dict[Revision, str] = field(default_factory=lambda: {Revision(0): EMPTY_HASH})
     written: dict[RequestId, Revision] = field(default_factory=dict[RequestId, Revision])
     acknowledged: dict[RequestId, Revision] = field(default_factory=dict[RequestId, Revision])
+    answers: list[tuple[RequestId, ChangesAccepted]] = field(
+        default_factory=list[tuple[RequestId, ChangesAccepted]]
+    )
+    """The first answer to each request, in order."""
+
     nodes_at: dict[Revision, tuple[str, ...]] = field(
         default_factory=lambda: {Revision(0): tuple[str, ...]()}
     )
@@ -85,6 +90,8 @@ class Ledger:
         for name in answer.durable_on:
             node = NodeId(name)
             assert self.copies(node).revision >= answer.revision, f"{node} does not have it"
+        if request_id not in self.acknowledged:
+            self.answers.append((request_id, answer))
         self.acknowledged[request_id] = answer.revision
 
     def check_kept(self) -> None:

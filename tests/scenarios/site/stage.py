@@ -1,0 +1,130 @@
+"""Plays a transcript of a whole site: what is done, and what the site then says.
+
+The actors are the product's own services in the simulated world, under still weather and with one
+seed, so a story always says the same.
+"""
+
+from typing import Final
+
+from shared.domain.ids import NodeId
+from tests.simulation.failover.weather import STILL
+from tests.simulation.site.gateway import Gateway
+from tests.simulation.site.story import EVERYBODY, begun
+from tests.simulation.site.switch import switch_over
+
+SEED: Final = 4
+LOAD_A_SECOND: Final = 20
+
+
+class SiteStage:
+    """The site of one transcript, and what it said so far; each verb is a method."""
+
+    def __init__(self) -> None:
+        self._site = begun(SEED)
+        self._site.weather = STILL
+        self._gateway = Gateway(self._site)
+        self._taken = self._lost = self._answers = 0
+
+    def do(self, line: str) -> list[str]:
+        """Do one line; what was said.
+
+        Raises:
+            AttributeError: there is no such verb.
+        """
+        verb, *words = line.split()
+        said: list[str] | None = getattr(self, f"on_{verb}")(*words)
+        return said or []
+
+    def end(self) -> None:
+        self._site.end()
+
+    def on_wait(self, seconds: str) -> list[str]:
+        site = self._site
+        site.run(site.now + float(seconds))
+        taken = [f"took epoch {each.epoch}: {each.cause}" for each in site.taken[self._taken :]]
+        lost = [f"lost epoch {each.epoch}: {each.cause}" for each in site.lost[self._lost :]]
+        self._taken, self._lost = len(site.taken), len(site.lost)
+        return [*taken, *lost, *self._answered(), f"primary: {self._primary()}"]
+
+    def on_look(self) -> list[str]:
+        """Where the log ends, and how far each copy is."""
+        end = self._site.ledger.marker
+        copies = (f"{node} at {self._site.marker_of(node).revision}" for node in EVERYBODY)
+        return [f"log: revision {end.revision} of epoch {end.epoch}; {', '.join(copies)}"]
+
+    def on_states(self) -> list[str]:
+        """What each master's follower says of itself."""
+        services = self._site.services.items()
+        return [f"{node}: {each.follows.following.state}" for node, each in sorted(services)]
+
+    def on_ask(self, node: str) -> list[str]:
+        """Whether a master would take over, and why not."""
+        master = self._site.masters[NodeId(node)]
+        reasons = master.monitor.reasons(master.clock(self._site.now))
+        return [f"{node}: {reason}" for reason in reasons] or [f"{node} would take over"]
+
+    def on_change(self) -> None:
+        self._gateway.ask(is_put=True)
+
+    def on_load(self, seconds: str) -> None:
+        """Many changes, one after the other, while the story goes on."""
+        site = self._site
+        for number in range(round(float(seconds) * LOAD_A_SECOND)):
+            site.at(site.now + number / LOAD_A_SECOND, self.on_change)
+
+    def on_crash(self, node: str) -> None:
+        self._site.crash(NodeId(node))
+
+    def on_start(self, node: str) -> None:
+        self._site.start(NodeId(node))
+
+    def on_stop(self, node: str) -> None:
+        """Config and replication of a node end; its monitor goes on."""
+        self._site.crash_services(NodeId(node))
+
+    def on_run(self, node: str) -> None:
+        self._site.start_services(NodeId(node))
+
+    def on_freeze(self, node: str, seconds: str) -> None:
+        self._site.freeze(NodeId(node), float(seconds))
+
+    def on_quorum(self, how: str) -> None:
+        """Two of the three servers are lost, or back: no lease, no log."""
+        self._site.bucket.is_down = self._site.servers.is_down = how == "lost"
+
+    def on_database(self, node: str, how: str) -> None:
+        self._site.databases[NodeId(node)].is_down = how == "down"
+
+    def on_wipe(self) -> None:
+        self._site.servers.wipe()
+
+    def on_switchover(self) -> None:
+        switch_over(self._site)
+
+    def _primary(self) -> str:
+        return ", ".join(self._site.primaries()) or "nobody"
+
+    def _answered(self) -> list[str]:
+        """What was acknowledged since; many changes are told in one line."""
+        answers = self._site.ledger.answers[self._answers :]
+        self._answers = len(self._site.ledger.answers)
+        if len(answers) > 1:
+            modes = ", ".join(sorted({answer.mode for _, answer in answers}))
+            return [f"{len(answers)} changes accepted, {modes}"]
+        return [
+            f"change {request_id} accepted at revision {answer.revision}, on "
+            f"{' and '.join(answer.durable_on)}, {answer.mode}"
+            for request_id, answer in answers
+        ]
+
+
+def tell(transcript: str) -> str:
+    """The transcript as it is when it is played now: comments and deeds, and what was said."""
+    stage, lines = SiteStage(), list[str]()
+    for line in transcript.splitlines():
+        if line.startswith("#") or not line:
+            lines.append(line)
+        elif line.startswith("> "):
+            lines += [line, *(f"  {said}" for said in stage.do(line[2:]))]
+    stage.end()
+    return "\n".join(lines) + "\n"
