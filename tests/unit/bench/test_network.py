@@ -52,6 +52,9 @@ def test_without_root_there_is_no_network_of_our_own(monkeypatch: pytest.MonkeyP
 
 
 def test_programs_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def which(name: str) -> str | None:
+        return None if "tables" in name else name
+
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("shutil.which", lambda name: None if "tables" in name else name)
+    monkeypatch.setattr("shutil.which", which)
     assert network.missing() == "it needs iptables and iptables-restore"
