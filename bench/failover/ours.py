@@ -106,7 +106,7 @@ async def _chunk(ledger: Ledger, during: str = "") -> AsyncGenerator[Meridian]:
     """A site for a chunk, whose every acknowledged stamp is looked for in the end."""
     async with Meridian.start(SiteOptions(patience_seconds=120.0)) as subject:
         yield subject
-        history = subject.history
+        history = subject.history.so_far()
         lost = history.lost(await subject.found())
     ledger.add(LOST, NAME, [float(len(lost))], "")
     ledger.add("acknowledged stamps", NAME, [float(len(history.stamps))], "")

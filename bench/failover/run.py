@@ -175,11 +175,12 @@ async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
     blow = Blow("machine killed", peer.strike, peer.mend)
     times = [await fail_over(peer, blow, PEER_PHASE_SECONDS) for _ in range(rounds)]
     await peer.settled()
-    lost = peer.history.lost(await peer.found())
+    told = peer.history.so_far()
+    lost = told.lost(await peer.found())
     ledger.add(PEER_MEASURE, peer.name, times)
     ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
-    ledger.add("acknowledged stamps", peer.name, [float(len(peer.history.stamps))], "")
-    ledger.add("stamps per second, faults and all", peer.name, [peer.history.per_second()], "1/s")
+    ledger.add("acknowledged stamps", peer.name, [float(len(told.stamps))], "")
+    ledger.add("stamps per second, faults and all", peer.name, [told.per_second()], "1/s")
 
 
 def _why(error: Exception) -> str:

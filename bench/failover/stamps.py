@@ -28,6 +28,10 @@ class History:
     def add(self, stamp: Stamp) -> None:
         self.stamps.append(stamp)
 
+    def so_far(self) -> "History":
+        """What was acknowledged until now: only that can be found by who looks from now on."""
+        return History(list(self.stamps))
+
     def first_without(self, server: str, since: float) -> float | None:
         """When the first stamp after *since* was acknowledged that *server* had no part in."""
         for stamp in self._after(since):

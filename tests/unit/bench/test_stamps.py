@@ -41,6 +41,14 @@ def test_only_acknowledged_stamps_can_be_lost() -> None:
     assert told.lost([1, 3, 9]) == {2}
 
 
+def test_what_is_acknowledged_while_somebody_looks_is_not_lost() -> None:
+    growing = history((1.0, OLD))
+    told = growing.so_far()
+    growing.add(Stamp(2, 1.9, 2.0, frozenset([OLD])))
+    assert told.lost([1]) == frozenset()
+    assert growing.lost([1]) == {2}
+
+
 def test_the_rate_is_that_of_the_whole_time_and_none_of_a_single_stamp() -> None:
     assert history((1.0, OLD), (1.5, OLD), (3.0, NEW)).per_second() == 1.0
     assert history((1.0, OLD)).per_second() == 0.0
