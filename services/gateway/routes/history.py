@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
+from services.gateway.operations import told
 from services.gateway.routes.door import TheCaller, TheDoor
 from services.gateway.verifying import CopyReport, verify_copies
 from shared.domain.node import NodeRole
@@ -62,7 +63,8 @@ async def rebuild_log(wish: Rebuild, door: TheDoor, caller: TheCaller) -> Genera
     """Begin the log anew from the masters' databases, after its servers lost every file of it."""
     caller.require(Action.OPERATE)
     order = RebuildLog(node=door.node, author=caller.user, **wish.model_dump())
-    answer = await door.publisher.ask(order, timeout_seconds=REBUILD_SECONDS)
+    with told(door, "log rebuild", caller.user):
+        answer = await door.publisher.ask(order, timeout_seconds=REBUILD_SECONDS)
     assert isinstance(answer, GenerationBegun), "an order is answered by its reply type"
     return answer
 

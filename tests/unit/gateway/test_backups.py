@@ -133,7 +133,8 @@ async def test_passwords_come_back_on_a_site_with_another_secret(
     backup = await made(admin, **passphrase())
     site.site.documents[Kind.USER, "rita"] = site.site.documents[Kind.USER, "admin"]
     fresh = SiteSecret.generate()
-    site.door.backups.passwords._secret = fresh
+    anew = site.door.backups.passwords  # the site is founded anew, with another secret
+    anew._secret = fresh  # pyright: ignore[reportPrivateUsage]
     site.door.backups.own_key = fresh.backup_key
     del site.site.documents[Kind.USER, "admin"], site.site.documents[Kind.USER, "rita"]
 
