@@ -57,8 +57,8 @@ def patched(mutant: Mutant, source: str) -> str:
     return source.replace(mutant.old, mutant.new)
 
 
-def pytest_configure() -> None:
-    """Break what is chosen, before any test is imported."""
+def pytest_load_initial_conftests() -> None:
+    """Break what is chosen, before any test or conftest is imported."""
     chosen = [mutant for mutant in MUTANTS if mutant.name == os.environ.get(CHOSEN)]
     for mutant in chosen:
         assert mutant.module not in sys.modules, "it is too late to break this"
