@@ -11,13 +11,15 @@ from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
 from services.gateway.routes.facts import EndpointFacts
 from shared.documents import Kind
 from shared.documents.selection import SelectionMethod
-from shared.domain.ids import NodeId
+from shared.domain.ids import NodeId, Revision
 from shared.domain.node import Side
 from shared.events.selection import (
+    Choice,
     ClientFacts,
     ExplainSelection,
     NodesSelected,
     NodeVerdict,
+    SharedAddress,
 )
 
 router = APIRouter(tags=["cluster"])
@@ -54,10 +56,17 @@ class ShownVerdict(NodeVerdict):
     region: str
 
 
-class ShownSelection(NodesSelected):
-    """The answer with every node's region."""
+class ShownSelection(BaseModel):
+    """The selector's answer, with every node's region."""
 
+    choices: tuple[Choice, ...]
+    method: str
+    policy: str
+    notes: tuple[str, ...]
     explanation: tuple[ShownVerdict, ...]
+    revision: Revision
+    fallback_to_primary: bool
+    shared: SharedAddress | None
 
 
 @router.post("/select")
@@ -90,11 +99,19 @@ async def select(
 
 
 def _shown(door: Door, answer: NodesSelected) -> ShownSelection:
-    nodes = door.directory.nodes
-    explanation = tuple(
-        ShownVerdict(
-            **each.model_dump(), region=nodes[each.node].region if each.node in nodes else ""
-        )
-        for each in answer.explanation
+    return ShownSelection(
+        choices=answer.choices,
+        method=answer.method,
+        policy=answer.policy,
+        notes=answer.notes,
+        explanation=tuple(_shown_verdict(door, each) for each in answer.explanation),
+        revision=answer.revision,
+        fallback_to_primary=answer.fallback_to_primary,
+        shared=answer.shared,
     )
-    return ShownSelection(**{**answer.model_dump(), "explanation": explanation})
+
+
+def _shown_verdict(door: Door, told: NodeVerdict) -> ShownVerdict:
+    document = door.directory.nodes.get(told.node)
+    region = "" if document is None else document.region
+    return ShownVerdict(node=told.node, rank=told.rank, reason=told.reason, region=region)

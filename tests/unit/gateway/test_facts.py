@@ -1,6 +1,7 @@
 """What endpoints say of themselves, the nonsense included, and pins."""
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ async def test_a_million_measurements_are_refused_before_they_are_read(people: P
 
 
 async def test_a_body_of_unknown_length_is_refused(people: People) -> None:
-    async def endless() -> Any:
+    async def endless() -> AsyncGenerator[bytes]:
         yield b"{}"
 
     answer = await people.client.post("/api/v1/queue", content=endless())
