@@ -8,12 +8,12 @@ cannot be read or written only costs another measurement.
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, cast
 
 from clients.profile import home
-from shared.crypto.nodekeys import write_secret
 
 FILE: Final = "latencies.json"
 MOST_SITES: Final = 32
@@ -59,8 +59,7 @@ def keep(site: str, known: Known) -> None:
     newest = sorted(others, key=lambda name: _measured_at(others[name]), reverse=True)
     sites = {site: asdict(known), **{name: others[name] for name in newest[: MOST_SITES - 1]}}
     with contextlib.suppress(OSError):
-        home().mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_secret(home() / FILE, json.dumps(sites).encode())
+        _write(json.dumps(sites))
 
 
 def went_by(site: str, node: str) -> None:
@@ -79,6 +78,14 @@ def _read() -> dict[str, dict[str, Any]]:
         return {}
     sites = cast("dict[str, Any]", told)
     return {name: each for name, each in sites.items() if isinstance(each, dict)}
+
+
+def _write(text: str) -> None:
+    """Replace the file as a whole; it is not worth waiting for the disk."""
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = home() / f"{FILE}.{os.getpid()}"
+    draft.write_text(text)
+    draft.replace(home() / FILE)
 
 
 def _measured_at(told: Mapping[str, Any]) -> float:
