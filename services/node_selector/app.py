@@ -1,16 +1,24 @@
 """The composition root of the node selector: the one place that knows all of its parts."""
 
+import asyncio
 import secrets
 from functools import partial
+from typing import Final
 
 from faststream import FastStream
 
+from services.node_selector.core.reasons import feed_lost
+from services.node_selector.ends import Ends
 from services.node_selector.handlers import Draws, Selector, router
+from services.node_selector.places import Database, Nowhere
 from services.node_selector.settings import NodeSelectorSettings
 from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 from shared.runtime.context import build_context
+from shared.runtime.health import Health
 from shared.runtime.service import Service
+
+FEED_SECONDS: Final = 1.0
 
 
 def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
@@ -22,10 +30,21 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
     context = build_context(settings, "node_selector", clock)
     directory = Directory(context.publisher, overrides=True)
     draws = Draws(context.version, partial(secrets.randbits, 64))
-    selector = Selector(directory, clock, draws)
+    file = settings.geo_database_file
+    places = Nowhere() if file is None else Database(file, clock)
+    selector = Selector(directory, Ends(places), clock, draws)
     health = context.health
     health.set("directory", ok=False, reason="not read yet")
     directory.on_change(selector.on_directory)
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
     context.broker.include_router(router(selector))
-    return Service(FastStream(context.broker, logger=None), context, tasks=(directory.run,))
+    tasks = (directory.run, partial(_watch_feed, selector, health))
+    return Service(FastStream(context.broker, logger=None), context, tasks=tasks)
+
+
+async def _watch_feed(selector: Selector, health: Health) -> None:
+    """Say in the replica's health when it hears nobody any more, and when it does again."""
+    while True:
+        deaf = selector.deaf_seconds
+        health.set("state_feed", ok=deaf is None, reason=feed_lost(deaf or 0.0))
+        await asyncio.sleep(FEED_SECONDS)

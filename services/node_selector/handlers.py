@@ -12,14 +12,25 @@ from typing import Final, Protocol
 
 from faststream.nats import NatsRoute, NatsRouter
 
-from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.liveness import LiveState, Load
-from services.node_selector.core.methods import Client
-from services.node_selector.core.prefixes import PrefixTable
-from services.node_selector.core.selection import Field, Placement, place, require_node
+from services.node_selector.core.facts import Question
+from services.node_selector.core.liveness import Load
+from services.node_selector.core.roster import Roster
+from services.node_selector.core.selection import (
+    Placement,
+    chosen_because,
+    field_of,
+    place,
+    require_node,
+)
+from services.node_selector.ends import Ends
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
-from shared.documents.selection import SelectionOverride, merged
+from shared.documents.selection import (
+    Selection,
+    SelectionMethod,
+    SelectionOverride,
+    merged,
+)
 from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
@@ -31,6 +42,7 @@ from shared.events.selection import (
     NodesSelected,
     NodeVerdict,
     SelectNodes,
+    SharedAddress,
 )
 from shared.runtime.clock import Clock
 
@@ -64,77 +76,81 @@ class Draws:
 class Selector:
     """One replica: the directory, the live state, and the questions."""
 
-    def __init__(self, directory: Directory, clock: Clock, draws: Draws) -> None:
+    def __init__(self, directory: Directory, ends: Ends, clock: Clock, draws: Draws) -> None:
         self._directory = directory
+        self._ends = ends
         self._clock = clock
-        self._draws = draws
-        self._live = LiveState()
-        self._prefixes = PrefixTable({})
+        self._chance = draws.chance
+        self._roster = Roster(draws.version)
         self._read_at: Instant | None = None
         self._news = asyncio.Event()
 
+    @property
+    def deaf_seconds(self) -> float | None:
+        """For how long nobody at all was heard, once that is too long to be chance."""
+        return self._roster.deaf_seconds(self._clock.now())
+
     def on_directory(self) -> None:
         """The directory changed."""
-        nodes = self._directory.nodes
         if self._read_at is None:
             self._read_at = self._clock.now()
-        self._prefixes = PrefixTable({name: nodes[name].prefixes for name in nodes})
+        if self._directory.site is not None:
+            self._roster.read(self._directory.site, self._directory.nodes)
         self._news.set()
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
         if event.service == "relay":
             load = Load(event.sessions, event.draining, event.version)
-            self._live.relay_spoke(event.node, load, self._clock.now())
+            self._roster.relay_spoke(event.node, load, self._clock.now())
             self._news.set()
         else:
             is_primary = event.role is MasterRole.PRIMARY
-            self._live.master_spoke(event.node, event.epoch, is_primary=is_primary)
+            self._roster.live.master_spoke(event.node, event.epoch, is_primary=is_primary)
             self._directory.heard(event.applied_revision)
 
-    async def on_select(self, question: SelectNodes) -> NodesSelected:
-        placement = await self._placement(question)
-        require_node(placement)
-        return self._answer(placement)
+    async def on_select(self, asked: SelectNodes) -> NodesSelected:
+        rule = await self._rule(asked)
+        question = await self._question(asked, rule)
+        placement = chosen_because(question, rule, self._roster)
+        if not placement.chosen:
+            placement = place(question, field_of(self._roster, rule, question.now))
+            require_node(placement)
+        return self._answer(placement, rule)
 
-    async def on_explain(self, question: ExplainSelection) -> NodesSelected:
-        return self._answer(await self._placement(question))
+    async def on_explain(self, asked: ExplainSelection) -> NodesSelected:
+        rule = await self._rule(asked)
+        question = await self._question(asked, rule)
+        return self._answer(place(question, field_of(self._roster, rule, question.now)), rule)
 
-    async def _placement(self, question: SelectNodes) -> Placement:
+    async def _rule(self, asked: SelectNodes) -> Selection:
+        """What holds for this session: the site's word, its public site's, its team's, its own."""
         await self._settle()
-        client = Client(
-            address=question.client.address,
-            count=question.count,
-            avoid=frozenset(question.avoid),
-            chance=self._draws.chance(),
-            utc_offset_minutes=question.client.utc_offset_minutes,
-            at=self._clock.unix_ms(),
-        )
-        return place(client, self._field(question))
-
-    def _field(self, question: SelectNodes) -> Field:
-        site, now = self._directory.site, self._clock.now()
+        site, said = self._directory.site, self._directory.overrides
         if site is None:
             raise NoTrafficNode(
                 "no node takes new clients now: no directory was read yet", retry_after_seconds=1
             )
-        said = self._directory.overrides
-        asked = question.methods or ((question.method,) if question.method else None)
-        policy = merged(
+        methods = asked.methods or ((asked.method,) if asked.method else None)
+        return merged(
             site.selection,
-            said.get((Kind.PUBLIC_SITE, question.public_site or "")),
-            said.get((Kind.TEAM, question.team or "")),
-            SelectionOverride(methods=asked),
+            said.get((Kind.PUBLIC_SITE, asked.public_site or "")),
+            said.get((Kind.TEAM, asked.team or "")),
+            SelectionOverride(methods=methods),
         )
-        return Field(
-            candidates=[
-                Candidate(node, document, self._live.seen(node, site.timing, now))
-                for node, document in self._directory.nodes.items()
-            ],
-            prefixes=self._prefixes,
-            policy=policy,
-            version=self._draws.version,
-            primary=self._live.primary,
-            nothing_heard=self._live.is_empty,
+
+    async def _question(self, asked: SelectNodes, rule: Selection) -> Question:
+        told = (asked.client,) if asked.other is None else (asked.client, asked.other)
+        ends = await self._ends.known(told, rule, self._directory.nodes)
+        return Question(
+            end=ends[0],
+            other=ends[1] if len(ends) > 1 else None,
+            count=max(asked.count, 1),
+            avoid=frozenset(asked.avoid),
+            pin=asked.pin,
+            current=asked.current,
+            chance=self._chance(),
+            at=self._clock.unix_ms(),
+            now=self._clock.now(),
         )
 
     async def _settle(self) -> None:
@@ -148,16 +164,16 @@ class Selector:
                         await self._news.wait()
 
     def _knows_everybody(self) -> bool:
-        site, now = self._directory.site, self._clock.now()
-        return site is not None and all(
-            self._live.seen(node, site.timing, now) is not None
+        return self._directory.site is not None and all(
+            self._roster.live.word(node) is not None
             for node, document in self._directory.nodes.items()
             if document.role is NodeRole.TRAFFIC
         )
 
-    def _answer(self, placement: Placement) -> NodesSelected:
+    def _answer(self, placement: Placement, rule: Selection) -> NodesSelected:
         nodes = self._directory.nodes
         addresses = [(node, nodes[node].public_address) for node in placement.chosen]
+        shared = rule.ip_anycast if placement.method == SelectionMethod.IP_ANYCAST else None
         return NodesSelected(
             choices=tuple(
                 Choice(node=node, host=address.host, port=address.port)
@@ -165,12 +181,15 @@ class Selector:
                 if address is not None
             ),
             method=placement.method,
+            policy=rule.policy,
             explanation=tuple(
                 NodeVerdict(node=each.node, rank=each.rank, reason=each.reason)
                 for each in placement.verdicts
             ),
+            notes=placement.notes,
             revision=self._directory.revision,
             fallback_to_primary=placement.fallback_to_primary,
+            shared=None if shared is None else SharedAddress(host=shared.host, port=shared.port),
         )
 
 

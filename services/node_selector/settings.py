@@ -1,7 +1,11 @@
-"""What a node selector is told: nothing beyond what every service is told."""
+"""What a node selector is told beyond what every service is told."""
+
+from pathlib import Path
 
 from shared.settings import ServiceSettings
 
 
 class NodeSelectorSettings(ServiceSettings):
-    """A replica has no options of its own: the site's document says how to select."""
+    """Where the database of places is; everything else the site's document says."""
+
+    geo_database_file: Path | None = None

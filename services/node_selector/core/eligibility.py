@@ -4,39 +4,63 @@ The checks go from what an administrator configured to what a node said last, so
 is the one to mend first.
 """
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Container
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from services.node_selector.core.liveness import Seen
 from shared.documents.node import NodeDocument
-from shared.domain.ids import NodeId
+from shared.domain.ids import Instant, NodeId
 from shared.domain.node import Liveness, NodeRole
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """One node of the directory with what is known of its relay now.
 
-    *is_doubtful* says that its silence is not believed.
+    *is_doubtful* says that its silence is not believed, *back_at* when it was heard again after it
+    had been taken for dead. *factor* and *addend* are its numbers for drawing (`draws`).
     """
 
     node: NodeId
     document: NodeDocument
     seen: Seen | None
     is_doubtful: bool = False
+    back_at: Instant | None = None
+    weight: int = field(init=False)
+    factor: int = field(init=False)
+    addend: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weight = self.document.capacity * self.document.weight
+        self.factor, self.addend = _numbers(self.node)
 
 
-def why_not(candidate: Candidate, version: str) -> str | None:
+@lru_cache(maxsize=65_536)
+def _numbers(node: NodeId) -> tuple[int, int]:
+    digest = hashlib.sha256(node.encode()).digest()
+    return int.from_bytes(digest[:8]) | 1, int.from_bytes(digest[8:16])
+
+
+def why_not(
+    candidate: Candidate, version: str, excluded_regions: Container[str] = ()
+) -> str | None:
     """The reason why *candidate* takes no client of a site that runs *version*; None: it may."""
     document = candidate.document
     if document.role is not NodeRole.TRAFFIC:
         return f"a {document.role}, not a traffic node"
     if not document.accepting_new_clients:
         return "not accepting new clients"
-    return why_unable(candidate, version, document.capacity)
+    return why_unable(candidate, version, document.capacity, excluded_regions)
 
 
-def why_unable(candidate: Candidate, version: str, capacity: int) -> str | None:
+def why_unable(
+    candidate: Candidate, version: str, capacity: int, excluded_regions: Container[str] = ()
+) -> str | None:
     """The reason why the relay of *candidate*, whatever its role, cannot carry one session more."""
+    if candidate.document.region in excluded_regions:
+        return f"region {candidate.document.region!r} is excluded"
     if candidate.document.public_address is None:
         return "no public address"
     if candidate.seen is None:

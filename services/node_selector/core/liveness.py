@@ -2,6 +2,10 @@
 
 A node is alive for selection while its relay speaks: then suspect, then dead, by the site's timing.
 What masters say of their role is a hint for the fallback only; it never decides who is primary.
+
+A relay that is heard again after it was taken for dead has *come back*: it gets its share by and
+by. One that this replica just had not listened for long enough to miss has not; and when nobody at
+all was heard for so long, it was the replica that was deaf (`deaf_seconds`), not every node dead.
 """
 
 from dataclasses import dataclass
@@ -29,37 +33,90 @@ class Seen:
     load: Load
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A relay's last word, when it came, and since when the relay is back, if it was away."""
+
+    load: Load
+    at: Instant
+    back_at: Instant | None
+
+
 class LiveState:
     """The last word of every relay, and of every master that called itself primary."""
 
     def __init__(self) -> None:
-        self._relays: dict[NodeId, tuple[Load, Instant]] = {}
+        self._words: dict[NodeId, Word] = {}
+        self._in_turn: dict[NodeId, Instant] = {}
+        self._listening_since: Instant | None = None
+        self._last: Instant | None = None
         self._primary: tuple[Epoch, NodeId] | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether no relay was heard since the start: then nothing can be said of any node."""
-        return not self._relays
+        return not self._words
 
     @property
     def primary(self) -> NodeId | None:
         """The master that last called itself primary, in the largest epoch."""
         return self._primary[1] if self._primary is not None else None
 
-    def relay_spoke(self, node: NodeId, load: Load, now: Instant) -> None:
-        self._relays[node] = (load, now)
+    def relay_spoke(
+        self, node: NodeId, load: Load, now: Instant, dead_after_seconds: float = 3.0
+    ) -> Word:
+        """Note a relay's word; what is known of it from now on."""
+        if self._last is None or now - self._last >= dead_after_seconds:
+            self._listening_since = now
+        self._last = now
+        before = self._words.get(node)
+        if before is not None and now - before.at < dead_after_seconds:
+            back_at = before.back_at
+        else:
+            back_at = now if self._has_listened(now, dead_after_seconds) else None
+        self._words[node] = word = Word(load, now, back_at)
+        self._in_turn.pop(node, None)
+        self._in_turn[node] = now
+        return word
 
     def master_spoke(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
         if is_primary and (self._primary is None or epoch >= self._primary[0]):
             self._primary = (epoch, node)
 
+    def word(self, node: NodeId) -> Word | None:
+        return self._words.get(node)
+
+    def is_silent(self, node: NodeId) -> bool:
+        """Whether *node* was heard and has been named by `fallen_silent` since."""
+        return node in self._words and node not in self._in_turn
+
+    def fallen_silent(self, now: Instant, suspect_after_seconds: float) -> list[NodeId]:
+        """Who fell silent since this was asked last; it costs nothing when nobody did."""
+        silent: list[NodeId] = []
+        for node, at in self._in_turn.items():
+            if now - at < suspect_after_seconds:
+                break
+            silent.append(node)
+        for node in silent:
+            del self._in_turn[node]
+        return silent
+
+    def deaf_seconds(self, now: Instant, dead_after_seconds: float) -> float | None:
+        """For how long nobody at all was heard, once that is too long to be chance."""
+        if self._last is None or now - self._last < dead_after_seconds:
+            return None
+        return now - self._last
+
     def seen(self, node: NodeId, timing: Timing, now: Instant) -> Seen | None:
         """How *node*'s relay fares; None when it was never heard."""
-        heard = self._relays.get(node)
-        if heard is None:
+        word = self._words.get(node)
+        if word is None:
             return None
-        load, at = heard
-        return Seen(_liveness(now - at, timing), now - at, load)
+        return Seen(_liveness(now - word.at, timing), now - word.at, word.load)
+
+    def _has_listened(self, now: Instant, dead_after_seconds: float) -> bool:
+        since = self._listening_since
+        return since is not None and now - since > dead_after_seconds
 
 
 def _liveness(silent_seconds: float, timing: Timing) -> Liveness:

@@ -19,15 +19,20 @@ FEWEST_RELAYS: Final = 3
 NOT_BELIEVED: Final = "nearly every relay seems silent, which is not believed"
 
 
-def believed(candidates: Sequence[Candidate], threshold_percent: int) -> Sequence[Candidate]:
-    """*candidates*, the silent ones as they last spoke once so many percent of all are silent.
+def is_panic(heard: int, silent: int, threshold_percent: int) -> bool:
+    """Whether *silent* of all relays that were ever *heard* are too many to be believed.
 
     A threshold of 0 always believes.
     """
-    heard = [each for each in candidates if each.seen is not None]
-    silent = [each for each in heard if _is_silent(each)]
-    enough = len(silent) * 100 >= threshold_percent * len(heard)
-    if not threshold_percent or len(heard) < FEWEST_RELAYS or not enough:
+    enough = silent * 100 >= threshold_percent * heard
+    return threshold_percent > 0 and heard >= FEWEST_RELAYS and enough
+
+
+def believed(candidates: Sequence[Candidate], threshold_percent: int) -> Sequence[Candidate]:
+    """*candidates*, the silent ones as they last spoke when so many silences are not believed."""
+    heard = sum(each.seen is not None for each in candidates)
+    silent = sum(_is_silent(each) for each in candidates)
+    if not is_panic(heard, silent, threshold_percent):
         return candidates
     return tuple(_as_it_spoke(each) if _is_silent(each) else each for each in candidates)
 

@@ -1,10 +1,10 @@
-"""Finds which nodes a client's network address belongs to: the longest match of each node.
+"""Finds which nodes a client's network address belongs to, longest match first.
 
-Networks are kept by length, longest first, each as the bits that it fixes; a lookup is one shift
-and one dictionary access for each length in use, however many networks there are.
+Networks are kept by length, each as the bits that it fixes; a lookup is one shift and one
+dictionary access for each length in use, however many networks there are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -13,36 +13,70 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import Final
 
 from shared.domain.ids import NodeId
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+BITS: Final = {4: 32, 6: 128}
+
 
 class PrefixTable:
-    """The network address prefixes of all nodes; made anew when the directory changes."""
+    """The network address prefixes of all nodes."""
 
-    def __init__(self, prefixes: Mapping[NodeId, Iterable[Network]]) -> None:
-        by_length: dict[tuple[int, int], dict[int, set[NodeId]]] = {}
-        for node, networks in prefixes.items():
-            for network in networks:
-                bits = _fixed_bits(network.network_address, network.prefixlen)
-                nodes = by_length.setdefault((network.version, network.prefixlen), {})
-                nodes.setdefault(bits, set()).add(node)
-        self._longest_first = sorted(by_length.items(), reverse=True)
+    def __init__(self) -> None:
+        self._by_length: dict[int, dict[int, dict[int, set[NodeId]]]] = {4: {}, 6: {}}
+        self._longest_first: dict[int, list[tuple[int, int, dict[int, set[NodeId]]]]] = {
+            4: [],
+            6: [],
+        }
 
-    def matches(self, address: Address) -> dict[NodeId, Network]:
-        """The longest network of each node that *address* lies in; nodes without one are absent."""
-        found: dict[NodeId, Network] = {}
-        for (version, length), nodes in self._longest_first:
-            if version != address.version:
-                continue
-            bits = _fixed_bits(address, length)
-            for node in nodes.get(bits, ()):
-                if node not in found:
-                    found[node] = ip_network((int(address), length), strict=False)
+    def add(self, node: NodeId, networks: Iterable[Network]) -> None:
+        for network in networks:
+            by_length = self._by_length[network.version]
+            if network.prefixlen not in by_length:
+                by_length[network.prefixlen] = {}
+                self._sort(network.version)
+            nodes = by_length[network.prefixlen].setdefault(_fixed_bits(network), set())
+            nodes.add(node)
+
+    def discard(self, node: NodeId, networks: Iterable[Network]) -> None:
+        for network in networks:
+            by_bits = self._by_length[network.version][network.prefixlen]
+            bits = _fixed_bits(network)
+            by_bits[bits].discard(node)
+            if not by_bits[bits]:
+                del by_bits[bits]
+            if not by_bits:
+                del self._by_length[network.version][network.prefixlen]
+                self._sort(network.version)
+
+    def matches(self, address: Address) -> Sequence[tuple[int, Sequence[NodeId]]]:
+        """Lengths of networks that *address* lies in, longest first, and whose they are.
+
+        A node stands with its longest network only.
+        """
+        number, found = int(address), list[tuple[int, Sequence[NodeId]]]()
+        for length, shift, by_bits in self._longest_first[address.version]:
+            nodes = by_bits.get(number >> shift)
+            if nodes is not None:
+                new = sorted(nodes) if not found else _not_in(nodes, found)
+                if new:
+                    found.append((length, new))
         return found
+
+    def _sort(self, version: int) -> None:
+        by_length, bits = self._by_length[version], BITS[version]
+        self._longest_first[version] = [
+            (length, bits - length, by_length[length]) for length in sorted(by_length, reverse=True)
+        ]
+
+
+def network_of(address: Address, length: int) -> Network:
+    """The network of *length* bits that *address* lies in."""
+    return ip_network((int(address), length), strict=False)
 
 
 def parse_address(text: str) -> Address | None:
@@ -56,5 +90,12 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
-def _fixed_bits(address: Address, length: int) -> int:
-    return int(address) >> (address.max_prefixlen - length)
+def _not_in(
+    nodes: Iterable[NodeId], found: Iterable[tuple[int, Sequence[NodeId]]]
+) -> Sequence[NodeId]:
+    known = {node for _, longer in found for node in longer}
+    return sorted(node for node in nodes if node not in known)
+
+
+def _fixed_bits(network: Network) -> int:
+    return int(network.network_address) >> (network.max_prefixlen - network.prefixlen)

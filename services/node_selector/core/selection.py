@@ -1,36 +1,40 @@
 """Decides the placement of one client: an ordered answer, and every node's verdict.
 
 1. who may take a client at all (`eligibility`), unless nearly everybody seems dead (`panic`);
-2. network address prefixes: the longest match wins over the method, and the method decides
-   among nodes that match equally well;
-3. the method, and the rendezvous hash where it sees no difference (`methods`);
-4. nodes to be avoided come last whatever they match: they are better than nothing;
-5. nobody eligible: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
+2. a pin, network address prefixes, regions, the methods in their order, the rendezvous hash, as
+   `order` describes it;
+3. nobody eligible: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
 
-The order is total: no two nodes are ever equal, so equal facts give equal answers on every replica.
+`choose` answers from the roster and ranks no more nodes than are asked for; `place` ranks and
+explains everybody as of one moment. Both read the same order, so the answer of the first is the
+head of the second. The order is total: no two nodes are ever equal, so equal facts give equal
+answers on every replica.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
+from services.node_selector.core.asked import Asked
+from services.node_selector.core.draws import table_of
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
-from services.node_selector.core.methods import Client, Standings, rendezvous, standings
-from services.node_selector.core.panic import NOT_BELIEVED, believed
-from services.node_selector.core.prefixes import PrefixTable, parse_address
+from services.node_selector.core.facts import Question
+from services.node_selector.core.order import Eligible, Matches, decision, ranking
+from services.node_selector.core.panic import believed
+from services.node_selector.core.pool import Pool
+from services.node_selector.core.prefixes import Address, PrefixTable, parse_address
+from services.node_selector.core.reasons import Reasons, notes, summary
+from services.node_selector.core.roster import NO_SUCH_NODE, Roster
 from shared.documents.selection import Selection
 from shared.domain.errors import NoTrafficNode
-from shared.domain.ids import NodeId
+from shared.domain.ids import Instant, NodeId
 from shared.domain.node import NodeRole
 
 RETRY_AFTER_SECONDS: Final = 2
 NO_LIVE_STATE: Final = "no live state yet"
 TOLD_NODES: Final = 5
 """A refusal names so many nodes; the explanation names all."""
-
-
-Group = tuple[bool, bool, int]
-"""To be avoided, of doubtful life, and how badly its networks match: the least come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The answer: nodes to use, best first, and why."""
+    """The answer: nodes to use, best first, which method decided, and why."""
 
     chosen: tuple[NodeId, ...]
     verdicts: tuple[Verdict, ...]
     method: str
+    notes: tuple[str, ...] = ()
     fallback_to_primary: bool = False
     refused_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Everything that a placement is chosen from: the directory and the live state of now."""
+    """Everything that a placement is chosen from: the directory and the live state of now.
+
+    *deaf_seconds* is for how long nobody at all was heard, when that is too long to be chance.
+    """
 
     candidates: Sequence[Candidate]
     prefixes: PrefixTable
@@ -63,32 +71,97 @@ class Field:
     version: str
     primary: NodeId | None
     nothing_heard: bool
+    deaf_seconds: float | None = None
 
 
-def place(client: Client, field: Field) -> Placement:
-    """The placement of *client*; `chosen` is empty when nobody may take it."""
-    percent = field.policy.panic_threshold_percent
-    field = replace(field, candidates=believed(field.candidates, percent))
-    refused = {each.node: why_not(each, field.version) for each in field.candidates}
-    eligible = [each for each in field.candidates if refused[each.node] is None]
-    verdicts = [
-        *_ranked(client, field, eligible),
-        *(
-            Verdict(node, None, reason)
-            for node, reason in sorted(refused.items())
-            if reason is not None
-        ),
-    ]
+def field_of(roster: Roster, rule: Selection, now: Instant) -> Field:
+    """What the roster knows at this moment."""
+    return Field(
+        candidates=roster.candidates(now),
+        prefixes=roster.prefixes,
+        policy=rule,
+        version=roster.version,
+        primary=roster.live.primary,
+        nothing_heard=roster.live.is_empty,
+        deaf_seconds=roster.deaf_seconds(now),
+    )
+
+
+def choose(question: Question, rule: Selection, roster: Roster) -> tuple[NodeId, ...]:
+    """Whom the client gets, best first; nobody when nobody may take it."""
+    eligible = roster.eligible(frozenset(rule.regions.exclude), question.now)
+    asked = Asked(question, rule, roster.table)
+    ranked = ranking(eligible, _matches(asked, roster.prefixes)[1], asked)
+    return tuple([each.node for each in islice(ranked, question.count)])
+
+
+def chosen_because(question: Question, rule: Selection, roster: Roster) -> Placement:
+    """What `choose` answers, with the reasons for the chosen and no word on the others."""
+    eligible = roster.eligible(frozenset(rule.regions.exclude), question.now)
+    asked = Asked(question, rule, roster.table, told={})
+    address, matches = _matches(asked, roster.prefixes)
+    ranked = list(islice(ranking(eligible, matches, asked), question.count))
+    deaf = roster.deaf_seconds(question.now)
+    verdicts = _verdicts(ranked, eligible, Reasons(asked, address, matches, deaf))
+    first = ranked[0].node if ranked else None
+
+    def why(node: NodeId) -> str | None:
+        return roster.why_not(node, rule.regions.exclude, question.now)
+
+    decided = decision(eligible, asked)
+    told = (*decided.notes, *notes(asked, first, why, deaf))
+    return Placement(tuple(each.node for each in ranked), verdicts, decided.method, told)
+
+
+def place(question: Question, field: Field) -> Placement:
+    """The placement of a client with everybody's verdict; `chosen` is empty when nobody may."""
+    rule = field.policy
+    field = replace(field, candidates=believed(field.candidates, rule.panic_threshold_percent))
+    refused = {
+        each.node: why_not(each, field.version, rule.regions.exclude) for each in field.candidates
+    }
+    eligible = _eligible(field.candidates, refused)
+    asked = Asked(question, rule, table_of(field.candidates), told={})
+    address, matches = _matches(asked, field.prefixes)
+    ranked = list(ranking(eligible, matches, asked))
+    verdicts = (
+        *_verdicts(ranked, eligible, Reasons(asked, address, matches, field.deaf_seconds)),
+        *(Verdict(node, None, why) for node, why in sorted(refused.items()) if why is not None),
+    )
+    decided, first = decision(eligible, asked), ranked[0].node if ranked else None
+
+    def why(node: NodeId) -> str | None:
+        return refused.get(node, NO_SUCH_NODE)
+
+    told = (*decided.notes, *notes(asked, first, why, field.deaf_seconds))
+    chosen = tuple(each.node for each in ranked[: question.count])
+    placement = Placement(chosen, verdicts, decided.method, told)
     if field.nothing_heard:
-        return Placement((), tuple(verdicts), _told(field), refused_because=NO_LIVE_STATE)
-    if eligible:
-        chosen = tuple(verdict.node for verdict in verdicts[: min(client.count, len(eligible))])
-        return Placement(chosen, tuple(verdicts), _told(field))
-    return _fallback(field, verdicts)
+        return replace(placement, chosen=(), refused_because=NO_LIVE_STATE)
+    return placement if ranked else _fallback(field, placement)
 
 
-def _told(field: Field) -> str:
-    return ", ".join(field.policy.methods)
+def _eligible(candidates: Sequence[Candidate], refused: Mapping[NodeId, str | None]) -> Eligible:
+    able = [each for each in candidates if refused[each.node] is None]
+    return Eligible(
+        Pool(each for each in able if not each.is_doubtful),
+        Pool(each for each in able if each.is_doubtful),
+    )
+
+
+def _verdicts(
+    ranked: Sequence[Candidate], eligible: Eligible, reasons: Reasons
+) -> tuple[Verdict, ...]:
+    return tuple(
+        Verdict(each.node, rank, reasons.of(each, is_doubtful=each.node in eligible.doubtful))
+        for rank, each in enumerate(ranked, start=1)
+    )
+
+
+def _matches(asked: Asked, prefixes: PrefixTable) -> tuple[Address | None, Matches]:
+    """The client's address, and the networks that it lies in."""
+    address = parse_address(asked.end.address)
+    return address, () if address is None else prefixes.matches(address)
 
 
 def require_node(placement: Placement) -> None:
@@ -104,63 +177,39 @@ def require_node(placement: Placement) -> None:
         )
 
 
-def _ranked(client: Client, field: Field, eligible: Sequence[Candidate]) -> list[Verdict]:
-    address = parse_address(client.address)
-    matches = field.prefixes.matches(address) if address is not None else {}
-
-    def group(candidate: Candidate) -> Group:
-        match = matches.get(candidate.node)
-        length = -match.prefixlen if match is not None else 1
-        return candidate.node in client.avoid, candidate.is_doubtful, length
-
-    groups: dict[Group, list[Candidate]] = {}
-    for each in eligible:
-        groups.setdefault(group(each), []).append(each)
-    found: dict[NodeId, Standings] = {}
-    for members in groups.values():
-        found |= standings(field.policy.methods, members, client)
-
-    def key(candidate: Candidate) -> tuple[Group, tuple[float, ...], int, NodeId]:
-        node = candidate.node
-        return group(candidate), found[node].costs, -rendezvous(client.address, node), node
-
-    def why(candidate: Candidate) -> str:
-        match, reason = matches.get(candidate.node), found[candidate.node].basis
-        reason = reason if match is None else f"network {match}; {reason}"
-        reason = f"{NOT_BELIEVED}; {reason}" if candidate.is_doubtful else reason
-        return f"to be avoided; {reason}" if candidate.node in client.avoid else reason
-
-    order = sorted(eligible, key=key)
-    return [Verdict(each.node, rank, why(each)) for rank, each in enumerate(order, start=1)]
-
-
-def _fallback(field: Field, verdicts: Sequence[Verdict]) -> Placement:
+def _fallback(field: Field, placement: Placement) -> Placement:
     why, limit = _why_no_fallback(field), field.policy.maximum_client_fallback_to_primary
     if why is not None:
-        reason = f"{_summary(field, verdicts)}; {why}"
-        return Placement((), tuple(verdicts), _told(field), refused_because=reason)
+        reason = f"{_refusals(field, placement)}; {why}"
+        return replace(placement, refused_because=reason)
     assert field.primary is not None, "a fallback without a primary"
     first = Verdict(field.primary, 1, f"fallback to the primary, for at most {limit} sessions")
-    others = (each for each in verdicts if each.node != field.primary)
-    return Placement((field.primary,), (first, *others), "fallback", fallback_to_primary=True)
+    others = (each for each in placement.verdicts if each.node != field.primary)
+    return replace(
+        placement,
+        chosen=(field.primary,),
+        verdicts=(first, *others),
+        method="fallback",
+        fallback_to_primary=True,
+    )
 
 
 def _why_no_fallback(field: Field) -> str | None:
-    limit = field.policy.maximum_client_fallback_to_primary
+    limit, excluded = field.policy.maximum_client_fallback_to_primary, field.policy.regions.exclude
     primary = next((each for each in field.candidates if each.node == field.primary), None)
     if limit == 0:
         return "the site allows no fallback to the primary"
     if primary is None:
         return "no primary is known for the fallback"
-    reason = why_unable(primary, field.version, limit)
+    reason = why_unable(primary, field.version, limit, excluded)
     return f"the primary {primary.node} cannot stand in ({reason})" if reason else None
 
 
-def _summary(field: Field, verdicts: Sequence[Verdict]) -> str:
-    """The first refused traffic nodes with their reasons, and how many more; or none."""
+def _refusals(field: Field, placement: Placement) -> str:
     role = {each.node: each.document.role for each in field.candidates}
-    traffic = [each for each in verdicts if role[each.node] is NodeRole.TRAFFIC]
-    told = [f"{each.node} ({each.reason})" for each in traffic[:TOLD_NODES]]
-    if len(traffic) > TOLD_NODES:
-        told.append(f"and {len(traffic) - TOLD_NODES} more")
-    return ", ".join(told) if told else "the site has no traffic node"
+    traffic = [
+        (each.node, each.reason)
+        for each in placement.verdicts
+        if role[each.node] is NodeRole.TRAFFIC
+    ]
+    return summary(traffic, TOLD_NODES)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
 SITE = SiteDocument(
     name="support.example.com",
-    selection=Selection(maximum_client_fallback_to_primary=2),
+    selection=Selection(maximum_client_fallback_to_primary=2, slow_start_seconds=0),
     timing=Timing(heartbeat_seconds=0.1, suspect_after_seconds=0.5, dead_after_seconds=1),
 )
 

@@ -1,13 +1,15 @@
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
+from typing import Any
 
 from services.node_selector.core.eligibility import Candidate
+from services.node_selector.core.facts import End, Question
 from services.node_selector.core.liveness import Load, Seen
 from services.node_selector.core.prefixes import PrefixTable
 from services.node_selector.core.selection import Field
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride, merged
-from shared.domain.ids import NodeId
+from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.node import Liveness, NodeRole
 
 VERSION = "1.2.0"
@@ -40,25 +42,46 @@ def master(name: str, seen: Seen | None = ALIVE, **fields: object) -> Candidate:
     return Candidate(NodeId(name), document(role=NodeRole.MASTER, **fields), seen)
 
 
+def question(
+    address: str = "198.51.100.7",
+    *,
+    offset: int | None = None,
+    at: int = 0,
+    end: End | None = None,
+    **wishes: Any,
+) -> Question:
+    told = end or End(address, utc_offset_minutes=offset)
+    return Question(end=told, at=UnixMillis(at), **wishes)
+
+
+def table(nodes: Iterable[Candidate]) -> PrefixTable:
+    found = PrefixTable()
+    for each in nodes:
+        found.add(each.node, each.document.prefixes)
+    return found
+
+
 def field(
     candidates: Iterable[Candidate],
     *,
     primary: str | None = None,
     fallback: int = 10,
     nothing_heard: bool = False,
-    method: SelectionMethod = SelectionMethod.RANDOM,
+    method: SelectionMethod | Sequence[SelectionMethod] = SelectionMethod.RANDOM,
     panic: int = 90,
+    **rule: Any,
 ) -> Field:
     nodes: Sequence[Candidate] = tuple(candidates)
+    methods = (method,) if isinstance(method, SelectionMethod) else tuple(method)
     return Field(
         candidates=nodes,
-        prefixes=PrefixTable({each.node: each.document.prefixes for each in nodes}),
+        prefixes=table(nodes),
         policy=merged(
             Selection(
                 maximum_client_fallback_to_primary=fallback,
                 panic_threshold_percent=panic,
             ),
-            SelectionOverride(methods=(method,)),
+            SelectionOverride.model_construct(methods=methods, **rule),
         ),
         version=VERSION,
         primary=NodeId(primary) if primary else None,

@@ -1,9 +1,11 @@
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
+from services.node_selector.ends import Ends
 from services.node_selector.handlers import Draws, Selector
+from services.node_selector.places import Nowhere
+from shared.documents import Kind
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
 from shared.documents.site import SiteDocument
@@ -11,10 +13,13 @@ from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
 from shared.events.node import NodeHeartbeat
-from shared.events.selection import Choice, ClientFacts, ExplainSelection, SelectNodes
-
-if TYPE_CHECKING:
-    from shared.documents import Kind
+from shared.events.selection import (
+    Choice,
+    ClientFacts,
+    ExplainSelection,
+    SelectNodes,
+    SharedAddress,
+)
 
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
 
@@ -55,7 +60,7 @@ class Shelf:
 class Replica:
     def __init__(self, *names: NodeId) -> None:
         self.clock, self.shelf = HandClock(), Shelf()
-        self.selector = Selector(self.shelf, self.clock, Draws("1.0", lambda: 7))
+        self.selector = Selector(self.shelf, Ends(Nowhere()), self.clock, Draws("1.0", lambda: 7))
         if names:
             self.read(*names)
 
@@ -95,7 +100,16 @@ async def test_the_answer_has_addresses_reasons_and_the_revision_it_was_made_fro
     assert answer.choices == (Choice(node=BERLIN, host="berlin.example.com", port=1),)
     assert answer.revision == 1
     assert answer.method == "random"
+    assert [(v.node, v.rank) for v in answer.explanation] == [(BERLIN, 1)]
+
+
+async def test_an_explanation_has_a_word_on_everybody_where_an_answer_has_not() -> None:
+    replica = Replica(BERLIN, ALPHA)
+    await replica.relay(BERLIN)
+    asked = ExplainSelection(client=ClientFacts(address="203.0.113.5"))
+    answer = await replica.selector.on_explain(asked)
     assert [(v.node, v.rank) for v in answer.explanation] == [(BERLIN, 1), (ALPHA, None)]
+    assert answer.policy == "customer"
 
 
 async def test_the_client_s_clock_and_the_time_of_now_reach_the_method() -> None:
@@ -107,14 +121,15 @@ async def test_the_client_s_clock_and_the_time_of_now_reach_the_method() -> None
         await replica.relay(node)
     selection = Selection(methods=(SelectionMethod.TIMEZONE_OFFSET,))
     replica.shelf.site = SiteDocument(name="s", selection=selection)
+    replica.selector.on_directory()
 
     async def asked_at(offset: int) -> tuple[NodeId, str]:
         facts = ClientFacts(address="203.0.113.5", utc_offset_minutes=offset)
         answer = await replica.selector.on_select(SelectNodes(client=facts))
         return answer.choices[0].node, answer.explanation[0].reason
 
-    assert await asked_at(60) == (BERLIN, "0 minutes around the clock (+01:00, client +01:00)")
-    assert await asked_at(600) == (TOKYO, "60 minutes around the clock (+09:00, client +10:00)")
+    assert await asked_at(60) == (BERLIN, "0 minutes around the clock (+01:00, customer +01:00)")
+    assert await asked_at(600) == (TOKYO, "60 minutes around the clock (+09:00, customer +10:00)")
 
 
 async def test_explaining_answers_where_selecting_refuses() -> None:
@@ -154,7 +169,7 @@ async def test_a_new_replica_waits_for_the_nodes_that_it_has_not_heard() -> None
     await asyncio.sleep(0)
     assert not asking.done()
     await replica.relay(TOKYO)
-    assert len((await asking).explanation) == 2
+    assert len((await asking).choices) == 1
 
 
 async def test_a_new_replica_waits_for_the_directory_first() -> None:
@@ -191,8 +206,86 @@ async def test_a_change_of_the_directory_changes_the_prefixes() -> None:
 async def test_the_method_of_a_question_takes_the_place_of_the_sites() -> None:
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN)
-    own = question().model_copy(update={"method": SelectionMethod.TIMEZONE_OFFSET})
+    own = question().model_copy(update={"method": SelectionMethod.LEAST_LOAD})
 
     assert (await replica.selector.on_select(question())).method == "random"
-    assert (await replica.selector.on_select(own)).method == "timezone_offset"
+    assert (await replica.selector.on_select(own)).method == "least_load"
     assert (await replica.selector.on_select(question())).method == "random"
+
+
+async def test_the_team_s_word_wins_over_the_public_site_s_and_that_over_the_site_s() -> None:
+    replica = Replica(BERLIN)
+    await replica.relay(BERLIN)
+    by_help = SelectionOverride(methods=(SelectionMethod.CONSISTENT,))
+    by_desk = SelectionOverride(methods=(SelectionMethod.LEAST_LOAD,))
+    replica.shelf.overrides[Kind.PUBLIC_SITE, "help"] = by_help
+    replica.shelf.overrides[Kind.TEAM, "desk"] = by_desk
+
+    async def method(**where: str) -> str:
+        asked = question().model_copy(update=where)
+        return (await replica.selector.on_select(asked)).method
+
+    assert await method() == "random"
+    assert await method(public_site="help") == "consistent"
+    assert await method(public_site="help", team="desk") == "least_load"
+    assert await method(public_site="elsewhere", team="nobody") == "random"
+
+
+async def test_facts_that_make_no_sense_are_told_and_the_client_is_placed() -> None:
+    replica = Replica(BERLIN)
+    await replica.relay(BERLIN)
+    facts = ClientFacts.model_validate(
+        {"address": "nowhere", "utc_offset_minutes": 99 * 60, "latencies_ms": {"berlin": -1}}
+    )
+    answer = await replica.selector.on_select(SelectNodes(client=facts, count=-3))
+    assert [choice.node for choice in answer.choices] == [BERLIN]
+    assert answer.notes == (
+        "customer: a UTC offset beyond -14:00 to +14:00 was left out",
+        "customer: 1 impossible values of latencies_ms were left out",
+    )
+
+
+async def test_a_pin_is_first_or_the_answer_says_why_not() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    await replica.relay(BERLIN)
+    await replica.relay(TOKYO)
+
+    async def pinned(node: NodeId) -> tuple[NodeId, tuple[str, ...]]:
+        asked = question().model_copy(update={"pin": node})
+        answer = await replica.selector.on_select(asked)
+        return answer.choices[0].node, answer.notes
+
+    assert await pinned(TOKYO) == (TOKYO, ())
+    assert await pinned(BERLIN) == (BERLIN, ())
+    await replica.relay(BERLIN, sessions=1_000)
+    assert await pinned(BERLIN) == (
+        TOKYO,
+        ("pinned to berlin, which is passed over: full: 1000 of 1000 sessions",),
+    )
+    lost = NodeId("lost")
+    assert (await pinned(lost))[1] == (
+        "pinned to lost, which is passed over: there is no such node",
+    )
+
+
+async def test_the_shared_address_goes_with_the_answer_when_the_network_decides() -> None:
+    replica = Replica(BERLIN)
+    await replica.relay(BERLIN)
+    address = Address(host="192.0.2.1", port=443)
+    selection = Selection(methods=(SelectionMethod.IP_ANYCAST,), ip_anycast=address)
+    replica.shelf.site = SiteDocument(name="s", selection=selection)
+    answer = await replica.selector.on_select(question())
+    assert answer.shared == SharedAddress(host="192.0.2.1", port=443)
+    assert [choice.node for choice in answer.choices] == [BERLIN]
+
+
+async def test_a_replica_that_hears_nobody_any_more_says_so_and_answers() -> None:
+    replica = Replica(BERLIN, TOKYO, ALPHA)
+    for node in (BERLIN, TOKYO, ALPHA):
+        await replica.relay(node)
+    before = replica.selector.deaf_seconds
+    replica.clock.seconds += 12
+    answer = await replica.selector.on_select(question())
+    assert (before, replica.selector.deaf_seconds) == (None, 12)
+    assert answer.notes == ("state feed lost since 12 s: nobody is heard",)
+    assert answer.explanation[0].reason.startswith("state feed lost since 12 s: nobody is heard; ")

@@ -3,14 +3,13 @@
 import pytest
 
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.methods import Client
 from services.node_selector.core.panic import NOT_BELIEVED
 from services.node_selector.core.selection import place
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness
-from tests.unit.node_selector.examples import candidate, field, master, seen
+from tests.unit.node_selector.examples import candidate, field, master, question, seen
 
-CLIENT = Client(address="203.0.113.9", count=4)
+CLIENT = question("203.0.113.9", count=4)
 SILENT = [Liveness.SUSPECT, Liveness.DEAD]
 
 

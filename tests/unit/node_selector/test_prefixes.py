@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.node_selector.core.prefixes import PrefixTable, parse_address
+from services.node_selector.core.prefixes import PrefixTable, network_of, parse_address
 from shared.domain.ids import NodeId
 
 Network = IPv4Network | IPv6Network
@@ -34,8 +34,23 @@ def addresses() -> st.SearchStrategy[IPv4Address | IPv6Address]:
 
 TABLES = st.dictionaries(
     st.sampled_from([NodeId(name) for name in ("berlin", "denver", "tokyo")]),
-    st.lists(networks(), max_size=6),
+    st.lists(networks(), max_size=6, unique=True),
 )
+
+
+def table(prefixes: dict[NodeId, list[Network]]) -> PrefixTable:
+    made = PrefixTable()
+    for node, networks in prefixes.items():
+        made.add(node, networks)
+    return made
+
+
+def found(table: PrefixTable, address: IPv4Address | IPv6Address) -> dict[NodeId, Network]:
+    return {
+        node: network_of(address, length)
+        for length, nodes in table.matches(address)
+        for node in nodes
+    }
 
 
 @given(TABLES, addresses())
@@ -47,13 +62,36 @@ def test_the_longest_match_is_what_trying_every_network_finds(
         for node, networks in prefixes.items()
         if (hits := [network for network in networks if address in network])
     }
-    assert PrefixTable(prefixes).matches(address) == brute
+    assert found(table(prefixes), address) == brute
+
+
+@given(TABLES, TABLES, addresses())
+def test_what_was_taken_out_again_matches_nothing(
+    stays: dict[NodeId, list[Network]],
+    goes: dict[NodeId, list[Network]],
+    address: IPv4Address | IPv6Address,
+) -> None:
+    both = table(stays)
+    leaving = {NodeId(f"{node}-2"): networks for node, networks in goes.items()}
+    for node, networks in leaving.items():
+        both.add(node, networks)
+    for node, networks in leaving.items():
+        both.discard(node, networks)
+    assert found(both, address) == found(table(stays), address)
+
+
+@given(TABLES, addresses())
+def test_longer_networks_come_first(
+    prefixes: dict[NodeId, list[Network]], address: IPv4Address | IPv6Address
+) -> None:
+    lengths = [length for length, _ in table(prefixes).matches(address)]
+    assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_network_of_everything_matches_everybody_of_its_family() -> None:
-    table = PrefixTable({NodeId("berlin"): [IPv4Network("0.0.0.0/0")]})
-    assert table.matches(IPv4Address("203.0.113.9")) == {NodeId("berlin"): IPv4Network("0.0.0.0/0")}
-    assert table.matches(IPv6Address("2001:db8::9")) == {}
+    everything = table({NodeId("berlin"): [IPv4Network("0.0.0.0/0")]})
+    assert everything.matches(IPv4Address("203.0.113.9")) == [(0, ["berlin"])]
+    assert everything.matches(IPv6Address("2001:db8::9")) == []
 
 
 @pytest.mark.parametrize(

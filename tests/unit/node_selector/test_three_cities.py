@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.methods import Client
 from services.node_selector.core.selection import Placement, place
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.node import Liveness
-from tests.unit.node_selector.examples import candidate, field, seen
+from tests.unit.node_selector.examples import candidate, field, question, seen
 
 ZONES = {"oakland": "America/Los_Angeles", "boston": "America/New_York", "london": "Europe/London"}
 WINTER = UnixMillis(round(datetime(2026, 1, 15, tzinfo=UTC).timestamp() * 1_000))
@@ -41,8 +40,8 @@ def placed(
     at: UnixMillis = WINTER,
     dead: Iterable[str] = (),
 ) -> Placement:
-    client = Client(address, utc_offset_minutes=round(hours * 60), at=at, count=3)
-    return place(client, field(nodes(dead), method=SelectionMethod.TIMEZONE_OFFSET))
+    asked = question(address, offset=round(hours * 60), at=at)
+    return place(asked, field(nodes(dead), method=SelectionMethod.TIMEZONE_OFFSET))
 
 
 def city(node: NodeId) -> str:
@@ -96,7 +95,7 @@ def test_when_a_node_is_gone_its_neighbour_takes_over_and_then_the_next_city() -
 
 def test_a_network_of_a_node_wins_over_the_clock() -> None:
     site = [*nodes(), candidate("boston-3", "198.51.100.0/24", timezone="America/New_York")]
-    client = Client("198.51.100.9", utc_offset_minutes=60, at=WINTER)
-    answer = place(client, field(site, method=SelectionMethod.TIMEZONE_OFFSET))
+    asked = question("198.51.100.9", offset=60, at=WINTER)
+    answer = place(asked, field(site, method=SelectionMethod.TIMEZONE_OFFSET))
     assert answer.chosen[0] == "boston-3"
     assert city(answer.chosen[1]) == "london"

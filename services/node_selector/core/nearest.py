@@ -1,0 +1,212 @@
+"""The methods that take what is near: by the clock on the wall, by latency, by distance.
+
+Each knows a cost for an end and a node, and costs of both ends may be added: under the policy
+`pair` the whole path counts. An end of which the method knows nothing is left out of the sum; a
+node with a cost for one end only is unknown, because half a path is no path.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import groupby
+from math import asin, cos, radians, sin, sqrt
+from typing import Any, Final
+
+from services.node_selector.core.asked import Asked, Group, without
+from services.node_selector.core.eligibility import Candidate
+from services.node_selector.core.facts import End
+from services.node_selector.core.offsets import apart_minutes, shown
+from services.node_selector.core.pool import Pool, joined
+from shared.domain.ids import NodeId, UnixMillis
+from shared.domain.timezone import offset_minutes
+
+EARTH_RADIUS_KM: Final = 6_371.0
+MINUTE_MS: Final = 60_000
+
+Ranked = Sequence[Sequence[Pool]]
+"""Parts of a pool, best first, equally good ones together."""
+
+
+def timezone_of(candidate: Candidate) -> str | None:
+    return candidate.document.timezone
+
+
+def location_of(candidate: Candidate) -> tuple[float, float] | None:
+    place = candidate.document.location
+    return None if place is None else (place.latitude, place.longitude)
+
+
+def _ranked(pool: Pool, of: Callable[[Candidate], Hashable], cost: Callable[[Any], int]) -> Ranked:
+    """The parts of *pool* by a property, by its cost; who lacks the property comes last."""
+    parts = pool.split(of)
+    known = sorted(
+        ((cost(value), part) for value, part in parts.items() if value is not None),
+        key=lambda each: each[0],
+    )
+    ranked = [[part for _, part in same] for _, same in groupby(known, key=lambda each: each[0])]
+    return [*ranked, [parts[None]]] if None in parts else ranked
+
+
+def _groups(ranked: Ranked) -> Iterator[Group]:
+    return (group for parts in ranked if (group := joined(parts)).members)
+
+
+class TimezoneOffset:
+    """Whose clock on the wall is nearest, around the day."""
+
+    def nothing_known(self, pool: Pool, asked: Asked) -> str:
+        if not self._known(asked):
+            return f"the UTC offset of the {asked.end.side} is unknown"
+        zones = pool.split(timezone_of)
+        named = any(zone is not None and part.members for zone, part in zones.items())
+        return "" if named else "no node has a timezone"
+
+    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+        del skip
+        offsets, at = self._known(asked), asked.question.at
+        if not offsets:
+            return iter((pool,))
+        name = ("timezone_offset", offsets, at // MINUTE_MS)
+        return _groups(
+            pool.remembered(
+                name,
+                lambda: _ranked(pool, timezone_of, lambda zone: _apart(zone, offsets, at)),
+            )
+        )
+
+    def basis(self, candidate: Candidate, asked: Asked) -> str:
+        zone, at = candidate.document.timezone, asked.question.at
+        if zone is None:
+            return "no timezone"
+        told = {end.side: end.utc_offset_minutes for end in asked.ends}
+        offsets = self._known(asked)
+        if not offsets:
+            return f"the UTC offset of the {asked.end.side} is unknown"
+        clocks = ", ".join(f"{side} {shown(off)}" for side, off in told.items() if off is not None)
+        minutes = _apart(zone, offsets, at)
+        return f"{minutes} minutes around the clock ({shown(offset_minutes(zone, at))}, {clocks})"
+
+    def _known(self, asked: Asked) -> tuple[int, ...]:
+        return tuple(
+            end.utc_offset_minutes for end in asked.ends if end.utc_offset_minutes is not None
+        )
+
+
+def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
+    here = offset_minutes(zone, at)
+    return sum(apart_minutes(here, offset) for offset in offsets)
+
+
+class Geo:
+    """Who is the nearest on the globe, in whole kilometres."""
+
+    def nothing_known(self, pool: Pool, asked: Asked) -> str:
+        if not self._known(asked):
+            return asked.end.no_location
+        places = pool.split(location_of)
+        placed = any(place is not None and part.members for place, part in places.items())
+        return "" if placed else "no node has a location"
+
+    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+        del skip
+        ends = self._known(asked)
+        if not ends:
+            return iter((pool,))
+        return _groups(
+            pool.remembered(
+                ("geo", ends),
+                lambda: _ranked(pool, location_of, lambda place: _distance_km(place, ends)),
+            )
+        )
+
+    def basis(self, candidate: Candidate, asked: Asked) -> str:
+        place, ends = location_of(candidate), self._known(asked)
+        if not ends:
+            return asked.end.no_location
+        return "no location" if place is None else f"{_distance_km(place, ends):,} km"
+
+    def _known(self, asked: Asked) -> tuple[tuple[float, float], ...]:
+        return tuple(
+            (end.location.latitude, end.location.longitude)
+            for end in asked.ends
+            if end.location is not None
+        )
+
+
+def _distance_km(place: tuple[float, float], ends: tuple[tuple[float, float], ...]) -> int:
+    return round(sum(great_circle_km(place, end) for end in ends))
+
+
+def great_circle_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """The way over the globe between two places in degrees north and east (haversine)."""
+    north, south = radians(one[0]), radians(other[0])
+    up, along = sin((north - south) / 2), sin(radians(one[1] - other[1]) / 2)
+    return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(up * up + cos(north) * cos(south) * along**2)))
+
+
+class Latency:
+    """Whom the ends measured to be near.
+
+    The node that the session has keeps its place unless another is nearer by `hysteresis_ms`, so
+    that small differences do not move it back and forth.
+    """
+
+    def nothing_known(self, pool: Pool, asked: Asked) -> str:
+        if not self._measuring(asked):
+            return f"the {asked.end.side} measured no node"
+        if not any(self._cost(node, asked) is not None for node in self._measured(pool, asked)):
+            return f"no measurement of a node here is younger than {_oldest(asked):g} s"
+        return ""
+
+    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+        del skip
+        costs = [
+            (cost, node)
+            for node in self._measured(pool, asked)
+            if (cost := self._cost(node, asked)) is not None
+        ]
+        costs.sort()
+        for _, same in groupby(costs, key=lambda each: each[0]):
+            yield Pool(pool.members[node] for _, node in same)
+        known = {node for _, node in costs}
+        if len(known) < len(pool):
+            yield without(pool, known) if known else pool
+
+    def basis(self, candidate: Candidate, asked: Asked) -> str:
+        node, oldest = candidate.node, _oldest(asked)
+        told = [
+            f"{end.latencies_ms[node]:.1f} ms from the {end.side}"
+            + (f", too old: {age:.0f} s" if (age := _age(end, node)) > oldest else "")
+            for end in asked.ends
+            if node in end.latencies_ms
+        ]
+        if not told:
+            return "latency not measured"
+        kept = " (it has the session)" if node == asked.question.current else ""
+        return " + ".join(told) + kept
+
+    def _measuring(self, asked: Asked) -> list[End]:
+        return [end for end in asked.ends if end.latencies_ms]
+
+    def _measured(self, pool: Pool, asked: Asked) -> Iterator[NodeId]:
+        """Whom the first end that measured names; a sum needs every end's word anyway."""
+        for end in self._measuring(asked)[:1]:
+            yield from (node for node in end.latencies_ms if node in pool.members)
+
+    def _cost(self, node: NodeId, asked: Asked) -> float | None:
+        oldest, total = _oldest(asked), 0.0
+        for end in self._measuring(asked):
+            latency = end.latencies_ms.get(node)
+            if latency is None or _age(end, node) > oldest:
+                return None
+            total += latency
+        if node == asked.question.current:
+            return total - asked.rule.latency.hysteresis_ms
+        return total
+
+
+def _age(end: End, node: NodeId) -> float:
+    return end.latency_ages_seconds.get(node, 0.0)
+
+
+def _oldest(asked: Asked) -> float:
+    return asked.rule.latency.maximum_age_seconds
