@@ -18,7 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants chaos bench bench-failover docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants chaos bench bench-failover bench-selection docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -80,6 +80,9 @@ bench: setup ## measure a whole site beside its peers and write bench/results
 
 bench-failover: setup ## primaries hurt in every way, beside peers: KILLS=5 PEERS=1 MINUTES=2 for a quick run
 	@$(BIN)/python -m bench failover
+
+bench-selection: setup ## how many clients a node selector places, how fast and how evenly
+	@$(BIN)/python -m bench selection
 
 docs: setup ## write the pages that are made from the code
 	@$(BIN)/python -m tools.docs

@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-failover`: measure, and write what was found.
+"""`make bench`, `bench-failover` and `bench-selection`: measure, and write what was found.
 
 Words after `-m bench` choose a file's parts. A file is written when all of its parts ran, so that
 it never holds figures of two different hours. The parts of `failover` remember what they have done
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import relay, site
+from bench import relay, selection, selection_asking, site
 from bench.failover import run
 from bench.results import Results
 
@@ -23,6 +23,11 @@ PARTS: Final[dict[str, Callable[[Results], None]]] = {
     "failover.peers": run.part(run.peers),
     "failover.calm": run.part(run.calm),
     "failover.report": run.report,
+    "selection.rankings": selection.rankings,
+    "selection.sizes": selection.sizes,
+    "selection.around": selection.around,
+    "selection.balance": selection.balance,
+    "selection.asking": lambda results: asyncio.run(selection_asking.measure(results)),
 }
 
 

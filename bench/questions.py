@@ -26,27 +26,28 @@ SERVICE: Final = "node_selector"
 
 async def measure(site: Site, results: Results) -> None:
     """Add instances one after the other; each round asks for a while."""
-    async with _asking(site) as publisher:
+    async with asking(site) as publisher:
         await site.kill_service("bravo", SERVICE)
         started = 1
         for instances in INSTANCES:
             while started < instances:
-                await _add(site, started)
+                await add(site, started)
                 started += 1
-            await _settle(publisher)
+            await settle(publisher)
             values = [await _round(publisher) for _ in range(ROUNDS)]
             subject = f"{instances} selectors"
             results.add("signed requests per second", subject, values, "1/s", beside="1 selectors")
 
 
-async def _add(site: Site, number: int) -> None:
+async def add(site: Site, number: int) -> None:
+    """One more selector beside alpha's."""
     program = site.crew.service_program(site.layout.node("alpha"), SERVICE, ())
     environment = {**program.environment, "MERIDIAN_METRICS_PORT": "0"}
     log = program.log.with_name(f"{SERVICE}-{number}.log")
     await site.crew.nursery.run(replace(program, environment=environment, log=log))
 
 
-async def _settle(publisher: Publisher) -> None:
+async def settle(publisher: Publisher) -> None:
     """Until whoever was just started has had its share of questions."""
     for _ in range(3):
         await _round(publisher)
@@ -68,7 +69,7 @@ async def _round(publisher: Publisher) -> float:
 
 
 @asynccontextmanager
-async def _asking(site: Site) -> AsyncGenerator[Publisher]:
+async def asking(site: Site) -> AsyncGenerator[Publisher]:
     """A member that may ask: one more gateway of alpha."""
     told = site.environment("alpha", "gateway")
     settings = ServiceSettings.model_validate(
