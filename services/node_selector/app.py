@@ -8,6 +8,10 @@ from typing import Final
 from faststream import FastStream
 
 from services.node_selector.core.reasons import feed_lost
+from services.node_selector.dns.asking import Asker
+from services.node_selector.dns.lookups import Lookups
+from services.node_selector.dns.names import DnsNames
+from services.node_selector.dns.servers import ZoneServers
 from services.node_selector.ends import Ends
 from services.node_selector.handlers import Draws, Selector, router
 from services.node_selector.places import Database, Nowhere
@@ -32,7 +36,9 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
     draws = Draws(context.version, partial(secrets.randbits, 64))
     file = settings.geo_database_file
     places = Nowhere() if file is None else Database(file, clock)
-    selector = Selector(directory, Ends(places), clock, draws)
+    zones = ZoneServers(clock)
+    names = DnsNames(Lookups(Asker(zones), zones, clock))
+    selector = Selector(directory, Ends(places, names), clock, draws)
     health = context.health
     health.set("directory", ok=False, reason="not read yet")
     directory.on_change(selector.on_directory)

@@ -27,7 +27,6 @@ from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.documents.selection import (
     Selection,
-    SelectionMethod,
     SelectionOverride,
     merged,
 )
@@ -173,7 +172,7 @@ class Selector:
     def _answer(self, placement: Placement, rule: Selection) -> NodesSelected:
         nodes = self._directory.nodes
         addresses = [(node, nodes[node].public_address) for node in placement.chosen]
-        shared = rule.ip_anycast if placement.method == SelectionMethod.IP_ANYCAST else None
+        shared = rule.ip_anycast if placement.is_by_network else None
         return NodesSelected(
             choices=tuple(
                 Choice(node=node, host=address.host, port=address.port)

@@ -66,13 +66,16 @@ class LookedUp:
 
 
 def basis(found: LookedUp) -> str:
-    """What DNS answered, for an explanation."""
-    if found.failure is not None:
-        return found.failure
+    """What DNS answered and to whom, for an explanation."""
+    return found.failure or f"{answered(found)}{_AUDIENCES[found.audience]}"
+
+
+def answered(found: LookedUp) -> str:
+    """What DNS answered."""
     shown = ", ".join(str(record) for record in found.records[:TOLD_RECORDS])
     if len(found.records) > TOLD_RECORDS:
         shown += f" and {len(found.records) - TOLD_RECORDS} more"
-    return f"{found.name} answered {shown}{_AUDIENCES[found.audience]}"
+    return f"{found.name} answered {shown}"
 
 
 def named(found: LookedUp, addresses: Mapping[NodeId, Address]) -> dict[NodeId, Record]:

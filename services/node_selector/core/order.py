@@ -139,5 +139,13 @@ def decision(eligible: Eligible, asked: Asked) -> Decision:
     return Decision(TIED, _note(passed, TIED))
 
 
+def network_chooses(decided: Decision, eligible: Eligible, matches: Matches, asked: Asked) -> bool:
+    """Whether the client goes to the shared address; a pin and prefixes go before every method."""
+    everybody = eligible.everybody
+    is_pinned = asked.question.pin in everybody
+    is_matched = any(node in everybody for _, nodes in matches for node in nodes)
+    return decided.method == SelectionMethod.IP_ANYCAST and not is_pinned and not is_matched
+
+
 def _note(passed: list[str], method: str) -> tuple[str, ...]:
     return ("; ".join([*passed, f"{method} decided"]),) if passed else ()

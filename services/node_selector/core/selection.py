@@ -20,7 +20,7 @@ from services.node_selector.core.asked import Asked
 from services.node_selector.core.draws import table_of
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
 from services.node_selector.core.facts import Question
-from services.node_selector.core.order import Eligible, Matches, decision, ranking
+from services.node_selector.core.order import Eligible, Matches, decision, network_chooses, ranking
 from services.node_selector.core.panic import believed
 from services.node_selector.core.pool import Pool
 from services.node_selector.core.prefixes import Address, PrefixTable, parse_address
@@ -56,6 +56,8 @@ class Placement:
     notes: tuple[str, ...] = ()
     fallback_to_primary: bool = False
     refused_because: str = ""
+    is_by_network: bool = False
+    """Whether the network behind the shared address chooses, and *chosen* are alternates to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,13 @@ def chosen_because(question: Question, rule: Selection, roster: Roster) -> Place
 
     decided = decision(eligible, asked)
     told = (*decided.notes, *notes(asked, first, why, deaf))
-    return Placement(tuple(each.node for each in ranked), verdicts, decided.method, told)
+    return Placement(
+        tuple(each.node for each in ranked),
+        verdicts,
+        decided.method,
+        told,
+        is_by_network=network_chooses(decided, eligible, matches, asked),
+    )
 
 
 def place(question: Question, field: Field) -> Placement:
@@ -135,7 +143,8 @@ def place(question: Question, field: Field) -> Placement:
 
     told = (*decided.notes, *notes(asked, first, why, field.deaf_seconds))
     chosen = tuple(each.node for each in ranked[: question.count])
-    placement = Placement(chosen, verdicts, decided.method, told)
+    by_network = network_chooses(decided, eligible, matches, asked)
+    placement = Placement(chosen, verdicts, decided.method, told, is_by_network=by_network)
     if field.nothing_heard:
         return replace(placement, chosen=(), refused_because=NO_LIVE_STATE)
     return placement if ranked else _fallback(field, placement)

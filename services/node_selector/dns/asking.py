@@ -20,7 +20,7 @@ import dns.nameserver
 import dns.resolver
 
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.reading import LONGEST_SECONDS, Kind, Said, absent, read
+from services.node_selector.dns.reading import LONGEST_SECONDS, RecordKind, Said, absent, read
 
 Servers = tuple[tuple[str, int], ...]
 """Numbers and ports of name servers, in the order in which they are asked."""
@@ -61,7 +61,7 @@ class Asker:
     zones: FindsServers
 
     async def ask(
-        self, name: str, kind: Kind, network: Network | None, fixed: Servers, seconds: float
+        self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
     ) -> Said:
         """What is said of *name*, in at most *seconds*."""
         said, asked = Said(seconds=LONGEST_SECONDS), name
@@ -110,7 +110,7 @@ def _resolver(
 async def _asked(
     resolver: dns.asyncresolver.Resolver,
     name: str,
-    kind: Kind,
+    kind: RecordKind,
     network: Network | None,
     seconds: float,
 ) -> Said:

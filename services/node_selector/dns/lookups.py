@@ -15,12 +15,12 @@ from services.node_selector.core.prefixes import parse_address
 from services.node_selector.dns.asking import Servers, ServersUnknown, late
 from services.node_selector.dns.core.cache import ScopedCache
 from services.node_selector.dns.core.networks import Network, scoped, told_network
-from services.node_selector.dns.reading import Kind, Said
+from services.node_selector.dns.reading import RecordKind, Said
 from shared.documents.selection import DnsLookup, SelectionMethod
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
 
-KINDS: Final[dict[SelectionMethod, tuple[Kind, ...]]] = {
+KINDS: Final[dict[SelectionMethod, tuple[RecordKind, ...]]] = {
     SelectionMethod.A_RECORD: ("A", "AAAA"),
     SelectionMethod.SRV_RECORD: ("SRV",),
 }
@@ -44,7 +44,7 @@ class Asks(Protocol):
     """Who puts one question to name servers."""
 
     async def ask(
-        self, name: str, kind: Kind, network: Network | None, fixed: Servers, seconds: float
+        self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
     ) -> Said: ...
 
 
@@ -59,7 +59,7 @@ class Question:
     """What is asked, and of whom: of *servers*, or of the zone's own when there are none."""
 
     name: str
-    kind: Kind
+    kind: RecordKind
     servers: Servers
 
 

@@ -20,7 +20,7 @@ import dns.rrset
 from services.node_selector.core.named import Record
 from services.node_selector.dns.core.networks import Network
 
-Kind = Literal["A", "AAAA", "SRV"]
+RecordKind = Literal["A", "AAAA", "SRV"]
 
 LONGEST_SECONDS: Final = 3_600.0
 LONGEST_NEGATIVE_SECONDS: Final = 300.0
@@ -45,7 +45,7 @@ class Said:
 
 
 def read(
-    name: str, kind: Kind, response: dns.message.QueryMessage, network: Network | None
+    name: str, kind: RecordKind, response: dns.message.QueryMessage, network: Network | None
 ) -> Said:
     """What *response* says of *name* to a client in *network*.
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,11 +11,24 @@ from services.node_selector.core.named import Audience, LookedUp, Record, named
 from services.node_selector.dns.asking import Asker, Servers
 from services.node_selector.dns.core.networks import Network
 from services.node_selector.dns.lookups import Lookups
-from services.node_selector.dns.reading import Kind, Said
+from services.node_selector.dns.names import DnsNames
+from services.node_selector.dns.reading import RecordKind, Said
 from services.node_selector.dns.servers import ZoneServers
-from shared.documents.node import Address
-from shared.documents.selection import DnsLookup, SelectionMethod
-from shared.domain.ids import NodeId
+from services.node_selector.ends import Ends
+from services.node_selector.handlers import Draws, Selector
+from services.node_selector.places import Nowhere
+from shared.documents.node import Address, NodeDocument
+from shared.documents.selection import (
+    DnsLookup,
+    Selection,
+    SelectionMethod,
+    SelectionOverride,
+)
+from shared.documents.site import SiteDocument
+from shared.domain.ids import NodeId, Revision
+from shared.domain.node import NodeRole
+from shared.events.node import NodeHeartbeat
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 from shared.runtime.clock import SystemClock
 from tests.integration.node_selector.nameservers import (
     BIND,
@@ -25,6 +38,9 @@ from tests.integration.node_selector.nameservers import (
     name_servers,
 )
 from tests.integration.servers import free_port
+
+if TYPE_CHECKING:
+    from shared.documents import Kind
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +69,7 @@ class Counting:
         self.asked = 0
 
     async def ask(
-        self, name: str, kind: Kind, network: Network | None, fixed: Servers, seconds: float
+        self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
     ) -> Said:
         self.asked += 1
         return await Asker(self.zones).ask(name, kind, network, fixed, seconds)
@@ -188,3 +204,60 @@ async def test_a_port_where_nobody_listens_is_a_failure_and_no_error(asking: Cou
     found = await asking.look_up("a.example.com", at="127.0.0.1", port=free_port(), seconds=0.5)
     assert found.failure is not None
     assert found.failure.startswith("a.example.com: ")
+
+
+class Shelf:
+    """A directory of the nodes in `ADDRESSES`, under one rule."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.site = SiteDocument(name="site", selection=selection)
+        self.nodes = {
+            node: NodeDocument(role=NodeRole.TRAFFIC, public_address=address)
+            for node, address in ADDRESSES.items()
+        }
+        self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
+        self.revision = Revision(1)
+
+    def heard(self, revision: Revision | None) -> None:
+        del revision
+
+
+async def selected(asking: Counting, name: str, client: str) -> NodesSelected:
+    """The answer of a whole node selector to a client, with `a_record` before `consistent`."""
+    resolver = {"address": POWERDNS, "port": asking.port}
+    rule = {"name": name, "resolvers": [resolver], "timeout_seconds": 1}
+    told = {"methods": ["a_record", "consistent"], "a_record": rule}
+    ends = Ends(Nowhere(), DnsNames(asking.lookups))
+    shelf = Shelf(Selection.model_validate(told))
+    selector = Selector(shelf, ends, SystemClock(), Draws("1.0", lambda: 7))
+    selector.on_directory()
+    for node in ADDRESSES:
+        beat = NodeHeartbeat(node=node, service="relay", version="1.0", started_unix_ms=0)
+        await selector.on_heartbeat(beat)
+    return await selector.on_explain(ExplainSelection(client=ClientFacts(address=client)))
+
+
+@pytest.mark.parametrize(("client", "first"), [(IN_FRANKFURT, FRA), (IN_NEW_YORK, NYC)])
+async def test_a_client_lands_where_dns_leads_its_network_and_is_told_why(
+    asking: Counting, client: str, first: NodeId
+) -> None:
+    answer = await selected(asking, "nodes.geo.example.com", client)
+    assert answer.method == "a_record"
+    assert answer.choices[0].node == first
+    assert "nodes.geo.example.com answered 192.0.2." in answer.explanation[0].reason
+
+
+async def test_a_lookup_that_fails_leaves_it_to_the_next_method_and_says_so(
+    asking: Counting,
+) -> None:
+    answer = await selected(asking, "nowhere.geo.example.com", IN_FRANKFURT)
+    assert answer.method == "consistent"
+    assert answer.notes == (
+        "a_record failed: nowhere.geo.example.com does not exist (NXDOMAIN); consistent decided",
+    )
+
+
+async def test_an_answer_that_names_no_node_is_told(asking: Counting) -> None:
+    answer = await selected(asking, "ns.geo.example.com", IN_FRANKFURT)
+    assert answer.method == "consistent"
+    assert "answered 127.0.0.2, which is no node's public address" in answer.notes[0]

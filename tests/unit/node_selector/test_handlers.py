@@ -289,3 +289,29 @@ async def test_a_replica_that_hears_nobody_any_more_says_so_and_answers() -> Non
     assert (before, replica.selector.deaf_seconds) == (None, 12)
     assert answer.notes == ("state feed lost since 12 s: nobody is heard",)
     assert answer.explanation[0].reason.startswith("state feed lost since 12 s: nobody is heard; ")
+
+
+async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
+    replica = Replica(BERLIN, TOKYO)
+    await replica.relay(BERLIN)
+    shared = Address(host="192.0.2.1", port=443)
+    selection = Selection(methods=(SelectionMethod.IP_ANYCAST,), ip_anycast=shared)
+    replica.shelf.site = SiteDocument(name="s", selection=selection)
+    replica.selector.on_directory()
+
+    async def is_shared(asked: SelectNodes) -> bool:
+        answer = await replica.selector.on_select(asked)
+        explained = ExplainSelection.model_validate(asked.model_dump())
+        assert (await replica.selector.on_explain(explained)).shared == answer.shared
+        return answer.shared is not None
+
+    assert await is_shared(question())
+    assert not await is_shared(question().model_copy(update={"pin": BERLIN}))
+    assert await is_shared(question().model_copy(update={"pin": TOKYO}))
+
+    for node, is_theirs in ((TOKYO, True), (BERLIN, False)):
+        own = replica.shelf.nodes[node].model_dump()
+        document = NodeDocument.model_validate({**own, "prefixes": ["203.0.113.0/24"]})
+        replica.shelf.nodes[node] = document
+        replica.selector.on_directory()
+        assert await is_shared(question()) is is_theirs

@@ -9,7 +9,7 @@ from services.node_selector.core.named import Audience, LookedUp, Record
 from services.node_selector.dns.asking import Servers, ServersUnknown
 from services.node_selector.dns.core.networks import Network
 from services.node_selector.dns.lookups import Limits, Lookups
-from services.node_selector.dns.reading import Kind, Said
+from services.node_selector.dns.reading import RecordKind, Said
 from shared.documents.selection import DnsLookup, SelectionMethod
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
@@ -24,7 +24,7 @@ def ok(*hosts: str, scope: int | None = 24, seconds: float = 30) -> Said:
     return Said(tuple(map(Record, hosts)), scope_bits=scope, seconds=seconds)
 
 
-Answers = Mapping[tuple[str, Kind], Said]
+Answers = Mapping[tuple[str, RecordKind], Said]
 
 
 class NameServers:
@@ -39,11 +39,11 @@ class NameServers:
         self.answers = dict(answers)
         self.pause_seconds = pause_seconds
         self.has_own = True
-        self.asked: list[tuple[str, Kind, str | None, Servers]] = []
+        self.asked: list[tuple[str, RecordKind, str | None, Servers]] = []
         self.lookups = Lookups(self, self, VirtualClock(), limits)
 
     async def ask(
-        self, name: str, kind: Kind, network: Network | None, fixed: Servers, seconds: float
+        self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
     ) -> Said:
         self.asked.append((name, kind, None if network is None else str(network), fixed))
         await pause(self.pause_seconds)

@@ -8,7 +8,7 @@ import pytest
 
 from services.node_selector.core.named import Record
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.reading import Kind, Said, absent, read
+from services.node_selector.dns.reading import RecordKind, Said, absent, read
 
 NAME = "nodes.example.com"
 CLIENT = IPv4Network("198.51.100.0/24")
@@ -16,7 +16,7 @@ SOA = "example.com. {ttl} IN SOA ns.example.com. admin.example.com. 1 3600 600 8
 
 
 def message(
-    kind: Kind, *answers: str, soa: str = "", option: dns.edns.ECSOption | None = None
+    kind: RecordKind, *answers: str, soa: str = "", option: dns.edns.ECSOption | None = None
 ) -> dns.message.QueryMessage:
     lines = ["id 1", "opcode QUERY", "rcode NOERROR", "flags QR AA", ";QUESTION"]
     lines += [f"{NAME}. IN {kind}", ";ANSWER", *answers, ";AUTHORITY", soa]
@@ -32,7 +32,7 @@ def option(scope: int, network: str = "198.51.100.0", bits: int = 24) -> dns.edn
 
 
 def said(
-    made: dns.message.QueryMessage, network: Network | None = CLIENT, kind: Kind = "A"
+    made: dns.message.QueryMessage, network: Network | None = CLIENT, kind: RecordKind = "A"
 ) -> Said:
     return read(NAME, kind, made, network)
 
