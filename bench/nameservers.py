@@ -109,7 +109,8 @@ def _ask_all(child: psutil.Process, port: int, clients: list[Client]) -> Round:
         for at in range(IN_FLIGHT):
             _send(connection, question, at, clients, sent)
         for following in range(IN_FLIGHT, len(clients) + IN_FLIGHT):
-            number, flags, _, answers = _HEAD.unpack_from(connection.recv(4_096))
+            head: tuple[int, int, int, int] = _HEAD.unpack_from(connection.recv(4_096))
+            number, flags, _, answers = head
             assert answers, "a name server answered without an address"
             assert not flags & 0xF, "a name server answered with an error"
             latencies.append((time.perf_counter() - sent[number]) * 1e6)
