@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import relay, selection, selection_asking, site
+from bench import nameservers, relay, selection, selection_asking, site
 from bench.failover import run
 from bench.results import Results
 
@@ -27,6 +27,7 @@ PARTS: Final[dict[str, Callable[[Results], None]]] = {
     "selection.sizes": selection.sizes,
     "selection.around": selection.around,
     "selection.balance": selection.balance,
+    "selection.nameservers": nameservers.measure,
     "selection.asking": lambda results: asyncio.run(selection_asking.measure(results)),
 }
 

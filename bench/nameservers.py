@@ -7,7 +7,6 @@ head of an answer; what it costs itself is a row of its own, for it shares the m
 """
 
 import contextlib
-import random
 import shutil
 import socket
 import struct
@@ -17,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +25,7 @@ import dns.message
 import psutil
 
 from bench.results import Results
+from bench.selection_population import Population, Shape
 from stack.demo.target import free_port
 
 ROUNDS: Final = 9
@@ -33,7 +33,6 @@ QUESTIONS: Final = 20_000
 IN_FLIGHT: Final = 64
 NODES: Final = 100
 NETWORKS: Final = 10_000
-SEED: Final = 20_261_128
 HOST: Final = "127.0.0.1"
 SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 1.0
@@ -74,18 +73,18 @@ def measure(results: Results) -> None:
 
 
 def population() -> tuple[dict[IPv4Network, int], list[Client]]:
-    """The networks with their nodes, and the clients; half of them live in one of the networks."""
-    chance = random.Random(SEED)  # noqa: S311 (a population that is the same in every run)
-    networks: dict[IPv4Network, int] = {}
-    while len(networks) < NETWORKS:
-        address, length = chance.randrange(1 << 24, 224 << 24), chance.randrange(16, 25)
-        networks[IPv4Network((address, length), strict=False)] = chance.randrange(NODES)
-    homes = list(networks)
-    clients = [
-        (int(chance.choice(homes)[0]) if at % 2 else chance.randrange(1 << 24, 224 << 24))
-        for at in range(QUESTIONS)
-    ]
-    return networks, [client.to_bytes(4)[:3] for client in clients]
+    """The networks of a site's nodes, and its clients, half of whom live in one of them."""
+    site = Population(Shape(nodes=NODES, prefixes=NETWORKS))
+    networks = {
+        network: number
+        for number, document in enumerate(site.nodes.values())
+        for network in document.prefixes
+        if isinstance(network, IPv4Network)
+    }
+    half = QUESTIONS // 2
+    asked = zip(site.questions(half, in_prefix=True), site.questions(half), strict=True)
+    clients = [IPv4Address(each.end.address) for pair in asked for each in pair]
+    return networks, [client.packed[:3] for client in clients]
 
 
 def _tell(results: Results, server: str, took: list[Round]) -> None:

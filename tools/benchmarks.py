@@ -31,6 +31,8 @@ on two cores more selectors add little.""",
 thread; 1,000 nodes in 37 time zones and 10,000 prefixes unless the row says otherwise; three nodes
 are asked for. *Balance*: the fullest of 100 equal nodes over their mean after a million clients,
 with loads told every 1,000 clients. *Moved*: one of 100 nodes leaves.
+*Geo answers*: name servers that answer by the client's network, over the 100 nodes and 10,000
+networks of such a site, 64 questions in flight; the asker shares the machine's cores.
 *Signed selections*: a whole site on one machine; callers, selectors and log servers share its
 cores.""",
     "failover": """Two writers, one at each front door, stamp increasing numbers all along on one
