@@ -6,13 +6,13 @@ heard yet, so that its first answers are not made from half a picture.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from faststream.nats import NatsRoute, NatsRouter
 
-from services.node_selector.core.facts import Question
+from services.node_selector.core.facts import End, Question
 from services.node_selector.core.liveness import Load
 from services.node_selector.core.roster import Roster
 from services.node_selector.core.selection import (
@@ -22,7 +22,6 @@ from services.node_selector.core.selection import (
     place,
     require_node,
 )
-from services.node_selector.ends import Ends
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.documents.selection import (
@@ -37,6 +36,7 @@ from shared.domain.node import MasterRole, NodeRole
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import (
     Choice,
+    ClientFacts,
     ExplainSelection,
     NodesSelected,
     NodeVerdict,
@@ -62,6 +62,17 @@ class Directory(Protocol):
     @property
     def revision(self) -> Revision: ...
     def heard(self, revision: Revision | None) -> None: ...
+
+
+class Ends(Protocol):
+    """Completes what ends told of themselves with what a rule's methods ask for."""
+
+    async def known(
+        self,
+        told: tuple[ClientFacts, ...],
+        rule: Selection,
+        nodes: Mapping[NodeId, NodeDocument],
+    ) -> tuple[End, ...]: ...
 
 
 @dataclass(frozen=True)

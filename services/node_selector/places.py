@@ -10,13 +10,13 @@ import logging
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import maxminddb
 from pydantic import ValidationError
 
 from services.node_selector.core.facts import Located
-from services.node_selector.core.prefixes import parse_address
+from services.node_selector.core.prefixes import Address, parse_address
 from shared.documents.node import Location
 from shared.runtime.clock import Clock
 
@@ -30,6 +30,12 @@ REMEMBERED: Final = 16_384
 
 State = tuple[int, int, int] | None
 """What tells one state of a file from another; None when there is none."""
+
+
+class Reader(Protocol):
+    """A database that was read."""
+
+    def get(self, ip_address: Address) -> object: ...
 
 
 class Nowhere:
@@ -49,7 +55,7 @@ class Database:
         self._log = logging.getLogger("meridian.places")
         self._looked_at: Instant | None = None
         self._state: State = None
-        self._reader: maxminddb.Reader | None = None
+        self._reader: Reader | None = None
         self._failure = ""
         self._remembered = lru_cache(REMEMBERED)(self._found)
 
@@ -73,7 +79,7 @@ class Database:
     def _read(self) -> None:
         self._remembered.cache_clear()
         try:
-            self._reader = maxminddb.open_database(self._path, maxminddb.MODE_MEMORY)
+            self._reader = cast("Any", maxminddb).open_database(self._path, maxminddb.MODE_MEMORY)
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             self._reader = None
             self._failure = f"the database of places {self._path.name} cannot be read"
@@ -82,7 +88,8 @@ class Database:
             self._log.info("read the database of places %s", self._path)
 
     def _found(self, address: str) -> Located:
-        parsed, record = parse_address(address), None
+        parsed = parse_address(address)
+        record: object = None
         if parsed is not None and self._reader is not None:
             # A damaged file may raise whatever its bytes lead to; no client pays for it.
             with suppress(ValueError, TypeError, LookupError, maxminddb.InvalidDatabaseError):

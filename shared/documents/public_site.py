@@ -43,10 +43,10 @@ class PublicSiteDocument(Document):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, body: Any) -> Any:
-        if not isinstance(body, Mapping) or "selection_method" not in body:
+        if not isinstance(body, Mapping):
             return body
         told = dict(cast("Mapping[str, Any]", body))
-        method = told.pop("selection_method")
+        method = told.pop("selection_method", None)
         if method is None:
             return told
         if told.get("selection"):

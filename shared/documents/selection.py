@@ -106,10 +106,10 @@ NEEDED: Final[Mapping[SelectionMethod, str]] = {
 
 def _as_list(body: Any) -> Any:
     """*body* with `method: X` said as `methods: [X]`."""
-    if not isinstance(body, Mapping) or "method" not in body:
+    if not isinstance(body, Mapping):
         return body
     told = dict(cast("Mapping[str, Any]", body))
-    method = told.pop("method")
+    method = told.pop("method", None)
     if method is None:
         return told
     if told.get("methods") is not None:
