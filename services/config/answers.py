@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.config.confirm import Backups
+from services.config.core.documents import Documents
 from services.config.core.durability import goes_without, rules_of
 from services.config.replica import Replica
 from services.config.waiting import Waiters, Waiting
@@ -38,13 +39,17 @@ class Answers:
     may: Callable[[], bool]
     wake: Callable[[], None]
     waiters: Waiters = field(default_factory=Waiters)
+    _ruled: tuple[Documents, Replication] | None = None
     _unconfirmed: list[Unconfirmed] = field(default_factory=list[Unconfirmed])
     _releasing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
     def rules(self) -> Replication:
         """The site's rules of replication, as the last entry left them."""
-        return rules_of(self.replica.documents)
+        documents = self.replica.documents
+        if self._ruled is None or self._ruled[0] is not documents:
+            self._ruled = documents, rules_of(documents)
+        return self._ruled[1]
 
     def owe(self, waiting: list[Waiting], revision: Revision) -> None:
         """Answer *waiting*, whose changes are committed at *revision*, as soon as that is right."""
