@@ -20,6 +20,7 @@ from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import build_context
 from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
+from shared.runtime.watchdog import Watchdog
 
 
 def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
@@ -41,5 +42,6 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     handlers = Handlers(writer, backups, state, grant)
     context.broker.include_router(router(handlers, settings.node))
     context.broker.include_router(rebuilding(RebuildHandlers(rebuilder), settings.node))
-    tasks = (link.run, writer.run, Upkeep(state, clock).run)
+    watchdog = Watchdog(lambda: grant.valid_until, clock)
+    tasks = (link.run, writer.run, Upkeep(state, clock).run, watchdog.run)
     return Service(FastStream(context.broker, logger=None), context, tasks=tasks)

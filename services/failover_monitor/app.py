@@ -9,14 +9,15 @@ from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import PRESETS, Timing
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.handlers import Handlers, Orders, orders, router
+from services.failover_monitor.handlers import Handlers, Orders, orders, promises, router
 from services.failover_monitor.leaders import Leaders
+from services.failover_monitor.promises import Promises, Word
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from services.failover_monitor.redirection.hook import HookMethod
 from services.failover_monitor.redirection.redirector import Method, Redirector, Surroundings
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
-from services.failover_monitor.store import JetStreamLease, Seal
+from services.failover_monitor.store import BucketProbe, JetStreamLease, Seal
 from services.failover_monitor.switchover import Switchover
 from services.failover_monitor.upkeep import Upkeep
 from services.failover_monitor.work import Voice, Work
@@ -29,6 +30,7 @@ from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.service import Service, Task
+from shared.runtime.watchdog import Watchdog
 
 LEASE: Final = "lease"
 SYSTEM: Final = "system"
@@ -58,6 +60,8 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     )
     context.broker.include_router(router(handlers, settings.node))
     context.broker.include_router(orders(Orders(switchover), settings.node))
+    word = build_word(context, monitor, link, timing)
+    context.broker.include_router(promises(word, settings.node))
     upkeep = Upkeep(context, monitor, handlers, timing)
     work.on_taken += [upkeep.on_taken, redirector.on_taken]
     leaders = Leaders(link.client, system.client, settings.node, settings.witness)
@@ -69,7 +73,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         await upkeep.keep_leaders(leaders)
 
     tasks: list[Task] = [link.run, work.run, upkeep.beat, redirector.run]
-    tasks += [keep_streams, keep_leaders]
+    tasks += [keep_streams, keep_leaders, Watchdog(lambda: work.granted_until, clock).run]
     if settings.nats_system_user:
         tasks.append(system.run)
     return Service(
@@ -107,8 +111,15 @@ def build_work(
     store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
     log = ClusterLog(link.client, trust.log_generation)
     examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
-    voice = Voice(node, boot_id, context.publisher, context.events)
+    others = Promises(node, trust, context.publisher, examiner, timing.renew_seconds)
+    voice = Voice(node, boot_id, context.publisher, context.events, others)
     return Work(monitor, store, examiner, voice, context.clock)
+
+
+def build_word(context: ServiceContext, monitor: Monitor, link: Link, timing: Timing) -> Word:
+    """What this master promises to a primary that cannot renew its lease."""
+    bucket = BucketProbe(link.client, context.identity.node, timing.probe_seconds)
+    return Word(monitor.giver, bucket, context.node_key, context.trust, context.clock)
 
 
 def build_redirector(

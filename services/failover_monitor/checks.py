@@ -93,6 +93,20 @@ class Examiner:
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer") from error
 
+    async def masters(self) -> tuple[frozenset[NodeId], Epoch]:
+        """Whom the own database names as masters, and the epoch up to which it knows.
+
+        Raises:
+            StoreUnavailable: it does not say so in time.
+        """
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                state = await self._store.read(("node",))
+        except TimeoutError as error:
+            raise StoreUnavailable("the database does not answer") from error
+        named = (NodeId(row.id) for row in state.rows if row.body.get("role") == "master")
+        return frozenset(named), state.marker.epoch
+
     async def look(self) -> Checks:
         """Everything that a take depends on, and config's last pulse."""
         found = Found()

@@ -7,11 +7,13 @@ from faststream.nats import NatsRoute, NatsRouter
 
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.promises import Word
 from services.failover_monitor.switchover import Switchover
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
 from shared.events.failover import (
+    AskPromise,
     AssumeRole,
     MasterStatus,
     PrepareForRole,
@@ -113,3 +115,8 @@ def orders(orders: Orders, node: NodeId) -> NatsRouter:
             NatsRoute(orders.on_assume, AssumeRole.subject.address(node=node)),
         )
     )
+
+
+def promises(word: Word, node: NodeId) -> NatsRouter:
+    """What a primary that cannot renew asks this master for."""
+    return NatsRouter(handlers=(NatsRoute(word.give, AskPromise.subject.address(node=node)),))

@@ -25,6 +25,7 @@ from shared.domain.ids import NodeId
 
 STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
+PROBE_SUBJECT: Final = "$KV.lease.probe."
 EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
 NO_MESSAGE: Final = 10037
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
@@ -123,6 +124,29 @@ class JetStreamLease:
                 self._strange = revision
                 self._log.error("the lease at revision %d does not count: %s", revision, error)
             return Seen(None, revision)
+
+
+class BucketProbe:
+    """A write beside the lease, only to know whether one would land; made when it is asked for."""
+
+    def __init__(self, client: Client, node: NodeId, timeout_seconds: float) -> None:
+        self._client = client
+        self._jetstream = JetStreamContext(client, timeout=timeout_seconds)
+        self._subject = f"{PROBE_SUBJECT}{node}"
+        self._timeout = timeout_seconds
+        self._log = logging.getLogger("meridian.lease")
+
+    async def probe(self) -> bool:
+        """Whether the bucket takes a write; False when it does not say so in time."""
+        if not self._client.is_connected:
+            return False
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._jetstream.publish(self._subject, b"", stream=STREAM)
+        except (NatsError, OSError, TimeoutError) as error:
+            self._log.debug("the bucket was not written to: %s", error)
+            return False
+        return True
 
 
 def _signed(text: str) -> bytes:

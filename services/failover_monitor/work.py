@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from services.failover_monitor.core.effects import (
+    AskPromises,
     Check,
     Effect,
     Grant,
@@ -16,9 +17,10 @@ from services.failover_monitor.core.effects import (
     WriteLease,
 )
 from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.promise import Answers, PromiseAsked
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.store import LeaseStore
-from shared.domain.ids import NodeId
+from shared.domain.ids import Instant, NodeId
 from shared.domain.log import Marker
 from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
 from shared.events.message import Event
@@ -45,14 +47,21 @@ class Looks(Protocol):
     async def stand(self) -> Marker | None: ...
 
 
+class AsksMasters(Protocol):
+    """Asks the other masters for promises."""
+
+    async def ask(self, asked: PromiseAsked) -> Answers: ...
+
+
 @dataclass(frozen=True)
 class Voice:
-    """How this master speaks: its name, its kernel, and the two ways to publish."""
+    """How this master speaks: its name, its kernel, the two ways to publish, and to the others."""
 
     node: NodeId
     boot_id: str
     publisher: Publishes
     events: Emits
+    promises: AsksMasters
 
 
 class Work:
@@ -74,6 +83,8 @@ class Work:
         self._driver = Driver(monitor, clock, self.perform)
         self._tasks = asyncio.TaskGroup()
         self._log = logging.getLogger("meridian.failover")
+        self.granted_until = Instant(0.0)
+        """When the last grant ends, as it was last told."""
         self.on_taken: list[Callable[[], None]] = []
 
     async def run(self) -> None:
@@ -97,10 +108,10 @@ class Work:
                     self._start(self._check())
                 case Grant():
                     self._start(self._grant(effect))
-                case Took():
-                    self._took(effect)
-                case Lost():
-                    self._lost(effect)
+                case Took() | Lost():
+                    self._tell(effect)
+                case AskPromises():
+                    self._start(self._ask(effect))
                 case _:
                     assert_never(effect)
         self._driver.wake()
@@ -120,8 +131,12 @@ class Work:
         checks = await self._examiner.look()
         await self.perform(self._monitor.checked(checks, self._clock.now()))
 
+    async def _ask(self, effect: AskPromises) -> None:
+        answers = await self._voice.promises.ask(effect.asked)
+        await self.perform(self._monitor.asker.answered(answers, self._clock.now()))
+
     async def _grant(self, effect: Grant) -> None:
-        voice = self._voice
+        voice, self.granted_until = self._voice, effect.valid_until
         await voice.publisher.publish(
             MasterGranted(
                 node=voice.node,
@@ -132,6 +147,12 @@ class Work:
                 planned=effect.planned,
             )
         )
+
+    def _tell(self, effect: Took | Lost) -> None:
+        if isinstance(effect, Took):
+            self._took(effect)
+        else:
+            self._lost(effect)
 
     def _took(self, effect: Took) -> None:
         self._log.warning("primary of epoch %d: %s", effect.epoch, effect.cause)

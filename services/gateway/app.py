@@ -55,6 +55,7 @@ from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
+from shared.runtime.watchdog import Watchdog
 
 API: Final = "/api/v1"
 BACKLOG: Final = 512
@@ -93,6 +94,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
             keeper.sweep,
             herald.run,
             door.directory.run,
+            Watchdog(lambda: door.grant.valid_until, clock).run,
         ),
     )
 

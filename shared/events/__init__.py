@@ -19,6 +19,7 @@ from shared.events.config import (
     VerifyChain,
 )
 from shared.events.failover import (
+    AskPromise,
     AssumeRole,
     MasterGranted,
     PrepareForRole,
@@ -70,6 +71,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     SwitchOver,
     PrepareForRole,
     AssumeRole,
+    AskPromise,
     PrimaryChanged,
     PrimarySteppedDown,
     RedirectionChanged,

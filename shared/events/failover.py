@@ -147,6 +147,55 @@ class ReadMasterStatus(Request):
     node: NodeId
 
 
+class PromiseDecided(Message):
+    """*node*'s answer to request *number* of *holder*'s process *instance*, primary of *epoch*.
+
+    Without a *refusal* it promises not to act as primary before `ttl + margin` of the asker's
+    lease have gone by since it answered. *largest* is the largest epoch that it saw.
+    *signature* is the master's own, over `promise_bytes`: the cluster's key proves no mastery.
+    """
+
+    node: NodeId
+    holder: NodeId
+    instance: str
+    number: int
+    epoch: Epoch
+    ttl: float
+    margin: float
+    largest: Epoch
+    refusal: str = ""
+    signature: str = ""
+
+    def promise_bytes(self) -> bytes:
+        """What the master signs: all that the primary relies on."""
+        asked = (self.holder, self.instance, self.number, self.epoch, self.ttl, self.margin)
+        said = ("meridian/promise/v1", self.node, *asked, self.largest, self.refusal)
+        return "\n".join(str(part) for part in said).encode()
+
+
+class AskPromise(Request):
+    """Promise not to act as primary for a while: *holder*, primary of *epoch*, cannot renew.
+
+    The lease's bucket gives no answer. *number* counts what the process *instance* asked; *ttl*
+    and *margin* are those of its lease, in seconds.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.failover.{node}.promise",
+        speakers=frozenset({"failover_monitor"}),
+        answered_by=frozenset({"failover_monitor"}),
+    )
+    reply: ClassVar = PromiseDecided
+
+    node: NodeId
+    holder: NodeId
+    instance: str
+    number: int
+    epoch: Epoch
+    ttl: float
+    margin: float
+
+
 class PrimaryChanged(Event):
     """*node* is primary from *epoch* on; *previous* was, and *cause* says why it is no more."""
 

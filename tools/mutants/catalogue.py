@@ -6,6 +6,7 @@ from tools.mutants.copies import COPIES
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
+from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
@@ -16,12 +17,14 @@ TIMING: Final = "services.failover_monitor.core.timing"
 LEADERS: Final = "services.failover_monitor.core.leaders"
 HANDOVER: Final = "services.failover_monitor.core.handover"
 RECORD: Final = "services.failover_monitor.core.record"
+ROLE: Final = "services.failover_monitor.core.role"
 GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
     *COPIES,
     *LOG,
     *PROBING,
+    *PROMISE,
     *REDIRECTION,
     Mutant(
         "a holder acts without margin",
@@ -64,46 +67,46 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an own record of a smaller epoch counts",
-        MONITOR,
-        "if record.epoch < self._largest:",
+        ROLE,
+        "if record.epoch < self.largest:",
         "if False:",
     ),
     Mutant(
         "an old revision proves something",
-        MONITOR,
-        "if revision <= self._lease.revision:",
+        ROLE,
+        "if seen.revision <= self.lease.revision:",
         "if False:",
     ),
     Mutant(
         "a larger epoch does not end the role",
-        MONITOR,
-        "if self._lease.held and self._lease.epoch < self._largest:",
+        ROLE,
+        "if self.lease.held and self.lease.epoch < self.largest:",
         "if False:",
     ),
     Mutant(
         "another's record does not end the role",
-        MONITOR,
-        "if record is None or not self._lease.is_mine(record):\n",
-        "if record is not None and not self._lease.is_mine(record):\n            return NOTHING\n"
+        ROLE,
+        "if record is None or not self.lease.is_mine(record):\n",
+        "if record is not None and not self.lease.is_mine(record):\n            return NOTHING\n"
         "        if record is None:\n",
     ),
     Mutant(
         "the epoch in the key is not learned",
-        MONITOR,
-        "self._largest = max(self._largest, record.epoch)",
+        ROLE,
+        "self.largest = max(self.largest, record.epoch)",
         "pass",
     ),
     Mutant(
         "the epoch in the log is not learned",
-        MONITOR,
-        "        self._largest = max(self._largest, epoch)\n",
+        ROLE,
+        "        self.largest = max(self.largest, epoch)\n",
         "",
     ),
     Mutant(
         "the epoch does not grow",
         MONITOR,
-        "self._lease.write(Epoch(self._largest + 1),",
-        "self._lease.write(Epoch(max(1, self._largest)),",
+        "role.lease.write(Epoch(role.largest + 1),",
+        "role.lease.write(Epoch(max(1, role.largest)),",
     ),
     Mutant(
         "the look before a take may be old", MONITOR, "if self._checked_at < look_at:", "if False:"
@@ -133,7 +136,7 @@ MUTANTS: Final = (
         "return self._take(now)",
     ),
     Mutant("the lease is taken early", MONITOR, " and self._observer.is_due(now)", ""),
-    Mutant("a holder takes again", MONITOR, "not self._lease.held and self._o", "self._o"),
+    Mutant("a holder takes again", MONITOR, "not self._role.lease.held and self._o", "self._o"),
     Mutant(
         "a renewal goes on after an unknown outcome",
         MONITOR,
@@ -143,32 +146,37 @@ MUTANTS: Final = (
     Mutant(
         "a renewal does not wait for the read",
         MONITOR,
-        "self._lease.held and not self._must_read and",
-        "self._lease.held and",
+        "write = None if self._must_read else self._role",
+        "write = self._role",
     ),
-    Mutant("a primary whose config is dead renews", MONITOR, " and self._may_renew(now):", ":"),
+    Mutant(
+        "a primary whose config is dead renews",
+        ROLE,
+        "self.lease.renewal(now) if self.may_renew(now) else None",
+        "self.lease.renewal(now)",
+    ),
     Mutant(
         "a primary whose config is dead gives way to nobody",
-        MONITOR,
+        ROLE,
         " or not (\n            self._config.somebody_could(now)\n        )",
         "",
     ),
     Mutant(
         "a larger epoch withdraws no grant",
-        MONITOR,
-        "return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)",
+        ROLE,
+        "return (lost, Grant(self.largest, now)) if self.largest > lost.epoch else (lost,)",
         "return (lost,)",
     ),
     Mutant(
         "config gets no time after a pause",
-        MONITOR,
+        ROLE,
         "if not was_held or sent_at > was_until:",
         "if not was_held:",
     ),
     Mutant(
         "a primary says that it could take over",
         MONITOR,
-        "not self._lease.held and not self.r",
+        "not self._role.lease.held and not self.r",
         "not self.r",
     ),
     Mutant("blind time is silence", TAKEOVER, "self.is_blind(now) or ", ""),
@@ -232,13 +240,13 @@ MUTANTS: Final = (
     ),
     Mutant(
         "who has stopped still acts",
-        MONITOR,
-        "return self._lease.is_valid(now) and not self.handover.has_stopped",
-        "return self._lease.is_valid(now)",
+        ROLE,
+        "self.lease.is_valid(now) and not self.handover.has_stopped",
+        "self.lease.is_valid(now)",
     ),
     Mutant(
         "a renewal while stopped lets the others act",
-        MONITOR,
+        ROLE,
         "paused=paused, planned",
         "paused=False, planned",
     ),
@@ -293,15 +301,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a handover gives the epoch that the holder has",
-        MONITOR,
-        "self.handover.write(Epoch(self._largest + 1), now)",
-        "self.handover.write(Epoch(self._largest), now)",
-    ),
-    Mutant(
-        "a successor is named before the key was read again",
-        MONITOR,
-        "        if self._lease.held and not self._must_read:\n            successor",
-        "        if self._lease.held:\n            successor",
+        ROLE,
+        "self.handover.write(Epoch(self.largest + 1), now)",
+        "self.handover.write(Epoch(self.largest), now)",
     ),
     Mutant(
         "a paused grant lets others act",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.failover_monitor.core.promise import PromiseAsked
 from services.failover_monitor.core.record import LeaseRecord
 from shared.domain.ids import Epoch, Instant, NodeId
 
@@ -57,7 +58,17 @@ class Lost:
     cause: str
 
 
-Effect = ReadLease | WriteLease | Check | Grant | Took | Lost
+@dataclass(frozen=True, slots=True)
+class AskPromises:
+    """Find out who could take the lease, ask them, and answer `answered` in any case.
+
+    It takes no longer than a renewal interval.
+    """
+
+    asked: PromiseAsked
+
+
+Effect = ReadLease | WriteLease | Check | Grant | Took | Lost | AskPromises
 
 
 class Refusal(StrEnum):

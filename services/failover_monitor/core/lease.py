@@ -4,6 +4,10 @@ Keeps the law that a holder acts only until `sent_at(last successful renewal) + 
 time of sending is kept for each record that may still have landed, and whichever proves to be in
 the key counts from when that very record was sent. An ended role awaits nothing any more: a record
 of it that is found later proves nothing, whether it landed late or somebody put it there again.
+
+While the key cannot be written a role is kept by the promises of the others: the time of *that*
+request then counts as the time of a renewal does. It proves no record, and takes nothing from the
+record that is found later.
 """
 
 from dataclasses import dataclass
@@ -22,6 +26,28 @@ class Holder:
     instance: str
 
 
+class Doubt:
+    """Whether a write of this process is under way, or may still land long after it was given up.
+
+    Each names the revision that it replaces. Once the key was seen beyond that, it lands no more:
+    an answer that it lost may be that of a repeated message whose first copy landed.
+    """
+
+    def __init__(self) -> None:
+        self._expected: int | None = None
+
+    def wrote(self, expected: int) -> None:
+        self._expected = expected
+
+    def saw(self, revision: int) -> None:
+        """The key is, or was, at *revision*."""
+        if self._expected is not None and revision > self._expected:
+            self._expected = None
+
+    def __bool__(self) -> bool:
+        return self._expected is not None
+
+
 class Lease:
     """What this process has written, and what of it is known to be in the key."""
 
@@ -34,11 +60,14 @@ class Lease:
         self.epoch = Epoch(0)
         self.valid_until = Instant(0.0)
         self.held = False
+        self._renewed_at = Instant(0.0)
+        self.doubt = Doubt()
 
     def write(self, epoch: Epoch, expected: int, now: Instant) -> WriteLease:
         """The next record of this process, sent now: a take, or a renewal."""
         self._n += 1
         self._sent[self._n] = now
+        self.doubt.wrote(expected)
         times = self._timing.ttl_seconds, self._timing.margin_seconds
         record = LeaseRecord(epoch, self.holder.node, self.holder.instance, self._n, *times)
         return WriteLease(record, expected)
@@ -52,6 +81,7 @@ class Lease:
     def transfer(self, epoch: Epoch, successor: Holder, n: int) -> WriteLease:
         """The record that names *successor*, on the own last revision."""
         assert self.held, "only a holder hands over"
+        self.doubt.wrote(self.revision)
         times = self._timing.ttl_seconds, self._timing.margin_seconds
         record = LeaseRecord(epoch, successor.node, successor.instance, n, *times)
         return WriteLease(record, self.revision)
@@ -72,15 +102,26 @@ class Lease:
         """Whether *record* was sent in this role, or for it, and is not known to have landed."""
         return self.is_mine(record) and record.n in self._sent
 
-    def proved(self, record: LeaseRecord, revision: int) -> None:
-        """*record*, awaited until now, is in the key at *revision*."""
+    def proved(self, record: LeaseRecord, revision: int) -> Instant:
+        """*record*, awaited until now, is in the key at *revision*; when it was sent."""
         assert self.awaits(record), "another's record proves nothing of ours"
         assert revision > self.revision, "what is known proves nothing new"
         assert record.epoch >= self.epoch, "epochs grow with the revision"
         sent_at = self._sent[record.n]
         self.revision, self.epoch, self.held = revision, record.epoch, True
-        self.valid_until = Instant(sent_at + self._timing.acting_seconds)
+        self._renewed_at = sent_at
+        self.valid_until = max(self.valid_until, self._until(sent_at))
         self._sent = {n: at for n, at in self._sent.items() if n > record.n}
+        return sent_at
+
+    def keep(self, asked_at: Instant) -> None:
+        """Nobody else acts until then: every other master said so to a request sent *asked_at*."""
+        assert self.held, "only a holder keeps its role"
+        self.valid_until = max(self.valid_until, self._until(asked_at))
+
+    def is_kept(self, now: Instant) -> bool:
+        """Whether nothing but promises lets this process act at *now*."""
+        return self.is_valid(now) and now >= self._until(self._renewed_at)
 
     def end(self, now: Instant) -> None:
         """The role is over, whatever the lease says; in a bucket made anew revisions begin anew."""
@@ -91,6 +132,9 @@ class Lease:
     def is_valid(self, now: Instant) -> bool:
         """Whether nobody else can hold it at *now*."""
         return self.held and now < self.valid_until
+
+    def _until(self, sent_at: Instant) -> Instant:
+        return Instant(sent_at + self._timing.acting_seconds)
 
     def describe(self) -> str:
         role = f"held until {self.valid_until:.3f}" if self.held else "not held"

@@ -48,6 +48,7 @@ class Observer:
         self._timing = timing
         self._head_start = head_start_seconds
         self._since = Instant(0.0)
+        self._not_before = Instant(0.0)
         self._read_at: Instant | None = None
         self.seen: Seen | None = None
 
@@ -56,6 +57,10 @@ class Observer:
         if self.seen is None or self.is_blind(now) or seen.revision != self.seen.revision:
             self._since = now
         self.seen, self._read_at = seen, now
+
+    def wait_until(self, moment: Instant) -> None:
+        """This master has promised to take nothing sooner."""
+        self._not_before = moment
 
     def is_blind(self, now: Instant) -> bool:
         """Whether the last successful read is too long ago to say anything."""
@@ -67,7 +72,7 @@ class Observer:
             return None
         wait, record = self._timing.waiting_seconds, self.seen.record
         wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
-        return Instant(self._since + wait)
+        return max(Instant(self._since + wait), self._not_before)
 
     def look_at(self) -> Instant | None:
         """From when a look at this master counts for the take.

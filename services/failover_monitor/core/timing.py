@@ -57,6 +57,16 @@ class Timing:
         return 2 * self.renew_seconds
 
     @property
+    def asking_seconds(self) -> float:
+        """How long before its end a role that cannot be renewed asks for promises: three times."""
+        return 3 * self.renew_seconds
+
+    @property
+    def probe_seconds(self) -> float:
+        """How long a write that is asked for takes at most: the answer must come in time, too."""
+        return self.renew_seconds / 2
+
+    @property
     def store_timeout_seconds(self) -> float:
         """How long config may commit nothing while somebody else could."""
         return 3 * self.ttl_seconds

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from shared.domain.ids import NodeId
+from tests.simulation.failover.promises import Promises
 from tests.simulation.failover.switch import switch_over
 from tests.simulation.failover.weather import STILL, USUAL, Flaws, Weather, foul
 from tests.simulation.failover.world import NODES, World
@@ -35,6 +36,7 @@ def begun(
     """A world with two monitors that start within its first second."""
     world = World(seed, preset, flaws)
     world.weather = weather
+    world.ask_promises = Promises(world).ask
     for node in NODES:
         world.at(world.random.uniform(0, 1), world.start, node)
     return world

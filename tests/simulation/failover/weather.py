@@ -43,3 +43,4 @@ class Flaws:
     duplicate_is_success: bool = False
     grant_counts_from_arrival: bool = False
     handover_does_not_wait_for_config: bool = False
+    silent_masters_need_not_promise: bool = False

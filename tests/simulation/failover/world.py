@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final, assert_never
 
 from services.failover_monitor.core.effects import (
+    AskPromises,
     Check,
     Effect,
     Grant,
@@ -61,6 +62,7 @@ class World:
             node: Master(node, self.random.uniform(10, 1000), self._rate()) for node in NODES
         }
         self.judge = Judge(self)
+        self.ask_promises: Callable[[Master, AskPromises], None] = _nobody_promises
         self.tell: Callable[[str], None] | None = None
         """Who is told what happens, line by line; nobody when no transcript is wanted."""
 
@@ -160,16 +162,22 @@ class World:
                     wanted += self._check(master)
                 case Grant() as grant:
                     self._grant(master, grant)
-                case Took() as took:
-                    self.taken.append(took)
-                    self.say(f"{master.instance} took epoch {took.epoch}: {took.cause}")
-                case Lost() as lost:
-                    self.lost.append(lost)
-                    self.say(f"{master.instance} lost epoch {lost.epoch}: {lost.cause}")
+                case Took() | Lost() as change:
+                    self._changed(master, change)
+                case AskPromises() as asking:
+                    self.ask_promises(master, asking)
                 case _:
                     assert_never(effect)
         self.judge.was_called(master)
         self._schedule(master)
+
+    def _changed(self, master: Master, change: Took | Lost) -> None:
+        if isinstance(change, Took):
+            self.taken.append(change)
+        else:
+            self.lost.append(change)
+        verb = "took" if isinstance(change, Took) else "lost"
+        self.say(f"{master.instance} {verb} epoch {change.epoch}: {change.cause}")
 
     def _schedule(self, master: Master) -> None:
         deadline = master.monitor.deadline()
@@ -279,3 +287,7 @@ class World:
     def _rate(self) -> float:
         """Seconds of a clock in a second of true time: often as far off as may be."""
         return 1 + self.random.choice((-DRIFT, DRIFT, self.random.uniform(-DRIFT, DRIFT)))
+
+
+def _nobody_promises(_master: Master, _asking: AskPromises) -> None:
+    """A world without the failsafe promise."""

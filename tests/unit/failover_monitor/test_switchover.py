@@ -44,6 +44,7 @@ from shared.events.failover import (
 )
 from shared.events.message import Event, Message, Request
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
+from tests.unit.failover_monitor.test_work import Nobody
 
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
@@ -134,7 +135,7 @@ class Site:
         voice = _Voice(said)
         body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
         monitor = Monitor(holder, TIMING, head_start)
-        work = Work(monitor, self.key, body, Voice(node, "boot", voice, voice), clock)
+        work = Work(monitor, self.key, body, Voice(node, "boot", voice, voice, Nobody()), clock)
         trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
         switchover = Switchover(
             *(monitor, work, self, clock, holder, "boot"), self.keys[node], trust

@@ -11,6 +11,7 @@ import pytest
 from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.promise import Answers, PromiseAsked
 from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.core.timing import Timing
@@ -83,6 +84,13 @@ class FakeVoice:
         return [event for event in self.said if isinstance(event, MasterGranted)]
 
 
+class Nobody:
+    """No other master promises anything."""
+
+    async def ask(self, asked: PromiseAsked) -> Answers:
+        return Answers(asked.number, frozenset({BRAVO}))
+
+
 class Sound:
     async def look(self) -> Checks:
         return Checks()
@@ -102,7 +110,9 @@ class Broken:
 @asynccontextmanager
 async def at_work() -> AsyncGenerator[tuple[Work, FakeVoice, FakeLease, Monitor]]:
     voice, lease, monitor = FakeVoice(), FakeLease(), Monitor(Holder(ALPHA, "a1"), HASTE)
-    work = Work(monitor, lease, Sound(), Voice(ALPHA, "boot", voice, voice), SystemClock())
+    work = Work(
+        monitor, lease, Sound(), Voice(ALPHA, "boot", voice, voice, Nobody()), SystemClock()
+    )
     task = asyncio.create_task(work.run())
     try:
         yield work, voice, lease, monitor
@@ -166,7 +176,9 @@ async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:
 async def test_a_fault_of_ours_ends_the_process() -> None:
     voice = FakeVoice()
     monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
-    work = Work(monitor, FakeLease(), Broken(), Voice(ALPHA, "b", voice, voice), SystemClock())
+    work = Work(
+        monitor, FakeLease(), Broken(), Voice(ALPHA, "b", voice, voice, Nobody()), SystemClock()
+    )
     with pytest.raises(ExceptionGroup) as caught:
         async with asyncio.timeout(5):
             await work.run()
