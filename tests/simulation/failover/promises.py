@@ -74,7 +74,7 @@ class Promises:
         if world.flaws.silent_masters_need_not_promise:
             masters = frozenset(each.node for each in asking.promises)
         number, promises = asking.effect.asked.number, tuple(asking.promises)
-        answers = Answers(number, masters, world.log_epoch, promises)
+        answers = Answers(number, masters, world.epoch_of(master), promises)
         world.perform(master, master.monitor.asker.answered(answers, master.clock(world.now)))
 
     def _travel(

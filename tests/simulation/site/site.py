@@ -15,7 +15,7 @@ from services.failover_monitor.core.versions import Versions
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.log import verify
 from shared.domain.errors import MeridianError
-from shared.domain.ids import ClusterId, LogGeneration, NodeId
+from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.domain.log import Marker
 from shared.domain.snapshot import Scope, SnapshotDocument
 from shared.events.config import ProposeChanges
@@ -131,6 +131,10 @@ class Site(World):
         """*work* is done in the process of config on *node*, if there is one."""
         if self._runs(node):
             self.processes[node].begin(_unless_refused(work, *words))
+
+    def epoch_of(self, master: Master) -> Epoch:
+        """The epoch that a master's own database has."""
+        return self.marker_of(master.node).epoch
 
     def marker_of(self, node: NodeId) -> Marker:
         return self.databases[node].here.marker

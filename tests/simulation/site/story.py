@@ -13,6 +13,7 @@ from typing import Final
 from shared.domain.ids import RequestId
 from shared.domain.log import ReplicationMode
 from tests.simulation.failover import story as failover
+from tests.simulation.failover.promises import Promises
 from tests.simulation.failover.story import SETTLED
 from tests.simulation.failover.weather import ELECTION_SECONDS, STILL
 from tests.simulation.failover.world import NODES, World
@@ -29,6 +30,7 @@ Trouble = Callable[[Site], None]
 def begun(seed: int, preset: str = "local") -> Site:
     """A site whose nodes start within its first second."""
     site = Site(seed, preset)
+    site.ask_promises = Promises(site).ask
     for node in NODES:
         site.at(site.random.uniform(0, 1), site.start, node)
     site.at(site.random.uniform(0, 1), site.start_services, TRAFFIC)
