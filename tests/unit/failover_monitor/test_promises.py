@@ -64,6 +64,7 @@ class Others:
     )
     silent: set[NodeId] = field(default_factory=set[NodeId])
     lie: dict[str, Any] = field(default_factory=dict[str, Any])
+    speaks_for: dict[NodeId, NodeId] = field(default_factory=dict[NodeId, NodeId])
     asked: list[NodeId] = field(default_factory=list[NodeId])
     timeouts: list[float] = field(default_factory=list[float])
 
@@ -76,7 +77,7 @@ class Others:
         self.timeouts.append(timeout_seconds)
         if request.node in self.silent:
             raise Unavailable("nobody answered")
-        said = await self.word(request.node).give(request)
+        said = await self.word(self.speaks_for.get(request.node, request.node)).give(request)
         return said.model_copy(update=self.lie)
 
     def word(self, node: NodeId) -> Word:
@@ -135,6 +136,12 @@ def test_what_a_master_did_not_sign_is_no_promise(
     others.buckets[BRAVO].takes_writes = True
     assert ask(others).promises == ()
     assert "is not signed by it" in caplog.text
+
+
+def test_a_master_promises_for_no_other() -> None:
+    both = trust(ALPHA, BRAVO, CHARLIE)
+    answers = ask(Others(speaks_for={BRAVO: CHARLIE}), pinned=both)
+    assert [each.node for each in answers.promises] == [CHARLIE], "and not for bravo"
 
 
 @pytest.mark.parametrize("signature", ["", "00", "?"])
