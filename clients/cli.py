@@ -8,6 +8,7 @@ from clients.commands import (
     backup,
     cluster,
     configuration,
+    conflicts,
     connect,
     events,
     failover,
@@ -33,7 +34,19 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(cluster, select, failover, backup, session, share, arrive, connect, events, webhook),
+        *(
+            cluster,
+            select,
+            failover,
+            conflicts,
+            backup,
+            session,
+            share,
+            arrive,
+            connect,
+            events,
+            webhook,
+        ),
     )
     for area in areas:
         area.register(app)

@@ -63,16 +63,21 @@ def export(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
     if json:
         as_json(answer)
         return
+    typer.echo(as_yaml(answer["documents"]), nl=False)
+
+
+def as_yaml(documents: list[dict[str, Any]]) -> str:
+    """*documents* as a site file, which apply takes."""
     sections = {kind.value: name for name, kind in SECTIONS.items()}
     content: dict[str, Any] = {}
-    for document in answer["documents"]:
+    for document in documents:
         if document["kind"] == "site":
             content["site"] = document["body"]
         else:
             content.setdefault(sections[document["kind"]], {})[document["id"]] = document["body"]
     text = io.StringIO()
     YAML(typ="safe").dump(content, text)  # pyright: ignore[reportUnknownMemberType]
-    typer.echo(text.getvalue(), nl=False)
+    return text.getvalue()
 
 
 def show_change(change: dict[str, Any]) -> None:

@@ -162,8 +162,8 @@ class RebuildHandlers:
     def __init__(self, rebuilder: Rebuilder) -> None:
         self._rebuilder = rebuilder
 
-    async def on_tell_position(self, _: TellPosition) -> PositionTold:
-        return await self._rebuilder.position()
+    async def on_tell_position(self, question: TellPosition) -> PositionTold:
+        return await self._rebuilder.position(question.revisions)
 
     async def on_rebuild(self, order: RebuildLog) -> GenerationBegun:
         return await self._rebuilder.rebuild(order)

@@ -75,8 +75,8 @@ class Rebuilder:
     follower: Callable[[], FollowerState | None]
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
-    async def position(self) -> PositionTold:
-        """Where this master's database stands, signed.
+    async def position(self, revisions: Iterable[Revision] = ()) -> PositionTold:
+        """Where this master's database stands, and what it has at *revisions*, signed.
 
         Raises:
             StoreUnavailable: the database does not answer, or belongs to no site.
@@ -92,6 +92,7 @@ class Rebuilder:
             hash=marker.hash,
             digest=digest,
             follower=self.follower() or "",
+            hashes=await self.state.hashes(revisions),
         )
         proof = self.key.sign(told.position_bytes())
         return told.model_copy(update={"signature": proof.hex()})

@@ -26,6 +26,7 @@ from services.gateway.routes import (
     backup,
     channel,
     cluster,
+    conflicts,
     documents,
     failover,
     health,
@@ -153,7 +154,7 @@ def build_api(door: Door) -> FastAPI:
     tell_problems(api)
     areas = (
         *(login, probes, sessions, queue, channel, cluster, selection, appliances),
-        *(failover, history, status_history, backup, webhooks, documents),
+        *(failover, conflicts, history, status_history, backup, webhooks, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)

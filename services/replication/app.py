@@ -4,15 +4,22 @@ from faststream import FastStream
 
 from services.replication.applying import Applier
 from services.replication.chronicle import Chronicle
+from services.replication.conflicts import ConflictKeeper
 from services.replication.exchange import Exchange
 from services.replication.following import Following
-from services.replication.handlers import Handlers, router
+from services.replication.handlers import (
+    ConflictHandlers,
+    Handlers,
+    conflict_router,
+    router,
+)
 from services.replication.intake import Intake
 from services.replication.settings import ReplicationSettings
 from services.replication.store import FileStore, FollowerStore, MasterStore
 from shared.clusterlog.log import ClusterLog
 from shared.domain.snapshot import Scope
 from shared.messaging.link import Link
+from shared.persistence.conflicts import Conflicts
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.persistence.status_history import StatusHistory
@@ -39,6 +46,13 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         publisher=context.publisher,
         intake=Intake(settings.state_dir),
     )
+    keeper = None
+    if database is not None:
+        conflicts = Conflicts(database)
+        keeper = ConflictKeeper(
+            *(settings.node, context.trust, conflicts),
+            *(context.publisher, clock, context.events),
+        )
     applier = Applier(settings.node, store, log, context.trust, context.events)
     following = Following(
         applier=applier,
@@ -47,6 +61,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         health=context.health,
         scope=Scope.FULL if is_master else Scope.DIRECTORY,
         snapshot_after=settings.snapshot_after,
+        keeper=keeper,
     )
     chronicle = None
     if database is not None:
@@ -54,6 +69,9 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         chronicle = Chronicle(link.client, context.verifier, history, clock)
     handlers = Handlers(following, exchange, chronicle)
     context.broker.include_router(router(handlers, settings.node, is_master=is_master))
+    if keeper is not None:
+        kept = ConflictHandlers(keeper)
+        context.broker.include_router(conflict_router(kept, settings.node))
     return Service(
         FastStream(context.broker, logger=None),
         context,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.replication.applying import Applier, LogShortened
+from services.replication.conflicts import ConflictKeeper
 from services.replication.core.follower import SilenceCheck, Standing
 from services.replication.exchange import Exchange
 from services.replication.whereabouts import Whereabouts
@@ -34,7 +35,7 @@ STOPPED: Final = frozenset({FollowerState.DIVERGED, FollowerState.LOG_LOST})
 
 @dataclass
 class Following:
-    """One node's follower; *scope* is what its copy holds."""
+    """One node's follower; *scope* is what its copy holds; *keeper* keeps what it had alone."""
 
     applier: Applier
     exchange: Exchange
@@ -42,6 +43,7 @@ class Following:
     health: Health
     scope: Scope
     snapshot_after: int
+    keeper: ConflictKeeper | None = None
     state: FollowerState = FollowerState.DETACHED
     lag: int = 0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,7 +121,8 @@ class Following:
         async with self._turn:
             await self.applier.begin()
             if resync:
-                await self._take_snapshot(Revision(0))
+                place = await self._whereabouts.look()
+                await self._take_snapshot(Revision(0), is_proven=place.is_proven)
             await self._read()
         self._moved.set()
         progress = self.progress()
@@ -171,7 +174,7 @@ class Following:
             self._stopped(FollowerState(place.standing), place.why)
             return False
         if place.is_behind:
-            await self._take_snapshot(place.revision)
+            await self._take_snapshot(place.revision, is_proven=False)
         elif place.generation is not None:
             self.applier.enter(place.generation)
         if place.generation is not None:
@@ -185,11 +188,15 @@ class Following:
         except MeridianError as error:
             self._log.info("no snapshot (%s); reading the log", error.message)
 
-    async def _take_snapshot(self, at_least: Revision) -> None:
+    async def _take_snapshot(self, at_least: Revision, *, is_proven: bool = True) -> None:
+        """Begin from a snapshot; what a copy that is not *is_proven* had alone is kept first."""
         before = self.state
         self._now(FollowerState.SNAPSHOTTING, "it takes a snapshot")
         try:
-            await self.applier.load(await self.exchange.take(self.scope, at_least))
+            content = await self.exchange.take(self.scope, at_least)
+            if self.keeper is not None and not is_proven:
+                await self.keeper.keep_own((await self.applier.begin()).marker)
+            await self.applier.load(content)
             self.exchange.loaded()
         except MeridianError:
             self._now(before, "it got no snapshot")

@@ -3,10 +3,19 @@
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.replication.chronicle import Chronicle
+from services.replication.conflicts import ConflictKeeper
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from shared.domain.errors import Rejected
 from shared.domain.snapshot import Scope
+from shared.events.conflict import (
+    ConflictLine,
+    ConflictRead,
+    ConflictsRead,
+    ReadConflict,
+    ReadConflicts,
+    ResolveConflict,
+)
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.events.replication import (
     FollowerProgressed,
@@ -56,3 +65,30 @@ def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
         routes.append(NatsRoute(handlers.on_offer, OfferSnapshot.subject.wildcard))
         routes.append(NatsRoute(handlers.on_history, ReadStatusHistory.subject.wildcard))
     return NatsRouter(handlers=routes)
+
+
+class ConflictHandlers:
+    """What a master is asked about what it had alone."""
+
+    def __init__(self, keeper: ConflictKeeper) -> None:
+        self._keeper = keeper
+
+    async def on_list(self, _: ReadConflicts) -> ConflictsRead:
+        return await self._keeper.list()
+
+    async def on_read(self, question: ReadConflict) -> ConflictRead:
+        return await self._keeper.read(question)
+
+    async def on_resolve(self, order: ResolveConflict) -> ConflictLine:
+        return await self._keeper.resolve(order)
+
+
+def conflict_router(handlers: ConflictHandlers, node: str) -> NatsRouter:
+    """The questions to this master alone."""
+    return NatsRouter(
+        handlers=(
+            NatsRoute(handlers.on_list, ReadConflicts.subject.address(node=node)),
+            NatsRoute(handlers.on_read, ReadConflict.subject.address(node=node)),
+            NatsRoute(handlers.on_resolve, ResolveConflict.subject.address(node=node)),
+        )
+    )

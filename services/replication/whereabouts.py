@@ -29,6 +29,11 @@ class Place:
     generation: LogGeneration | None = None
     is_behind: bool = False
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether all that the copy has is the beginning of what the log has."""
+        return self.standing is Standing.FOLLOWING and not self.is_behind
+
 
 @dataclass
 class Whereabouts:

@@ -18,6 +18,7 @@ from shared.events.config import (
     TellPosition,
     VerifyChain,
 )
+from shared.events.conflict import ConflictKept, ReadConflict, ReadConflicts, ResolveConflict
 from shared.events.failover import (
     AskPromise,
     AssumeRole,
@@ -64,6 +65,10 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     LogRebuilt,
     SyncNow,
     OfferSnapshot,
+    ConflictKept,
+    ReadConflicts,
+    ReadConflict,
+    ResolveConflict,
     ReadStatusHistory,
     OperationEnded,
     MasterGranted,

@@ -227,7 +227,9 @@ class VerifyChain(Request):
 class PositionTold(Message):
     """Where *node*'s database stands, and what its follower calls the log.
 
-    *digest* is of every document in it; the signature is the node's own, over `position_bytes`.
+    *digest* is of every document in it; *hashes* are what its history has at the revisions
+    that were asked for, as far as it keeps them. The signature is the node's own, over
+    `position_bytes`.
     """
 
     node: NodeId
@@ -238,26 +240,32 @@ class PositionTold(Message):
     hash: str
     digest: str
     follower: str = ""
+    hashes: dict[Revision, str] = {}
     signature: str = ""
 
     def position_bytes(self) -> bytes:
         """What the node signs."""
         parts = (self.node, self.log_generation, self.revision, self.sequence, self.epoch)
-        told = (*parts, self.hash, self.digest, self.follower)
+        hashes = (f"{revision} {hash_}" for revision, hash_ in sorted(self.hashes.items()))
+        told = (*parts, self.hash, self.digest, self.follower, *hashes)
         return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
 
 
 class TellPosition(Request):
-    """Say where *node*'s database stands, before the log is rebuilt from one of them."""
+    """Say where *node*'s database stands, and what its history has at *revisions*.
+
+    Asked before the log is rebuilt from a database, and before one is replaced by a snapshot.
+    """
 
     subject: ClassVar = Subject(
         "meridian.config.{node}.position",
-        speakers=frozenset({"config"}),
+        speakers=frozenset({"config", "replication"}),
         answered_by=frozenset({"config"}),
     )
     reply: ClassVar = PositionTold
 
     node: NodeId
+    revisions: tuple[Revision, ...] = Field(default=(), max_length=1_000)
 
 
 class GenerationBegun(Message):

@@ -39,6 +39,13 @@ from shared.events.config import (
     ReadHistory,
     StoredDocument,
 )
+from shared.events.conflict import (
+    ConflictRead,
+    ConflictsRead,
+    ReadConflict,
+    ReadConflicts,
+    ResolveConflict,
+)
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
@@ -80,6 +87,7 @@ class FakeSite:
         self.status_history = StatusHistoryRead(lines=())
         self.key, self.shelf, self.offers_chunks = NodeKey.generate(), dict[str, bytes](), True
         self.progress: dict[NodeId, FollowerProgressed] = {}
+        self.conflicts: dict[NodeId, ConflictRead] = {}
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
@@ -152,6 +160,8 @@ class FakeSite:
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
+            case ReadConflicts() | ReadConflict() | ResolveConflict():
+                return self._conflict(request)
             case ReadWebhooksProgress():
                 return WebhooksProgress(webhooks=tuple(self.webhooks))
             case _:
@@ -169,6 +179,23 @@ class FakeSite:
                 return self.status_history
             case _:
                 return Done()
+
+    def _conflict(self, request: ReadConflicts | ReadConflict | ResolveConflict) -> Message:
+        """What the master keeps; each answer to show one has a single change in it."""
+        kept = self.conflicts.get(request.node)
+        if kept is None:
+            raise Unavailable("nobody answered")
+        if isinstance(request, ReadConflicts):
+            return ConflictsRead(conflicts=(kept.line,))
+        if isinstance(request, ReadConflict):
+            end = request.begin + 1
+            part = kept.changes[request.begin : end]
+            following = end if end < len(kept.changes) else None
+            return ConflictRead(line=kept.line, changes=part, next=following)
+        told = {"resolution": request.resolution, "resolved_by": request.author}
+        line = kept.line.model_copy(update=told)
+        self.conflicts[request.node] = kept.model_copy(update={"line": line})
+        return line
 
     def _read(self, question: ReadDocuments) -> DocumentsRead:
         found = tuple(

@@ -101,6 +101,7 @@ HEARD = {
     "config": {
         ("meridian.config.alpha.lay_down", ""),
         ("meridian.config.alpha.position", ""),
+        ("meridian.config.current", ""),
         ("meridian.config.alpha.rebuild_log", ""),
         ("meridian.config.propose", ""),
         ("meridian.config.read", "config"),
@@ -115,6 +116,10 @@ HEARD = {
         ("meridian.failover.*.grant", ""),
     },
     "replication": {
+        ("meridian.replication.alpha.conflict", ""),
+        ("meridian.replication.alpha.conflicts", ""),
+        ("meridian.replication.alpha.resolve_conflict", ""),
+        ("meridian.replication.history", ""),
         ("meridian.replication.alpha.sync", ""),
         ("meridian.replication.snapshot", ""),
     },

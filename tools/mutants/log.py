@@ -7,6 +7,7 @@ from tools.mutants.mutant import Mutant
 ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
+CONFLICT: Final = "services.replication.core.conflict"
 REBUILDING: Final = "services.config.core.rebuilding"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
@@ -49,6 +50,27 @@ LOG: Final = (
         FOLLOWER,
         "if entry.log_generation != self.generation:",
         "if False:",
+        TESTS,
+    ),
+    Mutant(
+        "what both have counts as one side's alone",
+        CONFLICT,
+        "if theirs.get(revision) == hash_",
+        "if False",
+        TESTS,
+    ),
+    Mutant(
+        "another entry at the same revision is common",
+        CONFLICT,
+        "if theirs.get(revision) == hash_",
+        "if revision in theirs",
+        TESTS,
+    ),
+    Mutant(
+        "what speaks of the cluster is a conflict",
+        CONFLICT,
+        "if change.kind != CONTROL_KIND:",
+        "if True:",
         TESTS,
     ),
     Mutant("a log that is whole is rebuilt", REBUILDING, "if each.in_log:", "if False:", CONFIG),

@@ -41,6 +41,8 @@ WORDS: Final[Mapping[str, str]] = {
     "failover.readiness_changed": "{node} {readiness}",
     "replication.mode_changed": "replication is {mode}, was {previous}: {cause}",
     "replication.state_changed": "the copy of {node} is {state}, was {previous}: {cause}",
+    "replication.log_rebuilt": "the log goes on as generation {log_generation} from {node}'s copy",
+    "replication.conflict_kept": "{node} had {count} documents alone, kept as conflict {conflict}",
     "node.state_changed": "{node} is {state}, was {previous}: {cause}",
     "webhook.state_changed": "webhook {webhook} is {state}, was {previous}: {cause}",
     "webhook.gave_up": "webhook {webhook} gave up an event: {cause}",

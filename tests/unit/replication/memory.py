@@ -9,6 +9,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from services.replication.applying import Applier
+from services.replication.conflicts import ConflictKeeper
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.exchange import Exchange
 from services.replication.following import Following
@@ -163,6 +164,17 @@ class KeptProgress(Publisher):
         self.kept.append(event)
 
 
+class KeptConflicts(ConflictKeeper):
+    """Remembers what it was told to keep, and where the copy was at that moment."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.kept: list[tuple[Marker, Marker | None]] = []
+
+    async def keep_own(self, marker: Marker) -> None:
+        self.kept.append((marker, self._store.at))
+
+
 @dataclass
 class HandClock:
     """A clock that stands still until it is moved."""
@@ -228,6 +240,12 @@ class World:
         """Append a message that no primary wrote, or one that is gone."""
         self.log.messages.append(data)
         self.pen.skip()
+
+    def keep_conflicts(self) -> "KeptConflicts":
+        """Have what the copy has alone kept from now on."""
+        keeper = KeptConflicts(self.store)
+        self.following.keeper = keeper
+        return keeper
 
     def snapshot(self) -> Snapshot:
         """The state at the pen's marker, as a master would offer it."""

@@ -186,6 +186,40 @@ async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged
     assert "generation 2 of the log began without it" in world.health.reasons()[0]
 
 
+async def test_what_a_diverged_copy_had_alone_is_kept_before_it_is_replaced(world: World) -> None:
+    keeper = world.keep_conflicts()
+    other = Pen(world.pen.key)
+    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    world.write("a", "b")
+    await sync(world)
+    assert keeper.kept == []
+
+    world.exchange.ready = world.snapshot()
+    assert (await sync(world, resync=True)).state is FollowerState.FOLLOWING
+    assert keeper.kept == [(other.marker, other.marker)]
+
+
+async def test_a_copy_behind_a_new_generation_may_have_something_alone(world: World) -> None:
+    keeper = world.keep_conflicts()
+    world.write("a")
+    await sync(world)
+    behind = world.pen.marker
+    world.write("b")
+    world.rebuild()
+    world.exchange.ready = world.snapshot()
+    await sync(world)
+    assert keeper.kept == [(behind, behind)]
+
+
+async def test_a_copy_that_is_the_beginning_of_the_log_has_nothing_alone(world: World) -> None:
+    keeper = world.keep_conflicts()
+    world.write("a")
+    await sync(world)
+    world.exchange.ready = world.snapshot()
+    await sync(world, resync=True)
+    assert keeper.kept == []
+
+
 @pytest.mark.parametrize("first", [None, b"noise", "unsigned", "plain"])
 async def test_a_stream_that_nobody_began_leads_nobody_away(
     world: World, first: bytes | str | None

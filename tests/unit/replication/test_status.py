@@ -108,6 +108,16 @@ def test_an_event_concerns_whom_it_names_or_who_says_it(
             {"node": "bravo", "could_take_over": True, "reasons": []},
             "bravo could take the role over",
         ),
+        (
+            "replication.log_rebuilt",
+            {"node": "alpha", "log_generation": 2, "author": "admin"},
+            "the log goes on as generation 2 from alpha's copy",
+        ),
+        (
+            "replication.conflict_kept",
+            {"node": "bravo", "count": 3, "conflict": "9f86d081884c"},
+            "bravo had 3 documents alone, kept as conflict 9f86d081884c",
+        ),
         ("later.release", {"node": "bravo", "why": "", "count": 3}, "node bravo, count 3"),
         ("failover.stepped_down", {"node": "bravo"}, "node bravo"),
     ],

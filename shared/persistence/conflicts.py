@@ -1,0 +1,130 @@
+"""What a master had alone when the site went on without it, in two tables of its own.
+
+They stand beside the master state, so a snapshot that replaces the state leaves them. A conflict is
+kept before that happens, whole or not at all, and once: the last entry's hash names it.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from shared.domain.ids import LogGeneration, Revision, UnixMillis
+from shared.persistence.pool import Database
+
+AT_A_TIME: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The entries after *ancestor* up to *revision*, which leave *count* documents another way.
+
+    *resolution* says what became of it; None while nobody has decided.
+    """
+
+    id: str
+    at: UnixMillis
+    log_generation: LogGeneration
+    revision: Revision
+    ancestor: Revision
+    count: int
+    resolution: str | None = None
+    resolved_by: str | None = None
+
+
+class Conflicts:
+    """One master's conflicts; every method raises StoreUnavailable when the database fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def own_hashes(self, limit: int) -> dict[Revision, str]:
+        """The hashes of the newest entries that this master's copy keeps."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT revision, hash FROM log_entry"
+                " ORDER BY log_generation DESC, revision DESC LIMIT $1",
+                limit,
+            )
+        return {Revision(row["revision"]): row["hash"] for row in rows}
+
+    async def own_after(self, ancestor: Revision) -> AsyncGenerator[bytes]:
+        """The messages of this master's copy after *ancestor*, oldest first."""
+        after: tuple[int, int] = (0, 0)
+        while True:
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(
+                    "SELECT log_generation, revision, message FROM log_entry"
+                    " WHERE revision > $1 AND (log_generation, revision) > ($2, $3)"
+                    " ORDER BY log_generation, revision LIMIT $4",
+                    *(ancestor, *after, AT_A_TIME),
+                )
+            for row in rows:
+                after = row["log_generation"], row["revision"]
+                yield bytes(row["message"])
+            if len(rows) < AT_A_TIME:
+                return
+
+    async def keep(self, conflict: Conflict) -> bool:
+        """Keep what this master's copy has after the ancestor; False when it is kept already."""
+        async with self._database.connection() as connection, connection.transaction():
+            done = await connection.execute(
+                "INSERT INTO conflict (id, at, log_generation, revision, ancestor, count)"
+                " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+                *(conflict.id, conflict.at, conflict.log_generation),
+                *(conflict.revision, conflict.ancestor, conflict.count),
+            )
+            if done.endswith(" 0"):
+                return False
+            await connection.execute(
+                "INSERT INTO conflict_entry SELECT $1, log_generation, revision, message"
+                " FROM log_entry WHERE revision > $2",
+                *(conflict.id, conflict.ancestor),
+            )
+        return True
+
+    async def all(self) -> tuple[Conflict, ...]:
+        """Every conflict, the newest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT * FROM conflict ORDER BY at DESC, id")
+        return tuple(_conflict(row) for row in rows)
+
+    async def one(self, id_: str) -> Conflict | None:
+        """The conflict called *id_*."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow("SELECT * FROM conflict WHERE id = $1", id_)
+        return None if row is None else _conflict(row)
+
+    async def messages(self, id_: str) -> tuple[bytes, ...]:
+        """The log's messages that the conflict called *id_* is made of, oldest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT message FROM conflict_entry WHERE conflict_id = $1"
+                " ORDER BY log_generation, revision",
+                id_,
+            )
+        return tuple(bytes(row["message"]) for row in rows)
+
+    async def resolve(self, id_: str, resolution: str, by: str, at: UnixMillis) -> bool:
+        """Write down what became of it; False when somebody did before."""
+        async with self._database.connection() as connection:
+            done = await connection.execute(
+                "UPDATE conflict SET resolution = $2, resolved_by = $3, resolved_at = $4"
+                " WHERE id = $1 AND resolution IS NULL",
+                *(id_, resolution, by, at),
+            )
+        return done.endswith(" 1")
+
+
+def _conflict(row: asyncpg.Record) -> Conflict:
+    return Conflict(
+        id=row["id"],
+        at=UnixMillis(row["at"]),
+        log_generation=LogGeneration(row["log_generation"]),
+        revision=Revision(row["revision"]),
+        ancestor=Revision(row["ancestor"]),
+        count=row["count"],
+        resolution=row["resolution"],
+        resolved_by=row["resolved_by"],
+    )

@@ -1,0 +1,187 @@
+"""What a master had alone, kept in a real PostgreSQL before a snapshot takes its place."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+
+from services.replication import conflicts as module
+from services.replication.conflicts import ConflictKeeper
+from services.replication.core.snapshot import Snapshot
+from services.replication.store import MasterStore
+from shared.crypto.nodekeys import NodeKey
+from shared.domain.errors import NotFound, Unavailable, UnderWay
+from shared.domain.ids import NodeId, Revision
+from shared.domain.log import Change, Op, ReplicationMode
+from shared.domain.snapshot import Scope
+from shared.events.config import PositionTold, TellPosition
+from shared.events.conflict import ConflictKept, ReadConflict, ResolveConflict
+from shared.events.message import Event, Message, Request
+from shared.persistence.conflicts import Conflicts
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import SystemClock
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, control, delete, node, put
+
+pytestmark = pytest.mark.integration
+
+BRAVO = NodeId("bravo")
+
+
+@dataclass
+class Bravo:
+    """The other master, and what its history has at each revision; None when it is silent."""
+
+    key: NodeKey = field(default_factory=NodeKey.generate)
+    hashes: dict[Revision, str] | None = None
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+        assert timeout_seconds > 0
+        assert isinstance(request, TellPosition)
+        if self.hashes is None:
+            raise Unavailable("nobody answers")
+        known = {each: self.hashes[each] for each in request.revisions if each in self.hashes}
+        place = {"log_generation": 2, "revision": 9, "sequence": 3, "epoch": 4, "hash": "h"}
+        told = PositionTold.model_validate({"node": BRAVO, **place, "digest": "", "hashes": known})
+        proof = self.key.sign(told.position_bytes())
+        return told.model_copy(update={"signature": proof.hex()})
+
+
+@dataclass
+class Kept:
+    events: list[Event] = field(default_factory=list[Event])
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class Place:
+    """Alpha's database with its history, and the keeper of what it had alone."""
+
+    pen: Pen
+    state: MasterState
+    bravo: Bravo
+    kept: Kept
+    keeper: ConflictKeeper
+    hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
+
+    async def write(self, *changes: Change, epoch: int | None = None) -> None:
+        stored = self.pen.write(*changes, epoch=epoch)
+        async with self.state.transaction() as transaction:
+            await transaction.apply(stored, self.pen.marker.sequence)
+        self.hashes[self.pen.marker.revision] = self.pen.marker.hash
+
+    async def part(self, *changes: Change) -> None:
+        """Bravo has what alpha has until now, and alpha writes on alone."""
+        await self.write(put("node", "common", node()))
+        self.bravo.hashes = dict(self.hashes)
+        for each in changes:
+            await self.write(each)
+
+    async def keep(self) -> None:
+        await self.keeper.keep_own(self.pen.marker)
+
+    async def listed(self) -> list[tuple[int, int, int]]:
+        found = (await self.keeper.list()).conflicts
+        return [(each.ancestor, each.revision, each.count) for each in found]
+
+
+@pytest_asyncio.fixture
+async def place(postgres_url: str) -> AsyncGenerator[Place]:
+    database = Database(postgres_url)
+    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), Kept()
+    await state.found(CLUSTER, GENERATION)
+    trust = pen.trust()
+    trust.learn(BRAVO, bravo.key.public_b64)
+    conflicts = Conflicts(database)
+    keeper = ConflictKeeper(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
+    yield Place(pen, state, bravo, kept, keeper)
+    await database.close()
+
+
+async def test_the_beginning_of_the_other_history_is_no_conflict(place: Place) -> None:
+    await place.part()
+    await place.keep()
+    assert await place.listed() == []
+    assert place.kept.events == []
+
+
+async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place: Place) -> None:
+    await place.part(put("node", "berlin", node()), put("node", "tokyo", node()))
+    await place.keep()
+    snapshot = Snapshot(Pen().marker, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
+    await MasterStore(place.state).load(snapshot)
+
+    (line,) = (await place.keeper.list()).conflicts
+    assert (line.ancestor, line.revision, line.count, line.resolution) == (1, 3, 2, "")
+    found = await place.keeper.read(ReadConflict(node=ALPHA, id=line.id))
+    told = [(each.id, each.op, each.author, each.revision) for each in found.changes]
+    assert told == [("berlin", "put", "rita", 2), ("tokyo", "put", "rita", 3)]
+    assert found.next is None
+    (event,) = place.kept.events
+    assert isinstance(event, ConflictKept)
+    assert (event.conflict, event.count) == (line.id, 2)
+
+
+async def test_a_conflict_is_kept_once(place: Place) -> None:
+    await place.part(put("node", "berlin", node()))
+    await place.keep()
+    await place.keep()
+    assert await place.listed() == [(1, 2, 1)]
+    assert len(place.kept.events) == 1
+
+
+async def test_where_nobody_answers_everything_counts_as_alone(place: Place) -> None:
+    await place.part(put("node", "berlin", node()))
+    place.bravo.hashes = None
+    await place.keep()
+    assert await place.listed() == [(0, 2, 2)]
+
+
+async def test_a_history_that_is_not_signed_is_not_believed(place: Place) -> None:
+    await place.part(put("node", "berlin", node()))
+    place.bravo.key = NodeKey.generate()
+    await place.keep()
+    assert await place.listed() == [(0, 2, 2)]
+
+
+async def test_what_speaks_of_the_cluster_alone_is_no_conflict(place: Place) -> None:
+    await place.part()
+    await place.write(control(Op.EPOCH_BEGAN, {}), epoch=7)
+    await place.keep()
+    assert await place.listed() == []
+
+
+async def test_a_long_conflict_comes_in_parts(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PART_BYTES", 60)
+    names = [f"node-{number}" for number in range(5)]
+    await place.part(*(put("node", name, node()) for name in names), delete("node", "common"))
+    await place.keep()
+    (line,) = (await place.keeper.list()).conflicts
+    seen: list[str] = []
+    begin: int | None = 0
+    while begin is not None:
+        part = await place.keeper.read(ReadConflict(node=ALPHA, id=line.id, begin=begin))
+        seen += [each.id for each in part.changes]
+        begin = part.next
+    assert seen == ["common", *names]
+
+
+async def test_a_conflict_is_resolved_by_one_of_two_operators(place: Place) -> None:
+    await place.part(put("node", "berlin", node()))
+    await place.keep()
+    (line,) = (await place.keeper.list()).conflicts
+    order = ResolveConflict(node=ALPHA, id=line.id, resolution="discarded", author="rita")
+    done = await place.keeper.resolve(order)
+    assert (done.resolution, done.resolved_by) == ("discarded", "rita")
+    with pytest.raises(UnderWay, match="was discarded by rita before"):
+        await place.keeper.resolve(order.model_copy(update={"author": "paul"}))
+
+
+async def test_what_is_not_kept_cannot_be_shown(place: Place) -> None:
+    with pytest.raises(NotFound, match="keeps no conflict 'gone'"):
+        await place.keeper.read(ReadConflict(node=ALPHA, id="gone"))
