@@ -126,17 +126,18 @@ def test_a_role_is_kept_for_as_long_as_the_others_promise_and_the_bucket_is_sile
     assert (bench.monitor.epoch, bench.monitor.reasons(bench.at())) == (1, ())
 
 
-def test_one_master_that_says_nothing_or_no_is_enough_to_end_it() -> None:
-    for said in (
-        (),
-        (promised,),
-        (promised, lambda asked: promised(asked, CHARLIE, refusal="it can write the lease")),
-    ):
-        bench, asked = asking()
-        done = answer(bench, asked, *(each(asked) for each in said), masters=BOTH)
-        assert of(Grant, done) == []
-        bench.run(ACTING)
-        assert not bench.is_primary()
+NO = "it can write the lease"
+
+
+@pytest.mark.parametrize("refusals", [{}, {BRAVO: ""}, {BRAVO: "", CHARLIE: NO}])
+def test_one_master_that_says_nothing_or_no_is_enough_to_end_it(
+    refusals: dict[NodeId, str],
+) -> None:
+    bench, asked = asking()
+    said = [promised(asked, node, refusal=refusal) for node, refusal in refusals.items()]
+    assert of(Grant, answer(bench, asked, *said, masters=BOTH)) == []
+    bench.run(ACTING)
+    assert not bench.is_primary()
 
 
 def test_a_site_with_one_master_has_nobody_to_ask() -> None:
