@@ -17,6 +17,7 @@ from clients.commands import (
     select,
     session,
     share,
+    simulate,
     site,
     up,
     webhook,
@@ -34,19 +35,8 @@ def build() -> typer.Typer:
     )
     areas = (
         *(up, site, secrets, account, configuration, history),
-        *(
-            cluster,
-            select,
-            failover,
-            conflicts,
-            backup,
-            session,
-            share,
-            arrive,
-            connect,
-            events,
-            webhook,
-        ),
+        *(cluster, select, simulate, failover, conflicts, backup),
+        *(session, share, arrive, connect, events, webhook),
     )
     for area in areas:
         area.register(app)

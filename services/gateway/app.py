@@ -34,6 +34,7 @@ from services.gateway.routes import (
     login,
     probes,
     queue,
+    rehearsal,
     selection,
     sessions,
     status_history,
@@ -153,7 +154,7 @@ def build_api(door: Door) -> FastAPI:
     api.state.door = door
     tell_problems(api)
     areas = (
-        *(login, probes, sessions, queue, channel, cluster, selection, appliances),
+        *(login, probes, sessions, queue, channel, cluster, selection, rehearsal, appliances),
         *(failover, conflicts, history, status_history, backup, webhooks, documents),
     )
     for area in areas:

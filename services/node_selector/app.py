@@ -7,6 +7,7 @@ from typing import Final
 
 from faststream import FastStream
 
+from services.node_selector import rehearsing
 from services.node_selector.core.reasons import feed_lost
 from services.node_selector.dns.asking import Asker
 from services.node_selector.dns.lookups import Lookups
@@ -15,6 +16,7 @@ from services.node_selector.dns.servers import ZoneServers
 from services.node_selector.ends import Ends
 from services.node_selector.handlers import Draws, Selector, router
 from services.node_selector.places import Database, Nowhere
+from services.node_selector.rehearsing import Rehearsals
 from services.node_selector.settings import NodeSelectorSettings
 from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
@@ -38,12 +40,14 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
     places = Nowhere() if file is None else Database(file, clock)
     zones = ZoneServers(clock)
     names = DnsNames(Lookups(Asker(zones), zones, clock))
-    selector = Selector(directory, Ends(places, names), clock, draws)
+    ends = Ends(places, names)
+    selector = Selector(directory, ends, clock, draws)
     health = context.health
     health.set("directory", ok=False, reason="not read yet")
     directory.on_change(selector.on_directory)
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
     context.broker.include_router(router(selector))
+    context.broker.include_router(rehearsing.router(Rehearsals(selector, ends, clock)))
     tasks = (directory.run, partial(_watch_feed, selector, health))
     return Service(FastStream(context.broker, logger=None), context, tasks=tasks)
 

@@ -87,59 +87,67 @@ class Selector:
     """One replica: the directory, the live state, and the questions."""
 
     def __init__(self, directory: Directory, ends: Ends, clock: Clock, draws: Draws) -> None:
-        self._directory = directory
+        self.directory = directory
         self._ends = ends
         self._clock = clock
         self._chance = draws.chance
-        self._roster = Roster(draws.version)
+        self.roster = Roster(draws.version)
         self._read_at: Instant | None = None
         self._news = asyncio.Event()
 
     @property
     def deaf_seconds(self) -> float | None:
         """For how long nobody at all was heard, once that is too long to be chance."""
-        return self._roster.deaf_seconds(self._clock.now())
+        return self.roster.deaf_seconds(self._clock.now())
 
     def on_directory(self) -> None:
         """The directory changed."""
         if self._read_at is None:
             self._read_at = self._clock.now()
-        if self._directory.site is not None:
-            self._roster.read(self._directory.site, self._directory.nodes)
+        if self.directory.site is not None:
+            self.roster.read(self.directory.site, self.directory.nodes)
         self._news.set()
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
         if event.service == "relay":
             load = Load(event.sessions, event.draining, event.version)
-            self._roster.relay_spoke(event.node, load, self._clock.now())
+            self.roster.relay_spoke(event.node, load, self._clock.now())
             self._news.set()
         else:
             is_primary = event.role is MasterRole.PRIMARY
-            self._roster.live.master_spoke(event.node, event.epoch, is_primary=is_primary)
-            self._directory.heard(event.applied_revision)
+            self.roster.live.master_spoke(event.node, event.epoch, is_primary=is_primary)
+            self.directory.heard(event.applied_revision)
 
     async def on_select(self, asked: SelectNodes) -> NodesSelected:
         rule = await self._rule(asked)
         question = await self._question(asked, rule)
-        placement = chosen_because(question, rule, self._roster)
+        placement = chosen_because(question, rule, self.roster)
         if not placement.chosen:
-            placement = place(question, field_of(self._roster, rule, question.now))
+            placement = place(question, field_of(self.roster, rule, question.now))
             require_node(placement)
         return self._answer(placement, rule)
 
     async def on_explain(self, asked: ExplainSelection) -> NodesSelected:
         rule = await self._rule(asked)
         question = await self._question(asked, rule)
-        return self._answer(place(question, field_of(self._roster, rule, question.now)), rule)
+        return self._answer(place(question, field_of(self.roster, rule, question.now)), rule)
 
-    async def _rule(self, asked: SelectNodes) -> Selection:
-        """What holds for this session: the site's word, its public site's, its team's, its own."""
+    async def site(self) -> SiteDocument:
+        """The site's document, once this replica knows enough to answer.
+
+        Raises:
+            NoTrafficNode: no directory was read yet.
+        """
         await self._settle()
-        site, said = self._directory.site, self._directory.overrides
-        if site is None:
+        if self.directory.site is None:
             raise NoTrafficNode(
                 "no node takes new clients now: no directory was read yet", retry_after_seconds=1
             )
+        return self.directory.site
+
+    async def _rule(self, asked: SelectNodes) -> Selection:
+        """What holds for this session: the site's word, its public site's, its team's, its own."""
+        site, said = await self.site(), self.directory.overrides
         methods = asked.methods or ((asked.method,) if asked.method else None)
         return merged(
             site.selection,
@@ -150,7 +158,7 @@ class Selector:
 
     async def _question(self, asked: SelectNodes, rule: Selection) -> Question:
         told = (asked.client,) if asked.other is None else (asked.client, asked.other)
-        ends = await self._ends.known(told, rule, self._directory.nodes)
+        ends = await self._ends.known(told, rule, self.directory.nodes)
         return Question(
             end=ends[0],
             other=ends[1] if len(ends) > 1 else None,
@@ -174,14 +182,14 @@ class Selector:
                         await self._news.wait()
 
     def _knows_everybody(self) -> bool:
-        return self._directory.site is not None and all(
-            self._roster.live.word(node) is not None
-            for node, document in self._directory.nodes.items()
+        return self.directory.site is not None and all(
+            self.roster.live.word(node) is not None
+            for node, document in self.directory.nodes.items()
             if document.role is NodeRole.TRAFFIC
         )
 
     def _answer(self, placement: Placement, rule: Selection) -> NodesSelected:
-        nodes = self._directory.nodes
+        nodes = self.directory.nodes
         addresses = [(node, nodes[node].public_address) for node in placement.chosen]
         shared = rule.ip_anycast if placement.is_by_network else None
         return NodesSelected(
@@ -197,7 +205,7 @@ class Selector:
                 for each in placement.verdicts
             ),
             notes=placement.notes,
-            revision=self._directory.revision,
+            revision=self.directory.revision,
             fallback_to_primary=placement.fallback_to_primary,
             shared=None if shared is None else SharedAddress(host=shared.host, port=shared.port),
         )

@@ -33,6 +33,7 @@ from shared.events.failover import (
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat, NodeStateChanged, ReadinessChanged
 from shared.events.operation import OperationEnded, ReadStatusHistory
+from shared.events.rehearsal import RehearseSelection
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.replication import (
     FollowerProgressed,
@@ -82,6 +83,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     RedirectionChanged,
     SelectNodes,
     ExplainSelection,
+    RehearseSelection,
     DrainNode,
     UndrainNode,
     CloseSession,

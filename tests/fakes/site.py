@@ -49,6 +49,7 @@ from shared.events.conflict import (
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
+from shared.events.rehearsal import RehearsedPlacement, RehearseSelection, SelectionRehearsed
 from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
 from shared.events.session import SessionState
@@ -149,6 +150,10 @@ class FakeSite:
                 return self._accept(request)
             case SelectNodes():
                 return self._select(request)
+            case RehearseSelection():
+                berlin = RehearsedPlacement(node=NodeId("berlin"))
+                placements = (berlin,) * len(request.clients)
+                return SelectionRehearsed(placements=placements, sessions={}, revision=Revision(1))
             case _:
                 return self._operate(request)
 

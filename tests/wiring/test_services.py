@@ -104,6 +104,7 @@ HEARD = {
         ("meridian.config.current", ""),
         ("meridian.config.alpha.rebuild_log", ""),
         ("meridian.config.propose", ""),
+        ("meridian.config.current", ""),
         ("meridian.config.read", "config"),
         ("meridian.config.history", "config"),
         ("meridian.config.alpha.verify", ""),
@@ -121,6 +122,7 @@ HEARD = {
         ("meridian.replication.alpha.resolve_conflict", ""),
         ("meridian.replication.history", ""),
         ("meridian.replication.alpha.sync", ""),
+        ("meridian.replication.history", ""),
         ("meridian.replication.snapshot", ""),
     },
 }

@@ -58,7 +58,8 @@ def draw(site: Site, chance: random.Random) -> Mishap:
     if verb in {"kill", "freeze"}:
         service = chance.choice(sorted(site.layout.node(node).services))
     if verb == "kill server":
-        service = chance.choice([NATS, *([POSTGRES] if site.layout.node(node).postgres else [])])
+        servers = (NATS, POSTGRES) if site.layout.node(node).postgres else (NATS,)
+        service = chance.choice(servers)
     return Mishap(
         verb, node, service, chance.uniform(*LASTS_SECONDS), chance.uniform(*PAUSE_SECONDS)
     )

@@ -5,14 +5,16 @@ import pytest
 from services.node_selector.ends import Ends
 from services.node_selector.handlers import Draws, Selector
 from services.node_selector.places import Nowhere
+from services.node_selector.rehearsing import Rehearsals
 from shared.documents import Kind
-from shared.documents.node import Address, NodeDocument
+from shared.documents.node import Address, Location, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
 from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
 from shared.events.node import NodeHeartbeat
+from shared.events.rehearsal import RehearsedClient, RehearseSelection
 from shared.events.selection import (
     Choice,
     ClientFacts,
@@ -87,6 +89,10 @@ class Replica:
                 applied_revision=Revision(revision),
             )
         )
+
+
+def rehearsals(replica: Replica) -> Rehearsals:
+    return Rehearsals(replica.selector, Ends(Nowhere()), replica.clock)
 
 
 def question() -> SelectNodes:
@@ -326,3 +332,39 @@ async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
         replica.shelf.nodes[node] = document
         replica.selector.on_directory()
         assert await is_shared(question()) is is_theirs
+
+
+async def test_a_rehearsal_places_by_the_rule_that_is_tried_and_by_what_is_told_of_a_place() -> (
+    None
+):
+    replica = Replica(BERLIN, TOKYO)
+    nodes = replica.shelf.nodes
+    places = {BERLIN: (52.5, 13.4), TOKYO: (35.7, 139.7)}
+    for node, (latitude, longitude) in places.items():
+        place = Location(latitude=latitude, longitude=longitude)
+        nodes[node] = nodes[node].model_copy(update={"location": place})
+        await replica.relay(node, sessions=3)
+    replica.selector.on_directory()
+    facts = ClientFacts(address="203.0.113.5")
+    osaka = RehearsedClient(facts=facts, location=Location(latitude=34.7, longitude=135.5))
+    asked = RehearseSelection(
+        clients=(osaka, RehearsedClient(facts=facts, clients=4)),
+        rule=Selection(methods=(SelectionMethod.GEO, SelectionMethod.CONSISTENT)),
+        failed=(BERLIN,),
+    )
+
+    answer = await rehearsals(replica).on_rehearse(asked)
+
+    assert [each.node for each in answer.placements] == [TOKYO, TOKYO]
+    assert answer.placements[0].kilometres == pytest.approx(397, abs=10)
+    assert answer.placements[1].kilometres is None
+    assert answer.sessions == {TOKYO: 8}
+    assert answer.revision == replica.shelf.revision
+
+
+async def test_a_replica_without_a_directory_rehearses_nothing() -> None:
+    client = RehearsedClient(facts=ClientFacts(address="203.0.113.5"))
+    with pytest.raises(NoTrafficNode):
+        await rehearsals(Replica()).on_rehearse(
+            RehearseSelection(clients=(client,), rule=Selection())
+        )

@@ -35,6 +35,7 @@ def test_every_replica_hears_heartbeats_and_shares_the_questions(tmp_path: Path)
         ("meridian.node.*.heartbeat", ""),
         ("meridian.selection.select", "node_selector"),
         ("meridian.selection.explain", "node_selector"),
+        ("meridian.selection.rehearse", "node_selector"),
     }
 
 

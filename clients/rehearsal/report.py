@@ -1,0 +1,115 @@
+"""What a rehearsal found: each node's share, how far away it is, and who changes places."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clients.rehearsal.population import Person
+
+NOBODY: Final = "(no node)"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where one person was placed: the node, None when nobody takes them, and how far it is."""
+
+    node: str | None
+    kilometres: float | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """One node's part of a population."""
+
+    node: str
+    clients: int
+    share: float
+    kilometres: float | None
+    latency_ms: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a population was placed; means are over clients, and None where nothing is known."""
+
+    shares: tuple[Share, ...]
+    clients: int
+    refused: int
+    kilometres: float | None
+    latency_ms: float | None
+
+    def of(self, node: str) -> Share | None:
+        return next((each for each in self.shares if each.node == node), None)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "clients": self.clients,
+            "refused": self.refused,
+            "mean_kilometres": _rounded(self.kilometres),
+            "mean_latency_ms": _rounded(self.latency_ms),
+            "nodes": [
+                {
+                    "node": each.node,
+                    "clients": each.clients,
+                    "share": round(each.share, 4),
+                    "mean_kilometres": _rounded(each.kilometres),
+                    "mean_latency_ms": _rounded(each.latency_ms),
+                }
+                for each in self.shares
+            ],
+        }
+
+
+def report(people: Sequence[Person], placed: Sequence[Placed]) -> Report:
+    """Count who went where; the largest share comes first."""
+    members: dict[str, list[tuple[Person, Placed]]] = {}
+    for pair in zip(people, placed, strict=True):
+        members.setdefault(pair[1].node or NOBODY, []).append(pair)
+    everybody = sum(each.clients for each in people)
+    shares = [
+        Share(
+            node=node,
+            clients=(count := sum(person.clients for person, _ in pairs)),
+            share=count / everybody,
+            kilometres=_mean((person.clients, there.kilometres) for person, there in pairs),
+            latency_ms=_mean((person.clients, _latency(person, there)) for person, there in pairs),
+        )
+        for node, pairs in members.items()
+    ]
+    shares.sort(key=lambda each: (each.node == NOBODY, -each.clients, each.node))
+    pairs = list(zip(people, placed, strict=True))
+    return Report(
+        shares=tuple(shares),
+        clients=everybody,
+        refused=sum(person.clients for person, there in pairs if there.node is None),
+        kilometres=_mean((person.clients, there.kilometres) for person, there in pairs),
+        latency_ms=_mean((person.clients, _latency(person, there)) for person, there in pairs),
+    )
+
+
+def moves(
+    people: Sequence[Person], before: Sequence[Placed], after: Sequence[Placed]
+) -> dict[tuple[str, str], int]:
+    """How many clients go from which node to which other, most first."""
+    found: dict[tuple[str, str], int] = {}
+    for person, old, new in zip(people, before, after, strict=True):
+        if old.node != new.node:
+            way = old.node or NOBODY, new.node or NOBODY
+            found[way] = found.get(way, 0) + person.clients
+    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _latency(person: Person, placed: Placed) -> float | None:
+    latencies: Mapping[str, float] = person.latencies_ms
+    return None if placed.node is None else latencies.get(placed.node)
+
+
+def _mean(weighted: Iterable[tuple[int, float | None]]) -> float | None:
+    known = [(weight, value) for weight, value in weighted if value is not None]
+    total = sum(weight for weight, _ in known)
+    return math.fsum(weight * value for weight, value in known) / total if total else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
