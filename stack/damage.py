@@ -46,7 +46,9 @@ class Damage:
     async def lose_the_log(self) -> None:
         """Kill every NATS server at once and remove all that they have stored."""
         servers = self.crew.layout.servers
-        await self.crew.kill(child for node in servers for child in self.crew.of(node.name, "nats"))
+        keys = [(str(node.name), "nats") for node in servers]
+        children = [self.crew.members[key] for key in keys if key in self.crew.members]
+        await self.crew.kill(child for child in children if child.is_running)
         for node in servers:
             nats.wipe(self.crew.layout, node)
 

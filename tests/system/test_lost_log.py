@@ -1,6 +1,8 @@
 """Every file of every log server is lost; the databases have what was acknowledged."""
 
 import asyncio
+import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,59 @@ LOST_AFTER = 90.0
 """The followers call a log lost that was short for 20 s; the servers need a moment to elect."""
 
 
-async def _rebuilt(env: dict[str, str]) -> str:
+async def _rebuilt(env: dict[str, str], *options: str) -> str:
     """What the command said when it had done it; until then it says why not yet."""
     async with asyncio.timeout(LOST_AFTER):
         while True:
-            code, answer = await said(env, "log", "rebuild", "--reason", "the servers burnt")
+            code, answer = await said(env, "log", "rebuild", "--reason", "it burnt", *options)
             if code == 0:
                 return answer
+            await asyncio.sleep(1.0)
+
+
+@pytest.mark.timeout(300)
+async def test_what_a_master_had_alone_is_kept_shown_and_put_back(
+    own_site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(own_site, tmp_path)
+    writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
+    await writer.propose_once("common")
+    primary = await own_site.primary()
+    assert primary is not None
+    (backup,) = (each.name for each in own_site.layout.masters if each.name != primary)
+    await own_site.kill_master(backup)
+    assert (await writer.propose_once("alone"))["mode"] == ReplicationMode.DEGRADED
+
+    await own_site.kill_master(primary)
+    await own_site.lose_the_log()
+    for node in own_site.layout.servers:
+        await own_site.start_service(node.name, "nats")
+    for service in ("postgres", *own_site.layout.node(backup).services):
+        await own_site.start_service(backup, service)
+    assert f"{primary} was not asked" in await _rebuilt(env, "--force")
+    assert "alone" not in await writer.found()
+
+    for service in ("postgres", *own_site.layout.node(primary).services):
+        await own_site.start_service(primary, service)
+    conflict = await _resynced(env, primary)
+    file = tmp_path / "alone.yaml"
+    code, words = await said(env, "conflicts", "export", conflict, str(file))
+    assert code == 0, words
+    assert "alone" in file.read_text()
+    code, words = await said(env, "conflicts", "resolve", conflict, "--apply")
+    assert code == 0, words
+    assert {"common", "alone"} <= await writer.found()
+
+
+async def _resynced(env: dict[str, str], node: str) -> str:
+    """Have *node* take the site's history; the conflict that it keeps then."""
+    async with asyncio.timeout(LOST_AFTER):
+        while True:
+            await said(env, "sync", "--resync", node)
+            _, words = await said(env, "conflicts", "list", "--json")
+            with suppress(ValueError):
+                for each in json.loads(words)["conflicts"]:
+                    return str(each["id"])
             await asyncio.sleep(1.0)
 
 

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """The log rebuilt from a database, on a real NATS server and a real PostgreSQL."""
 
 import asyncio

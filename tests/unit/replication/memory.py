@@ -35,7 +35,8 @@ class MemoryLog(ClusterLog):
 
     def __init__(self, generation: LogGeneration = GENERATION) -> None:
         super().__init__(Client(), generation)
-        self.generations = {generation: self}
+        self.generations: dict[LogGeneration, MemoryLog] = {}
+        self.generations[generation] = self
         self.messages: list[bytes | None] = []
         self.is_away = False
         self.is_missing = False
