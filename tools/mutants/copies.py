@@ -88,7 +88,7 @@ COPIES: Final = (
     Mutant(
         "a backup's word is believed without its proof",
         CONFIRM,
-        "if not self._proven(event):",
+        "if event.node not in self.trust.masters or not self._proven(event):",
         "if False:",
         (*WRITER_TESTS, "tests/unit/config"),
     ),

@@ -240,7 +240,7 @@ LOG: Final = (
     Mutant(
         "a master without its log takes the lease",
         "services.failover_monitor.checks",
-        "if marker is not None and not await self._holds(marker):",
+        "if marker is not None and await hash_at(log, marker) != marker.hash:",
         "if False:",
         LOOKS,
     ),

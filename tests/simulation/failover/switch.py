@@ -39,8 +39,9 @@ class Switch:
         self._later(old, 0.0, world.random.uniform(0.5, 8), self._give_up)
         self._next(old, self._lay_down, pauses[0])
 
-    def _lay_down(self, _: Grant) -> None:
+    def _lay_down(self, pause: Grant) -> None:
         """Config is asked to stop; here it does, whoever cares to ask."""
+        del pause
         self._confirmed()
 
     def _confirmed(self) -> None:

@@ -22,16 +22,16 @@ class CheapKey(NodeKey):
         self.public_b64 = base64.b64encode(hashlib.sha256(node.encode()).digest()).decode()
 
     def sign(self, data: bytes) -> bytes:
-        return signature(self.public_b64, data)
+        return signed(self.public_b64, data)
 
 
 class CheapTrust(TrustStore):
     """Checks what a `CheapKey` signed."""
 
-    def verify(self, node: NodeId, signature_: bytes, data: bytes) -> bool:
+    def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
         key = self.masters.get(node)
-        return key is not None and signature(key, data) == signature_
+        return key is not None and signed(key, data) == signature
 
 
-def signature(public: str, data: bytes) -> bytes:
+def signed(public: str, data: bytes) -> bytes:
     return hashlib.sha256(public.encode() + data).digest()

@@ -39,13 +39,13 @@ def handlers(desk: Desk) -> Handlers:
     return Handlers(desk.writer, desk.backups, state, desk.grant)
 
 
-QUESTION = {"kinds": (Kind.USER,), "id": "admin"}
+CURRENT = ReadCurrent(kinds=(Kind.USER,), id="admin")
 
 
 def test_any_master_answers_for_what_it_has() -> None:
     async def story(site: Masters) -> None:
         await site.bravo.follow()
-        found = await handlers(site.bravo).on_read(ReadDocuments(**QUESTION))
+        found = await handlers(site.bravo).on_read(ReadDocuments(kinds=(Kind.USER,), id="admin"))
         assert [each.id for each in found.documents] == ["admin"]
 
     told(story)
@@ -55,10 +55,10 @@ def test_the_primary_alone_answers_for_what_is_now() -> None:
     async def story(site: Masters) -> None:
         site.alpha.permit(1, LONG)
         await pause(0.1)
-        found = await handlers(site.alpha).on_read_current(ReadCurrent(**QUESTION))
+        found = await handlers(site.alpha).on_read_current(CURRENT)
         assert [each.id for each in found.documents] == ["admin"]
         with pytest.raises(Silent):
-            await handlers(site.bravo).on_read_current(ReadCurrent(**QUESTION))
+            await handlers(site.bravo).on_read_current(CURRENT)
 
     told(story)
 
@@ -70,6 +70,6 @@ def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
         await pause(0.01)
         assert site.alpha.writer.is_acting
         with pytest.raises(Silent):
-            await handlers(site.alpha).on_read_current(ReadCurrent(**QUESTION))
+            await handlers(site.alpha).on_read_current(CURRENT)
 
     told(story)

@@ -55,7 +55,7 @@ def test_a_title_is_text_and_never_markup() -> None:
 
 def test_a_node_keeps_its_colour_whatever_its_share_is() -> None:
     after = (Placed("tokyo"), Placed("tokyo"), Placed("berlin"))
-    colours = []
+    colours = list[dict[str, str]]()
     for placed in (TODAY, after):
         drawing = Drawing("", PEOPLE, placed, report(PEOPLE, TODAY), report(PEOPLE, placed), NODES)
         colours.append(drawing.colour_of())
