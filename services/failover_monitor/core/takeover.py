@@ -50,17 +50,22 @@ class Observer:
         self._since = Instant(0.0)
         self._not_before = Instant(0.0)
         self._read_at: Instant | None = None
+        self._due_at: Instant | None = None
+        self._look_at: Instant | None = None
         self.seen: Seen | None = None
 
     def saw(self, seen: Seen, now: Instant) -> None:
         """A read that was answered now found *seen*."""
         if self.seen is None or self.is_blind(now) or seen.revision != self.seen.revision:
-            self._since = now
-        self.seen, self._read_at = seen, now
+            self._since, self.seen = now, seen
+            self._reckon(seen)
+        self._read_at = now
 
     def wait_until(self, moment: Instant) -> None:
         """This master has promised to take nothing sooner."""
         self._not_before = moment
+        if self.seen is not None:
+            self._reckon(self.seen)
 
     def is_blind(self, now: Instant) -> bool:
         """Whether the last successful read is too long ago to say anything."""
@@ -68,11 +73,7 @@ class Observer:
 
     def due_at(self) -> Instant | None:
         """When the lease may be taken if nothing changes; None before the first read."""
-        if self.seen is None:
-            return None
-        wait, record = self._timing.waiting_seconds, self.seen.record
-        wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
-        return max(Instant(self._since + wait), self._not_before)
+        return self._due_at
 
     def look_at(self) -> Instant | None:
         """From when a look at this master counts for the take.
@@ -80,11 +81,7 @@ class Observer:
         A margin before the lease is due: the holder has stopped acting by then, and a look that
         ends in time costs the takeover nothing.
         """
-        due_at, record = self.due_at(), None if self.seen is None else self.seen.record
-        if due_at is None:
-            return None
-        margin = self._timing.margin_seconds
-        return Instant(due_at - (margin if record is None else min(margin, record.margin)))
+        return self._look_at
 
     def check_at(self, last: Instant) -> Instant:
         """When this master is to look at itself, if it last did at *last*."""
@@ -114,6 +111,18 @@ class Observer:
         record = self.seen.record
         whose = "nobody's" if record is None else f"{record.holder}'s of epoch {record.epoch}"
         return f"{whose} at revision {self.seen.revision}, unchanged since {self._since:.3f}"
+
+    def _reckon(self, seen: Seen) -> None:
+        """The times that follow from *seen*; they stand until something else is seen."""
+        margin, record = self._timing.margin_seconds, seen.record
+        self._due_at = self._reckoned_due_at(seen)
+        earlier = margin if record is None else min(margin, record.margin)
+        self._look_at = Instant(self._due_at - earlier)
+
+    def _reckoned_due_at(self, seen: Seen) -> Instant:
+        wait, record = self._timing.waiting_seconds, seen.record
+        wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
+        return max(Instant(self._since + wait), self._not_before)
 
 
 def _first_after(last: Instant, moment: Instant | None) -> Instant:
