@@ -88,8 +88,8 @@ COPIES: Final = (
     Mutant(
         "a backup's word is believed without its proof",
         CONFIRM,
-        "if event.node not in self.trust.masters or not self._proven(event):",
-        "if False:",
+        " or not self._proven(event):",
+        ":",
         (*WRITER_TESTS, "tests/unit/config"),
     ),
     Mutant(

@@ -459,6 +459,21 @@ def test_strict_answers_nothing_that_the_backup_has_not_also_when_it_says_it_is_
     told(story, durability="strict")
 
 
+def test_a_position_that_its_backup_did_not_sign_confirms_nothing() -> None:
+    async def story(site: Masters) -> None:
+        waiting = ask(site.alpha, wish("1"))
+        await turn()
+        said = await site.bravo.follow()
+        forged = said.model_copy(update={"signature": "00" * 64})
+        await site.alpha.backups.progressed(forged)
+        await turn()
+        assert not waiting.done()
+        await site.alpha.backups.progressed(said)
+        assert (await waiting).durable_on == ("alpha", "bravo")
+
+    told(story)
+
+
 def test_strict_is_left_without_a_backup_by_saying_so() -> None:
     async def story(site: Masters) -> None:
         await refused(ask(site.alpha, wish("1")))
