@@ -62,7 +62,7 @@ class Consistent:
         return ""
 
     def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
-        return iter(by_hash(pool, asked.spread, asked.shares, skip))
+        return by_hash(pool, asked.spread, asked.shares, skip)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         return f"always the same for {asked.end.address}, {_weight(candidate, asked)}"

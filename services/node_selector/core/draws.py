@@ -1,11 +1,12 @@
 """Draws: which node chance picks, and which one a client keeps.
 
 A number in (0, 1] for each pair of a client and a node comes from one multiplication: the client is
-spread over 64 bits by SHA-256 once for a question, a node once for all, and `factor * client +
-addend` mod 2**64 is uniform in its upper bits (Dietzfelbinger, 1996). -ln(u)/weight ascending is
-sampling without replacement by weight (Efraimidis and Spirakis, 2006): with the client's number it
-is the weighted rendezvous hash, where a node that leaves moves its own clients only; with a number
-of chance it is a shuffle. Where all weights are alike, u alone gives the same order.
+spread over 30 bits by SHA-256 once for a question, a node over 54 once for all, and `factor *
+client + addend` mod 2**54 is uniform in its upper bits (Dietzfelbinger, 1996). So many bits, and no
+more, because Python multiplies short numbers fastest. -ln(u)/weight ascending is sampling without
+replacement by weight (Efraimidis and Spirakis, 2006): with the client's number it is the weighted
+rendezvous hash, where a node that leaves moves its own clients only; with a number of chance it is
+a shuffle. Where all weights are alike, the least hash first gives the same order.
 
 `drawn` makes the same shuffle without looking at everybody: it throws at a table of all weights,
 and passes over who may not be taken; only when that finds too few it sorts the others.
@@ -15,33 +16,38 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b, sha256
+from heapq import heapify, heappop
 from itertools import accumulate
 from math import log
 from struct import unpack
 from typing import Final
 
-from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.pool import Numbers, Pool
+from services.node_selector.core.eligibility import HASH_BITS, Candidate
+from services.node_selector.core.pool import Hashed, Pool
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 
-MASK: Final = 2**64 - 1
-LOG_RANGE: Final = log(2**64)
+CLIENT_BITS: Final = 30
+HASHES: Final = 1 << HASH_BITS
+LOG_HASHES: Final = log(HASHES)
 BLOCKS: Final = 2
 """So many times eight throws are made before everybody is looked at."""
+
+NO_WEIGHT: Final = 1e-300
+"""In place of a weight of 0, by which nothing can be divided: behind everybody with a weight."""
 
 SPARSE: Final = 4
 """Of fewer than one in so many of the table, throws would mostly hit somebody else."""
 
 
 def spread(text: str) -> int:
-    """*text* as a number of 64 bits that looks random."""
-    return int.from_bytes(sha256(text.encode()).digest()[:8])
+    """*text* as a number of 30 bits that looks random."""
+    return int.from_bytes(sha256(text.encode()).digest()[:4]) >> 32 - CLIENT_BITS
 
 
 def uniform(number: int, candidate: Candidate) -> float:
     """A number in (0, 1] for the pair."""
-    return ((number * candidate.factor + candidate.addend & MASK) + 1) / 2**64
+    return (HASHES - (number * candidate.factor + candidate.addend) % HASHES) / HASHES
 
 
 class Table:
@@ -85,21 +91,31 @@ class Shares:
         return max(self.LEAST, (self._now - back) / self._seconds)
 
 
-def by_hash(pool: Pool, number: int, shares: Shares, skip: AbstractSet[NodeId]) -> list[Candidate]:
+def by_hash(
+    pool: Pool, number: int, shares: Shares, skip: AbstractSet[NodeId]
+) -> Iterator[Candidate]:
     """*pool* shared by weight among all numbers, each number always in the same order."""
-    numbers, is_even = pool.numbers()
+    hashed = pool.hashed()
+    is_even = hashed.is_even
+    ordered = _evenly(hashed, number) if is_even else _by_weight(hashed, number, shares)
+    return (each for each in ordered if each.node not in skip) if skip else ordered
 
-    def even(of: Numbers) -> int:
-        return number * of[0] + of[1] & MASK
 
-    def weighted(of: Numbers) -> float:
-        u = (number * of[0] + of[1] & MASK) + 1
-        return (log(u) - LOG_RANGE) / (of[2] * shares.of(of[4]))
+def _evenly(of: Hashed, number: int) -> Iterator[Candidate]:
+    """The least hash first; nobody is compared further than is asked for."""
+    mask, place, nodes = of.mask, of.place, of.nodes
+    hashes = [number * factor + addend & mask for factor, addend in of.numbers]
+    heapify(hashes)
+    while hashes:
+        yield nodes[heappop(hashes) & place]
 
-    ordered = sorted(numbers, key=even if is_even else weighted, reverse=True)
-    if skip:
-        return [of[4] for of in ordered if of[3] not in skip]
-    return [of[4] for of in ordered]
+
+def _by_weight(of: Hashed, number: int, shares: Shares) -> Iterator[Candidate]:
+    def key(each: Candidate) -> float:
+        u = HASHES - (number * each.factor + each.addend) % HASHES
+        return (log(u) - LOG_HASHES) / ((each.weight or NO_WEIGHT) * shares.of(each))
+
+    return iter(sorted(of.nodes, key=key, reverse=True))
 
 
 def drawn(

@@ -8,11 +8,15 @@ import hashlib
 from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from services.node_selector.core.liveness import Seen
 from shared.documents.node import NodeDocument
 from shared.domain.ids import Instant, NodeId
 from shared.domain.node import Liveness, NodeRole
+
+HASH_BITS: Final = 54
+"""A node's numbers for drawing have so many bits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +44,8 @@ class Candidate:
 @lru_cache(maxsize=65_536)
 def _numbers(node: NodeId) -> tuple[int, int]:
     digest = hashlib.sha256(node.encode()).digest()
-    return int.from_bytes(digest[:8]) | 1, int.from_bytes(digest[8:16])
+    factor, addend = int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
+    return factor % (1 << HASH_BITS) | 1, addend % (1 << HASH_BITS)
 
 
 def why_not(

@@ -15,15 +15,15 @@ from services.node_selector.core.asked import Asked, Group, without
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.facts import End
 from services.node_selector.core.offsets import apart_minutes, shown
-from services.node_selector.core.pool import Pool, joined
+from services.node_selector.core.pool import Pool
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.timezone import offset_minutes
 
 EARTH_RADIUS_KM: Final = 6_371.0
 MINUTE_MS: Final = 60_000
 
-Ranked = Sequence[Sequence[Pool]]
-"""Parts of a pool, best first, equally good ones together."""
+Ranked = Sequence[tuple[Hashable, ...]]
+"""Values of a property, best first, equally good ones together."""
 
 
 def timezone_of(candidate: Candidate) -> str | None:
@@ -36,18 +36,19 @@ def location_of(candidate: Candidate) -> tuple[float, float] | None:
 
 
 def _ranked(pool: Pool, of: Callable[[Candidate], Hashable], cost: Callable[[Any], int]) -> Ranked:
-    """The parts of *pool* by a property, by its cost; who lacks the property comes last."""
-    parts = pool.split(of)
+    """What nodes of *pool* have for a property, by its cost; to lack it comes last."""
+    values = pool.split(of)
     known = sorted(
-        ((cost(value), part) for value, part in parts.items() if value is not None),
+        ((cost(value), value) for value in values if value is not None),
         key=lambda each: each[0],
     )
-    ranked = [[part for _, part in same] for _, same in groupby(known, key=lambda each: each[0])]
-    return [*ranked, [parts[None]]] if None in parts else ranked
+    by_cost = groupby(known, key=lambda each: each[0])
+    ranked = [tuple(value for _, value in same) for _, same in by_cost]
+    return [*ranked, (None,)] if None in values else ranked
 
 
-def _groups(ranked: Ranked) -> Iterator[Group]:
-    return (group for parts in ranked if (group := joined(parts)).members)
+def _groups(pool: Pool, of: Callable[[Candidate], Hashable], ranked: Ranked) -> Iterator[Group]:
+    return (group for values in ranked if (group := pool.joined(of, values)).members)
 
 
 class TimezoneOffset:
@@ -65,13 +66,11 @@ class TimezoneOffset:
         offsets, at = self._known(asked), asked.question.at
         if not offsets:
             return iter((pool,))
-        name = ("timezone_offset", offsets, at // MINUTE_MS)
-        return _groups(
-            pool.remembered(
-                name,
-                lambda: _ranked(pool, timezone_of, lambda zone: _apart(zone, offsets, at)),
-            )
+        ranked = pool.remembered(
+            ("timezone_offset", offsets, at // MINUTE_MS),
+            lambda: _ranked(pool, timezone_of, lambda zone: _apart(zone, offsets, at)),
         )
+        return _groups(pool, timezone_of, ranked)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         zone, at = candidate.document.timezone, asked.question.at
@@ -111,12 +110,11 @@ class Geo:
         ends = self._known(asked)
         if not ends:
             return iter((pool,))
-        return _groups(
-            pool.remembered(
-                ("geo", ends),
-                lambda: _ranked(pool, location_of, lambda place: _distance_km(place, ends)),
-            )
+        ranked = pool.remembered(
+            ("geo", ends),
+            lambda: _ranked(pool, location_of, lambda place: _distance_km(place, ends)),
         )
+        return _groups(pool, location_of, ranked)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         place, ends = location_of(candidate), self._known(asked)

@@ -7,33 +7,48 @@ many there are. Parts are pools themselves, so a second method may split them ag
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from services.node_selector.core.eligibility import Candidate
+from services.node_selector.core.eligibility import HASH_BITS, Candidate
 from shared.domain.ids import NodeId
 
 Property = Callable[[Candidate], Hashable]
-
-Numbers = tuple[int, int, float, NodeId, Candidate]
-"""A node's factor, addend and weight, its name and itself."""
-
-NO_WEIGHT: Final = 1e-300
-"""In place of a weight of 0, by which nothing can be divided: behind everybody with a weight."""
 
 REMEMBERED: Final = 4_096
 """So many outcomes are kept beside a pool before all are forgotten."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """Nodes by name, what a hash of each is made of, and whether all have the same share for good.
+
+    A node's place among *nodes* stands below its factor and its addend, so it stays at the lower
+    end of the hash, *place* cuts it out, and hashes are compared and told apart as bare numbers.
+    """
+
+    nodes: Sequence[Candidate]
+    is_even: bool
+    numbers: Sequence[tuple[int, int]]
+    place: int
+    mask: int
+
+
+JOINED: Final = 256
+"""So many joins of parts are kept until a node comes or goes."""
+
+
 class Pool:
     """Nodes that may be chosen, by name."""
 
-    __slots__ = ("_memory", "_numbers", "_parts", "members")
+    __slots__ = ("_hashed", "_joins", "_memory", "_parts", "members")
 
     def __init__(self, members: Iterable[Candidate] = ()) -> None:
         self.members: dict[NodeId, Candidate] = {each.node: each for each in members}
         self._parts: dict[Property, dict[Any, Pool]] = {}
         self._memory: dict[Hashable, Any] = {}
-        self._numbers: tuple[Sequence[Numbers], bool] | None = None
+        self._joins: dict[tuple[Hashable, ...], Pool] = {}
+        self._hashed: Hashed | None = None
 
     def __len__(self) -> int:
         return len(self.members)
@@ -43,14 +58,14 @@ class Pool:
 
     def add(self, candidate: Candidate) -> None:
         self.members[candidate.node] = candidate
-        self._numbers = None
+        self._changed()
         for of, parts in self._parts.items():
             self._put(parts, of(candidate), candidate)
 
     def discard(self, candidate: Candidate) -> None:
         if self.members.pop(candidate.node, None) is None:
             return
-        self._numbers = None
+        self._changed()
         for of, parts in self._parts.items():
             parts[of(candidate)].discard(candidate)
 
@@ -63,17 +78,23 @@ class Pool:
                 self._put(parts, of(each), each)
         return parts
 
-    def numbers(self) -> tuple[Sequence[Numbers], bool]:
-        """What draws ask of each node, by name, and whether all have the same share for good."""
-        if self._numbers is None:
-            numbers = [
-                (each.factor, each.addend, each.weight or NO_WEIGHT, node, each)
-                for node, each in sorted(self.members.items())
-            ]
-            is_even = len({of[2] for of in numbers}) < 2  # noqa: PLR2004 - one weight for all
-            is_even = is_even and all(of[4].back_at is None for of in numbers)
-            self._numbers = numbers, is_even
-        return self._numbers
+    def joined(self, of: Property, values: tuple[Hashable, ...]) -> "Pool":
+        """The parts of `split` with one of *values* as one pool."""
+        parts = self.split(of)
+        if len(values) == 1:
+            return parts[values[0]]
+        name = (of, *values)
+        if name not in self._joins:
+            if len(self._joins) >= JOINED:
+                self._joins.clear()
+            self._joins[name] = joined(parts[value] for value in values)
+        return self._joins[name]
+
+    def hashed(self) -> Hashed:
+        """What draws ask of the nodes."""
+        if self._hashed is None:
+            self._hashed = _hashed([each for _, each in sorted(self.members.items())])
+        return self._hashed
 
     def remembered(self, name: Hashable, outcome: Callable[[], Any]) -> Any:
         """*outcome* of what depends on the values of properties only, not on who has them."""
@@ -83,11 +104,25 @@ class Pool:
             self._memory[name] = outcome()
         return self._memory[name]
 
+    def _changed(self) -> None:
+        self._hashed = None
+        self._joins.clear()
+
     def _put(self, parts: dict[Any, "Pool"], value: Hashable, candidate: Candidate) -> None:
         if value not in parts:
             parts[value] = Pool()
             self._memory.clear()
         parts[value].add(candidate)
+
+
+def _hashed(nodes: Sequence[Candidate]) -> Hashed:
+    bits = len(nodes).bit_length()
+    numbers = [
+        (each.factor << bits, each.addend << bits | place) for place, each in enumerate(nodes)
+    ]
+    is_even = len({each.weight for each in nodes}) < 2  # noqa: PLR2004 - one weight for all
+    is_even = is_even and all(each.back_at is None for each in nodes)
+    return Hashed(nodes, is_even, numbers, place=(1 << bits) - 1, mask=(1 << HASH_BITS + bits) - 1)
 
 
 def joined(pools: Iterable[Pool]) -> Pool:

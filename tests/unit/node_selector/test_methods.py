@@ -201,7 +201,7 @@ def test_the_hash_shares_by_weight() -> None:
     pool = Pool([candidate("light"), candidate("heavy", weight=3)])
     whole = Shares(0.0, 0.0)
     firsts = Counter(
-        by_hash(pool, spread(str(number)), whole, frozenset())[0].node for number in range(999)
+        next(by_hash(pool, spread(str(number)), whole, frozenset())).node for number in range(999)
     )
     assert abs(firsts[NodeId("heavy")] / 999 - 0.75) < 0.05
 
