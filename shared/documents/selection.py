@@ -64,8 +64,15 @@ class Resolver(Document):
         return {"address": body} if isinstance(body, str) else body
 
 
+LONGEST_LOOKUP_SECONDS: Final = 1.2
+"""Nobody waits longer for DNS: a gateway asks another replica after 1.5 seconds."""
+
+
 class DnsLookup(Document):
-    """The name whose records name nodes; asked of *resolvers*, or of the zone's own servers."""
+    """The name whose records name nodes; asked of *resolvers*, or of the zone's own servers.
+
+    More than `LONGEST_LOOKUP_SECONDS` may stand in documents of before, and count as so many.
+    """
 
     name: HostName
     resolvers: tuple[Resolver, ...] = ()

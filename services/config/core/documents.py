@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from services.config.core.references import require_own_hostnames, require_references
+from services.config.core.selections import require_working_rules
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.shape import shaped
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
@@ -82,6 +83,7 @@ def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref
     _require_own_addresses(after, outcome)
     require_own_hostnames(outcome, after.of)
     require_references(outcome, after.of)
+    require_working_rules(outcome, after.of)
     return outcome
 
 

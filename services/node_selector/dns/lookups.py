@@ -16,7 +16,7 @@ from services.node_selector.dns.asking import Servers, ServersUnknown, late
 from services.node_selector.dns.core.cache import ScopedCache
 from services.node_selector.dns.core.networks import Network, scoped, told_network
 from services.node_selector.dns.reading import RecordKind, Said
-from shared.documents.selection import DnsLookup, SelectionMethod
+from shared.documents.selection import LONGEST_LOOKUP_SECONDS, DnsLookup, SelectionMethod
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
 
@@ -93,7 +93,7 @@ class Lookups:
     ) -> LookedUp:
         """What DNS says to the client at address *client* by *rule*, to be matched with *hosts*."""
         servers = tuple((str(each.address), each.port) for each in rule.resolvers)
-        seconds = rule.timeout_seconds
+        seconds = min(rule.timeout_seconds, LONGEST_LOOKUP_SECONDS)
         wait = Wait(seconds, Instant(self._clock.now() + seconds))
         network = told_network(parse_address(client))
         questions = [Question(rule.name, kind, servers) for kind in KINDS[method]]

@@ -1,0 +1,66 @@
+"""A rule of selection must be able to work when it is written: what its methods need is said.
+
+A public site or a team may name a method whose needs the site tells, so both are looked at. Rules
+that were written before stay as they are: a method that lacks something knows nothing and says so.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from services.config.core.references import Body, Of, Outcome
+from shared.documents import SITE_ID, Kind
+from shared.documents.selection import (
+    LONGEST_LOOKUP_SECONDS,
+    NEEDED,
+    Selection,
+    SelectionMethod,
+    SelectionOverride,
+    merged,
+)
+from shared.domain.errors import InvalidChange
+
+OVERRIDING: Final = frozenset({Kind.PUBLIC_SITE, Kind.TEAM})
+LOOKUPS: Final = (SelectionMethod.A_RECORD, SelectionMethod.SRV_RECORD)
+
+
+def require_working_rules(outcome: Outcome, of: Of) -> None:
+    """Let a request pass whose rules of selection have what their methods need.
+
+    Raises:
+        InvalidChange: something is missing, or waits longer than anybody does; `field` says what.
+    """
+    for (kind, id_), body in sorted(_ruling(outcome), key=lambda each: each[0]):
+        told = body.get("selection") or {}
+        for method in LOOKUPS:
+            _require_short(f"{kind} {id_!r}", method, told.get(method) or {})
+        if kind in OVERRIDING:
+            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(told), of)
+
+
+def _ruling(outcome: Outcome) -> Iterator[tuple[tuple[str, str], Body]]:
+    for ref, body in outcome.items():
+        if body is not None and (ref[0] == Kind.SITE or ref[0] in OVERRIDING):
+            yield ref, body
+
+
+def _require_short(whose: str, method: SelectionMethod, lookup: Any) -> None:
+    if lookup.get("timeout_seconds", 0) > LONGEST_LOOKUP_SECONDS:
+        field = f"selection.{method}.timeout_seconds"
+        raise InvalidChange(
+            f"{whose}: {field}: nobody waits longer than {LONGEST_LOOKUP_SECONDS:g} seconds for a "
+            "node; say no more than that",
+            field=field,
+        )
+
+
+def _require_complete(whose: str, override: SelectionOverride, of: Of) -> None:
+    site = of(Kind.SITE).get(SITE_ID, {}).get("selection") or {}
+    rule = merged(Selection.model_validate(site), override)
+    for method in override.methods or ():
+        if method in NEEDED and getattr(rule, method) is None:
+            field = f"selection.{method}"
+            raise InvalidChange(
+                f"{whose}: {field}: the site says none, so the method {method} needs its "
+                f"{NEEDED[method]}",
+                field=field,
+            )
