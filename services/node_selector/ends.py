@@ -42,12 +42,16 @@ class Ends:
         self._names = names
 
     async def known(
-        self, told: tuple[ClientFacts, ...], rule: Selection, nodes: Nodes
+        self, told: tuple[ClientFacts, ...], rule: Selection, nodes: Nodes, before: str = ""
     ) -> tuple[End, ...]:
-        """Each end that *told* of itself, with what the methods of *rule* ask for."""
-        return tuple(await asyncio.gather(*(self._known(each, rule, nodes) for each in told)))
+        """Each end that *told* of itself, with what the methods of *rule* ask for.
 
-    async def _known(self, facts: ClientFacts, rule: Selection, nodes: Nodes) -> End:
+        Nobody waits for DNS when something that comes *before* the methods decides already.
+        """
+        known = (self._known(each, rule, nodes, before) for each in told)
+        return tuple(await asyncio.gather(*known))
+
+    async def _known(self, facts: ClientFacts, rule: Selection, nodes: Nodes, before: str) -> End:
         is_placed = SelectionMethod.GEO in rule.methods
         located = self._places.locate(facts.address) if is_placed else Located()
         return End(
@@ -58,22 +62,16 @@ class Ends:
             latency_ages_seconds=facts.latency_ages_seconds,
             location=located.location,
             no_location=located.failure,
-            lookups=await self._looked_up(facts.address, rule, nodes),
+            lookups=_not_asked(rule, before)
+            if before
+            else await self._looked_up(facts.address, rule, nodes),
             left_out=facts.left_out,
         )
 
     async def _looked_up(
         self, address: str, rule: Selection, nodes: Nodes
     ) -> dict[SelectionMethod, Lookup]:
-        lookups = {
-            SelectionMethod.A_RECORD: rule.a_record,
-            SelectionMethod.SRV_RECORD: rule.srv_record,
-        }
-        wanted = {
-            method: lookup
-            for method, lookup in lookups.items()
-            if method in rule.methods and lookup is not None
-        }
+        wanted = _wanted(rule)
         if self._names is None or not wanted:
             return {}
         found = await asyncio.gather(
@@ -83,3 +81,21 @@ class Ends:
             )
         )
         return dict(zip(wanted, found, strict=True))
+
+
+def _wanted(rule: Selection) -> dict[SelectionMethod, DnsLookup]:
+    """The lookups of the methods that *rule* names."""
+    lookups = {
+        SelectionMethod.A_RECORD: rule.a_record,
+        SelectionMethod.SRV_RECORD: rule.srv_record,
+    }
+    return {
+        method: lookup
+        for method, lookup in lookups.items()
+        if method in rule.methods and lookup is not None
+    }
+
+
+def _not_asked(rule: Selection, before: str) -> dict[SelectionMethod, Lookup]:
+    failure = f"not looked up, because {before} comes first"
+    return {method: Lookup(failure=failure) for method in _wanted(rule)}

@@ -18,6 +18,7 @@ from services.node_selector.core.roster import Roster
 from services.node_selector.core.selection import (
     Placement,
     chosen_because,
+    comes_first,
     field_of,
     place,
     require_node,
@@ -72,6 +73,7 @@ class Ends(Protocol):
         told: tuple[ClientFacts, ...],
         rule: Selection,
         nodes: Mapping[NodeId, NodeDocument],
+        before: str = "",
     ) -> tuple[End, ...]: ...
 
 
@@ -158,10 +160,15 @@ class Selector:
 
     async def _question(self, asked: SelectNodes, rule: Selection) -> Question:
         told = (asked.client,) if asked.other is None else (asked.client, asked.other)
-        ends = await self._ends.known(told, rule, self.directory.nodes)
+        bare = self._put(asked, *(End(each.address, each.side) for each in told))
+        before = comes_first(bare, rule, self.roster)
+        return self._put(asked, *await self._ends.known(told, rule, self.directory.nodes, before))
+
+    def _put(self, asked: SelectNodes, end: End, other: End | None = None) -> Question:
+        """What is asked, with what is known of the ends, as of now."""
         return Question(
-            end=ends[0],
-            other=ends[1] if len(ends) > 1 else None,
+            end=end,
+            other=other,
             count=max(asked.count, 1),
             avoid=frozenset(asked.avoid),
             pin=asked.pin,

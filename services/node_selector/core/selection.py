@@ -97,6 +97,21 @@ def choose(question: Question, rule: Selection, roster: Roster) -> tuple[NodeId,
     return tuple([each.node for each in islice(ranked, question.count)])
 
 
+def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
+    """What decides alone who is first, before any method is asked; "" when methods decide."""
+    sure = roster.eligible(frozenset(rule.regions.exclude), question.now).sure
+
+    def is_free(node: NodeId | None) -> bool:
+        return node in sure and node not in question.avoid
+
+    if is_free(question.pin):
+        return "the pin"
+    _, matches = _matches(Asked(question, rule, roster.table), roster.prefixes)
+    groups = ([node for node in nodes if is_free(node)] for _, nodes in matches)
+    longest = next(filter(None, groups), [])
+    return "a network address prefix" if len(longest) == 1 else ""
+
+
 def chosen_because(question: Question, rule: Selection, roster: Roster) -> Placement:
     """What `choose` answers, with the reasons for the chosen and no word on the others."""
     eligible = roster.eligible(frozenset(rule.regions.exclude), question.now)

@@ -1,14 +1,22 @@
 import asyncio
+from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
-from services.node_selector.ends import Ends
+from services.node_selector.core.facts import Lookup, Named
+from services.node_selector.ends import Ends, Nodes
 from services.node_selector.handlers import Draws, Selector
 from services.node_selector.places import Nowhere
 from services.node_selector.rehearsing import Rehearsals
 from shared.documents import Kind
 from shared.documents.node import Address, Location, NodeDocument
-from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
+from shared.documents.selection import (
+    DnsLookup,
+    Selection,
+    SelectionMethod,
+    SelectionOverride,
+)
 from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
@@ -19,11 +27,13 @@ from shared.events.selection import (
     Choice,
     ClientFacts,
     ExplainSelection,
+    NodesSelected,
     SelectNodes,
     SharedAddress,
 )
 
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
+OSLO = NodeId("oslo")
 
 
 class HandClock:
@@ -368,3 +378,89 @@ async def test_a_replica_without_a_directory_rehearses_nothing() -> None:
         await rehearsals(Replica()).on_rehearse(
             RehearseSelection(clients=(client,), rule=Selection())
         )
+
+
+class CountingNames:
+    """DNS that names berlin, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def look_up(
+        self, method: SelectionMethod, rule: DnsLookup, client: str, nodes: Nodes
+    ) -> Lookup:
+        del method, rule, client, nodes
+        self.asked += 1
+        return Lookup({BERLIN: Named()}, basis="192.0.2.1")
+
+
+def by_dns(*tokyo_prefixes: str) -> tuple[Replica, CountingNames]:
+    """A site that goes by DNS, where tokyo has networks of its own."""
+    names, replica = CountingNames(), Replica()
+    replica.selector = Selector(
+        replica.shelf, Ends(Nowhere(), names), replica.clock, Draws("1.0", lambda: 7)
+    )
+    rule = Selection(
+        methods=(SelectionMethod.A_RECORD,), a_record=DnsLookup(name="relay.example.com")
+    )
+    replica.shelf.fill(BERLIN, TOKYO, OSLO)
+    replica.shelf.site = SiteDocument(name="s", selection=rule)
+    networks = tuple(ip_network(each) for each in tokyo_prefixes)
+    replica.shelf.nodes[TOKYO] = replica.shelf.nodes[TOKYO].model_copy(
+        update={"prefixes": networks}
+    )
+    replica.selector.on_directory()
+    return replica, names
+
+
+async def three_by_dns(replica: Replica, **wishes: Any) -> NodesSelected:
+    for node in (BERLIN, TOKYO, OSLO):
+        await replica.relay(node)
+    asked = SelectNodes(client=ClientFacts(address="203.0.113.5"), count=3, **wishes)
+    return await replica.selector.on_select(asked)
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "wishes", "what"),
+    [
+        ((), {"pin": TOKYO}, "the pin"),
+        (("203.0.113.0/24",), {}, "a network address prefix"),
+        (("203.0.113.0/24",), {"pin": TOKYO}, "the pin"),
+    ],
+)
+async def test_nobody_waits_for_dns_when_something_before_it_decides(
+    prefixes: tuple[str, ...], wishes: dict[str, Any], what: str
+) -> None:
+    replica, names = by_dns(*prefixes)
+    answer = await three_by_dns(replica, **wishes)
+    assert answer.choices[0].node == TOKYO
+    assert names.asked == 0
+    assert answer.notes == (
+        f"a_record failed: not looked up, because {what} comes first; rendezvous decided",
+    )
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"pin": TOKYO, "avoid": (TOKYO,)},
+        {"pin": NodeId("gone")},
+    ],
+)
+async def test_dns_is_asked_when_nothing_before_it_decides(wishes: dict[str, Any]) -> None:
+    replica, names = by_dns("198.51.100.0/24")
+    answer = await three_by_dns(replica, **wishes)
+    assert answer.choices[0].node == BERLIN
+    assert names.asked == 1
+
+
+async def test_dns_decides_between_nodes_of_one_network() -> None:
+    replica, names = by_dns("203.0.113.0/24")
+    replica.shelf.nodes[BERLIN] = replica.shelf.nodes[BERLIN].model_copy(
+        update={"prefixes": (ip_network("203.0.113.0/24"),)}
+    )
+    replica.selector.on_directory()
+    answer = await three_by_dns(replica)
+    assert answer.choices[0].node == BERLIN
+    assert names.asked == 1
