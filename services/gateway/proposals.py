@@ -2,10 +2,10 @@
 
 A proposal is repeated with the same request id until somebody answers: config answers a repeat
 with the recorded result, so a change is made once, also when the primary died between the log
-and its answer. When the role moves, what waits is repeated at once and more often for a while: the
-old primary does not answer any more, and the new one has not heard it. What holds many changes is
-repeated less and less often: on a busy machine its repeats alone would keep a master from reading
-its monitor's grants, and the role would move again.
+and its answer. When the role moves, what waits is repeated at once, to the very master whose grant
+was heard, and more often for a while: the old primary does not answer any more, and the new one has
+not heard it. What holds many changes is repeated less and less often: on a busy machine its repeats
+alone would keep a master from reading its monitor's grants, and the role would move again.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
+from services.gateway.questions import Questions
 from shared.documents import Kind
 from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
-from shared.domain.ids import Epoch, Instant, RequestId, Revision
+from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
@@ -39,8 +40,8 @@ LONG_PATIENCE_SECONDS: Final = 60.0
 """For one part of a large apply: giving up in the middle costs its author more than waiting."""
 
 ATTEMPT_SECONDS: Final = 1.0
-HURRY_SECONDS: Final = 0.05
-"""How long an attempt lasts, and shortly after the role has moved."""
+HURRY_SECONDS: Final = 0.1
+"""After how long a change is repeated, and shortly after the role has moved."""
 
 HURRIED_SECONDS: Final = 3.0
 
@@ -58,14 +59,20 @@ class Configuration:
         self._publisher = publisher
         self._clock = clock
         self._epoch = Epoch(0)
+        self._granted: set[NodeId] = set()
         self._hurries_until = Instant(0.0)
         self._attempts: set[asyncio.Timeout] = set()
 
-    def role_moved(self, epoch: Epoch) -> None:
-        """A master was granted the role of *epoch*, or says that it lost its own to it."""
-        if epoch <= self._epoch:
+    def role_moved(self, epoch: Epoch, node: NodeId) -> None:
+        """The first grant of *epoch* came from *node*: it has the role, or lost its own to it.
+
+        The second one is as good a news as the first: only then is there somebody to answer.
+        """
+        if epoch < self._epoch or (epoch == self._epoch and node in self._granted):
             return
-        self._epoch = epoch
+        if epoch > self._epoch:
+            self._epoch, self._granted = epoch, set()
+        self._granted.add(node)
         self._hurries_until = Instant(self._clock.now() + HURRIED_SECONDS)
         for attempt in self._attempts:
             attempt.reschedule(asyncio.get_running_loop().time())
@@ -84,13 +91,23 @@ class Configuration:
             Rejected: the change breaks a rule, or a document is at another revision.
         """
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
+        questions = Questions(self._publisher, proposal)
+        try:
+            return await self._answer(proposal, questions, patience_seconds)
+        finally:
+            await questions.close()
+
+    async def _answer(
+        self, proposal: ProposeChanges, questions: Questions, patience_seconds: float
+    ) -> ChangesAccepted:
         deadline = Instant(self._clock.now() + patience_seconds)
         last: Unavailable | None = None
         attempts = itertools.count()
         while (left := deadline - self._clock.now()) > 0:
+            questions.ask(left)
             seconds = min(left, self._attempt_seconds(proposal, next(attempts)))
             try:
-                answer = await self._attempt(proposal, seconds, left)
+                answer = await self._attempt(questions, seconds)
             except Unavailable as error:
                 last = error
                 continue
@@ -100,8 +117,8 @@ class Configuration:
             raise last
         raise NoPrimary(
             f"no primary confirmed the change within {patience_seconds:.0f} s; it may have "
-            f"happened: ask again with request id {request_id}",
-            request_id=request_id,
+            f"happened: ask again with request id {proposal.request_id}",
+            request_id=proposal.request_id,
             retry_after_seconds=2,
         )
 
@@ -110,12 +127,17 @@ class Configuration:
             return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
         return HURRY_SECONDS if self._clock.now() < self._hurries_until else ATTEMPT_SECONDS
 
-    async def _attempt(self, proposal: ProposeChanges, seconds: float, left: float) -> Message:
+    async def _attempt(self, questions: Questions, seconds: float) -> Message:
+        """The answer to any question so far, within *seconds* and until the role moves.
+
+        Raises:
+            Unavailable: there was none.
+        """
         try:
             async with asyncio.timeout(seconds) as attempt:
                 self._attempts.add(attempt)
                 try:
-                    return await self._publisher.ask(proposal, timeout_seconds=left)
+                    return await questions.answer()
                 finally:
                     self._attempts.discard(attempt)
         except TimeoutError as error:

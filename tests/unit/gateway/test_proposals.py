@@ -19,8 +19,8 @@ from services.gateway.proposals import (
 )
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
-from shared.domain.errors import NoPrimary
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision
+from shared.domain.errors import NoPrimary, OutcomeUnknown
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
@@ -35,6 +35,7 @@ from tests.fakes.virtual_time import VirtualClock, pause, run
 if TYPE_CHECKING:
     from shared.messaging.publisher import Publisher
 
+ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 CHANGE = ProposedChange(kind="user", id="rita", op="put", body={"role": "auditor"})
 ANSWER = ChangesAccepted(
     revision=Revision(3), durable_on=("bravo",), mode=ReplicationMode.SYNCHRONOUS
@@ -81,16 +82,87 @@ def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() ->
         is_there = False
         masters = Masters(lambda: is_there)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1))
+        configuration.role_moved(Epoch(1), ALPHA)
         await pause(60)
         asked = proposed(configuration)
         await pause(0.2)
         is_there = True
         moved = VirtualClock().now()
-        configuration.role_moved(Epoch(2))
+        configuration.role_moved(Epoch(2), BRAVO)
         assert await asked == ANSWER
         assert VirtualClock().now() == moved
         assert len(masters.asked) == 2
+
+    run(story())
+
+
+def test_a_change_is_repeated_again_when_the_new_primary_itself_is_granted_the_epoch() -> None:
+    async def story() -> None:
+        is_there = False
+        masters = Masters(lambda: is_there)
+        configuration = of(masters)
+        configuration.role_moved(Epoch(1), ALPHA)
+        await pause(60)
+        asked = proposed(configuration)
+        await pause(0.2)
+        configuration.role_moved(Epoch(2), ALPHA)  # it lost its role to that epoch
+        await pause(HURRY_SECONDS / 2)
+        is_there = True
+        configuration.role_moved(Epoch(2), BRAVO)
+        granted = VirtualClock().now()
+        assert await asked == ANSWER
+        assert VirtualClock().now() == granted
+        assert len(masters.asked) == 3
+
+    run(story())
+
+
+def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
+    class Slow(Masters):
+        """Answers the first question alone, later than it is repeated."""
+
+        async def ask(
+            self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+        ) -> Message:
+            self.asked.append(VirtualClock().now())
+            await pause(2.5 * HURRY_SECONDS if len(self.asked) == 1 else timeout_seconds)
+            return ANSWER
+
+    async def story() -> None:
+        masters = Slow(lambda: False)
+        configuration = of(masters)
+        configuration.role_moved(Epoch(1), ALPHA)
+        began = VirtualClock().now()
+        assert await proposed(configuration) == ANSWER
+        assert VirtualClock().now() - began == pytest.approx(2.5 * HURRY_SECONDS)
+        assert len(masters.asked) == 3
+
+    run(story())
+
+
+def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
+    class Leaving(Masters):
+        """The first to be asked loses its role; the second answers a little later."""
+
+        async def ask(
+            self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
+        ) -> Message:
+            self.asked.append(VirtualClock().now())
+            if len(self.asked) == 1:
+                await pause(0.25)
+                raise OutcomeUnknown("the right to answer as primary ended")
+            await pause(0.2)
+            return ANSWER
+
+    async def story() -> None:
+        masters = Leaving(lambda: False)
+        configuration = of(masters)
+        began = VirtualClock().now()
+        asked = proposed(configuration)
+        await pause(0.2)
+        configuration.role_moved(Epoch(1), ALPHA)
+        assert await asked == ANSWER
+        assert [each - began for each in masters.asked[:3]] == pytest.approx([0, 0.2, 0.3])
 
     run(story())
 
@@ -99,12 +171,12 @@ def test_the_same_epoch_again_moves_nothing() -> None:
     async def story() -> None:
         masters = Masters(lambda: False)
         configuration = of(masters)
-        configuration.role_moved(Epoch(2))
+        configuration.role_moved(Epoch(2), BRAVO)
         await pause(60)
         asked = proposed(configuration)
         await pause(0.2)
-        configuration.role_moved(Epoch(2))
-        configuration.role_moved(Epoch(1))
+        configuration.role_moved(Epoch(2), BRAVO)
+        configuration.role_moved(Epoch(1), ALPHA)
         await pause(0.2)
         assert len(masters.asked) == 1
         asked.cancel()
@@ -116,7 +188,7 @@ def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
     async def story() -> None:
         masters = Masters(lambda: len(masters.asked) > 4)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1))
+        configuration.role_moved(Epoch(1), ALPHA)
         assert await proposed(configuration) == ANSWER
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
         assert gaps == pytest.approx([HURRY_SECONDS] * len(gaps))
@@ -144,7 +216,7 @@ def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and
             configuration.propose(RequestId("many"), "admin", [CHANGE] * (MANY_CHANGES + 1), 60)
         )
         await pause(0.5)
-        configuration.role_moved(Epoch(1))
+        configuration.role_moved(Epoch(1), ALPHA)
         with pytest.raises(NoPrimary):
             await asked
         times = [asked - began for asked in masters.asked]
