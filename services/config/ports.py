@@ -1,6 +1,6 @@
 """What the write path needs of PostgreSQL and of the log, as narrow as it is."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -21,13 +21,13 @@ class Open(Protocol):
     def mode(self) -> ReplicationMode: ...
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool: ...
     async def rows(self) -> tuple[Row, ...]: ...
-    async def request(self, request_id: RequestId) -> AnsweredRequest | None: ...
 
 
 class State(Protocol):
     """The master state of this master."""
 
     def transaction(self) -> AbstractAsyncContextManager[Open]: ...
+    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]: ...
 
 
 class Log(Protocol):

@@ -146,16 +146,14 @@ class Tenure:
         await self.replica.extend(changes, self.epoch, now, lambda: self.is_valid)
 
     async def _answered(self, waiting: list[Waiting]) -> dict[RequestId, Answered]:
-        """Those of *waiting* that are in the log already."""
-        async with self.replica.state.transaction() as transaction:
-            found = {
-                each.proposal.request_id: await transaction.request(each.proposal.request_id)
-                for each in waiting
-            }
+        """Those of *waiting* that are in the log already.
+
+        No lock is held: should the copy move on before the entry is written, it is refused.
+        """
+        requests = [each.proposal.request_id for each in waiting]
+        found = await self.replica.state.answered(requests) if requests else {}
         return {
-            request_id: Answered(each.digest, each.revision)
-            for request_id, each in found.items()
-            if each is not None
+            request_id: Answered(each.digest, each.revision) for request_id, each in found.items()
         }
 
     def _settle(self, batch: Batch) -> None:

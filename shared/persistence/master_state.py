@@ -148,13 +148,6 @@ class Transaction:
             Row(row["kind"], row["id"], Revision(row["revision"]), row["body"]) for row in found
         )
 
-    async def request(self, request_id: RequestId) -> AnsweredRequest | None:
-        """What became of a request, if it is in the log."""
-        row = await self._connection.fetchrow(
-            "SELECT digest, revision FROM request WHERE request_id = $1", request_id
-        )
-        return None if row is None else AnsweredRequest(row["digest"], Revision(row["revision"]))
-
     async def requests(
         self, after: Answered | None = None, limit: int | None = None
     ) -> list[Answered]:
@@ -361,6 +354,22 @@ class MasterState:
         return (
             None if row is None else Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
         )
+
+    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
+        """What became of those of *requests* that are in the log, as this copy has it.
+
+        Raises:
+            StoreUnavailable: the database failed.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT request_id, digest, revision FROM request WHERE request_id = ANY ($1)",
+                list(requests),
+            )
+        return {
+            RequestId(row["request_id"]): AnsweredRequest(row["digest"], Revision(row["revision"]))
+            for row in rows
+        }
 
     async def forget_requests(self, now: UnixMillis) -> None:
         """Drop requests that nobody repeats any more."""

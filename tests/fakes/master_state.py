@@ -66,9 +66,6 @@ class MemoryTransaction:
             if (not kinds or row.kind in kinds) and id_ in {None, row.id}
         )
 
-    async def request(self, request_id: RequestId) -> AnsweredRequest | None:
-        return self.requests.get(request_id)
-
     def _apply(self, change: Change, entry: LogEntry) -> None:
         name = change.kind, change.id
         if change.kind != CONTROL_KIND and change.op is Op.PUT:
@@ -106,6 +103,10 @@ class MemoryState:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
+
+    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
+        self._require_up()
+        return {each: self.here.requests[each] for each in requests if each in self.here.requests}
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         self._require_up()

@@ -18,7 +18,14 @@ from shared.domain.log import (
     StoredEntry,
     empty_marker,
 )
-from shared.persistence.master_state import REQUESTS_KEPT_MS, MasterState, Part, Pulse, Row
+from shared.persistence.master_state import (
+    REQUESTS_KEPT_MS,
+    AnsweredRequest,
+    MasterState,
+    Part,
+    Pulse,
+    Row,
+)
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
 from tests.integration.servers import PostgresServer, free_port
@@ -233,22 +240,18 @@ async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: 
     await apply(
         state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
     )
-    async with state.transaction() as transaction:
-        known = await transaction.request(RequestId("r1"))
-        assert known is not None
-        assert (known.digest, known.revision) == ("digest of r1", 1)
-        assert await transaction.request(RequestId("r2")) is None
+    known = await state.answered([RequestId("r1"), RequestId("r2")])
+    assert known == {"r1": AnsweredRequest("digest of r1", Revision(1))}
+    assert await state.answered([]) == {}
 
 
 async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
 
     await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
-    async with state.view() as view:
-        assert await view.request(RequestId("r1")) is not None
+    assert await state.answered([RequestId("r1")])
     await state.forget_requests(UnixMillis(1_001 + REQUESTS_KEPT_MS))
-    async with state.view() as view:
-        assert await view.request(RequestId("r1")) is None
+    assert not await state.answered([RequestId("r1")])
 
 
 async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
