@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
@@ -17,6 +17,24 @@ LARGEST: Final = 6
 
 Connection = asyncpg.pool.PoolConnectionProxy
 """What the pool lends."""
+
+
+if TYPE_CHECKING:
+    Plain = asyncpg.Connection[asyncpg.Record]
+else:
+    Plain = asyncpg.Connection  # generic for those who check types alone
+
+
+class Unsettled(Plain):
+    """A connection on which nobody settles anything that outlives a transaction.
+
+    No setting, no lock of a session, no cursor, no subscription: so there is nothing to take back
+    before the next one has it, and a round trip to the server less for whatever is asked.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing; a transaction that is still open is rolled back all the same."""
+        return ""
 
 
 class Database:
@@ -67,6 +85,7 @@ class Database:
                     timeout=CONNECT_SECONDS,
                     command_timeout=COMMAND_SECONDS,
                     init=_read_json,
+                    connection_class=Unsettled,
                 )
             return self._pool
 
