@@ -84,6 +84,8 @@ class Handlers:
 
     async def on_grant(self, grant: MasterGranted) -> None:
         if not self._grant.offer(grant):
+            if grant.paused and self._grant.is_anothers(grant):
+                self._writer.expect_role()
             return
         self._writer.wake()
         now = self._writer.clock.now()
@@ -99,6 +101,8 @@ class Handlers:
         await self._backups.progressed(event)
         if self._writer.is_acting:
             self._writer.wake()
+        elif event.node == self._writer.replica.node:
+            self._writer.followed(event.revision)
 
     async def _at_least(self, question: ReadDocuments) -> State:
         part = Part(question.after, rows_wanted(question.limit))

@@ -51,13 +51,15 @@ class Replica:
     documents: Documents = field(default_factory=lambda: Documents({}))
     end: Sequence = Sequence(0)
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
+    _has_read: bool = False
+    _is_ready: bool = False
 
     @staticmethod
     def of(node: NodeId, key: NodeKey, trust: TrustStore, state: State, log: Log) -> "Replica":
         return Replica(node, key, trust, state, log, empty_marker(trust.log_generation))
 
     async def catch_up(self) -> None:
-        """Apply whatever the log has more, and read the documents anew.
+        """Apply whatever the log has more, and read the documents if they are others than before.
 
         An entry that is not validly signed, or does not follow, is skipped, as by every follower.
 
@@ -66,8 +68,9 @@ class Replica:
             StoreUnavailable: the database failed.
         """
         async with self.state.transaction() as transaction:
-            self._learn(await self._read(transaction))
             before = transaction.marker
+            if not self._has_read or before != self.marker:
+                self._learn(await self._read(transaction))
             self.log, self.end = await self._place(before)
             async for raw in self.log.read_from(Sequence(self.end + 1)):
                 stored = self._valid(raw.data, transaction.marker)
@@ -78,6 +81,25 @@ class Replica:
                 self.end = raw.sequence
             if transaction.marker != before:  # a whole reading, and a new primary waits for it
                 await self._read(transaction)
+
+    async def stand_ready(self) -> None:
+        """Catch up ahead of a role that may be handed over: its first entry then follows at once.
+
+        Raises:
+            LogUnavailable, StoreUnavailable: as `catch_up`; this copy is not ready.
+        """
+        self._is_ready = False
+        await self.catch_up()
+        self._is_ready = True
+
+    def was_ready(self) -> bool:
+        """Whether this copy stood ready until now; who relies on that once proves it or catches up.
+
+        What is relied on is a guess alone: an entry is appended behind the very message that was
+        the log's last, so it is refused when this copy is behind.
+        """
+        was_ready, self._is_ready = self._is_ready, False
+        return was_ready
 
     async def extend(
         self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]
@@ -131,7 +153,7 @@ class Replica:
         self.documents = Documents(
             {(row.kind, row.id): Stored(row.revision, row.body) for row in rows}
         )
-        self.marker, self.mode = transaction.marker, transaction.mode
+        self.marker, self.mode, self._has_read = transaction.marker, transaction.mode, True
         self._remember(transaction.marker)
         return self.documents
 

@@ -5,6 +5,7 @@ can extend the log. Then proposals that wait together go into one entry, and con
 whether a backup is attached. It lasts no longer than the monitor's grant.
 """
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from services.config.core.durability import needs_a_backup
 from services.config.ports import Emits
 from services.config.replica import Replica
 from services.config.waiting import Waiting
+from shared.clusterlog.log import LogConflict
 from shared.domain.errors import LogUnavailable, NotPrimary, OutcomeUnknown, StoreUnavailable
 from shared.domain.ids import Epoch, RequestId, Revision
 from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
@@ -47,11 +49,21 @@ class Tenure:
     async def begin(self) -> None:
         """Fence every older primary out of the log, once this copy is at its end.
 
+        A copy that stood ready for a switchover begins without a look: the log itself refuses the
+        entry unless it follows the last one, and then this copy catches up like any other.
+
         Raises:
             NotPrimary: the log is ahead, or the grant ended.
             LogConflict, LogUnavailable, OutcomeUnknown, StoreUnavailable: as `Replica.extend`.
         """
+        if self.replica.was_ready() and self.replica.marker.epoch < self.epoch:
+            with contextlib.suppress(LogConflict, NotPrimary):
+                await self._fence()
+                return
         await self.replica.catch_up()
+        await self._fence()
+
+    async def _fence(self) -> None:
         before = self.replica.marker.epoch
         if before > self.epoch:
             raise NotPrimary(f"the log is at epoch {before}, ahead of {self.epoch}")

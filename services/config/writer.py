@@ -19,7 +19,7 @@ from services.config.tenure import Tenure
 from services.config.waiting import Waiters
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import MeridianError, NotPrimary, OutcomeUnknown, Unavailable
-from shared.domain.ids import Epoch
+from shared.domain.ids import Epoch, Instant, Revision
 from shared.domain.log import Marker
 from shared.events.config import ChangesAccepted, ProposeChanges
 from shared.events.failover import MasterGranted
@@ -29,6 +29,8 @@ from shared.runtime.grant import GrantHolder
 
 AGAIN_SECONDS: Final = 0.05
 IDLE_SECONDS: Final = 0.25
+EXPECTING_SECONDS: Final = 2.0
+"""How long a master that saw another one stop is ready to begin; a switchover takes less."""
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Writer:
     events: Emits
     tenure: Tenure | None = None
     answers: Answers = field(init=False)
+    _expects_until: Instant = Instant(0.0)
+    _reads_ahead: bool = False
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _turn_taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
@@ -89,6 +93,20 @@ class Writer:
         """Something came, a grant or a backup's progress: there may be work."""
         self._work.set()
 
+    def expect_role(self) -> None:
+        """Another master stopped acting, to hand its role over: this one may be the next."""
+        now = self.clock.now()
+        if now >= self._expects_until:
+            self._reads_ahead = True
+            self._work.set()
+        self._expects_until = Instant(now + EXPECTING_SECONDS)
+
+    def followed(self, revision: Revision) -> None:
+        """This master's own follower is at *revision*: who expects the role reads that at once."""
+        if self.clock.now() < self._expects_until and revision > self.replica.marker.revision:
+            self._reads_ahead = True
+            self._work.set()
+
     async def run(self) -> None:
         """Write, for ever."""
         while True:
@@ -128,12 +146,23 @@ class Writer:
             self._step_back("the right to act as primary ended")
             self.waiters.refuse(self.waiters.open(), Silent())
             self.answers.give_up()
+            await self._read_ahead()
             return
         tenure = await self._tenure_of(epoch)
         while self.waiters.open() and tenure.is_valid:
             await tenure.write()
         if tenure.is_valid:
             await tenure.mind_backup()
+
+    async def _read_ahead(self) -> None:
+        """Stand ready for the role, if it may come; who cannot is no worse than who did not."""
+        if not self._reads_ahead:
+            return
+        self._reads_ahead = False
+        try:
+            await self.replica.stand_ready()
+        except Unavailable as error:
+            self._log.debug("not ready for the role: %s", error.message)
 
     async def _tenure_of(self, epoch: Epoch) -> Tenure:
         """The tenure of *epoch*, begun; there is none while it begins."""
@@ -143,7 +172,7 @@ class Writer:
                 epoch, self.replica, self.answers, self.grant, self.clock, self.events
             )
             await beginning.begin()
-            self.tenure = beginning
+            self.tenure, self._expects_until = beginning, Instant(0.0)
             self._log.info("accepting changes as primary of epoch %d", epoch)
         return self.tenure
 

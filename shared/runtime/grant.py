@@ -26,6 +26,10 @@ class GrantHolder:
         self._grant = grant
         return True
 
+    def is_anothers(self, grant: MasterGranted) -> bool:
+        """Whether *grant* is another master's."""
+        return grant.node != self._node
+
     def valid(self, now: Instant) -> Epoch | None:
         """The epoch that this master may act in at *now*; None when it may not."""
         grant = self._grant

@@ -12,6 +12,7 @@ REBUILDING: Final = "services.config.core.rebuilding"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
 SITE: Final = ("tests/simulation/site/test_site.py",)
+SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
 READING: Final = ("tests/unit/config/test_reading.py",)
 LOOKS: Final = ("tests/unit/failover_monitor/test_checks.py",)
 HEARS: Final = ("tests/unit/failover_monitor/test_work.py",)
@@ -225,6 +226,34 @@ LOG: Final = (
             self._refuse_open""",
         "            self._refuse_open",
         (*CONFIG, *SITE),
+    ),
+    Mutant(
+        "a copy that stood ready and is behind does not catch up",
+        "services.config.tenure",
+        "with contextlib.suppress(LogConflict, NotPrimary):",
+        "with contextlib.suppress():",
+        SWITCHOVER,
+    ),
+    Mutant(
+        "to have stood ready is relied on again and again",
+        "services.config.replica",
+        "was_ready, self._is_ready = self._is_ready, False",
+        "was_ready = self._is_ready",
+        SWITCHOVER,
+    ),
+    Mutant(
+        "documents are read but once",
+        "services.config.replica",
+        "if not self._has_read or before != self.marker:",
+        "if not self._has_read:",
+        SWITCHOVER,
+    ),
+    Mutant(
+        "a master that expects the role reads nothing that its follower applies",
+        "services.config.writer",
+        "if self.clock.now() < self._expects_until and revision > self.replica.marker.revision:",
+        "if False:",
+        SWITCHOVER,
     ),
     Mutant(
         "a current answer leaves after the grant has ended",

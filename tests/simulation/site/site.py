@@ -144,7 +144,7 @@ class Site(World):
         return process is not None and not process.is_dead
 
     def _grant(self, master: Master, grant: Grant) -> None:
-        """The monitor's word to config of the same machine."""
+        """The monitor's word to config of the same machine; others use it when it is a pause."""
         told = MasterGranted(
             node=master.node,
             epoch=grant.epoch,
@@ -157,7 +157,9 @@ class Site(World):
         if not grant.paused and end > self.now + MOMENT:
             self.judge.may_act(master.instance, grant.epoch, end)
         if not master.is_cut_off:
-            self.carry(master, master, self._granted, master.node, told)
+            hearers = self.masters.values() if grant.paused else (master,)
+            for hearer in hearers:
+                self.carry(master, hearer, self._granted, hearer.node, told)
 
     def _granted(self, node: NodeId, grant: MasterGranted) -> None:
         self.ask_config(node, lambda: self.services[node].handlers.on_grant(grant))

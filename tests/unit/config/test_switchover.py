@@ -9,6 +9,7 @@ from services.config.core.documents import Documents
 from services.config.handlers import Handlers
 from services.config.ports import Open
 from services.config.replica import Replica
+from services.config.writer import EXPECTING_SECONDS
 from shared.documents import Kind
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch
@@ -100,9 +101,14 @@ def test_a_repeat_at_the_new_primary_is_answered_with_the_recorded_result() -> N
 
 
 class CountingReplica(Replica):
-    """Counts how often it reads every document."""
+    """Counts how often it reads every document, and how often it looks for the log's end."""
 
     readings = 0
+    looks = 0
+
+    async def catch_up(self) -> None:
+        self.looks += 1
+        await super().catch_up()
 
     async def _read(self, transaction: Open) -> Documents:
         self.readings += 1
@@ -122,6 +128,116 @@ def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
         await replica.catch_up()
         assert replica.readings == 1
         assert replica.marker == site.alpha.state.marker
+
+    told(story)
+
+
+def test_a_copy_that_is_where_it_was_reads_no_document_again() -> None:
+    async def story(site: Masters) -> None:
+        await site.alpha.lay_down(1)
+        await site.confirm()
+        replica = counting(site.bravo)
+        await replica.catch_up()
+        await replica.catch_up()
+        assert (replica.readings, replica.looks) == (1, 2)
+
+    told(story)
+
+
+async def hears_pause(desk: Desk, sender: Desk) -> None:
+    """Config of *desk* is told that the other master stopped acting."""
+    pause_ = sender.granted(1, sender.grant.valid_until).model_copy(update={"paused": True})
+    await handlers_of(desk).on_grant(pause_)
+    await turn()
+
+
+def handlers_of(desk: Desk) -> Handlers:
+    return Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
+
+
+def watched(desk: Desk) -> CountingReplica:
+    """The copy of *desk*, which counts from now on."""
+    replica = counting(desk)
+    desk.writer.replica = desk.backups.replica = desk.writer.answers.replica = replica
+    return replica
+
+
+def test_a_backup_that_saw_the_primary_stop_begins_without_a_look() -> None:
+    async def story(site: Masters) -> None:
+        replica = watched(site.bravo)
+        await site.alpha.lay_down(1)
+        await site.confirm()
+        await hears_pause(site.bravo, site.alpha)
+        assert (replica.looks, replica.readings) == (1, 1)
+        site.bravo.permit(2, LONG, planned=True)
+        await turn()
+        assert site.bravo.writer.is_acting
+        assert (replica.looks, replica.readings) == (1, 1)
+        assert site.history()[-1].epoch == Epoch(2)
+
+    told(story)
+
+
+def test_a_backup_that_fell_behind_since_it_stood_ready_catches_up_first() -> None:
+    async def story(site: Masters) -> None:
+        replica = watched(site.bravo)
+        await site.confirm()
+        await hears_pause(site.bravo, site.alpha)
+        asked = ask(site.alpha, wish("late", "lagos"))
+        await turn()
+        marker = await site.alpha.lay_down(1)
+        site.bravo.permit(2, LONG, planned=True)
+        await turn()
+        assert site.bravo.writer.is_acting
+        assert replica.looks == 2
+        assert replica.documents.get(Kind.NODE, "lagos") is not None
+        assert site.history()[-1].revision == marker.revision + 1
+        asked.cancel()
+
+    told(story)
+
+
+def test_a_backup_that_expects_the_role_reads_what_its_follower_applies() -> None:
+    async def story(site: Masters) -> None:
+        replica = watched(site.bravo)
+        await site.confirm()
+        await hears_pause(site.bravo, site.alpha)
+        asked = ask(site.alpha, wish("late", "lagos"))
+        await turn()
+        followed = await site.bravo.follow()
+        await handlers_of(site.bravo).on_progress(followed)
+        await handlers_of(site.bravo).on_progress(followed)
+        await turn()
+        assert replica.looks == 2
+        assert replica.documents.get(Kind.NODE, "lagos") is not None
+        asked.cancel()
+
+    told(story)
+
+
+def test_a_backup_that_waits_in_vain_reads_ahead_no_more() -> None:
+    async def story(site: Masters) -> None:
+        replica = watched(site.bravo)
+        await site.confirm()
+        await hears_pause(site.bravo, site.alpha)
+        await pause(EXPECTING_SECONDS)
+        asked = ask(site.alpha, wish("late", "lagos"))
+        await turn()
+        await handlers_of(site.bravo).on_progress(await site.bravo.follow())
+        await turn()
+        assert replica.looks == 1
+        asked.cancel()
+
+    told(story)
+
+
+def test_a_copy_stands_ready_for_one_beginning() -> None:
+    async def story(site: Masters) -> None:
+        await site.confirm()
+        replica = watched(site.bravo)
+        await replica.stand_ready()
+        assert replica.was_ready()
+        assert not replica.was_ready()
 
     told(story)
 
