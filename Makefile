@@ -69,7 +69,7 @@ test-compose: setup ## every test that needs Docker: the site in containers
 simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; TRANSCRIPT=yes reads one aloud
 	@TRANSCRIPT="$(TRANSCRIPT)" $(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
 
-mutants: setup ## break every guard of failover once; a test must notice: ONLY="word" to choose
+mutants: setup ## break every guard of failover and selection once; a test must notice: ONLY="word" to choose
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")
 
 chaos: setup ## a site whose processes are killed, frozen and cut off, and a judge: MINUTES=5 SEED=7

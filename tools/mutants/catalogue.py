@@ -8,6 +8,7 @@ from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
 from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
+from tools.mutants.selection import SELECTION
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
 LEASE: Final = "services.failover_monitor.core.lease"
@@ -26,6 +27,7 @@ MUTANTS: Final = (
     *PROBING,
     *PROMISE,
     *REDIRECTION,
+    *SELECTION,
     Mutant(
         "a holder acts without margin",
         LEASE,

@@ -1,0 +1,236 @@
+"""The guards of node selection, each broken once: who may take a client, and who goes first."""
+
+from typing import Final
+
+from tools.mutants.mutant import Mutant
+
+TESTS: Final = "tests/unit/node_selector/"
+SENTENCES: Final = (f"{TESTS}test_sentences.py",)
+ELIGIBLE: Final = (f"{TESTS}test_eligibility.py",)
+PREFIX: Final = (f"{TESTS}test_prefixes.py", *SENTENCES)
+DRAWS: Final = (f"{TESTS}test_draws.py", f"{TESTS}test_methods.py")
+LISTENING: Final = (f"{TESTS}test_liveness.py", f"{TESTS}test_roster.py")
+PANICS: Final = (f"{TESTS}test_panic.py",)
+HANDLERS: Final = (f"{TESTS}test_handlers.py",)
+
+ELIGIBILITY: Final = "services.node_selector.core.eligibility"
+PREFIXES: Final = "services.node_selector.core.prefixes"
+ORDER: Final = "services.node_selector.core.order"
+PANIC: Final = "services.node_selector.core.panic"
+DRAWING: Final = "services.node_selector.core.draws"
+POOL: Final = "services.node_selector.core.pool"
+NEAREST: Final = "services.node_selector.core.nearest"
+LIVENESS: Final = "services.node_selector.core.liveness"
+CHOICE: Final = "services.node_selector.core.selection"
+RULES: Final = "services.config.core.selections"
+
+SELECTION: Final = (
+    Mutant(
+        "any node is a traffic node",
+        ELIGIBILITY,
+        "if document.role is not NodeRole.TRAFFIC:",
+        "if False:",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "a node that was switched off is chosen",
+        ELIGIBILITY,
+        "if not document.accepting_new_clients:",
+        "if False:",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "an excluded region is used",
+        ELIGIBILITY,
+        "if candidate.document.region in excluded_regions:",
+        "if False:",
+        SENTENCES,
+    ),
+    Mutant(
+        "a node without an address is chosen",
+        ELIGIBILITY,
+        "if candidate.document.public_address is None:",
+        "if False:",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "a silent node is chosen",
+        ELIGIBILITY,
+        "if seen.liveness is not Liveness.ALIVE:",
+        "if False:",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "a node that drains is chosen", ELIGIBILITY, "if seen.load.draining:", "if False:", ELIGIBLE
+    ),
+    Mutant(
+        "a full node takes one more",
+        ELIGIBILITY,
+        "seen.load.sessions >= capacity",
+        "seen.load.sessions > capacity",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "any version goes with any other",
+        ELIGIBILITY,
+        "if not compatible(seen.load.version, version):",
+        "if False:",
+        ELIGIBLE,
+    ),
+    Mutant(
+        "the shortest prefix wins",
+        PREFIXES,
+        "sorted(by_length, reverse=True)",
+        "sorted(by_length)",
+        PREFIX,
+    ),
+    Mutant(
+        "a node stands with each of its networks",
+        PREFIXES,
+        "sorted(node for node in nodes if node not in known)",
+        "sorted(nodes)",
+        PREFIX,
+    ),
+    Mutant(
+        "a network that is gone still matches",
+        PREFIXES,
+        "by_bits[bits].discard(node)",
+        "pass",
+        PREFIX,
+    ),
+    Mutant(
+        "a pin to a node to be avoided counts",
+        ORDER,
+        "if pin in eligible.sure and pin not in avoid:",
+        "if pin in eligible.sure:",
+        SENTENCES,
+    ),
+    Mutant("a pinned node is named twice", ORDER, "skip = avoid | {pin}", "pass", SENTENCES),
+    Mutant(
+        "nodes to be avoided are left out",
+        ORDER,
+        "    if avoid:\n        for pool",
+        "    if False:\n        for pool",
+        SENTENCES,
+    ),
+    Mutant(
+        "a node of a prefix is named twice",
+        ORDER,
+        "skip |= group.members.keys()",
+        "pass",
+        SENTENCES,
+    ),
+    Mutant(
+        "two silent relays are a panic",
+        PANIC,
+        "threshold_percent > 0 and heard >= FEWEST_RELAYS and enough",
+        "threshold_percent > 0 and enough",
+        PANICS,
+    ),
+    Mutant(
+        "a threshold of nothing is always reached",
+        PANIC,
+        "threshold_percent > 0 and heard",
+        "heard",
+        PANICS,
+    ),
+    Mutant(
+        "a panic begins beyond its threshold",
+        PANIC,
+        "silent * 100 >= threshold_percent * heard",
+        "silent * 100 > threshold_percent * heard",
+        PANICS,
+    ),
+    Mutant(
+        "who is not believed to be silent is as good as who is heard",
+        PANIC,
+        "Liveness.ALIVE), is_doubtful=True",
+        "Liveness.ALIVE), is_doubtful=False",
+        PANICS,
+    ),
+    Mutant(
+        "a node that came back has its whole share at once",
+        DRAWING,
+        "if back is None or self._now - back >= self._seconds:",
+        "if True:",
+        DRAWS,
+    ),
+    Mutant(
+        "a node that comes back is drawn by its whole share",
+        DRAWING,
+        "if each.back_at is not None and where > shares.of(each):",
+        "if False:",
+        DRAWS,
+    ),
+    Mutant(
+        "nodes that come back share evenly by the hash",
+        POOL,
+        "is_even and all(each.back_at is None for each in nodes)",
+        "is_even",
+        DRAWS,
+    ),
+    Mutant(
+        "a pool that changed is hashed as before",
+        POOL,
+        "        self._hashed = None\n        self._joins.clear()",
+        "        self._joins.clear()",
+        DRAWS,
+    ),
+    Mutant(
+        "parts that were joined stay as they were",
+        POOL,
+        "        self._hashed = None\n        self._joins.clear()",
+        "        self._hashed = None",
+        DRAWS,
+    ),
+    Mutant(
+        "a node is passed over by nobody's hash",
+        DRAWING,
+        "(each for each in ordered if each.node not in skip) if skip else ordered",
+        "ordered",
+        DRAWS,
+    ),
+    Mutant(
+        "small differences move a session",
+        NEAREST,
+        "return total - asked.rule.latency.hysteresis_ms",
+        "return total",
+        SENTENCES,
+    ),
+    Mutant(
+        "an old measurement counts",
+        NEAREST,
+        "latency is None or _age(end, node) > oldest",
+        "latency is None",
+        DRAWS,
+    ),
+    Mutant(
+        "a replica that was deaf takes everybody for back",
+        LIVENESS,
+        "since is not None and now - since > dead_after_seconds",
+        "True",
+        LISTENING,
+    ),
+    Mutant("a silent relay is never noticed", LIVENESS, "silent.append(node)", "pass", LISTENING),
+    Mutant(
+        "DNS is not asked between nodes of one network",
+        CHOICE,
+        "if len(longest) == 1 else",
+        "if longest else",
+        HANDLERS,
+    ),
+    Mutant(
+        "DNS is not asked for a pin that is passed over",
+        CHOICE,
+        "return node in sure and node not in question.avoid",
+        "return node in sure",
+        HANDLERS,
+    ),
+    Mutant(
+        "a rule without what it needs is taken",
+        RULES,
+        "if method in NEEDED and getattr(rule, method) is None:",
+        "if False:",
+        ("tests/unit/config/test_selections.py",),
+    ),
+)
