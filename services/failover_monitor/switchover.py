@@ -128,7 +128,7 @@ class Switchover:
         """
         self.monitor.handover.told(self.clock.now())
         await self.work.perform()
-        if not await self._until(lambda: self._acts_in(order.epoch), ANSWER_SECONDS):
+        if not await self.work.until(lambda: self._acts_in(order.epoch), ANSWER_SECONDS):
             raise NotPrimary(f"the lease does not name {self.node} in epoch {order.epoch}")
         return Done()
 
@@ -165,7 +165,7 @@ class Switchover:
         if not self.monitor.handover.give(prepared, self.clock.now()):
             raise Unavailable(f"the switchover took too long; {self.node} goes on")
         await self.work.perform()
-        named = await self._until(lambda: self.monitor.holder == target, OUTCOME_SECONDS)
+        named = await self.work.until(lambda: self.monitor.holder == target, OUTCOME_SECONDS)
         if not named:
             raise OutcomeUnknown("the lease did not answer; `meridian status` says who is primary")
 
@@ -231,20 +231,6 @@ class Switchover:
 
     def _acts_in(self, epoch: Epoch) -> bool:
         return self.monitor.is_primary(self.clock.now()) and self.monitor.epoch >= epoch
-
-    async def _until(self, condition: "Condition", seconds: float) -> bool:
-        end = self.clock.now() + seconds
-        while not condition():
-            if self.clock.now() >= end:
-                return False
-            await asyncio.sleep(STEP_SECONDS)
-        return True
-
-
-class Condition(Protocol):
-    """Something that becomes true."""
-
-    def __call__(self) -> bool: ...
 
 
 def _require_ready(ready: RoleReadiness) -> None:

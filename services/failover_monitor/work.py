@@ -1,6 +1,7 @@
 """Does what the core wants done, and tells it what came of it."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Work:
         self._clock = clock
         self._driver = Driver(monitor, clock, self.perform)
         self._tasks = asyncio.TaskGroup()
+        self._performed = asyncio.Event()
         self._log = logging.getLogger("meridian.failover")
         self.granted_until = Instant(0.0)
         """When the last grant ends, as it was last told."""
@@ -97,8 +99,11 @@ class Work:
         return await self._examiner.stand()
 
     async def perform(self, effects: Sequence[Effect] = ()) -> None:
-        """Do what the core wants done, and look when it wants to be called again."""
-        for effect in effects:
+        """Do what the core wants done, and look when it wants to be called again.
+
+        Grants are told first: whoever may act, or must not any more, waits for nothing else.
+        """
+        for effect in sorted(effects, key=lambda each: not isinstance(each, Grant)):
             match effect:
                 case ReadLease():
                     self._start(self._read())
@@ -115,6 +120,16 @@ class Work:
                 case _:
                     assert_never(effect)
         self._driver.wake()
+        performed, self._performed = self._performed, asyncio.Event()
+        performed.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for what the core learns until *condition* holds; False when it takes longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._performed.wait()
+        return condition()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)

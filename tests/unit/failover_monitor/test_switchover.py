@@ -224,6 +224,7 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             assert not site.alpha.is_primary
             (changed,) = [each for each in site.bravo.said if isinstance(each, PrimaryChanged)]
             assert changed.cause == "alpha handed its role over"
+            await turn()
             assert {grant.planned for grant in site.bravo.grants()} == {True}
             kinds = [type(each) for each in site.orders]
             assert kinds == [PrepareForRole, LayDownPen, PrepareForRole, AssumeRole]

@@ -256,3 +256,23 @@ async def test_what_another_master_runs_is_learned_from_its_heartbeat() -> None:
     for node, version in (("alpha", "9.0"), ("berlin", "8.0"), ("bravo", "2.0")):
         await hands.on_heartbeat(heartbeat(node).model_copy(update={"version": version}))
     assert versions.obstacles() == ("it runs version 1.0.0 and bravo runs 2.0; upgrade it",)
+
+
+async def test_a_grant_is_told_before_whatever_else_a_new_role_begins() -> None:
+    async with at_work() as (work, voice, _, _):
+        told_before: list[int] = []
+        beside: list[asyncio.Task[None]] = []
+
+        async def begin() -> None:
+            told_before.append(len(voice.grants()))
+            voice.heard.set()
+
+        work.on_taken.append(lambda: beside.append(asyncio.create_task(begin())))
+        await voice.until(lambda: bool(told_before))
+        assert told_before == [1]
+
+
+async def test_who_waits_for_the_core_is_woken_by_what_it_learns_and_not_for_ever() -> None:
+    async with at_work() as (work, _, _, monitor):
+        assert await work.until(lambda: monitor.is_primary(SystemClock().now()), 5)
+        assert not await work.until(lambda: monitor.epoch > 1, 0.05)
