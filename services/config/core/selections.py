@@ -30,7 +30,7 @@ def require_working_rules(outcome: Outcome, of: Of) -> None:
         InvalidChange: something is missing, or waits longer than anybody does; `field` says what.
     """
     for (kind, id_), body in sorted(_ruling(outcome), key=lambda each: each[0]):
-        told = body.get("selection") or {}
+        told: Body = body.get("selection") or {}
         for method in LOOKUPS:
             _require_short(f"{kind} {id_!r}", method, told.get(method) or {})
         if kind in OVERRIDING:
@@ -54,7 +54,7 @@ def _require_short(whose: str, method: SelectionMethod, lookup: Any) -> None:
 
 
 def _require_complete(whose: str, override: SelectionOverride, of: Of) -> None:
-    site = of(Kind.SITE).get(SITE_ID, {}).get("selection") or {}
+    site: Body = of(Kind.SITE).get(SITE_ID, {}).get("selection") or {}
     rule = merged(Selection.model_validate(site), override)
     for method in override.methods or ():
         if method in NEEDED and getattr(rule, method) is None:
