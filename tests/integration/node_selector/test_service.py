@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,9 +150,9 @@ READY_SECONDS = 30.0
 
 
 @contextlib.asynccontextmanager
-async def replica(cluster: Cluster) -> AsyncGenerator[Child]:
+async def replica(cluster: Cluster, port: int | None = None) -> AsyncGenerator[Child]:
     """A replica that answers: a process on its way up would not be told to stop, but killed."""
-    port = free_port()
+    port = port or free_port()
     environment = {**cluster.environment("alpha"), "MERIDIAN_METRICS_PORT": str(port)}
     with process("services.node_selector", environment) as child:
         async with asyncio.timeout(READY_SECONDS):
@@ -267,6 +268,47 @@ async def test_two_replicas_share_the_questions_and_one_of_them_is_enough(
         assert await asyncio.to_thread(first.wait, 20) == 0
         for _ in range(10):
             assert len((await here.select()).choices) == 2
+
+
+async def asking(here: Site, answered: list[float]) -> None:
+    """Somebody who asks all along, again when nobody answers in time, as the gateway does."""
+    question = SelectNodes(client=ClientFacts(address="203.0.113.1"))
+    while True:
+        await here.gateway.publisher.ask(question, timeout_seconds=10, attempt_seconds=0.5)
+        answered.append(asyncio.get_running_loop().time())
+
+
+async def handled(port: int) -> float:
+    """How many questions the replica whose metrics are at *port* has answered."""
+    async with httpx.AsyncClient() as client:
+        page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    wanted = re.compile(r'meridian_handler_seconds_count\{message="SelectNodes"\} (\S+)')
+    return sum(float(count) for count in wanted.findall(page))
+
+
+async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_costs_nothing(
+    tmp_path: Path, nats_url: str
+) -> None:
+    port, answered = free_port(), list[float]()
+    async with (
+        site(tmp_path, nats_url) as (cluster, here),
+        speaking(here),
+        replica(cluster) as first,
+        asyncio.TaskGroup() as group,
+    ):
+        askers = [group.create_task(asking(here, answered)) for _ in range(8)]
+        async with replica(cluster, port):
+            async with asyncio.timeout(1):
+                while not await handled(port):
+                    await asyncio.sleep(0.02)
+            first.kill()
+            killed_at = asyncio.get_running_loop().time()
+            async with asyncio.timeout(10):
+                while sum(moment > killed_at + 0.5 for moment in answered) < 50:
+                    await asyncio.sleep(0.02)
+            assert not any(asker.done() for asker in askers), "every question was answered"
+            for asker in askers:
+                asker.cancel()
 
 
 async def test_nobody_answers_for_a_selector_that_is_not_there(
