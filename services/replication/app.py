@@ -46,13 +46,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         publisher=context.publisher,
         intake=Intake(settings.state_dir),
     )
-    keeper = None
-    if database is not None:
-        conflicts = Conflicts(database)
-        keeper = ConflictKeeper(
-            *(settings.node, context.trust, conflicts),
-            *(context.publisher, clock, context.events),
-        )
+    keeper = None if database is None else _keeper(context, database, clock)
     applier = Applier(settings.node, store, log, context.trust, context.events)
     following = Following(
         applier=applier,
@@ -79,6 +73,14 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
             *(link.run, following.run, following.listen, following.tell),
             *(() if chronicle is None else (chronicle.run, chronicle.tidy)),
         ),
+    )
+
+
+def _keeper(context: ServiceContext, database: Database, clock: Clock) -> ConflictKeeper:
+    """Who keeps what this master had alone."""
+    return ConflictKeeper(
+        *(context.identity.node, context.trust, Conflicts(database)),
+        *(context.publisher, clock, context.events),
     )
 
 

@@ -18,7 +18,8 @@ from services.replication.core.follower import SilenceCheck, Standing
 from services.replication.exchange import Exchange
 from services.replication.whereabouts import Whereabouts
 from shared.domain.errors import BadSignature, MeridianError, Unavailable
-from shared.domain.ids import Revision, Sequence
+from shared.domain.ids import NodeId, Revision, Sequence
+from shared.domain.log import Marker
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
@@ -226,14 +227,19 @@ class Following:
         self._log.info("%s (was %s)", state, previous)
         follower = self.applier.follower
         if follower is not None and {state, previous} & STOPPED:
-            marker = follower.marker
-            self.applier.events.emit(
-                FollowerStateChanged(
-                    node=self.exchange.node,
-                    state=state,
-                    previous=previous,
-                    revision=marker.revision,
-                    hash=marker.hash,
-                    cause=cause,
-                )
-            )
+            told = _changed(self.exchange.node, (previous, state), follower.marker, cause)
+            self.applier.events.emit(told)
+
+
+def _changed(
+    node: NodeId, states: tuple[FollowerState, FollowerState], marker: Marker, cause: str
+) -> FollowerStateChanged:
+    previous, state = states
+    return FollowerStateChanged(
+        node=node,
+        state=state,
+        previous=previous,
+        revision=marker.revision,
+        hash=marker.hash,
+        cause=cause,
+    )

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,15 +34,17 @@ class Source:
     def lines(self) -> int:
         return self.text.count("\n")
 
+    @cached_property
+    def definitions(self) -> tuple[Function | ast.ClassDef, ...]:
+        """Every function and class, found once: many tests ask."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        return tuple(node for node in ast.walk(self.tree) if isinstance(node, kinds))
+
     def functions(self) -> Iterator[Function]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, Function):
-                yield node
+        return (each for each in self.definitions if not isinstance(each, ast.ClassDef))
 
     def classes(self) -> Iterator[ast.ClassDef]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ClassDef):
-                yield node
+        return (each for each in self.definitions if isinstance(each, ast.ClassDef))
 
 
 @cache
