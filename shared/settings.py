@@ -61,6 +61,7 @@ KNOWN: Final = frozenset(
         "GATEWAY_HOST",
         "GATEWAY_PORT",
         "GATEWAY_URL",
+        "GEO_DATABASE_FILE",
         "HOME",
         "SITE",
         "CA_FILE",
