@@ -6,6 +6,7 @@ import typer
 
 from clients.api import SiteClient
 from clients.commands.options import CaOption, JsonOption, SiteOption
+from clients.commands.promotion import promote
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
 
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command("switchover")(switchover)
     failover.command("check")(check)
+    failover.command("promote")(promote)
     app.add_typer(failover, name="failover")
 
 

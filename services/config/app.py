@@ -6,7 +6,16 @@ from faststream import FastStream
 
 from services.config.confirm import Backups
 from services.config.founding import make_lease
-from services.config.handlers import Handlers, RebuildHandlers, rebuilding, router
+from services.config.handlers import (
+    Handlers,
+    PromotionHandlers,
+    RebuildHandlers,
+    promotion,
+    rebuilding,
+    router,
+)
+from services.config.log_server import LogServer
+from services.config.promotion import Promoter
 from services.config.rebuilding import Rebuilder
 from services.config.replica import Replica
 from services.config.settings import ConfigSettings
@@ -36,12 +45,15 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     rebuilder = Rebuilder(
         *(settings.node, context.node_key, context.trust, state, log),
         *(context.publisher, clock, context.events, settings.nats_replicas),
-        make_lease=partial(make_lease, link.client, settings.nats_replicas),
+        make_lease=partial(make_lease, link.client),
         follower=lambda: backups.follower,
     )
     handlers = Handlers(writer, backups, state, grant)
     context.broker.include_router(router(handlers, settings.node))
     context.broker.include_router(rebuilding(RebuildHandlers(rebuilder), settings.node))
+    server = LogServer(link.client, settings.node)
+    promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
+    context.broker.include_router(promotion(PromotionHandlers(promoter), settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
     tasks = (link.run, writer.run, Upkeep(state, clock).run, watchdog.run)
     return Service(FastStream(context.broker, logger=None), context, tasks=tasks)

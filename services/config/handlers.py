@@ -8,6 +8,7 @@ from faststream.nats import NatsRoute, NatsRouter
 from services.config.confirm import Backups
 from services.config.core.paging import cut, rows_wanted
 from services.config.history import read_history
+from services.config.promotion import Promoter
 from services.config.rebuilding import Rebuilder
 from services.config.verifying import verify_chain
 from services.config.writer import Writer
@@ -24,6 +25,7 @@ from shared.events.config import (
     LayDownPen,
     PenLaidDown,
     PositionTold,
+    PromoteAlone,
     ProposeChanges,
     ReadCurrent,
     ReadDocuments,
@@ -181,3 +183,19 @@ def rebuilding(handlers: RebuildHandlers, node: NodeId) -> NatsRouter:
             NatsRoute(handlers.on_rebuild, RebuildLog.subject.address(node=node)),
         )
     )
+
+
+class PromotionHandlers:
+    """What config is ordered when the log's servers have no quorum."""
+
+    def __init__(self, promoter: Promoter) -> None:
+        self._promoter = promoter
+
+    async def on_promote(self, order: PromoteAlone) -> GenerationBegun:
+        return await self._promoter.promote(order)
+
+
+def promotion(handlers: PromotionHandlers, node: NodeId) -> NatsRouter:
+    """The order to this master alone."""
+    subject = PromoteAlone.subject.address(node=node)
+    return NatsRouter(handlers=(NatsRoute(handlers.on_promote, subject, max_workers=AT_ONCE),))

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from services.config.core.promotion import epoch_after, require_absent
 from services.config.core.rebuilding import (
     Position,
     longest,
@@ -24,7 +25,7 @@ from shared.clusterlog.generations import begun_after, hash_at
 from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import LogNotLost, StoreUnavailable, Unavailable
-from shared.domain.ids import LogGeneration, NodeId, RequestId, Revision
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
     CONTROL_KIND,
@@ -36,9 +37,16 @@ from shared.domain.log import (
     entry_hash,
     signed_bytes,
 )
-from shared.events.config import GenerationBegun, PositionTold, RebuildLog, TellPosition
+from shared.events.config import (
+    GenerationBegun,
+    PositionTold,
+    PromoteAlone,
+    RebuildLog,
+    TellPosition,
+)
 from shared.events.message import Message, Request
 from shared.events.replication import FollowerState, LogRebuilt
+from shared.messaging.alone import ALONE
 from shared.persistence.master_state import MasterState, Row
 from shared.runtime.clock import Clock
 
@@ -54,12 +62,24 @@ class Asks(Protocol):
     async def ask(self, request: Request, *, timeout_seconds: float) -> Message: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """How a generation begins: on how many servers, without whom.
+
+    *epoch* is the one that begins with it; without it the one of the database goes on.
+    """
+
+    replicas: int
+    unasked: tuple[NodeId, ...]
+    epoch: Epoch | None = None
+
+
 @dataclass
 class Rebuilder:
     """This master's part in it: saying where its database stands, and beginning a generation.
 
-    *make_lease* makes the lease's bucket where it is missing; *follower* is what this master's
-    follower last said of itself.
+    *make_lease* makes the lease's bucket, of so many replicas, where it is missing; *follower* is
+    what this master's follower last said of itself.
     """
 
     node: NodeId
@@ -71,7 +91,7 @@ class Rebuilder:
     clock: Clock
     events: Emits
     replicas: int
-    make_lease: Callable[[], Awaitable[None]]
+    make_lease: Callable[[int], Awaitable[None]]
     follower: Callable[[], FollowerState | None]
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
@@ -117,7 +137,22 @@ class Rebuilder:
         require_one_history(own, others, hashes)
         generation = await self._next_generation((own, *others))
         self._log.warning("rebuilding the log as generation %d", generation)
-        return await self._begin(generation, own, order, tuple(silent))
+        return await self._begin(generation, own, order, Founding(self.replicas, tuple(silent)))
+
+    async def begin_alone(self, order: PromoteAlone) -> GenerationBegun:
+        """Begin the next generation on a server alone, in an epoch far ahead; nobody is asked.
+
+        Raises:
+            QuorumThere: the log is there.
+            LogNotLost: its next generation has begun already.
+            Unavailable: JetStream or the database did not do it; try again.
+        """
+        own = await self._placed(await self.position())
+        require_absent(self.node, in_log=own.in_log)
+        generation = await self._next_generation((own,))
+        unasked = tuple(sorted(set(self.trust.masters) - {self.node}))
+        ahead = epoch_after(own.marker.epoch)
+        return await self._begin(generation, own, order, Founding(ALONE, unasked, ahead))
 
     async def _ask_others(self) -> tuple[list[Position], list[NodeId]]:
         """Where the other masters stand, and who does not answer."""
@@ -176,21 +211,21 @@ class Rebuilder:
         self,
         generation: LogGeneration,
         own: Position,
-        order: RebuildLog,
-        unasked: tuple[NodeId, ...],
+        order: RebuildLog | PromoteAlone,
+        founding: Founding,
     ) -> GenerationBegun:
         log = self.log.of(generation)
         if not await log.exists():
-            await log.create(self.replicas)
-        await self.make_lease()
-        stored = self._first_entry(generation, own, order)
+            await log.create(founding.replicas)
+        await self.make_lease(founding.replicas)
+        stored = self._first_entry(generation, own, order, founding.epoch)
         async with self.state.transaction() as transaction:
             if transaction.marker != own.marker:
                 raise StoreUnavailable("the database moved on meanwhile; try again")
             await transaction.apply(stored, NEXT)
             await log.append(stored, LogSequence(0))
         entry = LogEntry.decode(stored.body)
-        told = {"node": self.node, "log_generation": generation, "unasked": unasked}
+        told = {"node": self.node, "log_generation": generation, "unasked": founding.unasked}
         place = {"revision": entry.revision, "hash": stored.hash}
         self.events.emit(
             LogRebuilt.model_validate(
@@ -206,26 +241,32 @@ class Rebuilder:
         return GenerationBegun.model_validate({**told, **place})
 
     def _first_entry(
-        self, generation: LogGeneration, own: Position, order: RebuildLog
+        self,
+        generation: LogGeneration,
+        own: Position,
+        order: RebuildLog | PromoteAlone,
+        ahead: Epoch | None,
     ) -> StoredEntry:
         marker = own.marker
+        epoch = marker.epoch if ahead is None else ahead
         body = {
             "revision": marker.revision,
             "hash": marker.hash,
-            "epoch": marker.epoch,
+            "epoch": epoch,
             "snapshot": own.digest,
             "node": self.node,
             "reason": order.reason,
         }
         request = RequestId(f"generation-{generation}")
-        began = Change(
-            CONTROL_KIND, CONTROL_KIND, Op.GENERATION_BEGAN, body, order.author, request, ""
+        ops = [Op.GENERATION_BEGAN] if ahead is None else [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
+        began = tuple(
+            Change(CONTROL_KIND, CONTROL_KIND, op, body, order.author, request, "") for op in ops
         )
         entry = LogEntry(
             log_generation=generation,
             revision=Revision(marker.revision + 1),
-            epoch=marker.epoch,
-            changes=(began,),
+            epoch=epoch,
+            changes=began,
             at=self.clock.unix_ms(),
             previous_hash=marker.hash,
         )

@@ -13,6 +13,7 @@ from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.leaders import Leaders
 from shared.events.node import NodeHeartbeat
+from shared.messaging.alone import carried
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.runtime.context import ServiceContext
@@ -53,7 +54,8 @@ class Upkeep:
             acting = self._monitor.is_primary(self._context.clock.now())
             if acting and not made and client.is_connected:
                 try:
-                    await ensure_streams(jetstream_of(client), self._context.settings.nats_replicas)
+                    replicas = await carried(client, self._context.settings.nats_replicas)
+                    await ensure_streams(jetstream_of(client), replicas)
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:
                     self._log.debug("the streams are not all there: %s", error)

@@ -165,6 +165,40 @@ class AnotherHistory(Rejected):
     http_status = 409
 
 
+class NotForced(Rejected):
+    """It may do harm, and the operator does not insist, or does not say why."""
+
+    code = "not_forced"
+
+
+class PromotionUnderWay(Rejected):
+    """Another operator promotes the same master right now."""
+
+    code = "promotion_under_way"
+    http_status = 409
+
+
+class NoHistory(Rejected):
+    """This master's database is empty; the site cannot go on from it."""
+
+    code = "no_history"
+    http_status = 409
+
+
+class QuorumThere(Rejected):
+    """The log's servers have a quorum; a promotion by force is neither needed nor safe."""
+
+    code = "quorum_there"
+    http_status = 409
+
+
+class ServerNotAlone(Rejected):
+    """The master's NATS server is one of a cluster; it has to be started alone first."""
+
+    code = "server_not_alone"
+    http_status = 409
+
+
 class BadSignature(Rejected):
     """The message does not prove membership of the cluster, or speaks out of its part."""
 

@@ -9,6 +9,7 @@ from typing import Final
 from shared.events.config import (
     ConfigChanged,
     LayDownPen,
+    PromoteAlone,
     ProposeChanges,
     ReadCurrent,
     ReadDocuments,
@@ -57,6 +58,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ReadHistory,
     VerifyChain,
     TellPosition,
+    PromoteAlone,
     RebuildLog,
     LayDownPen,
     ConfigChanged,

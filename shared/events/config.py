@@ -301,6 +301,26 @@ class RebuildLog(Request):
     reason: str = Field(default="", max_length=500)
 
 
+class PromoteAlone(Request):
+    """There is no quorum of the log's servers: go on alone, on *node*'s own NATS server.
+
+    The other side may still have a quorum and accept changes; the operator insists with *force*,
+    and says why.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.config.{node}.promote_alone",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"config"}),
+    )
+    reply: ClassVar = GenerationBegun
+
+    node: NodeId
+    force: bool = False
+    author: str
+    reason: str = Field(default="", max_length=500)
+
+
 class ConfigChanged(Event):
     """The configuration changed: which documents, by whom, at which revision.
 

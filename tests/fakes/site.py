@@ -33,7 +33,9 @@ from shared.domain.snapshot import (
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
+    GenerationBegun,
     HistoryRead,
+    PromoteAlone,
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
@@ -165,6 +167,9 @@ class FakeSite:
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
+            case PromoteAlone():
+                place = {"log_generation": 2, "revision": self.revision + 1, "hash": "h"}
+                return GenerationBegun.model_validate({"node": request.node, **place})
             case ReadConflicts() | ReadConflict() | ResolveConflict():
                 return self._conflict(request)
             case ReadWebhooksProgress():

@@ -102,6 +102,7 @@ HEARD = {
         ("meridian.config.alpha.lay_down", ""),
         ("meridian.config.alpha.position", ""),
         ("meridian.config.current", ""),
+        ("meridian.config.alpha.promote_alone", ""),
         ("meridian.config.alpha.rebuild_log", ""),
         ("meridian.config.propose", ""),
         ("meridian.config.current", ""),

@@ -9,10 +9,12 @@ FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
 CONFLICT: Final = "services.replication.core.conflict"
 REBUILDING: Final = "services.config.core.rebuilding"
+PROMOTION: Final = "services.config.core.promotion"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
 SITE: Final = ("tests/simulation/site/test_site.py",)
 SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
+PROMOTES: Final = ("tests/unit/config/test_promotion.py",)
 READING: Final = ("tests/unit/config/test_reading.py",)
 LOOKS: Final = ("tests/unit/failover_monitor/test_checks.py",)
 HEARS: Final = ("tests/unit/failover_monitor/test_work.py",)
@@ -279,5 +281,75 @@ LOG: Final = (
         "self._versions.heard(event.node, event.version)",
         "self._monitor.checked(type(self._monitor.checks)(epoch=event.epoch), now)",
         HEARS,
+    ),
+    Mutant(
+        "a master is promoted without a word why",
+        PROMOTION,
+        "if not facts.is_forced or not facts.reason.strip():",
+        "if not facts.is_forced:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a master is promoted though nobody insists",
+        PROMOTION,
+        "if not facts.is_forced or not facts.reason.strip():",
+        "if not facts.reason.strip():",
+        PROMOTES,
+    ),
+    Mutant(
+        "two operators promote at once",
+        PROMOTION,
+        "if facts.is_under_way:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a primary is promoted",
+        PROMOTION,
+        "if facts.is_primary:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "an empty master is promoted",
+        PROMOTION,
+        "if not facts.has_history:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a master is promoted beside a quorum",
+        PROMOTION,
+        "if facts.can_write_lease and not facts.is_alone:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a promotion that broke off is refused for ever",
+        PROMOTION,
+        "if facts.can_write_lease and not facts.is_alone:",
+        "if facts.can_write_lease:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a log that is there is begun anew",
+        PROMOTION,
+        "if in_log:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a log begins on a server of a cluster",
+        PROMOTION,
+        "if not facts.is_alone:",
+        "if False:",
+        PROMOTES,
+    ),
+    Mutant(
+        "a promotion is one epoch ahead",
+        PROMOTION,
+        "EPOCHS_AHEAD: Final = 1000",
+        "EPOCHS_AHEAD: Final = 1",
+        PROMOTES,
     ),
 )

@@ -4,14 +4,15 @@ import asyncio
 from typing import Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.door import Door, TheCaller, TheDoor
-from shared.domain.errors import MeridianError, NoPrimary
+from shared.domain.errors import MeridianError, NoPrimary, NotFound
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.events.config import GenerationBegun, PromoteAlone
 from shared.events.failover import (
     MasterStatus,
     ReadMasterStatus,
@@ -23,6 +24,7 @@ from shared.events.failover import (
 router = APIRouter(tags=["failover"])
 
 SWITCH_SECONDS: Final = 8.0
+PROMOTE_SECONDS: Final = 12.0
 STATUS_SECONDS: Final = 1.5
 
 
@@ -30,6 +32,14 @@ class Wish(BaseModel):
     """Which master is to be primary; the other one when none is named."""
 
     to: NodeId | None = None
+
+
+class Promotion(BaseModel):
+    """Which master goes on alone, and why; without *force* it is refused."""
+
+    node: NodeId
+    force: bool = False
+    reason: str = Field(default="", max_length=500)
 
 
 class MasterCheck(BaseModel):
@@ -78,6 +88,18 @@ async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
     return answer
 
 
+@router.post("/failover/promote")
+async def promote(wish: Promotion, door: TheDoor, caller: TheCaller) -> GenerationBegun:
+    """Have a master go on alone without a quorum; the other side may still accept changes."""
+    caller.require(Action.OPERATE)
+    order = PromoteAlone(author=caller.user, **wish.model_dump())
+    with told(door, "forced promotion", caller.user, (wish.node,)):
+        require_master(door, wish.node)
+        answer = await door.publisher.ask(order, timeout_seconds=PROMOTE_SECONDS)
+    assert isinstance(answer, GenerationBegun), "an order is answered by its reply type"
+    return answer
+
+
 @router.get("/failover/check")
 async def check(door: TheDoor, caller: TheCaller) -> FailoverCheck:
     """Ask every master what it would do if the primary failed now, and why."""
@@ -102,6 +124,18 @@ def weighed(masters: list[MasterCheck]) -> FailoverCheck:
     else:
         verdict = f"if {primary} failed, {successor} would take the role over"
     return FailoverCheck(primary=primary, successor=successor, verdict=verdict, masters=masters)
+
+
+def require_master(door: Door, node: NodeId) -> None:
+    """Refuse unless *node* is one of the site's masters, as far as this gateway knows them.
+
+    Raises:
+        NotFound: it is none.
+    """
+    known = door.directory.nodes
+    document = known.get(node)
+    if known and (document is None or document.role is not NodeRole.MASTER):
+        raise NotFound(f"{node} is no master of this site; see `meridian failover check`")
 
 
 async def _check(door: Door, node: NodeId) -> MasterCheck:

@@ -124,7 +124,7 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     rebuilder = Rebuilder(
         *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
         *(bravo, SystemClock(), kept, 1),
-        make_lease=lambda: make_lease(client, 1),
+        make_lease=lambda replicas: make_lease(client, replicas),
         follower=lambda: FollowerState.LOG_LOST,
     )
     yield Place(client, pen, state, bravo, kept, rebuilder, markers)

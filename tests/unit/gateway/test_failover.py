@@ -7,8 +7,10 @@ from shared.documents import Kind
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState
+from shared.events.config import PromoteAlone
 from shared.events.failover import MasterStatus, RedirectionStatus, SwitchOver
 from shared.events.node import NodeHeartbeat
+from shared.events.operation import OperationEnded
 from tests.unit.gateway.conftest import House, People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
@@ -90,6 +92,36 @@ async def test_without_a_primary_there_is_nothing_to_hand_over(people: People) -
 async def test_only_who_may_operate_switches_over(people: People) -> None:
     auditor = await people.signed_in("otto", "auditor")
     answer = await auditor.call("POST", "/switchover", {})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_promotion_is_ordered_from_that_very_master_and_told(people: People) -> None:
+    admin = await people.admin()
+    beats(people.house, BRAVO, MasterRole.BACKUP, 3)
+    await people.house.door.directory.read()
+    wish = {"node": "bravo", "force": True, "reason": "it burnt"}
+    answer = await admin.call("POST", "/failover/promote", wish)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["log_generation"] == 2
+    (order,) = [each for each in people.house.site.asked if isinstance(each, PromoteAlone)]
+    assert (order.node, order.force, order.author) == (BRAVO, True, "admin")
+    told = [each for each in people.house.facts.kept if isinstance(each, OperationEnded)]
+    assert [(each.operation, each.nodes) for each in told] == [("forced promotion", (BRAVO,))]
+
+
+async def test_what_is_no_master_is_not_promoted(people: People) -> None:
+    admin = await people.admin()
+    beats(people.house, BRAVO, MasterRole.BACKUP, 3)
+    await people.house.door.directory.read()
+    wish = {"node": "berlin", "force": True, "reason": "it burnt"}
+    answer = await admin.call("POST", "/failover/promote", wish)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_only_who_may_operate_promotes(people: People) -> None:
+    auditor = await people.signed_in("otto", "auditor")
+    wish = {"node": "bravo", "force": True, "reason": "it burnt"}
+    answer = await auditor.call("POST", "/failover/promote", wish)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 

@@ -1,0 +1,121 @@
+# pyright: reportUnknownMemberType=false
+"""A log that begins on a NATS server in no cluster, from a real PostgreSQL."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+from services.config.founding import make_lease
+from services.config.log_server import LogServer
+from services.config.promotion import Promoter
+from services.config.rebuilding import Rebuilder
+from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.log import ClusterLog
+from shared.domain.errors import QuorumThere, Unavailable
+from shared.domain.log import LogEntry, Op
+from shared.events.config import GenerationBegun, PromoteAlone
+from shared.events.message import Event, Message, Request
+from shared.messaging.alone import carried, is_alone
+from shared.messaging.connection import jetstream_of
+from shared.messaging.streams import ensure_streams
+from shared.persistence.master_state import MasterState
+from shared.persistence.pool import Database
+from shared.runtime.clock import SystemClock
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
+from tests.integration.servers import NatsCluster, NatsServer
+
+pytestmark = pytest.mark.integration
+
+WANTED = 3
+"""How many servers a site's settings name; the server alone carries one."""
+
+
+class Nobody:
+    """The other side: never asked, and never there."""
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+        raise Unavailable(f"{type(request).__name__}: nobody answers in {timeout_seconds}")
+
+    def emit(self, event: Event) -> None:
+        assert event.subject
+
+
+@dataclass
+class Place:
+    """Alpha with one entry in its database, and a server without a log."""
+
+    client: Client
+    pen: Pen
+    state: MasterState
+    promoter: Promoter
+
+    async def promote(self) -> GenerationBegun:
+        order = PromoteAlone(node=ALPHA, force=True, author="rita", reason="it burnt")
+        return await self.promoter.promote(order)
+
+
+@pytest_asyncio.fixture
+async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Place]:
+    client, database = await nats.connect(nats_server.url), Database(postgres_url)
+    state, pen, nobody = MasterState(database), Pen(), Nobody()
+    await state.found(CLUSTER, GENERATION)
+    async with state.transaction() as transaction:
+        entry = pen.write(put("node", "berlin", node(), "r-berlin"))
+        await transaction.apply(entry, pen.marker.sequence)
+    rebuilder = Rebuilder(
+        *(ALPHA, pen.key, pen.trust(), state, ClusterLog(client, GENERATION)),
+        *(nobody, SystemClock(), nobody, WANTED),
+        make_lease=lambda replicas: make_lease(client, replicas),
+        follower=lambda: None,
+    )
+    promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)
+    yield Place(client, pen, state, promoter)
+    await client.close()
+    await database.close()
+
+
+async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -> None:
+    before = place.pen.marker
+    told = await place.promote()
+    assert (told.log_generation, told.revision) == (2, before.revision + 1)
+    marker = await place.state.marker()
+    assert marker is not None
+    assert (marker.log_generation, marker.epoch) == (2, before.epoch + 1000)
+    log = ClusterLog(place.client, GENERATION)
+    assert await hash_at(log.of(marker.log_generation), marker) == told.hash
+    begun = await begun_after(log, place.pen.trust())
+    assert begun is not None
+    assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
+    with pytest.raises(QuorumThere):
+        await place.promote()
+
+
+async def test_a_server_alone_says_so_and_carries_every_stream_once(place: Place) -> None:
+    assert await is_alone(place.client)
+    jetstream = jetstream_of(place.client)
+    await ensure_streams(jetstream, await carried(place.client, WANTED))
+    found = await jetstream.stream_info("SESSIONS")
+    assert found.config.num_replicas == 1
+
+
+async def test_a_server_of_a_cluster_never_says_that_it_is_alone(
+    nats_cluster: NatsCluster,
+) -> None:
+    first, *others = nats_cluster.servers.values()
+    client = await nats.connect(first.url, allow_reconnect=False)
+    try:
+        assert await carried(client, WANTED) == WANTED
+        for server in others:
+            server.kill()
+        assert not await is_alone(client)
+        assert not await LogServer(client, ALPHA).can_write_lease()
+    finally:
+        await client.close()
+
+
+def _ops(entry: LogEntry) -> list[Op]:
+    return [change.op for change in entry.changes]
