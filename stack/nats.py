@@ -74,13 +74,13 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
     others = [other for other in layout.servers if other != node]
     # Over links a server is found by its routes alone; what servers tell each other leads nowhere.
     linked = {"no_advertise": True, "advertise": f"{HOST}:{NOWHERE}"} if layout.links else {}
-    return {
+    found: dict[str, Any] = {
         "server_name": node.name,
         "listen": f"{HOST}:{node.nats.client}",
         "http": f"{HOST}:{node.nats.monitor}",
         "feature_flags": {"js_ack_fc_v2": False},
         "jetstream": {
-            "store_dir": str(layout.nats_folder(node.name) / "store"),
+            "store_dir": str(_store(layout, node)),
             "sync_interval": "always",
             "max_file_store": MAX_STORE_BYTES,
             "max_memory_store": MAX_MEMORY_BYTES,
@@ -101,6 +101,9 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
         },
         "system_account": "SYS",
     }
+    if _alone(layout, node).exists():
+        del found["cluster"]
+    return found
 
 
 def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
@@ -120,7 +123,28 @@ def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
 
 def wipe(layout: Layout, node: NodeLayout) -> None:
     """Forget what the server has stored; it joins empty and is given everything again."""
-    shutil.rmtree(layout.nats_folder(node.name) / "store", ignore_errors=True)
+    shutil.rmtree(_store(layout, node), ignore_errors=True)
+
+
+def leave(layout: Layout, node: NodeLayout) -> None:
+    """From its next start on the server is in no cluster; what it stored is kept beside."""
+    _alone(layout, node).touch()
+
+
+def rejoin(layout: Layout, node: NodeLayout) -> None:
+    """From its next start on the server is one of the cluster, with an empty store."""
+    _alone(layout, node).unlink(missing_ok=True)
+    wipe(layout, node)
+
+
+def _alone(layout: Layout, node: NodeLayout) -> Path:
+    """The file that says that the server runs alone."""
+    return layout.nats_folder(node.name) / "alone"
+
+
+def _store(layout: Layout, node: NodeLayout) -> Path:
+    name = "store-alone" if _alone(layout, node).exists() else "store"
+    return layout.nats_folder(node.name) / name
 
 
 def health_url(node: NodeLayout) -> str:

@@ -1,8 +1,6 @@
 """Every file of every log server is lost; the databases have what was acknowledged."""
 
 import asyncio
-import json
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,19 +9,7 @@ from shared.domain.log import ReplicationMode
 from stack.demo.writer import Writer
 from stack.site import Site
 from tests.system.people import said, signed_in, talking
-
-LOST_AFTER = 90.0
-"""The followers call a log lost that was short for 20 s; the servers need a moment to elect."""
-
-
-async def _rebuilt(env: dict[str, str], *options: str) -> str:
-    """What the command said when it had done it; until then it says why not yet."""
-    async with asyncio.timeout(LOST_AFTER):
-        while True:
-            code, answer = await said(env, "log", "rebuild", "--reason", "it burnt", *options)
-            if code == 0:
-                return answer
-            await asyncio.sleep(1.0)
+from tests.system.repairs import rebuilt, resynced
 
 
 @pytest.mark.timeout(300)
@@ -45,12 +31,12 @@ async def test_what_a_master_had_alone_is_kept_shown_and_put_back(
         await own_site.start_service(node.name, "nats")
     for service in ("postgres", *own_site.layout.node(backup).services):
         await own_site.start_service(backup, service)
-    assert f"{primary} was not asked" in await _rebuilt(env, "--force")
+    assert f"{primary} was not asked" in await rebuilt(env, "--force")
     assert "alone" not in await writer.found()
 
     for service in ("postgres", *own_site.layout.node(primary).services):
         await own_site.start_service(primary, service)
-    conflict = await _resynced(env, primary)
+    conflict = await resynced(env, primary)
     file = tmp_path / "alone.yaml"
     code, words = await said(env, "conflicts", "export", conflict, str(file))
     assert code == 0, words
@@ -58,18 +44,6 @@ async def test_what_a_master_had_alone_is_kept_shown_and_put_back(
     code, words = await said(env, "conflicts", "resolve", conflict, "--apply")
     assert code == 0, words
     assert {"common", "alone"} <= await writer.found()
-
-
-async def _resynced(env: dict[str, str], node: str) -> str:
-    """Have *node* take the site's history; the conflict that it keeps then."""
-    async with asyncio.timeout(LOST_AFTER):
-        while True:
-            await said(env, "sync", "--resync", node)
-            _, words = await said(env, "conflicts", "list", "--json")
-            with suppress(ValueError):
-                for each in json.loads(words)["conflicts"]:
-                    return str(each["id"])
-            await asyncio.sleep(1.0)
 
 
 @pytest.mark.timeout(240)
@@ -88,7 +62,7 @@ async def test_a_log_that_lost_every_file_is_rebuilt_with_every_acknowledged_cha
         await own_site.lose_the_log()
         for node in own_site.layout.servers:
             await own_site.start_service(node.name, "nats")
-        assert "generation 2 of the log began" in await _rebuilt(env)
+        assert "generation 2 of the log began" in await rebuilt(env)
 
         async with asyncio.timeout(60.0):
             while True:

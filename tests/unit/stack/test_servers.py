@@ -107,3 +107,26 @@ def test_a_database_is_made_once(layout: Layout) -> None:
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("16\n")
     assert postgres.is_made(layout, bravo)
+
+
+def test_a_server_that_left_is_in_no_cluster_and_keeps_what_it_had_stored(layout: Layout) -> None:
+    alpha = layout.node("alpha")
+    before = Path(configured(layout, "alpha")["jetstream"]["store_dir"])
+    before.mkdir(parents=True)
+    nats.leave(layout, alpha)
+    alone = configured(layout, "alpha")
+    assert "cluster" not in alone
+    assert Path(alone["jetstream"]["store_dir"]) != before
+    assert before.is_dir()
+    assert "cluster" in configured(layout, "bravo")
+
+
+def test_a_server_that_rejoins_is_one_of_the_cluster_again_and_empty(layout: Layout) -> None:
+    alpha = layout.node("alpha")
+    before = configured(layout, "alpha")
+    store = Path(before["jetstream"]["store_dir"])
+    store.mkdir(parents=True)
+    nats.leave(layout, alpha)
+    nats.rejoin(layout, alpha)
+    assert configured(layout, "alpha") == before
+    assert not store.exists()

@@ -1,0 +1,32 @@
+"""What an operator does again and again until the site is whole."""
+
+import asyncio
+import json
+from contextlib import suppress
+
+from tests.system.people import said
+
+LOST_AFTER = 90.0
+"""The followers call a log lost that was short for 20 s; the servers need a moment to elect."""
+
+
+async def rebuilt(env: dict[str, str], *options: str) -> str:
+    """What the command said when it had done it; until then it says why not yet."""
+    async with asyncio.timeout(LOST_AFTER):
+        while True:
+            code, answer = await said(env, "log", "rebuild", "--reason", "it burnt", *options)
+            if code == 0:
+                return answer
+            await asyncio.sleep(1.0)
+
+
+async def resynced(env: dict[str, str], node: str) -> str:
+    """Have *node* take the site's history; the conflict that it keeps then."""
+    async with asyncio.timeout(LOST_AFTER):
+        while True:
+            await said(env, "sync", "--resync", node)
+            _, words = await said(env, "conflicts", "list", "--json")
+            with suppress(ValueError):
+                for each in json.loads(words)["conflicts"]:
+                    return str(each["id"])
+            await asyncio.sleep(1.0)
