@@ -19,6 +19,7 @@ from shared.domain.errors import QuorumThere, Unavailable
 from shared.domain.log import LogEntry, Op
 from shared.events.config import GenerationBegun, PromoteAlone
 from shared.events.message import Event, Message, Request
+from shared.events.replication import LogRebuilt
 from shared.messaging.alone import carried, is_alone
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
@@ -41,7 +42,7 @@ class Nobody:
         raise Unavailable(f"{type(request).__name__}: nobody answers in {timeout_seconds}")
 
     def emit(self, event: Event) -> None:
-        assert event.subject
+        assert isinstance(event, LogRebuilt)
 
 
 @dataclass
