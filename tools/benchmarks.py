@@ -29,8 +29,9 @@ before they answer, and both databases.
 on two cores more selectors add little.""",
     "selection": """*Selections per second*, *p99* and *cost*: one process, processor time of its
 thread; 1,000 nodes in 37 time zones and 10,000 prefixes unless the row says otherwise; three nodes
-are asked for. *Balance*: the fullest of 100 equal nodes over their mean after a million clients,
-with loads told every 1,000 clients. *Moved*: one of 100 nodes leaves.
+are asked for. *Every node hashed* is the plain way, one SHA-256 for each node, in rounds that take
+turns: it says how fast the machine was. *Balance*: the fullest of 100 equal nodes over their mean
+after a million clients, with loads told every 1,000 clients. *Moved*: one of 100 nodes leaves.
 *Geo answers*: name servers that answer by the client's network, over the 100 nodes and 10,000
 networks of such a site, 64 questions in flight; the asker shares the machine's cores.
 *Signed selections*: a whole site on one machine; callers, selectors and log servers share its

@@ -116,7 +116,7 @@ SELECTION: Final = (
     Mutant(
         "a node of a prefix is named twice",
         ORDER,
-        "skip |= group.members.keys()",
+        "skip = skip.union(each.node for each in found)",
         "pass",
         SENTENCES,
     ),

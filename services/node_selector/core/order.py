@@ -80,9 +80,12 @@ def _by_network(
         return
     for _, nodes in matches:
         members = pool.members
-        group = Pool(members[node] for node in nodes if node in members and node not in skip)
-        yield from _by_region(group, asked, NOBODY)
-        skip |= group.members.keys()
+        found = [members[node] for node in nodes if node in members and node not in skip]
+        if len(found) == 1:
+            yield found[0]
+        else:
+            yield from _by_region(Pool(found), asked, NOBODY)
+        skip = skip.union(each.node for each in found)
     yield from _by_region(pool, asked, skip)
 
 
