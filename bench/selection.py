@@ -104,7 +104,7 @@ def around(results: Results) -> None:
 
 def balance(results: Results) -> None:
     """How evenly a million clients fall on a hundred equal nodes, and who moves when one leaves."""
-    here = Population(Shape(nodes=EQUAL_NODES, prefixes=0, zones=1))
+    here = Population(Shape(nodes=EQUAL_NODES, prefixes=0, zones=1, capacity=CLIENTS))
     tied = _rule(SelectionMethod.TIMEZONE_OFFSET)
     shares = _shares(here, tied, CLIENTS)
     _plain(results, "balance: rendezvous", max(shares.values()) * len(shares) / CLIENTS, "x mean")

@@ -29,11 +29,15 @@ MEASURED: Final = 8
 
 @dataclass(frozen=True)
 class Shape:
-    """How many nodes there are, how many prefixes all together, in how many time zones."""
+    """How many nodes there are, how many prefixes all together, in how many time zones.
+
+    *capacity* is each node's.
+    """
 
     nodes: int = 1_000
     prefixes: int = 10_000
     zones: int = len(OFFSETS)
+    capacity: int = 1_000
 
 
 class Population:
@@ -85,6 +89,7 @@ class Population:
         width = 1 << (32 - NETWORK_BITS)
         return NodeDocument.model_construct(
             role=NodeRole.TRAFFIC,
+            capacity=shape.capacity,
             public_address=Address(host=f"node-{at}.example.com", port=443),
             timezone=OFFSETS[at % shape.zones],
             location=self._place(),

@@ -108,7 +108,7 @@ def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
         return "the pin"
     _, matches = _matches(Asked(question, rule, roster.table), roster.prefixes)
     groups = ([node for node in nodes if is_free(node)] for _, nodes in matches)
-    longest = next(filter(None, groups), [])
+    longest = next(filter(None, groups), list[NodeId]())
     return "a network address prefix" if len(longest) == 1 else ""
 
 
