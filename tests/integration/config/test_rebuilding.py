@@ -25,12 +25,13 @@ from shared.domain.errors import (
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import Marker, StoredEntry
 from shared.events.config import GenerationBegun, PositionTold, RebuildLog, TellPosition
-from shared.events.message import Event, Message, Request
+from shared.events.message import Message, Request
 from shared.events.replication import FollowerState, LogRebuilt
 from shared.messaging.connection import jetstream_of
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
+from tests.fakes.events import KeptFacts
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
 from tests.integration.servers import NatsServer
 
@@ -75,14 +76,6 @@ class Bravo:
 
 
 @dataclass
-class Kept:
-    events: list[Event] = field(default_factory=list[Event])
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-
-
-@dataclass
 class Place:
     """Alpha with three entries in its database, and no log."""
 
@@ -90,7 +83,7 @@ class Place:
     pen: Pen
     state: MasterState
     bravo: Bravo
-    kept: Kept
+    kept: KeptFacts
     rebuilder: Rebuilder
     markers: list[Marker]
 
@@ -111,7 +104,7 @@ class Place:
 @pytest_asyncio.fixture
 async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Place]:
     client, database = await nats.connect(nats_server.url), Database(postgres_url)
-    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), Kept()
+    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), KeptFacts()
     await state.found(CLUSTER, GENERATION)
     markers: list[Marker] = []
     for name in ("berlin", "denver", "tokyo"):
@@ -149,7 +142,7 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     assert body["snapshot"] == place.bravo.digest
     lease = await jetstream_of(place.client).stream_info("KV_lease")
     assert lease.config.name == "KV_lease"
-    assert [type(each) for each in place.kept.events] == [LogRebuilt]
+    assert [type(each) for each in place.kept.kept] == [LogRebuilt]
 
 
 async def test_every_document_and_every_answered_request_is_there_afterwards(place: Place) -> None:

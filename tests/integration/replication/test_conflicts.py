@@ -17,11 +17,12 @@ from shared.domain.log import Change, Op, ReplicationMode
 from shared.domain.snapshot import Scope
 from shared.events.config import PositionTold, TellPosition
 from shared.events.conflict import ConflictKept, ReadConflict, ResolveConflict
-from shared.events.message import Event, Message, Request
+from shared.events.message import Message, Request
 from shared.persistence.conflicts import Conflicts
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
+from tests.fakes.events import KeptFacts
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, control, delete, node, put
 
 pytestmark = pytest.mark.integration
@@ -49,21 +50,13 @@ class Bravo:
 
 
 @dataclass
-class Kept:
-    events: list[Event] = field(default_factory=list[Event])
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-
-
-@dataclass
 class Place:
     """Alpha's database with its history, and the keeper of what it had alone."""
 
     pen: Pen
     state: MasterState
     bravo: Bravo
-    kept: Kept
+    kept: KeptFacts
     keeper: ConflictKeeper
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
@@ -91,7 +84,7 @@ class Place:
 @pytest_asyncio.fixture
 async def place(postgres_url: str) -> AsyncGenerator[Place]:
     database = Database(postgres_url)
-    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), Kept()
+    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), KeptFacts()
     await state.found(CLUSTER, GENERATION)
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
@@ -105,7 +98,7 @@ async def test_the_beginning_of_the_other_history_is_no_conflict(place: Place) -
     await place.part()
     await place.keep()
     assert await place.listed() == []
-    assert place.kept.events == []
+    assert place.kept.kept == []
 
 
 async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place: Place) -> None:
@@ -120,7 +113,7 @@ async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place
     told = [(each.id, each.op, each.author, each.revision) for each in found.changes]
     assert told == [("berlin", "put", "rita", 2), ("tokyo", "put", "rita", 3)]
     assert found.next is None
-    (event,) = place.kept.events
+    (event,) = place.kept.kept
     assert isinstance(event, ConflictKept)
     assert (event.conflict, event.count) == (line.id, 2)
 
@@ -130,7 +123,7 @@ async def test_a_conflict_is_kept_once(place: Place) -> None:
     await place.keep()
     await place.keep()
     assert await place.listed() == [(1, 2, 1)]
-    assert len(place.kept.events) == 1
+    assert len(place.kept.kept) == 1
 
 
 async def test_where_nobody_answers_everything_counts_as_alone(place: Place) -> None:
