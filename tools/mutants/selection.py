@@ -109,14 +109,14 @@ SELECTION: Final = (
     Mutant(
         "nodes to be avoided are left out",
         ORDER,
-        "    if avoid:\n        for pool",
-        "    if False:\n        for pool",
+        "if avoid else ():",
+        "if False else ():",
         SENTENCES,
     ),
     Mutant(
         "a node of a prefix is named twice",
         ORDER,
-        "skip = skip.union(each.node for each in found)",
+        "skip = skip.union([each.node for each in found])",
         "pass",
         SENTENCES,
     ),
@@ -158,7 +158,7 @@ SELECTION: Final = (
     Mutant(
         "a node that comes back is drawn by its whole share",
         DRAWING,
-        "if each.back_at is not None and where > shares.of(each):",
+        "if each.back_at is not None and below > (each.weight << FINE) * shares.of(each):",
         "if False:",
         DRAWS,
     ),

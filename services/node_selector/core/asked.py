@@ -1,6 +1,6 @@
 """A question under a rule: what methods need to rank nodes for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
@@ -11,8 +11,8 @@ from services.node_selector.core.pool import Pool
 from shared.documents.selection import Selection
 from shared.domain.ids import NodeId
 
-Group = Pool | Candidate
-"""Nodes between which a method sees no difference; often one alone."""
+Equals = Callable[[Pool], Iterator[Candidate]]
+"""Puts nodes in order between which a method sees no difference: the next method, or the hash."""
 
 NOBODY: Final[frozenset[NodeId]] = frozenset()
 
@@ -56,16 +56,18 @@ class Asked:
 class Method(Protocol):
     """One way to rank nodes.
 
-    `groups` gives the nodes of a pool best first, equals together; what the method knows nothing of
-    comes last, as one group, so that the next method decides there. `nothing_known` says why it
-    cannot tell any node from another for this question, in words that follow "nothing known: ",
-    or "" when it can. `basis` says what a node's place rests on; only explanations ask for it.
-    Nodes in *skip* will be passed over by the caller: drawing one would be in vain.
+    `order` gives the nodes of a pool best first, less those in *skip*; those that it sees no
+    difference between go through *equals*, and so does, last, what it knows nothing of.
+    `nothing_known` says why it cannot tell any node from another for this question, in words that
+    follow "nothing known: ", or "" when it can. `basis` says what a node's place rests on; only
+    explanations ask for it.
     """
 
     def nothing_known(self, pool: Pool, asked: Asked) -> str: ...
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]: ...
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]: ...
 
     def basis(self, candidate: Candidate, asked: Asked) -> str: ...
 

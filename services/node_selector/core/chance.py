@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
-from services.node_selector.core.asked import Asked, Group
+from services.node_selector.core.asked import Asked, Equals
 from services.node_selector.core.draws import by_hash, drawn
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.pool import Pool
@@ -25,7 +25,10 @@ class Random:
         del pool, asked
         return ""
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
+        del equals
         return drawn(pool, asked.table, asked.question.chance, asked.shares, skip)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
@@ -39,10 +42,14 @@ class LeastLoad:
         del pool, asked
         return ""
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
+        del equals
         draw = drawn(pool, asked.table, asked.question.chance, asked.shares, skip)
         pair = list(islice(draw, 2))
-        pair.sort(key=lambda each: _fullness(each, asked))
+        if len(pair) == 2 and _fullness(pair[1], asked) < _fullness(pair[0], asked):  # noqa: PLR2004 - a pair
+            pair.reverse()
         if asked.told is not None:
             asked.told.update({each.node: "drawn for comparison" for each in pair})
         yield from pair
@@ -61,7 +68,10 @@ class Consistent:
         del pool, asked
         return ""
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
+        del equals
         return by_hash(pool, asked.spread, asked.shares, skip)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:

@@ -1,12 +1,13 @@
 """Draws: which node chance picks, and which one a client keeps.
 
 A number in (0, 1] for each pair of a client and a node comes from one multiplication: the client is
-spread over 30 bits by SHA-256 once for a question, a node over 54 once for all, and `factor *
-client + addend` mod 2**54 is uniform in its upper bits (Dietzfelbinger, 1996). So many bits, and no
-more, because Python multiplies short numbers fastest. -ln(u)/weight ascending is sampling without
-replacement by weight (Efraimidis and Spirakis, 2006): with the client's number it is the weighted
-rendezvous hash, where a node that leaves moves its own clients only; with a number of chance it is
-a shuffle. Where all weights are alike, the least hash first gives the same order.
+spread over 30 bits by BLAKE2 once for a question, a node over 48 once for all, and `factor *
+client + addend` mod 2**48 is uniform in its upper bits (Dietzfelbinger, 1996). The factors of all
+nodes stand in one long number, so that Python multiplies once for a question (`pool.Hashed`).
+-ln(u)/weight ascending is sampling without replacement by weight (Efraimidis and Spirakis, 2006):
+with the client's number it is the weighted rendezvous hash, where a node that leaves moves its own
+clients only; with a number of chance it is a shuffle. Where all weights are alike, the least hash
+first gives the same order.
 
 `drawn` makes the same shuffle without looking at everybody: it throws at a table of all weights,
 and passes over who may not be taken; only when that finds too few it sorts the others.
@@ -15,7 +16,7 @@ and passes over who may not be taken; only when that finds too few it sorts the 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from heapq import heapify, heappop
 from itertools import accumulate
 from math import log
@@ -23,7 +24,7 @@ from struct import unpack
 from typing import Final
 
 from services.node_selector.core.eligibility import HASH_BITS, Candidate
-from services.node_selector.core.pool import Hashed, Pool
+from services.node_selector.core.pool import PLACES, Hashed, Pool
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 
@@ -36,13 +37,16 @@ BLOCKS: Final = 2
 NO_WEIGHT: Final = 1e-300
 """In place of a weight of 0, by which nothing can be divided: behind everybody with a weight."""
 
+FINE: Final = 10
+"""So many bits finer than weights is the table, so that small weights have shares too."""
+
 SPARSE: Final = 4
 """Of fewer than one in so many of the table, throws would mostly hit somebody else."""
 
 
 def spread(text: str) -> int:
     """*text* as a number of 30 bits that looks random."""
-    return int.from_bytes(sha256(text.encode()).digest()[:4]) >> 32 - CLIENT_BITS
+    return int.from_bytes(blake2b(text.encode()).digest()[:4]) >> 32 - CLIENT_BITS
 
 
 def uniform(number: int, candidate: Candidate) -> float:
@@ -57,14 +61,13 @@ class Table:
         self.nodes: Sequence[Candidate] = sorted(
             (each for each in candidates if each.weight), key=lambda each: each.node
         )
-        self.bounds: Sequence[int] = list(accumulate(each.weight for each in self.nodes))
+        self.bounds: Sequence[int] = list(accumulate(each.weight << FINE for each in self.nodes))
 
-    def throw(self, number: int) -> tuple[NodeId, float]:
-        """Whom a number of 64 bits hits, and where in its share, from 0 to 1."""
-        point = number * self.bounds[-1] / 2**64
-        at = min(bisect_right(self.bounds, point), len(self.nodes) - 1)
-        hit = self.nodes[at]
-        return hit.node, 1 - (self.bounds[at] - point) / hit.weight
+    def throw(self, number: int) -> tuple[Candidate, int]:
+        """Whom a number of 64 bits hits, and how far below the end of its part of the table."""
+        point = number * self.bounds[-1] >> 64
+        at = bisect_right(self.bounds, point)
+        return self.nodes[at], self.bounds[at] - point
 
 
 def table_of(candidates: Iterable[Candidate]) -> Table:
@@ -96,46 +99,49 @@ def by_hash(
 ) -> Iterator[Candidate]:
     """*pool* shared by weight among all numbers, each number always in the same order."""
     hashed = pool.hashed()
-    is_even = hashed.is_even
-    ordered = _evenly(hashed, number) if is_even else _by_weight(hashed, number, shares)
+    ordered = _evenly(hashed, number) if hashed.is_even else _by_weight(hashed, number, shares)
     return (each for each in ordered if each.node not in skip) if skip else ordered
+
+
+def _hashes(of: Hashed, number: int) -> list[int]:
+    """A hash for each node, and below it the node's place."""
+    all_in_one = number * of.factors + of.addends & of.mask
+    return list(of.lanes.unpack(all_in_one.to_bytes(of.lanes.size, "little")))
 
 
 def _evenly(of: Hashed, number: int) -> Iterator[Candidate]:
     """The least hash first; nobody is compared further than is asked for."""
-    mask, place, nodes = of.mask, of.place, of.nodes
-    hashes = [number * factor + addend & mask for factor, addend in of.numbers]
+    hashes, nodes = _hashes(of, number), of.nodes
     heapify(hashes)
     while hashes:
-        yield nodes[heappop(hashes) & place]
+        yield nodes[heappop(hashes) % PLACES]
 
 
 def _by_weight(of: Hashed, number: int, shares: Shares) -> Iterator[Candidate]:
-    def key(each: Candidate) -> float:
-        u = HASHES - (number * each.factor + each.addend) % HASHES
-        return (log(u) - LOG_HASHES) / ((each.weight or NO_WEIGHT) * shares.of(each))
-
-    return iter(sorted(of.nodes, key=key, reverse=True))
+    keys = [
+        (log(HASHES - each // PLACES) - LOG_HASHES) / ((node.weight or NO_WEIGHT) * shares.of(node))
+        for each, node in zip(_hashes(of, number), of.nodes, strict=True)
+    ]
+    in_turn = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
+    return (of.nodes[place] for place in in_turn)
 
 
 def drawn(
     pool: Pool, table: Table, chance: int, shares: Shares, skip: AbstractSet[NodeId]
 ) -> Iterator[Candidate]:
     """*pool* in an order that *chance* makes, heavy nodes sooner."""
-    members, taken = pool.members, set[NodeId]()
+    members, taken = pool.members, set(skip)
     if len(members) * SPARSE >= len(table.nodes) > 0:
         for number in _numbers(chance):
-            node, where = table.throw(number)
-            each = members.get(node)
-            if each is None or node in taken or node in skip:
+            hit, below = table.throw(number)
+            each = members.get(hit.node)
+            if each is None or hit.node in taken:
                 continue
-            if each.back_at is not None and where > shares.of(each):
+            if each.back_at is not None and below > (each.weight << FINE) * shares.of(each):
                 continue
-            taken.add(node)
+            taken.add(hit.node)
             yield each
-    for each in by_hash(pool, spread(f"chance:{chance}"), shares, skip):
-        if each.node not in taken:
-            yield each
+    yield from by_hash(pool, spread(f"chance:{chance}"), shares, taken)
 
 
 def _numbers(chance: int) -> Iterator[int]:

@@ -15,7 +15,7 @@ from shared.documents.node import NodeDocument
 from shared.domain.ids import Instant, NodeId
 from shared.domain.node import Liveness, NodeRole
 
-HASH_BITS: Final = 54
+HASH_BITS: Final = 48
 """A node's numbers for drawing have so many bits."""
 
 
@@ -44,8 +44,8 @@ class Candidate:
 @lru_cache(maxsize=65_536)
 def _numbers(node: NodeId) -> tuple[int, int]:
     digest = hashlib.sha256(node.encode()).digest()
-    factor, addend = int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
-    return factor % (1 << HASH_BITS) | 1, addend % (1 << HASH_BITS)
+    factor, addend = (int.from_bytes(each) >> 64 - HASH_BITS for each in (digest[:8], digest[8:16]))
+    return factor | 1, addend
 
 
 def why_not(

@@ -7,11 +7,11 @@ node with a cost for one end only is unknown, because half a path is no path.
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import groupby
+from itertools import chain, groupby
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, Final
 
-from services.node_selector.core.asked import Asked, Group, without
+from services.node_selector.core.asked import Asked, Equals, without
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.facts import End
 from services.node_selector.core.offsets import apart_minutes, shown
@@ -47,8 +47,11 @@ def _ranked(pool: Pool, of: Callable[[Candidate], Hashable], cost: Callable[[Any
     return [*ranked, (None,)] if None in values else ranked
 
 
-def _groups(pool: Pool, of: Callable[[Candidate], Hashable], ranked: Ranked) -> Iterator[Group]:
-    return (group for values in ranked if (group := pool.joined(of, values)).members)
+def _in_turn(
+    pool: Pool, of: Callable[[Candidate], Hashable], ranked: Ranked, equals: Equals
+) -> Iterator[Candidate]:
+    groups = (group for values in ranked if (group := pool.joined(of, values)).members)
+    return chain.from_iterable(map(equals, groups))
 
 
 class TimezoneOffset:
@@ -61,16 +64,18 @@ class TimezoneOffset:
         named = any(zone is not None and part.members for zone, part in zones.items())
         return "" if named else "no node has a timezone"
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
         del skip
         offsets, at = self._known(asked), asked.question.at
         if not offsets:
-            return iter((pool,))
+            return equals(pool)
         ranked = pool.remembered(
             ("timezone_offset", offsets, at // MINUTE_MS),
             lambda: _ranked(pool, timezone_of, lambda zone: _apart(zone, offsets, at)),
         )
-        return _groups(pool, timezone_of, ranked)
+        return _in_turn(pool, timezone_of, ranked, equals)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         zone, at = candidate.document.timezone, asked.question.at
@@ -85,9 +90,8 @@ class TimezoneOffset:
         return f"{minutes} minutes around the clock ({shown(offset_minutes(zone, at))}, {clocks})"
 
     def _known(self, asked: Asked) -> tuple[int, ...]:
-        return tuple(
-            end.utc_offset_minutes for end in asked.ends if end.utc_offset_minutes is not None
-        )
+        told = [each.utc_offset_minutes for each in asked.ends]
+        return tuple([minutes for minutes in told if minutes is not None])
 
 
 def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
@@ -105,16 +109,18 @@ class Geo:
         placed = any(place is not None and part.members for place, part in places.items())
         return "" if placed else "no node has a location"
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
         del skip
         ends = self._known(asked)
         if not ends:
-            return iter((pool,))
+            return equals(pool)
         ranked = pool.remembered(
             ("geo", ends),
             lambda: _ranked(pool, location_of, lambda place: _distance_km(place, ends)),
         )
-        return _groups(pool, location_of, ranked)
+        return _in_turn(pool, location_of, ranked, equals)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         place, ends = location_of(candidate), self._known(asked)
@@ -155,7 +161,9 @@ class Latency:
             return f"no measurement of a node here is younger than {_oldest(asked):g} s"
         return ""
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
         del skip
         costs = [
             (cost, node)
@@ -164,10 +172,10 @@ class Latency:
         ]
         costs.sort()
         for _, same in groupby(costs, key=lambda each: each[0]):
-            yield Pool(pool.members[node] for _, node in same)
+            yield from equals(Pool(pool.members[node] for _, node in same))
         known = {node for _, node in costs}
         if len(known) < len(pool):
-            yield without(pool, known) if known else pool
+            yield from equals(without(pool, known) if known else pool)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         node, oldest = candidate.node, _oldest(asked)

@@ -2,12 +2,13 @@
 
 Methods compose: the first in the list decides, what it sees no difference between or knows nothing
 of goes to the next, and what is left equal is shared by the client's rendezvous hash. Only as much
-is ranked as is asked for: the order is a generator, and whoever wants three nodes takes three.
+is ranked as is asked for: the order is an iterator, and whoever wants three nodes takes three.
 """
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from services.node_selector.core.asked import NOBODY, Asked, Method
@@ -60,63 +61,73 @@ def ranking(eligible: Eligible, matches: Matches, asked: Asked) -> Iterator[Cand
     avoided come last whatever they match: they are better than nothing.
     """
     avoid, pin = asked.question.avoid, asked.question.pin
+    if pin is None and not avoid and not eligible.doubtful.members:
+        return _by_network(eligible.sure, matches, asked, NOBODY)
+    return _in_parts(eligible, matches, asked)
+
+
+def _in_parts(eligible: Eligible, matches: Matches, asked: Asked) -> Iterator[Candidate]:
+    avoid, pin = asked.question.avoid, asked.question.pin
     skip = avoid
     if pin in eligible.sure and pin not in avoid:
         assert pin is not None, "nobody is called nothing"
         yield eligible.sure.members[pin]
         skip = avoid | {pin}
-    yield from _by_network(eligible.sure, matches, asked, skip)
-    yield from _by_network(eligible.doubtful, matches, asked, skip)
-    if avoid:
-        for pool in (eligible.sure, eligible.doubtful):
-            avoided = Pool(each for node, each in pool.members.items() if node in avoid)
-            yield from _by_network(avoided, matches, asked, NOBODY)
+    for pool in (eligible.sure, eligible.doubtful):
+        yield from _by_network(pool, matches, asked, skip)
+    for pool in (eligible.sure, eligible.doubtful) if avoid else ():
+        avoided = Pool(each for node, each in pool.members.items() if node in avoid)
+        yield from _by_network(avoided, matches, asked, NOBODY)
 
 
 def _by_network(
     pool: Pool, matches: Matches, asked: Asked, skip: frozenset[NodeId]
 ) -> Iterator[Candidate]:
-    if not pool.members:
-        return
+    if not matches:
+        return _by_region(pool, asked, skip)
+    return _matching_first(pool, matches, asked, skip)
+
+
+def _matching_first(
+    pool: Pool, matches: Matches, asked: Asked, skip: frozenset[NodeId]
+) -> Iterator[Candidate]:
+    members = pool.members
     for _, nodes in matches:
-        members = pool.members
         found = [members[node] for node in nodes if node in members and node not in skip]
         if len(found) == 1:
             yield found[0]
-        else:
+        elif found:
             yield from _by_region(Pool(found), asked, NOBODY)
-        skip = skip.union(each.node for each in found)
+        skip = skip.union([each.node for each in found])
     yield from _by_region(pool, asked, skip)
 
 
 def _by_region(pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Candidate]:
-    preferred = asked.rule.regions.affinity
+    preferred, methods = asked.rule.regions.affinity, asked.rule.methods
     if not preferred:
-        yield from _by_methods(pool, asked.rule.methods, asked, skip)
-        return
+        return _by_methods(pool, methods, asked, skip)
+    parts = _in_regions(pool, preferred)
+    return chain.from_iterable(_by_methods(part, methods, asked, skip) for part in parts)
+
+
+def _in_regions(pool: Pool, preferred: Sequence[str]) -> Iterator[Pool]:
     parts = pool.split(region_of)
-    for region in preferred:
-        if region in parts:
-            yield from _by_methods(parts[region], asked.rule.methods, asked, skip)
-    others = joined(part for region, part in parts.items() if region not in preferred)
-    yield from _by_methods(others, asked.rule.methods, asked, skip)
+    yield from (parts[region] for region in preferred if region in parts)
+    yield joined(part for region, part in parts.items() if region not in preferred)
 
 
 def _by_methods(
     pool: Pool, methods: Sequence[SelectionMethod], asked: Asked, skip: AbstractSet[NodeId]
 ) -> Iterator[Candidate]:
     if len(pool.members) == 1:
-        yield from (each for node, each in pool.members.items() if node not in skip)
-        return
+        return (each for node, each in pool.members.items() if node not in skip)
     if not methods:
-        yield from by_hash(pool, asked.spread, asked.shares, skip)
-        return
-    for group in METHODS[methods[0]].groups(pool, asked, skip):
-        if isinstance(group, Candidate):
-            if group.node not in skip:
-                yield group
-        else:
-            yield from _by_methods(group, methods[1:], asked, skip)
+        return by_hash(pool, asked.spread, asked.shares, skip)
+
+    def equals(group: Pool) -> Iterator[Candidate]:
+        return _by_methods(group, methods[1:], asked, skip)
+
+    return METHODS[methods[0]].order(pool, asked, skip, equals)
 
 
 @dataclass(frozen=True, slots=True)

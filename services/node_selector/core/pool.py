@@ -8,6 +8,7 @@ many there are. Parts are pools themselves, so a second method may split them ag
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any, Final
 
 from services.node_selector.core.eligibility import HASH_BITS, Candidate
@@ -15,23 +16,30 @@ from shared.domain.ids import NodeId
 
 Property = Callable[[Candidate], Hashable]
 
+PLACES: Final = 1 << 16
+"""So many nodes can be told apart by what stands below a hash."""
+
+LANE_BYTES: Final = 16
+
 REMEMBERED: Final = 4_096
 """So many outcomes are kept beside a pool before all are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """Nodes by name, what a hash of each is made of, and whether all have the same share for good.
+    """Nodes by name, what hashes are made of, and whether all have the same share for good.
 
-    A node's place among *nodes* stands below its factor and its addend, so it stays at the lower
-    end of the hash, *place* cuts it out, and hashes are compared and told apart as bare numbers.
+    *factors*, *addends* and *mask* hold a lane of 128 bits for each node, one above the other, so
+    that one multiplication of long numbers hashes all nodes: `number * factors + addends & mask`,
+    read by *lanes*, is a hash for each, with the node's place among *nodes* below it.
     """
 
     nodes: Sequence[Candidate]
     is_even: bool
-    numbers: Sequence[tuple[int, int]]
-    place: int
+    factors: int
+    addends: int
     mask: int
+    lanes: Struct
 
 
 JOINED: Final = 256
@@ -116,13 +124,23 @@ class Pool:
 
 
 def _hashed(nodes: Sequence[Candidate]) -> Hashed:
-    bits = len(nodes).bit_length()
-    numbers = [
-        (each.factor << bits, each.addend << bits | place) for place, each in enumerate(nodes)
-    ]
+    assert len(nodes) <= PLACES, f"{len(nodes)} nodes are more than a pool can tell apart"
     is_even = len({each.weight for each in nodes}) < 2  # noqa: PLR2004 - one weight for all
-    is_even = is_even and all(each.back_at is None for each in nodes)
-    return Hashed(nodes, is_even, numbers, place=(1 << bits) - 1, mask=(1 << HASH_BITS + bits) - 1)
+    return Hashed(
+        nodes,
+        is_even and all(each.back_at is None for each in nodes),
+        factors=_laid([each.factor * PLACES for each in nodes]),
+        addends=_laid([each.addend * PLACES + place for place, each in enumerate(nodes)]),
+        mask=_laid([(PLACES << HASH_BITS) - 1] * len(nodes)),
+        lanes=Struct("<" + "Q8x" * len(nodes)),
+    )
+
+
+def _laid(numbers: Sequence[int]) -> int:
+    """*numbers* in lanes, the first one lowest."""
+    return int.from_bytes(
+        b"".join(each.to_bytes(LANE_BYTES, "little") for each in numbers), "little"
+    )
 
 
 def joined(pools: Iterable[Pool]) -> Pool:

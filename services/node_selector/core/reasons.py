@@ -9,7 +9,7 @@ from services.node_selector.core.asked import Asked
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.order import METHODS, Matches
 from services.node_selector.core.panic import NOT_BELIEVED
-from services.node_selector.core.prefixes import Address, network_of
+from services.node_selector.core.prefixes import Bits, network_of
 from shared.documents.selection import SelectionPolicy
 from shared.domain.ids import NodeId
 
@@ -23,7 +23,7 @@ class Reasons:
     def __init__(
         self,
         asked: Asked,
-        address: Address | None,
+        address: Bits | None,
         matches: Matches,
         deaf_seconds: float | None,
     ) -> None:

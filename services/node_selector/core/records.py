@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from itertools import groupby
 
-from services.node_selector.core.asked import Asked, Group, without
+from services.node_selector.core.asked import Asked, Equals, without
 from services.node_selector.core.draws import spread, uniform
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.facts import Lookup, Named
@@ -38,18 +38,20 @@ class Records:
         named = any(node in pool.members for node in lookup.nodes)
         return "" if named else "no node that may take the client was named"
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
-        del skip
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
         named = {node: each for node, each in self._lookup(asked).nodes.items() if node in pool}
         by_priority = sorted(named, key=lambda node: (named[node].priority, node))
-        for _, same in groupby(by_priority, key=lambda node: named[node].priority):
-            equals = [pool.members[node] for node in same]
-            if len({named[each.node].weight for each in equals}) > 1:
-                yield from sorted(equals, key=lambda each: self._draw(each, named, asked))
+        for _, nodes in groupby(by_priority, key=lambda node: named[node].priority):
+            same = [pool.members[node] for node in nodes]
+            if len({named[each.node].weight for each in same}) > 1:
+                same.sort(key=lambda each: self._draw(each, named, asked))
+                yield from (each for each in same if each.node not in skip)
             else:
-                yield Pool(equals)
+                yield from equals(Pool(same))
         if len(named) < len(pool):
-            yield without(pool, named.keys()) if named else pool
+            yield from equals(without(pool, named.keys()) if named else pool)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         lookup = self._lookup(asked)
@@ -79,9 +81,11 @@ class IpAnycast:
         shared = asked.rule.ip_anycast
         return "" if shared is not None else "no shared address is configured"
 
-    def groups(self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId]) -> Iterator[Group]:
+    def order(
+        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+    ) -> Iterator[Candidate]:
         del asked, skip
-        return iter((pool,))
+        return equals(pool)
 
     def basis(self, candidate: Candidate, asked: Asked) -> str:
         del candidate

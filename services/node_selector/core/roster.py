@@ -21,7 +21,7 @@ from shared.documents.site import SiteDocument, Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.node import Liveness
 
-Regions = frozenset[str]
+Regions = tuple[str, ...]
 
 NO_SUCH_NODE: Final = "there is no such node"
 

@@ -23,7 +23,7 @@ from services.node_selector.core.facts import Question
 from services.node_selector.core.order import Eligible, Matches, decision, network_chooses, ranking
 from services.node_selector.core.panic import believed
 from services.node_selector.core.pool import Pool
-from services.node_selector.core.prefixes import Address, PrefixTable, parse_address
+from services.node_selector.core.prefixes import Bits, PrefixTable, parse_bits
 from services.node_selector.core.reasons import Reasons, notes, summary
 from services.node_selector.core.roster import NO_SUCH_NODE, Roster
 from shared.documents.selection import Selection
@@ -91,7 +91,7 @@ def field_of(roster: Roster, rule: Selection, now: Instant) -> Field:
 
 def choose(question: Question, rule: Selection, roster: Roster) -> tuple[NodeId, ...]:
     """Whom the client gets, best first; nobody when nobody may take it."""
-    eligible = roster.eligible(frozenset(rule.regions.exclude), question.now)
+    eligible = roster.eligible(rule.regions.exclude, question.now)
     asked = Asked(question, rule, roster.table)
     ranked = ranking(eligible, _matches(asked, roster.prefixes)[1], asked)
     return tuple([each.node for each in islice(ranked, question.count)])
@@ -99,7 +99,7 @@ def choose(question: Question, rule: Selection, roster: Roster) -> tuple[NodeId,
 
 def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
     """What decides alone who is first, before any method is asked; "" when methods decide."""
-    sure = roster.eligible(frozenset(rule.regions.exclude), question.now).sure
+    sure = roster.eligible(rule.regions.exclude, question.now).sure
 
     def is_free(node: NodeId | None) -> bool:
         return node in sure and node not in question.avoid
@@ -114,7 +114,7 @@ def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
 
 def chosen_because(question: Question, rule: Selection, roster: Roster) -> Placement:
     """What `choose` answers, with the reasons for the chosen and no word on the others."""
-    eligible = roster.eligible(frozenset(rule.regions.exclude), question.now)
+    eligible = roster.eligible(rule.regions.exclude, question.now)
     asked = Asked(question, rule, roster.table, told={})
     address, matches = _matches(asked, roster.prefixes)
     ranked = list(islice(ranking(eligible, matches, asked), question.count))
@@ -182,9 +182,9 @@ def _verdicts(
     )
 
 
-def _matches(asked: Asked, prefixes: PrefixTable) -> tuple[Address | None, Matches]:
+def _matches(asked: Asked, prefixes: PrefixTable) -> tuple[Bits | None, Matches]:
     """The client's address, and the networks that it lies in."""
-    address = parse_address(asked.end.address)
+    address = parse_bits(asked.end.address)
     return address, () if address is None else prefixes.matches(address)
 
 

@@ -1,10 +1,10 @@
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.node_selector.core.prefixes import PrefixTable, network_of, parse_address
+from services.node_selector.core.prefixes import Bits, PrefixTable, network_of, parse_address
 from shared.domain.ids import NodeId
 
 Network = IPv4Network | IPv6Network
@@ -45,10 +45,14 @@ def table(prefixes: dict[NodeId, list[Network]]) -> PrefixTable:
     return made
 
 
+def bits(address: IPv4Address | IPv6Address) -> Bits:
+    return address.version, int(address)
+
+
 def found(table: PrefixTable, address: IPv4Address | IPv6Address) -> dict[NodeId, Network]:
     return {
-        node: network_of(address, length)
-        for length, nodes in table.matches(address)
+        node: network_of(bits(address), length)
+        for length, nodes in table.matches(bits(address))
         for node in nodes
     }
 
@@ -84,14 +88,14 @@ def test_what_was_taken_out_again_matches_nothing(
 def test_longer_networks_come_first(
     prefixes: dict[NodeId, list[Network]], address: IPv4Address | IPv6Address
 ) -> None:
-    lengths = [length for length, _ in table(prefixes).matches(address)]
+    lengths = [length for length, _ in table(prefixes).matches(bits(address))]
     assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_network_of_everything_matches_everybody_of_its_family() -> None:
     everything = table({NodeId("berlin"): [IPv4Network("0.0.0.0/0")]})
-    assert everything.matches(IPv4Address("203.0.113.9")) == [(0, ["berlin"])]
-    assert everything.matches(IPv6Address("2001:db8::9")) == []
+    assert everything.matches(bits(IPv4Address("203.0.113.9"))) == [(0, ["berlin"])]
+    assert everything.matches(bits(IPv6Address("2001:db8::9"))) == []
 
 
 @pytest.mark.parametrize(
@@ -110,3 +114,21 @@ def test_an_address_is_read_in_every_form_that_sockets_give(
     text: str, address: IPv4Address | IPv6Address | None
 ) -> None:
     assert parse_address(text) == address
+
+
+NEARLY_ADDRESSES = st.one_of(
+    st.ip_addresses().map(str),
+    st.from_regex(r"(::ffff:)?([0-9]{1,3}\.){3}[0-9]{1,3}", fullmatch=True),
+    st.text("0123456789abcdef.:", max_size=24),
+)
+
+
+@given(NEARLY_ADDRESSES)
+def test_a_text_is_an_address_exactly_if_the_standard_library_says_so(text: str) -> None:
+    try:
+        expected = ip_address(text)
+    except ValueError:
+        assert parse_address(text) is None
+        return
+    mapped = expected.ipv4_mapped if isinstance(expected, IPv6Address) else None
+    assert parse_address(text) == (mapped or expected)
