@@ -34,7 +34,8 @@ demo: setup ## a whole site on this machine: share, connect, kill the primary, w
 CACHE = -p no:cacheprovider
 
 test: setup ## every test; ARGS="-k word" to choose
-	@$(BIN)/python -m pytest $(CACHE) --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(CACHE) --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--no-loadscope-reorder $(ARGS)
 
 check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/ruff check .

@@ -1,9 +1,15 @@
-"""What every test may count on: examples from hypothesis leave nothing behind in the clone."""
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+"""What every test may count on, and how files of tests are shared among workers."""
 
 import os
 import signal
+import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 settings.register_profile("here", database=None, deadline=None, print_blob=True)
 settings.register_profile(
@@ -17,3 +23,32 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # A shell that starts us in the background has us ignore ctrl-C, and every child would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class ByFile(LoadFileScheduling):
+    """One file after the other for each worker, also for one that replaces a dead worker.
+
+    A worker begins a test when it knows the next one; the scheduler gives a new worker one file and
+    waits, for ever when that file holds one test.
+    """
+
+    def _reschedule(self, node: WorkerController) -> None:
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < ENOUGH:
+            super()._reschedule(node)
+
+
+ENOUGH = 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
+    """Tell how a worker died; less than 0 is the signal that killed it."""
+    if error:
+        code = vars(node.gateway)["_io"].popen.wait(10)
+        sys.stderr.write(f"{node.gateway.id} ended with {code}\n")

@@ -19,6 +19,10 @@ LOST: Final = "acknowledged changes lost"
 CHUNK: Final = 10
 """So many rounds a site lives, and so many are lost when a run is interrupted."""
 
+SWITCHES: Final = 25
+STARTED_SECONDS: Final = 15.0
+"""A site that was just started still moves the leaders of its streams: see `keep_leaders`."""
+
 AROUND_SECONDS: Final = 0.6
 LEADER_SECONDS: Final = 12.0
 """Longer than any election among the log's servers."""
@@ -37,10 +41,11 @@ async def blows(ledger: Ledger, name: str, wanted: int) -> None:
 
 
 async def switchovers(ledger: Ledger, wanted: int) -> None:
-    """Have the role handed over *wanted* times."""
+    """Have the role handed over *wanted* times, on a site that does not start any more."""
     while (left := wanted - ledger.count("switchover", NAME)) > 0:
         async with _chunk(ledger) as subject:
-            for _ in range(min(CHUNK, left)):
+            await asyncio.sleep(STARTED_SECONDS)
+            for _ in range(min(SWITCHES, left)):
                 pause, idle = await _switchover(subject)
                 ledger.add("switchover", NAME, [pause])
                 ledger.add("switchover: nobody acts", NAME, [idle])

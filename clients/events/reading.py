@@ -8,7 +8,8 @@ event that was read. An event is acknowledged when the caller asks for the next 
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -172,13 +173,26 @@ class Reader:
                 messages = await subscription.fetch(BATCH, timeout=FETCH_SECONDS)
             except NatsTimeoutError:
                 continue
-            for message in messages:
-                raw = _raw(message)
-                self.last = raw.sequence
-                yield raw
-                if self.durable:
-                    await message.ack()
+            left = deque(messages)
+            try:
+                while left:
+                    raw = _raw(left[0])
+                    self.last = raw.sequence
+                    yield raw
+                    if self.durable:
+                        await left[0].ack()
+                    left.popleft()
+            finally:
+                if self.durable and left:
+                    await self._give_back(client, left)
         raise NatsError
+
+    async def _give_back(self, client: Client, messages: Iterable[Msg]) -> None:
+        """What nobody dealt with is for whoever goes on; else the server would wait for us."""
+        with suppress(NatsError, TimeoutError):
+            for message in messages:
+                await message.nak()
+            await client.flush(timeout=CONNECT_SECONDS)
 
     async def _consumer(self, jetstream: JetStreamContext) -> str:
         """Make the consumer, or find the durable one; its name.

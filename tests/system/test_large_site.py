@@ -9,8 +9,8 @@ from shared.domain.node import NodeRole
 from stack.site import Site
 from tests.system.people import said, signed_in
 
-NODES = 1_500
-ENTRIES = 4
+NODES = 600
+ENTRIES = 2
 """Fewer cannot hold so many nodes."""
 
 

@@ -12,7 +12,8 @@ from stack.demo.target import free_port
 from stack.site import Site
 from tests.system.people import signed_in, talking, until
 
-A_MINUTE = 60.0
+ALONE_SECONDS = 20.0
+"""Longer than grants, leases and presence live."""
 
 
 @pytest.mark.timeout(240)
@@ -42,8 +43,8 @@ async def test_the_running_session_outlives_the_whole_control_plane(
     async with talking(env) as (carried, talk):
         await own_site.stop_control_plane()
         begun = talk.echoed
-        await asyncio.sleep(A_MINUTE)
-        assert talk.echoed > begun + 1_000
+        await asyncio.sleep(ALONE_SECONDS)
+        assert talk.echoed > begun + 300
         assert talk.longest_pause < 5.0
 
         traffic_nodes = [node.name for node in own_site.layout.with_role(NodeRole.TRAFFIC)]

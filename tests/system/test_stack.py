@@ -171,7 +171,7 @@ async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> No
     await site.wait_ready(20)
 
 
-@pytest.mark.parametrize("port", [NATS_PORT, RELAY_PORT, GATEWAY_PORT])
+@pytest.mark.parametrize("port", [NATS_PORT, GATEWAY_PORT])
 async def test_a_port_that_somebody_takes_during_the_start_is_left_to_them(
     monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
