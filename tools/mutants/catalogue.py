@@ -116,7 +116,7 @@ MUTANTS: Final = (
     Mutant(
         "no look is begun in time",
         TAKEOVER,
-        "return min(regular, _first_after(last, self.look_at()))",
+        "return look_at if look_at is not None and last < look_at < regular else regular",
         "return regular",
     ),
     Mutant(

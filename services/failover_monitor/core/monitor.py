@@ -74,10 +74,11 @@ class Monitor:
 
     def deadline(self) -> Instant | None:
         """When `tick` has something to do; None while it waits for every answer."""
-        waits = [self.asker.ask_at()] if self._calling else [self._call_at(), self.asker.ask_at()]
+        first = self.asker.ask_at()
+        if self._calling is None:
+            first = min(first, self._call_at())
         if not self._checking:
-            waits.append(self._observer.check_at(self._checked_at))
-        first = min(waits)
+            first = min(first, self._observer.check_at(self._checked_at))
         return None if first == NEVER else first
 
     def tick(self, now: Instant) -> tuple[Effect, ...]:
