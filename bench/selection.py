@@ -8,7 +8,7 @@ one more line in `bench.__main__`.
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from heapq import nsmallest
 from typing import Final
@@ -29,6 +29,9 @@ SUBJECT: Final = "meridian"
 PLAIN: Final = "every node hashed"
 PLAIN_QUESTIONS: Final = 40
 ROUNDS: Final = 7
+TURNS: Final = 41
+"""So often each method has its turn: a machine that is slower for some seconds is so for all."""
+
 QUESTIONS: Final = 2_000
 NODES: Final = (10, 100, 1_000, 10_000)
 PREFIXES: Final = (100, 10_000, 1_000_000)
@@ -47,13 +50,43 @@ ALL: Final = (
 Ask = Callable[[Question], object]
 
 
+@dataclass
+class Row:
+    """How fast *asked* are ranked, beside the plain way in the same turns, and the slowest."""
+
+    name: str
+    asked: Sequence[Question]
+    ask: Ask
+    rates: list[float] = field(default_factory=list[float])
+    plain: list[float] = field(default_factory=list[float])
+    worst: list[float] = field(default_factory=list[float])
+
+    def turn(self, plain: Ask) -> None:
+        few = self.asked[:PLAIN_QUESTIONS]
+        self.rates.append(len(self.asked) / _round(self.asked, self.ask))
+        self.plain.append(len(few) / _round(few, plain))
+        self.worst.append(_p99(_times(self.asked, self.ask)))
+
+    def add_to(self, results: Results) -> None:
+        measure = f"selections per second: {self.name}"
+        results.add(measure, PLAIN, self.plain, "1/s")
+        results.add(measure, SUBJECT, self.rates, "1/s", PLAIN)
+        results.add(f"selection p99: {self.name}", SUBJECT, self.worst, "us")
+
+
 def rankings(results: Results) -> None:
     """Rankings a second by each method, and of clients in a prefix, with 1,000 nodes."""
     here = Population(Shape())
     cases = [(method.value, here.questions(QUESTIONS), _rule(method)) for method in ALL]
     cases.append(("prefix hit", here.questions(QUESTIONS, in_prefix=True), Selection()))
-    for name, asked, rule in cases:
-        _row(results, name, asked, (_choosing(here, rule), _hashing(here)))
+    rows = [Row(name, asked, _choosing(here, rule)) for name, asked, rule in cases]
+    for row in rows:
+        _round(row.asked, row.ask)
+    for _ in range(TURNS):
+        for row in rows:
+            row.turn(_hashing(here))
+    for row in rows:
+        row.add_to(results)
 
 
 def sizes(results: Results) -> None:
@@ -176,21 +209,6 @@ def _tickets() -> Callable[[Question], object]:
         ]
 
     return seal
-
-
-def _row(results: Results, name: str, asked: Sequence[Question], ways: tuple[Ask, Ask]) -> None:
-    """How fast, beside the plain way in rounds that take turns, and how slow at the worst."""
-    ask, plain = ways
-    few, measure = asked[:PLAIN_QUESTIONS], f"selections per second: {name}"
-    _round(asked, ask)
-    rates: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        rates[0].append(len(asked) / _round(asked, ask))
-        rates[1].append(len(few) / _round(few, plain))
-    results.add(measure, PLAIN, rates[1], "1/s")
-    results.add(measure, SUBJECT, rates[0], "1/s", PLAIN)
-    worst = [_p99(_times(asked, ask)) for _ in range(ROUNDS)]
-    results.add(f"selection p99: {name}", SUBJECT, worst, "us")
 
 
 def _rate(results: Results, measure: str, asked: Sequence[Question], ask: Ask) -> None:
