@@ -2,9 +2,10 @@
 
 The master whose database is longest does it. Its first entry is written as every entry is: applied
 in a transaction, appended by compare-and-set, committed. So of two that rebuild at once one is
-refused, and one whose answer was lost finds the generation begun.
+told that the other has done it, and one whose answer was lost finds the generation begun.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -21,10 +22,10 @@ from services.config.core.rebuilding import (
     require_one_history,
 )
 from services.config.ports import Emits
-from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.generations import Begun, hash_at, next_after
+from shared.clusterlog.log import ClusterLog, LogConflict
 from shared.crypto.nodekeys import NodeKey, TrustStore
-from shared.domain.errors import LogNotLost, StoreUnavailable, Unavailable
+from shared.domain.errors import LogNotLost, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
@@ -195,17 +196,18 @@ class Rebuilder:
         return answer
 
     async def _next_generation(self, positions: Sequence[Position]) -> LogGeneration:
-        """The first after those of *positions* whose stream holds nothing."""
+        """The first after those of *positions* whose stream holds nothing.
+
+        Raises:
+            LogNotLost: one of them has begun.
+        """
         last = self.log.of(max(each.marker.log_generation for each in positions))
-        begun = await begun_after(last, self.trust)
-        if begun is not None:
+        found = await next_after(last, self.trust)
+        if isinstance(found, Begun):
             raise LogNotLost(
-                f"the log was rebuilt already, as generation {begun.generation}; nothing was done"
+                f"the log was rebuilt already, as generation {found.generation}; nothing was done"
             )
-        log = last.of(LogGeneration(last.generation + 1))
-        while await log.exists() and await log.last() is not None:
-            log = log.of(LogGeneration(log.generation + 1))
-        return log.generation
+        return found
 
     async def _begin(
         self,
@@ -215,15 +217,13 @@ class Rebuilder:
         founding: Founding,
     ) -> GenerationBegun:
         log = self.log.of(generation)
-        if not await log.exists():
+        with contextlib.suppress(LogConflict):  # whose stream it is, the first append decides
             await log.create(founding.replicas)
         await self.make_lease(founding.replicas)
         stored = self._first_entry(generation, own, order, founding.epoch)
-        async with self.state.transaction() as transaction:
-            if transaction.marker != own.marker:
-                raise StoreUnavailable("the database moved on meanwhile; try again")
-            await transaction.apply(stored, NEXT)
-            await log.append(stored, LogSequence(0))
+        if not await self._is_first(log, own, stored):
+            await self._next_generation((own,))  # refuses if another operator was faster
+            raise LogUnavailable(f"generation {generation} of the log did not begin; try again")
         entry = LogEntry.decode(stored.body)
         told = {"node": self.node, "log_generation": generation, "unasked": founding.unasked}
         place = {"revision": entry.revision, "hash": stored.hash}
@@ -239,6 +239,18 @@ class Rebuilder:
             )
         )
         return GenerationBegun.model_validate({**told, **place})
+
+    async def _is_first(self, log: ClusterLog, own: Position, stored: StoredEntry) -> bool:
+        """Write *stored* as every entry is written; False when somebody else came before it."""
+        try:
+            async with self.state.transaction() as transaction:
+                if transaction.marker != own.marker:
+                    return False
+                await transaction.apply(stored, NEXT)
+                await log.append(stored, LogSequence(0))
+        except LogConflict:
+            return False
+        return True
 
     def _first_entry(
         self,

@@ -70,13 +70,47 @@ async def begun_after(log: Log, trust: TrustStore) -> Begun | None:
     return None
 
 
+async def next_after(log: Log, trust: TrustStore) -> LogGeneration | Begun:
+    """The first generation after that of *log* whose stream holds nothing, or one that has begun.
+
+    One look at its first message judges a stream. So of two who ask at the same time neither passes
+    by the generation that the other begins meanwhile: both are told of it, or both come to it, and
+    its first append decides.
+
+    Raises:
+        LogUnavailable: the log does not answer.
+    """
+    found = await begun_after(log, trust)
+    following = log
+    while found is None:
+        following = following.of(LogGeneration(following.generation + 1))
+        raw = await _first_message(following)
+        if raw is None:
+            return following.generation
+        first = _beginning(raw, following.generation, trust)
+        found = None if first is None else Begun(following.generation, first)
+    return found
+
+
 async def _first_of(log: Log, trust: TrustStore) -> LogEntry | None:
+    raw = await _first_message(log)
+    return None if raw is None else _beginning(raw, log.generation, trust)
+
+
+async def _first_message(log: Log) -> RawEntry | None:
     try:
-        raw = await log.get(FIRST)
-        stored = None if raw is None else StoredEntry.decode(raw.data)
-        if stored is None or not verify(stored, trust):
+        return await log.get(FIRST)
+    except LogMissing:
+        return None
+
+
+def _beginning(raw: RawEntry, generation: LogGeneration, trust: TrustStore) -> LogEntry | None:
+    """The entry that *raw* is, if it begins *generation* and a known master signed it."""
+    try:
+        stored = StoredEntry.decode(raw.data)
+        if not verify(stored, trust):
             return None
         first = LogEntry.decode(stored.body)
-    except (LogMissing, ValueError):
+    except ValueError:
         return None
-    return first if first.begins_generation and first.log_generation == log.generation else None
+    return first if first.begins_generation and first.log_generation == generation else None

@@ -9,9 +9,11 @@ FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
 CONFLICT: Final = "services.replication.core.conflict"
 REBUILDING: Final = "services.config.core.rebuilding"
+GENERATIONS: Final = "shared.clusterlog.generations"
 PROMOTION: Final = "services.config.core.promotion"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
+GENERATION_TESTS: Final = ("tests/unit/clusterlog",)
 SITE: Final = ("tests/simulation/site/test_site.py",)
 SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
 PROMOTES: Final = ("tests/unit/config/test_promotion.py",)
@@ -111,6 +113,27 @@ LOG: Final = (
         "if each.marker == chosen.marker and each.digest != chosen.digest:",
         "if False:",
         CONFIG,
+    ),
+    Mutant(
+        "a rebuild passes by a generation that another operator begins meanwhile",
+        GENERATIONS,
+        "found = None if first is None else Begun(following.generation, first)",
+        "found = None",
+        GENERATION_TESTS,
+    ),
+    Mutant(
+        "a generation begins where something else is",
+        GENERATIONS,
+        "if raw is None:\n            return following.generation",
+        "if True:\n            return following.generation",
+        GENERATION_TESTS,
+    ),
+    Mutant(
+        "a generation begins though a later one has",
+        GENERATIONS,
+        "found = await begun_after(log, trust)",
+        "found = None",
+        GENERATION_TESTS,
     ),
     Mutant(
         "a revision may be left out or repeated",

@@ -212,10 +212,64 @@ async def test_a_log_that_nobody_calls_lost_is_not_rebuilt(place: Place) -> None
 async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(place: Place) -> None:
     await place.level()
     done = await asyncio.gather(place.rebuild(), place.rebuild(), return_exceptions=True)
-    assert [type(each) for each in done].count(GenerationBegun) == 1
+    assert {type(each) for each in done} == {GenerationBegun, LogNotLost}
     with pytest.raises(LogNotLost):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
+
+
+async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
+    await place.level()
+    make_lease = place.rebuilder.make_lease
+
+    async def another_operator_is_faster(replicas: int) -> None:
+        place.rebuilder.make_lease = make_lease
+        await place.rebuild()
+        await make_lease(replicas)
+
+    place.rebuilder.make_lease = another_operator_is_faster
+    with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
+        await place.rebuild()
+    assert await place.log().later() == (SECOND,)
+    (told,) = place.kept.kept
+    assert isinstance(told, LogRebuilt)
+    marker = await place.state.marker()
+    assert marker is not None
+    assert marker.hash == told.hash
+
+
+async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> None:
+    await place.level()
+    before = await place.state.marker()
+    begun = Pen(place.bravo.key, BRAVO, place.pen.marker).begin(SECOND)
+    make_lease = place.rebuilder.make_lease
+
+    async def bravo_is_faster(replicas: int) -> None:
+        await make_lease(replicas)
+        await place.log(2).append(begun, Sequence(0))
+
+    place.rebuilder.make_lease = bravo_is_faster
+    with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
+        await place.rebuild()
+    assert await place.state.marker() == before
+    assert await place.log().later() == (SECOND,)
+
+
+async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
+    place: Place,
+) -> None:
+    await place.level()
+    make_lease = place.rebuilder.make_lease
+
+    async def somebody_else_writes(replicas: int) -> None:
+        await make_lease(replicas)
+        await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
+
+    place.rebuilder.make_lease = somebody_else_writes
+    with pytest.raises(LogUnavailable, match="generation 2 of the log did not begin; try again"):
+        await place.rebuild()
+    place.rebuilder.make_lease = make_lease
+    assert (await place.rebuild()).log_generation == 3
 
 
 async def test_a_stream_that_was_made_and_never_begun_is_used(place: Place) -> None:
