@@ -89,7 +89,8 @@ def verify(site: SiteOption = None, ca: CaOption = None, json: JsonOption = Fals
 @plainly
 def rebuild(
     force: Annotated[
-        bool, typer.Option("--force", help="Go on without a master that cannot be asked.")
+        bool,
+        typer.Option("--force", help="Go on without what a master alone has, or may have."),
     ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the records.")] = "",
     site: SiteOption = None,
@@ -109,6 +110,8 @@ def rebuild(
     )
     for node in answer["unasked"]:
         say(f"{node} was not asked: what it alone had is shown as a conflict when it is back")
+    for node in answer.get("left_behind", ()):
+        say(f"{node} gave way: what it alone had is shown as a conflict when it follows")
 
 
 def since_unix_ms(text: str, now: float) -> int:

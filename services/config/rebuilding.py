@@ -1,8 +1,9 @@
 """`meridian log rebuild`: the next generation of the log, begun from a master's database.
 
-The master whose database is longest does it. Its first entry is written as every entry is: applied
-in a transaction, appended by compare-and-set, committed. So of two that rebuild at once one is
-told that the other has done it, and one whose answer was lost finds the generation begun.
+The master does it whose database is of the latest generation, and of equals the longest. Its first
+entry is written as every entry is: applied in a transaction, appended by compare-and-set,
+committed. So of two that rebuild at once one is told that the other has done it, and one whose
+answer was lost finds the generation begun.
 """
 
 import contextlib
@@ -16,10 +17,10 @@ from typing import Final, Protocol
 from services.config.core.promotion import epoch_after, require_absent
 from services.config.core.rebuilding import (
     Position,
-    longest,
+    latest,
+    left_behind,
     require_asked,
     require_lost,
-    require_one_history,
 )
 from services.config.ports import Emits
 from shared.clusterlog.generations import Begun, hash_at, next_after
@@ -65,13 +66,14 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """How a generation begins: on how many servers, without whom.
+    """How a generation begins: on how many servers, without asking whom, past whose changes.
 
     *epoch* is the one that begins with it; without it the one of the database goes on.
     """
 
     replicas: int
     unasked: tuple[NodeId, ...]
+    left_behind: tuple[NodeId, ...] = ()
     epoch: Epoch | None = None
 
 
@@ -119,7 +121,7 @@ class Rebuilder:
         return told.model_copy(update={"signature": proof.hex()})
 
     async def rebuild(self, order: RebuildLog) -> GenerationBegun:
-        """Begin the next generation, or have the master do it whose database is longer.
+        """Begin the next generation, or have the master do it whose database is further.
 
         Raises:
             LogNotLost: the log is whole, may prove whole, or was rebuilt already.
@@ -131,14 +133,15 @@ class Rebuilder:
         others, silent = await self._ask_others()
         require_lost((own, *others))
         require_asked(silent, force=order.force)
-        chosen = longest((own, *others))
+        chosen = latest((own, *others))
         if chosen != own:
             return await self._hand_on(order, chosen.node)
         hashes = await self.state.hashes(each.marker.revision for each in others)
-        require_one_history(own, others, hashes)
+        behind = left_behind(own, others, hashes, force=order.force)
         generation = await self._next_generation((own, *others))
         self._log.warning("rebuilding the log as generation %d", generation)
-        return await self._begin(generation, own, order, Founding(self.replicas, tuple(silent)))
+        founding = Founding(self.replicas, tuple(silent), behind)
+        return await self._begin(generation, own, order, founding)
 
     async def begin_alone(self, order: PromoteAlone) -> GenerationBegun:
         """Begin the next generation on a server alone, in an epoch far ahead; nobody is asked.
@@ -153,32 +156,44 @@ class Rebuilder:
         generation = await self._next_generation((own,))
         unasked = tuple(sorted(set(self.trust.masters) - {self.node}))
         ahead = epoch_after(own.marker.epoch)
-        return await self._begin(generation, own, order, Founding(ALONE, unasked, ahead))
+        return await self._begin(generation, own, order, Founding(ALONE, unasked, epoch=ahead))
 
     async def _ask_others(self) -> tuple[list[Position], list[NodeId]]:
-        """Where the other masters stand, and who does not answer."""
+        """Where the other masters stand, and who does not answer.
+
+        Raises:
+            LogUnavailable: the log's servers do not say whether they hold what a master has.
+        """
         found: list[Position] = []
         silent: list[NodeId] = []
         for node in sorted(set(self.trust.masters) - {self.node}):
             try:
                 told = await self.peers.ask(TellPosition(node=node), timeout_seconds=ASK_SECONDS)
                 assert isinstance(told, PositionTold), "a question is answered by its reply type"
-                found.append(await self._placed(told))
+                self._require_signed(told)
             except (Unavailable, ValueError) as error:
                 self._log.warning("%s does not say where its database stands: %s", node, error)
                 silent.append(node)
+            else:
+                found.append(await self._placed(told))
         return found, silent
+
+    def _require_signed(self, told: PositionTold) -> None:
+        """Refuse what *told*'s master did not sign.
+
+        Raises:
+            ValueError: it did not.
+        """
+        proof = bytes.fromhex(told.signature)
+        if not self.trust.verify(told.node, proof, told.position_bytes()):
+            raise ValueError(f"{told.node} did not sign its position")
 
     async def _placed(self, told: PositionTold) -> Position:
         """What *told* says, with a look whether the log holds that entry.
 
         Raises:
-            ValueError: it is not signed by that master.
             LogUnavailable: the log's servers do not answer.
         """
-        proof = bytes.fromhex(told.signature)
-        if not self.trust.verify(told.node, proof, told.position_bytes()):
-            raise ValueError(f"{told.node} did not sign its position")
         marker = Marker(*(told.log_generation, told.revision, told.sequence, told.epoch), told.hash)
         there = await hash_at(self.log.of(marker.log_generation), marker)
         return Position(
@@ -225,20 +240,22 @@ class Rebuilder:
             await self._next_generation((own,))  # refuses if another operator was faster
             raise LogUnavailable(f"generation {generation} of the log did not begin; try again")
         entry = LogEntry.decode(stored.body)
-        told = {"node": self.node, "log_generation": generation, "unasked": founding.unasked}
+        told = {"node": self.node, "log_generation": generation}
         place = {"revision": entry.revision, "hash": stored.hash}
+        without = {"unasked": founding.unasked, "left_behind": founding.left_behind}
         self.events.emit(
             LogRebuilt.model_validate(
                 {
                     **told,
                     **place,
+                    **without,
                     "epoch": entry.epoch,
                     "author": order.author,
                     "reason": order.reason,
                 }
             )
         )
-        return GenerationBegun.model_validate({**told, **place})
+        return GenerationBegun.model_validate({**told, **place, **without})
 
     async def _is_first(self, log: ClusterLog, own: Position, stored: StoredEntry) -> bool:
         """Write *stored* as every entry is written; False when somebody else came before it."""

@@ -271,7 +271,8 @@ class TellPosition(Request):
 class GenerationBegun(Message):
     """The log goes on in *log_generation* with *revision*, from the database of *node*.
 
-    *unasked* are masters that could not be asked: what they alone had is not in the log.
+    *unasked* are masters that could not be asked, *left_behind* those of an earlier generation that
+    have another history: what either had alone is not in the log.
     """
 
     node: NodeId
@@ -279,13 +280,15 @@ class GenerationBegun(Message):
     revision: Revision
     hash: str
     unasked: tuple[NodeId, ...] = ()
+    left_behind: tuple[NodeId, ...] = ()
 
 
 class RebuildLog(Request):
-    """The log's servers lost it: begin its next generation from the longest of the databases.
+    """The log's servers lost it: begin its next generation from the masters' databases.
 
-    With *force* also while a master cannot be asked. *node* is who is asked to do it; when another
-    master's database is longer, that one does.
+    It goes on from the one of the latest generation, and of equals from the longest; that master
+    does it, whichever *node* is asked. With *force* also while a master cannot be asked, or has
+    changes alone from an earlier generation.
     """
 
     subject: ClassVar = Subject(

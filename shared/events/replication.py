@@ -67,7 +67,8 @@ class LogRebuilt(Event):
     """The log goes on in *log_generation*, from the database of *node*.
 
     It was rebuilt by *author* because the servers had lost it. *revision*, *hash* and *epoch* are
-    where it goes on from; *unasked* are masters whose databases nobody could look into.
+    where it goes on from; *unasked* are masters whose databases nobody could look into, and
+    *left_behind* those of an earlier generation that have another history.
     """
 
     subject: ClassVar = Subject(
@@ -82,6 +83,7 @@ class LogRebuilt(Event):
     author: str
     reason: str = ""
     unasked: tuple[NodeId, ...] = ()
+    left_behind: tuple[NodeId, ...] = ()
 
 
 class SyncNow(Request):

@@ -96,8 +96,36 @@ LOG: Final = (
     Mutant(
         "the shorter database is gone on from",
         REBUILDING,
-        "found = max(positions",
-        "found = min(positions",
+        "return max(written",
+        "return min(written",
+        CONFIG,
+    ),
+    Mutant(
+        "the longest database is gone on from, whatever its generation",
+        REBUILDING,
+        "key=lambda each: (each.marker.log_generation, each.marker.revision)",
+        "key=lambda each: each.marker.revision",
+        CONFIG,
+    ),
+    Mutant(
+        "an empty database of a later generation is gone on from",
+        REBUILDING,
+        "[each for each in positions if each.marker.revision]",
+        "[*positions]",
+        CONFIG,
+    ),
+    Mutant(
+        "another history gives way unasked",
+        REBUILDING,
+        "if is_earlier and force:",
+        "if is_earlier:",
+        CONFIG,
+    ),
+    Mutant(
+        "one of two histories of a generation gives way",
+        REBUILDING,
+        "if is_earlier and force:",
+        "if force:",
         CONFIG,
     ),
     Mutant(

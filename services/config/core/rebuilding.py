@@ -2,9 +2,11 @@
 
 Keeps three laws. A log that may be whole is never replaced: neither master's last entry is in it,
 and both masters' followers have called it lost for as long as a deposed leader can answer for it.
-Nothing acknowledged is left behind: the next generation goes on from the longest database, and
-every master is asked for its own, unless the operator takes the risk of not asking. And two
-histories are never merged: each shorter database has to be the beginning of the longest.
+The next generation goes on from the database of the latest one, and of equals from the longest: an
+operator had the site go on there, by a rebuild or a promotion. And nothing acknowledged is left
+behind unless the operator insists: every master is asked for its database, and each has to be the
+beginning of the one that is gone on from. One of an earlier generation that is not gives way, for
+what it had alone is kept as a conflict; two of the same generation are never chosen between.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,38 +67,63 @@ def require_asked(silent: Sequence[NodeId], *, force: bool) -> None:
         )
 
 
-def longest(positions: Sequence[Position]) -> Position:
-    """The one to go on from; of equals the first.
+def latest(positions: Sequence[Position]) -> Position:
+    """The one to go on from: of the latest generation, then the longest; of equals the first.
 
     Raises:
         AnotherHistory: none holds anything.
     """
-    found = max(positions, key=lambda each: each.marker.revision)
-    if not found.marker.revision:
+    written = [each for each in positions if each.marker.revision]
+    if not written:
         raise AnotherHistory("no master's database holds an entry of the log; restore a backup")
-    return found
+    return max(written, key=lambda each: (each.marker.log_generation, each.marker.revision))
 
 
-def require_one_history(
-    chosen: Position, others: Sequence[Position], hashes: Mapping[Revision, str]
-) -> None:
-    """Refuse unless each of *others* is the beginning of *chosen*.
+def left_behind(
+    chosen: Position, others: Sequence[Position], hashes: Mapping[Revision, str], *, force: bool
+) -> tuple[NodeId, ...]:
+    """Those of *others* that give way to *chosen*, because the operator insists.
 
-    *hashes* are those that the history of *chosen* has at the revisions of the others.
+    Every other one is the beginning of *chosen*. *hashes* are those that the history of *chosen*
+    has at the revisions of the others.
 
     Raises:
-        AnotherHistory: one is not, or nobody can tell.
+        AnotherHistory: one is not, or nobody can tell, and it does not give way.
     """
+    found: list[NodeId] = []
     for each in others:
         revision = each.marker.revision
         if revision and hashes.get(revision) != each.marker.hash:
-            raise AnotherHistory(
-                f"{each.node}'s database (revision {revision}) is not the beginning of "
-                f"{chosen.node}'s (revision {chosen.marker.revision}); stop the config service of "
-                "the one whose changes are to give way, and rebuild from the other with --force"
-            )
+            _require_way(each, chosen, force=force)
+            found.append(each.node)
         if each.marker == chosen.marker and each.digest != chosen.digest:
             raise AnotherHistory(
                 f"{each.node}'s and {chosen.node}'s databases name the same last entry and hold "
                 "different documents; restore one of them from a backup"
             )
+    return tuple(found)
+
+
+def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
+    """Refuse unless *other*, which has another history than *chosen*, gives way to it."""
+    is_earlier = other.marker.log_generation < chosen.marker.log_generation
+    if is_earlier and force:
+        return
+    differs = (
+        f"{other.node}'s database ({_place(other.marker)}) is not the beginning of "
+        f"{chosen.node}'s ({_place(chosen.marker)})"
+    )
+    if is_earlier:
+        raise AnotherHistory(
+            f"{differs}, which is of a later generation; add --force to go on from "
+            f"{chosen.node}'s: what {other.node} alone has is then not in the log, and kept as a "
+            "conflict when it follows"
+        )
+    raise AnotherHistory(
+        f"{differs}; stop the config service of the one whose changes are to give way, and "
+        "rebuild from the other with --force"
+    )
+
+
+def _place(marker: Marker) -> str:
+    return f"generation {marker.log_generation}, revision {marker.revision}"

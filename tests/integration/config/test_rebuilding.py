@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import nats
 import pytest
@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from services.config.founding import make_lease
 from services.config.rebuilding import Rebuilder, digest_of
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing
+from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
     AnotherHistory,
@@ -24,7 +24,13 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import Marker, StoredEntry
-from shared.events.config import GenerationBegun, PositionTold, RebuildLog, TellPosition
+from shared.events.config import (
+    GenerationBegun,
+    PositionTold,
+    PromoteAlone,
+    RebuildLog,
+    TellPosition,
+)
 from shared.events.message import Message, Request
 from shared.events.replication import FollowerState, LogRebuilt
 from shared.messaging.connection import jetstream_of
@@ -168,6 +174,54 @@ async def test_the_master_that_has_more_does_it(place: Place) -> None:
     assert [(each.node, each.author) for each in place.bravo.ordered] == [(BRAVO, "rita")]
     with pytest.raises(LogMissing):
         await place.log(2).last()
+
+
+async def test_the_master_of_the_later_generation_does_it_though_it_has_less(place: Place) -> None:
+    promoted = Pen(place.bravo.key, BRAVO, place.markers[0])
+    promoted.begin(SECOND)
+    place.bravo.marker = promoted.marker
+    told = await place.rebuild(force=True)
+    assert (told.node, told.revision) == (BRAVO, 3)
+    assert [(each.node, each.force) for each in place.bravo.ordered] == [(BRAVO, True)]
+    assert await place.log().later() == ()
+
+
+async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
+    place: Place,
+) -> None:
+    other = Pen(place.pen.key, marker=place.markers[0])
+    for name in ("more", "and", "more", "and", "more"):
+        other.write(put("node", name, node()))
+    place.bravo.marker = other.marker
+    promotion = PromoteAlone(node=ALPHA, force=True, author="rita", reason="it burnt")
+    await place.rebuilder.begin_alone(promotion)
+    await jetstream_of(place.client).delete_stream("LOG-2")
+
+    with pytest.raises(AnotherHistory, match="of a later generation; add --force"):
+        await place.rebuild()
+    told = await place.rebuild(force=True)
+    assert (told.node, told.log_generation, told.revision) == (ALPHA, 3, 5)
+    assert (told.unasked, told.left_behind) == ((), (BRAVO,))
+    last = place.kept.kept[-1]
+    assert isinstance(last, LogRebuilt)
+    assert last.left_behind == (BRAVO,)
+
+
+async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(place: Place) -> None:
+    class HalfThere(ClusterLog):
+        def of(self, generation: LogGeneration) -> ClusterLog:
+            return HalfThere(place.client, generation)
+
+        async def get(self, sequence: Sequence) -> RawEntry | None:
+            if self.generation == SECOND:
+                raise LogUnavailable("it elects a leader")
+            return await super().get(sequence)
+
+    place.bravo.marker = replace(place.markers[-1], log_generation=SECOND)
+    place.rebuilder.log = HalfThere(place.client, GENERATION)
+    with pytest.raises(LogUnavailable, match="it elects a leader"):
+        await place.rebuild(force=True)
+    assert await place.log().later() == ()
 
 
 async def test_another_history_is_refused(place: Place) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from services.config.core.rebuilding import (
     Position,
-    longest,
+    latest,
+    left_behind,
     require_asked,
     require_lost,
-    require_one_history,
 )
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
@@ -18,9 +18,12 @@ from shared.domain.log import Marker
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
 
-def at(node: NodeId, revision: int, hash_: str = "h", digest: str = "d") -> Position:
+def at(
+    node: NodeId, revision: int, hash_: str = "h", digest: str = "d", generation: int = 1
+) -> Position:
     marker = Marker(
-        LogGeneration(1), Revision(revision), Sequence(revision), Epoch(2), f"{hash_}{revision}"
+        *(LogGeneration(generation), Revision(revision), Sequence(revision)),
+        *(Epoch(2), f"{hash_}{revision}"),
     )
     return Position(node, marker, digest, in_log=False, calls_lost=True)
 
@@ -54,29 +57,65 @@ def test_a_silent_master_has_to_be_forced() -> None:
 
 
 def test_the_longest_database_is_gone_on_from_and_of_equals_the_first() -> None:
-    assert longest((at(ALPHA, 5), at(BRAVO, 7))).node == BRAVO
-    assert longest((at(ALPHA, 7), at(BRAVO, 7))).node == ALPHA
+    assert latest((at(ALPHA, 5), at(BRAVO, 7))).node == BRAVO
+    assert latest((at(ALPHA, 7), at(BRAVO, 7))).node == ALPHA
+
+
+def test_a_later_generation_is_gone_on_from_also_by_the_shorter_database() -> None:
+    promoted, longer = at(BRAVO, 5, generation=2), at(BRAVO, 6, generation=2)
+    assert latest((at(ALPHA, 7), promoted)) == promoted
+    assert latest((promoted, at(ALPHA, 7))) == promoted
+    assert latest((at(ALPHA, 5, generation=2), longer, at(ALPHA, 9))) == longer
+
+
+def test_an_empty_database_is_no_later_generations() -> None:
+    assert latest((at(ALPHA, 7), at(BRAVO, 0, generation=2))).node == ALPHA
 
 
 def test_nothing_is_rebuilt_from_nothing() -> None:
     with pytest.raises(AnotherHistory, match="no master's database holds an entry"):
-        longest((at(ALPHA, 0), at(BRAVO, 0)))
+        latest((at(ALPHA, 0), at(BRAVO, 0)))
+
+
+HISTORY = {Revision(revision): f"h{revision}" for revision in range(1, 8)}
 
 
 @pytest.mark.parametrize("other", [at(BRAVO, 5), at(BRAVO, 7), at(BRAVO, 0, "any")])
-def test_the_beginning_of_the_longest_is_of_its_history(other: Position) -> None:
-    hashes = {Revision(revision): f"h{revision}" for revision in range(1, 8)}
-    require_one_history(at(ALPHA, 7), [other], hashes)
+@pytest.mark.parametrize("generation", [1, 2])
+def test_the_beginning_of_the_longest_is_of_its_history(other: Position, generation: int) -> None:
+    chosen = at(ALPHA, 7, generation=generation)
+    assert left_behind(chosen, [other], HISTORY, force=False) == ()
+    assert left_behind(chosen, [other], HISTORY, force=True) == ()
 
 
 @pytest.mark.parametrize("hashes", [{Revision(5): "other"}, {}])
+@pytest.mark.parametrize("force", [False, True])
 def test_another_history_and_one_that_nobody_can_tell_are_not_merged(
-    hashes: dict[Revision, str],
+    hashes: dict[Revision, str], force: bool
 ) -> None:
-    with pytest.raises(AnotherHistory, match="is not the beginning of alpha's"):
-        require_one_history(at(ALPHA, 7), [at(BRAVO, 5)], hashes)
+    with pytest.raises(AnotherHistory) as refused:
+        left_behind(at(ALPHA, 7), [at(BRAVO, 5)], hashes, force=force)
+    assert refused.value.message == (
+        "bravo's database (generation 1, revision 5) is not the beginning of alpha's "
+        "(generation 1, revision 7); stop the config service of the one whose changes are to give "
+        "way, and rebuild from the other with --force"
+    )
+
+
+@pytest.mark.parametrize("revision", [5, 7, 9])
+def test_another_history_of_an_earlier_generation_gives_way_when_told_to(revision: int) -> None:
+    promoted, other = at(ALPHA, 7, generation=2), at(BRAVO, revision, "other")
+    with pytest.raises(AnotherHistory) as refused:
+        left_behind(promoted, [other], HISTORY, force=False)
+    assert refused.value.message == (
+        f"bravo's database (generation 1, revision {revision}) is not the beginning of alpha's "
+        "(generation 2, revision 7), which is of a later generation; add --force to go on from "
+        "alpha's: what bravo alone has is then not in the log, and kept as a conflict when it "
+        "follows"
+    )
+    assert left_behind(promoted, [other], HISTORY, force=True) == (BRAVO,)
 
 
 def test_databases_that_differ_under_the_same_last_entry_are_not_trusted() -> None:
     with pytest.raises(AnotherHistory, match="hold different documents"):
-        require_one_history(at(ALPHA, 7), [at(BRAVO, 7, digest="other")], {Revision(7): "h7"})
+        left_behind(at(ALPHA, 7), [at(BRAVO, 7, digest="other")], {Revision(7): "h7"}, force=True)
