@@ -1,31 +1,40 @@
-"""`meridian`: the one program that people run."""
+"""`meridian`: the one program that people run.
+
+Only the area that a command belongs to is imported: what moves bytes or reads events takes longer
+to import than most commands take to run.
+"""
+
+import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 
-from clients.commands import (
-    account,
-    arrive,
-    backup,
-    cluster,
-    configuration,
-    conflicts,
-    connect,
-    events,
-    failover,
-    history,
-    secrets,
-    select,
-    session,
-    share,
-    simulate,
-    site,
-    up,
-    webhook,
-)
+AREAS: Final = {
+    "up": ("up",),
+    "site": ("init",),
+    "secrets": ("secrets",),
+    "account": ("login", "key"),
+    "configuration": ("apply", "export"),
+    "history": ("log",),
+    "cluster": ("status", "sync"),
+    "select": ("select",),
+    "simulate": ("simulate",),
+    "failover": ("switchover", "failover"),
+    "conflicts": ("conflicts",),
+    "backup": ("backup",),
+    "session": ("session",),
+    "share": ("share",),
+    "arrive": ("arrive",),
+    "connect": ("connect",),
+    "events": ("events",),
+    "webhook": ("webhook",),
+}
+"""The modules of `clients.commands` in the order of the help, and the words that each adds."""
 
 
-def build() -> typer.Typer:
-    """The program with all of its commands."""
+def build(word: str = "") -> typer.Typer:
+    """The program with the area of *word*, and with all of its commands when *word* is none's."""
     app = typer.Typer(
         name="meridian",
         help="Secure remote access that survives the loss of any node.",
@@ -33,19 +42,19 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    areas = (
-        *(up, site, secrets, account, configuration, history),
-        *(cluster, select, simulate, failover, conflicts, backup),
-        *(session, share, arrive, connect, events, webhook),
-    )
-    for area in areas:
-        area.register(app)
+    app.callback()(_program)
+    for area in [area for area, words in AREAS.items() if word in words] or AREAS:
+        import_module(f"clients.commands.{area}").register(app)
     return app
+
+
+def _program() -> None:
+    """Secure remote access that survives the loss of any node."""
 
 
 def main() -> None:
     """Run the program."""
-    build()()
+    build(*sys.argv[1:2])()
 
 
 if __name__ == "__main__":
