@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import LogGeneration, RequestId
+from shared.domain.ids import LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
     CONTROL_KIND,
@@ -27,11 +27,14 @@ Name = tuple[str, str]
 
 @dataclass
 class MemoryTransaction:
-    """What one transaction sees and does; *rows_by_name* and the rest are its own copies."""
+    """What one transaction sees and does; *rows_by_name* and the rest are its own copies.
+
+    *entries* are those that were applied since the copy began, by their revisions.
+    """
 
     marker: Marker
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
-    hashes: dict[int, str] = field(default_factory=dict[int, str])
+    entries: dict[Revision, StoredEntry] = field(default_factory=dict[Revision, StoredEntry])
     rows_by_name: dict[Name, Row] = field(default_factory=dict[Name, Row])
     requests: dict[RequestId, AnsweredRequest] = field(
         default_factory=dict[RequestId, AnsweredRequest]
@@ -39,14 +42,16 @@ class MemoryTransaction:
 
     def copy(self) -> "MemoryTransaction":
         return MemoryTransaction(
-            *(self.marker, self.mode, dict(self.hashes)),
+            *(self.marker, self.mode, dict(self.entries)),
             *(dict(self.rows_by_name), dict(self.requests)),
         )
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
         entry = LogEntry.decode(stored.body)
-        if entry.revision <= self.marker.revision:
-            if self.hashes[entry.revision] != stored.hash:
+        is_same_log = entry.log_generation == self.marker.log_generation
+        if is_same_log and entry.revision <= self.marker.revision:
+            here = self.entries.get(entry.revision)
+            if here is not None and here.hash != stored.hash:
                 raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
             return False
         why = follows(self.marker, entry)
@@ -54,7 +59,7 @@ class MemoryTransaction:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
         self.marker = self.marker.advanced(entry, stored.hash, sequence)
         self.mode = mode_after(self.mode, entry.changes)
-        self.hashes[entry.revision] = stored.hash
+        self.entries[entry.revision] = stored
         for change in entry.changes:
             self._apply(change, entry)
         return True
@@ -95,21 +100,21 @@ class MemoryState:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
         async with self._lock:
-            self._require_up()
+            self.require_up()
             draft = self.here.copy()
             yield draft
-            self._require_up()
+            self.require_up()
             if draft.marker != self.here.marker and self.refusals > 0:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
 
     async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
-        self._require_up()
+        self.require_up()
         return {each: self.here.requests[each] for each in requests if each in self.here.requests}
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
-        self._require_up()
+        self.require_up()
         here = self.here.copy()
         return State(here.marker, here.mode, await here.rows(kinds, id_))
 
@@ -117,6 +122,6 @@ class MemoryState:
         """Pretend that the copy is elsewhere."""
         self.here.marker = replace(self.here.marker, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
-    def _require_up(self) -> None:
+    def require_up(self) -> None:
         if self.is_down:
             raise StoreUnavailable("the database cannot be reached")

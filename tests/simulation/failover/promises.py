@@ -57,7 +57,8 @@ class Promises:
     def _can_write(self, other: Master) -> bool:
         world = self._world
         is_lost = world.random.random() < world.weather.lost
-        return not (world.bucket.is_down or other.is_cut_off or is_lost)
+        has_bucket = not (world.bucket.is_down or world.bucket.is_lost)
+        return has_bucket and not (other.is_cut_off or is_lost)
 
     def _answered(self, asking: Asking, promise: Promise) -> None:
         self._world.within(asking.master, asking.instance, self._hear, asking, promise)

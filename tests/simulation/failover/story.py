@@ -162,8 +162,8 @@ def suffer(world: World, *troubles: Trouble, seconds: float = STORY_SECONDS) -> 
 def check_healed(world: World) -> None:
     """There is a primary again, and every role had an epoch of its own, larger than the last.
 
-    Where somebody spoiled the key, an epoch may be taken twice; it is never begun twice in the
-    log, which the judge sees to.
+    Where somebody spoiled the key, or it was lost, an epoch may be taken twice; it is never begun
+    twice in the log, which the judge sees to.
     """
     assert len(world.primaries()) == 1, f"primaries after all was mended: {world.primaries()}"
     if not world.bucket.was_spoilt:

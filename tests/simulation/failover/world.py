@@ -209,7 +209,7 @@ class World:
 
     def _read(self, master: Master) -> tuple[Effect, ...]:
         if self._reaches_at_once(master):
-            return master.monitor.lease_read(self.bucket.key, master.clock(self.clockwork.now))
+            return master.monitor.lease_read(self.bucket.read(0.0), master.clock(self.now))
         Call(self, master, self.bucket.read, self._was_read).send(self.timing.renew_seconds, None)
         return NOTHING
 

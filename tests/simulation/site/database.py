@@ -1,8 +1,9 @@
 """A node's database: what it holds outlives the processes, its locks do not."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.store import Copy as Parts
@@ -11,10 +12,19 @@ from shared.domain.ids import NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import Marker, StoredEntry
 from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.persistence.conflicts import Conflict
 from shared.persistence.master_state import AnsweredRequest, Pulse, Row, State
 from tests.fakes.master_state import MemoryState, MemoryTransaction
 
 Committed = Callable[[NodeId, MemoryTransaction], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConflict:
+    """What a master had alone, and the entries that it is made of."""
+
+    conflict: Conflict
+    entries: tuple[StoredEntry, ...]
 
 
 class Database(MemoryState):
@@ -25,6 +35,8 @@ class Database(MemoryState):
         self._node = node
         self._committed = committed
         self._pulse: Pulse | None = None
+        self.conflicts: dict[str, KeptConflict] = {}
+        """They stand beside the state, so nothing that replaces it touches them."""
 
     def reconnect(self) -> None:
         """The processes that had connections are gone, and their locks with them."""
@@ -38,19 +50,32 @@ class Database(MemoryState):
         if self.here.marker != before:
             self._committed(self._node, self.here)
 
+    @asynccontextmanager
+    async def view(self) -> AsyncGenerator[MemoryTransaction]:
+        """The state of one moment; what is committed later is another one."""
+        self.require_up()
+        yield self.here
+
+    async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
+        """The hashes that this copy's history has at *revisions*, as far as it keeps them."""
+        self.require_up()
+        known = {revision: stored.hash for revision, stored in self.here.entries.items()}
+        known[self.here.marker.revision] = self.here.marker.hash
+        return {each: known[each] for each in revisions if each in known}
+
     async def pulse(self, pulse: Pulse) -> None:
-        self._require_up()
+        self.require_up()
         if self.refusals:
             raise StoreUnavailable("the database did not commit")
         self._pulse = pulse
 
     async def last_pulse(self) -> Pulse | None:
-        self._require_up()
+        self.require_up()
         return self._pulse
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         """What is committed; it waits for no lock, and copies nothing."""
-        self._require_up()
+        self.require_up()
         return State(self.here.marker, self.here.mode, await self.here.rows(kinds, id_))
 
 
@@ -77,7 +102,7 @@ class Store:
                 for each in part.documents
             )
             transaction.rows_by_name = {(row.kind, row.id): row for row in rows}
-            transaction.hashes[content.marker.revision] = content.marker.hash
+            transaction.entries = {}
             transaction.requests = {
                 RequestId(request_id): AnsweredRequest(digest, Revision(revision))
                 for part in parts

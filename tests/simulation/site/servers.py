@@ -1,67 +1,40 @@
-"""The log as its servers hold it: in order, by compare-and-set, with a memory for duplicates.
+"""The log as its servers hold it: its generations, each in order and by compare-and-set.
 
-Like the real one it looks for duplicates before it looks at sequences. A server that was deposed
+Like the real ones they look for duplicates before they look at sequences. A server that was deposed
 may still remember an append that never came into the log, and answer "ok, duplicate" to it.
+
+There is one place that servers are at: a server that an operator started alone is what they all
+are then, and whoever lives reaches it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from nats.js.errors import APIError, NotFoundError
 
 from shared.clusterlog.log import NO_MESSAGE
-from shared.domain.ids import Sequence
+from shared.domain.ids import LogGeneration, Sequence
 
 WRONG_LAST_SEQUENCE: Final = 10071
 NO_SPACE: Final = 10047
 NO_STREAM: Final = 10059
-ELSEWHERE: Final = 1
-"""The sequence that an answer marked duplicate names for what is not in the log."""
+ELSEWHERE: Final = 0
+"""The sequence that an answer marked duplicate names for what never got one in the log."""
+
+Heard = Callable[[Sequence, bytes], None]
 
 
-@dataclass
-class LogServers:
-    """The messages; *is_down* while the log has no leader, *is_full* while the disk is."""
+@dataclass(eq=False)
+class Stream:
+    """One generation's messages; *remembered* are the ids of those that were appended."""
 
+    listeners: list[Heard]
     messages: list[bytes] = field(default_factory=list[bytes])
-    is_down: bool = False
-    is_full: bool = False
-    is_missing: bool = False
-    stale_end: int | None = None
-    """Where the log ends for whoever asks a deposed leader, while there is one."""
-
-    loses: int = 0
-    """So many appends to come are remembered by a server and never come into the log."""
-
     remembered: dict[str, int] = field(default_factory=dict[str, int])
-    listeners: list[Callable[[Sequence, bytes], None]] = field(
-        default_factory=list[Callable[[Sequence, bytes], None]]
-    )
-
-    def append(self, message: bytes, expected: int, message_id: str) -> int | Exception:
-        """The acknowledged sequence, or the server's refusal."""
-        if self.is_missing:
-            return NotFoundError(code=404, err_code=NO_STREAM)
-        known = self.remembered.get(message_id)
-        if known is not None:
-            return known
-        if self.loses:
-            self.loses -= 1
-            self.remembered[message_id] = ELSEWHERE
-            return TimeoutError("no answer in time")
-        if expected != len(self.messages):
-            return APIError(code=400, err_code=WRONG_LAST_SEQUENCE)
-        if self.is_full:
-            return APIError(code=503, err_code=NO_SPACE)
-        self.remembered[message_id] = expected + 1
-        self.put(message)
-        return expected + 1
-
-    def wipe(self) -> None:
-        """Every server lost its files; whoever comes finds an empty log."""
-        self.messages.clear()
-        self.remembered.clear()
+    stale_end: int | None = None
+    """Where it ends for whoever asks a deposed leader, while there is one."""
 
     def put(self, message: bytes) -> None:
         """Add *message* behind the last, whoever it is of."""
@@ -69,10 +42,13 @@ class LogServers:
         for tell in self.listeners:
             tell(Sequence(len(self.messages)), message)
 
+    def wipe(self) -> None:
+        """Whoever comes finds it empty."""
+        self.messages.clear()
+        self.remembered.clear()
+
     def look(self, sequence: Sequence | None, *, is_stale: bool) -> tuple[int, bytes] | Exception:
         """The message at *sequence*, or the last; as a deposed leader has it when *is_stale*."""
-        if self.is_missing:
-            return NotFoundError(code=404, err_code=NO_STREAM)
         end = len(self.messages)
         if is_stale and self.stale_end is not None:
             end = min(end, self.stale_end)
@@ -80,3 +56,75 @@ class LogServers:
         if not 0 < number <= end:
             return NotFoundError(code=404, err_code=NO_MESSAGE)
         return number, self.messages[number - 1]
+
+
+@dataclass
+class LogServers:
+    """The generations that have a stream; *is_down* while they have no leader.
+
+    *is_full* while the disk is; *is_alone* while there is one server, in no cluster; *heard* is
+    told of every message that comes into a generation.
+    """
+
+    heard: Callable[[LogGeneration, Sequence, bytes], None]
+    streams: dict[LogGeneration, Stream] = field(default_factory=dict[LogGeneration, Stream])
+    is_down: bool = False
+    is_full: bool = False
+    is_alone: bool = False
+    loses: int = 0
+    """So many appends to come are remembered by a server and never come into the log."""
+
+    @property
+    def newest(self) -> Stream | None:
+        """The stream of the last generation; None after the loss of all."""
+        return self.streams[max(self.streams)] if self.streams else None
+
+    @property
+    def messages(self) -> list[bytes]:
+        """Those of the last generation."""
+        return [] if self.newest is None else self.newest.messages
+
+    def later(self, generation: LogGeneration) -> tuple[LogGeneration, ...]:
+        """The generations after that one, the last one first."""
+        return tuple(sorted((each for each in self.streams if each > generation), reverse=True))
+
+    def create(self, generation: LogGeneration) -> Stream:
+        """Make a generation's stream, where there is none."""
+        if generation not in self.streams:
+            self.streams[generation] = Stream([partial(self.heard, generation)])
+        return self.streams[generation]
+
+    def lose(self) -> None:
+        """Every server loses its files."""
+        self.streams.clear()
+
+    def append(
+        self, generation: LogGeneration, message: bytes, expected: int, message_id: str
+    ) -> int | Exception:
+        """The acknowledged sequence, or the server's refusal."""
+        stream = self.streams.get(generation)
+        if stream is None:
+            return NotFoundError(code=404, err_code=NO_STREAM)
+        known = stream.remembered.get(message_id)
+        if known is not None:
+            return known
+        if self.loses:
+            self.loses -= 1
+            stream.remembered[message_id] = ELSEWHERE
+            return TimeoutError("no answer in time")
+        if expected != len(stream.messages):
+            return APIError(code=400, err_code=WRONG_LAST_SEQUENCE)
+        if self.is_full:
+            return APIError(code=503, err_code=NO_SPACE)
+        stream.remembered[message_id] = expected + 1
+        stream.put(message)
+        return expected + 1
+
+    def look(
+        self, generation: LogGeneration, sequence: Sequence | None, *, is_stale: bool
+    ) -> tuple[int, bytes] | Exception:
+        """A generation's message at *sequence*, or its last, as `Stream.look`."""
+        stream = self.streams.get(generation)
+        if stream is None:
+            return NotFoundError(code=404, err_code=NO_STREAM)
+        return stream.look(sequence, is_stale=is_stale)

@@ -12,27 +12,35 @@ from typing import TYPE_CHECKING, Final, cast
 from nats.aio.client import Client
 
 from services.config.confirm import Backups
-from services.config.handlers import Handlers
+from services.config.handlers import Handlers, PromotionHandlers, RebuildHandlers
+from services.config.promotion import Promoter
+from services.config.rebuilding import Asks, Rebuilder
 from services.config.replica import Replica
 from services.config.writer import Writer
 from services.replication.applying import Applier
+from services.replication.conflicts import ConflictKeeper
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.exchange import Exchange
 from services.replication.following import Following
+from services.replication.handlers import ConflictHandlers
+from services.replication.handlers import Handlers as FollowingHandlers
 from services.replication.intake import Intake
 from shared.crypto.nodekeys import NodeKey, TrustStore
-from shared.domain.errors import Unavailable
+from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
-from shared.events.message import Event
-from shared.events.replication import FollowerProgressed
+from shared.events.config import PromoteAlone, RebuildLog, TellPosition
+from shared.events.conflict import ReadConflict, ReadConflicts
+from shared.events.message import Event, Message, Request
+from shared.events.replication import FollowerProgressed, SyncNow
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.simulation.site.conflicts import MemoryConflicts
 from tests.simulation.site.database import Database, Store
 from tests.simulation.site.process import Process
-from tests.simulation.site.wire import WiredLog
+from tests.simulation.site.wire import WiredLog, WiredServer
 
 if TYPE_CHECKING:
     from shared.persistence.master_state import MasterState
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
 KERNEL: Final = "the only boot"
 RELEASE: Final = "1.0.0"
 SNAPSHOT_AFTER: Final = 12
+REPLICAS: Final = 3
 
 Said = Callable[[FollowerProgressed], None]
 Offered = Callable[[NodeId, Scope], Snapshot | None]
@@ -59,14 +68,14 @@ class MachineClock:
         return UnixMillis(round((self.process.time() + self.set_by_seconds()) * 1_000))
 
 
-class Silence(EventPublisher):
-    """Events for tools outside go nowhere."""
+class Facts(EventPublisher):
+    """Events for tools outside are told to the world."""
 
-    def __init__(self) -> None:
-        """Nothing is needed."""
+    def __init__(self, told: Callable[[Event], None]) -> None:
+        self._told = told
 
     def emit(self, event: Event) -> None:
-        """Say nothing."""
+        self._told(event)
 
 
 class Voice(Publisher):
@@ -89,6 +98,8 @@ class SnapshotExchange(Exchange):
         snapshot = self.offered(self.node, scope)
         if snapshot is None or snapshot.marker.revision < at_least:
             raise Unavailable("nobody offers a snapshot")
+        if not await self._is_on_the_log(snapshot.marker):
+            raise BadSignature("the snapshot is of another history than the log")
         return snapshot
 
 
@@ -99,6 +110,9 @@ class Outside:
     said: Said
     offered: Offered
     set_by_seconds: Callable[[], float]
+    told: Callable[[Event], None]
+    peers: Asks
+    server: WiredServer
 
 
 class Follows:
@@ -114,17 +128,37 @@ class Follows:
         scope: Scope,
     ) -> None:
         node, key, trust = of
-        store = Store(database)
+        store, facts = Store(database), Facts(outside.told)
         exchange = SnapshotExchange(
             *(node, key, trust, Client(), log, store, Voice(outside.said)),
             intake=Intake(Path("/nowhere")),
         )
         exchange.offered = outside.offered
         clock = MachineClock(process, outside.set_by_seconds)
-        applier = Applier(node, store, log, trust, Silence())
-        self.following = Following(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER)
+        keeper = ConflictKeeper(
+            *(node, trust, MemoryConflicts(database), outside.peers, clock, facts)
+        )
+        applier = Applier(node, store, log, trust, facts)
+        self.following = Following(
+            *(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER),
+            keeper if scope is Scope.FULL else None,
+        )
+        self.handlers = FollowingHandlers(self.following, exchange, None)
+        self.conflicts = ConflictHandlers(keeper)
         for work in (self.following.run(), self.following.listen(), self.following.tell()):
             process.begin(work)
+
+    async def answer(self, request: Request) -> Message:
+        """What this follower says to *request*."""
+        match request:
+            case SyncNow():
+                return await self.handlers.on_sync(request)
+            case ReadConflicts():
+                return await self.conflicts.on_list(request)
+            case ReadConflict():
+                return await self.conflicts.on_read(request)
+            case _:
+                raise AssertionError(f"nobody here is asked for {request}")
 
 
 class Masters:
@@ -144,7 +178,31 @@ class Masters:
         self.replica = Replica.of(node, key, trust, database, log)
         backups = Backups(node, trust, self.replica)
         clock = MachineClock(process, outside.set_by_seconds)
-        self.writer = Writer(self.replica, backups, self.grant, clock, Silence())
-        self.handlers = Handlers(self.writer, backups, cast("MasterState", database), self.grant)
+        facts = Facts(outside.told)
+        self.writer = Writer(self.replica, backups, self.grant, clock, facts)
+        state = cast("MasterState", database)
+        rebuilder = Rebuilder(
+            *(node, key, trust, state, log, outside.peers, clock, facts, REPLICAS),
+            make_lease=outside.server.make_lease,
+            follower=lambda: backups.follower,
+        )
+        promoter = Promoter(
+            *(node, rebuilder, outside.server, Store(database), lambda: self.writer.is_acting)
+        )
+        self.rebuilding = RebuildHandlers(rebuilder)
+        self.promotion = PromotionHandlers(promoter)
+        self.handlers = Handlers(self.writer, backups, state, self.grant)
         process.begin(self.writer.run())
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
+
+    async def answer(self, request: Request) -> Message:
+        """What this master says to *request*."""
+        match request:
+            case TellPosition():
+                return await self.rebuilding.on_tell_position(request)
+            case RebuildLog():
+                return await self.rebuilding.on_rebuild(request)
+            case PromoteAlone():
+                return await self.promotion.on_promote(request)
+            case _:
+                return await self.follows.answer(request)

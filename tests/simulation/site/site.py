@@ -19,8 +19,15 @@ from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.domain.log import Marker
 from shared.domain.snapshot import Scope, SnapshotDocument
 from shared.events.config import ProposeChanges
+from shared.events.conflict import ConflictKept
 from shared.events.failover import MasterGranted
-from shared.events.replication import FollowerProgressed
+from shared.events.message import Event
+from shared.events.replication import (
+    FollowerProgressed,
+    FollowerState,
+    FollowerStateChanged,
+    LogRebuilt,
+)
 from shared.messaging.middleware import Silent
 from tests.fakes.masters import first_changes
 from tests.integration.entries import Pen
@@ -30,9 +37,10 @@ from tests.simulation.site.database import Database, Store
 from tests.simulation.site.keys import CheapKey, CheapTrust
 from tests.simulation.site.ledger import Ledger
 from tests.simulation.site.process import Process
+from tests.simulation.site.questions import Peers, Questions
 from tests.simulation.site.servers import LogServers
 from tests.simulation.site.services import KERNEL, RELEASE, Follows, Masters, Outside
-from tests.simulation.site.wire import Wire, WiredLog
+from tests.simulation.site.wire import Wire, WiredLog, WiredServer
 
 TRAFFIC: Final = NodeId("berlin")
 CLUSTER: Final = ClusterId("0123456789abcdef")
@@ -48,17 +56,27 @@ class Site(World):
     def __init__(self, seed: int, preset: str = "local") -> None:
         super().__init__(seed, preset)
         trust = CheapTrust(CLUSTER, GENERATION, dict(PINNED))
-        self.ledger = Ledger(GENERATION, lambda stored: verify(stored, trust), self.marker_of)
-        self.servers = LogServers(listeners=[self.ledger.came])
+        self.ledger = Ledger(
+            GENERATION,
+            verify=lambda stored: verify(stored, trust),
+            copies=self.marker_of,
+            masters=NODES,
+            kept=self._kept,
+        )
+        self.servers = LogServers(self.ledger.came)
         self.databases = {node: Database(node, self.ledger.committed) for node in (*NODES, TRAFFIC)}
         self.services: dict[NodeId, Masters] = {}
         self.traffic_node = Master(TRAFFIC, self.random.uniform(10, 1000), self._rate())
         self.gateway_node = Master(NodeId("gateway"), 0.0, 1.0)
         self.follows: Follows | None = None
         self.set_by_seconds: dict[NodeId, float] = {}
+        self.facts: list[Event] = []
+        """What the services told tools outside about the log, and about copies of it."""
+
+        self.questions = Questions(self)
         founder = NODES[0]
         founding = Pen(KEYS[founder], founder).write(*first_changes(dict(PINNED), {}))
-        self.servers.put(founding.encode())
+        self.servers.create(GENERATION).put(founding.encode())
         self.processes: dict[NodeId, Process] = {}
         self.monitors: dict[NodeId, Process] = {}
         self.examiners: dict[NodeId, Examiner] = {}
@@ -90,8 +108,12 @@ class Site(World):
         database.reconnect()
         process, of = self._born(node)
         self.processes[node] = process
-        log = WiredLog(Wire(self, self.servers, process), GENERATION)
-        outside = Outside(self._progressed, self._offered, lambda: self.set_by_seconds.get(node, 0))
+        wire = Wire(self, self.servers, process)
+        log = WiredLog(wire, GENERATION)
+        outside = Outside(
+            *(self._progressed, self._offered, lambda: self.set_by_seconds.get(node, 0)),
+            *(self._told, Peers(self.questions, process), WiredServer(wire)),
+        )
         if node == TRAFFIC:
             self.follows = Follows(of, process, log, database, outside, Scope.DIRECTORY)
         else:
@@ -197,7 +219,7 @@ class Site(World):
     def _offered(self, asking: NodeId, scope: Scope) -> Snapshot | None:
         """What another master that can be reached has."""
         for node in NODES:
-            if node != asking and self._runs(node) and not self.masters[node].is_cut_off:
+            if node != asking and self._offers(node):
                 here = self.databases[node].here
                 documents = tuple(
                     SnapshotDocument(row.kind, row.id, row.revision, row.body)
@@ -209,6 +231,23 @@ class Site(World):
                 )
                 return Snapshot(here.marker, here.mode, documents, requests).within(scope)
         return None
+
+    def _offers(self, node: NodeId) -> bool:
+        """Whether a master can be reached, and follows the log."""
+        if not self._runs(node) or self.masters[node].is_cut_off:
+            return False
+        return self.services[node].follows.following.state is FollowerState.FOLLOWING
+
+    def _told(self, event: Event) -> None:
+        if isinstance(event, LogRebuilt):
+            self.ledger.rebuilt(event)
+        if isinstance(event, LogRebuilt | ConflictKept | FollowerStateChanged):
+            self.facts.append(event)
+
+    def _kept(self) -> set[str]:
+        """The entries that masters keep as conflicts, by their hashes."""
+        kept = (each for node in NODES for each in self.databases[node].conflicts.values())
+        return {stored.hash for each in kept for stored in each.entries}
 
 
 async def _unless_refused(work: Work, *words: Any) -> None:

@@ -17,6 +17,7 @@ from tests.simulation.failover.promises import Promises
 from tests.simulation.failover.story import SETTLED
 from tests.simulation.failover.weather import ELECTION_SECONDS, STILL
 from tests.simulation.failover.world import NODES, World
+from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
 from tests.simulation.site.site import TRAFFIC, Site
 from tests.simulation.site.switch import switch_over
@@ -24,6 +25,10 @@ from tests.simulation.site.switch import switch_over
 EVERYBODY: Final = (*NODES, TRAFFIC)
 STALE_SECONDS: Final = (1.0, 10.0)
 CHANGES_A_SECOND: Final = 1.0
+REBUILT_SECONDS: Final = 35.0
+"""How much longer it may take when the log is lost: 20 s to call it so, by slow clocks."""
+
+LOOKS_EVERY_SECONDS: Final = 5.0
 Trouble = Callable[[Site], None]
 
 
@@ -64,12 +69,12 @@ def fill_disk(site: Site) -> None:
 
 def elect_log(site: Site) -> None:
     """The log's leader is gone; the old one may answer readers from the past for a while."""
-    servers = site.servers
+    servers, stream = site.servers, site.servers.newest
     servers.is_down = True
-    if site.random.random() < 0.5:
-        servers.stale_end = max(0, len(servers.messages) - site.random.randint(0, 4))
+    if site.random.random() < 0.5 and stream is not None:
+        stream.stale_end = max(0, len(stream.messages) - site.random.randint(0, 4))
         stale = site.now + site.random.uniform(*STALE_SECONDS)
-        site.at(stale, setattr, servers, "stale_end", None)
+        site.at(stale, setattr, stream, "stale_end", None)
     elected = site.now + site.random.uniform(*ELECTION_SECONDS)
     site.at(elected, setattr, servers, "is_down", False)
 
@@ -86,9 +91,16 @@ def elect_both(site: Site) -> None:
 
 def forge(site: Site) -> None:
     """Somebody who is no master writes into the log: garbage, or an old message again."""
-    messages = site.servers.messages
-    again = site.random.random() < 0.5
-    site.servers.put(site.random.choice(messages) if again else site.random.randbytes(20))
+    stream, again = site.servers.newest, site.random.random() < 0.5
+    if stream is not None:
+        is_old = again and bool(stream.messages)
+        stream.put(site.random.choice(stream.messages) if is_old else site.random.randbytes(20))
+
+
+def lose_log(site: Site) -> None:
+    """The log's servers lose their files; an operator tries to rebuild it until it is there."""
+    repairs.lose_files(site)
+    site.at(site.now + site.random.uniform(0, 10), repairs.keep_rebuilding, site)
 
 
 def set_clock(site: Site) -> None:
@@ -113,7 +125,7 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     *([of_a_master] * 8),
     *(plan_a_change, plan_a_change, restart_services, crash_services, freeze_services),
     *(lose_database, refuse_commits),
-    *(fill_disk, lose_appends, elect_log, elect_both, forge, set_clock),
+    *(fill_disk, lose_appends, elect_log, elect_both, lose_log, forge, set_clock),
 )
 
 
@@ -128,6 +140,16 @@ def mend(site: Site) -> None:
             site.start_services(node)
 
 
+def settle(site: Site) -> None:
+    """Let a mended site come to itself, with an operator who does what it cannot do by itself."""
+    end = site.now + SETTLED[site.preset]
+    if repairs.is_log_lost(site):
+        end += REBUILT_SECONDS
+    while site.now < end:
+        repairs.resync_diverged(site)
+        site.run(min(end, site.now + LOOKS_EVERY_SECONDS))
+
+
 def suffer(site: Site, *troubles: Trouble, seconds: float = failover.STORY_SECONDS) -> Site:
     """Let *troubles* happen in bursts, with changes all the while."""
     gateway = Gateway(site)
@@ -138,7 +160,7 @@ def suffer(site: Site, *troubles: Trouble, seconds: float = failover.STORY_SECON
         is_mended = site.random.random() < failover.MENDED_AFTER
         if is_mended:
             mend(site)
-            site.run(site.now + SETTLED[site.preset])
+            settle(site)
             check_healed(site, gateway)
     site.ledger.check_kept()
     return site

@@ -1,7 +1,5 @@
 """A whole site in a bad world: one primary, one history, and nothing acknowledged is lost."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from services.failover_monitor.core.effects import Grant
@@ -13,7 +11,7 @@ from tests.simulation.failover.weather import STILL, Weather
 from tests.simulation.failover.world import NODES
 from tests.simulation.site.gateway import Gateway
 from tests.simulation.site.site import TRAFFIC, Site
-from tests.simulation.site.story import EVERYBODY, begun, check_healed, tell
+from tests.simulation.site.story import EVERYBODY, check_healed, tell
 from tests.simulation.site.switch import switch_over
 
 ALPHA, BRAVO = NODES
@@ -24,25 +22,6 @@ SEEDS, AT_A_TIME = 12, 3
 def test_there_is_one_history_and_nothing_acknowledged_is_lost(first: int) -> None:
     for seed in range(first, first + AT_A_TIME):
         tell(seed)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A site whose alpha is primary, with a backup that is attached."""
-    site = begun(1)
-    site.weather = STILL
-    site.run(8)
-    assert site.primaries() == [ALPHA]
-    yield site
-    site.end()
-
-
-@pytest.fixture
-def gateway(site: Site) -> Gateway:
-    """Who asks for changes; one is made."""
-    gateway = Gateway(site)
-    check_healed(site, gateway)
-    return gateway
 
 
 def accepted(site: Site, asked: RequestId, seconds: float = 10.0) -> bool:
@@ -110,7 +89,9 @@ def test_an_answer_marked_duplicate_commits_nothing_that_is_not_in_the_log(
 def test_an_emptied_log_is_extended_by_nobody_and_nobody_takes_over(
     site: Site, gateway: Gateway
 ) -> None:
-    site.servers.wipe()
+    stream = site.servers.newest
+    assert stream is not None
+    stream.wipe()
     asked = gateway.ask(is_put=True)
     site.run(site.now + 25)
     assert site.servers.messages == []
@@ -125,10 +106,12 @@ def test_an_emptied_log_is_extended_by_nobody_and_nobody_takes_over(
 def test_a_leader_that_answers_from_the_past_makes_nobody_believe_the_log_lost(
     site: Site, gateway: Gateway
 ) -> None:
-    site.servers.stale_end = 2
+    stream = site.servers.newest
+    assert stream is not None
+    stream.stale_end = 2
     site.weather = Weather(delay=0.0, stale=0.5)
     site.run(site.now + 10)
-    site.servers.stale_end, site.weather = None, STILL
+    stream.stale_end, site.weather = None, STILL
     states = {services.follows.following.state for services in site.services.values()}
     assert FollowerState.LOG_LOST not in states
     site.run(site.now + 5)

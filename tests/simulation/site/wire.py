@@ -11,14 +11,21 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import NotFoundError
 
-from shared.clusterlog.log import CALL_SECONDS, NO_MESSAGE, ClusterLog, LogMissing, RawEntry
+from shared.clusterlog.log import (
+    CALL_SECONDS,
+    NO_MESSAGE,
+    ClusterLog,
+    LogConflict,
+    LogMissing,
+    RawEntry,
+)
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
 from tests.simulation.failover.weather import ELECTION_SECONDS
 from tests.simulation.failover.world import World
 from tests.simulation.site.process import Process
-from tests.simulation.site.servers import LogServers
+from tests.simulation.site.servers import LogServers, Stream
 
 T = TypeVar("T")
 
@@ -80,16 +87,27 @@ class WiredLog(ClusterLog):
         return WiredLog(self._wire, generation)
 
     async def later(self) -> tuple[LogGeneration, ...]:
-        """None: in this world nobody rebuilds the log."""
-        try:
-            await self._wire.ask(lambda: None)
-        except TimeoutError as error:
-            raise LogUnavailable(f"the log's generations are not told: {error}") from error
-        return ()
+        servers = self._wire.servers
+        return await self._told(lambda: servers.later(self.generation))
+
+    async def exists(self) -> bool:
+        servers = self._wire.servers
+        return await self._told(lambda: self.generation in servers.streams)
+
+    async def create(self, replicas: int) -> None:
+        """Make the stream; however many servers there are, in this world they are as one."""
+        del replicas
+        servers = self._wire.servers
+        if await self.exists():
+            raise LogConflict(f"the log LOG-{self.generation} is there already")
+        await self._told(lambda: servers.create(self.generation))
 
     async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* on, as long as the network brings them."""
-        subscription = Subscription(self._wire, sequence)
+        stream = self._wire.servers.streams.get(self.generation)
+        if stream is None:
+            raise LogUnavailable("the log cannot be followed: there is none")
+        subscription = Subscription(self._wire, stream, sequence)
         try:
             while True:
                 yield await subscription.next()
@@ -103,7 +121,9 @@ class WiredLog(ClusterLog):
         wire = self._wire
         stale = wire.world.random.random() < wire.world.weather.stale
         try:
-            found = await wire.ask(lambda: wire.servers.look(sequence, is_stale=stale))
+            found = await wire.ask(
+                lambda: wire.servers.look(self.generation, sequence, is_stale=stale)
+            )
         except TimeoutError as error:
             raise LogUnavailable(f"the log does not answer: {error}") from error
         if isinstance(found, NotFoundError):
@@ -116,25 +136,76 @@ class WiredLog(ClusterLog):
 
     async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
         wire, message = self._wire, stored.encode()
+        words = self.generation, message, expected, stored.hash
         try:
-            return await wire.ask(lambda: wire.servers.append(message, expected, stored.hash))
+            return await wire.ask(lambda: wire.servers.append(*words))
         except TimeoutError:
             return TimeoutError("no answer in time")
         except (NatsError, OSError) as error:
             return error
 
+    async def _told(self, work: Callable[[], T]) -> T:
+        """What *work* at the servers found or did.
+
+        Raises:
+            LogUnavailable: they do not answer.
+        """
+        try:
+            outcome = await self._wire.ask(work)
+        except TimeoutError as error:
+            raise LogUnavailable(f"the log's servers do not answer: {error}") from error
+        if isinstance(outcome, Exception):
+            raise LogUnavailable(f"the log's servers do not answer: {outcome}") from outcome
+        return outcome
+
+
+class WiredServer:
+    """The server at the other end of a wire, as a promotion and a rebuild see it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def can_write_lease(self) -> bool:
+        bucket = self._wire.world.bucket
+        return await self._says(lambda: not bucket.is_lost)
+
+    async def is_alone(self) -> bool:
+        return await self._says(lambda: self._wire.servers.is_alone)
+
+    async def make_lease(self, replicas: int) -> None:
+        """Make the lease's bucket where it is missing.
+
+        Raises:
+            LogUnavailable: the servers do not answer.
+        """
+        del replicas
+        bucket = self._wire.world.bucket
+
+        def make() -> bool:
+            bucket.make()
+            return True
+
+        if not await self._says(make):
+            raise LogUnavailable("the lease was not made")
+
+    async def _says(self, work: Callable[[], bool]) -> bool:
+        try:
+            return await self._wire.ask(work) is True
+        except TimeoutError:
+            return False
+
 
 class Subscription:
     """A consumer of the log: it brings what comes, loses some, and may fall silent."""
 
-    def __init__(self, wire: Wire, begin: Sequence) -> None:
+    def __init__(self, wire: Wire, stream: Stream, begin: Sequence) -> None:
         self._wire = wire
+        self._stream = stream
         self._brought: deque[RawEntry] = deque()
         self._came = asyncio.Event()
-        servers = wire.servers
-        for number in range(max(1, begin), len(servers.messages) + 1):
-            self._send(Sequence(number), servers.messages[number - 1])
-        servers.listeners.append(self._send)
+        for number in range(max(1, begin), len(stream.messages) + 1):
+            self._send(Sequence(number), stream.messages[number - 1])
+        stream.listeners.append(self._send)
 
     async def next(self) -> RawEntry:
         """The next message that the network brings."""
@@ -145,7 +216,7 @@ class Subscription:
 
     def end(self) -> None:
         with suppress(ValueError):
-            self._wire.servers.listeners.remove(self._send)
+            self._stream.listeners.remove(self._send)
 
     def _send(self, sequence: Sequence, message: bytes) -> None:
         wire, world = self._wire, self._wire.world
