@@ -6,9 +6,16 @@ seed, so a story always says the same.
 
 from typing import Final
 
+from shared.domain.errors import MeridianError
 from shared.domain.ids import NodeId
+from shared.events.conflict import ConflictKept, ConflictRead, ReadConflict
+from shared.events.message import Event
+from shared.events.replication import FollowerStateChanged, LogRebuilt, SyncNow
 from tests.simulation.failover.weather import STILL
+from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
+from tests.simulation.site.questions import Answer
+from tests.simulation.site.site import GENERATION
 from tests.simulation.site.story import EVERYBODY, begun
 from tests.simulation.site.switch import switch_over
 
@@ -23,7 +30,8 @@ class SiteStage:
         self._site = begun(SEED)
         self._site.weather = STILL
         self._gateway = Gateway(self._site)
-        self._taken = self._lost = self._answers = 0
+        self._taken = self._lost = self._answers = self._facts = 0
+        self._replies: list[str] = []
 
     def do(self, line: str) -> list[str]:
         """Do one line; what was said.
@@ -43,14 +51,20 @@ class SiteStage:
         site.run(site.now + float(seconds))
         taken = [f"took epoch {each.epoch}: {each.cause}" for each in site.taken[self._taken :]]
         lost = [f"lost epoch {each.epoch}: {each.cause}" for each in site.lost[self._lost :]]
-        self._taken, self._lost = len(site.taken), len(site.lost)
-        return [*taken, *lost, *self._answered(), f"primary: {self._primary()}"]
+        facts = [told(each) for each in site.facts[self._facts :]]
+        self._taken, self._lost, self._facts = len(site.taken), len(site.lost), len(site.facts)
+        replies, self._replies = self._replies, []
+        heard = [*facts, *replies, *taken, *lost, *self._answered()]
+        return [*heard, f"primary: {self._primary()}"]
 
     def on_look(self) -> list[str]:
         """Where the log ends, and how far each copy is."""
         end = self._site.ledger.marker
         copies = (f"{node} at {self._site.marker_of(node).revision}" for node in EVERYBODY)
-        return [f"log: revision {end.revision} of epoch {end.epoch}; {', '.join(copies)}"]
+        where = f"revision {end.revision} of epoch {end.epoch}"
+        if end.log_generation > GENERATION:
+            where = f"{where}, generation {end.log_generation}"
+        return [f"log: {where}; {', '.join(copies)}"]
 
     def on_states(self) -> list[str]:
         """What each master's follower says of itself."""
@@ -95,11 +109,55 @@ class SiteStage:
     def on_database(self, node: str, how: str) -> None:
         self._site.databases[NodeId(node)].is_down = how == "down"
 
+    def on_lose(self) -> None:
+        """Every server of the log loses its files."""
+        repairs.lose_files(self._site)
+
+    def on_alone(self, node: str) -> None:
+        """The server of *node* is started in no cluster, with an empty store."""
+        assert node in self._site.masters, f"{node} has no server of the log"
+        repairs.start_alone(self._site)
+
+    def on_rejoin(self) -> None:
+        """Every server begins empty, as one cluster."""
+        repairs.rejoin(self._site)
+
+    def on_promote(self, node: str) -> None:
+        order = repairs.promotion(NodeId(node), "its data centre burns")
+        repairs.order(self._site, order, self._hear)
+
+    def on_rebuild(self, node: str, how: str = "") -> None:
+        order = repairs.rebuilding(NodeId(node), is_forced=how == "force")
+        repairs.order(self._site, order, self._hear)
+
+    def on_resync(self, node: str) -> None:
+        order = SyncNow(node=NodeId(node), resync=True)
+        repairs.order(self._site, order, self._hear)
+
+    def on_conflicts(self, node: str) -> list[str]:
+        """What a master keeps that it had alone."""
+        kept = self._site.databases[NodeId(node)].conflicts
+        for conflict in kept:
+            question = ReadConflict(node=NodeId(node), id=conflict)
+            repairs.order(self._site, question, self._hear)
+        self._site.run(self._site.now)
+        replies, self._replies = self._replies, []
+        return replies or [f"{node} keeps no conflict"]
+
     def on_wipe(self) -> None:
-        self._site.servers.wipe()
+        stream = self._site.servers.newest
+        assert stream is not None, "there is a log to be emptied"
+        stream.wipe()
 
     def on_switchover(self) -> None:
         switch_over(self._site)
+
+    def _hear(self, answer: Answer) -> None:
+        """What became of an order; of what others are told of too, only a refusal."""
+        if isinstance(answer, MeridianError):
+            self._replies.append(f"refused: {answer.message}")
+        elif isinstance(answer, ConflictRead):
+            self._replies += shown(answer)
 
     def _primary(self) -> str:
         return ", ".join(self._site.primaries()) or "nobody"
@@ -116,6 +174,32 @@ class SiteStage:
             f"{' and '.join(answer.durable_on)}, {answer.mode}"
             for request_id, answer in answers
         ]
+
+
+def told(event: Event) -> str:
+    """What tools outside are told of."""
+    match event:
+        case FollowerStateChanged():
+            is_said = event.cause.startswith(event.state)
+            return f"{event.node}: {event.cause if is_said else f'{event.state}, {event.cause}'}"
+        case LogRebuilt():
+            asked = f", {' and '.join(event.unasked)} was not asked" if event.unasked else ""
+            where = f"revision {event.revision} of epoch {event.epoch}"
+            return f"generation {event.log_generation} begins on {event.node}, {where}{asked}"
+        case ConflictKept():
+            count = f"{event.count} {'document' if event.count == 1 else 'documents'}"
+            return f"{event.node} had {count} another way after revision {event.ancestor}: kept"
+        case _:
+            raise AssertionError(f"the site keeps no {event}")
+
+
+def shown(conflict: ConflictRead) -> list[str]:
+    """The documents of a conflict as they were left."""
+    return [
+        f"{conflict.line.node} alone had revision {each.revision}: "
+        f"{each.op} {each.kind}/{each.id} by {each.author}"
+        for each in conflict.changes
+    ]
 
 
 def tell(transcript: str) -> str:
