@@ -150,11 +150,12 @@ class Ledger:
                 self.left_behind[request_id] = left
 
     def rebuilt(self, event: LogRebuilt) -> None:
-        """What was left behind was on those alone whom nobody could ask."""
+        """What was left behind was on those alone who were not asked, or are named for it."""
+        without = {*event.unasked, *event.left_behind}
         for request_id, left in self.left_behind.items():
             if left.generation == event.log_generation:
                 where = f"{request_id} was on {sorted(left.durable_on)}"
-                assert left.durable_on <= set(event.unasked), f"{where}, who were asked"
+                assert left.durable_on <= without, f"{where}, who were asked"
 
     def _applied(self, entry: LogEntry, stored: StoredEntry, sequence: LogSequence) -> None:
         before = self.marker
