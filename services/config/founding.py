@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from argon2 import PasswordHasher
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.api import KeyValueConfig, StorageType
+from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from services.config.core.documents import Documents, tried
@@ -25,7 +25,7 @@ from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.documents import SITE_ID, Kind
 from shared.documents.user import UserRole
 from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
-from shared.domain.ids import Epoch, RequestId, Revision, Sequence
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
@@ -44,6 +44,9 @@ from shared.runtime.clock import Clock
 from shared.settings import read_secret
 
 LEASE_BUCKET: Final = "lease"
+REVISIONS_OF_A_BUCKET: Final = 2**40
+"""More than are written while a generation of the log lasts: four a second for 8,000 years."""
+
 ADMINISTRATOR: Final = "admin"
 PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
 FIRST_REQUEST: Final = RequestId("init")
@@ -107,7 +110,7 @@ class Founder:
                 raise AlreadyExists("this site was made before; nothing was done")
         else:
             await log.create(self.settings.nats_replicas)
-        await make_lease(client, self.settings.nats_replicas)
+        await make_lease(client, self.settings.nats_replicas, log.generation)
         stored = self._first_entry(changes)
         database = Database(self.settings.database)
         try:
@@ -171,25 +174,39 @@ class Founder:
         return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
 
 
-async def make_lease(client: Client, replicas: int) -> None:
+def first_revision(generation: LogGeneration) -> int:
+    """Where the key's revisions begin in the bucket that is made with *generation* of the log.
+
+    No two buckets share one: who slept through the loss of a bucket renews by a revision that it
+    knows, and may not find it in the next one, on what another master wrote.
+    """
+    return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET
+
+
+async def make_lease(client: Client, replicas: int, generation: LogGeneration) -> None:
     """Make the lease's bucket where it is missing; `init` and a rebuild alone may.
 
     Raises:
         LogUnavailable: JetStream did not do it; try again.
     """
     jetstream = jetstream_of(client)
-    config = KeyValueConfig(
-        bucket=LEASE_BUCKET,
-        history=1,
-        replicas=replicas,
+    config = StreamConfig(
+        name=f"KV_{LEASE_BUCKET}",
+        subjects=[f"$KV.{LEASE_BUCKET}.>"],
+        first_seq=first_revision(generation),
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.NEW,
         storage=StorageType.FILE,
-        direct=False,
+        num_replicas=replicas,
+        deny_delete=True,
+        allow_rollup_hdrs=True,
+        allow_direct=False,
     )
     try:
         await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
     except NotFoundError:
         try:
-            await jetstream.create_key_value(config)  # pyright: ignore[reportUnknownMemberType]
+            await jetstream.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
         except (NatsError, OSError) as error:
             raise LogUnavailable(f"the lease was not made: {error}") from error
     except (NatsError, OSError, TimeoutError) as error:

@@ -81,8 +81,8 @@ class Founding:
 class Rebuilder:
     """This master's part in it: saying where its database stands, and beginning a generation.
 
-    *make_lease* makes the lease's bucket, of so many replicas, where it is missing; *follower* is
-    what this master's follower last said of itself.
+    *make_lease* makes the lease's bucket, of so many replicas, where it is missing, for the
+    generation that begins; *follower* is what this master's follower last said of itself.
     """
 
     node: NodeId
@@ -94,7 +94,7 @@ class Rebuilder:
     clock: Clock
     events: Emits
     replicas: int
-    make_lease: Callable[[int], Awaitable[None]]
+    make_lease: Callable[[int, LogGeneration], Awaitable[None]]
     follower: Callable[[], FollowerState | None]
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
@@ -234,7 +234,7 @@ class Rebuilder:
         log = self.log.of(generation)
         with contextlib.suppress(LogConflict):  # whose stream it is, the first append decides
             await log.create(founding.replicas)
-        await self.make_lease(founding.replicas)
+        await self.make_lease(founding.replicas, generation)
         stored = self._first_entry(generation, own, order, founding.epoch)
         if not await self._is_first(log, own, stored):
             await self._next_generation((own,))  # refuses if another operator was faster

@@ -15,6 +15,7 @@ TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation
 CONFIG: Final = ("tests/unit/config",)
 GENERATION_TESTS: Final = ("tests/unit/clusterlog",)
 SITE: Final = ("tests/simulation/site/test_site.py",)
+REBUILDS: Final = ("tests/simulation/site/test_generations.py",)
 SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
 PROMOTES: Final = ("tests/unit/config/test_promotion.py",)
 READING: Final = ("tests/unit/config/test_reading.py",)
@@ -332,6 +333,13 @@ LOG: Final = (
         "self._versions.heard(event.node, event.version)",
         "self._monitor.checked(type(self._monitor.checks)(epoch=event.epoch), now)",
         HEARS,
+    ),
+    Mutant(
+        "the revisions of a lost lease come again",
+        "services.config.founding",
+        "return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET",
+        "return 1",
+        REBUILDS,
     ),
     Mutant(
         "a master is promoted without a word why",

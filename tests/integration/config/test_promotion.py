@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 
 import nats
 import pytest
@@ -70,7 +71,7 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     rebuilder = Rebuilder(
         *(ALPHA, pen.key, pen.trust(), state, ClusterLog(client, GENERATION)),
         *(nobody, SystemClock(), nobody, WANTED),
-        make_lease=lambda replicas: make_lease(client, replicas),
+        make_lease=partial(make_lease, client),
         follower=lambda: None,
     )
     promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)

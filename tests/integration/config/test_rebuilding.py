@@ -4,13 +4,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import make_lease
+from services.config.founding import first_revision, make_lease
 from services.config.rebuilding import Rebuilder, digest_of
 from shared.clusterlog.generations import begun_after, hash_at
 from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
@@ -123,7 +124,7 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     rebuilder = Rebuilder(
         *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
         *(bravo, SystemClock(), kept, 1),
-        make_lease=lambda replicas: make_lease(client, replicas),
+        make_lease=partial(make_lease, client),
         follower=lambda: FollowerState.LOG_LOST,
     )
     yield Place(client, pen, state, bravo, kept, rebuilder, markers)
@@ -147,7 +148,7 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     assert body["hash"] == place.markers[-1].hash
     assert body["snapshot"] == place.bravo.digest
     lease = await jetstream_of(place.client).stream_info("KV_lease")
-    assert lease.config.name == "KV_lease"
+    assert lease.config.first_seq == first_revision(SECOND)
     assert [type(each) for each in place.kept.kept] == [LogRebuilt]
 
 
@@ -276,10 +277,10 @@ async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -
     await place.level()
     make_lease = place.rebuilder.make_lease
 
-    async def another_operator_is_faster(replicas: int) -> None:
+    async def another_operator_is_faster(replicas: int, generation: LogGeneration) -> None:
         place.rebuilder.make_lease = make_lease
         await place.rebuild()
-        await make_lease(replicas)
+        await make_lease(replicas, generation)
 
     place.rebuilder.make_lease = another_operator_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
@@ -298,8 +299,8 @@ async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> 
     begun = Pen(place.bravo.key, BRAVO, place.pen.marker).begin(SECOND)
     make_lease = place.rebuilder.make_lease
 
-    async def bravo_is_faster(replicas: int) -> None:
-        await make_lease(replicas)
+    async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
+        await make_lease(replicas, generation)
         await place.log(2).append(begun, Sequence(0))
 
     place.rebuilder.make_lease = bravo_is_faster
@@ -315,8 +316,8 @@ async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
     await place.level()
     make_lease = place.rebuilder.make_lease
 
-    async def somebody_else_writes(replicas: int) -> None:
-        await make_lease(replicas)
+    async def somebody_else_writes(replicas: int, generation: LogGeneration) -> None:
+        await make_lease(replicas, generation)
         await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
 
     place.rebuilder.make_lease = somebody_else_writes

@@ -23,6 +23,7 @@ class Bucket:
         self.is_down = False
         self.is_lost = False
         self.was_spoilt = False
+        self._last = 0
         self._past: list[Seen] = [MISSING]
 
     def read(self, stale: float) -> Seen | None:
@@ -40,7 +41,7 @@ class Bucket:
         before = self.key.revision
         if before != call.expected:
             return before if self._flaws.duplicate_is_success else Refusal.REFUSED
-        revision = before + self._random.randint(1, 3)
+        revision = max(before, self._last) + self._random.randint(1, 3)
         self._put(Seen(call.record, revision))
         return revision
 
@@ -53,10 +54,11 @@ class Bucket:
         """Every server loses its files, and the key with them."""
         self.is_lost = self.was_spoilt = True
 
-    def make(self) -> None:
-        """Make the bucket, empty, where it is missing."""
+    def make(self, first: int) -> None:
+        """Make the bucket, empty, where it is missing; its revisions begin at *first*."""
         if self.is_lost:
             self.is_lost, self.key, self._past = False, MISSING, [MISSING]
+            self._last = first - 1
 
     def _put(self, key: Seen) -> None:
         self.key = key

@@ -168,6 +168,24 @@ def test_a_generation_that_leaves_behind_what_an_asked_master_had_is_noticed(
         site.ledger.rebuilt(rebuilt.model_copy(update={"unasked": ()}))
 
 
+def test_a_master_that_slept_through_the_loss_renews_no_other_masters_lease(
+    site: Site, gateway: Gateway
+) -> None:
+    changed(site, gateway)
+    held = site.bucket.key.revision
+    site.freeze(ALPHA, 90)
+    repairs.lose_files(site)
+    site.run(site.now + LOST_AFTER)
+    told = answer_to(site, repairs.rebuilding(BRAVO, is_forced=True))
+    assert isinstance(told, GenerationBegun)
+    site.run(site.now + 5)
+    assert site.primaries() == [BRAVO]
+    assert site.bucket.key.revision > held, "a revision that alpha knows may come again"
+    site.run(site.now + 60)
+    assert site.primaries() == [BRAVO]
+    check_healed(site, gateway)
+
+
 def test_an_order_that_nobody_hears_is_not_answered(site: Site) -> None:
     site.weather = Weather(lost=1.0)
     answers: list[Answer] = []

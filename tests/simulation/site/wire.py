@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import NotFoundError
 
+from services.config.founding import first_revision
 from shared.clusterlog.log import (
     CALL_SECONDS,
     NO_MESSAGE,
@@ -172,7 +173,7 @@ class WiredServer:
     async def is_alone(self) -> bool:
         return await self._says(lambda: self._wire.servers.is_alone)
 
-    async def make_lease(self, replicas: int) -> None:
+    async def make_lease(self, replicas: int, generation: LogGeneration) -> None:
         """Make the lease's bucket where it is missing.
 
         Raises:
@@ -182,7 +183,7 @@ class WiredServer:
         bucket = self._wire.world.bucket
 
         def make() -> bool:
-            bucket.make()
+            bucket.make(first_revision(generation))
             return True
 
         if not await self._says(make):
