@@ -51,6 +51,7 @@ def create(
         as_json({"file": str(file), "bytes": file.stat().st_size, **_known(header)})
         return
     say(f"{file}: {file.stat().st_size} bytes, {_sentence(header)}")
+    _say_who_was_silent(header)
     if not header.by_passphrase:
         say("it opens with this site's secret alone: keep site.secret, away from the site")
 
@@ -76,6 +77,7 @@ def verify(
         as_json(found)
         return
     say(f"{file} is whole: {_sentence(header)}")
+    _say_who_was_silent(header)
     if "documents" in found:
         say(f"  {_content(found)}")
 
@@ -108,6 +110,9 @@ def restore(
         show_change(change)
     for name in answer["stays"]:
         say(f"  {name} is newer than the backup and stays (--prune deletes it)")
+    for each in answer.get("conflicts", ()):
+        would = "would be" if dry_run else "is"
+        say(f"  conflict {each['id']} {would} open again, on {each['node']}")
     count = len(answer["changes"])
     if not count:
         say("the site is as the backup has it; nothing to change")
@@ -138,7 +143,13 @@ def _known(header: Header) -> dict[str, Any]:
         "cluster_id": header.cluster_id,
         "at_unix_ms": header.at,
         "by_passphrase": header.by_passphrase,
+        "silent": list(header.silent),
     }
+
+
+def _say_who_was_silent(header: Header) -> None:
+    for node in header.silent:
+        say(f"  {node} did not answer: what it keeps as conflicts is not in the backup")
 
 
 def _sentence(header: Header) -> str:
@@ -149,4 +160,5 @@ def _sentence(header: Header) -> str:
 
 def _content(found: dict[str, Any]) -> str:
     documents = ", ".join(f"{count} {kind}" for kind, count in found["documents"].items())
-    return f"revision {found['revision']}: {documents}; {found['requests']} answered requests"
+    told = f"revision {found['revision']}: {documents}; {found['requests']} answered requests"
+    return f"{told}; {found.get('conflicts', 0)} open conflicts"

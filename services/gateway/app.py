@@ -13,6 +13,7 @@ from faststream import FastStream
 from services.gateway.accounts import Accounts
 from services.gateway.apply import Editor
 from services.gateway.backups import Backups
+from services.gateway.conflicts import MastersConflicts
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.handlers import Handlers, router
@@ -109,7 +110,7 @@ def build_door(
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret)
     directory = Directory(publisher, overrides=True)
-    editor = Editor(configuration, passwords)
+    editor, conflicts = Editor(configuration, passwords), MastersConflicts(publisher, directory)
     return Door(
         node=settings.node,
         clock=clock,
@@ -128,9 +129,11 @@ def build_door(
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
         probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),
         webhook_secret=secret.webhook_secret,
+        conflicts=conflicts,
         backups=Backups(
             publisher=publisher,
             shelf=shelf,
+            conflicts=conflicts,
             directory=directory,
             editor=editor,
             passwords=passwords,

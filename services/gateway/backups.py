@@ -2,7 +2,8 @@
 
 A backup is sealed while it is written and opened while it is read, one chunk in memory at a time;
 nothing of it is used before all of it was opened. Bringing it back is an apply like any other: it
-is planned against what is there, goes through the log, and shows in its history. Two things stay
+is planned against what is there, goes through the log, and shows in its history. What masters keep
+as open conflicts is in it too, and open again afterwards. Two things stay
 as they are, because they are facts of machines and no configuration: the keys of nodes that are
 there, and this site's own secret, under which users' password hashes are sealed anew.
 """
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 from pydantic import BaseModel
 
 from services.gateway.apply import Apply, Editor, WantedDocument
+from services.gateway.conflicts import MastersConflicts
 from services.gateway.core.contents import CHUNK, END, MANIFEST, Contents, passwords_frames
 from services.gateway.core.plan import Planned
 from services.gateway.passwords import Passwords
@@ -31,6 +33,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
+from shared.events.conflict import ConflictLine
 from shared.events.replication import OfferSnapshot, SnapshotOffered
 from shared.messaging.directory import Directory
 from shared.messaging.publisher import Publisher
@@ -49,7 +52,7 @@ class Fetches(Protocol):
 
 
 class BackupSummary(BaseModel):
-    """What a backup holds."""
+    """What a backup holds; *silent* are masters whose conflicts are not in it."""
 
     site: str
     cluster_id: str
@@ -60,6 +63,8 @@ class BackupSummary(BaseModel):
     hash: str
     documents: dict[str, int]
     requests: int
+    conflicts: int
+    silent: list[str]
     by_passphrase: bool
 
 
@@ -83,6 +88,8 @@ class Opened:
             hash=marker.hash,
             documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
             requests=self.contents.requests,
+            conflicts=len(self.contents.conflicts),
+            silent=list(self.header.silent),
             by_passphrase=self.header.by_passphrase,
         )
 
@@ -96,6 +103,7 @@ class Backups:
     directory: Directory
     editor: Editor
     passwords: Passwords
+    conflicts: MastersConflicts
     cluster_id: ClusterId
     own_key: bytes
     verify: Verify
@@ -114,7 +122,7 @@ class Backups:
         """A backup's bytes; what is refused is refused before the first of them.
 
         Raises:
-            Unavailable: no master offers its state, or the object store does not give it.
+            Unavailable: no master offers its state, or one does not give what it has.
             BrokenChunk: a newer snapshot took its place meanwhile; try again.
         """
         offered = await self.publisher.ask(
@@ -126,7 +134,8 @@ class Backups:
         signed = await self.shelf.get(offered.name)
         manifest = self._trusted(signed)
         site = "" if self.directory.site is None else self.directory.site.name
-        sealer = Sealer(key, self.cluster_id, site, at)
+        listed = await self.conflicts.listed()
+        sealer = Sealer(key, self.cluster_id, site, at, listed.silent)
         yield sealer.begin() + sealer.frame(MANIFEST + signed)
         passwords: dict[str, str] = {}
         for number, ref in enumerate(manifest.chunks):
@@ -134,6 +143,8 @@ class Backups:
             if key.by_passphrase:
                 passwords |= self._opened_passwords(data)
             yield sealer.frame(CHUNK + data)
+        async for frame in self.conflicts.frames(listed):
+            yield sealer.frame(frame)
         for frame in passwords_frames(passwords):
             yield sealer.frame(frame)
         yield sealer.frame(END, is_last=True)
@@ -180,6 +191,14 @@ class Backups:
         ]
         apply = Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
         return await self.editor.apply(apply, request)
+
+    async def reopen(self, backup: Opened, *, dry_run: bool) -> list[ConflictLine]:
+        """Have masters keep the open conflicts of *backup* again; where each is, or would be.
+
+        Raises:
+            MeridianError: as `MastersConflicts.bring_back`.
+        """
+        return await self.conflicts.bring_back(backup.contents.conflicts.values(), dry_run=dry_run)
 
     async def beyond(self, backup: Opened) -> list[str]:
         """The documents that the site has and *backup* has not."""

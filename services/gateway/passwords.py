@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from shared.crypto.sealing import SiteSecret
-from shared.domain.errors import InvalidChange
+from shared.domain.errors import BadSignature, InvalidChange
 
 PURPOSE: Final = "user/password_hash"
 SHORTEST: Final = 8
@@ -62,6 +62,14 @@ class Passwords:
         if not hash_ or hash_.startswith(CLEAR):
             return hash_
         return self._secret.open(hash_, PURPOSE)
+
+    def opens(self, hash_: str) -> bool:
+        """Whether *hash_* is of use on this site: not one that another site's secret sealed."""
+        try:
+            self.clear(hash_)
+        except BadSignature:
+            return False
+        return True
 
     def same_hash(self, sealed: str, digest: str) -> bool:
         return bool(sealed) and self._secret.open(sealed, PURPOSE) == digest

@@ -1,5 +1,8 @@
 """What this master had alone: kept before a snapshot takes its place, and told to who asks.
 
+For a backup it is told entry by entry, and what a backup brings back is kept as if it had been
+found here.
+
 The other masters are asked where the two histories part. When none answers, everything that this
 copy keeps counts as its own alone.
 """
@@ -11,22 +14,26 @@ from typing import Final, Protocol
 
 from services.replication.core.conflict import LeftBehind, common, left_behind
 from shared.crypto.nodekeys import TrustStore
-from shared.domain.errors import NotFound, Unavailable, UnderWay
-from shared.domain.ids import NodeId, Revision
+from shared.domain.bundle import pack, unpack
+from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
+from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.domain.log import LogEntry, Marker, StoredEntry
 from shared.events.config import PositionTold, TellPosition
 from shared.events.conflict import (
     ConflictChange,
+    ConflictEntries,
     ConflictKept,
     ConflictLine,
     ConflictRead,
     ConflictsRead,
+    KeepConflict,
     ReadConflict,
+    ReadConflictEntries,
     ResolveConflict,
 )
 from shared.events.message import Message, Request
 from shared.messaging.events import Emits
-from shared.persistence.conflicts import Conflict, Conflicts
+from shared.persistence.conflicts import Conflict, ConflictEntry, Conflicts
 from shared.runtime.clock import Clock
 
 ASK_SECONDS: Final = 3.0
@@ -106,6 +113,39 @@ class ConflictKeeper:
         following = end if end < len(changes) else None
         return ConflictRead(line=self._line(conflict), changes=tuple(shown), next=following)
 
+    async def entries(self, question: ReadConflictEntries) -> ConflictEntries:
+        """One part of the entries.
+
+        Raises:
+            NotFound: this master keeps no such conflict.
+        """
+        await self._one(question.id)
+        messages = await self.conflicts.messages(question.id)
+        bundle, count = pack(messages[question.begin :])
+        end = question.begin + count
+        return ConflictEntries(bundle=bundle, next=end if end < len(messages) else None)
+
+    async def bring_back(self, order: KeepConflict) -> None:
+        """Keep a part of a conflict that comes from a backup; one that is there stays as it is.
+
+        Raises:
+            InvalidChange: it is not made of entries of a log.
+        """
+        try:
+            entries = [_placed(message) for message in unpack(order.bundle)]
+        except ValueError as error:
+            raise InvalidChange(f"conflict {order.id} cannot be kept: {error}") from error
+        conflict = Conflict(
+            id=order.id,
+            at=UnixMillis(order.at_unix_ms),
+            log_generation=order.log_generation,
+            revision=order.revision,
+            ancestor=order.ancestor,
+            count=order.count,
+        )
+        if await self.conflicts.bring_back(conflict, entries):
+            self._tell(conflict)
+
     async def resolve(self, order: ResolveConflict) -> ConflictLine:
         """Write down what became of it.
 
@@ -179,6 +219,11 @@ class ConflictKeeper:
 
 def _entry(message: bytes) -> LogEntry:
     return LogEntry.decode(StoredEntry.decode(message).body)
+
+
+def _placed(message: bytes) -> ConflictEntry:
+    entry = _entry(message)
+    return ConflictEntry(entry.log_generation, entry.revision, message)
 
 
 def _shown(each: LeftBehind) -> ConflictChange:

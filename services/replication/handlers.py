@@ -9,13 +9,17 @@ from services.replication.following import Following
 from shared.domain.errors import Rejected
 from shared.domain.snapshot import Scope
 from shared.events.conflict import (
+    ConflictEntries,
     ConflictLine,
     ConflictRead,
     ConflictsRead,
+    KeepConflict,
     ReadConflict,
+    ReadConflictEntries,
     ReadConflicts,
     ResolveConflict,
 )
+from shared.events.message import Done
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.events.replication import (
     FollowerProgressed,
@@ -79,6 +83,13 @@ class ConflictHandlers:
     async def on_read(self, question: ReadConflict) -> ConflictRead:
         return await self._keeper.read(question)
 
+    async def on_entries(self, question: ReadConflictEntries) -> ConflictEntries:
+        return await self._keeper.entries(question)
+
+    async def on_keep(self, order: KeepConflict) -> Done:
+        await self._keeper.bring_back(order)
+        return Done()
+
     async def on_resolve(self, order: ResolveConflict) -> ConflictLine:
         return await self._keeper.resolve(order)
 
@@ -89,6 +100,8 @@ def conflict_router(handlers: ConflictHandlers, node: str) -> NatsRouter:
         handlers=(
             NatsRoute(handlers.on_list, ReadConflicts.subject.address(node=node)),
             NatsRoute(handlers.on_read, ReadConflict.subject.address(node=node)),
+            NatsRoute(handlers.on_entries, ReadConflictEntries.subject.address(node=node)),
+            NatsRoute(handlers.on_keep, KeepConflict.subject.address(node=node)),
             NatsRoute(handlers.on_resolve, ResolveConflict.subject.address(node=node)),
         )
     )

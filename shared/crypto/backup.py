@@ -18,7 +18,7 @@ import hmac
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,7 +53,10 @@ SCRYPT_MEMORY: Final = 2**26
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a backup without its key."""
+    """What is known of a backup without its key.
+
+    *silent* are masters that did not answer: what they keep as conflicts is not in it.
+    """
 
     cluster_id: ClusterId
     site: str
@@ -61,6 +64,7 @@ class Header:
     by_passphrase: bool
     salt: bytes
     check: bytes
+    silent: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         content = {
@@ -71,6 +75,7 @@ class Header:
             "key": "passphrase" if self.by_passphrase else "site_secret",
             "salt": base64.b64encode(self.salt).decode(),
             "check": self.check.hex(),
+            "silent": self.silent,
         }
         return json.dumps(content, separators=(",", ":")).encode()
 
@@ -100,6 +105,7 @@ class Header:
                 {"passphrase": True, "site_secret": False}[content["key"]],
                 base64.b64decode(content["salt"]),
                 bytes.fromhex(content["check"]),
+                tuple(str(each) for each in content.get("silent", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BackupDamaged(f"the backup's header cannot be read: {error}") from error
@@ -139,12 +145,20 @@ class BackupKey:
 class Sealer:
     """Writes one backup: `begin`, then each frame, the last one marked, which also ends it."""
 
-    def __init__(self, key: BackupKey, cluster_id: ClusterId, site: str, at: UnixMillis) -> None:
+    def __init__(
+        self,
+        key: BackupKey,
+        cluster_id: ClusterId,
+        site: str,
+        at: UnixMillis,
+        silent: Iterable[str] = (),
+    ) -> None:
         salt = os.urandom(SALT_BYTES)
         file_key = key.of_file(salt)
         self._cipher = AESGCM(expand(file_key, b"frames"))
         check = _check(file_key)
-        header = Header(cluster_id, site, at, key.by_passphrase, salt, check).encode()
+        kind = key.by_passphrase
+        header = Header(cluster_id, site, at, kind, salt, check, tuple(silent)).encode()
         self._bound = hashlib.sha256(header).digest()
         self._header = header
         self._number = 0

@@ -19,7 +19,14 @@ from shared.events.config import (
     TellPosition,
     VerifyChain,
 )
-from shared.events.conflict import ConflictKept, ReadConflict, ReadConflicts, ResolveConflict
+from shared.events.conflict import (
+    ConflictKept,
+    KeepConflict,
+    ReadConflict,
+    ReadConflictEntries,
+    ReadConflicts,
+    ResolveConflict,
+)
 from shared.events.failover import (
     AskPromise,
     AssumeRole,
@@ -71,6 +78,8 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     ConflictKept,
     ReadConflicts,
     ReadConflict,
+    ReadConflictEntries,
+    KeepConflict,
     ResolveConflict,
     ReadStatusHistory,
     OperationEnded,

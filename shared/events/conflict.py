@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from shared.domain.ids import LogGeneration, NodeId, Revision
-from shared.events.message import Event, Message, Request
+from shared.events.message import Done, Event, Message, Request
 from shared.events.subject import Subject
 
 Resolution = Literal["applied", "discarded"]
@@ -77,6 +77,55 @@ class ReadConflict(Request):
     node: NodeId
     id: str
     begin: int = 0
+
+
+class ConflictEntries(Message):
+    """A part of the log's messages that a conflict is made of, as a bundle.
+
+    *next* is where the following part begins, None at the end.
+    """
+
+    bundle: str
+    next: int | None = None
+
+
+class ReadConflictEntries(Request):
+    """The entries of the conflict *id* that *node* keeps, from number *begin* on: for a backup."""
+
+    subject: ClassVar = Subject(
+        "meridian.replication.{node}.conflict_entries",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"replication"}),
+    )
+    reply: ClassVar = ConflictEntries
+
+    node: NodeId
+    id: str
+    begin: int = 0
+
+
+class KeepConflict(Request):
+    """Keep a conflict that a backup holds on *node*: a part of its entries, each after the other.
+
+    It is there, and open, once its last entry is. *id* and all but *bundle* are as they were told
+    when the backup was made.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.replication.{node}.keep_conflict",
+        speakers=frozenset({"gateway"}),
+        answered_by=frozenset({"replication"}),
+    )
+    reply: ClassVar = Done
+
+    node: NodeId
+    id: str
+    at_unix_ms: int
+    log_generation: LogGeneration
+    revision: Revision
+    ancestor: Revision
+    count: int
+    bundle: str
 
 
 class ResolveConflict(Request):

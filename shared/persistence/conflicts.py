@@ -1,19 +1,25 @@
 """What a master had alone when the site went on without it, in two tables of its own.
 
 They stand beside the master state, so a snapshot that replaces the state leaves them. A conflict is
-kept before that happens, whole or not at all, and once: the last entry's hash names it.
+kept before that happens, whole or not at all, and once: the last entry's hash names it. One that a
+backup brings back comes in parts, and is there once its last entry is.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 
 from shared.domain.ids import LogGeneration, Revision, UnixMillis
-from shared.persistence.pool import Database
+from shared.persistence.pool import Connection, Database
 
 AT_A_TIME: Final = 200
+
+IS_WHOLE: Final = (
+    "EXISTS (SELECT FROM conflict_entry AS entry WHERE entry.conflict_id = conflict.id"
+    " AND (entry.log_generation, entry.revision) = (conflict.log_generation, conflict.revision))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,15 @@ class Conflict:
     count: int
     resolution: str | None = None
     resolved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictEntry:
+    """An entry of a conflict, and its place."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    message: bytes
 
 
 class Conflicts:
@@ -69,31 +84,46 @@ class Conflicts:
     async def keep(self, conflict: Conflict) -> bool:
         """Keep what this master's copy has after the ancestor; False when it is kept already."""
         async with self._database.connection() as connection, connection.transaction():
-            done = await connection.execute(
-                "INSERT INTO conflict (id, at, log_generation, revision, ancestor, count)"
-                " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-                *(conflict.id, conflict.at, conflict.log_generation),
-                *(conflict.revision, conflict.ancestor, conflict.count),
-            )
-            if done.endswith(" 0"):
+            await _write(connection, conflict)
+            if await _is_whole(connection, conflict.id):
                 return False
             await connection.execute(
                 "INSERT INTO conflict_entry SELECT $1, log_generation, revision, message"
-                " FROM log_entry WHERE revision > $2",
+                " FROM log_entry WHERE revision > $2 ON CONFLICT DO NOTHING",
                 *(conflict.id, conflict.ancestor),
             )
         return True
 
+    async def bring_back(self, conflict: Conflict, entries: Iterable[ConflictEntry]) -> bool:
+        """Keep a part of *conflict*, which comes from a backup; True when that makes it whole."""
+        async with self._database.connection() as connection, connection.transaction():
+            await _write(connection, conflict)
+            if await _is_whole(connection, conflict.id):
+                return False
+            await connection.executemany(
+                "INSERT INTO conflict_entry VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                [
+                    (conflict.id, each.log_generation, each.revision, each.message)
+                    for each in entries
+                ],
+            )
+            return await _is_whole(connection, conflict.id)
+
     async def all(self) -> tuple[Conflict, ...]:
         """Every conflict, the newest first."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch("SELECT * FROM conflict ORDER BY at DESC, id")
+            rows = await connection.fetch(
+                f"SELECT * FROM conflict WHERE {IS_WHOLE} ORDER BY at DESC, id"  # noqa: S608 - ours
+            )
         return tuple(_conflict(row) for row in rows)
 
     async def one(self, id_: str) -> Conflict | None:
         """The conflict called *id_*."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT * FROM conflict WHERE id = $1", id_)
+            row = await connection.fetchrow(
+                f"SELECT * FROM conflict WHERE id = $1 AND {IS_WHOLE}",  # noqa: S608 - ours
+                id_,
+            )
         return None if row is None else _conflict(row)
 
     async def messages(self, id_: str) -> tuple[bytes, ...]:
@@ -115,6 +145,24 @@ class Conflicts:
                 *(id_, resolution, by, at),
             )
         return done.endswith(" 1")
+
+
+async def _write(connection: "Connection[asyncpg.Record]", conflict: Conflict) -> None:
+    """Write *conflict* down as an open one, unless it is there; of two the second waits here."""
+    await connection.execute(
+        "INSERT INTO conflict (id, at, log_generation, revision, ancestor, count)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        *(conflict.id, conflict.at, conflict.log_generation),
+        *(conflict.revision, conflict.ancestor, conflict.count),
+    )
+
+
+async def _is_whole(connection: "Connection[asyncpg.Record]", id_: str) -> bool:
+    found = await connection.fetchval(
+        f"SELECT {IS_WHOLE} FROM conflict WHERE id = $1",  # noqa: S608 - ours
+        id_,
+    )
+    return bool(found)
 
 
 def _conflict(row: asyncpg.Record) -> Conflict:

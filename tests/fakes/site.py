@@ -42,9 +42,13 @@ from shared.events.config import (
     StoredDocument,
 )
 from shared.events.conflict import (
+    ConflictEntries,
+    ConflictLine,
     ConflictRead,
     ConflictsRead,
+    KeepConflict,
     ReadConflict,
+    ReadConflictEntries,
     ReadConflicts,
     ResolveConflict,
 )
@@ -90,7 +94,8 @@ class FakeSite:
         self.status_history = StatusHistoryRead(lines=())
         self.key, self.shelf, self.offers_chunks = NodeKey.generate(), dict[str, bytes](), True
         self.progress: dict[NodeId, FollowerProgressed] = {}
-        self.conflicts: dict[NodeId, ConflictRead] = {}
+        self.conflicts: dict[NodeId, ConflictRead | None] = {}
+        self.bundles: dict[str, list[str]] = {}
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
@@ -187,16 +192,19 @@ class FakeSite:
                 return self.offer()
             case ReadStatusHistory():
                 return self.status_history
+            case ReadConflictEntries() | KeepConflict():
+                return self._carry(request)
             case _:
                 return Done()
 
     def _conflict(self, request: ReadConflicts | ReadConflict | ResolveConflict) -> Message:
         """What the master keeps; each answer to show one has a single change in it."""
-        kept = self.conflicts.get(request.node)
-        if kept is None:
+        if request.node not in self.conflicts:
             raise Unavailable("nobody answered")
+        kept = self.conflicts[request.node]
         if isinstance(request, ReadConflicts):
-            return ConflictsRead(conflicts=(kept.line,))
+            return ConflictsRead(conflicts=() if kept is None else (kept.line,))
+        assert kept is not None, "only what is listed is asked for"
         if isinstance(request, ReadConflict):
             end = request.begin + 1
             part = kept.changes[request.begin : end]
@@ -206,6 +214,18 @@ class FakeSite:
         line = kept.line.model_copy(update=told)
         self.conflicts[request.node] = kept.model_copy(update={"line": line})
         return line
+
+    def _carry(self, request: ReadConflictEntries | KeepConflict) -> Message:
+        """Out of a master, one bundle an answer, and back onto one."""
+        bundles = self.bundles.setdefault(request.id, [])
+        if isinstance(request, ReadConflictEntries):
+            end = request.begin + 1
+            following = end if end < len(bundles) else None
+            return ConflictEntries(bundle=bundles[request.begin], next=following)
+        line = ConflictLine.model_validate(request.model_dump(exclude={"bundle"}))
+        self.conflicts[request.node] = ConflictRead(line=line, changes=())
+        bundles.append(request.bundle)
+        return Done()
 
     def _read(self, question: ReadDocuments) -> DocumentsRead:
         found = tuple(

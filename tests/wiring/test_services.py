@@ -119,7 +119,9 @@ HEARD = {
     },
     "replication": {
         ("meridian.replication.alpha.conflict", ""),
+        ("meridian.replication.alpha.conflict_entries", ""),
         ("meridian.replication.alpha.conflicts", ""),
+        ("meridian.replication.alpha.keep_conflict", ""),
         ("meridian.replication.alpha.resolve_conflict", ""),
         ("meridian.replication.history", ""),
         ("meridian.replication.alpha.sync", ""),

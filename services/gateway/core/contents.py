@@ -1,11 +1,13 @@
 """What lies in a backup: frames, each with a letter that says what it is, and what they add up to.
 
-`M` the signed manifest, `C` its chunks in their order, `P` what only the site's secret could open
-(password hashes, in a backup by passphrase), `E` the end. A backup is believed as a whole: every
-chunk is the one that the manifest names, none is missing, none is more.
+`M` the signed manifest, `C` its chunks in their order, `K` what masters keep as open conflicts, in
+parts, `P` what only the site's secret could open (password hashes, in a backup by passphrase), `E`
+the end. A backup is believed as a whole: every chunk is the one that the manifest names, none is
+missing, none is more. One of a release that put no conflicts in is whole without them.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from shared.domain.snapshot import Chunk, ChunkRef, Manifest, SignedSnapshot, Sn
 
 MANIFEST: Final = b"M"
 CHUNK: Final = b"C"
+CONFLICT: Final = b"K"
 PASSWORDS: Final = b"P"
 END: Final = b"E"
 PASSWORDS_IN_A_FRAME: Final = 5_000
@@ -28,6 +31,19 @@ def passwords_frames(passwords: dict[str, str]) -> list[bytes]:
     ]
 
 
+def conflict_frame(line: Mapping[str, Any], bundle: str) -> bytes:
+    """A part of an open conflict: what is told of it, and some of its entries."""
+    return CONFLICT + json.dumps({"line": line, "bundle": bundle}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """What a master told of a conflict that it keeps, and the conflict's entries, as bundles."""
+
+    line: dict[str, Any]
+    bundles: list[str]
+
+
 @dataclass
 class Contents:
     """A backup's content, as far as it was read."""
@@ -36,6 +52,7 @@ class Contents:
     documents: list[SnapshotDocument] = field(default_factory=list[SnapshotDocument])
     requests: int = 0
     passwords: dict[str, str] = field(default_factory=dict[str, str])
+    conflicts: dict[str, OpenConflict] = field(default_factory=dict[str, OpenConflict])
     is_ended: bool = False
     _chunks: int = 0
 
@@ -73,6 +90,8 @@ class Contents:
             self.manifest = Manifest.decode(SignedSnapshot.decode(content).body)
         elif letter == CHUNK:
             self._take_chunk(content)
+        elif letter == CONFLICT:
+            self._take_conflict(json.loads(content))
         elif letter == PASSWORDS:
             self.passwords.update(json.loads(content))
         elif letter == END:
@@ -89,6 +108,14 @@ class Contents:
         self.documents += chunk.documents
         self.requests += len(chunk.requests)
         self._chunks += 1
+
+    def _take_conflict(self, part: dict[str, Any]) -> None:
+        try:
+            line, bundle = dict(part["line"]), str(part["bundle"])
+            kept = self.conflicts.setdefault(str(line["id"]), OpenConflict(line, []))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it has a conflict without {error}") from error
+        kept.bundles.append(bundle)
 
     def _body(self, document: SnapshotDocument) -> dict[str, Any]:
         hash_ = self.passwords.get(document.id) if document.kind == "user" else None

@@ -15,6 +15,7 @@ from services.gateway.operations import told
 from services.gateway.routes.documents import ShownChange, shown_change
 from services.gateway.routes.door import TheCaller, TheDoor, TheRequestId
 from shared.domain.errors import InvalidChange
+from shared.events.conflict import ConflictLine
 
 router = APIRouter(prefix="/backup", tags=["backup"])
 
@@ -32,13 +33,15 @@ class Way(BaseModel):
 class Restored(BaseModel):
     """What a backup held, and what bringing it back changed, or would change.
 
-    *stays* are the documents that the site has and the backup has not, and that were not deleted.
+    *stays* are the documents that the site has and the backup has not, and that were not deleted;
+    *conflicts* those that are open again, each with the master that keeps it now.
     """
 
     backup: BackupSummary
     changes: list[ShownChange]
     revision: int | None
     stays: list[str]
+    conflicts: list[ConflictLine]
 
 
 def passphrase(
@@ -100,12 +103,14 @@ async def restore(
         changes, revision = await door.backups.restore(
             opened, (request_id, caller.user), prune=way.prune, dry_run=way.dry_run
         )
+        conflicts = await door.backups.reopen(opened, dry_run=way.dry_run)
         stays = [] if way.prune else await door.backups.beyond(opened)
     return Restored(
         backup=opened.summary(),
         changes=[shown_change(each) for each in changes],
         revision=revision,
         stays=stays,
+        conflicts=conflicts,
     )
 
 

@@ -1,39 +1,29 @@
 """What a master had alone when the site went on without it: shown, and resolved by an operator."""
 
-import asyncio
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from services.gateway.conflicts import READ_SECONDS, ConflictList
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.documents import HIDDEN
 from services.gateway.routes.door import Door, TheCaller, TheDoor
-from shared.domain.errors import NotFound, Unavailable
-from shared.domain.ids import NodeId, RequestId, Revision
-from shared.domain.node import NodeRole
+from shared.documents import Kind
+from shared.domain.errors import NotFound
+from shared.domain.ids import RequestId, Revision
 from shared.events.config import ProposedChange
 from shared.events.conflict import (
     ConflictChange,
     ConflictLine,
     ConflictRead,
-    ConflictsRead,
     ReadConflict,
-    ReadConflicts,
     ResolveConflict,
 )
 
 router = APIRouter(tags=["cluster"])
-
-READ_SECONDS: Final = 4.0
-
-
-class ConflictList(BaseModel):
-    """Every conflict of every master that answered; *silent* are those that did not."""
-
-    conflicts: list[ConflictLine]
-    silent: list[NodeId]
 
 
 class WholeConflict(BaseModel):
@@ -60,7 +50,7 @@ class Resolved(BaseModel):
 async def list_conflicts(door: TheDoor, caller: TheCaller) -> ConflictList:
     """What each master had alone, and what became of it."""
     caller.require(Action.READ)
-    return await _listed(door)
+    return await door.conflicts.listed()
 
 
 @router.get("/conflicts/{id_}")
@@ -90,27 +80,10 @@ async def resolve_conflict(
     return Resolved(conflict=answer, revision=revision)
 
 
-async def _listed(door: Door) -> ConflictList:
-    nodes = door.directory.nodes.items()
-    masters = sorted(node for node, each in nodes if each.role is NodeRole.MASTER)
-    answers = await asyncio.gather(*(_of(door, node) for node in masters))
-    found = [line for answer in answers if answer is not None for line in answer.conflicts]
-    silent = [node for node, answer in zip(masters, answers, strict=True) if answer is None]
-    return ConflictList(conflicts=found, silent=silent)
-
-
-async def _of(door: Door, node: NodeId) -> ConflictsRead | None:
-    try:
-        answer = await door.publisher.ask(ReadConflicts(node=node), timeout_seconds=READ_SECONDS)
-    except Unavailable:
-        return None
-    assert isinstance(answer, ConflictsRead), "a question is answered by its reply type"
-    return answer
-
-
 async def _found(door: Door, id_: str) -> ConflictLine:
-    listed = await _listed(door)
-    for line in listed.conflicts:
+    """The conflict called *id_*; an open one first, where a backup brought it to another master."""
+    listed = await door.conflicts.listed()
+    for line in sorted(listed.conflicts, key=lambda each: each.resolution != ""):
         if line.id == id_:
             return line
     silent = f"; {', '.join(listed.silent)} did not answer" if listed.silent else ""
@@ -132,16 +105,33 @@ async def _changes(door: Door, line: ConflictLine) -> list[ConflictChange]:
 async def _apply(door: Door, line: ConflictLine, author: str) -> Revision:
     """Its documents as one change; one that was deleted there and here is no part of it."""
     state = await door.configuration.read()
-    there = {(each.kind, each.id) for each in state.documents}
+    there = {(each.kind, each.id): each.body for each in state.documents}
     changes = [
-        ProposedChange(kind=each.kind, id=each.id, op=each.op, body=each.body)
+        ProposedChange(kind=each.kind, id=each.id, op=each.op, body=body)
         for each in await _changes(door, line)
-        if each.op == "put" or (each.kind, each.id) in there
+        for here in (there.get((each.kind, each.id)),)
+        for body in (_usable(door, each, here),)
+        if each.op == "put" or here is not None
     ]
     if not changes:
         return state.revision
     request = RequestId(f"conflict-{line.id}")
     return (await door.configuration.propose(request, author, changes)).revision
+
+
+def _usable(
+    door: Door, change: ConflictChange, here: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The body of *change*, without a password that another site's secret sealed.
+
+    Such a user keeps the password of *here*, or has none until one is set.
+    """
+    body = change.body
+    if change.kind != Kind.USER or body is None:
+        return body
+    if door.backups.passwords.opens(str(body.get("password_hash", ""))):
+        return body
+    return {**body, "password_hash": (here or {}).get("password_hash", "")}
 
 
 def _without_secrets(change: ConflictChange) -> ConflictChange:

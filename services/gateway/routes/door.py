@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from services.gateway.accounts import Accounts
 from services.gateway.apply import Editor
 from services.gateway.backups import Backups
+from services.gateway.conflicts import MastersConflicts
 from services.gateway.core.access import Action, Caller
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
@@ -49,6 +50,7 @@ class Door:
     arrivals: Attempts
     probes: Attempts
     webhook_secret: Callable[[str, int], bytes]
+    conflicts: MastersConflicts
     backups: Backups
 
     def site(self) -> SiteDocument:

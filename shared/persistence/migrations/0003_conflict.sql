@@ -1,5 +1,5 @@
 -- What this master had alone when the site went on without it: not a part of the master state, so no
--- snapshot, no entry of the log and no restore touches it.
+-- snapshot and no entry of the log touches it. A restore adds what a backup has and nobody keeps.
 
 CREATE TABLE conflict (
     id text PRIMARY KEY,

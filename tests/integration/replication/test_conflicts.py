@@ -11,12 +11,19 @@ from services.replication.conflicts import ConflictKeeper
 from services.replication.core.snapshot import Snapshot
 from services.replication.store import MasterStore
 from shared.crypto.nodekeys import NodeKey
-from shared.domain.errors import NotFound, Unavailable, UnderWay
+from shared.domain import bundle
+from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Change, Op, ReplicationMode
 from shared.domain.snapshot import Scope
 from shared.events.config import PositionTold, TellPosition
-from shared.events.conflict import ConflictKept, ReadConflict, ResolveConflict
+from shared.events.conflict import (
+    ConflictKept,
+    KeepConflict,
+    ReadConflict,
+    ReadConflictEntries,
+    ResolveConflict,
+)
 from shared.events.message import Message, Request
 from shared.persistence.conflicts import Conflicts
 from shared.persistence.master_state import MasterState
@@ -54,6 +61,7 @@ class Place:
     """Alpha's database with its history, and the keeper of what it had alone."""
 
     pen: Pen
+    database: Database
     state: MasterState
     bravo: Bravo
     kept: KeptFacts
@@ -90,7 +98,7 @@ async def place(postgres_url: str) -> AsyncGenerator[Place]:
     trust.learn(BRAVO, bravo.key.public_b64)
     conflicts = Conflicts(database)
     keeper = ConflictKeeper(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
-    yield Place(pen, state, bravo, kept, keeper)
+    yield Place(pen, database, state, bravo, kept, keeper)
     await database.close()
 
 
@@ -173,6 +181,84 @@ async def test_a_conflict_is_resolved_by_one_of_two_operators(place: Place) -> N
     assert (done.resolution, done.resolved_by) == ("discarded", "rita")
     with pytest.raises(UnderWay, match="was discarded by rita before"):
         await place.keeper.resolve(order.model_copy(update={"author": "paul"}))
+
+
+async def taken_out(place: Place) -> list[KeepConflict]:
+    """The one conflict as a backup holds it."""
+    (line,) = (await place.keeper.list()).conflicts
+    told = line.model_dump(exclude={"resolution", "resolved_by"})
+    orders: list[KeepConflict] = []
+    begin: int | None = 0
+    while begin is not None:
+        question = ReadConflictEntries(node=ALPHA, id=line.id, begin=begin)
+        part = await place.keeper.entries(question)
+        orders.append(KeepConflict.model_validate({**told, "bundle": part.bundle}))
+        begin = part.next
+    return orders
+
+
+@pytest.fixture
+async def emptied(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[KeepConflict]:
+    """A conflict of three parts was taken out, and the database lost."""
+    monkeypatch.setattr(bundle, "BUNDLE_BYTES", 1)
+    await place.part(*(put("node", name, node()) for name in ("a", "b", "c")))
+    await place.keep()
+    orders = await taken_out(place)
+    async with place.database.connection() as connection:
+        await connection.execute("TRUNCATE conflict, conflict_entry")
+    place.kept.kept.clear()
+    return orders
+
+
+async def test_one_that_a_backup_holds_is_there_once_its_last_entry_is(
+    place: Place, emptied: list[KeepConflict]
+) -> None:
+    for order in emptied[:-1]:
+        await place.keeper.bring_back(order)
+    assert await place.listed() == []
+    with pytest.raises(NotFound):
+        await place.keeper.read(ReadConflict(node=ALPHA, id=emptied[0].id))
+    for order in emptied:
+        await place.keeper.bring_back(order)
+    assert await place.listed() == [(1, 4, 3)]
+    found = await place.keeper.read(ReadConflict(node=ALPHA, id=emptied[0].id))
+    assert [each.id for each in found.changes] == ["a", "b", "c"]
+    assert await taken_out(place) == emptied
+    (event,) = place.kept.kept
+    assert isinstance(event, ConflictKept)
+    assert (event.conflict, event.count) == (emptied[0].id, 3)
+
+
+async def test_one_that_was_resolved_stays_as_it_is(
+    place: Place, emptied: list[KeepConflict]
+) -> None:
+    for order in emptied:
+        await place.keeper.bring_back(order)
+    id_ = emptied[0].id
+    decision = ResolveConflict(node=ALPHA, id=id_, resolution="discarded", author="rita")
+    await place.keeper.resolve(decision)
+    for order in emptied:
+        await place.keeper.bring_back(order)
+    (line,) = (await place.keeper.list()).conflicts
+    assert line.resolution == "discarded"
+
+
+async def test_one_that_came_back_in_part_is_made_whole_by_finding_it_again(
+    place: Place, emptied: list[KeepConflict]
+) -> None:
+    await place.keeper.bring_back(emptied[0])
+    await place.keep()
+    assert await place.listed() == [(1, 4, 3)]
+
+
+async def test_what_is_no_entry_of_a_log_is_not_kept(
+    place: Place, emptied: list[KeepConflict]
+) -> None:
+    noise, _ = bundle.pack([b"noise"])
+    for strange in (noise, "?"):
+        with pytest.raises(InvalidChange, match="cannot be kept"):
+            await place.keeper.bring_back(emptied[0].model_copy(update={"bundle": strange}))
+    assert await place.listed() == []
 
 
 async def test_what_is_not_kept_cannot_be_shown(place: Place) -> None:

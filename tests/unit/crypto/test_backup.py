@@ -1,6 +1,7 @@
 """A backup's file: what comes back is what went in, and nothing else is believed."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_it_opens_however_its_bytes_come(step: int) -> None:
 
 def test_a_passphrase_opens_what_it_sealed() -> None:
     assert opened(sealed(PHRASE), PHRASE) == list(FRAMES)
+
+
+def test_who_did_not_answer_is_known_without_a_key_and_an_older_header_names_nobody() -> None:
+    reader = Reader()
+    at = UnixMillis(5_000)
+    assert list(reader.feed(Sealer(OWN, CLUSTER, "x", at, ["bravo"]).begin())) == []
+    assert reader.header is not None
+    assert reader.header.silent == ("bravo",)
+    older = json.loads(reader.raw_header)
+    del older["silent"]
+    assert Header.decode(json.dumps(older).encode()).silent == ()
 
 
 def test_the_header_is_read_without_a_key() -> None:

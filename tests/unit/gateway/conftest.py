@@ -13,6 +13,7 @@ from services.gateway.accounts import Accounts
 from services.gateway.app import build_api
 from services.gateway.apply import Editor
 from services.gateway.backups import Backups
+from services.gateway.conflicts import MastersConflicts
 from services.gateway.core.attempts import Attempts
 from services.gateway.core.observed import Observed
 from services.gateway.passwords import Passwords
@@ -57,7 +58,7 @@ def house() -> House:
     publisher = cast("Publisher", site)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
     directory = Directory(publisher, overrides=True)
-    editor = Editor(configuration, passwords)
+    editor, conflicts = Editor(configuration, passwords), MastersConflicts(publisher, directory)
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
     door = Door(
         node=NodeId("alpha"),
@@ -77,9 +78,11 @@ def house() -> House:
         arrivals=Attempts(limit=5, window_seconds=60.0),
         probes=Attempts(limit=5, window_seconds=60.0),
         webhook_secret=secret.webhook_secret,
+        conflicts=conflicts,
         backups=Backups(
             publisher=publisher,
             shelf=site,
+            conflicts=conflicts,
             directory=directory,
             editor=editor,
             passwords=passwords,

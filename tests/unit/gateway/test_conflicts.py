@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from services.gateway.passwords import PURPOSE
+from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import ProposeChanges
@@ -18,6 +20,7 @@ from tests.unit.gateway.conftest import People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ID = "9f86d081884c"
+HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA"
 
 
 def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
@@ -30,6 +33,7 @@ def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
 @pytest.fixture
 async def kept(people: People) -> People:
     """Bravo had three changes alone; alpha does not answer."""
+    sealed = people.house.passwords.seal_hash(HASH)
     line = ConflictLine(
         id=ID,
         node=BRAVO,
@@ -42,7 +46,7 @@ async def kept(people: People) -> People:
     changes = (
         change("node", "berlin", {"role": "traffic", "region": "eu"}),
         change("node", "gone", None),
-        change("user", "paul", {"role": "auditor", "password_hash": "sealed"}),
+        change("user", "paul", {"role": "auditor", "password_hash": sealed}),
     )
     site = people.house.site
     for master in (ALPHA, BRAVO):
@@ -77,7 +81,26 @@ async def test_its_documents_are_put_into_the_site_as_one_change(kept: People) -
     (proposal,) = [each for each in site.asked if isinstance(each, ProposeChanges)]
     assert proposal.request_id == f"conflict-{ID}"
     assert [(each.id, each.op) for each in proposal.changes] == [("berlin", "put"), ("paul", "put")]
-    assert site.documents["user", "paul"].body["password_hash"] == "sealed"
+    sealed = site.documents["user", "paul"].body["password_hash"]
+    assert kept.house.passwords.clear(sealed) == HASH
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_password_that_another_sites_secret_sealed_is_left_out(
+    kept: People, is_there: bool
+) -> None:
+    site, foreign = kept.house.site, SiteSecret.generate().seal(HASH, PURPOSE)
+    conflict = site.conflicts[BRAVO]
+    assert conflict is not None
+    paul = change("user", "paul", {"role": "auditor", "password_hash": foreign})
+    site.conflicts[BRAVO] = conflict.model_copy(update={"changes": (paul,)})
+    own = kept.house.passwords.seal_hash(HASH) if is_there else ""
+    if is_there:
+        site.write(Kind.USER, "paul", {"role": "representative", "password_hash": own})
+    answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "apply"})
+    assert answer.status_code == 200, answer.text
+    body = site.documents["user", "paul"].body
+    assert (body["role"], body["password_hash"]) == ("auditor", own)
 
 
 async def test_what_is_given_up_changes_nothing_and_is_told(kept: People) -> None:
