@@ -16,7 +16,9 @@ from typing import Final, Protocol
 
 from services.config.core.promotion import epoch_after, require_absent
 from services.config.core.rebuilding import (
+    Beginning,
     Position,
+    first_entry,
     latest,
     left_behind,
     require_asked,
@@ -27,18 +29,9 @@ from shared.clusterlog.generations import Begun, hash_at, next_after
 from shared.clusterlog.log import ClusterLog, LogConflict
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import LogNotLost, LogUnavailable, Unavailable
-from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import (
-    CONTROL_KIND,
-    Change,
-    LogEntry,
-    Marker,
-    Op,
-    StoredEntry,
-    entry_hash,
-    signed_bytes,
-)
+from shared.domain.log import LogEntry, Marker, StoredEntry, entry_hash, signed_bytes
 from shared.events.config import (
     GenerationBegun,
     PositionTold,
@@ -235,11 +228,12 @@ class Rebuilder:
         with contextlib.suppress(LogConflict):  # whose stream it is, the first append decides
             await log.create(founding.replicas)
         await self.make_lease(founding.replicas, generation)
-        stored = self._first_entry(generation, own, order, founding.epoch)
+        beginning = Beginning(generation, order.author, order.reason, founding.epoch)
+        entry = first_entry(own, beginning, self.clock.unix_ms())
+        stored = self._signed(entry)
         if not await self._is_first(log, own, stored):
             await self._next_generation((own,))  # refuses if another operator was faster
             raise LogUnavailable(f"generation {generation} of the log did not begin; try again")
-        entry = LogEntry.decode(stored.body)
         told = {"node": self.node, "log_generation": generation}
         place = {"revision": entry.revision, "hash": stored.hash}
         without = {"unasked": founding.unasked, "left_behind": founding.left_behind}
@@ -269,36 +263,7 @@ class Rebuilder:
             return False
         return True
 
-    def _first_entry(
-        self,
-        generation: LogGeneration,
-        own: Position,
-        order: RebuildLog | PromoteAlone,
-        ahead: Epoch | None,
-    ) -> StoredEntry:
-        marker = own.marker
-        epoch = marker.epoch if ahead is None else ahead
-        body = {
-            "revision": marker.revision,
-            "hash": marker.hash,
-            "epoch": epoch,
-            "snapshot": own.digest,
-            "node": self.node,
-            "reason": order.reason,
-        }
-        request = RequestId(f"generation-{generation}")
-        ops = [Op.GENERATION_BEGAN] if ahead is None else [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
-        began = tuple(
-            Change(CONTROL_KIND, CONTROL_KIND, op, body, order.author, request, "") for op in ops
-        )
-        entry = LogEntry(
-            log_generation=generation,
-            revision=Revision(marker.revision + 1),
-            epoch=epoch,
-            changes=began,
-            at=self.clock.unix_ms(),
-            previous_hash=marker.hash,
-        )
+    def _signed(self, entry: LogEntry) -> StoredEntry:
         encoded = entry.encode()
         digest = entry_hash(encoded)
         return StoredEntry(encoded, digest, self.node, self.key.sign(signed_bytes(digest)))

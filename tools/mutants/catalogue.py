@@ -3,6 +3,7 @@
 from typing import Final
 
 from tools.mutants.copies import COPIES
+from tools.mutants.generations import GENERATIONS
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
@@ -23,6 +24,7 @@ GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
     *COPIES,
+    *GENERATIONS,
     *LOG,
     *PROBING,
     *PROMISE,

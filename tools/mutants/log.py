@@ -8,16 +8,11 @@ ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
 DURABILITY: Final = "services.config.core.durability"
 CONFLICT: Final = "services.replication.core.conflict"
-REBUILDING: Final = "services.config.core.rebuilding"
-GENERATIONS: Final = "shared.clusterlog.generations"
-PROMOTION: Final = "services.config.core.promotion"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
-GENERATION_TESTS: Final = ("tests/unit/clusterlog",)
 SITE: Final = ("tests/simulation/site/test_site.py",)
 REBUILDS: Final = ("tests/simulation/site/test_generations.py",)
 SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
-PROMOTES: Final = ("tests/unit/config/test_promotion.py",)
 READING: Final = ("tests/unit/config/test_reading.py",)
 LOOKS: Final = ("tests/unit/failover_monitor/test_checks.py",)
 HEARS: Final = ("tests/unit/failover_monitor/test_work.py",)
@@ -78,91 +73,6 @@ LOG: Final = (
         "if change.kind != CONTROL_KIND:",
         "if True:",
         TESTS,
-    ),
-    Mutant("a log that is whole is rebuilt", REBUILDING, "if each.in_log:", "if False:", CONFIG),
-    Mutant(
-        "a log that may prove whole is rebuilt",
-        REBUILDING,
-        "if each.marker.revision and not each.calls_lost:",
-        "if False:",
-        CONFIG,
-    ),
-    Mutant(
-        "a log is rebuilt without asking every master",
-        REBUILDING,
-        "if silent and not force:",
-        "if False:",
-        CONFIG,
-    ),
-    Mutant(
-        "the shorter database is gone on from",
-        REBUILDING,
-        "return max(written",
-        "return min(written",
-        CONFIG,
-    ),
-    Mutant(
-        "the longest database is gone on from, whatever its generation",
-        REBUILDING,
-        "key=lambda each: (each.marker.log_generation, each.marker.revision)",
-        "key=lambda each: each.marker.revision",
-        CONFIG,
-    ),
-    Mutant(
-        "an empty database of a later generation is gone on from",
-        REBUILDING,
-        "[each for each in positions if each.marker.revision]",
-        "[*positions]",
-        CONFIG,
-    ),
-    Mutant(
-        "another history gives way unasked",
-        REBUILDING,
-        "if is_earlier and force:",
-        "if is_earlier:",
-        CONFIG,
-    ),
-    Mutant(
-        "one of two histories of a generation gives way",
-        REBUILDING,
-        "if is_earlier and force:",
-        "if force:",
-        CONFIG,
-    ),
-    Mutant(
-        "two histories are merged",
-        REBUILDING,
-        "if revision and hashes.get(revision) != each.marker.hash:",
-        "if False:",
-        CONFIG,
-    ),
-    Mutant(
-        "databases that differ are called equal",
-        REBUILDING,
-        "if each.marker == chosen.marker and each.digest != chosen.digest:",
-        "if False:",
-        CONFIG,
-    ),
-    Mutant(
-        "a rebuild passes by a generation that another operator begins meanwhile",
-        GENERATIONS,
-        "found = None if first is None else Begun(following.generation, first)",
-        "found = None",
-        GENERATION_TESTS,
-    ),
-    Mutant(
-        "a generation begins where something else is",
-        GENERATIONS,
-        "if raw is None:\n            return following.generation",
-        "if True:\n            return following.generation",
-        GENERATION_TESTS,
-    ),
-    Mutant(
-        "a generation begins though a later one has",
-        GENERATIONS,
-        "found = await begun_after(log, trust)",
-        "found = None",
-        GENERATION_TESTS,
     ),
     Mutant(
         "a revision may be left out or repeated",
@@ -340,75 +250,5 @@ LOG: Final = (
         "return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET",
         "return 1",
         REBUILDS,
-    ),
-    Mutant(
-        "a master is promoted without a word why",
-        PROMOTION,
-        "if not facts.is_forced or not facts.reason.strip():",
-        "if not facts.is_forced:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a master is promoted though nobody insists",
-        PROMOTION,
-        "if not facts.is_forced or not facts.reason.strip():",
-        "if not facts.reason.strip():",
-        PROMOTES,
-    ),
-    Mutant(
-        "two operators promote at once",
-        PROMOTION,
-        "if facts.is_under_way:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a primary is promoted",
-        PROMOTION,
-        "if facts.is_primary:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "an empty master is promoted",
-        PROMOTION,
-        "if not facts.has_history:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a master is promoted beside a quorum",
-        PROMOTION,
-        "if facts.can_write_lease and not facts.is_alone:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a promotion that broke off is refused for ever",
-        PROMOTION,
-        "if facts.can_write_lease and not facts.is_alone:",
-        "if facts.can_write_lease:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a log that is there is begun anew",
-        PROMOTION,
-        "if in_log:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a log begins on a server of a cluster",
-        PROMOTION,
-        "if not facts.is_alone:",
-        "if False:",
-        PROMOTES,
-    ),
-    Mutant(
-        "a promotion is one epoch ahead",
-        PROMOTION,
-        "EPOCHS_AHEAD: Final = 1000",
-        "EPOCHS_AHEAD: Final = 1",
-        PROMOTES,
     ),
 )

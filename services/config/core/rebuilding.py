@@ -1,4 +1,4 @@
-"""Decides whether a lost log is rebuilt, and from whose database.
+"""Decides whether a lost log is rebuilt, from whose database, and with which entry.
 
 Keeps three laws. A log that may be whole is never replaced: neither master's last entry is in it,
 and both masters' followers have called it lost for as long as a deposed leader can answer for it.
@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
-from shared.domain.ids import NodeId, Revision
-from shared.domain.log import Marker
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, UnixMillis
+from shared.domain.log import CONTROL_KIND, Change, LogEntry, Marker, Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,45 @@ def left_behind(
                 "different documents; restore one of them from a backup"
             )
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Which generation begins, for whom and why; *epoch* where another one begins with it."""
+
+    generation: LogGeneration
+    author: str
+    reason: str
+    epoch: Epoch | None = None
+
+
+def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry:
+    """The entry with which the log goes on from *own* in the next generation."""
+    marker = own.marker
+    epoch = marker.epoch if beginning.epoch is None else beginning.epoch
+    body = {
+        "revision": marker.revision,
+        "hash": marker.hash,
+        "epoch": epoch,
+        "snapshot": own.digest,
+        "node": own.node,
+        "reason": beginning.reason,
+    }
+    request = RequestId(f"generation-{beginning.generation}")
+    ops = [Op.GENERATION_BEGAN]
+    if beginning.epoch is not None:
+        ops.append(Op.EPOCH_BEGAN)
+    return LogEntry(
+        log_generation=beginning.generation,
+        revision=Revision(marker.revision + 1),
+        epoch=epoch,
+        changes=tuple(
+            Change(CONTROL_KIND, CONTROL_KIND, op, body, beginning.author, request, "")
+            for op in ops
+        ),
+        at=at,
+        previous_hash=marker.hash,
+    )
 
 
 def _require_way(other: Position, chosen: Position, *, force: bool) -> None:

@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 
 from services.config.core.rebuilding import (
+    Beginning,
     Position,
+    first_entry,
     latest,
     left_behind,
     require_asked,
     require_lost,
 )
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.log import Marker
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.log import Marker, follows
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
@@ -119,3 +121,23 @@ def test_another_history_of_an_earlier_generation_gives_way_when_told_to(revisio
 def test_databases_that_differ_under_the_same_last_entry_are_not_trusted() -> None:
     with pytest.raises(AnotherHistory, match="hold different documents"):
         left_behind(at(ALPHA, 7), [at(BRAVO, 7, digest="other")], {Revision(7): "h7"}, force=True)
+
+
+@pytest.mark.parametrize(("ahead", "epoch"), [(None, 2), (Epoch(1002), 1002)])
+def test_the_first_entry_goes_on_from_the_database(ahead: Epoch | None, epoch: int) -> None:
+    own = at(ALPHA, 7)
+    beginning = Beginning(LogGeneration(3), "rita", "it burnt", ahead)
+    entry = first_entry(own, beginning, UnixMillis(5_000))
+    assert follows(own.marker, entry) is None
+    assert (entry.log_generation, entry.revision, entry.epoch) == (3, 8, epoch)
+    assert (entry.begins_generation, entry.begins_epoch) == (True, ahead is not None)
+    first = entry.changes[0]
+    assert (first.author, first.request_id) == ("rita", "generation-3")
+    assert first.body == {
+        "revision": 7,
+        "hash": "h7",
+        "epoch": epoch,
+        "snapshot": "d",
+        "node": ALPHA,
+        "reason": "it burnt",
+    }
