@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from tests.system.people import said
 
+AGAIN_SECONDS = 2.0
 LOST_AFTER = 90.0
 """The followers call a log lost that was short for 20 s; the servers need a moment to elect."""
 
@@ -17,7 +18,7 @@ async def rebuilt(env: dict[str, str], *options: str) -> str:
             code, answer = await said(env, "log", "rebuild", "--reason", "it burnt", *options)
             if code == 0:
                 return answer
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def resynced(env: dict[str, str], node: str) -> str:
@@ -29,4 +30,4 @@ async def resynced(env: dict[str, str], node: str) -> str:
             with suppress(ValueError):
                 for each in json.loads(words)["conflicts"]:
                     return str(each["id"])
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(AGAIN_SECONDS)
