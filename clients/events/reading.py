@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -82,8 +82,8 @@ class Reader:
         """
         while True:
             try:
-                async with self._connected() as client:
-                    async for raw in self._read(client):
+                async with self._connected() as client, aclosing(self._read(client)) as reading:
+                    async for raw in reading:
                         yield raw
             except Unavailable as error:
                 if not self._has_begun:

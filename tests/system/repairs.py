@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
+from pathlib import Path
 
 from tests.system.people import said
 
@@ -31,3 +32,10 @@ async def resynced(env: dict[str, str], node: str) -> str:
                 for each in json.loads(words)["conflicts"]:
                     return str(each["id"])
             await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def exported(env: dict[str, str], conflict: str, file: Path) -> str:
+    """What the file says that *conflict* was exported to."""
+    code, words = await said(env, "conflicts", "export", conflict, str(file))
+    assert code == 0, words
+    return file.read_text()

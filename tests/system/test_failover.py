@@ -23,23 +23,24 @@ async def _proposed_after(writer: Writer, moment: float) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_two_failovers_in_a_row_lose_nothing_that_was_acknowledged(own_site: Site) -> None:
-    writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
+async def test_two_failovers_in_a_row_lose_nothing_that_was_acknowledged(site: Site) -> None:
+    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password, prefix="twice")
     stop = asyncio.Event()
     writing = asyncio.create_task(writer.run(stop))
     primaries: list[str] = []
     for _ in range(2):
         await _changes(writer, len(writer.acknowledged) + 10)
-        primary = await own_site.primary()
+        primary = await site.primary()
         assert primary is not None
         primaries.append(primary)
         killed_at = time.monotonic()
-        await own_site.kill_master(primary)
+        await site.kill_master(primary)
         await _proposed_after(writer, killed_at)
-        assert await own_site.primary() != primary
-        await own_site.start_master(primary)
+        assert await site.primary() != primary
+        await site.start_master(primary)
     stop.set()
     await writing
+    await site.wait_ready()
 
     acknowledged = {name for name, _, _ in writer.acknowledged}
     assert acknowledged <= await writer.found()

@@ -27,9 +27,9 @@ def written(path: Path, count: int) -> Path:
 
 @pytest.mark.timeout(300)
 async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again(
-    own_site: Site, tmp_path: Path
+    site: Site, tmp_path: Path
 ) -> None:
-    env = await signed_in(own_site, tmp_path)
+    env = await signed_in(site, tmp_path)
     _, before = await said(env, "export")
     original = tmp_path / "before.yaml"
     original.write_text(before)
@@ -53,7 +53,7 @@ async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again
     code, text = await said(env, "log", "verify", "--json")
     assert code == 0, text
     copies = json.loads(text)
-    assert [each["copy_of"] for each in copies] == ["log", *databases(own_site)]
+    assert [each["copy_of"] for each in copies] == ["log", *databases(site)]
     assert all(each["entries"] >= 2 * ENTRIES and not each["fault"] for each in copies), copies
 
 

@@ -10,7 +10,7 @@ from stack.alone import rejoin_empty, restart_alone
 from stack.demo.writer import Writer
 from stack.site import Site
 from tests.system.people import said, signed_in
-from tests.system.repairs import rebuilt, resynced
+from tests.system.repairs import exported, rebuilt, resynced
 
 WITNESS = "witness"
 
@@ -51,6 +51,7 @@ async def test_a_master_goes_on_alone_and_what_the_other_had_alone_is_kept(
     for service in ("postgres", *own_site.layout.node(lost).services):
         await own_site.start_service(lost, service)
     conflict = await resynced(env, lost)
+    assert "alone" in await exported(env, conflict, tmp_path / "alone.yaml")
     code, words = await said(env, "conflicts", "resolve", conflict, "--apply")
     assert code == 0, words
     assert {"common", "alone", "promoted"} <= await writer.found()

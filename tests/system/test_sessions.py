@@ -12,7 +12,7 @@ from stack.demo.target import free_port
 from stack.site import Site
 from tests.system.people import signed_in, talking, until
 
-ALONE_SECONDS = 20.0
+ALONE_SECONDS = 12.0
 """Longer than grants, leases and presence live."""
 
 

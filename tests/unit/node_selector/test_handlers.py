@@ -6,7 +6,7 @@ import pytest
 
 from services.node_selector.core.facts import Lookup, Named
 from services.node_selector.ends import Ends, Nodes
-from services.node_selector.handlers import Draws, Selector
+from services.node_selector.handlers import SETTLE_SECONDS, Draws, Selector
 from services.node_selector.places import Nowhere
 from services.node_selector.rehearsing import Rehearsals
 from shared.documents import Kind
@@ -325,6 +325,7 @@ async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
     selection = Selection(methods=(SelectionMethod.IP_ANYCAST,), ip_anycast=shared)
     replica.shelf.site = SiteDocument(name="s", selection=selection)
     replica.selector.on_directory()
+    replica.clock.seconds += SETTLE_SECONDS
 
     async def is_shared(asked: SelectNodes) -> bool:
         answer = await replica.selector.on_select(asked)
