@@ -495,6 +495,7 @@ def test_the_sentence_is_true(row: Row) -> None:
         placement = place(replace(row.asked, chance=chance), row.field)
         assert placement.chosen[: len(row.chosen) or None] == row.chosen
         assert row.told in said(placement)
+        assert len({each.node for each in placement.verdicts}) == len(placement.verdicts)
         if not row.chosen:
             with pytest.raises(NoTrafficNode) as caught:
                 require_node(placement)
