@@ -270,10 +270,10 @@ async def test_two_replicas_share_the_questions_and_one_of_them_is_enough(
             assert len((await here.select()).choices) == 2
 
 
-async def asking(here: Site, answered: list[float]) -> None:
-    """Somebody who asks all along, again when nobody answers in time, as the gateway does."""
+async def asking(here: Site, answered: list[float], stop: asyncio.Event) -> None:
+    """Somebody who asks until *stop*, again when nobody answers in time, as the gateway does."""
     question = SelectNodes(client=ClientFacts(address="203.0.113.1"))
-    while True:
+    while not stop.is_set():
         await here.gateway.publisher.ask(question, timeout_seconds=10, attempt_seconds=0.5)
         answered.append(asyncio.get_running_loop().time())
 
@@ -289,14 +289,14 @@ async def handled(port: int) -> float:
 async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_costs_nothing(
     tmp_path: Path, nats_url: str
 ) -> None:
-    port, answered = free_port(), list[float]()
+    port, answered, stop = free_port(), list[float](), asyncio.Event()
     async with (
         site(tmp_path, nats_url) as (cluster, here),
         speaking(here),
         replica(cluster) as first,
         asyncio.TaskGroup() as group,
     ):
-        askers = [group.create_task(asking(here, answered)) for _ in range(8)]
+        askers = [group.create_task(asking(here, answered, stop)) for _ in range(8)]
         async with replica(cluster, port):
             async with asyncio.timeout(1):
                 while not await handled(port):
@@ -307,8 +307,8 @@ async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_
                 while sum(moment > killed_at + 0.5 for moment in answered) < 50:
                     await asyncio.sleep(0.02)
             assert not any(asker.done() for asker in askers), "every question was answered"
-            for asker in askers:
-                asker.cancel()
+            stop.set()
+            await asyncio.wait(askers)
 
 
 async def test_nobody_answers_for_a_selector_that_is_not_there(
