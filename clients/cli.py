@@ -37,7 +37,6 @@ def build(word: str = "") -> typer.Typer:
     """The program with the area of *word*, and with all of its commands when *word* is none's."""
     app = typer.Typer(
         name="meridian",
-        help="Secure remote access that survives the loss of any node.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,

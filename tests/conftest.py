@@ -24,6 +24,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ENOUGH = 2
+
 
 class ByFile(LoadFileScheduling):
     """One file after the other for each worker, also for one that replaces a dead worker.
@@ -36,9 +38,6 @@ class ByFile(LoadFileScheduling):
         super()._reschedule(node)
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) < ENOUGH:
             super()._reschedule(node)
-
-
-ENOUGH = 2
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -186,6 +186,8 @@ def first_revision(generation: LogGeneration) -> int:
 async def make_lease(client: Client, replicas: int, generation: LogGeneration) -> None:
     """Make the lease's bucket where it is missing; `init` and a rebuild alone may.
 
+    It is made as a stream, because the call for a bucket leaves no choice of the first revision.
+
     Raises:
         LogUnavailable: JetStream did not do it; try again.
     """

@@ -3,9 +3,9 @@
 A backup is sealed while it is written and opened while it is read, one chunk in memory at a time;
 nothing of it is used before all of it was opened. Bringing it back is an apply like any other: it
 is planned against what is there, goes through the log, and shows in its history. What masters keep
-as open conflicts is in it too, and open again afterwards. Two things stay
-as they are, because they are facts of machines and no configuration: the keys of nodes that are
-there, and this site's own secret, under which users' password hashes are sealed anew.
+as open conflicts is in it too, and open again afterwards. Two things stay as they are, because they
+are facts of machines and no configuration: the keys of nodes that are there, and this site's own
+secret, under which users' password hashes are sealed anew.
 """
 
 from collections import Counter

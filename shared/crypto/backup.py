@@ -157,8 +157,8 @@ class Sealer:
         file_key = key.of_file(salt)
         self._cipher = AESGCM(expand(file_key, b"frames"))
         check = _check(file_key)
-        kind = key.by_passphrase
-        header = Header(cluster_id, site, at, kind, salt, check, tuple(silent)).encode()
+        known = Header(cluster_id, site, at, key.by_passphrase, salt, check, tuple(silent))
+        header = known.encode()
         self._bound = hashlib.sha256(header).digest()
         self._header = header
         self._number = 0

@@ -118,7 +118,7 @@ MUTANTS: Final = (
     Mutant(
         "no look is begun in time",
         TAKEOVER,
-        "return look_at if look_at is not None and last < look_at < regular else regular",
+        "return min(regular, _first_after(last, self.look_at()))",
         "return regular",
     ),
     Mutant(

@@ -85,13 +85,12 @@ class Observer:
 
     def check_at(self, last: Instant) -> Instant:
         """When this master is to look at itself, if it last did at *last*."""
-        regular, look_at = Instant(last + self._timing.heartbeat_seconds), self._look_at
-        return look_at if look_at is not None and last < look_at < regular else regular
+        regular = Instant(last + self._timing.heartbeat_seconds)
+        return min(regular, _first_after(last, self.look_at()))
 
     def due_after(self, last: Instant) -> Instant:
         """When the lease is due, for one who last read or wrote it at *last*; never when since."""
-        due_at = self._due_at
-        return NEVER if due_at is None or last >= due_at else due_at
+        return _first_after(last, self.due_at())
 
     def is_due(self, now: Instant) -> bool:
         due_at = self.due_at()
@@ -124,3 +123,7 @@ class Observer:
         wait, record = self._timing.waiting_seconds, seen.record
         wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
         return max(Instant(self._since + wait), self._not_before)
+
+
+def _first_after(last: Instant, moment: Instant | None) -> Instant:
+    return NEVER if moment is None or last >= moment else moment

@@ -107,11 +107,9 @@ async def _apply(door: Door, line: ConflictLine, author: str) -> Revision:
     state = await door.configuration.read()
     there = {(each.kind, each.id): each.body for each in state.documents}
     changes = [
-        ProposedChange(kind=each.kind, id=each.id, op=each.op, body=body)
+        ProposedChange(kind=each.kind, id=each.id, op=each.op, body=_usable(door, each, there))
         for each in await _changes(door, line)
-        for here in (there.get((each.kind, each.id)),)
-        for body in (_usable(door, each, here),)
-        if each.op == "put" or here is not None
+        if each.op == "put" or (each.kind, each.id) in there
     ]
     if not changes:
         return state.revision
@@ -120,18 +118,19 @@ async def _apply(door: Door, line: ConflictLine, author: str) -> Revision:
 
 
 def _usable(
-    door: Door, change: ConflictChange, here: Mapping[str, Any] | None
+    door: Door, change: ConflictChange, there: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> dict[str, Any] | None:
     """The body of *change*, without a password that another site's secret sealed.
 
-    Such a user keeps the password of *here*, or has none until one is set.
+    Such a user keeps the password that they have *there*, or has none until one is set.
     """
     body = change.body
     if change.kind != Kind.USER or body is None:
         return body
     if door.backups.passwords.opens(str(body.get("password_hash", ""))):
         return body
-    return {**body, "password_hash": (here or {}).get("password_hash", "")}
+    here = there.get((change.kind, change.id), {})
+    return {**body, "password_hash": here.get("password_hash", "")}
 
 
 def _without_secrets(change: ConflictChange) -> ConflictChange:

@@ -20,7 +20,7 @@ V6: Final = 6
 BITS: Final = {V4: 32, V6: 128}
 
 OCTETS: Final = {str(number): number for number in range(256)}
-"""The parts of IPv4 addresses: looked up, most addresses are read in a fifth of the time."""
+"""The parts of IPv4 addresses: looking them up is three times as fast as `ip_address`."""
 
 
 class PrefixTable:

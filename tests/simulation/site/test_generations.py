@@ -46,6 +46,18 @@ def alone_on_alpha(site: Site, gateway: Gateway) -> list[RequestId]:
     return alone
 
 
+def promoted_alone(site: Site, gateway: Gateway) -> list[RequestId]:
+    """Bravo comes back alone and is promoted by force; the changes that alpha alone has."""
+    alone = alone_on_alpha(site, gateway)
+    repairs.start_alone(site)
+    site.start(BRAVO)
+    site.run(site.now + 5)
+    told = answer_to(site, repairs.promotion(BRAVO, "it burns"))
+    assert isinstance(told, GenerationBegun)
+    assert told.unasked == (ALPHA,)
+    return alone
+
+
 def test_a_lost_log_is_rebuilt_with_everything_that_was_acknowledged(
     site: Site, gateway: Gateway
 ) -> None:
@@ -103,13 +115,7 @@ def test_a_master_that_does_not_answer_is_not_gone_on_without(site: Site, gatewa
 def test_what_a_master_had_alone_is_kept_when_the_log_began_without_it(
     site: Site, gateway: Gateway
 ) -> None:
-    alone = alone_on_alpha(site, gateway)
-    repairs.start_alone(site)
-    site.start(BRAVO)
-    site.run(site.now + 5)
-    told = answer_to(site, repairs.promotion(BRAVO, "it burns"))
-    assert isinstance(told, GenerationBegun)
-    assert told.unasked == (ALPHA,)
+    alone = promoted_alone(site, gateway)
     site.run(site.now + 5)
     changed(site, gateway)
     assert set(site.ledger.left_behind) == set(alone)
@@ -131,11 +137,7 @@ def test_what_a_master_had_alone_is_kept_when_the_log_began_without_it(
 def test_a_server_alone_that_has_the_log_needs_no_second_promotion(
     site: Site, gateway: Gateway
 ) -> None:
-    alone_on_alpha(site, gateway)
-    repairs.start_alone(site)
-    site.start(BRAVO)
-    site.run(site.now + 5)
-    assert isinstance(answer_to(site, repairs.promotion(BRAVO, "it burns")), GenerationBegun)
+    promoted_alone(site, gateway)
     site.crash(BRAVO)
     site.start(BRAVO)
     site.run(site.now + 1)
@@ -143,11 +145,7 @@ def test_a_server_alone_that_has_the_log_needs_no_second_promotion(
 
 
 def test_a_copy_that_throws_away_what_it_had_alone_is_noticed(site: Site, gateway: Gateway) -> None:
-    alone_on_alpha(site, gateway)
-    repairs.start_alone(site)
-    site.start(BRAVO)
-    site.run(site.now + 5)
-    answer_to(site, repairs.promotion(BRAVO, "it burns"))
+    promoted_alone(site, gateway)
     site.start(ALPHA)
     site.services[ALPHA].follows.following.keeper = None
     site.run(site.now + 5)
@@ -158,11 +156,7 @@ def test_a_copy_that_throws_away_what_it_had_alone_is_noticed(site: Site, gatewa
 def test_a_generation_that_leaves_behind_what_an_asked_master_had_is_noticed(
     site: Site, gateway: Gateway
 ) -> None:
-    alone_on_alpha(site, gateway)
-    repairs.start_alone(site)
-    site.start(BRAVO)
-    site.run(site.now + 5)
-    answer_to(site, repairs.promotion(BRAVO, "it burns"))
+    promoted_alone(site, gateway)
     (rebuilt,) = (each for each in site.facts if isinstance(each, LogRebuilt))
     with pytest.raises(AssertionError, match="who were asked"):
         site.ledger.rebuilt(rebuilt.model_copy(update={"unasked": ()}))

@@ -5,22 +5,13 @@ import pytest
 from services.gateway.core.contents import CONFLICT, END, MANIFEST, conflict_frame
 from shared.documents import Kind
 from shared.domain.errors import BackupTooNew
-from shared.domain.ids import LogGeneration, NodeId, Revision
-from shared.events.conflict import ConflictLine, ConflictRead, KeepConflict
+from shared.events.conflict import ConflictRead, KeepConflict
 from tests.unit.gateway.conftest import House, People
 from tests.unit.gateway.test_backups import frames, made, resealed, sent
+from tests.unit.gateway.test_conflicts import ALPHA, BRAVO, ID, line_of
 
-ALPHA, BRAVO, ID = NodeId("alpha"), NodeId("bravo"), "9f86d081884c"
 BUNDLES = ["the first part", "the second part"]
-LINE = ConflictLine(
-    id=ID,
-    node=BRAVO,
-    at_unix_ms=1_000,
-    log_generation=LogGeneration(1),
-    revision=Revision(42),
-    ancestor=Revision(40),
-    count=2,
-)
+LINE = line_of(2)
 
 
 @pytest.fixture

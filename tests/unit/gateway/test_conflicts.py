@@ -30,19 +30,24 @@ def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
     )
 
 
-@pytest.fixture
-async def kept(people: People) -> People:
-    """Bravo had three changes alone; alpha does not answer."""
-    sealed = people.house.passwords.seal_hash(HASH)
-    line = ConflictLine(
+def line_of(count: int) -> ConflictLine:
+    """Bravo's conflict that leaves *count* documents another way."""
+    return ConflictLine(
         id=ID,
         node=BRAVO,
         at_unix_ms=1_000,
         log_generation=LogGeneration(1),
         revision=Revision(42),
         ancestor=Revision(40),
-        count=3,
+        count=count,
     )
+
+
+@pytest.fixture
+async def kept(people: People) -> People:
+    """Bravo had three changes alone; alpha does not answer."""
+    sealed = people.house.passwords.seal_hash(HASH)
+    line = line_of(3)
     changes = (
         change("node", "berlin", {"role": "traffic", "region": "eu"}),
         change("node", "gone", None),
