@@ -1,5 +1,6 @@
 """Six nodes in four regions: clients land where the explanation and the rehearsal say."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator
@@ -17,7 +18,7 @@ from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.layout import PLACES, Place
 from stack.site import Site, SiteOptions
-from tests.system.people import said, signed_in
+from tests.system.people import PATIENCE_SECONDS, said, signed_in
 
 TRAFFIC = NodeRole.TRAFFIC
 WORLD = (
@@ -89,7 +90,9 @@ async def test_clients_land_by_their_clock_where_the_explanation_says(
     async with admin(world) as client:
         await change(client, "/site", selection={"methods": ["timezone_offset", "least_load"]})
     for zone, node in (("Asia/Tokyo", "tokyo"), ("America/Recife", "recife")):
-        answer = await explained(env, "--offset", zone)
+        async with asyncio.timeout(PATIENCE_SECONDS):  # until the selector asked knows the setting
+            while (answer := await explained(env, "--offset", zone))["method"] != "timezone_offset":
+                await asyncio.sleep(0.1)
         assert answer["choices"][0]["node"] == node
         assert "0 minutes around the clock" in answer["explanation"][0]["reason"]
         assert await landed({**env, "TZ": zone}) == node
