@@ -8,7 +8,7 @@ end neither raises an epoch nor keeps a master from taking over, as every follow
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -80,6 +80,8 @@ class Examiner:
         self._store = store
         self._log = log
         self._trust = trust
+        self._site: dict[str, Any] = {}
+        self._wish = Failover()
 
     async def stand(self) -> Marker | None:
         """Where the own database stands.
@@ -132,7 +134,7 @@ class Examiner:
                     return
                 found.pulse = await self._store.last_pulse()
                 state = await self._store.read(("site",))
-                found.mode, found.failover = state.mode, _failover(state)
+                found.mode, found.failover = state.mode, self._wish_in(state)
                 if _is_in_maintenance(await self._store.read(("node",), self._node)):
                     found.forbidden.append("it is in maintenance")
         except (MeridianError, TimeoutError) as error:
@@ -141,6 +143,13 @@ class Examiner:
             found.forbidden.append(AUTOMATIC_OFF)
         if not found.failover.backup_operations:
             found.forbidden.append("backup operations are off")
+
+    def _wish_in(self, state: State) -> Failover:
+        """What the operator wants; the site's document is read anew where it has changed."""
+        site = state.rows[0].body if state.rows else {}
+        if site != self._site:
+            self._site, self._wish = site, _wish(site)
+        return self._wish
 
     async def _look_at_log(self, found: Found) -> None:
         marker = found.marker
@@ -163,8 +172,9 @@ class Examiner:
         return Epoch(0)
 
     def _log_of(self, marker: Marker) -> Log:
-        is_same = marker.log_generation == self._log.generation
-        return self._log if is_same else self._log.of(marker.log_generation)
+        if marker.log_generation != self._log.generation:
+            self._log = self._log.of(marker.log_generation)
+        return self._log
 
     async def _look_around(self, found: Found) -> None:
         targets = found.failover.probe_targets
@@ -174,10 +184,9 @@ class Examiner:
             found.forbidden.append(f"it does not reach {', '.join(lost)}")
 
 
-def _failover(state: State) -> Failover:
-    for row in state.rows:
-        with suppress(ValidationError):
-            return SiteDocument.model_validate(row.body).failover
+def _wish(site: dict[str, Any]) -> Failover:
+    with suppress(ValidationError):
+        return SiteDocument.model_validate(site).failover
     return Failover()
 
 

@@ -1,7 +1,5 @@
 """What every document has in common: it is frozen, and whatever it holds can be stored."""
 
-from typing import cast
-
 from pydantic import BaseModel, ConfigDict, field_validator
 
 
@@ -17,11 +15,10 @@ class Document(BaseModel):
     @field_validator("*")
     @classmethod
     def _storable(cls, value: object) -> object:
-        if any("\0" in text for text in _texts(value)):
+        if _has_nul(value) or (isinstance(value, tuple) and any(map(_has_nul, value))):
             raise ValueError("a text must not hold the character NUL")
         return value
 
 
-def _texts(value: object) -> list[str]:
-    parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-    return [part for part in parts if isinstance(part, str)]
+def _has_nul(value: object) -> bool:
+    return isinstance(value, str) and "\0" in value

@@ -65,11 +65,12 @@ class MemoryTransaction:
         return True
 
     async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
-        return tuple(
+        wanted = [
             row
-            for _, row in sorted(self.rows_by_name.items())
-            if (not kinds or row.kind in kinds) and id_ in {None, row.id}
-        )
+            for row in self.rows_by_name.values()
+            if (not kinds or row.kind in kinds) and (id_ is None or row.id == id_)
+        ]
+        return tuple(sorted(wanted, key=lambda row: (row.kind, row.id)))
 
     def _apply(self, change: Change, entry: LogEntry) -> None:
         name = change.kind, change.id

@@ -113,12 +113,15 @@ MUTANTS: Final = (
         "role.lease.write(Epoch(max(1, role.largest)),",
     ),
     Mutant(
-        "the look before a take may be old", MONITOR, "if self._checked_at < look_at:", "if False:"
+        "the look before a take may be old",
+        MONITOR,
+        "if self._checked_at < self._observer.look_at:",
+        "if False:",
     ),
     Mutant(
         "no look is begun in time",
         TAKEOVER,
-        "return min(regular, _first_after(last, self.look_at()))",
+        "return self.look_at if last < self.look_at < regular else regular",
         "return regular",
     ),
     Mutant(
@@ -187,8 +190,8 @@ MUTANTS: Final = (
     Mutant(
         "a blind observer is due",
         TAKEOVER,
-        " and now >= due_at and not self.is_blind(now)",
-        " and now >= due_at",
+        "now >= self.due_at and not self.is_blind(now)",
+        "now >= self.due_at",
     ),
     Mutant(
         "the holder's own patience is not respected",

@@ -149,10 +149,9 @@ class Monitor:
 
     def _consider(self, now: Instant) -> tuple[Effect, ...]:
         """Take the lease once it is due and a look at this master, young enough, ended well."""
-        look_at = self._observer.look_at()
-        if self._checking or look_at is None or not self._may_take(now):
+        if self._checking or not self._may_take(now):
             return NOTHING
-        if self._checked_at < look_at:
+        if self._checked_at < self._observer.look_at:
             return self._check(now)
         return NOTHING if self._observer.obstacles(self.checks) else self._take(now)
 

@@ -50,9 +50,15 @@ class Observer:
         self._since = Instant(0.0)
         self._not_before = Instant(0.0)
         self._read_at: Instant | None = None
-        self._due_at: Instant | None = None
-        self._look_at: Instant | None = None
         self.seen: Seen | None = None
+        self.due_at = NEVER
+        """When the lease may be taken if nothing changes; never before the first read."""
+        self.look_at = NEVER
+        """From when a look at this master counts for the take; never before the first read.
+
+        A margin before the lease is due: the holder has stopped acting by then, and a look that
+        ends in time costs the takeover nothing.
+        """
 
     def saw(self, seen: Seen, now: Instant) -> None:
         """A read that was answered now found *seen*."""
@@ -71,30 +77,17 @@ class Observer:
         """Whether the last successful read is too long ago to say anything."""
         return self._read_at is None or now - self._read_at > self._timing.blind_seconds
 
-    def due_at(self) -> Instant | None:
-        """When the lease may be taken if nothing changes; None before the first read."""
-        return self._due_at
-
-    def look_at(self) -> Instant | None:
-        """From when a look at this master counts for the take.
-
-        A margin before the lease is due: the holder has stopped acting by then, and a look that
-        ends in time costs the takeover nothing.
-        """
-        return self._look_at
-
     def check_at(self, last: Instant) -> Instant:
         """When this master is to look at itself, if it last did at *last*."""
         regular = Instant(last + self._timing.heartbeat_seconds)
-        return min(regular, _first_after(last, self.look_at()))
+        return self.look_at if last < self.look_at < regular else regular
 
     def due_after(self, last: Instant) -> Instant:
         """When the lease is due, for one who last read or wrote it at *last*; never when since."""
-        return _first_after(last, self.due_at())
+        return self.due_at if last < self.due_at else NEVER
 
     def is_due(self, now: Instant) -> bool:
-        due_at = self.due_at()
-        return due_at is not None and now >= due_at and not self.is_blind(now)
+        return now >= self.due_at and not self.is_blind(now)
 
     def obstacles(self, checks: Checks) -> tuple[str, ...]:
         """Why this master would not take the lease if it were free.
@@ -115,15 +108,11 @@ class Observer:
     def _reckon(self, seen: Seen) -> None:
         """The times that follow from *seen*; they stand until something else is seen."""
         margin, record = self._timing.margin_seconds, seen.record
-        self._due_at = self._reckoned_due_at(seen)
+        self.due_at = self._reckoned_due_at(seen)
         earlier = margin if record is None else min(margin, record.margin)
-        self._look_at = Instant(self._due_at - earlier)
+        self.look_at = Instant(self.due_at - earlier)
 
     def _reckoned_due_at(self, seen: Seen) -> Instant:
         wait, record = self._timing.waiting_seconds, seen.record
         wait = wait + self._head_start if record is None else max(wait, record.ttl + record.margin)
         return max(Instant(self._since + wait), self._not_before)
-
-
-def _first_after(last: Instant, moment: Instant | None) -> Instant:
-    return NEVER if moment is None or last >= moment else moment

@@ -32,6 +32,10 @@ class Master:
         """Whether it does not hear, or is not heard."""
         return self.mute or self.deaf
 
+    def acts(self, true: float) -> bool:
+        """Whether it calls itself primary at *true* time."""
+        return self.is_up and self.monitor.is_primary(Instant(self.offset + true * self.rate))
+
     def clock(self, true: float) -> Instant:
         """What its clock reads at *true* time."""
         return Instant(self.offset + true * self.rate)

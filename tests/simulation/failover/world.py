@@ -113,11 +113,7 @@ class World:
         self.bucket.is_down = False
 
     def primaries(self) -> list[NodeId]:
-        return [
-            each.node
-            for each in self.masters.values()
-            if each.is_up and each.monitor.is_primary(each.clock(self.now))
-        ]
+        return [each.node for each in self.masters.values() if each.acts(self.now)]
 
     def epoch_of(self, master: Master) -> Epoch:
         """The epoch that a master's own database has; here it is always at the log's end."""

@@ -38,6 +38,8 @@ class Wire:
         self.world = world
         self.servers = servers
         self.process = process
+        self.client = Client()
+        """Of no server: the real adapter wants one, and what it sends goes through here."""
 
     async def ask(self, work: Callable[[], T | Exception]) -> T | Exception:
         """What *work* at the servers answered.
@@ -81,7 +83,7 @@ class WiredLog(ClusterLog):
     """The real log adapter; only what it sends and reads goes through the simulated network."""
 
     def __init__(self, wire: Wire, generation: LogGeneration) -> None:
-        super().__init__(Client(), generation)
+        super().__init__(wire.client, generation)
         self._wire = wire
 
     def of(self, generation: LogGeneration) -> "WiredLog":

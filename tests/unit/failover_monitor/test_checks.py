@@ -210,6 +210,16 @@ async def test_what_the_operator_set_is_no_fault_but_forbids(site: Failover, rea
     assert found.forbidden == (reason,)
 
 
+async def test_what_the_operator_changes_is_seen_by_the_next_look() -> None:
+    store = FakeStore()
+    examiner = Examiner((ALPHA, "boot"), store, FakeLog(), TRUST, VERSIONS)
+    assert (await examiner.look()).forbidden == ()
+    store.site = Failover(automatic=False)
+    assert (await examiner.look()).forbidden == ("automatic failover is off",)
+    store.site = Failover()
+    assert (await examiner.look()).forbidden == ()
+
+
 async def test_a_target_that_answers_is_reached() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.failover_monitor.core.handover import NEVER
 from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
 from services.failover_monitor.core.takeover import Checks, Observer
 from services.failover_monitor.core.timing import PRESETS
@@ -39,14 +40,14 @@ def test_every_change_begins_the_wait_anew() -> None:
     watch(observer, seen(5), 10, 11.5)
     watch(observer, seen(6), 11.6, 13.2)
     assert not observer.is_due(Instant(13.2))
-    assert observer.due_at() == pytest.approx(11.6 + WAIT)
+    assert observer.due_at == pytest.approx(11.6 + WAIT)
 
 
 def test_blind_time_is_not_silence() -> None:
     observer = Observer(BRAVO, TIMING)
     watch(observer, seen(), 10, 11)
     watch(observer, seen(), 11.6, 13.2)
-    assert observer.due_at() == pytest.approx(11.6 + WAIT)
+    assert observer.due_at == pytest.approx(11.6 + WAIT)
 
 
 def test_a_blind_observer_is_never_due() -> None:
@@ -59,51 +60,49 @@ def test_a_blind_observer_is_never_due() -> None:
 
 
 def test_nothing_is_due_before_the_first_read() -> None:
-    assert Observer(BRAVO, TIMING).due_at() is None
+    assert Observer(BRAVO, TIMING).due_at == NEVER
     assert not Observer(BRAVO, TIMING).is_due(Instant(100))
 
 
 def test_a_holder_with_a_longer_lease_is_waited_for_as_long_as_it_says() -> None:
     observer = Observer(BRAVO, TIMING)
     watch(observer, seen(ttl=6.0), 10, 10)
-    assert observer.due_at() == pytest.approx(10 + 6.15)
+    assert observer.due_at == pytest.approx(10 + 6.15)
 
 
 def test_a_holder_with_a_shorter_lease_is_waited_for_as_long_as_we_think() -> None:
     observer = Observer(BRAVO, TIMING)
     watch(observer, seen(ttl=0.5), 10, 10)
-    assert observer.due_at() == pytest.approx(10 + WAIT)
+    assert observer.due_at == pytest.approx(10 + WAIT)
 
 
 def test_a_missing_key_is_left_to_the_first_master_for_a_while() -> None:
     first, second = Observer(ALPHA, TIMING), Observer(BRAVO, TIMING, head_start_seconds=1.5)
     for observer in (first, second):
         observer.saw(MISSING, Instant(10))
-    assert first.due_at() == pytest.approx(10 + WAIT)
-    assert second.due_at() == pytest.approx(10 + WAIT + 1.5)
+    assert first.due_at == pytest.approx(10 + WAIT)
+    assert second.due_at == pytest.approx(10 + WAIT + 1.5)
 
 
 def test_the_head_start_is_over_with_the_first_record() -> None:
     observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
     observer.saw(seen(), Instant(10))
-    assert observer.due_at() == pytest.approx(10 + WAIT)
+    assert observer.due_at == pytest.approx(10 + WAIT)
 
 
 def test_a_look_counts_from_a_margin_before_the_lease_is_due() -> None:
     observer = Observer(BRAVO, TIMING)
-    assert observer.look_at() is None
+    assert observer.look_at == NEVER
     observer.saw(seen(), Instant(10))
-    assert observer.look_at() == pytest.approx(10 + WAIT - 0.15)
+    assert observer.look_at == pytest.approx(10 + WAIT - 0.15)
 
 
 @pytest.mark.parametrize("record", [seen(ttl=6.0), Seen(slim(margin=0.01), 5)])
 def test_a_look_counts_only_from_when_the_holder_has_stopped(record: Seen) -> None:
     observer = Observer(BRAVO, TIMING)
     observer.saw(record, Instant(10))
-    look_at = observer.look_at()
     assert record.record is not None
-    assert look_at is not None
-    assert look_at >= 10 + record.record.ttl - record.record.margin
+    assert observer.look_at >= 10 + record.record.ttl - record.record.margin
 
 
 CHECKS = Checks(unfit=("broken",), forbidden=("not wanted",))
@@ -138,4 +137,4 @@ def test_a_key_that_holds_no_record_is_waited_for_like_a_missing_one() -> None:
     observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
     observer.saw(seen(5), Instant(10))
     observer.saw(Seen(None, 6), Instant(10.2))
-    assert observer.due_at() == pytest.approx(10.2 + WAIT + 1.5)
+    assert observer.due_at == pytest.approx(10.2 + WAIT + 1.5)
