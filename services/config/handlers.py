@@ -1,19 +1,17 @@
 """What config is asked and told."""
 
-import asyncio
 from typing import Final
 
 from faststream.nats import NatsRoute, NatsRouter
 
 from services.config.confirm import Backups
-from services.config.core.paging import cut, rows_wanted
 from services.config.history import read_history
 from services.config.promotion import Promoter
+from services.config.reading import read_documents
 from services.config.rebuilding import Rebuilder
 from services.config.verifying import verify_chain
 from services.config.writer import Writer
 from shared.clusterlog.log import verify
-from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.log import StoredEntry
 from shared.events.config import (
@@ -31,21 +29,17 @@ from shared.events.config import (
     ReadDocuments,
     ReadHistory,
     RebuildLog,
-    StoredDocument,
     TellPosition,
     VerifyChain,
 )
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
-from shared.persistence.master_state import MasterState, Part, Pulse, State
+from shared.persistence.master_state import MasterState, Pulse
 from shared.runtime.grant import GrantHolder
 
 AT_ONCE: Final = 128
 """Proposals and reads that wait here at the same time; each waits for the log or a revision."""
-
-AT_LEAST_SECONDS: Final = 2.0
-POLL_SECONDS: Final = 0.02
 
 
 class Handlers:
@@ -65,10 +59,10 @@ class Handlers:
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
         if question.current and not self._writer.is_acting:
             raise Silent
-        state = await self._at_least(question)
+        answer = await read_documents(self._state, question)
         if question.current and not self._writer.is_acting:
             raise Silent
-        return _read(state, question)
+        return answer
 
     async def on_read_current(self, question: ReadCurrent) -> DocumentsRead:
         return await self.on_read(question)
@@ -105,34 +99,6 @@ class Handlers:
             self._writer.wake()
         elif event.node == self._writer.replica.node:
             self._writer.followed(event.revision)
-
-    async def _at_least(self, question: ReadDocuments) -> State:
-        part = Part(question.after, rows_wanted(question.limit))
-        late = StoreUnavailable(f"revision {question.at_least} has not arrived here yet")
-        try:
-            async with asyncio.timeout(AT_LEAST_SECONDS):
-                while True:
-                    state = await self._state.read(question.kinds, question.id, part)
-                    if state.marker.revision >= question.at_least:
-                        return state
-                    await asyncio.sleep(POLL_SECONDS)
-        except TimeoutError:
-            raise late from None
-
-
-def _read(state: State, question: ReadDocuments) -> DocumentsRead:
-    rows, following = cut(state.rows, question.limit)
-    return DocumentsRead(
-        log_generation=state.marker.log_generation,
-        revision=state.marker.revision,
-        epoch=state.marker.epoch,
-        mode=state.mode,
-        documents=tuple(
-            StoredDocument(kind=row.kind, id=row.id, revision=row.revision, body=row.body)
-            for row in rows
-        ),
-        next=following,
-    )
 
 
 def router(handlers: Handlers, node: NodeId) -> NatsRouter:

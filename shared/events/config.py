@@ -87,15 +87,30 @@ class StoredDocument(Message):
     body: dict[str, Any]
 
 
+class Known(Message):
+    """Up to where somebody knows the documents: an entry of the log, by its place and hash."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    hash: str
+
+
 class DocumentsRead(Message):
-    """The documents asked for, as of *revision*; *next* is the last one's name when more follow."""
+    """The documents asked for, as of *revision*; *next* is the last one's name when more follow.
+
+    *since* says that these are only what changed after that revision, and *gone* what was deleted;
+    None says that they are all.
+    """
 
     log_generation: LogGeneration
     revision: Revision
     epoch: Epoch
+    hash: str = ""
     mode: ReplicationMode
     documents: tuple[StoredDocument, ...]
     next: tuple[str, str] | None = None
+    since: Revision | None = None
+    gone: tuple[tuple[str, str], ...] = ()
 
 
 class ReadDocuments(Request):
@@ -103,7 +118,8 @@ class ReadDocuments(Request):
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
     What does not fit into one message comes page by page: ask again with *after* = *next*, the kind
-    and id of the last one. *limit* asks for shorter pages.
+    and id of the last one. *limit* asks for shorter pages. Who knows them up to *since* gets what
+    changed after that, unless it was too much, or is not in this master's history.
     """
 
     subject: ClassVar = Subject(
@@ -119,6 +135,7 @@ class ReadDocuments(Request):
     current: bool = False
     after: tuple[str, str] | None = None
     limit: int | None = Field(default=None, ge=1)
+    since: Known | None = None
 
 
 class ReadCurrent(ReadDocuments):

@@ -3,8 +3,9 @@
 A node selector also keeps what public sites and teams say of selection.
 
 Read from any master's config service at the start, again when a heartbeat tells of a later
-revision than ours, and every few seconds all the same. A heartbeat proves nothing: a revision that
-no master has is not waited for twice. Documents of a newer version are read as far as we know them.
+revision than ours, and every few seconds all the same: everything once, then what changed since.
+A heartbeat proves nothing: a revision that no master has is not waited for twice. Documents of a
+newer version are read as far as we know them.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from shared.documents.selection import SelectionOverride
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
 from shared.domain.errors import MeridianError
-from shared.domain.ids import NodeId, Revision
-from shared.events.config import DocumentsRead, ReadDocuments
+from shared.domain.ids import LogGeneration, NodeId, Revision
+from shared.events.config import DocumentsRead, Known, ReadDocuments
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import read_documents
 
@@ -53,6 +54,7 @@ class Directory:
         self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
         self.revision = Revision(0)
         self.newest = Revision(0)
+        self._known: Known | None = None
 
     def on_change(self, tell: Callable[[], None]) -> None:
         """Call *tell* after each reading that changed something."""
@@ -71,7 +73,7 @@ class Directory:
                 await self.read()
             except MeridianError as error:
                 self._log.debug("the directory was not read: %s", error.message)
-                self.newest = self.revision
+                self.newest = Revision(0)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -85,28 +87,43 @@ class Directory:
             Unavailable: no master answered.
         """
         self._wanted.clear()
-        question = ReadDocuments(kinds=self._kinds, at_least=self.newest)
+        known = self._known
+        since = known if known is not None and known.hash else None
+        question = ReadDocuments(kinds=self._kinds, at_least=self.newest, since=since)
         answer = await read_documents(
             self._publisher,
             question,
             page_seconds=READ_SECONDS,
             attempt_seconds=READ_SECONDS / 4,
         )
-        if answer.revision < self.revision or (self.site and answer.revision == self.revision):
+        if known is not None and _place(answer) <= _place(known):
             return
         self._take(answer)
         for tell in self._told:
             tell()
 
     def _take(self, answer: DocumentsRead) -> None:
-        self.nodes, self.overrides = {}, {}
+        is_whole = answer.since is None
+        self.nodes = {} if is_whole else dict(self.nodes)
+        self.overrides = {} if is_whole else dict(self.overrides)
+        for kind, id_ in answer.gone:
+            self._drop(Kind(kind), id_)
         for document in answer.documents:
+            self._drop(Kind(document.kind), document.id)
             try:
                 self._take_one(Kind(document.kind), document.id, document.body)
             except ValidationError as error:
                 name = f"{document.kind} {document.id}"
                 self._log.warning("%s cannot be read by this version: %s", name, error)
+        self.nodes = dict(sorted(self.nodes.items()))
         self.revision = answer.revision
+        generation, revision = _place(answer)
+        self._known = Known(log_generation=generation, revision=revision, hash=answer.hash)
+
+    def _drop(self, kind: Kind, id_: str) -> None:
+        if kind is Kind.NODE:
+            self.nodes.pop(NodeId(id_), None)
+        self.overrides.pop((kind, id_), None)
 
     def _take_one(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> None:
         if kind is Kind.NODE:
@@ -117,3 +134,7 @@ class Directory:
             override = OVERRIDING[kind].model_validate(body, extra="ignore").selection
             if override != SelectionOverride():
                 self.overrides[kind, id_] = override
+
+
+def _place(told: DocumentsRead | Known) -> tuple[LogGeneration, Revision]:
+    return told.log_generation, told.revision

@@ -27,6 +27,7 @@ async def read_documents(
         first = first or page
         if page.next is None:
             break
-        question = question.model_copy(update={"after": page.next, "at_least": first.revision})
-    revision = min(first.revision, page.revision)
-    return page.model_copy(update={"documents": tuple(documents), "revision": revision})
+        onward = {"after": page.next, "at_least": first.revision, "since": None}
+        question = question.model_copy(update=onward)
+    oldest = min(first, page, key=lambda each: (each.log_generation, each.revision))
+    return oldest.model_copy(update={"documents": tuple(documents), "next": None})

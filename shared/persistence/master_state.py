@@ -22,9 +22,7 @@ from shared.domain.ids import (
     Revision,
     UnixMillis,
 )
-from shared.domain.ids import (
-    Sequence as LogSequence,
-)
+from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
@@ -117,10 +115,8 @@ class Transaction:
         why = follows(here, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        marker, mode = (
-            here.advanced(entry, stored.hash, sequence),
-            mode_after(self.mode, entry.changes),
-        )
+        marker = here.advanced(entry, stored.hash, sequence)
+        mode = mode_after(self.mode, entry.changes)
         if entry.begins_epoch:
             await self._raise_epoch(entry.epoch)
         await self._connection.execute(
@@ -144,9 +140,26 @@ class Transaction:
             " AND ($3::text IS NULL OR (kind, id) > ($3, $4)) ORDER BY kind, id LIMIT $5",
             *(list(kinds), id_, *(part.after or (None, None)), part.limit),
         )
-        return tuple(
-            Row(row["kind"], row["id"], Revision(row["revision"]), row["body"]) for row in found
+        return tuple(Row(*row) for row in found)
+
+    async def entries_behind(
+        self, place: tuple[LogGeneration, Revision, str], limit: int
+    ) -> tuple[bytes, ...] | None:
+        """The log's messages behind the entry at *place*, with that hash, oldest first.
+
+        None when this copy keeps no such entry, or more than *limit* messages behind it.
+        """
+        if place == (self.marker.log_generation, self.marker.revision, self.marker.hash):
+            return ()
+        rows = await self._connection.fetch(
+            "SELECT entry.message FROM log_entry AS entry, log_entry AS known"
+            " WHERE (known.log_generation, known.revision, known.hash) = ($1, $2, $3)"
+            " AND (entry.log_generation, entry.revision) > (known.log_generation, known.revision)"
+            " ORDER BY entry.log_generation, entry.revision LIMIT $4",
+            *place,
+            limit + 1,
         )
+        return tuple(bytes(row["message"]) for row in rows) if 0 < len(rows) <= limit else None
 
     async def requests(
         self, after: Answered | None = None, limit: int | None = None
@@ -351,9 +364,9 @@ class MasterState:
         """Config's last pulse."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT epoch, boot_id, at FROM writer_pulse")
-        return (
-            None if row is None else Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
-        )
+        if row is None:
+            return None
+        return Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
 
     async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
         """What became of those of *requests* that are in the log, as this copy has it.

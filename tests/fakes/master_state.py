@@ -72,6 +72,18 @@ class MemoryTransaction:
         ]
         return tuple(sorted(wanted, key=lambda row: (row.kind, row.id)))
 
+    async def entries_behind(
+        self, place: tuple[LogGeneration, Revision, str], limit: int
+    ) -> tuple[bytes, ...] | None:
+        here = self.marker
+        if place == (here.log_generation, here.revision, here.hash):
+            return ()
+        known = self.entries.get(place[1])
+        if known is None or known.hash != place[2]:
+            return None
+        behind = [each for revision, each in sorted(self.entries.items()) if revision > place[1]]
+        return None if len(behind) > limit else tuple(each.encode() for each in behind)
+
     def _apply(self, change: Change, entry: LogEntry) -> None:
         name = change.kind, change.id
         if change.kind != CONTROL_KIND and change.op is Op.PUT:
@@ -113,6 +125,11 @@ class MemoryState:
     async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
         self.require_up()
         return {each: self.here.requests[each] for each in requests if each in self.here.requests}
+
+    @asynccontextmanager
+    async def view(self) -> AsyncGenerator[MemoryTransaction]:
+        self.require_up()
+        yield self.here.copy()
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         self.require_up()

@@ -348,3 +348,40 @@ async def marker_or_none(state: MasterState) -> Marker | None:
         return await state.marker()
     except StoreUnavailable:
         return None
+
+
+async def test_the_entries_behind_a_place_are_those_that_came_after_it(
+    state: MasterState, pen: Pen
+) -> None:
+    first, second = pen.write(put("node", "a", node())), pen.write(put("node", "b", node()))
+    await apply(state, pen, first, second)
+    begun = pen.begin(2)
+    await apply(state, pen, begun)
+    later = second.encode(), begun.encode()
+    at_first = GENERATION, Revision(1), first.hash
+    end = pen.marker.log_generation, pen.marker.revision, pen.marker.hash
+
+    async with state.view() as view:
+        assert await view.entries_behind(at_first, 2) == later
+        assert await view.entries_behind(at_first, 1) is None
+        assert await view.entries_behind((GENERATION, Revision(2), second.hash), 9) == later[1:]
+        assert await view.entries_behind(end, 9) == ()
+        assert await view.entries_behind((GENERATION, Revision(1), "f" * 64), 9) is None
+        assert await view.entries_behind((GENERATION, Revision(0), EMPTY_HASH), 9) is None
+
+
+async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
+    state: MasterState, pen: Pen
+) -> None:
+    first = pen.write(put("node", "a", node()))
+    await apply(state, pen, first)
+    marker = pen.marker
+    async with state.transaction() as transaction:
+        await transaction.empty(marker, ReplicationMode.SYNCHRONOUS)
+    second = pen.write(put("node", "b", node()))
+
+    async with state.view() as view:
+        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) == ()
+    await apply(state, pen, second)
+    async with state.view() as view:
+        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) is None

@@ -1,6 +1,7 @@
 """Whose view a read is: any master's, or the primary's, which answers only while it is that."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -8,9 +9,12 @@ import pytest
 
 from services.config.handlers import Handlers
 from shared.documents import Kind
+from shared.domain.errors import StoreUnavailable
+from shared.domain.ids import Revision
+from shared.domain.log import Marker
 from shared.events.config import ReadCurrent, ReadDocuments
 from shared.messaging.middleware import Silent
-from tests.fakes.master_state import MemoryState
+from tests.fakes.master_state import MemoryState, MemoryTransaction
 from tests.fakes.masters import Desk, Masters
 from tests.fakes.virtual_time import pause
 from tests.unit.config.test_writer import LONG, told
@@ -26,6 +30,12 @@ class SlowState:
     """A database that takes half a second for a read."""
 
     inner: MemoryState
+
+    async def marker(self) -> Marker:
+        return self.inner.marker
+
+    def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
+        return self.inner.view()
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: object) -> "State":
         del part
@@ -71,5 +81,15 @@ def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
         assert site.alpha.writer.is_acting
         with pytest.raises(Silent):
             await handlers(site.alpha).on_read_current(CURRENT)
+
+    told(story)
+
+
+def test_a_revision_that_does_not_come_is_waited_for_and_then_refused() -> None:
+    async def story(site: Masters) -> None:
+        await site.bravo.follow()
+        question = ReadDocuments(at_least=Revision(site.bravo.state.marker.revision + 1))
+        with pytest.raises(StoreUnavailable, match="has not arrived here yet"):
+            await handlers(site.bravo).on_read(question)
 
     told(story)

@@ -5,7 +5,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.ids import Epoch, LogGeneration, Revision
 from shared.domain.log import ReplicationMode
-from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.events.config import DocumentsRead, Known, ReadDocuments, StoredDocument
 from shared.messaging.reading import read_documents
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Masters:
         return answer
 
 
-async def read(masters: Masters) -> DocumentsRead:
-    question = ReadDocuments(kinds=("node",), at_least=Revision(2))
+async def read(masters: Masters, since: Known | None = None) -> DocumentsRead:
+    question = ReadDocuments(kinds=("node",), at_least=Revision(2), since=since)
     publisher = cast("Publisher", masters)
     return await read_documents(publisher, question, page_seconds=1, attempt_seconds=1)
 
@@ -65,6 +65,17 @@ async def test_what_is_read_while_others_write_is_as_of_the_smallest_revision() 
     masters = Masters(page(7, "a", following=("node", "a")), page(9, "b"))
 
     assert (await read(masters)).revision == 7
+
+
+async def test_what_changed_since_is_asked_for_once_and_kept_as_of_the_smallest_revision() -> None:
+    first = page(7, "a", following=("node", "a")).model_copy(update={"hash": "of 7"})
+    masters = Masters(first, page(9, "b").model_copy(update={"hash": "of 9"}))
+    known = Known(log_generation=LogGeneration(1), revision=Revision(5), hash="of 5")
+
+    found = await read(masters, since=known)
+
+    assert [each.since for each in masters.asked] == [known, None]
+    assert (found.revision, found.hash, found.next) == (7, "of 7", None)
 
 
 async def test_half_of_the_documents_are_no_answer() -> None:

@@ -1,0 +1,42 @@
+"""A master's copy of the documents, written by a pen, and read as any master's config reads."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.config.reading import read_documents
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import Marker, StoredEntry
+from shared.events.config import DocumentsRead, ReadDocuments
+from shared.persistence.master_state import Part, State
+from tests.fakes.master_state import MemoryState, MemoryTransaction
+from tests.integration.entries import Pen
+
+
+@dataclass
+class Copy:
+    """A master's database, and the pen that writes what it applies."""
+
+    state: MemoryState = field(default_factory=MemoryState)
+    pen: Pen = field(default_factory=Pen)
+
+    async def apply(self, *entries: StoredEntry) -> None:
+        for stored in entries:
+            async with self.state.transaction() as transaction:
+                await transaction.apply(stored, LogSequence(transaction.marker.sequence + 1))
+
+    async def marker(self) -> Marker:
+        return self.state.marker
+
+    async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:
+        found = await self.state.read(kinds, id_)
+        rows = [row for row in found.rows if part.after is None or (row.kind, row.id) > part.after]
+        return replace(found, rows=tuple(rows[: part.limit]))
+
+    def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
+        return self.state.view()
+
+    async def ask(self, question: ReadDocuments, **_: Any) -> DocumentsRead:
+        """What config answers, as a publisher brings it."""
+        return await read_documents(self, question)

@@ -1,0 +1,142 @@
+"""The directory by news is the directory read whole, whatever was written in between."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.config import reading
+from shared.domain.errors import Unavailable
+from shared.domain.ids import Revision
+from shared.domain.log import Change
+from shared.events.config import DocumentsRead, ReadDocuments
+from shared.messaging.directory import Directory
+from tests.fakes.copy import Copy
+from tests.integration.entries import delete, node, put
+
+if TYPE_CHECKING:
+    from shared.messaging.publisher import Publisher
+
+SITE = put("site", "site", {"name": "s.example"})
+NAMES = st.sampled_from("abc")
+BODIES: dict[str, list[dict[str, Any]]] = {
+    "node": [node(), node("master"), {"role": "of a newer version"}],
+    "team": [{}, {"selection": {"methods": ["random"]}}, {"selection": {"methods": 7}}],
+    "user": [{"role": "administrator"}],
+}
+NAMED: list[dict[str, Any]] = [{"name": "s.example"}, {"name": "t.example"}]
+SITES = st.builds(put, st.just("site"), st.just("site"), st.sampled_from(NAMED))
+CHANGES = SITES | st.sampled_from(sorted(BODIES)).flatmap(
+    lambda kind: st.one_of(
+        st.builds(put, st.just(kind), NAMES, st.sampled_from(BODIES[kind])),
+        st.builds(delete, st.just(kind), NAMES),
+    )
+)
+ENTRIES = st.lists(st.lists(CHANGES, min_size=1, max_size=4), max_size=4)
+
+
+def directory(copy: Copy) -> Directory:
+    return Directory(cast("Publisher", copy), overrides=True)
+
+
+def content(found: Directory) -> tuple[object, ...]:
+    return found.revision, found.site, list(found.nodes.items()), found.overrides
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=5))
+def test_a_directory_that_reads_on_has_what_a_new_one_reads(
+    batches: list[list[list[Change]]],
+) -> None:
+    async def story() -> None:
+        copy = Copy()
+        await copy.apply(copy.pen.write(SITE))
+        reads_on = directory(copy)
+        for entries in batches:
+            await copy.apply(*(copy.pen.write(*changes) for changes in entries))
+            await reads_on.read()
+            new = directory(copy)
+            await new.read()
+            assert content(reads_on) == content(new)
+
+    asyncio.run(story())
+
+
+async def grown(*changes: Change) -> Copy:
+    copy = Copy()
+    await copy.apply(copy.pen.write(SITE), *(copy.pen.write(each) for each in changes))
+    return copy
+
+
+class Listening:
+    """Hears what a directory asks and is told."""
+
+    def __init__(self, copy: Copy) -> None:
+        self.copy = copy
+        self.answers: list[DocumentsRead] = []
+        self.is_silent = False
+
+    async def ask(self, question: ReadDocuments, **_: Any) -> DocumentsRead:
+        if self.is_silent:
+            raise Unavailable("nobody answered")
+        self.answers.append(await self.copy.ask(question))
+        return self.answers[-1]
+
+
+async def test_only_what_changed_is_told() -> None:
+    copy = await grown(put("node", "a", node()), put("node", "b", node()))
+    ear = Listening(copy)
+    found = directory(cast("Copy", ear))
+    await found.read()
+    await copy.apply(copy.pen.write(put("node", "c", node())))
+    await found.read()
+
+    assert [len(each.documents) for each in ear.answers] == [3, 1]
+    assert list(found.nodes) == ["a", "b", "c"]
+
+
+async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
+    class Older(Listening):
+        async def ask(self, question: ReadDocuments, **words: Any) -> DocumentsRead:
+            answer = await super().ask(question.model_copy(update={"since": None}), **words)
+            return answer.model_copy(update={"hash": ""})
+
+    copy = await grown(put("node", "a", node()))
+    found = directory(cast("Copy", Older(copy)))
+    told = []
+    found.on_change(lambda: told.append(found.revision))
+    await found.read()
+    await found.read()
+    await copy.apply(copy.pen.write(delete("node", "a")))
+    await found.read()
+
+    assert told == [2, 3]
+    assert found.nodes == {}
+
+
+async def test_the_side_that_lost_learns_what_the_other_one_has() -> None:
+    """An operator promoted a master alone, whose history was shorter than this side's."""
+    lost = await grown(*(put("node", name, node()) for name in "abcdef"))
+    ear = Listening(lost)
+    found = directory(cast("Copy", ear))
+    await found.read()
+    assert found.revision == 7
+    won = await grown(put("node", "z", node()))
+    ear.copy = won
+    await won.apply(won.pen.begin(2))
+    found.heard(Revision(7))  # what no master has any more, heard before the sides parted
+    moved = asyncio.Event()
+    found.on_change(moved.set)
+
+    running = asyncio.create_task(found.run())
+    async with asyncio.timeout(10):
+        await moved.wait()
+    running.cancel()
+
+    assert (found.revision, list(found.nodes)) == (3, ["z"])
+
+
+@pytest.fixture(autouse=True)
+def _waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "AT_LEAST_SECONDS", 0.05)
