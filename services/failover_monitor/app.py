@@ -17,6 +17,7 @@ from services.failover_monitor.redirection.hook import HookMethod
 from services.failover_monitor.redirection.redirector import Method, Redirector, Surroundings
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
+from services.failover_monitor.space import Space
 from services.failover_monitor.store import BucketProbe, JetStreamLease, Seal
 from services.failover_monitor.switchover import Switchover
 from services.failover_monitor.upkeep import Upkeep
@@ -72,10 +73,13 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     async def keep_leaders() -> None:
         await upkeep.keep_leaders(leaders)
 
+    async def keep_space_known() -> None:
+        await upkeep.keep_space_known(Space(system.client, context.events, context.registry))
+
     tasks: list[Task] = [link.run, work.run, upkeep.beat, redirector.run]
     tasks += [keep_streams, keep_leaders, Watchdog(lambda: work.granted_until, clock).run]
     if settings.nats_system_user:
-        tasks.append(system.run)
+        tasks += [system.run, keep_space_known]
     return Service(
         FastStream(context.broker, logger=None),
         context,

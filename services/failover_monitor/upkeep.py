@@ -12,6 +12,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.leaders import Leaders
+from services.failover_monitor.space import Space
 from shared.events.node import NodeHeartbeat
 from shared.messaging.alone import carried
 from shared.messaging.connection import jetstream_of
@@ -19,6 +20,7 @@ from shared.messaging.streams import ensure_streams
 from shared.runtime.context import ServiceContext
 
 AGAIN_SECONDS: Final = 1.0
+SPACE_SECONDS: Final = 30.0
 
 
 class Upkeep:
@@ -71,6 +73,15 @@ class Upkeep:
                 await leaders.look_after(generation)
                 self._handlers.leaders = leaders.known
             await _wait(self._taken, self._timing.leaders_seconds)
+
+    async def keep_space_known(self, space: Space) -> None:
+        """Look how much room the log's servers have left while this master is primary."""
+        while True:
+            if self._monitor.is_primary(self._context.clock.now()):
+                await space.look()
+            else:
+                space.look_away()
+            await asyncio.sleep(SPACE_SECONDS)
 
     def _heartbeat(self) -> NodeHeartbeat:
         context, now = self._context, self._context.clock.now()

@@ -47,6 +47,7 @@ from shared.events.replication import (
     FollowerProgressed,
     FollowerStateChanged,
     LogRebuilt,
+    LogSpaceChanged,
     OfferSnapshot,
     SyncNow,
 )
@@ -73,6 +74,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     FollowerProgressed,
     FollowerStateChanged,
     LogRebuilt,
+    LogSpaceChanged,
     SyncNow,
     OfferSnapshot,
     ConflictKept,

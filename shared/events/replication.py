@@ -86,6 +86,24 @@ class LogRebuilt(Event):
     left_behind: tuple[NodeId, ...] = ()
 
 
+class LogSpaceChanged(Event):
+    """The log's server on *node* has little room left for its streams, or enough again.
+
+    A full one takes no change of the configuration any more: give it more room before that.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.replication.space_changed",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    is_low: bool
+    used_bytes: int
+    limit_bytes: int
+
+
 class SyncNow(Request):
     """Make the follower on *node* catch up and prove its position; *resync* takes a snapshot."""
 

@@ -42,6 +42,7 @@ WORDS: Final[Mapping[str, str]] = {
     "replication.mode_changed": "replication is {mode}, was {previous}: {cause}",
     "replication.state_changed": "the copy of {node} is {state}, was {previous}: {cause}",
     "replication.log_rebuilt": "the log goes on as generation {log_generation} from {node}'s copy",
+    "replication.space_changed": "the log server of {node} has {room}: {used} of {limit} are used",
     "replication.conflict_kept": "{node} had {count} documents alone, kept as conflict {conflict}",
     "node.state_changed": "{node} is {state}, was {previous}: {cause}",
     "webhook.state_changed": "webhook {webhook} is {state}, was {previous}: {cause}",
@@ -106,7 +107,11 @@ def _derived(body: Mapping[str, Any]) -> dict[str, str]:
     reasons = "; ".join(str(each) for each in body.get("reasons") or ())
     ready = "could take the role over" if body.get("could_take_over") else "could not take over"
     failed = f"failed, {body.get('cause')} ({body.get('code')})" if body.get("failed") else "done"
+    used, limit = int(body.get("used_bytes") or 0), int(body.get("limit_bytes") or 0)
     return {
+        "room": "little room left" if body.get("is_low") else "enough room again",
+        "used": f"{used / 2**20:,.0f} MiB",
+        "limit": f"{limit / 2**20:,.0f} MiB",
         "readiness": f"{ready}: {reasons}" if reasons else ready,
         "outcome": failed,
         "previous": str(body.get("previous") or "nobody"),

@@ -114,6 +114,16 @@ def test_an_event_concerns_whom_it_names_or_who_says_it(
             "the log goes on as generation 2 from alpha's copy",
         ),
         (
+            "replication.space_changed",
+            {"node": "bravo", "is_low": True, "used_bytes": 3 << 29, "limit_bytes": 1 << 31},
+            "the log server of bravo has little room left: 1,536 MiB of 2,048 MiB are used",
+        ),
+        (
+            "replication.space_changed",
+            {"node": "bravo", "is_low": False, "used_bytes": 3 << 29, "limit_bytes": 1 << 32},
+            "the log server of bravo has enough room again: 1,536 MiB of 4,096 MiB are used",
+        ),
+        (
             "replication.conflict_kept",
             {"node": "bravo", "count": 3, "conflict": "9f86d081884c"},
             "bravo had 3 documents alone, kept as conflict 9f86d081884c",
