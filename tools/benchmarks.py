@@ -45,8 +45,8 @@ is acknowledged.
 through its front door.
 *Peers*: two PostgreSQL servers and a writer that goes wherever writes are accepted; the primary is
 killed with its PostgreSQL. Patroni has one etcd, pg_auto_failover its monitor; both live on.
-*Switchover*: the longest pause between two acknowledgements around it; *nobody acts*: how long no
-master accepted changes.
+*Switchover*, of a site that started 15 s ago or earlier: the longest pause between two
+acknowledgements around it; *nobody acts*: how long no master accepted changes.
 *The log's leader killed*: the NATS server that leads the log's servers. No role moves, but changes
 wait for the election.
 *False failovers*: changes of primary, with a random process paused for 50 to 900 ms every 3 s, 3 %

@@ -43,6 +43,9 @@ NEWEST: Final = 1_000
 PART_BYTES: Final = 400_000
 """Of a conflict in one answer; a message of NATS holds a mebibyte."""
 
+AT_ONCE: Final = 500
+"""Entries that are read for one part of a backup."""
+
 ID_DIGITS: Final = 12
 
 
@@ -120,10 +123,10 @@ class ConflictKeeper:
             NotFound: this master keeps no such conflict.
         """
         await self._one(question.id)
-        messages = await self.conflicts.messages(question.id)
-        bundle, count = pack(messages[question.begin :])
-        end = question.begin + count
-        return ConflictEntries(bundle=bundle, next=end if end < len(messages) else None)
+        messages = await self.conflicts.messages(question.id, question.begin, AT_ONCE + 1)
+        bundle, count = pack(messages[:AT_ONCE])
+        following = question.begin + count if count < len(messages) else None
+        return ConflictEntries(bundle=bundle, next=following)
 
     async def bring_back(self, order: KeepConflict) -> None:
         """Keep a part of a conflict that comes from a backup; one that is there stays as it is.

@@ -38,7 +38,6 @@ class Op(StrEnum):
     DELETE = "delete"
     EPOCH_BEGAN = "epoch_began"
     MODE_CHANGED = "mode_changed"
-    GENERATION_ENDED = "generation_ended"
     GENERATION_BEGAN = "generation_began"
 
 

@@ -126,13 +126,18 @@ class Conflicts:
             )
         return None if row is None else _conflict(row)
 
-    async def messages(self, id_: str) -> tuple[bytes, ...]:
-        """The log's messages that the conflict called *id_* is made of, oldest first."""
+    async def messages(
+        self, id_: str, begin: int = 0, limit: int | None = None
+    ) -> tuple[bytes, ...]:
+        """The log's messages that the conflict called *id_* is made of, oldest first.
+
+        At most *limit* of them, from number *begin* on.
+        """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT message FROM conflict_entry WHERE conflict_id = $1"
-                " ORDER BY log_generation, revision",
-                id_,
+                " ORDER BY log_generation, revision OFFSET $2 LIMIT $3",
+                *(id_, begin, limit),
             )
         return tuple(bytes(row["message"]) for row in rows)
 

@@ -197,6 +197,17 @@ async def taken_out(place: Place) -> list[KeepConflict]:
     return orders
 
 
+@pytest.mark.parametrize(("at_once", "parts"), [(2, [2, 2, 1]), (5, [5]), (9, [5])])
+async def test_a_long_conflict_is_taken_out_in_parts(
+    place: Place, monkeypatch: pytest.MonkeyPatch, at_once: int, parts: list[int]
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    await place.part(*(put("node", name, node()) for name in "abcde"))
+    await place.keep()
+    orders = await taken_out(place)
+    assert [len(bundle.unpack(order.bundle)) for order in orders] == parts
+
+
 @pytest.fixture
 async def emptied(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[KeepConflict]:
     """A conflict of three parts was taken out, and the database lost."""

@@ -44,9 +44,12 @@ class MemoryConflicts(Conflicts):
         found = self._memory.conflicts.get(id_)
         return None if found is None else found.conflict
 
-    async def messages(self, id_: str) -> tuple[bytes, ...]:
+    async def messages(
+        self, id_: str, begin: int = 0, limit: int | None = None
+    ) -> tuple[bytes, ...]:
         self._memory.require_up()
-        return tuple(stored.encode() for stored in self._memory.conflicts[id_].entries)
+        entries = self._memory.conflicts[id_].entries[begin:]
+        return tuple(stored.encode() for stored in entries[:limit])
 
     async def resolve(self, id_: str, resolution: str, by: str, at: UnixMillis) -> bool:
         del at
