@@ -152,10 +152,10 @@ class Transaction:
         if place == (self.marker.log_generation, self.marker.revision, self.marker.hash):
             return ()
         rows = await self._connection.fetch(
-            "SELECT entry.message FROM log_entry AS entry, log_entry AS known"
-            " WHERE (known.log_generation, known.revision, known.hash) = ($1, $2, $3)"
-            " AND (entry.log_generation, entry.revision) > (known.log_generation, known.revision)"
-            " ORDER BY entry.log_generation, entry.revision LIMIT $4",
+            "SELECT message FROM log_entry WHERE (log_generation, revision) > ($1, $2)"
+            " AND EXISTS (SELECT FROM log_entry"
+            " WHERE (log_generation, revision, hash) = ($1, $2, $3))"
+            " ORDER BY log_generation, revision LIMIT $4",
             *place,
             limit + 1,
         )
