@@ -99,8 +99,9 @@ class Directory:
         if known is not None and _place(answer) <= _place(known):
             return
         self._take(answer)
-        for tell in self._told:
-            tell()
+        if answer.since is None or answer.documents or answer.gone:
+            for tell in self._told:
+                tell()
 
     def _take(self, answer: DocumentsRead) -> None:
         is_whole = answer.since is None

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.config import reading
-from shared.domain.errors import Unavailable
 from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments
@@ -75,11 +74,8 @@ class Listening:
     def __init__(self, copy: Copy) -> None:
         self.copy = copy
         self.answers: list[DocumentsRead] = []
-        self.is_silent = False
 
     async def ask(self, question: ReadDocuments, **_: Any) -> DocumentsRead:
-        if self.is_silent:
-            raise Unavailable("nobody answered")
         self.answers.append(await self.copy.ask(question))
         return self.answers[-1]
 
@@ -94,6 +90,18 @@ async def test_only_what_changed_is_told() -> None:
 
     assert [len(each.documents) for each in ear.answers] == [3, 1]
     assert list(found.nodes) == ["a", "b", "c"]
+
+
+async def test_a_revision_that_is_about_something_else_changes_nothing() -> None:
+    copy = await grown(put("node", "a", node()))
+    found = directory(copy)
+    told: list[Revision] = []
+    found.on_change(lambda: told.append(found.revision))
+    await found.read()
+    await copy.apply(copy.pen.write(put("user", "u", {})))
+    await found.read()
+
+    assert (found.revision, told) == (3, [2])
 
 
 async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
