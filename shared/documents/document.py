@@ -1,5 +1,7 @@
 """What every document has in common: it is frozen, and whatever it holds can be stored."""
 
+from typing import cast
+
 from pydantic import BaseModel, ConfigDict, field_validator
 
 
@@ -15,7 +17,8 @@ class Document(BaseModel):
     @field_validator("*")
     @classmethod
     def _storable(cls, value: object) -> object:
-        if _has_nul(value) or (isinstance(value, tuple) and any(map(_has_nul, value))):
+        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        if any(map(_has_nul, parts)):
             raise ValueError("a text must not hold the character NUL")
         return value
 

@@ -112,7 +112,7 @@ async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
 
     copy = await grown(put("node", "a", node()))
     found = directory(cast("Copy", Older(copy)))
-    told = []
+    told: list[Revision] = []
     found.on_change(lambda: told.append(found.revision))
     await found.read()
     await found.read()
