@@ -17,11 +17,12 @@ class Document(BaseModel):
     @field_validator("*")
     @classmethod
     def _storable(cls, value: object) -> object:
-        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-        if any(map(_has_nul, parts)):
+        if _has_nul(value):
             raise ValueError("a text must not hold the character NUL")
         return value
 
 
 def _has_nul(value: object) -> bool:
-    return isinstance(value, str) and "\0" in value
+    if isinstance(value, str):
+        return "\0" in value
+    return isinstance(value, tuple) and any(map(_has_nul, cast("tuple[object, ...]", value)))
