@@ -1,4 +1,4 @@
-"""The guards of copies that travel: snapshots in chunks, proofs of a position, backups."""
+"""The guards of copies that travel: snapshots in chunks, proofs, backups, the directory."""
 
 from typing import Final
 
@@ -12,6 +12,7 @@ CONFIRM: Final = "services.config.confirm"
 FILE: Final = "shared.crypto.backup"
 CONTENTS: Final = "services.gateway.core.contents"
 BACKUPS: Final = "services.gateway.backups"
+DIRECTORY: Final = "shared.messaging.directory"
 
 SNAPSHOT_TESTS: Final = ("tests/unit/domain/test_snapshot.py", "tests/unit/replication")
 EXCHANGE_TESTS: Final = ("tests/integration/replication/test_exchange.py",)
@@ -19,6 +20,7 @@ PROOF_TESTS: Final = ("tests/unit/gateway/test_proofs.py",)
 WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
 FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
 BACKUP_TESTS: Final = ("tests/unit/gateway/test_backups.py",)
+DIRECTORY_TESTS: Final = ("tests/unit/messaging/test_directory.py",)
 
 COPIES: Final = (
     Mutant(
@@ -197,5 +199,40 @@ COPIES: Final = (
         "if kind is Kind.NODE and id_ in self.directory.nodes:",
         "if False:",
         BACKUP_TESTS,
+    ),
+    Mutant(
+        "what is gone stays in the directory",
+        DIRECTORY,
+        "for kind, id_ in answer.gone:",
+        "for kind, id_ in ():",
+        DIRECTORY_TESTS,
+    ),
+    Mutant(
+        "news is taken for everything",
+        DIRECTORY,
+        "is_whole = answer.since is None",
+        "is_whole = True",
+        DIRECTORY_TESTS,
+    ),
+    Mutant(
+        "a later generation is older than what is known",
+        DIRECTORY,
+        "return told.log_generation, told.revision",
+        "return LogGeneration(1), told.revision",
+        DIRECTORY_TESTS,
+    ),
+    Mutant(
+        "a revision that no master has is waited for again",
+        DIRECTORY,
+        "self.newest = Revision(0)\n                await",
+        "await",
+        DIRECTORY_TESTS,
+    ),
+    Mutant(
+        "the second page is asked for as news",
+        "shared.messaging.reading",
+        ', "since": None}',
+        "}",
+        ("tests/unit/messaging/test_reading.py",),
     ),
 )

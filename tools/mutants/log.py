@@ -222,11 +222,11 @@ LOG: Final = (
     Mutant(
         "a current answer leaves after the grant has ended",
         "services.config.handlers",
-        """        state = await self._at_least(question)
+        """        answer = await read_documents(self._state, question)
         if question.current and not self._writer.is_acting:
             raise Silent
 """,
-        """        state = await self._at_least(question)
+        """        answer = await read_documents(self._state, question)
 """,
         READING,
     ),
