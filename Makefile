@@ -67,8 +67,8 @@ gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
 test-compose: setup ## every test that needs Docker: the site in containers
 	@$(BIN)/python -m pytest $(CACHE) tests/compose $(ARGS)
 
-simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; TRANSCRIPT=yes reads one aloud
-	@TRANSCRIPT="$(TRANSCRIPT)" $(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
+simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; ONLY=lease or site; TRANSCRIPT=yes reads one aloud
+	@TRANSCRIPT="$(TRANSCRIPT)" ONLY="$(ONLY)" $(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
 
 mutants: setup ## break every guard of failover and selection once; a test must notice: ONLY="word" to choose
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")
