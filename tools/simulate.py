@@ -7,7 +7,7 @@ command that repeats it; one that is told alone can be read, line by line:
 `make simulate SEEDS=17-17 TRANSCRIPT=yes`.
 
 `ONLY=lease` or `ONLY=site` tells one kind alone. Stories of the lease need nothing but Python, and
-PyPy tells the very same ones several times as fast: `ONLY=lease pypy3 -m tools.simulate 2000`.
+PyPy tells the very same ones more than twice as fast: `ONLY=lease pypy3 -m tools.simulate 2000`.
 """
 
 import gc

@@ -24,7 +24,7 @@ from shared.messaging.streams import EVENTS, SESSIONS
 CALL_SECONDS: Final = 1.0
 STREAM_STEPDOWN: Final = "$JS.API.STREAM.LEADER.STEPDOWN."
 META_STEPDOWN: Final = "$JS.API.META.LEADER.STEPDOWN"
-META_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
+SERVERS_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
 
 
 class Leaders:
@@ -64,7 +64,7 @@ class Leaders:
             return None
         question = json.dumps({"leader_only": True}).encode()
         try:
-            answer = await self._system.request(META_QUESTION, question, timeout=CALL_SECONDS)
+            answer = await self._system.request(SERVERS_QUESTION, question, timeout=CALL_SECONDS)
             return _meta_group(json.loads(answer.data))
         except (NatsError, OSError, TimeoutError, ValueError) as error:
             self._log.debug("the leader of JetStream is not known: %s", error)

@@ -14,11 +14,11 @@ from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.failover_monitor.core.space import Room, RoomWatch
+from services.failover_monitor.leaders import SERVERS_QUESTION
 from shared.domain.ids import NodeId
 from shared.events.replication import LogSpaceChanged
 from shared.messaging.events import Emits
 
-QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
 ANSWER_SECONDS: Final = 1.0
 """So long after the last answer nobody else answers."""
 
@@ -81,7 +81,7 @@ class Space:
         answers = await client.subscribe(inbox)  # pyright: ignore[reportUnknownMemberType]
         found: list[Room] = []
         try:
-            await client.publish(QUESTION, b"{}", reply=inbox)
+            await client.publish(SERVERS_QUESTION, b"{}", reply=inbox)
             with contextlib.suppress(TimeoutError):
                 while True:
                     found += _room(await answers.next_msg(timeout=ANSWER_SECONDS))

@@ -89,7 +89,7 @@ class LogRebuilt(Event):
 class LogSpaceChanged(Event):
     """The log's server on *node* has little room left for its streams, or enough again.
 
-    A full one takes no change of the configuration any more: give it more room before that.
+    Full servers take no change of the configuration any more: give them more room before that.
     """
 
     subject: ClassVar = Subject(

@@ -1,6 +1,6 @@
 """When the log's servers have little room left: told once, and once more when it is enough again.
 
-A full server takes no entry of the log any more, and so no change of the configuration.
+Full servers take no entry of the log any more, and so no change of the configuration.
 """
 
 from collections.abc import Iterable
