@@ -4,6 +4,7 @@ from typing import Final
 
 from tools.mutants.copies import COPIES
 from tools.mutants.generations import GENERATIONS
+from tools.mutants.junk import JUNK
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
@@ -25,6 +26,7 @@ GRANT: Final = "shared.runtime.grant"
 MUTANTS: Final = (
     *COPIES,
     *GENERATIONS,
+    *JUNK,
     *LOG,
     *PROBING,
     *PROMISE,
@@ -90,9 +92,8 @@ MUTANTS: Final = (
     Mutant(
         "another's record does not end the role",
         ROLE,
-        "if record is None or not self.lease.is_mine(record):\n",
-        "if record is not None and not self.lease.is_mine(record):\n            return NOTHING\n"
-        "        if record is None:\n",
+        "if not self.lease.is_mine(record):",
+        "if not self.lease.is_mine(record):\n            return NOTHING\n        if False:",
     ),
     Mutant(
         "the epoch in the key is not learned",

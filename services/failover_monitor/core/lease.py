@@ -5,6 +5,12 @@ time of sending is kept for each record that may still have landed, and whicheve
 the key counts from when that very record was sent. An ended role awaits nothing any more: a record
 of it that is found later proves nothing, whether it landed late or somebody put it there again.
 
+Junk in the key ends no role. Nobody takes a lease that is valid, so whatever stands in the key
+meanwhile, no other master's record was there since the own last one: the holder goes on upon the
+junk's revision as if it were its own, and a compare-and-set that succeeds there proves what one on
+the own last revision does. There is one exception, the record that names a successor: after it was
+sent, junk may hide it.
+
 While the key cannot be written a role is kept by the promises of the others: the time of *that*
 request then counts as the time of a renewal does. It proves no record, and takes nothing from the
 record that is found later.
@@ -13,7 +19,7 @@ record that is found later.
 from dataclasses import dataclass
 
 from services.failover_monitor.core.effects import WriteLease
-from services.failover_monitor.core.record import LeaseRecord
+from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 
@@ -60,6 +66,9 @@ class Lease:
         self.epoch = Epoch(0)
         self.valid_until = Instant(0.0)
         self.held = False
+        self.is_overwritten = False
+        """Whether junk stands where the next renewal goes."""
+        self._may_be_handed_over = False
         self._renewed_at = Instant(0.0)
         self.doubt = Doubt()
 
@@ -68,9 +77,7 @@ class Lease:
         self._n += 1
         self._sent[self._n] = now
         self.doubt.wrote(expected)
-        times = self._timing.ttl_seconds, self._timing.margin_seconds
-        record = LeaseRecord(epoch, self.holder.node, self.holder.instance, self._n, *times)
-        return WriteLease(record, expected)
+        return self._call(epoch, self.holder, self._n, expected)
 
     def expect(self, now: Instant) -> int:
         """The number of a record that another will write for this process, awaited from now on."""
@@ -82,12 +89,11 @@ class Lease:
         """The record that names *successor*, on the own last revision."""
         assert self.held, "only a holder hands over"
         self.doubt.wrote(self.revision)
-        times = self._timing.ttl_seconds, self._timing.margin_seconds
-        record = LeaseRecord(epoch, successor.node, successor.instance, n, *times)
-        return WriteLease(record, self.revision)
+        self._may_be_handed_over = True
+        return self._call(epoch, successor, n, self.revision)
 
     def renewal(self, now: Instant) -> WriteLease:
-        """A renewal on the own last revision; also after the lease ran out."""
+        """A renewal on the last revision without another's record; also after it ran out."""
         assert self.held, "only a holder renews"
         return self.write(self.epoch, self.revision, now)
 
@@ -109,10 +115,21 @@ class Lease:
         assert record.epoch >= self.epoch, "epochs grow with the revision"
         sent_at = self._sent[record.n]
         self.revision, self.epoch, self.held = revision, record.epoch, True
+        self.is_overwritten = self._may_be_handed_over = False
         self._renewed_at = sent_at
         self.valid_until = max(self.valid_until, self._until(sent_at))
         self._sent = {n: at for n, at in self._sent.items() if n > record.n}
         return sent_at
+
+    def bears_junk(self, revision: int, now: Instant) -> bool:
+        """Whether junk at *revision*, seen *now*, hides no other master's record."""
+        is_same_key = are_of_one_bucket(revision, self.revision)
+        return self.is_valid(now) and is_same_key and not self._may_be_handed_over
+
+    def go_on_upon(self, revision: int) -> None:
+        """Junk stands at *revision*: the next renewal replaces it."""
+        assert revision > self.revision, "what is known is replaced already"
+        self.revision, self.is_overwritten = revision, True
 
     def keep(self, asked_at: Instant) -> None:
         """Nobody else acts until then: every other master said so to a request sent *asked_at*."""
@@ -128,10 +145,16 @@ class Lease:
         self.held = False
         self.valid_until = min(self.valid_until, now)
         self.revision, self._sent = 0, {}
+        self.is_overwritten = self._may_be_handed_over = False
 
     def is_valid(self, now: Instant) -> bool:
         """Whether nobody else can hold it at *now*."""
         return self.held and now < self.valid_until
+
+    def _call(self, epoch: Epoch, holder: Holder, n: int, expected: int) -> WriteLease:
+        times = self._timing.ttl_seconds, self._timing.margin_seconds
+        record = LeaseRecord(epoch, holder.node, holder.instance, n, *times, replaces=expected)
+        return WriteLease(record, expected)
 
     def _until(self, sent_at: Instant) -> Instant:
         return Instant(sent_at + self._timing.acting_seconds)

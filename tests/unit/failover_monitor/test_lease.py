@@ -25,7 +25,7 @@ def held(sent_at: float = 10.0) -> Lease:
 
 def test_a_take_names_the_process_its_number_and_the_revision_that_it_replaces() -> None:
     call = Lease(ALPHA, TIMING).write(Epoch(4), 7, at(10))
-    assert call.record == LeaseRecord(Epoch(4), ALPHA.node, "a1", 1, 1.5, 0.15)
+    assert call.record == LeaseRecord(Epoch(4), ALPHA.node, "a1", 1, 1.5, 0.15, replaces=7)
     assert call.expected == 7
 
 
