@@ -148,7 +148,7 @@ class JetStreamLease:
             record = self._seal.open(data)
             require_in_place(record, headers)
             return Seen(record, revision)
-        except (OverflowError, RecursionError, ValueError) as error:
+        except (OverflowError, RecursionError, ValueError, Undecodable) as error:
             self._tell_of_junk(revision, error)
             return Seen(None, revision)
 

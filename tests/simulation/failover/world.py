@@ -235,7 +235,8 @@ class World:
         checks = self._found(master)
         if self.weather.is_still:
             return master.monitor.checked(checks, master.clock(self.clockwork.now))
-        longest = LONGEST_LOOK_SECONDS if self.random.random() < self.weather.late else 0.05
+        late = self.weather.late
+        longest = LONGEST_LOOK_SECONDS if late and self.random.random() < late else 0.05
         later, deed = self.now + self.random.uniform(0, longest), self._was_checked
         self.at(later, self.within, master, master.instance, deed, master, checks)
         return NOTHING
