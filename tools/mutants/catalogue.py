@@ -56,7 +56,8 @@ MUTANTS: Final = (
         "        self.held = False\n        self.v",
         "        self.v",
     ),
-    Mutant("an ended role awaits what it sent", LEASE, "self.revision, self._sent = 0, {}", "pass"),
+    Mutant("an ended role awaits what it sent", LEASE, "self._sent.clear()", "pass"),
+    Mutant("an ended role knows a revision", LEASE, "self.base.proved(0)", "pass"),
     Mutant(
         "a restarted process takes its predecessor's record for its own",
         LEASE,
@@ -80,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         "an old revision proves something",
         ROLE,
-        "if seen.revision <= self.lease.revision:",
+        "if seen.revision <= self.lease.base.revision:",
         "if False:",
     ),
     Mutant(

@@ -15,24 +15,45 @@ RECORDS: Final = ("tests/unit/failover_monitor/test_record.py",)
 ON_A_SERVER: Final = ("tests/integration/failover_monitor/test_store.py",)
 
 JUNK: Final = (
-    Mutant("junk ends a role", LEASE, "return self.is_valid(now) and is_same_key", "return False"),
+    Mutant("junk ends a role", LEASE, "if not (is_valid and is_same_key) or", "if True or"),
     Mutant(
         "a holder whose lease ran out writes over junk",
         LEASE,
-        "return self.is_valid(now) and is_same_key",
-        "return is_same_key",
+        "if not (is_valid and is_same_key) or",
+        "if not is_same_key or",
     ),
     Mutant(
         "junk that may hide a successor is written over",
         LEASE,
-        " and not self._may_be_handed_over",
-        "",
+        " or self._may_be_handed_over:",
+        ":",
+    ),
+    Mutant(
+        "junk that may hide a successor makes two primaries where it is written over",
+        LEASE,
+        " or self._may_be_handed_over:",
+        ":",
+        IN_THE_WORLD,
+    ),
+    Mutant(
+        "a lease that ran out makes two primaries where junk is written over",
+        LEASE,
+        "if not (is_valid and is_same_key) or",
+        "if not is_same_key or",
+        IN_THE_WORLD,
+    ),
+    Mutant(
+        "junk moves the role where it ends one",
+        LEASE,
+        "if not (is_valid and is_same_key) or",
+        "if True or",
+        IN_THE_WORLD,
     ),
     Mutant(
         "a successor that was given up is feared for ever",
         LEASE,
-        "epoch, True\n        self.is_overwritten = self._may_be_handed_over = False",
-        "epoch, True\n        self.is_overwritten = False",
+        "self.is_junk, self._may_be_handed_over = revision, False, False",
+        "self.is_junk = revision, False",
     ),
     Mutant(
         "a role goes on in a bucket made anew",
@@ -43,7 +64,7 @@ JUNK: Final = (
     Mutant(
         "an old answer about junk counts",
         ROLE,
-        "if revision <= lease.revision and are_of_one_bucket(revision, lease.revision):",
+        "if revision <= base.revision and are_of_one_bucket(revision, base.revision):",
         "if False:",
     ),
     Mutant(
@@ -61,7 +82,7 @@ JUNK: Final = (
     Mutant(
         "junk is replaced when the next renewal is due",
         MONITOR,
-        "self._role.next_write(now) if self._role.lease.is_overwritten else None",
+        "self._role.next_write(now) if self._role.lease.base.is_junk else None",
         "None",
     ),
     Mutant(

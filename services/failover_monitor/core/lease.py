@@ -54,6 +54,35 @@ class Doubt:
         return self._expected is not None
 
 
+class Base:
+    """The revision that the holder's next compare-and-set replaces.
+
+    Since the own last record no other master's was in the key, up to this revision.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.is_junk = False
+        """Whether junk stands there, and not the own last record."""
+        self._may_be_handed_over = False
+
+    def proved(self, revision: int) -> None:
+        """An own record stands at *revision*; where no role is left, it is 0."""
+        self.revision, self.is_junk, self._may_be_handed_over = revision, False, False
+
+    def handed_over(self) -> None:
+        """The record of a successor was sent upon it, and may land."""
+        self._may_be_handed_over = True
+
+    def go_on_upon(self, revision: int, *, is_valid: bool) -> bool:
+        """Junk stands at *revision* now; False where it may hide another master's record."""
+        is_same_key = are_of_one_bucket(revision, self.revision)
+        if not (is_valid and is_same_key) or self._may_be_handed_over:
+            return False
+        self.revision, self.is_junk = revision, True
+        return True
+
+
 class Lease:
     """What this process has written, and what of it is known to be in the key."""
 
@@ -62,13 +91,10 @@ class Lease:
         self._timing = timing
         self._n = 0
         self._sent: dict[int, Instant] = {}
-        self.revision = 0
+        self.base = Base()
         self.epoch = Epoch(0)
         self.valid_until = Instant(0.0)
         self.held = False
-        self.is_overwritten = False
-        """Whether junk stands where the next renewal goes."""
-        self._may_be_handed_over = False
         self._renewed_at = Instant(0.0)
         self.doubt = Doubt()
 
@@ -88,14 +114,14 @@ class Lease:
     def transfer(self, epoch: Epoch, successor: Holder, n: int) -> WriteLease:
         """The record that names *successor*, on the own last revision."""
         assert self.held, "only a holder hands over"
-        self.doubt.wrote(self.revision)
-        self._may_be_handed_over = True
-        return self._call(epoch, successor, n, self.revision)
+        self.doubt.wrote(self.base.revision)
+        self.base.handed_over()
+        return self._call(epoch, successor, n, self.base.revision)
 
     def renewal(self, now: Instant) -> WriteLease:
         """A renewal on the last revision without another's record; also after it ran out."""
         assert self.held, "only a holder renews"
-        return self.write(self.epoch, self.revision, now)
+        return self.write(self.epoch, self.base.revision, now)
 
     def is_mine(self, record: LeaseRecord | None) -> bool:
         """Whether this very process wrote *record*."""
@@ -111,25 +137,15 @@ class Lease:
     def proved(self, record: LeaseRecord, revision: int) -> Instant:
         """*record*, awaited until now, is in the key at *revision*; when it was sent."""
         assert self.awaits(record), "another's record proves nothing of ours"
-        assert revision > self.revision, "what is known proves nothing new"
+        assert revision > self.base.revision, "what is known proves nothing new"
         assert record.epoch >= self.epoch, "epochs grow with the revision"
         sent_at = self._sent[record.n]
-        self.revision, self.epoch, self.held = revision, record.epoch, True
-        self.is_overwritten = self._may_be_handed_over = False
+        self.base.proved(revision)
+        self.epoch, self.held = record.epoch, True
         self._renewed_at = sent_at
         self.valid_until = max(self.valid_until, self._until(sent_at))
         self._sent = {n: at for n, at in self._sent.items() if n > record.n}
         return sent_at
-
-    def bears_junk(self, revision: int, now: Instant) -> bool:
-        """Whether junk at *revision*, seen *now*, hides no other master's record."""
-        is_same_key = are_of_one_bucket(revision, self.revision)
-        return self.is_valid(now) and is_same_key and not self._may_be_handed_over
-
-    def go_on_upon(self, revision: int) -> None:
-        """Junk stands at *revision*: the next renewal replaces it."""
-        assert revision > self.revision, "what is known is replaced already"
-        self.revision, self.is_overwritten = revision, True
 
     def keep(self, asked_at: Instant) -> None:
         """Nobody else acts until then: every other master said so to a request sent *asked_at*."""
@@ -144,8 +160,8 @@ class Lease:
         """The role is over, whatever the lease says; in a bucket made anew revisions begin anew."""
         self.held = False
         self.valid_until = min(self.valid_until, now)
-        self.revision, self._sent = 0, {}
-        self.is_overwritten = self._may_be_handed_over = False
+        self.base.proved(0)
+        self._sent.clear()
 
     def is_valid(self, now: Instant) -> bool:
         """Whether nobody else can hold it at *now*."""
@@ -161,4 +177,6 @@ class Lease:
 
     def describe(self) -> str:
         role = f"held until {self.valid_until:.3f}" if self.held else "not held"
-        return f"{role}, epoch {self.epoch}, revision {self.revision}, {len(self._sent)} awaited"
+        return (
+            f"{role}, epoch {self.epoch}, revision {self.base.revision}, {len(self._sent)} awaited"
+        )

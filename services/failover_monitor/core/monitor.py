@@ -145,7 +145,7 @@ class Monitor:
 
     def _overwrite(self, now: Instant) -> tuple[Effect, ...]:
         """Replace junk at once: it may be followed by more."""
-        write = self._role.next_write(now) if self._role.lease.is_overwritten else None
+        write = self._role.next_write(now) if self._role.lease.base.is_junk else None
         return NOTHING if write is None else self._send(write, now)
 
     def _check(self, now: Instant) -> tuple[Effect, ...]:

@@ -92,19 +92,18 @@ class Role:
             return self._end("a larger epoch was seen", now)
         if not self.lease.awaits(record):
             return self._found_junk(seen.revision, now)
-        if seen.revision <= self.lease.revision:
+        if seen.revision <= self.lease.base.revision:
             return NOTHING
         return self._proved(record, seen.revision, before, now)
 
     def _found_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
         """The key holds no record, or one that is over, as a copy of it is."""
-        lease = self.lease
-        if revision <= lease.revision and are_of_one_bucket(revision, lease.revision):
+        lease, base = self.lease, self.lease.base
+        if revision <= base.revision and are_of_one_bucket(revision, base.revision):
             return NOTHING
-        if not lease.bears_junk(revision, now):
-            return self._end("the lease is nobody's", now)
-        lease.go_on_upon(revision)
-        return NOTHING
+        if base.go_on_upon(revision, is_valid=lease.is_valid(now)):
+            return NOTHING
+        return self._end("the lease is nobody's", now)
 
     def keep(self, asked_at: Instant, now: Instant) -> tuple[Effect, ...]:
         """Every other master promised, to a request sent then, not to act meanwhile."""

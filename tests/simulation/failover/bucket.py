@@ -36,7 +36,7 @@ class Bucket:
         self.flooded_until = 0.0
         self._is_purged = False
         self._past: list[Seen] = [EMPTY]
-        self._known: list[LeaseRecord] = []
+        self.known: list[LeaseRecord] = []
 
     def read(self, stale: float) -> Seen | None:
         """The key, or with the chance *stale* what it held before; None without a bucket."""
@@ -50,7 +50,7 @@ class Bucket:
 
     def sent(self, record: LeaseRecord) -> None:
         """*record* was signed and sent: whoever listens has it, also if it never arrives."""
-        self._known = [*self._known[1 - KNOWN_RECORDS :], record]
+        self.known = [*self.known[1 - KNOWN_RECORDS :], record]
 
     def write(self, call: WriteLease) -> int | Refusal:
         """Compare and set; the new revision."""
@@ -74,7 +74,7 @@ class Bucket:
 
         It is the last of *instance*, or anyone's.
         """
-        known = [each for each in self._known if each.instance == instance][-1:] or self._known
+        known = [each for each in self.known if each.instance == instance][-1:] or self.known
         if not known:
             return
         copy = self._random.choice(known)

@@ -76,6 +76,38 @@ def test_a_switchover_amid_junk_gives_the_role_to_one_of_both(seed: int) -> None
     assert world.taken[-1].epoch <= 2
 
 
+def is_named(world: World) -> bool:
+    """Whether a record that names bravo was sent, or bravo acts on it already."""
+    return bool(world.bucket.known) and world.bucket.known[-1].holder == BRAVO
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_junk_over_the_record_of_a_successor_gives_the_old_one_nothing_back(seed: int) -> None:
+    """Alpha never hears that its record landed; it finds junk, and wants to act again."""
+    world = settled(seed)
+    world.weather = Weather(delay=0.02)
+    alpha = world.masters[ALPHA]
+    switch_over(world)
+    until(world, lambda: is_named(world))
+    alpha.deaf, patience = True, world.now + world.timing.renew_seconds
+    until(world, lambda: world.primaries() == [BRAVO])
+    world.run(patience - 0.01)
+    put_junk(world)
+    alpha.deaf = False
+    alpha.monitor.handover.resume(alpha.clock(world.now))
+    world.perform(alpha, ())
+    world.run(world.now + 3)
+    assert world.primaries() == [BRAVO]
+    assert [took.epoch for took in world.taken] == [1, 2]
+
+
+def until(world: World, condition: Callable[[], bool]) -> None:
+    end = world.now + 5
+    while not condition():
+        assert world.now < end, "it never came to that"
+        world.run(world.now + 0.001)
+
+
 def wakes_upon_a_copy(seed: int, flaws: Flaws) -> World:
     """Alpha's last renewal is lost and it sleeps; it wakes up where somebody put that record."""
     world = begun(seed, flaws=flaws)

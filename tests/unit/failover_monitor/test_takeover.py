@@ -164,7 +164,7 @@ def test_junk_says_nothing_of_whom_the_key_named_but_is_what_a_take_replaces(jun
 def test_while_somebody_keeps_writing_junk_nothing_is_due_and_then_after_one_wait(
     seconds: float,
 ) -> None:
-    observer, now = Observer(BRAVO, TIMING), 10.0
+    observer, now, watched = Observer(BRAVO, TIMING), 10.0, 10.0
     observer.saw(seen(5), Instant(now))
     for revision in range(6, 40):
         now += seconds
