@@ -103,11 +103,11 @@ class JetStreamLease:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await self._client.request(GET_SUBJECT, GET_LAST, timeout=self._timeout)
-            fields = decode_object(answer.data, "answer of the lease's bucket", ANSWER)
-            if "error" in fields:
-                code = fields.object("error").integer("err_code")
-                return await self._make() if code == NO_MESSAGE else None
-            return self._seen(fields.object("message"))
+                fields = decode_object(answer.data, "answer of the lease's bucket", ANSWER)
+                if "error" in fields:
+                    code = fields.object("error").integer("err_code")
+                    return await self._make() if code == NO_MESSAGE else None
+                return self._seen(fields.object("message"))
         except (Undecodable, NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not read: %s", error)
             return None
@@ -186,7 +186,7 @@ def require_in_place(record: LeaseRecord, headers: bytes) -> None:
     """Refuse a copy of a record: the server compared another revision than the record replaces.
 
     Raises:
-        ValueError: it is one.
+        Undecodable: it is one.
     """
     if record.replaces is None:
         return
@@ -195,7 +195,10 @@ def require_in_place(record: LeaseRecord, headers: bytes) -> None:
     wanted = f"{EXPECTED_LAST}: {record.replaces}".encode()
     is_named_once = headers.lower().count(EXPECTED_LAST.lower().encode()) == 1
     if not is_named_once or wanted not in headers.split(b"\r\n"):
-        raise ValueError(f"this lease record was written to replace revision {record.replaces}")
+        raise Undecodable(
+            f"a copy: this lease record was written to replace revision {record.replaces}",
+            reason="bad_shape",
+        )
 
 
 def _signed(text: str) -> bytes:

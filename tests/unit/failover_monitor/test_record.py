@@ -8,6 +8,7 @@ import pytest
 from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
 from services.failover_monitor.store import EXPECTED_LAST, Seal, require_in_place
 from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
@@ -78,7 +79,7 @@ def test_a_record_counts_where_the_server_compared_the_revision_that_it_replaces
     ],
 )
 def test_a_copy_of_a_record_is_told_by_what_the_server_compared(found: bytes) -> None:
-    with pytest.raises(ValueError, match="written to replace revision 41"):
+    with pytest.raises(Undecodable, match="written to replace revision 41"):
         require_in_place(PLACED, found)
 
 
