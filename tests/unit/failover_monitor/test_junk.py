@@ -138,6 +138,22 @@ def test_a_renewal_that_landed_under_the_junk_is_never_counted() -> None:
     assert of(Lost, bench.run(0.1)) == [], "an old answer about it changes nothing"
 
 
+def test_an_old_answer_about_a_renewal_under_the_junk_proves_nothing() -> None:
+    bench = primary()
+    bench.write_answer = Refusal.UNKNOWN
+    bench.run(0.3)
+    hidden = bench.writes[-1]
+    revision = spoil(bench)
+    bench.run(0.1)
+    junk, bench.key = bench.key, Seen(hidden.record, hidden.expected + 1)
+    assert but_looks(bench.run(0.1)) != []
+    bench.key, bench.write_answer = junk, None
+    done = bench.run(0.3)
+    assert of(Lost, done) + of(Took, done) == []
+    assert revision in {each.expected for each in bench.writes}
+    assert bench.is_primary()
+
+
 def test_an_old_answer_of_junk_that_was_replaced_changes_nothing() -> None:
     bench = primary()
     old = spoil(bench)
