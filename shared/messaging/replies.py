@@ -4,8 +4,9 @@ The sender chooses the reply subject and the server checks no right on it. An an
 `$JS.API.STREAM.DELETE.…` deletes a stream, one to a stream's own subject is stored there. So a
 message that is not answered must carry no reply subject, and a request one that leads to its
 sender: below its inbox prefix, or to `_R_`, by which the server stands in for an inbox in another
-account (it refuses clients that name it). Whether a message is stored is declared with its subject: JetStream delivers what it stored
-with a reply subject of its own, and nobody answers there.
+account (it refuses clients that name it).
+Whether a message is stored is declared with its subject: JetStream delivers what it stored with a
+reply subject of its own, and nobody answers there.
 """
 
 from typing import Final

@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import nats
 import pytest
@@ -400,8 +399,8 @@ async def test_a_request_that_is_answered_with_nothing_ends_the_service_and_send
 ) -> None:
     own = "_INBOX.alpha.gateway.x.1"
 
-    async def on_drain(_: DrainNode) -> Done:
-        return cast("Done", None)
+    async def on_drain(_: DrainNode) -> Done | None:
+        return None
 
     async with scene.cluster.member(BERLIN, "relay", (DrainNode, on_drain)) as relay:
         async with answers(scene, own) as found:
@@ -415,8 +414,8 @@ async def test_a_request_that_is_answered_with_nothing_ends_the_service_and_send
 async def test_an_empty_answer_never_leaves(scene: Scene) -> None:
     own = "_INBOX.alpha.gateway.x.1"
 
-    async def on_drain(_: DrainNode) -> Done:
-        return cast("Done", b"")
+    async def on_drain(_: DrainNode) -> bytes:
+        return b""
 
     async with scene.cluster.member(BERLIN, "relay", (DrainNode, on_drain)) as relay:
         async with answers(scene, own) as found:
