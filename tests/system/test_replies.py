@@ -21,8 +21,6 @@ from shared.events.message import Event
 from stack.nats import EVENTS_INBOX, EVENTS_USER, READ_EVENTS, secret_name
 from stack.site import Site
 from tests.contract.golden import latest
-from tests.system.black_box import BlackBox, running_site, state_folder, tree
-from tests.system.mended import FaultShown
 from tests.system.raw_nats import RawNats, Received, connected, header_block
 from tests.system.wire_dialect import HOST, SIGNATURE, Speaker, connect, credentials, site_file
 
@@ -256,75 +254,3 @@ async def answered(reader: RawNats) -> None:
         reader.send(f"$JS.API.{question}", AT_ONCE if question == NEXT else b"", b"", inbox)
         async with asyncio.timeout(SECONDS):
             await heard.get()
-
-
-HEARTBEAT = {
-    "node": "berlin",
-    "service": "relay",
-    "version": "1",
-    "started_unix_ms": 1,
-    "sessions": 0,
-    "accepting": True,
-}
-
-
-@pytest.mark.mends(sign="stream gone")
-@pytest.mark.timeout(240)
-async def test_a_heartbeat_cannot_delete_the_log() -> None:
-    with state_folder() as state:
-        async with running_site(tree(), state) as site, site.connect() as client:
-            assert "LOG-1" in await site.streams()
-            speaker = Speaker(site.credentials("berlin.relay"))
-            subject, payload = "meridian.node.berlin.heartbeat", json.dumps(HEARTBEAT).encode()
-            head = speaker.block(subject, payload)
-            client.send(subject, payload, head, "$JS.API.STREAM.DELETE.LOG-1")
-            await client.flush()
-            await until_known(site)
-
-
-async def until_known(site: BlackBox) -> None:
-    """Wait until both gateways have counted the heartbeat as refused.
-
-    Raises:
-        FaultShown: the log is gone.
-    """
-    async with asyncio.timeout(SECONDS):
-        while True:
-            if "LOG-1" not in await site.streams():
-                raise FaultShown("stream gone", "LOG-1 was deleted by the answer to a heartbeat")
-            told = [await site.get(f"{node}.gateway", "/metrics") for node in ("alpha", "bravo")]
-            if all(f"{BAD_REPLY} 1.0".encode() in body for _, body in told):
-                return
-            await asyncio.sleep(0.1)
-
-
-@pytest.mark.mends(sign="reply wrong")
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("target", ["meridian.log.1.entry", "$KV.lease.primary"])
-async def test_the_reader_of_events_writes_nowhere_by_a_reply_subject(target: str) -> None:
-    with state_folder() as state:
-        async with running_site(tree(), state) as site, site.connect() as client:
-            heard = client.subscribe(target)
-            await client.flush()
-            password = (state / "secrets" / "nats-events").read_text().strip()
-            async with connected(HOST, reader_port(state, "bravo"), "events", password) as reader:
-                reader.send("$JS.API.STREAM.INFO.EVENTS", b"", b"", target)
-                await told_something(reader)
-            await client.flush()
-            while not heard.empty():
-                message = heard.get_nowait()
-                if b"io.nats.jetstream.api" in message.payload:
-                    raise FaultShown("reply wrong", f"JetStream's answer was stored at {target}")
-
-
-async def told_something(reader: RawNats) -> None:
-    """Wait until a later question is answered at the reader's inbox, of this or an old form."""
-    inboxes = [f"{prefix}.barrier" for prefix in ("_INBOX.events", "_INBOX_events")]
-    queues = [reader.subscribe(each) for each in inboxes]
-    for inbox in inboxes:
-        reader.send("$JS.API.STREAM.INFO.EVENTS", b"", b"", inbox)
-    async with asyncio.timeout(SECONDS):
-        waits = [asyncio.create_task(queue.get()) for queue in queues]
-        _, left = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for each in left:
-        each.cancel()
