@@ -7,6 +7,7 @@ from services.replication.conflicts import ConflictKeeper
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from shared.domain.errors import Rejected
+from shared.domain.ids import NodeId
 from shared.domain.snapshot import Scope
 from shared.events.conflict import (
     ConflictEntries,
@@ -59,7 +60,7 @@ class Handlers:
         return answer
 
 
-def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
+def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
     """The subscriptions of this node's follower; only masters offer snapshots and keep a history.
 
     Every master hears the wish, and those that do not follow the log stay silent: so a master that
@@ -95,7 +96,7 @@ class ConflictHandlers:
         return await self._keeper.resolve(order)
 
 
-def conflict_router(handlers: ConflictHandlers, node: str) -> NatsRouter:
+def conflict_router(handlers: ConflictHandlers, node: NodeId) -> NatsRouter:
     """The questions to this master alone."""
     return NatsRouter(
         handlers=(

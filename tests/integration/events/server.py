@@ -31,9 +31,9 @@ class GuardedServer(NatsServer):
     """As a site's server: one user for services, one that may only read events."""
 
     def _configuration(self) -> dict[str, object]:
-        passwords = dict.fromkeys(USERS, PASSWORD)
-        system = {"accounts": accounts(passwords), "system_account": "SYS"}
-        return {**super()._configuration(), **system}
+        passwords = {str(user): PASSWORD for user in USERS}
+        who = {"accounts": accounts(passwords), "system_account": "SYS"}
+        return {**super()._configuration(), **who}
 
 
 async def _quiet(_error: Exception) -> None:

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """Three NATS servers with a site's own configuration and streams, and nothing else of a site."""
 
 from collections.abc import AsyncGenerator
