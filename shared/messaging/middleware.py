@@ -150,9 +150,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         if asked is None:
             raise BadSignature("an answer that nobody asked for", reason="unasked")
         if message.reply:
-            raise BadSignature(
-                f"an answer that asks for one at {message.reply}", reason="bad_reply"
-            )
+            raise BadSignature("an answer that asks for an answer", reason="bad_reply")
         header, kind = _head(message)
         signed = self.guard.verifier.check(
             "", header, kind, message.data, live=False, in_reply_to=asked.id

@@ -16,6 +16,8 @@ from shared.events.message import Event, Request
 from shared.messaging.connection import inbox_of
 
 OTHER_ACCOUNT: Final = "_R_."
+SHOWN: Final = 100
+"""Characters of a reply subject that a report repeats; whoever sent it chose them."""
 
 
 def require_own_inbox(message: type[Event], sender: str, reply: str) -> None:
@@ -31,5 +33,5 @@ def require_own_inbox(message: type[Event], sender: str, reply: str) -> None:
     own = (OTHER_ACCOUNT, f"{inbox_of(sender)}.")
     if not (issubclass(message, Request) and reply.startswith(own)):
         raise BadSignature(
-            f"{message.__name__} of {sender} asks for an answer at {reply}", reason="bad_reply"
+            f"{message.__name__} asks for an answer at {reply[:SHOWN]!a}", reason="bad_reply"
         )

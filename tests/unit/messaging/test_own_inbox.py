@@ -62,6 +62,14 @@ def test_a_request_is_answered_at_its_senders_inbox_and_nowhere_else(message: ty
     assert [reply for reply in ("", *OWN) if refused(message, reply)] == []
 
 
+def test_a_report_repeats_little_of_what_a_stranger_chose() -> None:
+    with pytest.raises(BadSignature) as caught:
+        require_own_inbox(UNANSWERED[0], SENDER, "\u202e" + "x" * 10_000)
+
+    assert caught.value.message.isascii()
+    assert len(caught.value.message) < 200
+
+
 @pytest.mark.parametrize("message", STORED)
 def test_what_jetstream_delivers_comes_with_jetstreams_own_reply_subject(
     message: type[Event],
