@@ -128,7 +128,7 @@ def _offset(text: str) -> int:
         if text.lstrip("+-").isdecimal():
             return int(text)
         return offset_minutes(text, UnixMillis(int(wall().timestamp() * 1000)))
-    except (ValueError, OSError, LookupError) as error:
+    except ValueError as error:
         raise BadSettings(
             f"--offset {text!r}: say an offset like +05:30, minutes like -300, or a zone like "
             "Europe/Berlin"
