@@ -16,11 +16,15 @@ import idna
 LONGEST_NAME: Final = 253
 LONGEST_URL: Final = 2_000
 HIGHEST_PORT: Final = 65_535
+SHOWN: Final = 80
+"""How many characters of something wrong a sentence repeats."""
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SCHEMES: Final = frozenset({"http", "https"})
+_JOINERS: Final = dict.fromkeys((0x200C, 0x200D))
+"""Invisible, and yet a part of words in some scripts: whether here is for IDNA to say."""
 _BRACKETED: Final = re.compile(r"\[(.*)\]")
 
 
@@ -61,7 +65,7 @@ def number(text: str) -> str:
     """
     found = _number(text)
     if found is None:
-        raise ValueError(f"{text!r} is no IP address like 192.0.2.1 or 2001:db8::1")
+        raise ValueError(f"{text[:SHOWN]!r} is no IP address like 192.0.2.1 or 2001:db8::1")
     return str(found)
 
 
@@ -87,10 +91,10 @@ def web_address(text: str) -> str:
     if len(text) > LONGEST_URL:
         raise ValueError(f"an address has at most {LONGEST_URL:,} characters")
     if any(letter.isspace() or not letter.isprintable() for letter in text):
-        raise ValueError(f"{text!r} is no address: it holds a space or a control character")
+        raise ValueError(f"{text[:SHOWN]!r} is no address: it holds a space or a control character")
     parts = _split(text)
     if parts.scheme not in _SCHEMES or not parts.netloc:
-        raise ValueError(f"{text!r} is no address: begin with https:// or http://")
+        raise ValueError(f"{text[:SHOWN]!r} is no address: begin with https:// or http://")
     user, at, where = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=user + at + _place(where)))
 
@@ -112,7 +116,7 @@ def _place(text: str) -> str:
     name, _, rest = text[1:].partition("]") if bracketed else text.partition(":")
     told = rest.removeprefix(":") if bracketed else rest
     if bracketed and (":" not in name or rest == told != ""):
-        raise ValueError(f"{text!r} is no host: only an IPv6 address stands in brackets")
+        raise ValueError(f"{text[:SHOWN]!r} is no host: only an IPv6 address stands in brackets")
     found = host(name)
     shown = f"[{found}]" if ":" in found else found
     return f"{shown}:{_port(told)}" if told else shown
@@ -120,7 +124,7 @@ def _place(text: str) -> str:
 
 def _port(told: str) -> int:
     if not (told.isascii() and told.isdecimal() and len(told) <= len(str(HIGHEST_PORT))):
-        raise ValueError(f"{told[:20]!r} is no port from 1 to {HIGHEST_PORT}")
+        raise ValueError(f"{told[:SHOWN]!r} is no port from 1 to {HIGHEST_PORT}")
     port = int(told)
     if not 1 <= port <= HIGHEST_PORT:
         raise ValueError(f"the port {port} does not lie in 1 to {HIGHEST_PORT}")
@@ -131,20 +135,22 @@ def _split(text: str) -> SplitResult:
     try:
         return urlsplit(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no address: {error}") from error
+        raise ValueError(f"{text[:SHOWN]!r} is no address: {error}") from error
 
 
 def _remapped(text: str) -> str:
     """*text* in lower case and with compatible characters (full width, other dots) made usual."""
     plain = text.strip(" ")
     if len(plain) > LONGEST_NAME + 1:
-        raise ValueError(f"a host name has at most {LONGEST_NAME} characters")
+        raise _no_name(text, f"it has more than {LONGEST_NAME} characters")
+    if not plain.translate(_JOINERS).isprintable():
+        raise _no_name(text, "it holds an invisible character")
     if plain.isascii():
         return plain.lower()
     try:
         return idna.uts46_remap(plain, std3_rules=False, transitional=False)
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(f"{text!r} is no host name: {error}") from error
+        raise _no_name(text, str(error)) from error
 
 
 def _number(plain: str) -> IPv4Address | IPv6Address | None:
@@ -159,10 +165,10 @@ def _number(plain: str) -> IPv4Address | IPv6Address | None:
 def _name(plain: str, text: str, allowed: re.Pattern[str]) -> str:
     labels = [_a_label(label, text, allowed) for label in plain.removesuffix(".").split(".")]
     if _NUMERIC.fullmatch(labels[-1]):
-        raise ValueError(f"{text!r} is neither a host name nor an IP address: it ends in a number")
+        raise _no_name(text, "it ends in a number and is no IP address")
     name = ".".join(labels)
     if len(name) > LONGEST_NAME:
-        raise ValueError(f"{text!r} is no host name: it has more than {LONGEST_NAME} characters")
+        raise _no_name(text, f"it has more than {LONGEST_NAME} characters")
     return name
 
 
@@ -174,16 +180,17 @@ def _a_label(label: str, text: str, allowed: re.Pattern[str]) -> str:
         if label.startswith("xn--"):
             idna.ulabel(label)
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(f"{text!r} is no host name: {error}") from error
+        raise _no_name(text, str(error)) from error
+    if not label:
+        raise _no_name(text, "a label is empty")
     if not allowed.fullmatch(label):
-        raise ValueError(
-            f"{text!r} is no host name like help.example.com: {_fault(label)}; a label has 1 to 63 "
-            "letters, digits and '-', and does not begin or end with '-'"
+        raise _no_name(
+            text,
+            f"{label[:SHOWN]!r} is no label of 1 to 63 letters, digits and '-', "
+            "which begins and ends with a letter or digit",
         )
     return label
 
 
-def _fault(label: str) -> str:
-    if not label:
-        return "a label is empty"
-    return f"{label[:20] + '…' if len(label) > 20 else label!r} is no label"  # noqa: PLR2004
+def _no_name(text: str, why: str) -> ValueError:
+    return ValueError(f"{text[:SHOWN]!r} is no host name like help.example.com: {why}")

@@ -39,9 +39,7 @@ def require_timezone(text: str) -> str:
     """
     told = _told_minutes(text)
     if not is_timezone(text):
-        raise ValueError(
-            f"{text!r} is neither an offset like +05:30 nor a zone like Europe/Berlin"
-        )
+        raise ValueError(f"{text!r} is neither an offset like +05:30 nor a zone like Europe/Berlin")
     if told is not None and not WESTERNMOST_MINUTES <= told <= EASTERNMOST_MINUTES:
         raise ValueError(f"{text!r} is no offset from -12:00 to +14:00")
     return text
