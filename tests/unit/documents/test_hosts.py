@@ -28,9 +28,9 @@ LONG = ".".join(["a" * 63] * 4)
         ("MÜNCHEN。example", "xn--mnchen-3ya.example"),
         ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
         ("straße.example", "xn--strae-oqa.example"),
-        ("ＡＢＣ.example", "abc.example"),
+        ("\uff21\uff22\uff23.example", "abc.example"),
         ("192.0.2.1", "192.0.2.1"),
-        ("１92.0.2.1", "192.0.2.1"),
+        ("\uff1192.0.2.1", "192.0.2.1"),
         ("2001:DB8:0::1", "2001:db8::1"),
         ("[2001:db8::1]", "2001:db8::1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -86,7 +86,9 @@ def test_what_no_resolver_could_find_is_no_host(text: str) -> None:
         host(text)
 
 
-@given(st.text(max_size=300) | st.from_regex(r"[a-zA-ZäßＡ0-9_.\-:\[\]%]{1,70}", fullmatch=True))
+@given(
+    st.text(max_size=300) | st.from_regex("[a-zA-Zäß\uff210-9_.\\-:\\[\\]%]{1,70}", fullmatch=True)
+)
 @example("a\u0301.example")
 @example("☃.example")
 def test_a_host_is_refused_or_brought_to_a_form_that_stays(text: str) -> None:
@@ -113,7 +115,7 @@ def test_a_number_is_kept_as_it_is_usually_written() -> None:
     assert number("2001:DB8::2") == "2001:db8::2"
     assert number("::ffff:192.0.2.2") == "192.0.2.2"
     for text in ("relay", "192.0.2.256", "", "fe80::1%eth0"):
-        with pytest.raises(ValueError, match="is no IP address|scope id"):
+        with pytest.raises(ValueError, match=r"is no IP address|scope id"):
             number(text)
 
 
@@ -141,7 +143,7 @@ def test_a_web_address_has_one_canonical_form(text: str, canonical: str) -> None
         "http://127.0.0.1:0/",
         "http://127.0.0.1:-1/",
         "http://127.0.0.1:+80/",
-        "http://127.0.0.1:٨٠/",
+        "http://127.0.0.1:\u0668\u0660/",
         f"http://127.0.0.1:{'9' * 1_500}/",
         "http://127.0.0.1:http/",
         "http://[::1/",

@@ -121,7 +121,7 @@ def test_a_timezone_is_an_offset_or_a_zone_of_the_database_links_included(text: 
         "Europe/Berlin\0",
         " UTC",
         "",
-        "+٠٥:٣٠",
+        "+\u0660\u0665:\u0663\u0660",
     ],
 )
 def test_what_is_no_timezone_everywhere_is_refused(text: str) -> None:

@@ -1,5 +1,6 @@
 """Offsets of zones: from the database that every node has, never from the machine's own folder."""
 
+from pathlib import Path
 from zoneinfo import TZPATH, available_timezones, reset_tzpath
 
 import pytest
@@ -36,10 +37,9 @@ def test_every_zone_of_the_database_has_an_offset_that_a_node_may_have() -> None
 def test_the_machines_own_folder_of_zones_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    folder = tmp_path_factory.mktemp("zones")
-    (folder / "Mars").write_bytes(b"TZif")
-    (folder / "UTC").write_bytes(b"no zone")
-    reset_tzpath((str(folder),))
+    (tmp_path / "Mars").write_bytes(b"TZif")
+    (tmp_path / "UTC").write_bytes(b"no zone")
+    reset_tzpath((str(tmp_path),))
     try:
         assert "Mars" not in zone_names()
         assert not is_timezone("Mars")
