@@ -34,9 +34,7 @@ def test_every_zone_of_the_database_has_an_offset_that_a_node_may_have() -> None
         assert -720 <= offset_minutes(zone, WINTER) <= 840
 
 
-def test_the_machines_own_folder_of_zones_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_the_machines_own_folder_of_zones_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "Mars").write_bytes(b"TZif")
     (tmp_path / "UTC").write_bytes(b"no zone")
     reset_tzpath((str(tmp_path),))
