@@ -7,6 +7,7 @@ on another machine. Two texts that reach the same host are therefore equal texts
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -37,6 +38,15 @@ def host(text: str) -> str:
     plain = _remapped(text)
     number = _number(plain)
     return str(number) if number is not None else _name(plain, text, _DNS_LABEL)
+
+
+@lru_cache(1 << 16)
+def comparable(text: str) -> str:
+    """*text*, which stands in a document, as hosts are compared; what is no host as it stands."""
+    try:
+        return host(text)
+    except ValueError:
+        return text
 
 
 def dns_name(text: str) -> str:

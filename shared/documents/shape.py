@@ -9,6 +9,14 @@ from shared.documents.document import WRITING, Document
 from shared.domain.errors import InvalidChange
 
 
+def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body*, which is stored, as *model* reads it; as it stands where the model cannot."""
+    try:
+        return model.model_validate(body, extra="ignore").model_dump(mode="json")
+    except ValidationError:
+        return dict(body)
+
+
 def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
 

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from services.config.core.documents import Documents, Stored, tried
 from shared.documents import SITE_ID, Kind
+from shared.documents.rules.changes import tried
+from shared.documents.state import Documents, Stored
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange
