@@ -4,8 +4,8 @@ Passwords come in clear or as argon2 hashes and leave this module sealed. One th
 already is kept as it is, so that a second apply changes nothing.
 """
 
-from asyncio import to_thread
-from collections.abc import Mapping
+from asyncio import sleep
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -110,7 +110,10 @@ class Editor:
             RevisionConflict: somebody changed a document meanwhile.
         """
         current, changes = await self._planned(wanted)
-        parts = await to_thread(accepted_parts, current, changes, request[1], request[0])
+        parts = list[Part]()
+        for part in accepted_parts(current, changes, request[1], request[0]):
+            parts.append(part)
+            await sleep(0)  # a site of ten thousand nodes takes a second: others are served between
         if wanted.dry_run:
             return changes, None
         return changes, await self._write(parts, request[1])
@@ -126,10 +129,9 @@ class Editor:
     async def _planned(self, wanted: Apply) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._bodies(wanted, current)
-        # A second of work for ten thousand nodes, during which the door answers others.
-        return current, await to_thread(plan, current, bodies, prune=wanted.prune)
+        return current, plan(current, bodies, prune=wanted.prune)
 
-    async def _write(self, parts: tuple[Part, ...], author: str) -> Revision | None:
+    async def _write(self, parts: Sequence[Part], author: str) -> Revision | None:
         """Make the changes of *parts*, one entry after the other; the last one's revision."""
         revision, done = None, 0
         total = sum(len(part.changes) for part in parts)

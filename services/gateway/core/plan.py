@@ -7,7 +7,7 @@ that stays) is kept from the document that is there.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -113,10 +113,10 @@ def plan(
 
 def accepted_parts(
     current: Mapping[Ref, Current], changes: tuple[Planned, ...], author: str, request_id: RequestId
-) -> tuple[Part, ...]:
+) -> Iterator[Part]:
     """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
 
-    All of them are judged by the primary's own rules, before the first one is written.
+    Each is judged by the primary's own rules; take all of them before the first one is written.
 
     Raises:
         Rejected: the primary would refuse a part, which is what a dry run says too.
@@ -124,15 +124,13 @@ def accepted_parts(
     documents = Documents(
         {(kind, id_): Stored(each.revision, each.body) for (kind, id_), each in current.items()}
     )
-    parts: list[Part] = []
     for planned in batches(changes):
         part = Part(derived(request_id, planned), planned)
         outcome = tried(documents, part.proposed)
         asked = Asked(author, part.request_id, DIGEST)
         entry_bytes(entry_changes(part.proposed, outcome, asked))
         documents = documents.with_(outcome, Revision(0))
-        parts.append(part)
-    return tuple(parts)
+        yield part
 
 
 def derived(request_id: RequestId, part: tuple[Planned, ...]) -> RequestId:

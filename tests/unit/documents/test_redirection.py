@@ -1,5 +1,7 @@
 """How the site's address is led, as an administrator writes it."""
 
+from collections.abc import Mapping
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,7 +10,7 @@ from shared.documents.redirection import Redirection, RedirectionMethod
 from shared.documents.site import SiteDocument
 
 
-def written(body: dict[str, object]) -> Redirection:
+def written(body: Mapping[str, object]) -> Redirection:
     return Redirection.model_validate(body, context=WRITING)
 
 
