@@ -24,7 +24,7 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SCHEMES: Final = frozenset({"http", "https"})
-_JOINERS: Final = dict.fromkeys((0x200C, 0x200D))
+_JOINERS: Final[dict[int, None]] = dict.fromkeys((0x200C, 0x200D))
 """Invisible, and yet a part of words in some scripts: whether here is for IDNA to say."""
 _BRACKETED: Final = re.compile(r"\[(.*)\]")
 

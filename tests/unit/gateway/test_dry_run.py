@@ -89,7 +89,7 @@ def outcome(before: dict[Ref, dict[str, Any]], wanted: Apply) -> tuple[object, b
 ids = st.sampled_from(["berlin", "Berlin", "tokyo", "a b", " x", "x\n", "007", "alpha", SITE_ID])
 hosts = st.sampled_from(["a.example", "A.example.", "b.example", "b..example", "a\u202e"])
 names = st.lists(ids, max_size=2)
-nodes = st.fixed_dictionaries(
+nodes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"role": st.sampled_from(["traffic", "master"])},
     optional={
         "public_address": st.fixed_dictionaries({"host": hosts, "port": st.sampled_from([1, 0])}),
@@ -111,7 +111,7 @@ webhooks = st.fixed_dictionaries(
     {"url": st.sampled_from(["https://a.example/", "http://127.0.0.1:80800/"])}
 )
 sites = st.fixed_dictionaries({"name": st.sampled_from(["s", ""])})
-BODIES = {
+BODIES: dict[Kind, st.SearchStrategy[dict[str, Any]]] = {
     Kind.SITE: sites,
     Kind.NODE: nodes,
     Kind.USER: users,
@@ -119,7 +119,7 @@ BODIES = {
     Kind.PUBLIC_SITE: public_sites,
     Kind.WEBHOOK: webhooks,
 }
-documents = st.sampled_from(list(Kind)).flatmap(
+documents: st.SearchStrategy[dict[str, Any]] = st.sampled_from(list(Kind)).flatmap(
     lambda kind: st.fixed_dictionaries({"kind": st.just(kind), "id": ids, "body": BODIES[kind]})
 )
 GOOD: dict[Ref, dict[str, Any]] = {
