@@ -93,8 +93,8 @@ def build_links(settings: MonitorSettings, context: ServiceContext) -> tuple[Lin
     password = settings.system_password()
     system = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
     return (
-        Link(context.access, context.identity, LEASE),
-        Link(system, context.identity, SYSTEM),
+        Link(context.access, context.identity, LEASE, context.rejections.refused),
+        Link(system, context.identity, SYSTEM, context.rejections.refused),
     )
 
 

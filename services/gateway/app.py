@@ -80,7 +80,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = Link(context.access, context.identity, "sessions")
+    link = Link(context.access, context.identity, "sessions", context.rejections.refused)
     store = JetStreamSessions(link.client, context.signer, context.verifier)
     door = build_door(settings, context, store, Shelf(link.client))
     keeper, herald = Keeper(door, store), Herald(door)

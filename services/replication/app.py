@@ -32,7 +32,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     """Everything of replication, wired; nothing of it runs yet."""
     context = build_context(settings, "replication", clock)
     is_master = settings.database_url is not None
-    link = Link(context.access, context.identity, "log")
+    link = Link(context.access, context.identity, "log", context.rejections.refused)
     log = ClusterLog(link.client, context.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
     store = _store(settings, context, database)

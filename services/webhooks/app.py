@@ -24,7 +24,7 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "webhooks", clock)
-    link = Link(context.access, context.identity, "webhooks")
+    link = Link(context.access, context.identity, "webhooks", context.rejections.refused)
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     grant = GrantHolder(settings.node, kernel_boot_id())
     post = HttpPost()

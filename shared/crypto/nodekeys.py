@@ -10,6 +10,8 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings
 from shared.domain.ids import ClusterId, LogGeneration, NodeId
 
@@ -62,13 +64,14 @@ class TrustStore:
     @staticmethod
     def load(path: Path) -> "TrustStore":
         try:
-            document = json.loads(path.read_text())
+            document = decode_object(path.read_bytes(), "trust store")
+            masters = document.object("masters")
             return TrustStore(
-                ClusterId(document["cluster_id"]),
-                LogGeneration(int(document["log_generation"])),
-                {NodeId(node): key for node, key in document["masters"].items()},
+                ClusterId(document.text("cluster_id")),
+                LogGeneration(document.integer("log_generation")),
+                {NodeId(node): masters.text(node) for node in document.mapping("masters")},
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, Undecodable) as error:
             raise BadSettings(f"{path} names no cluster: {error}") from error
 
     def save(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.domain.errors import BadSignature
+from shared.domain.errors import Rejected
 from shared.domain.ids import Instant
 
 MINUTE: Final = 60.0
@@ -55,8 +55,8 @@ class Rejections:
     count: Callable[[str], None]
     _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
 
-    def refused(self, error: BadSignature, sender: str) -> None:
-        """A message that claimed to be from *sender* was refused for *error*."""
+    def refused(self, error: Rejected, sender: str = UNKNOWN) -> None:
+        """A message or a stored value that claimed to be from *sender* was refused for *error*."""
         reason = str(error.attributes.get("reason", error.code))
         self.count(reason)
         self._note(UNKNOWN if reason in UNPROVEN else sender, reason, error.message)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import (
     Epoch,
     LogGeneration,
@@ -78,7 +79,7 @@ def test_the_bytes_of_an_entry_never_change() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"revision": 1}', b"\xff"])
 def test_what_is_no_entry_is_told(body: bytes) -> None:
-    with pytest.raises(ValueError, match="no log entry"):
+    with pytest.raises(Undecodable, match="log entry"):
         LogEntry.decode(body)
 
 
@@ -88,7 +89,7 @@ def test_what_is_no_entry_is_told(body: bytes) -> None:
 def test_a_stored_entry_that_was_changed_is_told(change: dict[str, str]) -> None:
     document = {**json.loads(stored(entry()).encode()), **change}
 
-    with pytest.raises(ValueError, match="no stored log entry"):
+    with pytest.raises(Undecodable, match="stored log entry"):
         StoredEntry.decode(json.dumps(document).encode())
 
 
