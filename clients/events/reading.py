@@ -26,6 +26,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.errors import BadSettings, Unavailable
+from shared.messaging.client import SafeClient, answered
 
 STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3
@@ -114,7 +115,7 @@ class Reader:
         self._refusals.clear()
         access = self.access
         tls = ssl.create_default_context(cafile=access.ca_file or None)
-        client = Client()
+        client = SafeClient()
         try:
             await client.connect(
                 server,
@@ -170,7 +171,7 @@ class Reader:
         self._has_begun = True
         while not client.is_closed:
             try:
-                messages = await subscription.fetch(BATCH, timeout=FETCH_SECONDS)
+                messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 continue
             left = deque(messages)

@@ -5,11 +5,10 @@ and the first administrator. It is the only one, but for a rebuild, that makes t
 lease; it can be repeated until that entry is written, and refuses afterwards.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from argon2 import PasswordHasher
 from nats.aio.client import Client
@@ -22,6 +21,8 @@ from services.config.settings import ConfigSettings
 from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_mapping
 from shared.documents import SITE_ID, Kind
 from shared.documents.user import UserRole
 from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
@@ -219,12 +220,9 @@ def _object(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given: Any = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadSettings(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise BadSettings(f"{path} holds no object with names")
-    return cast("dict[str, Any]", given)
+        return decode_mapping(path.read_bytes(), path.name)
+    except (OSError, Undecodable) as error:
+        raise BadSettings(f"{path} cannot be read as a JSON object: {error}") from error
 
 
 def _keyed(body: dict[str, Any], key: str | None) -> dict[str, Any]:

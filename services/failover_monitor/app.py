@@ -112,7 +112,12 @@ def build_work(
     """The core's hands: the key, the look at this master, and its voice."""
     node, trust, boot_id = context.identity.node, context.trust, kernel_boot_id()
     timing = PRESETS[context.settings.timing]
-    store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
+    store = JetStreamLease(
+        link.client,
+        Seal(node, context.node_key, trust),
+        timing.renew_seconds,
+        context.rejections.refused,
+    )
     log = ClusterLog(link.client, trust.log_generation)
     examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
     others = Promises(node, trust, context.publisher, examiner, timing.renew_seconds)

@@ -11,17 +11,22 @@ import asyncio
 import base64
 import json
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
 from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
+from shared.decoding.text import shown
+from shared.domain.errors import BadSignature, Rejected
 from shared.domain.ids import NodeId
+from shared.messaging.connection import jetstream_of
 
 STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
@@ -59,28 +64,34 @@ class Seal:
         """Read a stored record.
 
         Raises:
-            ValueError: it is none, or no known master signed it.
+            Undecodable: it is none.
+            BadSignature: no known master signed it.
         """
-        try:
-            document = json.loads(data)
-            text, signer = str(document["record"]), NodeId(str(document["signer"]))
-            signature = base64.b64decode(document["signature"], validate=True)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no signed lease record: {error}") from error
+        document = decode_object(data, "signed lease record")
+        text, signer = document.text("record"), NodeId(document.text("signer"))
         record = LeaseRecord.decode(text)
-        if not self._trust.verify(signer, signature, _signed(text)):
-            raise ValueError(f"no known master signed this lease record, {signer!r} claims to")
+        if not self._trust.verify(signer, document.base64("signature"), _signed(text)):
+            raise BadSignature(
+                f"no known master signed this lease record, {shown(signer)} claims to"
+            )
         return record
 
 
 class JetStreamLease:
     """The key in JetStream. No call takes longer than *timeout_seconds*, or raises."""
 
-    def __init__(self, client: Client, seal: Seal, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        seal: Seal,
+        timeout_seconds: float,
+        refused: Callable[[Rejected], None],
+    ) -> None:
         self._client = client
-        self._jetstream = JetStreamContext(client, timeout=timeout_seconds)
+        self._jetstream = jetstream_of(client, timeout_seconds)
         self._seal = seal
         self._timeout = timeout_seconds
+        self._refused = refused
         self._strange = 0
         self._log = logging.getLogger("meridian.lease")
 
@@ -119,10 +130,10 @@ class JetStreamLease:
     def _seen(self, data: bytes, revision: int) -> Seen:
         try:
             return Seen(self._seal.open(data), revision)
-        except ValueError as error:
+        except (Undecodable, BadSignature) as error:
             if revision != self._strange:
                 self._strange = revision
-                self._log.error("the lease at revision %d does not count: %s", revision, error)
+                self._refused(error)
             return Seen(None, revision)
 
 
@@ -131,7 +142,7 @@ class BucketProbe:
 
     def __init__(self, client: Client, node: NodeId, timeout_seconds: float) -> None:
         self._client = client
-        self._jetstream = JetStreamContext(client, timeout=timeout_seconds)
+        self._jetstream = jetstream_of(client, timeout_seconds)
         self._subject = f"{PROBE_SUBJECT}{node}"
         self._timeout = timeout_seconds
         self._log = logging.getLogger("meridian.lease")

@@ -49,6 +49,7 @@ def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
         places=places,
         post=post,
         verifier=context.verifier,
+        refused=context.rejections.refused,
         events=context.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),

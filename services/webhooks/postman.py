@@ -18,8 +18,9 @@ from services.webhooks.letter import Letter, letter
 from services.webhooks.post import Post
 from services.webhooks.store import Beginning, Hand, Kept, Places
 from shared.crypto.envelope import Verifier
+from shared.decoding.errors import Undecodable
 from shared.documents.webhook import WebhookDocument
-from shared.domain.errors import BadSignature, Unavailable
+from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
 from shared.messaging.events import Emits
@@ -42,6 +43,7 @@ class Outfit:
     events: Emits
     unix_ms: Callable[[], UnixMillis]
     count: Callable[[str], None]
+    refused: Callable[[Rejected], None]
 
 
 @dataclass
@@ -76,8 +78,8 @@ class Postman:
             return
         try:
             made = letter(event, self.outfit.verifier)
-        except BadSignature as error:
-            _LOG.warning("an event on %s is left out: %s", event.subject, error.message)
+        except (BadSignature, Undecodable) as error:
+            self.outfit.refused(error)
             await hand.done(event)
             return
         await self._do(hand, event, made, self._judge(event, await self._post(made)))

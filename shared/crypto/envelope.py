@@ -17,7 +17,7 @@ from shared.crypto.keyring import KeyRing
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import is_equal, shown, to_integer
 from shared.domain.errors import BadSignature, ClockSkew, Replayed
-from shared.domain.ids import NODE_ID_PATTERN, NodeId, UnixMillis
+from shared.domain.ids import LATEST_UNIX_MS, NODE_ID_PATTERN, NodeId, UnixMillis
 
 SIGNATURE_HEADER: Final = "Meridian-Sig"
 MESSAGE: Final = "msg"
@@ -224,7 +224,7 @@ def _split(header: str) -> list[str]:
 def _signed(parts: list[str]) -> Signed:
     boot, _, number = parts[4].rpartition("+")
     identity, counter = Identity.parse(parts[2]), to_integer(number, least=1)
-    return Signed(identity, boot, counter, UnixMillis(to_integer(parts[3])))
+    return Signed(identity, boot, counter, UnixMillis(to_integer(parts[3], most=LATEST_UNIX_MS)))
 
 
 def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payload: bytes) -> str:

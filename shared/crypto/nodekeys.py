@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
+from shared.decoding.text import decode_hex
 from shared.domain.errors import BadSettings
 from shared.domain.ids import ClusterId, LogGeneration, NodeId
 
@@ -88,6 +89,13 @@ class TrustStore:
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
         key = self.masters.get(node)
         return key is not None and verify(key, signature, data)
+
+    def verify_hex(self, node: NodeId, signature: str, data: bytes) -> bool:
+        """Whether *node* is a known master and signed *data*; *signature* is in hex."""
+        try:
+            return self.verify(node, decode_hex(signature), data)
+        except Undecodable:
+            return False
 
 
 def write_secret(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from shared.crypto.nodekeys import NodeKey, verify
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import decode_base64, to_integer
 from shared.domain.errors import BadSignature
-from shared.domain.ids import NodeId, UnixMillis
+from shared.domain.ids import LATEST_UNIX_MS, NodeId, UnixMillis
 
 NODE_SIGNATURE_HEADER: Final = "Meridian-Node-Sig"
 VERSION: Final = "1"
@@ -71,7 +71,7 @@ def stated(header: str) -> Statement:
     if len(parts) != FIELDS or parts[0] != VERSION:
         raise BadSignature("the event is not signed by a node", reason="unsigned")
     try:
-        unix_ms = UnixMillis(to_integer(parts[2]))
+        unix_ms = UnixMillis(to_integer(parts[2], most=LATEST_UNIX_MS))
     except Undecodable as error:
         raise BadSignature("the event has no time", reason="malformed") from error
     if len(header) > LONGEST_HEADER or not header.isascii():

@@ -42,6 +42,9 @@ class Op(StrEnum):
     GENERATION_BEGAN = "generation_began"
 
 
+SETTING_MODE: Final = frozenset({Op.EPOCH_BEGAN, Op.MODE_CHANGED})
+"""The ops whose body may set the replication mode."""
+
 CONTROL_KIND: Final = "cluster"
 """The *kind* of changes that speak of the cluster itself and not of a document."""
 
@@ -235,7 +238,7 @@ def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationM
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
         told = (change.body or {}).get("mode")
-        if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
+        if change.op in SETTING_MODE and told:
             mode = ReplicationMode(told)
     return mode
 
@@ -257,10 +260,13 @@ def _change_to_json(change: Change) -> dict[str, Any]:
 
 
 def _change_from_json(fields: Fields) -> Change:
+    op = fields.choice("op", Op)
+    if op in SETTING_MODE and "body" in fields and "mode" in fields.object("body"):
+        fields.object("body").choice("mode", ReplicationMode)
     return Change(
         kind=fields.text("kind"),
         id=fields.text("id"),
-        op=fields.choice("op", Op),
+        op=op,
         body=fields.mapping("body") if "body" in fields else None,
         author=fields.text("author"),
         request_id=RequestId(fields.text("request_id")),

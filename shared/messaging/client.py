@@ -82,16 +82,25 @@ def without_status(headers: bytes) -> bytes:
     return headers if first + LINE_END == VERSION_LINE else VERSION_LINE + rest
 
 
+def delivery_of(message: Msg) -> Msg.Metadata:
+    """Where *message* lies in its stream, when it was stored, how often it was handed out.
+
+    Raises:
+        UnreadableAnswer: it comes from no stream.
+    """
+    try:
+        return message.metadata
+    except (NatsError, ValueError, OverflowError, OSError) as error:
+        raise UnreadableAnswer("a message that comes from no stream") from error
+
+
 def sequence_of(message: Msg) -> Sequence:
     """Where *message* lies in its stream.
 
     Raises:
-        Undecodable: it comes from no stream.
+        UnreadableAnswer: it comes from no stream.
     """
-    try:
-        return Sequence(message.metadata.sequence.stream)
-    except (NatsError, ValueError, OverflowError, OSError) as error:
-        raise Undecodable("a message that comes from no stream", reason="malformed") from error
+    return Sequence(delivery_of(message).sequence.stream)
 
 
 async def answered(call: Awaitable[T]) -> T:

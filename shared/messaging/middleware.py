@@ -169,7 +169,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             self.guard.rejections.refused(body, self._sender)
             raise body
         assert isinstance(body, declared), "the decoder gives what the subject declares"
-        if not has_address(body, subject):
+        if not body.is_addressed_to(subject):
             refusal = BadSignature(
                 f"{self._sender} says another thing than its subject {subject}",
                 reason="another_address",
@@ -200,14 +200,6 @@ def decode_reply(request: type[Request], body: bytes) -> Message:
         Undecodable: it is neither.
     """
     return decode_model(ErrorReply if body.startswith(REFUSAL) else request.reply, body)
-
-
-def has_address(event: Event, subject: str) -> bool:
-    """Whether the fields of *event* are those that *subject* names."""
-    try:
-        return event.address == subject
-    except ValueError:  # a field that cannot stand in a subject
-        return False
 
 
 def layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
+from shared.decoding.fields import decode_object
 from shared.domain.ids import Epoch, NodeId
 
 
@@ -26,22 +27,19 @@ class LeaseRecord:
         """Read a record's text.
 
         Raises:
-            ValueError: the text is no record.
+            Undecodable: the text is no record.
         """
-        try:
-            document = json.loads(text)
-            record = LeaseRecord(
-                epoch=Epoch(int(document["epoch"])),
-                holder=NodeId(str(document["holder"])),
-                instance=str(document["instance"]),
-                n=int(document["n"]),
-                ttl=float(document["ttl"]),
-                margin=float(document["margin"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no lease record: {error}") from error
-        if not 0 <= record.margin < record.ttl < float("inf") or record.epoch < 1:
-            raise ValueError("no lease record: its times or its epoch make no sense")
+        fields = decode_object(text, "lease record")
+        record = LeaseRecord(
+            epoch=Epoch(fields.integer("epoch", least=1)),
+            holder=NodeId(fields.text("holder")),
+            instance=fields.text("instance"),
+            n=fields.integer("n"),
+            ttl=fields.number("ttl"),
+            margin=fields.number("margin"),
+        )
+        if not 0 <= record.margin < record.ttl:
+            raise fields.wrong("ttl", "not larger than the margin")
         return record
 
 

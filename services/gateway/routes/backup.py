@@ -12,12 +12,13 @@ from starlette.responses import StreamingResponse
 from services.gateway.backups import BackupSummary, Opened
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.documents import ShownChange, shown_change
 from services.gateway.routes.door import TheCaller, TheDoor, TheRequestId
 from shared.domain.errors import InvalidChange
 from shared.events.conflict import ConflictLine
 
-router = APIRouter(prefix="/backup", tags=["backup"])
+router = APIRouter(prefix="/backup", tags=["backup"], route_class=DecodedRoute)
 
 BYTES: Final = "application/octet-stream"
 

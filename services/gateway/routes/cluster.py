@@ -8,13 +8,14 @@ from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
 class NodeStatus(BaseModel):

@@ -33,7 +33,7 @@ def record(n: int = 1, holder: NodeId = ALPHA) -> LeaseRecord:
 
 def lease(client: Client, node: NodeId = ALPHA, key: NodeKey | None = None) -> JetStreamLease:
     trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(TRUST))
-    return JetStreamLease(client, Seal(node, key or KEYS[node], trust), SECONDS)
+    return JetStreamLease(client, Seal(node, key or KEYS[node], trust), SECONDS, lambda _: None)
 
 
 async def _quiet(_error: Exception) -> None:
