@@ -17,6 +17,14 @@ def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
         return dict(body)
 
 
+def is_read_as(model: type[Document], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    """Whether *body* says nothing else than a stored document that was *read* as this."""
+    try:
+        return model.model_validate(body).model_dump(mode="json") == read
+    except ValidationError:
+        return False
+
+
 def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
 

@@ -1,8 +1,8 @@
 """What `apply` changes: the difference between the documents wanted and those that are there.
 
 Both sides are compared as whole, validated documents, so a default written out is no change and
-a second apply changes nothing. What a person does not write (a node's public key, a password
-that stays) is kept from the document that is there.
+a second apply changes nothing; what stands there already is not judged anew. What a person does
+not write (a node's public key, a password that stays) is kept from the document that is there.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Final
 from shared.documents import DOCUMENTS, Kind
 from shared.documents.rules.changes import tried
 from shared.documents.rules.entry import Asked, entry_bytes, entry_changes
-from shared.documents.shape import as_read, shaped
+from shared.documents.shape import as_read, is_read_as, shaped
 from shared.documents.state import Documents, Stored
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import EMPTY_HASH, ENTRY_LIMIT_BYTES
@@ -176,8 +176,10 @@ def _difference(ref: Ref, there: Current | None, body: Mapping[str, Any]) -> Pla
             if not body.get(field)
         }
         body = {**body, **kept}
-    after = normalised(kind, id_, body)
     before = None if there is None else as_read(DOCUMENTS[kind], there.body)
+    if before is not None and is_read_as(DOCUMENTS[kind], body, before):
+        return None
+    after = normalised(kind, id_, body)
     if before == after:
         return None
     return Planned(kind, id_, before, after, Revision(0) if there is None else there.revision)

@@ -234,6 +234,10 @@ async def test_what_an_earlier_release_stored_stands_in_nobodys_way(
     new = {"kind": "node", "id": "new", "body": {"role": "traffic"}}
 
     assert (await admin.call("POST", "/apply", {"documents": [new]})).status_code == 200
+    same = {"kind": "node", "id": "old", "body": old}
+    assert (await admin.call("POST", "/apply", {"documents": [same]})).json()["changes"] == []
+    other = {**same, "body": {**old, "region": "eu"}}
+    assert (await admin.call("POST", "/apply", {"documents": [other]})).status_code == 422
     fixed = {**old, "public_address": {"host": "Relay.example", "port": 1}}
     answer = await admin.call("PUT", "/nodes/old", fixed)
 
