@@ -6,13 +6,14 @@ it, it is this one.
 """
 
 import asyncio
+import json
 import os
 import signal
 import ssl
 import sys
 import tempfile
 from asyncio import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,10 +122,11 @@ class BlackBox:
             for each in told["streams"]
         }
 
-    async def command(self, *arguments: str, home: Path) -> tuple[int, str]:
-        """Run `meridian` as the administrator; its exit code and all that it said."""
+    async def start_command(self, *arguments: str, home: Path) -> subprocess.Process:
+        """Start `meridian` as an administrator's shell would; its output is piped."""
         told = site_file(self.state)
-        process = await subprocess.create_subprocess_exec(
+        servers = [each["nats"]["client"] for each in told["nodes"] if each["nats"]]
+        return await subprocess.create_subprocess_exec(
             interpreter(self.tree),
             *("-m", "clients.cli", *arguments),
             cwd=self.tree,
@@ -134,18 +136,22 @@ class BlackBox:
                 "MERIDIAN_SITE": ",".join(told["gateway_urls"]),
                 "MERIDIAN_CA_FILE": told["ca_file"],
                 "MERIDIAN_PASSWORD_FILE": told["admin_password_file"],
+                "MERIDIAN_EVENTS_SERVERS": ",".join(f"nats://{HOST}:{port}" for port in servers),
+                "MERIDIAN_EVENTS_PASSWORD_FILE": str(self.state / "secrets" / "nats-events"),
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+
+    async def command(self, *arguments: str, home: Path) -> tuple[int, str]:
+        """Run `meridian` as the administrator; its exit code and all that it said."""
+        process = await self.start_command(*arguments, home=home)
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 said, _ = await process.communicate()
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await kill(process)
         assert process.returncode is not None, "it has ended"
         return process.returncode, said.decode(errors="replace")
 
@@ -166,6 +172,18 @@ class BlackBox:
             if await self.role(name) == OK:
                 return str(name)
         return None
+
+    async def connections(self) -> dict[str, tuple[str, int]]:
+        """The services' connections to NATS by their names: server and number."""
+        ours = tuple(f"{name}." for name in self.services)
+        found: dict[str, tuple[str, int]] = {}
+        for server in [each for each in site_file(self.state)["nodes"] if each["nats"]]:
+            _, body = await _get(server["nats"]["monitor"], "/connz?limit=1024", None)
+            name = str(server["place"]["name"])
+            for each in json.loads(body)["connections"]:
+                if str(each.get("name", "")).startswith(ours):
+                    found[each["name"]] = (name, int(each["cid"]))
+        return found
 
     async def stays_whole(self, before: dict[str, int], seconds: float) -> None:
         """Watch the services for *seconds*.
@@ -283,12 +301,30 @@ async def _stop(process: subprocess.Process) -> None:
 async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection(HOST, port, ssl=tls)
     try:
-        request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n\r\n"
         writer.write(request.encode())
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         return int(head.split(maxsplit=2)[1]), body
     finally:
         writer.close()
+
+
+async def kill(process: subprocess.Process) -> None:
+    """End a program that has not ended by itself."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+    """Wait until *holds*; whether it did within *seconds*."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not await holds():
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

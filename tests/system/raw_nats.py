@@ -63,13 +63,16 @@ class RawNats:
     _inbox: str = field(default_factory=lambda: f"_INBOX.{secrets.token_hex(8)}")
 
     def send(self, subject: str, payload: bytes, head: bytes = b"", reply: str = "") -> None:
-        """Write one message; *head* is the whole header block, in any bytes."""
+        """Write one message; *head* is the whole header block, in any bytes.
+
+        Bytes of an address that are no text are written as Python escapes them (`\\udcff`).
+        """
         addressed = f"{subject} {reply}".rstrip()
         if head:
             line = f"HPUB {addressed} {len(head)} {len(head) + len(payload)}\r\n"
         else:
             line = f"PUB {addressed} {len(payload)}\r\n"
-        self.writer.write(line.encode() + head + payload + b"\r\n")
+        self.writer.write(line.encode(errors="surrogateescape") + head + payload + b"\r\n")
 
     async def flush(self) -> None:
         """Wait until the server has taken everything that was sent."""
