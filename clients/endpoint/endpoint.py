@@ -54,6 +54,7 @@ class Surroundings:
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
     on_node_found: Callable[[PathGeneration, NodeId], None] = lambda _generation, _node: None
+    on_path_failed: Callable[[PathGeneration, str], None] = lambda _generation, _reason: None
 
 
 class Endpoint:
@@ -225,14 +226,23 @@ class Endpoint:
             self._on_unreachable,
             lambda: not self._is_up,
         )
-        self._diallers[path.generation] = self._loop.create_task(dialler.run())
+        task = self._diallers[path.generation] = self._loop.create_task(dialler.run())
+        task.add_done_callback(self._on_dialler_over)
 
     def _new_link(self, path: Path) -> RelayLink:
         link = RelayLink(LinkId(next(self._link_ids)), path, self)
         self._waits[path.generation] = link
         return link
 
-    def _on_unreachable(self, path: Path) -> None:
+    def _on_dialler_over(self, task: "asyncio.Task[None]") -> None:
+        """A dialler fails only when an invariant is broken: then the endpoint does."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.ended.done():
+            self.ended.set_exception(error)
+
+    def _on_unreachable(self, path: Path, reason: str) -> None:
+        if reason:
+            self._surroundings.on_path_failed(path.generation, reason)
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
 
     def _stop_dialling(self) -> None:
