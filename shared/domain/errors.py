@@ -17,6 +17,7 @@ MeridianError
 │   ├── LogNotLost           the log is not lost, or not known to be; nothing is rebuilt
 │   ├── MasterSilent         a master must be asked first, and does not answer
 │   ├── AnotherHistory       two masters' databases are not of one history
+│   ├── Undecodable          bytes or text are not what they should be; reason and place say why
 │   ├── BadSignature         the message does not prove membership
 │   ├── ClockSkew            the message is signed well, its time lies outside the window
 │   ├── Replayed             the message came before
@@ -43,28 +44,15 @@ MeridianError
     └── OutcomeUnknown       it may have happened; ask again with the same request id
 AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
 ```
+
+`MeridianError`, `Rejected` and `Undecodable` are declared one package below, in `shared.decoding`.
 """
 
-from typing import ClassVar, Final
+from typing import Final
 
+from shared.decoding.errors import MeridianError, Rejected, Undecodable
 
-class MeridianError(Exception):
-    """Something an operator or a caller is told, by a stable *code* and one clear sentence."""
-
-    code: ClassVar[str] = "error"
-    http_status: ClassVar[int] = 500
-
-    def __init__(self, message: str, /, **attributes: object) -> None:
-        super().__init__(message)
-        self.message = message
-        self.attributes = attributes
-
-
-class Rejected(MeridianError):
-    """The sender is wrong; trying again as it is never helps."""
-
-    code = "rejected"
-    http_status = 400
+__all__ = ["MeridianError", "Rejected", "Undecodable"]  # beside what is defined here
 
 
 class InvalidChange(Rejected):

@@ -1,0 +1,55 @@
+"""The roots of the error tree that decoding needs; `shared.domain.errors` draws the whole tree."""
+
+from typing import ClassVar
+
+
+class MeridianError(Exception):
+    """Something an operator or a caller is told, by a stable *code* and one clear sentence."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, /, **attributes: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.attributes = attributes
+
+
+class Rejected(MeridianError):
+    """The sender is wrong; trying again as it is never helps."""
+
+    code = "rejected"
+    http_status = 400
+
+
+class Undecodable(Rejected):
+    """Bytes or text that are not what they should be.
+
+    *reason* is one of `REASONS`; *place* is where inside the value, as `changes.3.id`, empty for
+    the whole.
+    """
+
+    code = "undecodable"
+    http_status = 400
+
+    @property
+    def reason(self) -> str:
+        return str(self.attributes.get("reason", self.code))
+
+    @property
+    def place(self) -> str:
+        return str(self.attributes.get("place", ""))
+
+
+REASONS = frozenset(
+    {
+        "bad_shape",
+        "bad_syntax",
+        "not_text",
+        "number_out_of_range",
+        "too_deep",
+        "too_large",
+        "too_many_items",
+    }
+)
+"""Why something could not be decoded: words for counting."""
