@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from shared.runtime.clock import Clock
+from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.driver import Driver
 from stack.crew import NATS, POSTGRES, Crew
 from stack.failure import StartFailed
@@ -25,11 +25,11 @@ DATABASE_SECONDS: Final = 30.0
 class Supervisor:
     """The watcher of one crew at a time; *say* shows a line to whoever runs the site."""
 
-    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
-        self._clock = clock
+    def __init__(self, say: Callable[[str], None], clock: Clock | None = None) -> None:
         self._say = say
+        self._clock = clock or SystemClock()
         self._restarts = Restarts()
-        self._driver = Driver(self._restarts, clock, self._perform)
+        self._driver = Driver(self._restarts, self._clock, self._perform)
         self._crew: Crew | None = None
 
     def attach(self, crew: Crew) -> None:
