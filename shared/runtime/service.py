@@ -26,6 +26,7 @@ gracefully: first `ending`, then the events that wait, then the rest.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,10 +39,13 @@ from nats.errors import Error as NatsError
 
 from shared.domain.containment import ends_process
 from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.runs import Run
+from shared.events.service import ServiceEndedUnclean
 from shared.messaging.broker import is_guarded
-from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.clock import Clock, SystemClock, kernel_boot_id
 from shared.runtime.context import ServiceContext
 from shared.runtime.log import set_up_logging
+from shared.runtime.marks import Mark
 from shared.runtime.metrics import MetricsServer
 from shared.settings import ServiceSettings
 
@@ -108,6 +112,7 @@ async def serve(service: Service) -> int:
     context.health.set("nats", ok=False, reason="not connected yet")
     metrics = MetricsServer(context.registry, context.health)
     await _listen(metrics, context.settings)
+    mark = _marked(context)
     tasks = [asyncio.create_task(_named(task)) for task in _tasks(service)]
     workers = [_kept(context, name, run) for name, run in _workers(service).items()]
     stopping = asyncio.create_task(stop.wait())
@@ -117,10 +122,46 @@ async def serve(service: Service) -> int:
         for task in tasks:
             if task.done():
                 _tell(task)
+    except BadSettings:
+        code = MISUSED
+        raise
     finally:
         await _end(service, [stopping, *tasks, *workers])
         await metrics.stop()
+        if mark is not None and code != FAILED:
+            mark.end()
     return code
+
+
+def _marked(context: ServiceContext) -> Mark | None:
+    """Leave the mark of this run, and say so when the one before it did not end cleanly."""
+    identity, log = context.identity, logging.getLogger("meridian.service")
+    own = Run(
+        *(identity.service, os.getpid(), kernel_boot_id()),
+        *(context.version, context.started_unix_ms),
+    )
+    try:
+        mark = Mark.begin(context.settings.state_dir, own)
+    except OSError as error:
+        log.warning("an unclean end of this run will not be noticed: %s", error)
+        return None
+    before = mark.unclean
+    if before is not None:
+        log.warning("process %d of this service did not end cleanly", before.pid)
+        loop = before.is_crash_loop(context.clock.unix_ms(), runs=False)
+        context.events.emit(
+            ServiceEndedUnclean(
+                node=identity.node,
+                service=identity.service,
+                pid=before.pid,
+                boot_id=before.boot_id,
+                version=before.version,
+                started_unix_ms=before.started_unix_ms,
+                restarts=mark.run.restarts,
+                crash_loop=loop,
+            )
+        )
+    return mark
 
 
 def _tasks(service: Service) -> tuple[Task, ...]:

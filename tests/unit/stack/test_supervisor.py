@@ -89,7 +89,7 @@ def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Wa
             ]
             await pause(1)
             assert watch.runs(RELAY)
-            seen = {each.node.name: each.processes for each in await survey(watch.crew)}
+            seen = {str(each.node.name): each.processes for each in await survey(watch.crew)}
             assert {p.service: p.restarts for p in seen["berlin"]}["relay"] == 1
 
     run(story(watched()))
