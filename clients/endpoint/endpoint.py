@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from clients.endpoint.asking import Asking
@@ -227,18 +228,12 @@ class Endpoint:
             lambda: not self._is_up,
         )
         task = self._diallers[path.generation] = self._loop.create_task(dialler.run())
-        task.add_done_callback(self._on_dialler_over)
+        task.add_done_callback(partial(_fail_with, self.ended))
 
     def _new_link(self, path: Path) -> RelayLink:
         link = RelayLink(LinkId(next(self._link_ids)), path, self)
         self._waits[path.generation] = link
         return link
-
-    def _on_dialler_over(self, task: "asyncio.Task[None]") -> None:
-        """A dialler fails only when an invariant is broken: then the endpoint does."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not self.ended.done():
-            self.ended.set_exception(error)
 
     def _on_unreachable(self, path: Path, reason: str) -> None:
         if reason:
@@ -266,3 +261,10 @@ class Endpoint:
     def _ring(self) -> None:
         self._timer = None
         self._perform(self._tunnel.tick(now()))
+
+
+def _fail_with(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:
+    """A dialler fails only when an invariant is broken: then the endpoint does."""
+    error = None if dialler.cancelled() else dialler.exception()
+    if error is not None and not ended.done():
+        ended.set_exception(error)

@@ -27,6 +27,7 @@ ALLOWED = {
     ("clients/endpoint/forwarding.py", "_welcome"): "contains its faults",
     ("clients/endpoint/probing.py", "measured"): "contain their faults; the results are asked for",
     ("clients/commands/up.py", "_run"): "awaited by the command",
+    ("clients/commands/up.py", "_hold"): "the supervisor, awaited by the command",
     ("clients/commands/up.py", "begin"): "the live table, gathered at the end",
 }
 """File and function of each task that is made by hand, and the reason why no fault gets lost."""
