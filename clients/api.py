@@ -9,6 +9,8 @@ import httpx
 
 from clients.endpoint.clock import now
 from clients.profile import Profile
+from shared.decoding.errors import Undecodable
+from shared.decoding.jsontext import FILE, decode_json
 from shared.domain.errors import BadSettings, MeridianError, Unavailable, from_code
 
 PATIENCE_SECONDS: Final = 20.0
@@ -155,11 +157,13 @@ def _said(error: Exception) -> str:
 
 
 def _read(answer: httpx.Response) -> Any:
-    body: Any
     try:
-        body = answer.json()
-    except ValueError:
-        body = {"code": "unavailable", "detail": f"the site answered {answer.status_code}"}
+        body: Any = decode_json(answer.content, FILE)
+    except Undecodable as error:
+        body = {"code": Unavailable.code, "detail": f"the site answered {answer.status_code}"}
+        if answer.is_success:
+            said = f"what answers at {answer.url} speaks another protocol: {error.message}"
+            raise Unavailable(said) from error
     if answer.is_success:
         return body
     attributes: dict[str, Any] = {**body} if isinstance(body, dict) else {}

@@ -11,11 +11,13 @@ import json
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.containment import ends_process
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
@@ -39,10 +41,16 @@ class Leave:
 
     @staticmethod
     def read(answer: dict[str, Any], known_gateways: Sequence[str]) -> "Leave":
-        """The site's *answer*, and the front doors known before, in case its own do not answer."""
-        named = [str(url).rstrip("/") for url in answer.get("gateways", ())]
-        gateways = tuple(dict.fromkeys([*known_gateways, *named]))
-        return Leave(SessionId(answer["session"]), str(answer["endpoint_token"]), gateways)
+        """The site's *answer*, and the front doors known before, in case its own do not answer.
+
+        Raises:
+            Undecodable: it is no such answer.
+        """
+        fields = Fields(answer, "session credentials")
+        named = fields.items("gateways") if "gateways" in fields else []
+        urls = [str(url).rstrip("/") for url in named]
+        gateways = tuple(dict.fromkeys([*known_gateways, *urls]))
+        return Leave(SessionId(fields.text("session")), fields.text("endpoint_token"), gateways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,32 +191,33 @@ class ControlChannel:
 def _read(text: str | bytes) -> Message | None:
     """The message in *text*; None for one that is not for this endpoint."""
     try:
-        fields = json.loads(text)
-        return _message(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None
-    except (ValueError, KeyError, TypeError):
+        return _message(decode_object(text, "message"))
+    except Undecodable:
         return None
 
 
-def _message(fields: dict[str, Any]) -> Message | None:
-    match fields.get("type"):
+def _message(fields: Fields) -> Message | None:
+    match fields.text("type"):
         case "paths":
-            return PathsOffered(tuple(_path(each) for each in fields["paths"]))
+            return PathsOffered(tuple(_path(each) for each in fields.objects("paths")))
         case "state":
-            ends = tuple(str(end) for end in fields["ends"])
-            return PhaseTold(str(fields["phase"]), ends, str(fields.get("representative", "")))
+            ends = tuple(str(end) for end in fields.items("ends"))
+            by = fields.text("representative") if "representative" in fields else ""
+            return PhaseTold(fields.text("phase"), ends, by)
         case "closed":
-            return SessionClosed(str(fields.get("reason") or "closed"))
+            reason = fields.text("reason") if "reason" in fields else ""
+            return SessionClosed(reason or "closed")
         case "error":
-            return Refusal(str(fields["message"]))
+            return Refusal(fields.text("message"))
         case _:
             return None
 
 
-def _path(fields: dict[str, Any]) -> Path:
+def _path(fields: Fields) -> Path:
     return Path(
-        node=None if fields["node"] is None else NodeId(fields["node"]),
-        host=str(fields["host"]),
-        port=int(fields["port"]),
-        generation=PathGeneration(int(fields["generation"])),
-        ticket=str(fields["ticket"]),
+        node=NodeId(fields.text("node")) if "node" in fields else None,
+        host=fields.text("host"),
+        port=fields.integer("port", least=1, most=65_535),
+        generation=PathGeneration(fields.integer("generation")),
+        ticket=fields.text("ticket"),
     )

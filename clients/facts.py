@@ -7,7 +7,7 @@ session from starting: without an answer in time the site places the endpoint wi
 import asyncio
 import socket
 import time
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clients.api import SiteClient
@@ -15,6 +15,8 @@ from clients.endpoint.clock import wall
 from clients.endpoint.probing import Relay, measured
 from clients.latencies import Known, keep, recall
 from clients.profile import Profile
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields
 from shared.domain.ids import NodeId
 
 ASK_SECONDS: Final = 1.0
@@ -65,11 +67,11 @@ def _measured(told: Any, last_node: str, seen_from: str) -> Known:
 
 def _read(told: Any) -> tuple[str, list[Relay], float]:
     try:
-        fields = cast("dict[str, Any]", told)
+        fields = Fields(told, "answer")
         relays = [
-            Relay(NodeId(str(each["node"])), str(each["host"]), int(each["port"]))
-            for each in fields["nodes"]
+            Relay(NodeId(each.text("node")), each.text("host"), each.integer("port", most=65_535))
+            for each in fields.objects("nodes")
         ]
-        return str(fields["ticket"]), relays, float(fields["good_for_seconds"])
-    except (KeyError, TypeError, ValueError):
+        return fields.text("ticket"), relays, fields.number("good_for_seconds")
+    except Undecodable:
         return "", [], 0.0

@@ -11,9 +11,11 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from clients.profile import home
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
 
 FILE: Final = "latencies.json"
 MOST_SITES: Final = 32
@@ -48,16 +50,17 @@ class Known:
 def recall(site: str) -> Known:
     """What is known of *site*; nothing, when it was never measured."""
     try:
-        return Known(**_read()[site])
-    except (KeyError, TypeError):
+        return _known(_read().object(site))
+    except Undecodable:
         return Known()
 
 
 def keep(site: str, known: Known) -> None:
     """Remember *known* of *site*, and forget the sites that were measured longest ago."""
-    others = {name: told for name, told in _read().items() if name != site}
-    newest = sorted(others, key=lambda name: _measured_at(others[name]), reverse=True)
-    sites = {site: asdict(known), **{name: others[name] for name in newest[: MOST_SITES - 1]}}
+    others = {name: recall(name) for name in _read().members if name != site}
+    newest = sorted(others, key=lambda name: others[name].measured_at, reverse=True)
+    kept = {name: asdict(others[name]) for name in newest[: MOST_SITES - 1]}
+    sites = {site: asdict(known), **kept}
     with contextlib.suppress(OSError):
         _write(json.dumps(sites))
 
@@ -69,15 +72,22 @@ def went_by(site: str, node: str) -> None:
         keep(site, replace(known, last_node=node))
 
 
-def _read() -> dict[str, dict[str, Any]]:
+def _read() -> Fields:
     try:
-        told: Any = json.loads((home() / FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(told, dict):
-        return {}
-    sites = cast("dict[str, Any]", told)
-    return {name: each for name, each in sites.items() if isinstance(each, dict)}
+        return decode_object((home() / FILE).read_bytes(), FILE)
+    except (OSError, Undecodable):
+        return Fields({}, FILE)
+
+
+def _known(fields: Fields) -> Known:
+    latencies = fields.object("latencies_ms")
+    return Known(
+        measured_at=fields.number("measured_at"),
+        good_for_seconds=fields.number("good_for_seconds"),
+        seen_from=fields.text("seen_from"),
+        latencies_ms={node: latencies.number(node) for node in latencies.members},
+        last_node=fields.text("last_node"),
+    )
 
 
 def _write(text: str) -> None:
@@ -86,8 +96,3 @@ def _write(text: str) -> None:
     draft = home() / f"{FILE}.{os.getpid()}"
     draft.write_text(text)
     draft.replace(home() / FILE)
-
-
-def _measured_at(told: Mapping[str, Any]) -> float:
-    at = told.get("measured_at")
-    return float(at) if isinstance(at, int | float) else 0.0

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.crypto.nodekeys import write_secret
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_mapping, decode_object
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 
@@ -42,10 +44,10 @@ class Profile:
         path = home() / "profile.json"
         profile = Profile()
         try:
-            profile = Profile(**json.loads(path.read_text()))
+            profile = _profile(decode_object(path.read_bytes(), "profile"))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, Undecodable) as error:
             raise BadSettings(f"{path} is damaged; remove it and sign in again: {error}") from error
         told = site or os.environ.get("MERIDIAN_SITE", "")
         if told:
@@ -74,6 +76,15 @@ class Profile:
         return self.gateways
 
 
+def _profile(fields: Fields) -> Profile:
+    return Profile(
+        gateways=[str(url) for url in fields.items("gateways")],
+        ca_file=fields.text("ca_file"),
+        token=fields.text("token"),
+        user=fields.text("user"),
+    )
+
+
 def save_leave(leave: dict[str, Any]) -> None:
     """Keep a session's endpoint token for `meridian connect`."""
     folder = home() / "sessions"
@@ -89,9 +100,8 @@ def load_leave(session: SessionId) -> dict[str, Any]:
     """
     path = home() / "sessions" / f"{session}.json"
     try:
-        leave: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return decode_mapping(path.read_bytes(), "session credentials")
+    except (OSError, Undecodable) as error:
         raise BadSettings(
             f"session {session} was not opened on this machine: run `meridian session open` here"
         ) from error
-    return leave

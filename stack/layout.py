@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_mapping
 from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
 from stack.failure import StartFailed
@@ -198,14 +200,14 @@ def read(state: Path) -> Layout | None:
         StartFailed: the file is damaged or of another format.
     """
     try:
-        document = json.loads((state / FILE).read_text())
+        document = decode_mapping((state / FILE).read_bytes(), FILE)
+        if document.get("format") != FORMAT:
+            raise StartFailed(f"{state / FILE} was written by another version")
+        return TypeAdapter(Layout).validate_python({**document, "state": state})
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (Undecodable, ValidationError) as error:
         raise StartFailed(f"{state / FILE} is damaged: {error}") from error
-    if document.get("format") != FORMAT:
-        raise StartFailed(f"{state / FILE} was written by another version")
-    return TypeAdapter(Layout).validate_python({**document, "state": state})
 
 
 def _node(place: Place, take: Callable[[], int]) -> NodeLayout:

@@ -30,6 +30,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final, NoReturn
 
+from shared.decoding.fields import decode_mapping
+from shared.decoding.jsontext import FILE
 from stack import kernel
 
 READ_BYTES: Final = 1 << 16
@@ -73,7 +75,7 @@ class Nursery:
             data = b""
         *lines, self.pending = (self.pending + data).split(b"\n")
         for line in lines:
-            self.obey(json.loads(line))
+            self.obey(decode_mapping(line, "request", FILE))
         return bool(data)
 
     def obey(self, request: dict[str, Any]) -> None:

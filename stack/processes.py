@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared.decoding.fields import decode_mapping
+from shared.decoding.jsontext import FILE
 from stack.failure import StartFailed
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -187,7 +189,7 @@ class Nursery:
         assert self.process.stdin is not None, "the nursery reads a pipe"
         try:
             while line := await self.process.stdout.readline():
-                self._note(json.loads(line))
+                self._note(decode_mapping(line, "notice", FILE))
         finally:
             self.process.stdin.close()  # the nursery ends its children, and itself
             self._give_up()

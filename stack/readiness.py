@@ -10,10 +10,13 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import asyncpg
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_mapping
+from shared.decoding.text import to_integer
 from stack.failure import NotReady, PortTaken, StartFailed, last_words
 from stack.ports import HOST
 from stack.processes import Child
@@ -129,8 +132,8 @@ async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
         request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-        status = int(head.split(maxsplit=2)[1])
-    except IndexError as error:
+        status = to_integer(head.split(maxsplit=2)[1].decode("ascii", "replace"))
+    except (IndexError, Undecodable) as error:
         raise ValueError("no HTTP answer") from error
     finally:
         writer.close()
@@ -140,7 +143,6 @@ async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
 def _object(body: bytes) -> Mapping[str, Any]:
     """Read a JSON object; anything else is an empty one."""
     try:
-        parsed = json.loads(body)
-    except ValueError:
+        return decode_mapping(body, "answer")
+    except Undecodable:
         return {}
-    return cast("Mapping[str, Any]", parsed) if isinstance(parsed, dict) else {}

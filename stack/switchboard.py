@@ -10,13 +10,13 @@ direction that is cut from now on. It answers `{}` once that is so.
 
 import asyncio
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from shared.decoding.fields import decode_mapping, decode_object, row
 from stack.links import Link
 from stack.ports import HOST
 
@@ -89,7 +89,9 @@ class Switchboard:
         """Do what somebody says over the socket, line by line."""
         with contextlib.closing(writer):
             while line := await reader.readline():
-                self.gates.cut((str(a), str(b)) for a, b in json.loads(line)["cut"])
+                cut = decode_object(line, "order").items("cut")
+                pairs = (row(each, ("origin", "target"), "direction") for each in cut)
+                self.gates.cut((pair.text("origin"), pair.text("target")) for pair in pairs)
                 writer.write(b"{}\n")
                 await writer.drain()
 
@@ -116,4 +118,4 @@ async def run(plan: dict[str, Any]) -> None:
 
 def main() -> None:
     """Serve the plan in the file that the first argument names."""
-    asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))
+    asyncio.run(run(decode_mapping(Path(sys.argv[1]).read_text(), "links")))

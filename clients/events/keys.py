@@ -1,6 +1,5 @@
 """The nodes' public keys: from a file, or from the site's front door."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,8 @@ from clients.api import SiteClient
 from clients.endpoint.clock import now
 from clients.profile import Profile
 from shared.crypto.testimony import Statement, examine
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings, BadSignature
 from shared.domain.ids import Instant, NodeId
 
@@ -24,9 +25,9 @@ def keys_in(path: Path) -> Keys:
         BadSettings: it holds none.
     """
     try:
-        found = json.loads(path.read_text())
-        return {NodeId(str(node)): str(key) for node, key in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
+        found = decode_object(path.read_bytes(), "keys")
+        return {NodeId(node): found.text(node) for node in found.members}
+    except (OSError, Undecodable) as error:
         raise BadSettings(f"--keys {path} holds no nodes' keys: {error}") from error
 
 

@@ -2,11 +2,12 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from clients.events.reading import Raw
 from clients.events.wishes import PREFIX
 from shared.crypto.testimony import Statement
+from shared.decoding.fields import decode_mapping
+from shared.decoding.jsontext import decode_json
 
 
 def moment(said: Statement) -> str:
@@ -16,14 +17,22 @@ def moment(said: Statement) -> str:
 
 
 def as_line(raw: Raw, said: Statement) -> str:
-    """One line for people: when, which node, what, and its fields."""
-    body: Any = json.loads(raw.payload)
+    """One line for people: when, which node, what, and its fields.
+
+    Raises:
+        Undecodable: a node signed what is no event.
+    """
+    body = decode_mapping(raw.payload, "event")
     fields = " ".join(f"{name}={_value(value)}" for name, value in body.items())
     return f"{moment(said)} {said.node} {raw.subject.removeprefix(PREFIX)} {fields}"
 
 
 def as_object(raw: Raw, said: Statement) -> str:
-    """One line of JSON for programs."""
+    """One line of JSON for programs.
+
+    Raises:
+        Undecodable: a node signed what is no event.
+    """
     return json.dumps(
         {
             "sequence": raw.sequence,
@@ -31,7 +40,7 @@ def as_object(raw: Raw, said: Statement) -> str:
             "time": moment(said),
             "node": said.node,
             "subject": raw.subject,
-            "event": json.loads(raw.payload),
+            "event": decode_json(raw.payload),
         }
     )
 

@@ -4,16 +4,16 @@ A client has the colour of its node; below, today's share of a node stands as an
 share in the rehearsal. The coast is Natural Earth's, which is in the public domain.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from clients.rehearsal.population import Person
 from clients.rehearsal.report import NOBODY, Placed, Report, Share
+from shared.decoding.fields import decode_object
 
 WIDTH: Final = 1000
 NORTH: Final = 84.0
@@ -103,9 +103,8 @@ def _on_map(latitude: float, longitude: float) -> Point:
 
 
 def _coast() -> Iterable[str]:
-    rings: list[list[int]] = json.loads(
-        files("clients.rehearsal").joinpath("coast.json").read_text(encoding="utf-8")
-    )["rings"]
+    text = files("clients.rehearsal").joinpath("coast.json").read_text(encoding="utf-8")
+    rings = cast("list[list[int]]", decode_object(text, "coast").items("rings"))
     for ring in rings:
         points = (_on_map(ring[at + 1] / 10, ring[at] / 10) for at in range(0, len(ring), 2))
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

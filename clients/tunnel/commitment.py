@@ -19,7 +19,6 @@ moment its answer leaves, because its own code is known to its peer from then on
 """
 
 import hashlib
-import hmac
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from clients.tunnel.exchange import RUNS_ALLOWED, Credentials, Entropy, KeyBurnt, Unreadable
+from shared.decoding.text import is_equal
 from shared.domain.node import Side
 
 VERSION: Final = 1
@@ -158,7 +158,7 @@ class Revealed:
 
     def was_taken(self, reveal: bytes) -> bool:
         """Whether *reveal* is what was taken, said again."""
-        return bool(self._taken) and hmac.compare_digest(reveal, self._taken)
+        return bool(self._taken) and is_equal(reveal, self._taken)
 
     def settle(self, secret: bytes) -> None:
         """Nothing is settled by a proof: a secret comes of a reveal alone."""

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B
 
+from shared.decoding.text import is_equal
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
 
@@ -112,7 +113,7 @@ class Asking:
         key = _finish(spake, point)
         keys = _derive(key, self._credentials, self._opening, point, Side.REPRESENTATIVE)
         self.runs += 1
-        if hmac.compare_digest(mac, keys.theirs):
+        if is_equal(mac, keys.theirs):
             self.secret = keys.secret
             self._credentials = None
         elif self.runs >= RUNS_ALLOWED:
@@ -174,7 +175,7 @@ class Answering:
     def check(self, mac: bytes) -> bool:
         """Whether the representative's MAC shows the same words."""
         expected, self._expected = self._expected, None
-        if expected is None or not hmac.compare_digest(mac, expected):
+        if expected is None or not is_equal(mac, expected):
             return False
         self.settle(self.candidates[-1])
         return True

@@ -35,7 +35,7 @@ from shared.runtime.watchdog import Watchdog
 def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     """Everything of config, wired; nothing of it runs yet."""
     context = build_context(settings, "config", clock)
-    link = Link(context.access, context.identity, "log")
+    link = Link(context.access, context.identity, "log", context.rejections.refused)
     state = MasterState(Database(settings.database))
     log = ClusterLog(link.client, context.trust.log_generation)
     replica = Replica.of(settings.node, context.node_key, context.trust, state, log)

@@ -55,8 +55,4 @@ class Backups:
         return None
 
     def _proven(self, event: FollowerProgressed) -> bool:
-        try:
-            signature = bytes.fromhex(event.signature)
-        except ValueError:
-            return False
-        return self.trust.verify(event.node, signature, event.progress_bytes())
+        return self.trust.verify_hex(event.node, event.signature, event.progress_bytes())

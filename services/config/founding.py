@@ -5,11 +5,10 @@ and the first administrator. It is the only one, but for a rebuild, that makes t
 lease; it can be repeated until that entry is written, and refuses afterwards.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from argon2 import PasswordHasher
 from nats.aio.client import Client
@@ -22,6 +21,8 @@ from services.config.settings import ConfigSettings
 from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_mapping
 from shared.documents import SITE_ID, Kind
 from shared.documents.user import UserRole
 from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
@@ -29,6 +30,7 @@ from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequenc
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
+    REVISIONS_OF_A_BUCKET,
     Change,
     LogEntry,
     Op,
@@ -44,9 +46,6 @@ from shared.runtime.clock import Clock
 from shared.settings import read_secret
 
 LEASE_BUCKET: Final = "lease"
-REVISIONS_OF_A_BUCKET: Final = 2**40
-"""More than are written while a generation of the log lasts: four a second for 8,000 years."""
-
 ADMINISTRATOR: Final = "admin"
 PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
 FIRST_REQUEST: Final = RequestId("init")
@@ -219,12 +218,9 @@ def _object(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given: Any = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadSettings(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise BadSettings(f"{path} holds no object with names")
-    return cast("dict[str, Any]", given)
+        return decode_mapping(path.read_bytes(), path.name)
+    except (OSError, Undecodable) as error:
+        raise BadSettings(f"{path} cannot be read as a JSON object: {error}") from error
 
 
 def _keyed(body: dict[str, Any], key: str | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from services.config.ports import Emits
 from shared.clusterlog.generations import Begun, hash_at, next_after
 from shared.clusterlog.log import ClusterLog, LogConflict
 from shared.crypto.nodekeys import NodeKey, TrustStore
-from shared.domain.errors import LogNotLost, LogUnavailable, Unavailable
+from shared.domain.errors import BadSignature, LogNotLost, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, entry_hash, signed_bytes
@@ -164,7 +164,7 @@ class Rebuilder:
                 told = await self.peers.ask(TellPosition(node=node), timeout_seconds=ASK_SECONDS)
                 assert isinstance(told, PositionTold), "a question is answered by its reply type"
                 self._require_signed(told)
-            except (Unavailable, ValueError) as error:
+            except (Unavailable, BadSignature) as error:
                 self._log.warning("%s does not say where its database stands: %s", node, error)
                 silent.append(node)
             else:
@@ -175,11 +175,10 @@ class Rebuilder:
         """Refuse what *told*'s master did not sign.
 
         Raises:
-            ValueError: it did not.
+            BadSignature: it did not.
         """
-        proof = bytes.fromhex(told.signature)
-        if not self.trust.verify(told.node, proof, told.position_bytes()):
-            raise ValueError(f"{told.node} did not sign its position")
+        if not self.trust.verify_hex(told.node, told.signature, told.position_bytes()):
+            raise BadSignature(f"{told.node} did not sign its position")
 
     async def _placed(self, told: PositionTold) -> Position:
         """What *told* says, with a look whether the log holds that entry.

@@ -15,6 +15,7 @@ from services.config.ports import Log, Open, State
 from shared.clusterlog.generations import begun_after, hash_at
 from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.decoding.errors import Undecodable
 from shared.documents import Kind
 from shared.domain.errors import LogUnavailable, NotPrimary
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
@@ -188,8 +189,9 @@ class Replica:
                 self._learn_master(change.id, change.body)
 
     def _learn_master(self, id_: str, body: Mapping[str, Any]) -> None:
-        if body.get("role") == NodeRole.MASTER and body.get("public_key"):
-            self.trust.learn(NodeId(id_), body["public_key"])
+        key = body.get("public_key")
+        if body.get("role") == NodeRole.MASTER and isinstance(key, str) and key:
+            self.trust.learn(NodeId(id_), key)
 
     def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:
         try:
@@ -199,7 +201,7 @@ class Replica:
             if entry.log_generation != self.log.generation:
                 why = f"of log generation {entry.log_generation}"
             why = why or follows(marker, entry)
-        except ValueError as error:
+        except Undecodable as error:
             why, stored = str(error), None
         if why is not None:
             logging.getLogger("meridian.config").error("an entry of the log was skipped: %s", why)

@@ -96,8 +96,8 @@ def build_links(settings: MonitorSettings, context: ServiceContext) -> tuple[Lin
     password = settings.system_password()
     system = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
     return (
-        Link(context.access, context.identity, LEASE),
-        Link(system, context.identity, SYSTEM),
+        Link(context.access, context.identity, LEASE, context.rejections.refused),
+        Link(system, context.identity, SYSTEM, context.rejections.refused),
     )
 
 
@@ -115,7 +115,12 @@ def build_work(
     """The core's hands: the key, the look at this master, and its voice."""
     node, trust, boot_id = context.identity.node, context.trust, kernel_boot_id()
     timing = PRESETS[context.settings.timing]
-    store = JetStreamLease(link.client, Seal(node, context.node_key, trust), timing.renew_seconds)
+    store = JetStreamLease(
+        link.client,
+        Seal(node, context.node_key, trust),
+        timing.renew_seconds,
+        context.rejections.refused,
+    )
     log = ClusterLog(link.client, trust.log_generation)
     examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
     others = Promises(node, trust, context.publisher, examiner, timing.renew_seconds)

@@ -18,6 +18,7 @@ from services.failover_monitor.core.versions import Versions
 from shared.clusterlog.generations import hash_at
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
+from shared.decoding.errors import Undecodable
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError, StoreUnavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Sequence
@@ -167,7 +168,7 @@ class Examiner:
         stored = None if last is None else _stored(last)
         if stored is None or not verify(stored, self._trust):
             return Epoch(0)
-        with suppress(ValueError):  # of a newer version: the database tells once it is applied
+        with suppress(Undecodable):  # of a newer version: the database tells once it is applied
             return LogEntry.decode(stored.body).epoch
         return Epoch(0)
 
@@ -197,7 +198,7 @@ def _is_in_maintenance(state: State) -> bool:
 def _stored(raw: RawEntry) -> StoredEntry | None:
     try:
         return StoredEntry.decode(raw.data)
-    except ValueError:
+    except Undecodable:
         return None
 
 

@@ -7,7 +7,7 @@ moved by, the system account alone.
 import asyncio
 import json
 import logging
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -17,6 +17,8 @@ from nats.js.errors import NotFoundError
 from services.failover_monitor.core.leaders import META, Group, moves
 from services.failover_monitor.store import STREAM
 from shared.clusterlog.names import stream_name
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS, SESSIONS
@@ -65,8 +67,8 @@ class Leaders:
         question = json.dumps({"leader_only": True}).encode()
         try:
             answer = await self._system.request(SERVERS_QUESTION, question, timeout=CALL_SECONDS)
-            return _meta_group(json.loads(answer.data))
-        except (NatsError, OSError, TimeoutError, ValueError) as error:
+            return _meta_group(decode_object(answer.data, "answer"))
+        except (NatsError, OSError, TimeoutError, Undecodable) as error:
             self._log.debug("the leader of JetStream is not known: %s", error)
             return None
 
@@ -89,19 +91,25 @@ def _group(name: str, cluster: ClusterInfo | None) -> Group | None:
     return Group(name, cluster.leader, frozenset(str(peer) for peer in current))
 
 
-def _meta_group(answer: dict[str, Any]) -> Group | None:
-    data: dict[str, Any] = answer.get("data") or {}
-    meta: dict[str, Any] = data.get("meta_cluster") or {}
-    peers: list[dict[str, Any]] = meta.get("replicas") or []
-    if not meta.get("leader"):
+def _meta_group(answer: Fields) -> Group | None:
+    if "data" not in answer or "meta_cluster" not in answer.object("data"):
         return None
-    current = (peer for peer in peers if peer.get("current") and not peer.get("offline"))
-    return Group(META, str(meta["leader"]), frozenset(str(peer.get("name")) for peer in current))
+    meta = answer.object("data").object("meta_cluster")
+    if "leader" not in meta or not meta.text("leader"):
+        return None
+    peers = meta.objects("replicas") if "replicas" in meta else ()
+    current = (peer for peer in peers if _is_current(peer))
+    return Group(META, meta.text("leader"), frozenset(peer.text("name") for peer in current))
+
+
+def _is_current(peer: Fields) -> bool:
+    is_offline = "offline" in peer and peer.boolean("offline")
+    return "current" in peer and peer.boolean("current") and not is_offline
 
 
 def _result(data: bytes) -> str:
     try:
-        error = json.loads(data).get("error")
-    except ValueError:
+        answer = decode_object(data, "answer")
+        return answer.object("error").text("description") if "error" in answer else "done"
+    except Undecodable:
         return "an answer that is none"
-    return "done" if error is None else str(error.get("description"))

@@ -97,11 +97,7 @@ class Promises:
         promises.append(Promise(_asked(answer), node, answer.largest, answer.refusal))
 
     def _is_signed(self, answer: PromiseDecided) -> bool:
-        try:
-            signature = bytes.fromhex(answer.signature)
-        except ValueError:
-            return False
-        return self.trust.verify(answer.node, signature, answer.promise_bytes())
+        return self.trust.verify_hex(answer.node, answer.signature, answer.promise_bytes())
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ The system account alone may ask; a site whose monitor has none is told nothing.
 """
 
 import contextlib
-import json
 import logging
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -15,6 +14,8 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from services.failover_monitor.core.space import Room, RoomWatch
 from services.failover_monitor.leaders import SERVERS_QUESTION
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
 from shared.domain.ids import NodeId
 from shared.events.replication import LogSpaceChanged
 from shared.messaging.events import Emits
@@ -94,8 +95,9 @@ class Space:
 def _room(answer: Msg) -> list[Room]:
     """The room that *answer* tells of; none when it is of a server without streams."""
     try:
-        told: dict[str, Any] = json.loads(answer.data)
-        data, server = told["data"], str(told["server"]["name"])
-        return [Room(server, int(data["storage"]), int(data["config"]["max_storage"]))]
-    except (KeyError, TypeError, ValueError):
+        fields = decode_object(answer.data, "answer")
+        data, server = fields.object("data"), fields.object("server").text("name")
+        limit = data.object("config").integer("max_storage", least=1)
+        return [Room(server, data.integer("storage"), limit)]
+    except Undecodable:
         return []

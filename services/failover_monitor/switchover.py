@@ -213,11 +213,7 @@ class Switchover:
         return answer
 
     def _is_signed(self, ready: RoleReadiness) -> bool:
-        try:
-            signature = bytes.fromhex(ready.signature)
-        except ValueError:
-            return False
-        return self.trust.verify(ready.node, signature, ready.readiness_bytes())
+        return self.trust.verify_hex(ready.node, ready.signature, ready.readiness_bytes())
 
     async def _tell(self, target: NodeId) -> None:
         """The new primary finds it out by itself, too, only later."""

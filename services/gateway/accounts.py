@@ -75,9 +75,9 @@ class Accounts:
             Unauthenticated: it is no access token, or has ended.
         """
         claims = read_token(self._secret, token, self._clock.unix_ms())
-        if claims.get("kind") != ACCESS:
+        if claims.text("kind") != ACCESS:
             raise Unauthenticated("this token does not sign anybody in")
-        return Caller(str(claims["user"]), UserRole(claims["role"]))
+        return Caller(claims.text("user"), claims.choice("role", UserRole))
 
     def endpoint_token(self, session: SessionId, side: Side, expires: UnixMillis) -> str:
         claims = {"kind": ENDPOINT, "session": session, "side": side.value}
@@ -90,9 +90,9 @@ class Accounts:
             Unauthenticated: it is no endpoint token of that session, or has ended.
         """
         claims = read_token(self._secret, token, self._clock.unix_ms())
-        if claims.get("kind") != ENDPOINT or claims.get("session") != session:
+        if claims.text("kind") != ENDPOINT or claims.text("session") != session:
             raise Unauthenticated(f"this token is not for session {session}")
-        return Side(claims["side"])
+        return claims.choice("side", Side)
 
     async def user(self, user: str) -> UserDocument | None:
         """The document of *user*; None when there is none."""

@@ -80,8 +80,8 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = Link(context.access, context.identity, "sessions")
-    store = JetStreamSessions(link.client, context.signer, context.verifier)
+    link = Link(context.access, context.identity, "sessions", context.rejections.refused)
+    store = JetStreamSessions(link.client, context.signer, context.verifier, context.rejections)
     door = build_door(settings, context, store, Shelf(link.client))
     keeper, herald = Keeper(door, store), Herald(door)
     handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)

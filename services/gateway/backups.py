@@ -22,6 +22,7 @@ from services.gateway.core.plan import Planned
 from services.gateway.passwords import Passwords
 from shared.clusterlog.snapshots import chunk_name
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
+from shared.decoding.errors import Undecodable
 from shared.documents import DOCUMENTS, Kind
 from shared.domain.errors import (
     BackupForeign,
@@ -218,7 +219,7 @@ class Backups:
         try:
             signed = SignedSnapshot.decode(data)
             manifest = Manifest.decode(signed.body)
-        except ValueError as error:
+        except Undecodable as error:
             raise BadSignature(str(error)) from error
         if not self.verify(signed.signer, signed.signature, signed.body):
             raise BadSignature(f"no known master signed the snapshot ({signed.signer})")

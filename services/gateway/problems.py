@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from shared.decoding.errors import Undecodable
 from shared.domain.errors import MeridianError, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -98,6 +99,8 @@ async def _misshapen(_: Request, error: Exception) -> Response:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for these alone"
+    if isinstance(error.__cause__, Undecodable):  # the framework hides what the body's reader says
+        return await _refused(request, error.__cause__)
     status = error.status_code
     told = {
         404: f"there is nothing at {request.url.path}",

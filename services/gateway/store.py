@@ -18,10 +18,15 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Signer, Verifier
+from shared.decoding.errors import Undecodable
+from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, NotFound, Unavailable
 from shared.domain.ids import Sequence, SessionId
 from shared.events.session import SessionState
+from shared.messaging.catalogue import require_speaker
+from shared.messaging.client import sequence_of
 from shared.messaging.connection import jetstream_of
+from shared.messaging.rejections import Rejections
 from shared.messaging.streams import SESSIONS
 
 T = TypeVar("T")
@@ -63,11 +68,14 @@ class SessionStore(Protocol):
 class JetStreamSessions:
     """Sessions in JetStream."""
 
-    def __init__(self, client: Client, signer: Signer, verifier: Verifier) -> None:
+    def __init__(
+        self, client: Client, signer: Signer, verifier: Verifier, rejections: Rejections
+    ) -> None:
         self._client = client
         self._jetstream = jetstream_of(client, CALL_SECONDS)
         self._signer = signer
         self._verifier = verifier
+        self._rejections = rejections
 
     async def get(self, session: SessionId) -> Kept:
         """The session's last state.
@@ -78,12 +86,7 @@ class JetStreamSessions:
         """
         subject = SessionState.subject.address(session=session)
 
-        async def read() -> Kept:
-            raw = await self._jetstream.get_last_msg(SESSIONS, subject)
-            header = _signature(raw)
-            return self._read(subject, header, raw.data or b"", Sequence(raw.seq or 0))
-
-        return await self._patiently(read)
+        return await self._patiently(lambda: self._last(subject))
 
     async def create(self, state: SessionState) -> bool:
         """Write the first state; False when the nameplate is taken."""
@@ -146,19 +149,52 @@ class JetStreamSessions:
             raise
         return True
 
+    async def _last(self, subject: str) -> Kept:
+        """The last state on *subject*; the next write replaces whatever lies behind it."""
+        raw = await self._jetstream.get_last_msg(SESSIONS, subject)
+        end = Sequence(raw.seq or 0)
+        with contextlib.suppress(BadSignature, Undecodable):
+            return Kept(self._read(subject, _signature(raw), raw.data or b""), end)
+        state = await self._last_before(subject, end)
+        if state is None:
+            raise NotFound("there is no such session")
+        return Kept(state, end)
+
+    async def _last_before(self, subject: str, end: Sequence) -> SessionState | None:
+        """The last state on *subject* before *end*, where somebody put what is no state."""
+        state, sequence = None, 0
+        while True:
+            raw = await self._jetstream.get_msg(
+                SESSIONS, seq=sequence + 1, subject=subject, next=True
+            )
+            sequence = raw.seq or end
+            if sequence >= end:
+                return state
+            with contextlib.suppress(BadSignature, Undecodable):
+                state = self._read(subject, _signature(raw), raw.data or b"")
+
     def _seen(self, message: Msg) -> Kept | None:
         header = (message.headers or {}).get(SIGNATURE_HEADER, "")
-        sequence = Sequence(message.metadata.sequence.stream)
         try:
-            return self._read(message.subject, header, message.data, sequence)
-        except BadSignature:
+            state = self._read(message.subject, header, message.data)
+        except (BadSignature, Undecodable) as error:
+            self._rejections.refused(error)
             return None
+        return Kept(state, sequence_of(message))
 
-    def _read(self, subject: str, header: str, payload: bytes, sequence: Sequence) -> Kept:
+    def _read(self, subject: str, header: str, payload: bytes) -> SessionState:
+        """The state in a message.
+
+        Raises:
+            BadSignature: no gateway of the cluster signed it for this session.
+            Undecodable: it is no state.
+        """
         signed = self._verifier.check(subject, header, CONTENT_TYPE, payload, live=False)
-        if signed.identity.service not in SessionState.subject.speakers:
-            raise BadSignature(f"{signed.identity} may not speak of sessions")
-        return Kept(SessionState.model_validate_json(payload), sequence)
+        require_speaker(SessionState, subject, signed.identity)
+        state = decode_model(SessionState, payload)
+        if not state.is_addressed_to(subject):
+            raise BadSignature("a state of another session", reason="another_address")
+        return state
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of *call*, repeated while the stream has no leader.

@@ -7,15 +7,22 @@ the old one**: written beside it, synchronised, renamed.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
+
+from pydantic import ValidationError
 
 from services.relay.core.admission import Remembered
 from shared.crypto.nodekeys import write_secret
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
+from shared.decoding.jsontext import FILE
+from shared.decoding.model import bad_shape
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument
 from shared.domain.errors import BadSettings
 from shared.domain.ids import Epoch, NodeId, SessionId, UnixMillis
+from shared.domain.snapshot import SignedSnapshot
 
 RELAY_FILE: Final = "relay.json"
 SNAPSHOT_FILE: Final = "snapshot.json"
@@ -34,18 +41,19 @@ class RelayFile:
             BadSettings: the file is there and cannot be read; guessing would open closed sessions.
         """
         try:
-            fields = cast("dict[str, Any]", json.loads(self._path.read_bytes()))
+            fields = decode_object(self._path.read_bytes(), RELAY_FILE, FILE)
+            closed = fields.object("closed")
             return Remembered(
                 closed={
-                    SessionId(str(session)): UnixMillis(int(until))
-                    for session, until in fields["closed"].items()
+                    SessionId(session): UnixMillis(closed.integer(session))
+                    for session in closed.members
                 },
-                draining=bool(fields["draining"]),
-                epoch=Epoch(int(fields["epoch"])),
+                draining=fields.boolean("draining"),
+                epoch=Epoch(fields.integer("epoch")),
             )
         except FileNotFoundError:
             return Remembered()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, Undecodable) as error:
             raise BadSettings(
                 f"{self._path} cannot be read ({error}); mend it, or remove it to forget "
                 "which sessions are closed on this node"
@@ -91,19 +99,28 @@ class DirectoryFile:
             if self._read == (status.st_mtime_ns, status.st_ino):
                 return None
             self._read = (status.st_mtime_ns, status.st_ino)
-            signed = json.loads(self._path.read_bytes())
-            return _copy(json.loads(signed["body"]))
+            return _copy(SignedSnapshot.decode(self._path.read_bytes()).body)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, Undecodable) as error:
             raise BadSettings(f"{self._path} cannot be read: {error}") from error
 
 
-def _copy(snapshot: Any) -> Copy:
+def _copy(snapshot: bytes) -> Copy:
+    """The directory in *snapshot*; a document of a newer version is read as far as it is known.
+
+    Raises:
+        Undecodable: it is none.
+    """
     site, nodes = None, dict[NodeId, NodeDocument]()
-    for document in snapshot["documents"]:
-        if document["kind"] == Kind.SITE:
-            site = SiteDocument.model_validate(document["body"])
-        elif document["kind"] == Kind.NODE:
-            nodes[NodeId(document["id"])] = NodeDocument.model_validate(document["body"])
+    try:
+        for document in decode_object(snapshot, "snapshot", FILE).objects("documents"):
+            kind, body = document.text("kind"), document.mapping("body")
+            if kind == Kind.SITE:
+                site = SiteDocument.model_validate(body, extra="ignore")
+            elif kind == Kind.NODE:
+                node = NodeDocument.model_validate(body, extra="ignore")
+                nodes[NodeId(document.text("id"))] = node
+    except ValidationError as error:
+        raise bad_shape("document", error) from error
     return Copy(site, nodes)

@@ -32,7 +32,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     """Everything of replication, wired; nothing of it runs yet."""
     context = build_context(settings, "replication", clock)
     is_master = settings.database_url is not None
-    link = Link(context.access, context.identity, "log")
+    link = Link(context.access, context.identity, "log", context.rejections.refused)
     log = ClusterLog(link.client, context.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
     store = _store(settings, context, database)
@@ -47,7 +47,9 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         intake=Intake(settings.state_dir),
     )
     keeper = None if database is None else _keeper(context, database, clock)
-    applier = Applier(settings.node, store, log, context.trust, context.events)
+    applier = Applier(
+        *(settings.node, store, log, context.trust), *(context.events, context.rejections)
+    )
     following = Following(
         applier=applier,
         exchange=exchange,
@@ -60,7 +62,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     chronicle = None
     if database is not None:
         history = StatusHistory(database)
-        chronicle = Chronicle(link.client, context.verifier, history, clock)
+        chronicle = Chronicle(link.client, context.verifier, context.rejections, history, clock)
     handlers = Handlers(following, exchange, chronicle)
     context.broker.include_router(router(handlers, settings.node, is_master=is_master))
     if keeper is not None:

@@ -10,14 +10,15 @@ from services.replication.core.snapshot import Content
 from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
+from shared.decoding.errors import Undecodable
 from shared.documents import Kind
-from shared.domain.errors import LogUnavailable, StoreUnavailable
+from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import LogEntry, Marker, Op, StoredEntry
 from shared.domain.node import NodeRole
 from shared.domain.snapshot import SnapshotDocument
-from shared.events.security import MessageRejected
 from shared.messaging.events import EventPublisher
+from shared.messaging.rejections import UNKNOWN, Rejections
 
 
 class LogShortened(LogUnavailable):
@@ -35,6 +36,7 @@ class Applier:
     log: ClusterLog
     trust: TrustStore
     events: EventPublisher
+    rejections: Rejections
     follower: Follower | None = None
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
@@ -94,7 +96,7 @@ class Applier:
                 await self.read_to(raw.sequence)
             case Skip(reason, signer):
                 follower.passed(raw.sequence)
-                self._tell_skipped(raw.sequence, reason, signer)
+                self._report_skipped(raw.sequence, reason, signer if proven else UNKNOWN)
             case Apply(stored, entry):
                 await self.store.apply(stored, raw.sequence)
                 # By what was read: on the primary the copy may be further already, by config.
@@ -112,17 +114,9 @@ class Applier:
         assert self.follower is not None, "the copy was read before the log is"
         return self.follower
 
-    def _tell_skipped(self, sequence: Sequence, reason: str, signer: str) -> None:
-        self._log.error("the log's message %d is skipped: %s", sequence, reason)
-        self.events.emit(
-            MessageRejected(
-                observer=self.node,
-                sender=signer,
-                reason="log_entry_skipped",
-                count=1,
-                detail=f"message {sequence}: {reason}",
-            )
-        )
+    def _report_skipped(self, sequence: Sequence, reason: str, sender: str) -> None:
+        sentence = f"message {sequence} of the log is skipped: {reason}"
+        self.rejections.refused(BadSignature(sentence, reason="log_entry_skipped"), sender)
 
     def _learn(self, entry: LogEntry) -> None:
         for change in entry.changes:
@@ -134,13 +128,14 @@ class Applier:
             self._learn_master(document.id, document.body)
 
     def _learn_master(self, node: str, body: Mapping[str, Any]) -> None:
-        if body.get("role") == NodeRole.MASTER and body.get("public_key"):
-            self.trust.learn(NodeId(node), body["public_key"])
+        key = body.get("public_key")
+        if body.get("role") == NodeRole.MASTER and isinstance(key, str) and key:
+            self.trust.learn(NodeId(node), key)
 
 
 def stored_in(raw: RawEntry) -> StoredEntry | None:
     """The entry in *raw*; None when it is none."""
     try:
         return StoredEntry.decode(raw.data)
-    except ValueError:
+    except Undecodable:
         return None

@@ -21,12 +21,17 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from services.replication.core.status import PREFIX, SUBJECTS, about, concerned, sentence, shortened
-from shared.crypto.envelope import SIGNATURE_HEADER, Verifier
+from shared.crypto.envelope import SIGNATURE_HEADER, WINDOW_MS, Identity, Verifier
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
+from shared.decoding.errors import Undecodable
+from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.ids import UnixMillis
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
+from shared.messaging.catalogue import find, require_speaker
+from shared.messaging.client import answered
 from shared.messaging.connection import jetstream_of
+from shared.messaging.rejections import UNKNOWN, Rejections
 from shared.messaging.streams import EVENTS
 from shared.persistence.status_history import StatusEvent, StatusHistory, Wanted
 from shared.runtime.clock import Clock
@@ -53,6 +58,7 @@ class Chronicle:
 
     client: Client
     verifier: Verifier
+    rejections: Rejections
     history: StatusHistory
     clock: Clock
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.history"))
@@ -111,7 +117,7 @@ class Chronicle:
         last = self.clock.now()
         while self.clock.now() - last < ANEW_SECONDS:
             try:
-                messages = await subscription.fetch(BATCH, timeout=FETCH_SECONDS)
+                messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 continue
             last = self.clock.now()
@@ -131,7 +137,7 @@ class Chronicle:
         )
         if newest is not None:
             config.deliver_policy = DeliverPolicy.BY_START_TIME
-            since = max(0, newest - OVERLAP_MS) / 1_000
+            since = max(0, min(newest, self.clock.unix_ms()) - OVERLAP_MS) / 1_000
             config.opt_start_time = datetime.fromtimestamp(since, UTC)
         return config
 
@@ -139,12 +145,16 @@ class Chronicle:
         """The event in *message*; None for one that nobody of the cluster said."""
         headers = message.headers or {}
         header, kind = headers.get(SIGNATURE_HEADER, ""), headers.get("content-type", "")
+        sender = UNKNOWN
         try:
             signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
+            sender = str(signed.identity)
+            self._require_declared(message, signed.identity)
             told = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
+            self._require_past(told.unix_ms)
             body = shortened(message.data)
-        except (BadSignature, ValueError) as error:
-            self._log.warning("an event on %s is not kept: %s", message.subject, error)
+        except (BadSignature, Undecodable) as error:
+            self.rejections.refused(error, sender)
             return None
         fact, speaker = message.subject.removeprefix(PREFIX), signed.identity.node
         return StatusEvent(
@@ -157,6 +167,20 @@ class Chronicle:
             said=sentence(fact, body),
             body=body,
         )
+
+    @staticmethod
+    def _require_declared(message: Msg, identity: Identity) -> None:
+        """Let pass an event of the catalogue, of its shape, from a service that may say it."""
+        declared = find(message.subject)
+        if declared is None:
+            raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
+        require_speaker(declared, message.subject, identity)
+        decode_model(declared, message.data)
+
+    def _require_past(self, at: UnixMillis) -> None:
+        """Let pass what has happened: an event of tomorrow would end today's reading."""
+        if at > self.clock.unix_ms() + WINDOW_MS:
+            raise BadSignature("an event that has not happened yet", reason="too_new")
 
 
 def _line(event: StatusEvent) -> StatusLine:

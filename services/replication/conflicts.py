@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from services.replication.core.conflict import LeftBehind, common, left_behind
 from shared.crypto.nodekeys import TrustStore
+from shared.decoding.errors import Undecodable
 from shared.domain.bundle import pack, unpack
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
@@ -136,7 +137,7 @@ class ConflictKeeper:
         """
         try:
             entries = [_placed(message) for message in unpack(order.bundle)]
-        except ValueError as error:
+        except Undecodable as error:
             raise InvalidChange(f"conflict {order.id} cannot be kept: {error}") from error
         conflict = Conflict(
             id=order.id,
@@ -188,11 +189,9 @@ class ConflictKeeper:
         return found
 
     def _is_proven(self, node: NodeId, told: PositionTold) -> bool:
-        try:
-            proof = bytes.fromhex(told.signature)
-        except ValueError:
-            return False
-        return told.node == node and self.trust.verify(node, proof, told.position_bytes())
+        return told.node == node and self.trust.verify_hex(
+            node, told.signature, told.position_bytes()
+        )
 
     def _tell(self, conflict: Conflict) -> None:
         self._log.warning("what this master had alone is kept as conflict %s", conflict.id)

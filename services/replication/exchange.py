@@ -20,6 +20,7 @@ from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog
 from shared.clusterlog.snapshots import Shelf, SnapshotMissing, chunk_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import LogEntry, Marker, StoredEntry
@@ -107,7 +108,7 @@ class Exchange:
         body = await self._signed_body(offered.name)
         try:
             found = Manifest.decode(body) if offered.chunked else Snapshot.decode(body)
-        except ValueError as error:
+        except Undecodable as error:
             raise BadSignature(str(error)) from error
         if found.scope is not scope:
             raise BadSignature(f"the snapshot is of scope {found.scope}, not {scope}")
@@ -134,7 +135,7 @@ class Exchange:
     async def _signed_body(self, name: str) -> bytes:
         try:
             signed = SignedSnapshot.decode(await self._shelf.get(name))
-        except ValueError as error:
+        except Undecodable as error:
             raise BadSignature(str(error)) from error
         if not self.trust.verify(signed.signer, signed.signature, signed.body):
             raise BadSignature(f"no known master signed the snapshot ({signed.signer})")
@@ -185,7 +186,7 @@ class Exchange:
         try:
             stored = StoredEntry.decode(raw.data)
             entry = LogEntry.decode(stored.body)
-        except ValueError:
+        except Undecodable:
             return False
         return marker == marker.advanced(entry, stored.hash, raw.sequence)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.crypto.nodekeys import write_secret
+from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.log import Marker, ReplicationMode
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope
@@ -69,7 +70,7 @@ class Intake:
             raise StoreUnavailable("the disk gives other bytes of a chunk than it was given")
         try:
             return Chunk.decode(data)
-        except ValueError as error:
+        except Undecodable as error:
             raise BadSignature(f"a master signed what this release cannot read: {error}") from error
 
     def clear(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from services.replication.core.snapshot import Content, Snapshot, kinds_of
 from shared.crypto.nodekeys import NodeKey, verify, write_secret
+from shared.decoding.errors import Undecodable
 from shared.documents import Kind
 from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
@@ -190,14 +191,14 @@ class FileStore:
             return empty
         except OSError as error:
             raise BadSettings(f"{self._path} cannot be read: {error}") from error
-        except ValueError as error:
+        except Undecodable as error:
             log = logging.getLogger("meridian.replication")
             log.error("%s is damaged (%s); this node begins anew", self._path, error)  # noqa: TRY400
             return empty
 
     def _proven(self, signed: SignedSnapshot) -> Snapshot:
         if not verify(self._key.public_b64, signed.signature, signed.body):
-            raise ValueError("it is not signed by this node")
+            raise Undecodable("it is not signed by this node", reason="bad_shape")
         return Snapshot.decode(signed.body)
 
 

@@ -24,7 +24,7 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "webhooks", clock)
-    link = Link(context.access, context.identity, "webhooks")
+    link = Link(context.access, context.identity, "webhooks", context.rejections.refused)
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     grant = GrantHolder(settings.node, kernel_boot_id())
     post = HttpPost()
@@ -50,6 +50,7 @@ def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
         places=places,
         post=post,
         verifier=context.verifier,
+        refused=context.rejections.refused,
         events=context.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),

@@ -8,6 +8,7 @@ from typing import Final
 from services.webhooks.store import Kept
 from shared.crypto.envelope import SIGNATURE_HEADER, Verifier
 from shared.crypto.webhooks import delivery_headers
+from shared.decoding.fields import decode_mapping
 from shared.documents.webhook import PREFIX
 
 CONTENT_TYPE: Final = "content-type"
@@ -32,9 +33,11 @@ def letter(event: Kept, verifier: Verifier) -> Letter:
 
     Raises:
         BadSignature: no member of the cluster said it.
+        Undecodable: it is no event.
     """
     header, kind = event.headers.get(SIGNATURE_HEADER, ""), event.headers.get(CONTENT_TYPE, "")
     signed = verifier.check(event.subject, header, kind, event.payload, live=False)
+    decode_mapping(event.payload, "event")
     happened = datetime.fromtimestamp(signed.unix_ms / 1_000, UTC)
     id_ = f"{signed.boot}.{signed.counter}"
     head = json.dumps(

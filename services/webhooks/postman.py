@@ -19,8 +19,9 @@ from services.webhooks.letter import Letter, letter
 from services.webhooks.post import Post
 from services.webhooks.store import Beginning, Hand, Kept, Places
 from shared.crypto.envelope import Verifier
+from shared.decoding.errors import Undecodable
 from shared.documents.webhook import WebhookDocument
-from shared.domain.errors import BadSignature, Unavailable
+from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
 from shared.messaging.events import Emits
@@ -44,6 +45,7 @@ class Outfit:
     events: Emits
     unix_ms: Callable[[], UnixMillis]
     count: Callable[[str], None]
+    refused: Callable[[Rejected], None]
     containment: Containment
 
 
@@ -96,8 +98,8 @@ class Postman:
         """The letter for *event*; None for one that nobody of the cluster said."""
         try:
             return letter(event, self.outfit.verifier)
-        except BadSignature as error:
-            _LOG.warning("an event on %s is left out: %s", event.subject, error.message)
+        except (BadSignature, Undecodable) as error:
+            self.outfit.refused(error)
         except Exception as error:  # noqa: BLE001 (one event of the stream stops no other)
             self.outfit.containment.fault("webhook", self.name, error)
         return None

@@ -19,6 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from shared.domain.errors import Unavailable
+from shared.messaging.client import answered, delivery_of
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS
 
@@ -66,16 +67,16 @@ class JetStreamHand:
     async def next(self) -> Kept | None:
         """The event in hand, or None when none came for a while."""
         try:
-            (message,) = await self._subscription.fetch(1, timeout=FETCH_SECONDS)
+            (message,) = await answered(self._subscription.fetch(1, timeout=FETCH_SECONDS))
+            place = delivery_of(message)
         except NatsTimeoutError:
             return None
-        told = message.metadata
         return Kept(
             message.subject,
             message.data,
             dict(message.headers or {}),
-            told.timestamp,
-            told.num_delivered or 1,
+            place.timestamp,
+            place.num_delivered or 1,
             message,
         )
 

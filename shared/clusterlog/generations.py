@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from shared.clusterlog.log import LogMissing, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry
 
@@ -53,7 +54,7 @@ async def hash_at(log: Log, marker: Marker) -> str | None:
         return None
     try:
         return StoredEntry.decode(raw.data).hash
-    except ValueError:
+    except Undecodable:
         return ""
 
 
@@ -111,6 +112,6 @@ def _beginning(raw: RawEntry, generation: LogGeneration, trust: TrustStore) -> L
         if not verify(stored, trust):
             return None
         first = LogEntry.decode(stored.body)
-    except ValueError:
+    except Undecodable:
         return None
     return first if first.begins_generation and first.log_generation == generation else None

@@ -17,6 +17,7 @@ from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry, signed_bytes
+from shared.messaging.client import sequence_of
 from shared.messaging.connection import jetstream_of
 
 CALL_SECONDS: Final = 2.0
@@ -206,7 +207,7 @@ class ClusterLog:
             raise LogUnavailable(f"the log cannot be followed: {error}") from error
         try:
             async for message in subscription.messages:
-                yield RawEntry(Sequence(message.metadata.sequence.stream), message.data)
+                yield RawEntry(sequence_of(message), message.data)
         except (NatsError, OSError) as error:
             raise LogUnavailable(f"the log cannot be followed: {error}") from error
         finally:

@@ -6,15 +6,18 @@ one can come into no other.
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
+from shared.decoding.text import to_integer
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration
 
-NAME: Final = re.compile(r"LOG-(\d{1,18})")
+NAME: Final = re.compile(r"LOG-([0-9]{1,18})")
 LIST_STREAMS: Final = "$JS.API.STREAM.NAMES"
 EVERY_GENERATION: Final = "meridian.log.*.entry"
 
@@ -36,11 +39,11 @@ async def generations_there(client: Client, seconds: float) -> tuple[LogGenerati
     question = json.dumps({"subject": EVERY_GENERATION}).encode()
     try:
         message = await client.request(LIST_STREAMS, question, timeout=seconds)
-        answer: dict[str, Any] = json.loads(message.data)
-    except (NatsError, OSError, TimeoutError, ValueError) as error:
-        raise LogUnavailable(f"the log's generations are not told: {error}") from error
+        answer = decode_object(message.data, "answer")
+        names = answer.items("streams") if "streams" in answer else []
+    except (NatsError, OSError, TimeoutError, Undecodable) as error:
+        raise LogUnavailable(f"the log's generations are not known: {error}") from error
     if "error" in answer:
-        raise LogUnavailable(f"the log's generations are not told: {answer['error']}")
-    names: list[str] = answer.get("streams") or []
-    found = (NAME.fullmatch(name) for name in names)
-    return tuple(LogGeneration(int(match[1])) for match in found if match)
+        raise LogUnavailable(f"the log's generations are not known: {answer.value('error')}")
+    found = (NAME.fullmatch(name) for name in names if isinstance(name, str))
+    return tuple(LogGeneration(to_integer(match[1])) for match in found if match)

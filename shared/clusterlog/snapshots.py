@@ -14,6 +14,7 @@ from nats.js.errors import NotFoundError
 from nats.js.object_store import ObjectStore
 
 from shared.domain.errors import LogUnavailable
+from shared.messaging.client import answered
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import SNAPSHOTS
 
@@ -37,7 +38,7 @@ class Shelf:
         """Store *data*, in place of what had that name."""
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                await (await self._bucket()).put(name, data)
+                await answered((await self._bucket()).put(name, data))
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"{name} was not stored: {_said(error)}") from error
 
@@ -49,7 +50,7 @@ class Shelf:
         """
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                return (await (await self._bucket()).get(name)).data or b""
+                return (await answered((await self._bucket()).get(name))).data or b""
         except NotFoundError as error:
             raise SnapshotMissing(f"{name} is not there any more") from error
         except (NatsError, OSError, TimeoutError) as error:
@@ -59,7 +60,7 @@ class Shelf:
         """Take *name* away; False when it was not there."""
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                await (await self._bucket()).delete(name)
+                await answered((await self._bucket()).delete(name))
         except NotFoundError:
             return False
         except (NatsError, OSError, TimeoutError) as error:

@@ -14,18 +14,21 @@ moved, or cut off at the end. The key comes from the site's secret, or by scrypt
 
 import base64
 import hashlib
-import hmac
 import json
 import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import StrEnum
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.crypto.keyring import expand
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.text import is_equal
 from shared.domain.errors import (
     BackupDamaged,
     BackupForeign,
@@ -51,6 +54,13 @@ SCRYPT_COST: Final = 2**15
 SCRYPT_MEMORY: Final = 2**26
 
 
+class SealedBy(StrEnum):
+    """What opens a backup, as its header names it."""
+
+    PASSPHRASE = "passphrase"  # noqa: S105 - a word of the header
+    SITE_SECRET = "site_secret"  # noqa: S105 - a word of the header
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What is known of a backup without its key.
@@ -72,7 +82,7 @@ class Header:
             "cluster_id": self.cluster_id,
             "site": self.site,
             "at_unix_ms": self.at,
-            "key": "passphrase" if self.by_passphrase else "site_secret",
+            "key": SealedBy.PASSPHRASE if self.by_passphrase else SealedBy.SITE_SECRET,
             "salt": base64.b64encode(self.salt).decode(),
             "check": self.check.hex(),
             "silent": self.silent,
@@ -88,27 +98,29 @@ class Header:
             BackupDamaged: it is none.
         """
         try:
-            content: dict[str, Any] = json.loads(data)
-            version = int(content["version"])
-        except (KeyError, TypeError, ValueError) as error:
+            content = decode_object(data, "header")
+            version = content.integer("version", least=1)
+            if version <= VERSION:
+                return Header._read(content)
+        except Undecodable as error:
             raise BackupDamaged(f"the backup's header cannot be read: {error}") from error
-        if version > VERSION:
-            raise BackupTooNew(
-                f"the backup has format {version}, this release reads up to {VERSION}: restore it "
-                "with the release that made it, or a later one"
-            )
-        try:
-            return Header(
-                ClusterId(str(content["cluster_id"])),
-                str(content["site"]),
-                UnixMillis(int(content["at_unix_ms"])),
-                {"passphrase": True, "site_secret": False}[content["key"]],
-                base64.b64decode(content["salt"]),
-                bytes.fromhex(content["check"]),
-                tuple(str(each) for each in content.get("silent", ())),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BackupDamaged(f"the backup's header cannot be read: {error}") from error
+        raise BackupTooNew(
+            f"the backup has format {version}, this release reads up to {VERSION}: restore it "
+            "with the release that made it, or a later one"
+        )
+
+    @staticmethod
+    def _read(content: Fields) -> "Header":
+        silent = content.items("silent") if "silent" in content else []
+        return Header(
+            ClusterId(content.text("cluster_id")),
+            content.text("site"),
+            UnixMillis(content.integer("at_unix_ms")),
+            content.choice("key", SealedBy) is SealedBy.PASSPHRASE,
+            content.base64("salt"),
+            content.hex("check"),
+            tuple(str(each) for each in silent),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +268,7 @@ class Reader:
         self._take(LENGTH.size)
         told = bytes(self._buffer[:digest_size])
         del self._buffer[:digest_size]
-        if not hmac.compare_digest(told, self._sum.digest()):
+        if not is_equal(told, self._sum.digest()):
             raise BackupDamaged("the backup's checksum does not hold: the file was changed")
         self.is_whole = True
         if self._buffer:
@@ -314,7 +326,7 @@ class Opener:
             needed = "a passphrase" if header.by_passphrase else "the site's secret, no passphrase"
             raise WrongPassphrase(f"the backup is sealed with {needed}")
         file_key = self._key.of_file(header.salt)
-        if not hmac.compare_digest(_check(file_key), header.check):
+        if not is_equal(_check(file_key), header.check):
             if header.by_passphrase:
                 raise WrongPassphrase("this is not the passphrase that the backup was made with")
             raise BackupForeign(

@@ -6,6 +6,7 @@ a window is never given up earlier, since whoever floods us with boots could the
 """
 
 import hmac
+import re
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.crypto.keyring import KeyRing
-from shared.domain.errors import BadSignature, ClockSkew, Replayed
-from shared.domain.ids import NodeId, UnixMillis
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import is_equal, shown, to_integer
+from shared.domain.errors import BadSignature, Replayed, TooOld
+from shared.domain.ids import LATEST_UNIX_MS, NODE_ID_PATTERN, NodeId, UnixMillis
 
 SIGNATURE_HEADER: Final = "Meridian-Sig"
 MESSAGE: Final = "msg"
@@ -22,6 +25,11 @@ REPLY: Final = "rep"
 VERSION: Final = "1"
 FIELDS: Final = 7
 """version; kid; sender; Unix ms; boot+counter; in reply to; MAC."""
+
+LONGEST_HEADER: Final = 1_024
+IDENTITY: Final = re.compile(
+    rf"(?P<node>{NODE_ID_PATTERN})\.(?P<service>[a-z_]{{1,32}})\.(?P<instance>[A-Za-z0-9]{{1,32}})"
+)
 
 WINDOW_MS: Final = 30_000
 SLOTS: Final = 4_096
@@ -41,8 +49,15 @@ class Identity:
 
     @staticmethod
     def parse(text: str) -> "Identity":
-        node, service, instance = text.split(".")
-        return Identity(NodeId(node), service, instance)
+        """Read what a header says of its sender.
+
+        Raises:
+            Undecodable: it is no `node.service.instance`.
+        """
+        match = IDENTITY.fullmatch(text)
+        if match is None:
+            raise Undecodable(f"{shown(text)} is no sender", reason="bad_syntax")
+        return Identity(NodeId(match["node"]), match["service"], match["instance"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +159,18 @@ class Verifier:
         Raises:
             BadSignature: the message is refused; its attribute `reason` is a word for counting.
         """
-        parts = header.split(";")
-        if len(parts) != FIELDS or parts[0] != VERSION:
-            raise BadSignature("the message is not signed", reason="unsigned")
+        parts = _split(header)
         keys = self.keyring.find(parts[1])
         if keys is None:
             raise BadSignature(f"unknown key {parts[1]}", reason="unknown_key")
         head = header.rpartition(";")[0]
         kind = MESSAGE if in_reply_to is None else REPLY
         mac = _mac(keys.control, kind, subject, head, content_type, payload)
-        if not hmac.compare_digest(mac, parts[6]):
+        if not is_equal(mac, parts[6]):
             raise BadSignature("the signature does not hold", reason="bad_mac")
         try:
             signed = _signed(parts)
-        except ValueError as error:
+        except Undecodable as error:
             raise BadSignature("the envelope is malformed", reason="malformed") from error
         if in_reply_to is not None:
             if parts[5] != in_reply_to:
@@ -169,9 +182,10 @@ class Verifier:
     def _fresh(self, signed: Signed) -> None:
         skew = signed.unix_ms - self.now_ms()
         if abs(skew) > WINDOW_MS:
-            raise ClockSkew(
-                f"the clock of {signed.identity.node} differs by {skew / 1000:+.1f} s",
-                reason="clock_skew",
+            raise TooOld(
+                f"the stamp of {signed.identity} differs from our clock by {skew / 1000:+.1f} s, "
+                f"more than {WINDOW_MS / 1000:g} s: it came late, or the clocks differ",
+                reason="too_old",
                 skew_ms=skew,
                 sender=str(signed.identity),
             )
@@ -199,14 +213,27 @@ class Verifier:
             del self.windows[name]
 
 
+def _split(header: str) -> list[str]:
+    parts = header.split(";")
+    if len(parts) != FIELDS or parts[0] != VERSION:
+        raise BadSignature("the message is not signed", reason="unsigned")
+    if len(header) > LONGEST_HEADER or not header.isascii():
+        raise BadSignature("the envelope is malformed", reason="malformed")
+    return parts
+
+
 def _signed(parts: list[str]) -> Signed:
-    boot, plus, counter = parts[4].rpartition("+")
-    if not (plus and counter.isdecimal() and int(counter) > 0):
-        raise ValueError(f"{parts[4]!r} is no message's id")
-    return Signed(Identity.parse(parts[2]), boot, int(counter), UnixMillis(int(parts[3])))
+    boot, _, number = parts[4].rpartition("+")
+    identity, counter = Identity.parse(parts[2]), to_integer(number, least=1)
+    return Signed(identity, boot, counter, UnixMillis(to_integer(parts[3], most=LATEST_UNIX_MS)))
 
 
 def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payload: bytes) -> str:
-    about = () if kind == REPLY else (subject.encode(),)
-    fields = (kind.encode(), *about, head.encode(), content_type.encode(), payload)
+    about = () if kind == REPLY else (_encoded(subject),)
+    fields = (kind.encode(), *about, head.encode(), _encoded(content_type), payload)
     return hmac.digest(key, canonical(*fields), "sha256").hex()
+
+
+def _encoded(text: str) -> bytes:
+    """The bytes of what a library decoded, whatever it made of them."""
+    return text.encode("utf-8", "surrogatepass")

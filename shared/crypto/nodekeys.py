@@ -10,6 +10,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
+from shared.decoding.text import decode_base64, decode_hex
 from shared.domain.errors import BadSettings
 from shared.domain.ids import ClusterId, LogGeneration, NodeId
 
@@ -31,9 +34,9 @@ class NodeKey:
     @staticmethod
     def load(path: Path) -> "NodeKey":
         try:
-            raw = base64.b64decode(path.read_text(), validate=False)
+            raw = decode_base64(path.read_text().strip())
             return NodeKey(Ed25519PrivateKey.from_private_bytes(raw))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Undecodable) as error:
             raise BadSettings(f"no node key in {path}: {error}") from error
 
     def save(self, path: Path) -> None:
@@ -45,8 +48,8 @@ class NodeKey:
 
 def verify(public_b64: str, signature: bytes, data: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(base64.b64decode(public_b64)).verify(signature, data)
-    except (InvalidSignature, ValueError):
+        Ed25519PublicKey.from_public_bytes(decode_base64(public_b64)).verify(signature, data)
+    except (InvalidSignature, ValueError, Undecodable):
         return False
     return True
 
@@ -62,13 +65,14 @@ class TrustStore:
     @staticmethod
     def load(path: Path) -> "TrustStore":
         try:
-            document = json.loads(path.read_text())
+            document = decode_object(path.read_bytes(), "trust store")
+            masters = document.object("masters")
             return TrustStore(
-                ClusterId(document["cluster_id"]),
-                LogGeneration(int(document["log_generation"])),
-                {NodeId(node): key for node, key in document["masters"].items()},
+                ClusterId(document.text("cluster_id")),
+                LogGeneration(document.integer("log_generation")),
+                {NodeId(node): masters.text(node) for node in document.mapping("masters")},
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, Undecodable) as error:
             raise BadSettings(f"{path} names no cluster: {error}") from error
 
     def save(self, path: Path) -> None:
@@ -85,6 +89,13 @@ class TrustStore:
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
         key = self.masters.get(node)
         return key is not None and verify(key, signature, data)
+
+    def verify_hex(self, node: NodeId, signature: str, data: bytes) -> bool:
+        """Whether *node* is a known master and signed *data*; *signature* is in hex."""
+        try:
+            return self.verify(node, decode_hex(signature), data)
+        except Undecodable:
+            return False
 
 
 def write_secret(path: Path, data: bytes) -> None:

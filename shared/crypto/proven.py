@@ -8,9 +8,12 @@ import base64
 import hmac
 import json
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from shared.crypto.keyring import KeyRing, Keys
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.text import decode_base64url, is_equal
 from shared.domain.errors import InvalidTicket
 
 LIMIT_BYTES: Final = 2_048
@@ -32,7 +35,7 @@ def prove(keys: Keys, purpose: Purpose, document: dict[str, Any]) -> str:
     return issued
 
 
-def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> dict[str, Any]:
+def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> Fields:
     """The document that *text* proves for *purpose*.
 
     Raises:
@@ -41,17 +44,14 @@ def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> dict[str, Any]
     body, _, proof = text.rpartition(".")
     _, _, kid = body.rpartition(".")
     keys = keyring.find(kid)
-    if len(text) >= LIMIT_BYTES or keys is None:
+    if len(text) >= LIMIT_BYTES or not text.isascii() or keys is None:
         raise InvalidTicket("the ticket is not from this cluster", reason="invalid_ticket")
     try:
-        if not hmac.compare_digest(_mac(keys, purpose, body), _decode(proof)):
+        if not is_equal(_mac(keys, purpose, body), decode_base64url(proof)):
             raise InvalidTicket("the ticket is forged", reason="invalid_ticket")
-        document: Any = json.loads(_decode(body.partition(".")[0]))
-    except ValueError as error:
+        return decode_object(decode_base64url(body.partition(".")[0]), "ticket")
+    except Undecodable as error:
         raise unreadable() from error
-    if not isinstance(document, dict):
-        raise unreadable()
-    return cast("dict[str, Any]", document)
 
 
 def unreadable() -> InvalidTicket:
@@ -67,7 +67,3 @@ def _mac(keys: Keys, purpose: Purpose, text: str) -> bytes:
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -7,18 +7,20 @@ apart from the proof, and no pre-shared key is needed to check it.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from shared.crypto.nodekeys import NodeKey, verify
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import decode_base64, to_integer
 from shared.domain.errors import BadSignature
-from shared.domain.ids import NodeId, UnixMillis
+from shared.domain.ids import LATEST_UNIX_MS, NodeId, UnixMillis
 
 NODE_SIGNATURE_HEADER: Final = "Meridian-Node-Sig"
 VERSION: Final = "1"
 FIELDS: Final = 5
+LONGEST_HEADER: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ def examine(keys: Mapping[NodeId, str], header: str, subject: str, payload: byte
     if key is None:
         raise BadSignature(f"no key of node {said.node} is known", reason="unknown_node")
     try:
-        proof = base64.b64decode(told, validate=True)
-    except binascii.Error as error:
+        proof = decode_base64(told)
+    except Undecodable as error:
         raise BadSignature("the node's signature is no base64", reason="malformed") from error
     if not verify(key, proof, _covered(header.rpartition(";")[0], subject, payload)):
         raise BadSignature(f"the signature of node {said.node} does not hold", reason="bad_proof")
@@ -66,10 +68,16 @@ def stated(header: str) -> Statement:
         BadSignature: it says nothing.
     """
     parts = header.split(";")
-    if len(parts) != FIELDS or parts[0] != VERSION or not parts[2].isdecimal():
+    if len(parts) != FIELDS or parts[0] != VERSION:
         raise BadSignature("the event is not signed by a node", reason="unsigned")
-    return Statement(NodeId(parts[1]), UnixMillis(int(parts[2])), parts[3])
+    try:
+        unix_ms = UnixMillis(to_integer(parts[2], most=LATEST_UNIX_MS))
+    except Undecodable as error:
+        raise BadSignature("the event has no time", reason="malformed") from error
+    if len(header) > LONGEST_HEADER or not header.isascii():
+        raise BadSignature("the node's signature is malformed", reason="malformed")
+    return Statement(NodeId(parts[1]), unix_ms, parts[3])
 
 
 def _covered(head: str, subject: str, payload: bytes) -> bytes:
-    return f"{head}\n{subject}\n".encode() + payload
+    return f"{head}\n{subject}\n".encode("utf-8", "surrogatepass") + payload

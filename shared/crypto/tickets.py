@@ -4,10 +4,12 @@ A ticket is shorter than 2 KiB, so that HELLO always has room for it. A *probe t
 holder measure how far away relays are, for a few minutes, and admits nobody to a path.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.proven import Purpose, prove, read_proven, unreadable
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, row
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
@@ -39,7 +41,7 @@ def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis
     document = read_proven(keyring, Purpose.PATH, text)
     try:
         ticket = _ticket(document)
-    except (ValueError, KeyError, TypeError) as error:
+    except Undecodable as error:
         raise unreadable() from error
     _require_time(ticket.expires, now_ms)
     if ticket.node not in {None, node}:
@@ -60,8 +62,8 @@ def require_probe_ticket(keyring: KeyRing, text: str, *, now_ms: UnixMillis) -> 
     """
     document = read_proven(keyring, Purpose.PROBE, text)
     try:
-        expires = UnixMillis(int(document["expires"]))
-    except (ValueError, KeyError, TypeError) as error:
+        expires = UnixMillis(document.integer("expires"))
+    except Undecodable as error:
         raise unreadable() from error
     _require_time(expires, now_ms)
 
@@ -71,14 +73,13 @@ def _require_time(expires: UnixMillis, now_ms: UnixMillis) -> None:
         raise InvalidTicket("the ticket has expired", reason="ticket_expired")
 
 
-def _ticket(document: dict[str, Any]) -> Ticket:
-    rate, idle = document["limits"]
-    node = document["node"]
+def _ticket(document: Fields) -> Ticket:
+    limits = row(document.value("limits"), ("bytes_per_second", "idle_seconds"), "limits")
     return Ticket(
-        session=SessionId(str(document["session"])),
-        side=Side(document["side"]),
-        node=None if node is None else NodeId(str(node)),
-        generation=PathGeneration(int(document["generation"])),
-        expires=UnixMillis(int(document["expires"])),
-        limits=TicketLimits(int(rate), int(idle)),
+        session=SessionId(document.text("session")),
+        side=document.choice("side", Side),
+        node=NodeId(document.text("node")) if "node" in document else None,
+        generation=PathGeneration(document.integer("generation", least=1)),
+        expires=UnixMillis(document.integer("expires")),
+        limits=TicketLimits(limits.integer("bytes_per_second"), limits.integer("idle_seconds")),
     )

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.crypto.sealing import SiteSecret
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.text import decode_base64url, is_equal
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import UnixMillis
 
@@ -19,23 +22,33 @@ def issue_token(secret: SiteSecret, claims: Mapping[str, Any], expires: UnixMill
     return f"{body}.{_encode(_mac(secret, body))}"
 
 
-def read_token(secret: SiteSecret, text: str, now_ms: UnixMillis) -> dict[str, Any]:
+def read_token(secret: SiteSecret, text: str, now_ms: UnixMillis) -> Fields:
     """The claims of a token.
 
     Raises:
         Unauthenticated: it is not from this site, or has ended.
     """
-    body, _, proof = text.partition(".")
     try:
-        held = len(text) <= LONGEST and hmac.compare_digest(_mac(secret, body), _decode(proof))
-        claims: dict[str, Any] = json.loads(_decode(body)) if held else {}
-    except (ValueError, TypeError):
-        claims = {}
-    if not claims:
-        raise Unauthenticated("the token is not from this site; sign in again")
-    if int(claims["expires"]) <= now_ms:
+        claims = _claims(secret, text)
+        expires = claims.integer("expires")
+    except Undecodable as error:
+        raise _foreign() from error
+    if expires <= now_ms:
         raise Unauthenticated("the token has ended; sign in again")
     return claims
+
+
+def _claims(secret: SiteSecret, text: str) -> Fields:
+    body, _, proof = text.partition(".")
+    if len(text) > LONGEST or not text.isascii():
+        raise _foreign()
+    if not is_equal(_mac(secret, body), decode_base64url(proof)):
+        raise _foreign()
+    return decode_object(decode_base64url(body), "token")
+
+
+def _foreign() -> Unauthenticated:
+    return Unauthenticated("the token is not from this site; sign in again")
 
 
 def _mac(secret: SiteSecret, text: str) -> bytes:
@@ -44,7 +57,3 @@ def _mac(secret: SiteSecret, text: str) -> bytes:
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -24,21 +24,21 @@ class Fields:
     Every method raises `Undecodable` when the member is missing or of another type.
     """
 
-    __slots__ = ("_members", "_place", "_what")
+    __slots__ = ("_place", "_what", "members")
 
     def __init__(self, value: Json, what: str, place: str = "") -> None:
         if not isinstance(value, dict):
             raise Undecodable(f"{what}: no object", reason="bad_shape", place=place)
-        self._members, self._what, self._place = value, what, place
+        self.members, self._what, self._place = value, what, place
 
     def __contains__(self, name: str) -> bool:
         """Whether the member is there and is not null."""
-        return self._members.get(name) is not None
+        return self.members.get(name) is not None
 
     def value(self, name: str) -> Json:
-        if name not in self._members:
+        if name not in self.members:
             raise self.wrong(name, "missing")
-        return self._members[name]
+        return self.members[name]
 
     def text(self, name: str) -> str:
         value = self.value(name)
@@ -57,6 +57,12 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(name, "no number")
         return float(value)
+
+    def boolean(self, name: str) -> bool:
+        value = self.value(name)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "neither true nor false")
+        return value
 
     def hex(self, name: str) -> bytes:
         return self._within(name, decode_hex)
@@ -117,6 +123,15 @@ def decode_object(data: bytes | str, what: str, bounds: Bounds = MESSAGE) -> Fie
     except Undecodable as error:
         raise Undecodable(f"{what}: {error.message}", reason=error.reason) from error
     return Fields(value, what)
+
+
+def decode_mapping(data: bytes | str, what: str, bounds: Bounds = MESSAGE) -> dict[str, Json]:
+    """The JSON object in *data*, as it is.
+
+    Raises:
+        Undecodable: it is no JSON, or no object.
+    """
+    return decode_object(data, what, bounds).members
 
 
 def row(value: Json, names: Sequence[str], what: str) -> Fields:

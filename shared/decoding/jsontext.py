@@ -18,6 +18,10 @@ from shared.decoding.errors import Undecodable
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What JSON text can say."""
 
+NUL: Final = "\0"
+ESCAPED_NUL: Final = b"\\u0000"
+"""How JSON has to write it, within or without a text that holds a backslash before it."""
+
 LARGEST_INTEGER: Final = 2**63 - 1
 SMALLEST_INTEGER: Final = -(2**63)
 
@@ -52,6 +56,23 @@ def decode_json(data: bytes | str, bounds: Bounds = MESSAGE) -> Json:
     except ValueError as error:
         raise Undecodable(f"no JSON: {error}", reason=_syntax_reason(str(error))) from error
     _require_bounds(value, bounds)
+    if ESCAPED_NUL in text and _holds_nul(value):
+        raise Undecodable("a text holds the character U+0000", reason="not_text")
+    return value
+
+
+def decode_own_json(text: str) -> Json:
+    """What our own database gives back as JSON: it was within bounds when it was stored.
+
+    So what an earlier release let in can still be read.
+
+    Raises:
+        Undecodable: the database gives no JSON.
+    """
+    try:
+        value: Json = from_json(text)
+    except ValueError as error:
+        raise Undecodable(f"no JSON: {error}", reason="bad_syntax") from error
     return value
 
 
@@ -73,6 +94,18 @@ def _require_bounds(value: Json, bounds: Bounds) -> None:
         if items > bounds.items:
             raise Undecodable(f"more than {bounds.items} values", reason="too_many_items")
     raise Undecodable(f"nested deeper than {bounds.depth} levels", reason="too_deep")
+
+
+def _holds_nul(value: Json) -> bool:
+    """Whether a text of *value* holds the character that PostgreSQL stores in none."""
+    level = [value]
+    while level:
+        if any(NUL in each for each in level if isinstance(each, str)):
+            return True
+        if any(NUL in name for each in level if isinstance(each, dict) for name in each):
+            return True
+        level = _next_level(level)
+    return False
 
 
 def _next_level(level: list[Json]) -> list[Json]:

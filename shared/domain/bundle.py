@@ -5,11 +5,12 @@ it holds more than fits into a message of NATS (a mebibyte) whatever the message
 """
 
 import base64
-import binascii
 import zlib
 from collections.abc import Sequence
 from typing import Final
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import decode_base64
 from shared.domain.log import ENTRY_LIMIT_BYTES
 
 BUNDLE_BYTES: Final = 512 * 1024
@@ -35,13 +36,15 @@ def unpack(bundle: str) -> tuple[bytes, ...]:
     """The messages in *bundle*.
 
     Raises:
-        ValueError: it is none.
+        Undecodable: it is none.
     """
-    unpacker = zlib.decompressobj()
+    unpacker, packed = zlib.decompressobj(), decode_base64(bundle)
     try:
-        text = unpacker.decompress(base64.b64decode(bundle, validate=True), UNPACKED_BYTES)
-    except (binascii.Error, zlib.error) as error:
-        raise ValueError(f"no bundle of messages: {error}") from error
+        text = unpacker.decompress(packed, UNPACKED_BYTES)
+    except zlib.error as error:
+        raise Undecodable(f"no bundle of messages: {error}", reason="bad_syntax") from error
     if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("no bundle of messages: it does not end where it should")
+        raise Undecodable(
+            "no bundle of messages: it does not end where it should", reason="bad_syntax"
+        )
     return tuple(text.split(b"\n"))

@@ -33,6 +33,9 @@ Instant = NewType("Instant", float)
 UnixMillis = NewType("UnixMillis", int)
 """Milliseconds since 1970-01-01 UTC, for people and for freshness; decides nothing else."""
 
+LATEST_UNIX_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: no later time can be shown, or is believed."""
+
 RequestId = NewType("RequestId", str)
 """A caller's name for one change, kept 30 days so that repeating it changes nothing twice."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.ids import (
     Epoch,
     LogGeneration,
@@ -30,6 +31,12 @@ ENTRY_LIMIT_BYTES: Final = 512 * 1024
 EMPTY_HASH: Final = "0" * 64
 """Hash before the first entry."""
 
+REVISIONS_OF_A_BUCKET: Final = 2**40
+"""How far apart the lease's revisions begin in the buckets of two generations.
+
+More than are written while a generation of the log lasts: four a second for 8,000 years.
+"""
+
 
 class Op(StrEnum):
     """What one change of an entry does."""
@@ -40,6 +47,9 @@ class Op(StrEnum):
     MODE_CHANGED = "mode_changed"
     GENERATION_BEGAN = "generation_began"
 
+
+SETTING_MODE: Final = frozenset({Op.EPOCH_BEGAN, Op.MODE_CHANGED})
+"""The ops whose body may set the replication mode."""
 
 CONTROL_KIND: Final = "cluster"
 """The *kind* of changes that speak of the cluster itself and not of a document."""
@@ -95,20 +105,17 @@ class LogEntry:
         """Read an entry's stored bytes.
 
         Raises:
-            ValueError: the bytes are no entry.
+            Undecodable: the bytes are no entry.
         """
-        try:
-            document = json.loads(body)
-            return LogEntry(
-                log_generation=LogGeneration(int(document["log_generation"])),
-                revision=Revision(int(document["revision"])),
-                epoch=Epoch(int(document["epoch"])),
-                changes=tuple(_change_from_json(each) for each in document["changes"]),
-                at=UnixMillis(int(document["at"])),
-                previous_hash=str(document["previous_hash"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no log entry: {error}") from error
+        entry = decode_object(body, "log entry")
+        return LogEntry(
+            log_generation=LogGeneration(entry.integer("log_generation")),
+            revision=Revision(entry.integer("revision")),
+            epoch=Epoch(entry.integer("epoch")),
+            changes=tuple(_change_from_json(each) for each in entry.objects("changes")),
+            at=UnixMillis(entry.integer("at")),
+            previous_hash=entry.text("previous_hash"),
+        )
 
     @property
     def begins_epoch(self) -> bool:
@@ -147,23 +154,19 @@ class StoredEntry:
         """Read a message of the log; whether the proof holds is for the caller to check.
 
         Raises:
-            ValueError: the bytes are no stored entry, or the hash is not the body's.
+            Undecodable: the bytes are no stored entry, or the hash is not the body's.
         """
-        try:
-            document = json.loads(message)
-            kind = document["type"]
-            stored = StoredEntry(
-                body=str(document["body"]).encode(),
-                hash=str(document["hash"]),
-                signer=NodeId(str(document["signer"])),
-                signature=bytes.fromhex(document["signature"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no stored log entry: {error}") from error
-        if kind != ENTRY_TYPE:
-            raise ValueError(f"no stored log entry: its type is {kind!r}")
+        fields = decode_object(message, "stored log entry")
+        if fields.text("type") != ENTRY_TYPE:
+            raise fields.wrong("type", f"not {ENTRY_TYPE}")
+        stored = StoredEntry(
+            body=fields.text("body").encode(),
+            hash=fields.text("hash"),
+            signer=NodeId(fields.text("signer")),
+            signature=fields.hex("signature"),
+        )
         if stored.hash != entry_hash(stored.body):
-            raise ValueError("no stored log entry: the hash is not that of the body")
+            raise fields.wrong("hash", "not that of the body")
         return stored
 
 
@@ -241,7 +244,7 @@ def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationM
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
         told = (change.body or {}).get("mode")
-        if change.op in {Op.EPOCH_BEGAN, Op.MODE_CHANGED} and told:
+        if change.op in SETTING_MODE and told:
             mode = ReplicationMode(told)
     return mode
 
@@ -262,13 +265,16 @@ def _change_to_json(change: Change) -> dict[str, Any]:
     }
 
 
-def _change_from_json(document: dict[str, Any]) -> Change:
+def _change_from_json(fields: Fields) -> Change:
+    op = fields.choice("op", Op)
+    if op in SETTING_MODE and "body" in fields and "mode" in fields.object("body"):
+        fields.object("body").choice("mode", ReplicationMode)
     return Change(
-        kind=str(document["kind"]),
-        id=str(document["id"]),
-        op=Op(document["op"]),
-        body=document["body"],
-        author=str(document["author"]),
-        request_id=RequestId(str(document["request_id"])),
-        request_digest=str(document["request_digest"]),
+        kind=fields.text("kind"),
+        id=fields.text("id"),
+        op=op,
+        body=fields.mapping("body") if "body" in fields else None,
+        author=fields.text("author"),
+        request_id=RequestId(fields.text("request_id")),
+        request_digest=fields.text("request_digest"),
     )

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object, row
+from shared.decoding.jsontext import FILE, Json, decode_json
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import ENTRY_LIMIT_BYTES, Marker, ReplicationMode
 
@@ -66,16 +69,13 @@ class Chunk:
         """Read a chunk.
 
         Raises:
-            ValueError: it is none.
+            Undecodable: it is none.
         """
-        try:
-            records = [json.loads(line) for line in _unpacked(data).splitlines()]
-            return Chunk(
-                tuple(_document(each) for each in records if each[0] == "d"),
-                tuple(_request(each) for each in records if each[0] == "r"),
-            )
-        except (zlib.error, KeyError, IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"no chunk of a snapshot: {error}") from error
+        records = [decode_json(line) for line in _unpacked(data).splitlines()]
+        return Chunk(
+            tuple(_document(each) for each in records if _tag(each) == "d"),
+            tuple(_request(each) for each in records if _tag(each) == "r"),
+        )
 
 
 class Cutter:
@@ -153,22 +153,18 @@ class Manifest:
         """Read a manifest's bytes.
 
         Raises:
-            ValueError: they are none.
+            Undecodable: they are none.
         """
-        try:
-            content = json.loads(data)
-            kind = content["type"]
-            manifest = Manifest(
-                marker_from_json(content["marker"]),
-                ReplicationMode(content["mode"]),
-                Scope(content["scope"]),
-                tuple(ChunkRef(str(hash_), int(size)) for hash_, size in content["chunks"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no manifest of a snapshot: {error}") from error
-        if kind != MANIFEST_TYPE:
-            raise ValueError(f"no manifest of a snapshot: its type is {kind!r}")
-        return manifest
+        fields = decode_object(data, "manifest of a snapshot", FILE)
+        if fields.text("type") != MANIFEST_TYPE:
+            raise fields.wrong("type", f"not {MANIFEST_TYPE}")
+        chunks = (row(each, ("hash", "size"), "chunk") for each in fields.items("chunks"))
+        return Manifest(
+            marker_from_json(fields.object("marker")),
+            fields.choice("mode", ReplicationMode),
+            fields.choice("scope", Scope),
+            tuple(ChunkRef(each.text("hash"), each.integer("size")) for each in chunks),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +185,12 @@ class SignedSnapshot:
         """Read a signed snapshot; whether the proof holds is for the caller to check.
 
         Raises:
-            ValueError: it is none.
+            Undecodable: it is none.
         """
-        try:
-            content = json.loads(data)
-            return SignedSnapshot(
-                str(content["body"]).encode(),
-                NodeId(str(content["signer"])),
-                bytes.fromhex(content["signature"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no signed snapshot: {error}") from error
+        fields = decode_object(data, "signed snapshot", FILE)
+        return SignedSnapshot(
+            fields.text("body").encode(), NodeId(fields.text("signer")), fields.hex("signature")
+        )
 
 
 def marker_to_json(marker: Marker) -> dict[str, Any]:
@@ -212,34 +203,53 @@ def marker_to_json(marker: Marker) -> dict[str, Any]:
     }
 
 
-def marker_from_json(content: dict[str, Any]) -> Marker:
+def marker_from_json(fields: Fields) -> Marker:
     """A marker as `marker_to_json` wrote it.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        Undecodable: it is none.
     """
     return Marker(
-        LogGeneration(int(content["log_generation"])),
-        Revision(int(content["revision"])),
-        Sequence(int(content["sequence"])),
-        Epoch(int(content["epoch"])),
-        str(content["hash"]),
+        LogGeneration(fields.integer("log_generation")),
+        Revision(fields.integer("revision")),
+        Sequence(fields.integer("sequence")),
+        Epoch(fields.integer("epoch")),
+        fields.text("hash"),
     )
 
 
 def _unpacked(data: bytes) -> bytes:
     unpacker = zlib.decompressobj()
-    text = unpacker.decompress(data, UNPACKED_BYTES)
+    try:
+        text = unpacker.decompress(data, UNPACKED_BYTES)
+    except zlib.error as error:
+        raise Undecodable(f"chunk of a snapshot: {error}", reason="bad_syntax") from error
     if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("it does not end where it should")
+        raise Undecodable(
+            "chunk of a snapshot: it does not end where it should", reason="bad_syntax"
+        )
     return text
 
 
-def _document(record: list[Any]) -> SnapshotDocument:
-    _, kind, id_, revision, body = record
-    return SnapshotDocument(str(kind), str(id_), Revision(int(revision)), dict(body))
+def _tag(record: Json) -> Json:
+    if not isinstance(record, list) or not record:
+        raise Undecodable("chunk of a snapshot: a record is no list", reason="bad_shape")
+    return record[0]
 
 
-def _request(record: list[Any]) -> Answered:
-    _, id_, digest, revision, at = record
-    return str(id_), str(digest), int(revision), int(at)
+def _document(record: Json) -> SnapshotDocument:
+    fields = row(record, ("tag", "kind", "id", "revision", "body"), "document in a chunk")
+    revision = Revision(fields.integer("revision"))
+    return SnapshotDocument(
+        fields.text("kind"), fields.text("id"), revision, fields.mapping("body")
+    )
+
+
+def _request(record: Json) -> Answered:
+    fields = row(record, ("tag", "id", "digest", "revision", "at"), "request in a chunk")
+    return (
+        fields.text("id"),
+        fields.text("digest"),
+        fields.integer("revision"),
+        fields.integer("at"),
+    )

@@ -28,6 +28,13 @@ class Event(Message):
     def address(self) -> str:
         return self.subject.address(**self.model_dump(include=set(self.subject.fields)))
 
+    def is_addressed_to(self, subject: str) -> bool:
+        """Whether *subject* names the same node, session and so on as this message does."""
+        try:
+            return self.address == subject
+        except ValueError:  # a field that cannot stand in a subject
+            return False
+
 
 class Request(Event):
     """A question or an order; *reply* is what the answer is read as.

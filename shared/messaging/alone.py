@@ -4,11 +4,13 @@ A server alone says so itself: it refuses, at once and with a code of its own, w
 a cluster can do. One in a cluster without a quorum says nothing.
 """
 
-import json
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import decode_object
 
 QUESTION: Final = "$JS.API.STREAM.LEADER.STEPDOWN.LOG-0"
 """Asks the leader of a stream that never is, so that nothing comes of it in a cluster either."""
@@ -25,10 +27,10 @@ async def is_alone(client: Client) -> bool:
     """Whether the server says that it is in no cluster; silence says nothing."""
     try:
         message = await client.request(QUESTION, timeout=ANSWER_SECONDS)
-        answer: dict[str, Any] = json.loads(message.data)
-    except (NatsError, OSError, TimeoutError, ValueError):
+        answer = decode_object(message.data, "answer")
+        return answer.object("error").value("err_code") == NOT_CLUSTERED
+    except (NatsError, OSError, TimeoutError, Undecodable):
         return False
-    return bool(answer.get("error", {}).get("err_code") == NOT_CLUSTERED)
 
 
 async def carried(client: Client, replicas: int) -> int:

@@ -2,10 +2,24 @@
 
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsUserPassword
+from nats.aio.client import Client
 
 from shared.crypto.envelope import Identity
+from shared.messaging.client import OnMalformed, SafeClient
 from shared.messaging.connection import NatsAccess, inbox_prefix, options
-from shared.messaging.middleware import Guard, SigningMiddleware, layers
+from shared.messaging.middleware import Guard, SigningMiddleware, decode_declared, layers
+
+
+class SafeBroker(NatsBroker):
+    """FastStream's broker over a client that no message can end; set *on_malformed* at once."""
+
+    on_malformed: OnMalformed
+
+    async def _connect(self) -> Client:
+        client = SafeClient(self.on_malformed)
+        await client.connect(**self._connection_kwargs)
+        self.config.connect(client)
+        return client
 
 
 def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBroker:
@@ -13,13 +27,16 @@ def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBr
     assert guard.inbox_prefix == inbox_prefix(identity), (
         "replies are told by the inbox they come to"
     )
-    return NatsBroker(
+    broker = SafeBroker(
         security=NatsUserPassword(username=access.user, password=access.password),
         middlewares=layers(guard),
+        decoder=decode_declared,
         logger=None,
         graceful_timeout=5.0,
         **options(access, identity, "broker"),
     )
+    broker.on_malformed = guard.rejections.refused
+    return broker
 
 
 def is_guarded(broker: NatsBroker) -> bool:

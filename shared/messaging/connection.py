@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nats.aio.client import Client
-from nats.js import JetStreamContext
 
 from shared.crypto.envelope import Identity
+from shared.messaging.client import SafeClient, SafeJetStream
 
 PATIENCE: Final[dict[str, Any]] = {
     "max_reconnect_attempts": -1,
@@ -36,7 +36,12 @@ class NatsAccess:
 
 def inbox_prefix(identity: Identity) -> str:
     """This process's own inbox: nobody else may listen there."""
-    return f"_INBOX_{identity.node}_{identity.service}_{identity.instance}"
+    return inbox_of(str(identity))
+
+
+def inbox_of(sender: str) -> str:
+    """The inbox prefix of *sender* (`node.service.instance`), a token for each of its parts."""
+    return f"_INBOX.{sender}"
 
 
 def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
@@ -70,20 +75,20 @@ def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]
     }
 
 
-async def connect(access: NatsAccess, identity: Identity, name: str) -> Client:
+async def connect(access: NatsAccess, identity: Identity, name: str) -> SafeClient:
     """A connection of its own for users that need order, sequences and compare-and-set.
 
     Raises:
         nats.errors.Error: no server let us in; try again.
         OSError: no server could be reached; try again.
     """
-    client = Client()
+    client = SafeClient()
     await client.connect(
         user=access.user, password=access.password, **options(access, identity, name)
     )
     return client
 
 
-def jetstream_of(client: Client, seconds: float = CALL_SECONDS) -> JetStreamContext:
+def jetstream_of(client: Client, seconds: float = CALL_SECONDS) -> SafeJetStream:
     """JetStream over *client*, each call waiting for *seconds* at the most."""
-    return client.jetstream(timeout=seconds)  # pyright: ignore[reportUnknownMemberType]
+    return SafeJetStream(client, timeout=seconds)

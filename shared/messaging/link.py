@@ -8,10 +8,9 @@ import asyncio
 import logging
 from typing import Final
 
-from nats.aio.client import Client
-
 from shared.crypto.envelope import Identity
 from shared.domain.containment import ends_process
+from shared.messaging.client import OnMalformed, SafeClient
 from shared.messaging.connection import NatsAccess, options
 
 AGAIN_SECONDS: Final = 0.5
@@ -20,11 +19,13 @@ AGAIN_SECONDS: Final = 0.5
 class Link:
     """One client, connected once and mended by itself from then on."""
 
-    def __init__(self, access: NatsAccess, identity: Identity, name: str) -> None:
+    def __init__(
+        self, access: NatsAccess, identity: Identity, name: str, on_malformed: OnMalformed
+    ) -> None:
         self._access = access
         self._identity = identity
         self._name = name
-        self.client = Client()
+        self.client = SafeClient(on_malformed)
 
     async def run(self) -> None:
         """Connect, however long it takes, and hold the connection until cancelled."""

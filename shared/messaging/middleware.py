@@ -1,9 +1,12 @@
 """Two layers around every message: the signature, and what an error means to the sender.
 
 Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
-byte is parsed. A forged message is dropped and never redelivered. A reply is bound to its
+byte is parsed. A forged message is dropped and never redelivered, and so is one that asks for an
+answer where its sender does not listen (`shared.messaging.replies`). A reply is bound to its
 request by the request's id, since the client library chooses the inbox. What a message says of
 itself must be its address: nobody speaks for another node by naming it inside.
+Only a request is answered, and never with nothing: an empty message deletes a stream where its
+subject says so.
 """
 
 import logging
@@ -19,29 +22,36 @@ from faststream.message import encode_message
 from faststream.nats.response import NatsPublishCommand
 from faststream.response import PublishType
 from nats.aio.msg import Msg
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
-from shared.domain.errors import BadSignature, MeridianError, Rejected, Unavailable
-from shared.events.message import Attribute, ErrorReply, Event
+from shared.decoding.errors import Undecodable
+from shared.decoding.model import decode_model
+from shared.domain.errors import BadSignature, MeridianError, Unavailable
+from shared.events.message import Attribute, ErrorReply, Event, Message, Request
 from shared.messaging.catalogue import find, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
+from shared.messaging.replies import require_own_inbox
 
 CONTENT_TYPE: Final = "content-type"
 JSON: Final = "application/json"
 RETRY_SECONDS: Final = 1.0
+REFUSAL: Final = b'{"error_code":'
+"""How an `ErrorReply` begins; a test holds that no other answer does."""
+
 _LOG: Final = logging.getLogger("meridian.messaging")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The request whose answer is awaited in this task."""
+@dataclass(slots=True)
+class PendingRequest:
+    """The request whose answer is awaited in this task; its *id* is known once it was signed."""
 
-    id: str
-    request: type[Event]
+    request: type[Request]
+    id: str = ""
+    answer: Message | None = None
 
 
-ASKED: ContextVar[Asked | None] = ContextVar("asked", default=None)
+PENDING: ContextVar[PendingRequest | None] = ContextVar("pending", default=None)
 
 
 class Silent(Exception):
@@ -90,12 +100,13 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         kind = headers.get(CONTENT_TYPE) or kind
         signer = self.guard.signer
         if cmd.publish_type is PublishType.REPLY:
+            self._require_answer(payload)
             value, _ = signer.sign(REPLY, "", kind, payload, self._answering)
         else:
             value, message_id = signer.sign(MESSAGE, cmd.destination, kind, payload)
-            asked = ASKED.get()
-            if cmd.publish_type is PublishType.REQUEST and asked is not None:
-                ASKED.set(Asked(message_id, asked.request))
+            pending = PENDING.get()
+            if cmd.publish_type is PublishType.REQUEST and pending is not None:
+                pending.id = message_id
         cmd.body = payload
         cmd.headers = {**headers, CONTENT_TYPE: kind, SIGNATURE_HEADER: value}
         return await call_next(cmd)
@@ -105,10 +116,10 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         if not isinstance(message, Msg):
             self.guard.fail(AssertionError("only messages have headers; stored values sign inside"))
             raise RejectMessage
-        is_reply = message.subject.startswith(self.guard.inbox_prefix)
+        is_reply = message.subject.startswith(f"{self.guard.inbox_prefix}.")
         try:
             (self._check_reply if is_reply else self._check_message)(message)
-        except BadSignature as error:
+        except (BadSignature, Undecodable) as error:
             self.guard.rejections.refused(error, _claimed(message))
             if is_reply:
                 raise  # whoever asked goes on waiting for the true answer
@@ -120,59 +131,95 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         declared = self._declared
         if declared is None:
             return await call_next(msg)
-        self._check_address(declared, self.msg.subject, msg.body)
+        self._check_body(declared, self.msg.subject, await msg.decode())
         self.guard.meter.received(declared.__name__)
         began = perf_counter()
         try:
-            return await call_next(msg)
+            answer = await call_next(msg)
         finally:
             self.guard.meter.handled(declared.__name__, perf_counter() - began)
+        is_answered = issubclass(declared, Request)
+        assert is_answered is (answer is not None), (
+            f"the handler of {declared.__name__} returned {'nothing' if is_answered else answer}"
+        )
+        return answer
+
+    def _require_answer(self, payload: bytes) -> None:
+        """End the service rather than answer a request with nothing."""
+        if not payload:
+            error = AssertionError("an answer is never empty")
+            self.guard.fail(error)
+            raise error
 
     def _check_reply(self, message: Msg) -> None:
-        asked = ASKED.get()
-        if asked is None:
+        pending = PENDING.get()
+        if pending is None:
             raise BadSignature("an answer that nobody asked for", reason="unasked")
+        if message.reply:
+            raise BadSignature("an answer that asks for an answer", reason="bad_reply")
         header, kind = _head(message)
         signed = self.guard.verifier.check(
-            "", header, kind, message.data, live=False, in_reply_to=asked.id
+            "", header, kind, message.data, live=False, in_reply_to=pending.id
         )
-        require_answerer(asked.request, signed.identity)
+        require_answerer(pending.request, signed.identity)
+        pending.answer = decode_reply(pending.request, message.data)
 
     def _check_message(self, message: Msg) -> None:
         declared = find(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
+        require_own_inbox(declared, _claimed(message), message.reply)
         header, kind = _head(message)
         live = not declared.subject.stored
         signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
         if live:
             skew = signed.unix_ms - self.guard.verifier.now_ms()
-            self.guard.rejections.skewed(str(signed.identity), skew)
+            self.guard.rejections.late_or_skewed(str(signed.identity), skew)
         self._answering, self._sender, self._declared = signed.id, str(signed.identity), declared
 
-    def _check_address(self, declared: type[Event], subject: str, body: bytes) -> None:
-        """Let pass what says the same of itself as its subject does.
+    def _check_body(self, declared: type[Event], subject: str, body: object) -> None:
+        """Let pass what was decoded, and says the same of itself as its subject does.
 
         Raises:
-            Rejected: the body has another shape.
+            Undecodable: the body has another shape.
             RejectMessage: the body names another node, session or the like than the subject.
         """
-        try:
-            address = declared.model_validate_json(body).address
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise Rejected(f"{declared.__name__}: {field or 'body'}: {first['msg']}") from error
-        except ValueError:
-            address = ""
-        if address != subject:
+        if isinstance(body, Undecodable):
+            self.guard.rejections.refused(body, self._sender)
+            raise body
+        assert isinstance(body, declared), "the decoder gives what the subject declares"
+        if not body.is_addressed_to(subject):
             refusal = BadSignature(
                 f"{self._sender} says another thing than its subject {subject}",
                 reason="another_address",
             )
             self.guard.rejections.refused(refusal, self._sender)
             raise RejectMessage
+
+
+def decode_declared(message: StreamMessage[Msg]) -> object:
+    """The body of *message* as its subject declares it, or the `Undecodable` that it is.
+
+    FastStream ends its work on a message whose decoder raises, before any layer hears of it; so the
+    refusal is handed on as a value.
+    """
+    declared = find(message.raw_message.subject)
+    if declared is None:
+        return message.body
+    try:
+        return decode_model(declared, message.body)
+    except Undecodable as error:
+        return error
+
+
+def decode_reply(request: type[Request], body: bytes) -> Message:
+    """The answer to *request* in *body*; an `ErrorReply` where it is one.
+
+    Raises:
+        Undecodable: it is neither.
+    """
+    return decode_model(ErrorReply if body.startswith(REFUSAL) else request.reply, body)
 
 
 def layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
@@ -209,18 +256,24 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
             raise
         except Exception:
             _LOG.exception("a handler failed")
-            if msg.reply_to:
+            if _is_answered(msg):
                 return ErrorReply(error_code="error", message="the service failed; see its log")
             raise
 
 
 def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
-    if msg.reply_to:
+    if _is_answered(msg):
         return ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
     if isinstance(error, Unavailable):
         raise NackMessage(delay=RETRY_SECONDS) from error
     _LOG.warning("a message was dropped: %s", error.message)
     raise RejectMessage from error
+
+
+def _is_answered(msg: StreamMessage[Any]) -> bool:
+    """Whether somebody waits for an answer: that is declared, and never read from the message."""
+    declared = find(msg.raw_message.subject)
+    return bool(msg.reply_to) and declared is not None and issubclass(declared, Request)
 
 
 def encoded(body: Any) -> tuple[bytes, str]:

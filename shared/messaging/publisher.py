@@ -9,15 +9,13 @@ from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
-from pydantic import ValidationError
 
+from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, StoreUnavailable, Unavailable, from_code
 from shared.events.message import ErrorReply, Event, Message, Request
-from shared.messaging.middleware import ASKED, Asked
+from shared.messaging.middleware import PENDING, PendingRequest
 
 PAUSE_SECONDS: Final = 0.05
-REFUSAL: Final = b'{"error_code":'
-"""How an `ErrorReply` begins; a test holds that no other answer does."""
 
 
 class Publisher:
@@ -53,9 +51,9 @@ class Publisher:
         try:
             async with asyncio.timeout(timeout_seconds):
                 while True:
-                    body = await self._answer(request, attempt_seconds, timeout_seconds)
+                    answer = await self._answer(request, attempt_seconds, timeout_seconds)
                     try:
-                        return read_reply(request, body)
+                        return raise_refusal(answer)
                     except StoreUnavailable as error:
                         if attempt_seconds is None:
                             raise
@@ -67,38 +65,35 @@ class Publisher:
 
     async def _answer(
         self, request: Request, attempt_seconds: float | None, longest_seconds: float
-    ) -> bytes:
+    ) -> Message:
         while True:
-            token = ASKED.set(Asked("", type(request)))
+            pending = PendingRequest(type(request))
+            token = PENDING.set(pending)
             try:
-                message = await self._broker.request(
+                await self._broker.request(
                     request, request.address, timeout=attempt_seconds or longest_seconds
                 )
             except (NatsTimeoutError, TimeoutError):
                 if attempt_seconds is None:
                     raise
-            except BadSignature:
+            except (BadSignature, Undecodable):  # counted where it came in; it is no answer
                 if attempt_seconds is None:  # it was sent: only the true answer may come now
                     raise TimeoutError from None
             except (NoRespondersError, IncorrectState):  # nobody yet, or not connected yet
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                return bytes(message.body)
+                assert pending.answer is not None, "the signing layer decodes every answer"
+                return pending.answer
             finally:
-                ASKED.reset(token)
+                PENDING.reset(token)
 
 
-def read_reply(request: Request, body: bytes) -> Message:
-    """The answer in *body*.
+def raise_refusal(answer: Message) -> Message:
+    """*answer* itself.
 
     Raises:
         MeridianError: it is an error, named by its code.
-        Unavailable: it cannot be read.
     """
-    try:
-        if not body.startswith(REFUSAL):
-            return request.reply.model_validate_json(body)
-        refusal = ErrorReply.model_validate_json(body)
-        raise from_code(refusal.error_code, refusal.message, **refusal.attributes)
-    except ValidationError as error:
-        raise Unavailable(f"the answer on {request.address} cannot be read") from error
+    if isinstance(answer, ErrorReply):
+        raise from_code(answer.error_code, answer.message, **answer.attributes)
+    return answer

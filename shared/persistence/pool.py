@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from shared.decoding.jsontext import decode_own_json
 from shared.domain.errors import StoreUnavailable
 from shared.persistence.migrate import migrate
 
@@ -92,7 +93,7 @@ class Database:
 
 async def _read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
-        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+        "jsonb", encoder=json.dumps, decoder=decode_own_json, schema="pg_catalog"
     )
 
 

@@ -27,8 +27,10 @@ import json
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Final
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.errors import Rejected
 from shared.domain.ids import NodeId, PathGeneration
 
@@ -206,12 +208,9 @@ def _decoded(kind: int, payload: bytes) -> Frame:
     if kind in {_HELLO, _PINGED}:
         return _asked(kind, payload)
     try:
-        fields = json.loads(payload)
-        if isinstance(fields, dict):
-            return _answer(kind, cast("dict[str, Any]", fields))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        return _answer(kind, decode_object(payload, "answer"))
+    except Undecodable as error:
         raise BadFrame("a relay's answer cannot be read") from error
-    raise BadFrame("a relay's answer cannot be read")
 
 
 def _asked(kind: int, payload: bytes) -> Frame:
@@ -235,14 +234,12 @@ def _ascii(ticket: str) -> bytes:
     return ticket.encode()
 
 
-def _answer(kind: int, fields: dict[str, Any]) -> Frame:
+def _answer(kind: int, fields: Fields) -> Frame:
     if kind == _WAIT:
-        return Wait(NodeId(str(fields["node"])))
+        return Wait(NodeId(fields.text("node")))
     if kind == _READY:
-        return Ready(NodeId(str(fields["node"])), PathGeneration(int(fields["generation"])))
+        return Ready(NodeId(fields.text("node")), PathGeneration(fields.integer("generation")))
     if kind == _PONG:
-        return Pong(NodeId(str(fields["node"])), int(fields["nonce"]))
-    retry = fields.get("retry_after_seconds")
-    return Refused(
-        str(fields["code"]), str(fields["message"]), None if retry is None else float(retry)
-    )
+        return Pong(NodeId(fields.text("node")), fields.integer("nonce"))
+    retry = fields.number("retry_after_seconds") if "retry_after_seconds" in fields else None
+    return Refused(fields.text("code"), fields.text("message"), retry)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import sys
@@ -11,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from shared.decoding.fields import decode_mapping
 
 PATIENCE_SECONDS = 30.0
 BLOCK_BYTES = 1 << 20
@@ -72,7 +73,7 @@ class Program:
         return event
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines if line.startswith("{")]
+        return [decode_mapping(line, "event") for line in self.lines if line.startswith("{")]
 
     async def finished(self) -> tuple[int, str]:
         """The exit code and everything it said."""

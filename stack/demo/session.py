@@ -1,10 +1,10 @@
 """One session of the demonstration: opened, shared at one end, connected at the other."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from shared.decoding.fields import decode_mapping
 from stack.demo.programs import Program, meridian, run
 
 
@@ -24,7 +24,9 @@ class Carried:
         Raises:
             RuntimeError: an end did not come up; the message holds what it said.
         """
-        opened = json.loads(await run(*meridian("session", "open", "--json"), env=env))
+        opened = decode_mapping(
+            await run(*meridian("session", "open", "--json"), env=env), "session"
+        )
         key = str(opened["key"])
         share = await Program.start(
             "meridian share",

@@ -8,6 +8,7 @@ parts, so that no answer waits for a long log; a part goes on from where the las
 
 from collections.abc import Callable
 
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, follows
 from shared.events.config import ChainEnd
@@ -48,7 +49,7 @@ class Chain:
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
-        except ValueError as error:
+        except Undecodable as error:
             return str(error)
         if not self._verify(stored):
             return f"the entry of revision {entry.revision} is not signed by a known master"

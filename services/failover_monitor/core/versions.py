@@ -7,9 +7,10 @@ newer major release may have written what an older one cannot read: that one tak
 import re
 from typing import Final
 
+from shared.decoding.text import to_integer
 from shared.domain.ids import NodeId
 
-_MAJOR: Final = re.compile(r"(\d+)\.")
+_MAJOR: Final = re.compile(r"([0-9]{1,9})\.")
 
 
 class Versions:
@@ -39,4 +40,4 @@ class Versions:
 def _major(version: str) -> int | None:
     """The first number of *version*; None when it has none, which bars nobody."""
     found = _MAJOR.match(version)
-    return None if found is None else int(found[1])
+    return None if found is None else to_integer(found[1])

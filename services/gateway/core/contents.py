@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.jsontext import FILE
 from shared.domain.errors import BackupDamaged, BackupTooNew
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, SignedSnapshot, SnapshotDocument
 
@@ -68,7 +71,7 @@ class Contents:
             raise BackupDamaged("the parts of the backup are not in their order")
         try:
             self._take(letter, content)
-        except ValueError as error:
+        except Undecodable as error:
             raise BackupTooNew(f"this release cannot read the backup: {error}") from error
 
     def whole(self) -> Manifest:
@@ -91,13 +94,13 @@ class Contents:
         elif letter == CHUNK:
             self._take_chunk(content)
         elif letter == CONFLICT:
-            self._take_conflict(json.loads(content))
+            self._take_conflict(decode_object(content, "conflict", FILE))
         elif letter == PASSWORDS:
-            self.passwords.update(json.loads(content))
+            self._take_passwords(decode_object(content, "passwords", FILE))
         elif letter == END:
             self.is_ended = True
         else:
-            raise ValueError(f"it has a part {letter!r}")
+            raise Undecodable(f"it has a part {letter!r}", reason="bad_shape")
 
     def _take_chunk(self, data: bytes) -> None:
         assert self.manifest is not None, "it comes first"
@@ -109,13 +112,14 @@ class Contents:
         self.requests += len(chunk.requests)
         self._chunks += 1
 
-    def _take_conflict(self, part: dict[str, Any]) -> None:
-        try:
-            line, bundle = dict(part["line"]), str(part["bundle"])
-            kept = self.conflicts.setdefault(str(line["id"]), OpenConflict(line, []))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"it has a conflict without {error}") from error
-        kept.bundles.append(bundle)
+    def _take_passwords(self, part: Fields) -> None:
+        self.passwords.update({user: part.text(user) for user in part.members})
+
+    def _take_conflict(self, part: Fields) -> None:
+        line = part.object("line")
+        fresh = OpenConflict(part.mapping("line"), [])
+        kept = self.conflicts.setdefault(line.text("id"), fresh)
+        kept.bundles.append(part.text("bundle"))
 
     def _body(self, document: SnapshotDocument) -> dict[str, Any]:
         hash_ = self.passwords.get(document.id) if document.kind == "user" else None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import decode_hex
 from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import NodeId, Revision
 from shared.events.replication import FollowerProgressed, FollowerState
@@ -102,7 +104,7 @@ def _refusal(node: NodeId, error: MeridianError) -> Proof:
 
 def _is_signed(said: FollowerProgressed, key: str | None, verify: Verify) -> bool:
     try:
-        signature = bytes.fromhex(said.signature)
-    except ValueError:
+        signature = decode_hex(said.signature)
+    except Undecodable:
         return False
     return key is not None and verify(key, signature, said.progress_bytes())

@@ -22,11 +22,12 @@ from services.gateway.core.appliances import (
     health_xml,
     success_xml,
 )
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor, bearer
 from shared.domain.errors import InvalidChange, MeridianError
 
-router = APIRouter(tags=["appliances"])
-commands = APIRouter(tags=["appliances"])
+router = APIRouter(tags=["appliances"], route_class=DecodedRoute)
+commands = APIRouter(tags=["appliances"], route_class=DecodedRoute)
 
 XML = "text/xml; charset=utf-8"
 LONGEST_FORM = 4_096

@@ -10,13 +10,14 @@ import json
 from collections.abc import Awaitable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.gateway.core.shared_path import Found
 from services.gateway.routes.door import Door, bearer
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.errors import MeridianError, NotFound, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -88,52 +89,55 @@ def _told(state: SessionState) -> dict[str, Any]:
 
 async def _listen(socket: WebSocket, door: Door, session: SessionId, side: Side) -> None:
     while True:
-        text = await socket.receive_text()
+        text = await _received(socket)
         if len(text) > LONGEST_MESSAGE:
             await socket.close(1009, "message too long")
             return
         try:
-            await _obey(door, session, side, _parsed(text))
+            await _obey(door, session, side, decode_object(text, "message"))
         except MeridianError as error:
             await _send(socket, {"type": "error", "code": error.code, "message": error.message})
 
 
-async def _obey(door: Door, session: SessionId, side: Side, message: dict[str, Any]) -> None:
-    match message.get("type"):
+async def _received(socket: WebSocket) -> str | bytes:
+    """What comes next, as text or not.
+
+    Raises:
+        WebSocketDisconnect: nothing will.
+    """
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    text: str | bytes = message.get("text") or message.get("bytes") or b""
+    return text
+
+
+async def _obey(door: Door, session: SessionId, side: Side, message: Fields) -> None:
+    match message.text("type"):
         case "need_paths":
             door.view.learned(await door.sessions.place_again(session))
         case "waits_at":
             door.view.learned(await _named(door, session, side, message))
         case "close":
-            reason = str(message.get("reason") or "closed by an endpoint")[:200]
+            told = message.text("reason") if "reason" in message else ""
+            reason = told[:200] or "closed by an endpoint"
             door.view.learned(await door.sessions.close(session, reason))
         case _:
             return
 
 
-async def _named(
-    door: Door, session: SessionId, side: Side, message: dict[str, Any]
-) -> SessionState:
+async def _named(door: Door, session: SessionId, side: Side, message: Fields) -> SessionState:
     """The first end says where the shared address led it; its word is not taken for an address.
 
     Raises:
         NotFound: the site has no such relay.
     """
-    node, generation = NodeId(str(message.get("node"))), message.get("generation")
+    node, generation = NodeId(message.text("node")), message.integer("generation")
     known = door.directory.nodes.get(node)
     if known is None or known.public_address is None:
         raise NotFound(f"the site has no relay {node} that others could reach")
-    path = PathGeneration(generation if isinstance(generation, int) else 0)
-    found = Found(side, path, node, known.public_address)
+    found = Found(side, PathGeneration(generation), node, known.public_address)
     return await door.sessions.name_node(session, found)
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        message: Any = json.loads(text)
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", message) if isinstance(message, dict) else {}
 
 
 async def _send(socket: WebSocket, message: dict[str, Any]) -> None:

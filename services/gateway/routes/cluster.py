@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
@@ -15,7 +16,7 @@ from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
 from shared.events.service import ServiceRestarts
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
 class NodeStatus(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from services.gateway.conflicts import READ_SECONDS, ConflictList
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.documents import HIDDEN
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.documents import Kind
@@ -23,7 +24,7 @@ from shared.events.conflict import (
     ResolveConflict,
 )
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
 class WholeConflict(BaseModel):

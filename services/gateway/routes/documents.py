@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.gateway.apply import Apply
 from services.gateway.core.access import Action
 from services.gateway.core.plan import Planned, Ref
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor, TheEdit, TheRequestId
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted, StoredDocument
 
-router = APIRouter(tags=["configuration"])
+router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
 HIDDEN = frozenset({"password_hash"})
 

@@ -18,6 +18,8 @@ from services.gateway.core.observed import Observed
 from services.gateway.proposals import Configuration
 from services.gateway.sessions import Sessions
 from services.gateway.view import SessionsView
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import to_integer
 from shared.documents.site import SiteDocument
 from shared.domain.errors import InvalidChange, Unauthenticated, Unavailable
 from shared.domain.ids import NodeId, RequestId, Revision
@@ -134,9 +136,12 @@ def expected_revision(
     if if_match is None or if_match.strip() == "*":
         return None
     tag = if_match.strip().removeprefix("W/").strip('"')
-    if not tag.isdecimal():
-        raise InvalidChange(f"If-Match: {if_match} is no entity tag of this site", field="If-Match")
-    return Revision(int(tag))
+    try:
+        return Revision(to_integer(tag))
+    except Undecodable as error:
+        raise InvalidChange(
+            f"If-Match: {if_match} is no entity tag of this site", field="If-Match"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.domain.errors import MeridianError, NoPrimary, NotFound
 from shared.domain.ids import Epoch, NodeId
@@ -21,7 +22,7 @@ from shared.events.failover import (
     SwitchOver,
 )
 
-router = APIRouter(tags=["failover"])
+router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 
 SWITCH_SECONDS: Final = 8.0
 PROMOTE_SECONDS: Final = 12.0

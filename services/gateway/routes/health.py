@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheDoor
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=DecodedRoute)
 
 
 @router.get("/healthz")

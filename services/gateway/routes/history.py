@@ -8,12 +8,15 @@ from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
 from services.gateway.verifying import CopyReport, verify_copies
+from shared.decoding.text import to_integer
+from shared.domain.ids import LATEST_UNIX_MS
 from shared.domain.node import NodeRole
 from shared.events.config import GenerationBegun, HistoryLine, ReadHistory, RebuildLog
 
-router = APIRouter(tags=["configuration"])
+router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
 REBUILD_SECONDS: Final = 40.0
 
@@ -22,15 +25,15 @@ class Wanted(BaseModel):
     """Which changes: at most *limit* lines a page, from before the entry that *before* names."""
 
     limit: int = Field(default=50, ge=1, le=200)
-    before: str | None = Field(default=None, pattern=r"^\d{1,18}\.\d{1,18}$")
-    since_unix_ms: int = Field(default=0, ge=0)
+    before: str | None = Field(default=None, pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$")
+    since_unix_ms: int = Field(default=0, ge=0, le=LATEST_UNIX_MS)
     kind: str | None = Field(default=None, max_length=200)
     author: str | None = Field(default=None, max_length=200)
 
     def as_question(self) -> ReadHistory:
         generation, _, revision = (self.before or "").partition(".")
         return ReadHistory(
-            before=(int(generation), int(revision)) if self.before else None,
+            before=(to_integer(generation), to_integer(revision)) if self.before else None,
             **self.model_dump(exclude={"before"}),
         )
 

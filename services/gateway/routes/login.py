@@ -3,11 +3,12 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import ClientAddress, TheDoor
 from shared.domain.errors import Unauthenticated
 from shared.events.security import SignInRefused
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=DecodedRoute)
 
 
 class Login(BaseModel):

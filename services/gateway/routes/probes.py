@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.gateway.core.probes import GUESSES, is_measured, ranked, to_probe
+from services.gateway.routes.bodies import SmallBody
 from services.gateway.routes.door import ClientAddress, Door, TheDoor
-from services.gateway.routes.facts import EndpointFacts, SmallBody
+from services.gateway.routes.facts import EndpointFacts
 from shared.domain.node import Side
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 

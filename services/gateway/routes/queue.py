@@ -20,8 +20,9 @@ from services.gateway.core.queue import (
     waiting,
 )
 from services.gateway.core.session import Taker
+from services.gateway.routes.bodies import SmallBody
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
-from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, SmallBody, pin_for
+from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, pin_for
 from services.gateway.routes.sessions import EndpointLeave, leave_for
 from shared.documents import Kind
 from shared.documents.public_site import PublicSiteDocument

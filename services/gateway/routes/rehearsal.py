@@ -7,7 +7,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.core.access import Action
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
+from shared.decoding.jsontext import LARGEST_INTEGER
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.documents.selection import Selection, SelectionOverride, merged
@@ -20,7 +22,7 @@ from shared.events.rehearsal import (
     SelectionRehearsed,
 )
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 REHEARSAL_SECONDS: Final = 15.0
 
@@ -39,7 +41,7 @@ class RehearsalPart(BaseModel):
     public_site: str | None = None
     team: str | None = None
     sessions: dict[NodeId, int] = {}
-    first: int = Field(default=0, ge=0)
+    first: int = Field(default=0, ge=0, le=LARGEST_INTEGER)
 
 
 @router.post("/selection/rehearse")

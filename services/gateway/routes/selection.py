@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.core.pins import require_traffic_node
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
 from services.gateway.routes.facts import EndpointFacts
 from shared.documents import Kind
@@ -22,7 +23,7 @@ from shared.events.selection import (
     SharedAddress,
 )
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 EXPLAIN_SECONDS = 2.0
 Name = Annotated[str, Field(max_length=200)]

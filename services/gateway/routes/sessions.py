@@ -5,8 +5,9 @@ from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.core.session import Taker
+from services.gateway.routes.bodies import SmallBody
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
-from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, SmallBody, pin_for
+from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, pin_for
 from shared.domain.errors import Forbidden, NotFound
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
-from shared.domain.ids import NodeId
+from shared.decoding.text import to_integer
+from shared.domain.ids import LATEST_UNIX_MS, NodeId
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
 
-router = APIRouter(tags=["cluster"])
+router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 READ_SECONDS: Final = 4.0
 
@@ -20,14 +22,14 @@ class Wanted(BaseModel):
     """Which events: at most *limit* a page, from before the place that *before* names."""
 
     limit: int = Field(default=50, ge=1, le=200)
-    before: str | None = Field(default=None, pattern=r"^\d{1,16}\.[A-Za-z0-9]{1,64}$")
-    since_unix_ms: int = Field(default=0, ge=0, le=1 << 53)
+    before: str | None = Field(default=None, pattern=r"^[0-9]{1,16}\.[A-Za-z0-9]{1,64}$")
+    since_unix_ms: int = Field(default=0, ge=0, le=LATEST_UNIX_MS)
     node: str | None = Field(default=None, max_length=63)
 
     def as_question(self) -> ReadStatusHistory:
         at, _, id_ = (self.before or "").partition(".")
         return ReadStatusHistory(
-            before=(int(at), id_) if self.before else None,
+            before=(to_integer(at), id_) if self.before else None,
             since_unix_ms=self.since_unix_ms,
             node=None if self.node is None else NodeId(self.node),
             limit=self.limit,

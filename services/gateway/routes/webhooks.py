@@ -4,13 +4,15 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.gateway.core.access import Action
+from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
 from shared.crypto.webhooks import shown_secret
 from shared.documents import Kind
+from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import NotFound
 from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
 
-router = APIRouter(prefix="/webhooks", tags=["configuration"])
+router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=DecodedRoute)
 
 READ_SECONDS = 5.0
 
@@ -28,7 +30,7 @@ async def read_secret(name: str, door: TheDoor, caller: TheCaller) -> Secret:
     caller.require(Action.CONFIGURE)
     found = await door.configuration.read(Kind.WEBHOOK, id_=name)
     for document in found.documents:
-        number = int(document.body["secret_number"])
+        number = WebhookDocument.model_validate(document.body).secret_number
         return Secret(webhook=name, secret=shown_secret(door.webhook_secret(name, number)))
     raise NotFound(f"there is no webhook {name!r}", kind=Kind.WEBHOOK, id=name)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import Instant, LogGeneration, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, follows
 
@@ -80,7 +81,7 @@ class Follower:
             return Skip("no known master signed it", stored.signer)
         try:
             entry = LogEntry.decode(stored.body)
-        except ValueError as error:
+        except Undecodable as error:
             return Skip(str(error), stored.signer)
         why = self._refusal(entry)
         return Apply(stored, entry) if why is None else Skip(why, stored.signer)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from shared.decoding.fields import Fields, decode_object, row
+from shared.decoding.jsontext import FILE, Json
 from shared.documents import DIRECTORY_KINDS
 from shared.domain.ids import Revision
 from shared.domain.log import Marker, ReplicationMode
@@ -78,31 +80,18 @@ class Snapshot:
         """Read a snapshot's bytes.
 
         Raises:
-            ValueError: they are no snapshot.
+            Undecodable: they are no snapshot.
         """
-        try:
-            content = json.loads(data)
-            kind = content["type"]
-            snapshot = Snapshot(
-                marker=marker_from_json(content["marker"]),
-                mode=ReplicationMode(content["mode"]),
-                documents=tuple(
-                    SnapshotDocument(
-                        str(each["kind"]), str(each["id"]), Revision(each["revision"]), each["body"]
-                    )
-                    for each in content["documents"]
-                ),
-                requests=tuple(
-                    (str(id_), str(digest), int(revision), int(at))
-                    for id_, digest, revision, at in content["requests"]
-                ),
-                scope=Scope(content["scope"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no snapshot: {error}") from error
-        if kind != KIND:
-            raise ValueError(f"no snapshot: its type is {kind!r}")
-        return snapshot
+        content = decode_object(data, "snapshot", FILE)
+        if content.text("type") != KIND:
+            raise content.wrong("type", f"not {KIND}")
+        return Snapshot(
+            marker=marker_from_json(content.object("marker")),
+            mode=content.choice("mode", ReplicationMode),
+            documents=tuple(_document(each) for each in content.objects("documents")),
+            requests=tuple(_request(each) for each in content.items("requests")),
+            scope=content.choice("scope", Scope),
+        )
 
     def within(self, scope: Scope) -> "Snapshot":
         """As much of it as *scope* allows."""
@@ -110,3 +99,20 @@ class Snapshot:
             return self
         kept = tuple(each for each in self.documents if each.kind in kinds_of(scope))
         return Snapshot(self.marker, self.mode, kept, scope=scope)
+
+
+def _document(fields: Fields) -> SnapshotDocument:
+    revision = Revision(fields.integer("revision"))
+    return SnapshotDocument(
+        fields.text("kind"), fields.text("id"), revision, fields.mapping("body")
+    )
+
+
+def _request(record: Json) -> Answered:
+    fields = row(record, ("id", "digest", "revision", "at"), "request of a snapshot")
+    return (
+        fields.text("id"),
+        fields.text("digest"),
+        fields.integer("revision"),
+        fields.integer("at"),
+    )

@@ -5,10 +5,10 @@ keeps better (who changed which document) and for what is counted elsewhere (ref
 An event that says that something is another way now *lasts* until the next one about the same.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from shared.decoding.fields import decode_mapping
 from shared.events import CATALOGUE
 
 PREFIX: Final = "meridian.event."
@@ -88,12 +88,9 @@ def shortened(payload: bytes) -> dict[str, Any]:
     """An event's body, small enough to be kept.
 
     Raises:
-        ValueError: it is no JSON object.
+        Undecodable: it is no JSON object.
     """
-    body = json.loads(payload)
-    if not isinstance(body, dict):
-        raise ValueError("an event is an object")  # noqa: TRY004 (as for any other bytes)
-    found: dict[str, Any] = body  # pyright: ignore[reportUnknownVariableType]
+    found = decode_mapping(payload, "event")
     if len(payload) <= LONGEST:
         return found
     return {

@@ -105,7 +105,7 @@ def test_a_token_gives_its_claims_back_until_it_ends() -> None:
     secret = SiteSecret.generate()
     token = issue_token(secret, {"user": "rita"}, LATER)
 
-    assert read_token(secret, token, UnixMillis(1_999))["user"] == "rita"
+    assert read_token(secret, token, UnixMillis(1_999)).text("user") == "rita"
     with pytest.raises(Unauthenticated, match="has ended"):
         read_token(secret, token, LATER)
 

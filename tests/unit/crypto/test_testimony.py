@@ -59,7 +59,7 @@ def test_nothing_in_the_header_can_be_changed(old: str, new: str) -> None:
         ("", "unsigned"),
         ("1;alpha;1;2", "unsigned"),
         ("2" + HEADER[1:], "unsigned"),
-        (HEADER.replace("1790000000000", "soon"), "unsigned"),
+        (HEADER.replace("1790000000000", "soon"), "malformed"),
         (HEADER.replace("alpha", "mallory"), "unknown_node"),
         (HEADER.rpartition(";")[0] + ";no base64", "malformed"),
         (HEADER.rpartition(";")[0] + ";AAAA", "bad_proof"),

@@ -25,19 +25,22 @@ REFUSED = [
     (b"\xef\xbb\xbf{}", "bad_syntax"),
     (b'"\x00"', "bad_syntax"),
     (b'"\\ud800"', "bad_syntax"),
+    (b'["\\u0000"]', "not_text"),
+    (b'{"a":{"b\\u0000":1}}', "not_text"),
     (b'"\xff"', "not_text"),
     (b'"\xed\xa0\x80"', "not_text"),
     ('"\ud800"', "not_text"),
     (b'"' + b"x" * (1 << 20) + b'"', "too_large"),
 ]
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
 )
 
 
@@ -59,6 +62,10 @@ def test_any_bytes_give_a_value_or_a_refusal(data: bytes | str) -> None:
 def test_what_was_written_is_read_back(value: Json) -> None:
     assert decode_json(json.dumps(value)) == value
     assert decode_json(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+def test_a_backslash_before_u0000_is_text_as_any_other() -> None:
+    assert decode_json(rb'"\\u0000"') == r"\u0000"
 
 
 def test_the_deepest_and_the_largest_that_are_allowed_are_read() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.decoding.errors import Undecodable
 from shared.domain.bundle import BUNDLE_BYTES, UNPACKED_BYTES, pack, unpack
 
 LINES = st.text().map(lambda text: json.dumps([text], ensure_ascii=False).encode())
@@ -47,5 +48,5 @@ def packed(data: bytes) -> str:
     ],
 )
 def test_what_is_no_bundle_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no bundle of messages"):
+    with pytest.raises(Undecodable, match=r"no bundle of messages|no base64"):
         unpack(text)

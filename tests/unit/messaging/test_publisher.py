@@ -1,7 +1,6 @@
 """Asking one of a group: another member answers for one that lost its database."""
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from shared.domain.errors import LogUnavailable, NotFound, StoreUnavailable
 from shared.events.config import HistoryRead, ReadHistory
 from shared.events.message import ErrorReply, Message
+from shared.messaging.middleware import PENDING
 from shared.messaging.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ class Group:
     answers: list[Message]
     asked: list[object] = field(default_factory=list[object])
 
-    async def request(self, request: object, address: str, **_: float) -> SimpleNamespace:
+    async def request(self, request: object, address: str, **_: float) -> None:
         del address
         self.asked.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return SimpleNamespace(body=answer.model_dump_json().encode())
+        pending = PENDING.get()
+        assert pending is not None
+        pending.answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 async def ask(group: Group, attempt_seconds: float | None) -> Message:

@@ -12,6 +12,7 @@ from services.replication.core.status import (
     sentence,
     shortened,
 )
+from shared.decoding.errors import Undecodable
 from shared.events import CATALOGUE
 from shared.events.config import ConfigChanged
 from shared.events.failover import PrimaryChanged
@@ -154,5 +155,5 @@ def test_a_long_event_is_kept_without_its_lists() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"5", b"\xff"])
 def test_what_is_no_object_is_no_event(payload: bytes) -> None:
-    with pytest.raises(ValueError, match=r".*"):
+    with pytest.raises(Undecodable, match=r".*"):
         shortened(payload)

@@ -30,6 +30,7 @@ from shared.events.config import StoredDocument
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
+from tests.fakes.rejections import KeptRejections
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 NOON = 1_777_888_800_000
@@ -123,6 +124,7 @@ class Street:
         self.hand = FakeHand(self.events)
         self.places = FakePlaces(self.hand)
         self.facts = KeptFacts()
+        self.rejections = KeptRejections()
         self.outfit = Outfit(
             cast("Places", self.places),
             self.post,
@@ -130,6 +132,7 @@ class Street:
             self.facts,
             lambda: UnixMillis(NOON),
             self.counted.append,
+            self.rejections.refused,
             contained(),
         )
 
