@@ -80,7 +80,7 @@ class SafeClient(Client):
 
     def _report(self, subject: bytes, error: Exception) -> None:
         where = subject.decode("ascii", "replace") or "its headers"
-        sentence = f"a message could not be parsed ({where}): {error or type(error).__name__}"
+        sentence = f"a message could not be parsed ({where}): {str(error) or type(error).__name__}"
         self._on_malformed(Undecodable(sentence, reason="malformed"))
 
     def jetstream(self, **options: Any) -> "SafeJetStream":
