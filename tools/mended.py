@@ -56,7 +56,7 @@ class Case:
         return f"{'shown    ' if why is None else 'NOT SHOWN'}  {self.name}: {why or self.sign}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Recorder:
     """The plugin of pytest that notes how each marked test ended, the first failure of each."""
 
