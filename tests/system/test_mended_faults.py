@@ -100,8 +100,8 @@ async def test_a_service_that_was_killed_comes_back_and_a_node_killed_on_purpose
         back = await until(is_back, BACK_SECONDS)
         require(back, "process ended", "the relay of berlin was not started again")
         assert any("berlin.relay was ended by SIGKILL" in line for line in site.lines)
-        code, said = await site.command("login", "admin", home=tmp_path)
-        assert code == 0, said
+        code, words = await site.command("login", "admin", home=tmp_path)
+        assert code == 0, words
         assert await until(lambda: _status_says(site, tmp_path, "relay ended uncleanly once"), 20)
         await _killed_on_purpose(site, tmp_path)
 

@@ -8,6 +8,7 @@ nothing: the endpoint comes again, here or at the other master, and gets the las
 import asyncio
 import json
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
@@ -26,6 +27,7 @@ from shared.runtime.containment import say_nothing
 
 router = APIRouter()
 
+FAILED: Final = 1011
 REFUSED: Final = 4401
 ENDED: Final = 4410
 LONGEST_MESSAGE: Final = 4_096
@@ -50,6 +52,15 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
         finally:
             down.cancel()
             up.cancel()
+    await _leave(socket)
+
+
+async def _leave(socket: WebSocket) -> None:
+    """Close what neither side has closed: one direction failed, and the endpoint comes again."""
+    both = {socket.client_state, socket.application_state}
+    if both == {WebSocketState.CONNECTED}:
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await socket.close(FAILED)
 
 
 async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
