@@ -1,8 +1,8 @@
 """Hostile messages for one subject: what is sent, and what must become of it.
 
-*Refused* is what no member proves: every reader drops it and counts it once. *Taken* is proven and
-of the declared shape, however odd its values. *Either* is proven, and no declaration says whether a
-reader of the stored message has to look at what is wrong.
+*Refused* is what no member proves, or what is not of the declared shape: every reader drops it and
+counts it once. *Taken* is proven and of that shape, however odd its values. *Either* is wrong in a
+part that not every reader of the stored message looks at. Of some only the shape decides.
 """
 
 import json
@@ -37,6 +37,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
     TAKEN = "taken"
     EITHER = "either"
+    BY_SHAPE = "by its shape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,38 @@ def misstated(speaker: Speaker, subject: str, payload: bytes, *, live: bool) -> 
         yield Shot(f"head says {name}", payload, speaker.block(subject, payload, **change))
 
 
+def mistimed(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
+    """Stored messages of times that no clock shows; what a message's age says is nobody's rule."""
+    for time in ("0", "-1", "999999999999999", "9223372036854775807"):
+        head = speaker.block(subject, payload, unix_ms=time)
+        yield Shot(f"stored at {time}", payload, head, fate=Fate.EITHER)
+
+
+def misattested(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
+    """Events under node signatures that are none; not every reader looks at them."""
+    good = speaker.signed(subject, payload)
+    word = speaker.attested(subject, payload)
+    head, _, proof = word.rpartition(";")
+    fields = head.split(";")
+    values = {
+        "none": None,
+        "empty": "",
+        "separators": ";;;;",
+        "no proof": f"{head};",
+        "no base64": f"{head};***",
+        "not ASCII": f"{head};äöü",
+        "a field more": f"{word};",
+        "another version": f"2{word[1:]}",
+        "another node": ";".join([fields[0], STRANGER, *fields[2:], proof]),
+        "a time of 4000 digits": ";".join([*fields[:2], DIGITS, fields[3], proof]),
+        "a time in superscript": ";".join([*fields[:2], "\u00b2", fields[3], proof]),
+        "a time past all": ";".join([*fields[:2], "9" * 18, fields[3], proof]),
+    }
+    for name, value in values.items():
+        more = {} if value is None else {NODE_SIGNATURE: value}
+        yield Shot(f"attested: {name}", payload, header_block({**good, **more}), fate=Fate.EITHER)
+
+
 def misdirected(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
     """Good and proven messages that would have the answer go where their sender may not write."""
     for reply in (
@@ -172,12 +205,13 @@ def bodies(
     chance.shuffle(odd)
     for body in (*broken(json.dumps(good).encode()), *odd):
         headers = speaker.signed(subject, body.payload)
-        yield Shot(f"body: {body.name}", body.payload, header_block(headers), fate=Fate.EITHER)
+        yield Shot(f"body: {body.name}", body.payload, header_block(headers), fate=Fate.BY_SHAPE)
 
 
 def attested(shot: Shot, speaker: Speaker, subject: str) -> Shot:
     """The same, with the node's own signature that readers of events look for."""
-    if not shot.head.startswith(f"NATS/1.0\r\n{CONTENT_TYPE}: {JSON}\r\n".encode()):
+    is_ours = shot.head.startswith(f"NATS/1.0\r\n{CONTENT_TYPE}: {JSON}\r\n".encode())
+    if not is_ours or shot.name.startswith("attested"):
         return shot
     word = speaker.attested(subject, shot.payload)
     return replace(shot, head=shot.head[:-2] + f"{NODE_SIGNATURE}: {word}\r\n\r\n".encode())

@@ -20,8 +20,10 @@ from tests.system.storm.shots import (
     attested,
     bodies,
     headless,
+    misattested,
     misdirected,
     misstated,
+    mistimed,
     replayed,
     unproven,
 )
@@ -80,12 +82,9 @@ class Target:
         return self.subject.startswith(EVENT_AREA)
 
     def _with_fate(self, shot: Shot) -> Shot:
-        if shot.fate is not Fate.EITHER:
+        if shot.fate is not Fate.BY_SHAPE:
             return shot
-        if self.takes(shot.payload):
-            return replace(shot, fate=Fate.TAKEN)
-        # A reader of an event need not know its declaration; of all else it must.
-        return shot if self._is_event else replace(shot, fate=Fate.REFUSED)
+        return replace(shot, fate=Fate.TAKEN if self.takes(shot.payload) else Fate.REFUSED)
 
     def _all(self, speaker: Speaker, chance: random.Random) -> Iterator[Shot]:
         good = decode_model(self.message, json.dumps(self.good)).model_dump_json().encode()
@@ -93,6 +92,10 @@ class Target:
         yield from headless(good)
         yield from unproven(speaker, self.subject, good, live=live)
         yield from misstated(speaker, self.subject, good, live=live)
+        if self._is_event:
+            yield from misattested(speaker, self.subject, good)
+        if not live:
+            yield from mistimed(speaker, self.subject, good)
         if live:
             yield from misdirected(speaker, self.subject, good)
         if live and self.is_harmless:
