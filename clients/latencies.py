@@ -58,10 +58,9 @@ def recall(site: str) -> Known:
 def keep(site: str, known: Known) -> None:
     """Remember *known* of *site*, and forget the sites that were measured longest ago."""
     others = {name: recall(name) for name in _read().members if name != site}
-    newest = sorted(others, key=lambda name: others[name].measured_at, reverse=True)[
-        : MOST_SITES - 1
-    ]
-    sites = {site: asdict(known), **{name: asdict(others[name]) for name in newest}}
+    newest = sorted(others, key=lambda name: others[name].measured_at, reverse=True)
+    kept = {name: asdict(others[name]) for name in newest[: MOST_SITES - 1]}
+    sites = {site: asdict(known), **kept}
     with contextlib.suppress(OSError):
         _write(json.dumps(sites))
 

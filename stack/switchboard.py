@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from shared.decoding.fields import decode_mapping, decode_object
+from shared.decoding.fields import decode_mapping, decode_object, row
 from stack.links import Link
 from stack.ports import HOST
 
@@ -90,7 +90,8 @@ class Switchboard:
         with contextlib.closing(writer):
             while line := await reader.readline():
                 cut = decode_object(line, "order").items("cut")
-                self.gates.cut(_pair(each) for each in cut)
+                pairs = (row(each, ("origin", "target"), "direction") for each in cut)
+                self.gates.cut((pair.text("origin"), pair.text("target")) for pair in pairs)
                 writer.write(b"{}\n")
                 await writer.drain()
 

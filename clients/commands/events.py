@@ -17,6 +17,7 @@ from clients.events.shown import as_line, as_object
 from clients.events.wishes import PREFIX, durable_name, is_known, known_subjects, pattern, since
 from clients.output import plainly
 from clients.profile import Profile
+from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSettings, BadSignature
 
 SERVERS: Final = "MERIDIAN_EVENTS_SERVERS"
@@ -108,10 +109,10 @@ def _line(raw: Raw, examiner: Examiner, *, as_json: bool) -> str | None:
     """What is shown of an event; nothing of one that no node of the site said."""
     try:
         said = examiner.check(raw.testimony, raw.subject, raw.payload)
-    except BadSignature as error:
+        return as_object(raw, said) if as_json else as_line(raw, said)
+    except (BadSignature, Undecodable) as error:
         _warn(f"refused event {raw.sequence}, {raw.subject.removeprefix(PREFIX)}: {error.message}")
         return None
-    return as_object(raw, said) if as_json else as_line(raw, said)
 
 
 def _warn(sentence: str) -> None:

@@ -26,7 +26,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.errors import BadSettings, Unavailable
-from shared.messaging.client import SafeClient, answered
+from shared.messaging.client import SafeClient, answered, delivery_of
 
 STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3
@@ -247,7 +247,7 @@ class Reader:
 
 
 def _raw(message: Msg) -> Raw:
-    about, headers = message.metadata, message.headers or {}
+    about, headers = delivery_of(message), message.headers or {}
     return Raw(
         sequence=about.sequence.stream,
         stored_at=about.timestamp,

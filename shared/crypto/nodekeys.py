@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
-from shared.decoding.text import decode_hex
+from shared.decoding.text import decode_base64, decode_hex
 from shared.domain.errors import BadSettings
 from shared.domain.ids import ClusterId, LogGeneration, NodeId
 
@@ -34,9 +34,9 @@ class NodeKey:
     @staticmethod
     def load(path: Path) -> "NodeKey":
         try:
-            raw = base64.b64decode(path.read_text(), validate=False)
+            raw = decode_base64(path.read_text().strip())
             return NodeKey(Ed25519PrivateKey.from_private_bytes(raw))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Undecodable) as error:
             raise BadSettings(f"no node key in {path}: {error}") from error
 
     def save(self, path: Path) -> None:
@@ -48,8 +48,8 @@ class NodeKey:
 
 def verify(public_b64: str, signature: bytes, data: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(base64.b64decode(public_b64)).verify(signature, data)
-    except (InvalidSignature, ValueError):
+        Ed25519PublicKey.from_public_bytes(decode_base64(public_b64)).verify(signature, data)
+    except (InvalidSignature, ValueError, Undecodable):
         return False
     return True
 

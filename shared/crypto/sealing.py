@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.crypto.keyring import expand
 from shared.crypto.nodekeys import write_secret
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import decode_base64
 from shared.domain.errors import BadSettings, BadSignature
 
 SECRET_FILE: Final = "site.secret"  # noqa: S105 - the name of a file
@@ -34,8 +36,8 @@ class SiteSecret:
     @staticmethod
     def load(path: Path) -> "SiteSecret":
         try:
-            root = base64.b64decode(path.read_text())
-        except (OSError, ValueError) as error:
+            root = decode_base64(path.read_text().strip())
+        except (OSError, ValueError, Undecodable) as error:
             raise BadSettings(f"no site secret in {path}: {error}") from error
         if len(root) != SECRET_BYTES:
             raise BadSettings(f"{path} holds no site secret: it is not 32 bytes")
@@ -64,11 +66,11 @@ class SiteSecret:
 
     def open(self, sealed: str, purpose: str) -> str:
         try:
-            raw = base64.b64decode(sealed)
+            raw = decode_base64(sealed)
             return self._cipher.decrypt(
                 raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose.encode()
             ).decode()
-        except (InvalidTag, ValueError) as error:
+        except (InvalidTag, ValueError, Undecodable) as error:
             raise BadSignature(
                 f"what is sealed as {purpose} does not open with this site's secret"
             ) from error

@@ -8,6 +8,7 @@ from ipaddress import IPv4Interface
 from socket import AF_INET
 from typing import TYPE_CHECKING, Final
 
+from shared.decoding.text import decode_hex
 from shared.documents.redirection import SharedIp
 from shared.domain.errors import RedirectionFailed
 
@@ -107,7 +108,7 @@ def _place(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> Plac
         raise RedirectionFailed(
             f"{shared.ip} is a fixed address of this master's {name}: choose one that nobody has"
         )
-    hardware = bytes.fromhex(str(link.get_attr("IFLA_ADDRESS")).replace(":", ""))
+    hardware = decode_hex(str(link.get_attr("IFLA_ADDRESS")).replace(":", ""))
     return Place(index, name, hardware, is_new=lifetime is None)
 
 

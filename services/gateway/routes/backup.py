@@ -1,7 +1,5 @@
 """Backups over HTTP: made as a stream of bytes, looked through, and brought back as changes."""
 
-import base64
-import binascii
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
@@ -15,6 +13,8 @@ from services.gateway.operations import told
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.documents import ShownChange, shown_change
 from services.gateway.routes.door import TheCaller, TheDoor, TheRequestId
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import decode_base64, decode_text
 from shared.domain.errors import InvalidChange
 from shared.events.conflict import ConflictLine
 
@@ -56,8 +56,8 @@ def passphrase(
     if meridian_passphrase is None:
         return None
     try:
-        return base64.b64decode(meridian_passphrase, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        return decode_text(decode_base64(meridian_passphrase))
+    except Undecodable as error:
         raise InvalidChange(
             "Meridian-Passphrase is no base64 of a text", field="Meridian-Passphrase"
         ) from error

@@ -28,6 +28,7 @@ from shared.messaging.streams import EVENTS, ensure_streams
 from shared.persistence.pool import Database
 from shared.persistence.status_history import StatusHistory
 from shared.runtime.clock import SystemClock
+from tests.fakes.rejections import KeptRejections
 from tests.integration.servers import NatsServer
 
 pytestmark = pytest.mark.integration
@@ -85,7 +86,9 @@ async def town(nats_server: NatsServer, postgres_url: str, tmp_path: Path) -> As
     await ensure_streams(jetstream_of(client), 1)
     database, clock = Database(postgres_url), SystemClock()
     verifier = Verifier(RING, clock.unix_ms, clock.unix_ms())
-    yield Town(client, Chronicle(client, verifier, StatusHistory(database), clock))
+    yield Town(
+        client, Chronicle(client, verifier, KeptRejections(), StatusHistory(database), clock)
+    )
     await database.close()
     await client.close()
 

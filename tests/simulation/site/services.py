@@ -37,6 +37,7 @@ from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.fakes.rejections import KeptRejections
 from tests.simulation.site.conflicts import MemoryConflicts
 from tests.simulation.site.database import Database, Store
 from tests.simulation.site.process import Process
@@ -138,7 +139,7 @@ class Follows:
         keeper = ConflictKeeper(
             *(node, trust, MemoryConflicts(database), outside.peers, clock, facts)
         )
-        applier = Applier(node, store, log, trust, facts)
+        applier = Applier(node, store, log, trust, facts, KeptRejections())
         self.following = Following(
             *(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER),
             keeper if scope is Scope.FULL else None,

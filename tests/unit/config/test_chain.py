@@ -73,7 +73,7 @@ def test_an_altered_entry_is_a_fault() -> None:
     messages = entries(pen, 3)
     messages[1] = messages[1].replace(b"node1", b"node9")
     assert walked(pen, messages).fault == (
-        "after revision 1: no stored log entry: the hash is not that of the body"
+        "after revision 1: stored log entry: hash: not that of the body"
     )
 
 

@@ -48,13 +48,14 @@ def stored(of: LogEntry) -> StoredEntry:
     return StoredEntry(body, entry_hash(body), NodeId("alpha"), b"signature")
 
 
-texts = st.text(max_size=20)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+integers = st.integers(-(2**63), 2**63 - 1)
 changes = st.builds(
     Change,
     kind=texts,
     id=texts,
     op=st.sampled_from(Op),
-    body=st.none() | st.dictionaries(texts, st.integers() | texts | st.none(), max_size=4),
+    body=st.none() | st.dictionaries(texts, integers | texts | st.none(), max_size=4),
     author=texts,
     request_id=texts.map(RequestId),
     request_digest=texts,

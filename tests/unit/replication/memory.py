@@ -25,6 +25,7 @@ from shared.events.message import Event
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
 from shared.runtime.health import Health
+from tests.fakes.rejections import KeptRejections
 from tests.integration.entries import GENERATION, Pen, node, put
 
 BERLIN = NodeId("berlin")
@@ -202,10 +203,11 @@ class World:
     health: Health = field(default_factory=Health)
     key: NodeKey = field(default_factory=NodeKey.generate)
     snapshot_after: int = 200
+    rejections: KeptRejections = field(default_factory=KeptRejections)
 
     def __post_init__(self) -> None:
         trust = self.pen.trust()
-        self.applier = Applier(BERLIN, self.store, self.log, trust, self.events)
+        self.applier = Applier(BERLIN, self.store, self.log, trust, self.events, self.rejections)
         self.exchange = MemoryExchange(
             node=BERLIN,
             key=self.key,

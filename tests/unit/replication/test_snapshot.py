@@ -60,7 +60,7 @@ def test_the_scope_is_among_the_signed_bytes() -> None:
 )
 def test_what_has_another_shape_is_no_snapshot(change: dict[str, object]) -> None:
     content = json.loads(WHOLE.encode()) | change
-    with pytest.raises(Undecodable, match="no snapshot"):
+    with pytest.raises(Undecodable, match="snapshot"):
         Snapshot.decode(json.dumps(content).encode())
 
 
@@ -68,15 +68,15 @@ def test_what_has_another_shape_is_no_snapshot(change: dict[str, object]) -> Non
 def test_every_field_must_be_there(field: str) -> None:
     content = json.loads(WHOLE.encode())
     del content[field]
-    with pytest.raises(Undecodable, match="no snapshot"):
+    with pytest.raises(Undecodable, match="snapshot"):
         Snapshot.decode(json.dumps(content).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"5", b"\xff\xfe"])
 def test_any_other_bytes_are_no_snapshot(data: bytes) -> None:
-    with pytest.raises(Undecodable, match="no snapshot"):
+    with pytest.raises(Undecodable, match="snapshot"):
         Snapshot.decode(data)
-    with pytest.raises(Undecodable, match="no signed snapshot"):
+    with pytest.raises(Undecodable, match="signed snapshot"):
         SignedSnapshot.decode(data)
 
 
@@ -87,5 +87,5 @@ def test_a_signed_snapshot_carries_the_very_bytes_that_were_signed() -> None:
 
 def test_a_signature_that_is_no_hex_is_refused() -> None:
     content = {"body": "{}", "signer": "alpha", "signature": "zz"}
-    with pytest.raises(Undecodable, match="no signed snapshot"):
+    with pytest.raises(Undecodable, match="signed snapshot"):
         SignedSnapshot.decode(json.dumps(content).encode())

@@ -27,6 +27,7 @@ from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.events.config import StoredDocument
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
 from tests.fakes.events import KeptFacts
+from tests.fakes.rejections import KeptRejections
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 NOON = 1_777_888_800_000
@@ -120,6 +121,7 @@ class Street:
         self.hand = FakeHand(self.events)
         self.places = FakePlaces(self.hand)
         self.facts = KeptFacts()
+        self.rejections = KeptRejections()
         self.outfit = Outfit(
             cast("Places", self.places),
             self.post,
@@ -127,6 +129,7 @@ class Street:
             self.facts,
             lambda: UnixMillis(NOON),
             self.counted.append,
+            self.rejections.refused,
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
