@@ -23,6 +23,7 @@ ASKING: Final = (
     "$JS.API.DIRECT.GET.>",
 )
 INBOX: Final = "_INBOX_"
+BROKER: Final = "broker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,22 @@ class Audience:
     times: int
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The connection over which *service* asks: the server that it is at, and its inbox there."""
+
+    service: str
+    server: str
+    inbox: str
+
+
 @dataclass
 class Readers:
     """What was found out: subscriptions, consumers by stream, and who polls which key."""
 
     ears: list[Ear] = field(default_factory=list[Ear])
     consumers: dict[str, list[Ear]] = field(default_factory=dict[str, list[Ear]])
+    askers: list["Asker"] = field(default_factory=list["Asker"])
     polled: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     """How often each service asked for the last message of a subject while it was watched."""
 
@@ -102,7 +113,14 @@ async def find(layout: Layout, client: RawNats, watch_seconds: float) -> Readers
     await client.flush()
     await asyncio.sleep(watch_seconds)
     asked = [each.get_nowait() for heard in asking for each in [*_waiting(heard)]]
-    readers.ears = await asyncio.to_thread(_subscriptions, layout)
+    connections = await asyncio.to_thread(_connections, layout)
+    readers.ears = [ear for _, each in connections for ear in _heard_by(each, layout)]
+    readers.askers = [
+        Asker(service, server, inbox)
+        for server, each in connections
+        if (service := _service(str(each.get("name", "")), layout))
+        and (inbox := _asking_inbox(str(each["name"])))
+    ]
     pulled = _pullers(asked)
     told = await client.jetstream("STREAM.NAMES", {})
     for stream in told["streams"]:
@@ -118,22 +136,32 @@ def _waiting(heard: "asyncio.Queue[Received]") -> list["asyncio.Queue[Received]"
     return [heard] * heard.qsize()
 
 
-def _subscriptions(layout: Layout) -> list[Ear]:
-    ears: list[Ear] = []
+def _connections(layout: Layout) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every connection of every server, as its server describes it, and that server's name."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
     for node in layout.servers:
         assert node.nats is not None, "a server has ports"
         url = f"http://{HOST}:{node.nats.monitor}/connz?subs=detail&limit=1024"
         with urllib.request.urlopen(url, timeout=5) as answer:
             told: dict[str, Any] = json.load(answer)
-        for connection in told["connections"]:
-            ears += _heard_by(connection, layout)
-    return [ear for ear in ears if not ear.subject.startswith(INBOX)]
+        found += [(str(node.name), each) for each in told["connections"]]
+    return found
 
 
 def _heard_by(connection: Mapping[str, Any], layout: Layout) -> list[Ear]:
     service = _service(str(connection.get("name", "")), layout)
     heard: list[dict[str, str]] = connection.get("subscriptions_list_detail") or []
-    return [Ear(service, each["subject"], each.get("qgroup", "")) for each in heard if service]
+    return [
+        Ear(service, each["subject"], each.get("qgroup", ""))
+        for each in heard
+        if service and not each["subject"].startswith(INBOX)
+    ]
+
+
+def _asking_inbox(name: str) -> str:
+    """The inbox of a connection over which requests are asked; empty for the others."""
+    identity, _, purpose = name.partition("/")
+    return f"{INBOX}{identity.replace('.', '_')}" if purpose == BROKER else ""
 
 
 def _service(name: str, layout: Layout) -> str:

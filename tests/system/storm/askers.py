@@ -1,0 +1,135 @@
+"""Hostile answers to whatever the site's own services ask while the storm listens.
+
+Whether the true answer came first is seen where the asker sees it: at its own server, on its inbox.
+An asker that got a hostile answer first has refused it once for that request.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any, Final
+
+from shared.events.message import Request
+from stack.layout import Layout
+from tests.system.raw_nats import RawNats, Received, header_block
+from tests.system.storm.answers import CHANGES, EDITS, Answer, requests
+from tests.system.storm.counters import Counters
+from tests.system.storm.readers import Asker, Readers
+from tests.system.storm.shots import Shot
+from tests.system.storm.volley import Readings, Row
+from tests.system.wire_dialect import SIGNATURE, Speaker, connect, credentials
+
+LISTEN_SECONDS: Final = 12.0
+"""Every directory is read twice in this time."""
+
+QUIET_SECONDS: Final = 1.0
+SENDER: Final = 2
+"""The signature's field that names the sender."""
+
+
+@dataclass
+class Heard:
+    """What was answered, by the inbox it went to; and what came first there."""
+
+    hostile: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
+    first: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def owed(self) -> Counter[str]:
+        """How many hostile answers came first, by the service that asked."""
+        return Counter(
+            service
+            for inbox, (service, head) in self.hostile.items()
+            if self.first.get(inbox) == head
+        )
+
+
+async def mislead(layout: Layout, client: RawNats, readers: Readers, chance: random.Random) -> Row:
+    """Answer every request of the site's services wrongly for a while, and count."""
+    counters, heard = Counters(layout), Heard()
+    before = await counters.read({each.service for each in readers.askers})
+    async with AsyncExitStack() as stack:
+        for server in {each.server for each in readers.askers}:
+            at = [each for each in readers.askers if each.server == server]
+            nats = layout.node(server).nats
+            assert nats is not None, "a server has ports"
+            known = credentials(layout.state, f"{server}.gateway")
+            observer = await stack.enter_async_context(connect(known, nats.client))
+            _start(stack, _observe(observer, at, heard))
+            await observer.flush()
+        for message in requests():
+            _start(stack, _answer(layout, client, message, heard, chance))
+        await asyncio.sleep(LISTEN_SECONDS)
+    await asyncio.sleep(QUIET_SECONDS)
+    now = await counters.read(before)
+    return _row(heard, before, now)
+
+
+def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+async def _observe(client: RawNats, askers: Sequence[Asker], heard: Heard) -> None:
+    queues = [client.subscribe(f"{each.inbox}.>") for each in askers]
+
+    async def one(queue: "asyncio.Queue[Received]") -> None:
+        while True:
+            message = await queue.get()
+            heard.first.setdefault(message.subject, message.head)
+
+    await asyncio.gather(*(one(queue) for queue in queues))
+
+
+async def _answer(
+    layout: Layout, client: RawNats, message: type[Request], heard: Heard, chance: random.Random
+) -> None:
+    node, able = str(layout.masters[0].name), min(message.subject.answered_by)
+    speaker = Speaker(credentials(layout.state, f"{node}.{able}"))
+    queue = client.subscribe(message.subject.wildcard)
+    for answer in _refusable(speaker, chance):
+        request = await queue.get()
+        service = _asker(request)
+        shot = answer.to(request)
+        client.send(request.reply, shot.payload, shot.head)
+        if service:
+            heard.hostile[request.reply] = (service, shot.head)
+
+
+def _refusable(speaker: Speaker, chance: random.Random) -> Iterator[Answer]:
+    """Answers that prove nothing, one after the other, for ever; all with a head of their own."""
+    made = [
+        *(Answer(speaker, Shot(name, b"{}"), {}, edit or " ") for name, edit in EDITS.items()),
+        *(Answer(speaker, Shot(name, b"{}"), change) for name, change in CHANGES.items()),
+        Answer(speaker, Shot("deep", b"[" * 200_000), {}),
+        Answer(speaker, Shot("no text", b"\xff", header_block({"a": "\udcff"})), {}),
+    ]
+    chance.shuffle(made)
+    return cycle(made)
+
+
+def _asker(request: Received) -> str:
+    """The `node.service` that asks."""
+    words = request.headers.get(SIGNATURE, "").split(";")
+    return ".".join(words[2].split(".")[:2]) if len(words) > SENDER else ""
+
+
+def _row(heard: Heard, before: Readings, now: Readings) -> Row:
+    owed = heard.owed()
+    grown = {name: now[name].refused - before[name].refused for name in before}
+    faults = tuple(
+        f"{name} refused {grown[name]} of {owed[name]} answers"
+        for name in sorted(before)
+        if grown[name] != owed[name]
+    )
+    return Row(
+        "answers to services", "", len(heard.hostile), len(owed), sum(grown.values()), faults
+    )
