@@ -30,6 +30,7 @@ from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequenc
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
+    REVISIONS_OF_A_BUCKET,
     Change,
     LogEntry,
     Op,
@@ -45,9 +46,6 @@ from shared.runtime.clock import Clock
 from shared.settings import read_secret
 
 LEASE_BUCKET: Final = "lease"
-REVISIONS_OF_A_BUCKET: Final = 2**40
-"""More than are written while a generation of the log lasts: four a second for 8,000 years."""
-
 ADMINISTRATOR: Final = "admin"
 PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
 FIRST_REQUEST: Final = RequestId("init")

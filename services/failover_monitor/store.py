@@ -1,10 +1,13 @@
 """The lease's key: the last message on one subject of the bucket's stream.
 
 Read by message get, which needs no consumer; written by compare-and-set on the subject's last
-sequence, without a message id, because an answer marked duplicate proves nothing. The record is
-signed by the writing master's own key, and one that no known master signed is no record: whoever
-spoils or deletes the key ends a role, and the masters wait and take it again. It stops nobody for
-ever.
+sequence, without a message id, because an answer marked duplicate proves nothing.
+
+Whoever reaches the server can write or delete the key, so what counts is decided here. A record is
+signed by the writing master's own key, and names the revision that it replaces; the server keeps,
+with each message, the revision that it compared. Where both are not the same, somebody put a copy
+of the record there. A key that is missing is written at once, with an empty message: revision 0
+would come again at each deletion, and a late compare-and-set upon it with it.
 """
 
 import asyncio
@@ -16,13 +19,14 @@ from typing import Final, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
-from shared.decoding.fields import decode_object
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.jsontext import Bounds
 from shared.decoding.text import shown
 from shared.domain.errors import BadSignature, Rejected
 from shared.domain.ids import NodeId
@@ -30,6 +34,11 @@ from shared.messaging.connection import jetstream_of
 
 STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
+GET_SUBJECT: Final = f"$JS.API.STREAM.MSG.GET.{STREAM}"
+GET_LAST: Final = json.dumps({"last_by_subj": KEY_SUBJECT}).encode()
+ANSWER: Final = Bounds(size_bytes=4 << 20)
+"""What the server answers: the largest message, in base64, and its headers."""
+
 PROBE_SUBJECT: Final = "$KV.lease.probe."
 EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
 NO_MESSAGE: Final = 10037
@@ -92,7 +101,7 @@ class JetStreamLease:
         self._seal = seal
         self._timeout = timeout_seconds
         self._refused = refused
-        self._strange = 0
+        self._junk_revision = 0
         self._log = logging.getLogger("meridian.lease")
 
     async def read(self) -> Seen | None:
@@ -101,23 +110,33 @@ class JetStreamLease:
             return None
         try:
             async with asyncio.timeout(self._timeout):
-                raw = await self._jetstream.get_last_msg(STREAM, KEY_SUBJECT)
-        except NotFoundError as error:
-            return MISSING if error.err_code == NO_MESSAGE else None
-        except (NatsError, OSError, TimeoutError) as error:
+                answer = await self._client.request(GET_SUBJECT, GET_LAST, timeout=self._timeout)
+                fields = decode_object(answer.data, "answer of the lease's bucket", ANSWER)
+                if "error" in fields:
+                    code = fields.object("error").integer("err_code")
+                    return await self._make() if code == NO_MESSAGE else None
+                return self._seen(fields.object("message"))
+        except (Undecodable, NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not read: %s", error)
             return None
-        return self._seen(raw.data or b"", raw.seq or 0)
 
     async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
         """Replace the key where it is at revision *expected*; the new revision."""
         if not self._client.is_connected:
             return Refusal.UNKNOWN
+        return await self._put(self._seal.close(record), expected)
+
+    async def _make(self) -> Seen | None:
+        """Put an empty message where the key is missing, so that it has a revision."""
+        revision = await self._put(b"", 0)
+        return None if isinstance(revision, Refusal) else Seen(None, revision)
+
+    async def _put(self, data: bytes, expected: int) -> int | Refusal:
         headers = {EXPECTED_LAST: str(expected)}
         try:
             async with asyncio.timeout(self._timeout):
                 ack = await self._jetstream.publish(
-                    KEY_SUBJECT, self._seal.close(record), stream=STREAM, headers=headers
+                    KEY_SUBJECT, data, stream=STREAM, headers=headers
                 )
         except APIError as error:
             lost = error.err_code in WRONG_LAST_SEQUENCE
@@ -127,12 +146,19 @@ class JetStreamLease:
             return Refusal.UNKNOWN
         return Refusal.UNKNOWN if ack.duplicate else ack.seq
 
-    def _seen(self, data: bytes, revision: int) -> Seen:
+    def _seen(self, message: Fields) -> Seen:
+        revision = message.integer("seq", least=1)
+        data = message.base64("data") if "data" in message else b""
+        headers = message.base64("hdrs") if "hdrs" in message else b""
+        if not data:
+            return Seen(None, revision)
         try:
-            return Seen(self._seal.open(data), revision)
+            record = self._seal.open(data)
+            require_in_place(record, headers)
+            return Seen(record, revision)
         except (Undecodable, BadSignature) as error:
-            if revision != self._strange:
-                self._strange = revision
+            if revision != self._junk_revision:  # read again and again, refused once
+                self._junk_revision = revision
                 self._refused(error)
             return Seen(None, revision)
 
@@ -158,6 +184,25 @@ class BucketProbe:
             self._log.debug("the bucket was not written to: %s", error)
             return False
         return True
+
+
+def require_in_place(record: LeaseRecord, headers: bytes) -> None:
+    """Refuse a copy of a record: the server compared another revision than the record replaces.
+
+    Raises:
+        Undecodable: it is one.
+    """
+    if record.replaces is None:
+        return
+    # A server takes the first header of this name, a longer name that begins so included, and
+    # enforces nothing that is no number: only what is exactly as it was sent proves anything.
+    wanted = f"{EXPECTED_LAST}: {record.replaces}".encode()
+    is_named_once = headers.lower().count(EXPECTED_LAST.lower().encode()) == 1
+    if not is_named_once or wanted not in headers.split(b"\r\n"):
+        raise Undecodable(
+            f"a copy: this lease record was written to replace revision {record.replaces}",
+            reason="bad_shape",
+        )
 
 
 def _signed(text: str) -> bytes:

@@ -31,6 +31,12 @@ ENTRY_LIMIT_BYTES: Final = 512 * 1024
 EMPTY_HASH: Final = "0" * 64
 """Hash before the first entry."""
 
+REVISIONS_OF_A_BUCKET: Final = 2**40
+"""How far apart the lease's revisions begin in the buckets of two generations.
+
+More than are written while a generation of the log lasts: four a second for 8,000 years.
+"""
+
 
 class Op(StrEnum):
     """What one change of an entry does."""

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import NotJSMessageError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo, PubAck, RawStreamMsg, StreamInfo
 from nats.js.object_store import ObjectStore
@@ -27,7 +28,8 @@ from shared.domain.ids import Sequence
 T = TypeVar("T")
 
 FROM_STREAM: Final = b"$JS.ACK."
-"""How the reply subject of a message begins that a consumer delivers."""
+"""How the reply subject of a message begins that a consumer delivers; the server lets no client
+say so."""
 
 VERSION_LINE: Final = b"NATS/1.0\r\n"
 LINE_END: Final = b"\r\n"
@@ -53,7 +55,11 @@ class SafeClient(Client):
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
-        if headers and reply.startswith(FROM_STREAM):
+        is_stored = reply.startswith(FROM_STREAM)
+        if data and not is_stored and self._is_of_consumer(sid):
+            self._report(subject, NotJSMessageError())
+            return
+        if headers and is_stored:
             headers = without_status(headers)
         try:
             await super()._process_msg(sid, subject, reply, data, headers)
@@ -65,6 +71,11 @@ class SafeClient(Client):
             return await super()._process_headers(headers)  # pyright: ignore[reportUnknownMemberType]
         except Exception:  # noqa: BLE001 - as above; its reader refuses, and counts, what is not signed
             return None
+
+    def _is_of_consumer(self, sid: int) -> bool:
+        """Whether only what lies in a stream, and the server's own words, may come to *sid*."""
+        subscription = self._subs.get(sid)
+        return subscription is not None and getattr(subscription, "_jsi", None) is not None
 
     def _report(self, subject: bytes, error: Exception) -> None:
         where = subject.decode("ascii", "replace") or "its headers"

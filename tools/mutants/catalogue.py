@@ -4,6 +4,7 @@ from typing import Final
 
 from tools.mutants.copies import COPIES
 from tools.mutants.generations import GENERATIONS
+from tools.mutants.junk import JUNK
 from tools.mutants.log import LOG
 from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
@@ -25,6 +26,7 @@ GRANT: Final = "shared.runtime.grant"
 MUTANTS: Final = (
     *COPIES,
     *GENERATIONS,
+    *JUNK,
     *LOG,
     *PROBING,
     *PROMISE,
@@ -54,7 +56,8 @@ MUTANTS: Final = (
         "        self.held = False\n        self.v",
         "        self.v",
     ),
-    Mutant("an ended role awaits what it sent", LEASE, "self.revision, self._sent = 0, {}", "pass"),
+    Mutant("an ended role awaits what it sent", LEASE, "self._sent.clear()", "pass"),
+    Mutant("an ended role knows a revision", LEASE, "self.base.proved(0)", "pass"),
     Mutant(
         "a restarted process takes its predecessor's record for its own",
         LEASE,
@@ -78,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         "an old revision proves something",
         ROLE,
-        "if seen.revision <= self.lease.revision:",
+        "if seen.revision <= self.lease.base.revision:",
         "if False:",
     ),
     Mutant(
@@ -90,9 +93,8 @@ MUTANTS: Final = (
     Mutant(
         "another's record does not end the role",
         ROLE,
-        "if record is None or not self.lease.is_mine(record):\n",
-        "if record is not None and not self.lease.is_mine(record):\n            return NOTHING\n"
-        "        if record is None:\n",
+        "if not self.lease.is_mine(record):",
+        "if not self.lease.is_mine(record):\n            return NOTHING\n        if False:",
     ),
     Mutant(
         "the epoch in the key is not learned",

@@ -5,6 +5,12 @@ time of sending is kept for each record that may still have landed, and whicheve
 the key counts from when that very record was sent. An ended role awaits nothing any more: a record
 of it that is found later proves nothing, whether it landed late or somebody put it there again.
 
+Junk in the key ends no role. Nobody takes a lease that is valid, so whatever stands in the key
+meanwhile, no other master's record was there since the own last one: the holder goes on upon the
+junk's revision as if it were its own, and a compare-and-set that succeeds there proves what one on
+the own last revision does. There is one exception, the record that names a successor: after it was
+sent, junk may hide it.
+
 While the key cannot be written a role is kept by the promises of the others: the time of *that*
 request then counts as the time of a renewal does. It proves no record, and takes nothing from the
 record that is found later.
@@ -13,7 +19,7 @@ record that is found later.
 from dataclasses import dataclass
 
 from services.failover_monitor.core.effects import WriteLease
-from services.failover_monitor.core.record import LeaseRecord
+from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 
@@ -48,6 +54,35 @@ class Doubt:
         return self._expected is not None
 
 
+class Base:
+    """The revision that the holder's next compare-and-set replaces.
+
+    Since the own last record no other master's was in the key, up to this revision.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.is_junk = False
+        """Whether junk stands there, and not the own last record."""
+        self._may_be_handed_over = False
+
+    def proved(self, revision: int) -> None:
+        """An own record stands at *revision*; where no role is left, it is 0."""
+        self.revision, self.is_junk, self._may_be_handed_over = revision, False, False
+
+    def handed_over(self) -> None:
+        """The record of a successor was sent upon it, and may land."""
+        self._may_be_handed_over = True
+
+    def go_on_upon(self, revision: int, *, is_valid: bool) -> bool:
+        """Junk stands at *revision* now; False where it may hide another master's record."""
+        is_same_key = are_of_one_bucket(revision, self.revision)
+        if not (is_valid and is_same_key) or self._may_be_handed_over:
+            return False
+        self.revision, self.is_junk = revision, True
+        return True
+
+
 class Lease:
     """What this process has written, and what of it is known to be in the key."""
 
@@ -56,7 +91,7 @@ class Lease:
         self._timing = timing
         self._n = 0
         self._sent: dict[int, Instant] = {}
-        self.revision = 0
+        self.base = Base()
         self.epoch = Epoch(0)
         self.valid_until = Instant(0.0)
         self.held = False
@@ -68,9 +103,7 @@ class Lease:
         self._n += 1
         self._sent[self._n] = now
         self.doubt.wrote(expected)
-        times = self._timing.ttl_seconds, self._timing.margin_seconds
-        record = LeaseRecord(epoch, self.holder.node, self.holder.instance, self._n, *times)
-        return WriteLease(record, expected)
+        return self._call(epoch, self.holder, self._n, expected)
 
     def expect(self, now: Instant) -> int:
         """The number of a record that another will write for this process, awaited from now on."""
@@ -81,15 +114,14 @@ class Lease:
     def transfer(self, epoch: Epoch, successor: Holder, n: int) -> WriteLease:
         """The record that names *successor*, on the own last revision."""
         assert self.held, "only a holder hands over"
-        self.doubt.wrote(self.revision)
-        times = self._timing.ttl_seconds, self._timing.margin_seconds
-        record = LeaseRecord(epoch, successor.node, successor.instance, n, *times)
-        return WriteLease(record, self.revision)
+        self.doubt.wrote(self.base.revision)
+        self.base.handed_over()
+        return self._call(epoch, successor, n, self.base.revision)
 
     def renewal(self, now: Instant) -> WriteLease:
-        """A renewal on the own last revision; also after the lease ran out."""
+        """A renewal on the last revision without another's record; also after it ran out."""
         assert self.held, "only a holder renews"
-        return self.write(self.epoch, self.revision, now)
+        return self.write(self.epoch, self.base.revision, now)
 
     def is_mine(self, record: LeaseRecord | None) -> bool:
         """Whether this very process wrote *record*."""
@@ -105,10 +137,11 @@ class Lease:
     def proved(self, record: LeaseRecord, revision: int) -> Instant:
         """*record*, awaited until now, is in the key at *revision*; when it was sent."""
         assert self.awaits(record), "another's record proves nothing of ours"
-        assert revision > self.revision, "what is known proves nothing new"
+        assert revision > self.base.revision, "what is known proves nothing new"
         assert record.epoch >= self.epoch, "epochs grow with the revision"
         sent_at = self._sent[record.n]
-        self.revision, self.epoch, self.held = revision, record.epoch, True
+        self.base.proved(revision)
+        self.epoch, self.held = record.epoch, True
         self._renewed_at = sent_at
         self.valid_until = max(self.valid_until, self._until(sent_at))
         self._sent = {n: at for n, at in self._sent.items() if n > record.n}
@@ -127,15 +160,23 @@ class Lease:
         """The role is over, whatever the lease says; in a bucket made anew revisions begin anew."""
         self.held = False
         self.valid_until = min(self.valid_until, now)
-        self.revision, self._sent = 0, {}
+        self.base.proved(0)
+        self._sent.clear()
 
     def is_valid(self, now: Instant) -> bool:
         """Whether nobody else can hold it at *now*."""
         return self.held and now < self.valid_until
+
+    def _call(self, epoch: Epoch, holder: Holder, n: int, expected: int) -> WriteLease:
+        times = self._timing.ttl_seconds, self._timing.margin_seconds
+        record = LeaseRecord(epoch, holder.node, holder.instance, n, *times, replaces=expected)
+        return WriteLease(record, expected)
 
     def _until(self, sent_at: Instant) -> Instant:
         return Instant(sent_at + self._timing.acting_seconds)
 
     def describe(self) -> str:
         role = f"held until {self.valid_until:.3f}" if self.held else "not held"
-        return f"{role}, epoch {self.epoch}, revision {self.revision}, {len(self._sent)} awaited"
+        return (
+            f"{role}, epoch {self.epoch}, revision {self.base.revision}, {len(self._sent)} awaited"
+        )

@@ -2,8 +2,8 @@
 
 At most one call to the key is under way at any time. After an unknown outcome the key is read
 before anything is written; a record of this process in it counts from when that very record was
-sent, any other record ends the role. A holder whose lease ran out keeps trying on its own last
-revision: success proves that nobody was in between.
+sent, another's ends the role, and junk is replaced while the lease is valid. A holder whose lease
+ran out keeps trying on its own last revision: success proves that nobody was in between.
 
 Nothing here depends on the loop that drives this core: a grant names an absolute deadline on a
 clock that counts suspend. However long the loop stalls or the process is stopped, every process of
@@ -100,7 +100,7 @@ class Monitor:
         if seen is None:
             return NOTHING
         self._must_read = False
-        return self._saw(seen, now) + self._consider(now)
+        return self._saw(seen, now) + self._overwrite(now) + self._consider(now)
 
     def lease_written(self, outcome: int | Refusal, now: Instant) -> tuple[Effect, ...]:
         """The compare-and-set ended: the new revision, or why there is none that we know of."""
@@ -142,6 +142,11 @@ class Monitor:
         assert self._calling is None, "one call to the key at a time"
         self._calling, self._called_at = call, now
         return (call,)
+
+    def _overwrite(self, now: Instant) -> tuple[Effect, ...]:
+        """Replace junk at once: it may be followed by more."""
+        write = self._role.next_write(now) if self._role.lease.base.is_junk else None
+        return NOTHING if write is None else self._send(write, now)
 
     def _check(self, now: Instant) -> tuple[Effect, ...]:
         self._checking, self._checked_at = True, now

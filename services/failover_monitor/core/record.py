@@ -5,11 +5,17 @@ from dataclasses import asdict, dataclass
 
 from shared.decoding.fields import decode_object
 from shared.domain.ids import Epoch, NodeId
+from shared.domain.log import REVISIONS_OF_A_BUCKET
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """*holder*'s process *instance* is primary of *epoch*; *n* counts what that process wrote."""
+    """*holder*'s process *instance* is primary of *epoch*; *n* counts what that process wrote.
+
+    *replaces* is the revision that it was written upon. It is signed with the rest, so a copy that
+    somebody puts into the key later is told from the record itself; None in records of versions
+    that did not say so.
+    """
 
     epoch: Epoch
     holder: NodeId
@@ -17,6 +23,7 @@ class LeaseRecord:
     n: int
     ttl: float
     margin: float
+    replaces: int | None = None
 
     def encode(self) -> str:
         """The text that is signed and stored."""
@@ -37,18 +44,32 @@ class LeaseRecord:
             n=fields.integer("n"),
             ttl=fields.number("ttl"),
             margin=fields.number("margin"),
+            replaces=fields.integer("replaces") if "replaces" in fields else None,
         )
         if not 0 <= record.margin < record.ttl:
             raise fields.wrong("ttl", "not larger than the margin")
         return record
 
+    def is_older_than(self, other: "LeaseRecord") -> bool:
+        """Whether *other* was certainly written later."""
+        if self.epoch != other.epoch:
+            return self.epoch < other.epoch
+        is_same_process = (self.holder, self.instance) == (other.holder, other.instance)
+        return is_same_process and self.n < other.n
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The key as a read found it: no record where it is missing (revision 0), or holds none."""
+    """The key as a read found it, at *revision*; no record where it holds junk.
+
+    Junk is whatever is not the record of a known master where that master put it: any other
+    bytes, a copy of a record, nothing at all after somebody deleted the key.
+    """
 
     record: LeaseRecord | None
     revision: int
 
 
-MISSING = Seen(None, 0)
+def are_of_one_bucket(revision: int, other: int) -> bool:
+    """Whether both are revisions of the same bucket; one made after a loss begins further on."""
+    return (revision - 1) // REVISIONS_OF_A_BUCKET == (other - 1) // REVISIONS_OF_A_BUCKET

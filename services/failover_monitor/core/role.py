@@ -1,9 +1,9 @@
 """This master's role: what a record of this process in the key begins, keeps and ends.
 
-Keeps two laws. A larger epoch ends the role at once, whatever lease or promise says: the grants
+Keeps three laws. A larger epoch ends the role at once, whatever lease or promise says: the grants
 that are out are withdrawn by one of that epoch which is over already. And however this master got
 the lease, it acts only after its last promise has run out: until then it holds the lease, renews
-it, and tells nobody.
+it, and tells nobody. And junk in the key ends no role that is valid: the holder writes over it.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from services.failover_monitor.core.effects import Effect, Grant, Lost, Took, Wr
 from services.failover_monitor.core.handover import Handover
 from services.failover_monitor.core.health import ConfigWatch
 from services.failover_monitor.core.lease import Holder, Lease
-from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen, are_of_one_bucket
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 
@@ -84,15 +84,26 @@ class Role:
         self.lease.doubt.saw(seen.revision)
         if record is not None:
             self.largest = max(self.largest, record.epoch)
-        if record is None or not self.lease.is_mine(record):
-            return self._end(f"the lease is {record.holder if record else 'nobody'}'s", now)
+        if record is None or record.epoch < self.lease.epoch:
+            return self._found_junk(seen.revision, now)
+        if not self.lease.is_mine(record):
+            return self._end(f"the lease is {record.holder}'s", now)
         if record.epoch < self.largest:
             return self._end("a larger epoch was seen", now)
-        if seen.revision <= self.lease.revision:
-            return NOTHING
         if not self.lease.awaits(record):
-            return self._end("an old record of its own came back", now)
+            return self._found_junk(seen.revision, now)
+        if seen.revision <= self.lease.base.revision:
+            return NOTHING
         return self._proved(record, seen.revision, before, now)
+
+    def _found_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
+        """The key holds no record, or one that is over, as a copy of it is."""
+        lease, base = self.lease, self.lease.base
+        if revision <= base.revision and are_of_one_bucket(revision, base.revision):
+            return NOTHING
+        if base.go_on_upon(revision, is_valid=lease.is_valid(now)):
+            return NOTHING
+        return self._end("the lease is nobody's", now)
 
     def keep(self, asked_at: Instant, now: Instant) -> tuple[Effect, ...]:
         """Every other master promised, to a request sent then, not to act meanwhile."""

@@ -3,13 +3,17 @@
 Keeps two laws. An observer may take the lease only `ttl + margin` after it saw the last change,
 on its own clock. And blind time is not silence: without a successful read for two renewal
 intervals the wait starts anew.
+
+Junk in the key says nothing: whom the key named, and for how long that one is to be waited for,
+stands until another record is seen. But junk may hide a renewal that was in the key a moment ago,
+so it begins the wait anew like every change; it is never a reason to take the lease sooner.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from services.failover_monitor.core.handover import NEVER
-from services.failover_monitor.core.record import Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen, are_of_one_bucket
 from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
 
@@ -51,6 +55,7 @@ class Observer:
         self._not_before = Instant(0.0)
         self._read_at: Instant | None = None
         self.seen: Seen | None = None
+        """The last record that counts, and the revision of whatever is in the key now."""
         self.due_at = NEVER
         """When the lease may be taken if nothing changes; never before the first read."""
         self.look_at = NEVER
@@ -63,8 +68,8 @@ class Observer:
     def saw(self, seen: Seen, now: Instant) -> None:
         """A read that was answered now found *seen*."""
         if self.seen is None or self.is_blind(now) or seen.revision != self.seen.revision:
-            self._since, self.seen = now, seen
-            self._reckon(seen)
+            self._since, self.seen = now, Seen(self._believed(seen), seen.revision)
+            self._reckon(self.seen)
         self._read_at = now
 
     def wait_until(self, moment: Instant) -> None:
@@ -104,6 +109,15 @@ class Observer:
         record = self.seen.record
         whose = "nobody's" if record is None else f"{record.holder}'s of epoch {record.epoch}"
         return f"{whose} at revision {self.seen.revision}, unchanged since {self._since:.3f}"
+
+    def _believed(self, seen: Seen) -> LeaseRecord | None:
+        """The last record that counts, now that *seen* is in the key."""
+        last = None if self.seen is None else self.seen.record
+        if self.seen is None or not are_of_one_bucket(seen.revision, self.seen.revision):
+            return seen.record
+        if seen.record is None or (last is not None and seen.record.is_older_than(last)):
+            return last
+        return seen.record
 
     def _reckon(self, seen: Seen) -> None:
         """The times that follow from *seen*; they stand until something else is seen."""

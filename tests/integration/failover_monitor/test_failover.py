@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared.domain.ids import NodeId
+from services.failover_monitor.core.record import LeaseRecord
+from services.failover_monitor.store import KEY_SUBJECT, Seal
+from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.runtime.clock import SystemClock
 from tests.integration.failover_monitor.site import MONITOR, Masters, masters
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -92,11 +96,79 @@ async def test_a_leader_that_came_to_a_master_is_sent_to_the_witness(
     assert site.acting() == "alpha"
 
 
-async def test_a_lease_that_somebody_deleted_is_taken_again(site: Masters) -> None:
-    epoch = site.grants[-1].epoch
+STRANGER = NodeId("stranger")
+
+
+def signed_by_nobody_known() -> bytes:
+    """A whole record, larger in every way, with the key of a node that the site does not know."""
+    key = NodeKey.generate()
+    trust = TrustStore(ClusterId("c"), LogGeneration(1), {STRANGER: key.public_b64})
+    record = LeaseRecord(Epoch(99), STRANGER, "s1", 1, 60.0, 1.0)
+    return Seal(STRANGER, key, trust).close(record)
+
+
+async def put(site: Masters, data: bytes) -> None:
+    await JetStreamContext(site.client).publish(KEY_SUBJECT, data)
+
+
+async def put_deep(site: Masters) -> None:
+    await put(site, b"[" * 200_000)
+
+
+async def put_no_ascii(site: Masters) -> None:
+    await put(site, '{"record":"ä","signer":"ö","signature":"ü"}'.encode())
+
+
+async def put_a_strangers_record(site: Masters) -> None:
+    await put(site, signed_by_nobody_known())
+
+
+async def put_a_copy(site: Masters) -> None:
+    """The last record, once more, as whoever reads the key can put it there."""
+    jetstream = JetStreamContext(site.client)
+    last = await jetstream.get_last_msg("KV_lease", KEY_SUBJECT)
+    await jetstream.publish(KEY_SUBJECT, last.data or b"")
+
+
+async def delete(site: Masters) -> None:
     await (await JetStreamContext(site.client).key_value("lease")).delete("primary")
-    await site.until(lambda: site.acting() is not None and site.grants[-1].epoch > epoch, 8)
-    assert site.acting() == "alpha", "the first master need not wait for the others"
+
+
+async def purge(site: Masters) -> None:
+    await JetStreamContext(site.client).purge_stream("KV_lease", subject=KEY_SUBJECT)
+
+
+Spoil = Callable[[Masters], Awaitable[None]]
+SPOILS: tuple[Spoil, ...] = (
+    *(put_deep, put_no_ascii, put_a_strangers_record, put_a_copy),
+    *(delete, purge),
+)
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+async def test_whatever_is_put_into_the_key_the_primary_goes_on_in_its_epoch(
+    site: Masters, spoil: Spoil
+) -> None:
+    clock, epoch = SystemClock(), site.grants[-1].epoch
+    await spoil(site)
+    end = clock.now() + 2.5
+    while clock.now() < end:
+        assert site.acting() == "alpha", "it acts at every moment"
+        await asyncio.sleep(0.01)
+    assert site.grants[-1].epoch == epoch
+    assert site.grants[-1].at > end - 1, "it renews"
+    await site.until(lambda: could(site, "bravo"))
+
+
+async def test_the_primary_goes_on_while_junk_is_written_twenty_times_a_second(
+    site: Masters,
+) -> None:
+    epoch = site.grants[-1].epoch
+    for _ in range(100):
+        await put(site, b"junk")
+        assert site.acting() == "alpha"
+        await asyncio.sleep(0.05)
+    assert site.grants[-1].epoch == epoch
     await site.until(lambda: could(site, "bravo"))
 
 

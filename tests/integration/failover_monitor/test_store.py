@@ -12,8 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
 
 from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
-from services.failover_monitor.store import KEY_SUBJECT, JetStreamLease, Seal
+from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.store import EXPECTED_LAST, KEY_SUBJECT, JetStreamLease, Seal
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.runtime.clock import SystemClock
@@ -27,8 +27,8 @@ TRUST = {node: key.public_b64 for node, key in KEYS.items()}
 SECONDS = 0.25
 
 
-def record(n: int = 1, holder: NodeId = ALPHA) -> LeaseRecord:
-    return LeaseRecord(Epoch(3), holder, f"{holder}-1", n, 1.5, 0.15)
+def record(n: int = 1, holder: NodeId = ALPHA, replaces: int = 0) -> LeaseRecord:
+    return LeaseRecord(Epoch(3), holder, f"{holder}-1", n, 1.5, 0.15, replaces)
 
 
 def lease(client: Client, node: NodeId = ALPHA, key: NodeKey | None = None) -> JetStreamLease:
@@ -59,7 +59,11 @@ async def test_a_missing_key_is_told_from_a_missing_bucket(client: Client) -> No
     assert await lease(client).write(record(), 0) is Refusal.UNKNOWN
     config = KeyValueConfig("lease", history=1, storage=StorageType.FILE)
     await JetStreamContext(client).create_key_value(config)
-    assert await lease(client).read() == MISSING
+    made = await lease(client).read()
+    assert made is not None
+    assert made.record is None
+    assert made.revision > 0, "an empty message stands there now"
+    assert await lease(client, BRAVO).read() == made
 
 
 async def test_what_one_master_wrote_the_other_reads_at_that_revision(bucket: Client) -> None:
@@ -73,11 +77,11 @@ async def test_only_a_write_on_the_last_revision_succeeds(bucket: Client) -> Non
     first = await alpha.write(record(), 0)
     assert isinstance(first, int)
     assert await bravo.write(record(holder=BRAVO), 0) is Refusal.REFUSED
-    second = await alpha.write(record(2), first)
+    second = await alpha.write(record(2, replaces=first), first)
     assert isinstance(second, int)
     assert second > first
     assert await bravo.write(record(holder=BRAVO), first) is Refusal.REFUSED
-    assert await bravo.read() == Seen(record(2), second)
+    assert await bravo.read() == Seen(record(2, replaces=first), second)
 
 
 async def test_the_same_record_written_twice_is_no_duplicate_that_succeeds(bucket: Client) -> None:
@@ -86,7 +90,21 @@ async def test_the_same_record_written_twice_is_no_duplicate_that_succeeds(bucke
     assert await alpha.write(record(), 0) is Refusal.REFUSED
 
 
-@pytest.mark.parametrize("junk", [b"", b"?", b'{"record":"{}","signer":"alpha","signature":""}'])
+JUNK = {
+    "nothing": b"",
+    "no JSON": b"?",
+    "no record": b'{"record":"{}","signer":"alpha","signature":""}',
+    "deep": b"[" * 200_000,
+    "as large as a message": b"x" * 1_000_000,
+    "not text": b"\xff\xfe\x00",
+    "not ASCII": '{"record":"{}","signer":"ålpha","signature":"é"}'.encode(),
+    "half a surrogate": b'{"record":"\\ud800","signer":"alpha","signature":""}',
+    "endless epoch": b'{"record":"{\\"epoch\\":1e999}","signer":"alpha","signature":""}',
+    "4,000 digits": b'{"record":"{\\"epoch\\":' + b"9" * 4000 + b'}","signer":"a","signature":""}',
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK.keys())
 async def test_a_spoiled_key_names_nobody_and_is_written_again_on_its_revision(
     bucket: Client, junk: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,9 +112,39 @@ async def test_a_spoiled_key_names_nobody_and_is_written_again_on_its_revision(
     await alpha.write(record(), 0)
     ack = await JetStreamContext(bucket).publish(KEY_SUBJECT, junk)
     assert await alpha.read() == Seen(None, ack.seq)
+    again = await JetStreamContext(bucket).publish(KEY_SUBJECT, junk)
+    assert await alpha.read() == Seen(None, again.seq)
+    told = ["ERROR"] if junk else []
+    assert [each.levelname for each in caplog.records] == told, "said once a minute, not each time"
+    assert isinstance(await alpha.write(record(2, replaces=again.seq), again.seq), int)
+
+
+async def test_headers_that_nobody_can_read_spoil_only_the_key(bucket: Client) -> None:
+    alpha = lease(bucket)
+    first = await alpha.write(record(), 0)
+    assert isinstance(first, int)
+    stored = await JetStreamContext(bucket).get_last_msg("KV_lease", KEY_SUBJECT)
+    for headers in ({"Name": "würde"}, {EXPECTED_LAST.lower(): "0", "Other": "1"}):
+        ack = await JetStreamContext(bucket).publish(
+            KEY_SUBJECT, stored.data or b"", headers=headers
+        )
+        assert await alpha.read() == Seen(None, ack.seq)
+
+
+async def test_a_copy_of_a_record_names_nobody_whatever_it_has_the_server_compare(
+    bucket: Client,
+) -> None:
+    alpha, jetstream = lease(bucket), JetStreamContext(bucket)
+    first = await alpha.write(record(), 0)
+    assert isinstance(first, int)
+    copy = (await jetstream.get_last_msg("KV_lease", KEY_SUBJECT)).data or b""
+    assert await alpha.read() == Seen(record(), first)
+    ack = await jetstream.publish(KEY_SUBJECT, copy)
     assert await alpha.read() == Seen(None, ack.seq)
-    assert [each.levelname for each in caplog.records] == ["ERROR"], "said once, not at each read"
-    assert isinstance(await alpha.write(record(2), ack.seq), int)
+    ack = await jetstream.publish(KEY_SUBJECT, copy, headers={EXPECTED_LAST: str(ack.seq)})
+    assert await alpha.read() == Seen(None, ack.seq)
+    ack = await jetstream.publish(KEY_SUBJECT, copy, headers={f"{EXPECTED_LAST}-Old": "0"})
+    assert await alpha.read() == Seen(None, ack.seq)
 
 
 async def test_a_deleted_key_names_nobody_and_is_written_again(bucket: Client) -> None:
@@ -106,7 +154,24 @@ async def test_a_deleted_key_names_nobody_and_is_written_again(bucket: Client) -
     seen = await alpha.read()
     assert seen is not None
     assert seen.record is None
-    assert isinstance(await alpha.write(record(2), seen.revision), int)
+    again = await alpha.write(record(2, replaces=seen.revision), seen.revision)
+    assert isinstance(again, int)
+    assert again > seen.revision
+
+
+async def test_a_key_that_was_purged_goes_on_beyond_every_revision_that_it_had(
+    bucket: Client,
+) -> None:
+    alpha = lease(bucket)
+    first = await alpha.write(record(), 0)
+    assert isinstance(first, int)
+    await JetStreamContext(bucket).purge_stream("KV_lease", subject=KEY_SUBJECT)
+    seen = await alpha.read()
+    assert seen is not None
+    assert seen.record is None
+    assert seen.revision > first
+    assert await alpha.write(record(2), 0) is Refusal.REFUSED, "revision 0 comes only once"
+    assert await alpha.write(record(2, replaces=first), first) is Refusal.REFUSED
 
 
 async def test_a_record_that_a_stranger_signed_names_nobody(bucket: Client) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.domain.ids import NodeId
 from tests.simulation.failover.master import Master
-from tests.simulation.failover.story import begun, spoil
+from tests.simulation.failover.story import begun, purge, put_copy, put_junk
 from tests.simulation.failover.switch import switch_over
 
 SEED: Final = 4
@@ -79,8 +79,19 @@ class Stage:
     def on_switchover(self) -> None:
         switch_over(self._world)
 
-    def on_spoil(self) -> None:
-        spoil(self._world)
+    def on_junk(self) -> None:
+        put_junk(self._world)
+
+    def on_copy(self) -> None:
+        put_copy(self._world)
+
+    def on_delete(self) -> None:
+        purge(self._world)
+
+    def on_flood(self, seconds: str) -> None:
+        """Junk every 50 ms, for so long."""
+        for number in range(round(float(seconds) / 0.05)):
+            self._world.at(self._world.now + number * 0.05, put_junk, self._world)
 
     def _master(self, node: str) -> Master:
         return self._world.masters[NodeId(node)]

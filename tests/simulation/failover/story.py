@@ -24,6 +24,9 @@ TROUBLES_A_SECOND: Final = 0.8
 MENDED_AFTER: Final = 0.7
 """The chance that a burst's troubles are mended before the next."""
 
+FLOOD_SECONDS: Final = (0.5, 10.0)
+FLOOD_EVERY_SECONDS: Final = (0.02, 0.2)
+
 SETTLED: Final = {"local": 25.0, "lan": 40.0, "wan": 70.0}
 """How long a mended cluster may take to have its primary again."""
 
@@ -113,8 +116,45 @@ def plan_a_change(world: World, _node: NodeId) -> None:
 
 
 def spoil(world: World) -> None:
-    world.say("the key is spoilt")
-    world.bucket.spoil()
+    """Somebody who may write to the bucket spoils the key: once, for a while, or unseen."""
+    world.random.choice((put_junk, put_copy, purge, flood, hide))(world)
+
+
+def put_junk(world: World) -> None:
+    world.say("junk is put into the key")
+    world.bucket.put_junk()
+
+
+def put_copy(world: World) -> None:
+    world.say("an old record is put into the key")
+    world.bucket.put_copy()
+
+
+def purge(world: World) -> None:
+    world.say("the key is deleted")
+    world.bucket.purge()
+
+
+def flood(world: World) -> None:
+    """The key is spoiled again and again, for some seconds."""
+    seconds = world.random.uniform(*FLOOD_SECONDS)
+    world.say(f"the key is flooded for {seconds:.1f} s")
+    world.bucket.flooded_until = world.now + seconds
+    _flood(world)
+
+
+def _flood(world: World) -> None:
+    if world.now < world.bucket.flooded_until:
+        world.random.choice((put_junk, put_junk, put_copy, purge))(world)
+        world.at(world.now + world.random.uniform(*FLOOD_EVERY_SECONDS), _flood, world)
+
+
+def hide(world: World) -> None:
+    """Junk follows each record before anybody reads it, for some seconds."""
+    seconds = world.random.uniform(*FLOOD_SECONDS)
+    world.say(f"junk hides every record for {seconds:.1f} s")
+    world.bucket.hides = True
+    world.at(world.now + seconds, setattr, world.bucket, "hides", False)
 
 
 TROUBLES: Final = (
@@ -128,6 +168,7 @@ def mend(world: World) -> None:
     """End every trouble but those that end by themselves."""
     world.say("all is mended")
     world.weather = STILL
+    world.bucket.hides, world.bucket.flooded_until = False, 0.0
     for node, master in world.masters.items():
         master.mute, master.deaf, master.config_commits, master.fit = False, False, True, True
         if not master.is_up:

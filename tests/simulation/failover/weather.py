@@ -40,6 +40,7 @@ class Flaws:
     """Faults that a shell could have: known ones, each made by hand once."""
 
     clock_stands_still_in_suspend: bool = False
+    copies_count: bool = False
     duplicate_is_success: bool = False
     grant_counts_from_arrival: bool = False
     handover_does_not_wait_for_config: bool = False

@@ -40,6 +40,9 @@ NODES: Final = (NodeId("alpha"), NodeId("bravo"))
 DRIFT: Final = 0.09
 """How far a clock's rate is off: just less than `local` bears, see `Timing.rate_ratio`."""
 
+LONGEST_LOOK_SECONDS: Final = 1.0
+"""How long a master takes to look at itself when its database or the log is slow."""
+
 MOMENT: Final = 1e-6
 NOTHING: Final[tuple[Effect, ...]] = ()
 ONE: Final = Revision(1)
@@ -213,6 +216,7 @@ class World:
         self.perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
 
     def _write(self, master: Master, call: WriteLease) -> tuple[Effect, ...]:
+        self.bucket.sent(call.record)
         if self._reaches_at_once(master):
             outcome = self.bucket.write(call)
             return master.monitor.lease_written(outcome, master.clock(self.clockwork.now))
@@ -231,7 +235,9 @@ class World:
         checks = self._found(master)
         if self.weather.is_still:
             return master.monitor.checked(checks, master.clock(self.clockwork.now))
-        later, deed = self.now + self.random.uniform(0, 0.05), self._was_checked
+        late = self.weather.late
+        longest = LONGEST_LOOK_SECONDS if late and self.random.random() < late else 0.05
+        later, deed = self.now + self.random.uniform(0, longest), self._was_checked
         self.at(later, self.within, master, master.instance, deed, master, checks)
         return NOTHING
 

@@ -103,6 +103,11 @@ def lose_log(site: Site) -> None:
     site.at(site.now + site.random.uniform(0, 10), repairs.keep_rebuilding, site)
 
 
+def spoil_lease(site: Site) -> None:
+    """Somebody who is no master writes into the lease's key, or deletes it."""
+    failover.spoil(site)
+
+
 def set_clock(site: Site) -> None:
     """Somebody sets the clock that people read."""
     site.set_by_seconds[site.random.choice(NODES)] = site.random.uniform(-1e6, 1e6)
@@ -125,7 +130,7 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     *([of_a_master] * 8),
     *(plan_a_change, plan_a_change, restart_services, crash_services, freeze_services),
     *(lose_database, refuse_commits),
-    *(fill_disk, lose_appends, elect_log, elect_both, lose_log, forge, set_clock),
+    *(fill_disk, lose_appends, elect_log, elect_both, lose_log, forge, spoil_lease, set_clock),
 )
 
 

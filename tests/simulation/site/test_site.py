@@ -7,6 +7,7 @@ from shared.domain.errors import LogUnavailable
 from shared.domain.ids import Epoch, RequestId
 from shared.domain.log import LogEntry, Op, StoredEntry
 from shared.events.replication import FollowerState
+from tests.simulation.failover.story import flood, hide, purge, put_copy, put_junk
 from tests.simulation.failover.weather import STILL, Weather
 from tests.simulation.failover.world import NODES
 from tests.simulation.site.gateway import Gateway
@@ -32,6 +33,17 @@ def accepted(site: Site, asked: RequestId, seconds: float = 10.0) -> bool:
 def ops(site: Site) -> list[Op]:
     entries = (LogEntry.decode(StoredEntry.decode(each).body) for each in site.servers.messages)
     return [change.op for entry in entries for change in entry.changes]
+
+
+def test_changes_are_accepted_while_somebody_spoils_the_lease(site: Site, gateway: Gateway) -> None:
+    first = gateway.ask(is_put=True)
+    assert accepted(site, first)
+    for deed in (put_junk, put_copy, purge, flood, hide):
+        deed(site)
+        assert accepted(site, gateway.ask(is_put=True), seconds=2.0)
+        site.run(site.now + 10)
+    assert [took.epoch for took in site.taken] == [1]
+    check_healed(site, gateway)
 
 
 def test_a_change_outlives_the_primary_and_the_next_one_is_accepted(

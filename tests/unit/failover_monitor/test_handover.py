@@ -68,7 +68,7 @@ def test_one_compare_and_set_names_the_successor_at_the_next_epoch() -> None:
     assert bench.monitor.handover.give(SUCCESSOR, bench.at())
     done = bench.run(0.01)
     assert of(WriteLease, done) == [
-        WriteLease(LeaseRecord(Epoch(2), BRAVO, "b1", 7, 1.5, 0.15), revision)
+        WriteLease(LeaseRecord(Epoch(2), BRAVO, "b1", 7, 1.5, 0.15, revision), revision)
     ]
     assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
     (withdrawal,) = grants(done)

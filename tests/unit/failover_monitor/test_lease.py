@@ -25,7 +25,7 @@ def held(sent_at: float = 10.0) -> Lease:
 
 def test_a_take_names_the_process_its_number_and_the_revision_that_it_replaces() -> None:
     call = Lease(ALPHA, TIMING).write(Epoch(4), 7, at(10))
-    assert call.record == LeaseRecord(Epoch(4), ALPHA.node, "a1", 1, 1.5, 0.15)
+    assert call.record == LeaseRecord(Epoch(4), ALPHA.node, "a1", 1, 1.5, 0.15, replaces=7)
     assert call.expected == 7
 
 
@@ -46,7 +46,7 @@ def test_a_record_found_later_counts_from_when_that_very_one_was_sent() -> None:
     lease.renewal(at(11.0))
     lease.proved(first.record, 9)
     assert lease.valid_until == pytest.approx(10.5 + ACTING)
-    assert lease.revision == 9
+    assert lease.base.revision == 9
 
 
 def test_a_record_is_awaited_until_it_or_a_later_one_is_known_to_have_landed() -> None:
@@ -75,7 +75,7 @@ def test_an_ended_role_awaits_nothing_and_a_new_one_its_own_records() -> None:
     record = lease.write(Epoch(6), 0, at(14)).record
     assert lease.awaits(record)
     lease.proved(record, 1)
-    assert (lease.held, lease.epoch, lease.revision) == (True, 6, 1)
+    assert (lease.held, lease.epoch, lease.base.revision) == (True, 6, 1)
 
 
 def test_an_ended_role_is_over_whatever_the_lease_says() -> None:

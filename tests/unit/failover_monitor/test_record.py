@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.failover_monitor.core.record import LeaseRecord
-from services.failover_monitor.store import Seal
+from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
+from services.failover_monitor.store import EXPECTED_LAST, Seal, require_in_place
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature
@@ -14,10 +14,74 @@ from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 RECORD = LeaseRecord(Epoch(7), ALPHA, "a1", 3, 1.5, 0.15)
+PLACED = replace(RECORD, replaces=41)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
     assert LeaseRecord.decode(RECORD.encode()) == RECORD
+    assert LeaseRecord.decode(PLACED.encode()) == PLACED
+
+
+def test_a_record_of_a_version_that_did_not_say_what_it_replaces_is_read() -> None:
+    text = RECORD.encode().replace(',"replaces":null', "")
+    assert "replaces" not in text
+    assert LeaseRecord.decode(text) == RECORD
+    require_in_place(RECORD, b"")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_older"),
+    [
+        (RECORD, replace(RECORD, n=4), True),
+        (RECORD, RECORD, False),
+        (replace(RECORD, n=4), RECORD, False),
+        (replace(RECORD, n=9), replace(RECORD, epoch=Epoch(8), n=1), True),
+        (replace(RECORD, epoch=Epoch(8), n=1), replace(RECORD, n=9), False),
+        (RECORD, replace(RECORD, instance="a2", n=9), False),
+        (RECORD, replace(RECORD, holder=BRAVO, n=9), False),
+    ],
+)
+def test_a_record_is_older_than_a_larger_epoch_and_a_later_one_of_its_process(
+    first: LeaseRecord, second: LeaseRecord, *, is_older: bool
+) -> None:
+    assert first.is_older_than(second) is is_older
+
+
+def test_revisions_of_two_buckets_are_told_apart() -> None:
+    assert are_of_one_bucket(1, 2**40)
+    assert not are_of_one_bucket(2**40, 2**40 + 1)
+    assert are_of_one_bucket(2**40 + 1, 2**41)
+
+
+def headers(*lines: str) -> bytes:
+    return "\r\n".join(("NATS/1.0", *lines, "", "")).encode()
+
+
+def test_a_record_counts_where_the_server_compared_the_revision_that_it_replaces() -> None:
+    require_in_place(PLACED, headers(f"{EXPECTED_LAST}: 41"))
+    require_in_place(PLACED, headers("Other: 1", f"{EXPECTED_LAST}: 41"))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        b"",
+        headers(),
+        headers(f"{EXPECTED_LAST}: 42"),
+        headers(f"{EXPECTED_LAST}: +41"),
+        headers(f"{EXPECTED_LAST}:41"),
+        headers(f"{EXPECTED_LAST}: 41 "),
+        headers(f"{EXPECTED_LAST}: 42", f"{EXPECTED_LAST}: 41"),
+        headers(f"{EXPECTED_LAST}: 41", f"{EXPECTED_LAST.lower()}: 41"),
+        headers(f"{EXPECTED_LAST}: 41", f"{EXPECTED_LAST}-Subject: $KV.lease.probe.alpha"),
+        headers(f"Other: {EXPECTED_LAST}: 42", f"{EXPECTED_LAST}: 41"),
+        headers("Nats-Expected-Last-Sequence: 41"),
+        b"\xff" * 100,
+    ],
+)
+def test_a_copy_of_a_record_is_told_by_what_the_server_compared(found: bytes) -> None:
+    with pytest.raises(Undecodable, match="written to replace revision 41"):
+        require_in_place(PLACED, found)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +92,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
         "null",
         "{}",
         RECORD.encode().replace('"n":3', '"n":"x"'),
+        replace(RECORD, replaces=7).encode().replace('"replaces":7', '"replaces":"x"'),
         replace(RECORD, ttl=float("inf")).encode(),
         replace(RECORD, ttl=float("nan")).encode(),
         replace(RECORD, margin=-0.1).encode(),

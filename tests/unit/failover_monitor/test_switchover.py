@@ -12,7 +12,7 @@ import pytest
 from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen
 from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
 from services.failover_monitor.core.timing import PRESETS
 from services.failover_monitor.handlers import Orders
@@ -49,6 +49,7 @@ from tests.unit.failover_monitor.test_work import Nobody
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ENTRIES = Revision(7)
+EMPTY = Seen(None, 1)
 KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
 MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 
@@ -57,7 +58,7 @@ MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 class Key:
     """The lease, as both masters reach it; a write may be lost, or its answer."""
 
-    seen: Seen = MISSING
+    seen: Seen = EMPTY
     loses_writes: bool = False
     loses_answers: bool = False
 

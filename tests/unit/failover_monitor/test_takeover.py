@@ -3,7 +3,7 @@
 import pytest
 
 from services.failover_monitor.core.handover import NEVER
-from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen
 from services.failover_monitor.core.takeover import Checks, Observer
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
@@ -11,6 +11,7 @@ from shared.domain.ids import Epoch, Instant, NodeId
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 WAIT = 1.65
+EMPTY = Seen(None, 1)
 
 
 def seen(revision: int = 5, ttl: float = 1.5, holder: NodeId = ALPHA) -> Seen:
@@ -76,10 +77,10 @@ def test_a_holder_with_a_shorter_lease_is_waited_for_as_long_as_we_think() -> No
     assert observer.due_at == pytest.approx(10 + WAIT)
 
 
-def test_a_missing_key_is_left_to_the_first_master_for_a_while() -> None:
+def test_a_key_that_never_named_anybody_is_left_to_the_first_master_for_a_while() -> None:
     first, second = Observer(ALPHA, TIMING), Observer(BRAVO, TIMING, head_start_seconds=1.5)
     for observer in (first, second):
-        observer.saw(MISSING, Instant(10))
+        observer.saw(EMPTY, Instant(10))
     assert first.due_at == pytest.approx(10 + WAIT)
     assert second.due_at == pytest.approx(10 + WAIT + 1.5)
 
@@ -113,7 +114,7 @@ CHECKS = Checks(unfit=("broken",), forbidden=("not wanted",))
     [
         (seen(), ("broken", "not wanted")),
         (seen(holder=BRAVO), ("broken",)),
-        (MISSING, ("broken",)),
+        (EMPTY, ("broken",)),
     ],
 )
 def test_what_the_operator_forbids_bars_only_from_replacing_another_master(
@@ -130,11 +131,68 @@ def test_the_observer_describes_what_it_watches() -> None:
     observer.saw(seen(), Instant(10))
     assert observer.describe() == "alpha's of epoch 3 at revision 5, unchanged since 10.000"
     observer.saw(Seen(None, 6), Instant(11))
-    assert observer.describe() == "nobody's at revision 6, unchanged since 11.000"
+    assert observer.describe() == "alpha's of epoch 3 at revision 6, unchanged since 11.000"
+    never = Observer(BRAVO, TIMING)
+    never.saw(EMPTY, Instant(12))
+    assert never.describe() == "nobody's at revision 1, unchanged since 12.000"
 
 
-def test_a_key_that_holds_no_record_is_waited_for_like_a_missing_one() -> None:
+COPY = Seen(LeaseRecord(Epoch(2), BRAVO, "b1", 9, 0.5, 0.1), 6)
+OF_ITS_PAST = Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 1, 1.5, 0.15), 6)
+
+
+@pytest.mark.parametrize("junk", [Seen(None, 6), COPY, OF_ITS_PAST])
+def test_junk_may_hide_a_renewal_and_so_begins_the_wait_anew(junk: Seen) -> None:
+    observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
+    now_known = Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 2, 6.0, 0.15), 5)
+    observer.saw(now_known, Instant(10))
+    observer.saw(junk, Instant(10.2))
+    assert observer.due_at == pytest.approx(10.2 + 6.15), "as long as who is known says"
+
+
+@pytest.mark.parametrize("junk", [Seen(None, 6), COPY, OF_ITS_PAST])
+def test_junk_says_nothing_of_whom_the_key_named_but_is_what_a_take_replaces(junk: Seen) -> None:
+    observer = Observer(BRAVO, TIMING)
+    last = LeaseRecord(Epoch(3), ALPHA, "a1", 2, 1.5, 0.15)
+    observer.saw(Seen(last, 5), Instant(10))
+    observer.saw(junk, Instant(10.2))
+    assert observer.seen == Seen(last, 6)
+    assert observer.obstacles(CHECKS) == ("broken", "not wanted")
+
+
+@pytest.mark.parametrize("seconds", [0.25, 1.6])
+def test_while_somebody_keeps_writing_junk_nothing_is_due_and_then_after_one_wait(
+    seconds: float,
+) -> None:
+    observer, now, watched = Observer(BRAVO, TIMING), 10.0, 10.0
+    observer.saw(seen(5), Instant(now))
+    for revision in range(6, 40):
+        now += seconds
+        watched = now - seconds
+        while watched < now:
+            assert not observer.is_due(Instant(watched))
+            watched += 0.05
+            observer.saw(Seen(None, revision), Instant(min(watched, now)))
+    first = observer.due_at - WAIT
+    assert now - seconds < first <= now, "one wait after the last junk was seen first"
+    while watched < observer.due_at:
+        watched = min(watched + 0.05, observer.due_at)
+        observer.saw(Seen(None, 39), Instant(watched))
+    assert observer.is_due(observer.due_at)
+
+
+def test_a_bucket_that_was_made_anew_names_nobody() -> None:
     observer = Observer(BRAVO, TIMING, head_start_seconds=1.5)
     observer.saw(seen(5), Instant(10))
-    observer.saw(Seen(None, 6), Instant(10.2))
+    observer.saw(Seen(None, 1 + 2**40), Instant(10.2))
+    assert observer.seen == Seen(None, 1 + 2**40)
     assert observer.due_at == pytest.approx(10.2 + WAIT + 1.5)
+    assert observer.obstacles(CHECKS) == ("broken",)
+
+
+def test_a_new_process_of_the_holder_is_news_whatever_its_number() -> None:
+    observer = Observer(BRAVO, TIMING)
+    observer.saw(Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 9, 1.5, 0.15), 5), Instant(10))
+    again = Seen(LeaseRecord(Epoch(4), ALPHA, "a2", 1, 1.5, 0.15), 6)
+    observer.saw(again, Instant(10.2))
+    assert observer.seen == again

@@ -12,7 +12,7 @@ from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.promise import Answers, PromiseAsked
-from services.failover_monitor.core.record import MISSING, LeaseRecord, Seen
+from services.failover_monitor.core.record import LeaseRecord, Seen
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.core.versions import Versions
@@ -37,11 +37,12 @@ from shared.runtime.grant import GrantHolder
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 HASTE = Timing(0.02, 0.12, 0.01, heartbeat_seconds=0.01, leaders_seconds=1)
+EMPTY = Seen(None, 1)
 
 
 @dataclass
 class FakeLease:
-    key: Seen = MISSING
+    key: Seen = EMPTY
     reads: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until_read_by(self, monitor: Monitor) -> None:
