@@ -37,7 +37,10 @@ ASKER_NODE: Final = "alpha"
 NOWHERE: Final = "nowhere"
 """A node that there is not, so that nobody else answers."""
 
-ASK_SECONDS: Final = 0.5
+ASK_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 0.2
+"""How long it is asked when the answer says that nobody listens."""
+
 HEAR_SECONDS: Final = 10.0
 REFUSED_METRIC: Final = "meridian_messages_rejected_total"
 
@@ -196,7 +199,8 @@ async def _one(
     while not heard.empty():  # asked again, after an answer that said that nobody listens
         heard.get_nowait()
     before = asker.refused()
-    question = asyncio.create_task(_outcome(asker.context, request))
+    patience = AGAIN_SECONDS if answer.shot.fate is Fate.EITHER else ASK_SECONDS
+    question = asyncio.create_task(_outcome(asker.context, request, patience))
     async with asyncio.timeout(HEAR_SECONDS):
         received = await heard.get()
     shot = answer.to(received)
@@ -212,9 +216,9 @@ async def _one(
     return f"{shot.name}: {refused} refused of {wanted}, and {outcome!r:.120} came of it"
 
 
-async def _outcome(context: ServiceContext, request: Request) -> Any:
+async def _outcome(context: ServiceContext, request: Request, seconds: float) -> Any:
     """The answer, or the error that came instead, of whatever kind."""
     try:
-        return await context.publisher.ask(request, timeout_seconds=ASK_SECONDS)
+        return await context.publisher.ask(request, timeout_seconds=seconds)
     except Exception as error:  # noqa: BLE001 - which kind it is, is what is judged
         return error

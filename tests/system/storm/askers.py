@@ -5,11 +5,13 @@ An asker that got a hostile answer first has refused it once for that request.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import cycle
 from typing import Any, Final
 
@@ -21,12 +23,15 @@ from tests.system.storm.counters import Counters
 from tests.system.storm.readers import Asker, Readers
 from tests.system.storm.shots import Shot
 from tests.system.storm.volley import Readings, Row
-from tests.system.wire_dialect import SIGNATURE, Speaker, connect, credentials
+from tests.system.wire_dialect import SIGNATURE, Credentials, Speaker, connect, credentials
 
 LISTEN_SECONDS: Final = 12.0
 """Every directory is read twice in this time."""
 
 QUIET_SECONDS: Final = 1.0
+MEMBERS: Final = 16
+"""As many members of a queue group get most of its requests, and nobody else gets those."""
+
 SENDER: Final = 2
 """The signature's field that names the sender."""
 
@@ -61,7 +66,14 @@ async def mislead(layout: Layout, client: RawNats, readers: Readers, chance: ran
             _start(stack, _observe(observer, at, heard))
             await observer.flush()
         for message in requests():
-            _start(stack, _answer(layout, client, message, heard, chance))
+            groups = {
+                ear.queue for ear in readers.ears if message.subject.parse(ear.subject) is not None
+            }
+            for group in groups or {""}:
+                for _ in range(MEMBERS if group else 1):
+                    speaker = Speaker(_answering(layout, message))
+                    queue = client.subscribe(message.subject.wildcard, group)
+                    _start(stack, _answer(client, queue, _refusable(speaker, chance), heard))
         await asyncio.sleep(LISTEN_SECONDS)
     await asyncio.sleep(QUIET_SECONDS)
     now = await counters.read(before)
@@ -73,7 +85,8 @@ def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
 
     async def stop() -> None:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     stack.push_async_callback(stop)
 
@@ -89,13 +102,16 @@ async def _observe(client: RawNats, askers: Sequence[Asker], heard: Heard) -> No
     await asyncio.gather(*(one(queue) for queue in queues))
 
 
+@cache
+def _answering(layout: Layout, message: type[Request]) -> Credentials:
+    """What one has who may answer *message*."""
+    return credentials(layout.state, f"{layout.masters[0].name}.{min(message.subject.answered_by)}")
+
+
 async def _answer(
-    layout: Layout, client: RawNats, message: type[Request], heard: Heard, chance: random.Random
+    client: RawNats, queue: "asyncio.Queue[Received]", answers: Iterator[Answer], heard: Heard
 ) -> None:
-    node, able = str(layout.masters[0].name), min(message.subject.answered_by)
-    speaker = Speaker(credentials(layout.state, f"{node}.{able}"))
-    queue = client.subscribe(message.subject.wildcard)
-    for answer in _refusable(speaker, chance):
+    for answer in answers:
         request = await queue.get()
         service = _asker(request)
         shot = answer.to(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from stack.demo.story import Story
 from stack.site import Site
 from stack.start import start_services
 from tests.system.people import said, signed_in
+from tests.system.raw_nats import RawNats
+from tests.system.storm.places import last
 
 ANSWER: Final = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 PAUSE_SECONDS: Final = 0.5
@@ -70,6 +73,19 @@ class Stage:
         await story.tell()
         outcome = story.outcome
         return outcome.ok, outcome.changes_lost, outcome.sessions_lost
+
+    async def role(self, client: RawNats) -> tuple[str, str, int]:
+        """Whose role it is by the last record of the lease: node, process and epoch.
+
+        What is no record is waited out: its holder puts it right.
+        """
+        async with asyncio.timeout(CALM_SECONDS):
+            while True:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    stored = json.loads(await last(client, "KV_lease", "$KV.lease.primary"))
+                    record = json.loads(stored["record"])
+                    return str(record["holder"]), str(record["instance"]), int(record["epoch"])
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def resync(self, node: str) -> tuple[int, str]:
         """Have *node* take a snapshot."""

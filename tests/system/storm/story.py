@@ -86,12 +86,16 @@ async def storm(stage: Stage, total: int, seed: int, say: Say) -> Outcome:
         readers = await find(stage.site.layout, client, WATCH_SECONDS)
         chosen = await all_targets(stage, client, readers)
         kinds = len(chosen) + len(requests()) + len(await places(client))
+        role = await stage.role(client)
         weather = Weather(random.Random(seed), max(LEAST, -(-total // kinds)))
         async for row in _rows(stage, client, readers, chosen, weather):
             outcome.add(row)
             say(line_of(row))
             outcome.faults += stage.ended(before, f"after {row.name} {row.subject}")
             before = stage.processes()
+            if (now := await stage.role(client)) != role:
+                outcome.faults.append(f"the role went from {role} to {now} after {row.name}")
+                role = now
     outcome.storm_seconds = round(time.monotonic() - began, 1)
     return outcome
 
