@@ -13,21 +13,23 @@ public_sites:
 ```
 """
 
-from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
 
+from clients.yaml_tree import Malformed, Mapping, Node, parse, printable
+from clients.yaml_values import Mistyped, Reader, text_or_none
 from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
+from shared.documents.document import WRITING
 from shared.domain.errors import BadSettings
 
 SECTIONS: Final = {"site": Kind.SITE, **COLLECTIONS}
 CLEAR: Final = frozenset({"password", "password_file"})
 """Fields of a user that are not the document's: the password itself, or where it is."""
+
+LARGEST_BYTES: Final = 64 * 1024 * 1024
 
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
@@ -37,97 +39,111 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
         BadSettings: it cannot be read; the message names the line and column.
     """
     content = _parsed(path)
-    return [document for section in content for document in _section(path, content, section)]
+    return [
+        document for section in content.members for document in _section(path, content, section)
+    ]
 
 
-def _section(path: Path, content: Any, section: str) -> list[dict[str, Any]]:
-    kind, value = SECTIONS.get(section), content[section]
+def _section(path: Path, content: Mapping, section: str) -> list[dict[str, Any]]:
+    kind, value = SECTIONS.get(section), content.members[section]
     if kind is None:
         known = ", ".join(SECTIONS)
         raise _wrong(path, content, section, f"unknown section {section!r}; there are {known}")
-    if not isinstance(value, CommentedMap):
+    if not isinstance(value, Mapping):
         raise _wrong(path, content, section, f"{section} holds no names")
-    named: Any = {SITE_ID: value} if kind is Kind.SITE else value
+    named = {SITE_ID: value} if kind is Kind.SITE else value.members
     documents: list[dict[str, Any]] = []
-    for id_ in named:
-        if not isinstance(named[id_], CommentedMap):
+    for id_, node in named.items():
+        if not isinstance(node, Mapping):
             raise _wrong(path, value, id_, f"{kind} {id_!r} holds no fields")
-        body = _body(path, kind, named[id_])
-        documents.append({"kind": kind.value, "id": str(id_), "body": body})
+        documents.append({"kind": kind.value, "id": id_, "body": _body(path, kind, node)})
     return documents
 
 
-def _parsed(path: Path) -> Any:
-    reader: Any = YAML(typ="rt")
+def _parsed(path: Path) -> Mapping:
     try:
-        content = reader.load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} cannot be read: {error}") from error
-    except YAMLError as error:
-        raise BadSettings(f"{path}{_place(error)}: {_first(error)}") from error
-    if not isinstance(content, CommentedMap):
+        content = parse(_text(path))
+    except Malformed as error:
+        raise BadSettings(f"{path}:{error.line}:{error.column}: {error.reason}") from error
+    if not isinstance(content, Mapping):
         raise BadSettings(f"{path} holds no sections; it begins with 'site:', 'nodes:' or 'users:'")
-    return cast("Any", content)
+    return content
 
 
-def _body(path: Path, kind: Kind, body: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(body)
-    shape = {name: value for name, value in plain.items() if name not in CLEAR}
+def _text(path: Path) -> str:
     try:
-        DOCUMENTS[kind].model_validate(shape)
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"{path} cannot be read: {error}") from error
+    if len(data) > LARGEST_BYTES:
+        raise BadSettings(f"{path} cannot be read: it is larger than {LARGEST_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadSettings(
+            f"{path} cannot be read: line {line} is no UTF-8; save it as UTF-8"
+        ) from error
+
+
+@lru_cache
+def _reader(kind: Kind) -> Reader:
+    return Reader(DOCUMENTS[kind].model_json_schema())
+
+
+def _body(path: Path, kind: Kind, body: Mapping) -> dict[str, Any]:
+    clear = {name: each for name, each in body.members.items() if _is_clear(kind, name)}
+    own = Mapping(body.line, body.column)
+    own.members = {name: each for name, each in body.members.items() if name not in clear}
+    try:
+        told = _reader(kind).members(own)
+        secrets = {name: text_or_none(each, (name,)) for name, each in clear.items()}
+    except Mistyped as error:
+        place = printable(".".join(error.path))
+        raise _wrong(path, *_deepest(body, error.path), f"{place}: {error.reason}") from error
+    _require_shape(path, kind, body, told)
+    file = secrets.pop("password_file", None)
+    if file is not None:
+        secrets["password"] = _secret(path, body, Path(file))
+    return {**told, **secrets}
+
+
+def _is_clear(kind: Kind, name: str) -> bool:
+    return kind is Kind.USER and name in CLEAR
+
+
+def _require_shape(path: Path, kind: Kind, body: Mapping, told: dict[str, Any]) -> None:
+    try:
+        DOCUMENTS[kind].model_validate(told, context=WRITING)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        loc = [str(part) for part in first["loc"]]
+        loc = tuple(str(part) for part in first["loc"])
         reason = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
-        told = f"{'.'.join(loc)}: {reason.removeprefix('Value error, ')}"
-        raise _wrong(path, *_deepest(body, loc), told) from error
-    if kind is Kind.USER and "password_file" in plain:
-        plain["password"] = _secret(path, body, Path(plain.pop("password_file")))
-    return plain
+        sentence = f"{printable('.'.join(loc))}: {reason.removeprefix('Value error, ')}"
+        raise _wrong(path, *_deepest(body, loc), sentence) from error
 
 
-def _secret(path: Path, body: CommentedMap, file: Path) -> str:
+def _secret(path: Path, body: Mapping, file: Path) -> str:
     try:
-        return (path.parent / file).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return (path.parent / file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
         raise _wrong(path, body, "password_file", f"{file} cannot be read: {error}") from error
 
 
-def _deepest(body: Any, loc: list[str]) -> tuple[Any, str | None]:
+def _deepest(body: Mapping, loc: tuple[str, ...]) -> tuple[Mapping, str | None]:
     """The innermost mapping on the way to *loc*, and the key in it that is there."""
     for position, key in enumerate(loc):
-        if key not in body:
+        if key not in body.members:
             return body, None
-        if position + 1 == len(loc) or not isinstance(body[key], CommentedMap):
+        node = body.members[key]
+        if position + 1 == len(loc) or not isinstance(node, Mapping):
             return body, key
-        body = body[key]
+        body = node
     return body, None
 
 
-def _wrong(path: Path, mapping: Any, key: Any, reason: str) -> BadSettings:
+def _wrong(path: Path, mapping: Mapping, key: str | None, reason: str) -> BadSettings:
     """The refusal of *key* in *mapping*, or of the whole mapping, with its place."""
-    line, column = mapping.lc.line, mapping.lc.col
-    if key is not None and key in mapping:
-        line, column = mapping.lc.key(key)
-    return BadSettings(f"{path}:{line + 1}:{column + 1}: {reason}")
-
-
-def _place(error: Any) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return "" if mark is None else f":{mark.line + 1}:{mark.column + 1}"
-
-
-def _first(error: Any) -> str:
-    text = str(getattr(error, "problem", None) or "no YAML")
-    return text.strip().splitlines()[0]
-
-
-def _plain(value: Any) -> Any:
-    """*value* without the places that the reader remembered."""
-    if isinstance(value, Mapping):
-        mapping: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return {str(name): _plain(each) for name, each in mapping.items()}
-    if isinstance(value, list):
-        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_plain(each) for each in items]
-    return value
+    place: Node = mapping if key is None else mapping.keys.get(key, mapping)
+    return BadSettings(f"{path}:{place.line}:{place.column}: {reason}")

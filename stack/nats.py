@@ -1,14 +1,16 @@
 """The three NATS servers: their configuration, and how one is started.
 
 JetStream syncs every write, because an acknowledged change must survive a power cut. The site's
-account holds everything; the read-only user may consume the stream `EVENTS` and nothing else; the
-system account is for the failover monitor, which places the leaders. A server of its own account
-cannot be bound by permissions, so the witness is trusted like a master.
+account holds everything; the read-only user has an account of its own, into which no more comes
+than it takes to consume the stream `EVENTS`; the system account is for the failover monitor, which
+places the leaders. A server of its own account cannot be bound by permissions, so the witness is
+trusted like a master.
 """
 
 import json
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,25 +25,75 @@ EVENTS_USER: Final = "events"
 SYSTEM_USER: Final = "system"
 CLUSTER_USER: Final = "cluster"
 USERS: Final = (SERVICE_USER, EVENTS_USER, SYSTEM_USER, CLUSTER_USER)
-EVENTS_INBOX: Final = "_INBOX_events"
+EVENTS_INBOX: Final = "_INBOX.events"
 MAX_STORE_BYTES: Final = 2 << 30
 MAX_MEMORY_BYTES: Final = 64 << 20
 
-CONSUME_EVENTS: Final = {
-    "publish": {
-        "allow": [
-            "$JS.API.STREAM.INFO.EVENTS",
-            "$JS.API.CONSUMER.CREATE.EVENTS",
-            "$JS.API.CONSUMER.CREATE.EVENTS.>",
-            "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.>",
-            "$JS.API.CONSUMER.INFO.EVENTS.>",
-            "$JS.API.CONSUMER.MSG.NEXT.EVENTS.>",
-            "$JS.ACK.EVENTS.>",
-            "$JS.FC.EVENTS.>",
-        ]
-    },
-    "subscribe": {"allow": ["meridian.event.>", f"{EVENTS_INBOX}.>"]},
-}
+SITE: Final = "SITE"
+READERS: Final = "READERS"
+READ_EVENTS: Final = (
+    "$JS.API.STREAM.INFO.EVENTS",
+    "$JS.API.CONSUMER.CREATE.EVENTS",
+    "$JS.API.CONSUMER.CREATE.EVENTS.>",
+    "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.>",
+    "$JS.API.CONSUMER.INFO.EVENTS.>",
+    "$JS.API.CONSUMER.MSG.NEXT.EVENTS.>",
+    "$JS.ACK.EVENTS.>",
+)
+"""What a reader asks of JetStream; all of it concerns the stream `EVENTS`."""
+
+MANY_ANSWERS: Final = frozenset({"$JS.API.CONSUMER.MSG.NEXT.EVENTS.>"})
+LIVE_EVENTS: Final = "meridian.event.>"
+
+
+def accounts(passwords: Mapping[str, str]) -> dict[str, Any]:
+    """The accounts of a site's servers, with each user's password.
+
+    A reply subject is a sender's choice, and JetStream's answers go wherever it points within the
+    account. The reader therefore has an account of its own: an answer to it comes out there and
+    nowhere else. It speaks as if the stream were its own: the mappings turn its questions to the
+    imports, because the server takes `$JS.API.>` itself for an account's own JetStream.
+    """
+    login = {user: {"user": user, "password": passwords[user]} for user in USERS}
+    reader = {
+        **login[EVENTS_USER],
+        "permissions": {
+            "publish": {"allow": [_imported(subject) for subject in READ_EVENTS]},
+            "subscribe": {"allow": [LIVE_EVENTS, f"{EVENTS_INBOX}.>"]},
+        },
+    }
+    return {
+        SITE: {
+            "jetstream": "enabled",
+            "users": [login[SERVICE_USER]],
+            "exports": [
+                *(_export(subject) for subject in READ_EVENTS),
+                {"stream": LIVE_EVENTS, "accounts": [READERS]},
+            ],
+        },
+        READERS: {
+            "users": [reader],
+            "mappings": {each: _imported(each) for each in READ_EVENTS},
+            "imports": [
+                *(
+                    {"service": {"account": SITE, "subject": each}, "to": _imported(each)}
+                    for each in READ_EVENTS
+                ),
+                {"stream": {"account": SITE, "subject": LIVE_EVENTS}},
+            ],
+        },
+        "SYS": {"users": [login[SYSTEM_USER]]},
+    }
+
+
+def _export(subject: str) -> dict[str, Any]:
+    many = {"response": "stream"} if subject in MANY_ANSWERS else {}
+    return {"service": subject, **many, "accounts": [READERS]}
+
+
+def _imported(subject: str) -> str:
+    """The name in the readers' account of a *subject* of the site's."""
+    return f"{SITE}.{subject}"
 
 
 def secret_name(user: str) -> str:
@@ -68,9 +120,7 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
     """Build a server's configuration; JSON is a form that the server reads."""
     assert node.nats is not None, "only masters and the witness run a server"
     password = {user: layout.secret(secret_name(user)).read_text() for user in USERS}
-    login = {user: {"user": user, "password": password[user]} for user in USERS}
     route = f"nats://{CLUSTER_USER}:{password[CLUSTER_USER]}@{HOST}"
-    reader = {**login[EVENTS_USER], "permissions": CONSUME_EVENTS}
     others = [other for other in layout.servers if other != node]
     # Over links a server is found by its routes alone; what servers tell each other leads nowhere.
     linked = {"no_advertise": True, "advertise": f"{HOST}:{NOWHERE}"} if layout.links else {}
@@ -88,17 +138,11 @@ def configuration(layout: Layout, node: NodeLayout) -> dict[str, Any]:
         "cluster": {
             "name": layout.name,
             "listen": f"{HOST}:{node.nats.cluster}",
-            "authorization": login[CLUSTER_USER],
+            "authorization": {"user": CLUSTER_USER, "password": password[CLUSTER_USER]},
             "routes": [f"{route}:{layout.nats_port(node, other, 'cluster')}" for other in others],
             **linked,
         },
-        "accounts": {
-            "SITE": {
-                "jetstream": "enabled",
-                "users": [login[SERVICE_USER], reader],
-            },
-            "SYS": {"users": [login[SYSTEM_USER]]},
-        },
+        "accounts": accounts(password),
         "system_account": "SYS",
     }
     if _alone(layout, node).exists():

@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
             "securitySchemes": {
                 "reader": {
                     "type": "userPassword",
-                    "description": "The read-only user `events`, inbox prefix _INBOX_events.",
+                    "description": "The read-only user `events`, inbox prefix _INBOX.events.",
                 }
             },
         },

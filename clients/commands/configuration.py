@@ -2,11 +2,12 @@
 
 import io
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import SafeRepresenter
 
 from clients.api import SiteClient
 from clients.commands.options import CaOption, JsonOption, SiteOption
@@ -75,9 +76,25 @@ def as_yaml(documents: list[dict[str, Any]]) -> str:
             content["site"] = document["body"]
         else:
             content.setdefault(sections[document["kind"]], {})[document["id"]] = document["body"]
-    text = io.StringIO()
-    YAML(typ="safe").dump(content, text)  # pyright: ignore[reportUnknownMemberType]
+    text, writer = io.StringIO(), cast("Any", YAML(typ="safe", pure=True))
+    writer.Representer = _Exact
+    writer.width = 1_000
+    writer.dump(content, text)
     return text.getvalue()
+
+
+class _Exact(SafeRepresenter):
+    """Escapes every text with invisible characters: some of them break lines for a reader."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        base = cast("Any", super())
+        base.__init__(*args, **kwargs)
+        known = cast("Any", SafeRepresenter).yaml_representers
+        self.yaml_representers = {**known, str: type(self).represent_str}
+
+    def represent_str(self, data: str) -> Any:
+        style = None if data.isprintable() else '"'
+        return cast("Any", self).represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
 def show_change(change: dict[str, Any]) -> None:

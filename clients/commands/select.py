@@ -11,9 +11,13 @@ from clients.commands.options import CaOption, JsonOption, SiteOption, taking
 from clients.endpoint.clock import wall
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import shown, to_integer, to_number
 from shared.domain.errors import BadSettings
 from shared.domain.ids import UnixMillis
-from shared.domain.timezone import offset_minutes
+from shared.domain.timezone import EASTERNMOST_MINUTES, WESTERNMOST_MINUTES, offset_minutes
+
+MOST_MS = 60_000.0
 
 OFFSET_HELP = "offset from UTC: +05:30, minutes, or a zone such as Europe/Berlin."
 Latencies = Annotated[
@@ -118,18 +122,18 @@ def _end(
 def _latency(text: str) -> tuple[str, float]:
     node, _, told = text.partition("=")
     try:
-        return node, float(told.removesuffix("ms"))
-    except ValueError as error:
-        raise BadSettings(f"--latency {text!r}: say NODE=MS, as in berlin=12.5") from error
+        return node, to_number(told.removesuffix("ms"), least=0, most=MOST_MS)
+    except Undecodable as error:
+        raise BadSettings(f"--latency {shown(text)}: say NODE=MS, as in berlin=12.5") from error
 
 
 def _offset(text: str) -> int:
     try:
         if text.lstrip("+-").isdecimal():
-            return int(text)
-        return offset_minutes(text, UnixMillis(int(wall().timestamp() * 1000)))
-    except (ValueError, OSError, LookupError) as error:
+            return to_integer(text, least=WESTERNMOST_MINUTES, most=EASTERNMOST_MINUTES)
+        return offset_minutes(text, UnixMillis(round(wall().timestamp() * 1000)))
+    except (ValueError, Undecodable) as error:
         raise BadSettings(
-            f"--offset {text!r}: say an offset like +05:30, minutes like -300, or a zone like "
+            f"--offset {shown(text)}: say an offset like +05:30, minutes like -300, or a zone like "
             "Europe/Berlin"
         ) from error

@@ -22,17 +22,18 @@ from nats.errors import NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.errors import BadSettings, Unavailable
-from shared.messaging.client import SafeClient, answered, delivery_of
+from shared.messaging.client import SafeClient, delivery_of
 
 STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3
 CALL_SECONDS: Final = 3.0
 FETCH_SECONDS: Final = 1.0
 AGAIN_SECONDS: Final = 0.5
+NOBODY_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 60.0
 """How long the server keeps a consumer without a name that nobody asks any more."""
 BATCH: Final = 100
@@ -122,7 +123,7 @@ class Reader:
                 user=access.user,
                 password=access.password,
                 name="meridian events",
-                inbox_prefix=f"_INBOX_{access.user}".encode(),
+                inbox_prefix=f"_INBOX.{access.user}".encode(),
                 tls=tls if server.startswith("tls://") else None,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -170,11 +171,7 @@ class Reader:
             self.warn("connected again")
         self._has_begun = True
         while not client.is_closed:
-            try:
-                messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
-            except NatsTimeoutError:
-                continue
-            left = deque(messages)
+            left = deque(await self._fetch(subscription))
             try:
                 while left:
                     raw = _raw(left[0])
@@ -187,6 +184,24 @@ class Reader:
                 if self.durable and left:
                     await self._give_back(client, left)
         raise NatsError
+
+    async def _fetch(self, subscription: "JetStreamContext.PullSubscription") -> list[Msg]:
+        """What comes within a moment.
+
+        A consumer that was just made, or has no leader, is not known to every server: an answer
+        that nobody responds is waited out for a while.
+        """
+        patience = CALL_SECONDS
+        while True:
+            try:
+                return await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+            except NatsTimeoutError:
+                return []
+            except ServiceUnavailableError:
+                if patience <= 0:
+                    raise
+                patience -= NOBODY_SECONDS
+                await asyncio.sleep(NOBODY_SECONDS)
 
     async def _give_back(self, client: Client, messages: Iterable[Msg]) -> None:
         """What nobody dealt with is for whoever goes on; else the server would wait for us."""

@@ -1,25 +1,31 @@
 """The clients of a rehearsal, from a CSV file with a heading.
 
-`address` is required; `utc_offset` (+05:30, or minutes), `latitude` with `longitude`, `clients`
-(how many such clients a line stands for) and one `latency:NODE` in milliseconds for each node
-measured are not. What is empty is unknown. Columns of other names are refused: a misspelt one
-would be a fact that nobody considers.
+`address` is required; `utc_offset` (+05:30, hours up to 14, else minutes), `latitude` with
+`longitude`, `clients` (how many such clients a line stands for) and one `latency:NODE` in
+milliseconds for each node measured are not. What is empty is unknown. Columns of other names are
+refused: a misspelt one would be a fact that nobody considers.
 """
 
-import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
+from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, Unreadable, decoded, rows
+from shared.decoding.errors import Undecodable
+from shared.decoding.text import shown, to_integer, to_number
+from shared.documents.hosts import number
 from shared.domain.errors import BadSettings
+from shared.domain.timezone import EASTERNMOST_MINUTES, WESTERNMOST_MINUTES
 
 LATENCY: Final = "latency:"
 COLUMNS: Final = ("address", "utc_offset", "latitude", "longitude", "clients")
-OFFSET: Final = re.compile(r"([+-])(\d{1,2}):([0-5]\d)")
+CLOCK: Final = re.compile(r"([+-]?)([0-9]{1,2}):([0-5][0-9])(?::00)?")
+MOST_HOURS: Final = 14
+MOST_MINUTES: Final = 14 * 60
 MOST_CLIENTS: Final = 10_000_000
+THOUSAND: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -52,31 +58,39 @@ def read(file: Path) -> list[Person]:
         BadSettings: it cannot be read, or a line makes no sense; the message says which and why.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return parsed(lines, file.name)
-    except (OSError, UnicodeDecodeError) as error:
+        with file.open("rb") as content:
+            text = decoded(content.read(LARGEST_BYTES + 1))
+    except (OSError, ValueError, Unreadable) as error:
         raise BadSettings(f"the clients cannot be read: {error}") from error
+    return parsed(text, file.name)
 
 
-def parsed(lines: Iterable[str], name: str) -> list[Person]:
-    """Everybody in *lines* of the file called *name*.
+def parsed(text: str, name: str) -> list[Person]:
+    """Everybody in *text* of the file called *name*.
 
     Raises:
         BadSettings: a line makes no sense.
     """
-    reader = csv.DictReader(lines, restkey="")
-    columns = [each.strip() for each in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    _require_known(columns, name)
-    people = list[Person]()
-    for row in reader:
-        try:
-            people.append(_person(row))
-        except ValueError as error:
-            raise BadSettings(f"{name}, line {reader.line_num}: {error}") from error
+    try:
+        people = list(_people(rows(text), name))
+    except Unreadable as error:
+        raise BadSettings(f"{name}, {error}") from error
     if not people:
         raise BadSettings(f"{name} names no client: below its heading stands a line for each")
     return people
+
+
+def _people(found: Iterator[Row], name: str) -> Iterator[Person]:
+    _, heading = next(found, (1, list[str]()))
+    columns = [each.strip().lower() for each in heading]
+    while columns and not columns[-1]:
+        columns.pop()
+    _require_known(columns, name)
+    for line, cells in found:
+        try:
+            yield _person(columns, [each.strip() for each in cells])
+        except (ValueError, Undecodable) as error:
+            raise BadSettings(f"{name}, line {line}: {error}") from error
 
 
 def _require_known(columns: list[str], name: str) -> None:
@@ -85,39 +99,59 @@ def _require_known(columns: list[str], name: str) -> None:
     for column in columns:
         if column not in COLUMNS and not column.startswith(LATENCY):
             known = ", ".join((*COLUMNS, f"{LATENCY}NODE"))
-            raise BadSettings(f"{name} has a column {column!r}; there are {known}")
+            raise BadSettings(f"{name} has a column {shown(column)}; there are {known}")
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:
-        raise BadSettings(f"{name} has the column {twice[0]!r} twice")
+        raise BadSettings(f"{name} has the column {shown(twice[0])} twice")
 
 
-def _person(row: Mapping[str, str | None]) -> Person:
-    if "" in row:
+def _person(columns: list[str], cells: list[str]) -> Person:
+    if any(cells[len(columns) :]):
         raise ValueError("it has more cells than the heading")
-    cells = {name: (cell or "").strip() for name, cell in row.items()}
+    told = dict(zip(columns, cells, strict=False))
     return Person(
-        address=str(ip_address(cells["address"])),
-        utc_offset_minutes=_offset(cells.get("utc_offset", "")),
-        location=_location(cells.get("latitude", ""), cells.get("longitude", "")),
-        clients=_count(cells.get("clients", "")),
+        address=_address(told.get("address", "")),
+        utc_offset_minutes=_offset(told.get("utc_offset", "")),
+        location=_location(told.get("latitude", ""), told.get("longitude", "")),
+        clients=_count(told.get("clients", "")),
         latencies_ms={
-            name.removeprefix(LATENCY).strip(): _number(cell, "latency", 0, 60_000)
-            for name, cell in cells.items()
-            if name.startswith(LATENCY) and cell
+            column.removeprefix(LATENCY).strip(): _number(cell, "latency", 0, 60_000)
+            for column, cell in told.items()
+            if column.startswith(LATENCY) and cell
         },
     )
 
 
+def _address(cell: str) -> str:
+    try:
+        return number(cell)
+    except ValueError as error:
+        raise ValueError(f"{shown(cell)} does not appear to be an IPv4 or IPv6 address") from error
+
+
 def _offset(cell: str) -> int | None:
+    """Minutes ahead of UTC; a spreadsheet makes `+5`, `5.5` or `05:30` of hours."""
     if not cell:
         return None
-    if match := OFFSET.fullmatch(cell):
+    if match := CLOCK.fullmatch(cell):
         sign, hours, minutes = match.groups()
-        return int(sign + "1") * (60 * int(hours) + int(minutes))
+        ahead = (60 * to_integer(hours) + to_integer(minutes)) * (-1 if sign == "-" else 1)
+    else:
+        ahead = _told_minutes(cell)
+    if not WESTERNMOST_MINUTES <= ahead <= EASTERNMOST_MINUTES:
+        raise ValueError(f"{shown(cell)} is no offset from -12:00 to +14:00")
+    return ahead
+
+
+def _told_minutes(cell: str) -> int:
     try:
-        return int(cell)
-    except ValueError as error:
-        raise ValueError(f"{cell!r} is no offset like +05:30, and no minutes") from error
+        told = to_number(_with_point(cell, MOST_MINUTES), least=-MOST_MINUTES, most=MOST_MINUTES)
+    except Undecodable as error:
+        raise ValueError(f"{shown(cell)} is no offset like +05:30, and no minutes") from error
+    minutes = told * 60 if abs(told) <= MOST_HOURS else told
+    if minutes != round(minutes):
+        raise ValueError(f"{shown(cell)} is no offset in whole minutes")
+    return round(minutes)
 
 
 def _location(latitude: str, longitude: str) -> tuple[float, float] | None:
@@ -129,16 +163,30 @@ def _location(latitude: str, longitude: str) -> tuple[float, float] | None:
 def _count(cell: str) -> int:
     if not cell:
         return 1
-    if not cell.isdecimal() or not 0 < int(cell) <= MOST_CLIENTS:
-        raise ValueError(f"{cell!r} is no number of clients from 1 to {MOST_CLIENTS:,}")
-    return int(cell)
+    try:
+        return to_integer(cell, least=1, most=MOST_CLIENTS)
+    except Undecodable as error:
+        raise ValueError(
+            f"{shown(cell)} is no number of clients from 1 to {MOST_CLIENTS:,}"
+        ) from error
 
 
 def _number(cell: str, what: str, least: float, most: float) -> float:
     try:
-        number = float(cell)
-    except ValueError:
-        number = float("nan")
-    if not least <= number <= most:
-        raise ValueError(f"{cell!r} is no {what} from {least:g} to {most:g}")
-    return number
+        return to_number(_with_point(cell, most), least=least, most=most)
+    except Undecodable as error:
+        raise ValueError(f"{shown(cell)} is no {what} from {least:g} to {most:g}") from error
+
+
+def _with_point(cell: str, most: float) -> str:
+    """*cell* with a point for a decimal comma; `1,234` may be either where it could be a thousand.
+
+    Raises:
+        ValueError: nobody can say which number it is.
+    """
+    if cell.count(",") != 1 or "." in cell:
+        return cell
+    whole, _, decimals = cell.partition(",")
+    if most >= THOUSAND and len(decimals) == len("000") and whole.lstrip("+-0"):
+        raise ValueError(f"{shown(cell)} may be a thousand or a fraction: write it with a point")
+    return f"{whole}.{decimals}"

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.config.confirm import Backups
-from services.config.core.documents import Documents
 from services.config.core.durability import goes_without, rules_of
 from services.config.replica import Replica
 from services.config.waiting import Waiters, Waiting
 from shared.documents.site import Replication
+from shared.documents.state import Documents
 from shared.domain.errors import OutcomeUnknown
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import ReplicationMode

@@ -16,7 +16,6 @@ from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from services.config.core.documents import Documents, tried
 from services.config.settings import ConfigSettings
 from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
@@ -24,6 +23,8 @@ from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_mapping
 from shared.documents import SITE_ID, Kind
+from shared.documents.rules.changes import tried
+from shared.documents.state import Documents
 from shared.documents.user import UserRole
 from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
 from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.config.confirm import Backups
 from services.config.history import read_history
@@ -35,9 +35,11 @@ from shared.events.config import (
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
+from shared.messaging.subscription import subscription
 from shared.persistence.master_state import MasterState, Pulse
 from shared.runtime.grant import GrantHolder
 
+QUEUE: Final = "config"
 AT_ONCE: Final = 128
 """Proposals and reads that wait here at the same time; each waits for the log or a revision."""
 
@@ -103,27 +105,16 @@ class Handlers:
 
 def router(handlers: Handlers, node: NodeId) -> NatsRouter:
     """Config's subscriptions; a read goes to any master, a proposal to all."""
-    lay_down = LayDownPen.subject.address(node=node)
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_propose, ProposeChanges.subject.wildcard, max_workers=AT_ONCE),
-            NatsRoute(
-                handlers.on_read,
-                ReadDocuments.subject.wildcard,
-                queue="config",
-                max_workers=AT_ONCE,
-            ),
-            NatsRoute(handlers.on_read_current, ReadCurrent.subject.wildcard, max_workers=AT_ONCE),
-            NatsRoute(
-                handlers.on_history,
-                ReadHistory.subject.wildcard,
-                queue="config",
-                max_workers=AT_ONCE,
-            ),
-            NatsRoute(handlers.on_lay_down, lay_down),
-            NatsRoute(handlers.on_verify, VerifyChain.subject.address(node=node)),
-            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
-            NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
+            subscription(ProposeChanges, handlers.on_propose, max_workers=AT_ONCE),
+            subscription(ReadDocuments, handlers.on_read, queue=QUEUE, max_workers=AT_ONCE),
+            subscription(ReadCurrent, handlers.on_read_current, max_workers=AT_ONCE),
+            subscription(ReadHistory, handlers.on_history, queue=QUEUE, max_workers=AT_ONCE),
+            subscription(LayDownPen, handlers.on_lay_down, node=node),
+            subscription(VerifyChain, handlers.on_verify, node=node),
+            subscription(MasterGranted, handlers.on_grant),
+            subscription(FollowerProgressed, handlers.on_progress),
         )
     )
 
@@ -145,8 +136,8 @@ def rebuilding(handlers: RebuildHandlers, node: NodeId) -> NatsRouter:
     """The question and the order to this master alone."""
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_tell_position, TellPosition.subject.address(node=node)),
-            NatsRoute(handlers.on_rebuild, RebuildLog.subject.address(node=node)),
+            subscription(TellPosition, handlers.on_tell_position, node=node),
+            subscription(RebuildLog, handlers.on_rebuild, node=node),
         )
     )
 
@@ -163,5 +154,5 @@ class PromotionHandlers:
 
 def promotion(handlers: PromotionHandlers, node: NodeId) -> NatsRouter:
     """The order to this master alone."""
-    subject = PromoteAlone.subject.address(node=node)
-    return NatsRouter(handlers=(NatsRoute(handlers.on_promote, subject, max_workers=AT_ONCE),))
+    route = subscription(PromoteAlone, handlers.on_promote, node=node, max_workers=AT_ONCE)
+    return NatsRouter(handlers=(route,))

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.config.core.documents import Documents, Stored
 from services.config.ports import Log, Open, State
 from shared.clusterlog.generations import begun_after, hash_at
 from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
+from shared.documents.state import Documents, Stored
 from shared.domain.errors import LogUnavailable, NotPrimary
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.versions import Versions
@@ -25,6 +25,7 @@ from shared.events.failover import (
 )
 from shared.events.message import Done
 from shared.events.node import NodeHeartbeat
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 
 AT_ONCE: Final = 8
@@ -80,11 +81,10 @@ class Handlers:
 
 def router(handlers: Handlers, node: NodeId) -> NatsRouter:
     """Every master's heartbeats; questions to this master alone."""
-    status = ReadMasterStatus.subject.address(node=node)
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
-            NatsRoute(handlers.on_status, status),
+            subscription(NodeHeartbeat, handlers.on_heartbeat),
+            subscription(ReadMasterStatus, handlers.on_status, node=node),
         )
     )
 
@@ -107,16 +107,15 @@ class Orders:
 
 def orders(orders: Orders, node: NodeId) -> NatsRouter:
     """Orders to this master alone; two operators are told of each other, not made to wait."""
-    switch_over = SwitchOver.subject.address(node=node)
     return NatsRouter(
         handlers=(
-            NatsRoute(orders.on_switch_over, switch_over, max_workers=AT_ONCE),
-            NatsRoute(orders.on_prepare, PrepareForRole.subject.address(node=node)),
-            NatsRoute(orders.on_assume, AssumeRole.subject.address(node=node)),
+            subscription(SwitchOver, orders.on_switch_over, node=node, max_workers=AT_ONCE),
+            subscription(PrepareForRole, orders.on_prepare, node=node),
+            subscription(AssumeRole, orders.on_assume, node=node),
         )
     )
 
 
 def promises(word: Word, node: NodeId) -> NatsRouter:
     """What a primary that cannot renew asks this master for."""
-    return NatsRouter(handlers=(NatsRoute(word.give, AskPromise.subject.address(node=node)),))
+    return NatsRouter(handlers=(subscription(AskPromise, word.give, node=node),))

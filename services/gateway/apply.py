@@ -4,21 +4,20 @@ Passwords come in clear or as argon2 hashes and leave this module sealed. One th
 already is kept as it is, so that a second apply changes nothing.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
+from asyncio import sleep
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.core.plan import (
     Current,
+    Part,
     Planned,
     Ref,
-    batches,
+    accepted_parts,
     normalised,
     plan,
-    require_references,
 )
 from services.gateway.passwords import Passwords
 from services.gateway.proposals import (
@@ -102,41 +101,51 @@ class Editor:
     ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *wanted* says; the changes, and the revision they ended at.
 
-        What is too large for one entry of the log is cut into several; shapes and references are
-        checked for all of it before the first one is written.
+        What is too large for one entry of the log is cut into several. All of it is judged by the
+        primary's rules before the first one is written, and in the same way when nothing will be.
 
         Raises:
-            InvalidChange: a document is named twice, has another shape than its kind, or names
-                another one that is not there.
+            InvalidChange: a document is named twice, or the primary would refuse a change.
+            InUse: a document to delete is named by another.
             RevisionConflict: somebody changed a document meanwhile.
         """
-        current = await self._current()
-        bodies = await self._bodies(wanted, current)
-        changes = plan(current, bodies, prune=wanted.prune)
+        current, changes = await self._planned(wanted)
+        parts = list[Part]()
+        for part in accepted_parts(current, changes, request[1], request[0]):
+            parts.append(part)
+            await sleep(0)  # a site of ten thousand nodes takes a second: others are served between
         if wanted.dry_run:
             return changes, None
-        require_references(current, changes)
-        return changes, await self._write(changes, request)
+        return changes, await self._write(parts, request[1])
 
-    async def _write(
-        self, changes: tuple[Planned, ...], request: tuple[RequestId, str]
-    ) -> Revision | None:
-        """Make *changes*, one entry after the other; the last one's revision."""
+    async def difference(self, wanted: Apply) -> tuple[Planned, ...]:
+        """What *wanted* differs in from what is there, whether or not it could be written.
+
+        Raises:
+            InvalidChange: a document is named twice, or has another shape than its kind.
+        """
+        return (await self._planned(wanted))[1]
+
+    async def _planned(self, wanted: Apply) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
+        current = await self._current()
+        bodies = await self._bodies(wanted, current)
+        return current, plan(current, bodies, prune=wanted.prune)
+
+    async def _write(self, parts: Sequence[Part], author: str) -> Revision | None:
+        """Make the changes of *parts*, one entry after the other; the last one's revision."""
         revision, done = None, 0
-        parts = tuple(batches(changes))
+        total = sum(len(part.changes) for part in parts)
         patience = PATIENCE_SECONDS if len(parts) == 1 else LONG_PATIENCE_SECONDS
         for part in parts:
-            request_id = _derived(request[0], part)
-            proposed = [_proposed(change) for change in part]
             try:
                 accepted = await self._configuration.propose(
-                    request_id, request[1], proposed, patience
+                    part.request_id, author, part.proposed, patience
                 )
             except MeridianError as error:
                 if revision is None:
                     raise
-                raise _in_part(error, done, len(changes), revision) from error
-            revision, done = accepted.revision, done + len(part)
+                raise _in_part(error, done, total, revision) from error
+            revision, done = accepted.revision, done + len(part.changes)
         return revision
 
     async def _bodies(
@@ -181,19 +190,3 @@ def _in_part(error: MeridianError, done: int, total: int, revision: Revision) ->
         "and every one of them whole: apply again to make the rest",
         **{**error.attributes, "changes_made": done, "changes": total, "revision": revision},
     )
-
-
-def _proposed(change: Planned) -> ProposedChange:
-    return ProposedChange(
-        kind=change.kind,
-        id=change.id,
-        op="put" if change.after is not None else "delete",
-        body=None if change.after is None else dict(change.after),
-        expected_revision=change.expected_revision,
-    )
-
-
-def _derived(request_id: RequestId, part: tuple[Planned, ...]) -> RequestId:
-    """An id for *part* that is the same whenever the same request makes the same changes."""
-    content = json.dumps([[change.kind, change.id, change.op] for change in part])
-    return RequestId(f"{request_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}")

@@ -185,13 +185,7 @@ class Backups:
         Raises:
             MeridianError: as `Editor.apply`.
         """
-        wanted = [
-            WantedDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
-            for each, body in backup.contents.bodies()
-            for kind in (_known(each.kind),)
-        ]
-        apply = Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
-        return await self.editor.apply(apply, request)
+        return await self.editor.apply(self._apply(backup, prune=prune, dry_run=dry_run), request)
 
     async def reopen(self, backup: Opened, *, dry_run: bool) -> list[ConflictLine]:
         """Have masters keep the open conflicts of *backup* again; where each is, or would be.
@@ -203,8 +197,16 @@ class Backups:
 
     async def beyond(self, backup: Opened) -> list[str]:
         """The documents that the site has and *backup* has not."""
-        plan, _ = await self.restore(backup, (RequestId(""), ""), prune=True, dry_run=True)
+        plan = await self.editor.difference(self._apply(backup, prune=True, dry_run=True))
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
+
+    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> Apply:
+        wanted = [
+            WantedDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
+            for each, body in backup.contents.bodies()
+            for kind in (_known(each.kind),)
+        ]
+        return Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
     def _wanted(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         """What is asked for of one document; `apply` seals a clear hash, and keeps a node's key."""

@@ -1,6 +1,6 @@
 """What the gateway hears: heartbeats, followers' progress, and who is granted the role."""
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.gateway.core.observed import Observed
 from services.gateway.proposals import Configuration
@@ -8,6 +8,7 @@ from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
 from shared.messaging.directory import Directory
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
 
@@ -45,8 +46,8 @@ def router(handlers: Handlers) -> NatsRouter:
     """The gateway's subscriptions."""
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
-            NatsRoute(handlers.on_progress, FollowerProgressed.subject.wildcard),
-            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
+            subscription(NodeHeartbeat, handlers.on_heartbeat),
+            subscription(FollowerProgressed, handlers.on_progress),
+            subscription(MasterGranted, handlers.on_grant),
         )
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.node_selector.core.facts import End, Question
 from services.node_selector.core.liveness import Load
@@ -44,6 +44,7 @@ from shared.events.selection import (
     SelectNodes,
     SharedAddress,
 )
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 
 QUEUE: Final = "node_selector"
@@ -222,8 +223,8 @@ def router(selector: Selector) -> NatsRouter:
     """Every replica hears every heartbeat; each question goes to one of them."""
     return NatsRouter(
         handlers=(
-            NatsRoute(selector.on_heartbeat, NodeHeartbeat.subject.wildcard),
-            NatsRoute(selector.on_select, SelectNodes.subject.address(), queue=QUEUE),
-            NatsRoute(selector.on_explain, ExplainSelection.subject.address(), queue=QUEUE),
+            subscription(NodeHeartbeat, selector.on_heartbeat),
+            subscription(SelectNodes, selector.on_select, queue=QUEUE),
+            subscription(ExplainSelection, selector.on_explain, queue=QUEUE),
         )
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.node_selector.core.draws import spread
 from services.node_selector.core.facts import Question
@@ -22,6 +22,7 @@ from shared.events.rehearsal import (
     RehearseSelection,
     SelectionRehearsed,
 )
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 
 
@@ -93,5 +94,5 @@ def _placements(
 
 def router(rehearsals: Rehearsals) -> NatsRouter:
     """Each part of a rehearsal goes to one of the replicas."""
-    address = RehearseSelection.subject.address()
-    return NatsRouter(handlers=(NatsRoute(rehearsals.on_rehearse, address, queue=QUEUE),))
+    route = subscription(RehearseSelection, rehearsals.on_rehearse, queue=QUEUE)
+    return NatsRouter(handlers=(route,))

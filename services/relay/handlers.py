@@ -7,7 +7,7 @@ it after a restart. The disk is written in another thread: no order makes a runn
 import asyncio
 from collections.abc import Callable
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.relay.core.admission import Admission
 from services.relay.core.reception import Effects, Reception
@@ -16,6 +16,7 @@ from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import NodeId, UnixMillis
 from shared.events.message import Done
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
+from shared.messaging.subscription import subscription
 
 
 class Orders:
@@ -66,8 +67,8 @@ def router(orders: Orders, node: NodeId) -> NatsRouter:
     """The orders that *node*'s relay listens to."""
     return NatsRouter(
         handlers=(
-            NatsRoute(orders.on_drain, DrainNode.subject.address(node=node)),
-            NatsRoute(orders.on_undrain, UndrainNode.subject.address(node=node)),
-            NatsRoute(orders.on_close_session, CloseSession.subject.address(node=node)),
+            subscription(DrainNode, orders.on_drain, node=node),
+            subscription(UndrainNode, orders.on_undrain, node=node),
+            subscription(CloseSession, orders.on_close_session, node=node),
         )
     )

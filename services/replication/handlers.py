@@ -1,12 +1,13 @@
 """What replication is asked."""
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.replication.chronicle import Chronicle
 from services.replication.conflicts import ConflictKeeper
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from shared.domain.errors import Rejected
+from shared.domain.ids import NodeId
 from shared.domain.snapshot import Scope
 from shared.events.conflict import (
     ConflictEntries,
@@ -29,6 +30,7 @@ from shared.events.replication import (
     SyncNow,
 )
 from shared.messaging.middleware import Silent
+from shared.messaging.subscription import subscription
 
 
 class Handlers:
@@ -58,16 +60,16 @@ class Handlers:
         return answer
 
 
-def router(handlers: Handlers, node: str, *, is_master: bool) -> NatsRouter:
+def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
     """The subscriptions of this node's follower; only masters offer snapshots and keep a history.
 
     Every master hears the wish, and those that do not follow the log stay silent: so a master that
     needs a snapshot is never answered by itself.
     """
-    routes = [NatsRoute(handlers.on_sync, SyncNow.subject.address(node=node))]
+    routes = [subscription(SyncNow, handlers.on_sync, node=node)]
     if is_master:
-        routes.append(NatsRoute(handlers.on_offer, OfferSnapshot.subject.wildcard))
-        routes.append(NatsRoute(handlers.on_history, ReadStatusHistory.subject.wildcard))
+        routes.append(subscription(OfferSnapshot, handlers.on_offer))
+        routes.append(subscription(ReadStatusHistory, handlers.on_history))
     return NatsRouter(handlers=routes)
 
 
@@ -94,14 +96,14 @@ class ConflictHandlers:
         return await self._keeper.resolve(order)
 
 
-def conflict_router(handlers: ConflictHandlers, node: str) -> NatsRouter:
+def conflict_router(handlers: ConflictHandlers, node: NodeId) -> NatsRouter:
     """The questions to this master alone."""
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_list, ReadConflicts.subject.address(node=node)),
-            NatsRoute(handlers.on_read, ReadConflict.subject.address(node=node)),
-            NatsRoute(handlers.on_entries, ReadConflictEntries.subject.address(node=node)),
-            NatsRoute(handlers.on_keep, KeepConflict.subject.address(node=node)),
-            NatsRoute(handlers.on_resolve, ResolveConflict.subject.address(node=node)),
+            subscription(ReadConflicts, handlers.on_list, node=node),
+            subscription(ReadConflict, handlers.on_read, node=node),
+            subscription(ReadConflictEntries, handlers.on_entries, node=node),
+            subscription(KeepConflict, handlers.on_keep, node=node),
+            subscription(ResolveConflict, handlers.on_resolve, node=node),
         )
     )

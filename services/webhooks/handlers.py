@@ -1,12 +1,13 @@
 """What the webhooks service hears: who is granted the role, how far config is, and a question."""
 
-from faststream.nats import NatsRoute, NatsRouter
+from faststream.nats import NatsRouter
 
 from services.webhooks.office import Office
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
 from shared.messaging.middleware import Silent
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
 
@@ -35,8 +36,8 @@ def router(handlers: Handlers) -> NatsRouter:
     """The service's subscriptions."""
     return NatsRouter(
         handlers=(
-            NatsRoute(handlers.on_grant, MasterGranted.subject.wildcard),
-            NatsRoute(handlers.on_heartbeat, NodeHeartbeat.subject.wildcard),
-            NatsRoute(handlers.on_progress, ReadWebhooksProgress.subject.address()),
+            subscription(MasterGranted, handlers.on_grant),
+            subscription(NodeHeartbeat, handlers.on_heartbeat),
+            subscription(ReadWebhooksProgress, handlers.on_progress),
         )
     )

@@ -16,7 +16,7 @@ from typing import Final
 from shared.crypto.keyring import KeyRing
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import is_equal, shown, to_integer
-from shared.domain.errors import BadSignature, ClockSkew, Replayed
+from shared.domain.errors import BadSignature, Replayed, TooOld
 from shared.domain.ids import LATEST_UNIX_MS, NODE_ID_PATTERN, NodeId, UnixMillis
 
 SIGNATURE_HEADER: Final = "Meridian-Sig"
@@ -182,9 +182,10 @@ class Verifier:
     def _fresh(self, signed: Signed) -> None:
         skew = signed.unix_ms - self.now_ms()
         if abs(skew) > WINDOW_MS:
-            raise ClockSkew(
-                f"the clock of {signed.identity.node} differs by {skew / 1000:+.1f} s",
-                reason="clock_skew",
+            raise TooOld(
+                f"the stamp of {signed.identity} differs from our clock by {skew / 1000:+.1f} s, "
+                f"more than {WINDOW_MS / 1000:g} s: it came late, or the clocks differ",
+                reason="too_old",
                 skew_ms=skew,
                 sender=str(signed.identity),
             )

@@ -1,16 +1,17 @@
 """A node of the site as the administrator describes it."""
 
-import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
-from shared.documents.document import Document
+from shared.documents.document import Document, is_writing, written_as
+from shared.documents.hosts import host, web_address
 from shared.domain.node import NodeRole
+from shared.domain.timezone import is_timezone, require_timezone
 
-_OFFSET: Final = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
+_MAPPED_BITS: Final = 96
 
 
 def _network(value: object) -> object:
@@ -22,41 +23,53 @@ def _network(value: object) -> object:
         raise ValueError(f"{value!r} is no network: {error}") from error
 
 
-def _timezone(value: str) -> str:
-    if _OFFSET.fullmatch(value):
-        return value
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(
-            f"{value!r} is neither an offset like +05:30 nor a zone like Europe/Berlin"
-        ) from error
-    return value
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """*network*, or the network of IPv4 that it is: no client shows itself by any other."""
+    if isinstance(network, IPv4Network):
+        return network
+    if network.network_address.scope_id is not None:
+        raise ValueError(f"{network} has a scope id (%), which no other machine understands")
+    if network.subnet_of(_MAPPED):
+        bits = int(network.network_address) & 0xFFFF_FFFF
+        return IPv4Network((bits, network.prefixlen - _MAPPED_BITS))
+    return network
+
+
+def _timezone(value: str | None, info: ValidationInfo) -> str | None:
+    """A zone that an earlier release took from its machine's own folder is read as none."""
+    if value is None:
+        return None
+    if is_writing(info):
+        return require_timezone(value)
+    return value if is_timezone(value) else None
 
 
 def _each_once(
-    networks: tuple[IPv4Network | IPv6Network, ...],
+    networks: tuple[IPv4Network | IPv6Network, ...], info: ValidationInfo
 ) -> tuple[IPv4Network | IPv6Network, ...]:
-    seen: set[IPv4Network | IPv6Network] = set()
+    seen: dict[IPv4Network | IPv6Network, None] = {}
     for network in networks:
-        if network in seen:
+        if network in seen and is_writing(info):
             raise ValueError(f"the network {network} is given twice: give it once")
-        seen.add(network)
-    return networks
+        seen[network] = None
+    return tuple(seen)
 
 
 Network = Annotated[
-    IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str, return_type=str)
+    IPv4Network | IPv6Network,
+    BeforeValidator(_network),
+    written_as(_unmapped),
+    PlainSerializer(str, return_type=str),
 ]
 Networks = Annotated[tuple[Network, ...], AfterValidator(_each_once)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
+Timezone = Annotated[str | None, AfterValidator(_timezone)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Address(Document):
     """A name or number, and the port that listens there."""
 
-    host: str = Field(min_length=1, max_length=253)
+    host: Annotated[str, Field(min_length=1), written_as(host)]
     port: Port
 
 
@@ -79,8 +92,8 @@ class NodeDocument(Document):
     region: str = ""
     public_address: Address | None = None
     internal_address: Address | None = None
-    gateway_url: str | None = None
-    timezone: Timezone | None = None
+    gateway_url: Annotated[str, written_as(web_address)] | None = None
+    timezone: Timezone = None
     prefixes: Networks = ()
     accepting_new_clients: bool = True
     maintenance: bool = False

@@ -1,31 +1,15 @@
 """A public site: a name under which customers arrive, and what they find there."""
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.documents.document import Document
+from shared.documents.document import Document, written_as
+from shared.documents.hosts import host_name
 from shared.documents.selection import SelectionOverride
 
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-LONGEST_HOSTNAME: Final = 253
-
-
-def hostname(value: str) -> str:
-    """*value* as host names are compared: lower case, no dot at the end.
-
-    Raises:
-        ValueError: it is no host name.
-    """
-    name = value.strip().lower().removesuffix(".")
-    if len(name) > LONGEST_HOSTNAME or not all(map(_LABEL.fullmatch, name.split("."))):
-        raise ValueError(f"{value!r} is no host name like help.example.com")
-    return name
-
-
-Hostname = Annotated[str, AfterValidator(hostname)]
+Hostname = Annotated[str, written_as(host_name)]
 
 
 class PublicSiteDocument(Document):

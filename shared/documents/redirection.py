@@ -6,18 +6,14 @@ configuration, because an administrator of the site is not one of its machines: 
 settings of each master's failover monitor.
 """
 
-import re
 from enum import StrEnum
-from ipaddress import IPv4Interface, ip_address
-from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
+from ipaddress import IPv4Interface
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.documents.document import Document
-
-_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+from shared.documents.document import Document, written_as
+from shared.documents.hosts import LONGEST_URL, dns_name, host, number, web_address
 
 
 class RedirectionMethod(StrEnum):
@@ -30,36 +26,28 @@ class RedirectionMethod(StrEnum):
 
 
 def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if text and not (parts.scheme in {"http", "https"} and parts.hostname):
-        raise ValueError("use an address like https://router.example.com/redirect")
-    return text
+    try:
+        return web_address(text) if text else text
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; use an address like https://router.example.com/redirect"
+        ) from error
 
 
 class Hook(Document):
     """The web address that is told of a new primary; without one, each master runs its command."""
 
-    webhook_url: Annotated[str, Field(max_length=2_000), AfterValidator(_web_address)] = ""
+    webhook_url: Annotated[str, Field(max_length=LONGEST_URL), written_as(_web_address)] = ""
 
 
-def _host_name(text: str) -> str:
-    if not _HOST_NAME.fullmatch(text):
-        raise ValueError("use a host name like support.example.com")
-    return text.lower().removesuffix(".")
-
-
-def _address(text: str) -> str:
-    return str(ip_address(text))
-
-
-HostName = Annotated[str, Field(max_length=253), AfterValidator(_host_name)]
-Address = Annotated[str, AfterValidator(_address)]
+HostName = Annotated[str, written_as(dns_name)]
+Address = Annotated[str, written_as(number)]
 
 
 class Dns(Document):
     """The name that is led, in which zone of which server, and where it leads for each master."""
 
-    server: str = Field(min_length=1, max_length=253)
+    server: Annotated[str, Field(min_length=1), written_as(host)]
     port: int = Field(default=53, ge=1, le=65_535)
     zone: HostName
     name: HostName

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.documents.document import Document
+from shared.documents.document import Document, written_as
+from shared.documents.hosts import unmapped
 from shared.documents.node import Address, Port
 from shared.documents.redirection import HostName
 
@@ -55,7 +56,7 @@ RegionNames = Annotated[tuple[Region, ...], AfterValidator(_each_once)]
 class Resolver(Document):
     """A DNS server, by number; a body may say the number alone."""
 
-    address: IPv4Address | IPv6Address
+    address: Annotated[IPv4Address | IPv6Address, written_as(unmapped)]
     port: Port = 53
 
     @model_validator(mode="before")

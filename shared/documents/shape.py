@@ -5,18 +5,34 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.documents.document import Document
+from shared.documents.document import WRITING, Document
 from shared.domain.errors import InvalidChange
 
 
+def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body*, which is stored, as *model* reads it; as it stands where the model cannot."""
+    try:
+        return model.model_validate(body, extra="ignore").model_dump(mode="json")
+    except ValidationError:
+        return dict(body)
+
+
+def is_read_as(model: type[Document], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    """Whether *body* says nothing else than a stored document that was *read* as this."""
+    try:
+        return model.model_validate(body).model_dump(mode="json") == read
+    except ValidationError:
+        return False
+
+
 def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as *model* writes it, defaults included; *name* is the document's, for the message.
+    """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
 
     Raises:
         InvalidChange: the body has another shape; `field` says where.
     """
     try:
-        return model.model_validate(body).model_dump(mode="json")
+        return model.model_validate(body, context=WRITING).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.documents.document import Document
+from shared.documents.document import Document, written_as
+from shared.documents.hosts import place
 from shared.documents.redirection import Redirection
 from shared.documents.selection import Selection
 
@@ -28,7 +29,7 @@ class Failover(Document):
 
     automatic: bool = True
     backup_operations: bool = True
-    probe_targets: tuple[str, ...] = ()
+    probe_targets: tuple[Annotated[str, written_as(place)], ...] = ()
 
 
 class Replication(Document):
@@ -63,10 +64,16 @@ class Timing(Document):
         return self
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a name holds no control characters and none that turn the direction")
+    return text
+
+
 class SiteDocument(Document):
     """What one site promises and how it behaves."""
 
-    name: str = Field(min_length=1, max_length=253)
+    name: Annotated[str, Field(min_length=1, max_length=253), written_as(_printable)]
     selection: Selection = Selection()
     failover: Failover = Failover()
     redirection: Redirection = Redirection()

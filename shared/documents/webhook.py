@@ -6,24 +6,24 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from shared.documents.document import Document
+from shared.documents.document import Document, written_as
+from shared.documents.hosts import LONGEST_URL, web_address
 
 PREFIX: Final = "meridian.event."
 _WORD: Final = re.compile(r"[a-z0-9_-]+|\*")
 
 
 def receiver(value: str) -> str:
-    """*value* as the address of a receiver.
+    """*value* as the address of a receiver, in canonical form.
 
     Raises:
         ValueError: it is none; a name and password in it would be shown to every auditor.
     """
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{value!r} is no address: begin with https:// or http://")
-    if parts.username or parts.password or parts.fragment:
+    url = web_address(value)
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.fragment:
         raise ValueError("an address here has no user, password or fragment")
-    return value
+    return url
 
 
 def pattern(value: str) -> str:
@@ -46,7 +46,7 @@ class WebhookDocument(Document):
     with what happens next. Another *secret_number* is another secret.
     """
 
-    url: Annotated[str, Field(max_length=2_000), AfterValidator(receiver)]
+    url: Annotated[str, Field(max_length=LONGEST_URL), written_as(receiver)]
     events: tuple[Annotated[str, AfterValidator(pattern)], ...] = Field(
         default=(">",), min_length=1
     )

@@ -19,7 +19,7 @@ MeridianError
 │   ├── AnotherHistory       two masters' databases are not of one history
 │   ├── Undecodable          bytes or text are not what they should be; reason and place say why
 │   ├── BadSignature         the message does not prove membership
-│   ├── ClockSkew            the message is signed well, its time lies outside the window
+│   ├── TooOld               the message is signed well, its time lies outside the window
 │   ├── Replayed             the message came before
 │   ├── Unauthenticated      no valid credential came with the request
 │   ├── Forbidden            the credential does not allow this
@@ -194,10 +194,10 @@ class BadSignature(Rejected):
     http_status = 403
 
 
-class ClockSkew(BadSignature):
+class TooOld(BadSignature):
     """The message is signed well but its time lies outside the window."""
 
-    code = "clock_skew"
+    code = "too_old"
 
 
 class Replayed(BadSignature):

@@ -36,7 +36,12 @@ class NatsAccess:
 
 def inbox_prefix(identity: Identity) -> str:
     """This process's own inbox: nobody else may listen there."""
-    return f"_INBOX_{identity.node}_{identity.service}_{identity.instance}"
+    return inbox_of(str(identity))
+
+
+def inbox_of(sender: str) -> str:
+    """The inbox prefix of *sender* (`node.service.instance`), a token for each of its parts."""
+    return f"_INBOX.{sender}"
 
 
 def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:

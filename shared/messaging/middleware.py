@@ -1,9 +1,12 @@
 """Two layers around every message: the signature, and what an error means to the sender.
 
 Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
-byte is parsed. A forged message is dropped and never redelivered. A reply is bound to its
+byte is parsed. A forged message is dropped and never redelivered, and so is one that asks for an
+answer where its sender does not listen (`shared.messaging.replies`). A reply is bound to its
 request by the request's id, since the client library chooses the inbox. What a message says of
 itself must be its address: nobody speaks for another node by naming it inside.
+Only a request is answered, and never with nothing: an empty message deletes a stream where its
+subject says so.
 """
 
 import logging
@@ -28,6 +31,7 @@ from shared.domain.errors import BadSignature, MeridianError, Unavailable
 from shared.events.message import Attribute, ErrorReply, Event, Message, Request
 from shared.messaging.catalogue import find, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
+from shared.messaging.replies import require_own_inbox
 
 CONTENT_TYPE: Final = "content-type"
 JSON: Final = "application/json"
@@ -96,6 +100,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         kind = headers.get(CONTENT_TYPE) or kind
         signer = self.guard.signer
         if cmd.publish_type is PublishType.REPLY:
+            self._require_answer(payload)
             value, _ = signer.sign(REPLY, "", kind, payload, self._answering)
         else:
             value, message_id = signer.sign(MESSAGE, cmd.destination, kind, payload)
@@ -111,7 +116,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         if not isinstance(message, Msg):
             self.guard.fail(AssertionError("only messages have headers; stored values sign inside"))
             raise RejectMessage
-        is_reply = message.subject.startswith(self.guard.inbox_prefix)
+        is_reply = message.subject.startswith(f"{self.guard.inbox_prefix}.")
         try:
             (self._check_reply if is_reply else self._check_message)(message)
         except (BadSignature, Undecodable) as error:
@@ -130,14 +135,28 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         self.guard.meter.received(declared.__name__)
         began = perf_counter()
         try:
-            return await call_next(msg)
+            answer = await call_next(msg)
         finally:
             self.guard.meter.handled(declared.__name__, perf_counter() - began)
+        is_answered = issubclass(declared, Request)
+        assert is_answered is (answer is not None), (
+            f"the handler of {declared.__name__} returned {'nothing' if is_answered else answer}"
+        )
+        return answer
+
+    def _require_answer(self, payload: bytes) -> None:
+        """End the service rather than answer a request with nothing."""
+        if not payload:
+            error = AssertionError("an answer is never empty")
+            self.guard.fail(error)
+            raise error
 
     def _check_reply(self, message: Msg) -> None:
         pending = PENDING.get()
         if pending is None:
             raise BadSignature("an answer that nobody asked for", reason="unasked")
+        if message.reply:
+            raise BadSignature("an answer that asks for an answer", reason="bad_reply")
         header, kind = _head(message)
         signed = self.guard.verifier.check(
             "", header, kind, message.data, live=False, in_reply_to=pending.id
@@ -149,13 +168,14 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         declared = find(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
+        require_own_inbox(declared, _claimed(message), message.reply)
         header, kind = _head(message)
         live = not declared.subject.stored
         signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
         if live:
             skew = signed.unix_ms - self.guard.verifier.now_ms()
-            self.guard.rejections.skewed(str(signed.identity), skew)
+            self.guard.rejections.late_or_skewed(str(signed.identity), skew)
         self._answering, self._sender, self._declared = signed.id, str(signed.identity), declared
 
     def _check_body(self, declared: type[Event], subject: str, body: object) -> None:
@@ -236,18 +256,24 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
             raise
         except Exception:
             _LOG.exception("a handler failed")
-            if msg.reply_to:
+            if _is_answered(msg):
                 return ErrorReply(error_code="error", message="the service failed; see its log")
             raise
 
 
 def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
-    if msg.reply_to:
+    if _is_answered(msg):
         return ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
     if isinstance(error, Unavailable):
         raise NackMessage(delay=RETRY_SECONDS) from error
     _LOG.warning("a message was dropped: %s", error.message)
     raise RejectMessage from error
+
+
+def _is_answered(msg: StreamMessage[Any]) -> bool:
+    """Whether somebody waits for an answer: that is declared, and never read from the message."""
+    declared = find(msg.raw_message.subject)
+    return bool(msg.reply_to) and declared is not None and issubclass(declared, Request)
 
 
 def encoded(body: Any) -> tuple[bytes, str]:

@@ -19,12 +19,12 @@ NAMED: Final = 512
 """Senders and reasons that are told of by name at one time."""
 
 UNPROVEN: Final = frozenset(
-    {"unsigned", "unknown_key", "bad_mac", "malformed", "unknown_subject", "unasked"}
+    {"unsigned", "unknown_key", "bad_mac", "malformed", "unknown_subject", "unasked", "bad_reply"}
 )
 """Reasons under which the sender's name proves nothing."""
 
 LARGEST_DIFFERENCE_MS: Final = 5_000
-"""From here on a node's clock is told of, though its messages still pass."""
+"""From here on a message's age by our clock is told of, though the message still passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,17 @@ class Rejections:
         self.count(reason)
         self._note(UNKNOWN if reason in UNPROVEN else sender, reason, error.message)
 
-    def skewed(self, sender: str, milliseconds: int) -> None:
-        """A message passed whose clock differs a lot."""
+    def late_or_skewed(self, sender: str, milliseconds: int) -> None:
+        """A message passed whose stamp differs from our clock by so many *milliseconds*.
+
+        One message cannot tell a slow way from a wrong clock.
+        """
         if abs(milliseconds) >= LARGEST_DIFFERENCE_MS:
-            detail = f"the clock of {sender} differs by {milliseconds / 1000:+.1f} s"
-            self._note(sender, "clock_skew", detail)
+            detail = (
+                f"a message of {sender} was accepted though its stamp differs from our clock by "
+                f"{milliseconds / 1000:+.1f} s: it came late, or the clocks differ"
+            )
+            self._note(sender, "late_or_skewed", detail)
 
     def report(self) -> None:
         """Tell what was held back for a minute, and forget who went silent; call it regularly."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.config.confirm import Backups
-from services.config.core.documents import Documents, tried
 from services.config.replica import Replica
 from services.config.writer import Writer
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents import SITE_ID
+from shared.documents.rules.changes import tried
+from shared.documents.state import Documents
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
 from shared.domain.log import Change, LogEntry, Marker, Op, StoredEntry, follows
 from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges, ProposedChange

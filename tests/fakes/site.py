@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.config.core.documents import Documents, Stored, tried
 from services.config.core.paging import cut
 from services.gateway.store import Kept
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
+from shared.documents.rules.changes import tried
+from shared.documents.state import Documents, Stored
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
@@ -96,6 +97,7 @@ class FakeSite:
         self.progress: dict[NodeId, FollowerProgressed] = {}
         self.conflicts: dict[NodeId, ConflictRead | None] = {}
         self.bundles: dict[str, list[str]] = {}
+        self.meanwhile: Callable[[ProposeChanges], object] = lambda _: None
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
@@ -248,6 +250,7 @@ class FakeSite:
     def _accept(self, proposal: ProposeChanges) -> ChangesAccepted:
         if proposal.request_id in self.answered:
             return self.answered[proposal.request_id]
+        self.meanwhile(proposal)
         there = {ref: Stored(each.revision, each.body) for ref, each in self.documents.items()}
         tried(Documents(there), proposal.changes)
         self.revision += 1

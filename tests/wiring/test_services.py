@@ -22,6 +22,7 @@ from shared.domain.ids import NodeId
 from shared.events import CATALOGUE
 from shared.events.message import Request
 from shared.messaging.broker import is_guarded
+from shared.messaging.catalogue import find
 from shared.runtime.clock import SystemClock
 from shared.runtime.service import Service, serve
 from shared.settings import ServiceSettings
@@ -143,6 +144,17 @@ def test_every_service_signs_its_messages(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
     assert is_guarded(ground.build(service, monkeypatch).context.broker)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_answers_requests_and_nothing_else(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    subscribers: Any = ground.build(service, monkeypatch).context.broker.subscribers
+    for each in subscribers:
+        message = find(str(each.subject.broker_address).replace("*", ALPHA))
+        assert message is not None
+        assert each._no_reply is not issubclass(message, Request), message.__name__
 
 
 def test_every_request_is_heard_by_a_service_that_may_answer_it(

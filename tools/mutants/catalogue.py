@@ -10,6 +10,7 @@ from tools.mutants.mutant import Mutant
 from tools.mutants.probing import PROBING
 from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
+from tools.mutants.replies import REPLIES
 from tools.mutants.selection import SELECTION
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
@@ -31,6 +32,7 @@ MUTANTS: Final = (
     *PROBING,
     *PROMISE,
     *REDIRECTION,
+    *REPLIES,
     *SELECTION,
     Mutant(
         "a holder acts without margin",

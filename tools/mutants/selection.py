@@ -22,7 +22,7 @@ POOL: Final = "services.node_selector.core.pool"
 NEAREST: Final = "services.node_selector.core.nearest"
 LIVENESS: Final = "services.node_selector.core.liveness"
 CHOICE: Final = "services.node_selector.core.selection"
-RULES: Final = "services.config.core.selections"
+RULES: Final = "shared.documents.rules.selections"
 
 SELECTION: Final = (
     Mutant(
@@ -231,6 +231,6 @@ SELECTION: Final = (
         RULES,
         "if method in NEEDED and getattr(rule, method) is None:",
         "if False:",
-        ("tests/unit/config/test_selections.py",),
+        ("tests/unit/documents/test_selections.py",),
     ),
 )

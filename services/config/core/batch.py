@@ -8,21 +8,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
 
-from services.config.core.documents import Documents, Ref, operation, tried
-from shared.domain.errors import InvalidChange, Rejected, RequestReused
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, UnixMillis
-from shared.domain.log import ENTRY_LIMIT_BYTES, Change, LogEntry
+from shared.documents.rules.changes import tried
+from shared.documents.rules.entry import CHANGES_LIMIT_BYTES, Asked, entry_bytes, entry_changes
+from shared.documents.state import Documents
+from shared.domain.errors import Rejected, RequestReused
+from shared.domain.ids import RequestId, Revision
+from shared.domain.log import Change
 from shared.events.config import ProposeChanges
-
-HEAD_BYTES: Final = 2_048
-"""Room in an entry for what is not a change."""
-
-NO_GENERATION: Final = LogGeneration(0)
-NO_REVISION: Final = Revision(0)
-NO_EPOCH: Final = Epoch(0)
-NEVER: Final = UnixMillis(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +65,13 @@ def gathered(
             continue
         try:
             outcome = tried(documents, proposal.changes)
-            changes = _changes(proposal, outcome, proof)
-            size = _size(changes)
+            asked = Asked(proposal.author, proposal.request_id, proof)
+            changes = entry_changes(proposal.changes, outcome, asked)
+            size = entry_bytes(changes)
         except Rejected as error:
             batch.refused[proposal.request_id] = error
             continue
-        if batch.changes and batch.size_bytes + size > ENTRY_LIMIT_BYTES - HEAD_BYTES:
+        if batch.changes and batch.size_bytes + size > CHANGES_LIMIT_BYTES:
             batch.waiting.append(proposal.request_id)
             continue
         batch.changes += changes
@@ -94,29 +88,3 @@ def _repeat(batch: Batch, proposal: ProposeChanges, earlier: Answered, proof: st
     batch.refused[proposal.request_id] = RequestReused(
         f"request id {proposal.request_id} was used before for another change"
     )
-
-
-def _changes(proposal: ProposeChanges, outcome: Mapping[Ref, Any], proof: str) -> list[Change]:
-    return [
-        Change(
-            kind=change.kind,
-            id=change.id,
-            op=operation(change),
-            body=outcome[change.kind, change.id],
-            author=proposal.author,
-            request_id=proposal.request_id,
-            request_digest=proof,
-        )
-        for change in proposal.changes
-    ]
-
-
-def _size(changes: list[Change]) -> int:
-    """The bytes that *changes* take in an entry, as they will be written."""
-    size = len(LogEntry(NO_GENERATION, NO_REVISION, NO_EPOCH, tuple(changes), NEVER, "").encode())
-    if size > ENTRY_LIMIT_BYTES - HEAD_BYTES:
-        raise InvalidChange(
-            f"the request is too large for one entry of the log ({size} of {ENTRY_LIMIT_BYTES} "
-            "bytes); split it"
-        )
-    return size

@@ -6,9 +6,9 @@ a backup as soon as the log says that it is detached; one that is `strict` never
 
 from collections.abc import Sequence
 
-from services.config.core.documents import Documents
 from shared.documents import SITE_ID, Kind
 from shared.documents.site import Durability, Replication
+from shared.documents.state import Documents
 from shared.domain.log import Change, ReplicationMode
 
 

@@ -1,21 +1,24 @@
 """What `apply` changes: the difference between the documents wanted and those that are there.
 
 Both sides are compared as whole, validated documents, so a default written out is no change and
-a second apply changes nothing. What a person does not write (a node's public key, a password
-that stays) is kept from the document that is there.
+a second apply changes nothing; what stands there already is not judged anew. What a person does
+not write (a node's public key, a password that stays) is kept from the document that is there.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents import DOCUMENTS, Kind
-from shared.documents.references import named_by
-from shared.documents.shape import shaped
-from shared.domain.errors import InvalidChange
-from shared.domain.ids import Revision
-from shared.domain.log import ENTRY_LIMIT_BYTES
+from shared.documents.rules.changes import tried
+from shared.documents.rules.entry import Asked, entry_bytes, entry_changes
+from shared.documents.shape import as_read, is_read_as, shaped
+from shared.documents.state import Documents, Stored
+from shared.domain.ids import RequestId, Revision
+from shared.domain.log import EMPTY_HASH, ENTRY_LIMIT_BYTES
+from shared.events.config import ProposedChange
 
 Ref = tuple[Kind, str]
 """A document's name: its kind and id."""
@@ -30,6 +33,9 @@ ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 
 BATCH_BYTES: Final = ENTRY_LIMIT_BYTES // 2
 """Bodies in one proposal: half an entry, which leaves room for what goes around them."""
+
+DIGEST: Final = EMPTY_HASH
+"""As long as the digest of a request, which only the primary knows."""
 
 AROUND_BYTES: Final = 300
 """What an entry adds to a change: its names, its author and the digest of its request."""
@@ -57,6 +63,29 @@ class Planned:
     def op(self) -> str:
         return "delete" if self.after is None else "create" if self.before is None else "update"
 
+    @property
+    def proposed(self) -> ProposedChange:
+        """What the primary is asked."""
+        return ProposedChange(
+            kind=self.kind,
+            id=self.id,
+            op="put" if self.after is not None else "delete",
+            body=None if self.after is None else dict(self.after),
+            expected_revision=self.expected_revision,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Changes that go into one entry of the log, and the id of their request."""
+
+    request_id: RequestId
+    changes: tuple[Planned, ...]
+
+    @property
+    def proposed(self) -> tuple[ProposedChange, ...]:
+        return tuple(change.proposed for change in self.changes)
+
 
 def plan(
     current: Mapping[Ref, Current], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
@@ -82,27 +111,32 @@ def plan(
     return tuple(changes)
 
 
-def require_references(current: Mapping[Ref, Current], changes: tuple[Planned, ...]) -> None:
-    """Let *changes* pass that leave nobody naming what is not there.
+def accepted_parts(
+    current: Mapping[Ref, Current], changes: tuple[Planned, ...], author: str, request_id: RequestId
+) -> Iterator[Part]:
+    """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
 
-    The master's own check is of each entry; this one is of all together, before the first.
+    Each is judged by the primary's own rules; take all of them before the first one is written.
 
     Raises:
-        InvalidChange: a document names another one that is not there; `field` says where.
+        Rejected: the primary would refuse a part, which is what a dry run says too.
     """
-    after: dict[Ref, Mapping[str, Any]] = {ref: each.body for ref, each in current.items()}
-    for change in changes:
-        if change.after is None:
-            after.pop((change.kind, change.id), None)
-        else:
-            after[change.kind, change.id] = change.after
-    for (kind, id_), body in after.items():
-        for reference, name in named_by(kind, body):
-            if (reference.kind, name) not in after:
-                raise InvalidChange(
-                    f"{kind} {id_!r}: {reference.field}: there is no {reference.kind} {name!r}",
-                    field=reference.field,
-                )
+    documents = Documents(
+        {(kind, id_): Stored(each.revision, each.body) for (kind, id_), each in current.items()}
+    )
+    for planned in batches(changes):
+        part = Part(derived(request_id, planned), planned)
+        outcome = tried(documents, part.proposed)
+        asked = Asked(author, part.request_id, DIGEST)
+        entry_bytes(entry_changes(part.proposed, outcome, asked))
+        documents = documents.with_(outcome, Revision(0))
+        yield part
+
+
+def derived(request_id: RequestId, part: tuple[Planned, ...]) -> RequestId:
+    """An id for *part* that is the same whenever the same request makes the same changes."""
+    content = json.dumps([[change.kind, change.id, change.op] for change in part])
+    return RequestId(f"{request_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
 
 
 def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,8 +176,10 @@ def _difference(ref: Ref, there: Current | None, body: Mapping[str, Any]) -> Pla
             if not body.get(field)
         }
         body = {**body, **kept}
+    before = None if there is None else as_read(DOCUMENTS[kind], there.body)
+    if before is not None and is_read_as(DOCUMENTS[kind], body, before):
+        return None
     after = normalised(kind, id_, body)
-    before = None if there is None else normalised(kind, id_, there.body)
     if before == after:
         return None
     return Planned(kind, id_, before, after, Revision(0) if there is None else there.revision)

@@ -4,9 +4,11 @@
 A question says the client's network as EDNS Client Subnet (RFC 7871), or no such option at all.
 Aliases are followed, also into zones of other servers. Signatures are neither asked for nor
 checked: the answer only ranks nodes of the site's own directory, it can name no other.
-Whatever goes wrong is an answer too, with its sentence and a short life.
+Whatever goes wrong is an answer too, with its sentence and a short life: no message that a server
+could send, and no exception that it could lead dnspython to, leaves this module.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, cast
 
@@ -26,6 +28,7 @@ Servers = tuple[tuple[str, int], ...]
 """Numbers and ports of name servers, in the order in which they are asked."""
 
 PAYLOAD_BYTES: Final = 1_232
+LONGEST_REASON: Final = 300
 MOST_ZONES: Final = 8
 """Aliases lead through so many zones at most."""
 
@@ -65,7 +68,9 @@ class Asker:
     ) -> Said:
         """What is said of *name*, in at most *seconds*."""
         said, asked = Said(seconds=LONGEST_SECONDS), name
-        for _ in range(MOST_ZONES):
+        passed: set[str] = set()
+        while len(passed) < MOST_ZONES:
+            passed.add(asked)
             try:
                 servers = fixed or await self.zones.servers_of(asked, seconds)
             except ServersUnknown as error:
@@ -76,6 +81,8 @@ class Asker:
             if part.records or part.failure is not None:
                 return said
             asked = part.aliases[-1]
+            if asked in passed:
+                return Said(failure=f"{name}: its aliases lead in a circle, by {asked}")
         return Said(failure=f"{name}: its aliases lead from zone to zone without an end")
 
 
@@ -119,16 +126,27 @@ async def _asked(
         found = await resolver.resolve(
             question, kind, lifetime=seconds, search=False, raise_on_no_answer=False
         )
-    except dns.resolver.NXDOMAIN as error:
-        response = _response(error)
-        return absent(f"{name} does not exist (NXDOMAIN)", response, network)
-    except dns.resolver.LifetimeTimeout:
+        return read(name, kind, found.response, network)
+    except Exception as error:  # noqa: BLE001 - dnspython raises what a server's bytes lead it to
+        return _failed(name, error, network, seconds)
+
+
+def _failed(name: str, error: Exception, network: Network | None, seconds: float) -> Said:
+    """What *error* says of *name*."""
+    if isinstance(error, dns.resolver.NXDOMAIN):
+        with suppress(dns.exception.DNSException, ValueError, LookupError):
+            return absent(f"{name} does not exist (NXDOMAIN)", _response(error), network)
+    if isinstance(error, dns.resolver.LifetimeTimeout):
         return Said(failure=late(name, seconds))
-    except dns.resolver.NoNameservers as error:
+    if isinstance(error, dns.resolver.NoNameservers):
         return Said(failure=f"{name}: {_refusals(error)}")
-    except (dns.exception.DNSException, OSError, EOFError) as error:
-        return Said(failure=f"{name}: {str(error) or type(error).__name__}")
-    return read(name, kind, found.response, network)
+    return Said(failure=f"{name}: {why(error)}")
+
+
+def why(error: Exception) -> str:
+    """What went wrong, in one line of bounded length."""
+    text = str(error) or type(error).__name__
+    return text[:LONGEST_REASON] if text.isprintable() else ascii(text)[1 : LONGEST_REASON + 1]
 
 
 def _response(error: dns.resolver.NXDOMAIN) -> dns.message.Message:
@@ -144,8 +162,12 @@ def _option(network: Network) -> dns.edns.Option:
 def _refusals(error: dns.resolver.NoNameservers) -> str:
     """What the servers said instead of an answer, each once."""
     errors = cast("list[tuple[Any, ...]]", error.kwargs["errors"])
-    said = [f"{_server(each[0])} answered {each[3] or type(each[3]).__name__}" for each in errors]
-    return ", ".join(dict.fromkeys(said)) or "no server can be asked"
+    said = [f"{_server(each[0])} answered {_answer(each[3])}" for each in errors]
+    return ", ".join(dict.fromkeys(said))[:LONGEST_REASON] or "no server can be asked"
+
+
+def _answer(said: object) -> str:
+    return why(said) if isinstance(said, Exception) else str(said)
 
 
 def _server(text: object) -> str:

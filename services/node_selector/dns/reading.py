@@ -49,11 +49,11 @@ def read(
 ) -> Said:
     """What *response* says of *name* to a client in *network*.
 
-    Aliases without records lead to a name that other servers must be asked for.
+    Aliases without records lead to a name that is asked for by itself.
     """
     chain = response.resolve_chaining()
     aliases = tuple(_text(cast("Any", rrset[0]).target) for rrset in chain.cnames)
-    if chain.answer is None and (not aliases or _has_soa(response)):
+    if chain.answer is None and (not aliases or _ends(chain, response)):
         return absent(f"{name} has no {kind} record", response, network)
     scope = _scope(response, network)
     if isinstance(scope, str):
@@ -63,6 +63,20 @@ def read(
         aliases=aliases,
         scope_bits=scope,
         seconds=min(chain.minimum_ttl, LONGEST_SECONDS),
+    )
+
+
+def _ends(chain: dns.message.ChainingResult, response: dns.message.Message) -> bool:
+    """Whether the server answers for the zone of the last name, and has no record of it.
+
+    The SOA of the zone that holds the alias says nothing of where the alias leads, not even when
+    that name lies below: it may be in a zone of its own, on other servers.
+    """
+    alias, target = chain.cnames[-1].name, chain.canonical_name
+    return any(
+        target.is_subdomain(each.name) and not alias.is_subdomain(each.name)
+        for each in response.authority
+        if each.rdtype == dns.rdatatype.SOA
     )
 
 

@@ -12,7 +12,7 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 
-from services.node_selector.dns.asking import Servers, ServersUnknown
+from services.node_selector.dns.asking import Servers, ServersUnknown, why
 from services.node_selector.dns.core.cache import ScopedCache
 from services.node_selector.dns.reading import FAILED_SECONDS
 from shared.domain.ids import Instant
@@ -46,14 +46,14 @@ class ZoneServers:
         """
         try:
             resolver = self._resolver()
-        except dns.exception.DNSException as error:
-            raise ServersUnknown(f"this machine asks no name server: {error}") from error
-        return tuple(
-            (each, resolver.port)
-            if isinstance(each, str)
-            else (each.answer_nameserver(), each.answer_port())
-            for each in resolver.nameservers
-        )
+            return tuple(
+                (each, resolver.port)
+                if isinstance(each, str)
+                else (each.answer_nameserver(), each.answer_port())
+                for each in resolver.nameservers
+            )
+        except (dns.exception.DNSException, OSError, ValueError) as error:
+            raise ServersUnknown(f"this machine asks no name server: {why(error)}") from error
 
     async def servers_of(self, name: str, seconds: float) -> Servers:
         """The servers of the zone that *name* lies in.
@@ -72,9 +72,8 @@ class ZoneServers:
     async def _found(self, name: str, seconds: float) -> tuple[Servers | str, float]:
         try:
             return await self._asked(name, seconds), KEPT_SECONDS
-        except (dns.exception.DNSException, OSError, EOFError) as error:
-            why = str(error) or type(error).__name__
-            return f"the servers of its zone were not found: {why}", FAILED_SECONDS
+        except Exception as error:  # noqa: BLE001 - dnspython raises what an answer leads it to
+            return f"the servers of its zone were not found: {why(error)}", FAILED_SECONDS
 
     async def _asked(self, name: str, seconds: float) -> Servers:
         resolver = self._resolver()

@@ -19,7 +19,7 @@ from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
 from shared.messaging.events import Witness
 from shared.messaging.streams import ensure_streams
-from stack.nats import CONSUME_EVENTS, EVENTS_INBOX
+from stack.nats import EVENTS_INBOX, USERS, accounts
 from tests.integration.servers import NatsServer, until
 
 SERVICE, READER = "service", "events"
@@ -31,11 +31,9 @@ class GuardedServer(NatsServer):
     """As a site's server: one user for services, one that may only read events."""
 
     def _configuration(self) -> dict[str, object]:
-        users = [
-            {"user": SERVICE, "password": PASSWORD},
-            {"user": READER, "password": PASSWORD, "permissions": CONSUME_EVENTS},
-        ]
-        return {**super()._configuration(), "authorization": {"users": users}}
+        passwords = {str(user): PASSWORD for user in USERS}
+        who = {"accounts": accounts(passwords), "system_account": "SYS"}
+        return {**super()._configuration(), **who}
 
 
 async def _quiet(_error: Exception) -> None:

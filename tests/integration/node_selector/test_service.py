@@ -174,7 +174,7 @@ async def site(folder: Path, url: str) -> AsyncGenerator[tuple[Cluster, Site]]:
     cluster, master = Cluster(folder, url), Master()
     cluster.found("alpha", "berlin", "tokyo")
     async with contextlib.AsyncExitStack() as stack:
-        answer = (ReadDocuments.subject.address(), master.on_read)
+        answer = (ReadDocuments, master.on_read)
         await stack.enter_async_context(cluster.member("alpha", "config", answer))
         speakers = {
             name: await stack.enter_async_context(cluster.member(name, "relay"))

@@ -7,13 +7,18 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from faststream.nats import NatsRouter
 
 from shared.crypto import join
 from shared.crypto.keyring import make_psk
 from shared.domain.ids import NodeId
+from shared.events.message import Event
+from shared.messaging.subscription import subscription
 from shared.runtime.clock import SystemClock
 from shared.runtime.context import ServiceContext, build_context
 from shared.settings import ServiceSettings
@@ -66,13 +71,13 @@ class Cluster:
 
     @contextlib.asynccontextmanager
     async def member(
-        self, node: str, service: str, *routes: tuple[str, Callable[..., object]]
+        self, node: str, service: str, *routes: tuple[type[Event], Callable[[Any], Awaitable[Any]]]
     ) -> AsyncGenerator[ServiceContext]:
         """A connected, signed member that answers or listens as *routes* say."""
         settings = ServiceSettings.model_validate(self.settings(node))
         context = build_context(settings, service, SystemClock())
-        for subject, handler in routes:
-            context.broker.subscriber(subject)(handler)
+        made = [subscription(message, handler) for message, handler in routes]
+        context.broker.include_router(NatsRouter(handlers=made))
         await context.broker.start()
         # The server knows every subscription before anybody speaks over another connection.
         await settled(await context.broker.connect())

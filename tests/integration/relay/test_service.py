@@ -133,7 +133,7 @@ async def listening(node: Node) -> AsyncGenerator[tuple[ServiceContext, list[Nod
     async def on_heartbeat(event: NodeHeartbeat) -> None:
         heard.append(event)
 
-    route = (NodeHeartbeat.subject.wildcard, on_heartbeat)
+    route = (NodeHeartbeat, on_heartbeat)
     async with node.cluster.member("alpha", "gateway", route) as gateway:
         yield gateway, heard
 
@@ -186,7 +186,7 @@ async def test_heartbeats_tell_the_load_and_facts_reach_the_stream(node: Node) -
 
     async with (
         listening(node) as (gateway, heard),
-        node.cluster.member("alpha", "config", (PathReported.subject.wildcard, on_fact)),
+        node.cluster.member("alpha", "config", (PathReported, on_fact)),
     ):
         client = gateway.broker._connection  # pyright: ignore[reportPrivateUsage]
         assert client is not None

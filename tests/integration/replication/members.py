@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faststream.nats import NatsRouter
 from nats.errors import Error as NatsError
 
 from shared.clusterlog.log import ClusterLog, LogConflict
@@ -25,6 +26,7 @@ from shared.domain.log import Change, StoredEntry
 from shared.events.replication import FollowerProgressed, FollowerState, SyncNow
 from shared.messaging.connection import connect, jetstream_of
 from shared.messaging.streams import ensure_streams
+from shared.messaging.subscription import subscription
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
@@ -191,7 +193,8 @@ async def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None
 async def watching(members: Members, *, replicas: int) -> AsyncGenerator[Watcher]:
     """Make the log, the streams and the databases, and listen."""
     context = build_context(members.settings("watch"), "gateway", SystemClock())
-    context.broker.subscriber(FollowerProgressed.subject.wildcard)(members.on_progress)
+    heard = subscription(FollowerProgressed, members.on_progress)
+    context.broker.include_router(NatsRouter(handlers=(heard,)))
     client = await connect(context.access, context.identity, "log")
     log = ClusterLog(client, GENERATION)
     databases = {node: Database(url) for node, url in members.databases.items()}

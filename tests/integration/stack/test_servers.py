@@ -68,7 +68,7 @@ async def connected(plan: Layout, user: str, node: str = "witness") -> AsyncGene
         f"nats://{HOST}:{server.client}",
         user=user,
         password=plan.secret(nats.secret_name(user)).read_text(),
-        inbox_prefix=b"_INBOX_" + user.encode(),
+        inbox_prefix=b"_INBOX." + user.encode(),
         error_cb=_quiet,
     )
     try:

@@ -55,7 +55,10 @@ def test_an_offset_is_said_in_minutes_in_hours_or_by_a_zone(offset: str, minutes
     assert question(Asked(offset=offset))["client"] == {"utc_offset_minutes": minutes}
 
 
-@pytest.mark.parametrize("offset", ["", "noon", "+-5", "Mars/Base", "+5:xx", "../etc/passwd"])
+@pytest.mark.parametrize(
+    "offset",
+    ["", "noon", "+-5", "Mars/Base", "+5:xx", "../etc/passwd", "localtime", "9999", "9" * 5_000],
+)
 def test_an_offset_that_is_none_is_told(offset: str) -> None:
     with pytest.raises(BadSettings, match=r"say an offset like \+05:30"):
         question(Asked(offset=offset))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.config.core.batch import Answered, Batch, digest, gathered
-from services.config.core.documents import Documents
+from shared.documents.state import Documents
 from shared.domain.errors import InvalidChange, RequestReused, RevisionConflict
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import ENTRY_LIMIT_BYTES

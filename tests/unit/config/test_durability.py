@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from services.config.core.documents import Documents, Stored
 from services.config.core.durability import needs_a_backup, rules_of
 from shared.documents.site import Durability, Replication
+from shared.documents.state import Documents, Stored
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import Change, Op
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.config.core.documents import Documents
 from services.config.handlers import Handlers
 from services.config.ports import Open
 from services.config.replica import Replica
 from services.config.writer import EXPECTING_SECONDS
 from shared.documents import Kind
+from shared.documents.state import Documents
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch
 from shared.domain.log import Op, ReplicationMode, empty_marker

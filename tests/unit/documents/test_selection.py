@@ -75,7 +75,7 @@ def test_every_method_can_be_configured(method: SelectionMethod) -> None:
         ({"methods": ["a_record"]}, "the method a_record needs its name, as in a_record: {name:"),
         ({"methods": ["random", "srv_record"]}, "the method srv_record needs its name, as in srv"),
         ({"methods": ["ip_anycast"]}, "the method ip_anycast needs its address, as in ip_any"),
-        ({"a_record": {"name": "no name"}}, "use a host name like support.example.com"),
+        ({"a_record": {"name": "no name"}}, "is no host name like help.example.com"),
         ({"a_record": {**NAMED, "resolvers": ["ns1"]}}, "a_record.resolvers.0.address"),
         ({"a_record": {**NAMED, "timeout_seconds": 0}}, "timeout_seconds: Input should be greater"),
         ({"regions": {"affinity": ["eu", "eu"]}}, "'eu' stands there twice"),

@@ -26,7 +26,7 @@ def test_a_host_name_is_kept_as_host_names_are_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "a..b", "-a.example", "a_b", "ümlaut.example", "a" * 64, "a." * 127 + "b" * 9]
+    "name", ["", ".", "a..b", "-a.example", "a_b", "ü..example", "a" * 64, "a." * 127 + "b" * 9]
 )
 def test_what_is_no_host_name_is_told(name: str) -> None:
     assert "is no host name like help.example.com" in refused(

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.documents.document import WRITING
 from shared.documents.webhook import WebhookDocument
 
 URL = "https://chat.example.com/hooks/7?channel=ops"
 
 
 def webhook(**body: Any) -> WebhookDocument:
-    return WebhookDocument.model_validate({"url": URL, **body})
+    return WebhookDocument.model_validate({"url": URL, **body}, context=WRITING)
 
 
 def test_it_is_told_of_everything_from_now_on_unless_it_says_otherwise() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.documents import COLLECTIONS
+from shared.documents import COLLECTIONS, Kind
+from shared.events.config import ProposeChanges
 from tests.unit.gateway.conftest import House, People, Person
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -177,16 +178,17 @@ async def test_an_apply_that_names_what_is_not_there_writes_nothing_of_several_e
 
 async def test_an_apply_that_is_stopped_says_how_far_it_got(people: People, house: House) -> None:
     admin = await people.admin()
-    address = {"public_address": {"host": "same.example", "port": 7443}}
-    nodes = [
-        ("node", f"n{number}", {**LARGE, **(address if number in {0, 8} else {})})
-        for number in range(9)
-    ]
+    nodes = [("node", f"n{number}", LARGE) for number in range(9)]
 
+    def somebody_else_is_faster(proposal: ProposeChanges) -> None:
+        if any(change.id == "n8" for change in proposal.changes):
+            house.site.write(Kind.NODE, "n8", {"role": "traffic"})
+
+    house.site.meanwhile = somebody_else_is_faster
     answer = await admin.call("POST", "/apply", wanted(*nodes))
 
-    assert answer.status_code == 422
+    assert answer.status_code == 412
     told = answer.json()
-    assert "belongs to node 'n0' already; 8 of 9 changes were made before" in told["detail"]
+    assert "not at 0; read it again; 8 of 9 changes were made before" in told["detail"]
     assert (told["changes_made"], told["changes"]) == (8, 9)
     assert told["revision"] == house.site.revision

@@ -1,6 +1,6 @@
 from dataclasses import dataclass, field
 
-from shared.domain.errors import BadSignature, ClockSkew, Replayed
+from shared.domain.errors import BadSignature, Replayed, TooOld
 from shared.domain.ids import Instant
 from shared.messaging.rejections import LARGEST_DIFFERENCE_MS, MINUTE, Rejection, Rejections
 
@@ -66,20 +66,20 @@ def test_those_who_prove_nothing_are_told_of_together() -> None:
 def test_an_error_without_a_reason_is_counted_by_its_code() -> None:
     desk = Desk()
     rejections = desk.rejections()
-    for error in (ClockSkew("x"), Replayed("y")):
+    for error in (TooOld("x"), Replayed("y")):
         rejections.refused(error, SENDER)
 
-    assert desk.counted == ["clock_skew", "replayed"]
+    assert desk.counted == ["too_old", "replayed"]
 
 
-def test_a_clock_that_differs_a_lot_is_told_of_though_its_messages_pass() -> None:
+def test_a_message_that_is_late_or_skewed_passes_and_is_told_of() -> None:
     desk = Desk()
     rejections = desk.rejections()
-    rejections.skewed(SENDER, LARGEST_DIFFERENCE_MS - 1)
+    rejections.late_or_skewed(SENDER, LARGEST_DIFFERENCE_MS - 1)
     assert desk.told == []
 
-    rejections.skewed(SENDER, -LARGEST_DIFFERENCE_MS)
+    rejections.late_or_skewed(SENDER, -LARGEST_DIFFERENCE_MS)
 
-    assert desk.told[0].reason == "clock_skew"
-    assert "differs by -5.0 s" in desk.told[0].detail
+    assert desk.told[0].reason == "late_or_skewed"
+    assert "-5.0 s: it came late, or the clocks differ" in desk.told[0].detail
     assert desk.counted == []

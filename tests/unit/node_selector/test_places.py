@@ -27,9 +27,11 @@ class HandClock:
         return UnixMillis(0)
 
 
-def write(path: Path, record: Any = BERLIN) -> None:
-    writer = MMDBWriter(4, "Test-City", languages=["en"], float_type="f64")
-    writer.insert_network(IPSet(["198.51.100.0/24"]), record)
+def write(
+    path: Path, record: Any = BERLIN, *, kind: str = "Test-City", network: str = "198.51.100.0/24"
+) -> None:
+    writer = MMDBWriter(4, kind, languages=["en"], float_type="f64")
+    writer.insert_network(IPSet([network]), record)
     fresh = path.with_suffix(".new")
     writer.to_db_file(str(fresh))
     fresh.replace(path)
@@ -115,3 +117,61 @@ def test_any_damage_is_a_place_that_is_not_known(path: Path) -> None:
 
 def test_without_a_file_nothing_is_known_and_that_is_said() -> None:
     assert Nowhere().locate("198.51.100.7").failure == "no database of places is configured"
+
+
+ASN = {"autonomous_system_number": 64_500}
+COUNTRY = {"country": {"iso_code": "DE"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "network"),
+    [
+        (ASN, "GeoLite2-ASN", "198.51.100.0/24"),
+        (ASN, "DBIP-ASN-Lite", "0.0.0.0/1"),
+        (COUNTRY, "GeoLite2-Country", "198.51.100.0/24"),
+        (COUNTRY, "Our-Networks", "0.0.0.0/1"),
+        ("text", "GeoIP2-Connection-Type", "0.0.0.0/1"),
+    ],
+)
+def test_a_database_without_places_is_said_to_be_one(
+    path: Path, caplog: pytest.LogCaptureFixture, record: Any, kind: str, network: str
+) -> None:
+    write(path, record, kind=kind, network=network)
+    places = Database(path, HandClock())
+    with caplog.at_level(logging.INFO, "meridian.places"):
+        found = [places.locate(address) for address in ("198.51.100.7", "203.0.113.1", "8.8.8.8")]
+
+    sentence = f"the database places.mmdb holds no places: it is of the type '{kind}', and geo"
+    assert all(each.location is None and each.failure.startswith(sentence) for each in found)
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert sentence in caplog.text
+
+
+def test_a_database_with_some_places_is_believed_whatever_it_is_called(path: Path) -> None:
+    write(path, BERLIN, kind="Our-Country-ISP", network="8.0.0.0/8")
+
+    found = Database(path, HandClock()).locate("203.0.113.1")
+
+    assert found.failure == "no place is known for 203.0.113.1"
+
+
+def test_no_damage_of_any_byte_leaves_the_database(path: Path) -> None:
+    """Every byte, to three values: the library raises RecursionError, KeyError and others."""
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for value in (0x00, 0x3F, 0xFF):
+            path.write_bytes(whole[:at] + bytes([value]) + whole[at + 1 :])
+            found = Database(path, HandClock()).locate("198.51.100.7")
+            assert (found.location is None) == bool(found.failure)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 64, b"PK\x03\x04" * 100, b"\xab\xcd\xefMaxMind.com"])
+def test_what_is_no_database_is_told_to_be_unreadable(
+    path: Path, caplog: pytest.LogCaptureFixture, data: bytes
+) -> None:
+    path.write_bytes(data)
+    with caplog.at_level(logging.ERROR, "meridian.places"):
+        found = Database(path, HandClock()).locate("198.51.100.7")
+
+    assert found.failure == "the database of places places.mmdb cannot be read"
+    assert len(caplog.records) == 1

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.node_selector.core.prefixes import Bits, PrefixTable, network_of, parse_address
+from services.node_selector.core.prefixes import (
+    Bits,
+    PrefixTable,
+    network_of,
+    parse_address,
+    parse_bits,
+)
+from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 
 Network = IPv4Network | IPv6Network
@@ -132,3 +139,17 @@ def test_a_text_is_an_address_exactly_if_the_standard_library_says_so(text: str)
         return
     mapped = expected.ipv4_mapped if isinstance(expected, IPv6Address) else None
     assert parse_address(text) == (mapped or expected)
+
+
+@pytest.mark.parametrize("written", ["10.0.0.0/8", "::ffff:10.0.0.0/104"])
+@pytest.mark.parametrize("client", ["10.1.2.3", "::ffff:10.1.2.3", "::FFFF:0A01:0203"])
+def test_a_client_of_ipv4_is_in_its_network_however_both_are_written(
+    written: str, client: str
+) -> None:
+    body = {"role": "traffic", "prefixes": [written]}
+    found = PrefixTable()
+    found.add(NodeId("berlin"), NodeDocument.model_validate(body).prefixes)
+    address = parse_bits(client)
+
+    assert address is not None
+    assert found.matches(address) == [(8, ["berlin"])]

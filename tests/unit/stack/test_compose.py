@@ -1,21 +1,27 @@
 """What the composed site and the embedded one must have in common, and what a build may hold."""
 
+import json
 import re
 from pathlib import Path
 
-from stack.nats import CONSUME_EVENTS, EVENTS_INBOX, USERS
+from stack.nats import USERS, accounts
 
 ROOT = Path(__file__).resolve().parents[3]
 NATS = (ROOT / "compose" / "nats.conf").read_text()
 VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 
 
-def test_whoever_reads_events_may_do_the_same_in_both_sites() -> None:
-    allowed = [*CONSUME_EVENTS["publish"]["allow"], *CONSUME_EVENTS["subscribe"]["allow"]]
+def bare(text: str) -> str:
+    """A configuration without comments and without what the server reads over."""
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return re.sub(r":(?=[{\[])", "", re.sub(r"[\s,\"]", "", "".join(lines)))
 
-    assert [subject for subject in allowed if f'"{subject}"' not in NATS] == []
-    assert set(re.findall(r'"(\$JS[^"]+)"', NATS)) == set(CONSUME_EVENTS["publish"]["allow"])
-    assert f"{EVENTS_INBOX}.>" in NATS
+
+def test_both_sites_have_the_same_accounts_and_every_right_in_them() -> None:
+    passwords = {user: f"${user.upper()}_PASSWORD" for user in USERS}
+    inner = bare(json.dumps(accounts(passwords)))[1:-1]
+
+    assert f"accounts{{{inner}}}system_account" in bare(NATS)
 
 
 def test_both_sites_have_the_same_users_and_sync_every_write() -> None:

@@ -41,15 +41,29 @@ def test_each_server_is_called_like_its_node_and_knows_the_other_two(layout: Lay
 
 
 def test_the_reader_of_events_may_not_publish_or_read_anything_else(layout: Layout) -> None:
-    users = {
-        user["user"]: user for user in configured(layout, "alpha")["accounts"]["SITE"]["users"]
-    }
-    allowed = users["events"]["permissions"]
-    assert "permissions" not in users["service"]
+    (reader,) = configured(layout, "alpha")["accounts"]["READERS"]["users"]
+    allowed = reader["permissions"]
+    assert reader["user"] == "events"
     assert all(".EVENTS" in subject for subject in allowed["publish"]["allow"])
-    assert allowed["subscribe"]["allow"] == ["meridian.event.>", "_INBOX_events.>"]
+    assert allowed["subscribe"]["allow"] == ["meridian.event.>", "_INBOX.events.>"]
     writing = ("STREAM.CREATE", "STREAM.DELETE", "STREAM.PURGE", "CONSUMER.DELETE", "MSG.DELETE")
     assert [s for s in allowed["publish"]["allow"] if any(word in s for word in writing)] == []
+
+
+def test_the_reader_has_no_user_in_the_sites_account_and_imports_what_it_may_ask(
+    layout: Layout,
+) -> None:
+    found = configured(layout, "alpha")["accounts"]
+    assert [user["user"] for user in found["SITE"]["users"]] == ["service"]
+    assert "permissions" not in found["SITE"]["users"][0]
+    asked = {each["to"] for each in found["READERS"]["imports"] if "service" in each}
+    (reader,) = found["READERS"]["users"]
+    assert asked == set(reader["permissions"]["publish"]["allow"])
+    offered = {each.get("service") or each["stream"] for each in found["SITE"]["exports"]}
+    assert asked == {f"SITE.{subject}" for subject in offered if subject.startswith("$JS.")}
+    assert all(each["accounts"] == ["READERS"] for each in found["SITE"]["exports"])
+    assert "exports" not in found["READERS"]
+    assert "jetstream" not in found["READERS"]
 
 
 def test_the_system_account_holds_no_user_of_the_site(layout: Layout) -> None:

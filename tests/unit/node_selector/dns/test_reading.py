@@ -84,6 +84,35 @@ def test_an_alias_into_another_zone_is_neither_an_answer_nor_a_failure() -> None
     assert (found.records, found.failure, found.aliases) == ((), None, ("fra.example.net",))
 
 
+OTHER_SOA = "example.net. 60 IN SOA ns.example.net. admin.example.net. 1 3600 600 86400 60"
+
+
+@pytest.mark.parametrize(
+    "target", ["fra.example.net.", "fra.geo.example.com.", "fra.example.com.", "com.", "."]
+)
+def test_an_alias_beside_the_soa_of_its_own_zone_is_followed(target: str) -> None:
+    soa = SOA.format(ttl=60, minimum=60)
+    found = said(message("A", f"{NAME}. 9 IN CNAME {target}", soa=soa))
+    assert (found.records, found.failure) == ((), None)
+    assert found.aliases == (target.removesuffix(".") or ".",)
+
+
+def test_an_alias_beside_the_soa_of_the_zone_that_it_leads_to_ends_there() -> None:
+    made = message("A", f"{NAME}. 9 IN CNAME fra.example.net.", soa=OTHER_SOA)
+    assert said(made).failure == f"{NAME} has no A record"
+    assert said(made).is_absent
+
+
+def test_an_alias_that_ends_in_another_zone_is_told_by_the_last_of_them() -> None:
+    made = message(
+        "A",
+        f"{NAME}. 9 IN CNAME a.example.net.",
+        "a.example.net. 9 IN CNAME b.example.org.",
+        soa=OTHER_SOA,
+    )
+    assert said(made).aliases == ("a.example.net", "b.example.org")
+
+
 @pytest.mark.parametrize(
     ("ttl", "minimum", "stands"), [(600, 60, 60), (30, 60, 30), (86_400, 86_400, 300)]
 )

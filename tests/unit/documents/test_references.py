@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from services.config.core.documents import Documents, tried
+from shared.documents.rules.changes import tried
+from shared.documents.state import Documents
 from shared.domain.errors import InUse, InvalidChange
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange

@@ -7,8 +7,8 @@ that were written before stay as they are: a method that lacks something knows n
 from collections.abc import Iterator
 from typing import Any, Final
 
-from services.config.core.references import Body, Of, Outcome
 from shared.documents import SITE_ID, Kind
+from shared.documents.rules.references import Body, Of, Outcome
 from shared.documents.selection import (
     LONGEST_LOOKUP_SECONDS,
     NEEDED,

@@ -1,69 +1,46 @@
-"""The documents as one consistent whole, and the rules that a change must keep.
+"""The rules that a change must keep for the documents to stay one consistent whole.
 
 A proposal is tried on a copy: all of its changes stand together or none does. The rules are
 those that no single document can show: names that are taken, administrators that must remain,
 masters that must not vanish.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from services.config.core.references import require_own_hostnames, require_references
-from services.config.core.selections import require_working_rules
 from shared.documents import DOCUMENTS, SITE_ID, Kind
+from shared.documents.hosts import comparable
+from shared.documents.rules.references import require_own_hostnames, require_references
+from shared.documents.rules.selections import require_working_rules
 from shared.documents.shape import shaped
+from shared.documents.state import Documents, Ref, Stored
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision, parse_node_id
-from shared.domain.log import Op
 from shared.domain.node import NodeRole
-from shared.events.config import ProposedChange
 
 LONGEST_ID: Final = 200
 
-Ref = tuple[str, str]
-"""A document's kind and id."""
+
+class Proposed(Protocol):
+    """One change that somebody asks for."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def body(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def expected_revision(self) -> Revision | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A document as it stands, and the revision that made it so."""
-
-    revision: Revision
-    body: Mapping[str, Any]
-
-
-class Documents:
-    """All documents at one revision."""
-
-    def __init__(self, stored: Mapping[Ref, Stored]) -> None:
-        self._stored = dict(stored)
-
-    def get(self, kind: str, id_: str) -> Stored | None:
-        return self._stored.get((kind, id_))
-
-    def of(self, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
-        """The bodies of one kind by id."""
-        return MappingProxyType(
-            {id_: each.body for (other, id_), each in self._stored.items() if other == kind}
-        )
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def with_(self, changes: Mapping[Ref, Mapping[str, Any] | None], at: Revision) -> "Documents":
-        """These documents after *changes* (None deletes) were made at revision *at*."""
-        after = dict(self._stored)
-        for ref, body in changes.items():
-            if body is None:
-                after.pop(ref, None)
-            else:
-                after[ref] = Stored(at, body)
-        return Documents(after)
-
-
-def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref, Any]:
+def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     """What *changes* make of the documents they touch: the body each will have, or None.
 
     Raises:
@@ -87,11 +64,7 @@ def tried(documents: Documents, changes: tuple[ProposedChange, ...]) -> dict[Ref
     return outcome
 
 
-def operation(change: ProposedChange) -> Op:
-    return Op.PUT if change.op == "put" else Op.DELETE
-
-
-def _tried(documents: Documents, change: ProposedChange) -> dict[str, Any] | None:
+def _tried(documents: Documents, change: Proposed) -> dict[str, Any] | None:
     kind = _kind(change.kind)
     there = documents.get(change.kind, change.id)
     _require_expected(change, there)
@@ -108,7 +81,7 @@ def _tried(documents: Documents, change: ProposedChange) -> dict[str, Any] | Non
     return body
 
 
-def _require_deletable(change: ProposedChange, kind: Kind, there: Stored | None) -> None:
+def _require_deletable(change: Proposed, kind: Kind, there: Stored | None) -> None:
     if there is None:
         raise NotFound(f"there is no {kind} {change.id!r}", kind=kind, id=change.id)
     if kind is Kind.SITE:
@@ -142,7 +115,7 @@ def _require_id(kind: Kind, id_: str) -> None:
         )
 
 
-def _require_expected(change: ProposedChange, there: Stored | None) -> None:
+def _require_expected(change: Proposed, there: Stored | None) -> None:
     if change.expected_revision is None:
         return
     actual = Revision(0) if there is None else there.revision
@@ -188,4 +161,4 @@ def _require_own_addresses(after: Documents, outcome: Mapping[Ref, Any]) -> None
 
 def _address(body: Mapping[str, Any]) -> tuple[str, int] | None:
     public = body["public_address"]
-    return (public["host"].lower(), public["port"]) if public else None
+    return (comparable(public["host"]), public["port"]) if public else None

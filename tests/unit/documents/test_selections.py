@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.config.core.documents import Documents, tried
 from services.gateway.sessions import SELECT_ATTEMPT_SECONDS
+from shared.documents.rules.changes import tried
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS
+from shared.documents.state import Documents
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange

@@ -1,0 +1,233 @@
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+"""YAML text as a tree of nodes, each with its place; what a scalar means is not decided here.
+
+The parser's events are read one after the other, so that nothing is nested, repeated by aliases or
+read beyond a bound. A scalar keeps the characters that stand in the file: `007` is not 7. Anchors,
+aliases and `<<` work, tags do not. Whatever the parser makes of a file is a tree or `Malformed`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+
+DEEPEST: Final = 64
+MOST_REPEATED: Final = 100_000
+"""So many values may stand in a file by aliases alone."""
+
+SHOWN: Final = 200
+MERGE: Final = "<<"
+STRING_TAG: Final = "tag:yaml.org,2002:str"
+
+
+class Malformed(Exception):
+    """The text is no YAML that is used here; *line* and *column* count from 1."""
+
+    def __init__(self, reason: str, line: int, column: int) -> None:
+        super().__init__(reason)
+        self.reason, self.line, self.column = reason, line, column
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and its place; *size* counts the values in it, *height* the levels below it."""
+
+    line: int
+    column: int
+    size: int = field(default=1, kw_only=True)
+    height: int = field(default=0, kw_only=True)
+
+
+@dataclass(slots=True)
+class Scalar(Node):
+    """Characters, and whether they stand there plain, in no quotes."""
+
+    text: str
+    is_plain: bool
+
+
+@dataclass(slots=True)
+class Sequence(Node):
+    """Values in their order."""
+
+    items: list[Node] = field(default_factory=list[Node])
+
+
+@dataclass(slots=True)
+class Mapping(Node):
+    """Values by their keys, and the keys' nodes; *merged* are the mappings that `<<` names."""
+
+    members: dict[str, Node] = field(default_factory=dict[str, Node])
+    keys: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
+    merged: list["Mapping"] = field(default_factory=list["Mapping"])
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection that is being read, the name of its anchor, and the key that waits."""
+
+    node: Sequence | Mapping
+    anchor: str | None
+    key: Scalar | None = None
+
+
+def parse(text: str) -> Node | None:
+    """The one document in *text*; None when there is none.
+
+    Raises:
+        Malformed: it is no YAML, or goes beyond a bound.
+    """
+    builder = _Builder()
+    for event in _events(text):
+        builder.take(event)
+    return builder.root
+
+
+def _events(text: str) -> Iterator[Any]:
+    """The parser's events; every exception of it is the one of ours."""
+    line = column = 1
+    parser: Any = YAML(typ="safe", pure=True)
+    try:
+        for event in parser.parse(text):
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            yield event
+    except YAMLError as error:
+        raise _malformed(error, text) from error
+    except (Malformed, GeneratorExit):
+        raise
+    except Exception as error:
+        # The parser raises whatever its input leads it to: OverflowError, IndexError and others.
+        raise Malformed(f"it cannot be read: {error}", line, column) from error
+
+
+def _malformed(error: Any, text: str) -> Malformed:
+    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML")
+    told = printable(reason.strip().splitlines()[0][:SHOWN])
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        return Malformed(told, mark.line + 1, mark.column + 1)
+    before = text[: getattr(error, "position", 0)]
+    return Malformed(told, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+class _Builder:
+    """Puts the tree together."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node] = {}
+        self._repeated = 0
+
+    def take(self, event: Any) -> None:
+        """Take the next event in."""
+        mark = event.start_mark
+        line, column = mark.line + 1, mark.column + 1
+        if isinstance(event, DocumentStartEvent) and self.root is not None:
+            raise Malformed("a second document begins: a file holds one", line, column)
+        if isinstance(event, CollectionStartEvent):
+            self._begin(event, line, column)
+        elif isinstance(event, ScalarEvent):
+            is_plain = not _require_no_tag(event, line, column) and not event.style
+            self._put(Scalar(line, column, event.value, is_plain), event.anchor)
+        elif isinstance(event, AliasEvent):
+            self._repeat(event.anchor, line, column)
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self._end()
+
+    def _begin(self, event: Any, line: int, column: int) -> None:
+        if len(self._open) >= DEEPEST:
+            raise _too_deep(line, column)
+        _require_no_tag(event, line, column)
+        is_mapping = isinstance(event, MappingStartEvent)
+        node = Mapping(line, column) if is_mapping else Sequence(line, column)
+        self._open.append(_Open(node, event.anchor))
+
+    def _end(self) -> None:
+        closed = self._open.pop()
+        node = closed.node
+        if isinstance(node, Mapping):
+            for merged in node.merged:
+                for name, value in merged.members.items():
+                    if name not in node.members:
+                        node.members[name], node.keys[name] = value, merged.keys[name]
+        below = node.items if isinstance(node, Sequence) else list(node.members.values())
+        node.size = 1 + sum(each.size for each in below)
+        node.height = 1 + max((each.height for each in below), default=0)
+        self._put(node, closed.anchor)
+
+    def _repeat(self, anchor: str, line: int, column: int) -> None:
+        node = self._anchors.get(anchor)
+        if node is None:
+            raise Malformed(
+                f"the alias *{printable(anchor[:SHOWN])} names nothing before it", line, column
+            )
+        self._repeated += node.size
+        if self._repeated > MOST_REPEATED:
+            raise Malformed(f"aliases repeat more than {MOST_REPEATED:,} values", line, column)
+        if len(self._open) + node.height > DEEPEST:
+            raise _too_deep(line, column)
+        self._put(node, None)
+
+    def _put(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if not self._open:
+            self.root = node
+            return
+        inside = self._open[-1]
+        if isinstance(inside.node, Sequence):
+            inside.node.items.append(node)
+        elif inside.key is None:
+            inside.key = _key(inside.node, node)
+        else:
+            _add(inside.node, inside.key, node)
+            inside.key = None
+
+
+def _key(mapping: Mapping, node: Node) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise Malformed("a key is one word, not a list or a mapping", node.line, node.column)
+    if node.text in mapping.keys:
+        reason = f'found duplicate key "{printable(node.text[:SHOWN])}"'
+        raise Malformed(reason, node.line, node.column)
+    return node
+
+
+def _add(mapping: Mapping, key: Scalar, node: Node) -> None:
+    if key.text == MERGE and key.is_plain:
+        named = node.items if isinstance(node, Sequence) else [node]
+        for each in named:
+            if not isinstance(each, Mapping):
+                raise Malformed("<< names a mapping, or a list of them", key.line, key.column)
+            mapping.merged.append(each)
+        return
+    mapping.keys[key.text], mapping.members[key.text] = key, node
+
+
+def _require_no_tag(event: Any, line: int, column: int) -> bool:
+    """Whether the tag of *event* says that it is a text; no other may stand there."""
+    tag = str(event.tag) if event.tag else ""
+    if tag and tag not in {"!", STRING_TAG}:
+        raise Malformed(f"the tag {printable(tag[:SHOWN])} is not used here", line, column)
+    return bool(tag)
+
+
+def printable(text: str) -> str:
+    """*text* as one line of an error may repeat it."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _too_deep(line: int, column: int) -> Malformed:
+    return Malformed(f"it is nested deeper than {DEEPEST} levels", line, column)
