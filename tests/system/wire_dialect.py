@@ -92,7 +92,7 @@ class Speaker:
     @property
     def inbox(self) -> str:
         """Below this subject this sender alone is answered."""
-        return f"_INBOX_{self.identity.replace('.', '_')}"
+        return f"_INBOX.{self.identity}"
 
     def head(self, in_reply_to: str = "", **changed: str) -> list[str]:
         """The fields of a signature before its MAC; *changed* replaces some by name."""

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import cycle
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from tests.system.storm.counters import Counters
 from tests.system.storm.readers import Asker, Readers
 from tests.system.storm.shots import Shot
 from tests.system.storm.volley import Readings, Row
-from tests.system.wire_dialect import SIGNATURE, Credentials, Speaker, connect, credentials
+from tests.system.wire_dialect import SIGNATURE, Speaker, connect, credentials
 
 LISTEN_SECONDS: Final = 12.0
 """Every directory is read twice in this time."""
@@ -32,6 +31,7 @@ QUIET_SECONDS: Final = 1.0
 MEMBERS: Final = 16
 """As many members of a queue group get most of its requests, and nobody else gets those."""
 
+LISTENER: Final = "alpha.gateway"
 SENDER: Final = 2
 """The signature's field that names the sender."""
 
@@ -52,7 +52,7 @@ class Heard:
         )
 
 
-async def mislead(layout: Layout, client: RawNats, readers: Readers, chance: random.Random) -> Row:
+async def mislead(layout: Layout, readers: Readers, chance: random.Random) -> Row:
     """Answer every request of the site's services wrongly for a while, and count."""
     counters, heard = Counters(layout), Heard()
     before = await counters.read({each.service for each in readers.askers})
@@ -65,15 +65,12 @@ async def mislead(layout: Layout, client: RawNats, readers: Readers, chance: ran
             observer = await stack.enter_async_context(connect(known, nats.client))
             _start(stack, _observe(observer, at, heard))
             await observer.flush()
+        # A connection of its own: with it end its memberships of queue groups.
+        client = await stack.enter_async_context(connect(credentials(layout.state, LISTENER)))
         for message in requests():
-            groups = {
-                ear.queue for ear in readers.ears if message.subject.parse(ear.subject) is not None
-            }
-            for group in groups or {""}:
-                for _ in range(MEMBERS if group else 1):
-                    speaker = Speaker(_answering(layout, message))
-                    queue = client.subscribe(message.subject.wildcard, group)
-                    _start(stack, _answer(client, queue, _refusable(speaker, chance), heard))
+            known = credentials(layout.state, f"{layout.masters[0].name}.{_answerer(message)}")
+            for queue in _joined(client, message, readers):
+                _start(stack, _answer(client, queue, _refusable(Speaker(known), chance), heard))
         await asyncio.sleep(LISTEN_SECONDS)
     await asyncio.sleep(QUIET_SECONDS)
     now = await counters.read(before)
@@ -102,10 +99,21 @@ async def _observe(client: RawNats, askers: Sequence[Asker], heard: Heard) -> No
     await asyncio.gather(*(one(queue) for queue in queues))
 
 
-@cache
-def _answering(layout: Layout, message: type[Request]) -> Credentials:
-    """What one has who may answer *message*."""
-    return credentials(layout.state, f"{layout.masters[0].name}.{min(message.subject.answered_by)}")
+def _answerer(message: type[Request]) -> str:
+    return min(message.subject.answered_by)
+
+
+def _joined(
+    client: RawNats, message: type[Request], readers: Readers
+) -> list["asyncio.Queue[Received]"]:
+    """What *client* hears of the requests of one kind, as most members of each queue group."""
+    heard = [ear for ear in readers.ears if message.subject.parse(ear.subject) is not None]
+    groups = {ear.queue for ear in heard} or {""}
+    return [
+        client.subscribe(message.subject.wildcard, group)
+        for group in groups
+        for _ in range(MEMBERS if group else 1)
+    ]
 
 
 async def _answer(

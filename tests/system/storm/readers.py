@@ -22,7 +22,7 @@ ASKING: Final = (
     "$JS.API.STREAM.MSG.GET.>",
     "$JS.API.DIRECT.GET.>",
 )
-INBOX: Final = "_INBOX_"
+INBOX: Final = "_INBOX."
 BROKER: Final = "broker"
 
 
@@ -161,7 +161,7 @@ def _heard_by(connection: Mapping[str, Any], layout: Layout) -> list[Ear]:
 def _asking_inbox(name: str) -> str:
     """The inbox of a connection over which requests are asked; empty for the others."""
     identity, _, purpose = name.partition("/")
-    return f"{INBOX}{identity.replace('.', '_')}" if purpose == BROKER else ""
+    return f"{INBOX}{identity}" if purpose == BROKER else ""
 
 
 def _service(name: str, layout: Layout) -> str:
@@ -175,8 +175,7 @@ def by_inbox(inbox: str) -> str:
     """The `node.service` whose inbox this is; empty for another kind of subject."""
     if not inbox.startswith(INBOX):
         return ""
-    node, _, rest = inbox.removeprefix(INBOX).partition(".")[0].partition("_")
-    return f"{node}.{rest.rpartition('_')[0]}"
+    return ".".join(inbox.removeprefix(INBOX).split(".")[:2])
 
 
 def _pullers(asked: list[Received]) -> dict[tuple[str, str], set[str]]:

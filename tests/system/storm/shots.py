@@ -185,7 +185,7 @@ def misdirected(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot
         "$KV.lease.primary",
         "meridian.config.propose",
         "_INBOX.a.stranger",
-        "_INBOX_alpha_config_00000000.a",
+        "_INBOX.alpha.config.00000000.a",
     ):
         yield Shot(f"reply to {reply}", payload, speaker.block(subject, payload), reply)
 

@@ -114,7 +114,7 @@ async def _rows(
     async with asking(layout, client) as asker:
         for message in requests():
             yield await ask(asker, message, chance, each)
-    yield await mislead(layout, client, readers, chance)
+    yield await mislead(layout, readers, chance)
     await stage.resync(str(layout.nodes[-1].name))
     keeping = Keeping(client, counters, readers, WATCH_SECONDS)
     speaker = Speaker(credentials(layout.state, SENDER))
