@@ -26,7 +26,7 @@ from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableErr
 
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.errors import BadSettings, Unavailable
-from shared.messaging.client import SafeClient, delivery_of
+from shared.messaging.client import SafeClient, answered, delivery_of
 
 STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3

@@ -17,7 +17,7 @@ from services.replication.conflicts import ConflictKeeper
 from services.replication.core.follower import SilenceCheck, Standing
 from services.replication.exchange import Exchange
 from services.replication.whereabouts import Whereabouts
-from shared.domain.errors import BadSignature, MeridianError, Unavailable
+from shared.domain.errors import BadSignature, BrokenChunk, MeridianError, Rejected, Unavailable
 from shared.domain.ids import NodeId, Revision, Sequence
 from shared.domain.log import Marker
 from shared.domain.snapshot import Scope
@@ -199,7 +199,9 @@ class Following:
                 await self.keeper.keep_own((await self.applier.begin()).marker)
             await self.applier.load(content)
             self.exchange.loaded()
-        except MeridianError:
+        except MeridianError as error:
+            if isinstance(error, Rejected | BrokenChunk):
+                self.applier.rejections.refused(error)
             self._now(before, "it got no snapshot")
             raise
 
