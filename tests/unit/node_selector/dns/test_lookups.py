@@ -11,6 +11,7 @@ from services.node_selector.dns.core.networks import Network
 from services.node_selector.dns.lookups import Limits, Lookups
 from services.node_selector.dns.reading import RecordKind, Said
 from shared.documents.selection import DnsLookup, SelectionMethod
+from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
 NAME = "nodes.example.com"
@@ -40,7 +41,7 @@ class NameServers:
         self.pause_seconds = pause_seconds
         self.has_own = True
         self.asked: list[tuple[str, RecordKind, str | None, Servers]] = []
-        self.lookups = Lookups(self, self, VirtualClock(), limits)
+        self.lookups = Lookups(self, self, VirtualClock(), contained(), limits)
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
