@@ -89,6 +89,11 @@ class Speaker:
     def identity(self) -> str:
         return f"{self.known.sender}.{self.instance}"
 
+    @property
+    def inbox(self) -> str:
+        """Below this subject this sender alone is answered."""
+        return f"_INBOX.{self.identity}"
+
     def head(self, in_reply_to: str = "", **changed: str) -> list[str]:
         """The fields of a signature before its MAC; *changed* replaces some by name."""
         self.counter += 1

@@ -1,0 +1,158 @@
+"""Hostile messages for some targets, sent, and what the readers counted of them.
+
+For each audience the refusals grow by exactly what had to be refused, and what passed grows by at
+least what had to be taken (other members go on speaking meanwhile). Messages of which no
+declaration says whether a reader looks at what is wrong may be refused or not.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.system.raw_nats import RawNats
+from tests.system.storm.counters import Counters, Counts
+from tests.system.storm.shots import Fate, Shot
+from tests.system.storm.targets import Target
+
+COUNT_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 0.05
+SETTLE_SECONDS: Final = 0.15
+FLUSH_EVERY: Final = 16
+"""Messages between two waits for the server, so that large ones do not make a slow consumer."""
+
+Aimed = tuple[Target, Sequence[Shot]]
+Readings = dict[str, Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many refusals *services* must count together, and by name what they must have taken."""
+
+    services: frozenset[str]
+    least: int
+    most: int
+    taken: tuple[tuple[str, int], ...] = ()
+
+    def with_(self, other: "Wanted") -> "Wanted":
+        return Wanted(
+            self.services | other.services,
+            self.least + other.least,
+            self.most + other.most,
+            self.taken + other.taken,
+        )
+
+    def refused(self, before: Readings, now: Readings) -> int:
+        return sum(now[name].refused - before[name].refused for name in self.services)
+
+    def faults(self, before: Readings, now: Readings) -> list[str]:
+        """Sentences on what was not counted as it must be."""
+        who, refused = "+".join(sorted(self.services)), self.refused(before, now)
+        found: list[str] = []
+        if not self.least <= refused <= self.most:
+            bounds = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+            found.append(f"{who} refused {refused} of {bounds}{self._reasons(before, now)}")
+        for message, taken in self.taken:
+            passed = sum(
+                now[name].received.get(message, 0) - before[name].received.get(message, 0)
+                for name in self.services
+            )
+            if passed < taken:
+                found.append(f"{who} took {passed} {message} of {taken}")
+        return found
+
+    def _reasons(self, before: Readings, now: Readings) -> str:
+        grown = (
+            (reason, count - before[name].rejected.get(reason, 0))
+            for name in sorted(self.services)
+            for reason, count in sorted(now[name].rejected.items())
+        )
+        return "".join(f", {reason} {count}" for reason, count in grown if count)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of some targets: how many were sent, and the sentences of what went wrong."""
+
+    name: str
+    subject: str
+    sent: int
+    readers: int
+    refused: int
+    faults: tuple[str, ...]
+
+
+async def fire(client: RawNats, subject: str, shots: Iterable[Shot]) -> None:
+    """Send every one of *shots*."""
+    for number, shot in enumerate(shots, 1):
+        client.send(subject, shot.payload, shot.head, shot.reply)
+        if number % FLUSH_EVERY == 0:
+            await client.flush()
+    await client.flush()
+
+
+async def volley(client: RawNats, counters: Counters, aimed: Sequence[Aimed]) -> Row:
+    """Send what is aimed at each target, and count."""
+    wanted = together(each for target, shots in aimed for each in expected(target, shots))
+    before = await counters.read({name for each in wanted for name in each.services})
+    for target, shots in aimed:
+        await fire(client, target.subject, shots)
+    now = await counted(counters, before, wanted)
+    first = aimed[0][0]
+    return Row(
+        first.name if len(aimed) == 1 else f"{len(aimed)} targets",
+        first.subject if len(aimed) == 1 else "",
+        sum(len(shots) for _, shots in aimed),
+        len(before),
+        sum(each.refused(before, now) for each in wanted),
+        tuple(fault for each in wanted for fault in each.faults(before, now)),
+    )
+
+
+def expected(target: Target, shots: Sequence[Shot]) -> list[Wanted]:
+    """What each audience of *target* must count of *shots*."""
+    refused = sum(shot.fate is Fate.REFUSED for shot in shots)
+    either = sum(shot.fate is Fate.EITHER for shot in shots)
+    taken = sum(shot.fate is Fate.TAKEN for shot in shots)
+    live = () if target.is_stored or not taken else ((target.name, taken),)
+    return [
+        Wanted(
+            each.services,
+            refused * each.times,
+            (refused + either) * each.times,
+            tuple((name, count * each.times) for name, count in live),
+        )
+        for each in target.audiences
+    ]
+
+
+def together(parts: Iterable[Wanted]) -> list[Wanted]:
+    """*parts* whose services overlap are counted as one."""
+    found: list[Wanted] = []
+    for part in parts:
+        whole = part
+        for each in [each for each in found if each.services & whole.services]:
+            found.remove(each)
+            whole = each.with_(whole)
+        found.append(whole)
+    return found
+
+
+async def counted(counters: Counters, before: Readings, wanted: Sequence[Wanted]) -> Readings:
+    """The counters once all have refused enough and nothing moves any more, or time is over."""
+    last: Readings = before
+    try:
+        async with asyncio.timeout(COUNT_SECONDS):
+            while True:
+                now = await counters.read(before)
+                enough = all(each.refused(before, now) >= each.least for each in wanted)
+                if enough and last is not before and _same(last, now):
+                    return now
+                last = now
+                await asyncio.sleep(SETTLE_SECONDS if enough else POLL_SECONDS)
+    except TimeoutError:
+        return last
+
+
+def _same(last: Readings, now: Readings) -> bool:
+    return all(now[name].refused == last[name].refused for name in now)
