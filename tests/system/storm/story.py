@@ -109,7 +109,8 @@ async def _rows(
 ) -> AsyncGenerator[Row]:
     layout, chance, each = stage.site.layout, weather.chance, weather.each
     counters = Counters(layout)
-    for target in chosen:
+    live = [target for target in chosen if not target.is_stored]
+    for target in live:
         yield await volley(client, counters, [(target, target.shots(layout, chance, each))])
     async with asking(layout, client) as asker:
         for message in requests():
@@ -120,6 +121,9 @@ async def _rows(
     speaker = Speaker(credentials(layout.state, SENDER))
     for place in await places(client):
         yield await keeping.put(place, values(place, speaker, chance, each))
+    # Last: who finds its stream silent reads it again, and counts again what it refuses.
+    for target in [target for target in chosen if target.is_stored]:
+        yield await volley(client, counters, [(target, target.shots(layout, chance, each))])
 
 
 async def aftermath(stage: Stage, outcome: Outcome, say: Say) -> None:

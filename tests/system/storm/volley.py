@@ -16,6 +16,9 @@ from tests.system.storm.shots import Fate, Shot
 from tests.system.storm.targets import Target
 
 COUNT_SECONDS: Final = 20.0
+STALL_SECONDS: Final = 3.0
+"""When nothing was counted for so long, what is missing will not be counted any more."""
+
 POLL_SECONDS: Final = 0.05
 SETTLE_SECONDS: Final = 0.15
 FLUSH_EVERY: Final = 16
@@ -140,18 +143,18 @@ def together(parts: Iterable[Wanted]) -> list[Wanted]:
 
 async def counted(counters: Counters, before: Readings, wanted: Sequence[Wanted]) -> Readings:
     """The counters once all have refused enough and nothing moves any more, or time is over."""
-    last: Readings = before
-    try:
-        async with asyncio.timeout(COUNT_SECONDS):
-            while True:
-                now = await counters.read(before)
-                enough = all(each.refused(before, now) >= each.least for each in wanted)
-                if enough and last is not before and _same(last, now):
-                    return now
-                last = now
-                await asyncio.sleep(SETTLE_SECONDS if enough else POLL_SECONDS)
-    except TimeoutError:
-        return last
+    last, moved = before, asyncio.get_running_loop().time()
+    end = moved + COUNT_SECONDS
+    while True:
+        now, time = await counters.read(before), asyncio.get_running_loop().time()
+        enough = all(each.refused(before, now) >= each.least for each in wanted)
+        moved = moved if _same(last, now) else time
+        if (enough and last is not before and moved != time) or time - moved > STALL_SECONDS:
+            return now
+        if time > end:
+            return now
+        last = now
+        await asyncio.sleep(SETTLE_SECONDS if enough else POLL_SECONDS)
 
 
 def _same(last: Readings, now: Readings) -> bool:
