@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from shared.decoding.errors import Undecodable
@@ -27,7 +27,7 @@ from stack.layout import Layout
 from stack.nats import SERVICE_USER, secret_name
 from stack.ports import HOST
 from tests.system.raw_nats import RawNats, Received, header_block
-from tests.system.storm.bodies import broken, reshaped
+from tests.system.storm.bodies import Body, broken, reshaped
 from tests.system.storm.samples import from_schema, sample_of
 from tests.system.storm.shots import DIGITS, STRANGER, Fate, Shot, headless
 from tests.system.storm.volley import Row
@@ -173,13 +173,17 @@ def hostile(speaker: Speaker, message: type[Request], chance: random.Random) -> 
         yield Answer(speaker, Shot(f"proof: {name}", payload), {}, edit or " ")
     for name, change in CHANGES.items():
         yield Answer(speaker, Shot(f"answer {name}", payload), change)
-    odd = list(reshaped(good))
-    chance.shuffle(odd)
     refusal = {"error_code": "not_primary", "message": "no", "attributes": {"a": 1}}
-    odd[::5] = [*reshaped(refusal)][: len(odd[::5])] + odd[::5][len([*reshaped(refusal)]) :]
-    for body in (*broken(payload), *odd):
+    odd = _in_turn(reshaped(good, chance), reshaped(refusal, chance))
+    for body in chain(broken(payload), odd):
         fate = Fate.TAKEN if _is_answer(message, body.payload) else Fate.REFUSED
         yield Answer(speaker, Shot(f"body: {body.name}", body.payload, fate=fate), {})
+
+
+def _in_turn(one: Iterator[Body], other: Iterator[Body]) -> Iterator[Body]:
+    """Three of *one*, then one of *other*, as long as there are any."""
+    while part := [*islice(one, 3), *islice(other, 1)]:
+        yield from part
 
 
 def _is_answer(message: type[Request], payload: bytes) -> bool:

@@ -6,6 +6,7 @@ spoilt like any other.
 """
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -67,16 +68,18 @@ def broken(good: bytes) -> Iterator[Body]:
     )
 
 
-def reshaped(good: dict[str, Any]) -> Iterator[Body]:
-    """Documents of which one place is wrong, missing or more."""
-    for place in places(good):
-        yield Body(f"{_name(place)} missing", json.dumps(_without(good, place)).encode())
-        for raw in VALUES:
-            yield Body(f"{_name(place)} = {raw[:12]}", put(good, place, raw))
+def reshaped(good: dict[str, Any], chance: random.Random) -> Iterator[Body]:
+    """Documents of which one place is wrong, missing or more, in an order of *chance*."""
     yield Body("an unknown field", json.dumps({**good, "no such field": [{}]}).encode())
-    first = next(iter(good), "a")
-    text = json.dumps(good)
+    first, text = next(iter(good), "a"), json.dumps(good)
     yield Body("a field twice", f'{text[:-1]}{", " if good else ""}"{first}": {{}}}}'.encode())
+    changes = [(place, raw) for place in places(good) for raw in (None, *VALUES)]
+    chance.shuffle(changes)
+    for place, raw in changes:
+        if raw is None:
+            yield Body(f"{_name(place)} missing", json.dumps(_without(good, place)).encode())
+        else:
+            yield Body(f"{_name(place)} = {raw[:12]}", put(good, place, raw))
 
 
 def places(value: Any, above: Place = ()) -> Iterator[Place]:

@@ -56,8 +56,7 @@ async def last(client: RawNats, stream: str, subject: str) -> bytes:
 
 def values(place: Place, speaker: Speaker, chance: random.Random, count: int) -> list[Shot]:
     """*count* values for *place* that nobody may take, or as many as there are."""
-    bodies = list(_spoilt(place.last))
-    chance.shuffle(bodies)
+    bodies = _spoilt(place.last, chance)
     signed = list(_signed(place, speaker))
     chance.shuffle(signed)
     heads = (shot for shot in headless(place.last[:200] + b"\xff") if shot.head)
@@ -77,11 +76,11 @@ def _in_turn(*parts: Iterator[Shot]) -> Iterator[Shot]:
                 yield shot
 
 
-def _spoilt(value: bytes) -> Iterator[Body]:
+def _spoilt(value: bytes, chance: random.Random) -> Iterator[Body]:
     """The value with one place changed; one that is no document has none."""
     document = _document(value)
     if document is not None:
-        yield from reshaped(document)
+        yield from reshaped(document, chance)
 
 
 def _document(value: bytes) -> dict[str, Any] | None:

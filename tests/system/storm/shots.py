@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Final
 
 from tests.system.raw_nats import header_block
@@ -27,6 +28,8 @@ from tests.system.wire_dialect import (
 
 DIGITS: Final = "9" * 4_000
 NO_TEXT: Final = "\udcff\udcfe"
+GOOD: Final = "good"
+REPLAYED: Final = "replayed"
 STRANGER: Final = "nobody"
 AHEAD_MS: Final = 300_000
 
@@ -193,17 +196,15 @@ def misdirected(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot
 def replayed(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
     """A good message, which is taken, and the very same again."""
     head = speaker.block(subject, payload)
-    yield Shot("good", payload, head, fate=Fate.TAKEN)
-    yield Shot("replayed", payload, head)
+    yield Shot(GOOD, payload, head, fate=Fate.TAKEN)
+    yield Shot(REPLAYED, payload, head)
 
 
 def bodies(
     speaker: Speaker, subject: str, good: dict[str, Any], chance: random.Random
 ) -> Iterator[Shot]:
     """Proven messages with a body that is wrong, or odd; all broken ones first."""
-    odd = list(reshaped(good))
-    chance.shuffle(odd)
-    for body in (*broken(json.dumps(good).encode()), *odd):
+    for body in chain(broken(json.dumps(good).encode()), reshaped(good, chance)):
         headers = speaker.signed(subject, body.payload)
         yield Shot(f"body: {body.name}", body.payload, header_block(headers), fate=Fate.BY_SHAPE)
 

@@ -9,8 +9,11 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from stack.layout import Layout
+from stack.site import Site
 from tests.system.raw_nats import RawNats
 from tests.system.storm.answers import ask, asking, requests
 from tests.system.storm.askers import mislead
@@ -18,6 +21,7 @@ from tests.system.storm.counters import Counters
 from tests.system.storm.kept import Keeping
 from tests.system.storm.places import places, values
 from tests.system.storm.readers import Readers, find
+from tests.system.storm.shots import GOOD, REPLAYED, Shot
 from tests.system.storm.stage import Stage
 from tests.system.storm.targets import Target, targets
 from tests.system.storm.volley import Row, volley
@@ -109,9 +113,13 @@ async def _rows(
 ) -> AsyncGenerator[Row]:
     layout, chance, each = stage.site.layout, weather.chance, weather.each
     counters = Counters(layout)
+
+    def shots(target: Target) -> list[Shot]:
+        return target.shots(layout, chance, each)
+
     live = [target for target in chosen if not target.is_stored]
     for target in live:
-        yield await volley(client, counters, [(target, target.shots(layout, chance, each))])
+        yield await volley(client, counters, [target], shots)
     async with asking(layout, client) as asker:
         for message in requests():
             yield await ask(asker, message, chance, each)
@@ -123,7 +131,42 @@ async def _rows(
         yield await keeping.put(place, values(place, speaker, chance, each))
     # Last: who finds its stream silent reads it again, and counts again what it refuses.
     for target in [target for target in chosen if target.is_stored]:
-        yield await volley(client, counters, [(target, target.shots(layout, chance, each))])
+        yield await volley(client, counters, [target], shots)
+
+
+async def gust(site: Site, each: int, seed: int) -> Outcome:
+    """A short storm: *each* hostile messages of every kind, those of the catalogue all at once."""
+    began, outcome, chance = time.monotonic(), Outcome(seed), random.Random(seed)
+    stage, layout = Stage(site, {}, Path()), site.layout
+    before = stage.processes()
+    async with connect(credentials(layout.state, SENDER)) as client:
+        readers = await find(layout, client, WATCH_SECONDS)
+        chosen = await all_targets(stage, client, readers)
+
+        def drawn(target: Target) -> list[Shot]:
+            return _drawn(target, layout, chance, each)
+
+        outcome.add(await volley(client, Counters(layout), chosen, drawn))
+        async with asking(layout, client) as asker:
+            for message in requests():
+                outcome.add(await ask(asker, message, chance, each))
+        keeping = Keeping(client, Counters(layout), readers, WATCH_SECONDS)
+        speaker = Speaker(credentials(layout.state, SENDER))
+        for place in await places(client):
+            outcome.add(await keeping.put(place, values(place, speaker, chance, each)))
+    outcome.faults += stage.ended(before, "in a short storm")
+    outcome.storm_seconds = round(time.monotonic() - began, 1)
+    return outcome
+
+
+def _drawn(target: Target, layout: Layout, chance: random.Random, count: int) -> list[Shot]:
+    """*count* of the target's shots, in their order; none that needs another before it."""
+    shots = [
+        shot
+        for shot in target.shots(layout, chance, LEAST * 3)
+        if shot.name not in {GOOD, REPLAYED}
+    ]
+    return [shots[number] for number in sorted(chance.sample(range(len(shots)), count))]
 
 
 async def aftermath(stage: Stage, outcome: Outcome, say: Say) -> None:

@@ -6,7 +6,7 @@ declaration says whether a reader looks at what is wrong may be refused or not.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ SETTLE_SECONDS: Final = 0.15
 FLUSH_EVERY: Final = 16
 """Messages between two waits for the server, so that large ones do not make a slow consumer."""
 
-Aimed = tuple[Target, Sequence[Shot]]
+ShotsAt = Callable[[Target], Sequence[Shot]]
 Readings = dict[str, Counts]
 
 
@@ -94,18 +94,26 @@ async def fire(client: RawNats, subject: str, shots: Iterable[Shot]) -> None:
     await client.flush()
 
 
-async def volley(client: RawNats, counters: Counters, aimed: Sequence[Aimed]) -> Row:
-    """Send what is aimed at each target, and count."""
-    wanted = together(each for target, shots in aimed for each in expected(target, shots))
-    before = await counters.read({name for each in wanted for name in each.services})
-    for target, shots in aimed:
+async def volley(
+    client: RawNats, counters: Counters, aimed: Sequence[Target], shots_at: ShotsAt
+) -> Row:
+    """Send to each target what *shots_at* makes for it at that moment, and count."""
+    before = await counters.read(
+        {name for target in aimed for each in target.audiences for name in each.services}
+    )
+    parts, sent = list[Wanted](), 0
+    for target in aimed:
+        shots = shots_at(target)
         await fire(client, target.subject, shots)
+        parts += expected(target, shots)
+        sent += len(shots)
+    wanted = together(parts)
     now = await counted(counters, before, wanted)
-    first = aimed[0][0]
+    is_one = len(aimed) == 1
     return Row(
-        first.name if len(aimed) == 1 else f"{len(aimed)} targets",
-        first.subject if len(aimed) == 1 else "",
-        sum(len(shots) for _, shots in aimed),
+        aimed[0].name if is_one else f"{len(aimed)} targets",
+        aimed[0].subject if is_one else "",
+        sent,
         len(before),
         sum(each.refused(before, now) for each in wanted),
         tuple(fault for each in wanted for fault in each.faults(before, now)),
