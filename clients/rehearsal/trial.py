@@ -11,7 +11,7 @@ PART: Final = 400
 """Clients in one question: well below what the site takes at once."""
 
 
-class Asks(Protocol):
+class SiteApi(Protocol):
     """The site's API."""
 
     def call(self, method: str, path: str, body: Any = None) -> Any: ...
@@ -46,7 +46,7 @@ class Supposed:
         }
 
 
-def placed(site: Asks, people: Sequence[Person], supposed: Supposed) -> list[Placed]:
+def placed(site: SiteApi, people: Sequence[Person], supposed: Supposed) -> list[Placed]:
     """Where each of *people* would be placed.
 
     Raises:
@@ -67,7 +67,7 @@ def placed(site: Asks, people: Sequence[Person], supposed: Supposed) -> list[Pla
     return found
 
 
-def locations(site: Asks) -> dict[str, tuple[float, float]]:
+def locations(site: SiteApi) -> dict[str, tuple[float, float]]:
     """Where the traffic nodes stand that say so."""
     found = dict[str, tuple[float, float]]()
     path: str | None = "/nodes?limit=1000"

@@ -8,7 +8,6 @@ from shared.clusterlog.log import RawEntry
 from shared.domain.ids import LogGeneration, RequestId
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import Marker, ReplicationMode, StoredEntry
-from shared.events.message import Event
 from shared.persistence.master_state import AnsweredRequest, Row
 
 
@@ -40,9 +39,3 @@ class Log(Protocol):
     async def append(self, stored: StoredEntry, expected: LogSequence) -> LogSequence: ...
     async def get(self, sequence: LogSequence) -> RawEntry | None: ...
     def read_from(self, sequence: LogSequence) -> AsyncGenerator[RawEntry]: ...
-
-
-class Emits(Protocol):
-    """Tells the outside, as soon as it can be kept."""
-
-    def emit(self, event: Event) -> None: ...

@@ -14,7 +14,6 @@ from typing import Any, Final
 from services.config.answers import Answers
 from services.config.core.batch import Answered, Batch, gathered
 from services.config.core.durability import needs_a_backup
-from services.config.ports import Emits
 from services.config.replica import Replica
 from services.config.waiting import Waiting
 from shared.clusterlog.log import LogConflict
@@ -22,6 +21,7 @@ from shared.domain.errors import LogUnavailable, NotPrimary, OutcomeUnknown, Sto
 from shared.domain.ids import Epoch, RequestId, Revision
 from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
 from shared.events.config import ConfigChanged, ReplicationModeChanged
+from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
 

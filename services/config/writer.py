@@ -13,7 +13,6 @@ from typing import Final
 
 from services.config.answers import Answers
 from services.config.confirm import Backups
-from services.config.ports import Emits
 from services.config.replica import Replica
 from services.config.tenure import Tenure
 from services.config.waiting import Waiters
@@ -24,6 +23,7 @@ from shared.domain.log import Marker
 from shared.events.config import ChangesAccepted, ProposeChanges
 from shared.events.failover import MasterGranted
 from shared.messaging.middleware import Silent
+from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder

@@ -15,19 +15,11 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import MeridianError, StoreUnavailable
 from shared.domain.ids import Epoch, NodeId
 from shared.events.failover import AskPromise, PromiseDecided
-from shared.events.message import Message, Request
+from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock
 
 RESERVE: Final = 0.8
 """The share of the time for asking that the answers get; the rest is for what is done with them."""
-
-
-class Asks(Protocol):
-    """Asks another process."""
-
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message: ...
 
 
 class Probes(Protocol):
@@ -88,7 +80,6 @@ class Promises:
         except MeridianError as error:
             self._log.debug("%s promised nothing: %s", node, error.message)
             return
-        assert isinstance(answer, PromiseDecided), "a question is answered by its reply type"
         if answer.node != node or not self._is_signed(answer):
             self._log.error("what %s is said to have promised is not signed by it", node)
             return

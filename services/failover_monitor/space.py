@@ -18,7 +18,7 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.domain.ids import NodeId
 from shared.events.replication import LogSpaceChanged
-from shared.messaging.events import Emits
+from shared.messaging.ports import Emits
 
 ANSWER_SECONDS: Final = 1.0
 """So long after the last answer nobody else answers."""

@@ -8,7 +8,7 @@ names it, and it is told. Nothing here is a condition of safety: that is the cor
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from services.failover_monitor.core.handover import Prepared
 from services.failover_monitor.core.lease import Holder
@@ -38,7 +38,8 @@ from shared.events.failover import (
     RoleSwitched,
     SwitchOver,
 )
-from shared.events.message import Done, Message, Request
+from shared.events.message import Done
+from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock
 
 ANSWER_SECONDS: Final = 1.0
@@ -50,14 +51,6 @@ LARGEST_LAG: Final = 100
 """So many entries a backup may lack before changes wait for it."""
 
 STEP_SECONDS: Final = 0.005
-
-
-class Asks(Protocol):
-    """Asks another process."""
-
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message: ...
 
 
 @dataclass
@@ -180,7 +173,6 @@ class Switchover:
                 f"{self.node} has only just become primary and its config has not begun; ask again",
                 reasons=("beginning",),
             ) from error
-        assert isinstance(answer, PenLaidDown), "an order is answered by its reply type"
         return answer
 
     async def _last_entry(self, target: NodeId, epoch: Epoch, last: PenLaidDown) -> Prepared:
@@ -204,7 +196,6 @@ class Switchover:
             answer = await self.publisher.ask(question, timeout_seconds=ANSWER_SECONDS)
         except Unavailable as error:
             raise NotReady(f"{target} does not answer", reasons=("silent",)) from error
-        assert isinstance(answer, RoleReadiness), "a question is answered by its reply type"
         if (answer.node, answer.epoch) != (target, epoch) or not self._is_signed(answer):
             raise BadSignature(f"what {target} is said to have answered is not signed by it")
         lag = (self.monitor.checks.revision or 0) - answer.revision

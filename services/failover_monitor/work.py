@@ -25,24 +25,12 @@ from services.failover_monitor.store import LeaseStore
 from shared.domain.ids import Instant, NodeId
 from shared.domain.log import Marker
 from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
-from shared.events.message import Event
+from shared.messaging.ports import Emits, Publishes
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 from shared.runtime.driver import Driver
 
 Answer = TypeVar("Answer")
-
-
-class Publishes(Protocol):
-    """Says something now."""
-
-    async def publish(self, event: Event) -> None: ...
-
-
-class Emits(Protocol):
-    """Says something as soon as it can be kept."""
-
-    def emit(self, event: Event) -> None: ...
 
 
 class Looks(Protocol):

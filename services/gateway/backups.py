@@ -35,9 +35,9 @@ from shared.domain.errors import (
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
 from shared.events.conflict import ConflictLine
-from shared.events.replication import OfferSnapshot, SnapshotOffered
+from shared.events.replication import OfferSnapshot
 from shared.messaging.directory import Directory
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks
 
 OFFER_SECONDS: Final = 15.0
 LARGEST_BYTES: Final = 1 << 30
@@ -99,7 +99,7 @@ class Opened:
 class Backups:
     """Makes backups and brings them back; *own_key* is what the site's secret gives for them."""
 
-    publisher: Publisher
+    publisher: Asks
     shelf: Fetches
     directory: Directory
     editor: Editor
@@ -129,7 +129,6 @@ class Backups:
         offered = await self.publisher.ask(
             OfferSnapshot(scope=Scope.FULL, chunked=True), timeout_seconds=OFFER_SECONDS
         )
-        assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
         if not offered.chunked:
             raise Unavailable("a master of an older release answered: upgrade every master first")
         signed = await self.shelf.get(offered.name)

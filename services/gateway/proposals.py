@@ -28,8 +28,7 @@ from shared.events.config import (
     ReadHistory,
     StoredDocument,
 )
-from shared.events.message import Message
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 from shared.runtime.clock import Clock
 
@@ -55,7 +54,7 @@ READ_SECONDS: Final = 3.0
 class Configuration:
     """Reading and changing the master state through the config service."""
 
-    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, publisher: Asks, clock: Clock) -> None:
         self._publisher = publisher
         self._clock = clock
         self._epoch = Epoch(0)
@@ -98,7 +97,10 @@ class Configuration:
             await questions.close()
 
     async def _answer(
-        self, proposal: ProposeChanges, questions: Questions, patience_seconds: float
+        self,
+        proposal: ProposeChanges,
+        questions: Questions[ChangesAccepted],
+        patience_seconds: float,
     ) -> ChangesAccepted:
         deadline = Instant(self._clock.now() + patience_seconds)
         last: Unavailable | None = None
@@ -107,12 +109,9 @@ class Configuration:
             questions.ask(left)
             seconds = min(left, self._attempt_seconds(proposal, next(attempts)))
             try:
-                answer = await self._attempt(questions, seconds)
+                return await self._attempt(questions, seconds)
             except Unavailable as error:
                 last = error
-                continue
-            assert isinstance(answer, ChangesAccepted), "a proposal is answered by its reply type"
-            return answer
         if isinstance(last, OutcomeUnknown):
             raise last
         raise NoPrimary(
@@ -127,7 +126,9 @@ class Configuration:
             return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
         return HURRY_SECONDS if self._clock.now() < self._hurries_until else ATTEMPT_SECONDS
 
-    async def _attempt(self, questions: Questions, seconds: float) -> Message:
+    async def _attempt(
+        self, questions: Questions[ChangesAccepted], seconds: float
+    ) -> ChangesAccepted:
         """The answer to any question so far, within *seconds* and until the role moves.
 
         Raises:
@@ -161,19 +162,15 @@ class Configuration:
         """At most *limit* documents of *kind*, those after the one called *after*."""
         position = None if after is None else (kind.value, after)
         question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
-        answer = await self._publisher.ask(
+        return await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS / 2
         )
-        assert isinstance(answer, DocumentsRead), "a read is answered by its reply type"
-        return answer
 
     async def history(self, question: ReadHistory) -> HistoryRead:
         """Who changed what, as any master has it."""
-        answer = await self._publisher.ask(
+        return await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
         )
-        assert isinstance(answer, HistoryRead), "a history is answered by its reply type"
-        return answer
 
     async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
         """One document, as any master has it, or as it is now: the primary answers for that alone.

@@ -6,20 +6,21 @@ good as any. Giving one up would throw its answer away and have the next one beg
 """
 
 import asyncio
+from typing import Generic
 
 from shared.domain.errors import Unavailable
-from shared.events.message import Message, Request
-from shared.messaging.publisher import Publisher
+from shared.events.message import Reply, Request
+from shared.messaging.ports import Asks
 
 
-class Questions:
+class Questions(Generic[Reply]):
     """The same *request*, as often as it was asked; its answers say the same."""
 
-    def __init__(self, publisher: Publisher, request: Request) -> None:
+    def __init__(self, publisher: Asks, request: Request[Reply]) -> None:
         self._publisher = publisher
         self._request = request
-        self._asked: list[asyncio.Task[Message]] = []
-        self._open: set[asyncio.Task[Message]] = set()
+        self._asked: list[asyncio.Task[Reply]] = []
+        self._open: set[asyncio.Task[Reply]] = set()
 
     def ask(self, timeout_seconds: float) -> None:
         """Ask once more, and listen for an answer for so long."""
@@ -28,7 +29,7 @@ class Questions:
         self._asked.append(task)
         self._open.add(task)
 
-    async def answer(self) -> Message:
+    async def answer(self) -> Reply:
         """The first answer to any of them.
 
         Raises:

@@ -40,8 +40,7 @@ from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import PathOffer, Queued, SessionState, SharedPath
-from shared.messaging.events import Emits
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 
@@ -64,7 +63,7 @@ class Desk:
     """What sessions need of the rest of the gateway."""
 
     store: SessionStore
-    publisher: Publisher
+    publisher: Asks
     events: Emits
     keyring: KeyRing
     clock: Clock
@@ -231,11 +230,9 @@ class Sessions:
 
     async def _select(self, state: SessionState, now: UnixMillis) -> NodesSelected:
         question = question_of(state, now)
-        answer = await self._desk.publisher.ask(
+        return await self._desk.publisher.ask(
             question, timeout_seconds=SELECT_SECONDS, attempt_seconds=SELECT_ATTEMPT_SECONDS
         )
-        assert isinstance(answer, NodesSelected), "a selection is answered by its reply type"
-        return answer
 
     async def _close_at(self, node: NodeId, state: SessionState) -> None:
         order = CloseSession(node=node, session=state.session, until_unix_ms=state.expires_unix_ms)

@@ -9,7 +9,7 @@ from services.relay.core.reception import PathKey
 from services.relay.metrics import Tally
 from shared.domain.ids import NodeId
 from shared.events.session import PathReported, SessionPathChanged
-from shared.messaging.events import Emits
+from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.wire.relay import RefusalCode
 

@@ -10,7 +10,7 @@ copy keeps counts as its own alone.
 import json
 import logging
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from services.replication.core.conflict import LeftBehind, common, left_behind
 from shared.crypto.nodekeys import TrustStore
@@ -32,8 +32,7 @@ from shared.events.conflict import (
     ReadConflictEntries,
     ResolveConflict,
 )
-from shared.events.message import Message, Request
-from shared.messaging.events import Emits
+from shared.messaging.ports import Asks, Emits
 from shared.persistence.conflicts import Conflict, ConflictEntry, Conflicts
 from shared.runtime.clock import Clock
 
@@ -48,12 +47,6 @@ AT_ONCE: Final = 500
 """Entries that are read for one part of a backup."""
 
 ID_DIGITS: Final = 12
-
-
-class Asks(Protocol):
-    """Asks another process, and waits for its answer."""
-
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message: ...
 
 
 @dataclass
@@ -183,7 +176,6 @@ class ConflictKeeper:
             except Unavailable as error:
                 self._log.warning("%s does not tell its history: %s", node, error.message)
                 continue
-            assert isinstance(told, PositionTold), "a question is answered by its reply type"
             if self._is_proven(node, told):
                 found |= told.hashes
         return found

@@ -92,7 +92,6 @@ class Exchange:
             offered = await self.publisher.ask(
                 OfferSnapshot(scope=scope, chunked=True), timeout_seconds=ASK_SECONDS
             )
-            assert isinstance(offered, SnapshotOffered), "an offer is answered by its reply type"
             try:
                 return await self._taken(offered, scope, at_least)
             except BrokenChunk as error:

@@ -17,7 +17,7 @@ from shared.domain.errors import MeridianError
 from shared.domain.ids import Revision
 from shared.events.config import ReadDocuments, StoredDocument
 from shared.events.webhook import WebhookProgress, WebhookState
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 
 EVERY_SECONDS: Final = 5.0
@@ -32,7 +32,7 @@ class Reads(Protocol):
     async def __call__(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]: ...
 
 
-def reads_by(publisher: Publisher) -> Reads:
+def reads_by(publisher: Asks) -> Reads:
     """Read from any master's config."""
 
     async def read(at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:

@@ -24,7 +24,7 @@ from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
-from shared.messaging.events import Emits
+from shared.messaging.ports import Emits
 from shared.runtime.containment import Containment
 
 PAUSE_SECONDS: Final = 0.5

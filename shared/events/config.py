@@ -32,7 +32,7 @@ class ChangesAccepted(Message):
     mode: ReplicationMode
 
 
-class ProposeChanges(Request):
+class ProposeChanges(Request[ChangesAccepted]):
     """Put these changes into the log as one entry; the primary's config answers, nobody else does.
 
     No answer within the caller's time is "unknown": ask again with the same *request_id*.
@@ -43,7 +43,6 @@ class ProposeChanges(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = ChangesAccepted
 
     request_id: RequestId
     author: str
@@ -58,7 +57,7 @@ class PenLaidDown(Message):
     mode: ReplicationMode
 
 
-class LayDownPen(Request):
+class LayDownPen(Request[PenLaidDown]):
     """Stop writing until a later grant says otherwise; what waits stays.
 
     The answer comes when no entry is under way; *valid_until* is that of the grant which ends here.
@@ -70,7 +69,6 @@ class LayDownPen(Request):
         answered_by=frozenset({"config"}),
         sender_field="node",
     )
-    reply: ClassVar = PenLaidDown
 
     node: NodeId
     epoch: Epoch
@@ -113,7 +111,7 @@ class DocumentsRead(Message):
     gone: tuple[tuple[str, str], ...] = ()
 
 
-class ReadDocuments(Request):
+class ReadDocuments(Request[DocumentsRead]):
     """The documents of *kinds* (all when empty), or one by *id*, from any master.
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
@@ -127,7 +125,6 @@ class ReadDocuments(Request):
         speakers=frozenset({"gateway", "node_selector", "relay", "replication", "webhooks"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = DocumentsRead
 
     kinds: tuple[str, ...] = ()
     id: str | None = None
@@ -180,7 +177,7 @@ class HistoryRead(Message):
     next: tuple[int, int] | None = None
 
 
-class ReadHistory(Request):
+class ReadHistory(Request[HistoryRead]):
     """Who changed what, newest first, from any master; never what was written.
 
     *before* is the log generation and revision to go on from; *kind* and *author* leave out the
@@ -192,7 +189,6 @@ class ReadHistory(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = HistoryRead
 
     before: tuple[int, int] | None = None
     limit: int = Field(default=50, ge=1, le=200)
@@ -226,7 +222,7 @@ class ChainVerified(Message):
     is_whole: bool
 
 
-class VerifyChain(Request):
+class VerifyChain(Request[ChainVerified]):
     """Walk the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
 
     subject: ClassVar = Subject(
@@ -234,7 +230,6 @@ class VerifyChain(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = ChainVerified
 
     node: NodeId
     of: Literal["log", "database"]
@@ -268,7 +263,7 @@ class PositionTold(Message):
         return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
 
 
-class TellPosition(Request):
+class TellPosition(Request[PositionTold]):
     """Say where *node*'s database stands, and what its history has at *revisions*.
 
     Asked before the log is rebuilt from a database, and before one is replaced by a snapshot.
@@ -279,7 +274,6 @@ class TellPosition(Request):
         speakers=frozenset({"config", "replication"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = PositionTold
 
     node: NodeId
     revisions: tuple[Revision, ...] = Field(default=(), max_length=1_000)
@@ -300,7 +294,7 @@ class GenerationBegun(Message):
     left_behind: tuple[NodeId, ...] = ()
 
 
-class RebuildLog(Request):
+class RebuildLog(Request[GenerationBegun]):
     """The log's servers lost it: begin its next generation from the masters' databases.
 
     It goes on from the one of the latest generation, and of equals from the longest; that master
@@ -313,7 +307,6 @@ class RebuildLog(Request):
         speakers=frozenset({"gateway", "config"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = GenerationBegun
 
     node: NodeId
     force: bool = False
@@ -321,7 +314,7 @@ class RebuildLog(Request):
     reason: str = Field(default="", max_length=500)
 
 
-class PromoteAlone(Request):
+class PromoteAlone(Request[GenerationBegun]):
     """There is no quorum of the log's servers: go on alone, on *node*'s own NATS server.
 
     The other side may still have a quorum and accept changes; the operator insists with *force*,
@@ -333,7 +326,6 @@ class PromoteAlone(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"config"}),
     )
-    reply: ClassVar = GenerationBegun
 
     node: NodeId
     force: bool = False

@@ -32,7 +32,7 @@ class ConflictsRead(Message):
     conflicts: tuple[ConflictLine, ...]
 
 
-class ReadConflicts(Request):
+class ReadConflicts(Request[ConflictsRead]):
     """Which conflicts *node* keeps."""
 
     subject: ClassVar = Subject(
@@ -40,7 +40,6 @@ class ReadConflicts(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = ConflictsRead
 
     node: NodeId
 
@@ -64,7 +63,7 @@ class ConflictRead(Message):
     next: int | None = None
 
 
-class ReadConflict(Request):
+class ReadConflict(Request[ConflictRead]):
     """What the conflict *id* that *node* keeps is made of, from the change number *begin* on."""
 
     subject: ClassVar = Subject(
@@ -72,7 +71,6 @@ class ReadConflict(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = ConflictRead
 
     node: NodeId
     id: str
@@ -89,7 +87,7 @@ class ConflictEntries(Message):
     next: int | None = None
 
 
-class ReadConflictEntries(Request):
+class ReadConflictEntries(Request[ConflictEntries]):
     """The entries of the conflict *id* that *node* keeps, from number *begin* on: for a backup."""
 
     subject: ClassVar = Subject(
@@ -97,14 +95,13 @@ class ReadConflictEntries(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = ConflictEntries
 
     node: NodeId
     id: str
     begin: int = 0
 
 
-class KeepConflict(Request):
+class KeepConflict(Request[Done]):
     """Keep a conflict that a backup holds on *node*: a part of its entries, each after the other.
 
     It is there, and open, once its last entry is. *id* and all but *bundle* are as they were told
@@ -116,7 +113,6 @@ class KeepConflict(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = Done
 
     node: NodeId
     id: str
@@ -128,7 +124,7 @@ class KeepConflict(Request):
     bundle: str
 
 
-class ResolveConflict(Request):
+class ResolveConflict(Request[ConflictLine]):
     """Write down that the conflict *id* that *node* keeps was resolved by *author*."""
 
     subject: ClassVar = Subject(
@@ -136,7 +132,6 @@ class ResolveConflict(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = ConflictLine
 
     node: NodeId
     id: str

@@ -55,7 +55,7 @@ class RoleReadiness(Message):
         return "\n".join(("meridian/readiness/v1", *said)).encode()
 
 
-class PrepareForRole(Request):
+class PrepareForRole(Request[RoleReadiness]):
     """Say where you stand, and await the role: the primary wants to hand it to *node*."""
 
     subject: ClassVar = Subject(
@@ -63,13 +63,12 @@ class PrepareForRole(Request):
         speakers=frozenset({"failover_monitor"}),
         answered_by=frozenset({"failover_monitor"}),
     )
-    reply: ClassVar = RoleReadiness
 
     node: NodeId
     epoch: Epoch
 
 
-class AssumeRole(Request):
+class AssumeRole(Request[Done]):
     """The lease names *node* from *epoch* on: look at once, and answer when you act."""
 
     subject: ClassVar = Subject(
@@ -77,7 +76,6 @@ class AssumeRole(Request):
         speakers=frozenset({"failover_monitor"}),
         answered_by=frozenset({"failover_monitor"}),
     )
-    reply: ClassVar = Done
 
     node: NodeId
     epoch: Epoch
@@ -92,7 +90,7 @@ class RoleSwitched(Message):
     seconds: float
 
 
-class SwitchOver(Request):
+class SwitchOver(Request[RoleSwitched]):
     """Hand the role of *node*, primary of *epoch*, to *to*, or to the other master.
 
     Changes wait meanwhile and none is refused. Where it cannot be done, *node* stays primary and
@@ -104,7 +102,6 @@ class SwitchOver(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"failover_monitor"}),
     )
-    reply: ClassVar = RoleSwitched
 
     node: NodeId
     epoch: Epoch
@@ -134,7 +131,7 @@ class MasterStatus(Message):
     redirection: RedirectionStatus = RedirectionStatus()
 
 
-class ReadMasterStatus(Request):
+class ReadMasterStatus(Request[MasterStatus]):
     """What the failover monitor of *node* sees and would do."""
 
     subject: ClassVar = Subject(
@@ -142,7 +139,6 @@ class ReadMasterStatus(Request):
         speakers=frozenset({"gateway", "failover_monitor"}),
         answered_by=frozenset({"failover_monitor"}),
     )
-    reply: ClassVar = MasterStatus
 
     node: NodeId
 
@@ -173,7 +169,7 @@ class PromiseDecided(Message):
         return "\n".join(str(part) for part in said).encode()
 
 
-class AskPromise(Request):
+class AskPromise(Request[PromiseDecided]):
     """Promise not to act as primary for a while: *holder*, primary of *epoch*, cannot renew.
 
     The lease's bucket gives no answer. *number* counts what the process *instance* asked; *ttl*
@@ -185,7 +181,6 @@ class AskPromise(Request):
         speakers=frozenset({"failover_monitor"}),
         answered_by=frozenset({"failover_monitor"}),
     )
-    reply: ClassVar = PromiseDecided
 
     node: NodeId
     holder: NodeId

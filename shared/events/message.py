@@ -1,6 +1,6 @@
 """What every message on the broker is: a frozen pydantic model that knows its subject."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +17,9 @@ class Message(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Reply = TypeVar("Reply", bound=Message)
 
 
 class Event(Message):
@@ -36,13 +39,25 @@ class Event(Message):
             return False
 
 
-class Request(Event):
-    """A question or an order; *reply* is what the answer is read as.
+class Request(Event, Generic[Reply]):
+    """A question or an order, which names its reply type: `class SyncNow(Request[Done])`.
 
-    An answer that is an `ErrorReply` instead is raised as the error that it names.
+    An `ErrorReply` instead of that reply is raised as the error that it names.
     """
 
     reply: ClassVar[type[Message]]
+    """The type in brackets, which a reply is decoded as."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        for base in cls.__mro__:
+            arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
+            if arguments:
+                (cls.reply,) = arguments
+                return
+        name = cls.__name__
+        raise TypeError(f"{name} names no reply type: declare it as {name}(Request[ItsReply])")
 
 
 class ErrorReply(Message):

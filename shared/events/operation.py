@@ -47,7 +47,7 @@ class StatusHistoryRead(Message):
     next: tuple[int, str] | None = None
 
 
-class ReadStatusHistory(Request):
+class ReadStatusHistory(Request[StatusHistoryRead]):
     """What happened to the site, as any master has kept it; at most *limit* lines.
 
     From before the place *before*, not older than *since_unix_ms*, and only what concerns *node*
@@ -59,7 +59,6 @@ class ReadStatusHistory(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = StatusHistoryRead
 
     before: tuple[int, str] | None = None
     since_unix_ms: int = 0

@@ -38,7 +38,7 @@ class SelectionRehearsed(Message):
     revision: Revision
 
 
-class RehearseSelection(Request):
+class RehearseSelection(Request[SelectionRehearsed]):
     """Place *clients* one after the other by *rule*, as if *failed* were dead.
 
     Placed clients stay and fill their nodes. *sessions* is how many those have at the beginning,
@@ -51,7 +51,6 @@ class RehearseSelection(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"node_selector"}),
     )
-    reply: ClassVar = SelectionRehearsed
 
     clients: tuple[RehearsedClient, ...] = Field(max_length=MOST_AT_ONCE)
     rule: Selection

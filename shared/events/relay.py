@@ -10,31 +10,28 @@ _GATEWAY = frozenset({"gateway"})
 _RELAY = frozenset({"relay"})
 
 
-class DrainNode(Request):
+class DrainNode(Request[Done]):
     """Take no new pairs on *node*; those that run go on."""
 
     subject: ClassVar = Subject("meridian.relay.{node}.drain", _GATEWAY, _RELAY)
-    reply: ClassVar = Done
 
     node: NodeId
     epoch: Epoch
 
 
-class UndrainNode(Request):
+class UndrainNode(Request[Done]):
     """Take new pairs on *node* again."""
 
     subject: ClassVar = Subject("meridian.relay.{node}.undrain", _GATEWAY, _RELAY)
-    reply: ClassVar = Done
 
     node: NodeId
     epoch: Epoch
 
 
-class CloseSession(Request):
+class CloseSession(Request[Done]):
     """End *session* on *node* and refuse it as `closed` until *until_unix_ms* (tickets' life)."""
 
     subject: ClassVar = Subject("meridian.relay.{node}.close_session", _GATEWAY, _RELAY)
-    reply: ClassVar = Done
 
     node: NodeId
     session: SessionId

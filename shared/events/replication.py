@@ -104,7 +104,7 @@ class LogSpaceChanged(Event):
     limit_bytes: int
 
 
-class SyncNow(Request):
+class SyncNow(Request[FollowerProgressed]):
     """Make the follower on *node* catch up and prove its position; *resync* takes a snapshot."""
 
     subject: ClassVar = Subject(
@@ -112,7 +112,6 @@ class SyncNow(Request):
         speakers=frozenset({"gateway", "failover_monitor"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = FollowerProgressed
 
     node: NodeId
     resync: bool = False
@@ -131,7 +130,7 @@ class SnapshotOffered(Message):
     chunked: bool = False
 
 
-class OfferSnapshot(Request):
+class OfferSnapshot(Request[SnapshotOffered]):
     """Put a fresh snapshot into the object store; a master's replication answers.
 
     *scope* `full` is everything (for masters, and for a backup), `directory` the site and its nodes
@@ -144,7 +143,6 @@ class OfferSnapshot(Request):
         speakers=frozenset({"replication", "gateway"}),
         answered_by=frozenset({"replication"}),
     )
-    reply: ClassVar = SnapshotOffered
 
     scope: str = "directory"
     chunked: bool = False

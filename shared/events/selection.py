@@ -128,7 +128,7 @@ class NodesSelected(Message):
     shared: SharedAddress | None = None
 
 
-class SelectNodes(Request):
+class SelectNodes(Request[NodesSelected]):
     """Which traffic nodes for this client; at most *count*, best first.
 
     *other* is the other end of the session. *methods*, or the one *method*, take the place of
@@ -142,7 +142,6 @@ class SelectNodes(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"node_selector"}),
     )
-    reply: ClassVar = NodesSelected
 
     session: SessionId | None = None
     client: ClientFacts

@@ -58,7 +58,7 @@ class WebhooksProgress(Message):
     webhooks: tuple[WebhookProgress, ...] = ()
 
 
-class ReadWebhooksProgress(Request):
+class ReadWebhooksProgress(Request[WebhooksProgress]):
     """How the deliveries go; the primary's service answers, which is the one that delivers."""
 
     subject: ClassVar = Subject(
@@ -66,4 +66,3 @@ class ReadWebhooksProgress(Request):
         speakers=frozenset({"gateway"}),
         answered_by=frozenset({"webhooks"}),
     )
-    reply: ClassVar = WebhooksProgress

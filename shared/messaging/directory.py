@@ -25,7 +25,7 @@ from shared.documents.team import TeamDocument
 from shared.domain.errors import MeridianError
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import DocumentsRead, Known, ReadDocuments
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 
 EVERY_SECONDS: Final = 5.0
@@ -43,7 +43,7 @@ class Directory:
     *overrides* says whether public sites and teams are read too, for their word on selection.
     """
 
-    def __init__(self, publisher: Publisher, *, overrides: bool = False) -> None:
+    def __init__(self, publisher: Asks, *, overrides: bool = False) -> None:
         self._publisher = publisher
         self._kinds = (Kind.SITE, Kind.NODE, *(OVERRIDING if overrides else ()))
         self._wanted = asyncio.Event()

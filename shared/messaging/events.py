@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
@@ -54,12 +54,6 @@ class Witness:
         address, payload = event.address, event.model_dump_json().encode()
         said = Statement(self.node, self.now_ms(), secrets.token_hex(12))
         return Fact(address, payload, said.id, attest(self.key, said, address, payload))
-
-
-class Emits(Protocol):
-    """Says something as soon as it can be kept."""
-
-    def emit(self, event: Event) -> None: ...
 
 
 class EventPublisher:

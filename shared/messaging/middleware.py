@@ -46,7 +46,7 @@ _LOG: Final = logging.getLogger("meridian.messaging")
 class PendingRequest:
     """The request whose answer is awaited in this task; its *id* is known once it was signed."""
 
-    request: type[Request]
+    request: type[Request[Any]]
     id: str = ""
     answer: Message | None = None
 
@@ -213,7 +213,7 @@ def decode_declared(message: StreamMessage[Msg]) -> object:
         return error
 
 
-def decode_reply(request: type[Request], body: bytes) -> Message:
+def decode_reply(request: type[Request[Any]], body: bytes) -> Message:
     """The answer to *request* in *body*; an `ErrorReply` where it is one.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Final
+from typing import Any, Final, cast
 
 from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
@@ -12,7 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, StoreUnavailable, Unavailable, from_code
-from shared.events.message import ErrorReply, Event, Message, Request
+from shared.events.message import ErrorReply, Event, Message, Reply, Request
 from shared.messaging.middleware import PENDING, PendingRequest
 
 PAUSE_SECONDS: Final = 0.05
@@ -33,8 +33,12 @@ class Publisher:
             self._log.debug("%s was not sent: %s", event.address, error)
 
     async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
+        self,
+        request: Request[Reply],
+        *,
+        timeout_seconds: float,
+        attempt_seconds: float | None = None,
+    ) -> Reply:
         """The answer to *request*, of its reply type.
 
         While nobody listens the request is sent again until somebody does: it reached nobody.
@@ -53,7 +57,7 @@ class Publisher:
                 while True:
                     answer = await self._answer(request, attempt_seconds, timeout_seconds)
                     try:
-                        return raise_refusal(answer)
+                        return unwrap_reply(request, answer)
                     except StoreUnavailable as error:
                         if attempt_seconds is None:
                             raise
@@ -64,7 +68,7 @@ class Publisher:
             raise last or Unavailable(silence) from error
 
     async def _answer(
-        self, request: Request, attempt_seconds: float | None, longest_seconds: float
+        self, request: Request[Any], attempt_seconds: float | None, longest_seconds: float
     ) -> Message:
         while True:
             pending = PendingRequest(type(request))
@@ -88,12 +92,13 @@ class Publisher:
                 PENDING.reset(token)
 
 
-def raise_refusal(answer: Message) -> Message:
-    """*answer* itself.
+def unwrap_reply(request: Request[Reply], answer: Message) -> Reply:
+    """*answer* as the reply type of *request*.
 
     Raises:
-        MeridianError: it is an error, named by its code.
+        MeridianError: *answer* is an `ErrorReply`, which names this error by its code.
     """
     if isinstance(answer, ErrorReply):
         raise from_code(answer.error_code, answer.message, **answer.attributes)
-    return answer
+    assert isinstance(answer, request.reply), "the signing layer decodes what was declared"
+    return cast("Reply", answer)

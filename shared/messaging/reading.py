@@ -5,11 +5,11 @@ smallest, and whoever keeps it reads again when a later revision is heard of.
 """
 
 from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks
 
 
 async def read_documents(
-    publisher: Publisher, question: ReadDocuments, *, page_seconds: float, attempt_seconds: float
+    publisher: Asks, question: ReadDocuments, *, page_seconds: float, attempt_seconds: float
 ) -> DocumentsRead:
     """Everything that *question* asks for, from any master.
 
@@ -22,7 +22,6 @@ async def read_documents(
         page = await publisher.ask(
             question, timeout_seconds=page_seconds, attempt_seconds=attempt_seconds
         )
-        assert isinstance(page, DocumentsRead), "a read is answered by its reply type"
         documents += page.documents
         first = first or page
         if page.next is None:

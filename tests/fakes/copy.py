@@ -8,14 +8,16 @@ from typing import Any
 from services.config.reading import read_documents
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import Marker, StoredEntry
-from shared.events.config import DocumentsRead, ReadDocuments
+from shared.events.config import ReadDocuments
+from shared.events.message import Message, Request
 from shared.persistence.master_state import Part, State
 from tests.fakes.master_state import MemoryState, MemoryTransaction
+from tests.fakes.responder import Responder
 from tests.integration.entries import Pen
 
 
 @dataclass
-class Copy:
+class Copy(Responder):
     """A master's database, and the pen that writes what it applies."""
 
     state: MemoryState = field(default_factory=MemoryState)
@@ -37,6 +39,8 @@ class Copy:
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.state.view()
 
-    async def ask(self, question: ReadDocuments, **_: Any) -> DocumentsRead:
-        """What config answers, as a publisher brings it."""
-        return await read_documents(self, question)
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+        """What config answers."""
+        del timeout_seconds
+        assert isinstance(request, ReadDocuments)
+        return await read_documents(self, request)

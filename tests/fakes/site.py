@@ -61,6 +61,7 @@ from shared.events.replication import FollowerProgressed, OfferSnapshot, Snapsho
 from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
 from shared.events.session import SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
+from tests.fakes.responder import Responder
 
 
 @dataclass
@@ -76,7 +77,7 @@ class StillClock:
         return UnixMillis(int(self.at * 1000))
 
 
-class FakeSite:
+class FakeSite(Responder):
     """Answers what the gateway asks: config, the node selector and the relays."""
 
     def __init__(self) -> None:
@@ -84,7 +85,7 @@ class FakeSite:
         self.documents: dict[tuple[str, str], StoredDocument] = {}
         self.answered: dict[str, ChangesAccepted] = {}
         self.nodes = ["berlin", "denver", "tokyo"]
-        self.asked: list[Request] = []
+        self.asked: list[Request[Any]] = []
         self.masters: dict[NodeId, MasterStatus] = {}
         self.webhooks: list[WebhookProgress] = []
         self.is_down = False
@@ -143,10 +144,8 @@ class FakeSite:
     async def publish(self, event: Event) -> None:
         raise AssertionError(f"the gateway publishes nothing live: {event}")
 
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
-        del timeout_seconds, attempt_seconds
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+        del timeout_seconds
         self.asked.append(request)
         if self.is_down:
             raise Unavailable("nobody answered")
@@ -166,7 +165,7 @@ class FakeSite:
             case _:
                 return self._operate(request)
 
-    def _operate(self, request: Request) -> Message:
+    def _operate(self, request: Request[Any]) -> Message:
         match request:
             case ReadMasterStatus() if request.node in self.masters:
                 return self.masters[request.node]
@@ -184,7 +183,7 @@ class FakeSite:
             case _:
                 return self._replicate(request)
 
-    def _replicate(self, request: Request) -> Message:
+    def _replicate(self, request: Request[Any]) -> Message:
         match request:
             case SyncNow() if request.node in self.progress:
                 return self.progress[request.node]

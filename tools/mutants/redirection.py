@@ -67,11 +67,11 @@ REDIRECTION: Final = (
         TESTS,
     ),
     Mutant(
-        "a fault in a redirection ends the monitor",
-        REDIRECTOR,
-        "except Exception as error:",
-        "except KeyError as error:",
-        TESTS,
+        "a fault of a redirection, or of other contained work, ends more than it",
+        "shared.runtime.containment",
+        "            return otherwise(self.fault(kind, name, error))",
+        "            raise",
+        (*TESTS, "tests/unit/runtime/test_containment.py"),
     ),
     Mutant(
         "a redirection has no time limit",

@@ -32,7 +32,7 @@ from shared.domain.errors import MeridianError, RedirectionFailed
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
 from shared.events.failover import RedirectionChanged, RedirectionStatus
-from shared.events.message import Event
+from shared.messaging.ports import Emits
 from shared.persistence.master_state import State
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
@@ -81,12 +81,6 @@ class Documents(Protocol):
     """The configuration, as this master has it."""
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State: ...
-
-
-class Emits(Protocol):
-    """Says something as soon as it can be kept."""
-
-    def emit(self, event: Event) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import InvalidChange, Unauthenticated, Unavailable
 from shared.domain.ids import NodeId, RequestId, Revision
 from shared.messaging.directory import Directory
-from shared.messaging.events import Emits
-from shared.messaging.publisher import Publisher
+from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
@@ -38,7 +37,7 @@ class Door:
 
     node: NodeId
     clock: Clock
-    publisher: Publisher
+    publisher: Asks
     events: Emits
     configuration: Configuration
     directory: Directory

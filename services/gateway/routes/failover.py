@@ -15,7 +15,6 @@ from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
 from shared.events.config import GenerationBegun, PromoteAlone
 from shared.events.failover import (
-    MasterStatus,
     ReadMasterStatus,
     RedirectionStatus,
     RoleSwitched,
@@ -84,9 +83,7 @@ async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
     with told(door, "switchover", author, () if to is None else (to,)):
         primary, epoch = primary_of(door)
         order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
-        answer = await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
-    assert isinstance(answer, RoleSwitched), "an order is answered by its reply type"
-    return answer
+        return await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
 
 
 @router.post("/failover/promote")
@@ -96,9 +93,7 @@ async def promote(wish: Promotion, door: TheDoor, caller: TheCaller) -> Generati
     order = PromoteAlone(author=caller.user, **wish.model_dump())
     with told(door, "forced promotion", caller.user, (wish.node,)):
         require_master(door, wish.node)
-        answer = await door.publisher.ask(order, timeout_seconds=PROMOTE_SECONDS)
-    assert isinstance(answer, GenerationBegun), "an order is answered by its reply type"
-    return answer
+        return await door.publisher.ask(order, timeout_seconds=PROMOTE_SECONDS)
 
 
 @router.get("/failover/check")
@@ -146,7 +141,6 @@ async def _check(door: Door, node: NodeId) -> MasterCheck:
         )
     except MeridianError:
         return MasterCheck(node=node, answers=False, reasons=["it does not answer"])
-    assert isinstance(answer, MasterStatus), "a question is answered by its reply type"
     return MasterCheck(
         node=node,
         answers=True,

@@ -12,7 +12,7 @@ from services.gateway.routes.bodies import SmallBody
 from services.gateway.routes.door import ClientAddress, Door, TheDoor
 from services.gateway.routes.facts import EndpointFacts
 from shared.domain.node import Side
-from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
+from shared.events.selection import ClientFacts, ExplainSelection
 
 router = APIRouter(prefix="/probes", tags=["sessions"], route_class=SmallBody)
 
@@ -55,6 +55,5 @@ async def probes(
 async def _nodes(door: Door, facts: ClientFacts) -> list[ProbedNode]:
     question = ExplainSelection(client=facts, other=facts, methods=GUESSES)
     chosen = await door.publisher.ask(question, timeout_seconds=EXPLAIN_SECONDS)
-    assert isinstance(chosen, NodesSelected), "an explanation is answered by its reply type"
     found = to_probe(ranked(chosen.explanation), door.directory.nodes)
     return [ProbedNode(node=each.node, host=each.host, port=each.port) for each in found]

@@ -10,7 +10,7 @@ from shared.crypto.webhooks import shown_secret
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import NotFound
-from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
+from shared.events.webhook import ReadWebhooksProgress, WebhookProgress
 
 router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=DecodedRoute)
 
@@ -40,7 +40,6 @@ async def read_progress(name: str, door: TheDoor, caller: TheCaller) -> WebhookP
     """How far its deliveries are, and why they are no further."""
     caller.require(Action.READ)
     answer = await door.publisher.ask(ReadWebhooksProgress(), timeout_seconds=READ_SECONDS)
-    assert isinstance(answer, WebhooksProgress), "a question is answered by its reply type"
     for each in answer.webhooks:
         if each.webhook == name:
             return each

@@ -41,8 +41,8 @@ class Limits:
     at_once: int = 200
 
 
-class Asks(Protocol):
-    """Who puts one question to name servers."""
+class DnsResolver(Protocol):
+    """Puts one question to name servers."""
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
@@ -80,7 +80,7 @@ class Lookups:
 
     def __init__(
         self,
-        asker: Asks,
+        asker: DnsResolver,
         own: OwnServers,
         clock: Clock,
         containment: Containment,

@@ -4,6 +4,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import nats
 import pytest
@@ -27,6 +28,7 @@ from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
+from tests.fakes.responder import Responder
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
 from tests.integration.servers import NatsCluster, NatsServer
 
@@ -36,10 +38,10 @@ WANTED = 3
 """How many servers a site's settings name; the server alone carries one."""
 
 
-class Nobody:
+class Nobody(Responder):
     """The other side: never asked, and never there."""
 
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         raise Unavailable(f"{type(request).__name__}: nobody answers in {timeout_seconds}")
 
     def emit(self, event: Event) -> None:

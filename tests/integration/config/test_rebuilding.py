@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import nats
 import pytest
@@ -39,6 +40,7 @@ from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from tests.fakes.events import KeptFacts
+from tests.fakes.responder import Responder
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
 from tests.integration.servers import NatsServer
 
@@ -49,7 +51,7 @@ SECOND = LogGeneration(2)
 
 
 @dataclass
-class Bravo:
+class Bravo(Responder):
     """The other master: where it stands, and what it is asked."""
 
     key: NodeKey = field(default_factory=NodeKey.generate)
@@ -58,7 +60,7 @@ class Bravo:
     follower: str = FollowerState.LOG_LOST
     ordered: list[RebuildLog] = field(default_factory=list[RebuildLog])
 
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         assert timeout_seconds > 0
         if self.marker is None:
             raise Unavailable("nobody answers")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,6 +31,7 @@ from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from tests.fakes.events import KeptFacts
+from tests.fakes.responder import Responder
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, control, delete, node, put
 
 pytestmark = pytest.mark.integration
@@ -38,13 +40,13 @@ BRAVO = NodeId("bravo")
 
 
 @dataclass
-class Bravo:
+class Bravo(Responder):
     """The other master, and what its history has at each revision; None when it is silent."""
 
     key: NodeKey = field(default_factory=NodeKey.generate)
     hashes: dict[Revision, str] | None = None
 
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         assert timeout_seconds > 0
         assert isinstance(request, TellPosition)
         if self.hashes is None:

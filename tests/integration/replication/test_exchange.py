@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -27,22 +28,21 @@ from shared.events.replication import SnapshotOffered
 from shared.messaging.connection import jetstream_of
 from shared.messaging.publisher import Publisher
 from shared.messaging.streams import SNAPSHOTS, ensure_streams
+from tests.fakes.responder import Responder
 from tests.integration.entries import ALPHA, GENERATION, Pen, node, put
 from tests.integration.servers import NatsServer
 
 pytestmark = pytest.mark.integration
 
 
-class Answers(Publisher):
+class Answers(Responder, Publisher):
     """Answers every wish with the offer that was laid ready."""
 
     def __init__(self) -> None:
         self.offer: SnapshotOffered | None = None
         self.offers: list[SnapshotOffered] = []
 
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         if self.offers:
             return self.offers.pop(0)
         if self.offer is None:

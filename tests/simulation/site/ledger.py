@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.replication.core.follower import Apply, Follower
+from shared.decoding.errors import Undecodable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import EMPTY_HASH, LogEntry, Marker, Op, StoredEntry, empty_marker
@@ -228,5 +229,5 @@ class Ledger:
 def _stored(message: bytes) -> StoredEntry | None:
     try:
         return StoredEntry.decode(message)
-    except ValueError:
+    except Undecodable:
         return None

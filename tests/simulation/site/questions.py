@@ -6,12 +6,13 @@ Question and answer go over the simulated network, and either may be lost.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import NodeId
-from shared.events.message import Message, Request
+from shared.events.message import Message, Reply, Request
 from shared.messaging.middleware import Silent
+from shared.messaging.publisher import unwrap_reply
 from tests.simulation.failover.master import Master
 from tests.simulation.site.process import Process
 
@@ -28,19 +29,21 @@ class Questions:
     def __init__(self, site: "Site") -> None:
         self._site = site
 
-    def ask(self, asker: Master, request: Request, answered: Answered) -> None:
+    def ask(self, asker: Master, request: Request[Any], answered: Answered) -> None:
         """Ask the node that *request* names; *answered* is told what it says, or why not."""
         node = NodeId(getattr(request, "node"))  # noqa: B009
         other = self._site.masters.get(node, self._site.traffic_node)
         self._site.carry(asker, other, self._hear, asker, other, request, answered)
 
-    def _hear(self, asker: Master, other: Master, request: Request, answered: Answered) -> None:
+    def _hear(
+        self, asker: Master, other: Master, request: Request[Any], answered: Answered
+    ) -> None:
         process = self._site.processes.get(other.node)
         if process is not None and not process.is_dead:
             process.begin(self._answer(asker, other, request, answered))
 
     async def _answer(
-        self, asker: Master, other: Master, request: Request, answered: Answered
+        self, asker: Master, other: Master, request: Request[Any], answered: Answered
     ) -> None:
         site = self._site
         services = site.services.get(other.node) or site.follows
@@ -61,7 +64,13 @@ class Peers:
         self._questions = questions
         self._process = process
 
-    async def ask(self, request: Request, *, timeout_seconds: float) -> Message:
+    async def ask(
+        self,
+        request: Request[Reply],
+        *,
+        timeout_seconds: float,
+        attempt_seconds: float | None = None,
+    ) -> Reply:
         """The answer to *request*.
 
         Raises:
@@ -77,7 +86,7 @@ class Peers:
             raise Unavailable("nobody answered in time") from error
         if isinstance(answer, MeridianError):
             raise answer
-        return answer
+        return unwrap_reply(request, answer)
 
 
 def _settle(heard: "asyncio.Future[Answer]", answer: Answer) -> None:

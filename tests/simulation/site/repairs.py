@@ -3,7 +3,7 @@
 Each order goes to a node's own services, and is carried out or refused there.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.ids import NodeId
 from shared.events.config import PromoteAlone, RebuildLog
@@ -45,7 +45,7 @@ def promotion(node: NodeId, reason: str) -> PromoteAlone:
     return PromoteAlone(node=node, force=True, author=OPERATOR, reason=reason)
 
 
-def order(site: Site, request: Request, answered: Answered) -> None:
+def order(site: Site, request: Request[Any], answered: Answered) -> None:
     """Have a node do something; *answered* is told what became of it."""
     site.questions.ask(site.gateway_node, request, answered)
 

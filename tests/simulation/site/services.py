@@ -7,14 +7,14 @@ node has replication alone.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nats.aio.client import Client
 
 from services.config.confirm import Backups
 from services.config.handlers import Handlers, PromotionHandlers, RebuildHandlers
 from services.config.promotion import Promoter
-from services.config.rebuilding import Asks, Rebuilder
+from services.config.rebuilding import Rebuilder
 from services.config.replica import Replica
 from services.config.writer import Writer
 from services.replication.applying import Applier
@@ -34,6 +34,7 @@ from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
 from shared.events.replication import FollowerProgressed, SyncNow
 from shared.messaging.events import EventPublisher
+from shared.messaging.ports import Asks
 from shared.messaging.publisher import Publisher
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
@@ -165,7 +166,7 @@ class Follows:
         for work in (self.following.run(), self.following.listen(), self.following.tell()):
             process.begin(work)
 
-    async def answer(self, request: Request) -> Message:
+    async def answer(self, request: Request[Any]) -> Message:
         """What this follower says to *request*."""
         match request:
             case SyncNow():
@@ -212,7 +213,7 @@ class Masters:
         process.begin(self.writer.run())
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
-    async def answer(self, request: Request) -> Message:
+    async def answer(self, request: Request[Any]) -> Message:
         """What this master says to *request*."""
         match request:
             case TellPosition():

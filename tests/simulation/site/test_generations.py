@@ -1,5 +1,7 @@
 """The log lost and begun anew: what it goes on from, and what of the rest is kept."""
 
+from typing import Any
+
 import pytest
 
 from shared.domain.errors import LogNotLost, MasterSilent, QuorumThere
@@ -21,7 +23,7 @@ SECOND = LogGeneration(2)
 LOST_AFTER = 25.0
 
 
-def answer_to(site: Site, request: Request) -> Answer:
+def answer_to(site: Site, request: Request[Any]) -> Answer:
     """What an operator's *request* leads to."""
     answers: list[Answer] = []
     repairs.order(site, request, answers.append)

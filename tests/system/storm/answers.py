@@ -85,11 +85,11 @@ async def asking(layout: Layout, client: RawNats) -> AsyncGenerator[Asking]:
         await context.broker.stop()
 
 
-def requests() -> list[type[Request]]:
+def requests() -> list[type[Request[Any]]]:
     return [message for message in CATALOGUE if issubclass(message, Request)]
 
 
-async def ask(asker: Asking, message: type[Request], chance: random.Random, count: int) -> Row:
+async def ask(asker: Asking, message: type[Request[Any]], chance: random.Random, count: int) -> Row:
     """Ask *count* times, and judge what became of as many hostile answers."""
     asked = {**sample_of(message), **dict.fromkeys(message.subject.fields, NOWHERE)}
     request = decode_model(message, json.dumps(asked))
@@ -160,7 +160,9 @@ CHANGES: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def hostile(speaker: Speaker, message: type[Request], chance: random.Random) -> Iterator[Answer]:
+def hostile(
+    speaker: Speaker, message: type[Request[Any]], chance: random.Random
+) -> Iterator[Answer]:
     """Answers that prove nothing, then proven ones with bodies that are wrong or odd."""
     good = from_schema(message.reply)
     payload = json.dumps(good).encode()
@@ -186,7 +188,7 @@ def _in_turn(one: Iterator[Body], other: Iterator[Body]) -> Iterator[Body]:
         yield from part
 
 
-def _is_answer(message: type[Request], payload: bytes) -> bool:
+def _is_answer(message: type[Request[Any]], payload: bytes) -> bool:
     models: tuple[type[Message], ...] = (message.reply, ErrorReply)
     refuses = payload.startswith(b'{"error_code":')
     try:
@@ -197,7 +199,7 @@ def _is_answer(message: type[Request], payload: bytes) -> bool:
 
 
 async def _one(
-    asker: Asking, request: Request, heard: "asyncio.Queue[Received]", answer: Answer
+    asker: Asking, request: Request[Any], heard: "asyncio.Queue[Received]", answer: Answer
 ) -> str:
     """Ask once; what is wrong with what became of *answer*, or nothing."""
     while not heard.empty():  # asked again, after an answer that said that nobody listens
@@ -220,7 +222,7 @@ async def _one(
     return f"{shot.name}: {refused} refused of {wanted}, and {outcome!r:.120} came of it"
 
 
-async def _outcome(context: ServiceContext, request: Request, seconds: float) -> Any:
+async def _outcome(context: ServiceContext, request: Request[Any], seconds: float) -> Any:
     """The answer, or the error that came instead, of whatever kind."""
     try:
         return await context.publisher.ask(request, timeout_seconds=seconds)

@@ -130,12 +130,12 @@ async def _observe(client: RawNats, askers: Sequence[Asker], heard: Heard) -> No
     await asyncio.gather(*(one(queue) for queue in queues))
 
 
-def _answerer(message: type[Request]) -> str:
+def _answerer(message: type[Request[Any]]) -> str:
     return min(message.subject.answered_by)
 
 
 def _joined(
-    client: RawNats, message: type[Request], readers: Readers
+    client: RawNats, message: type[Request[Any]], readers: Readers
 ) -> list["asyncio.Queue[Received]"]:
     """What *client* hears of the requests of one kind, as most members of each queue group."""
     heard = [ear for ear in readers.ears if message.subject.parse(ear.subject) is not None]

@@ -67,6 +67,7 @@ class Target:
         return list(islice(self._judged(speaker, chance), count))
 
     def _judged(self, speaker: Speaker, chance: random.Random) -> Iterator[Shot]:
+        is_request = issubclass(self.message, Request)
         for shot in self._all(speaker, chance):
             told = self._with_fate(shot)
             if told.fate is Fate.TAKEN and not self.is_harmless:
@@ -74,7 +75,7 @@ class Target:
             if self._is_event:
                 told = attested(told, speaker, self.subject)
             # A question that cannot be answered would try another fault than its own.
-            asks = issubclass(self.message, Request) and not told.reply
+            asks = is_request and not told.reply
             yield replace(told, reply=f"{speaker.inbox}.storm") if asks else told
 
     @property

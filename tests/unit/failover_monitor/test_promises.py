@@ -15,7 +15,8 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import MeridianError, StoreUnavailable, Unavailable
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.events.failover import AskPromise, PromiseDecided
-from shared.events.message import Message, Request
+from shared.events.message import Message, Reply, Request
+from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, run
 
 TIMING = PRESETS["local"]
@@ -56,7 +57,7 @@ class Directory:
 
 
 @dataclass
-class Others:
+class Others(Responder):
     """The other masters, and whatever comes in the way of what they say."""
 
     buckets: dict[NodeId, Bucket] = field(
@@ -69,10 +70,17 @@ class Others:
     timeouts: list[float] = field(default_factory=list[float])
 
     async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
-        assert isinstance(request, AskPromise)
+        self,
+        request: Request[Reply],
+        *,
+        timeout_seconds: float,
+        attempt_seconds: float | None = None,
+    ) -> Reply:
         assert attempt_seconds is None, "who is asked twice might promise twice"
+        return await super().ask(request, timeout_seconds=timeout_seconds)
+
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+        assert isinstance(request, AskPromise)
         self.asked.append(request.node)
         self.timeouts.append(timeout_seconds)
         if request.node in self.silent:

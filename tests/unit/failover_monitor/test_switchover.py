@@ -44,6 +44,7 @@ from shared.events.failover import (
 )
 from shared.events.message import Event, Message, Request
 from tests.fakes.containment import contained
+from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 from tests.unit.failover_monitor.test_work import Nobody
 
@@ -108,13 +109,13 @@ class Side:
 
 
 @dataclass
-class Site:
+class Site(Responder):
     """Two masters, and who answers whom."""
 
     key: Key = field(default_factory=Key)
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
     keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
-    silent: set[type[Request]] = field(default_factory=set[type[Request]])
+    silent: set[type[Request[Any]]] = field(default_factory=set[type[Request[Any]]])
     laid_down: PenLaidDown = field(
         default_factory=lambda: PenLaidDown(
             revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
@@ -122,7 +123,7 @@ class Site:
     )
     lie: dict[str, Any] = field(default_factory=dict[str, Any])
     has_not_begun: bool = False
-    orders: list[Request] = field(default_factory=list[Request])
+    orders: list[Request[Any]] = field(default_factory=list[Request[Any]])
 
     @property
     def alpha(self) -> Side:
@@ -146,9 +147,7 @@ class Site:
         )
         self.sides[node] = Side(body, monitor, switchover, work, said)
 
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         self.orders.append(request)
         await pause(0.001)
         if type(request) in self.silent:
@@ -386,7 +385,7 @@ def test_the_last_entry_is_waited_for() -> None:
     [(PrepareForRole, NotReady), (LayDownPen, Unavailable)],
 )
 def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
-    silent: type[Request], error: type[MeridianError]
+    silent: type[Request[Any]], error: type[MeridianError]
 ) -> None:
     async def story() -> None:
         async with two_masters() as site:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -32,9 +32,6 @@ from tests.fakes.containment import Watched, contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.site import FakeSite, MemorySessions, StillClock
 
-if TYPE_CHECKING:
-    from shared.messaging.publisher import Publisher
-
 BOOT = "boot"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "twelve letters"
@@ -57,22 +54,21 @@ class House:
 def house() -> House:
     """A gateway on alpha that has read the directory."""
     clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
-    publisher = cast("Publisher", site)
-    configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
-    directory = Directory(publisher, overrides=True)
-    editor, conflicts = Editor(configuration, passwords), MastersConflicts(publisher, directory)
+    configuration, passwords = Configuration(site, clock), Passwords(secret, QUICK)
+    directory = Directory(site, overrides=True)
+    editor, conflicts = Editor(configuration, passwords), MastersConflicts(site, directory)
     containment = contained()
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
     door = Door(
         node=NodeId("alpha"),
         clock=clock,
-        publisher=publisher,
+        publisher=site,
         events=facts,
         configuration=configuration,
         directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=editor,
-        sessions=Sessions(Desk(store, publisher, facts, ring, clock, containment)),
+        sessions=Sessions(Desk(store, site, facts, ring, clock, containment)),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
@@ -84,7 +80,7 @@ def house() -> House:
         webhook_secret=secret.webhook_secret,
         conflicts=conflicts,
         backups=Backups(
-            publisher=publisher,
+            publisher=site,
             shelf=site,
             conflicts=conflicts,
             directory=directory,

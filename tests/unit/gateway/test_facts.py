@@ -52,8 +52,7 @@ async def test_sensible_facts_are_kept_as_they_are(people: People, house: House)
     [
         ({"utc_offset_minutes": 99 * 60}, "UTC offset"),
         ({"latencies_ms": {"berlin": -1}}, "1 impossible values of latencies_ms"),
-        ({"latencies_ms": {"berlin": float("nan")}}, "1 impossible values of latencies_ms"),
-        ({"latencies_ms": {"berlin": float("inf")}}, "1 impossible values of latencies_ms"),
+        ({"latencies_ms": {"berlin": 1e300}}, "1 impossible values of latencies_ms"),
         ({"latency_ages_seconds": {"berlin": -3}}, "impossible values of latency_ages_seconds"),
     ],
 )

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import pytest
 
@@ -30,10 +30,8 @@ from shared.events.config import (
     ReadDocuments,
 )
 from shared.events.message import Message, Request
+from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run
-
-if TYPE_CHECKING:
-    from shared.messaging.publisher import Publisher
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 CHANGE = ProposedChange(kind="user", id="rita", op="put", body={"role": "auditor"})
@@ -50,16 +48,14 @@ NOTHING = DocumentsRead(
 )
 
 
-class Masters:
+class Masters(Responder):
     """Answers from the moment on that the test says; before it, silence."""
 
     def __init__(self, answers: Callable[[], bool]) -> None:
         self._answers = answers
         self.asked: list[float] = []
 
-    async def ask(
-        self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-    ) -> Message:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         if isinstance(request, ReadDocuments):
             return NOTHING
         assert isinstance(request, ProposeChanges)
@@ -74,7 +70,7 @@ def proposed(configuration: Configuration) -> asyncio.Task[ChangesAccepted]:
 
 
 def of(masters: Masters) -> Configuration:
-    return Configuration(cast("Publisher", masters), VirtualClock())
+    return Configuration(masters, VirtualClock())
 
 
 def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() -> None:
@@ -121,9 +117,7 @@ def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
     class Slow(Masters):
         """Answers the first question alone, later than it is repeated."""
 
-        async def ask(
-            self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-        ) -> Message:
+        async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
             self.asked.append(VirtualClock().now())
             await pause(2.5 * HURRY_SECONDS if len(self.asked) == 1 else timeout_seconds)
             return ANSWER
@@ -144,9 +138,7 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
     class Leaving(Masters):
         """The first to be asked loses its role; the second answers a little later."""
 
-        async def ask(
-            self, request: Request, *, timeout_seconds: float, attempt_seconds: float | None = None
-        ) -> Message:
+        async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
             self.asked.append(VirtualClock().now())
             if len(self.asked) == 1:
                 await pause(0.25)

@@ -1,16 +1,15 @@
 """What several walks say together: which copy is broken, and which is not on the log's chain."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from services.gateway.verifying import verify_copies
 from shared.documents import Kind
 from shared.domain.errors import Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.events.config import ChainEnd, ChainVerified, VerifyChain
+from shared.events.message import Message, Request
+from tests.fakes.responder import Responder
 from tests.unit.gateway.conftest import House, People
-
-if TYPE_CHECKING:
-    from shared.messaging.publisher import Publisher
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
@@ -25,7 +24,7 @@ def end(revision: int, mark: str = "") -> ChainEnd:
     )
 
 
-class Copies:
+class Copies(Responder):
     """A log of so many entries, and databases that have come so far."""
 
     def __init__(self, log: int, **databases: ChainEnd | None) -> None:
@@ -35,27 +34,28 @@ class Copies:
         self.silent: set[str] = set()
         self.fault = ""
 
-    async def ask(self, question: VerifyChain, *, timeout_seconds: float) -> ChainVerified:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         del timeout_seconds
-        if question.node in self.silent:
+        assert isinstance(request, VerifyChain)
+        if request.node in self.silent:
             raise Unavailable("nobody answered")
-        target = end(self.log) if question.of == "log" else self.databases[question.node]
-        at = 0 if question.after is None else question.after.revision
-        known = question.after is None or question.after.hash == f"hash of {at}"
+        target = end(self.log) if request.of == "log" else self.databases[request.node]
+        at = 0 if request.after is None else request.after.revision
+        known = request.after is None or request.after.hash == f"hash of {at}"
         last = 0 if target is None or not known else target.revision
         to = min(last, at + self.part)
         return ChainVerified(
-            node=question.node,
+            node=request.node,
             entries=max(0, to - at),
-            skipped=1 if question.of == "log" and at == 0 else 0,
-            fault=self.fault if question.of == "database" else "",
-            end=(target if to == last else end(to)) if to > at else question.after,
+            skipped=1 if request.of == "log" and at == 0 else 0,
+            fault=self.fault if request.of == "database" else "",
+            end=(target if to == last else end(to)) if to > at else request.after,
             is_whole=to >= last,
         )
 
 
 async def verdict(copies: Copies) -> dict[str, Any]:
-    reports = await verify_copies(cast("Publisher", copies), [ALPHA, BRAVO])
+    reports = await verify_copies(copies, [ALPHA, BRAVO])
     return {each.copy_of: each for each in reports}
 
 

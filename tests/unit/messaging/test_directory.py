@@ -1,7 +1,7 @@
 """The directory by news is the directory read whole, whatever was written in between."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +11,11 @@ from services.config import reading
 from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments
+from shared.events.message import Message, Request
 from shared.messaging.directory import Directory
 from tests.fakes.copy import Copy
+from tests.fakes.responder import Responder
 from tests.integration.entries import delete, node, put
-
-if TYPE_CHECKING:
-    from shared.messaging.publisher import Publisher
 
 SITE = put("site", "site", {"name": "s.example"})
 NAMES = st.sampled_from("abc")
@@ -36,8 +35,8 @@ CHANGES = SITES | st.sampled_from(sorted(BODIES)).flatmap(
 ENTRIES = st.lists(st.lists(CHANGES, min_size=1, max_size=4), max_size=4)
 
 
-def directory(copy: Copy) -> Directory:
-    return Directory(cast("Publisher", copy), overrides=True)
+def directory(masters: Responder) -> Directory:
+    return Directory(masters, overrides=True)
 
 
 def content(found: Directory) -> tuple[object, ...]:
@@ -68,22 +67,24 @@ async def grown(*changes: Change) -> Copy:
     return copy
 
 
-class Listening:
+class Listening(Responder):
     """Hears what a directory asks and is told."""
 
     def __init__(self, copy: Copy) -> None:
         self.copy = copy
         self.answers: list[DocumentsRead] = []
 
-    async def ask(self, question: ReadDocuments, **_: Any) -> DocumentsRead:
-        self.answers.append(await self.copy.ask(question))
-        return self.answers[-1]
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+        assert isinstance(request, ReadDocuments)
+        answer = await self.copy.ask(request, timeout_seconds=timeout_seconds)
+        self.answers.append(answer)
+        return answer
 
 
 async def test_only_what_changed_is_told() -> None:
     copy = await grown(put("node", "a", node()), put("node", "b", node()))
     ear = Listening(copy)
-    found = directory(cast("Copy", ear))
+    found = directory(ear)
     await found.read()
     await copy.apply(copy.pen.write(put("node", "c", node())))
     await found.read()
@@ -106,12 +107,13 @@ async def test_a_revision_that_is_about_something_else_changes_nothing() -> None
 
 async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
     class Older(Listening):
-        async def ask(self, question: ReadDocuments, **words: Any) -> DocumentsRead:
-            answer = await super().ask(question.model_copy(update={"since": None}), **words)
+        async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+            whole = request.model_copy(update={"since": None})
+            answer = await super().respond(whole, timeout_seconds)
             return answer.model_copy(update={"hash": ""})
 
     copy = await grown(put("node", "a", node()))
-    found = directory(cast("Copy", Older(copy)))
+    found = directory(Older(copy))
     told: list[Revision] = []
     found.on_change(lambda: told.append(found.revision))
     await found.read()
@@ -127,7 +129,7 @@ async def test_the_side_that_lost_learns_what_the_other_one_has() -> None:
     """An operator promoted a master alone, whose history was shorter than this side's."""
     lost = await grown(*(put("node", name, node()) for name in "abcdef"))
     ear = Listening(lost)
-    found = directory(cast("Copy", ear))
+    found = directory(ear)
     await found.read()
     assert found.revision == 7
     won = await grown(put("node", "z", node()))

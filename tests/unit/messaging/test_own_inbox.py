@@ -14,7 +14,7 @@ from shared.messaging.subscription import subscription
 
 SENDER = "alpha.gateway.1a2b"
 INBOX = f"_INBOX.{SENDER}"
-REQUESTS = [each for each in CATALOGUE if issubclass(each, Request)]
+REQUESTS: list[type[Event]] = [each for each in CATALOGUE if issubclass(each, Request)]
 UNANSWERED = [
     each for each in CATALOGUE if not issubclass(each, Request) and not each.subject.stored
 ]
@@ -87,7 +87,8 @@ async def _answering(_: Any) -> Done:
 
 @pytest.mark.parametrize("message", CATALOGUE)
 def test_a_handler_answers_exactly_when_the_message_is_a_request(message: type[Event]) -> None:
-    right, wrong = (_answering, _silent) if issubclass(message, Request) else (_silent, _answering)
+    is_request = issubclass(message, Request)
+    right, wrong = (_answering, _silent) if is_request else (_silent, _answering)
 
     subscription(message, right)
     with pytest.raises(AssertionError, match=message.__name__):

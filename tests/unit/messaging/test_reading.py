@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -6,10 +6,9 @@ from shared.domain.errors import Unavailable
 from shared.domain.ids import Epoch, LogGeneration, Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import DocumentsRead, Known, ReadDocuments, StoredDocument
+from shared.events.message import Message, Request
 from shared.messaging.reading import read_documents
-
-if TYPE_CHECKING:
-    from shared.messaging.publisher import Publisher
+from tests.fakes.responder import Responder
 
 
 def page(revision: int, *names: str, following: tuple[str, str] | None = None) -> DocumentsRead:
@@ -25,14 +24,16 @@ def page(revision: int, *names: str, following: tuple[str, str] | None = None) -
     )
 
 
-class Masters:
+class Masters(Responder):
     """Answers each question with the next page; None is nobody's answer."""
 
     def __init__(self, *pages: DocumentsRead | None) -> None:
         self.pages = list(pages)
         self.asked: list[ReadDocuments] = []
 
-    async def ask(self, request: ReadDocuments, **_: Any) -> DocumentsRead:
+    async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
+        del timeout_seconds
+        assert isinstance(request, ReadDocuments)
         self.asked.append(request)
         answer = self.pages.pop(0)
         if answer is None:
@@ -42,8 +43,7 @@ class Masters:
 
 async def read(masters: Masters, since: Known | None = None) -> DocumentsRead:
     question = ReadDocuments(kinds=("node",), at_least=Revision(2), since=since)
-    publisher = cast("Publisher", masters)
-    return await read_documents(publisher, question, page_seconds=1, attempt_seconds=1)
+    return await read_documents(masters, question, page_seconds=1, attempt_seconds=1)
 
 
 async def test_one_page_is_the_answer() -> None:

@@ -7,9 +7,9 @@ from shared.domain.errors import InUse, MeridianError, NoTrafficNode
 from shared.domain.ids import Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
-from shared.events.message import ErrorReply, Message
+from shared.events.message import ErrorReply
 from shared.messaging.middleware import decode_reply, encoded, plain
-from shared.messaging.publisher import raise_refusal
+from shared.messaging.publisher import unwrap_reply
 
 CHANGE = ProposedChange(kind="node", id="berlin", op="delete")
 QUESTION = ProposeChanges.model_validate(
@@ -17,8 +17,8 @@ QUESTION = ProposeChanges.model_validate(
 )
 
 
-def read_reply(body: bytes) -> Message:
-    return raise_refusal(decode_reply(type(QUESTION), body))
+def read_reply(body: bytes) -> ChangesAccepted:
+    return unwrap_reply(QUESTION, decode_reply(type(QUESTION), body))
 
 
 def test_an_answer_is_read_as_the_request_declares_it() -> None:
