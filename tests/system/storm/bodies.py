@@ -7,7 +7,7 @@ spoilt like any other.
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -93,7 +93,7 @@ def _keys(value: Any) -> Iterator[str | int]:
     if isinstance(value, dict):
         yield from cast("dict[str, Any]", value)
     elif isinstance(value, list):
-        yield from range(len(cast("list[Any]", value)))
+        yield from range(len(cast("Sized", value)))
 
 
 def put(good: dict[str, Any], place: Place, raw: str) -> bytes:
