@@ -89,15 +89,20 @@ class RawNats:
         return heard
 
     async def request(
-        self, subject: str, payload: bytes, head: bytes = b"", seconds: float = ANSWER_SECONDS
+        self,
+        subject: str,
+        payload: bytes,
+        head: bytes = b"",
+        seconds: float = ANSWER_SECONDS,
+        below: str = "",
     ) -> Received:
-        """The first answer.
+        """The first answer, which comes to an inbox *below* the one that is named.
 
         Raises:
             TimeoutError: none came within *seconds*.
         """
         number = next(self._numbers)
-        inbox = f"{self._inbox}.{number}"
+        inbox = f"{below or self._inbox}.{number}"
         heard = self._queues[number] = asyncio.Queue()
         self.writer.write(f"SUB {inbox} {number}\r\nUNSUB {number} 1\r\n".encode())
         try:

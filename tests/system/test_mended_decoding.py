@@ -187,12 +187,13 @@ async def test_an_event_with_a_misshapen_signature_does_not_end_a_reader(
 async def test_a_counter_of_4000_digits_is_not_taken(sites: Sites) -> None:
     async with sites.judged() as site, site.connect() as client:
         speaker = Speaker(site.credentials("alpha.gateway"))
-        good = await client.request(READ, QUESTION, speaker.block(READ, QUESTION))
+        head = speaker.block(READ, QUESTION)
+        good = await client.request(READ, QUESTION, head, below=speaker.inbox)
         assert b"documents" in good.payload, good
         boot = Speaker(speaker.known).boot
         bad = speaker.block(READ, QUESTION, id=f"{boot}+{'9' * 4000}")
         try:
-            answer = await client.request(READ, QUESTION, bad, SILENCE_SECONDS)
+            answer = await client.request(READ, QUESTION, bad, SILENCE_SECONDS, speaker.inbox)
         except TimeoutError:
             return
         raise FaultShown("reply wrong", f"it was answered with {answer.payload[:80]!r}")

@@ -53,6 +53,10 @@ class Asking:
     client: RawNats
     layout: Layout
 
+    @property
+    def name(self) -> str:
+        return str(self.context.identity)
+
     def refused(self) -> int:
         """How many answers the asker has refused so far."""
         return int(
@@ -209,6 +213,8 @@ async def _one(
     question = asyncio.create_task(_outcome(asker.context, request, patience))
     async with asyncio.timeout(HEAR_SECONDS):
         received = await heard.get()
+        while asker.name not in received.headers.get(SIGNATURE, ""):  # a service asks the same
+            received = await heard.get()
     shot = answer.to(received)
     asker.client.send(received.reply, shot.payload, shot.head)
     await asker.client.flush()

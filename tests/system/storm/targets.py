@@ -99,7 +99,8 @@ class Target:
             yield from mistimed(speaker, self.subject, good)
         if live:
             yield from misdirected(speaker, self.subject, good)
-        if live and self.is_harmless:
+        if live and self.is_harmless and all(len(each.services) == 1 for each in self.audiences):
+            # Each member of a queue group remembers what it got itself.
             yield from replayed(speaker, self.subject, good)
         yield from bodies(speaker, self.subject, self.good, chance)
 

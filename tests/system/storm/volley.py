@@ -15,8 +15,8 @@ from tests.system.storm.counters import Counters, Counts
 from tests.system.storm.shots import Fate, Shot
 from tests.system.storm.targets import Target
 
-COUNT_SECONDS: Final = 20.0
-STALL_SECONDS: Final = 3.0
+COUNT_SECONDS: Final = 30.0
+STALL_SECONDS: Final = 8.0
 """When nothing was counted for so long, what is missing will not be counted any more."""
 
 POLL_SECONDS: Final = 0.05
