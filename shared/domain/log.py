@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from shared.decoding.fields import Fields, decode_object
+from shared.decoding.jsontext import SMALLEST_INTEGER
 from shared.domain.ids import (
     Epoch,
     LogGeneration,
@@ -113,7 +114,7 @@ class LogEntry:
             revision=Revision(entry.integer("revision")),
             epoch=Epoch(entry.integer("epoch")),
             changes=tuple(_change_from_json(each) for each in entry.objects("changes")),
-            at=UnixMillis(entry.integer("at")),
+            at=UnixMillis(entry.integer("at", least=SMALLEST_INTEGER)),
             previous_hash=entry.text("previous_hash"),
         )
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object, row
-from shared.decoding.jsontext import FILE, Json, decode_json
+from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json, decode_json
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import ENTRY_LIMIT_BYTES, Marker, ReplicationMode
 
@@ -251,5 +251,5 @@ def _request(record: Json) -> Answered:
         fields.text("id"),
         fields.text("digest"),
         fields.integer("revision"),
-        fields.integer("at"),
+        fields.integer("at", least=SMALLEST_INTEGER),
     )

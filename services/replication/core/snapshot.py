@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from shared.decoding.fields import Fields, decode_object, row
-from shared.decoding.jsontext import FILE, Json
+from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json
 from shared.documents import DIRECTORY_KINDS
 from shared.domain.ids import Revision
 from shared.domain.log import Marker, ReplicationMode
@@ -114,5 +114,5 @@ def _request(record: Json) -> Answered:
         fields.text("id"),
         fields.text("digest"),
         fields.integer("revision"),
-        fields.integer("at"),
+        fields.integer("at", least=SMALLEST_INTEGER),
     )
