@@ -1,9 +1,9 @@
 """Every target; a decoder that is added to the product is added here."""
 
 from tools.fuzz.target import Target
-from tools.fuzz.targets import crypto, decoding, log, servers
+from tools.fuzz.targets import crypto, decoding, log, messages, servers
 
-TARGETS: tuple[Target, ...] = (*decoding.TARGETS, *crypto.TARGETS, *log.TARGETS, *servers.TARGETS)
+TARGETS: tuple[Target, ...] = (*decoding.TARGETS, *crypto.TARGETS, *log.TARGETS, *servers.TARGETS, *messages.TARGETS)
 
 
 def find(name: str) -> Target:

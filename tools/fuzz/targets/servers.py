@@ -76,6 +76,7 @@ def _lease_answer_corpus() -> Iterable[bytes]:
     yield from varied({"error": {"err_code": 10037}})
     yield from (encoded({"error": {"err_code": 1}}), encoded({"message": {"seq": 1}}))
     yield encoded({"message": {"seq": 1, "data": base64.b64encode(_sealed("{}")).decode()}})
+    yield encoded({"message": {"seq": 1, "data": "AAEC"}})
     forged = {**json.loads(SEAL.close(RECORD)), "signature": "AAEC"}
     yield encoded({"message": {"seq": 1, "data": base64.b64encode(encoded(forged)).decode()}})
 
