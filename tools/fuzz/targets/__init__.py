@@ -1,9 +1,9 @@
 """Every target; a decoder that is added to the product is added here."""
 
 from tools.fuzz.target import Target
-from tools.fuzz.targets import crypto, decoding, log, messages, servers
+from tools.fuzz.targets import answers, crypto, decoding, door, files, log, messages, servers, wire
 
-TARGETS: tuple[Target, ...] = (*decoding.TARGETS, *crypto.TARGETS, *log.TARGETS, *servers.TARGETS, *messages.TARGETS)
+TARGETS: tuple[Target, ...] = (*decoding.TARGETS, *crypto.TARGETS, *log.TARGETS, *servers.TARGETS, *messages.TARGETS, *wire.TARGETS, *files.TARGETS, *door.TARGETS, *answers.TARGETS)
 
 
 def find(name: str) -> Target:

@@ -163,6 +163,7 @@ def _layer_corpus() -> Iterable[bytes]:
         yield joined(b"", f"alpha.{service}.1f2e".encode(), subject, b"", heartbeat)
         yield joined(b"", f"bravo.{service}.1f2e".encode(), subject, b"", heartbeat)
     yield joined(b"", b"", b"meridian.no.such", b"", b"{}")
+    yield joined(b"", b"no sender", subject, b"", heartbeat)
     answer = encoded(example(ProposeChanges.reply))
     yield joined(b"answer asked", b"alpha.config.1f2e", b"", b"", answer)
     yield joined(b"answer asked", b"alpha.config.1f2e", b"", b"x", answer)
