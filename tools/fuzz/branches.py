@@ -2,7 +2,7 @@
 
 The inputs that fuzzing kept are fed once more, under coverage. A branch is a way from one line to
 another where there are several, and counted are those in the functions that a target covers and in
-what these name, directly or not, within the same modules: a reader's branches, not the writer's
+what these call, directly or not, within the same modules: a reader's branches, not the writer's
 beside it.
 """
 
@@ -12,6 +12,7 @@ import logging
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -35,12 +36,9 @@ class Reached:
 
 
 def functions_of(covers: tuple[str, ...]) -> dict[str, set[str]]:
-    """The functions to count in, for each module: *covers*, and what they name in their modules."""
+    """The functions to count in, for each module: *covers*, and what they call in their modules."""
     modules = {each.partition(":")[0] for each in covers}
-    bodies = {(module, name): node for module in modules for name, node in _functions(module)}
-    by_last: dict[str, list[tuple[str, str]]] = {}
-    for module, name in bodies:
-        by_last.setdefault(name.rpartition(".")[2], []).append((module, name))
+    bodies = {(module, name): node for module in modules for name, node in functions_in(module)}
     wanted = [(module, name) for module, _, name in (each.partition(":") for each in covers)]
     found = set[tuple[str, str]]()
     while wanted:
@@ -48,12 +46,14 @@ def functions_of(covers: tuple[str, ...]) -> dict[str, set[str]]:
         if place in found:
             continue
         found.add(place)
-        for name in _named(bodies[place]):
-            wanted += by_last.get(name, [])
+        owner = place[1].rpartition(".")[0]
+        called = set(_called(bodies[place], owner))
+        wanted += [each for each in bodies if each[1] in called or f"*{_last(each[1])}" in called]
     return {module: {name for there, name in found if there == module} for module in modules}
 
 
-def _functions(module: str) -> list[tuple[str, ast.AST]]:
+def functions_in(module: str) -> list[tuple[str, ast.AST]]:
+    """The functions of *module* with their qualified names; those inside others belong to them."""
     found: list[tuple[str, ast.AST]] = []
 
     def visit(node: ast.AST, place: str) -> None:
@@ -67,9 +67,25 @@ def _functions(module: str) -> list[tuple[str, ast.AST]]:
     return found
 
 
-def _named(node: ast.AST) -> set[str]:
-    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return names | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+def _called(node: ast.AST, owner: str) -> Iterator[str]:
+    """What is called in *node*: a function, a method of *owner*, or `*name` of whatever class."""
+    for each in ast.walk(node):
+        match each:
+            case ast.Call(func=ast.Name(id=name)):
+                yield name
+                yield f"{name}.__init__"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+                yield f"{owner}.{name}"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if kind[0].isupper():
+                yield f"{kind}.{name}"
+            case ast.Call(func=ast.Attribute(value=value, attr=name)):
+                if not isinstance(value, ast.Constant):
+                    yield f"*{name}"
+
+
+def _last(name: str) -> str:
+    """The name of a method; a function of a module is never called by an attribute there."""
+    return name.rpartition(".")[2] if "." in name else ""
 
 
 def _file(module: str) -> Path:
@@ -103,13 +119,13 @@ def count(name: str, folder: Path) -> Reached:
         told = json.loads(Path(report.name).read_text())
     found = Reached(outcomes=dict(outcomes))
     for path, each in told["files"].items():
-        _add(found, path, each["functions"], files[str(Path(path).resolve())])
+        _add(found, path, each["functions"], files[str(Path(path).resolve())] - set(target.beside))
     return found
 
 
 def _add(found: Reached, path: str, functions: dict[str, Any], names: set[str]) -> None:
     for name, each in functions.items():
-        if not any(name == own or name.startswith(f"{own}.") for own in names):
+        if not any(f"{name}.".startswith(f"{own}.") for own in names):
             continue
         found.reached += each["summary"]["covered_branches"]
         found.branches += each["summary"]["num_branches"]

@@ -23,7 +23,8 @@ class Target:
     *decode* gives a value or raises one of *refuses*; *covers* are the functions that it tests, as
     `module:Class.method`, and branches are counted in what these reach within their modules.
     *reasons* are the words for a refusal that its *corpus* reaches, all of them. *slow* says why
-    fewer than a million executions are expected of it.
+    fewer than a million executions are expected of it; *beside* are methods that have the name of
+    one that is called, and are not meant.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Target:
     reasons: frozenset[str]
     refuses: tuple[type[Exception], ...] = (MeridianError,)
     slow: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def reason_of(error: Exception) -> str:

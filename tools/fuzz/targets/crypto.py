@@ -8,7 +8,16 @@ from random import Random
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.crypto.envelope import MESSAGE, REPLY, Identity, Signer, Verifier, canonical
+from shared.crypto.envelope import (
+    MESSAGE,
+    REPLY,
+    SENDERS_KEPT,
+    Identity,
+    Signer,
+    Verifier,
+    Window,
+    canonical,
+)
 from shared.crypto.keyring import KeyRing, Keys, expand
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.crypto.proven import Purpose
@@ -60,6 +69,12 @@ def _envelope(data: bytes) -> object:
         header = signed_head(kind, subject, head, text_of(content).encode("utf-8", "surrogatepass"), payload)
     checked = verifier()
     request = "boot+9" if b"reply" in how else None
+    if b"after" in how:  # others came before it, and one of them is too old by now
+        checked.windows.update(old=Window(expires=NOW - 1), other=Window(expires=NOW + 1))
+        checked.check(SUBJECT, signer().sign(MESSAGE, SUBJECT, "", b"")[0], "", b"", live=True)
+        checked.windows[f"{ALPHA}+boot"].highest = 9
+    if b"crowd" in how:
+        checked.windows.update((str(each), Window(expires=NOW + 1)) for each in range(SENDERS_KEPT))
     for _ in range(2 if b"twice" in how else 1):
         signed = checked.check(
             SUBJECT, header, text_of(content), payload, live=b"live" in how, in_reply_to=request
@@ -77,8 +92,9 @@ def _envelope_corpus() -> Iterable[bytes]:
     )
     for head in heads:
         raw = head.encode("utf-8", "surrogateescape")
-        for how in (b"signed", b"signed live", b"signed live twice", b"signed reply", b"live"):
+        for how in (b"signed", b"signed live", b"signed live twice", b"signed reply", b"signed live after", b"live"):
             yield joined(how, raw, b"application/json", b"{}")
+    yield joined(b"signed live crowd", HEAD.encode(), b"", b"")
     yield joined(b"live", HEAD.encode() + b";" + "é".encode() * 32, b"", b"")
     yield joined(b"live", HEAD.encode() + b";" + b"0" * 64, b"\xff", b"\xff")
 
@@ -210,7 +226,7 @@ TARGETS = (
         frozenset(
             {
                 *("unsigned", "malformed", "unknown_key", "bad_mac", "other_request", "too_old"),
-                *("before_start", "replayed"),
+                *("before_start", "replayed", "too_many_senders"),
             }
         ),
     ),

@@ -46,20 +46,32 @@ def _own(data: bytes) -> object:
     which, body = parts(data, 2)
     folder = _folder()
     name = NAMES.get(which, "profile.json")
+    if which == b"missing":
+        return _missing(folder)
     (folder / name).write_bytes(body)
+    directory = DirectoryFile(folder)
     readers: dict[bytes, Callable[[], object]] = {
         b"latencies": lambda: recall(SITE).facts(0.0),
         b"leave": lambda: load_leave(SessionId("7")),
         b"keys": lambda: keys_in(folder / name),
         b"relay": RelayFile(folder).load,
-        b"directory": DirectoryFile(folder).read_if_changed,
+        b"directory": lambda: (directory.read_if_changed(), directory.read_if_changed()),
         b"layout": lambda: read_layout(folder),
         b"founding": lambda: _object(folder / name),
+        b"site": lambda: Profile.load("https://a, https://b/,"),
     }
     found = readers.get(which, Profile.load)()
     if which == b"latencies" and not found:
         raise Dropped("nothing_known")
     return found
+
+
+def _missing(folder: Path) -> object:
+    """What stands for a file that was never written."""
+    for name in (*NAMES.values(), "profile.json"):
+        (folder / name).unlink(missing_ok=True)
+    there = (RelayFile(folder).load(), DirectoryFile(folder).read_if_changed(), read_layout(folder))
+    return there, Profile.load(), recall(SITE), _object(None)
 
 
 NAMES = {
@@ -83,6 +95,7 @@ def _own_corpus() -> Iterable[bytes]:
     }
     profile = {"gateways": [SITE], "ca_file": "", "token": "t", "user": "rita"}
     yield from after(b"profile", varied(profile))
+    yield from (joined(b"site", encoded(profile)), joined(b"missing"))
     yield from after(b"latencies", varied({SITE: known}))
     yield from after(b"leave", varied({"session": "7"}))
     yield from after(b"keys", varied({"alpha": "AAEC"}))
@@ -137,6 +150,13 @@ def _yaml_corpus() -> Iterable[bytes]:
         b"a: |\n  text\n  more\n",
         b"nodes: {a: {role: traffic, region: eu, draining: " + b"x" * 300 + b"}}\n",
         b"nodes: {a: {\"\\x01\": 1}}\n",
+        b"nodes: {a: {role: traffic, region: eu, location: {latitude: '1', longitude: 1}}}\n",
+        b"nodes: {a: {role: traffic, region: eu, location: {latitude: x, longitude: 1}}}\n",
+        b"nodes: {a: {role: traffic, region: eu, location: {latitude: , longitude: 1}}}\n",
+        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0x1f}}}\n",
+        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0o17}}}\n",
+        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: x}}}\n",
+        b"site: {session: {idle_seconds: x}}\n",
         b"%TAG ! tag:x,2000:\n---\na: !y 1\n",
         b"a: 2001-01-01\nb: 1:30\n",
     )
@@ -217,6 +237,7 @@ TARGETS = (
         ),
         frozenset({"bad_settings", "nothing_known", "start_failed"}),
         slow="each input is written to a file",
+        beside=("home",),
     ),
     Target(
         "files.yaml",

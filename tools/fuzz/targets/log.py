@@ -12,8 +12,25 @@ from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.names import generations_there
 from shared.crypto.backup import LENGTH, MAGIC, BackupKey, Header, Opener, Sealer
 from shared.domain.bundle import pack, unpack
-from shared.domain.ids import ClusterId, LogGeneration, NodeId, Sequence, UnixMillis
-from shared.domain.log import EMPTY_HASH, ENTRY_TYPE, LogEntry, StoredEntry, empty_marker, entry_hash
+from shared.domain.ids import (
+    ClusterId,
+    Epoch,
+    LogGeneration,
+    NodeId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
+from shared.domain.log import (
+    EMPTY_HASH,
+    ENTRY_TYPE,
+    LogEntry,
+    Marker,
+    StoredEntry,
+    empty_marker,
+    entry_hash,
+    follows,
+)
 from shared.domain.snapshot import MANIFEST_TYPE, Chunk, ChunkRef, Manifest, SignedSnapshot
 from tools.fuzz.held import answering, finished
 from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
@@ -40,6 +57,8 @@ ENTRY = {
 }
 STORED = {"type": ENTRY_TYPE, "body": "{}", "hash": entry_hash(b"{}"), "signer": "alpha", "signature": "00"}
 KEY = BackupKey(b"r" * 32, by_passphrase=False)
+PHRASE = BackupKey.of_passphrase("correct horse battery")
+OTHER_PHRASE = BackupKey.of_passphrase("another horse battery")
 CLUSTER = ClusterId("0123456789abcdef")
 
 
@@ -51,9 +70,13 @@ def _entry(data: bytes) -> object:
     entry = LogEntry.decode(body)
     stored = StoredEntry(body, entry_hash(body), NodeId("alpha"), b"")
     found = StoredEntry.decode(stored.encode())
-    chain = Chain(None, lambda _: True, may_skip=False)
-    chain.take(found.encode(), Sequence(1))
-    chain.take(found.encode(), Sequence(2))
+    for may_skip in (True, False):
+        chain = Chain(None, lambda _: True, may_skip=may_skip)
+        chain.take(found.encode(), Sequence(1))
+        chain.take(found.encode(), Sequence(2))
+    Chain(None, lambda _: False, may_skip=False).take(found.encode(), Sequence(1))
+    end = Marker(LogGeneration(1), Revision(6), Sequence(6), Epoch(3), EMPTY_HASH)
+    follows(end, entry)
     verdict = Follower(empty_marker(LogGeneration(1))).judge(Sequence(1), found, proven=True)
     if isinstance(verdict, Skip):
         raise Dropped("skipped")
@@ -62,6 +85,9 @@ def _entry(data: bytes) -> object:
 
 def _entry_corpus() -> Iterable[bytes]:
     yield from after(b"", varied(ENTRY))
+    for epoch in (2, 3, 4):  # what another primary wrote, against the epoch that is reached
+        yield joined(b"", encoded({**ENTRY, "revision": 7, "epoch": epoch}))
+        yield joined(b"", encoded({**ENTRY, "revision": 7, "epoch": epoch, "changes": [CHANGE]}))
     yield from after(b"message", varied(STORED))
 
 
@@ -122,6 +148,8 @@ def _backup(data: bytes) -> object:
     if how == b"framed":
         body = MAGIC + LENGTH.pack(len(body)) + body
         body += LENGTH.pack(0) + hashlib.sha256(body + LENGTH.pack(0)).digest()
+    if how == b"phrase":
+        return [*Opener(PHRASE).feed(body)]
     if how == b"sealed":
         sealer = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
         frames = body.split(b"\x1d")
@@ -157,6 +185,12 @@ def _backup_corpus() -> Iterable[bytes]:
     other = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
     start = other.begin()
     yield joined(b"", start + LENGTH.pack(0) + hashlib.sha256(start + LENGTH.pack(0)).digest())
+    yield joined(b"phrase", Sealer(PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
+    yield joined(b"phrase", Sealer(OTHER_PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
+    yield joined(b"", whole[:-36] + hashlib.sha256(b"").digest()[:30])
+    yield joined(b"", MAGIC + (100).to_bytes(4, "big") + b"{")
+    for size in (LENGTH.pack(5_000), LENGTH.pack(0)):
+        yield joined(b"", MAGIC + size)
     bad = start + LENGTH.pack(20) + b"x" * 20 + LENGTH.pack(0)
     yield joined(b"", bad + hashlib.sha256(bad).digest())
     yield from after(b"sealed", (b"\x1d".join(each) for each in _frames()))

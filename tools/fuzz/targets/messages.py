@@ -394,7 +394,7 @@ TARGETS = (
         _history_corpus,
         (
             *("services.replication.chronicle:Chronicle._event",),
-            *("services.replication.chronicle:Chronicle._require_declared",),
+            *("services.replication.chronicle:Chronicle._declared",),
             *(
                 f"services.replication.core.status:{each}"
                 for each in ("shortened", "about", "concerned", "sentence")
