@@ -136,7 +136,9 @@ def main() -> int:
     engine = os.environ.get("ENGINE") or ("atheris" if has_atheris() else "hypothesis")
     seconds = int(os.environ.get("SECONDS") or 60)
     chosen = [each for each in TARGETS if each.name.startswith(os.environ.get("ONLY", ""))]
-    print(f"{len(chosen)} targets by {engine}, {seconds} s each, or {RUNS:,} executions", flush=True)
+    print(
+        f"{len(chosen)} targets by {engine}, {seconds} s each, or {RUNS:,} executions", flush=True
+    )
     results: list[Result] = []
     for target in chosen:
         result = fuzz(target, engine, seconds)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reached:
-    """Branches reached of all, the lines of those that were not, and how often each outcome came."""
+    """Branches reached of all, those that were not, and how often each outcome came."""
 
     reached: int = 0
     branches: int = 0
@@ -76,11 +76,15 @@ def _called(node: ast.AST, owner: str) -> Iterator[str]:
                 yield f"{name}.__init__"
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
                 yield f"{owner}.{name}"
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if kind[0].isupper():
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if kind[
+                0
+            ].isupper():
                 yield f"{kind}.{name}"
             case ast.Call(func=ast.Attribute(value=value, attr=name)):
                 if not isinstance(value, ast.Constant):
                     yield f"*{name}"
+            case _:
+                continue
 
 
 def _last(name: str) -> str:

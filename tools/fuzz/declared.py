@@ -33,30 +33,28 @@ def example(message: type[Message]) -> dict[str, Any]:
 
 
 def _value(name: str, schema: Schema, named: Schema) -> Any:
+    choices: list[Schema] = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if "$ref" in schema:
         return _value(name, named[str(schema["$ref"]).rpartition("/")[2]], named)
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    choices: list[Schema] = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if choices:
         return _value(name, choices[0], named)
+    if "const" in schema or "enum" in schema:
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    if schema.get("type") == "object":
+        return _members(name, schema, named)
+    return _items(name, schema, named) if schema.get("type") == "array" else _plain(name, schema)
+
+
+def _plain(name: str, schema: Schema) -> Any:
     match schema.get("type"):
-        case "object":
-            return _members(name, schema, named)
-        case "array":
-            return _items(name, schema, named)
         case "integer":
             return int(schema.get("minimum", 0)) + 1
         case "number":
             return float(schema.get("minimum", 0)) + 0.5
         case "boolean":
             return True
-        case "string":
-            return BY_NAME.get(name, WORD)
         case _:
-            return WORD
+            return BY_NAME.get(name, WORD)
 
 
 def _members(name: str, schema: Schema, named: Schema) -> dict[str, Any]:

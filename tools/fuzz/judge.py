@@ -1,4 +1,4 @@
-"""The one judgement: a value or a documented refusal, soon and within bounds; all else is a finding.
+"""The one judgement: a value or a documented refusal, within bounds; all else is a finding.
 
 Time is the processor's, so that a busy machine is no finding; memory is by how much the process has
 grown at its highest.
@@ -47,9 +47,10 @@ def judge(target: Target, data: bytes) -> Verdict:
 
 
 def _outcome(target: Target, data: bytes) -> Verdict:
+    refusals: tuple[type[Exception], ...] = (*target.refuses, Dropped)
     try:
         target.decode(data)
-    except (*target.refuses, Dropped) as error:
+    except refusals as error:
         return Verdict(reason=reason_of(error))
     except KeyboardInterrupt:
         raise

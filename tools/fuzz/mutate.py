@@ -10,14 +10,61 @@ from typing import Any, Final
 from tools.fuzz.target import SEPARATOR
 
 HOSTILE_BYTES: Final = (
-    *(b"\x00", b"\xff", b"\xed\xa0\x80", b"\xc3", b"\r\n", b";", b".", b"+", b" ", b'"', b"{", b"["),
-    *(b"}", b"]", b",", b":", b"-1", b"1e999", b"NaN", b"9" * 30, b"\\u0000", b"\\ud800", b"=", b"\n"),
-    *(b"null", b"true", b"\xe2\x80\xae", b"[" * 80, b'{"":' * 80, b"../", b"%00", b"0x1f", b"_", b"*"),
+    *(
+        b"\x00",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\xc3",
+        b"\r\n",
+        b";",
+        b".",
+        b"+",
+        b" ",
+        b'"',
+        b"{",
+        b"[",
+    ),
+    *(
+        b"}",
+        b"]",
+        b",",
+        b":",
+        b"-1",
+        b"1e999",
+        b"NaN",
+        b"9" * 30,
+        b"\\u0000",
+        b"\\ud800",
+        b"=",
+        b"\n",
+    ),
+    *(
+        b"null",
+        b"true",
+        b"\xe2\x80\xae",
+        b"[" * 80,
+        b'{"":' * 80,
+        b"../",
+        b"%00",
+        b"0x1f",
+        b"_",
+        b"*",
+    ),
 )
 HOSTILE_VALUES: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 1.5, -0.0, 1e308),
     *("", "a", "\x00", "\ud800", "\u202e", "7", "-1", "a.b", "a*>", "é" * 9, "x" * 300, "\r\n"),
-    *([], {}, [[]], [None], [1, 2, 3], {"": 0}, {"type": None}, [[[[[[[[[[]]]]]]]]]], {"a": {"a": {}}}),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        [1, 2, 3],
+        {"": 0},
+        {"type": None},
+        [[[[[[[[[[]]]]]]]]]],
+        {"a": {"a": {}}},
+    ),
 )
 
 
@@ -71,7 +118,9 @@ def _structure(data: bytes, random: Random) -> bytes | None:
     key: Any = 0
     while isinstance(where[key], dict | list) and where[key] and random.random() < 0.8:
         where = where[key]
-        key = random.choice(list(where)) if isinstance(where, dict) else random.randrange(len(where))
+        key = (
+            random.choice(list(where)) if isinstance(where, dict) else random.randrange(len(where))
+        )
     if isinstance(where, dict) and random.random() < 0.2:
         del where[key]
     elif isinstance(where, list) and where is not holder and random.random() < 0.2:
@@ -85,7 +134,11 @@ def _instead(value: Any, random: Random) -> Any:
     """Something else where *value* was: often of the same type."""
     if isinstance(value, str) and random.random() < 0.5:
         at = random.randint(0, len(value))
-        return value[:at] + random.choice(("", "\x00", ".", "é", "x" * 70, "-", "9", "+", "\u202e")) + value[at + 1 :]
+        return (
+            value[:at]
+            + random.choice(("", "\x00", ".", "é", "x" * 70, "-", "9", "+", "\u202e"))
+            + value[at + 1 :]
+        )
     if isinstance(value, int) and random.random() < 0.5:
         return value + random.choice((-1, 1, 2**32, -(2**31)))
     return random.choice(HOSTILE_VALUES)

@@ -1,4 +1,4 @@
-"""Builds a corpus from a valid value: each of its members missing, of another type, out of range."""
+"""Builds a corpus from a valid value: each member missing, of another type, out of range."""
 
 import copy
 import json
@@ -7,9 +7,32 @@ from typing import Any, Final
 
 from tools.fuzz.target import SEPARATOR
 
-WRONG: Final[tuple[Any, ...]] = (None, True, -1, 2**63 - 1, 0.5, "", "no such word", [], {}, [0], "ff")
+WRONG: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    2**63 - 1,
+    0.5,
+    "",
+    "no such word",
+    [],
+    {},
+    [0],
+    "ff",
+)
 NO_JSON: Final = (
-    *(b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"a":"\\u0000"}', b'"\\ud800"', b"NaN", b"{}{}"),
+    *(
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b'{"a":"\\u0000"}',
+        b'"\\ud800"',
+        b"NaN",
+        b"{}{}",
+    ),
     *(b"[" * 5_000, b"[" * 65 + b"]" * 65, b"9" * 4_000, b"1e999", b'{"a":9223372036854775808}'),
 )
 """What is refused before any member is looked at: each reason for it."""

@@ -1,4 +1,4 @@
-"""Fuzzes one target in a process of its own: `python -m tools.fuzz.worker NAME FOLDER SECONDS RUNS`.
+"""Fuzzes one target in a process of its own, named by its arguments: target, folder, bounds.
 
 With atheris inputs are chosen by the branches that they reach in the product's own modules; without
 it hypothesis draws them. What was worth keeping lies in FOLDER/corpus afterwards, findings in

@@ -3,7 +3,17 @@
 from tools.fuzz.target import Target
 from tools.fuzz.targets import answers, crypto, decoding, door, files, log, messages, servers, wire
 
-TARGETS: tuple[Target, ...] = (*decoding.TARGETS, *crypto.TARGETS, *log.TARGETS, *servers.TARGETS, *messages.TARGETS, *wire.TARGETS, *files.TARGETS, *door.TARGETS, *answers.TARGETS)
+TARGETS: tuple[Target, ...] = (
+    *decoding.TARGETS,
+    *crypto.TARGETS,
+    *log.TARGETS,
+    *servers.TARGETS,
+    *messages.TARGETS,
+    *wire.TARGETS,
+    *files.TARGETS,
+    *door.TARGETS,
+    *answers.TARGETS,
+)
 
 
 def find(name: str) -> Target:

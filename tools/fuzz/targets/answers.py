@@ -1,9 +1,9 @@
-"""Answers to what we asked, and what a person says on the command line: sites, name servers, events."""
+"""Answers of sites, name servers and programs, and what a person says on the command line."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dns.asyncresolver
 import dns.edns
@@ -19,13 +19,15 @@ from clients.events.reading import Raw
 from clients.events.shown import as_line, as_object
 from clients.facts import _read as read_facts  # pyright: ignore[reportPrivateUsage]
 from services.node_selector.dns.asking import _asked  # pyright: ignore[reportPrivateUsage]
-from services.node_selector.dns.reading import RecordKind
 from shared.crypto.testimony import Statement
 from shared.domain.ids import NodeId, UnixMillis
 from stack.readiness import read_answer as read_http
 from tools.fuzz.held import finished
 from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, text_of
+
+if TYPE_CHECKING:
+    from services.node_selector.dns.reading import RecordKind
 
 NAME = "nodes.example.com"
 CLIENT = IPv4Network("198.51.100.0/24")
@@ -52,7 +54,9 @@ def _site_corpus() -> Iterable[bytes]:
 def _facts(data: bytes) -> object:
     """Which relays to measure, as `/probes` answers."""
     try:
-        answer = read_answer(httpx.Response(200, content=data, request=httpx.Request("GET", "https://s/")))
+        answer = read_answer(
+            httpx.Response(200, content=data, request=httpx.Request("GET", "https://s/"))
+        )
     except Exception as error:
         raise Dropped("unavailable") from error
     ticket, relays, good_for = read_facts(answer)
@@ -72,8 +76,23 @@ def _options(data: bytes) -> object:
 
 
 def _options_corpus() -> Iterable[bytes]:
-    yield from after(b"latency", (b"berlin=12.5ms", b"berlin=1", b"", b"=", b"a=nan", b"a=-1", b"a=1e9", b"\xff=x"))
-    offsets = (b"+05:30", b"-300", b"Europe/Berlin", b"", b"x", b"99999", b"+", b"../x", b"\xff", b"\xc2\xb2", b"a\x00b")
+    yield from after(
+        b"latency",
+        (b"berlin=12.5ms", b"berlin=1", b"", b"=", b"a=nan", b"a=-1", b"a=1e9", b"\xff=x"),
+    )
+    offsets = (
+        b"+05:30",
+        b"-300",
+        b"Europe/Berlin",
+        b"",
+        b"x",
+        b"99999",
+        b"+",
+        b"../x",
+        b"\xff",
+        b"\xc2\xb2",
+        b"a\x00b",
+    )
     yield from after(b"offset", offsets)
 
 
@@ -130,7 +149,12 @@ def _dns_corpus() -> Iterable[bytes]:
         ("SRV", "NOERROR", (f"{NAME}. 30 IN SRV 10 60 443 fra.example.com.",), ""),
         ("A", "NOERROR", (f"{NAME}. 30 IN CNAME x.example.net.",), ""),
         ("A", "NOERROR", (f"{NAME}. 30 IN CNAME x.example.net.",), soa),
-        ("A", "NOERROR", (f"{NAME}. 30 IN CNAME x.example.net.",), soa.replace("example.com. 60", "example.net. 60")),
+        (
+            "A",
+            "NOERROR",
+            (f"{NAME}. 30 IN CNAME x.example.net.",),
+            soa.replace("example.com. 60", "example.net. 60"),
+        ),
         ("A", "NOERROR", (f"{NAME}. 30 IN CNAME {NAME}.",), ""),
         ("A", "NOERROR", (), soa),
         ("A", "NOERROR", (), ""),
@@ -140,8 +164,17 @@ def _dns_corpus() -> Iterable[bytes]:
         ("A", "YXDOMAIN", (), ""),
     )
     for kind, code, records, authority in answers:
-        lines = ["id 1", "opcode QUERY", f"rcode {code}", "flags QR AA", ";QUESTION", f"{NAME}. IN {kind}"]
-        made = dns.message.from_text("\n".join([*lines, ";ANSWER", *records, ";AUTHORITY", authority]))
+        lines = [
+            "id 1",
+            "opcode QUERY",
+            f"rcode {code}",
+            "flags QR AA",
+            ";QUESTION",
+            f"{NAME}. IN {kind}",
+        ]
+        made = dns.message.from_text(
+            "\n".join([*lines, ";ANSWER", *records, ";AUTHORITY", authority])
+        )
         whole = made.to_wire()
         yield joined(kind.encode(), whole)
         yield joined(b"SRV", whole)
@@ -186,7 +219,11 @@ TARGETS = (
     Target(
         "answers.event",
         _event,
-        lambda: (*varied({"node": "alpha", "text": "a b", "list": [1], "none": None}), *NO_JSON, encoded({"=": "="})),
+        lambda: (
+            *varied({"node": "alpha", "text": "a b", "list": [1], "none": None}),
+            *NO_JSON,
+            encoded({"=": "="}),
+        ),
         ("clients.events.shown:as_line", "clients.events.shown:as_object"),
         frozenset({"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep"}),
     ),
@@ -195,8 +232,14 @@ TARGETS = (
         _dns,
         _dns_corpus,
         (
-            *("services.node_selector.dns.asking:_asked", "services.node_selector.dns.asking:_failed"),
-            *("services.node_selector.dns.reading:read", "services.node_selector.dns.reading:absent"),
+            *(
+                "services.node_selector.dns.asking:_asked",
+                "services.node_selector.dns.asking:_failed",
+            ),
+            *(
+                "services.node_selector.dns.reading:read",
+                "services.node_selector.dns.reading:absent",
+            ),
         ),
         frozenset({"absent", "failed"}),
         slow="each input passes the library's resolver, which waits between two tries",
@@ -205,7 +248,13 @@ TARGETS = (
         "answers.http",
         _http,
         lambda: (
-            *(b"HTTP/1.1 200 OK\r\n\r\n{}", b"HTTP/1.1 503\r\n\r\n[]", b"", b"HTTP/1.1", b"x \xff y\r\n\r\n"),
+            *(
+                b"HTTP/1.1 200 OK\r\n\r\n{}",
+                b"HTTP/1.1 503\r\n\r\n[]",
+                b"",
+                b"HTTP/1.1",
+                b"x \xff y\r\n\r\n",
+            ),
             *(b"HTTP/1.1 " + b"9" * 5_000, b"HTTP/1.1 \xc2\xb2 x\r\n\r\n"),
         ),
         ("stack.readiness:read_answer", "stack.readiness:_object"),

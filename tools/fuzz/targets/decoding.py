@@ -1,10 +1,10 @@
 """The boundary itself: JSON, the readers of members, numbers and bytes in text."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from math import inf
 
-from shared.decoding.fields import Fields, decode_mapping, decode_object, row
+from shared.decoding.fields import decode_mapping, decode_object, row
 from shared.decoding.jsontext import Bounds, decode_json, decode_own_json
 from shared.decoding.text import (
     decode_base64,
@@ -19,7 +19,7 @@ from shared.decoding.text import (
 from tools.fuzz.samples import NO_JSON, after, joined, varied
 from tools.fuzz.target import Target, parts, text_of
 
-FEW = Bounds(size_bytes=6_000, items=40)
+FEW = Bounds(size_bytes=6_000, items=100)
 """Bounds that an input of a few thousand bytes can reach."""
 
 
@@ -55,7 +55,7 @@ def _fields(data: bytes) -> object:
     """Each reader in turn; a part before the members chooses one to be refused by its type."""
     wanted, body = parts(data, 2)
     fields = decode_object(body, "members")
-    readers = {
+    readers: dict[bytes, Callable[[str], object]] = {
         b"text": fields.text,
         b"integer": lambda name: fields.integer(name, least=-5, most=10),
         b"number": fields.number,
@@ -78,7 +78,7 @@ def _text(data: bytes) -> object:
     text = text_of(rest)
     shown(text)
     is_equal(text, rest)
-    readers = {
+    readers: dict[bytes, Callable[[], object]] = {
         b"integer": lambda: to_integer(text, least=-1_000, most=2**64),
         b"number": lambda: to_number(text, least=-1e6, most=1e6),
         b"finite": lambda: to_number(text, least=-inf, most=inf),
@@ -92,13 +92,18 @@ def _text(data: bytes) -> object:
 
 def _json_corpus() -> Iterable[bytes]:
     yield from varied({"a": [1, 2.5, None, True, "x"], "b": {"c": "\\u0000"}})
-    yield from (b"[" + b"1," * 60 + b"1]", b'"' + b"x" * 6_000 + b'"', b'{"a\\u0000":1}', b'["\\u0000"]')
+    yield from (
+        b"[" + b"1," * 120 + b"1]",
+        b'"' + b"x" * 6_000 + b'"',
+        b'{"a\\u0000":1}',
+        b'["\\u0000"]',
+    )
     yield b'{"a":"\\\\u0000"}'
 
 
 def _fields_corpus() -> Iterable[bytes]:
-    for name in MEMBERS:
-        yield from after(name.encode(), varied({name: MEMBERS[name]}))
+    for name, value in MEMBERS.items():
+        yield from after(name.encode(), varied({name: value}))
     yield joined(b"hex", b'{"hex":"zz"}')
     yield joined(b"row", b'{"row":[1,2]}')
     yield joined(b"other", b'{"a":1}')
@@ -106,8 +111,32 @@ def _fields_corpus() -> Iterable[bytes]:
 
 def _text_corpus() -> Iterable[bytes]:
     texts = (
-        *(b"", b"7", b"-7", b"+7", b"1e3", b".5", b"5.", b"1e999", b"9" * 30, b"9" * 80, b"nan", b"inf"),
-        *(b"1_000", b" 7", "\u0667".encode(), b"ff", b"zz", b"AAEC", b"AAE=", b"A", b"-_8", b"\xff"),
+        *(
+            b"",
+            b"7",
+            b"-7",
+            b"+7",
+            b"1e3",
+            b".5",
+            b"5.",
+            b"1e999",
+            b"9" * 30,
+            b"9" * 80,
+            b"nan",
+            b"inf",
+        ),
+        *(
+            b"1_000",
+            b" 7",
+            "\u0667".encode(),
+            b"ff",
+            b"zz",
+            b"AAEC",
+            b"AAE=",
+            b"A",
+            b"-_8",
+            b"\xff",
+        ),
         *(b"-2000", b"2e6", "é".encode(), b"A=A=", b"x" * 50),
     )
     kinds = (b"integer", b"number", b"finite", b"hex", b"base64", b"bytes", b"base64url", b"text")

@@ -51,11 +51,20 @@ ENTRY = {
     "log_generation": 1,
     "revision": 1,
     "epoch": 0,
-    "changes": [CHANGE, {**CHANGE, "op": "epoch_began", "kind": "cluster", "body": {"mode": "degraded"}}],
+    "changes": [
+        CHANGE,
+        {**CHANGE, "op": "epoch_began", "kind": "cluster", "body": {"mode": "degraded"}},
+    ],
     "at": 1,
     "previous_hash": EMPTY_HASH,
 }
-STORED = {"type": ENTRY_TYPE, "body": "{}", "hash": entry_hash(b"{}"), "signer": "alpha", "signature": "00"}
+STORED = {
+    "type": ENTRY_TYPE,
+    "body": "{}",
+    "hash": entry_hash(b"{}"),
+    "signer": "alpha",
+    "signature": "00",
+}
 KEY = BackupKey(b"r" * 32, by_passphrase=False)
 PHRASE = BackupKey.of_passphrase("correct horse battery")
 OTHER_PHRASE = BackupKey.of_passphrase("another horse battery")
@@ -98,7 +107,11 @@ def _chunk(data: bytes) -> object:
 
 
 def _chunk_corpus() -> Iterable[bytes]:
-    for line in (["d", "node", "berlin", 1, {"role": "traffic"}], ["r", "id", "digest", 1, 2], ["x"]):
+    for line in (
+        ["d", "node", "berlin", 1, {"role": "traffic"}],
+        ["r", "id", "digest", 1, 2],
+        ["x"],
+    ):
         yield from after(b"lines", varied(line))
     yield joined(b"lines", b'["x"]\n\n["x"]')
     packed = zlib.compress(b'["x"]')
@@ -179,7 +192,16 @@ def _backup_corpus() -> Iterable[bytes]:
     yield from after(b"framed", (encoded(header), encoded({**header, "key": "passphrase"}), b"{}"))
     sealer = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
     whole = sealer.begin() + sealer.frame(b"M{}") + sealer.frame(b"E", is_last=True)
-    cut = (whole, whole[:-1], whole[:40], b"", MAGIC[:4], b"no backup", whole + b"x", MAGIC + b"\xff" * 4)
+    cut = (
+        whole,
+        whole[:-1],
+        whole[:40],
+        b"",
+        MAGIC[:4],
+        b"no backup",
+        whole + b"x",
+        MAGIC + b"\xff" * 4,
+    )
     yield from after(b"", cut)
     yield from after(b"", (whole[:-60] + b"\xff" + whole[-59:], whole[:-40] + LENGTH.pack(0) * 10))
     other = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
@@ -200,7 +222,9 @@ def _frames() -> Iterable[tuple[bytes, ...]]:
     """The frames of a backup that is whole, then of some that are not."""
     chunk = zlib.compress(encoded(["d", "user", "rita", 1, {"role": "representative"}]))
     while b"\x1d" in chunk or b"\x1e" in chunk:  # what parts the frames of an input
-        chunk = zlib.compress(encoded(["d", "user", f"rita{len(chunk)}", 1, {"role": "x" * len(chunk)}]))
+        chunk = zlib.compress(
+            encoded(["d", "user", f"rita{len(chunk)}", 1, {"role": "x" * len(chunk)}])
+        )
     ref = ChunkRef.of(chunk)
     mode = {"type": MANIFEST_TYPE, "marker": MARKER, "mode": "synchronous", "scope": "full"}
     manifest = encoded({**mode, "chunks": [[ref.hash, ref.size]]})
@@ -210,7 +234,13 @@ def _frames() -> Iterable[tuple[bytes, ...]]:
     passwords = b'P{"rita":"hash"}'
     yield first, second, b"K" + conflict, b"K" + conflict, passwords, b"E"
     yield from ((first, second), (second,), (first, first), (first, b"E", b"E"), (first, b"Cx"))
-    yield from ((first, b"Z"), (first, b'P{"rita":1}'), (first, b"K{}"), (b"M{}",), (first, second, second))
+    yield from (
+        (first, b"Z"),
+        (first, b'P{"rita":1}'),
+        (first, b"K{}"),
+        (b"M{}",),
+        (first, second, second),
+    )
     yield from ((first, b"K" + encoded({"line": [], "bundle": "x"})), (b"",), (first, b"E"))
 
 
@@ -219,7 +249,9 @@ def _generations(data: bytes) -> object:
 
 
 def _generations_corpus() -> Iterable[bytes]:
-    yield from varied({"streams": ["LOG-1", "LOG-x", "LOG-" + "9" * 18, "LOG-" + "9" * 30], "total": 1})
+    yield from varied(
+        {"streams": ["LOG-1", "LOG-x", "LOG-" + "9" * 18, "LOG-" + "9" * 30], "total": 1}
+    )
     yield from (encoded({"error": {"code": 503}}), encoded({"streams": None}), *NO_JSON)
 
 
@@ -247,15 +279,23 @@ TARGETS = (
             *("shared.domain.snapshot:Chunk.decode", "shared.domain.snapshot:_document"),
             "shared.domain.snapshot:_request",
         ),
-        frozenset({"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep", "too_large"}),
+        frozenset(
+            {"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep", "too_large"}
+        ),
     ),
     Target(
         "log.snapshot",
         _snapshot,
         _snapshot_corpus,
         (
-            *("shared.domain.snapshot:Manifest.decode", "shared.domain.snapshot:SignedSnapshot.decode"),
-            *("shared.domain.snapshot:marker_from_json", "services.replication.core.snapshot:_request"),
+            *(
+                "shared.domain.snapshot:Manifest.decode",
+                "shared.domain.snapshot:SignedSnapshot.decode",
+            ),
+            *(
+                "shared.domain.snapshot:marker_from_json",
+                "services.replication.core.snapshot:_request",
+            ),
             *("services.replication.core.snapshot:Snapshot.decode",),
             *("services.replication.core.snapshot:_document",),
         ),
@@ -276,13 +316,22 @@ TARGETS = (
             *("shared.crypto.backup:Header.decode", "shared.crypto.backup:Header._read"),
             *("shared.crypto.backup:Reader._read_end", "shared.crypto.backup:Opener._unlock"),
             *("shared.crypto.backup:Opener.feed", "shared.crypto.backup:Opener.end"),
-            *("services.gateway.core.contents:Contents.take", "services.gateway.core.contents:Contents._take"),
+            *(
+                "services.gateway.core.contents:Contents.take",
+                "services.gateway.core.contents:Contents._take",
+            ),
             *("services.gateway.core.contents:Contents._take_passwords",),
             *("services.gateway.core.contents:Contents._take_conflict",),
             *("services.gateway.core.contents:Contents.whole",),
         ),
         frozenset(
-            {"backup_damaged", "backup_foreign", "backup_too_new", "backup_truncated", "wrong_passphrase"}
+            {
+                "backup_damaged",
+                "backup_foreign",
+                "backup_too_new",
+                "backup_truncated",
+                "wrong_passphrase",
+            }
         ),
     ),
     Target(

@@ -1,9 +1,8 @@
-"""Messages: the library's parser of headers, the signing layer, every declared body, its readers."""
+"""Messages: the library's parser of headers, the signing layer, every declared body."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -13,7 +12,6 @@ from services.webhooks.letter import letter
 from services.webhooks.store import Kept
 from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
-from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import Rejected
 from shared.domain.ids import Instant
@@ -34,9 +32,14 @@ from shared.messaging.middleware import (
 from shared.messaging.rejections import UNKNOWN, Rejections
 from tools.fuzz.declared import example
 from tools.fuzz.held import finished
-from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
+from tools.fuzz.samples import NO_JSON, WRONG, after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, reason_of, text_of
 from tools.fuzz.targets.crypto import ALPHA, NOW, now, signed_head, signer, verifier
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from shared.decoding.errors import Undecodable
 
 BY_NAME: dict[str, type[Event]] = {each.__name__: each for each in CATALOGUE}
 REQUESTS: dict[str, type[Request]] = {
@@ -87,7 +90,7 @@ def _body_corpus() -> Iterable[bytes]:
         yield joined(name, address, encoded(example(message)))
         yield joined(name, b"meridian", encoded(example(message)))
         for field in example(message):
-            for wrong in (None, "a.b", -1, [], {}, "\ud800", 2**63):
+            for wrong in WRONG:
                 yield joined(name, address, encoded({**example(message), field: wrong}))
     yield from (joined(b"NodeHeartbeat", b"", each) for each in NO_JSON)
 
@@ -178,7 +181,9 @@ def _client(data: bytes) -> object:
     return finished(_received(how, subject, reply, headers, payload))
 
 
-async def _received(how: bytes, subject: bytes, reply: bytes, headers: bytes, payload: bytes) -> object:
+async def _received(
+    how: bytes, subject: bytes, reply: bytes, headers: bytes, payload: bytes
+) -> object:
     refused: list[Undecodable] = []
     client = SafeClient(refused.append)
     subscription = Subscription(client, 1, "x")
@@ -214,15 +219,43 @@ class Ordered:
 def _client_corpus() -> Iterable[bytes]:
     ack = FROM_STREAM + b"EVENTS.c.1.7.1.1700000000000000000.0"
     blocks = (
-        *(b"", b"NATS/1.0\r\n\r\n", b"NATS/1.0\r\nMeridian-Sig: x\r\n\r\n", b"NATS/1.0", b"NATS/1.0\r\n"),
-        *(b"NATS/1.0 100 Idle Heartbeat\r\n\r\n", b"NATS/1.0 503\r\n\r\n", b"NATS/1.0 \xff\r\n\r\n"),
-        *(b"NATS/1.0\r\n\xff: \xff\r\n\r\n", b"NATS/1.0\r\n: \r\n\r\n", b"\xff", b"NATS/1.0\r\nno colon\r\n\r\n"),
-        *(b"NATS/1.0 100 Idle\r\nNats-Consumer-Stalled: $JS.API\r\n\r\n", b"NATS/1.0\r\n a: b\r\n\r\n"),
-        *(b"NATS/1.0 100 FlowControl Request\r\n\r\n", b"NATS/1.0\r\nA: b\r\n c\r\n\r\n", b" " * 30),
+        *(
+            b"",
+            b"NATS/1.0\r\n\r\n",
+            b"NATS/1.0\r\nMeridian-Sig: x\r\n\r\n",
+            b"NATS/1.0",
+            b"NATS/1.0\r\n",
+        ),
+        *(
+            b"NATS/1.0 100 Idle Heartbeat\r\n\r\n",
+            b"NATS/1.0 503\r\n\r\n",
+            b"NATS/1.0 \xff\r\n\r\n",
+        ),
+        *(
+            b"NATS/1.0\r\n\xff: \xff\r\n\r\n",
+            b"NATS/1.0\r\n: \r\n\r\n",
+            b"\xff",
+            b"NATS/1.0\r\nno colon\r\n\r\n",
+        ),
+        *(
+            b"NATS/1.0 100 Idle\r\nNats-Consumer-Stalled: $JS.API\r\n\r\n",
+            b"NATS/1.0\r\n a: b\r\n\r\n",
+        ),
+        *(
+            b"NATS/1.0 100 FlowControl Request\r\n\r\n",
+            b"NATS/1.0\r\nA: b\r\n c\r\n\r\n",
+            b" " * 30,
+        ),
         b"NATS/1.0 100 x\r\nNats-Last-Consumer: x\r\n\r\n",
     )
     replies = (
-        *(b"", ack, b"$JS.ACK.x", FROM_STREAM + b"E.c.1.x.1.1.0", FROM_STREAM + b"E.c.1.1.1." + b"9" * 40 + b".0"),
+        *(
+            b"",
+            ack,
+            b"$JS.ACK.x",
+            FROM_STREAM + b"E.c.1.x.1.1.0",
+            FROM_STREAM + b"E.c.1.1.1." + b"9" * 40 + b".0",
+        ),
         *(b"\xff", ack.replace(b"7", b"9" * 5_000), FROM_STREAM + b"d.h.E.c.1.7.1.1.0.r"),
     )
     for block in blocks:
@@ -292,9 +325,16 @@ class StillClock:
 
 def _history_corpus() -> Iterable[bytes]:
     told = b"1;alpha;%d;id;x" % NOW
-    extra = {"used_bytes": "x", "limit_bytes": [], "reasons": 5, "nodes": 7, "node": {}, "failed": 1}
+    extra = {
+        "used_bytes": "x",
+        "limit_bytes": [],
+        "reasons": 5,
+        "nodes": 7,
+        "node": {},
+        "failed": 1,
+    }
     for message in STORED:
-        service = sorted(message.subject.speakers)[0]
+        service = min(message.subject.speakers)
         sender, subject = f"alpha.{service}.1f2e".encode(), address_of(message).encode()
         body = example(message)
         for more in ({}, *({name: value} for name, value in extra.items())):
@@ -316,7 +356,10 @@ TARGETS = (
         _body_corpus,
         (
             *("shared.decoding.model:decode_model", "shared.decoding.model:bad_shape"),
-            *("shared.events.message:Event.is_addressed_to", "shared.events.subject:Subject.address"),
+            *(
+                "shared.events.message:Event.is_addressed_to",
+                "shared.events.subject:Subject.address",
+            ),
         ),
         frozenset(
             {
@@ -400,8 +443,6 @@ TARGETS = (
                 for each in ("shortened", "about", "concerned", "sentence")
             ),
         ),
-        frozenset(
-            {"unsigned", "unknown_subject", "not_a_speaker", "bad_shape", "too_new"}
-        ),
+        frozenset({"unsigned", "unknown_subject", "not_a_speaker", "bad_shape", "too_new"}),
     ),
 )

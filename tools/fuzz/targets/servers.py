@@ -3,9 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterable
-from typing import cast
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from services.failover_monitor.core.record import LeaseRecord
@@ -60,7 +58,9 @@ def _lease_corpus() -> Iterable[bytes]:
 def _lease_answer(data: bytes) -> object:
     """The server's answer to a read of the key: a state of the key, or nothing that tells any."""
     refused: list[str] = []
-    lease = JetStreamLease(answering(data), SEAL, 1.0, lambda error: refused.append(reason_of(error)))
+    lease = JetStreamLease(
+        answering(data), SEAL, 1.0, lambda error: refused.append(reason_of(error))
+    )
     seen = finished(lease.read())
     if seen is None:
         raise Dropped("no_news")
@@ -89,7 +89,7 @@ def _answers(data: bytes) -> object:
         b"meta": lambda: finished(Leaders(client, client, "alpha", "witness")._meta()),
         b"alone": lambda: finished(is_alone(client)),
         b"moved": lambda: _result(body) == "done",
-        b"room": lambda: _room(Msg(cast("Client", client), "x", data=body)),
+        b"room": lambda: _room(Msg(client, "x", data=body)),
     }
     found = readers.get(which, readers[b"meta"])()
     if not found:
@@ -103,7 +103,9 @@ def _answers_corpus() -> Iterable[bytes]:
         {"name": "bravo", "current": True, "offline": True},
         {"name": "witness"},
     ]
-    yield from after(b"meta", varied({"data": {"meta_cluster": {"leader": "alpha", "replicas": peers}}}))
+    yield from after(
+        b"meta", varied({"data": {"meta_cluster": {"leader": "alpha", "replicas": peers}}})
+    )
     yield joined(b"meta", encoded({"data": {"meta_cluster": {"leader": "alpha"}}}))
     yield from after(b"alone", varied({"error": {"err_code": 10010}}))
     yield from after(b"moved", varied({"error": {"description": "no"}}))
@@ -133,7 +135,14 @@ TARGETS = (
             *("services.failover_monitor.store:require_in_place",),
         ),
         frozenset(
-            {"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep", "bad_signature"}
+            {
+                "bad_shape",
+                "bad_syntax",
+                "not_text",
+                "number_out_of_range",
+                "too_deep",
+                "bad_signature",
+            }
         ),
     ),
     Target(
@@ -164,7 +173,16 @@ TARGETS = (
     Target(
         "servers.version",
         _version,
-        lambda: (b"2.0.0", b"1.0", b"", b"x", b"999999999.1", b"9999999999.1", "\u0662.1".encode(), b"2"),
+        lambda: (
+            b"2.0.0",
+            b"1.0",
+            b"",
+            b"x",
+            b"999999999.1",
+            b"9999999999.1",
+            "\u0662.1".encode(),
+            b"2",
+        ),
         ("services.failover_monitor.core.versions:_major",),
         frozenset({"no_obstacle"}),
     ),

@@ -1,4 +1,4 @@
-"""What two ends and a relay say to each other: the relay protocol, the tunnel, the control channel."""
+"""What two ends and a relay say to each other: relay protocol, tunnel, control channel."""
 
 import asyncio
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ BERLIN, FIRST = NodeId("berlin"), PathGeneration(1)
 
 
 def _relay(data: bytes) -> object:
-    """Bytes of a relay or of an endpoint, in two pieces; with `framed` before them, one JSON frame."""
+    """Bytes of either side, in two pieces; with a number before them, the JSON of such a frame."""
     how, body = parts(data, 2)
     if how in {b"2", b"3", b"4", b"6"}:
         body = (1 + len(body)).to_bytes(2, "big") + how.translate(KINDS) + body
@@ -55,11 +55,19 @@ def _relay_corpus() -> Iterable[bytes]:
     good = (
         *(encode_hello("ticket"), encode_ping(7, "ticket"), encode_pong(BERLIN, 7)),
         *(encode_wait(BERLIN), encode_ready(BERLIN, FIRST)),
-        *(encode_refused(RefusalCode.FULL, "full", 1.5), encode_refused(RefusalCode.FULL, "", None)),
+        *(
+            encode_refused(RefusalCode.FULL, "full", 1.5),
+            encode_refused(RefusalCode.FULL, "", None),
+        ),
     )
     raw = (
         *(b"", b"\x00", b"\x00\x00\x01", b"\xff\xff\x01", b"\x00\x01\x09", b"\x00\x01\x01"),
-        *(b"\x00\x02\x01\x02", b"\x00\x03\x01\x01\xff", b"\x00\x02\x05\x01", b"\x00\x07\x05\x01aaaa\xff"),
+        *(
+            b"\x00\x02\x01\x02",
+            b"\x00\x03\x01\x01\xff",
+            b"\x00\x02\x05\x01",
+            b"\x00\x07\x05\x01aaaa\xff",
+        ),
     )
     yield from after(b"", (*good, *raw, b"".join(good), good[3] + good[4] + b"rest"))
     yield from after(b"2", varied({"node": "berlin"}))
@@ -82,7 +90,14 @@ def _frames(data: bytes) -> object:
 def _frames_corpus() -> Iterable[bytes]:
     sealer = Sealer(b"k" * 32, rekey_records=2)
     sealed = b"".join(bytes(sealer.seal(b"x" * size)) for size in (0, 1, 30))
-    yield from (b"", sealed, sealed[:-1], sealed[1:], sealed[:9] + b"\xff" + sealed[10:], b"\x00" * 9)
+    yield from (
+        b"",
+        sealed,
+        sealed[:-1],
+        sealed[1:],
+        sealed[:9] + b"\xff" + sealed[10:],
+        b"\x00" * 9,
+    )
     for kind in tunnel.Kind:
         yield from (tunnel.encode(kind, b"x"), tunnel.encode(kind, b"x" * 300))
     yield b"\x07\xff\xff\xff\xff"
@@ -116,7 +131,9 @@ def _tunnel(data: bytes) -> object:
 
 def _tunnel_corpus() -> Iterable[bytes]:
     payloads = [tunnel.encode(kind, b"\x01" * size) for kind in tunnel.Kind for size in SIZES]
-    openings = [tunnel.encode(tunnel.Kind.EXCHANGE, bytes([1, each]) + bytes(31)) for each in range(5)]
+    openings = [
+        tunnel.encode(tunnel.Kind.EXCHANGE, bytes([1, each]) + bytes(31)) for each in range(5)
+    ]
     for whom in (b"representative", b"customer"):
         yield from after(whom + b" strangers", (*payloads, b"\x09" * 9, b"".join(openings)))
         yield from after(whom + b" strangers up", payloads)
@@ -147,7 +164,12 @@ def _records() -> Iterable[bytes]:
         yield record(kind, 2**63, 1)
         yield record(16, 0, 1) + b"\x1d" + record(kind, 13, 1, b"\x00\x00\x00\x04")
         yield record(16, 0, 1) + b"\x1d" + record(19, 13, 1) + b"\x1d" + record(kind, 26, 1, b"x")
-    yield from (b"x", record(2, 0, 0, b"closed\nbye"), record(2, 0, 0, b"\xff" * 8), record(2, 0, 0))
+    yield from (
+        b"x",
+        record(2, 0, 0, b"closed\nbye"),
+        record(2, 0, 0, b"\xff" * 8),
+        record(2, 0, 0),
+    )
 
 
 class Wire:
@@ -192,7 +214,7 @@ async def _conversed(data: bytes) -> bool:
     return await _endpoint()._converse(socket)
 
 
-async def _shaken(data: bytes) -> object:
+async def _shaken(data: bytes) -> None:
     """The front door's answer to the handshake."""
     protocol = ClientProtocol(parse_uri("wss://site"), max_size=256 * 1024)
     protocol.key = "x3JJHMbDL1EzLkh9GBhXDw=="
@@ -202,7 +224,7 @@ async def _shaken(data: bytes) -> object:
     await asyncio.sleep(0)  # it asks first
     _feed(socket, data)
     try:
-        return await shaking
+        await shaking
     except InvalidStatus as error:
         following = _endpoint()._connect().process_redirect(error)
         raise following if isinstance(following, Exception) else error from None
@@ -229,20 +251,51 @@ def _channel_corpus() -> Iterable[bytes]:
         yield joined(b"", _socket_frame(0x81, encoded(message)))
     closed, text = encoded({"type": "closed"}), _socket_frame(0x81, b"x")
     frames = (
-        *(_socket_frame(0x81, b"\xff"), _socket_frame(0x01, closed[:5]) + _socket_frame(0x80, closed[5:])),
-        *(_socket_frame(0x82, closed), _socket_frame(0x88, b"\x11\x31refused"), _socket_frame(0x88, b"\x03")),
-        *(_socket_frame(0x89, b"x"), _socket_frame(0x8A, b""), _socket_frame(0xF1, b""), b"\x81\xff" + b"\xff" * 12),
-        *(_socket_frame(0x80, b"x"), b"\x81\x7f" + b"\xff" * 8, b"", text * 40, _socket_frame(0x88, b"")),
+        *(
+            _socket_frame(0x81, b"\xff"),
+            _socket_frame(0x01, closed[:5]) + _socket_frame(0x80, closed[5:]),
+        ),
+        *(
+            _socket_frame(0x82, closed),
+            _socket_frame(0x88, b"\x11\x31refused"),
+            _socket_frame(0x88, b"\x03"),
+        ),
+        *(
+            _socket_frame(0x89, b"x"),
+            _socket_frame(0x8A, b""),
+            _socket_frame(0xF1, b""),
+            b"\x81\xff" + b"\xff" * 12,
+        ),
+        *(
+            _socket_frame(0x80, b"x"),
+            b"\x81\x7f" + b"\xff" * 8,
+            b"",
+            text * 40,
+            _socket_frame(0x88, b""),
+        ),
     )
     yield from after(b"", frames)
     first = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     accepted = first + b"Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n"
     moved = b"HTTP/1.1 302 Found\r\n%s\r\n"
     answers = (
-        *(accepted + b"\r\n", first + b"\r\n", b"", b"no HTTP\r\n", b"HTTP/1.1 403 Forbidden\r\n\r\n"),
-        *(moved % b"Location: https://[\r\n", moved % (b"Location: /x\r\n" * 2), moved % b"Location: x\r\n"),
+        *(
+            accepted + b"\r\n",
+            first + b"\r\n",
+            b"",
+            b"no HTTP\r\n",
+            b"HTTP/1.1 403 Forbidden\r\n\r\n",
+        ),
+        *(
+            moved % b"Location: https://[\r\n",
+            moved % (b"Location: /x\r\n" * 2),
+            moved % b"Location: x\r\n",
+        ),
         *(accepted + b"Sec-WebSocket-Extensions: \xff\r\n\r\n", accepted * 2 + b"\r\n"),
-        *(accepted + b"x: " + b"y" * 9_000 + b"\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+        *(
+            accepted + b"x: " + b"y" * 9_000 + b"\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        ),
     )
     yield from after(b"handshake", answers)
 
@@ -277,13 +330,34 @@ TARGETS = (
         _tunnel,
         _tunnel_corpus,
         (
-            *("clients.tunnel.tunnel:Tunnel.link_received", "clients.tunnel.handshake:Leading.received"),
-            *("clients.tunnel.handshake:Following.received", "clients.tunnel.resume:Attempt.is_proven"),
-            *("clients.tunnel.resume:Attempt.is_answered", "clients.tunnel.exchange:Asking.confirm"),
-            *("clients.tunnel.exchange:Answering.check", "clients.tunnel.exchange:Answering.answer"),
-            *("clients.tunnel.commitment:Revealed.was_taken", "clients.tunnel.commitment:Revealed.check"),
-            *("clients.tunnel.commitment:Committing.confirm", "clients.tunnel.commitment:Revealed.answer"),
-            *("clients.tunnel.conversation:Conversation.take", "clients.tunnel.conversation:farewell_in"),
+            *(
+                "clients.tunnel.tunnel:Tunnel.link_received",
+                "clients.tunnel.handshake:Leading.received",
+            ),
+            *(
+                "clients.tunnel.handshake:Following.received",
+                "clients.tunnel.resume:Attempt.is_proven",
+            ),
+            *(
+                "clients.tunnel.resume:Attempt.is_answered",
+                "clients.tunnel.exchange:Asking.confirm",
+            ),
+            *(
+                "clients.tunnel.exchange:Answering.check",
+                "clients.tunnel.exchange:Answering.answer",
+            ),
+            *(
+                "clients.tunnel.commitment:Revealed.was_taken",
+                "clients.tunnel.commitment:Revealed.check",
+            ),
+            *(
+                "clients.tunnel.commitment:Committing.confirm",
+                "clients.tunnel.commitment:Revealed.answer",
+            ),
+            *(
+                "clients.tunnel.conversation:Conversation.take",
+                "clients.tunnel.conversation:farewell_in",
+            ),
             *("clients.tunnel.conversation:claim_in", "clients.tunnel.streams:Streams.received"),
         ),
         frozenset(

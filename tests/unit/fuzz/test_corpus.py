@@ -1,0 +1,84 @@
+"""Every decoder takes its corpus as it should: a value or a documented refusal, soon and small.
+
+`make fuzz` goes on from here; whatever it finds becomes one more input of a corpus.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from tools.fuzz.judge import judge
+from tools.fuzz.target import Target
+from tools.fuzz.targets import TARGETS
+
+every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What the decoders log of thousands of bad inputs helps nobody."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@every_target
+def test_a_corpus_gives_no_finding_and_reaches_every_reason_for_a_refusal(target: Target) -> None:
+    verdicts = [(data, judge(target, data)) for data in target.corpus()]
+
+    found = [(data[:200], verdict.finding) for data, verdict in verdicts if verdict.finding]
+    assert found == []
+    assert {verdict.reason for _, verdict in verdicts} - {""} == target.reasons
+    assert any(not verdict.reason for _, verdict in verdicts), "no input gives a value"
+
+
+@every_target
+def test_a_corpus_enters_every_function_that_its_target_covers(target: Target) -> None:
+    entered = set[CodeType]()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            entered.add(frame.f_code)
+
+    inputs = list(target.corpus())
+    sys.setprofile(note)
+    try:
+        for data in inputs:
+            judge(target, data)
+    finally:
+        sys.setprofile(None)
+    assert {each for each in target.covers if code_of(each) not in entered} == set()
+
+
+def code_of(name: str) -> CodeType:
+    """The code of the function that *name* is, as `module:Class.method`."""
+    module, _, path = name.partition(":")
+    found: Any = import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    code: CodeType = getattr(found, "__wrapped__", found).__code__
+    return code
+
+
+@pytest.mark.parametrize(
+    ("decode", "sign"),
+    [
+        (lambda data: data.decode(), "UnicodeDecodeError"),
+        (lambda data: [0] * 80_000_000, "MiB"),
+        (lambda data: sum(range(100_000_000)), "it took"),
+        (lambda data: asyncio.run(failing()), "KeyError"),
+    ],
+)
+def test_whatever_is_no_documented_refusal_is_a_finding(decode: Any, sign: str) -> None:
+    target = Target("bad", decode, lambda: (), (), frozenset())
+    assert sign in judge(target, b"\xff").finding
+
+
+async def failing() -> None:
+    raise KeyError("an error of no family")
