@@ -24,7 +24,7 @@ RUN /build/tools/bin/python -m hatchling build --target wheel --directory wheels
 FROM python:3.13-slim-trixie
 RUN groupadd --gid 10001 meridian \
  && useradd --uid 10001 --gid meridian --no-create-home --home-dir /var/lib/meridian meridian \
- && install -d -o meridian -g meridian -m 0700 /var/lib/meridian
+ && install -d -o meridian -g meridian -m 0700 /var/lib/meridian /var/lib/meridian/run
 COPY --from=build /opt/meridian /opt/meridian
 COPY --chmod=0755 compose/ready /usr/local/bin/ready
 ENV PATH=/opt/meridian/bin:$PATH PYTHONUNBUFFERED=1

@@ -18,7 +18,11 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup demo test check simulate mutants fuzz shown-faults chaos bench bench-failover bench-selection docs lock clean secrets image up down \
+=======
+.PHONY: help setup demo test check simulate mutants shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
+>>>>>>> main
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -78,6 +82,9 @@ fuzz: setup ## feed every decoder whatever may come: SECONDS=60 each, or 1,000,0
 
 shown-faults: setup ## run the tests of mended faults against the commit that had them: ARGS="-k word"
 	@$(BIN)/python -m tools.mended $(ARGS)
+
+storm: setup ## a site in a storm of hostile messages, then the demo on it: MESSAGES=10000 SEED=7
+	@MESSAGES="$(MESSAGES)" SEED="$(SEED)" $(BIN)/python -m tools.storm
 
 chaos: setup ## a site whose processes are killed, frozen and cut off, and a judge: MINUTES=5 SEED=7
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/python -m tools.chaos

@@ -170,5 +170,5 @@ def _read(answer: httpx.Response) -> Any:
     code = str(attributes.pop("code", "error"))
     message = str(attributes.pop("detail", f"the site answered {answer.status_code}"))
     attributes = {name: attributes[name] for name in attributes.keys() - PROBLEM}
-    error: MeridianError = from_code(code, message, **attributes)
-    raise error
+    refusal: MeridianError = from_code(code, message, **attributes)
+    raise refusal

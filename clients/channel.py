@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed
 
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
+from shared.domain.containment import ends_process
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.path import Path
@@ -125,7 +126,9 @@ class ControlChannel:
             except ConnectionClosed as closed:
                 if closed.rcvd is not None and closed.rcvd.code == _REFUSED:
                     raise Unauthenticated(f"the site refuses this end: {closed.rcvd.reason}")  # noqa: B904 (the close frame says all)
-            except (OSError, WebSocketException):
+            except Exception as error:
+                if ends_process(error):
+                    raise  # whatever else is wrong with one gateway, the next one is tried
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self._gateways.append(self._gateways.pop(0))
             await asyncio.sleep(pause)

@@ -15,12 +15,13 @@ public_sites:
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
-from clients.yaml_tree import Malformed, Mapping, Node, parse, printable
-from clients.yaml_values import Mistyped, Reader, text_or_none
+from clients.yaml_tree import Mapping, Node, parse, printable
+from clients.yaml_values import Reader, text_or_none
+from shared.decoding.errors import Undecodable
 from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
 from shared.documents.document import WRITING
 from shared.domain.errors import BadSettings
@@ -63,8 +64,8 @@ def _section(path: Path, content: Mapping, section: str) -> list[dict[str, Any]]
 def _parsed(path: Path) -> Mapping:
     try:
         content = parse(_text(path))
-    except Malformed as error:
-        raise BadSettings(f"{path}:{error.line}:{error.column}: {error.reason}") from error
+    except Undecodable as error:
+        raise BadSettings(f"{path}:{error.place}: {error.message}") from error
     if not isinstance(content, Mapping):
         raise BadSettings(f"{path} holds no sections; it begins with 'site:', 'nodes:' or 'users:'")
     return content
@@ -99,9 +100,10 @@ def _body(path: Path, kind: Kind, body: Mapping) -> dict[str, Any]:
     try:
         told = _reader(kind).members(own)
         secrets = {name: text_or_none(each, (name,)) for name, each in clear.items()}
-    except Mistyped as error:
-        place = printable(".".join(error.path))
-        raise _wrong(path, *_deepest(body, error.path), f"{place}: {error.reason}") from error
+    except Undecodable as error:
+        loc = cast("tuple[str, ...]", error.attributes["path"])
+        sentence = f"{printable(error.place)}: {error.message}"
+        raise _wrong(path, *_deepest(body, loc), sentence) from error
     _require_shape(path, kind, body, told)
     file = secrets.pop("password_file", None)
     if file is not None:

@@ -36,6 +36,7 @@ from clients.tunnel.effects import (
 )
 from clients.tunnel.exchange import Credentials
 from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
+from shared.domain.ids import PathGeneration
 from shared.domain.node import Side
 
 TELL_SITE_SECONDS: Final = 2.0
@@ -75,13 +76,17 @@ class Live:
         self._was_up = False
         self._by_site = False
         self._waits_for: str | None = None
+        self._failed: set[tuple[PathGeneration, str]] = set()
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
         self.broken: str | None = None
         credentials = Credentials(part.leave.session, part.words)
         self._channel = ControlChannel(part.leave, part.tls, self._on_message)
         surroundings = Surroundings(
-            self._on_fact, self._channel.ask_for_paths, self._channel.tell_node
+            self._on_fact,
+            self._channel.ask_for_paths,
+            self._channel.tell_node,
+            self._on_path_failed,
         )
         self.endpoint = Endpoint(part.side, credentials, surroundings)
 
@@ -166,6 +171,13 @@ class Live:
             self.on_code(code)
         else:
             self._say("secured")
+
+    def _on_path_failed(self, generation: PathGeneration, reason: str) -> None:
+        """A path is dialled again and again; each reason why it failed is told once."""
+        if (generation, reason) not in self._failed:
+            self._failed.add((generation, reason))
+            node = self.endpoint.node_of(generation)
+            self._say("path_failed", node=node, generation=generation, reason=reason)
 
     def _on_fact(self, fact: PathEffect) -> None:
         match fact:

@@ -29,6 +29,7 @@ LINES: Final = {
     "words_differ": "[red]the other end has other words[/] (attempt {attempt} of {of})",
     "connected": "[green]connected[/] through {node}",
     "path_lost": "[yellow]path lost[/] ({node}); looking for another, nothing is lost",
+    "path_failed": "[yellow]no way through {node}[/]: {reason}",
     "resumed": "[green]resumed[/] through {node} after {seconds:.3f} s",
     "stream_opened": "connection {stream} opened",
     "stream_broken": "[yellow]connection {stream} broke[/]: {reason}",

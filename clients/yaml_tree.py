@@ -3,7 +3,7 @@
 
 The parser's events are read one after the other, so that nothing is nested, repeated by aliases or
 read beyond a bound. A scalar keeps the characters that stand in the file: `007` is not 7. Anchors,
-aliases and `<<` work, tags do not. Whatever the parser makes of a file is a tree or `Malformed`.
+aliases and `<<` work, tags do not. Whatever the parser makes of a file is a tree or `Undecodable`.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,8 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
 )
 
+from shared.decoding.errors import Undecodable
+
 DEEPEST: Final = 64
 MOST_REPEATED: Final = 100_000
 """So many values may stand in a file by aliases alone."""
@@ -29,14 +31,6 @@ MOST_REPEATED: Final = 100_000
 SHOWN: Final = 200
 MERGE: Final = "<<"
 STRING_TAG: Final = "tag:yaml.org,2002:str"
-
-
-class Malformed(Exception):
-    """The text is no YAML that is used here; *line* and *column* count from 1."""
-
-    def __init__(self, reason: str, line: int, column: int) -> None:
-        super().__init__(reason)
-        self.reason, self.line, self.column = reason, line, column
 
 
 @dataclass(slots=True)
@@ -86,7 +80,7 @@ def parse(text: str) -> Node | None:
     """The one document in *text*; None when there is none.
 
     Raises:
-        Malformed: it is no YAML, or goes beyond a bound.
+        Undecodable: it is no YAML, or goes beyond a bound.
     """
     builder = _Builder()
     for event in _events(text):
@@ -103,22 +97,20 @@ def _events(text: str) -> Iterator[Any]:
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
             yield event
     except YAMLError as error:
-        raise _malformed(error, text) from error
-    except (Malformed, GeneratorExit):
-        raise
+        raise _told_by(error, text) from error
     except Exception as error:
         # The parser raises whatever its input leads it to: OverflowError, IndexError and others.
-        raise Malformed(f"it cannot be read: {error}", line, column) from error
+        raise malformed(f"it cannot be read: {error}", line, column) from error
 
 
-def _malformed(error: Any, text: str) -> Malformed:
+def _told_by(error: Any, text: str) -> Undecodable:
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML")
     told = printable(reason.strip().splitlines()[0][:SHOWN])
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        return Malformed(told, mark.line + 1, mark.column + 1)
+        return malformed(told, mark.line + 1, mark.column + 1)
     before = text[: getattr(error, "position", 0)]
-    return Malformed(told, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return malformed(told, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 class _Builder:
@@ -135,7 +127,7 @@ class _Builder:
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
         if isinstance(event, DocumentStartEvent) and self.root is not None:
-            raise Malformed("a second document begins: a file holds one", line, column)
+            raise malformed("a second document begins: a file holds one", line, column)
         if isinstance(event, CollectionStartEvent):
             self._begin(event, line, column)
         elif isinstance(event, ScalarEvent):
@@ -170,12 +162,13 @@ class _Builder:
     def _repeat(self, anchor: str, line: int, column: int) -> None:
         node = self._anchors.get(anchor)
         if node is None:
-            raise Malformed(
+            raise malformed(
                 f"the alias *{printable(anchor[:SHOWN])} names nothing before it", line, column
             )
         self._repeated += node.size
         if self._repeated > MOST_REPEATED:
-            raise Malformed(f"aliases repeat more than {MOST_REPEATED:,} values", line, column)
+            told = f"aliases repeat more than {MOST_REPEATED:,} values"
+            raise malformed(told, line, column, "too_many_items")
         if len(self._open) + node.height > DEEPEST:
             raise _too_deep(line, column)
         self._put(node, None)
@@ -198,10 +191,10 @@ class _Builder:
 
 def _key(mapping: Mapping, node: Node) -> Scalar:
     if not isinstance(node, Scalar):
-        raise Malformed("a key is one word, not a list or a mapping", node.line, node.column)
+        raise malformed("a key is one word, not a list or a mapping", node.line, node.column)
     if node.text in mapping.keys:
         reason = f'found duplicate key "{printable(node.text[:SHOWN])}"'
-        raise Malformed(reason, node.line, node.column)
+        raise malformed(reason, node.line, node.column)
     return node
 
 
@@ -210,7 +203,7 @@ def _add(mapping: Mapping, key: Scalar, node: Node) -> None:
         named = node.items if isinstance(node, Sequence) else [node]
         for each in named:
             if not isinstance(each, Mapping):
-                raise Malformed("<< names a mapping, or a list of them", key.line, key.column)
+                raise malformed("<< names a mapping, or a list of them", key.line, key.column)
             mapping.merged.append(each)
         return
     mapping.keys[key.text], mapping.members[key.text] = key, node
@@ -220,8 +213,13 @@ def _require_no_tag(event: Any, line: int, column: int) -> bool:
     """Whether the tag of *event* says that it is a text; no other may stand there."""
     tag = str(event.tag) if event.tag else ""
     if tag and tag not in {"!", STRING_TAG}:
-        raise Malformed(f"the tag {printable(tag[:SHOWN])} is not used here", line, column)
+        raise malformed(f"the tag {printable(tag[:SHOWN])} is not used here", line, column)
     return bool(tag)
+
+
+def malformed(told: str, line: int, column: int, reason: str = "bad_syntax") -> Undecodable:
+    """The refusal of what stands at *line* and *column*, which count from 1."""
+    return Undecodable(told, reason=reason, place=f"{line}:{column}")
 
 
 def printable(text: str) -> str:
@@ -229,5 +227,5 @@ def printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def _too_deep(line: int, column: int) -> Malformed:
-    return Malformed(f"it is nested deeper than {DEEPEST} levels", line, column)
+def _too_deep(line: int, column: int) -> Undecodable:
+    return malformed(f"it is nested deeper than {DEEPEST} levels", line, column, "too_deep")

@@ -31,12 +31,9 @@ _OTHER_BASE: Final = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
 Path = tuple[str, ...]
 
 
-class Mistyped(Exception):
-    """The scalar at *path* is not of the type that the schema has there."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(reason)
-        self.path, self.reason = path, reason
+def mistyped(path: Path, told: str) -> Undecodable:
+    """The refusal of the scalar at *path*, which is not of the type that the schema has there."""
+    return Undecodable(told, reason="bad_shape", place=".".join(path), path=path)
 
 
 class Reader:
@@ -50,7 +47,7 @@ class Reader:
         """The value of *mapping*, whose members the schema's properties describe.
 
         Raises:
-            Mistyped: a scalar in it is of another type.
+            Undecodable: a scalar in it is of another type.
         """
         return self._members(mapping, [self._schema], ())
 
@@ -100,10 +97,10 @@ def text_or_none(node: yaml_tree.Node, path: Path) -> str | None:
     """The characters of *node*, None where nothing stands.
 
     Raises:
-        Mistyped: it is no scalar.
+        Undecodable: it is no scalar.
     """
     if not isinstance(node, yaml_tree.Scalar):
-        raise Mistyped(path, "it is a text, not a list or a mapping")
+        raise mistyped(path, "it is a text, not a list or a mapping")
     return None if node.is_plain and not node.text else node.text
 
 
@@ -114,7 +111,7 @@ def _scalar(node: yaml_tree.Scalar, types: set[str], path: Path) -> Any:
     if "string" in types or not types & {"integer", "number", "boolean"}:
         return None if node.is_plain and not text else text
     if not node.is_plain:
-        raise Mistyped(path, f"{text[:SHOWN]!r} stands in quotes: write {_wanted(types)} without")
+        raise mistyped(path, f"{text[:SHOWN]!r} stands in quotes: write {_wanted(types)} without")
     if "boolean" in types and text in BOOLEANS:
         return BOOLEANS[text]
     try:
@@ -123,8 +120,8 @@ def _scalar(node: yaml_tree.Scalar, types: set[str], path: Path) -> Any:
         if "number" in types:
             return to_number(text, least=-inf, most=inf)
     except Undecodable as error:
-        raise Mistyped(path, error.message) from error
-    raise Mistyped(path, f"{text[:SHOWN]!r} is neither true nor false")
+        raise mistyped(path, error.message) from error
+    raise mistyped(path, f"{text[:SHOWN]!r} is neither true nor false")
 
 
 def _wanted(types: set[str]) -> str:

@@ -1,6 +1,7 @@
-"""The five services and the front door, one package each.
+"""The site's services, one package each.
 
 `config` owns the master state, `replication` carries it, `failover_monitor` says who is primary,
-`node_selector` places clients, `relay` carries session bytes, `gateway` is the HTTPS front door.
+`node_selector` places clients, `relay` carries session bytes, `webhooks` delivers events to
+receivers outside, `gateway` is the HTTPS front door.
 They never import one another: they meet in `shared.events` only.
 """

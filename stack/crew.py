@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from stack import nats, postgres
 from stack.binaries import Postgres
@@ -16,10 +16,25 @@ from stack.environment import environment
 from stack.failure import StartFailed
 from stack.layout import Layout, NodeLayout
 from stack.processes import Child, Nursery, Program
+from stack.restarts import Process
 
 NATS: Final = "nats"
 POSTGRES: Final = "postgres"
 PATIENCE_SECONDS: Final = 10.0
+
+
+class Watcher(Protocol):
+    """Who starts a process again that ended by itself; most sites have none."""
+
+    def started(self, process: Process, child: Child) -> None: ...
+
+    def given_up(self, process: Process) -> str:
+        """Why *process* is not started again; empty while it is, or need not be."""
+        ...
+
+    def restarts(self, process: Process) -> int: ...
+
+    def say(self, line: str) -> None: ...
 
 
 @dataclass(eq=False)
@@ -30,7 +45,8 @@ class Crew:
     nursery: Nursery
     nats_server: Path
     postgres: Postgres
-    members: dict[tuple[str, str], Child] = field(default_factory=dict[tuple[str, str], Child])
+    members: dict[Process, Child] = field(default_factory=dict[Process, Child])
+    watcher: Watcher | None = None
 
     async def start(self, node: NodeLayout, service: str) -> Child:
         """Start one process.
@@ -42,6 +58,8 @@ class Crew:
         if key in self.members and self.members[key].is_running:
             raise StartFailed(f"{node.name}.{service} is running already")
         child = self.members[key] = await self.nursery.run(self.program(node, service))
+        if self.watcher is not None:
+            self.watcher.started(key, child)
         return child
 
     def program(self, node: NodeLayout, service: str) -> Program:
@@ -84,6 +102,12 @@ class Crew:
 
     def running(self) -> tuple[Child, ...]:
         return tuple(child for child in self.members.values() if child.is_running)
+
+    def forget(self, processes: Iterable[Process]) -> None:
+        """Let those of *processes* that have ended be as if they had been ended on purpose."""
+        for process in processes:
+            if process in self.members and not self.members[process].is_running:
+                del self.members[process]
 
     async def kill(self, children: Iterable[Child]) -> None:
         """End *children* all at once, as a power cut does."""

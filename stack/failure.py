@@ -19,6 +19,12 @@ class PortTaken(StartFailed):
     code = "port_taken"
 
 
+class NotReady(StartFailed):
+    """Something was not ready in time; the message says what, and why not."""
+
+    code = "not_ready"
+
+
 def last_words(log: Path) -> str:
     """Give the end of a process's log, indented for a message; empty when it said nothing."""
     try:

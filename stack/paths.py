@@ -1,6 +1,9 @@
 """What lies where in a site's state folder."""
 
 from pathlib import Path
+from typing import Final
+
+CONTROL: Final = "control"
 
 
 class Paths:
@@ -16,6 +19,11 @@ class Paths:
     def switchboard(self) -> Path:
         """The socket over which the switchboard is told what to cut."""
         return self.state / "switchboard"
+
+    @property
+    def control(self) -> Path:
+        """The socket over which a running `meridian up` is told to kill and to start."""
+        return self.state / CONTROL
 
     def secret(self, name: str) -> Path:
         return self.state / "secrets" / name

@@ -108,6 +108,11 @@ class Nursery:
         nursery._reader = asyncio.create_task(nursery._read())
         return nursery
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone, and every child of it."""
+        return self._reader is None or self._reader.done()
+
     async def run(self, program: Program) -> Child:
         """Start *program*.
 

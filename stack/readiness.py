@@ -17,7 +17,7 @@ import asyncpg
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_mapping
 from shared.decoding.text import to_integer
-from stack.failure import PortTaken, StartFailed, last_words
+from stack.failure import NotReady, PortTaken, StartFailed, last_words
 from stack.ports import HOST
 from stack.processes import Child
 
@@ -43,7 +43,8 @@ async def until(probes: Mapping[str, Probe], children: Iterable[Child], seconds:
     """Ask every probe until each has said yes.
 
     Raises:
-        StartFailed: one of *children* ended, or *seconds* are over; the message says who and why.
+        StartFailed: one of *children* ended; the message says which, and its last words.
+        NotReady: *seconds* are over; the message says what is missing.
     """
     watched = tuple(children)
     reasons: dict[str, str] = dict.fromkeys(probes, "not asked yet")
@@ -59,7 +60,7 @@ async def until(probes: Mapping[str, Probe], children: Iterable[Child], seconds:
             await answers
     except TimeoutError as error:
         missing = "".join(f"\n  {name}: {why}" for name, why in reasons.items())
-        raise StartFailed(f"not ready after {seconds:g} s:{missing}") from error
+        raise NotReady(f"not ready after {seconds:g} s:{missing}") from error
     finally:
         for each in waits:
             each.cancel()

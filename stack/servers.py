@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 
 from stack import postgres, readiness
+from stack.awaited import awaited
 from stack.crew import NATS, POSTGRES, Crew
 from stack.layout import NodeLayout
 
@@ -20,24 +21,22 @@ async def start_servers(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
 
 async def wait_for_databases(crew: Crew, nodes: Iterable[NodeLayout], seconds: float) -> None:
     """Wait until the databases of *nodes* take connections."""
-    chosen = [node for node in nodes if node.postgres]
     probes = {
-        f"{node.name}.postgres": readiness.postgres_probe(postgres.url(crew.layout, node))
-        for node in chosen
+        (str(node.name), POSTGRES): readiness.postgres_probe(postgres.url(crew.layout, node))
+        for node in nodes
+        if node.postgres
     }
-    children = [crew.members[node.name, POSTGRES] for node in chosen]
-    await readiness.until(probes, children, seconds)
+    await readiness.until(*awaited(crew, probes), seconds)
 
 
 async def wait_for_brokers(crew: Crew, seconds: float) -> None:
     """Wait until every NATS server takes part in JetStream."""
     probes = {
-        f"{node.name}.nats": readiness.http_probe(node.nats.monitor, "/healthz")
+        (str(node.name), NATS): readiness.http_probe(node.nats.monitor, "/healthz")
         for node in crew.layout.servers
         if node.nats
     }
-    children = [crew.members[node.name, NATS] for node in crew.layout.servers]
-    await readiness.until(probes, children, seconds)
+    await readiness.until(*awaited(crew, probes), seconds)
 
 
 async def _start_database(crew: Crew, node: NodeLayout) -> None:

@@ -17,6 +17,7 @@ from stack import nats, readiness
 from stack.crew import Crew
 from stack.damage import Damage
 from stack.environment import environment
+from stack.failure import NotReady
 from stack.layout import Layout, NodeLayout
 from stack.processes import Child
 from stack.readiness import Probe
@@ -47,7 +48,7 @@ class Site(Damage):
         """
         async with AsyncExitStack() as stack:
             site = Site(await bring_up(options, stack), options.patience_seconds)
-            await site.wait_ready()
+            await site.wait_started()
             site.layout.write()
             yield site
 
@@ -95,6 +96,20 @@ class Site(Damage):
     async def start_control_plane(self) -> None:
         """Bring back both masters and every NATS server after `stop_control_plane`."""
         await self.start_node(*(node.name for node in self.layout.servers))
+
+    async def wait_started(self) -> None:
+        """Wait until all is ready; a site with a watcher also comes up with a primary alone.
+
+        Raises:
+            StartFailed: it did not come up.
+        """
+        try:
+            await self.wait_ready()
+        except NotReady as error:
+            watcher = self.crew.watcher
+            if watcher is None or await self.primary() is None:
+                raise
+            watcher.say(f"the site has a primary and goes on without what is {error.message}")
 
     async def wait_ready(self, seconds: float | None = None) -> None:
         """Wait until every running service is ready and there is a primary.

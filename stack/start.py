@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from stack import binaries, founding, layout, partition
+from stack.awaited import awaited
 from stack.crew import Crew
-from stack.failure import PortTaken, StartFailed
+from stack.failure import NotReady, PortTaken, StartFailed
 from stack.folder import Folder, take_folder
 from stack.layout import NodeLayout
 from stack.ports import reserve, reserve_again
@@ -73,13 +74,12 @@ async def start_services(crew: Crew, nodes: Iterable[NodeLayout]) -> None:
 def health_of(
     crew: Crew, nodes: Iterable[NodeLayout]
 ) -> tuple[dict[str, Probe], tuple[Child, ...]]:
-    """Say how to ask the services of *nodes* that were started, and which processes they are."""
+    """Say how to ask the services of *nodes* that were started, and which must not end."""
     ports = {
         (str(node.name), service): port for node in nodes for service, port in node.services.items()
     }
     started = {key: port for key, port in ports.items() if key in crew.members}
-    probes = {f"{n}.{s}": http_probe(port, "/readyz") for (n, s), port in started.items()}
-    return probes, tuple(crew.members[key] for key in started)
+    return awaited(crew, {key: http_probe(port, "/readyz") for key, port in started.items()})
 
 
 async def _start(options: SiteOptions, folder: Folder, undo: AsyncExitStack) -> Crew:
@@ -123,8 +123,11 @@ async def _start_everything(crew: Crew, seconds: float, *, is_new: bool) -> None
     if is_new:
         await founding.found(crew)
     await start_services(crew, nodes)
-    probes, children = health_of(crew, nodes)
-    await until(probes, children, seconds)
+    try:
+        await until(*health_of(crew, nodes), seconds)
+    except NotReady:
+        if crew.watcher is None:
+            raise  # else the site is judged as a whole, by whether there is a primary
 
 
 async def _start_and_wait(crew: Crew, seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from stack import readiness
 from stack.crew import NATS, POSTGRES, Crew
 from stack.layout import NodeLayout
+from stack.processes import Child
 
 READY: Final = 200
 
@@ -24,11 +25,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """One process of a node; *pid* is 0 before it starts."""
+    """One process of a node; *pid* is 0 before it starts.
+
+    *restarts* counts how often it was started again, *given_up* says why it is not any more.
+    """
 
     service: str
     pid: int
     state: State
+    restarts: int = 0
+    given_up: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,23 @@ async def _node(crew: Crew, node: NodeLayout) -> NodeStatus:
 async def _process(
     crew: Crew, node: NodeLayout, service: str, where: tuple[int, str] | None
 ) -> ProcessStatus:
-    child = crew.members.get((node.name, service))
+    process = (str(node.name), service)
+    child, watcher = crew.members.get(process), crew.watcher
+    return ProcessStatus(
+        service,
+        0 if child is None else child.pid,
+        await _state(child, where),
+        0 if watcher is None else watcher.restarts(process),
+        "" if watcher is None else watcher.given_up(process),
+    )
+
+
+async def _state(child: Child | None, where: tuple[int, str] | None) -> State:
     if child is None:
-        return ProcessStatus(service, 0, State.ABSENT)
+        return State.ABSENT
     if not child.is_running:
-        return ProcessStatus(service, child.pid, State.ENDED)
+        return State.ENDED
     if where is None:
-        return ProcessStatus(service, child.pid, State.RUNNING)
+        return State.RUNNING
     is_ready = (await readiness.get(*where)).status == READY
-    return ProcessStatus(service, child.pid, State.READY if is_ready else State.STARTING)
+    return State.READY if is_ready else State.STARTING

@@ -49,7 +49,7 @@ def status(
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
     table(columns, map(_row, answer["nodes"]))
     for each in answer["nodes"]:
-        for reason in each["reasons"]:
+        for reason in (*each["reasons"], *map(service_line, each.get("services", ()))):
             say(f"  {each['node']}: {reason}")
 
 
@@ -83,6 +83,15 @@ def _row(node: dict[str, Any]) -> tuple[Any, ...]:
         state += ", draining"
     names = ("acts_as", "epoch", "revision", "lag", "sessions")
     return (node["node"], node["role"], node["region"], state, *(node[name] for name in names))
+
+
+def service_line(service: dict[str, Any]) -> str:
+    """How often a service ended uncleanly, and how it is now."""
+    ends = service["restarts"] + (1 if service["is_away"] else 0)
+    times = "once" if ends == 1 else f"{ends} times in a row"
+    loop = ", a crash loop" if service["crash_loop"] else ""
+    now = "it has not come back" if service["is_away"] else "it was started again"
+    return f"{service['service']} ended uncleanly {times}{loop}: {now}"
 
 
 def _sync_row(proof: dict[str, Any]) -> tuple[Any, ...]:

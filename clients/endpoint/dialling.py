@@ -3,6 +3,9 @@
 A path is dialled again and again while the endpoint has none, the lost one included, faster at
 first and never more often than `LONGEST_PAUSE_SECONDS`. A refusal names its own pause. A path that
 began at the address that all relays share becomes one node's meanwhile, so each try looks it up.
+
+Whatever goes wrong with one path, a host name that no resolver takes included, is a failed try of
+that path with a reason; the others are dialled on.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from clients.tunnel.effects import LinkId
+from shared.domain.containment import cause_of, ends_process
 from shared.domain.path import Path
 from shared.wire.relay import (
     BadFrame,
@@ -53,10 +57,14 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a dial ended: READY, or how long to stay away, if the relay said so."""
+    """How a dial ended: READY, or how long to stay away, if the relay said so.
+
+    *reason* says why no relay was reached; empty where one answered.
+    """
 
     is_ready: bool
     pause_seconds: float | None = None
+    reason: str = ""
 
 
 class RelayLink(asyncio.Protocol):
@@ -145,7 +153,7 @@ class Dialler:
         self,
         find_path: Callable[[], Path],
         make_link: Callable[[Path], RelayLink],
-        on_unreachable: Callable[[Path], None],
+        on_unreachable: Callable[[Path, str], None],
         is_needed: Callable[[], bool],
     ) -> None:
         self._find_path = find_path
@@ -163,7 +171,7 @@ class Dialler:
             else:
                 failures += 1
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                self._on_unreachable(self._find_path())
+                self._on_unreachable(self._find_path(), outcome.reason)
             await asyncio.sleep(pause if outcome.pause_seconds is None else outcome.pause_seconds)
 
     async def _dial(self) -> Outcome:
@@ -175,15 +183,28 @@ class Dialler:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await loop.create_connection(lambda: link, path.host, path.port)
             outcome = await asyncio.shield(link.outcome)
-        except OSError:
-            link.give_up()
-            return Outcome(is_ready=False)
         except asyncio.CancelledError:
             link.give_up()
             raise
+        except Exception as error:
+            link.give_up()
+            if ends_process(error):
+                raise
+            return Outcome(is_ready=False, reason=_why(error))
         if outcome.is_ready:
             await asyncio.shield(link.closed)
         return outcome
+
+
+def _why(error: Exception) -> str:
+    """Why a relay was not reached, for a person."""
+    if isinstance(error, TimeoutError):
+        return f"no connection within {CONNECT_SECONDS:g} s"
+    if isinstance(error, UnicodeError):
+        return f"its address is no host name: {error}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return cause_of(error)
 
 
 def _pause_after(refused: Refused) -> float:

@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from clients.endpoint.asking import Asking
@@ -54,6 +55,7 @@ class Surroundings:
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
     on_node_found: Callable[[PathGeneration, NodeId], None] = lambda _generation, _node: None
+    on_path_failed: Callable[[PathGeneration, str], None] = lambda _generation, _reason: None
 
 
 class Endpoint:
@@ -225,14 +227,17 @@ class Endpoint:
             self._on_unreachable,
             lambda: not self._is_up,
         )
-        self._diallers[path.generation] = self._loop.create_task(dialler.run())
+        task = self._diallers[path.generation] = self._loop.create_task(dialler.run())
+        task.add_done_callback(partial(_fail_with, self.ended))
 
     def _new_link(self, path: Path) -> RelayLink:
         link = RelayLink(LinkId(next(self._link_ids)), path, self)
         self._waits[path.generation] = link
         return link
 
-    def _on_unreachable(self, path: Path) -> None:
+    def _on_unreachable(self, path: Path, reason: str) -> None:
+        if reason:
+            self._surroundings.on_path_failed(path.generation, reason)
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
 
     def _stop_dialling(self) -> None:
@@ -256,3 +261,10 @@ class Endpoint:
     def _ring(self) -> None:
         self._timer = None
         self._perform(self._tunnel.tick(now()))
+
+
+def _fail_with(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:
+    """A dialler fails only when an invariant is broken: then the endpoint does."""
+    error = None if dialler.cancelled() else dialler.exception()
+    if error is not None and not ended.done():
+        ended.set_exception(error)

@@ -24,6 +24,7 @@ from clients.tunnel.effects import (
     StreamWritable,
 )
 from clients.tunnel.streams import Streams
+from shared.domain.containment import cause_of, ends_process
 
 CONNECT_SECONDS: Final = 10.0
 HIGH_WATER_BYTES: Final = 1024 * 1024
@@ -212,7 +213,9 @@ class SharedAddress(Forwarder):
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await loop.create_connection(lambda: connection, self._host, self._port)
-        except OSError as error:
+        except Exception as error:
+            if ends_process(error):
+                raise
             reason = f"{self._host}:{self._port}: {_why(error)}"
             self._listener.on_stream_broken(stream, reason)
             self._carrier.streams.reset(stream, reason)
@@ -220,10 +223,12 @@ class SharedAddress(Forwarder):
             self._untie(stream)
 
 
-def _why(error: OSError) -> str:
+def _why(error: Exception) -> str:
     """The system's own words, without those of asyncio."""
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
+    if not isinstance(error, OSError):
+        return cause_of(error)
     return os.strerror(error.errno) if error.errno else str(error)
 
 

@@ -6,15 +6,15 @@ not measured. Nobody waits long for far ones: who is near has answered by then.
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from clients.endpoint.clock import now
+from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId
-from shared.wire.relay import BadFrame, Frame, FrameReader, Pong, encode_ping
+from shared.wire.relay import Frame, FrameReader, Pong, encode_ping
 
 PINGS: Final = 3
 MOMENT_SECONDS: Final = 0.4
@@ -38,32 +38,47 @@ class Relay:
 async def measured(relays: Sequence[Relay], ticket: str) -> dict[str, float]:
     """The milliseconds to each of *relays* that answered in time."""
     found: dict[str, float] = {}
-    pending = {asyncio.create_task(_measure(relay, ticket, found)) for relay in relays}
+    tasks = {asyncio.create_task(_measure(relay, ticket, found)) for relay in relays}
+    pending = tasks
     for seconds in (MOMENT_SECONDS, PATIENCE_SECONDS - MOMENT_SECONDS):
         if pending and not found:
             _, pending = await asyncio.wait(pending, timeout=seconds)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
+    for task in tasks - pending:
+        task.result()
     return found
 
 
 async def _measure(relay: Relay, ticket: str, found: dict[str, float]) -> None:
     """Put the least of a few round trips to *relay* into *found*, as soon as there is one."""
-    with contextlib.suppress(OSError, BadFrame):
+    try:
         reader, writer = await asyncio.open_connection(relay.host, relay.port)
         try:
-            frames = FrameReader()
-            for _ in range(PINGS):
-                nonce = secrets.randbits(32)
-                writer.write(encode_ping(nonce, ticket))
-                sent_at = now()
-                if await _frame(reader, frames) != Pong(relay.node, nonce):
-                    return
-                milliseconds = round((now() - sent_at) * 1000, 3)
-                found[relay.node] = min(milliseconds, found.get(relay.node, milliseconds))
+            await _ping(relay, ticket, (reader, writer), found)
         finally:
             writer.close()
+    except Exception as error:
+        if ends_process(error):
+            raise  # all else means that this one relay is not measured
+
+
+async def _ping(
+    relay: Relay,
+    ticket: str,
+    streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    found: dict[str, float],
+) -> None:
+    (reader, writer), frames = streams, FrameReader()
+    for _ in range(PINGS):
+        nonce = secrets.randbits(32)
+        writer.write(encode_ping(nonce, ticket))
+        sent_at = now()
+        if await _frame(reader, frames) != Pong(relay.node, nonce):
+            return
+        milliseconds = round((now() - sent_at) * 1000, 3)
+        found[relay.node] = min(milliseconds, found.get(relay.node, milliseconds))
 
 
 async def _frame(reader: asyncio.StreamReader, frames: FrameReader) -> Frame | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, Unreadable, decoded, rows
+from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, decoded, rows
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.documents.hosts import number
@@ -60,7 +60,7 @@ def read(file: Path) -> list[Person]:
     try:
         with file.open("rb") as content:
             text = decoded(content.read(LARGEST_BYTES + 1))
-    except (OSError, ValueError, Unreadable) as error:
+    except (OSError, ValueError, Undecodable) as error:
         raise BadSettings(f"the clients cannot be read: {error}") from error
     return parsed(text, file.name)
 
@@ -73,7 +73,7 @@ def parsed(text: str, name: str) -> list[Person]:
     """
     try:
         people = list(_people(rows(text), name))
-    except Unreadable as error:
+    except Undecodable as error:
         raise BadSettings(f"{name}, {error}") from error
     if not people:
         raise BadSettings(f"{name} names no client: below its heading stands a line for each")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown
 
 SEPARATORS: Final = ",;\t"
@@ -24,33 +25,31 @@ Row = tuple[int, list[str]]
 """A row's cells, and the line in the file where it begins."""
 
 
-class Unreadable(Exception):
-    """The file is no CSV; said in one sentence, with the line where there is one."""
-
-
 def decoded(data: bytes) -> str:
     """The text of a file.
 
     Raises:
-        Unreadable: it is in no encoding that is read here, or larger than any may be.
+        Undecodable: it is in no encoding that is read here, or larger than any may be.
     """
     if len(data) > LARGEST_BYTES:
-        raise Unreadable(f"it is larger than {LARGEST_BYTES >> 20} MiB")
+        raise _unreadable(f"it is larger than {LARGEST_BYTES >> 20} MiB", "too_large")
     encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding == "utf-16":
-            raise Unreadable("it is cut off or no UTF-16: save it as CSV UTF-8") from error
+            raise _unreadable(
+                "it is cut off or no UTF-16: save it as CSV UTF-8", "not_text"
+            ) from error
         line = data.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"line {line} is no UTF-8: save it as CSV UTF-8") from error
+        raise _unreadable(f"line {line} is no UTF-8: save it as CSV UTF-8", "not_text") from error
 
 
 def rows(text: str) -> Iterator[Row]:
     """The rows of *text* that hold something, the heading first.
 
     Raises:
-        Unreadable: a row cannot be read.
+        Undecodable: a row cannot be read.
     """
     said = _SAID.match(text)
     skipped = 0
@@ -58,10 +57,12 @@ def rows(text: str) -> Iterator[Row]:
         text, skipped = text[said.end() :], 1
     separator = _separator(text) if said is None else said[1] or said[2]
     if separator not in SEPARATORS:
-        raise Unreadable(f"line 1: cells are apart by ',', ';' or a tab, not by {shown(separator)}")
+        raise _unreadable(
+            f"line 1: cells are apart by ',', ';' or a tab, not by {shown(separator)}"
+        )
     nul = text.find("\0")
     if nul >= 0:
-        raise Unreadable(f"line {_lines(text[:nul]) + skipped + 1}: it holds the character NUL")
+        raise _unreadable(f"line {_lines(text[:nul]) + skipped + 1}: it holds the character NUL")
     yield from _cells(text, separator, skipped)
 
 
@@ -74,7 +75,7 @@ def _cells(text: str, separator: str, skipped: int) -> Iterator[Row]:
                 yield begins, cells
             begins = skipped + reader.line_num + 1
     except csv.Error as error:
-        raise Unreadable(f"line {begins}: {_told(error)}") from error
+        raise _unreadable(f"line {begins}: {_told(error)}") from error
 
 
 def _told(error: csv.Error) -> str:
@@ -97,3 +98,7 @@ def _separator(text: str) -> str:
     """What stands most often in the heading, whose own words hold none of them."""
     heading = text.lstrip("\r\n").partition("\n")[0].partition("\r")[0]
     return max(SEPARATORS, key=heading.count)
+
+
+def _unreadable(told: str, reason: str = "bad_syntax") -> Undecodable:
+    return Undecodable(told, reason=reason)

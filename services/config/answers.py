@@ -6,7 +6,6 @@ request as well. No answer leaves without a valid grant: a master that lost its 
 outcome is unknown, and the next primary answers with the recorded result.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from shared.domain.errors import OutcomeUnknown
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import ChangesAccepted
+from shared.runtime.containment import Containment
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Answers:
     backups: Backups
     may: Callable[[], bool]
     wake: Callable[[], None]
+    containment: Containment
     waiters: Waiters = field(default_factory=Waiters)
     _ruled: tuple[Documents, Replication] | None = None
     _unconfirmed: list[Unconfirmed] = field(default_factory=list[Unconfirmed])
-    _releasing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
     def rules(self) -> Replication:
@@ -55,9 +55,12 @@ class Answers:
         """Answer *waiting*, whose changes are committed at *revision*, as soon as that is right."""
         for each in waiting:
             each.is_written = True
-        task = asyncio.create_task(self._release(waiting, revision))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        self.containment.start(
+            "answer",
+            f"at revision {revision}",
+            self._release(waiting, revision),
+            lambda cause: self.refuse_unknown(waiting, cause),
+        )
 
     def is_backup_silent(self) -> bool:
         """Whether a change waits in vain for a backup that the log still calls attached."""

@@ -41,7 +41,7 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     replica = Replica.of(settings.node, context.node_key, context.trust, state, log)
     backups = Backups(settings.node, context.trust, replica)
     grant = GrantHolder(settings.node, kernel_boot_id())
-    writer = Writer(replica, backups, grant, clock, context.events)
+    writer = Writer(replica, backups, grant, clock, context.events, context.containment)
     rebuilder = Rebuilder(
         *(settings.node, context.node_key, context.trust, state, log),
         *(context.publisher, clock, context.events, settings.nats_replicas),
@@ -55,5 +55,9 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
     context.broker.include_router(promotion(PromotionHandlers(promoter), settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
-    tasks = (link.run, writer.run, Upkeep(state, clock).run, watchdog.run)
-    return Service(FastStream(context.broker, logger=None), context, tasks=tasks)
+    return Service(
+        FastStream(context.broker, logger=None),
+        context,
+        tasks=(link.run, writer.run, watchdog.run),
+        workers={"requests": Upkeep(state, clock).run},
+    )

@@ -25,6 +25,7 @@ from shared.events.config import ChangesAccepted, ProposeChanges
 from shared.events.failover import MasterGranted
 from shared.messaging.middleware import Silent
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
 
 AGAIN_SECONDS: Final = 0.05
@@ -42,6 +43,7 @@ class Writer:
     grant: GrantHolder
     clock: Clock
     events: Emits
+    containment: Containment
     tenure: Tenure | None = None
     answers: Answers = field(init=False)
     _expects_until: Instant = Instant(0.0)
@@ -51,7 +53,9 @@ class Writer:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
     def __post_init__(self) -> None:
-        self.answers = Answers(self.replica, self.backups, self._is_granted, self._work.set)
+        self.answers = Answers(
+            self.replica, self.backups, self._is_granted, self._work.set, self.containment
+        )
 
     @property
     def waiters(self) -> Waiters:

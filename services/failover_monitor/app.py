@@ -76,14 +76,17 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     async def keep_space_known() -> None:
         await upkeep.keep_space_known(Space(system.client, context.events, context.registry))
 
-    tasks: list[Task] = [link.run, work.run, upkeep.beat, redirector.run]
-    tasks += [keep_streams, keep_leaders, Watchdog(lambda: work.granted_until, clock).run]
+    tasks: list[Task] = [link.run, work.run, Watchdog(lambda: work.granted_until, clock).run]
+    workers: dict[str, Task] = {"heartbeat": upkeep.beat, "redirection": redirector.run}
+    workers |= {"streams": keep_streams, "leaders": keep_leaders}
     if settings.nats_system_user:
-        tasks += [system.run, keep_space_known]
+        tasks += [system.run]
+        workers |= {"space": keep_space_known}
     return Service(
         FastStream(context.broker, logger=None),
         context,
         tasks=tasks,
+        workers=workers,
         ending=(database.close,),
     )
 
@@ -122,7 +125,7 @@ def build_work(
     examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
     others = Promises(node, trust, context.publisher, examiner, timing.renew_seconds)
     voice = Voice(node, boot_id, context.publisher, context.events, others)
-    return Work(monitor, store, examiner, voice, context.clock)
+    return Work(monitor, store, examiner, voice, context.clock, context.containment)
 
 
 def build_word(context: ServiceContext, monitor: Monitor, link: Link, timing: Timing) -> Word:
@@ -142,6 +145,7 @@ def build_redirector(
         context.events,
         context.clock,
         context.registry,
+        context.containment,
     )
     hook = HookMethod(settings.hook_command(), settings.webhook_key())
     dns = DnsMethod(read_key(settings.dns_key()))

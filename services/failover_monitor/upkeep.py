@@ -18,6 +18,7 @@ from shared.messaging.alone import carried
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.runtime.context import ServiceContext
+from shared.runtime.marks import read_restarts
 
 AGAIN_SECONDS: Final = 1.0
 SPACE_SECONDS: Final = 30.0
@@ -99,6 +100,7 @@ class Upkeep:
             applied_revision=self._monitor.checks.revision,
             could_take_over=self._monitor.could_take_over(now),
             reasons=reasons,
+            services=read_restarts(context.settings.state_dir, context.clock.unix_ms()),
         )
 
 

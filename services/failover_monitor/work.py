@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 from services.failover_monitor.core.effects import (
     AskPromises,
@@ -14,6 +14,7 @@ from services.failover_monitor.core.effects import (
     Grant,
     Lost,
     ReadLease,
+    Refusal,
     Took,
     WriteLease,
 )
@@ -26,7 +27,10 @@ from shared.domain.log import Marker
 from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
 from shared.events.message import Event
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 from shared.runtime.driver import Driver
+
+Answer = TypeVar("Answer")
 
 
 class Publishes(Protocol):
@@ -75,12 +79,14 @@ class Work:
         examiner: Looks,
         voice: Voice,
         clock: Clock,
+        containment: Containment,
     ) -> None:
         self._monitor = monitor
         self._store = store
         self._examiner = examiner
         self._voice = voice
         self._clock = clock
+        self._containment = containment
         self._driver = Driver(monitor, clock, self.perform)
         self._tasks = asyncio.TaskGroup()
         self._performed = asyncio.Event()
@@ -135,20 +141,28 @@ class Work:
         self._tasks.create_task(work)
 
     async def _read(self) -> None:
-        seen = await self._store.read()
+        seen = await self._attempt("read the lease", self._store.read(), lambda _cause: None)
         await self.perform(self._monitor.lease_read(seen, self._clock.now()))
 
     async def _write(self, effect: WriteLease) -> None:
-        outcome = await self._store.write(effect.record, effect.expected)
+        writing = self._store.write(effect.record, effect.expected)
+        outcome = await self._attempt("write the lease", writing, lambda _: Refusal.UNKNOWN)
         await self.perform(self._monitor.lease_written(outcome, self._clock.now()))
 
     async def _check(self) -> None:
-        checks = await self._examiner.look()
+        checks = await self._attempt("look at this master", self._examiner.look(), _unfit)
         await self.perform(self._monitor.checked(checks, self._clock.now()))
 
     async def _ask(self, effect: AskPromises) -> None:
-        answers = await self._voice.promises.ask(effect.asked)
+        asking, nobody = self._voice.promises.ask(effect.asked), Answers(effect.asked.number)
+        answers = await self._attempt("ask for promises", asking, lambda _cause: nobody)
         await self.perform(self._monitor.asker.answered(answers, self._clock.now()))
+
+    async def _attempt(
+        self, what: str, call: Awaitable[Answer], otherwise: Callable[[str], Answer]
+    ) -> Answer:
+        """What a call to somebody else brings: whatever goes wrong there is no answer of theirs."""
+        return await self._containment.attempt("call", what, call, otherwise)
 
     async def _grant(self, effect: Grant) -> None:
         voice, self.granted_until = self._voice, effect.valid_until
@@ -187,3 +201,8 @@ class Work:
         self._voice.events.emit(
             PrimarySteppedDown(node=self._voice.node, epoch=effect.epoch, cause=effect.cause)
         )
+
+
+def _unfit(cause: str) -> Checks:
+    """A look that failed shows nothing good of this master."""
+    return Checks(unfit=(f"it cannot be looked at: {cause}",))

@@ -93,12 +93,14 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         tasks=(
             front_door.listen,
             link.run,
-            keeper.watch,
-            keeper.sweep,
-            herald.run,
-            door.directory.run,
             Watchdog(lambda: door.grant.valid_until, clock).run,
         ),
+        workers={
+            "sessions": keeper.watch,
+            "expiry": keeper.sweep,
+            "node states": herald.run,
+            "directory": door.directory.run,
+        },
     )
 
 
@@ -120,11 +122,14 @@ def build_door(
         directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=editor,
-        sessions=Sessions(Desk(store, publisher, context.events, context.keyring, clock)),
+        sessions=Sessions(
+            Desk(store, publisher, context.events, context.keyring, clock, context.containment)
+        ),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(settings.node, kernel_boot_id()),
         health=context.health,
+        containment=context.containment,
         guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
         probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from services.gateway.core.news import session_news
@@ -42,6 +43,7 @@ from shared.events.session import PathOffer, Queued, SessionState, SharedPath
 from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 
 NAMEPLATE_DIGITS: Final = 7
 NAMEPLATE_TRIES: Final = 8
@@ -66,6 +68,7 @@ class Desk:
     events: Emits
     keyring: KeyRing
     clock: Clock
+    containment: Containment
 
 
 class Sessions:
@@ -73,7 +76,6 @@ class Sessions:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.closing: set[asyncio.Task[None]] = set()
 
     async def open(self, taker: Taker, limits: SessionLimits) -> SessionState:
         """A new session of *taker* under a nameplate that nobody used.
@@ -160,9 +162,8 @@ class Sessions:
 
         after = await self._written(session, decide)
         for node in {path.node for path in after.paths}:
-            task = asyncio.create_task(self._close_at(node, after))
-            self.closing.add(task)
-            task.add_done_callback(self.closing.discard)
+            close = partial(self._close_at, node, after)
+            self._desk.containment.keep("close", f"{after.session} at {node}", close)
         return after
 
     def paths(self, state: SessionState, side: Side, limits: SessionLimits) -> tuple[Path, ...]:

@@ -22,7 +22,7 @@ from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 from shared.runtime.context import build_context
 from shared.runtime.health import Health
-from shared.runtime.service import Service
+from shared.runtime.service import Service, Task
 
 FEED_SECONDS: Final = 1.0
 
@@ -39,7 +39,7 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
     file = settings.geo_database_file
     places = Nowhere() if file is None else Database(file, clock)
     zones = ZoneServers(clock)
-    names = DnsNames(Lookups(Asker(zones), zones, clock))
+    names = DnsNames(Lookups(Asker(zones), zones, clock, context.containment))
     ends = Ends(places, names)
     selector = Selector(directory, ends, clock, draws)
     health = context.health
@@ -48,8 +48,11 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
     context.broker.include_router(router(selector))
     context.broker.include_router(rehearsing.router(Rehearsals(selector, ends, clock)))
-    tasks = (directory.run, partial(_watch_feed, selector, health))
-    return Service(FastStream(context.broker, logger=None), context, tasks=tasks)
+    workers: dict[str, Task] = {
+        "directory": directory.run,
+        "feed": partial(_watch_feed, selector, health),
+    }
+    return Service(FastStream(context.broker, logger=None), context, workers=workers)
 
 
 async def _watch_feed(selector: Selector, health: Health) -> None:

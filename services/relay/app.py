@@ -84,9 +84,11 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
             partial(carry, settings, context, relay.plane),
             driver.run,
             relay.facts.run,
-            partial(beats.run, own, orders),
-            *_directory(context, own, is_master=is_master),
         ),
+        workers={
+            "heartbeat": partial(beats.run, own, orders),
+            **_directory(context, own, is_master=is_master),
+        },
         ending=(beats.farewell,),
     )
 
@@ -103,7 +105,8 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
     reception = Reception(admission)
     facts = EventPublisher(context.broker, context.witness, SESSIONS)
     reports = Reports(node, facts, context.events, tally, clock)
-    plane = DataPlane(node, reception, Tools(clock), SignedTickets(context), reports)
+    tools = Tools(clock, context.containment)
+    plane = DataPlane(node, reception, tools, SignedTickets(context), reports)
     return Relay(admission, reception, plane, tally, facts, file)
 
 
@@ -122,13 +125,13 @@ async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPla
         plane.close()
 
 
-def _directory(context: ServiceContext, own: OwnPart, *, is_master: bool) -> tuple[Task, ...]:
+def _directory(context: ServiceContext, own: OwnPart, *, is_master: bool) -> dict[str, Task]:
     """On a master the directory is asked for: replication keeps no copy of it on disk there."""
     if not is_master:
-        return ()
+        return {}
     directory = Directory(context.publisher)
     directory.on_change(lambda: own.take(Copy(directory.site, directory.nodes)))
-    return (directory.run,)
+    return {"directory": directory.run}
 
 
 def _collector(relay: Relay) -> RelayCollector:

@@ -10,6 +10,7 @@ from services.relay.own import OwnPart
 from shared.domain.ids import Instant
 from shared.events.node import NodeHeartbeat
 from shared.runtime.context import ServiceContext
+from shared.runtime.marks import read_restarts
 
 
 class Beats:
@@ -57,4 +58,5 @@ class Beats:
             bytes_per_second=int(rate),
             draining=draining,
             session_digest=reading.digest,
+            services=read_restarts(self._context.settings.state_dir, self._context.clock.unix_ms()),
         )

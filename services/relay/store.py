@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from services.relay.core.admission import Remembered
 from shared.crypto.nodekeys import write_secret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.decoding.jsontext import FILE
-from shared.decoding.model import bad_shape
+from shared.decoding.model import read_model
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument
@@ -113,14 +111,10 @@ def _copy(snapshot: bytes) -> Copy:
         Undecodable: it is none.
     """
     site, nodes = None, dict[NodeId, NodeDocument]()
-    try:
-        for document in decode_object(snapshot, "snapshot", FILE).objects("documents"):
-            kind, body = document.text("kind"), document.mapping("body")
-            if kind == Kind.SITE:
-                site = SiteDocument.model_validate(body, extra="ignore")
-            elif kind == Kind.NODE:
-                node = NodeDocument.model_validate(body, extra="ignore")
-                nodes[NodeId(document.text("id"))] = node
-    except ValidationError as error:
-        raise bad_shape("document", error) from error
+    for document in decode_object(snapshot, "snapshot", FILE).objects("documents"):
+        kind, body = document.text("kind"), document.value("body")
+        if kind == Kind.SITE:
+            site = read_model(SiteDocument, body)
+        elif kind == Kind.NODE:
+            nodes[NodeId(document.text("id"))] = read_model(NodeDocument, body)
     return Copy(site, nodes)

@@ -25,7 +25,7 @@ from shared.persistence.pool import Database
 from shared.persistence.status_history import StatusHistory
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
-from shared.runtime.service import Service
+from shared.runtime.service import Service, Task
 
 
 def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
@@ -71,11 +71,21 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     return Service(
         FastStream(context.broker, logger=None),
         context,
-        tasks=(
-            *(link.run, following.run, following.listen, following.tell),
-            *(() if chronicle is None else (chronicle.run, chronicle.tidy)),
-        ),
+        tasks=(link.run,),
+        workers=_workers(following, chronicle),
     )
+
+
+def _workers(following: Following, chronicle: Chronicle | None) -> dict[str, Task]:
+    """What follows the log, tells of it and, on a master, keeps the history."""
+    workers: dict[str, Task] = {
+        "follower": following.run,
+        "subscription": following.listen,
+        "progress": following.tell,
+    }
+    if chronicle is not None:
+        workers |= {"history": chronicle.run, "old history": chronicle.tidy}
+    return workers
 
 
 def _keeper(context: ServiceContext, database: Database, clock: Clock) -> ConflictKeeper:

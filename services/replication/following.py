@@ -17,7 +17,8 @@ from services.replication.conflicts import ConflictKeeper
 from services.replication.core.follower import SilenceCheck, Standing
 from services.replication.exchange import Exchange
 from services.replication.whereabouts import Whereabouts
-from shared.domain.errors import BadSignature, MeridianError, Unavailable
+from shared.domain.containment import cause_of
+from shared.domain.errors import BadSignature, BrokenChunk, MeridianError, Rejected, Unavailable
 from shared.domain.ids import NodeId, Revision, Sequence
 from shared.domain.log import Marker
 from shared.domain.snapshot import Scope
@@ -67,6 +68,9 @@ class Following:
                     await self._read()
             except (Unavailable, BadSignature) as error:
                 self._stopped(FollowerState.DETACHED, error.message)
+            except Exception as error:
+                self._stopped(FollowerState.DETACHED, cause_of(error))
+                raise
             await asyncio.sleep(self._pause_seconds)
 
     async def listen(self) -> None:
@@ -80,7 +84,8 @@ class Following:
                 self._log.info("the subscription fell silent; it is made anew")
             except Unavailable as error:
                 self._log.debug("no subscription: %s", error.message)
-            self._subscribed = None
+            finally:
+                self._subscribed = None
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def tell(self) -> None:
@@ -199,7 +204,9 @@ class Following:
                 await self.keeper.keep_own((await self.applier.begin()).marker)
             await self.applier.load(content)
             self.exchange.loaded()
-        except MeridianError:
+        except MeridianError as error:
+            if isinstance(error, Rejected | BrokenChunk):
+                self.applier.rejections.refused(error)
             self._now(before, "it got no snapshot")
             raise
 

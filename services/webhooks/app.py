@@ -38,7 +38,8 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
     return Service(
         FastStream(context.broker, logger=None),
         context,
-        tasks=(link.run, office.run),
+        tasks=(link.run,),
+        workers={"webhooks": office.run},
         ending=(post.close,),
     )
 
@@ -53,6 +54,7 @@ def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
         events=context.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),
+        containment=context.containment,
     )
 
 

@@ -104,26 +104,28 @@ class Office:
         await self._dismiss(
             [
                 name
-                for name, (postman, task) in self._working.items()
-                if wanted.get(name) != postman.document or task.done()
+                for name, (postman, _) in self._working.items()
+                if wanted.get(name) != postman.document
             ]
         )
         for name in wanted.keys() - self._working.keys():
-            self._employ(name, wanted[name])
+            try:
+                self._employ(name, wanted[name])
+            except Exception as error:  # noqa: BLE001 (one webhook keeps no other from its receiver)
+                self._outfit.containment.fault("webhook", name, error)
         await self._forget(documents)
 
     def _employ(self, name: str, document: WebhookDocument) -> None:
         secret = self._secret_of(name, document.secret_number)
         postman = Postman(name, document, secret, self._outfit)
-        self._working[name] = postman, asyncio.create_task(postman.run())
+        task = self._outfit.containment.keep("webhook", name, postman.run, postman.failed)
+        self._working[name] = postman, task
 
     async def _dismiss(self, names: list[str]) -> None:
         for name in names:
             _, task = self._working.pop(name)
             task.cancel()
             await asyncio.wait({task})
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
 
     async def _forget(self, documents: dict[str, WebhookDocument]) -> None:
         """Drop the places of webhooks that are gone; one that is only disabled keeps its own."""

@@ -1,6 +1,7 @@
 """One webhook's deliveries: takes an event in hand, posts it, and does what the core decides.
 
-Each webhook has a postman of its own, so a receiver that is dead or hangs delays no other.
+Each webhook has a postman of its own, so a receiver that is dead or hangs delays no other. What
+goes wrong with one receiver in a way that nobody foresaw is a failed attempt like any other.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
 from shared.messaging.events import Emits
+from shared.runtime.containment import Containment
 
 PAUSE_SECONDS: Final = 0.5
 HOUR: Final = 3_600.0
@@ -44,6 +46,7 @@ class Outfit:
     unix_ms: Callable[[], UnixMillis]
     count: Callable[[str], None]
     refused: Callable[[Rejected], None]
+    containment: Containment
 
 
 @dataclass
@@ -76,13 +79,30 @@ class Postman:
         event = await hand.next()
         if event is None:
             return
-        try:
-            made = letter(event, self.outfit.verifier)
-        except (BadSignature, Undecodable) as error:
-            self.outfit.refused(error)
+        made = self._letter(event)
+        if made is None:
             await hand.done(event)
             return
-        await self._do(hand, event, made, self._judge(event, await self._post(made)))
+        answer = await self.outfit.containment.attempt(
+            "webhook", self.name, self._post(made), lambda cause: Answer(None, cause)
+        )
+        await self._do(hand, event, made, self._judge(event, answer))
+
+    def failed(self, cause: str) -> None:
+        """The delivery itself failed for *cause*, and is begun anew."""
+        before, attempts = self._state, self.course.attempts + 1
+        if self.course.note(Again(0.0, cause), attempts, self.outfit.unix_ms()):
+            self._tell_state(before)
+
+    def _letter(self, event: Kept) -> Letter | None:
+        """The letter for *event*; None for one that nobody of the cluster said."""
+        try:
+            return letter(event, self.outfit.verifier)
+        except (BadSignature, Undecodable) as error:
+            self.outfit.refused(error)
+        except Exception as error:  # noqa: BLE001 (one event of the stream stops no other)
+            self.outfit.containment.fault("webhook", self.name, error)
+        return None
 
     async def _post(self, made: Letter) -> Answer:
         headers = made.headers(self.secret, self.outfit.unix_ms())

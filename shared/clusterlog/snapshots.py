@@ -2,24 +2,32 @@
 """The object store in which masters lay snapshots ready: one object for each chunk and manifest.
 
 Each object is small, so that none takes long on a slow line, and a call that got no answer is
-repeated for that object alone.
+repeated for that object alone. What lies under a name and describes no object is thrown away
+before one is stored there: the library reads it first, and would fail, or clear away chunks of
+other objects.
 """
 
 import asyncio
+import base64
+import re
 from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadObjectMetaError, NotFoundError
 from nats.js.object_store import ObjectStore
 
 from shared.domain.errors import LogUnavailable
-from shared.messaging.client import answered
+from shared.messaging.client import UnreadableAnswer, answered
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import SNAPSHOTS
 
 MOVE_SECONDS: Final = 20.0
 """How long moving one object may take."""
+
+STREAM: Final = f"OBJ_{SNAPSHOTS}"
+CHUNKS_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}")
+"""What names an object's chunks: a token of their subject, and no wildcard."""
 
 
 class SnapshotMissing(LogUnavailable):
@@ -38,7 +46,9 @@ class Shelf:
         """Store *data*, in place of what had that name."""
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                await answered((await self._bucket()).put(name, data))
+                bucket = await self._bucket()
+                await self._clear_junk(bucket, name)
+                await answered(bucket.put(name, data))
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"{name} was not stored: {_said(error)}") from error
 
@@ -50,7 +60,10 @@ class Shelf:
         """
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                return (await answered((await self._bucket()).get(name))).data or b""
+                bucket = await self._bucket()
+                if await self._is_junk(bucket, name):
+                    raise LogUnavailable(f"{name} was not fetched: no object is described there")
+                return (await answered(bucket.get(name))).data or b""
         except NotFoundError as error:
             raise SnapshotMissing(f"{name} is not there any more") from error
         except (NatsError, OSError, TimeoutError) as error:
@@ -60,12 +73,32 @@ class Shelf:
         """Take *name* away; False when it was not there."""
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                await answered((await self._bucket()).delete(name))
+                bucket = await self._bucket()
+                if await self._clear_junk(bucket, name):
+                    return True
+                await answered(bucket.delete(name))
         except NotFoundError:
             return False
         except (NatsError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"{name} was not taken away: {_said(error)}") from error
         return True
+
+    async def _clear_junk(self, bucket: ObjectStore, name: str) -> bool:
+        """Throw away what lies under *name* if it describes no object; whether it was so."""
+        is_junk = await self._is_junk(bucket, name)
+        if is_junk:
+            await jetstream_of(self._client).purge_stream(STREAM, subject=meta_subject(name))
+        return is_junk
+
+    async def _is_junk(self, bucket: ObjectStore, name: str) -> bool:
+        """Whether something lies under *name* and describes no object."""
+        try:
+            info = await answered(bucket.get_info(name, show_deleted=True))
+        except NotFoundError:
+            return False
+        except (BadObjectMetaError, UnreadableAnswer):
+            return True
+        return CHUNKS_ID.fullmatch(str(info.nuid)) is None
 
     async def _bucket(self) -> ObjectStore:
         return await jetstream_of(self._client).object_store(SNAPSHOTS)
@@ -74,6 +107,11 @@ class Shelf:
 def chunk_name(snapshot: str, number: int) -> str:
     """The object that holds chunk *number* of *snapshot*."""
     return f"{snapshot}.{number}"
+
+
+def meta_subject(name: str) -> str:
+    """Where the description of the object *name* lies."""
+    return f"$O.{SNAPSHOTS}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
 
 
 def _said(error: Exception) -> str:

@@ -223,7 +223,9 @@ def _split(header: str) -> list[str]:
 
 
 def _signed(parts: list[str]) -> Signed:
-    boot, _, number = parts[4].rpartition("+")
+    boot, plus, number = parts[4].rpartition("+")
+    if not plus:
+        raise Undecodable(f"{shown(parts[4])} is no message's id", reason="bad_syntax")
     identity, counter = Identity.parse(parts[2]), to_integer(number, least=1)
     return Signed(identity, boot, counter, UnixMillis(to_integer(parts[3], most=LATEST_UNIX_MS)))
 

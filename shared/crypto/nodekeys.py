@@ -70,7 +70,7 @@ class TrustStore:
             return TrustStore(
                 ClusterId(document.text("cluster_id")),
                 LogGeneration(document.integer("log_generation")),
-                {NodeId(node): masters.text(node) for node in document.mapping("masters")},
+                {NodeId(node): masters.text(node) for node in document.object("masters").members},
             )
         except (OSError, Undecodable) as error:
             raise BadSettings(f"{path} names no cluster: {error}") from error

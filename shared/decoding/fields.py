@@ -21,14 +21,16 @@ E = TypeVar("E", bound=StrEnum)
 class Fields:
     """The members of one JSON object; *what* and *place* say in errors where it stands.
 
-    Every method raises `Undecodable` when the member is missing or of another type.
+    *members* is the object itself. Every method raises `Undecodable` when the member is missing or
+    of another type.
     """
 
     __slots__ = ("_place", "_what", "members")
 
     def __init__(self, value: Json, what: str, place: str = "") -> None:
         if not isinstance(value, dict):
-            raise Undecodable(f"{what}: no object", reason="bad_shape", place=place)
+            where = f"{what}: {place}" if place else what
+            raise Undecodable(f"{where}: no object", reason="bad_shape", place=place)
         self.members, self._what, self._place = value, what, place
 
     def __contains__(self, name: str) -> bool:
@@ -85,12 +87,6 @@ class Fields:
 
     def object(self, name: str) -> "Fields":
         return Fields(self.value(name), self._what, self._at(name))
-
-    def mapping(self, name: str) -> dict[str, Json]:
-        value = self.value(name)
-        if not isinstance(value, dict):
-            raise self.wrong(name, "no object")
-        return value
 
     def objects(self, name: str) -> "Iterator[Fields]":
         for number, each in enumerate(self.items(name)):

@@ -1,38 +1,45 @@
 """JSON text to a model that pydantic declares."""
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from pydantic_core import ValidationError
 
 from shared.decoding.errors import Undecodable
-from shared.decoding.jsontext import MESSAGE, Bounds, decode_json
-
-M = TypeVar("M", covariant=True)  # noqa: PLC0105 - the name is the thing
+from shared.decoding.jsontext import MESSAGE, Bounds, Json, decode_json
 
 
-class Model(Protocol[M]):
-    """A class of pydantic's; its package is not imported here, so that cores need not have it."""
+class Model(Protocol):
+    """What a class of pydantic's has; the package is not imported, so that no core needs it."""
 
-    __name__: str
+    @classmethod
+    def model_validate(cls, obj: Any, *, extra: Literal["ignore"]) -> Self: ...
 
-    def model_validate(self, obj: Any, /) -> M: ...
+
+M = TypeVar("M", bound=Model)
 
 
-def decode_model(model: Model[M], data: bytes | str, bounds: Bounds = MESSAGE) -> M:
+def decode_model(model: type[M], data: bytes | str, bounds: Bounds = MESSAGE) -> M:
     """The instance of *model* that *data* says.
 
     Raises:
         Undecodable: it is no JSON, or of another shape; the sentence names the field.
     """
-    value = decode_json(data, bounds)
+    return read_model(model, decode_json(data, bounds))
+
+
+def read_model(model: type[M], value: Json) -> M:
+    """The instance of *model* that the decoded *value* says; members that it lacks are passed by.
+
+    Raises:
+        Undecodable: it is of another shape; the sentence names the field.
+    """
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, extra="ignore")
     except ValidationError as error:
-        raise bad_shape(model.__name__, error) from error
+        raise _bad_shape(model.__name__, error) from error
 
 
-def bad_shape(what: str, error: ValidationError) -> Undecodable:
-    """The refusal that names the first field of *error*."""
+def _bad_shape(what: str, error: ValidationError) -> Undecodable:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     message = f"{what}: {place or 'body'}: {first['msg']}"

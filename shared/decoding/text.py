@@ -113,5 +113,15 @@ def shown(text: str) -> str:
     return ascii(cut)
 
 
+def one_line(text: str, longest: int) -> str:
+    """The first *longest* characters of *text*, with escapes for what a terminal would obey."""
+    cut = text[:longest]
+    return cut if cut.isprintable() else "".join(map(_printable, cut))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 def _as_bytes(value: bytes | str) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")

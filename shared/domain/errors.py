@@ -17,6 +17,11 @@ MeridianError
 │   ├── LogNotLost           the log is not lost, or not known to be; nothing is rebuilt
 │   ├── MasterSilent         a master must be asked first, and does not answer
 │   ├── AnotherHistory       two masters' databases are not of one history
+│   ├── NoHistory            this master's database is empty; the site cannot go on from it
+│   ├── NotForced            it may do harm, and the operator does not insist or gives no reason
+│   ├── PromotionUnderWay    another operator promotes the same master right now
+│   ├── QuorumThere          the log's servers have a quorum; force is neither needed nor safe
+│   ├── ServerNotAlone       the master's NATS server is one of a cluster; start it alone first
 │   ├── Undecodable          bytes or text are not what they should be; reason and place say why
 │   ├── BadSignature         the message does not prove membership
 │   ├── TooOld               the message is signed well, its time lies outside the window
@@ -24,6 +29,7 @@ MeridianError
 │   ├── Unauthenticated      no valid credential came with the request
 │   ├── Forbidden            the credential does not allow this
 │   ├── TooManyAttempts      wrong too often; wait
+│   ├── AlreadyTaken         somebody else took the customer first
 │   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
 │   ├── SessionEnded         the session is closed

@@ -273,7 +273,7 @@ def _change_from_json(fields: Fields) -> Change:
         kind=fields.text("kind"),
         id=fields.text("id"),
         op=op,
-        body=fields.mapping("body") if "body" in fields else None,
+        body=fields.object("body").members if "body" in fields else None,
         author=fields.text("author"),
         request_id=RequestId(fields.text("request_id")),
         request_digest=fields.text("request_digest"),

@@ -241,7 +241,7 @@ def _document(record: Json) -> SnapshotDocument:
     fields = row(record, ("tag", "kind", "id", "revision", "body"), "document in a chunk")
     revision = Revision(fields.integer("revision"))
     return SnapshotDocument(
-        fields.text("kind"), fields.text("id"), revision, fields.mapping("body")
+        fields.text("kind"), fields.text("id"), revision, fields.object("body").members
     )
 
 

@@ -53,6 +53,7 @@ from shared.events.replication import (
 )
 from shared.events.security import MessageRejected, SignInRefused
 from shared.events.selection import ExplainSelection, SelectNodes
+from shared.events.service import ServiceEndedUnclean
 from shared.events.session import PathReported, SessionChanged, SessionPathChanged, SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhookGaveUp, WebhookStateChanged
 
@@ -60,6 +61,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
     NodeStateChanged,
     ReadinessChanged,
+    ServiceEndedUnclean,
     ProposeChanges,
     ReadDocuments,
     ReadCurrent,

@@ -5,6 +5,7 @@ from typing import ClassVar
 from shared.domain.ids import Epoch, NodeId, Revision
 from shared.domain.node import Liveness, MasterRole
 from shared.events.message import Event
+from shared.events.service import ServiceRestarts
 from shared.events.subject import Subject
 
 
@@ -12,7 +13,8 @@ class NodeHeartbeat(Event):
     """*node* is up, as *service* on it sees it; once per heartbeat interval, never stored.
 
     The relay speaks for a node's data plane (its load decides selection), the failover monitor
-    for a master (its role and revision). A node is alive for selection while its relay is.
+    for a master (its role and revision). A node is alive for selection while its relay is. Both
+    tell which of the node's *services* ended uncleanly, as the marks in its folder say.
     """
 
     subject: ClassVar = Subject(
@@ -35,6 +37,7 @@ class NodeHeartbeat(Event):
     bytes_per_second: int = 0
     draining: bool = False
     session_digest: str = ""
+    services: tuple[ServiceRestarts, ...] = ()
 
 
 class NodeStateChanged(Event):

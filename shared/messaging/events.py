@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER, Statement, attest
+from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId, UnixMillis
 from shared.events.message import Event
 from shared.messaging.streams import EVENTS
@@ -86,8 +87,15 @@ class EventPublisher:
     async def run(self) -> None:
         """Send what waits, in order, for ever."""
         while True:
-            await self._deliver(await self._queue.get())
-            self._queue.task_done()
+            fact = await self._queue.get()
+            try:
+                await self._deliver(fact)
+            except Exception as error:
+                if ends_process(error):
+                    raise
+                self._log.exception("%s was dropped: it cannot be sent", fact.address)
+            finally:
+                self._queue.task_done()
 
     async def flush(self) -> None:
         """Wait until nothing waits; somebody must `run` meanwhile."""

@@ -8,9 +8,8 @@ import asyncio
 import logging
 from typing import Final
 
-from nats.errors import Error as NatsError
-
 from shared.crypto.envelope import Identity
+from shared.domain.containment import ends_process
 from shared.messaging.client import OnMalformed, SafeClient
 from shared.messaging.connection import NatsAccess, options
 
@@ -46,7 +45,9 @@ class Link:
                 password=access.password,
                 **options(access, self._identity, self._name),
             )
-        except (NatsError, OSError, TimeoutError) as error:
+        except Exception as error:  # whatever a server says, it is asked again
+            if ends_process(error):
+                raise
             log = logging.getLogger("meridian.nats")
             log.warning("NATS did not let us in (%s): %s", self._name, error)
             return False

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.domain.errors import Rejected
+from shared.decoding.text import one_line
+from shared.domain.errors import MeridianError
 from shared.domain.ids import Instant
 
 MINUTE: Final = 60.0
 UNKNOWN: Final = "unknown"
 OTHERS: Final = "others"
+SENTENCE: Final = 500
+"""Characters of a refusal that are reported: parts of them are what a stranger wrote."""
+
 NAMED: Final = 512
 """Senders and reasons that are told of by name at one time."""
 
@@ -55,7 +59,7 @@ class Rejections:
     count: Callable[[str], None]
     _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
 
-    def refused(self, error: Rejected, sender: str = UNKNOWN) -> None:
+    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
         """A message or a stored value that claimed to be from *sender* was refused for *error*."""
         reason = str(error.attributes.get("reason", error.code))
         self.count(reason)
@@ -91,7 +95,7 @@ class Rejections:
             (sender, reason), Tally(Instant(self.now() - MINUTE), detail)
         )
         tally.count += 1
-        tally.detail = detail
+        tally.detail = one_line(detail, SENTENCE)
         if self.now() - tally.told >= MINUTE:
             self._tell(sender, reason, tally)
 

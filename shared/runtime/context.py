@@ -21,6 +21,7 @@ from shared.messaging.middleware import Guard
 from shared.messaging.publisher import Publisher
 from shared.messaging.rejections import Rejection, Rejections
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 from shared.runtime.fault import Fault
 from shared.runtime.health import Health
 from shared.runtime.meter import PrometheusMeter
@@ -48,6 +49,7 @@ class ServiceContext:
     events: EventPublisher
     rejections: Rejections
     fault: Fault
+    containment: Containment
     health: Health
     registry: CollectorRegistry
     started_unix_ms: int
@@ -92,6 +94,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         events=events,
         rejections=rejections,
         fault=fault,
+        containment=Containment(fault.happened, _contained_counter(registry)),
         health=Health(),
         registry=registry,
         started_unix_ms=started,
@@ -136,6 +139,16 @@ def package_version() -> str:
         return version(PACKAGE)
     except PackageNotFoundError:
         return "0"
+
+
+def _contained_counter(registry: CollectorRegistry) -> Callable[[str], None]:
+    counter = Counter(
+        "meridian_contained_faults",
+        "Faults that ended nothing but the work for one receiver, peer, client, session or lookup",
+        ["kind"],
+        registry=registry,
+    )
+    return lambda kind: counter.labels(kind).inc()
 
 
 def _registry(service: str) -> CollectorRegistry:

@@ -16,29 +16,36 @@ def main() -> None:
     run_service(RelaySettings, build_app)
 ```
 
-A task that ends or fails ends the service, with a sentence and exit code 1; so does a broken
-invariant in a handler. A setting that cannot be used ends it with a sentence and exit code 2.
-SIGTERM and SIGINT end it gracefully: first `ending`, then the events that wait, then the rest.
+*tasks* own the service's state: one that ends or fails ends the service, with a sentence and exit
+code 1; so does a broken invariant wherever it shows. *workers* keep no state that a fault could
+spoil: one that fails is reported, says so in `/readyz`, and runs again with back-off. A setting
+that cannot be used ends the service with a sentence and exit code 2. SIGTERM and SIGINT end it
+gracefully: first `ending`, then the events that wait, then the rest.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from faststream import FastStream
 from nats.errors import Error as NatsError
 
+from shared.domain.containment import ends_process
 from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.runs import Run
+from shared.events.service import ServiceEndedUnclean
 from shared.messaging.broker import is_guarded
-from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.clock import Clock, SystemClock, kernel_boot_id
 from shared.runtime.context import ServiceContext
 from shared.runtime.log import set_up_logging
+from shared.runtime.marks import Mark
 from shared.runtime.metrics import MetricsServer
 from shared.settings import ServiceSettings
 
@@ -56,12 +63,14 @@ S = TypeVar("S", bound=ServiceSettings, contravariant=True)  # noqa: PLC0105 - t
 class Service:
     """What `build_app` gives: the subscribers, who the service is, and what runs beside them.
 
+    *workers* have the name under which `/readyz` says that one fails.
     *ending* is called on the way out, before the broker stops.
     """
 
     app: FastStream
     context: ServiceContext
     tasks: Sequence[Task] = ()
+    workers: Mapping[str, Task] = field(default_factory=dict[str, Task])
     ending: Sequence[Task] = ()
 
 
@@ -103,7 +112,9 @@ async def serve(service: Service) -> int:
     context.health.set("nats", ok=False, reason="not connected yet")
     metrics = MetricsServer(context.registry, context.health)
     await _listen(metrics, context.settings)
+    mark = _marked(context)
     tasks = [asyncio.create_task(_named(task)) for task in _tasks(service)]
+    workers = [_kept(context, name, run) for name, run in _workers(service).items()]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if stopping.done() else FAILED
@@ -111,16 +122,71 @@ async def serve(service: Service) -> int:
         for task in tasks:
             if task.done():
                 _tell(task)
+    except BadSettings:
+        code = MISUSED
+        raise
     finally:
-        await _end(service, [stopping, *tasks])
+        await _end(service, [stopping, *tasks, *workers])
         await metrics.stop()
+        if mark is not None and code != FAILED:
+            mark.end()
     return code
+
+
+def _marked(context: ServiceContext) -> Mark | None:
+    """Leave the mark of this run, and say so when the one before it did not end cleanly."""
+    identity, log = context.identity, logging.getLogger("meridian.service")
+    own = Run(
+        *(identity.service, os.getpid(), kernel_boot_id()),
+        *(context.version, context.started_unix_ms),
+    )
+    try:
+        mark = Mark.begin(context.settings.state_dir, own)
+    except OSError as error:
+        log.warning("an unclean end of this run will not be noticed: %s", error)
+        return None
+    before = mark.unclean
+    if before is not None:
+        log.warning("process %d of this service did not end cleanly", before.pid)
+        loop = before.is_crash_loop(context.clock.unix_ms(), runs=False)
+        context.events.emit(
+            ServiceEndedUnclean(
+                node=identity.node,
+                service=identity.service,
+                pid=before.pid,
+                boot_id=before.boot_id,
+                version=before.version,
+                started_unix_ms=before.started_unix_ms,
+                restarts=mark.run.restarts,
+                crash_loop=loop,
+            )
+        )
+    return mark
 
 
 def _tasks(service: Service) -> tuple[Task, ...]:
     context = service.context
-    own = (partial(_stay_connected, service), partial(_report, context))
-    return (context.fault.run, context.events.run, *own, *service.tasks)
+    own = (context.fault.run, context.events.run, partial(_stay_connected, service))
+    return (*own, *service.tasks)
+
+
+def _workers(service: Service) -> dict[str, Task]:
+    return {"rejections": partial(_report, service.context), **service.workers}
+
+
+def _kept(context: ServiceContext, name: str, run: Task) -> "asyncio.Task[None]":
+    """Run a worker for ever; while it rests after a fault the service is not ready."""
+    condition = f"worker {name}"
+
+    async def begin() -> None:
+        context.health.set(condition, ok=True)
+        await run()
+        raise AssertionError(f"the worker {name!r} runs for ever")
+
+    def failed(cause: str) -> None:
+        context.health.set(condition, ok=False, reason=f"it failed and is started again: {cause}")
+
+    return context.containment.keep("worker", name, begin, failed)
 
 
 async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
@@ -152,7 +218,9 @@ async def connect(service: Service) -> None:
     while True:
         try:
             await service.app.start()
-        except (NatsError, OSError, TimeoutError) as error:
+        except Exception as error:  # whatever a server says, it is asked again
+            if ends_process(error):
+                raise
             reason = _why(error, service.context.access.user)
             service.context.health.set("nats", ok=False, reason=reason)
             log.warning("NATS did not let us in: %s", reason)

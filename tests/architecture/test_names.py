@@ -1,14 +1,21 @@
 """Where things lie and what they are called."""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+from shared.decoding.errors import Undecodable
+from shared.domain import errors
+from stack.layout import SERVICES as RUN
 from tests.architecture.sources import PRODUCT, ROOT, TOOLING, sources
 
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
-SERVICES = ("config", "replication", "failover_monitor", "node_selector", "relay", "gateway")
+SERVICES = tuple(sorted(path.parent.name for path in (ROOT / "services").glob("*/__init__.py")))
+"""Every folder of a service; what runs where is another list, `stack.layout.SERVICES`."""
+
+PAGES = ("README.md", "docs/architecture.md", "services/__init__.py")
 ONE_PLACE = {"/" + place + "/" for place in ("work", "tmp", "root", "home")}
 NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__"}
 TEXTS = {".py", ".pyi", ".md", ".toml", ".lock", ".yml", ".yaml", ".sql", ".sh", ".txt", ".example"}
@@ -39,6 +46,28 @@ def test_the_package_that_is_imported_is_the_one_of_this_project(package: str) -
 def test_every_service_has_the_same_files(service: str, file: str) -> None:
     place = ROOT / "services" / service / file
     assert place.exists() or place.with_suffix(".py").exists()
+
+
+def test_every_service_is_started_and_stands_on_the_pages() -> None:
+    assert set(SERVICES) == {service for each in RUN.values() for service in each}
+    pages = {page: (ROOT / page).read_text() for page in PAGES}
+    assert [(s, page) for s in SERVICES for page, text in pages.items() if s not in text] == []
+
+
+def test_the_error_tree_in_the_docstring_is_the_one_of_the_classes() -> None:
+    documented = re.findall(r"^[│ ]*[├└]── (\w+) ", str(errors.__doc__), re.MULTILINE)
+    assert sorted(documented) == sorted(each.__name__ for each in declared(errors.MeridianError))
+
+
+def declared(root: type[errors.MeridianError]) -> list[type[errors.MeridianError]]:
+    """List the errors of the two lowest packages; an adapter's own stand in its module."""
+    below = [each for child in root.__subclasses__() for each in (child, *declared(child))]
+    return [each for each in below if each.__module__ in {errors.__name__, Undecodable.__module__}]
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])

@@ -5,19 +5,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.sources import ROOT, Source, called, sources
 
 TESTS = sources("tests")
 MAY_SLEEP = {"compose", "integration", "system"}
 SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep", "sleep"}
-every_test = pytest.mark.parametrize("source", TESTS, ids=lambda source: source.name)
 
 
-@every_test
-def test_fakes_are_written_and_nothing_is_patched(source: Source) -> None:
-    assert [name for name in _imported(source) if "mock" in name.split(".")] == []
+def test_fakes_are_written_and_nothing_is_patched() -> None:
+    imported = [(each.name, name) for each in TESTS for name in _imported(each)]
+    assert [(file, name) for file, name in imported if "mock" in name.split(".")] == []
 
 
 def test_every_folder_of_tests_is_run_by_make_test_or_by_make_test_compose() -> None:
@@ -28,10 +25,9 @@ def test_every_folder_of_tests_is_run_by_make_test_or_by_make_test_compose() -> 
     assert {str(Path(*folder.parts[:2])) for folder in folders} == run
 
 
-@every_test
-def test_only_tests_with_real_servers_may_sleep(source: Source) -> None:
-    if not MAY_SLEEP & set(source.module.split(".")):
-        assert [f"line {call.lineno}" for call in _sleeps(source)] == []
+def test_only_tests_with_real_servers_may_sleep() -> None:
+    others = [each for each in TESTS if not MAY_SLEEP & set(each.module.split("."))]
+    assert [f"{each.name}:{call.lineno}" for each in others for call in _sleeps(each)] == []
 
 
 def _imported(source: Source) -> Iterator[str]:

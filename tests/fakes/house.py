@@ -22,6 +22,7 @@ from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.fakes.containment import Watched, contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.site import FakeSite, MemorySessions, StillClock
 
@@ -42,6 +43,7 @@ class House:
     clock: StillClock
     passwords: Passwords
     facts: KeptFacts
+    containment: Watched
 
 
 def make_house() -> House:
@@ -51,6 +53,7 @@ def make_house() -> House:
     configuration, passwords = Configuration(publisher, clock), Passwords(secret, QUICK)
     directory = Directory(publisher, overrides=True)
     editor, conflicts = Editor(configuration, passwords), MastersConflicts(publisher, directory)
+    containment = contained()
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
     door = Door(
         node=NodeId("alpha"),
@@ -61,11 +64,12 @@ def make_house() -> House:
         directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=editor,
-        sessions=Sessions(Desk(store, publisher, facts, ring, clock)),
+        sessions=Sessions(Desk(store, publisher, facts, ring, clock, containment)),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
+        containment=containment,
         guesses=Attempts(limit=3, window_seconds=60.0),
         arrivals=Attempts(limit=5, window_seconds=60.0),
         probes=Attempts(limit=5, window_seconds=60.0),
@@ -83,4 +87,4 @@ def make_house() -> House:
             verify=site.verify,
         ),
     )
-    return House(door, site, store, clock, passwords, facts)
+    return House(door, site, store, clock, passwords, facts, containment)

@@ -25,6 +25,7 @@ from shared.events.message import Event
 from shared.events.replication import FollowerProgressed, FollowerState
 from shared.runtime.grant import GrantHolder
 from tests.fakes.cluster_log import MemoryLog, Messages
+from tests.fakes.containment import contained
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
 from tests.integration.entries import Pen
@@ -69,7 +70,7 @@ class Desk:
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
         replica = Replica.of(node, key, trust, state, log)
         grant, backups = GrantHolder(node, KERNEL), Backups(node, trust, replica)
-        writer = Writer(replica, backups, grant, VirtualClock(), said)
+        writer = Writer(replica, backups, grant, VirtualClock(), said, contained())
         return Desk(node, key, state, log, grant, backups, writer, said)
 
     def permit(self, epoch: int, seconds: float, *, planned: bool = False) -> float:

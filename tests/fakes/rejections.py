@@ -1,6 +1,6 @@
 """Where a test keeps what was refused."""
 
-from shared.domain.errors import Rejected
+from shared.domain.errors import MeridianError
 from shared.domain.ids import Instant
 from shared.messaging.rejections import UNKNOWN, Rejections
 
@@ -12,6 +12,6 @@ class KeptRejections(Rejections):
         super().__init__(lambda: Instant(0.0), lambda _: None, lambda _: None)
         self.kept: list[tuple[str, str]] = []
 
-    def refused(self, error: Rejected, sender: str = UNKNOWN) -> None:
+    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
         super().refused(error, sender)
         self.kept.append((error.message, sender))

@@ -14,6 +14,7 @@ import struct
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +90,11 @@ class Speaker:
     def identity(self) -> str:
         return f"{self.known.sender}.{self.instance}"
 
+    @property
+    def inbox(self) -> str:
+        """Below this subject this sender alone is answered."""
+        return f"_INBOX.{self.identity}"
+
     def head(self, in_reply_to: str = "", **changed: str) -> list[str]:
         """The fields of a signature before its MAC; *changed* replaces some by name."""
         self.counter += 1
@@ -149,6 +155,7 @@ def is_proven(known: Credentials, subject: str, headers: dict[str, str], payload
     return speaker.mac(kind, subject, head, payload, headers.get(CONTENT_TYPE, "")) == proof
 
 
+@cache
 def _message_keys(state: Path) -> tuple[str, bytes]:
     psk = (state / "secrets" / "psk").read_text().strip()
     trust = next(iter(sorted((state / "nodes").glob("*/trust.json"))))

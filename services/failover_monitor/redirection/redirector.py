@@ -27,6 +27,7 @@ from services.failover_monitor.redirection.core import (
 from shared.documents import Kind
 from shared.documents.redirection import RedirectionMethod
 from shared.documents.site import SiteDocument
+from shared.domain.containment import shortened
 from shared.domain.errors import MeridianError, RedirectionFailed
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
@@ -34,6 +35,7 @@ from shared.events.failover import RedirectionChanged, RedirectionStatus
 from shared.events.message import Event
 from shared.persistence.master_state import State
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 
 ROLE_SECONDS: Final = 0.5
 """How often the role is looked at; a new primary is told at once."""
@@ -97,6 +99,7 @@ class Surroundings:
     events: Emits
     clock: Clock
     registry: CollectorRegistry
+    containment: Containment
 
 
 @dataclass(frozen=True)
@@ -208,19 +211,26 @@ class Redirector:
         for effect in effects:
             match effect:
                 case Attempt(wish):
-                    self._trying = asyncio.create_task(self._try(wish, self._lead(wish)))
+                    self._trying = self._start(wish, self._lead(wish))
                     self._trying.add_done_callback(self._ended)
                 case Stop():
                     assert self._trying is not None, "only what is under way is stopped"
                     self._trying.cancel()
                 case Release(wish):
-                    releasing = asyncio.create_task(self._try(wish, self._release(wish)))
+                    releasing = self._start(wish, self._release(wish))
                     self._releasing.add(releasing)
                     releasing.add_done_callback(self._releasing.discard)
                 case Tell():
                     self._tell(effect)
                 case _:
                     assert_never(effect)
+
+    def _start(self, wish: Wish, work: Coroutine[Any, Any, None]) -> "asyncio.Task[str | None]":
+        """Do *work* as a task; a fault is the cause why the attempt failed."""
+        method = wish.setting.method
+        return self._around.containment.start(
+            "redirection", method, self._try(wish, work), lambda cause: f"{method} failed: {cause}"
+        )
 
     def _ended(self, attempt: asyncio.Task[str | None]) -> None:
         self._trying = None
@@ -246,10 +256,7 @@ class Redirector:
         except TimeoutError:
             return f"{method} took longer than {limit:g} s and was stopped"
         except RedirectionFailed as error:
-            return error.message
-        except Exception as error:  # noqa: BLE001 - whatever it is, the monitor goes on
-            self._log.exception("%s failed in a way that it should not", method)
-            return f"{method} failed: {type(error).__name__}: {error}"
+            return shortened(error.message)
         return None
 
     def _tell(self, effect: Tell) -> None:

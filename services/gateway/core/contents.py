@@ -117,7 +117,7 @@ class Contents:
 
     def _take_conflict(self, part: Fields) -> None:
         line = part.object("line")
-        fresh = OpenConflict(part.mapping("line"), [])
+        fresh = OpenConflict(part.object("line").members, [])
         kept = self.conflicts.setdefault(line.text("id"), fresh)
         kept.bundles.append(part.text("bundle"))
 

@@ -33,6 +33,11 @@ class Observed:
     def heard(self, node: NodeId, service: str) -> Heard | None:
         return self._heartbeats.get((node, service))
 
+    def freshest(self, node: NodeId) -> Heard | None:
+        """The last heartbeat of *node*, whichever of its services spoke."""
+        of_node = (heard for (name, _), heard in self._heartbeats.items() if name == node)
+        return max(of_node, key=lambda heard: heard.at, default=None)
+
     def progress(self, node: NodeId) -> FollowerProgressed | None:
         heard = self._progress.get(node)
         return None if heard is None else heard[0]
@@ -48,10 +53,10 @@ class Observed:
 
     def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
         """How *node* fares by its freshest heartbeat; None when none was ever heard."""
-        times = [heard.at for (name, _), heard in self._heartbeats.items() if name == node]
-        if not times:
+        last = self.freshest(node)
+        if last is None:
             return None
-        silent = now - max(times)
+        silent = now - last.at
         if silent >= timing.dead_after_seconds:
             return Liveness.DEAD
         return Liveness.SUSPECT if silent >= timing.suspect_after_seconds else Liveness.ALIVE

@@ -7,11 +7,14 @@ nothing: the endpoint comes again, here or at the other master, and gets the las
 
 import asyncio
 import json
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.gateway.core.shared_path import Found
 from services.gateway.routes.door import Door, bearer
@@ -20,9 +23,11 @@ from shared.domain.errors import MeridianError, NotFound, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.events.session import SessionPhase, SessionState
+from shared.runtime.containment import say_nothing
 
 router = APIRouter()
 
+FAILED: Final = 1011
 REFUSED: Final = 4401
 ENDED: Final = 4410
 LONGEST_MESSAGE: Final = 4_096
@@ -39,21 +44,34 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
         await socket.close(REFUSED, error.message)
         return
     with door.view.listening(session) as states:
-        down = asyncio.create_task(_tell(socket, door, side, states))
-        up = asyncio.create_task(_listen(socket, door, session, side))
-        down.add_done_callback(_seen)
-        up.add_done_callback(_seen)
+        start = partial(door.containment.start, "control channel", session)
+        down = start(_until_gone(socket, _tell(socket, door, side, states)), say_nothing)
+        up = start(_until_gone(socket, _listen(socket, door, session, side)), say_nothing)
         try:
             await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             down.cancel()
             up.cancel()
+    await _leave(socket)
 
 
-def _seen(task: "asyncio.Task[None]") -> None:
-    """Whatever ended one direction, a broken socket above all, is no news: the endpoint returns."""
-    if not task.cancelled():
-        task.exception()
+async def _leave(socket: WebSocket) -> None:
+    """Close what neither side has closed: one direction failed, and the endpoint comes again."""
+    both = {socket.client_state, socket.application_state}
+    if both == {WebSocketState.CONNECTED}:
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await socket.close(FAILED)
+
+
+async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
+    """Talk in one direction; an endpoint that is gone is no news, it comes again."""
+    try:
+        await talk
+    except (WebSocketDisconnect, OSError):
+        return
+    except RuntimeError:  # what the framework says of a socket that the other direction closed
+        if socket.application_state is WebSocketState.CONNECTED:
+            raise
 
 
 async def _tell(
@@ -81,18 +99,15 @@ def _told(state: SessionState) -> dict[str, Any]:
 
 
 async def _listen(socket: WebSocket, door: Door, session: SessionId, side: Side) -> None:
-    try:
-        while True:
-            text = await _received(socket)
-            if len(text) > LONGEST_MESSAGE:
-                await socket.close(1009, "message too long")
-                return
-            try:
-                await _obey(door, session, side, decode_object(text, "message"))
-            except MeridianError as error:
-                await _send(socket, {"type": "error", "code": error.code, "message": error.message})
-    except WebSocketDisconnect:
-        return
+    while True:
+        text = await _received(socket)
+        if len(text) > LONGEST_MESSAGE:
+            await socket.close(1009, "message too long")
+            return
+        try:
+            await _obey(door, session, side, decode_object(text, "message"))
+        except MeridianError as error:
+            await _send(socket, {"type": "error", "code": error.code, "message": error.message})
 
 
 async def _received(socket: WebSocket) -> str | bytes:

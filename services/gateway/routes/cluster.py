@@ -14,12 +14,16 @@ from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.events.service import ServiceRestarts
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
 class NodeStatus(BaseModel):
-    """One node: what is configured, what is heard of it, how far it follows."""
+    """One node: what is configured, what is heard of it, how far it follows.
+
+    *services* are those that ended uncleanly since their last clean end.
+    """
 
     node: NodeId
     role: NodeRole
@@ -38,6 +42,7 @@ class NodeStatus(BaseModel):
     could_take_over: bool | None
     reasons: list[str]
     version: str | None
+    services: list[ServiceRestarts]
 
 
 class Status(BaseModel):
@@ -115,6 +120,7 @@ def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus
     progress = door.observed.progress(node)
     acting = monitor.heartbeat if monitor and alive is not Liveness.DEAD else None
     load = relay.heartbeat if relay else None
+    last = door.observed.freshest(node)
     return NodeStatus(
         node=node,
         role=document.role,
@@ -133,4 +139,5 @@ def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus
         could_take_over=acting.could_take_over if acting else None,
         reasons=list(acting.reasons) if acting else [],
         version=load.version if load else (acting.version if acting else None),
+        services=list(last.heartbeat.services) if last else [],
     )

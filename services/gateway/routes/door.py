@@ -27,6 +27,7 @@ from shared.messaging.directory import Directory
 from shared.messaging.events import Emits
 from shared.messaging.publisher import Publisher
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 
@@ -48,6 +49,7 @@ class Door:
     observed: Observed
     grant: GrantHolder
     health: Health
+    containment: Containment
     guesses: Attempts
     arrivals: Attempts
     probes: Attempts

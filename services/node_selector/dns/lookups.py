@@ -19,6 +19,7 @@ from services.node_selector.dns.reading import RecordKind, Said
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS, DnsLookup, SelectionMethod
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
+from shared.runtime.containment import Containment
 
 KINDS: Final[dict[SelectionMethod, tuple[RecordKind, ...]]] = {
     SelectionMethod.A_RECORD: ("A", "AAAA"),
@@ -78,11 +79,17 @@ class Lookups:
     """The questions of one replica, in flight and answered."""
 
     def __init__(
-        self, asker: Asks, own: OwnServers, clock: Clock, limits: Limits | None = None
+        self,
+        asker: Asks,
+        own: OwnServers,
+        clock: Clock,
+        containment: Containment,
+        limits: Limits | None = None,
     ) -> None:
         self._asker = asker
         self._own = own
         self._clock = clock
+        self._containment = containment
         self._limits = limits or Limits()
         self._kept: ScopedCache[Question, Said] = ScopedCache(self._limits.answers)
         self._flights: dict[Flight, asyncio.Task[Said]] = {}
@@ -136,13 +143,23 @@ class Lookups:
         if task is None:
             if len(self._flights) >= self._limits.in_flight:
                 return Said(failure=f"{question.name}: too many questions are in flight")
-            task = asyncio.create_task(self._fly(flight, wait.seconds))
+            task = self._start(flight, wait.seconds)
             self._flights[flight] = task
         try:
             async with asyncio.timeout(wait.until - self._clock.now()):
                 return await asyncio.shield(task)
         except TimeoutError:
             return Said(failure=late(question.name, wait.seconds))
+
+    def _start(self, flight: Flight, seconds: float) -> "asyncio.Task[Said]":
+        """Put a question as a task; a fault is a failed lookup, and concerns no other."""
+        name = flight[0].name
+        return self._containment.start(
+            "lookup",
+            name,
+            self._fly(flight, seconds),
+            lambda cause: Said(failure=f"{name}: {cause}"),
+        )
 
     async def _fly(self, flight: Flight, seconds: float) -> Said:
         """Put a question; it goes on for those who come later when nobody waits for it any more."""

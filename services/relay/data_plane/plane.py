@@ -117,7 +117,7 @@ class DataPlane:
     def on_received(self, guest: Guest, data: bytes) -> None:
         """A guest's HELLO or PINGs, or a part of them, or what no guest may say."""
         now = self._tools.clock.now()
-        match said_in(guest.reader, data, self._tickets):
+        match self._said(guest, data):
             case Ticket() as ticket:
                 self.perform(self._reception.said_hello(guest.id, ticket, now))
             case Pings(nonces):
@@ -126,6 +126,14 @@ class DataPlane:
                 self.perform(self._reception.broke_protocol(guest.id, refusal))
             case None:
                 pass
+
+    def _said(self, guest: Guest, data: bytes) -> Ticket | Pings | Breach | None:
+        """What *data* says; what cannot be read in a way that nobody foresaw is a breach too."""
+        try:
+            return said_in(guest.reader, data, self._tickets)
+        except Exception as error:  # noqa: BLE001 (one guest goes, and no other)
+            self._tools.containment.fault("guest", str(guest.id), error)
+            return Breach(Refusal(RefusalCode.BAD_HELLO, "what you said cannot be read"))
 
     def on_left(self, guest: Guest) -> None:
         self._reception.left(guest.id)

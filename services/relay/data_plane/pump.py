@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from services.relay.core.limits import RateLimit
 from services.relay.data_plane.pipes import CAN_SPLICE, Pipe, PipePool
 from shared.domain.ids import Instant
+from shared.runtime.containment import Containment
 
 COPY_BYTES: Final = 16 * 1024
 SPLICE_BYTES: Final = 512 * 1024
@@ -35,6 +36,7 @@ class Tools:
     """What all pumps of one relay share; *loop* is known when the data plane opens."""
 
     clock: Clock
+    containment: Containment
     loop: asyncio.AbstractEventLoop = field(init=False)
     pipes: PipePool = field(default_factory=PipePool)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(COPY_BYTES)))
@@ -91,6 +93,9 @@ class Pump:
         except (BlockingIOError, InterruptedError):
             self._release()
         except OSError:
+            self._on_broken()
+        except Exception as error:  # noqa: BLE001 (one path ends, and no other)
+            self._tools.containment.fault("path", "", error)
             self._on_broken()
 
     def _on_writable(self) -> None:

@@ -104,7 +104,7 @@ class Snapshot:
 def _document(fields: Fields) -> SnapshotDocument:
     revision = Revision(fields.integer("revision"))
     return SnapshotDocument(
-        fields.text("kind"), fields.text("id"), revision, fields.mapping("body")
+        fields.text("kind"), fields.text("id"), revision, fields.object("body").members
     )
 
 

@@ -45,6 +45,7 @@ WORDS: Final[Mapping[str, str]] = {
     "replication.space_changed": "the log server of {node} has {room}: {used} of {limit} are used",
     "replication.conflict_kept": "{node} had {count} documents alone, kept as conflict {conflict}",
     "node.state_changed": "{node} is {state}, was {previous}: {cause}",
+    "service.ended_unclean": "{service} of {node} was started again after {unclean}",
     "webhook.state_changed": "webhook {webhook} is {state}, was {previous}: {cause}",
     "webhook.gave_up": "webhook {webhook} gave up an event: {cause}",
     "operation.ended": "{author}: {operation} {outcome}",
@@ -111,8 +112,16 @@ def _derived(body: Mapping[str, Any]) -> dict[str, str]:
         "limit": f"{limit / 2**20:,.0f} MiB",
         "readiness": f"{ready}: {reasons}" if reasons else ready,
         "outcome": failed,
+        "unclean": _unclean(body),
         "previous": str(body.get("previous") or "nobody"),
     }
+
+
+def _unclean(body: Mapping[str, Any]) -> str:
+    """How often a service ended uncleanly."""
+    ends = body.get("restarts")
+    loop = ": a crash loop" if body.get("crash_loop") else ""
+    return ("an unclean end" if ends == 1 else f"{ends} unclean ends in a row") + loop
 
 
 def _fields(body: Mapping[str, Any]) -> str:

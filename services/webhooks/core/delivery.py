@@ -10,6 +10,8 @@ here, so another master goes on with the same patience.
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.containment import shortened
+
 FIRST_SECONDS: Final = 1.0
 LONGEST_SECONDS: Final = 300.0
 DOUBLINGS: Final = 10
@@ -62,6 +64,10 @@ def verdict(answer: Answer, attempt: int, age_seconds: float, limit_seconds: flo
 
 
 def _cause(answer: Answer) -> str:
+    return shortened(_sentence(answer))
+
+
+def _sentence(answer: Answer) -> str:
     if answer.status is None:
         return answer.problem or "no answer"
     if answer.status in REDIRECT:

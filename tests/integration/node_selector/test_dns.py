@@ -30,6 +30,7 @@ from shared.domain.node import NodeRole
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 from shared.runtime.clock import SystemClock
+from tests.fakes.containment import contained
 from tests.integration.node_selector.nameservers import (
     BIND,
     GDNSD,
@@ -64,7 +65,7 @@ class Counting:
 
     def __init__(self, servers: NameServers) -> None:
         self.zones = ZoneServers(SystemClock(), servers.resolver, servers.port)
-        self.lookups = Lookups(self, self.zones, SystemClock())
+        self.lookups = Lookups(self, self.zones, SystemClock(), contained())
         self.port = servers.port
         self.asked = 0
 

@@ -327,3 +327,16 @@ async def test_too_many_pings_end_the_connection_and_nobody_else_s() -> None:
         assert answer.code == RefusalCode.TOO_MANY_PINGS
         await one.send(b"still here")
         assert await other.exactly(10) == b"still here"
+
+
+async def test_a_guest_that_fails_in_an_unforeseen_way_is_refused_and_no_other() -> None:
+    async with data_plane() as world:
+        ends = await world.pair("1")
+        strange = await world.connect()
+        await strange.send(encode_hello("no ticket of any kind"))
+        answer = await strange.frame()
+        assert isinstance(answer, Refused)
+        assert answer.code == RefusalCode.BAD_HELLO
+        await ends[0].send(b"still here")
+        assert await ends[1].exactly(10) == b"still here"
+        await world.pair("2")

@@ -18,6 +18,7 @@ from shared.domain.ids import Instant, NodeId, PathGeneration, SessionId, UnixMi
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.wire.relay import Frame, FrameReader, Ready, RefusalCode, Wait, encode_hello
+from tests.fakes.containment import contained
 
 BERLIN = NodeId("berlin")
 IN_TIME = 10.0
@@ -162,7 +163,7 @@ class World:
 async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
     admission, notes = Admission(capacity, Remembered()), Notes()
     reception = Reception(admission)
-    plane = DataPlane(BERLIN, reception, Tools(BootClock()), PlainTickets(), notes)
+    plane = DataPlane(BERLIN, reception, Tools(BootClock(), contained()), PlainTickets(), notes)
     listener = listen("127.0.0.1", 0)
     plane.open(listener)
     world = World(plane, reception, admission, notes, int(listener.getsockname()[1]))

@@ -14,8 +14,8 @@ def main() -> None:
             sys.stdout.write(
                 f"{sys.argv[2]} {os.environ.get('WORD')} {os.getsid(0) == os.getpid()}\n"
             )
-        case "fail":
-            raise SystemExit(3)
+        case "fail" | "refuse" as how:
+            raise SystemExit({"fail": 3, "refuse": 2}[how])
         case "explain":
             raise SystemExit("the key is missing")
         case "break":

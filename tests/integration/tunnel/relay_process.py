@@ -12,12 +12,13 @@ from services.relay.data_plane.door import listen
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import Tools
 from shared.domain.ids import NodeId
+from tests.fakes.containment import contained
 from tests.integration.relay.worlds import BootClock, Notes, PlainTickets
 
 
 async def serve(port: int, node: NodeId) -> None:
     reception = Reception(Admission(100, Remembered()))
-    plane = DataPlane(node, reception, Tools(BootClock()), PlainTickets(), Notes())
+    plane = DataPlane(node, reception, Tools(BootClock(), contained()), PlainTickets(), Notes())
     listener = listen("127.0.0.1", port)
     plane.open(listener)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")

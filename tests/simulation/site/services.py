@@ -35,6 +35,7 @@ from shared.events.message import Event, Message, Request
 from shared.events.replication import FollowerProgressed, SyncNow
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
+from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from tests.fakes.rejections import KeptRejections
@@ -67,6 +68,21 @@ class MachineClock:
 
     def unix_ms(self) -> UnixMillis:
         return UnixMillis(round((self.process.time() + self.set_by_seconds()) * 1_000))
+
+
+class Strict(Containment):
+    """Contains nothing: whatever goes wrong in a simulated service breaks the story."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(self._break)
+        self._process = process
+
+    def fault(self, kind: str, name: str, error: Exception) -> str:
+        self._break(error)
+        raise error
+
+    def _break(self, error: BaseException) -> None:
+        self._process.broken = error
 
 
 class Facts(EventPublisher):
@@ -180,7 +196,7 @@ class Masters:
         backups = Backups(node, trust, self.replica)
         clock = MachineClock(process, outside.set_by_seconds)
         facts = Facts(outside.told)
-        self.writer = Writer(self.replica, backups, self.grant, clock, facts)
+        self.writer = Writer(self.replica, backups, self.grant, clock, facts, Strict(process))
         state = cast("MasterState", database)
         rebuilder = Rebuilder(
             *(node, key, trust, state, log, outside.peers, clock, facts, REPLICAS),

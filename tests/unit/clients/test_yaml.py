@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from clients.commands.configuration import as_yaml
 from clients.document import read_documents
-from clients.yaml_tree import Malformed, parse
+from clients.yaml_tree import parse
+from shared.decoding.errors import REASONS, Undecodable
 from shared.documents import DOCUMENTS, Kind
 from shared.documents.shape import shaped
 from shared.domain.errors import BadSettings
@@ -246,9 +247,13 @@ def test_any_text_is_a_tree_or_a_refusal_with_its_line(text: str) -> None:
     refused = None
     try:
         parse(text)
-    except Malformed as error:
+    except Undecodable as error:
         refused = error
-    assert refused is None or (refused.line >= 1 and refused.column >= 1 and refused.reason)
+    if refused is not None:
+        line, column = map(int, refused.place.split(":"))
+        assert line >= 1
+        assert column >= 1
+        assert refused.reason in REASONS
 
 
 texts = st.text(max_size=30).filter(lambda text: "\0" not in text) | st.sampled_from(

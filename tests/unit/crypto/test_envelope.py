@@ -227,6 +227,7 @@ def test_a_flood_of_boots_makes_no_room_for_a_replay() -> None:
         "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+x;",
         "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+-7;",
         "1;aaaaaaaa;alpha.config.1f2e;1000000;boot+0;",
+        "1;aaaaaaaa;alpha.config.1f2e;1000000;7;",
         "1;aaaaaaaa;alpha.config.1f2e;soon;boot+1;",
         "1;aaaaaaaa;alpha.config;1000000;boot+1;",
     ],

@@ -13,6 +13,7 @@ from shared.decoding.text import (
     decode_hex,
     decode_text,
     is_equal,
+    one_line,
     to_integer,
     to_number,
 )
@@ -80,6 +81,11 @@ def test_bytes_come_back_from_each_encoding(data: bytes) -> None:
 def test_text_of_any_kind_can_be_compared(left: str, right: str) -> None:
     assert is_equal(left, left)
     assert is_equal(left, right) == (left == right)
+
+
+def test_a_sentence_of_somebody_else_is_cut_and_stays_on_one_line() -> None:
+    assert one_line("a\nb\x1b[31m\u202e\ud800ü", 20) == r"a\nb\x1b[31m\u202e\ud800ü"
+    assert one_line("x" * 100, 10) == "x" * 10
 
 
 def test_a_lone_surrogate_is_compared_as_any_other_character() -> None:

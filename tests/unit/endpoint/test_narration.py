@@ -18,6 +18,7 @@ FIELDS: dict[str, dict[str, object]] = {
     "words_differ": {"attempt": 1, "of": 3},
     "connected": {"node": "berlin", "generation": 1, "seconds": 0.0},
     "path_lost": {"node": "berlin", "generation": 1},
+    "path_failed": {"node": "berlin", "generation": 1, "reason": "refused [here]"},
     "resumed": {"node": "tokyo", "generation": 2, "seconds": 0.25},
     "stream_opened": {"stream": 1},
     "stream_broken": {"stream": 1, "reason": "refused [here]"},

@@ -43,6 +43,7 @@ from shared.events.failover import (
     SwitchOver,
 )
 from shared.events.message import Event, Message, Request
+from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 from tests.unit.failover_monitor.test_work import Nobody
 
@@ -136,7 +137,9 @@ class Site:
         voice = _Voice(said)
         body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
         monitor = Monitor(holder, TIMING, head_start)
-        work = Work(monitor, self.key, body, Voice(node, "boot", voice, voice, Nobody()), clock)
+        work = Work(
+            monitor, self.key, body, Voice(node, "boot", voice, voice, Nobody()), clock, contained()
+        )
         trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
         switchover = Switchover(
             *(monitor, work, self, clock, holder, "boot"), self.keys[node], trust

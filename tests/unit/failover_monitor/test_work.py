@@ -34,6 +34,7 @@ from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
 from shared.runtime.clock import SystemClock
 from shared.runtime.grant import GrantHolder
+from tests.fakes.containment import contained
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 HASTE = Timing(0.02, 0.12, 0.01, heartbeat_seconds=0.01, leaders_seconds=1)
@@ -100,19 +101,23 @@ class Sound:
         return None
 
 
+@dataclass
 class Broken:
+    error: Exception
+
     async def look(self) -> Checks:
-        raise RuntimeError("a fault of ours")
+        raise self.error
 
     async def stand(self) -> Marker | None:
-        raise RuntimeError("a fault of ours")
+        raise self.error
 
 
 @asynccontextmanager
 async def at_work() -> AsyncGenerator[tuple[Work, FakeVoice, FakeLease, Monitor]]:
     voice, lease, monitor = FakeVoice(), FakeLease(), Monitor(Holder(ALPHA, "a1"), HASTE)
     work = Work(
-        monitor, lease, Sound(), Voice(ALPHA, "boot", voice, voice, Nobody()), SystemClock()
+        *(monitor, lease, Sound(), Voice(ALPHA, "boot", voice, voice, Nobody())),
+        *(SystemClock(), contained()),
     )
     task = asyncio.create_task(work.run())
     try:
@@ -174,16 +179,29 @@ async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:
     assert not config.offer(first), "and none of the old epoch comes back"
 
 
-async def test_a_fault_of_ours_ends_the_process() -> None:
-    voice = FakeVoice()
-    monitor = Monitor(Holder(ALPHA, "a1"), HASTE)
-    work = Work(
-        monitor, FakeLease(), Broken(), Voice(ALPHA, "b", voice, voice, Nobody()), SystemClock()
-    )
-    with pytest.raises(ExceptionGroup) as caught:
+def broken(error: Exception) -> tuple[Work, Monitor]:
+    """A monitor that cannot look at its own master."""
+    voice, monitor = FakeVoice(), Monitor(Holder(ALPHA, "a1"), HASTE)
+    own = Voice(ALPHA, "b", voice, voice, Nobody())
+    return Work(monitor, FakeLease(), Broken(error), own, SystemClock(), contained()), monitor
+
+
+async def test_a_broken_invariant_ends_the_process() -> None:
+    work, _ = broken(AssertionError("a fault of ours"))
+    with pytest.raises(ExceptionGroup):
         async with asyncio.timeout(5):
             await work.run()
-    assert [str(error) for error in caught.value.exceptions] == ["a fault of ours"]
+
+
+async def test_a_look_that_fails_ends_nothing_and_shows_nothing_good_of_this_master() -> None:
+    work, monitor = broken(RecursionError("too deep"))
+    task = asyncio.create_task(work.run())
+    unfit = "it cannot be looked at: RecursionError: too deep"
+    assert await work.until(lambda: unfit in monitor.checks.unfit, 5)
+    assert not task.done()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_the_status_says_how_the_sites_address_is_led() -> None:

@@ -265,3 +265,25 @@ def test_paths_that_are_added_later_are_nodes_own(client: TestClient, house: Hou
         house.clock.at += 10
         socket.send_json({"type": "need_paths"})
         assert None not in [each["node"] for each in told(socket, "paths")["paths"]]
+
+
+def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = opened(house)
+
+    async def fails(_session: SessionId) -> SessionState:
+        raise RecursionError("nested too deeply")
+
+    monkeypatch.setattr(house.door.sessions, "place_again", fails)
+    with (
+        channel(client, house, state.session, Side.REPRESENTATIVE) as bad,
+        channel(client, house, state.session, Side.REPRESENTATIVE) as good,
+    ):
+        told(bad, "state")
+        bad.send_json({"type": "need_paths"})
+        with pytest.raises(WebSocketDisconnect):
+            bad.receive_json()
+        told(good, "state")
+        joined(house, state.session)
+        assert told(good, "state")["phase"] == "active"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.gateway.core.pins import require_traffic_node
-from services.gateway.routes.facts import LONGEST_BODY_BYTES
+from services.gateway.routes.bodies import LONGEST_BODY_BYTES
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
 from shared.domain.errors import NotFound

@@ -59,3 +59,15 @@ def test_the_newest_revision_is_the_highest_that_a_master_told() -> None:
     observed.heartbeat(heartbeat("relay"), Instant(0.0))
 
     assert observed.newest_revision() == 7
+
+
+def test_the_freshest_heartbeat_is_the_last_of_any_service() -> None:
+    observed = Observed()
+    assert observed.freshest(ALPHA) is None
+
+    observed.heartbeat(heartbeat("relay"), Instant(1.0))
+    observed.heartbeat(heartbeat("failover_monitor"), Instant(2.0))
+
+    last = observed.freshest(ALPHA)
+    assert last is not None
+    assert last.heartbeat.service == "failover_monitor"

@@ -46,6 +46,34 @@ async def test_whatever_is_refused_is_told_as_a_problem(
     require_problem(await admin.call(method, path, body), status, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[" * 200_000, "too_deep"),
+        (b'{"id":' + b"9" * 5_000 + b"}", "number_out_of_range"),
+        (b'{"id":1e999}', "number_out_of_range"),
+        (b'{"id":"\xff"}', "not_text"),
+        (b'{"id":"a\\u0000"}', "not_text"),
+        (b'{"id":NaN}', "bad_syntax"),
+        (b"{", "bad_syntax"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/nodes", "/login", "/queue"])
+async def test_a_body_that_is_no_json_within_bounds_is_refused_with_its_reason(
+    people: People, path: str, body: bytes, reason: str
+) -> None:
+    admin = await people.admin()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {admin.token}"}
+
+    answer = await people.client.post(f"/api/v1{path}", content=body, headers=headers)
+
+    if path == "/queue" and len(body) > 65_536:
+        require_problem(answer, 413, "too_large")
+    else:
+        require_problem(answer, 400, "undecodable")
+        assert answer.json()["reason"] == reason
+
+
 async def test_a_problem_names_the_field_that_is_wrong(people: People) -> None:
     admin = await people.admin()
 

@@ -92,7 +92,7 @@ async def test_closing_tells_every_node_that_has_a_ticket(people: People, house:
     await people.stranger.call("POST", f"/sessions/{session}/join")
 
     await admin.call("DELETE", f"/sessions/{session}")
-    await asyncio.gather(*house.door.sessions.closing)
+    await house.containment.finished()
 
     told = {order.node for order in house.site.asked if isinstance(order, CloseSession)}
     assert told == {"berlin", "denver", "tokyo"}

@@ -366,6 +366,7 @@ async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(wor
     world.exchange.refusal = BadSignature("no known master signed the snapshot")
     await turns(world.following.run())
     assert world.health.reasons() == ["log: no known master signed the snapshot"]
+    assert ("no known master signed the snapshot", "unknown") in world.rejections.kept
 
 
 async def test_the_loss_of_the_log_does_not_hide_that_the_copy_diverged(world: World) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
+from stack.failure import StartFailed
 from stack.processes import Child, Nursery, Program
 
 
@@ -17,8 +18,11 @@ class NurseryFake:
     exit_codes: dict[str, int] = field(default_factory=dict[str, int])
     started: list[Program] = field(default_factory=list[Program])
     events: list[str] = field(default_factory=list[str])
+    has_ended: bool = False
 
     async def run(self, program: Program) -> Child:
+        if self.has_ended:
+            raise StartFailed("the nursery process has ended; its log says why")
         self.started.append(program)
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         child = Child(program, 1000 + len(self.started), ended)

@@ -105,3 +105,11 @@ def test_only_places_of_webhooks_are_ever_abandoned() -> None:
     there = ["my-tool", "webhook-1", "webhook-2", "webhook-3"]
 
     assert abandoned(there, ["webhook-2", "webhook-9"]) == ["webhook-1", "webhook-3"]
+
+
+def test_a_cause_that_a_receiver_wrote_has_at_most_500_characters() -> None:
+    elsewhere = verdict(Answer(302, location="https://a.example/" + "x" * 9_000), 1, 0, 3_600)
+    silent = verdict(Answer(None, "illegal header line: " + "y" * 9_000), 1, 0, 3_600)
+    for each in (elsewhere, silent):
+        assert isinstance(each, Again)
+        assert len(each.cause) == 500

@@ -8,15 +8,17 @@ import hmac
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from services.webhooks.core.delivery import Answer
-from services.webhooks.letter import letter
+from services.webhooks.core.places import place_of
+from services.webhooks.letter import CONTENT_TYPE, letter
 from services.webhooks.office import Office
+from services.webhooks.post import HttpPost
 from services.webhooks.postman import Outfit, Postman
 from services.webhooks.store import Beginning, Hand, Kept, Places
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
@@ -26,6 +28,7 @@ from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.events.config import StoredDocument
 from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
+from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.rejections import KeptRejections
 
@@ -130,6 +133,7 @@ class Street:
             lambda: UnixMillis(NOON),
             self.counted.append,
             self.rejections.refused,
+            contained(),
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -299,3 +303,107 @@ async def test_the_postmen_follow_the_documents_and_the_role(
         await task
     assert await office.progress() == ()
     assert len(ledger.street.places.dropped) == 1, "a's place went, b's and that of off stayed"
+
+
+@dataclass
+class Hostile(Street):
+    """A street whose way to one receiver fails in a way that nobody foresaw."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "bad" in url:
+            raise OverflowError("port must be 0-65535.")
+        return await super().post(url, headers, body)
+
+
+async def test_a_way_to_a_receiver_that_fails_is_a_failed_attempt_with_a_cause() -> None:
+    street = Hostile([], [kept(1), kept(1, attempt=2)])
+    postman = await street.walk(2, url="https://bad.example/")
+
+    assert street.hand.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    (told,) = street.facts.kept
+    assert isinstance(told, WebhookStateChanged)
+    assert told.state is WebhookState.FAILING
+    assert told.cause == "OverflowError: port must be 0-65535."
+    assert postman.course.attempts == 2
+    assert street.counted == ["failed", "failed"]
+
+
+async def test_an_event_that_cannot_be_wrapped_is_left_out_and_the_next_one_is_posted() -> None:
+    strange = kept(1)
+    strange.headers[CONTENT_TYPE] = cast("str", 7)
+    street = Street([Answer(200)], [strange, kept(2)])
+    await street.walk(2)
+
+    assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
+
+
+@dataclass
+class Cursed(FakePlaces):
+    """The place of one webhook is broken for good."""
+
+    cursed: str = ""
+
+    @asynccontextmanager
+    async def at(self, beginning: Beginning) -> AsyncGenerator[Hand]:
+        if beginning.name == self.cursed:
+            raise RecursionError("nested too deeply")
+        async with super().at(beginning) as hand:
+            yield hand
+
+
+async def test_a_webhook_that_fails_is_marked_and_the_others_are_delivered_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+    url = {"url": "https://a.example/"}
+    street = Street([Answer(200)], [kept(1)])
+    cursed = place_of("bad", WebhookDocument.model_validate(url))
+    street.places = Cursed(street.hand, cursed=cursed)
+    street.outfit = replace(street.outfit, places=cast("Places", street.places))
+    ledger = Ledger(street, {"bad": url, "good": url})
+    office = ledger.office()
+    task = asyncio.create_task(office.run())
+    await until_at_work(ledger, office, {"bad", "good"})
+    async with asyncio.timeout(15):
+        while not street.hand.finished:
+            street.hand.moved.clear()
+            await street.hand.moved.wait()
+    bad, good = sorted(await office.progress(), key=lambda each: each.webhook)
+
+    assert (bad.state, bad.cause) == (WebhookState.FAILING, "RecursionError: nested too deeply")
+    assert good.state is WebhookState.DELIVERING
+    assert not task.done()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+
+    def secret_of(name: str, _number: int) -> bytes:
+        if name == "bad":
+            raise OverflowError("int too big to convert")
+        return SECRET
+
+    url = {"url": "https://a.example/"}
+    ledger = Ledger(Street([], []), {"bad": url, "good": url})
+    office = Office(ledger.read, ledger.street.outfit, secret_of, lambda: True)
+    task = asyncio.create_task(office.run())
+    await until_at_work(ledger, office, {"good"})
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:80800/", "http://relay..example.com/", "http://"]
+)
+async def test_an_address_that_nobody_can_have_is_an_answer_without_a_status(url: str) -> None:
+    post = HttpPost()
+    answer = await post(url, {}, b"{}")
+    await post.close()
+    assert answer.status is None
+    assert answer.problem.startswith("it cannot be reached: ")

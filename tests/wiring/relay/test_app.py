@@ -63,7 +63,7 @@ def test_a_relay_s_messages_are_signed(tmp_path: Path) -> None:
 
 def test_only_a_master_s_relay_asks_for_the_directory(tmp_path: Path) -> None:
     traffic, master = built(tmp_path / "a"), built(tmp_path / "b", "alpha")
-    assert len(master.tasks) == len(traffic.tasks) + 1
+    assert set(master.workers) - set(traffic.workers) == {"directory"}
 
 
 def test_a_master_s_relay_begins_with_the_fallback_s_capacity(tmp_path: Path) -> None:

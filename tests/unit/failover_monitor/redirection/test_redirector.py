@@ -18,6 +18,7 @@ from shared.domain.redirection import RedirectionState
 from shared.events.failover import RedirectionChanged
 from shared.events.message import Event
 from shared.persistence.master_state import Row, State
+from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
 ALPHA = NodeId("alpha")
@@ -82,7 +83,9 @@ class Ground:
 
 @asynccontextmanager
 async def at_work(ground: Ground) -> AsyncGenerator[Redirector]:
-    around = Surroundings(ALPHA, ground, ground, ground, VirtualClock(), ground.registry)
+    around = Surroundings(
+        ALPHA, ground, ground, ground, VirtualClock(), ground.registry, contained()
+    )
     redirector = Redirector(around, {RedirectionMethod.HOOK: ground})
     working = asyncio.create_task(redirector.run())
     try:

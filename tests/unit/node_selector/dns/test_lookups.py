@@ -11,6 +11,7 @@ from services.node_selector.dns.core.networks import Network
 from services.node_selector.dns.lookups import Limits, Lookups
 from services.node_selector.dns.reading import RecordKind, Said
 from shared.documents.selection import DnsLookup, SelectionMethod
+from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
 NAME = "nodes.example.com"
@@ -40,7 +41,7 @@ class NameServers:
         self.pause_seconds = pause_seconds
         self.has_own = True
         self.asked: list[tuple[str, RecordKind, str | None, Servers]] = []
-        self.lookups = Lookups(self, self, VirtualClock(), limits)
+        self.lookups = Lookups(self, self, VirtualClock(), contained(), limits)
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
@@ -273,3 +274,21 @@ def test_no_more_than_some_are_with_the_servers_at_one_moment() -> None:
         assert len(servers.asked) == 20
 
     run(story())
+
+
+class Cursed(NameServers):
+    """One kind of question fails in a way that nobody foresaw."""
+
+    async def ask(
+        self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
+    ) -> Said:
+        if kind == "AAAA":
+            raise RecursionError("compressed without an end")
+        return await super().ask(name, kind, network, fixed, seconds)
+
+
+def test_a_lookup_that_fails_in_an_unforeseen_way_costs_no_other() -> None:
+    servers = Cursed({(NAME, "A"): ok("192.0.2.1")})
+    assert run(servers.look_up()).records == (Record("192.0.2.1"),)
+    alone = run(Cursed({}).look_up())
+    assert alone.failure == f"{NAME}: RecursionError: compressed without an end"

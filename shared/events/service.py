@@ -1,0 +1,48 @@
+"""What services say of how their own runs ended."""
+
+from typing import ClassVar
+
+from shared.domain.ids import NodeId
+from shared.events.message import Event, Message
+from shared.events.subject import Subject
+
+
+class ServiceRestarts(Message):
+    """How often *service* ended uncleanly since its last clean end.
+
+    *crash_loop*: three times in runs that began within a minute. *is_away*: it has not come back.
+    """
+
+    service: str
+    restarts: int = 0
+    crash_loop: bool = False
+    is_away: bool = False
+
+
+class ServiceEndedUnclean(Event):
+    """The run of *service* on *node* before this one did not end cleanly.
+
+    Told by the service itself when it starts and finds the mark of that run: which process of which
+    boot it was, of what *version*, and since when it had run. *restarts* counts such ends since the
+    last clean one.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.service.ended_unclean",
+        speakers=frozenset(
+            {
+                *("config", "replication", "failover_monitor", "node_selector"),
+                *("relay", "gateway", "webhooks"),
+            }
+        ),
+        stored=True,
+    )
+
+    node: NodeId
+    service: str
+    pid: int
+    boot_id: str
+    version: str
+    started_unix_ms: int
+    restarts: int
+    crash_loop: bool = False

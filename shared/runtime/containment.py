@@ -1,0 +1,133 @@
+"""Tasks that each serve one receiver, peer, client, session or lookup, and contain their faults.
+
+Whatever goes wrong in such a task concerns the one that it serves: it is logged (with its
+traceback once for each place in the code), counted, told to whoever asked for the task, and the
+others go on. A broken invariant ends the service instead, through its `Fault`.
+
+Every task of a service is made here, or stands in the table of `tests/architecture/test_tasks.py`
+with the reason why its faults cannot get lost.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from shared.domain.containment import cause_of, ends_process
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+STEADY_SECONDS: Final = 60.0
+"""A worker that ran for so long had recovered: its next fault is a first one again."""
+
+_LOG: Final = logging.getLogger("meridian.containment")
+
+Result = TypeVar("Result")
+OnFault = Callable[[str], object]
+"""Is told the cause of a fault, at most 500 characters of it."""
+
+
+def say_nothing(_cause: str) -> None:
+    """Whoever started the work does not need to know of its faults."""
+
+
+class Containment:
+    """Makes contained tasks, and contains what a callback does.
+
+    *broken* is told of an error that ends the process, *count* the kind of work of each fault.
+    """
+
+    def __init__(
+        self, broken: Callable[[BaseException], None], count: Callable[[str], None] = say_nothing
+    ) -> None:
+        self._broken = broken
+        self._count = count
+        self._known: set[tuple[str, str, int]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(
+        self,
+        kind: str,
+        name: str,
+        work: Coroutine[Any, Any, Result],
+        otherwise: Callable[[str], Result],
+    ) -> "asyncio.Task[Result]":
+        """Do *work* of a *kind* for *name* once; *otherwise* makes a result of a fault's cause."""
+        return self._task(self.attempt(kind, name, work, otherwise))
+
+    async def attempt(
+        self,
+        kind: str,
+        name: str,
+        work: Awaitable[Result],
+        otherwise: Callable[[str], Result],
+    ) -> Result:
+        """Do *work* here and now; *otherwise* makes the result of a fault's cause."""
+        try:
+            return await work
+        except Exception as error:  # noqa: BLE001 (whatever it is, it concerns this work alone)
+            return otherwise(self.fault(kind, name, error))
+
+    def keep(
+        self,
+        kind: str,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        on_fault: OnFault = say_nothing,
+    ) -> "asyncio.Task[None]":
+        """Call *run* for *name*, and again after each fault with back-off, until it returns."""
+        return self._task(self._again_and_again(kind, name, run, on_fault))
+
+    def fault(self, kind: str, name: str, error: Exception) -> str:
+        """Take note of *error*, which happened in work of a *kind* for *name*; its cause.
+
+        Raises:
+            Exception: *error* itself, when it must end the process.
+        """
+        if ends_process(error):
+            self._broken(error)
+            raise error
+        cause = cause_of(error)
+        self._count(kind)
+        place = kind, *_place(error)
+        if place in self._known:
+            _LOG.warning("%s %s failed, and others go on: %s", kind, name, cause)
+        else:
+            self._known.add(place)
+            _LOG.error("%s %s failed, and others go on: %s", kind, name, cause, exc_info=error)
+        return cause
+
+    def _task(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the loop itself keeps weak references only
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told to `broken`
+
+    async def _again_and_again(
+        self, kind: str, name: str, run: Callable[[], Awaitable[None]], on_fault: OnFault
+    ) -> None:
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
+        while True:
+            began = loop.time()
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 (whatever it is, it concerns this work alone)
+                on_fault(self.fault(kind, name, error))
+            else:
+                return
+            pause = FIRST_PAUSE_SECONDS if loop.time() - began >= STEADY_SECONDS else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _place(error: BaseException) -> tuple[str, int]:
+    """Where in the code *error* came up: few places however many peers and messages."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return ("", 0) if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)

@@ -1,0 +1,135 @@
+"""Which of a site's processes are started again after they ended, and when; pure.
+
+A process that ended by itself is started again after a pause that doubles with each end, and is
+short again after a minute without one. Two ends are final, until an operator starts the process:
+bad settings, because they are the same the next time, and a crash loop, the third end within a
+minute, because whatever is wrong does not go away by itself. One process that is given up changes
+nothing for the others. What an operator ended on purpose is forgotten and never started here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.domain.ids import Instant
+
+Process = tuple[str, str]
+"""A node and what runs on it: a service, `nats` or `postgres`."""
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+LOOP_ENDS: Final = 3
+LOOP_SECONDS: Final = 60.0
+"""So many ends within so long are a crash loop; a run of so long without one makes it a new day."""
+
+BAD_SETTINGS: Final = 2
+"""The exit code of a service whose settings cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAgain:
+    """The process is started again after *seconds*."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The process is started no more until an operator does it; *why* is one sentence."""
+
+    why: str
+
+
+Decision = StartAgain | GivenUp
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start *process* now."""
+
+    process: Process
+
+
+@dataclass
+class History:
+    """One process: when it ended within the last minute, and when it is to be started."""
+
+    ends: list[Instant] = field(default_factory=list[Instant])
+    pause: float = FIRST_PAUSE_SECONDS
+    due_at: Instant | None = None
+    restarts: int = 0
+    given_up: str = ""
+
+
+class Restarts:
+    """The processes of one site that have ended at least once."""
+
+    def __init__(self) -> None:
+        self._histories: dict[Process, History] = {}
+
+    def ended(self, process: Process, exit_code: int | None, now: Instant) -> Decision:
+        """*process* ended by itself, or could not be started (None)."""
+        history = self._histories.setdefault(process, History())
+        if not history.ends or now - history.ends[-1] > LOOP_SECONDS:
+            history.pause = FIRST_PAUSE_SECONDS
+        history.ends = [at for at in history.ends if now - at <= LOOP_SECONDS] + [now]
+        if exit_code == BAD_SETTINGS and is_service(process):
+            history.given_up = "its settings cannot be used, and would be the same the next time"
+        elif len(history.ends) >= LOOP_ENDS:
+            history.given_up = f"it is in a crash loop: {len(history.ends)} ends within a minute"
+        if history.given_up:
+            history.due_at = None
+            return GivenUp(history.given_up)
+        pause = history.pause
+        history.pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        history.due_at = Instant(now + pause)
+        return StartAgain(pause)
+
+    def forget(self, process: Process) -> None:
+        """An operator ended *process* or starts it: what was before does not count."""
+        self._histories.pop(process, None)
+
+    def tick(self, now: Instant) -> tuple[Start, ...]:
+        """Time passed."""
+        due = [
+            (process, history)
+            for process, history in sorted(self._histories.items())
+            if history.due_at is not None and now >= history.due_at
+        ]
+        for _, history in due:
+            history.due_at = None
+            history.restarts += 1
+        return tuple(Start(process) for process, _ in due)
+
+    def deadline(self) -> Instant | None:
+        """When `tick` has something to do."""
+        waiting = (history.due_at for history in self._histories.values())
+        return min((at for at in waiting if at is not None), default=None)
+
+    def is_waiting(self, process: Process) -> bool:
+        """Whether *process* has ended and will be started again."""
+        history = self._histories.get(process)
+        return history is not None and history.due_at is not None
+
+    def given_up(self, process: Process) -> str:
+        """Why *process* is not started again; empty while it is, or need not be."""
+        history = self._histories.get(process)
+        return "" if history is None else history.given_up
+
+    def count(self, process: Process) -> int:
+        """How often *process* was started again since an operator last did it."""
+        history = self._histories.get(process)
+        return 0 if history is None else history.restarts
+
+    def describe(self) -> str:
+        told = (
+            f"{node}.{service}: {history.restarts} restarts"
+            + (f", given up: {history.given_up}" if history.given_up else "")
+            + ("" if history.due_at is None else f", due at {history.due_at:g}")
+            for (node, service), history in sorted(self._histories.items())
+        )
+        return "; ".join(told)
+
+
+def is_service(process: Process) -> bool:
+    """Whether *process* is one of ours; only those say by their exit code what is wrong."""
+    return process[1] not in ("nats", "postgres")

@@ -1,0 +1,60 @@
+"""Every task contains its faults: it is made by `Containment`, or says here where they go.
+
+A task that is made by hand and fails ends unseen, or ends its process, and one bad field of one
+receiver was enough for that. Whoever needs a task starts it by `shared.runtime.containment`; the
+table has the few others.
+"""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.sources import Source, called, sources
+
+MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "Task", "run_coroutine_threadsafe"}
+
+ALLOWED = {
+    ("shared/runtime/containment.py", "_task"): "the one place where contained tasks are made",
+    ("shared/runtime/service.py", "serve"): "the service's own tasks: one that ends, ends it",
+    ("services/failover_monitor/work.py", "__init__"): "calls to others are contained one by one",
+    ("services/failover_monitor/work.py", "_start"): "calls to others are contained one by one",
+    ("services/failover_monitor/redirection/redirector.py", "run"): "its own worker contains them",
+    ("services/gateway/questions.py", "ask"): "awaited: who asks gets the error",
+    ("clients/channel.py", "_converse"): "gathered when the connection is over",
+    ("clients/live.py", "_channelled"): "its end is told, and awaited with the session",
+    ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",
+    ("clients/endpoint/forwarding.py", "_welcome"): "contains its faults",
+    ("clients/endpoint/probing.py", "measured"): "contain their faults; the results are asked for",
+    ("clients/commands/up.py", "_run"): "awaited by the command",
+    ("clients/commands/up.py", "_hold"): "the supervisor, awaited by the command",
+    ("clients/commands/up.py", "begin"): "the live table, gathered at the end",
+}
+"""File and function of each task that is made by hand, and the reason why no fault gets lost."""
+
+SERVING = sources("services", "shared", "clients")
+
+
+def made_by_hand(source: Source) -> Iterator[tuple[str, str]]:
+    """The functions of *source* that make a task."""
+    for function in source.functions():
+        calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+        if any(called(call).rpartition(".")[2] in MAKES_TASKS for call in calls):
+            yield source.name, function.name
+
+
+@pytest.mark.parametrize("source", SERVING, ids=lambda source: source.name)
+def test_a_task_is_made_by_the_containment_or_says_where_its_faults_go(source: Source) -> None:
+    unknown = set(made_by_hand(source)) - set(ALLOWED)
+    assert not unknown, "start it with shared.runtime.containment, so that it contains its faults"
+
+
+def test_the_table_names_nothing_that_is_gone() -> None:
+    made = {each for source in SERVING for each in made_by_hand(source)}
+    assert set(ALLOWED) - made == set()
+
+
+def test_a_task_made_by_hand_is_found() -> None:
+    text = "class A:\n    def b(self):\n        self._loop.create_task(self.run())\n"
+    source = Source(SERVING[0].path, text, ast.parse(text))
+    assert [name for _, name in made_by_hand(source)] == ["b"]

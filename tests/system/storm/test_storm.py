@@ -1,0 +1,14 @@
+"""A short storm with every run of the tests; `make storm` goes on for longer, and tells more."""
+
+from stack.site import Site
+from tests.system.storm.story import gust
+
+EACH = 4
+
+
+async def test_hostile_messages_of_every_kind_end_nobody_and_each_is_counted(site: Site) -> None:
+    outcome = await gust(site, EACH, seed=13)
+
+    assert outcome.faults == []
+    assert outcome.messages > 300
+    assert outcome.refused > outcome.messages

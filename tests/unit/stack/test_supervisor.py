@@ -1,0 +1,258 @@
+"""The supervisor over a nursery without processes, in virtual time."""
+
+import asyncio
+import itertools
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from stack import nats, postgres
+from stack.awaited import awaited
+from stack.binaries import Postgres
+from stack.crew import Crew
+from stack.failure import PortTaken, StartFailed
+from stack.layout import FILE, plan
+from stack.processes import Child
+from stack.restarts import GivenUp, StartAgain
+from stack.status import survey
+from stack.supervisor import Supervisor, described, processes_of
+from tests.fakes.virtual_time import VirtualClock, pause, run, turn
+from tests.unit.stack.nursery_fake import NurseryFake
+
+RELAY = ("berlin", "relay")
+REPLICATION = ("berlin", "replication")
+
+
+@dataclass
+class Watch:
+    """A crew of the node berlin, and what its supervisor says."""
+
+    crew: Crew
+    nursery: NurseryFake
+    supervisor: Supervisor
+    said: list[str] = field(default_factory=list[str])
+
+    async def end(self, process: tuple[str, str], code: int) -> Child:
+        """Let *process* end by itself."""
+        child = self.crew.members[process]
+        child.ended.set_result(code)
+        await turn()
+        return child
+
+    def runs(self, process: tuple[str, str]) -> bool:
+        return process in self.crew.members and self.crew.members[process].is_running
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Callable[[], Watch]:
+    def made() -> Watch:
+        layout = plan("test.example", tmp_path, 20_000, itertools.count(20_001).__next__)
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "logs").mkdir()
+        nats.make_secrets(layout)
+        postgres.make_secrets(layout)
+        nursery, said = NurseryFake(), list[str]()
+        crew = Crew(layout, nursery.as_nursery(), Path("nats-server"), Postgres(Path("bin"), None))
+        return Watch(crew, nursery, Supervisor(said.append, VirtualClock()), said)
+
+    return made
+
+
+@asynccontextmanager
+async def at_work(watch: Watch) -> AsyncGenerator[None]:
+    watch.supervisor.attach(watch.crew)
+    berlin = watch.crew.layout.node("berlin")
+    for service in berlin.services:
+        await watch.crew.start(berlin, service)
+    task = asyncio.create_task(watch.supervisor.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Watch]) -> None:
+    async def story(watch: Watch) -> None:
+        log = watch.crew.layout.log("berlin", "relay")
+        log.write_text("one\ntwo\nthree\n")
+        async with at_work(watch):
+            await watch.end(RELAY, -signal.SIGKILL)
+            assert not watch.runs(RELAY)
+            assert watch.said == [
+                f"berlin.relay was ended by SIGKILL ({log}:3); it is started again in 0.5 s"
+            ]
+            await pause(1)
+            assert watch.runs(RELAY)
+            seen = {str(each.node.name): each.processes for each in await survey(watch.crew)}
+            assert {p.service: p.restarts for p in seen["berlin"]}["relay"] == 1
+
+    run(story(watched()))
+
+
+def test_bad_settings_and_a_crash_loop_are_said_and_the_rest_goes_on(
+    watched: Callable[[], Watch],
+) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            await watch.end(RELAY, 2)
+            for _ in range(3):
+                await watch.end(REPLICATION, 1)
+                await pause(5)
+            assert not watch.runs(RELAY)
+            assert not watch.runs(REPLICATION)
+            assert "settings cannot be used" in watch.supervisor.given_up(RELAY)
+            assert "crash loop" in watch.said[-1]
+            await watch.supervisor.start("berlin", None)
+            assert watch.runs(RELAY)
+            assert watch.runs(REPLICATION)
+            await watch.end(REPLICATION, 1)
+            await pause(5)
+            assert watch.runs(REPLICATION), "its past ends do not count any more"
+
+    run(story(watched()))
+
+
+def test_what_is_killed_on_purpose_stays_ended_until_it_is_started(
+    watched: Callable[[], Watch],
+) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            killed = await watch.supervisor.kill("berlin", None)
+            assert killed == ("berlin.relay", "berlin.replication")
+            await pause(600)
+            assert not watch.runs(RELAY)
+            assert watch.said == []
+            with pytest.raises(StartFailed, match="berlin does not run anything"):
+                await watch.supervisor.kill("berlin", None)
+            assert await watch.supervisor.start("berlin", "relay") == ("berlin.relay",)
+            with pytest.raises(StartFailed, match="berlin runs relay already"):
+                await watch.supervisor.start("berlin", "relay")
+
+    run(story(watched()))
+
+
+def test_what_waits_for_its_restart_can_be_killed_too(watched: Callable[[], Watch]) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            await watch.end(RELAY, 1)
+            assert await watch.supervisor.kill("berlin", "relay") == ("berlin.relay",)
+            await pause(600)
+            assert not watch.runs(RELAY)
+
+    run(story(watched()))
+
+
+@pytest.mark.parametrize(
+    ("node", "service", "why"),
+    [
+        ("paris", None, "no node 'paris': alpha"),
+        ("berlin", "gateway", "berlin has no 'gateway': relay, replication"),
+        ("witness", "relay", "witness has no 'relay': nats"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(
+    watched: Callable[[], Watch], node: str, service: str | None, why: str
+) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            with pytest.raises(StartFailed, match=why):
+                await watch.supervisor.kill(node, service)
+            with pytest.raises(StartFailed, match=why):
+                await watch.supervisor.start(node, service)
+
+    run(story(watched()))
+
+
+def test_a_crew_without_a_supervisor_keeps_its_dead(watched: Callable[[], Watch]) -> None:
+    async def story(watch: Watch) -> None:
+        await watch.crew.start(watch.crew.layout.node("berlin"), "relay")
+        await watch.end(RELAY, 1)
+        await pause(600)
+        assert not watch.runs(RELAY)
+
+    run(story(watched()))
+
+
+def test_a_site_whose_nursery_is_gone_is_over(watched: Callable[[], Watch]) -> None:
+    async def story(watch: Watch) -> None:
+        watch.supervisor.attach(watch.crew)
+        await watch.crew.start(watch.crew.layout.node("berlin"), "relay")
+        watch.nursery.has_ended = True
+        working = asyncio.create_task(watch.supervisor.run())
+        await watch.end(RELAY, -signal.SIGKILL)
+        with pytest.raises(StartFailed, match="nursery process has ended"):
+            await working
+        assert watch.said == []
+
+    run(story(watched()))
+
+
+def test_nothing_is_killed_before_there_is_a_crew() -> None:
+    async def story() -> None:
+        with pytest.raises(StartFailed, match="not that far yet"):
+            await Supervisor(print, VirtualClock()).kill("berlin", None)
+
+    run(story())
+
+
+def test_a_node_is_started_servers_first(watched: Callable[[], Watch]) -> None:
+    layout = watched().crew.layout
+    assert [service for _, service in processes_of(layout.node("alpha"))][:3] == [
+        "nats",
+        "postgres",
+        "config",
+    ]
+
+
+async def no() -> str | None:
+    return "not yet"
+
+
+async def yes() -> str | None:
+    return None
+
+
+def test_nobody_waits_for_what_is_given_up(watched: Callable[[], Watch]) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            probes, children = awaited(watch.crew, {RELAY: no, REPLICATION: yes})
+            assert children == (), "an end is the supervisor's affair"
+            assert await probes["berlin.relay"]() == "not yet"
+            await watch.end(RELAY, 2)
+            assert await probes["berlin.relay"]() is None
+            assert await probes["berlin.replication"]() is None
+
+    run(story(watched()))
+
+
+def test_a_taken_port_of_a_new_site_fails_its_start_and_that_of_a_kept_one_does_not(
+    watched: Callable[[], Watch],
+) -> None:
+    async def story(watch: Watch) -> None:
+        async with at_work(watch):
+            probes, _ = awaited(watch.crew, {RELAY: no})
+            watch.crew.layout.log("berlin", "relay").write_text("the port is in use\n")
+            await watch.end(RELAY, 2)
+            with pytest.raises(PortTaken):
+                await probes["berlin.relay"]()
+            (watch.crew.layout.state / FILE).write_text("{}")
+            assert await probes["berlin.relay"]() is None
+
+    run(story(watched()))
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [(None, "ended"), (3, "ended with code 3"), (-15, "was ended by SIGTERM"), (-77, "signal 77")],
+)
+def test_a_line_says_how_a_process_ended(tmp_path: Path, code: int | None, how: str) -> None:
+    line = described(RELAY, code, tmp_path / "none", StartAgain(2.0))
+    assert how in line
+    assert line.endswith("(it has no log); it is started again in 2 s")
+    assert described(RELAY, code, tmp_path / "none", GivenUp("x")).endswith("again: x")
