@@ -18,11 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup demo test check simulate mutants fuzz shown-faults chaos bench bench-failover bench-selection docs lock clean secrets image up down \
-=======
-.PHONY: help setup demo test check simulate mutants shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
->>>>>>> main
+.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets

@@ -10,7 +10,16 @@ from tools.fuzz.targets import TARGETS
 
 BOUNDARY = "shared.decoding"
 NO_DECODERS = frozenset(
-    {"Json", "Bounds", "MESSAGE", "FILE", "LARGEST_INTEGER", "SMALLEST_INTEGER", "shown"}
+    {
+        "Json",
+        "Bounds",
+        "MESSAGE",
+        "FILE",
+        "LARGEST_INTEGER",
+        "SMALLEST_INTEGER",
+        "shown",
+        "one_line",
+    }
 )
 """Names of the boundary that decode nothing; errors, which begin in capitals, are none either."""
 
@@ -18,6 +27,7 @@ NOT_FUZZED = {
     "clients.rehearsal.picture:_coast": "the coast is a file of this package",
     "services.failover_monitor.redirection.netlink:_place": "the kernel says it",
     "shared.persistence.pool:_read_json": "hands decode_own_json on, which is fuzzed",
+    "stack.control:tell": "its one writer is `meridian up` of the same user, by a socket",
     "stack.demo.programs:Program.events": "the demonstration's own programs say it",
     "stack.demo.session:Carried.open": "the demonstration's own programs say it",
     "stack.nursery:Nursery.read": "its one writer is the process that started it, by a pipe",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools.fuzz.judge import judge
+from tools.fuzz.judge import Verdict, judge
 from tools.fuzz.target import Target
 from tools.fuzz.targets import TARGETS
 
@@ -29,18 +29,11 @@ def quiet() -> Iterator[None]:
 
 
 @every_target
-def test_a_corpus_gives_no_finding_and_reaches_every_reason_for_a_refusal(target: Target) -> None:
-    verdicts = [(data, judge(target, data)) for data in target.corpus()]
-
-    found = [(data[:200], verdict.finding) for data, verdict in verdicts if verdict.finding]
-    assert found == []
-    assert {verdict.reason for _, verdict in verdicts} - {""} == target.reasons
-    assert any(not verdict.reason for _, verdict in verdicts), "no input gives a value"
-
-
-@every_target
-def test_a_corpus_enters_every_function_that_its_target_covers(target: Target) -> None:
+def test_a_corpus_reaches_every_refusal_and_every_function_and_gives_no_finding(
+    target: Target,
+) -> None:
     entered = set[CodeType]()
+    verdicts: list[tuple[bytes, Verdict]] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
@@ -49,10 +42,14 @@ def test_a_corpus_enters_every_function_that_its_target_covers(target: Target) -
     inputs = list(target.corpus())
     sys.setprofile(note)
     try:
-        for data in inputs:
-            judge(target, data)
+        verdicts = [(data, judge(target, data)) for data in inputs]
     finally:
         sys.setprofile(None)
+
+    found = [(data[:200], verdict.finding) for data, verdict in verdicts if verdict.finding]
+    assert found == []
+    assert {verdict.reason for _, verdict in verdicts} - {""} == target.reasons
+    assert any(not verdict.reason for _, verdict in verdicts), "no input gives a value"
     assert {each for each in target.covers if code_of(each) not in entered} == set()
 
 

@@ -21,6 +21,7 @@ from clients.facts import _read as read_facts  # pyright: ignore[reportPrivateUs
 from services.node_selector.dns.asking import _asked  # pyright: ignore[reportPrivateUsage]
 from shared.crypto.testimony import Statement
 from shared.domain.ids import NodeId, UnixMillis
+from stack.control import Control
 from stack.readiness import read_answer as read_http
 from tools.fuzz.held import finished
 from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
@@ -194,7 +195,32 @@ def _http(data: bytes) -> object:
         raise Dropped("no_http") from error
 
 
+class Obeying:
+    """Who does whatever a running site is told."""
+
+    async def kill(self, node: str, service: str | None) -> tuple[str, ...]:
+        return (node, service or "all")
+
+    start = kill
+
+
+def _order(data: bytes) -> object:
+    """What somebody says to a running site, by its socket."""
+    answer = finished(Control(Obeying())._answer(data))
+    if "refused" in answer:
+        raise Dropped("refused")
+    return answer
+
+
 TARGETS = (
+    Target(
+        "answers.order",
+        _order,
+        lambda: (*varied({"do": "kill", "node": "alpha", "service": "relay"}), b'{"do":"start"}'),
+        ("stack.control:Control._answer",),
+        frozenset({"refused"}),
+        slow="each input takes a turn of an event loop",
+    ),
     Target(
         "answers.site",
         _site,

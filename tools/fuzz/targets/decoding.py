@@ -12,6 +12,7 @@ from shared.decoding.text import (
     decode_hex,
     decode_text,
     is_equal,
+    one_line,
     shown,
     to_integer,
     to_number,
@@ -64,7 +65,7 @@ def _fields(data: bytes) -> object:
         b"base64": fields.base64,
         b"choice": lambda name: fields.choice(name, Word),
         b"items": fields.items,
-        b"object": lambda name: fields.object(name).mapping("text"),
+        b"object": lambda name: fields.object(name).text("text"),
         b"objects": lambda name: [each.text("text") for each in fields.objects(name)],
         b"row": lambda name: row(fields.value(name), ("first", "second"), "row").text("first"),
     }
@@ -77,6 +78,7 @@ def _text(data: bytes) -> object:
     kind, rest = parts(data, 2)
     text = text_of(rest)
     shown(text)
+    one_line(text, 30)
     is_equal(text, rest)
     readers: dict[bytes, Callable[[], object]] = {
         b"integer": lambda: to_integer(text, least=-1_000, most=2**64),
@@ -166,7 +168,7 @@ TARGETS = (
                 f"shared.decoding.fields:Fields.{each}"
                 for each in (
                     *("__contains__", "value", "text", "integer", "number", "boolean", "hex"),
-                    *("base64", "choice", "items", "object", "mapping", "objects", "wrong"),
+                    *("base64", "choice", "items", "object", "objects", "wrong"),
                 )
             ),
         ),
@@ -180,7 +182,7 @@ TARGETS = (
             f"shared.decoding.text:{each}"
             for each in (
                 *("to_integer", "to_number", "decode_text", "decode_hex", "decode_base64"),
-                *("decode_base64url", "is_equal", "shown"),
+                *("decode_base64url", "is_equal", "shown", "one_line"),
             )
         ),
         frozenset({"bad_syntax", "number_out_of_range", "not_text"}),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any, cast
 
@@ -29,13 +30,14 @@ from shared.decoding.model import decode_model
 from shared.documents import SITE_ID, Kind
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.replication import FollowerProgressed
+from shared.events.replication import FollowerProgressed, FollowerState
 from shared.events.session import SessionState
 from tests.fakes.house import House, make_house
 from tools.fuzz.declared import example
 from tools.fuzz.held import finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
+from tools.fuzz.targets.crypto import KEY
 
 FOREVER = UnixMillis(2_000_000_000_000)
 SESSION = SessionId("4821739")
@@ -358,7 +360,8 @@ class Socket:
 def _channel(data: bytes) -> object:
     """Messages of an endpoint, apart by a line feed; refusals go back to it."""
     house, socket = _house(), Socket(data.split(b"\n"))
-    finished(_listen(cast("WebSocket", socket), house.door, SESSION, Side.CUSTOMER))
+    with suppress(WebSocketDisconnect):  # its end is no news
+        finished(_listen(cast("WebSocket", socket), house.door, SESSION, Side.CUSTOMER))
     for text in socket.sent:
         raise Dropped(text.partition('"code":"')[2].partition('"')[0])
     return None
@@ -380,11 +383,21 @@ def _channel_corpus() -> Iterable[bytes]:
 def _proofs(data: bytes) -> object:
     """What a follower says of its position."""
     said = decode_model(FollowerProgressed, data)
-    keys = {NodeId("alpha"): "A" * 44}
+    if said.signature == "true":  # what the node itself would sign of this
+        said = said.model_copy(update={"signature": KEY.sign(said.progress_bytes()).hex()})
+    keys = {NodeId("alpha"): KEY.public_b64}
     (proof,) = judged([Answered(NodeId("alpha"), said)], keys, verify)
     if not proof.ok:
         raise Dropped(proof.code)
     return proof
+
+
+def _proofs_corpus() -> Iterable[bytes]:
+    for state in FollowerState:
+        for signature in ("true", "00", "no hex"):
+            told = {**example(FollowerProgressed), "state": state, "signature": signature}
+            yield encoded(told)
+    yield from varied(example(FollowerProgressed))
 
 
 TARGETS = (
@@ -432,10 +445,11 @@ TARGETS = (
     Target(
         "door.proofs",
         _proofs,
-        lambda: varied(example(FollowerProgressed)),
+        _proofs_corpus,
         ("services.gateway.core.proofs:_is_signed",),
         frozenset(
             {
+                *("diverged", "log_lost", "not_following"),
                 *("bad_signature", "bad_shape", "bad_syntax", "not_text", "number_out_of_range"),
                 "too_deep",
             }

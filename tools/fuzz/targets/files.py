@@ -20,6 +20,7 @@ from services.config.founding import _object  # pyright: ignore[reportPrivateUsa
 from services.node_selector.places import Database
 from services.relay.store import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
+from shared.domain.runs import Run
 from stack.layout import plan
 from stack.layout import read as read_layout
 from tests.fakes.site import StillClock
@@ -58,6 +59,7 @@ def _own(data: bytes) -> object:
         b"directory": lambda: (directory.read_if_changed(), directory.read_if_changed()),
         b"layout": lambda: read_layout(folder),
         b"founding": lambda: _object(folder / name),
+        b"run": lambda: Run.decode(body).after(Run.decode(body)),
         b"site": lambda: Profile.load("https://a, https://b/,"),
     }
     found = readers.get(which, Profile.load)()
@@ -97,6 +99,8 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"profile", varied(profile))
     yield from (joined(b"site", encoded(profile)), joined(b"missing"))
     yield from after(b"latencies", varied({SITE: known}))
+    run = {"service": "relay", "pid": 7, "boot_id": "b", "version": "1", "started_unix_ms": 1}
+    yield from after(b"run", varied({**run, "restarts": 1, "starts": [1, 2]}))
     yield from after(b"leave", varied({"session": "7"}))
     yield from after(b"keys", varied({"alpha": "AAEC"}))
     yield from after(b"relay", varied({"closed": {"7": 1}, "draining": False, "epoch": 3}))
@@ -299,8 +303,20 @@ TARGETS = (
             *("clients.events.keys:keys_in", "services.relay.store:RelayFile.load"),
             *("services.relay.store:DirectoryFile.read_if_changed", "services.relay.store:_copy"),
             *("stack.layout:read", "services.config.founding:_object"),
+            *("shared.decoding.model:read_model", "shared.domain.runs:Run.decode"),
         ),
-        frozenset({"bad_settings", "nothing_known", "start_failed"}),
+        frozenset(
+            {
+                "bad_settings",
+                "nothing_known",
+                "start_failed",
+                "bad_shape",
+                "bad_syntax",
+                "not_text",
+                "number_out_of_range",
+                "too_deep",
+            }
+        ),
         slow="each input is written to a file",
         beside=("home",),
     ),

@@ -12,8 +12,8 @@ from services.webhooks.letter import letter
 from services.webhooks.store import Kept
 from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.decoding.errors import MeridianError
 from shared.decoding.model import decode_model
-from shared.domain.errors import Rejected
 from shared.domain.ids import Instant
 from shared.events import CATALOGUE
 from shared.events.config import ProposeChanges
@@ -56,7 +56,7 @@ class Refusals(Rejections):
         super().__init__(lambda: Instant(0.0), lambda _: None, lambda _: None)
         self.last = ""
 
-    def refused(self, error: Rejected, sender: str = UNKNOWN) -> None:
+    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
         super().refused(error, sender)
         self.last = reason_of(error)
 
@@ -355,7 +355,7 @@ TARGETS = (
         _body,
         _body_corpus,
         (
-            *("shared.decoding.model:decode_model", "shared.decoding.model:bad_shape"),
+            *("shared.decoding.model:decode_model", "shared.decoding.model:_bad_shape"),
             *(
                 "shared.events.message:Event.is_addressed_to",
                 "shared.events.subject:Subject.address",
