@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from shared.events.message import Message
 
@@ -61,7 +61,7 @@ def _members(name: str, schema: Schema, named: Schema) -> dict[str, Any]:
     properties: Schema = schema.get("properties", {})
     other: Any = schema.get("additionalProperties")
     if isinstance(other, dict) and not properties:
-        return {KEYS.get(name, WORD): _value(name, other, named)}
+        return {KEYS.get(name, WORD): _value(name, cast("Schema", other), named)}
     return {member: _value(member, each, named) for member, each in properties.items()}
 
 

@@ -1,3 +1,5 @@
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 """New inputs from old ones: as bytes, and by the structure of JSON where there is any.
 
 Both engines use it, so that a decoder meets the same kinds of input with either.

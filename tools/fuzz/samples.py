@@ -1,3 +1,4 @@
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
 """Builds a corpus from a valid value: each member missing, of another type, out of range."""
 
 import copy

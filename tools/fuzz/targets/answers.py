@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """Answers of sites, name servers and programs, and what a person says on the command line."""
 
 from collections.abc import Iterable
@@ -7,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import dns.asyncresolver
 import dns.edns
-import dns.flags
 import dns.message
 import dns.nameserver
 import httpx
 
-from clients.api import _read as read_answer  # pyright: ignore[reportPrivateUsage]
+from clients.api import _read as read_answer
 from clients.channel import Leave
-from clients.commands.select import _latency, _offset  # pyright: ignore[reportPrivateUsage]
+from clients.commands.select import _latency, _offset
 from clients.events.reading import Raw
 from clients.events.shown import as_line, as_object
-from clients.facts import _read as read_facts  # pyright: ignore[reportPrivateUsage]
-from services.node_selector.dns.asking import _asked  # pyright: ignore[reportPrivateUsage]
+from clients.facts import _read as read_facts
+from services.node_selector.dns.asking import _asked
 from shared.crypto.testimony import Statement
 from shared.domain.ids import NodeId, UnixMillis
 from stack.control import Control

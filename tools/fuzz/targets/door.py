@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """The front door: bytes of a connection through the server's own parser to the routes and back."""
 
 import asyncio
@@ -19,8 +20,8 @@ from uvicorn.server import ServerState
 from services.gateway.app import build_api
 from services.gateway.core.proofs import Answered, judged
 from services.gateway.routes.backup import passphrase
-from services.gateway.routes.bodies import _require_small  # pyright: ignore[reportPrivateUsage]
-from services.gateway.routes.channel import _listen  # pyright: ignore[reportPrivateUsage]
+from services.gateway.routes.bodies import _require_small
+from services.gateway.routes.channel import _listen
 from services.gateway.routes.door import expected_revision
 from services.gateway.routes.history import Wanted as HistoryWanted
 from services.gateway.routes.status_history import Wanted as StatusWanted

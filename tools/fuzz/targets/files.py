@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """Files: a person's profile and site, a service's folder, a spreadsheet, a database of places."""
 
 import json
@@ -16,7 +17,7 @@ from clients.events.keys import keys_in
 from clients.latencies import recall
 from clients.profile import Profile, load_leave
 from clients.rehearsal.population import read as read_population
-from services.config.founding import _object  # pyright: ignore[reportPrivateUsage]
+from services.config.founding import _object
 from services.node_selector.places import Database
 from services.relay.store import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
@@ -267,13 +268,14 @@ def _places(data: bytes) -> object:
 
 def _places_corpus() -> Iterable[bytes]:
     berlin = {"location": {"latitude": 52.5, "longitude": 13.4}}
-    for kind, record in (
+    made: tuple[tuple[str, Any], ...] = (
         ("Test-City", berlin),
         ("Test-ASN", {"asn": 1}),
         ("Test-Country", {"country": "DE"}),
         ("Test-City", {"location": "Berlin"}),
         ("Test-City", {"location": {"latitude": "x", "longitude": []}}),
-    ):
+    )
+    for kind, record in made:
         writer = MMDBWriter(4, kind, languages=["en"], float_type="f64")
         writer.insert_network(IPSet(["198.51.100.0/24"]), record)
         path = _folder() / "made.mmdb"

@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """Messages: the library's parser of headers, the signing layer, every declared body."""
 
 from collections.abc import Iterable
@@ -128,6 +129,7 @@ def _layer(data: bytes) -> object:
         if pending is not None and b"answer" in how:
             return pending.answer
         body = decode_declared(cast("Any", Delivered(message)))
+        assert layer._declared is not None, "it passed"
         layer._check_body(layer._declared, topic, body)
     except Exception as error:
         if refusals.last:  # refused, counted, and dropped by what the framework then does
@@ -213,7 +215,7 @@ class Ordered:
         return sequence >= 0
 
     async def check_for_sequence_mismatch(self, message: Msg) -> bool:
-        return message is None
+        return not message.data
 
 
 def _client_corpus() -> Iterable[bytes]:
@@ -325,7 +327,7 @@ class StillClock:
 
 def _history_corpus() -> Iterable[bytes]:
     told = b"1;alpha;%d;id;x" % NOW
-    extra = {
+    extra: dict[str, Any] = {
         "used_bytes": "x",
         "limit_bytes": [],
         "reasons": 5,

@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """The lease's key, and what the servers of JetStream answer."""
 
 import base64
@@ -8,8 +9,8 @@ from nats.aio.msg import Msg
 
 from services.failover_monitor.core.record import LeaseRecord
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.leaders import Leaders, _result  # pyright: ignore[reportPrivateUsage]
-from services.failover_monitor.space import _room  # pyright: ignore[reportPrivateUsage]
+from services.failover_monitor.leaders import Leaders, _result
+from services.failover_monitor.space import _room
 from services.failover_monitor.store import (
     EXPECTED_LAST,
     SIGNED_AS,

@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """What two ends and a relay say to each other: relay protocol, tunnel, control channel."""
 
 import asyncio
@@ -12,7 +13,7 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from clients.channel import ControlChannel, Leave, Message, _read  # pyright: ignore[reportPrivateUsage]
+from clients.channel import ControlChannel, Leave, Message, _read
 from clients.tunnel import frames as tunnel
 from clients.tunnel.effects import LinkId
 from clients.tunnel.records import BadRecord, Opener, Sealer
