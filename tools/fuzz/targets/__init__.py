@@ -1,7 +1,19 @@
 """Every target; a decoder that is added to the product is added here."""
 
 from tools.fuzz.target import Target
-from tools.fuzz.targets import answers, crypto, decoding, door, files, log, messages, servers, wire
+from tools.fuzz.targets import (
+    answers,
+    crypto,
+    decoding,
+    door,
+    files,
+    log,
+    messages,
+    routes,
+    servers,
+    stored,
+    wire,
+)
 
 TARGETS: tuple[Target, ...] = (
     *decoding.TARGETS,
@@ -9,6 +21,8 @@ TARGETS: tuple[Target, ...] = (
     *log.TARGETS,
     *servers.TARGETS,
     *messages.TARGETS,
+    *stored.TARGETS,
+    *routes.TARGETS,
     *wire.TARGETS,
     *files.TARGETS,
     *door.TARGETS,

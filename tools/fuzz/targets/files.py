@@ -130,130 +130,126 @@ def _yaml(data: bytes) -> object:
     return read_documents(file_of(data, "site.yaml"))
 
 
-def _yaml_corpus() -> Iterable[bytes]:
-    yield from (
-        b"site: {name: support.example.com}\nnodes:\n  berlin: {role: traffic, region: eu}\n",
-        b"nodes: {a: {role: traffic, region: eu, timezone: Europe/Berlin}}\n",
-        b"users:\n  rita: {role: representative, password: '007'}\nteams: {desk: {}}\n",
-        b"nodes:\n  a: &n {role: traffic, region: eu, draining: true}\n  b: {<<: *n, region: us}\n",
-        b"nodes:\n  a: {role: traffic, region: eu, location: {latitude: 1e3, longitude: .5}}\n",
-        b"users: {rita: {role: administrator, password: [x]}}\n",
-        b"users: {rita: {role: administrator, password_file: missing}}\n",
-        b"users: {rita: {role: administrator, password: ~, disabled: maybe}}\n",
-        b"nodes: {a: {role: traffic, region: null, draining: 'true'}}\n",
-        *(b"", b"- a\n", b"other: {}\n", b"nodes: []\n", b"nodes: {a: 1}\n", b"a: b: c\n", b"\xff"),
-        *(
-            b"\xef\xbb\xbfsite: {}\n",
-            b"a: 1\n---\nb: 2\n",
-            b"a: *b\n",
-            b"? [a]\n: b\n",
-            b"a: !x 1\n",
-        ),
-        *(
-            b"a: !!str 1\n",
-            b"a: 1\na: 2\n",
-            b"a: \x00\n",
-            b"%YAML 9.9\n---\na: 1\n",
-            b"a: '\n",
-            b"\t",
-        ),
-        *(
-            b"[" * 500,
-            b"{a: " * 500,
-            b"<<: 1\n",
-            b"<<: [{a: 1}, 2]\n",
-            b"a: &x [*x]\n",
-            b'a: "\\U99999999"\n',
-        ),
-        b"a: &a [x,x,x,x,x,x,x,x,x,x]\n"
-        + b"".join(
-            b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 10))
-            for n in range(7)
-        ),
-        b"a: &a [x]\n" + b"".join(b"b%d: &a [*a]\n" % n for n in range(80)),
-        b"site: {status_history: {days: " + b"9" * 40 + b"}}\n",
-        b"site: {name: x, unknown: 1}\n",
-        b"public_sites: {help: {hostnames: ['a..b'], teams: [desk]}}\n",
-        b"webhooks: {w: {url: 'http://h:99999/', events: ['>']}}\n",
-        b"a: |\n  text\n  more\n",
-        b"nodes: {a: {role: traffic, region: eu, draining: " + b"x" * 300 + b"}}\n",
-        b'nodes: {a: {"\\x01": 1}}\n',
-        b"nodes: {a: {role: traffic, region: eu, location: {latitude: '1', longitude: 1}}}\n",
-        b"nodes: {a: {role: traffic, region: eu, location: {latitude: x, longitude: 1}}}\n",
-        b"nodes: {a: {role: traffic, region: eu, location: {latitude: , longitude: 1}}}\n",
-        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0x1f}}}\n",
-        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0o17}}}\n",
-        b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: x}}}\n",
-        b"site: {session: {idle_seconds: x}}\n",
-        b"%TAG ! tag:x,2000:\n---\na: !y 1\n",
-        b"a: 2001-01-01\nb: 1:30\n",
-    )
+YAML = (
+    b"site: {name: support.example.com}\nnodes:\n  berlin: {role: traffic, region: eu}\n",
+    b"nodes: {a: {role: traffic, region: eu, timezone: Europe/Berlin}}\n",
+    b"users:\n  rita: {role: representative, password: '007'}\nteams: {desk: {}}\n",
+    b"nodes:\n  a: &n {role: traffic, region: eu, draining: true}\n  b: {<<: *n, region: us}\n",
+    b"nodes:\n  a: {role: traffic, region: eu, location: {latitude: 1e3, longitude: .5}}\n",
+    b"users: {rita: {role: administrator, password: [x]}}\n",
+    b"users: {rita: {role: administrator, password_file: missing}}\n",
+    b"users: {rita: {role: administrator, password: ~, disabled: maybe}}\n",
+    b"nodes: {a: {role: traffic, region: null, draining: 'true'}}\n",
+    *(b"", b"- a\n", b"other: {}\n", b"nodes: []\n", b"nodes: {a: 1}\n", b"a: b: c\n", b"\xff"),
+    *(
+        b"\xef\xbb\xbfsite: {}\n",
+        b"a: 1\n---\nb: 2\n",
+        b"a: *b\n",
+        b"? [a]\n: b\n",
+        b"a: !x 1\n",
+    ),
+    *(
+        b"a: !!str 1\n",
+        b"a: 1\na: 2\n",
+        b"a: \x00\n",
+        b"%YAML 9.9\n---\na: 1\n",
+        b"a: '\n",
+        b"\t",
+    ),
+    *(
+        b"[" * 500,
+        b"{a: " * 500,
+        b"<<: 1\n",
+        b"<<: [{a: 1}, 2]\n",
+        b"a: &x [*x]\n",
+        b'a: "\\U99999999"\n',
+    ),
+    b"a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(
+        b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 10)) for n in range(7)
+    ),
+    b"a: &a [x]\n" + b"".join(b"b%d: &a [*a]\n" % n for n in range(80)),
+    b"site: {status_history: {days: " + b"9" * 40 + b"}}\n",
+    b"site: {name: x, unknown: 1}\n",
+    b"public_sites: {help: {hostnames: ['a..b'], teams: [desk]}}\n",
+    b"webhooks: {w: {url: 'http://h:99999/', events: ['>']}}\n",
+    b"a: |\n  text\n  more\n",
+    b"nodes: {a: {role: traffic, region: eu, draining: " + b"x" * 300 + b"}}\n",
+    b'nodes: {a: {"\\x01": 1}}\n',
+    b"nodes: {a: {role: traffic, region: eu, location: {latitude: '1', longitude: 1}}}\n",
+    b"nodes: {a: {role: traffic, region: eu, location: {latitude: x, longitude: 1}}}\n",
+    b"nodes: {a: {role: traffic, region: eu, location: {latitude: , longitude: 1}}}\n",
+    b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0x1f}}}\n",
+    b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: 0o17}}}\n",
+    b"nodes: {a: {role: traffic, region: eu, public_address: {host: h, port: x}}}\n",
+    b"site: {session: {idle_seconds: x}}\n",
+    b"%TAG ! tag:x,2000:\n---\na: !y 1\n",
+    b"a: 2001-01-01\nb: 1:30\n",
+)
 
 
 def _csv(data: bytes) -> object:
     return read_population(file_of(data, "clients.csv"))
 
 
-def _csv_corpus() -> Iterable[bytes]:
-    head = b"address,utc_offset,latitude,longitude,clients,latency:berlin\n"
-    rows = (
-        *(
-            b"198.51.100.7,+05:30,52.5,13.4,3,12.5\n",
-            b"2001:db8::1,,,,,\n",
-            b"x,,,,,\n",
-            b"198.51.100.7\n",
-        ),
-        *(
-            b"198.51.100.7,5,,,,\n",
-            b"198.51.100.7,-330,,,,\n",
-            b"198.51.100.7,x,,,,\n",
-            b"198.51.100.7,99,,,,\n",
-        ),
-        *(b"198.51.100.7,5.51,,,,\n", b"198.51.100.7,15:00,,,,\n", b"198.51.100.7,-05:00,,,,\n"),
-        *(
-            b"198.51.100.7,,91,0,,\n",
-            b"198.51.100.7,,1,,,\n",
-            b"198.51.100.7,,,,0,\n",
-            b"198.51.100.7,,,,x,\n",
-        ),
-        *(b"198.51.100.7,,,,,nan\n", b'198.51.100.7,,,,,"1,234"\n', b'198.51.100.7,,,,,"1,5"\n'),
-        *(
-            b"198.51.100.7,,,,,1,too many\n",
-            b'"198.51.100.7\n',
-            b'"a"b,,\n',
-            b"\n\n",
-            b"\x00\n",
-            b"\xff\n",
-        ),
-        *(b"::ffff:198.51.100.7,,,,,\n", b"fe80::1%eth0,,,,,\n", b"a\rb,\n"),
-    )
-    yield from (head + row for row in rows)
-    yield from (
-        *(
-            b"",
-            b"\n",
-            head,
-            b"address\n",
-            b"name\n",
-            b"address,address\n198.51.100.7\n",
-            b"address,extra\n",
-        ),
-        *(
-            b"sep=;\naddress;clients\n198.51.100.7;3\n",
-            b"sep=|\naddress\n",
-            b"ADDRESS;clients;;\n198.51.100.7;2\n",
-        ),
-        *(
-            "address\n198.51.100.7\n".encode("utf-16"),
-            b"\xff\xfea",
-            b"\xef\xbb\xbfaddress\r198.51.100.7\r",
-        ),
-        b"address\n" + b"x" * 140_000 + b"\n",
-        b"address\tclients\n198.51.100.7\t1\n",
-        b'"sep=;"\r\naddress;clients\r\n198.51.100.7;\r\n',
-        b"sep=;\raddress\r198.51.100.7\r",
-        b'address\n"a\nb\x00\n',
-    )
+CSV_HEAD = b"address,utc_offset,latitude,longitude,clients,latency:berlin\n"
+CSV_ROWS = (
+    *(
+        b"198.51.100.7,+05:30,52.5,13.4,3,12.5\n",
+        b"2001:db8::1,,,,,\n",
+        b"x,,,,,\n",
+        b"198.51.100.7\n",
+    ),
+    *(
+        b"198.51.100.7,5,,,,\n",
+        b"198.51.100.7,-330,,,,\n",
+        b"198.51.100.7,x,,,,\n",
+        b"198.51.100.7,99,,,,\n",
+    ),
+    *(b"198.51.100.7,5.51,,,,\n", b"198.51.100.7,15:00,,,,\n", b"198.51.100.7,-05:00,,,,\n"),
+    *(
+        b"198.51.100.7,,91,0,,\n",
+        b"198.51.100.7,,1,,,\n",
+        b"198.51.100.7,,,,0,\n",
+        b"198.51.100.7,,,,x,\n",
+    ),
+    *(b"198.51.100.7,,,,,nan\n", b'198.51.100.7,,,,,"1,234"\n', b'198.51.100.7,,,,,"1,5"\n'),
+    *(
+        b"198.51.100.7,,,,,1,too many\n",
+        b'"198.51.100.7\n',
+        b'"a"b,,\n',
+        b"\n\n",
+        b"\x00\n",
+        b"\xff\n",
+    ),
+    *(b"::ffff:198.51.100.7,,,,,\n", b"fe80::1%eth0,,,,,\n", b"a\rb,\n"),
+)
+CSV_FILES = (
+    *(
+        b"",
+        b"\n",
+        CSV_HEAD,
+        b"address\n",
+        b"name\n",
+        b"address,address\n198.51.100.7\n",
+        b"address,extra\n",
+    ),
+    *(
+        b"sep=;\naddress;clients\n198.51.100.7;3\n",
+        b"sep=|\naddress\n",
+        b"ADDRESS;clients;;\n198.51.100.7;2\n",
+    ),
+    *(
+        "address\n198.51.100.7\n".encode("utf-16"),
+        b"\xff\xfea",
+        b"\xef\xbb\xbfaddress\r198.51.100.7\r",
+    ),
+    b"address\n" + b"x" * 140_000 + b"\n",
+    b"address\tclients\n198.51.100.7\t1\n",
+    b'"sep=;"\r\naddress;clients\r\n198.51.100.7;\r\n',
+    b"sep=;\raddress\r198.51.100.7\r",
+    b'address\n"a\nb\x00\n',
+)
 
 
 def _places(data: bytes) -> object:
@@ -325,7 +321,7 @@ TARGETS = (
     Target(
         "files.yaml",
         _yaml,
-        _yaml_corpus,
+        lambda: YAML,
         (
             *(
                 "clients.document:read_documents",
@@ -341,7 +337,7 @@ TARGETS = (
     Target(
         "files.csv",
         _csv,
-        _csv_corpus,
+        lambda: (*(CSV_HEAD + row for row in CSV_ROWS), *CSV_FILES),
         (
             *("clients.rehearsal.population:read", "clients.rehearsal.population:_offset"),
             *("clients.rehearsal.population:_told_minutes", "clients.rehearsal.population:_count"),

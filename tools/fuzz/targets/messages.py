@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from services.gateway.store import JetStreamSessions
-from services.replication.chronicle import Chronicle
-from services.webhooks.letter import letter
-from services.webhooks.store import Kept
 from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.decoding.errors import MeridianError
 from shared.decoding.model import decode_model
 from shared.domain.ids import Instant
 from shared.events import CATALOGUE
 from shared.events.config import ProposeChanges
 from shared.events.message import ErrorReply, Event, Request
-from shared.events.session import SessionState
 from shared.messaging.client import FROM_STREAM, SafeClient, UnreadableAnswer, delivery_of
 from shared.messaging.middleware import (
     CONTENT_TYPE,
@@ -35,7 +29,7 @@ from tools.fuzz.declared import example
 from tools.fuzz.held import finished
 from tools.fuzz.samples import NO_JSON, WRONG, after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, reason_of, text_of
-from tools.fuzz.targets.crypto import ALPHA, NOW, now, signed_head, signer, verifier
+from tools.fuzz.targets.crypto import ALPHA, NOW, signed_head, signer, verifier
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -268,89 +262,6 @@ def _client_corpus() -> Iterable[bytes]:
     yield joined(b"", b"\xff", b"", b"", b"")
 
 
-def _session(data: bytes) -> object:
-    """A state of a session as it lies in its stream: who signed it, its subject, the state."""
-    how, sender, subject, payload = parts(data, 4)
-    topic = text_of(subject)
-    header = "" if how == b"unsigned" else signed(topic, payload, sender)[SIGNATURE_HEADER]
-    store = JetStreamSessions(cast("Client", SafeClient()), signer(), verifier(), Refusals())
-    return store._read(topic, header, payload)
-
-
-def _session_corpus() -> Iterable[bytes]:
-    subject, state = address_of(SessionState).encode(), example(SessionState)
-    for each in varied(state):
-        yield joined(b"", b"alpha.gateway.1f2e", subject, each)
-    yield joined(b"", b"alpha.gateway.1f2e", b"meridian.session.other.state", encoded(state))
-    yield joined(b"", b"alpha.relay.1f2e", subject, encoded(state))
-    yield joined(b"", b"\xff", subject, encoded(state))
-    yield joined(b"unsigned", b"", subject, encoded(state))
-
-
-def _letter(data: bytes) -> object:
-    """An event for a webhook's receiver."""
-    sender, subject, payload = parts(data, 3)
-    topic = text_of(subject)
-    headers = {} if sender == b"unsigned" else signed(topic, payload, sender)
-    event = Kept(topic, payload, headers, cast("Any", None), 1)
-    return letter(event, verifier()).headers(b"secret", NOW)
-
-
-def _letter_corpus() -> Iterable[bytes]:
-    for message in STORED[:3]:
-        for each in varied(example(message)):
-            yield joined(b"", address_of(message).encode(), each)
-    yield joined(b"unsigned", b"meridian.event.x", b"{}")
-
-
-def _history(data: bytes) -> object:
-    """An event for the history of the site's status: its sender, subject, time, body."""
-    sender, subject, told, payload = parts(data, 4)
-    topic, refusals = text_of(subject), Refusals()
-    headers = {} if sender == b"unsigned" else signed(topic, payload, sender)
-    headers[NODE_SIGNATURE_HEADER] = text_of(told)
-    keeper = Chronicle(
-        cast("Any", None), verifier(), refusals, cast("Any", None), cast("Any", StillClock())
-    )
-    found = keeper._event(Msg(cast("Client", None), topic, "", payload, headers))
-    if found is None:
-        raise Dropped(refusals.last)
-    return found
-
-
-class StillClock:
-    """A clock that stands."""
-
-    def unix_ms(self) -> int:
-        return now()
-
-
-def _history_corpus() -> Iterable[bytes]:
-    told = b"1;alpha;%d;id;x" % NOW
-    extra: dict[str, Any] = {
-        "used_bytes": "x",
-        "limit_bytes": [],
-        "reasons": 5,
-        "nodes": 7,
-        "node": {},
-        "failed": 1,
-    }
-    for message in STORED:
-        service = min(message.subject.speakers)
-        sender, subject = f"alpha.{service}.1f2e".encode(), address_of(message).encode()
-        body = example(message)
-        for more in ({}, *({name: value} for name, value in extra.items())):
-            yield joined(sender, subject, told, encoded({**more, **body}))
-        for field in body:
-            yield joined(sender, subject, told, encoded({**body, field: ""}))
-        yield joined(sender, subject, told, encoded({**body, "more": ["x" * 3_000]}))
-        yield joined(b"alpha.nobody.1f2e", subject, told, encoded(body))
-        yield joined(b"unsigned", subject, told, encoded(body))
-        yield joined(sender, subject, b"", encoded(body))
-        yield joined(sender, subject, b"1;alpha;%d;id;x" % (NOW + 60_000), encoded(body))
-    yield joined(b"alpha.relay.1f2e", b"meridian.event.no.such", told, b"{}")
-
-
 TARGETS = (
     Target(
         "messages.body",
@@ -408,43 +319,5 @@ TARGETS = (
         ),
         frozenset({"malformed", "control", "no_delivery"}),
         slow="each input passes the library's client, on an event loop",
-    ),
-    Target(
-        "messages.session",
-        _session,
-        _session_corpus,
-        ("services.gateway.store:JetStreamSessions._read",),
-        frozenset(
-            {
-                *("unsigned", "malformed", "not_a_speaker", "another_address", "bad_shape"),
-                *("bad_syntax", "not_text", "number_out_of_range", "too_deep"),
-            }
-        ),
-    ),
-    Target(
-        "messages.letter",
-        _letter,
-        _letter_corpus,
-        ("services.webhooks.letter:letter",),
-        frozenset(
-            {
-                *("unsigned", "bad_shape", "bad_syntax", "not_text", "number_out_of_range"),
-                "too_deep",
-            }
-        ),
-    ),
-    Target(
-        "messages.history",
-        _history,
-        _history_corpus,
-        (
-            *("services.replication.chronicle:Chronicle._event",),
-            *("services.replication.chronicle:Chronicle._declared",),
-            *(
-                f"services.replication.core.status:{each}"
-                for each in ("shortened", "about", "concerned", "sentence")
-            ),
-        ),
-        frozenset({"unsigned", "unknown_subject", "not_a_speaker", "bad_shape", "too_new"}),
     ),
 )
