@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from random import Random
 
@@ -62,6 +63,13 @@ def signed_head(kind: str, subject: bytes, head: bytes, content: bytes, payload:
     return f"{text_of(head)};{hmac.digest(b'c' * 32, canonical(*fields), 'sha256').hex()}"
 
 
+class Crowd(OrderedDict[str, Window]):
+    """As many windows as a process keeps, most of them only counted."""
+
+    def __len__(self) -> int:
+        return SENDERS_KEPT
+
+
 def _envelope(data: bytes) -> object:
     """How it is used, header or what stands before its MAC, content type, payload."""
     how, head, content, payload = parts(data, 4)
@@ -78,7 +86,7 @@ def _envelope(data: bytes) -> object:
         checked.check(SUBJECT, signer().sign(MESSAGE, SUBJECT, "", b"")[0], "", b"", live=True)
         checked.windows[f"{ALPHA}+boot"].highest = 9
     if b"crowd" in how:
-        checked.windows.update((str(each), Window(expires=NOW + 1)) for each in range(SENDERS_KEPT))
+        checked.windows = Crowd(other=Window(expires=NOW + 1))
     for _ in range(2 if b"twice" in how else 1):
         checked.check(
             SUBJECT, header, text_of(content), payload, live=b"live" in how, in_reply_to=request

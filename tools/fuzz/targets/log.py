@@ -333,6 +333,7 @@ TARGETS = (
                 "wrong_passphrase",
             }
         ),
+        slow="a key is derived from a passphrase, which takes long on purpose",
     ),
     Target(
         "log.generations",
