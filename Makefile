@@ -18,7 +18,7 @@ BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
 	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -72,6 +72,9 @@ simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; ONLY=
 
 mutants: setup ## break every guard of failover and selection once; a test must notice: ONLY="word" to choose
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),"$(ONLY)")
+
+fuzz: setup ## feed every decoder whatever may come: SECONDS=60 each, or 1,000,000 times; ONLY=crypto to choose
+	@SECONDS="$(or $(SECONDS),60)" ONLY="$(ONLY)" $(BIN)/python -m tools.fuzz
 
 shown-faults: setup ## run the tests of mended faults against the commit that had them: ARGS="-k word"
 	@$(BIN)/python -m tools.mended $(ARGS)

@@ -86,6 +86,17 @@ class Refusal:
 Message = PathsOffered | PhaseTold | SessionClosed | Refusal
 
 
+class _Connect(connect):
+    """A connection to the front door that was named, and to no other.
+
+    The library would follow a redirection, and fails on one that it cannot read with errors of any
+    kind.
+    """
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class ControlChannel:
     """One endpoint's channel; `run` keeps it until the session is over."""
 
@@ -144,10 +155,10 @@ class ControlChannel:
     def _say(self, message: dict[str, object]) -> None:
         self._outgoing.put_nowait(json.dumps(message))
 
-    def _connect(self) -> connect:
+    def _connect(self) -> _Connect:
         base = self._gateways[0]
         url = f"{base.replace('http', 'ws', 1)}/api/v1/sessions/{self._leave.session}/channel"
-        return connect(
+        return _Connect(
             url,
             ssl=self._tls if url.startswith("wss:") else None,
             additional_headers={"Authorization": f"Bearer {self._leave.token}"},

@@ -131,12 +131,22 @@ async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
     try:
         request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        return read_answer(await reader.read())
+    finally:
+        writer.close()
+
+
+def read_answer(data: bytes) -> Answer:
+    """The answer in everything that a server sent.
+
+    Raises:
+        ValueError: it is no HTTP.
+    """
+    head, _, body = data.partition(b"\r\n\r\n")
+    try:
         status = to_integer(head.split(maxsplit=2)[1].decode("ascii", "replace"))
     except (IndexError, Undecodable) as error:
         raise ValueError("no HTTP answer") from error
-    finally:
-        writer.close()
     return Answer(status, _object(body))
 
 

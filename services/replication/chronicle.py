@@ -27,6 +27,7 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.ids import UnixMillis
+from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
 from shared.messaging.catalogue import find, require_speaker
 from shared.messaging.client import answered
@@ -149,10 +150,12 @@ class Chronicle:
         try:
             signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
             sender = str(signed.identity)
-            self._require_declared(message, signed.identity)
+            declared = self._declared(message, signed.identity)
             told = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
             self._require_past(told.unix_ms)
             body = shortened(message.data)
+            # Words are made of what the event declares: another member may be of any type.
+            known = shortened(declared.model_dump_json(exclude_unset=True).encode())
         except (BadSignature, Undecodable) as error:
             self.rejections.refused(error, sender)
             return None
@@ -162,20 +165,25 @@ class Chronicle:
             at=told.unix_ms,
             speaker=speaker,
             fact=fact,
-            nodes=concerned(speaker, body),
-            about=about(fact, body),
-            said=sentence(fact, body),
+            nodes=concerned(speaker, known),
+            about=about(fact, known),
+            said=sentence(fact, known),
             body=body,
         )
 
     @staticmethod
-    def _require_declared(message: Msg, identity: Identity) -> None:
-        """Let pass an event of the catalogue, of its shape, from a service that may say it."""
+    def _declared(message: Msg, identity: Identity) -> Event:
+        """The event of the catalogue that *message* is, from a service that may say it.
+
+        Raises:
+            BadSignature: it is none, or from another service.
+            Undecodable: it is of another shape.
+        """
         declared = find(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
         require_speaker(declared, message.subject, identity)
-        decode_model(declared, message.data)
+        return decode_model(declared, message.data)
 
     def _require_past(self, at: UnixMillis) -> None:
         """Let pass what has happened: an event of tomorrow would end today's reading."""

@@ -70,7 +70,7 @@ def decode_own_json(text: str) -> Json:
         Undecodable: the database gives no JSON.
     """
     try:
-        value: Json = from_json(text)
+        value: Json = from_json(text.encode())
     except ValueError as error:
         raise Undecodable(f"no JSON: {error}", reason="bad_syntax") from error
     return value

@@ -40,6 +40,7 @@ from shared.events.config import (
     ProposeChanges,
     ReadDocuments,
     ReadHistory,
+    RebuildLog,
     StoredDocument,
 )
 from shared.events.conflict import (
@@ -173,7 +174,7 @@ class FakeSite(Responder):
                 raise Unavailable("nobody answered")
             case SwitchOver():
                 return _switched(request)
-            case PromoteAlone():
+            case PromoteAlone() | RebuildLog():
                 place = {"log_generation": 2, "revision": self.revision + 1, "hash": "h"}
                 return GenerationBegun.model_validate({"node": request.node, **place})
             case ReadConflicts() | ReadConflict() | ResolveConflict():

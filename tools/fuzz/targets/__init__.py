@@ -1,0 +1,42 @@
+"""Every target; a decoder that is added to the product is added here."""
+
+from tools.fuzz.target import Target
+from tools.fuzz.targets import (
+    answers,
+    crypto,
+    decoding,
+    door,
+    files,
+    log,
+    messages,
+    routes,
+    servers,
+    stored,
+    wire,
+)
+
+TARGETS: tuple[Target, ...] = (
+    *decoding.TARGETS,
+    *crypto.TARGETS,
+    *log.TARGETS,
+    *servers.TARGETS,
+    *messages.TARGETS,
+    *stored.TARGETS,
+    *routes.TARGETS,
+    *wire.TARGETS,
+    *files.TARGETS,
+    *door.TARGETS,
+    *answers.TARGETS,
+)
+
+
+def find(name: str) -> Target:
+    """The target of that name.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    for each in TARGETS:
+        if each.name == name:
+            return each
+    raise SystemExit(f"there is no target {name!r}: {', '.join(each.name for each in TARGETS)}")
