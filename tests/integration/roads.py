@@ -38,8 +38,10 @@ class Road:
         arriving = asyncio.create_task(_arrive(under_way, writer))
         data = b"not yet"
         while data:
-            with contextlib.suppress(ConnectionError):
+            try:
                 data = await reader.read(1 << 16)
+            except ConnectionError:
+                data = b""  # reset, which is an end too
             under_way.put_nowait((asyncio.get_running_loop().time() + self.seconds, data))
         await arriving
 

@@ -158,7 +158,8 @@ async def test_the_reader_consumes_events_and_writes_nothing(crew: Crew) -> None
         async with connected(crew.layout, nats.EVENTS_USER) as reader:
             stream = reader.jetstream()
             subscription = await stream.pull_subscribe("meridian.event.>", stream="EVENTS")
-            (message,) = await subscription.fetch(1, timeout=SECONDS)
+            # A consumer that was just made is not known to every server: some answer 503.
+            (message,) = await patiently(lambda: subscription.fetch(1, timeout=SECONDS))
             assert message.data == b"news"
             await message.ack()
             for subject in ("meridian.event.failover.primary_changed", "meridian.config.propose"):
