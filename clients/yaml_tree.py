@@ -97,13 +97,13 @@ def _events(text: str) -> Iterator[Any]:
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
             yield event
     except YAMLError as error:
-        raise _told_by(error, text) from error
+        raise _refusal_of(error, text) from error
     except Exception as error:
         # The parser raises whatever its input leads it to: OverflowError, IndexError and others.
         raise malformed(f"it cannot be read: {error}", line, column) from error
 
 
-def _told_by(error: Any, text: str) -> Undecodable:
+def _refusal_of(error: Any, text: str) -> Undecodable:
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML")
     told = printable(reason.strip().splitlines()[0][:SHOWN])
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

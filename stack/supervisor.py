@@ -64,7 +64,7 @@ class Supervisor:
         Raises:
             StartFailed: there is no such node or service, or it does not run.
         """
-        crew = self._the_crew()
+        crew = self._require_crew()
         wanted = processes_of(crew.layout.node(node), service)
         running = [p for p in wanted if p in crew.members and crew.members[p].is_running]
         ended = [p for p in wanted if p in crew.members and p not in running]
@@ -82,7 +82,7 @@ class Supervisor:
         Raises:
             StartFailed: there is no such node or service, it runs already, or cannot be started.
         """
-        crew = self._the_crew()
+        crew = self._require_crew()
         layout = crew.layout.node(node)
         absent = [
             process
@@ -99,7 +99,7 @@ class Supervisor:
                 await wait_for_databases(crew, [layout], DATABASE_SECONDS)
         return tuple(map(name_of, absent))
 
-    def _the_crew(self) -> Crew:
+    def _require_crew(self) -> Crew:
         if self._crew is None:
             raise StartFailed("the site is not that far yet; try again")
         return self._crew
@@ -114,7 +114,7 @@ class Supervisor:
         self._driver.wake()
 
     async def _perform(self, effects: Sequence[Start]) -> None:
-        crew = self._the_crew()
+        crew = self._require_crew()
         for effect in effects:
             node, service = effect.process
             ended = crew.members.get(effect.process)

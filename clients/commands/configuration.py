@@ -1,8 +1,9 @@
 """The configuration as a file: apply it, look at the difference first, export it."""
 
 import io
+import re
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 from rich.markup import escape
@@ -83,8 +84,11 @@ def as_yaml(documents: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
+PLAIN: Final = re.compile(r"[A-Za-z0-9_/@]([A-Za-z0-9_ ./@-]*[A-Za-z0-9_/@])?", re.ASCII)
+
+
 class _Exact(SafeRepresenter):
-    """Escapes every text with invisible characters: some of them break lines for a reader."""
+    """Quotes every text but the plainest: some that the writer leaves bare, its reader refuses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         base = cast("Any", super())
@@ -93,7 +97,7 @@ class _Exact(SafeRepresenter):
         self.yaml_representers = {**known, str: type(self).represent_str}
 
     def represent_str(self, data: str) -> Any:
-        style = None if data.isprintable() else '"'
+        style = None if PLAIN.fullmatch(data) else '"'
         return cast("Any", self).represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 

@@ -137,13 +137,13 @@ def _offset(cell: str) -> int | None:
         sign, hours, minutes = match.groups()
         ahead = (60 * to_integer(hours) + to_integer(minutes)) * (-1 if sign == "-" else 1)
     else:
-        ahead = _told_minutes(cell)
+        ahead = _parse_offset(cell)
     if not WESTERNMOST_MINUTES <= ahead <= EASTERNMOST_MINUTES:
         raise ValueError(f"{shown(cell)} is no offset from -12:00 to +14:00")
     return ahead
 
 
-def _told_minutes(cell: str) -> int:
+def _parse_offset(cell: str) -> int:
     try:
         told = to_number(_with_point(cell, MOST_MINUTES), least=-MOST_MINUTES, most=MOST_MINUTES)
     except Undecodable as error:

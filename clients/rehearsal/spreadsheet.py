@@ -75,10 +75,10 @@ def _cells(text: str, separator: str, skipped: int) -> Iterator[Row]:
                 yield begins, cells
             begins = skipped + reader.line_num + 1
     except csv.Error as error:
-        raise _unreadable(f"line {begins}: {_told(error)}") from error
+        raise _unreadable(f"line {begins}: {_describe_error(error)}") from error
 
 
-def _told(error: csv.Error) -> str:
+def _describe_error(error: csv.Error) -> str:
     sentence = str(error)
     if "end of data" in sentence:
         return "a quote that begins in it is not closed"

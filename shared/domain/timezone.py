@@ -28,7 +28,7 @@ def zone_names() -> frozenset[str]:
 
 def is_timezone(text: str) -> bool:
     """Whether the offset of *text* can be told."""
-    return _told_minutes(text) is not None or text in zone_names()
+    return _parse_offset(text) is not None or text in zone_names()
 
 
 def require_timezone(text: str) -> str:
@@ -37,7 +37,7 @@ def require_timezone(text: str) -> str:
     Raises:
         ValueError: it is neither.
     """
-    told = _told_minutes(text)
+    told = _parse_offset(text)
     if not is_timezone(text):
         raise ValueError(f"{text!r} is neither an offset like +05:30 nor a zone like Europe/Berlin")
     if told is not None and not WESTERNMOST_MINUTES <= told <= EASTERNMOST_MINUTES:
@@ -51,7 +51,7 @@ def offset_minutes(timezone: str, at: UnixMillis) -> int:
     Raises:
         ValueError: it is neither an offset nor the name of a zone.
     """
-    told = _told_minutes(timezone)
+    told = _parse_offset(timezone)
     if told is not None:
         return told
     require_timezone(timezone)
@@ -61,7 +61,7 @@ def offset_minutes(timezone: str, at: UnixMillis) -> int:
     return round(ahead_by / timedelta(minutes=1))
 
 
-def _told_minutes(text: str) -> int | None:
+def _parse_offset(text: str) -> int | None:
     match = _OFFSET.fullmatch(text)
     if match is None:
         return None

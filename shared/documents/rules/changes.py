@@ -54,7 +54,7 @@ def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
         ref = (change.kind, change.id)
         if ref in outcome:
             raise InvalidChange(f"{change.kind} {change.id!r} is changed twice in one request")
-        outcome[ref] = _tried(documents, change)
+        outcome[ref] = _apply_change(documents, change)
     after = documents.with_(outcome, Revision(0))
     _require_an_administrator(documents, after)
     _require_own_addresses(after, outcome)
@@ -64,7 +64,7 @@ def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     return outcome
 
 
-def _tried(documents: Documents, change: Proposed) -> dict[str, Any] | None:
+def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | None:
     kind = _kind(change.kind)
     there = documents.get(change.kind, change.id)
     _require_expected(change, there)

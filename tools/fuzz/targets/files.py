@@ -340,7 +340,7 @@ TARGETS = (
         lambda: (*(CSV_HEAD + row for row in CSV_ROWS), *CSV_FILES),
         (
             *("clients.rehearsal.population:read", "clients.rehearsal.population:_offset"),
-            *("clients.rehearsal.population:_told_minutes", "clients.rehearsal.population:_count"),
+            *("clients.rehearsal.population:_parse_offset", "clients.rehearsal.population:_count"),
             *("clients.rehearsal.population:_number", "clients.rehearsal.spreadsheet:decoded"),
             "clients.rehearsal.spreadsheet:rows",
         ),
