@@ -27,6 +27,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 ENOUGH = 2
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Transcripts have one switch, as in etcd's raft: rewrite them, and read the difference."""
+    parser.addoption(
+        "--rewrite-transcripts",
+        action="store_true",
+        help="write transcripts as they are observed, instead of comparing them",
+    )
+
+
 class ByFile(LoadFileScheduling):
     """One file after the other for each worker, also for one that replaces a dead worker.
 
