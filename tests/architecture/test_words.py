@@ -26,7 +26,7 @@ def parts(identifier: str) -> list[str]:
 
 
 def identifiers(source: Source) -> Iterator[tuple[str, int]]:
-    """Every name that a file defines or binds, with its line; the module's own name is at line 0."""
+    """Every name that a file defines or binds, with its line; line 0 is the module's own name."""
     yield from ((part, 0) for part in source.module.split("."))
     for node in ast.walk(source.tree):
         match node:
