@@ -29,7 +29,7 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
-from shared.events.config import PromoteAlone, RebuildLog, TellPosition
+from shared.events.config import PromoteAlone, ReadPosition, RebuildLog
 from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
 from shared.events.replication import FollowerProgressed, SyncNow
@@ -216,7 +216,7 @@ class Masters:
     async def answer(self, request: Request[Any]) -> Message:
         """This master's answer to *request*."""
         match request:
-            case TellPosition():
+            case ReadPosition():
                 return await self.rebuilding.on_tell_position(request)
             case RebuildLog():
                 return await self.rebuilding.on_rebuild(request)
