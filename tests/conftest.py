@@ -37,6 +37,7 @@ LARGEST_MIB: Final = 500
 
 GROWERS, WORTH_NAMING_MIB = 5, 20
 
+ARCHITECTURE: Final = "tests/architecture"
 STATUS: Final = Path("/proc/self/status")
 
 
@@ -52,9 +53,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class ByFile(LoadFileScheduling):
     """One file after the other for each worker, also for one that replaces a dead worker.
 
+    The folder of architecture counts as one file: its tests share the syntax trees of all files.
+
     A worker begins a test when it knows the next one; the scheduler gives a new worker one file and
     waits, for ever when that file holds one test.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return ARCHITECTURE if file.startswith(ARCHITECTURE) else file
 
     def _reschedule(self, node: WorkerController) -> None:
         super()._reschedule(node)
