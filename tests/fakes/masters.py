@@ -24,8 +24,9 @@ from shared.events.failover import MasterGranted
 from shared.events.message import Event
 from shared.events.replication import FollowerProgressed, FollowerState
 from shared.runtime.grant import GrantHolder
-from tests.fakes.cluster_log import MemoryLog, Messages
+from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.containment import contained
+from tests.fakes.log_servers import LogServers
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
 from tests.integration.entries import Pen
@@ -65,8 +66,8 @@ class Desk:
     said: Said
 
     @staticmethod
-    def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages) -> "Desk":
-        state, log, said = MemoryState(), MemoryLog(messages), Said()
+    def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], servers: LogServers) -> "Desk":
+        state, log, said = MemoryState(), MemoryLog(servers), Said()
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
         replica = Replica.of(node, key, trust, state, log)
         grant, backups = GrantHolder(node, KERNEL), Backups(node, trust, replica)
@@ -95,7 +96,7 @@ class Desk:
         """Apply what the log has more, as replication does, and prove the position."""
         async with self.state.transaction() as transaction:
             end = transaction.marker.sequence
-            for sequence, message in enumerate(self.log.messages.stored[end:], end + 1):
+            for sequence, message in enumerate(self.log.messages[end:], end + 1):
                 stored = StoredEntry.decode(message)
                 if follows(transaction.marker, LogEntry.decode(stored.body)) is None:
                     await transaction.apply(stored, Sequence(sequence))
@@ -124,7 +125,7 @@ def _facts(node: NodeId, marker: Marker) -> dict[str, Any]:
 class Masters:
     """A founded site: its log has the first entry, neither database has applied it."""
 
-    messages: Messages
+    servers: LogServers
     alpha: Desk
     bravo: Desk
 
@@ -133,11 +134,16 @@ class Masters:
         """Make it; *rules* are the site's rules of replication."""
         keys = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
         masters = {node: key.public_b64 for node, key in keys.items()}
-        messages = Messages()
+        servers = LogServers()
         first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
-        messages.extend(first.encode(), Sequence(0))
-        alpha, bravo = (Desk.of(node, key, masters, messages) for node, key in keys.items())
-        return Masters(messages, alpha, bravo)
+        servers.create(GENERATION).put(first.encode())
+        alpha, bravo = (Desk.of(node, key, masters, servers) for node, key in keys.items())
+        return Masters(servers, alpha, bravo)
+
+    @property
+    def log(self) -> MemoryLog:
+        """The first generation of the site's log, behind every master's back."""
+        return MemoryLog(self.servers)
 
     @property
     def desks(self) -> tuple[Desk, Desk]:
@@ -168,7 +174,7 @@ class Masters:
         """The entries that every follower applies."""
         entries: list[LogEntry] = []
         marker = Marker(GENERATION, *(Pen().marker.revision, Sequence(0)), Epoch(0), "0" * 64)
-        for message in self.messages.stored:
+        for message in self.log.messages:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
             if follows(marker, entry) is None:

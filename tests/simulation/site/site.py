@@ -29,6 +29,7 @@ from shared.events.replication import (
     LogRebuilt,
 )
 from shared.messaging.middleware import Silent
+from tests.fakes.log_servers import LogServers
 from tests.fakes.masters import first_changes
 from tests.integration.entries import Pen
 from tests.simulation.failover.master import Master
@@ -38,7 +39,6 @@ from tests.simulation.site.keys import CheapKey, CheapTrust
 from tests.simulation.site.ledger import Ledger
 from tests.simulation.site.process import Process
 from tests.simulation.site.questions import Peers, Questions
-from tests.simulation.site.servers import LogServers
 from tests.simulation.site.services import KERNEL, RELEASE, Follows, Masters, Outside
 from tests.simulation.site.wire import Wire, WiredLog, WiredServer
 

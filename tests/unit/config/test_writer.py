@@ -16,7 +16,7 @@ from shared.domain.errors import (
     RequestReused,
     StoreUnavailable,
 )
-from shared.domain.ids import RequestId, Sequence
+from shared.domain.ids import RequestId
 from shared.domain.log import Op, ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
@@ -387,11 +387,11 @@ def test_a_change_that_the_database_never_takes_does_not_hold_up_the_others() ->
 def test_a_database_with_another_history_extends_nothing() -> None:
     async def story(site: Masters) -> None:
         site.bravo.state.moved(hash="f" * 64)
-        before = len(site.messages.stored)
+        before = len(site.log.messages)
         site.bravo.permit(2, LONG)
         error = await refused(ask(site.bravo, wish("1")))
         assert error.message == "the cluster log does not hold this database's last entry"
-        assert len(site.messages.stored) == before
+        assert len(site.log.messages) == before
 
     told(story)
 
@@ -487,11 +487,11 @@ def test_strict_is_left_without_a_backup_by_saying_so() -> None:
 
 def test_an_entry_of_a_stranger_is_skipped_and_built_upon() -> None:
     async def story(site: Masters) -> None:
-        site.messages.extend(b"no entry at all", Sequence(len(site.messages.stored)))
+        site.log.put(b"no entry at all")
         asked = ask(site.alpha, wish("1"))
         await pause(1)
-        assert site.alpha.writer.replica.end == len(site.messages.stored)
-        assert site.alpha.state.marker.sequence == len(site.messages.stored)
+        assert site.alpha.writer.replica.end == len(site.log.messages)
+        assert site.alpha.state.marker.sequence == len(site.log.messages)
         assert site.alpha.state.here.requests[RequestId("1")].digest == digest(wish("1"))
         asked.cancel()
 

@@ -1,7 +1,5 @@
 """A log, a store and an exchange in memory, with a clock that the test moves."""
 
-import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +13,8 @@ from services.replication.exchange import Exchange
 from services.replication.following import Following
 from services.replication.intake import Intake
 from services.replication.store import Copy
-from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
-from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
+from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
 from shared.domain.snapshot import Scope, SnapshotDocument
@@ -25,70 +22,11 @@ from shared.events.message import Event
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
 from shared.runtime.health import Health
+from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.rejections import KeptRejections
 from tests.integration.entries import GENERATION, Pen, node, put
 
 BERLIN = NodeId("berlin")
-
-
-class MemoryLog(ClusterLog):
-    """Messages by sequence; None stands for one that is gone."""
-
-    def __init__(self, generation: LogGeneration = GENERATION) -> None:
-        super().__init__(Client(), generation)
-        self.generations: dict[LogGeneration, MemoryLog] = {}
-        self.generations[generation] = self
-        self.messages: list[bytes | None] = []
-        self.is_away = False
-        self.is_missing = False
-        self.is_silent = False
-        self.subscriptions: list[Sequence] = []
-        self.reads = 0
-
-    def of(self, generation: LogGeneration) -> "MemoryLog":
-        missing = MemoryLog(generation)
-        missing.generations, missing.is_missing = self.generations, True
-        return self.generations.get(generation, missing)
-
-    async def later(self) -> tuple[LogGeneration, ...]:
-        return tuple(sorted((g for g in self.generations if g > self.generation), reverse=True))
-
-    def begin(self, generation: LogGeneration) -> "MemoryLog":
-        """A later generation, with no message yet."""
-        later = MemoryLog(generation)
-        later.generations = self.generations
-        self.generations[generation] = later
-        return later
-
-    async def last(self) -> RawEntry | None:
-        self._require_answer()
-        end = len(self.messages)
-        return RawEntry(Sequence(end), self.messages[-1] or b"") if end else None
-
-    async def get(self, sequence: Sequence) -> RawEntry | None:
-        self._require_answer()
-        self.reads += 1
-        if not 0 < sequence <= len(self.messages):
-            return None
-        data = self.messages[sequence - 1]
-        return None if data is None else RawEntry(sequence, data)
-
-    async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
-        """What is there now, and then the end of the subscription."""
-        self.subscriptions.append(sequence)
-        self._require_answer()
-        if self.is_silent:
-            await asyncio.Event().wait()
-        for number in range(sequence, len(self.messages) + 1):
-            raw = await self.get(Sequence(number))
-            if raw is not None:
-                yield raw
-
-    def _require_answer(self) -> None:
-        if self.is_missing:
-            raise LogMissing("the log LOG-1 is not there")
-        if self.is_away:
-            raise LogUnavailable("the log does not answer")
 
 
 @dataclass
@@ -230,18 +168,20 @@ class World:
     def write(self, *names: str) -> None:
         """Append one entry for each name."""
         for name in names:
-            self.log.messages.append(self.pen.write(put("node", name, node())).encode())
+            self.log.put(self.pen.write(put("node", name, node())).encode())
 
     def rebuild(self, generation: int = 2) -> MemoryLog:
         """Lose the log, and begin a later generation where the pen is."""
-        self.log.is_missing = True
+        self.log.lose()
         later = self.log.begin(LogGeneration(generation))
-        later.messages.append(self.pen.begin(generation).encode())
+        later.put(self.pen.begin(generation).encode())
         return later
 
     def intrude(self, data: bytes | None) -> None:
         """Append a message that no primary wrote, or one that is gone."""
-        self.log.messages.append(data)
+        self.log.put(data or b"")
+        if data is None:
+            self.log.discard(len(self.log.messages))
         self.pen.skip()
 
     def keep_conflicts(self) -> "KeptConflicts":
