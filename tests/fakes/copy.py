@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.config.reading import read_documents
@@ -29,12 +29,10 @@ class Copy(Responder):
                 await transaction.apply(stored, LogSequence(transaction.marker.sequence + 1))
 
     async def marker(self) -> Marker:
-        return self.state.marker
+        return self.state.at
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:
-        found = await self.state.read(kinds, id_)
-        rows = [row for row in found.rows if part.after is None or (row.kind, row.id) > part.after]
-        return replace(found, rows=tuple(rows[: part.limit]))
+        return await self.state.read(kinds, id_, part)
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.state.view()

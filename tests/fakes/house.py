@@ -23,7 +23,8 @@ from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from tests.fakes.containment import Watched, contained
 from tests.fakes.events import KeptFacts
-from tests.fakes.site import FakeSite, MemorySessions, StillClock
+from tests.fakes.sessions import MemorySessions
+from tests.fakes.site import FakeSite, StillClock
 
 BOOT = "boot"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -72,7 +73,7 @@ def make_house() -> House:
         conflicts=conflicts,
         backups=Backups(
             publisher=site,
-            shelf=site,
+            shelf=site.snapshots,
             conflicts=conflicts,
             directory=directory,
             editor=editor,

@@ -61,6 +61,10 @@ class Stream:
         return number, self.messages[number - 1]
 
 
+def _ignore(generation: LogGeneration, sequence: Sequence, message: bytes) -> None:
+    """Nobody is called with what comes."""
+
+
 @dataclass
 class LogServers:
     """The generations that have a stream; *is_down* while they have no leader.
@@ -69,7 +73,7 @@ class LogServers:
     *on_message* is called with every message that comes into a generation.
     """
 
-    on_message: Callable[[LogGeneration, Sequence, bytes], None] = lambda *_: None
+    on_message: Callable[[LogGeneration, Sequence, bytes], None] = _ignore
     streams: dict[LogGeneration, Stream] = field(default_factory=dict[LogGeneration, Stream])
     is_down: bool = False
     is_full: bool = False

@@ -1,12 +1,12 @@
-"""A master's database in memory: one lock, the epoch's fence, commits that fail."""
+"""A master's database in memory: one lock, commits that fail, and what stands beside the state."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import LogGeneration, RequestId, Revision
+from shared.domain.ids import ClusterId, LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
     CONTROL_KIND,
@@ -20,7 +20,8 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
-from shared.persistence.master_state import AnsweredRequest, Row, State
+from shared.persistence.conflicts import Conflict
+from shared.persistence.master_state import WHOLE, AnsweredRequest, Part, Pulse, Row, State
 
 Name = tuple[str, str]
 
@@ -64,13 +65,17 @@ class MemoryTransaction:
             self._apply(change, entry)
         return True
 
-    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
+    async def rows(
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
+    ) -> tuple[Row, ...]:
         wanted = [
             row
-            for row in self.rows_by_name.values()
-            if (not kinds or row.kind in kinds) and (id_ is None or row.id == id_)
+            for name, row in self.rows_by_name.items()
+            if (not kinds or row.kind in kinds)
+            and (id_ is None or row.id == id_)
+            and (part.after is None or name > part.after)
         ]
-        return tuple(sorted(wanted, key=lambda row: (row.kind, row.id)))
+        return tuple(sorted(wanted, key=lambda row: (row.kind, row.id))[: part.limit])
 
     async def entries_behind(
         self, place: tuple[LogGeneration, Revision, str], limit: int
@@ -91,8 +96,17 @@ class MemoryTransaction:
             self.rows_by_name[name] = Row(*name, entry.revision, change.body)
         elif change.op is Op.DELETE:
             self.rows_by_name.pop(name, None)
-        answered = AnsweredRequest(change.request_digest, entry.revision)
-        self.requests.setdefault(change.request_id, answered)
+        if change.request_id:
+            answered = AnsweredRequest(change.request_digest, entry.revision)
+            self.requests.setdefault(change.request_id, answered)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConflict:
+    """What a master had alone, and the entries that it is made of."""
+
+    conflict: Conflict
+    entries: tuple[StoredEntry, ...]
 
 
 @dataclass
@@ -104,16 +118,36 @@ class MemoryState:
     )
     refusals: int = 0
     is_down: bool = False
+    is_founded: bool = True
+    """It belongs to a cluster."""
+
+    conflicts: dict[str, KeptConflict] = field(default_factory=dict[str, KeptConflict])
+    """They stand beside the state, so nothing that replaces it touches them."""
+
+    _pulse: Pulse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def marker(self) -> Marker:
+    def at(self) -> Marker:
+        """Where this copy is."""
         return self.here.marker
+
+    async def marker(self) -> Marker | None:
+        self.require_up()
+        return self.here.marker if self.is_founded else None
+
+    async def found(self, cluster_id: ClusterId, log_generation: LogGeneration) -> bool:
+        del cluster_id
+        self.require_up()
+        if self.is_founded:
+            return False
+        self.is_founded, self.here = True, MemoryTransaction(empty_marker(log_generation))
+        return True
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
         async with self._lock:
-            self.require_up()
+            self._require_founded()
             draft = self.here.copy()
             yield draft
             self.require_up()
@@ -128,17 +162,42 @@ class MemoryState:
 
     @asynccontextmanager
     async def view(self) -> AsyncGenerator[MemoryTransaction]:
-        self.require_up()
-        yield self.here.copy()
+        """The state of one moment; what is committed later is another one."""
+        self._require_founded()
+        yield self.here
 
-    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+    async def read(
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
+    ) -> State:
+        """What is committed; it waits for no lock, and copies nothing."""
+        self._require_founded()
+        here = self.here
+        return State(here.marker, here.mode, await here.rows(kinds, id_, part))
+
+    async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
         self.require_up()
-        here = self.here.copy()
-        return State(here.marker, here.mode, await here.rows(kinds, id_))
+        known = {revision: stored.hash for revision, stored in self.here.entries.items()}
+        known[self.here.marker.revision] = self.here.marker.hash
+        return {each: known[each] for each in revisions if each in known}
+
+    async def pulse(self, pulse: Pulse) -> None:
+        self.require_up()
+        if self.refusals:
+            raise StoreUnavailable("the database did not commit")
+        self._pulse = pulse
+
+    async def last_pulse(self) -> Pulse | None:
+        self.require_up()
+        return self._pulse
 
     def moved(self, **changes: object) -> None:
         """Pretend that the copy is elsewhere."""
         self.here.marker = replace(self.here.marker, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def _require_founded(self) -> None:
+        self.require_up()
+        if not self.is_founded:
+            raise StoreUnavailable("this database belongs to no cluster: init or join it first")
 
     def require_up(self) -> None:
         if self.is_down:

@@ -104,7 +104,7 @@ class Desk:
 
     def position(self, **other: Any) -> FollowerProgressed:
         """Where the copy is, or where it says it is."""
-        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.marker), **other})
+        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.at), **other})
         signature = self.key.sign(bare.progress_bytes()).hex()
         return bare.model_copy(update={"signature": signature})
 

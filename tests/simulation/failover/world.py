@@ -210,8 +210,10 @@ class World:
 
     def _read(self, master: Master) -> tuple[Effect, ...]:
         if self._reaches_at_once(master):
-            return master.monitor.lease_read(self.bucket.read(0.0), master.clock(self.now))
-        Call(self, master, self.bucket.read, self._was_read).send(self.timing.renew_seconds, None)
+            return master.monitor.lease_read(self.bucket.read(), master.clock(self.now))
+        Call(self, master, self.bucket.read_at, self._was_read).send(
+            self.timing.renew_seconds, None
+        )
         return NOTHING
 
     def _was_read(self, master: Master, seen: Seen | None) -> None:
@@ -220,11 +222,11 @@ class World:
     def _write(self, master: Master, call: WriteLease) -> tuple[Effect, ...]:
         self.bucket.sent(call.record)
         if self._reaches_at_once(master):
-            outcome = self.bucket.write(call)
+            outcome = self.bucket.write_call(call)
             return master.monitor.lease_written(outcome, master.clock(self.event_queue.now))
 
         def work(_: float) -> int | Refusal:
-            return self.bucket.write(call)
+            return self.bucket.write_call(call)
 
         patience = self.timing.renew_seconds
         Call(self, master, work, self._was_written).send(patience, Refusal.UNKNOWN)

@@ -39,9 +39,10 @@ from shared.messaging.publisher import Publisher
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.fakes.conflicts import MemoryConflicts
+from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.rejections import KeptRejections
-from tests.simulation.site.conflicts import MemoryConflicts
-from tests.simulation.site.database import Database, Store
+from tests.simulation.site.database import Database
 from tests.simulation.site.process import Process
 from tests.simulation.site.wire import WiredLog, WiredServer
 
@@ -146,7 +147,7 @@ class Follows:
         scope: Scope,
     ) -> None:
         node, key, trust = of
-        store, facts = Store(database), Facts(outside.on_event)
+        store, facts = MemoryFollowerStore(database), Facts(outside.on_event)
         exchange = SnapshotExchange(
             *(node, key, trust, Client(), log, store, ProgressPublisher(outside.on_progress)),
             intake=Intake(Path("/nowhere")),
@@ -205,7 +206,13 @@ class Masters:
             follower=lambda: backups.follower,
         )
         promoter = Promoter(
-            *(node, rebuilder, outside.server, Store(database), lambda: self.writer.is_acting)
+            *(
+                node,
+                rebuilder,
+                outside.server,
+                MemoryFollowerStore(database),
+                lambda: self.writer.is_acting,
+            )
         )
         self.rebuilding = RebuildHandlers(rebuilder)
         self.promotion = PromotionHandlers(promoter)

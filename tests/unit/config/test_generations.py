@@ -25,7 +25,7 @@ async def begun(site: Masters) -> None:
 def later(site: Masters, generation: int = 2) -> MemoryLog:
     """The log is lost; a later generation goes on where alpha's database stands."""
     site.log.lose()
-    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.marker)
+    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.at)
     first = pen.begin(generation).encode()
     log = site.log.begin(LogGeneration(generation))
     log.put(first)
@@ -47,7 +47,7 @@ def test_a_primary_goes_on_in_the_generation_that_began_at_its_last_entry() -> N
             site.alpha.permit(2, LONG)
             await pause(1.0)
             assert site.alpha.writer.is_acting
-            assert site.alpha.state.marker.log_generation == 2
+            assert site.alpha.state.at.log_generation == 2
             assert set(generations(second)) == {2}
             assert len(second.messages) >= 2  # what began it, and the new epoch
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 def test_a_pen_that_was_laid_down_writes_nothing_and_keeps_what_waits() -> None:
     async def story(site: Masters) -> None:
         marker = await site.alpha.lay_down(1)
-        assert marker == site.alpha.state.marker
+        assert marker == site.alpha.state.at
         asked = ask(site.alpha, wish("late"))
         await pause(5)
         assert not asked.done()
-        assert site.alpha.state.marker == marker
+        assert site.alpha.state.at == marker
         site.alpha.permit(1, LONG + 100)
         assert (await accepted(site, asked)).revision == marker.revision + 1
 
@@ -127,7 +127,7 @@ def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
         replica = counting(site.bravo)
         await replica.catch_up()
         assert replica.readings == 1
-        assert replica.marker == site.alpha.state.marker
+        assert replica.marker == site.alpha.state.at
 
     told(story)
 
@@ -272,7 +272,7 @@ def test_the_order_is_answered_with_where_the_log_stands() -> None:
         handlers = Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
         order = PauseWrites(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
         answer = await handlers.on_lay_down(order)
-        marker = desk.state.marker
+        marker = desk.state.at
         assert (answer.revision, answer.hash) == (marker.revision, marker.hash)
         assert answer.mode is ReplicationMode.SYNCHRONOUS
         assert desk.grant.is_paused(VirtualClock().now())

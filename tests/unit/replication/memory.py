@@ -1,6 +1,5 @@
 """A log, a store and an exchange in memory, with a clock that the test moves."""
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,62 +11,21 @@ from services.replication.core.snapshot import Content, Snapshot
 from services.replication.exchange import Exchange
 from services.replication.following import Following
 from services.replication.intake import Intake
-from services.replication.store import Copy
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import MeridianError, Unavailable
-from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, UnixMillis
+from shared.domain.log import Marker, ReplicationMode
+from shared.domain.snapshot import Scope
 from shared.events.message import Event
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
 from shared.runtime.health import Health
 from tests.fakes.cluster_log import MemoryLog
+from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.rejections import KeptRejections
-from tests.integration.entries import GENERATION, Pen, node, put
+from tests.integration.entries import Pen, node, put
 
 BERLIN = NodeId("berlin")
-
-
-@dataclass
-class MemoryStore:
-    """A copy in memory."""
-
-    at: Marker | None = field(default_factory=lambda: empty_marker(GENERATION))
-    documents: dict[tuple[str, str], SnapshotDocument] = field(
-        default_factory=dict[tuple[str, str], SnapshotDocument]
-    )
-    applied: list[int] = field(default_factory=list[int])
-
-    async def marker(self) -> Marker | None:
-        return self.at
-
-    async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
-        entry = LogEntry.decode(stored.body)
-        assert self.at is not None
-        for change in entry.changes:
-            if change.op is Op.PUT and change.body is not None:
-                key = change.kind, change.id
-                self.documents[key] = SnapshotDocument(*key, entry.revision, change.body)
-        self.at = self.at.advanced(entry, stored.hash, sequence)
-        self.applied.append(sequence)
-
-    async def load(self, content: Content) -> None:
-        found = [each for chunk in content.chunks() for each in chunk.documents]
-        self.at = content.marker
-        self.documents = {(each.kind, each.id): each for each in found}
-
-    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
-        raise AssertionError(f"nobody asks this follower for a snapshot of scope {scope}")
-
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
-        return tuple(each for each in self.documents.values() if each.kind == "node")
-
-    async def snapshot(self) -> Snapshot:
-        assert self.at is not None
-        return Snapshot(
-            self.at, ReplicationMode.SYNCHRONOUS, tuple(self.documents.values())
-        ).within(Scope.DIRECTORY)
 
 
 class MemoryExchange(Exchange):
@@ -107,7 +65,7 @@ class KeptProgress(Publisher):
 class KeptConflicts(ConflictKeeper):
     """Remembers what it was told to keep, and where the copy was at that moment."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryFollowerStore) -> None:
         self._store = store
         self.kept: list[tuple[Marker, Marker | None]] = []
 
@@ -134,7 +92,7 @@ class World:
 
     pen: Pen = field(default_factory=Pen)
     log: MemoryLog = field(default_factory=MemoryLog)
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: MemoryFollowerStore = field(default_factory=MemoryFollowerStore)
     events: KeptEvents = field(default_factory=KeptEvents)
     publisher: KeptProgress = field(default_factory=KeptProgress)
     clock: HandClock = field(default_factory=HandClock)

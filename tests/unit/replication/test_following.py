@@ -65,7 +65,7 @@ async def test_before_the_copy_was_read_there_is_no_position(world: World) -> No
 
 
 async def test_a_copy_of_no_cluster_waits(world: World) -> None:
-    world.store.at = None
+    world.store.state.is_founded = False
     with pytest.raises(StoreUnavailable, match="init or join it first"):
         await sync(world)
 

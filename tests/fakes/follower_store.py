@@ -1,0 +1,76 @@
+"""A follower's copy in memory: a master's database as its follower and its health check see it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from services.replication.core.snapshot import Content, Snapshot
+from services.replication.store import Copy
+from shared.domain.ids import RequestId, Revision
+from shared.domain.ids import Sequence as LogSequence
+from shared.domain.log import Marker, StoredEntry
+from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.persistence.master_state import AnsweredRequest, Pulse, Row, State
+from tests.fakes.master_state import MemoryState
+
+
+class MemoryFollowerStore:
+    """A follower's store over a database in memory; *applied* are the sequences, in order."""
+
+    def __init__(self, state: MemoryState | None = None) -> None:
+        self.state = state or MemoryState()
+        self.applied: list[int] = []
+
+    @property
+    def at(self) -> Marker:
+        """Where the copy is."""
+        return self.state.here.marker
+
+    async def marker(self) -> Marker | None:
+        return await self.state.marker()
+
+    async def apply(self, stored: StoredEntry, sequence: LogSequence) -> None:
+        async with self.state.transaction() as transaction:
+            is_new = await transaction.apply(stored, sequence)
+        self.applied += [sequence] if is_new else []
+
+    async def load(self, content: Content) -> None:
+        parts = tuple(content.chunks())
+        async with self.state.transaction() as transaction:
+            transaction.marker, transaction.mode = content.marker, content.mode
+            rows = (
+                Row(each.kind, each.id, each.revision, each.body)
+                for part in parts
+                for each in part.documents
+            )
+            transaction.rows_by_name = {(row.kind, row.id): row for row in rows}
+            transaction.entries = {}
+            transaction.requests = {
+                RequestId(request_id): AnsweredRequest(digest, Revision(revision))
+                for part in parts
+                for request_id, digest, revision, _ in part.requests
+            }
+
+    async def snapshot(self) -> Snapshot:
+        here = self.state.here
+        rows = await self.state.read()
+        requests = tuple(
+            (str(request_id), each.digest, int(each.revision), 0)
+            for request_id, each in here.requests.items()
+        )
+        return Snapshot(here.marker, here.mode, _documents(rows.rows), requests)
+
+    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+        return _documents((await self.state.read(("node",))).rows)
+
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
+        raise AssertionError(f"nobody asks this copy for a snapshot of scope {scope} in parts")
+
+    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+        return await self.state.read(kinds, id_)
+
+    async def last_pulse(self) -> Pulse | None:
+        return await self.state.last_pulse()
+
+
+def _documents(rows: Sequence[Row]) -> tuple[SnapshotDocument, ...]:
+    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
