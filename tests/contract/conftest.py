@@ -12,7 +12,7 @@ __all__ = ["database_names", "log_server", "new_database", "postgres", "postgres
 
 @pytest.fixture(scope="session")
 def log_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[LogServer]:
-    """A NATS server with JetStream; whoever connects finds it empty."""
+    """A NATS server with JetStream; each test has an empty account there."""
     server = LogServer.start_in(tmp_path_factory.mktemp("nats") / "nats")
     yield server
     server.kill()

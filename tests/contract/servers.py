@@ -15,6 +15,8 @@ from tests.integration.servers import NatsServer, until
 NATS = pytest.param("nats", marks=pytest.mark.integration)
 POSTGRES = pytest.param("postgres", marks=pytest.mark.integration)
 MEMORY = "memory"
+ACCOUNTS = tuple(f"test-{number}" for number in range(200))
+_NAMES = iter(ACCOUNTS)
 
 
 async def _ignore(_error: Exception) -> None:
@@ -22,7 +24,10 @@ async def _ignore(_error: Exception) -> None:
 
 
 class LogServer(NatsServer):
-    """One server for many tests, one after the other."""
+    """One server for many tests: each has an account of its own, where nobody else's streams are.
+
+    A stream that is deleted and made again would not do: for a moment both answer.
+    """
 
     @staticmethod
     def start_in(folder: Path) -> "LogServer":
@@ -31,17 +36,30 @@ class LogServer(NatsServer):
         until(server.is_ready, "the NATS server")
         return server
 
+    def new_account(self) -> str:
+        """The name of an account that nobody has used, which is its user's name and password."""
+        return next(_NAMES)
+
     @asynccontextmanager
-    async def connected(self) -> AsyncGenerator[Client]:
-        """A connection to the server, which holds no stream."""
-        client = await nats.connect(self.url, error_cb=_ignore, allow_reconnect=False)
-        jetstream = client.jetstream()
-        for stream in await jetstream.streams_info():
-            await jetstream.delete_stream(str(stream.config.name))
+    async def connected(self, account: str | None = None) -> AsyncGenerator[Client]:
+        """A connection in *account*, or in a new one."""
+        user = account or self.new_account()
+        client = await nats.connect(
+            self.url, user=user, password=user, error_cb=_ignore, allow_reconnect=False
+        )
         try:
             yield client
         finally:
             await client.close()
+
+    def _configuration(self) -> dict[str, object]:
+        accounts = {
+            name: {"jetstream": "enabled", "users": [{"user": name, "password": name}]}
+            for name in ACCOUNTS
+        }
+        # Streams reserve what they may grow to, for each test that makes them.
+        jetstream = {"store_dir": str(self.folder / "store"), "max_file_store": 1 << 42}
+        return {**super()._configuration(), "accounts": accounts, "jetstream": jetstream}
 
 
 @asynccontextmanager

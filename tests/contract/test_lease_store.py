@@ -110,7 +110,8 @@ async def case(request: pytest.FixtureRequest) -> AsyncGenerator[Case]:
         yield MemoryCase()
         return
     server = log_server(request)
-    async with server.connected() as client, server.connected() as stranger:
+    account = server.new_account()
+    async with server.connected(account) as client, server.connected(account) as stranger:
         bucket = KeyValueConfig("lease", history=1, storage=StorageType.FILE)
         await stranger.jetstream().create_key_value(bucket)
         yield NatsCase(client, stranger)
