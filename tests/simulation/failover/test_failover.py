@@ -8,7 +8,7 @@ from tests.simulation.failover.world import DRIFT, NODES
 
 ALPHA, BRAVO = NODES
 
-SEEDS, AT_A_TIME, SECONDS = 2_000, 40, 60.0
+SEEDS, AT_A_TIME, SECONDS = 1_000, 40, 60.0
 """What every run of the tests plays; `make simulate` plays more seeds, and longer scenarios."""
 
 
