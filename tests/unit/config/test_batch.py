@@ -1,8 +1,5 @@
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from services.config.core.batch import Answered, Batch, digest, gathered
 from shared.documents.state import Documents
 from shared.domain.errors import InvalidChange, RequestReused, RevisionConflict
@@ -100,14 +97,3 @@ def test_the_digest_tells_who_asks_for_what() -> None:
     assert digest(one) == digest(proposal("2"))
     assert digest(one) != digest(proposal("1", "denver"))
     assert digest(one) != digest(one.model_copy(update={"author": "anna"}))
-
-
-@given(st.lists(st.sampled_from(["berlin", "denver", "NO NAME", "tokyo"]), max_size=12))
-def test_every_proposal_has_exactly_one_fate(nodes: list[str]) -> None:
-    proposals = [proposal(str(number), node) for number, node in enumerate(nodes)]
-
-    made = batch(*proposals)
-
-    fates = [*made.accepted, *made.refused, *made.repeated, *made.waiting]
-    assert sorted(fates) == sorted(each.request_id for each in proposals)
-    assert len(made.changes) == len(made.accepted)

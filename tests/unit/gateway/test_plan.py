@@ -1,8 +1,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.gateway.core.plan import (
     BATCH_BYTES,
@@ -86,40 +84,6 @@ def test_an_unknown_field_is_told_with_its_name() -> None:
 def test_a_prefix_that_is_no_network_is_told() -> None:
     with pytest.raises(InvalidChange, match=r"'10\.0\.0\.1/8' is no network"):
         normalised(Kind.NODE, "berlin", {"role": "traffic", "prefixes": ["10.0.0.1/8"]})
-
-
-documents = st.dictionaries(
-    st.sampled_from([BERLIN, (Kind.NODE, "denver"), (Kind.NODE, "tokyo")]),
-    st.fixed_dictionaries({"role": st.just("traffic"), "weight": st.integers(0, 3)}),
-)
-
-
-@given(documents, documents, st.booleans())
-def test_a_second_apply_changes_nothing(
-    before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
-) -> None:
-    current = {
-        ref: Current(Revision(1), normalised(ref[0], ref[1], body)) for ref, body in before.items()
-    }
-    for change in plan(current, wanted, prune=prune):
-        if change.after is None:
-            del current[change.kind, change.id]
-        else:
-            current[change.kind, change.id] = Current(Revision(2), change.after)
-
-    assert plan(current, wanted, prune=prune) == ()
-
-
-def test_a_large_apply_is_cut_into_entries_in_order() -> None:
-    large = {"note": "x" * (BATCH_BYTES // 3)}
-    changes = tuple(
-        Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(7)
-    )
-
-    parts = batches(changes)
-
-    assert tuple(change for part in parts for change in part) == changes
-    assert [len(part) for part in parts] == [2, 2, 2, 1]
 
 
 def test_nothing_to_change_needs_no_entry() -> None:

@@ -1,0 +1,106 @@
+"""Properties of a plan: it leads to what is wanted, in parts that keep its order."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.core.plan import (
+    BATCH_BYTES,
+    Current,
+    Planned,
+    Ref,
+    batches,
+    normalised,
+    plan,
+)
+from shared.documents import Kind
+from shared.domain.ids import Revision
+
+SITE: Ref = (Kind.SITE, "site")
+KEY = "A" * 43 + "="
+
+node = st.fixed_dictionaries(
+    {"role": st.just("traffic")},
+    optional={"weight": st.integers(0, 3), "region": st.sampled_from(["eu", "us"])},
+)
+user = st.fixed_dictionaries({"role": st.sampled_from(["auditor", "representative"])})
+refs: st.SearchStrategy[Ref] = st.sampled_from(
+    [
+        *((Kind.NODE, name) for name in ("berlin", "denver", "tokyo")),
+        *((Kind.USER, name) for name in ("rita", "sam")),
+    ]
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[Ref, Any]:
+    found: dict[Ref, Any] = {}
+    for ref in draw(st.lists(refs, unique=True)):
+        found[ref] = draw(node if ref[0] is Kind.NODE else user)
+    return found
+
+
+def stored(bodies: dict[Ref, Any]) -> dict[Ref, Current]:
+    """The documents as they are there: with what people do not write."""
+    own = {Kind.NODE: {"public_key": KEY}, Kind.USER: {"password_hash": "sealed"}}
+    found = {
+        (kind, id_): Current(Revision(1), normalised(kind, id_, {**body, **own[kind]}))
+        for (kind, id_), body in bodies.items()
+    }
+    return {**found, SITE: Current(Revision(1), normalised(*SITE, {"name": "s.example"}))}
+
+
+def applied(current: dict[Ref, Current], changes: tuple[Planned, ...]) -> dict[Ref, Current]:
+    after = dict(current)
+    for change in changes:
+        there = after.get((change.kind, change.id))
+        assert change.expected_revision == (there.revision if there else 0), "it is what was seen"
+        if change.after is None:
+            del after[change.kind, change.id]
+        else:
+            after[change.kind, change.id] = Current(Revision(2), change.after)
+    return after
+
+
+@given(documents(), documents(), st.booleans())
+def test_a_plan_leads_to_what_is_wanted_and_touches_nothing_else(
+    before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
+) -> None:
+    current = stored(before)
+    after = applied(current, plan(current, wanted, prune=prune))
+
+    for (kind, id_), body in wanted.items():
+        written = normalised(kind, id_, body)
+        found = after[kind, id_].body
+        differing = {field for field, value in written.items() if found[field] != value}
+        assert differing <= {"public_key", "password_hash"}, "only what people do not write is kept"
+    others = set(current) - set(wanted)
+    kept = {SITE} if prune else others
+    assert {ref: after[ref] for ref in others & set(after)} == {ref: current[ref] for ref in kept}
+
+
+@given(documents(), documents(), st.booleans())
+def test_a_plan_that_was_applied_is_empty(
+    before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
+) -> None:
+    after = applied(stored(before), plan(stored(before), wanted, prune=prune))
+    assert plan(after, wanted, prune=prune) == ()
+
+
+sizes = st.sampled_from([0, 1, BATCH_BYTES // 3, BATCH_BYTES // 2, BATCH_BYTES])
+
+
+@given(st.lists(sizes, max_size=9))
+def test_the_parts_of_a_plan_are_the_plan_and_each_fits(lengths: list[int]) -> None:
+    changes = tuple(
+        Planned(Kind.NODE, f"n{number}", None, {"note": "x" * length}, Revision(0))
+        for number, length in enumerate(lengths)
+    )
+    parts = batches(changes)
+
+    assert tuple(change for part in parts for change in part) == changes
+    assert all(parts), "no part is empty"
+    for part in parts:
+        length = sum(lengths[int(change.id.removeprefix("n"))] for change in part)
+        assert len(part) == 1 or length <= BATCH_BYTES
