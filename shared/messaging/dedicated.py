@@ -16,8 +16,8 @@ from shared.messaging.connection import NatsAccess, options
 AGAIN_SECONDS: Final = 0.5
 
 
-class Link:
-    """One client, connected once and mended by itself from then on."""
+class DedicatedConnection:
+    """One client, connected once; from then on the library mends the connection."""
 
     def __init__(
         self, access: NatsAccess, identity: Identity, name: str, on_malformed: OnMalformed
