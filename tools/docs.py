@@ -80,7 +80,13 @@ def _fields(message: type[Message]) -> list[str]:
 
 def _type(annotation: Any) -> str:
     name = inspect.formatannotation(annotation)
-    for prefix in ("shared.domain.ids.", "shared.domain.node.", "shared.domain.log.", "typing."):
+    for prefix in (
+        "shared.domain.ids.",
+        "shared.domain.node.",
+        "shared.domain.liveness.",
+        "shared.domain.log.",
+        "typing.",
+    ):
         name = name.replace(prefix, "")
     module = name.rpartition("shared.events.")[0]
     name = name if module == name else _without_modules(name)
