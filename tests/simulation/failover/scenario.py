@@ -1,7 +1,7 @@
-"""What happens to two monitors in a seed's story.
+"""Scenarios of two monitors: the faults that a seed injects, and the recovery after them.
 
-A story is five minutes and more of quiet stretches and bursts of troubles. After most bursts, and
-after the last, everything is mended, and a bounded time later there must be one primary again.
+A scenario is five minutes and more of quiet stretches and bursts of faults. After most bursts, and
+after the last, every fault is ended, and a bounded time later there must be one primary again.
 """
 
 from collections.abc import Callable
@@ -10,44 +10,53 @@ from random import Random
 from typing import Final
 
 from shared.domain.ids import NodeId
+from tests.simulation.failover.faults import (
+    NO_FAULTS,
+    USUAL_FAULTS,
+    FaultPlan,
+    Flaws,
+    random_fault_plan,
+)
 from tests.simulation.failover.promises import Promises
 from tests.simulation.failover.switch import switch_over
-from tests.simulation.failover.weather import STILL, USUAL, Flaws, Weather, foul
 from tests.simulation.failover.world import NODES, World
 
-Trouble = Callable[[World], None]
+Fault = Callable[[World], None]
 
-STORY_SECONDS: Final = 300.0
+SCENARIO_SECONDS: Final = 300.0
 QUIET_SECONDS: Final = (10.0, 60.0)
 BURST_SECONDS: Final = (5.0, 30.0)
-TROUBLES_A_SECOND: Final = 0.8
-MENDED_AFTER: Final = 0.7
-"""The chance that a burst's troubles are mended before the next."""
+FAULTS_PER_SECOND: Final = 0.8
+REPAIR_CHANCE: Final = 0.7
+"""The chance that a burst's faults are ended before the next burst."""
 
 FLOOD_SECONDS: Final = (0.5, 10.0)
 FLOOD_EVERY_SECONDS: Final = (0.02, 0.2)
 
 SETTLED: Final = {"local": 25.0, "lan": 40.0, "wan": 70.0}
-"""How long a mended cluster may take to have its primary again."""
+"""How long a cluster without faults may take to have its primary again."""
 
-PRESET_OF_SEED: Final = ("local", "lan", "wan", "wan")
+PRESETS_BY_CHANCE: Final = ("local", "lan", "wan", "wan")
 
 
-def begun(
-    seed: int, preset: str = "local", flaws: Flaws | None = None, weather: Weather = USUAL
+def new_world(
+    seed: int,
+    preset: str = "local",
+    flaws: Flaws | None = None,
+    fault_plan: FaultPlan = USUAL_FAULTS,
 ) -> World:
-    """A world with two monitors that start within its first second."""
+    """Return a world with two monitors that start within its first second."""
     world = World(seed, preset, flaws)
-    world.weather = weather
+    world.fault_plan = fault_plan
     world.ask_promises = Promises(world).ask
     for node in NODES:
         world.at(world.random.uniform(0, 1), world.start, node)
     return world
 
 
-def trouble(world: World) -> None:
-    """Something bad, begun or ended, for either master."""
-    world.random.choice(TROUBLES)(world, world.random.choice(NODES))
+def random_fault(world: World) -> None:
+    """Begin or end a fault of either master, drawn by chance."""
+    world.random.choice(FAULTS)(world, world.random.choice(NODES))
 
 
 def crash_or_start(world: World, node: NodeId) -> None:
@@ -74,9 +83,9 @@ def elect(world: World, _node: NodeId) -> None:
     world.elect()
 
 
-def change_weather(world: World, _node: NodeId) -> None:
-    world.weather = foul(world.random)
-    world.say(f"{world.weather}")
+def change_fault_plan(world: World, _node: NodeId) -> None:
+    world.fault_plan = random_fault_plan(world.random)
+    world.record(f"{world.fault_plan}")
 
 
 def cut_one_way(world: World, node: NodeId) -> None:
@@ -85,33 +94,33 @@ def cut_one_way(world: World, node: NodeId) -> None:
         master.mute = not master.mute
     else:
         master.deaf = not master.deaf
-    _say_cut(world, node)
+    _record_cut(world, node)
 
 
 def cut_off(world: World, node: NodeId) -> None:
     master = world.masters[node]
     master.mute = master.deaf = not (master.mute and master.deaf)
-    _say_cut(world, node)
+    _record_cut(world, node)
 
 
-def _say_cut(world: World, node: NodeId) -> None:
+def _record_cut(world: World, node: NodeId) -> None:
     master = world.masters[node]
-    world.say(f"{node}: mute {master.mute}, deaf {master.deaf}")
+    world.record(f"{node}: mute {master.mute}, deaf {master.deaf}")
 
 
 def stop_config(world: World, node: NodeId) -> None:
     master = world.masters[node]
     master.config_commits = not master.config_commits
-    world.say(f"{node}: config commits {master.config_commits}")
+    world.record(f"{node}: config commits {master.config_commits}")
 
 
 def unfit(world: World, node: NodeId) -> None:
     master = world.masters[node]
     master.fit = not master.fit
-    world.say(f"{node}: fit {master.fit}")
+    world.record(f"{node}: fit {master.fit}")
 
 
-def plan_a_change(world: World, _node: NodeId) -> None:
+def start_switchover(world: World, _node: NodeId) -> None:
     switch_over(world)
 
 
@@ -121,24 +130,24 @@ def spoil(world: World) -> None:
 
 
 def put_junk(world: World) -> None:
-    world.say("junk is put into the key")
+    world.record("junk is put into the key")
     world.bucket.put_junk()
 
 
 def put_copy(world: World) -> None:
-    world.say("an old record is put into the key")
+    world.record("an old record is put into the key")
     world.bucket.put_copy()
 
 
 def purge(world: World) -> None:
-    world.say("the key is deleted")
+    world.record("the key is deleted")
     world.bucket.purge()
 
 
 def flood(world: World) -> None:
     """The key is spoiled again and again, for some seconds."""
     seconds = world.random.uniform(*FLOOD_SECONDS)
-    world.say(f"the key is flooded for {seconds:.1f} s")
+    world.record(f"the key is flooded for {seconds:.1f} s")
     world.bucket.flooded_until = world.now + seconds
     _flood(world)
 
@@ -152,22 +161,22 @@ def _flood(world: World) -> None:
 def hide(world: World) -> None:
     """Junk follows each record before anybody reads it, for some seconds."""
     seconds = world.random.uniform(*FLOOD_SECONDS)
-    world.say(f"junk hides every record for {seconds:.1f} s")
+    world.record(f"junk hides every record for {seconds:.1f} s")
     world.bucket.hides = True
     world.at(world.now + seconds, setattr, world.bucket, "hides", False)
 
 
-TROUBLES: Final = (
-    *(plan_a_change, plan_a_change),
-    *(crash_or_start, start, freeze, suspend, elect, change_weather),
+FAULTS: Final = (
+    *(start_switchover, start_switchover),
+    *(crash_or_start, start, freeze, suspend, elect, change_fault_plan),
     *(cut_one_way, cut_one_way, cut_off, stop_config, unfit),
 )
 
 
-def mend(world: World) -> None:
-    """End every trouble but those that end by themselves."""
-    world.say("all is mended")
-    world.weather = STILL
+def end_faults(world: World) -> None:
+    """End every fault but those that end by themselves."""
+    world.record("all is mended")
+    world.fault_plan = NO_FAULTS
     world.bucket.hides, world.bucket.flooded_until = False, 0.0
     for node, master in world.masters.items():
         master.mute, master.deaf, master.config_commits, master.fit = False, False, True, True
@@ -175,26 +184,26 @@ def mend(world: World) -> None:
             world.start(node)
 
 
-def burst(world: World, *troubles: Trouble) -> None:
-    """Let *troubles* happen to *world* for a while."""
-    world.weather = USUAL
+def fault_burst(world: World, *faults: Fault) -> None:
+    """Inject faults, drawn from *faults*, for a while."""
+    world.fault_plan = USUAL_FAULTS
     end = world.now + world.random.uniform(*BURST_SECONDS)
     when = world.now
     while when < end:
-        world.at(when, partial(world.random.choice(troubles), world))
-        when += world.random.expovariate(TROUBLES_A_SECOND)
+        world.at(when, partial(world.random.choice(faults), world))
+        when += world.random.expovariate(FAULTS_PER_SECOND)
     world.run(end)
 
 
-def suffer(world: World, *troubles: Trouble, seconds: float = STORY_SECONDS) -> World:
-    """Let *troubles* happen to *world* in bursts; it must heal whenever they are mended."""
-    is_mended = False
-    while world.now < seconds or not is_mended:
+def run_faults(world: World, *faults: Fault, seconds: float = SCENARIO_SECONDS) -> World:
+    """Inject *faults* in bursts; the world must recover whenever they are ended."""
+    is_repaired = False
+    while world.now < seconds or not is_repaired:
         world.run(world.now + world.random.uniform(*QUIET_SECONDS))
-        burst(world, *troubles)
-        is_mended = world.random.random() < MENDED_AFTER
-        if is_mended:
-            mend(world)
+        fault_burst(world, *faults)
+        is_repaired = world.random.random() < REPAIR_CHANCE
+        if is_repaired:
+            end_faults(world)
             world.run(world.now + SETTLED[world.preset])
             check_healed(world)
     return world
@@ -203,21 +212,27 @@ def suffer(world: World, *troubles: Trouble, seconds: float = STORY_SECONDS) -> 
 def check_healed(world: World) -> None:
     """There is a primary again, and every role had an epoch of its own, larger than the last.
 
-    Where somebody spoiled the key, or it was lost, an epoch may be taken twice; it is never begun
-    twice in the log, which the judge sees to.
+    Where somebody spoiled the key, or it was lost, an epoch may be acquired twice; it is never
+    begun twice in the log, which the judge checks.
     """
-    assert len(world.primaries()) == 1, f"primaries after all was mended: {world.primaries()}"
+    assert len(world.primaries()) == 1, (
+        f"primaries after all faults were ended: {world.primaries()}"
+    )
     if not world.bucket.was_spoilt:
-        epochs = [took.epoch for took in world.taken]
-        assert epochs == sorted(set(epochs)), f"epochs in the order taken: {epochs}"
+        epochs = [took.epoch for took in world.acquired]
+        assert epochs == sorted(set(epochs)), f"epochs in the order acquired: {epochs}"
 
 
-def tell(
-    seed: int, teller: Callable[[str], None] | None = None, *, seconds: float = STORY_SECONDS
+def play(
+    seed: int, on_line: Callable[[str], None] | None = None, *, seconds: float = SCENARIO_SECONDS
 ) -> World:
-    """The story of *seed*: its preset and its troubles follow from the seed."""
+    """Play the scenario of *seed*; its preset and its faults follow from the seed."""
     chance = Random(seed)
-    world = begun(seed, chance.choice(PRESET_OF_SEED), weather=chance.choice((STILL, STILL, USUAL)))
-    world.tell = teller
+    world = new_world(
+        seed,
+        chance.choice(PRESETS_BY_CHANCE),
+        fault_plan=chance.choice((NO_FAULTS, NO_FAULTS, USUAL_FAULTS)),
+    )
+    world.on_line = on_line
     spoils = (spoil,) if chance.random() < 1 / 3 else ()
-    return suffer(world, *[trouble] * 3, *spoils, seconds=seconds)
+    return run_faults(world, *[random_fault] * 3, *spoils, seconds=seconds)

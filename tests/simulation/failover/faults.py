@@ -1,4 +1,4 @@
-"""How bad the network is, what may be wrong with a shell, and for how long leaders are elected."""
+"""Fault plans of the network, flaws of a shell around the cores, and how long elections take."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -8,7 +8,7 @@ ELECTION_SECONDS: Final = (4.0, 8.0)
 
 
 @dataclass(frozen=True)
-class Weather:
+class FaultPlan:
     """The chances of loss and of an old answer, and the longest delay of a message."""
 
     lost: float = 0.0
@@ -16,23 +16,23 @@ class Weather:
     stale: float = 0.0
     repeated: float = 0.0
     delay: float = 0.01
-    is_still: bool = field(init=False)
-    """Nothing is lost, and messages take no time: most of a story's time passes like this."""
+    is_fault_free: bool = field(init=False)
+    """Nothing is lost, and messages take no time: most of a scenario's time passes like this."""
 
     def __post_init__(self) -> None:
         bad = (self.lost, self.late, self.stale, self.repeated, self.delay)
-        object.__setattr__(self, "is_still", not any(bad))
+        object.__setattr__(self, "is_fault_free", not any(bad))
 
 
-STILL: Final = Weather(delay=0.0)
-USUAL: Final = Weather()
+NO_FAULTS: Final = FaultPlan(delay=0.0)
+USUAL_FAULTS: Final = FaultPlan()
 
 
-def foul(random: Random) -> Weather:
-    """Bad weather, of any kind."""
+def random_fault_plan(random: Random) -> FaultPlan:
+    """Draw a plan with faults of any kind."""
     worst = (0.6, 0.5, 0.3, 0.3)
     lost, late, stale, repeated = (random.uniform(0, each) for each in worst)
-    return Weather(lost, late, stale, repeated, delay=random.uniform(0, 0.2))
+    return FaultPlan(lost, late, stale, repeated, delay=random.uniform(0, 0.2))
 
 
 @dataclass(frozen=True)

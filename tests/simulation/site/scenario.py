@@ -1,7 +1,7 @@
-"""What happens to a whole site in a seed's story: the lease's troubles, and those of the log.
+"""Scenarios of a whole site: a seed injects the faults of the lease, and those of the log.
 
-As in the story of the lease alone, troubles come in bursts, changes are asked for all the while,
-and a bounded time after everything was mended the site must be whole again: one primary that
+As in the scenarios of the lease alone, faults come in bursts, changes are asked for all the while,
+and a bounded time after the faults were ended the site must be whole again: one primary that
 accepts a change, and every copy at the end of the log.
 """
 
@@ -12,10 +12,10 @@ from typing import Final
 
 from shared.domain.ids import RequestId
 from shared.domain.log import ReplicationMode
-from tests.simulation.failover import story as failover
+from tests.simulation.failover import scenario as failover
+from tests.simulation.failover.faults import ELECTION_SECONDS, NO_FAULTS
 from tests.simulation.failover.promises import Promises
-from tests.simulation.failover.story import SETTLED
-from tests.simulation.failover.weather import ELECTION_SECONDS, STILL
+from tests.simulation.failover.scenario import SETTLED
 from tests.simulation.failover.world import NODES, World
 from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
@@ -24,16 +24,16 @@ from tests.simulation.site.switch import switch_over
 
 EVERYBODY: Final = (*NODES, TRAFFIC)
 STALE_SECONDS: Final = (1.0, 10.0)
-CHANGES_A_SECOND: Final = 1.0
+CHANGES_PER_SECOND: Final = 1.0
 REBUILT_SECONDS: Final = 35.0
 """How much longer it may take when the log is lost: 20 s to call it so, by slow clocks."""
 
-LOOKS_EVERY_SECONDS: Final = 5.0
-Trouble = Callable[[Site], None]
+CHECK_EVERY_SECONDS: Final = 5.0
+Fault = Callable[[Site], None]
 
 
-def begun(seed: int, preset: str = "local") -> Site:
-    """A site whose nodes start within its first second."""
+def new_site(seed: int, preset: str = "local") -> Site:
+    """Return a site whose nodes start within its first second."""
     site = Site(seed, preset)
     site.ask_promises = Promises(site).ask
     for node in NODES:
@@ -113,30 +113,30 @@ def set_clock(site: Site) -> None:
     site.set_by_seconds[site.random.choice(NODES)] = site.random.uniform(-1e6, 1e6)
 
 
-def of_a_master(site: Site) -> None:
-    """What befalls the monitors alone, in the other world."""
-    site.random.choice(MASTERS_TROUBLES)(site, site.random.choice(NODES))
+def monitor_fault(site: Site) -> None:
+    """Inject a fault of the monitors, as in the scenarios of the lease alone."""
+    site.random.choice(MONITOR_FAULTS)(site, site.random.choice(NODES))
 
 
-def plan_a_change(site: Site) -> None:
+def start_switchover(site: Site) -> None:
     switch_over(site)
 
 
-MASTERS_TROUBLES: Final = (
+MONITOR_FAULTS: Final = (
     *(failover.crash_or_start, failover.start, failover.freeze, failover.suspend, failover.elect),
-    *(failover.change_weather, failover.cut_one_way, failover.cut_one_way, failover.cut_off),
+    *(failover.change_fault_plan, failover.cut_one_way, failover.cut_one_way, failover.cut_off),
 )
-TROUBLES: Final[tuple[Trouble, ...]] = (
-    *([of_a_master] * 8),
-    *(plan_a_change, plan_a_change, restart_services, crash_services, freeze_services),
+FAULTS: Final[tuple[Fault, ...]] = (
+    *([monitor_fault] * 8),
+    *(start_switchover, start_switchover, restart_services, crash_services, freeze_services),
     *(lose_database, refuse_commits),
     *(fill_disk, lose_appends, elect_log, elect_both, lose_log, forge, spoil_lease, set_clock),
 )
 
 
-def mend(site: Site) -> None:
-    """End every trouble but those that end by themselves."""
-    failover.mend(site)
+def end_faults(site: Site) -> None:
+    """End every fault but those that end by themselves."""
+    failover.end_faults(site)
     site.servers.is_full, site.servers.loses = False, 0
     for node in EVERYBODY:
         database = site.databases[node]
@@ -146,45 +146,45 @@ def mend(site: Site) -> None:
 
 
 def settle(site: Site) -> None:
-    """Let a mended site come to itself, with an operator who does what it cannot do by itself."""
+    """Let the site recover, with an operator who does what it cannot do by itself."""
     end = site.now + SETTLED[site.preset]
     if repairs.is_log_lost(site):
         end += REBUILT_SECONDS
     while site.now < end:
         repairs.resync_diverged(site)
-        site.run(min(end, site.now + LOOKS_EVERY_SECONDS))
+        site.run(min(end, site.now + CHECK_EVERY_SECONDS))
 
 
-def suffer(site: Site, *troubles: Trouble, seconds: float = failover.STORY_SECONDS) -> Site:
-    """Let *troubles* happen in bursts, with changes all the while."""
+def run_faults(site: Site, *faults: Fault, seconds: float = failover.SCENARIO_SECONDS) -> Site:
+    """Inject *faults* in bursts, with changes all the while."""
     gateway = Gateway(site)
-    is_mended = False
-    while site.now < seconds or not is_mended:
+    is_repaired = False
+    while site.now < seconds or not is_repaired:
         site.run(site.now + site.random.uniform(*failover.QUIET_SECONDS))
-        burst(site, gateway, *troubles)
-        is_mended = site.random.random() < failover.MENDED_AFTER
-        if is_mended:
-            mend(site)
+        fault_burst(site, gateway, *faults)
+        is_repaired = site.random.random() < failover.REPAIR_CHANCE
+        if is_repaired:
+            end_faults(site)
             settle(site)
             check_healed(site, gateway)
     site.ledger.check_kept()
     return site
 
 
-def burst(site: Site, gateway: Gateway, *troubles: Trouble) -> None:
-    """Troubles, and changes at the same time."""
+def fault_burst(site: Site, gateway: Gateway, *faults: Fault) -> None:
+    """Inject faults, and ask for changes at the same time."""
     end = site.now + failover.BURST_SECONDS[1]
     when = site.now
     while when < end:
         site.at(when, _ask, gateway)
-        when += site.random.expovariate(CHANGES_A_SECOND)
-    failover.burst(site, *(partial(_befall, each) for each in troubles))
+        when += site.random.expovariate(CHANGES_PER_SECOND)
+    failover.fault_burst(site, *(partial(_inject, each) for each in faults))
 
 
-def _befall(trouble: Trouble, world: World) -> None:
-    assert isinstance(world, Site), "a site's troubles befall a site"
-    world.say(getattr(trouble, "__name__", "trouble"))
-    trouble(world)
+def _inject(fault: Fault, world: World) -> None:
+    assert isinstance(world, Site), "a site's faults concern a site"
+    world.record(getattr(fault, "__name__", "fault"))
+    fault(world)
 
 
 def _ask(gateway: Gateway) -> None:
@@ -208,13 +208,13 @@ def _require_accepted(site: Site, asked: RequestId) -> None:
     assert asked in site.ledger.acknowledged, f"{asked} was not accepted in 10 s"
 
 
-def tell(seed: int, teller: Callable[[str], None] | None = None) -> Site:
-    """The story of *seed*: its preset and its troubles follow from the seed."""
+def play(seed: int, on_line: Callable[[str], None] | None = None) -> Site:
+    """Play the scenario of *seed*; its preset and its faults follow from the seed."""
     chance = Random(seed)
-    site = begun(seed, chance.choice(failover.PRESET_OF_SEED))
-    site.weather = STILL
-    site.tell = teller
+    site = new_site(seed, chance.choice(failover.PRESETS_BY_CHANCE))
+    site.fault_plan = NO_FAULTS
+    site.on_line = on_line
     try:
-        return suffer(site, *TROUBLES)
+        return run_faults(site, *FAULTS)
     finally:
         site.end()

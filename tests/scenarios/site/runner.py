@@ -1,7 +1,7 @@
-"""Plays a transcript of a whole site: what is done, and what the site then says.
+"""Runs the commands of a transcript of a whole site.
 
-The actors are the product's own services in the simulated world, under still weather and with one
-seed, so a story always says the same.
+Its services are the product's own in the simulated world, without faults and with one seed, so a
+transcript always has the same output.
 """
 
 from typing import Final
@@ -11,37 +11,37 @@ from shared.domain.ids import NodeId
 from shared.events.conflict import ConflictKept, ConflictRead, ReadConflict
 from shared.events.message import Event
 from shared.events.replication import FollowerStateChanged, LogRebuilt, SyncNow
-from tests.simulation.failover.weather import STILL
+from tests.simulation.failover.faults import NO_FAULTS
 from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
 from tests.simulation.site.questions import Answer
+from tests.simulation.site.scenario import EVERYBODY, new_site
 from tests.simulation.site.site import GENERATION
-from tests.simulation.site.story import EVERYBODY, begun
 from tests.simulation.site.switch import switch_over
 
 SEED: Final = 4
-LOAD_A_SECOND: Final = 20
+LOAD_PER_SECOND: Final = 20
 
 
-class SiteStage:
-    """The site of one transcript, and what it said so far; each verb is a method."""
+class SiteRunner:
+    """The site of one transcript; each command is a method."""
 
     def __init__(self) -> None:
-        self._site = begun(SEED)
-        self._site.weather = STILL
+        self._site = new_site(SEED)
+        self._site.fault_plan = NO_FAULTS
         self._gateway = Gateway(self._site)
-        self._taken = self._lost = self._answers = self._facts = 0
+        self._acquired = self._lost = self._answers = self._facts = 0
         self._replies: list[str] = []
 
-    def do(self, line: str) -> list[str]:
-        """Do one line; what was said.
+    def run(self, command: str) -> list[str]:
+        """Run one command; its output.
 
         Raises:
-            AttributeError: there is no such verb.
+            AttributeError: there is no such command.
         """
-        verb, *words = line.split()
-        said: list[str] | None = getattr(self, f"on_{verb}")(*words)
-        return said or []
+        verb, *arguments = command.split()
+        output: list[str] | None = getattr(self, f"on_{verb}")(*arguments)
+        return output or []
 
     def end(self) -> None:
         self._site.end()
@@ -49,13 +49,19 @@ class SiteStage:
     def on_wait(self, seconds: str) -> list[str]:
         site = self._site
         site.run(site.now + float(seconds))
-        taken = [f"took epoch {each.epoch}: {each.cause}" for each in site.taken[self._taken :]]
+        acquired = [
+            f"took epoch {each.epoch}: {each.cause}" for each in site.acquired[self._acquired :]
+        ]
         lost = [f"lost epoch {each.epoch}: {each.cause}" for each in site.lost[self._lost :]]
-        facts = [told(each) for each in site.facts[self._facts :]]
-        self._taken, self._lost, self._facts = len(site.taken), len(site.lost), len(site.facts)
+        facts = [describe_event(each) for each in site.facts[self._facts :]]
+        self._acquired, self._lost, self._facts = (
+            len(site.acquired),
+            len(site.lost),
+            len(site.facts),
+        )
         replies, self._replies = self._replies, []
-        heard = [*facts, *replies, *taken, *lost, *self._answered()]
-        return [*heard, f"primary: {self._primary()}"]
+        lines = [*facts, *replies, *acquired, *lost, *self._answered()]
+        return [*lines, f"primary: {self._primary()}"]
 
     def on_look(self) -> list[str]:
         """Where the log ends, and how far each copy is."""
@@ -67,7 +73,7 @@ class SiteStage:
         return [f"log: {where}; {', '.join(copies)}"]
 
     def on_states(self) -> list[str]:
-        """What each master's follower says of itself."""
+        """The state that each master's follower reports."""
         services = self._site.services.items()
         return [f"{node}: {each.follows.following.state}" for node, each in sorted(services)]
 
@@ -81,10 +87,10 @@ class SiteStage:
         self._gateway.ask(is_put=True)
 
     def on_load(self, seconds: str) -> None:
-        """Many changes, one after the other, while the story goes on."""
+        """Many changes, one after the other, while the transcript goes on."""
         site = self._site
-        for number in range(round(float(seconds) * LOAD_A_SECOND)):
-            site.at(site.now + number / LOAD_A_SECOND, self.on_change)
+        for number in range(round(float(seconds) * LOAD_PER_SECOND)):
+            site.at(site.now + number / LOAD_PER_SECOND, self.on_change)
 
     def on_crash(self, node: str) -> None:
         self._site.crash(NodeId(node))
@@ -124,22 +130,22 @@ class SiteStage:
 
     def on_promote(self, node: str) -> None:
         order = repairs.promotion(NodeId(node), "its data centre burns")
-        repairs.order(self._site, order, self._hear)
+        repairs.order(self._site, order, self._on_reply)
 
     def on_rebuild(self, node: str, how: str = "") -> None:
         order = repairs.rebuilding(NodeId(node), is_forced=how == "force")
-        repairs.order(self._site, order, self._hear)
+        repairs.order(self._site, order, self._on_reply)
 
     def on_resync(self, node: str) -> None:
         order = SyncNow(node=NodeId(node), resync=True)
-        repairs.order(self._site, order, self._hear)
+        repairs.order(self._site, order, self._on_reply)
 
     def on_conflicts(self, node: str) -> list[str]:
         """What a master keeps that it had alone."""
         kept = self._site.databases[NodeId(node)].conflicts
         for conflict in kept:
             question = ReadConflict(node=NodeId(node), id=conflict)
-            repairs.order(self._site, question, self._hear)
+            repairs.order(self._site, question, self._on_reply)
         self._site.run(self._site.now)
         replies, self._replies = self._replies, []
         return replies or [f"{node} keeps no conflict"]
@@ -152,18 +158,18 @@ class SiteStage:
     def on_switchover(self) -> None:
         switch_over(self._site)
 
-    def _hear(self, answer: Answer) -> None:
-        """What became of an order; of what others are told of too, only a refusal."""
+    def _on_reply(self, answer: Answer) -> None:
+        """Keep the reply to an order, if no event reports it: a refusal, or a conflict."""
         if isinstance(answer, MeridianError):
             self._replies.append(f"refused: {answer.message}")
         elif isinstance(answer, ConflictRead):
-            self._replies += shown(answer)
+            self._replies += describe_conflict(answer)
 
     def _primary(self) -> str:
         return ", ".join(self._site.primaries()) or "nobody"
 
     def _answered(self) -> list[str]:
-        """What was acknowledged since; many changes are told in one line."""
+        """What was acknowledged since; many changes make one line."""
         answers = self._site.ledger.answers[self._answers :]
         self._answers = len(self._site.ledger.answers)
         if len(answers) > 1:
@@ -176,16 +182,18 @@ class SiteStage:
         ]
 
 
-def told(event: Event) -> str:
-    """What tools outside are told of."""
+def describe_event(event: Event) -> str:
+    """One line about an event that tools outside receive."""
     match event:
         case FollowerStateChanged():
-            is_said = event.cause.startswith(event.state)
-            return f"{event.node}: {event.cause if is_said else f'{event.state}, {event.cause}'}"
+            is_repeated = event.cause.startswith(event.state)
+            return (
+                f"{event.node}: {event.cause if is_repeated else f'{event.state}, {event.cause}'}"
+            )
         case LogRebuilt():
-            asked = f", {' and '.join(event.unasked)} was not asked" if event.unasked else ""
+            unasked = f", {' and '.join(event.unasked)} was not asked" if event.unasked else ""
             where = f"revision {event.revision} of epoch {event.epoch}"
-            return f"generation {event.log_generation} begins on {event.node}, {where}{asked}"
+            return f"generation {event.log_generation} begins on {event.node}, {where}{unasked}"
         case ConflictKept():
             count = f"{event.count} {'document' if event.count == 1 else 'documents'}"
             return f"{event.node} had {count} another way after revision {event.ancestor}: kept"
@@ -193,22 +201,10 @@ def told(event: Event) -> str:
             raise AssertionError(f"the site keeps no {event}")
 
 
-def shown(conflict: ConflictRead) -> list[str]:
-    """The documents of a conflict as they were left."""
+def describe_conflict(conflict: ConflictRead) -> list[str]:
+    """One line for each document of a conflict."""
     return [
         f"{conflict.line.node} alone had revision {each.revision}: "
         f"{each.op} {each.kind}/{each.id} by {each.author}"
         for each in conflict.changes
     ]
-
-
-def tell(transcript: str) -> str:
-    """The transcript as it is when it is played now: comments and deeds, and what was said."""
-    stage, lines = SiteStage(), list[str]()
-    for line in transcript.splitlines():
-        if line.startswith("#") or not line:
-            lines.append(line)
-        elif line.startswith("> "):
-            lines += [line, *(f"  {said}" for said in stage.do(line[2:]))]
-    stage.end()
-    return "\n".join(lines) + "\n"

@@ -1,43 +1,45 @@
-"""Plays a transcript: each line that begins with `>` is done, what follows is what was then said.
+"""Runs the commands of a transcript of two monitors.
 
-The actors are the failover's real cores in the simulated world, under good weather and with one
-seed, so a story always says the same. `tell` writes a transcript anew.
+The monitors are the failover's real cores in the simulated world, without faults and with one seed,
+so a transcript always has the same output.
 """
 
 from typing import Final
 
 from shared.domain.ids import NodeId
 from tests.simulation.failover.master import Master
-from tests.simulation.failover.story import begun, purge, put_copy, put_junk
+from tests.simulation.failover.scenario import new_world, purge, put_copy, put_junk
 from tests.simulation.failover.switch import switch_over
 
 SEED: Final = 4
 
 
-class Stage:
-    """The world of one transcript, and what it said so far; each verb is a method."""
+class FailoverRunner:
+    """The world of one transcript; each command is a method."""
 
     def __init__(self) -> None:
-        self._world = begun(SEED)
-        self._taken = self._lost = 0
+        self._world = new_world(SEED)
+        self._acquired = self._lost = 0
 
-    def do(self, line: str) -> list[str]:
-        """Do one line; what was said.
+    def run(self, command: str) -> list[str]:
+        """Run one command; its output.
 
         Raises:
-            AttributeError: there is no such verb.
+            AttributeError: there is no such command.
         """
-        verb, *words = line.split()
-        said: list[str] | None = getattr(self, f"on_{verb}")(*words)
-        return said or []
+        verb, *arguments = command.split()
+        output: list[str] | None = getattr(self, f"on_{verb}")(*arguments)
+        return output or []
 
     def on_wait(self, seconds: str) -> list[str]:
         world = self._world
         world.run(world.now + float(seconds))
-        taken = [f"took epoch {each.epoch}: {each.cause}" for each in world.taken[self._taken :]]
+        acquired = [
+            f"took epoch {each.epoch}: {each.cause}" for each in world.acquired[self._acquired :]
+        ]
         lost = [f"lost epoch {each.epoch}: {each.cause}" for each in world.lost[self._lost :]]
-        self._taken, self._lost = len(world.taken), len(world.lost)
-        return [*taken, *lost, f"primary: {', '.join(world.primaries()) or 'nobody'}"]
+        self._acquired, self._lost = len(world.acquired), len(world.lost)
+        return [*acquired, *lost, f"primary: {', '.join(world.primaries()) or 'nobody'}"]
 
     def on_ask(self, node: str) -> list[str]:
         master = self._master(node)
@@ -95,14 +97,3 @@ class Stage:
 
     def _master(self, node: str) -> Master:
         return self._world.masters[NodeId(node)]
-
-
-def tell(transcript: str) -> str:
-    """The transcript as it is when it is played now: comments and deeds, and what was said."""
-    stage, lines = Stage(), list[str]()
-    for line in transcript.splitlines():
-        if line.startswith("#") or not line:
-            lines.append(line)
-        elif line.startswith("> "):
-            lines += [line, *(f"  {said}" for said in stage.do(line[2:]))]
-    return "\n".join(lines) + "\n"
