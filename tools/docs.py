@@ -6,6 +6,7 @@ it, `docs/asyncapi.json` those for tools outside, and `docs/benchmarks.md` the f
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,8 +76,7 @@ def _fields(message: type[Message]) -> list[str]:
 
 def _type(annotation: Any) -> str:
     name = inspect.formatannotation(annotation)
-    for prefix in ("shared.domain.ids.", "shared.domain.node.", "shared.domain.log.", "typing."):
-        name = name.replace(prefix, "")
+    name = re.sub(r"\b(shared\.domain\.\w+|typing)\.", "", name)
     module = name.rpartition("shared.events.")[0]
     name = name if module == name else _without_modules(name)
     return name.replace("|", "or")

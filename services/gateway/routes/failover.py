@@ -13,13 +13,9 @@ from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.domain.errors import MeridianError, NoPrimary, NotFound
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.domain.redirection import RedirectionStatus
 from shared.events.config import GenerationBegun, PromoteAlone
-from shared.events.failover import (
-    ReadMasterStatus,
-    RedirectionStatus,
-    RoleSwitched,
-    SwitchOver,
-)
+from shared.events.failover import ReadMasterStatus, RoleSwitched, SwitchOver
 
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 
