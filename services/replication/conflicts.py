@@ -16,15 +16,14 @@ from services.replication.core.conflict import LeftBehind, common, left_behind
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.bundle import pack, unpack
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, Marker, Op, StoredEntry
 from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
-    ConflictChange,
     ConflictEntries,
     ConflictKept,
-    ConflictLine,
     ConflictRead,
     ConflictsRead,
     KeepConflict,
@@ -222,13 +221,11 @@ def _placed(message: bytes) -> ConflictEntry:
 
 def _shown(each: LeftBehind) -> ConflictChange:
     change = each.change
-    return ConflictChange.model_validate(
-        {
-            "kind": change.kind,
-            "id": change.id,
-            "op": change.op.value,
-            "body": change.body,
-            "author": change.author,
-            "revision": each.revision,
-        }
+    return ConflictChange(
+        kind=change.kind,
+        id=change.id,
+        op="delete" if change.op is Op.DELETE else "put",
+        body=change.body,
+        author=change.author,
+        revision=each.revision,
     )

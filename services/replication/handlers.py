@@ -11,8 +11,8 @@ from shared.domain.ids import NodeId
 from shared.domain.snapshot import Scope
 from shared.events.conflict import (
     ConflictEntries,
-    ConflictLine,
     ConflictRead,
+    ConflictResolved,
     ConflictsRead,
     KeepConflict,
     ReadConflict,
@@ -92,8 +92,8 @@ class ConflictHandlers:
         await self._keeper.bring_back(order)
         return Done()
 
-    async def on_resolve(self, order: ResolveConflict) -> ConflictLine:
-        return await self._keeper.resolve(order)
+    async def on_resolve(self, order: ResolveConflict) -> ConflictResolved:
+        return ConflictResolved(line=await self._keeper.resolve(order))
 
 
 def conflict_router(handlers: ConflictHandlers, node: NodeId) -> NatsRouter:

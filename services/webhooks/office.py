@@ -15,8 +15,8 @@ from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Revision
+from shared.domain.webhook import WebhookProgress, WebhookState
 from shared.events.config import ReadDocuments, StoredDocument
-from shared.events.webhook import WebhookProgress, WebhookState
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 

@@ -23,7 +23,8 @@ from shared.decoding.errors import Undecodable
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
-from shared.events.webhook import WebhookDeliveryFailed, WebhookState, WebhookStateChanged
+from shared.domain.webhook import WebhookState
+from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from shared.messaging.ports import Emits
 from shared.runtime.containment import Containment
 

@@ -17,11 +17,13 @@ from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, 
 from shared.crypto.keyring import KeyRing, make_psk
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.domain.history import StatusLine
 from shared.domain.ids import ClusterId, Epoch, NodeId, SessionId, UnixMillis
+from shared.domain.session import SessionPhase
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
-from shared.events.operation import ReadStatusHistory, StatusLine
-from shared.events.session import SessionChanged, SessionPhase
+from shared.events.operation import ReadStatusHistory
+from shared.events.session import SessionChanged
 from shared.messaging.connection import jetstream_of
 from shared.messaging.events import EventSigner
 from shared.messaging.streams import EVENTS, ensure_streams

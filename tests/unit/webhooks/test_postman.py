@@ -26,8 +26,9 @@ from shared.crypto.keyring import KeyRing, Keys
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
+from shared.domain.webhook import WebhookState
 from shared.events.config import StoredDocument
-from shared.events.webhook import WebhookDeliveryFailed, WebhookState, WebhookStateChanged
+from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.rejections import KeptRejections
