@@ -1,4 +1,4 @@
-"""Which webhooks there are, and a postman for each, while this master is primary."""
+"""Runs one dispatcher for each enabled webhook while this master is primary."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from services.webhooks.core.places import abandoned
-from services.webhooks.postman import Outfit, Postman
+from services.webhooks.core.consumers import consumer_name, orphaned_consumers
+from services.webhooks.delivery.dispatcher import Dispatcher, DispatcherDependencies
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import MeridianError
@@ -26,14 +26,14 @@ READ_SECONDS: Final = 2.0
 _LOG: Final = logging.getLogger("meridian.webhooks")
 
 
-class Reads(Protocol):
-    """Asks config for the webhooks."""
+class ReadWebhooks(Protocol):
+    """Reads the webhooks that config has at *at_least* or later, with the revision read."""
 
     async def __call__(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]: ...
 
 
-def reads_by(publisher: Asks) -> Reads:
-    """Read from any master's config."""
+def reader_of(publisher: Asks) -> ReadWebhooks:
+    """Build a reader that asks any master's config."""
 
     async def read(at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
         question = ReadDocuments(kinds=(Kind.WEBHOOK,), at_least=at_least)
@@ -45,106 +45,111 @@ def reads_by(publisher: Asks) -> Reads:
     return read
 
 
-class Office:
-    """Employs a postman for each webhook that is enabled; nobody works without the grant."""
+class DispatcherPool:
+    """Starts and stops dispatchers as the documents say; none runs without the grant."""
 
     def __init__(
         self,
-        reads: Reads,
-        outfit: Outfit,
+        read: ReadWebhooks,
+        dependencies: DispatcherDependencies,
         secret_of: Callable[[str, int], bytes],
         may_act: Callable[[], bool],
     ) -> None:
-        self._reads = reads
-        self._outfit = outfit
+        self._read = read
+        self._dependencies = dependencies
         self._secret_of = secret_of
         self._may_act = may_act
-        self._wanted = asyncio.Event()
+        self._changed = asyncio.Event()
         self._newest = Revision(0)
-        self._working: dict[str, tuple[Postman, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[Dispatcher, asyncio.Task[None]]] = {}
 
-    def heard(self, revision: Revision | None) -> None:
-        """A master told that it has applied *revision*."""
+    def record_revision(self, revision: Revision | None) -> None:
+        """Note that a master has applied *revision*."""
         if revision is not None and revision > self._newest:
             self._newest = revision
-            self._wanted.set()
+            self._changed.set()
 
     async def run(self) -> None:
-        """Keep the postmen as the documents are, for ever."""
+        """Keep the dispatchers as the documents say, until cancelled."""
         try:
             while True:
-                self._wanted.clear()
+                self._changed.clear()
                 pause = EVERY_SECONDS
                 try:
-                    await self._look()
+                    await self._synchronize()
                 except (MeridianError, NatsError, OSError, TimeoutError) as error:
                     _LOG.debug("the webhooks were not read: %s", error)
                     pause = PAUSE_SECONDS
                 await self._wait(pause)
         finally:
-            await self._dismiss(list(self._working))
+            await self._stop(list(self._running))
 
     async def progress(self) -> tuple[WebhookProgress, ...]:
-        """How the deliveries go."""
-        return tuple([await self._told(postman) for postman, _ in self._working.values()])
+        """Report how the deliveries of each webhook go."""
+        return tuple(
+            [await self._progress_of(dispatcher) for dispatcher, _ in self._running.values()]
+        )
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds if self._may_act() else PAUSE_SECONDS):
-                await self._wanted.wait()
+                await self._changed.wait()
 
-    async def _look(self) -> None:
+    async def _synchronize(self) -> None:
         if not self._may_act():
-            await self._dismiss(list(self._working))
+            await self._stop(list(self._running))
             return
-        found, revision = await self._reads(self._newest)
+        found, revision = await self._read(self._newest)
         self._newest = max(self._newest, revision)
         documents = _readable(found)
         wanted = {name: each for name, each in documents.items() if each.enabled}
-        await self._dismiss(
+        await self._stop(
             [
                 name
-                for name, (postman, _) in self._working.items()
-                if wanted.get(name) != postman.document
+                for name, (dispatcher, _) in self._running.items()
+                if wanted.get(name) != dispatcher.document
             ]
         )
-        for name in wanted.keys() - self._working.keys():
+        for name in wanted.keys() - self._running.keys():
             try:
-                self._employ(name, wanted[name])
+                self._start(name, wanted[name])
             except Exception as error:  # noqa: BLE001 (one webhook keeps no other from its receiver)
-                self._outfit.containment.fault("webhook", name, error)
-        await self._forget(documents)
+                self._dependencies.containment.fault("webhook", name, error)
+        await self._delete_orphans(documents)
 
-    def _employ(self, name: str, document: WebhookDocument) -> None:
+    def _start(self, name: str, document: WebhookDocument) -> None:
         secret = self._secret_of(name, document.secret_number)
-        postman = Postman(name, document, secret, self._outfit)
-        task = self._outfit.containment.keep("webhook", name, postman.run, postman.failed)
-        self._working[name] = postman, task
+        dispatcher = Dispatcher(name, document, secret, self._dependencies)
+        task = self._dependencies.containment.keep(
+            "webhook", name, dispatcher.run, dispatcher.failed
+        )
+        self._running[name] = dispatcher, task
 
-    async def _dismiss(self, names: list[str]) -> None:
+    async def _stop(self, names: list[str]) -> None:
         for name in names:
-            _, task = self._working.pop(name)
+            _, task = self._running.pop(name)
             task.cancel()
             await asyncio.wait({task})
 
-    async def _forget(self, documents: dict[str, WebhookDocument]) -> None:
-        """Drop the places of webhooks that are gone; one that is only disabled keeps its own."""
-        wanted = [Postman(name, each, b"", self._outfit).place for name, each in documents.items()]
-        for place in abandoned(await self._outfit.places.names(), wanted):
-            await self._outfit.places.drop(place)
+    async def _delete_orphans(self, documents: dict[str, WebhookDocument]) -> None:
+        """Delete the consumers of webhooks that are gone; a disabled webhook keeps its own."""
+        consumers = self._dependencies.consumers
+        wanted = [consumer_name(name, document) for name, document in documents.items()]
+        for name in orphaned_consumers(await consumers.names(), wanted):
+            await consumers.delete(name)
 
-    async def _told(self, postman: Postman) -> WebhookProgress:
+    async def _progress_of(self, dispatcher: Dispatcher) -> WebhookProgress:
         waiting: int | None = None
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
-            waiting = await self._outfit.places.waiting(postman.place)
-        course = postman.course
+            waiting = await self._dependencies.consumers.waiting(dispatcher.consumer)
+        status = dispatcher.status
         return WebhookProgress(
-            webhook=postman.name,
-            state=WebhookState.FAILING if course.is_failing else WebhookState.DELIVERING,
+            webhook=dispatcher.name,
+            state=WebhookState.FAILING if status.is_failing else WebhookState.DELIVERING,
             waiting=waiting,
-            attempts=course.attempts,
-            cause=course.cause,
-            last_delivered_unix_ms=course.last_delivered,
+            attempts=status.attempts,
+            cause=status.cause,
+            last_delivered_unix_ms=status.last_delivered,
         )
 
 
