@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
