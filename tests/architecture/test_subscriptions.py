@@ -36,7 +36,7 @@ def test_nothing_is_subscribed_to_in_another_way() -> None:
     [
         "NatsRoute(handler, 'meridian.node.*.heartbeat')",
         "nats.NatsRoute(handler, subject)",
-        "context.broker.subscriber(subject)(handler)",
+        "context.bus.broker.subscriber(subject)(handler)",
         "@router.subscriber(subject)\nasync def on_heartbeat(event): ...",
         "@broker.publisher(subject)\nasync def on_heartbeat(event): ...",
     ],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.store import Copy
+from services.replication.replica.store import Copy
 from shared.domain.ids import RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import Marker, StoredEntry

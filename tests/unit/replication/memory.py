@@ -5,12 +5,12 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from services.replication.applying import Applier
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.exchange import Exchange
-from services.replication.following import Following
-from services.replication.intake import Intake
+from services.replication.follow.applier import Applier
+from services.replication.follow.loop import FollowerLoop
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, UnixMillis
@@ -28,14 +28,14 @@ from tests.integration.entries import Pen, node, put
 BERLIN = NodeId("berlin")
 
 
-class MemoryExchange(Exchange):
+class MemoryExchange(SnapshotExchange):
     """Gives the snapshot that the test laid ready."""
 
     ready: Snapshot | None = None
     refusal: MeridianError = Unavailable("nobody answered")
     asked: tuple[Scope, Revision] | None = None
 
-    async def take(self, scope: Scope, at_least: Revision) -> Content:
+    async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         self.asked = scope, at_least
         if self.ready is None:
             raise self.refusal
@@ -62,7 +62,7 @@ class KeptProgress(Publisher):
         self.kept.append(event)
 
 
-class KeptConflicts(ConflictKeeper):
+class KeptConflicts(ConflictArchive):
     """Remembers what it was told to keep, and where the copy was at that moment."""
 
     def __init__(self, store: MemoryFollowerStore) -> None:
@@ -112,9 +112,9 @@ class World:
             log=self.log,
             store=self.store,
             publisher=self.publisher,
-            intake=Intake(Path("/nowhere")),
+            cache=ChunkCache(Path("/nowhere")),
         )
-        self.following = Following(
+        self.following = FollowerLoop(
             applier=self.applier,
             exchange=self.exchange,
             clock=self.clock,
@@ -145,7 +145,7 @@ class World:
     def keep_conflicts(self) -> "KeptConflicts":
         """Have what the copy has alone kept from now on."""
         keeper = KeptConflicts(self.store)
-        self.following.keeper = keeper
+        self.following.conflicts = keeper
         return keeper
 
     def snapshot(self) -> Snapshot:

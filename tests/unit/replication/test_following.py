@@ -322,9 +322,9 @@ async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: Wo
     await world.applier.begin()
     third = await world.log.get(world.pen.marker.sequence)
     assert third is not None
-    await world.applier.take(third)
+    await world.applier.fetch(third)
     assert world.store.applied == [1, 2, 3]
-    await world.applier.take(third)
+    await world.applier.fetch(third)
     assert world.store.applied == [1, 2, 3]
 
 
@@ -400,14 +400,14 @@ async def test_a_subscription_that_fell_silent_is_made_anew(
 async def test_progress_is_told_after_a_move(world: World) -> None:
     world.write("a")
     await sync(world)
-    await turns(world.following.tell())
+    await turns(world.following.report_progress())
     (said,) = world.publisher.kept
     assert isinstance(said, FollowerProgressed)
     assert said.revision == 1
 
 
 async def test_many_moves_are_told_as_the_newest(world: World) -> None:
-    telling = asyncio.ensure_future(world.following.tell())
+    telling = asyncio.ensure_future(world.following.report_progress())
     for name in ("a", "b", "c"):
         world.write(name)
         await sync(world)
