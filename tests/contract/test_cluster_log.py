@@ -46,7 +46,7 @@ async def appended(log: ClusterLog, pen: Pen, *names: str) -> list[StoredEntry]:
     """Append one entry for each name."""
     written: list[StoredEntry] = []
     for name in names:
-        end = pen.marker.sequence
+        end = pen.position.sequence
         written.append(pen.write(put("node", name, node())))
         assert await log.append(written[-1], end) == end + 1
     return written

@@ -7,9 +7,16 @@ import pytest_asyncio
 
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence
-from shared.domain.log import EMPTY_HASH, ReplicationMode, StoredEntry, empty_marker
+from shared.domain.log import EMPTY_HASH, ReplicationMode, StoredEntry, empty_position
 from shared.domain.log import Op as Operation
-from shared.persistence.master_state import WHOLE, AnsweredRequest, MasterState, Part, Pulse, Row
+from shared.persistence.master_state import (
+    WHOLE,
+    AnsweredRequest,
+    MasterState,
+    Part,
+    Pulse,
+    Document,
+)
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.master_state import MemoryState
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -39,15 +46,15 @@ def pen() -> Pen:
 
 
 async def apply(state: State, pen: Pen, *entries: StoredEntry) -> None:
-    """Apply what *pen* wrote; its marker is behind the last of *entries*."""
-    first = pen.marker.sequence - len(entries) + 1
+    """Apply what *pen* wrote; its position is behind the last of *entries*."""
+    first = pen.position.sequence - len(entries) + 1
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
 
 
 async def test_a_database_belongs_to_no_cluster_until_it_is_founded(unfounded: State) -> None:
-    assert await unfounded.marker() is None
+    assert await unfounded.position() is None
     with pytest.raises(StoreUnavailable, match="init or join it first"):
         async with unfounded.transaction():
             pass
@@ -56,7 +63,7 @@ async def test_a_database_belongs_to_no_cluster_until_it_is_founded(unfounded: S
 
 
 async def test_a_database_is_founded_once(state: State) -> None:
-    assert await state.marker() == empty_marker(GENERATION)
+    assert await state.position() == empty_position(GENERATION)
     assert not await state.found(CLUSTER, GENERATION)
 
 
@@ -65,8 +72,8 @@ async def test_entries_become_documents_at_their_revision(state: State, pen: Pen
     second = pen.write(put("node", "berlin", node("master")), delete("site", "site"))
     await apply(state, pen, first, second)
     found = await state.read()
-    assert found.marker == pen.marker == await state.marker()
-    assert found.rows == (Row("node", "berlin", Revision(2), node("master")),)
+    assert found.position == pen.position == await state.position()
+    assert found.rows == (Document("node", "berlin", Revision(2), node("master")),)
 
 
 async def test_documents_are_read_by_kind_by_id_and_in_parts(state: State, pen: Pen) -> None:
@@ -91,7 +98,7 @@ async def test_an_entry_that_is_there_already_changes_nothing(state: State, pen:
     await apply(state, pen, entry)
     async with state.transaction() as transaction:
         assert not await transaction.apply(entry, Sequence(1))
-    assert await state.marker() == pen.marker
+    assert await state.position() == pen.position
 
 
 async def test_another_entry_in_place_of_an_applied_one_is_refused(state: State, pen: Pen) -> None:
@@ -108,7 +115,7 @@ async def test_an_entry_that_does_not_follow_is_refused_whole(state: State, pen:
     with pytest.raises(StoreUnavailable, match="does not follow"):
         async with state.transaction() as transaction:
             await transaction.apply(second, Sequence(2))
-    assert await state.marker() == empty_marker(GENERATION)
+    assert await state.position() == empty_position(GENERATION)
     assert (await state.read()).rows == ()
 
 
@@ -122,7 +129,7 @@ async def test_an_error_in_the_block_undoes_the_transaction(state: State, pen: P
 
     with pytest.raises(ValueError):  # noqa: PT011 - its own
         await fail_after_apply()
-    assert await state.marker() == empty_marker(GENERATION)
+    assert await state.position() == empty_position(GENERATION)
     assert (await state.read()).rows == ()
 
 
@@ -134,7 +141,7 @@ async def test_the_mode_and_the_epoch_follow_the_log(state: State, pen: Pen) -> 
         pen.write(control(Operation.EPOCH_BEGAN, {"node": "alpha", **degraded}), epoch=4),
     )
     found = await state.read()
-    assert (found.marker.epoch, found.mode, found.rows) == (4, ReplicationMode.DEGRADED, ())
+    assert (found.position.epoch, found.mode, found.rows) == (4, ReplicationMode.DEGRADED, ())
 
 
 async def test_a_request_is_remembered_with_its_digest_and_one_without_a_name_is_not(
@@ -173,7 +180,7 @@ async def test_a_view_is_the_state_of_one_moment(state: State, pen: Pen) -> None
     await apply(state, pen, pen.write(put("node", "a", node())))
     async with state.view() as view:
         await apply(state, pen, pen.write(put("node", "b", node())))
-        assert (view.marker.revision, [row.id for row in await view.rows()]) == (1, ["a"])
+        assert (view.position.revision, [row.id for row in await view.rows()]) == (1, ["a"])
     assert [row.id for row in (await state.read()).rows] == ["a", "b"]
 
 

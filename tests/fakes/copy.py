@@ -7,7 +7,7 @@ from typing import Any
 
 from services.config.reading import read_documents
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import Marker, StoredEntry
+from shared.domain.log import LogPosition, StoredEntry
 from shared.events.config import ReadDocuments
 from shared.events.message import Message, Request
 from shared.persistence.master_state import Part, State
@@ -26,9 +26,9 @@ class Copy(Responder):
     async def apply(self, *entries: StoredEntry) -> None:
         for stored in entries:
             async with self.state.transaction() as transaction:
-                await transaction.apply(stored, LogSequence(transaction.marker.sequence + 1))
+                await transaction.apply(stored, LogSequence(transaction.position.sequence + 1))
 
-    async def marker(self) -> Marker:
+    async def position(self) -> LogPosition:
         return self.state.at
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:

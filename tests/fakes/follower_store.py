@@ -7,9 +7,9 @@ from services.replication.core.snapshot import Content, Snapshot
 from services.replication.replica.store import Copy
 from shared.domain.ids import RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import Marker, StoredEntry
-from shared.domain.snapshot import Scope, SnapshotDocument
-from shared.persistence.master_state import AnsweredRequest, Pulse, Row, State
+from shared.domain.log import LogPosition, StoredEntry
+from shared.domain.snapshot import Scope, Document
+from shared.persistence.master_state import AnsweredRequest, Pulse, Document, State
 from tests.fakes.master_state import MemoryState
 
 
@@ -21,12 +21,12 @@ class MemoryFollowerStore:
         self.applied: list[int] = []
 
     @property
-    def at(self) -> Marker:
+    def at(self) -> LogPosition:
         """Where the copy is."""
-        return self.state.here.marker
+        return self.state.here.position
 
-    async def marker(self) -> Marker | None:
-        return await self.state.marker()
+    async def position(self) -> LogPosition | None:
+        return await self.state.position()
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> None:
         async with self.state.transaction() as transaction:
@@ -36,13 +36,13 @@ class MemoryFollowerStore:
     async def load(self, content: Content) -> None:
         parts = tuple(content.chunks())
         async with self.state.transaction() as transaction:
-            transaction.marker, transaction.mode = content.marker, content.mode
+            transaction.position, transaction.mode = content.position, content.mode
             rows = (
-                Row(each.kind, each.id, each.revision, each.body)
+                Document(each.kind, each.id, each.revision, each.body)
                 for part in parts
                 for each in part.documents
             )
-            transaction.rows_by_name = {(row.kind, row.id): row for row in rows}
+            transaction.documents_by_ref = {(row.kind, row.id): row for row in rows}
             transaction.entries = {}
             transaction.requests = {
                 RequestId(request_id): AnsweredRequest(digest, Revision(revision))
@@ -57,9 +57,9 @@ class MemoryFollowerStore:
             (str(request_id), each.digest, int(each.revision), 0)
             for request_id, each in here.requests.items()
         )
-        return Snapshot(here.marker, here.mode, _documents(rows.rows), requests)
+        return Snapshot(here.position, here.mode, _documents(rows.rows), requests)
 
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+    async def nodes(self) -> tuple[Document, ...]:
         return _documents((await self.state.read(("node",))).rows)
 
     def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
@@ -72,5 +72,5 @@ class MemoryFollowerStore:
         return await self.state.last_pulse()
 
 
-def _documents(rows: Sequence[Row]) -> tuple[SnapshotDocument, ...]:
-    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
+def _documents(rows: Sequence[Document]) -> tuple[Document, ...]:
+    return tuple(Document(row.kind, row.id, row.revision, row.body) for row in rows)

@@ -12,53 +12,53 @@ from shared.domain.log import (
     CONTROL_KIND,
     Change,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     follows,
     mode_after,
 )
 from shared.persistence.conflicts import Conflict
-from shared.persistence.master_state import WHOLE, AnsweredRequest, Part, Pulse, Row, State
+from shared.persistence.master_state import WHOLE, AnsweredRequest, Part, Pulse, Document, State
 
 Name = tuple[str, str]
 
 
 @dataclass
 class MemoryTransaction:
-    """What one transaction sees and does; *rows_by_name* and the rest are its own copies.
+    """What one transaction sees and does; *documents_by_ref* and the rest are its own copies.
 
     *entries* are those that were applied since the copy began, by their revisions.
     """
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     entries: dict[Revision, StoredEntry] = field(default_factory=dict[Revision, StoredEntry])
-    rows_by_name: dict[Name, Row] = field(default_factory=dict[Name, Row])
+    documents_by_ref: dict[Name, Document] = field(default_factory=dict[Name, Document])
     requests: dict[RequestId, AnsweredRequest] = field(
         default_factory=dict[RequestId, AnsweredRequest]
     )
 
     def copy(self) -> "MemoryTransaction":
         return MemoryTransaction(
-            *(self.marker, self.mode, dict(self.entries)),
-            *(dict(self.rows_by_name), dict(self.requests)),
+            *(self.position, self.mode, dict(self.entries)),
+            *(dict(self.documents_by_ref), dict(self.requests)),
         )
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
         entry = LogEntry.decode(stored.body)
-        is_same_log = entry.log_generation == self.marker.log_generation
-        if is_same_log and entry.revision <= self.marker.revision:
+        is_same_log = entry.log_generation == self.position.log_generation
+        if is_same_log and entry.revision <= self.position.revision:
             here = self.entries.get(entry.revision)
             if here is not None and here.hash != stored.hash:
                 raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
             return False
-        why = follows(self.marker, entry)
+        why = follows(self.position, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        self.marker = self.marker.advanced(entry, stored.hash, sequence)
+        self.position = self.position.advanced(entry, stored.hash, sequence)
         self.mode = mode_after(self.mode, entry.changes)
         self.entries[entry.revision] = stored
         for change in entry.changes:
@@ -67,10 +67,10 @@ class MemoryTransaction:
 
     async def rows(
         self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
-    ) -> tuple[Row, ...]:
+    ) -> tuple[Document, ...]:
         wanted = [
             row
-            for name, row in self.rows_by_name.items()
+            for name, row in self.documents_by_ref.items()
             if (not kinds or row.kind in kinds)
             and (id_ is None or row.id == id_)
             and (part.after is None or name > part.after)
@@ -80,7 +80,7 @@ class MemoryTransaction:
     async def entries_behind(
         self, place: tuple[LogGeneration, Revision, str], limit: int
     ) -> tuple[bytes, ...] | None:
-        here = self.marker
+        here = self.position
         if place == (here.log_generation, here.revision, here.hash):
             return ()
         known = self.entries.get(place[1])
@@ -93,9 +93,9 @@ class MemoryTransaction:
         name = change.kind, change.id
         if change.kind != CONTROL_KIND and change.op is Op.PUT:
             assert change.body is not None, "a put has a body"
-            self.rows_by_name[name] = Row(*name, entry.revision, change.body)
+            self.documents_by_ref[name] = Document(*name, entry.revision, change.body)
         elif change.op is Op.DELETE:
-            self.rows_by_name.pop(name, None)
+            self.documents_by_ref.pop(name, None)
         if change.request_id:
             answered = AnsweredRequest(change.request_digest, entry.revision)
             self.requests.setdefault(change.request_id, answered)
@@ -114,7 +114,7 @@ class MemoryState:
     """The database; *refusals* of the next commits fail, and all of them while it is *down*."""
 
     here: MemoryTransaction = field(
-        default_factory=lambda: MemoryTransaction(empty_marker(LogGeneration(1)))
+        default_factory=lambda: MemoryTransaction(empty_position(LogGeneration(1)))
     )
     refusals: int = 0
     is_down: bool = False
@@ -128,20 +128,20 @@ class MemoryState:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def at(self) -> Marker:
+    def at(self) -> LogPosition:
         """Where this copy is."""
-        return self.here.marker
+        return self.here.position
 
-    async def marker(self) -> Marker | None:
+    async def position(self) -> LogPosition | None:
         self.require_up()
-        return self.here.marker if self.is_founded else None
+        return self.here.position if self.is_founded else None
 
     async def found(self, cluster_id: ClusterId, log_generation: LogGeneration) -> bool:
         del cluster_id
         self.require_up()
         if self.is_founded:
             return False
-        self.is_founded, self.here = True, MemoryTransaction(empty_marker(log_generation))
+        self.is_founded, self.here = True, MemoryTransaction(empty_position(log_generation))
         return True
 
     @asynccontextmanager
@@ -151,7 +151,7 @@ class MemoryState:
             draft = self.here.copy()
             yield draft
             self.require_up()
-            if draft.marker != self.here.marker and self.refusals > 0:
+            if draft.position != self.here.position and self.refusals > 0:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
@@ -172,12 +172,12 @@ class MemoryState:
         """What is committed; it waits for no lock, and copies nothing."""
         self._require_founded()
         here = self.here
-        return State(here.marker, here.mode, await here.rows(kinds, id_, part))
+        return State(here.position, here.mode, await here.rows(kinds, id_, part))
 
     async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
         self.require_up()
         known = {revision: stored.hash for revision, stored in self.here.entries.items()}
-        known[self.here.marker.revision] = self.here.marker.hash
+        known[self.here.position.revision] = self.here.position.hash
         return {each: known[each] for each in revisions if each in known}
 
     async def pulse(self, pulse: Pulse) -> None:
@@ -192,7 +192,7 @@ class MemoryState:
 
     def moved(self, **changes: object) -> None:
         """Pretend that the copy is elsewhere."""
-        self.here.marker = replace(self.here.marker, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        self.here.position = replace(self.here.position, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def _require_founded(self) -> None:
         self.require_up()

@@ -18,7 +18,7 @@ from shared.documents import SITE_ID
 from shared.documents.rules.changes import tried
 from shared.documents.state import Documents
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
-from shared.domain.log import Change, LogEntry, Marker, Op, StoredEntry, follows
+from shared.domain.log import Change, LogEntry, LogPosition, Op, StoredEntry, follows
 from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges, ProposedChange
 from shared.events.failover import MasterGranted
 from shared.events.message import Event
@@ -84,7 +84,7 @@ class Desk:
     def granted(self, epoch: int, until: float) -> MasterGranted:
         return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
 
-    async def lay_down(self, epoch: int) -> Marker:
+    async def lay_down(self, epoch: int) -> LogPosition:
         """What the monitor asks for when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
         return await self.writer.lay_down(grant.model_copy(update={"paused": True}))
@@ -95,10 +95,10 @@ class Desk:
     async def follow(self) -> FollowerProgressed:
         """Apply what the log has more, as replication does, and prove the position."""
         async with self.state.transaction() as transaction:
-            end = transaction.marker.sequence
+            end = transaction.position.sequence
             for sequence, message in enumerate(self.log.messages[end:], end + 1):
                 stored = StoredEntry.decode(message)
-                if follows(transaction.marker, LogEntry.decode(stored.body)) is None:
+                if follows(transaction.position, LogEntry.decode(stored.body)) is None:
                     await transaction.apply(stored, Sequence(sequence))
         return self.position()
 
@@ -109,15 +109,15 @@ class Desk:
         return bare.model_copy(update={"signature": signature})
 
 
-def _facts(node: NodeId, marker: Marker) -> dict[str, Any]:
+def _facts(node: NodeId, position: LogPosition) -> dict[str, Any]:
     return {
         "node": node,
         "state": FollowerState.FOLLOWING,
-        "log_generation": marker.log_generation,
-        "revision": marker.revision,
-        "sequence": marker.sequence,
-        "epoch": marker.epoch,
-        "hash": marker.hash,
+        "log_generation": position.log_generation,
+        "revision": position.revision,
+        "sequence": position.sequence,
+        "epoch": position.epoch,
+        "hash": position.hash,
     }
 
 
@@ -173,12 +173,14 @@ class Masters:
     def history(self) -> list[LogEntry]:
         """The entries that every follower applies."""
         entries: list[LogEntry] = []
-        marker = Marker(GENERATION, *(Pen().marker.revision, Sequence(0)), Epoch(0), "0" * 64)
+        position = LogPosition(
+            GENERATION, *(Pen().position.revision, Sequence(0)), Epoch(0), "0" * 64
+        )
         for message in self.log.messages:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
-            if follows(marker, entry) is None:
-                marker = marker.advanced(entry, stored.hash, FIRST)
+            if follows(position, entry) is None:
+                position = position.advanced(entry, stored.hash, FIRST)
                 entries.append(entry)
         return entries
 

@@ -20,7 +20,7 @@ from shared.domain.ids import (
     Sequence,
     UnixMillis,
 )
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.domain.placement import Choice, NodeVerdict, RehearsedPlacement, SharedAddress
 from shared.domain.snapshot import (
     Chunk,
@@ -29,7 +29,7 @@ from shared.domain.snapshot import (
     Manifest,
     Scope,
     SignedSnapshot,
-    SnapshotDocument,
+    Document,
 )
 from shared.events.config import (
     ChangesAccepted,
@@ -41,7 +41,7 @@ from shared.events.config import (
     ReadDocuments,
     ReadHistory,
     RebuildLog,
-    StoredDocument,
+    Document,
 )
 from shared.events.conflict import (
     ConflictEntries,
@@ -88,7 +88,7 @@ class FakeSite(Responder):
 
     def __init__(self) -> None:
         self.revision = 1
-        self.documents: dict[tuple[str, str], StoredDocument] = {}
+        self.documents: dict[tuple[str, str], Document] = {}
         self.answered: dict[str, ChangesAccepted] = {}
         self.nodes = ["berlin", "denver", "tokyo"]
         self.asked: list[Request[Any]] = []
@@ -115,28 +115,28 @@ class FakeSite(Responder):
         """Lay a snapshot of the documents into the object store, as a master's replication does."""
         cutter, requests = Cutter(), tuple(("r" + key, "d", 1, 1_000) for key in self.answered)
         documents = tuple(
-            SnapshotDocument(each.kind, each.id, each.revision, each.body)
+            Document(each.kind, each.id, each.revision, each.body)
             for _, each in sorted(self.documents.items())
         )
         chunks = [*cutter.add(Chunk(documents, requests)), *cutter.rest()]
-        marker = Marker(
+        position = LogPosition(
             *(LogGeneration(1), Revision(self.revision), Sequence(9), Epoch(1), "a" * 64)
         )
         refs = tuple(ChunkRef.of(data) for data in chunks)
-        body = Manifest(marker, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
+        body = Manifest(position, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
         signed = SignedSnapshot(body, NodeId("alpha"), self.key.sign(body)).encode()
         self.snapshots.objects = {f"full.{number}": data for number, data in enumerate(chunks)}
         self.snapshots.objects["full"] = signed
         return SnapshotOffered(
             name="full",
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            hash=marker.hash,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            hash=position.hash,
         )
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
         whole = DOCUMENTS[kind].model_validate(body).model_dump(mode="json")
-        self.documents[kind, id_] = StoredDocument(
+        self.documents[kind, id_] = Document(
             kind=kind, id=id_, revision=Revision(self.revision), body=whole
         )
 

@@ -17,7 +17,7 @@ from shared.domain.errors import NoTrafficNode, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
 from shared.domain.log import ReplicationMode
 from shared.domain.node import MasterRole, NodeRole
-from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.events.config import DocumentsRead, ReadDocuments, Document
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.runtime.context import ServiceContext, package_version
@@ -56,13 +56,11 @@ class Master:
 
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
         revision = Revision(self.revision)
-        site = StoredDocument(
+        site = Document(
             kind="site", id="site", revision=revision, body=SITE.model_dump(mode="json")
         )
         nodes = [
-            StoredDocument(
-                kind="node", id=name, revision=revision, body=each.model_dump(mode="json")
-            )
+            Document(kind="node", id=name, revision=revision, body=each.model_dump(mode="json"))
             for name, each in self.nodes.items()
         ]
         return DocumentsRead(

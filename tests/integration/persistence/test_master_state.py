@@ -13,7 +13,7 @@ from shared.domain.ids import RequestId, Revision, Sequence, UnixMillis
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
@@ -22,7 +22,7 @@ from shared.persistence.master_state import (
     REQUESTS_KEPT_MS,
     MasterState,
     Part,
-    Row,
+    Document,
 )
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -66,8 +66,8 @@ def pen() -> Pen:
 
 
 async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
-    """Apply what *pen* wrote; its marker is behind the last of *entries*."""
-    first = pen.marker.sequence - len(entries) + 1
+    """Apply what *pen* wrote; its position is behind the last of *entries*."""
+    first = pen.position.sequence - len(entries) + 1
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
@@ -103,10 +103,10 @@ async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
     state: MasterState, pen: Pen
 ) -> None:
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
-    last = pen.marker.revision
+    last = pen.position.revision
 
     everything = await state.entries_after((0, 0), 100)
-    assert everything[-1][0] == pen.marker.sequence
+    assert everything[-1][0] == pen.position.sequence
     assert await state.entries_after((GENERATION, last - 2), 1) == everything[-2:-1]
     assert await state.entries_after((GENERATION, last), 100) == ()
     newest_first = await state.entries(None, 100)
@@ -135,7 +135,7 @@ async def test_only_the_beginning_of_an_epoch_raises_it(
     began = control(Op.EPOCH_BEGAN, {"node": "bravo", "mode": "degraded"})
     await apply(state, pen, pen.write(began, epoch=3))
     found = await state.read()
-    assert found.marker.epoch == 3
+    assert found.position.epoch == 3
     assert found.mode is ReplicationMode.DEGRADED
 
     await apply(state, pen, pen.write(control(Op.MODE_CHANGED, {"mode": "synchronous"})))
@@ -167,14 +167,14 @@ async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> N
     await apply(state, pen, pen.write(put("node", "old", node(), "r1")))
     elsewhere = Pen()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
-    rows = [Row("node", "new", Revision(1), node())]
+    rows = [Document("node", "new", Revision(1), node())]
     requests = [("r2", "d", 1, 2_000)]
     async with state.transaction() as transaction:
-        await transaction.empty(elsewhere.marker, ReplicationMode.DEGRADED)
+        await transaction.empty(elsewhere.position, ReplicationMode.DEGRADED)
         await transaction.fill(rows, requests)
 
     found = await state.read()
-    assert found.marker == elsewhere.marker
+    assert found.position == elsewhere.position
     assert found.mode is ReplicationMode.DEGRADED
     assert found.rows == tuple(rows)
     async with state.view() as view:
@@ -205,18 +205,18 @@ async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
     async with state.transaction() as transaction:
         await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
         async with asyncio.timeout(2):
-            assert (await state.read()).marker.hash == EMPTY_HASH
+            assert (await state.read()).position.hash == EMPTY_HASH
 
 
 async def test_two_services_may_migrate_at_once(opened: Opened) -> None:
-    markers = await asyncio.gather(*(MasterState(opened()).marker() for _ in range(4)))
-    assert markers == [None] * 4
+    positions = await asyncio.gather(*(MasterState(opened()).position() for _ in range(4)))
+    assert positions == [None] * 4
 
 
 async def test_a_migration_is_applied_once(
     state: MasterState, opened: Opened, postgres_url: str
 ) -> None:
-    await MasterState(opened()).marker()
+    await MasterState(opened()).position()
     connection = await asyncpg.connect(postgres_url)
     names = [row["name"] for row in await connection.fetch("SELECT name FROM migration")]
     await connection.close()
@@ -227,7 +227,7 @@ async def test_a_migration_is_applied_once(
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     state = MasterState(Database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"))
     with pytest.raises(StoreUnavailable, match="the database did not do it"):
-        await state.marker()
+        await state.position()
 
 
 async def test_the_pool_survives_a_restart_of_the_server(
@@ -236,17 +236,17 @@ async def test_the_pool_survives_a_restart_of_the_server(
     await apply(state, pen, pen.write(put("node", "berlin", node())))
     postgres.stop()
     with pytest.raises(StoreUnavailable):
-        await state.marker()
+        await state.position()
     postgres.start()
     async with asyncio.timeout(20):
-        while await marker_or_none(state) != pen.marker:
+        while await position_or_none(state) != pen.position:
             await asyncio.sleep(0.1)
 
 
-async def marker_or_none(state: MasterState) -> Marker | None:
+async def position_or_none(state: MasterState) -> LogPosition | None:
     """Where the copy is; None while its server recovers."""
     try:
-        return await state.marker()
+        return await state.position()
     except StoreUnavailable:
         return None
 
@@ -256,9 +256,9 @@ async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
 ) -> None:
     first = pen.write(put("node", "a", node()))
     await apply(state, pen, first)
-    marker = pen.marker
+    position = pen.position
     async with state.transaction() as transaction:
-        await transaction.empty(marker, ReplicationMode.SYNCHRONOUS)
+        await transaction.empty(position, ReplicationMode.SYNCHRONOUS)
     second = pen.write(put("node", "b", node()))
 
     async with state.view() as view:

@@ -50,7 +50,7 @@ class Bucket(LeaseKey):
         return outcome
 
     def put_junk(self) -> None:
-        """Somebody puts what is no record into the key, or deletes it and leaves a marker."""
+        """Somebody puts what is no record into the key, or deletes it and leaves a position."""
         self.was_spoilt = True
         self.spoil(None)
 

@@ -24,8 +24,8 @@ class Database(MemoryState):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
-        before = self.here.marker
+        before = self.here.position
         async with super().transaction() as draft:
             yield draft
-        if self.here.marker != before:
+        if self.here.position != before:
             self._committed(self._node, self.here)

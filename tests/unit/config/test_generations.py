@@ -73,7 +73,7 @@ def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
         async with site.writing():
             await begun(site)
             replica = site.alpha.writer.replica
-            prepared = Pen(site.alpha.key, site.alpha.node, replica.marker)
+            prepared = Pen(site.alpha.key, site.alpha.node, replica.position)
             log, entry = replica.log, prepared.draft()
             second = later(site)
             before = list(second.messages)

@@ -49,7 +49,7 @@ async def test_who_knows_everything_is_told_the_news() -> None:
     await copy.apply(copy.pen.write(delete("node", "a")), copy.pen.write(put("user", "u", {})))
     told = await read_documents(copy, ReadDocuments(kinds=("node",), since=known(whole)))
     assert (told.since, told.documents, told.gone) == (1, (), (("node", "a"),))
-    assert (told.revision, told.hash) == (3, copy.pen.marker.hash)
+    assert (told.revision, told.hash) == (3, copy.pen.position.hash)
 
 
 async def test_who_knows_another_history_is_told_everything() -> None:

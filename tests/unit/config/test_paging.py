@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from services.config.core.paging import PAGE_BYTES, PAGE_ROWS, cut, rows_wanted
 from shared.domain.ids import Revision
-from shared.persistence.master_state import Row
+from shared.persistence.master_state import Document
 
 
-def row(number: int, **body: Any) -> Row:
-    return Row("node", f"n{number:05}", Revision(1), body)
+def row(number: int, **body: Any) -> Document:
+    return Document("node", f"n{number:05}", Revision(1), body)
 
 
 def test_what_fits_is_one_page_and_the_last() -> None:
@@ -57,7 +57,7 @@ def test_no_page_has_more_rows_than_one_reading_takes() -> None:
 @given(st.lists(st.integers(0, PAGE_BYTES // 2), max_size=8), st.none() | st.integers(1, 4))
 def test_page_by_page_everything_is_read_once(sizes: list[int], limit: int | None) -> None:
     rows = [row(number, note="x" * size) for number, size in enumerate(sizes)]
-    left, read = rows, list[Row]()
+    left, read = rows, list[Document]()
     while True:
         page, following = cut(left[: rows_wanted(limit)], limit)
         read += page

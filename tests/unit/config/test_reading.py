@@ -11,7 +11,7 @@ from services.config.handlers import Handlers
 from shared.documents import Kind
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Revision
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import ReadCurrent, ReadDocuments
 from shared.messaging.middleware import Silent
 from tests.fakes.master_state import MemoryState, MemoryTransaction
@@ -31,7 +31,7 @@ class SlowState:
 
     inner: MemoryState
 
-    async def marker(self) -> Marker:
+    async def position(self) -> LogPosition:
         return self.inner.at
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:

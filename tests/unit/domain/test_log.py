@@ -20,10 +20,10 @@ from shared.domain.log import (
     Change,
     Entrance,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entrance,
     entry_hash,
     follows,
@@ -98,7 +98,7 @@ def test_what_is_signed_names_its_kind() -> None:
     assert signed_bytes("abc") == b"meridian/log-entry/v1\nabc"
 
 
-MARKER = Marker(GENERATION, Revision(7), Sequence(9), Epoch(2), "h" * 64)
+MARKER = LogPosition(GENERATION, Revision(7), Sequence(9), Epoch(2), "h" * 64)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_only_the_next_entry_of_the_same_history_follows(
 
 
 def test_the_first_entry_follows_the_empty_log() -> None:
-    assert follows(empty_marker(GENERATION), entry()) is None
+    assert follows(empty_position(GENERATION), entry()) is None
 
 
 def test_a_marker_advances_to_what_was_applied() -> None:
     after = MARKER.advanced(entry(8, 3, "h" * 64, BEGAN), "n" * 64, Sequence(12))
 
-    assert after == Marker(GENERATION, Revision(8), Sequence(12), Epoch(3), "n" * 64)
+    assert after == LogPosition(GENERATION, Revision(8), Sequence(12), Epoch(3), "n" * 64)
 
 
 def beginning(revision: int, hash_: str, generation: int = 2, epoch: int = 2) -> LogEntry:

@@ -25,10 +25,10 @@ from shared.domain.ids import (
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
-    Marker,
+    LogPosition,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entry_hash,
     signed_bytes,
 )
@@ -49,20 +49,20 @@ def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
 
 
 FIRST, SECOND = stored(1, 0), stored(2, 6)
-MARKER = Marker(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
+MARKER = LogPosition(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
 
 VERSIONS = Versions("1.0.0")
 
 
 @dataclass
 class FakeStore:
-    at: Marker | None = MARKER
+    at: LogPosition | None = MARKER
     site: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
     fails: bool = False
     maintained: tuple[str, ...] = ()
 
-    async def marker(self) -> Marker | None:
+    async def position(self) -> LogPosition | None:
         if self.fails:
             raise StoreUnavailable("gone")
         return self.at
@@ -135,20 +135,20 @@ async def test_a_database_that_belongs_to_no_cluster_is_no_candidate() -> None:
 
 
 async def test_an_empty_copy_is_in_every_log() -> None:
-    assert (await look(FakeStore(empty_marker(GENERATION)))).unfit == ()
-    assert (await look(FakeStore(empty_marker(GENERATION)), FakeLog(()))).unfit == ()
+    assert (await look(FakeStore(empty_position(GENERATION)))).unfit == ()
+    assert (await look(FakeStore(empty_position(GENERATION)), FakeLog(()))).unfit == ()
 
 
 @pytest.mark.parametrize(
-    "marker",
+    "position",
     [
         replace(MARKER, hash="f" * 64),
         replace(MARKER, sequence=Sequence(9)),
         replace(MARKER, log_generation=LogGeneration(2)),
     ],
 )
-async def test_a_copy_of_another_history_is_no_candidate(marker: Marker) -> None:
-    found = await look(FakeStore(marker))
+async def test_a_copy_of_another_history_is_no_candidate(position: LogPosition) -> None:
+    found = await look(FakeStore(position))
     assert found.unfit == ("its database has another history than the cluster log",)
 
 

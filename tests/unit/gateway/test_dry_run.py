@@ -24,7 +24,7 @@ from shared.events.config import (
     DocumentsRead,
     ProposeChanges,
     ProposedChange,
-    StoredDocument,
+    Document,
 )
 from tests.unit.gateway.conftest import House, People
 
@@ -54,7 +54,7 @@ class Primary:
             epoch=Epoch(1),
             mode=ReplicationMode.SYNCHRONOUS,
             documents=tuple(
-                StoredDocument(kind=k, id=i, revision=s.revision, body=dict(s.body))
+                Document(kind=k, id=i, revision=s.revision, body=dict(s.body))
                 for (k, i), s in found
             ),
         )

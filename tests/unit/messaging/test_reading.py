@@ -5,7 +5,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.ids import Epoch, LogGeneration, Revision
 from shared.domain.log import ReplicationMode
-from shared.events.config import DocumentsRead, Known, ReadDocuments, StoredDocument
+from shared.events.config import DocumentsRead, Known, ReadDocuments, Document
 from shared.events.message import Message, Request
 from shared.messaging.reading import read_documents
 from tests.fakes.responder import Responder
@@ -18,7 +18,7 @@ def page(revision: int, *names: str, following: tuple[str, str] | None = None) -
         epoch=Epoch(1),
         mode=ReplicationMode.SYNCHRONOUS,
         documents=tuple(
-            StoredDocument(kind="node", id=name, revision=Revision(1), body={}) for name in names
+            Document(kind="node", id=name, revision=Revision(1), body={}) for name in names
         ),
         next=following,
     )

@@ -14,7 +14,7 @@ from services.replication.snapshots.exchange import SnapshotExchange
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, UnixMillis
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.domain.snapshot import Scope
 from shared.events.message import Event
 from shared.messaging.events import EventPublisher
@@ -67,10 +67,10 @@ class KeptConflicts(ConflictArchive):
 
     def __init__(self, store: MemoryFollowerStore) -> None:
         self._store = store
-        self.kept: list[tuple[Marker, Marker | None]] = []
+        self.kept: list[tuple[LogPosition, LogPosition | None]] = []
 
-    async def keep_own(self, marker: Marker) -> None:
-        self.kept.append((marker, self._store.at))
+    async def keep_own(self, position: LogPosition) -> None:
+        self.kept.append((position, self._store.at))
 
 
 @dataclass
@@ -149,5 +149,5 @@ class World:
         return keeper
 
     def snapshot(self) -> Snapshot:
-        """The state at the pen's marker, as a master would offer it."""
-        return Snapshot(self.pen.marker, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)
+        """The state at the pen's position, as a master would offer it."""
+        return Snapshot(self.pen.position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)

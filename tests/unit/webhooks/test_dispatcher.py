@@ -27,7 +27,7 @@ from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.domain.webhook import WebhookState
-from shared.events.config import StoredDocument
+from shared.events.config import Document
 from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
@@ -261,9 +261,9 @@ class Ledger:
     is_primary: bool = True
     revision: int = 1
 
-    async def read(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
+    async def read(self, at_least: Revision) -> tuple[Sequence[Document], Revision]:
         found = [
-            StoredDocument(kind="webhook", id=name, revision=Revision(1), body=body)
+            Document(kind="webhook", id=name, revision=Revision(1), body=body)
             for name, body in self.documents.items()
         ]
         return found, Revision(max(self.revision, at_least))

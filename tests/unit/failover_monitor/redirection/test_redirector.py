@@ -13,7 +13,7 @@ from services.failover_monitor.redirection.redirector import Redirector, Surroun
 from shared.documents.redirection import RedirectionMethod
 from shared.domain.errors import RedirectionFailed, StoreUnavailable
 from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
-from shared.domain.log import ReplicationMode, empty_marker
+from shared.domain.log import ReplicationMode, empty_position
 from shared.domain.redirection import RedirectionState
 from shared.events.failover import RedirectionChanged
 from shared.events.message import Event
@@ -51,8 +51,8 @@ class Ground:
         site = {"name": "support.example.com", "redirection": self.setting}
         node = {"role": "master", "region": "eu", "gateway_url": "https://alpha.example:8443"}
         rows = (Row("site", "site", Revision(1), site), Row("node", ALPHA, Revision(1), node))
-        marker = empty_marker(LogGeneration(1))
-        return State(marker, ReplicationMode.SYNCHRONOUS, rows)
+        position = empty_position(LogGeneration(1))
+        return State(position, ReplicationMode.SYNCHRONOUS, rows)
 
     async def lead(self, wish: Wish) -> None:
         self.wishes.append(wish)
