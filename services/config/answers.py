@@ -88,7 +88,7 @@ class Answers:
 
     def has_backup(self) -> bool:
         """Whether a backup has proved that its copy is as far as this one."""
-        return self.backups.at(self.replica.marker.revision) is not None
+        return self.backups.at(self.replica.position.revision) is not None
 
     def refuse_unknown(self, waiting: list[Waiting], why: str) -> None:
         """Tell *waiting* that their changes may be in the log, and how to know."""

@@ -77,7 +77,7 @@ class Founder:
         """Say whether this master's database is one of the site's already."""
         database = Database(self.settings.database)
         try:
-            return await MasterState(database).marker() is not None
+            return await MasterState(database).position() is not None
         finally:
             await database.close()
 

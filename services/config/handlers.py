@@ -91,9 +91,9 @@ class Handlers:
 
     async def on_lay_down(self, order: LayDownPen) -> PenLaidDown:
         paused = MasterGranted(**order.model_dump(), paused=True)
-        marker = await self._writer.lay_down(paused)
+        position = await self._writer.lay_down(paused)
         mode = self._writer.replica.mode
-        return PenLaidDown(revision=marker.revision, hash=marker.hash, mode=mode)
+        return PenLaidDown(revision=position.revision, hash=position.hash, mode=mode)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
         await self._backups.progressed(event)

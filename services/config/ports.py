@@ -5,21 +5,22 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from shared.clusterlog.log import RawEntry
+from shared.domain.document import Document
 from shared.domain.ids import LogGeneration, RequestId
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import Marker, ReplicationMode, StoredEntry
-from shared.persistence.master_state import AnsweredRequest, Row
+from shared.domain.log import LogPosition, ReplicationMode, StoredEntry
+from shared.persistence.master_state import AnsweredRequest
 
 
 class Open(Protocol):
-    """A transaction that holds the marker: whatever is done in it stands together or not at all."""
+    """A transaction that locks the position: what is done in it stands together or not at all."""
 
     @property
-    def marker(self) -> Marker: ...
+    def position(self) -> LogPosition: ...
     @property
     def mode(self) -> ReplicationMode: ...
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool: ...
-    async def rows(self) -> tuple[Row, ...]: ...
+    async def documents(self) -> tuple[Document, ...]: ...
 
 
 class State(Protocol):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from services.config.core.promotion import Facts, require_promotable
 from shared.domain.ids import NodeId
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import GenerationBegun, PromoteAlone
 
 
@@ -32,7 +32,7 @@ class Begins(Protocol):
 class Copy(Protocol):
     """What is asked of the own database."""
 
-    async def marker(self) -> Marker | None: ...
+    async def position(self) -> LogPosition | None: ...
 
 
 @dataclass
@@ -64,14 +64,14 @@ class Promoter:
             return await self.rebuilder.begin_alone(order)
 
     async def _facts(self, order: PromoteAlone, *, is_under_way: bool) -> Facts:
-        marker = await self.state.marker()
+        position = await self.state.position()
         return Facts(
             node=self.node,
             is_forced=order.force,
             reason=order.reason,
             is_under_way=is_under_way,
             is_primary=self.is_acting(),
-            has_history=marker is not None and marker.revision > 0,
+            has_history=position is not None and position.revision > 0,
             can_write_lease=await self.server.can_write_lease(),
             is_alone=await self.server.is_alone(),
         )

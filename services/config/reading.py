@@ -6,11 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 from services.config.core.news import news
-from services.config.core.paging import cut, rows_wanted
+from services.config.core.paging import first_page, read_limit
+from shared.domain.document import Document
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import LogGeneration, Revision
-from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
-from shared.events.config import DocumentsRead, Known, ReadDocuments, StoredDocument
+from shared.domain.ids import Revision
+from shared.domain.log import LogEntry, LogPosition, ReplicationMode, StoredEntry
+from shared.events.config import DocumentsRead, ReadDocuments
 from shared.persistence.master_state import Part, State
 
 AT_LEAST_SECONDS: Final = 2.0
@@ -22,18 +23,16 @@ MOST_NEWS: Final = 200
 class View(Protocol):
     """The copy at one moment."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
 
-    async def entries_behind(
-        self, place: tuple[LogGeneration, Revision, str], limit: int
-    ) -> tuple[bytes, ...] | None: ...
+    async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None: ...
 
 
 class Copy(Protocol):
     """This master's database."""
 
-    async def marker(self) -> Marker | None: ...
+    async def position(self) -> LogPosition | None: ...
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State: ...
     def view(self) -> AbstractAsyncContextManager[View]: ...
 
@@ -54,51 +53,43 @@ async def _arrived(copy: Copy, revision: Revision) -> None:
     try:
         async with asyncio.timeout(AT_LEAST_SECONDS):
             while revision:
-                marker = await copy.marker()
-                if marker is not None and marker.revision >= revision:
+                position = await copy.position()
+                if position is not None and position.revision >= revision:
                     return
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise StoreUnavailable(f"revision {revision} has not arrived here yet") from None
 
 
-async def _news(copy: Copy, kinds: Sequence[str], known: Known) -> DocumentsRead | None:
+async def _news(copy: Copy, kinds: Sequence[str], known: LogPosition) -> DocumentsRead | None:
     """What changed since *known*; None when that is not known here, or too much."""
-    place = known.log_generation, known.revision, known.hash
     async with copy.view() as view:
-        messages = await view.entries_behind(place, MOST_NEWS)
-        marker, mode = view.marker, view.mode
+        messages = await view.entries_behind(known, MOST_NEWS)
+        position, mode = view.position, view.mode
     if messages is None:
         return None
     entries = (LogEntry.decode(StoredEntry.decode(each).body) for each in messages)
     found = news(entries, kinds)
-    _, following = cut(found.documents, None)
+    _, following = first_page(found.documents, None)
     if following is not None:
         return None
-    answer = _answer(marker, mode, found.documents)
+    answer = _answer(position, mode, found.documents)
     return answer.model_copy(update={"since": known.revision, "gone": found.gone})
 
 
 async def _whole(copy: Copy, question: ReadDocuments) -> DocumentsRead:
-    part = Part(question.after, rows_wanted(question.limit))
+    part = Part(question.after, read_limit(question.limit))
     state = await copy.read(question.kinds, question.id, part)
-    rows, following = cut(state.rows, question.limit)
-    documents = (
-        StoredDocument(kind=row.kind, id=row.id, revision=row.revision, body=row.body)
-        for row in rows
-    )
-    answer = _answer(state.marker, state.mode, documents)
+    documents, following = first_page(state.documents, question.limit)
+    answer = _answer(state.position, state.mode, documents)
     return answer.model_copy(update={"next": following})
 
 
 def _answer(
-    marker: Marker, mode: ReplicationMode, documents: Iterable[StoredDocument]
+    position: LogPosition, mode: ReplicationMode, documents: Iterable[Document]
 ) -> DocumentsRead:
     return DocumentsRead(
-        log_generation=marker.log_generation,
-        revision=marker.revision,
-        epoch=marker.epoch,
-        hash=marker.hash,
+        position=position,
         mode=mode,
         documents=tuple(documents),
     )

@@ -27,10 +27,11 @@ from services.config.core.rebuilding import (
 from shared.clusterlog.generations import Begun, hash_at, next_after
 from shared.clusterlog.log import ClusterLog, LogConflict
 from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, LogNotLost, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import LogEntry, Marker, StoredEntry, entry_hash, signed_bytes
+from shared.domain.log import LogEntry, StoredEntry, entry_hash, signed_bytes
 from shared.events.config import (
     GenerationBegun,
     PositionTold,
@@ -41,7 +42,7 @@ from shared.events.config import (
 from shared.events.replication import FollowerState, LogRebuilt
 from shared.messaging.alone import ALONE
 from shared.messaging.ports import Asks, Emits
-from shared.persistence.master_state import MasterState, Row
+from shared.persistence.master_state import MasterState
 from shared.runtime.clock import Clock
 
 ASK_SECONDS: Final = 3.0
@@ -91,14 +92,10 @@ class Rebuilder:
             StoreUnavailable: the database does not answer, or belongs to no site.
         """
         async with self.state.view() as view:
-            marker, digest = view.marker, digest_of(await view.rows())
+            position, digest = view.position, digest_of(await view.documents())
         told = PositionTold(
             node=self.node,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            sequence=marker.sequence,
-            epoch=marker.epoch,
-            hash=marker.hash,
+            position=position,
             digest=digest,
             follower=self.follower() or "",
             hashes=await self.state.hashes(revisions),
@@ -122,7 +119,7 @@ class Rebuilder:
         chosen = latest((own, *others))
         if chosen != own:
             return await self._hand_on(order, chosen.node)
-        hashes = await self.state.hashes(each.marker.revision for each in others)
+        hashes = await self.state.hashes(each.position.revision for each in others)
         behind = left_behind(own, others, hashes, force=order.force)
         generation = await self._next_generation((own, *others))
         self._log.warning("rebuilding the log as generation %d", generation)
@@ -141,7 +138,7 @@ class Rebuilder:
         require_absent(self.node, in_log=own.in_log)
         generation = await self._next_generation((own,))
         unasked = tuple(sorted(set(self.trust.masters) - {self.node}))
-        ahead = epoch_after(own.marker.epoch)
+        ahead = epoch_after(own.position.epoch)
         return await self._begin(generation, own, order, Founding(ALONE, unasked, epoch=ahead))
 
     async def _ask_others(self) -> tuple[list[Position], list[NodeId]]:
@@ -178,13 +175,13 @@ class Rebuilder:
         Raises:
             LogUnavailable: the log's servers do not answer.
         """
-        marker = Marker(*(told.log_generation, told.revision, told.sequence, told.epoch), told.hash)
-        there = await hash_at(self.log.of(marker.log_generation), marker)
+        position = told.position
+        there = await hash_at(self.log.of(position.log_generation), position)
         return Position(
             told.node,
-            marker,
+            position,
             told.digest,
-            in_log=marker.revision > 0 and there == marker.hash,
+            in_log=position.revision > 0 and there == position.hash,
             calls_lost=told.follower in LOST,
         )
 
@@ -198,7 +195,7 @@ class Rebuilder:
         Raises:
             LogNotLost: one of them has begun.
         """
-        last = self.log.of(max(each.marker.log_generation for each in positions))
+        last = self.log.of(max(each.position.log_generation for each in positions))
         found = await next_after(last, self.trust)
         if isinstance(found, Begun):
             raise LogNotLost(
@@ -244,7 +241,7 @@ class Rebuilder:
         """Write *stored* as every entry is written; False when somebody else came before it."""
         try:
             async with self.state.transaction() as transaction:
-                if transaction.marker != own.marker:
+                if transaction.position != own.position:
                     return False
                 await transaction.apply(stored, NEXT)
                 await log.append(stored, LogSequence(0))
@@ -258,7 +255,7 @@ class Rebuilder:
         return StoredEntry(encoded, digest, self.node, self.key.sign(signed_bytes(digest)))
 
 
-def digest_of(rows: Iterable[Row]) -> str:
+def digest_of(rows: Iterable[Document]) -> str:
     """SHA-256 of *rows*, which come in order, 64 hex digits."""
     digest = hashlib.sha256()
     for row in rows:

@@ -16,7 +16,7 @@ from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
-from shared.documents.state import Documents, Stored
+from shared.documents.state import Documents
 from shared.domain.errors import LogUnavailable, NotPrimary
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
 from shared.domain.log import (
@@ -24,10 +24,10 @@ from shared.domain.log import (
     Change,
     Entrance,
     LogEntry,
-    Marker,
+    LogPosition,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entrance,
     entry_hash,
     follows,
@@ -47,7 +47,7 @@ class Replica:
     trust: TrustStore
     state: State
     log: Log
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     documents: Documents = field(default_factory=lambda: Documents({}))
     end: Sequence = Sequence(0)
@@ -57,7 +57,7 @@ class Replica:
 
     @staticmethod
     def of(node: NodeId, key: NodeKey, trust: TrustStore, state: State, log: Log) -> "Replica":
-        return Replica(node, key, trust, state, log, empty_marker(trust.log_generation))
+        return Replica(node, key, trust, state, log, empty_position(trust.log_generation))
 
     async def catch_up(self) -> None:
         """Apply whatever the log has more, and read the documents if they are others than before.
@@ -69,18 +69,18 @@ class Replica:
             StoreUnavailable: the database failed.
         """
         async with self.state.transaction() as transaction:
-            before = transaction.marker
-            if not self._has_read or before != self.marker:
+            before = transaction.position
+            if not self._has_read or before != self.position:
                 self._learn(await self._read(transaction))
             self.log, self.end = await self._place(before)
             async for raw in self.log.read_from(Sequence(self.end + 1)):
-                stored = self._valid(raw.data, transaction.marker)
+                stored = self._valid(raw.data, transaction.position)
                 if stored is not None:
                     await transaction.apply(stored, raw.sequence)
                     self._learn_from(LogEntry.decode(stored.body))
-                    self._remember(transaction.marker)
+                    self._remember(transaction.position)
                 self.end = raw.sequence
-            if transaction.marker != before:  # a whole reading, and a new primary waits for it
+            if transaction.position != before:  # a whole reading, and a new primary waits for it
                 await self._read(transaction)
 
     async def stand_ready(self) -> None:
@@ -104,7 +104,7 @@ class Replica:
 
     async def extend(
         self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]
-    ) -> Marker:
+    ) -> LogPosition:
         """Append one entry of *changes* and apply it; *may* is asked right before the append.
 
         Raises:
@@ -116,17 +116,17 @@ class Replica:
         """
         log = self.log
         async with self.state.transaction() as transaction:
-            if transaction.marker != self.marker:
+            if transaction.position != self.position:
                 raise NotPrimary("this copy was behind; it catches up first")
-            if log.generation != self.marker.log_generation:
+            if log.generation != self.position.log_generation:
                 raise NotPrimary("the log has a later generation; this copy reads it first")
             entry = LogEntry(
-                log_generation=self.marker.log_generation,
-                revision=Revision(self.marker.revision + 1),
+                log_generation=self.position.log_generation,
+                revision=Revision(self.position.revision + 1),
                 epoch=epoch,
                 changes=changes,
                 at=at,
-                previous_hash=self.marker.hash,
+                previous_hash=self.position.hash,
             )
             body = entry.encode()
             assert len(body) <= ENTRY_LIMIT_BYTES, "the batch leaves room for the entry's head"
@@ -136,9 +136,9 @@ class Replica:
             if not may():
                 raise NotPrimary("the right to act as primary ended before the append")
             self.end = await log.append(stored, self.end)
-        self.marker, self.mode = transaction.marker, transaction.mode
-        self._remember(transaction.marker)
-        return transaction.marker
+        self.position, self.mode = transaction.position, transaction.mode
+        self._remember(transaction.position)
+        return transaction.position
 
     def took(self, documents: Documents) -> None:
         """The documents after an entry that was just committed."""
@@ -150,34 +150,32 @@ class Replica:
         return self.hashes.get(revision) == hash_
 
     async def _read(self, transaction: Open) -> Documents:
-        rows = await transaction.rows()
-        self.documents = Documents(
-            {(row.kind, row.id): Stored(row.revision, row.body) for row in rows}
-        )
-        self.marker, self.mode, self._has_read = transaction.marker, transaction.mode, True
-        self._remember(transaction.marker)
+        rows = await transaction.documents()
+        self.documents = Documents({each.ref: each for each in rows})
+        self.position, self.mode, self._has_read = transaction.position, transaction.mode, True
+        self._remember(transaction.position)
         return self.documents
 
-    def _remember(self, marker: Marker) -> None:
-        self.hashes[marker.revision] = marker.hash
+    def _remember(self, position: LogPosition) -> None:
+        self.hashes[position.revision] = position.hash
         while len(self.hashes) > HASHES_KEPT:
             del self.hashes[min(self.hashes)]
 
-    async def _place(self, marker: Marker) -> tuple[Log, Sequence]:
-        """The generation of the log that goes on from *marker*, and what of it was read.
+    async def _place(self, position: LogPosition) -> tuple[Log, Sequence]:
+        """The generation of the log that goes on from *position*, and what of it was read.
 
         A copy of another history must neither extend this log nor learn from it.
         """
-        log = self.log if self._is_of(marker) else self.log.of(marker.log_generation)
-        if await hash_at(log, marker) == marker.hash:
-            return log, marker.sequence
+        log = self.log if self._is_of(position) else self.log.of(position.log_generation)
+        if await hash_at(log, position) == position.hash:
+            return log, position.sequence
         begun = await begun_after(log, self.trust)
-        if begun is not None and entrance(marker, begun.first) is Entrance.GOES_ON:
+        if begun is not None and entrance(position, begun.first) is Entrance.GOES_ON:
             return log.of(begun.generation), Sequence(0)
         raise LogUnavailable("the cluster log does not hold this database's last entry")
 
-    def _is_of(self, marker: Marker) -> bool:
-        return self.log.generation == marker.log_generation
+    def _is_of(self, position: LogPosition) -> bool:
+        return self.log.generation == position.log_generation
 
     def _learn(self, documents: Documents) -> None:
         for id_, body in documents.of(Kind.NODE).items():
@@ -193,14 +191,14 @@ class Replica:
         if body.get("role") == NodeRole.MASTER and isinstance(key, str) and key:
             self.trust.learn(NodeId(id_), key)
 
-    def _valid(self, message: bytes, marker: Marker) -> StoredEntry | None:
+    def _valid(self, message: bytes, position: LogPosition) -> StoredEntry | None:
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
             why = None if verify(stored, self.trust) else "not signed by a master"
             if entry.log_generation != self.log.generation:
                 why = f"of log generation {entry.log_generation}"
-            why = why or follows(marker, entry)
+            why = why or follows(position, entry)
         except Undecodable as error:
             why, stored = str(error), None
         if why is not None:

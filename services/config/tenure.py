@@ -17,6 +17,7 @@ from services.config.core.durability import needs_a_backup
 from services.config.replica import Replica
 from services.config.waiting import Waiting
 from shared.clusterlog.log import LogConflict
+from shared.domain.document import Ref
 from shared.domain.errors import LogUnavailable, NotPrimary, OutcomeUnknown, StoreUnavailable
 from shared.domain.ids import Epoch, RequestId, Revision
 from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
@@ -56,7 +57,7 @@ class Tenure:
             NotPrimary: the log is ahead, or the grant ended.
             LogConflict, LogUnavailable, OutcomeUnknown, StoreUnavailable: as `Replica.extend`.
         """
-        if self.replica.was_ready() and self.replica.marker.epoch < self.epoch:
+        if self.replica.was_ready() and self.replica.position.epoch < self.epoch:
             with contextlib.suppress(LogConflict, NotPrimary):
                 await self._fence()
                 return
@@ -64,7 +65,7 @@ class Tenure:
         await self._fence()
 
     async def _fence(self) -> None:
-        before = self.replica.marker.epoch
+        before = self.replica.position.epoch
         if before > self.epoch:
             raise NotPrimary(f"the log is at epoch {before}, ahead of {self.epoch}")
         if before < self.epoch:
@@ -98,7 +99,7 @@ class Tenure:
             self.replica.documents,
             tuple(each.proposal for each in waiting),
             await self._answered(waiting),
-            Revision(self.replica.marker.revision + 1),
+            Revision(self.replica.position.revision + 1),
         )
         self._settle(batch)
         if not batch.changes:
@@ -109,8 +110,8 @@ class Tenure:
             self.answers.waiters.refuse(written, refusal)
             return
         await self._append(batch.changes, written)
-        revision = self.replica.marker.revision
-        outcome = {(change.kind, change.id): change.body for change in batch.changes}
+        revision = self.replica.position.revision
+        outcome = {Ref(change.kind, change.id): change.body for change in batch.changes}
         self.replica.took(self.replica.documents.with_(outcome, revision))
         self.answers.owe(written, revision)
         self._tell(written, revision)
@@ -141,7 +142,7 @@ class Tenure:
     async def _change_mode(self, mode: ReplicationMode, cause: str) -> None:
         previous = self.replica.mode
         await self._control(Op.MODE_CHANGED, {"mode": mode.value})
-        revision = self.replica.marker.revision
+        revision = self.replica.position.revision
         self.events.emit(
             ReplicationModeChanged(
                 mode=mode, previous=previous, cause=cause, revision=revision, epoch=self.epoch
@@ -149,7 +150,7 @@ class Tenure:
         )
 
     async def _control(self, op: Op, body: dict[str, Any]) -> None:
-        request_id = RequestId(f"{op.value}-{self.epoch}-{self.replica.marker.revision + 1}")
+        request_id = RequestId(f"{op.value}-{self.epoch}-{self.replica.position.revision + 1}")
         change = Change(CONTROL_KIND, CONTROL_KIND, op, body, CLUSTER, request_id, "")
         await self._extend((change,))
 

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 from services.config.core.chain import Chain, Verify
 from services.config.ports import Log
 from shared.domain.ids import Sequence
-from shared.events.config import ChainEnd, ChainVerified, VerifyChain
+from shared.domain.log import LogPosition
+from shared.events.config import ChainVerified, VerifyChain
 
 AT_A_TIME: Final = 500
 """Entries of one part: about a second of reading the log, message by message."""
@@ -49,7 +50,7 @@ async def _of_copy(copy: Copy, question: VerifyChain) -> AsyncGenerator[tuple[Se
         yield each
 
 
-async def _of_log(log: Log, end: ChainEnd | None) -> AsyncGenerator[tuple[Sequence, bytes]]:
+async def _of_log(log: Log, end: LogPosition | None) -> AsyncGenerator[tuple[Sequence, bytes]]:
     is_same = end is None or end.log_generation == log.generation
     whole = log if is_same or end is None else log.of(end.log_generation)
     async for raw in whole.read_from(Sequence(1 if end is None else end.sequence + 1)):

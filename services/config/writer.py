@@ -19,7 +19,7 @@ from services.config.waiting import Waiters
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import MeridianError, NotPrimary, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch, Instant, Revision
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import ChangesAccepted, ProposeChanges
 from shared.events.failover import MasterGranted
 from shared.messaging.middleware import Silent
@@ -80,7 +80,7 @@ class Writer:
         self._work.set()
         return await asyncio.shield(answer)
 
-    async def lay_down(self, grant: MasterGranted) -> Marker:
+    async def lay_down(self, grant: MasterGranted) -> LogPosition:
         """Write nothing from now on, and say where that leaves the log; what waits stays.
 
         Raises:
@@ -91,7 +91,7 @@ class Writer:
             tenure = self.tenure
             if tenure is None or tenure.epoch != grant.epoch or self._is_granted():
                 raise NotPrimary(f"config of {self.replica.node} is not writing, or goes on")
-            return self.replica.marker
+            return self.replica.position
 
     def wake(self) -> None:
         """Something came, a grant or a backup's progress: there may be work."""
@@ -107,7 +107,7 @@ class Writer:
 
     def followed(self, revision: Revision) -> None:
         """This master's own follower is at *revision*: who expects the role reads that at once."""
-        if self.clock.now() < self._expects_until and revision > self.replica.marker.revision:
+        if self.clock.now() < self._expects_until and revision > self.replica.position.revision:
             self._reads_ahead = True
             self._work.set()
 

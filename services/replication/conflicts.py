@@ -18,7 +18,7 @@ from shared.decoding.errors import Undecodable
 from shared.domain.bundle import pack, unpack
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 from shared.events.config import PositionTold, TellPosition
 from shared.events.conflict import (
     ConflictChange,
@@ -61,25 +61,25 @@ class ConflictKeeper:
     events: Emits
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
-    async def keep_own(self, marker: Marker) -> None:
-        """Keep what this copy, which stands at *marker*, has alone.
+    async def keep_own(self, position: LogPosition) -> None:
+        """Keep what this copy, which stands at *position*, has alone.
 
         Raises:
             StoreUnavailable: the database did not do it; nothing may take its place.
         """
         own = await self.conflicts.own_hashes(NEWEST)
         ancestor = common(own, await self._hashes_of_others(tuple(own)))
-        if ancestor == marker.revision:
+        if ancestor == position.revision:
             return
         entries = [_entry(each) async for each in self.conflicts.own_after(ancestor)]
         count = len(left_behind(entries))
         if not count:
             return
         conflict = Conflict(
-            id=marker.hash[:ID_DIGITS],
+            id=position.hash[:ID_DIGITS],
             at=self.clock.unix_ms(),
-            log_generation=marker.log_generation,
-            revision=marker.revision,
+            log_generation=position.log_generation,
+            revision=position.revision,
             ancestor=ancestor,
             count=count,
         )

@@ -23,7 +23,7 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
 from shared.domain.ids import NodeId, Revision
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 from shared.domain.snapshot import ChunkRef, Cutter, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot, SnapshotOffered
 from shared.messaging.publisher import Publisher
@@ -71,8 +71,8 @@ class Exchange:
         form = scope, chunked
         known = self._offers.get(form)
         async with self._turn:
-            last, marker = self._offers.get(form), await self.store.marker()
-            if last is not None and (last is not known or _position(last) == _position(marker)):
+            last, position = self._offers.get(form), await self.store.position()
+            if last is not None and (last is not known or _position(last) == _position(position)):
                 return last
             put = self._put_chunks if chunked else self._put_whole
             offered = self._offers[form] = await put(self._next_name(form, last), scope)
@@ -85,7 +85,7 @@ class Exchange:
             Unavailable: no master offered one of *at_least*, or it could not be fetched; what was
                 fetched stays here.
             BrokenChunk: no offer's chunks were what their master had signed.
-            BadSignature: no known master signed it, or the log does not know its marker.
+            BadSignature: no known master signed it, or the log does not know its position.
         """
         broken = BrokenChunk("there is no chunk")
         for _ in range(OFFERS):
@@ -111,10 +111,10 @@ class Exchange:
             raise BadSignature(str(error)) from error
         if found.scope is not scope:
             raise BadSignature(f"the snapshot is of scope {found.scope}, not {scope}")
-        if not await self._is_on_the_log(found.marker):
+        if not await self._is_on_the_log(found.position):
             raise BadSignature("the snapshot is of another history than the log")
-        if found.marker.revision < at_least:
-            raise Unavailable(f"the snapshot ends at {found.marker.revision}, before {at_least}")
+        if found.position.revision < at_least:
+            raise Unavailable(f"the snapshot ends at {found.position.revision}, before {at_least}")
         if isinstance(found, Snapshot):
             return found
         for number in self.intake.begin(found):
@@ -149,7 +149,7 @@ class Exchange:
     async def _put_whole(self, name: str, scope: Scope) -> SnapshotOffered:
         snapshot = (await self.store.snapshot()).within(scope)
         await self._put_signed(name, snapshot.encode())
-        return _offered(name, snapshot.marker)
+        return _offered(name, snapshot.position)
 
     async def _put_chunks(self, name: str, scope: Scope) -> SnapshotOffered:
         """Cut the state into chunks, one in memory at a time, and lay the manifest on top."""
@@ -166,20 +166,20 @@ class Exchange:
                     await put(data)
             for data in cutter.rest():
                 await put(data)
-        manifest = Manifest(copy.marker, copy.mode, scope, tuple(chunks))
+        manifest = Manifest(copy.position, copy.mode, scope, tuple(chunks))
         await self._put_signed(name, manifest.encode())
         surplus = len(chunks)
         while await self._shelf.drop(chunk_name(name, surplus)):
             surplus += 1
-        return _offered(name, copy.marker, chunked=True)
+        return _offered(name, copy.position, chunked=True)
 
     async def _put_signed(self, name: str, body: bytes) -> None:
         signed = SignedSnapshot(body, self.node, self.key.sign(body))
         await self._shelf.put(name, signed.encode())
 
-    async def _is_on_the_log(self, marker: Marker) -> bool:
-        log = self.log.of(marker.log_generation)
-        raw = await log.get(marker.sequence) if marker.revision else None
+    async def _is_on_the_log(self, position: LogPosition) -> bool:
+        log = self.log.of(position.log_generation)
+        raw = await log.get(position.sequence) if position.revision else None
         if raw is None:
             return False
         try:
@@ -187,18 +187,18 @@ class Exchange:
             entry = LogEntry.decode(stored.body)
         except Undecodable:
             return False
-        return marker == marker.advanced(entry, stored.hash, raw.sequence)
+        return position == LogPosition.of(entry, stored.hash, raw.sequence)
 
 
-def _position(of: Marker | SnapshotOffered | None) -> tuple[Revision, str] | None:
+def _position(of: LogPosition | SnapshotOffered | None) -> tuple[Revision, str] | None:
     return None if of is None else (of.revision, of.hash)
 
 
-def _offered(name: str, marker: Marker, *, chunked: bool = False) -> SnapshotOffered:
+def _offered(name: str, position: LogPosition, *, chunked: bool = False) -> SnapshotOffered:
     return SnapshotOffered(
         name=name,
-        log_generation=marker.log_generation,
-        revision=marker.revision,
-        hash=marker.hash,
+        log_generation=position.log_generation,
+        revision=position.revision,
+        hash=position.hash,
         chunked=chunked,
     )

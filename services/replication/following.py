@@ -20,7 +20,7 @@ from services.replication.whereabouts import Whereabouts
 from shared.domain.containment import cause_of
 from shared.domain.errors import BadSignature, BrokenChunk, MeridianError, Rejected, Unavailable
 from shared.domain.ids import NodeId, Revision, Sequence
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
@@ -103,15 +103,15 @@ class Following:
         """Where this copy is, signed by this node; None before it was read."""
         if self.applier.follower is None:
             return None
-        marker = self.applier.follower.marker
+        position = self.applier.follower.position
         said = FollowerProgressed(
             node=self.exchange.node,
             state=self.state,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            sequence=marker.sequence,
-            epoch=marker.epoch,
-            hash=marker.hash,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            sequence=position.sequence,
+            epoch=position.epoch,
+            hash=position.hash,
             lag=self.lag,
         )
         proof = self.exchange.key.sign(said.progress_bytes())
@@ -144,11 +144,11 @@ class Following:
         end = Sequence(0) if last is None else last.sequence
         self.lag = max(0, end - follower.read_to)
         if self.lag > self.snapshot_after:
-            await self._try_snapshot(follower.marker.revision)
+            await self._try_snapshot(follower.position.revision)
         try:
             await self.applier.read_to(end)
         except LogShortened:
-            await self._take_snapshot(follower.marker.revision)
+            await self._take_snapshot(follower.position.revision)
             await self.applier.read_to(end)
         if self._silence.read(self.lag):
             self._listen_anew()
@@ -201,7 +201,7 @@ class Following:
         try:
             content = await self.exchange.take(self.scope, at_least)
             if self.keeper is not None and not is_proven:
-                await self.keeper.keep_own((await self.applier.begin()).marker)
+                await self.keeper.keep_own((await self.applier.begin()).position)
             await self.applier.load(content)
             self.exchange.loaded()
         except MeridianError as error:
@@ -234,19 +234,19 @@ class Following:
         self._log.info("%s (was %s)", state, previous)
         follower = self.applier.follower
         if follower is not None and {state, previous} & STOPPED:
-            told = _changed(self.exchange.node, (previous, state), follower.marker, cause)
+            told = _changed(self.exchange.node, (previous, state), follower.position, cause)
             self.applier.events.emit(told)
 
 
 def _changed(
-    node: NodeId, states: tuple[FollowerState, FollowerState], marker: Marker, cause: str
+    node: NodeId, states: tuple[FollowerState, FollowerState], position: LogPosition, cause: str
 ) -> FollowerStateChanged:
     previous, state = states
     return FollowerStateChanged(
         node=node,
         state=state,
         previous=previous,
-        revision=marker.revision,
-        hash=marker.hash,
+        revision=position.revision,
+        hash=position.hash,
         cause=cause,
     )

@@ -13,9 +13,10 @@ from services.webhooks.core.places import abandoned
 from services.webhooks.postman import Outfit, Postman
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
+from shared.domain.document import Document
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Revision
-from shared.events.config import ReadDocuments, StoredDocument
+from shared.events.config import ReadDocuments
 from shared.events.webhook import WebhookProgress, WebhookState
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
@@ -29,13 +30,13 @@ _LOG: Final = logging.getLogger("meridian.webhooks")
 class Reads(Protocol):
     """Asks config for the webhooks."""
 
-    async def __call__(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]: ...
+    async def __call__(self, at_least: Revision) -> tuple[Sequence[Document], Revision]: ...
 
 
 def reads_by(publisher: Asks) -> Reads:
     """Read from any master's config."""
 
-    async def read(at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
+    async def read(at_least: Revision) -> tuple[Sequence[Document], Revision]:
         question = ReadDocuments(kinds=(Kind.WEBHOOK,), at_least=at_least)
         answer = await read_documents(
             publisher, question, page_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 4
@@ -148,7 +149,7 @@ class Office:
         )
 
 
-def _readable(found: Sequence[StoredDocument]) -> dict[str, WebhookDocument]:
+def _readable(found: Sequence[Document]) -> dict[str, WebhookDocument]:
     documents: dict[str, WebhookDocument] = {}
     for each in found:
         try:

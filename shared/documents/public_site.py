@@ -5,14 +5,14 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import host_name
 from shared.documents.selection import SelectionOverride
 
 Hostname = Annotated[str, written_as(host_name)]
 
 
-class PublicSiteDocument(Document):
+class PublicSiteDocument(DocumentBody):
     """Where customers arrive: under *hostnames*, to wait for one of *teams*.
 
     *selection* says how the traffic node of its sessions is chosen where the site says otherwise.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import unmapped
 from shared.documents.node import Address, Port
 from shared.documents.redirection import HostName
@@ -53,7 +53,7 @@ Region = Annotated[str, Field(min_length=1, max_length=200)]
 RegionNames = Annotated[tuple[Region, ...], AfterValidator(_each_once)]
 
 
-class Resolver(Document):
+class Resolver(DocumentBody):
     """A DNS server, by number; a body may say the number alone."""
 
     address: Annotated[IPv4Address | IPv6Address, written_as(unmapped)]
@@ -69,7 +69,7 @@ LONGEST_LOOKUP_SECONDS: Final = 1.2
 """Nobody waits longer for DNS: a gateway asks another replica after 1.5 seconds."""
 
 
-class DnsLookup(Document):
+class DnsLookup(DocumentBody):
     """The name whose records name nodes; asked of *resolvers*, or of the zone's own servers.
 
     More than `LONGEST_LOOKUP_SECONDS` may stand in documents of before, and count as so many.
@@ -80,7 +80,7 @@ class DnsLookup(Document):
     timeout_seconds: float = Field(default=1.0, gt=0, le=10)
 
 
-class Regions(Document):
+class Regions(DocumentBody):
     """Regions that come first, in this order, and regions whose nodes are never chosen."""
 
     affinity: RegionNames = ()
@@ -94,7 +94,7 @@ class Regions(Document):
         return self
 
 
-class LatencyRule(Document):
+class LatencyRule(DocumentBody):
     """What counts of the latencies that endpoints measured.
 
     A node that was chosen before keeps its place unless another is nearer by *hysteresis_ms*.
@@ -125,7 +125,7 @@ def _as_list(body: Any) -> Any:
     return {**told, "methods": (method,)}
 
 
-class Selection(Document):
+class Selection(DocumentBody):
     """Which methods choose, for whom, and what happens when no traffic node may take a client.
 
     A node that came back after it was silent gets its full share only after *slow_start_seconds*.
@@ -153,7 +153,7 @@ class Selection(Document):
         return self
 
 
-class SelectionOverride(Document):
+class SelectionOverride(DocumentBody):
     """What a public site or a team says instead of the site; None leaves it as it is."""
 
     methods: Methods | None = None

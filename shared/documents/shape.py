@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.documents.document import WRITING, Document
+from shared.documents.body import WRITING, DocumentBody
 from shared.domain.errors import InvalidChange
 
 
-def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
+def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any]:
     """*body*, which is stored, as *model* reads it; as it stands where the model cannot."""
     try:
         return model.model_validate(body, extra="ignore").model_dump(mode="json")
@@ -17,7 +17,7 @@ def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
         return dict(body)
 
 
-def is_read_as(model: type[Document], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
     """Whether *body* says nothing else than a stored document that was *read* as this."""
     try:
         return model.model_validate(body).model_dump(mode="json") == read
@@ -25,7 +25,7 @@ def is_read_as(model: type[Document], body: Mapping[str, Any], read: Mapping[str
         return False
 
 
-def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def shaped(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
 
     Raises:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import LONGEST_URL, web_address
 
 PREFIX: Final = "meridian.event."
@@ -38,7 +38,7 @@ def pattern(value: str) -> str:
     return value.removeprefix(PREFIX)
 
 
-class WebhookDocument(Document):
+class WebhookDocument(DocumentBody):
     """Who is told: *url*, of the events that one of the patterns in *events* names.
 
     An event that could not be delivered within *give_up_after_hours* of its happening is dropped.

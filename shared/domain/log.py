@@ -172,8 +172,11 @@ class StoredEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
-    """How far a copy of the master state has come, and on which history."""
+class LogPosition:
+    """An entry of the cluster log, as the last one that somebody has: how far, on which history.
+
+    *sequence* is the number of its message in the stream of that generation.
+    """
 
     log_generation: LogGeneration
     revision: Revision
@@ -181,14 +184,20 @@ class Marker:
     epoch: Epoch
     hash: str
 
-    def advanced(self, entry: LogEntry, digest: str, sequence: Sequence) -> "Marker":
-        """The marker after *entry* (whose hash is *digest*), read at *sequence*, was applied."""
-        return Marker(entry.log_generation, entry.revision, sequence, entry.epoch, digest)
+    @property
+    def place(self) -> tuple[LogGeneration, Revision]:
+        """The entry's log generation and revision: of two entries, the larger is the later."""
+        return self.log_generation, self.revision
+
+    @staticmethod
+    def of(entry: LogEntry, digest: str, sequence: Sequence) -> "LogPosition":
+        """The position of *entry*, whose hash is *digest*, in the log at *sequence*."""
+        return LogPosition(entry.log_generation, entry.revision, sequence, entry.epoch, digest)
 
 
-def empty_marker(log_generation: LogGeneration) -> Marker:
+def empty_position(log_generation: LogGeneration) -> LogPosition:
     """Where a new copy stands before it has read anything of that generation."""
-    return Marker(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
+    return LogPosition(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
 
 
 def entry_hash(body: bytes) -> str:
@@ -201,24 +210,24 @@ def signed_bytes(digest: str) -> bytes:
     return f"{ENTRY_TYPE}\n{digest}".encode()
 
 
-def follows(marker: Marker, entry: LogEntry) -> str | None:
-    """Why *entry* is not the next one after *marker*; None when it is.
+def follows(position: LogPosition, entry: LogEntry) -> str | None:
+    """Why *entry* is not the next one after *position*; None when it is.
 
     An entry of an older epoch, of another chain or a repeated revision is not the next one; only
     an entry that begins an epoch may raise it, and only one that begins a generation of the log
     leads from an earlier generation into it.
     """
-    if entry.log_generation != marker.log_generation and not _leads_on(marker, entry):
-        return f"log generation {entry.log_generation}, not {marker.log_generation}"
-    if entry.revision != marker.revision + 1:
-        return f"revision {entry.revision}, not {marker.revision + 1}"
-    if entry.previous_hash != marker.hash:
+    if entry.log_generation != position.log_generation and not _leads_on(position, entry):
+        return f"log generation {entry.log_generation}, not {position.log_generation}"
+    if entry.revision != position.revision + 1:
+        return f"revision {entry.revision}, not {position.revision + 1}"
+    if entry.previous_hash != position.hash:
         return "another history: the previous hash differs"
     if entry.begins_epoch:
-        if entry.epoch <= marker.epoch:
-            return f"epoch {entry.epoch} does not begin after {marker.epoch}"
-    elif entry.epoch != marker.epoch:
-        return f"epoch {entry.epoch}, not {marker.epoch}"
+        if entry.epoch <= position.epoch:
+            return f"epoch {entry.epoch} does not begin after {position.epoch}"
+    elif entry.epoch != position.epoch:
+        return f"epoch {entry.epoch}, not {position.epoch}"
     return None
 
 
@@ -230,15 +239,15 @@ class Entrance(StrEnum):
     DIVERGED = "diverged"
 
 
-def entrance(marker: Marker, first: LogEntry) -> Entrance:
-    """How a copy at *marker* comes into the generation that *first* begins.
+def entrance(position: LogPosition, first: LogEntry) -> Entrance:
+    """How a copy at *position* comes into the generation that *first* begins.
 
     It goes on from the very entry where the generation begins. One that is behind lacks entries
     that are in no log any more, so it takes a snapshot; any other one is of another history.
     """
-    if follows(marker, first) is None:
+    if follows(position, first) is None:
         return Entrance.GOES_ON
-    return Entrance.BEHIND if marker.revision + 1 < first.revision else Entrance.DIVERGED
+    return Entrance.BEHIND if position.revision + 1 < first.revision else Entrance.DIVERGED
 
 
 def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
@@ -250,8 +259,8 @@ def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationM
     return mode
 
 
-def _leads_on(marker: Marker, entry: LogEntry) -> bool:
-    return entry.begins_generation and entry.log_generation > marker.log_generation
+def _leads_on(position: LogPosition, entry: LogEntry) -> bool:
+    return entry.begins_generation and entry.log_generation > position.log_generation
 
 
 def _change_to_json(change: Change) -> dict[str, Any]:

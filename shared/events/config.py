@@ -4,8 +4,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
-from shared.domain.log import ReplicationMode
+from shared.domain.document import Document, Ref
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
 
@@ -76,39 +77,23 @@ class LayDownPen(Request[PenLaidDown]):
     valid_until: float
 
 
-class StoredDocument(Message):
-    """A document with the revision that last changed it."""
-
-    kind: str
-    id: str
-    revision: Revision
-    body: dict[str, Any]
-
-
-class Known(Message):
-    """Up to where somebody knows the documents: an entry of the log, by its place and hash."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    hash: str
-
-
 class DocumentsRead(Message):
-    """The documents asked for, as of *revision*; *next* is the last one's name when more follow.
+    """The documents asked for, as of *position*; *next* is the last one's name when more follow.
 
     *since* says that these are only what changed after that revision, and *gone* what was deleted;
     None says that they are all.
     """
 
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    hash: str = ""
+    position: LogPosition
     mode: ReplicationMode
-    documents: tuple[StoredDocument, ...]
-    next: tuple[str, str] | None = None
+    documents: tuple[Document, ...]
+    next: Ref | None = None
     since: Revision | None = None
-    gone: tuple[tuple[str, str], ...] = ()
+    gone: tuple[Ref, ...] = ()
+
+    @property
+    def revision(self) -> Revision:
+        return self.position.revision
 
 
 class ReadDocuments(Request[DocumentsRead]):
@@ -116,8 +101,8 @@ class ReadDocuments(Request[DocumentsRead]):
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
     What does not fit into one message comes page by page: ask again with *after* = *next*, the kind
-    and id of the last one. *limit* asks for shorter pages. Who knows them up to *since* gets what
-    changed after that, unless it was too much, or is not in this master's history.
+    and id of the last one. *limit* asks for shorter pages. A reader that knows them up to *since*
+    gets what changed after that, unless it was too much, or is not in this master's history.
     """
 
     subject: ClassVar = Subject(
@@ -130,9 +115,9 @@ class ReadDocuments(Request[DocumentsRead]):
     id: str | None = None
     at_least: Revision = Revision(0)
     current: bool = False
-    after: tuple[str, str] | None = None
+    after: Ref | None = None
     limit: int | None = Field(default=None, ge=1)
-    since: Known | None = None
+    since: LogPosition | None = None
 
 
 class ReadCurrent(ReadDocuments):
@@ -197,16 +182,6 @@ class ReadHistory(Request[HistoryRead]):
     author: str | None = None
 
 
-class ChainEnd(Message):
-    """The last entry of a chain, as far as it was walked."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    hash: str
-    sequence: Sequence
-
-
 class ChainVerified(Message):
     """One part of a walk: *entries* follow one another up to *end*.
 
@@ -218,7 +193,7 @@ class ChainVerified(Message):
     entries: int
     skipped: int
     fault: str = ""
-    end: ChainEnd | None = None
+    end: LogPosition | None = None
     is_whole: bool
 
 
@@ -233,7 +208,7 @@ class VerifyChain(Request[ChainVerified]):
 
     node: NodeId
     of: Literal["log", "database"]
-    after: ChainEnd | None = None
+    after: LogPosition | None = None
 
 
 class PositionTold(Message):
@@ -245,11 +220,7 @@ class PositionTold(Message):
     """
 
     node: NodeId
-    log_generation: LogGeneration
-    revision: Revision
-    sequence: Sequence
-    epoch: Epoch
-    hash: str
+    position: LogPosition
     digest: str
     follower: str = ""
     hashes: dict[Revision, str] = {}
@@ -257,10 +228,11 @@ class PositionTold(Message):
 
     def position_bytes(self) -> bytes:
         """What the node signs."""
-        parts = (self.node, self.log_generation, self.revision, self.sequence, self.epoch)
+        at = self.position
+        place = (at.log_generation, at.revision, at.sequence, at.epoch, at.hash)
         hashes = (f"{revision} {hash_}" for revision, hash_ in sorted(self.hashes.items()))
-        told = (*parts, self.hash, self.digest, self.follower, *hashes)
-        return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
+        signed = (self.node, *place, self.digest, self.follower, *hashes)
+        return "\n".join(("meridian/position/v1", *(str(part) for part in signed))).encode()
 
 
 class TellPosition(Request[PositionTold]):

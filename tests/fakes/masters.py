@@ -18,7 +18,7 @@ from shared.documents import SITE_ID
 from shared.documents.rules.changes import tried
 from shared.documents.state import Documents
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
-from shared.domain.log import Change, LogEntry, Marker, Op, StoredEntry, follows
+from shared.domain.log import Change, LogEntry, LogPosition, Op, StoredEntry, follows
 from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges, ProposedChange
 from shared.events.failover import MasterGranted
 from shared.events.message import Event
@@ -83,7 +83,7 @@ class Desk:
     def granted(self, epoch: int, until: float) -> MasterGranted:
         return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
 
-    async def lay_down(self, epoch: int) -> Marker:
+    async def lay_down(self, epoch: int) -> LogPosition:
         """What the monitor asks for when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
         return await self.writer.lay_down(grant.model_copy(update={"paused": True}))
@@ -94,29 +94,31 @@ class Desk:
     async def follow(self) -> FollowerProgressed:
         """Apply what the log has more, as replication does, and prove the position."""
         async with self.state.transaction() as transaction:
-            end = transaction.marker.sequence
+            end = transaction.position.sequence
             for sequence, message in enumerate(self.log.messages.stored[end:], end + 1):
                 stored = StoredEntry.decode(message)
-                if follows(transaction.marker, LogEntry.decode(stored.body)) is None:
+                if follows(transaction.position, LogEntry.decode(stored.body)) is None:
                     await transaction.apply(stored, Sequence(sequence))
         return self.position()
 
     def position(self, **other: Any) -> FollowerProgressed:
         """Where the copy is, or where it says it is."""
-        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.marker), **other})
+        bare = FollowerProgressed.model_validate(
+            {**_facts(self.node, self.state.position), **other}
+        )
         signature = self.key.sign(bare.progress_bytes()).hex()
         return bare.model_copy(update={"signature": signature})
 
 
-def _facts(node: NodeId, marker: Marker) -> dict[str, Any]:
+def _facts(node: NodeId, position: LogPosition) -> dict[str, Any]:
     return {
         "node": node,
         "state": FollowerState.FOLLOWING,
-        "log_generation": marker.log_generation,
-        "revision": marker.revision,
-        "sequence": marker.sequence,
-        "epoch": marker.epoch,
-        "hash": marker.hash,
+        "log_generation": position.log_generation,
+        "revision": position.revision,
+        "sequence": position.sequence,
+        "epoch": position.epoch,
+        "hash": position.hash,
     }
 
 
@@ -167,12 +169,14 @@ class Masters:
     def history(self) -> list[LogEntry]:
         """The entries that every follower applies."""
         entries: list[LogEntry] = []
-        marker = Marker(GENERATION, *(Pen().marker.revision, Sequence(0)), Epoch(0), "0" * 64)
+        position = LogPosition(
+            GENERATION, *(Pen().position.revision, Sequence(0)), Epoch(0), "0" * 64
+        )
         for message in self.messages.stored:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
-            if follows(marker, entry) is None:
-                marker = marker.advanced(entry, stored.hash, FIRST)
+            if follows(position, entry) is None:
+                position = LogPosition.of(entry, stored.hash, FIRST)
                 entries.append(entry)
         return entries
 

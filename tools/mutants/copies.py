@@ -69,7 +69,7 @@ COPIES: Final = (
     Mutant(
         "a snapshot of another history is taken",
         EXCHANGE,
-        "if not await self._is_on_the_log(found.marker):",
+        "if not await self._is_on_the_log(found.position):",
         "if False:",
         EXCHANGE_TESTS,
     ),

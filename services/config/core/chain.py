@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry, follows
-from shared.events.config import ChainEnd
+from shared.domain.log import LogEntry, LogPosition, StoredEntry, follows
 
 Verify = Callable[[StoredEntry], bool]
 """Whether a known master signed an entry."""
@@ -20,7 +19,7 @@ Verify = Callable[[StoredEntry], bool]
 class Chain:
     """One part of a walk, from behind *end*."""
 
-    def __init__(self, end: ChainEnd | None, verify: Verify, *, may_skip: bool) -> None:
+    def __init__(self, end: LogPosition | None, verify: Verify, *, may_skip: bool) -> None:
         self.entries = 0
         self.skipped = 0
         self.fault = ""
@@ -29,7 +28,7 @@ class Chain:
         self._may_skip = may_skip
 
     @property
-    def end(self) -> ChainEnd | None:
+    def end(self) -> LogPosition | None:
         """The last entry of the chain; None before the first."""
         return self._end
 
@@ -53,17 +52,7 @@ class Chain:
             return str(error)
         if not self._verify(stored):
             return f"the entry of revision {entry.revision} is not signed by a known master"
-        if self._end is not None and (why := follows(_marker(self._end), entry)) is not None:
+        if self._end is not None and (why := follows(self._end, entry)) is not None:
             return why
-        self._end = ChainEnd(
-            log_generation=entry.log_generation,
-            revision=entry.revision,
-            epoch=entry.epoch,
-            hash=stored.hash,
-            sequence=sequence,
-        )
+        self._end = LogPosition.of(entry, stored.hash, sequence)
         return None
-
-
-def _marker(end: ChainEnd) -> Marker:
-    return Marker(end.log_generation, end.revision, end.sequence, end.epoch, end.hash)

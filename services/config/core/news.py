@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.domain.document import Document, Ref
 from shared.domain.log import CONTROL_KIND, LogEntry, Op
-from shared.events.config import StoredDocument
-
-Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +14,23 @@ class News:
     A name may be gone that whoever asks has never known.
     """
 
-    documents: tuple[StoredDocument, ...]
-    gone: tuple[Name, ...]
+    documents: tuple[Document, ...]
+    gone: tuple[Ref, ...]
 
 
 def news(entries: Iterable[LogEntry], kinds: Sequence[str]) -> News:
     """What *entries*, oldest first, did to documents of *kinds* (all when empty)."""
-    left: dict[Name, StoredDocument | None] = {}
+    left: dict[Ref, Document | None] = {}
     for entry in entries:
         for change in entry.changes:
-            name = change.kind, change.id
+            ref = Ref(change.kind, change.id)
             if change.kind == CONTROL_KIND or (kinds and change.kind not in kinds):
                 continue
             if change.op is Op.DELETE:
-                left[name] = None
+                left[ref] = None
             elif change.body is not None:
-                left[name] = StoredDocument(
-                    kind=change.kind, id=change.id, revision=entry.revision, body=change.body
-                )
+                left[ref] = Document(change.kind, change.id, entry.revision, change.body)
     return News(
         documents=tuple(document for document in left.values() if document is not None),
-        gone=tuple(name for name, document in left.items() if document is None),
+        gone=tuple(ref for ref, document in left.items() if document is None),
     )

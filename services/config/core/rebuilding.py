@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, UnixMillis
-from shared.domain.log import CONTROL_KIND, Change, LogEntry, Marker, Op
+from shared.domain.log import CONTROL_KIND, Change, LogEntry, LogPosition, Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Position:
     """
 
     node: NodeId
-    marker: Marker
+    position: LogPosition
     digest: str
     in_log: bool
     calls_lost: bool
@@ -44,7 +44,7 @@ def require_lost(positions: Sequence[Position]) -> None:
                 f"the log holds the last entry of {each.node}'s database: it is not lost, and "
                 "nothing was done"
             )
-        if each.marker.revision and not each.calls_lost:
+        if each.position.revision and not each.calls_lost:
             raise LogNotLost(
                 f"{each.node} does not call the log lost yet; wait 20 s after the log's servers "
                 "are back, see `meridian status`, and try again"
@@ -73,10 +73,10 @@ def latest(positions: Sequence[Position]) -> Position:
     Raises:
         AnotherHistory: none holds anything.
     """
-    written = [each for each in positions if each.marker.revision]
+    written = [each for each in positions if each.position.revision]
     if not written:
         raise AnotherHistory("no master's database holds an entry of the log; restore a backup")
-    return max(written, key=lambda each: (each.marker.log_generation, each.marker.revision))
+    return max(written, key=lambda each: (each.position.log_generation, each.position.revision))
 
 
 def left_behind(
@@ -92,11 +92,11 @@ def left_behind(
     """
     found: list[NodeId] = []
     for each in others:
-        revision = each.marker.revision
-        if revision and hashes.get(revision) != each.marker.hash:
+        revision = each.position.revision
+        if revision and hashes.get(revision) != each.position.hash:
             _require_way(each, chosen, force=force)
             found.append(each.node)
-        if each.marker == chosen.marker and each.digest != chosen.digest:
+        if each.position == chosen.position and each.digest != chosen.digest:
             raise AnotherHistory(
                 f"{each.node}'s and {chosen.node}'s databases name the same last entry and hold "
                 "different documents; restore one of them from a backup"
@@ -116,11 +116,11 @@ class Beginning:
 
 def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry:
     """The entry with which the log goes on from *own* in the next generation."""
-    marker = own.marker
-    epoch = marker.epoch if beginning.epoch is None else beginning.epoch
+    position = own.position
+    epoch = position.epoch if beginning.epoch is None else beginning.epoch
     body = {
-        "revision": marker.revision,
-        "hash": marker.hash,
+        "revision": position.revision,
+        "hash": position.hash,
         "epoch": epoch,
         "snapshot": own.digest,
         "node": own.node,
@@ -132,25 +132,25 @@ def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry
         ops.append(Op.EPOCH_BEGAN)
     return LogEntry(
         log_generation=beginning.generation,
-        revision=Revision(marker.revision + 1),
+        revision=Revision(position.revision + 1),
         epoch=epoch,
         changes=tuple(
             Change(CONTROL_KIND, CONTROL_KIND, op, body, beginning.author, request, "")
             for op in ops
         ),
         at=at,
-        previous_hash=marker.hash,
+        previous_hash=position.hash,
     )
 
 
 def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
     """Refuse unless *other*, which has another history than *chosen*, gives way to it."""
-    is_earlier = other.marker.log_generation < chosen.marker.log_generation
+    is_earlier = other.position.log_generation < chosen.position.log_generation
     if is_earlier and force:
         return
     differs = (
-        f"{other.node}'s database ({_place(other.marker)}) is not the beginning of "
-        f"{chosen.node}'s ({_place(chosen.marker)})"
+        f"{other.node}'s database ({_place(other.position)}) is not the beginning of "
+        f"{chosen.node}'s ({_place(chosen.position)})"
     )
     if is_earlier:
         raise AnotherHistory(
@@ -164,5 +164,5 @@ def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
     )
 
 
-def _place(marker: Marker) -> str:
-    return f"generation {marker.log_generation}, revision {marker.revision}"
+def _place(position: LogPosition) -> str:
+    return f"generation {position.log_generation}, revision {position.revision}"

@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Instant, LogGeneration, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry, follows
+from shared.domain.log import LogEntry, LogPosition, StoredEntry, follows
 
 LOG_LOST_SECONDS: Final = 20.0
 """A deposed leader answers for 10 s at most; a log that is short for longer is lost."""
@@ -59,11 +59,11 @@ class Follower:
     into a later one has read nothing of it yet.
     """
 
-    def __init__(self, marker: Marker, generation: LogGeneration | None = None) -> None:
-        self.marker = marker
-        self.generation = generation or marker.log_generation
-        is_new = self.generation != marker.log_generation
-        self.read_to = Sequence(0) if is_new else marker.sequence
+    def __init__(self, position: LogPosition, generation: LogGeneration | None = None) -> None:
+        self.position = position
+        self.generation = generation or position.log_generation
+        is_new = self.generation != position.log_generation
+        self.read_to = Sequence(0) if is_new else position.sequence
 
     def judge(self, sequence: Sequence, stored: StoredEntry | None, *, proven: bool) -> Verdict:
         """What to do with the message at *sequence*.
@@ -90,18 +90,18 @@ class Follower:
         """Why *entry* is not the next one; what another generation's log says is none of it."""
         if entry.log_generation != self.generation:
             return f"log generation {entry.log_generation}, not {self.generation}"
-        return follows(self.marker, entry)
+        return follows(self.position, entry)
 
-    def applied(self, marker: Marker) -> None:
-        """The copy is at *marker* now, by what was read; on the primary it may be further."""
-        assert marker.revision >= self.marker.revision, "a copy does not go back"
-        self.marker = marker
+    def applied(self, position: LogPosition) -> None:
+        """The copy is at *position* now, by what was read; on the primary it may be further."""
+        assert position.revision >= self.position.revision, "a copy does not go back"
+        self.position = position
 
     def passed(self, sequence: Sequence) -> None:
         """The message at *sequence* was dealt with."""
         assert sequence == self.read_to + 1, "messages are read without a gap"
-        is_entered = self.marker.log_generation == self.generation
-        is_behind = not is_entered or self.marker.sequence <= sequence
+        is_entered = self.position.log_generation == self.generation
+        is_behind = not is_entered or self.position.sequence <= sequence
         assert is_behind, "nothing is applied before it is read"
         self.read_to = sequence
 
@@ -121,14 +121,14 @@ class ChainCheck:
 
     missing_since: Instant | None = None
 
-    def found(self, marker: Marker, hash_there: str | None, now: Instant) -> Standing:
-        """Where *marker* stands; unsure while a log without it may yet prove whole.
+    def found(self, position: LogPosition, hash_there: str | None, now: Instant) -> Standing:
+        """Where *position* stands; unsure while a log without it may yet prove whole.
 
-        *hash_there* is the hash of the entry at the marker's sequence; None when it is missing.
+        *hash_there* is the hash of the entry at the position's sequence; None when it is missing.
         """
-        if hash_there is not None or marker.revision == 0:
+        if hash_there is not None or position.revision == 0:
             self.missing_since = None
-            on_chain = marker.revision == 0 or hash_there == marker.hash
+            on_chain = position.revision == 0 or hash_there == position.hash
             return Standing.FOLLOWING if on_chain else Standing.DIVERGED
         if self.missing_since is None:
             self.missing_since = now

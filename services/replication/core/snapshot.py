@@ -1,10 +1,10 @@
-"""A snapshot in one piece: the state at one marker, as bytes that a node signs.
+"""A snapshot in one piece: the state at one position, as bytes that a node signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
 nodes only (for traffic nodes). A traffic node keeps its copy like this in a file, and followers of
 a release that knows no chunks are given one. A reader trusts what another node offers when a known
 master signed these very bytes, the scope is the one that it needs (or a master would forget its
-users) and the log has the marker's hash at the marker's sequence.
+users) and the log has the position's hash at the position's sequence.
 """
 
 import json
@@ -15,16 +15,10 @@ from typing import Final, Protocol
 from shared.decoding.fields import Fields, decode_object, row
 from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json
 from shared.documents import DIRECTORY_KINDS
+from shared.domain.document import Document
 from shared.domain.ids import Revision
-from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import (
-    Answered,
-    Chunk,
-    Scope,
-    SnapshotDocument,
-    marker_from_json,
-    marker_to_json,
-)
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.snapshot import Answered, Chunk, Scope, position_from_json, position_to_json
 
 KIND: Final = "meridian/snapshot/v1"
 
@@ -33,7 +27,7 @@ class Content(Protocol):
     """A state that a store can load, however it came here."""
 
     @property
-    def marker(self) -> Marker: ...
+    def position(self) -> LogPosition: ...
     @property
     def mode(self) -> ReplicationMode: ...
     @property
@@ -48,11 +42,11 @@ def kinds_of(scope: Scope) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state at *marker*; *requests* are (id, digest, revision, Unix ms)."""
+    """The state at *position*; *requests* are (id, digest, revision, Unix ms)."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
-    documents: tuple[SnapshotDocument, ...]
+    documents: tuple[Document, ...]
     requests: tuple[Answered, ...] = ()
     scope: Scope = Scope.FULL
 
@@ -64,7 +58,7 @@ class Snapshot:
         """The bytes that are signed and stored."""
         content = {
             "type": KIND,
-            "marker": marker_to_json(self.marker),
+            "position": position_to_json(self.position),
             "mode": self.mode.value,
             "scope": self.scope.value,
             "documents": [
@@ -86,7 +80,7 @@ class Snapshot:
         if content.text("type") != KIND:
             raise content.wrong("type", f"not {KIND}")
         return Snapshot(
-            marker=marker_from_json(content.object("marker")),
+            position=position_from_json(content.object("position")),
             mode=content.choice("mode", ReplicationMode),
             documents=tuple(_document(each) for each in content.objects("documents")),
             requests=tuple(_request(each) for each in content.items("requests")),
@@ -98,14 +92,12 @@ class Snapshot:
         if scope is Scope.FULL:
             return self
         kept = tuple(each for each in self.documents if each.kind in kinds_of(scope))
-        return Snapshot(self.marker, self.mode, kept, scope=scope)
+        return Snapshot(self.position, self.mode, kept, scope=scope)
 
 
-def _document(fields: Fields) -> SnapshotDocument:
+def _document(fields: Fields) -> Document:
     revision = Revision(fields.integer("revision"))
-    return SnapshotDocument(
-        fields.text("kind"), fields.text("id"), revision, fields.object("body").members
-    )
+    return Document(fields.text("kind"), fields.text("id"), revision, fields.object("body").members)
 
 
 def _request(record: Json) -> Answered:

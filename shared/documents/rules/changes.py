@@ -13,7 +13,8 @@ from shared.documents.hosts import comparable
 from shared.documents.rules.references import require_own_hostnames, require_references
 from shared.documents.rules.selections import require_working_rules
 from shared.documents.shape import shaped
-from shared.documents.state import Documents, Ref, Stored
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision, parse_node_id
 from shared.domain.node import NodeRole
@@ -34,7 +35,7 @@ class Proposed(Protocol):
     def op(self) -> str: ...
 
     @property
-    def body(self) -> Mapping[str, Any] | None: ...
+    def body(self) -> dict[str, Any] | None: ...
 
     @property
     def expected_revision(self) -> Revision | None: ...
@@ -51,7 +52,7 @@ def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     """
     outcome: dict[Ref, Any] = {}
     for change in changes:
-        ref = (change.kind, change.id)
+        ref = Ref(change.kind, change.id)
         if ref in outcome:
             raise InvalidChange(f"{change.kind} {change.id!r} is changed twice in one request")
         outcome[ref] = _apply_change(documents, change)
@@ -81,7 +82,7 @@ def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | No
     return body
 
 
-def _require_deletable(change: Proposed, kind: Kind, there: Stored | None) -> None:
+def _require_deletable(change: Proposed, kind: Kind, there: Document | None) -> None:
     if there is None:
         raise NotFound(f"there is no {kind} {change.id!r}", kind=kind, id=change.id)
     if kind is Kind.SITE:
@@ -115,7 +116,7 @@ def _require_id(kind: Kind, id_: str) -> None:
         )
 
 
-def _require_expected(change: Proposed, there: Stored | None) -> None:
+def _require_expected(change: Proposed, there: Document | None) -> None:
     if change.expected_revision is None:
         return
     actual = Revision(0) if there is None else there.revision

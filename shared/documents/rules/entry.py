@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents.rules.changes import Proposed
-from shared.documents.state import Ref
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, UnixMillis
 from shared.domain.log import ENTRY_LIMIT_BYTES, Change, LogEntry, Op
@@ -39,7 +39,7 @@ def entry_changes(
             kind=change.kind,
             id=change.id,
             op=Op.PUT if change.op == "put" else Op.DELETE,
-            body=outcome[change.kind, change.id],
+            body=outcome[Ref(change.kind, change.id)],
             author=asked.author,
             request_id=asked.request_id,
             request_digest=asked.digest,

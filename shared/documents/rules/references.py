@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from shared.documents import Kind
 from shared.documents.references import REFERENCES, named_by
+from shared.domain.document import Ref
 from shared.domain.errors import InUse, InvalidChange
 
 HOLDERS_TOLD: Final = 20
 
 Body = Mapping[str, Any]
-Outcome = Mapping[tuple[str, str], Body | None]
+Outcome = Mapping[Ref, Body | None]
 """What a request makes of the documents that it touches; None for one that goes."""
 
 Of = Callable[[Kind], Mapping[str, Body]]

@@ -17,6 +17,7 @@ from shared.documents.selection import (
     SelectionOverride,
     merged,
 )
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 
 OVERRIDING: Final = frozenset({Kind.PUBLIC_SITE, Kind.TEAM})
@@ -37,9 +38,9 @@ def require_working_rules(outcome: Outcome, of: Of) -> None:
             _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(told), of)
 
 
-def _ruling(outcome: Outcome) -> Iterator[tuple[tuple[str, str], Body]]:
+def _ruling(outcome: Outcome) -> Iterator[tuple[Ref, Body]]:
     for ref, body in outcome.items():
-        if body is not None and (ref[0] == Kind.SITE or ref[0] in OVERRIDING):
+        if body is not None and (ref.kind == Kind.SITE or ref.kind in OVERRIDING):
             yield ref, body
 
 

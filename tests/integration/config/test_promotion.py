@@ -69,7 +69,7 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     await state.found(CLUSTER, GENERATION)
     async with state.transaction() as transaction:
         entry = pen.write(put("node", "berlin", node(), "r-berlin"))
-        await transaction.apply(entry, pen.marker.sequence)
+        await transaction.apply(entry, pen.position.sequence)
     rebuilder = Rebuilder(
         *(ALPHA, pen.key, pen.trust(), state, ClusterLog(client, GENERATION)),
         *(nobody, SystemClock(), nobody, WANTED),
@@ -83,14 +83,14 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
 
 
 async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -> None:
-    before = place.pen.marker
+    before = place.pen.position
     told = await place.promote()
     assert (told.log_generation, told.revision) == (2, before.revision + 1)
-    marker = await place.state.marker()
-    assert marker is not None
-    assert (marker.log_generation, marker.epoch) == (2, before.epoch + 1000)
+    position = await place.state.position()
+    assert position is not None
+    assert (position.log_generation, position.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
-    assert await hash_at(log.of(marker.log_generation), marker) == told.hash
+    assert await hash_at(log.of(position.log_generation), position) == told.hash
     begun = await begun_after(log, place.pen.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]

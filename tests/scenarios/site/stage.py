@@ -59,8 +59,8 @@ class SiteStage:
 
     def on_look(self) -> list[str]:
         """Where the log ends, and how far each copy is."""
-        end = self._site.ledger.marker
-        copies = (f"{node} at {self._site.marker_of(node).revision}" for node in EVERYBODY)
+        end = self._site.ledger.position
+        copies = (f"{node} at {self._site.position_of(node).revision}" for node in EVERYBODY)
         where = f"revision {end.revision} of epoch {end.epoch}"
         if end.log_generation > GENERATION:
             where = f"{where}, generation {end.log_generation}"

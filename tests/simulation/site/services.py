@@ -114,9 +114,9 @@ class SnapshotExchange(Exchange):
 
     async def take(self, scope: Scope, at_least: Revision) -> Content:
         snapshot = self.offered(self.node, scope)
-        if snapshot is None or snapshot.marker.revision < at_least:
+        if snapshot is None or snapshot.position.revision < at_least:
             raise Unavailable("nobody offers a snapshot")
-        if not await self._is_on_the_log(snapshot.marker):
+        if not await self._is_on_the_log(snapshot.position):
             raise BadSignature("the snapshot is of another history than the log")
         return snapshot
 

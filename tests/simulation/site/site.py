@@ -14,10 +14,11 @@ from services.failover_monitor.core.effects import Effect, Grant
 from services.failover_monitor.core.versions import Versions
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.log import verify
+from shared.domain.document import Document
 from shared.domain.errors import MeridianError
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
-from shared.domain.log import Marker
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.log import LogPosition
+from shared.domain.snapshot import Scope
 from shared.events.config import ProposeChanges
 from shared.events.conflict import ConflictKept
 from shared.events.failover import MasterGranted
@@ -59,7 +60,7 @@ class Site(World):
         self.ledger = Ledger(
             GENERATION,
             verify=lambda stored: verify(stored, trust),
-            copies=self.marker_of,
+            copies=self.position_of,
             masters=NODES,
             kept=self._kept,
         )
@@ -156,10 +157,10 @@ class Site(World):
 
     def epoch_of(self, master: Master) -> Epoch:
         """The epoch that a master's own database has."""
-        return self.marker_of(master.node).epoch
+        return self.position_of(master.node).epoch
 
-    def marker_of(self, node: NodeId) -> Marker:
-        return self.databases[node].here.marker
+    def position_of(self, node: NodeId) -> LogPosition:
+        return self.databases[node].here.position
 
     def _runs(self, node: NodeId) -> bool:
         process = self.processes.get(node)
@@ -222,14 +223,14 @@ class Site(World):
             if node != asking and self._offers(node):
                 here = self.databases[node].here
                 documents = tuple(
-                    SnapshotDocument(row.kind, row.id, row.revision, row.body)
-                    for row in here.rows_by_name.values()
+                    Document(row.kind, row.id, row.revision, row.body)
+                    for row in here.documents_by_ref.values()
                 )
                 requests = tuple(
                     (str(request_id), each.digest, int(each.revision), 0)
                     for request_id, each in here.requests.items()
                 )
-                return Snapshot(here.marker, here.mode, documents, requests).within(scope)
+                return Snapshot(here.position, here.mode, documents, requests).within(scope)
         return None
 
     def _offers(self, node: NodeId) -> bool:

@@ -70,7 +70,7 @@ def test_a_lost_log_is_rebuilt_with_everything_that_was_acknowledged(
     assert isinstance(told, GenerationBegun)
     assert (told.log_generation, told.unasked) == (SECOND, ())
     check_healed(site, gateway)
-    assert {site.marker_of(node).log_generation for node in EVERYBODY} == {SECOND}
+    assert {site.position_of(node).log_generation for node in EVERYBODY} == {SECOND}
     assert set(before) <= set(site.ledger.written)
     site.ledger.check_kept()
 

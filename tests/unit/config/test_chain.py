@@ -33,7 +33,7 @@ def walked(pen: Pen, messages: list[bytes], *, may_skip: bool = False) -> Chain:
 
 def forged(pen: Pen) -> bytes:
     """The next entry, signed by a stranger in a master's name."""
-    stranger = Pen(NodeKey.generate(), ALPHA, pen.marker)
+    stranger = Pen(NodeKey.generate(), ALPHA, pen.position)
     return stranger.write(put("node", "x", node())).encode()
 
 
@@ -43,7 +43,7 @@ def test_entries_that_follow_one_another_are_a_chain() -> None:
 
     assert (chain.entries, chain.skipped, chain.fault) == (3, 0, "")
     assert chain.end is not None
-    assert (chain.end.revision, chain.end.hash) == (3, pen.marker.hash)
+    assert (chain.end.revision, chain.end.hash) == (3, pen.position.hash)
 
 
 def test_a_new_epoch_is_part_of_the_chain() -> None:
@@ -86,7 +86,7 @@ def test_an_entry_that_a_stranger_signed_is_a_fault() -> None:
 def test_another_history_is_a_fault_although_each_entry_is_whole() -> None:
     pen = Pen()
     messages = entries(pen, 2)
-    other = Pen(pen.key, ALPHA, replace(pen.marker, hash="0" * 63 + "1"))
+    other = Pen(pen.key, ALPHA, replace(pen.position, hash="0" * 63 + "1"))
     messages.append(other.write(put("node", "x", node())).encode())
     assert "another history" in walked(pen, messages).fault
 
@@ -153,7 +153,7 @@ async def test_a_long_copy_is_walked_in_parts(
     assert (first.entries, first.is_whole) == (4, False)
     assert (second.entries, second.is_whole, second.fault) == (2, True, "")
     assert second.end is not None
-    assert second.end.hash == pen.marker.hash
+    assert second.end.hash == pen.position.hash
     assert log.read == (6 if of == "log" else 0)
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from services.config.core.durability import needs_a_backup, rules_of
 from shared.documents.site import Durability, Replication
-from shared.documents.state import Documents, Stored
+from shared.documents.state import Documents
+from shared.domain.document import Document
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import Change, Op
 
@@ -43,6 +44,7 @@ def test_the_rules_are_the_sites_own() -> None:
     body = {"replication": {"durability": "strict", "sync_timeout_seconds": 7}}
 
     assert rules_of(Documents({})) == Replication()
-    assert rules_of(Documents({("site", "site"): Stored(Revision(1), body)})) == Replication(
+    site = Document("site", "site", Revision(1), body)
+    assert rules_of(Documents({site.ref: site})) == Replication(
         durability=Durability.STRICT, sync_timeout_seconds=7
     )

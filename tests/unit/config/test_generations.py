@@ -25,7 +25,7 @@ async def begun(site: Masters) -> None:
 def later(site: Masters, generation: int = 2) -> Messages:
     """The log is lost; a later generation goes on where alpha's database stands."""
     site.messages.lose()
-    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.marker)
+    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.position)
     first = pen.begin(generation).encode()
     return Messages([first], LogGeneration(generation), site.messages.site)
 
@@ -47,7 +47,7 @@ def test_a_primary_goes_on_in_the_generation_that_began_at_its_last_entry() -> N
             site.alpha.permit(2, LONG)
             await pause(1.0)
             assert site.alpha.writer.is_acting
-            assert site.alpha.state.marker.log_generation == 2
+            assert site.alpha.state.position.log_generation == 2
             assert set(generations(second)) == {2}
             assert len(second.stored) >= 2  # what began it, and the new epoch
 
@@ -73,7 +73,7 @@ def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
         async with site.writing():
             await begun(site)
             replica = site.alpha.writer.replica
-            prepared = Pen(site.alpha.key, site.alpha.node, replica.marker)
+            prepared = Pen(site.alpha.key, site.alpha.node, replica.position)
             log, entry = replica.log, prepared.draft()
             second = later(site)
             before = list(second.stored)

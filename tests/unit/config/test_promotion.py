@@ -17,7 +17,7 @@ from shared.domain.errors import (
     ServerNotAlone,
 )
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import GenerationBegun, PromoteAlone
 
 ALPHA = NodeId("alpha")
@@ -102,8 +102,8 @@ class House:
     async def is_alone(self) -> bool:
         return self.alone
 
-    async def marker(self) -> Marker | None:
-        return Marker(LogGeneration(1), Revision(7), Sequence(7), Epoch(2), "h")
+    async def position(self) -> LogPosition | None:
+        return LogPosition(LogGeneration(1), Revision(7), Sequence(7), Epoch(2), "h")
 
 
 def order_of(author: str) -> PromoteAlone:

@@ -11,7 +11,7 @@ from services.config.handlers import Handlers
 from shared.documents import Kind
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Revision
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import ReadCurrent, ReadDocuments
 from shared.messaging.middleware import Silent
 from tests.fakes.master_state import MemoryState, MemoryTransaction
@@ -31,8 +31,8 @@ class SlowState:
 
     inner: MemoryState
 
-    async def marker(self) -> Marker:
-        return self.inner.marker
+    async def position(self) -> LogPosition:
+        return self.inner.position
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.inner.view()
@@ -88,7 +88,7 @@ def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
 def test_a_revision_that_does_not_come_is_waited_for_and_then_refused() -> None:
     async def story(site: Masters) -> None:
         await site.bravo.follow()
-        question = ReadDocuments(at_least=Revision(site.bravo.state.marker.revision + 1))
+        question = ReadDocuments(at_least=Revision(site.bravo.state.position.revision + 1))
         with pytest.raises(StoreUnavailable, match="has not arrived here yet"):
             await handlers(site.bravo).on_read(question)
 

@@ -15,7 +15,7 @@ from services.config.core.rebuilding import (
 )
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.log import Marker, follows
+from shared.domain.log import LogPosition, follows
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
@@ -23,11 +23,11 @@ ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 def at(
     node: NodeId, revision: int, hash_: str = "h", digest: str = "d", generation: int = 1
 ) -> Position:
-    marker = Marker(
+    position = LogPosition(
         *(LogGeneration(generation), Revision(revision), Sequence(revision)),
         *(Epoch(2), f"{hash_}{revision}"),
     )
-    return Position(node, marker, digest, in_log=False, calls_lost=True)
+    return Position(node, position, digest, in_log=False, calls_lost=True)
 
 
 def test_a_log_that_both_call_lost_is_lost() -> None:
@@ -128,7 +128,7 @@ def test_the_first_entry_goes_on_from_the_database(ahead: Epoch | None, epoch: i
     own = at(ALPHA, 7)
     beginning = Beginning(LogGeneration(3), "rita", "it burnt", ahead)
     entry = first_entry(own, beginning, UnixMillis(5_000))
-    assert follows(own.marker, entry) is None
+    assert follows(own.position, entry) is None
     assert (entry.log_generation, entry.revision, entry.epoch) == (3, 8, epoch)
     assert (entry.begins_generation, entry.begins_epoch) == (True, ahead is not None)
     first = entry.changes[0]

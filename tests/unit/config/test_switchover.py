@@ -13,7 +13,7 @@ from shared.documents import Kind
 from shared.documents.state import Documents
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch
-from shared.domain.log import Op, ReplicationMode, empty_marker
+from shared.domain.log import Op, ReplicationMode, empty_position
 from shared.events.config import LayDownPen
 from shared.messaging.middleware import Silent
 from tests.fakes.masters import ALPHA, GENERATION, KERNEL, Desk, Masters, wish
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 def test_a_pen_that_was_laid_down_writes_nothing_and_keeps_what_waits() -> None:
     async def story(site: Masters) -> None:
-        marker = await site.alpha.lay_down(1)
-        assert marker == site.alpha.state.marker
+        position = await site.alpha.lay_down(1)
+        assert position == site.alpha.state.position
         asked = ask(site.alpha, wish("late"))
         await pause(5)
         assert not asked.done()
-        assert site.alpha.state.marker == marker
+        assert site.alpha.state.position == position
         site.alpha.permit(1, LONG + 100)
-        assert (await accepted(site, asked)).revision == marker.revision + 1
+        assert (await accepted(site, asked)).revision == position.revision + 1
 
     told(story)
 
@@ -42,10 +42,10 @@ def test_an_entry_under_way_is_finished_before_the_pen_is_down() -> None:
     async def story(site: Masters) -> None:
         asked = ask(site.alpha, wish("early"))
         await asyncio.sleep(0)
-        marker = await site.alpha.lay_down(1)
+        position = await site.alpha.lay_down(1)
         written = [change.request_id for entry in site.history() for change in entry.changes]
-        assert ("early" in written) == (marker.revision > 3)
-        assert marker.revision == site.history()[-1].revision
+        assert ("early" in written) == (position.revision > 3)
+        assert position.revision == site.history()[-1].revision
         site.alpha.permit(1, LONG + 100)
         await accepted(site, asked)
 
@@ -68,13 +68,13 @@ def test_what_waits_is_dropped_in_silence_once_the_role_is_another_ones() -> Non
 
 def test_the_other_master_goes_on_where_the_first_stopped_and_stays_synchronous() -> None:
     async def story(site: Masters) -> None:
-        marker = await site.alpha.lay_down(1)
+        position = await site.alpha.lay_down(1)
         await site.confirm()
         site.bravo.permit(2, LONG, planned=True)
         await turn()
         await site.confirm(site.alpha)
         began = site.history()[-1]
-        assert began.revision == marker.revision + 1
+        assert began.revision == position.revision + 1
         assert (began.changes[0].op, began.epoch) == (Op.EPOCH_BEGAN, 2)
         body = began.changes[0].body or {}
         assert (body["cause"], body["mode"]) == ("switchover", ReplicationMode.SYNCHRONOUS)
@@ -117,7 +117,7 @@ class CountingReplica(Replica):
 
 def counting(desk: Desk) -> CountingReplica:
     parts = desk.node, desk.key, desk.backups.trust, desk.state, desk.log
-    return CountingReplica(*parts, empty_marker(GENERATION))
+    return CountingReplica(*parts, empty_position(GENERATION))
 
 
 def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
@@ -127,7 +127,7 @@ def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
         replica = counting(site.bravo)
         await replica.catch_up()
         assert replica.readings == 1
-        assert replica.marker == site.alpha.state.marker
+        assert replica.position == site.alpha.state.position
 
     told(story)
 
@@ -185,13 +185,13 @@ def test_a_backup_that_fell_behind_since_it_stood_ready_catches_up_first() -> No
         await hears_pause(site.bravo, site.alpha)
         asked = ask(site.alpha, wish("late", "lagos"))
         await turn()
-        marker = await site.alpha.lay_down(1)
+        position = await site.alpha.lay_down(1)
         site.bravo.permit(2, LONG, planned=True)
         await turn()
         assert site.bravo.writer.is_acting
         assert replica.looks == 2
         assert replica.documents.get(Kind.NODE, "lagos") is not None
-        assert site.history()[-1].revision == marker.revision + 1
+        assert site.history()[-1].revision == position.revision + 1
         asked.cancel()
 
     told(story)
@@ -272,8 +272,8 @@ def test_the_order_is_answered_with_where_the_log_stands() -> None:
         handlers = Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
         order = LayDownPen(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
         answer = await handlers.on_lay_down(order)
-        marker = desk.state.marker
-        assert (answer.revision, answer.hash) == (marker.revision, marker.hash)
+        position = desk.state.position
+        assert (answer.revision, answer.hash) == (position.revision, position.hash)
         assert answer.mode is ReplicationMode.SYNCHRONOUS
         assert desk.grant.is_paused(VirtualClock().now())
 

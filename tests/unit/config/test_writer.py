@@ -108,7 +108,7 @@ def test_a_change_is_answered_when_the_backup_has_it() -> None:
     async def story(site: Masters) -> None:
         asked = ask(site.alpha, wish("1"))
         await turn()
-        assert site.alpha.state.marker.revision == 4
+        assert site.alpha.state.position.revision == 4
         assert not asked.done()
         await site.confirm()
         await turn()
@@ -219,7 +219,7 @@ def test_a_repeat_waits_for_the_backup_like_the_change_itself() -> None:
         assert isinstance(await refused(ask(site.alpha, wish("1"))), OutcomeUnknown)
         again = ask(site.alpha, wish("1"))
         await pause(0.5)
-        assert site.alpha.state.marker.revision == 4
+        assert site.alpha.state.position.revision == 4
         assert not again.done()
         assert (await accepted(site, again)).durable_on == ("alpha", "bravo")
 
@@ -324,7 +324,7 @@ def test_an_answer_does_not_leave_after_the_grant_has_ended() -> None:
     async def story(site: Masters) -> None:
         asked = ask(site.alpha, wish("1"))
         await pause(0.5)
-        assert site.alpha.state.marker.revision == 4
+        assert site.alpha.state.position.revision == 4
         await site.confirm()
         assert isinstance(await refused(asked), OutcomeUnknown)
 
@@ -358,7 +358,7 @@ def test_an_entry_that_the_database_refused_is_applied_from_the_log() -> None:
         answer = await accepted(site, ask(site.alpha, wish("1")))
         assert answer.revision == 4
         assert site.alpha.log.appends == 2 + 1
-        assert site.alpha.state.marker.revision == 4
+        assert site.alpha.state.position.revision == 4
 
     told(story)
 
@@ -399,7 +399,7 @@ def test_a_database_with_another_history_extends_nothing() -> None:
 def test_a_reader_that_is_behind_costs_a_conflict_and_nothing_else() -> None:
     async def story(site: Masters) -> None:
         site.bravo.log.stale_by = 1
-        site.bravo.state.here = type(site.bravo.state.here)(Masters.found().bravo.state.marker)
+        site.bravo.state.here = type(site.bravo.state.here)(Masters.found().bravo.state.position)
         site.bravo.permit(2, LONG)
         await turn()
         assert acting(site) == [site.alpha]
@@ -491,7 +491,7 @@ def test_an_entry_of_a_stranger_is_skipped_and_built_upon() -> None:
         asked = ask(site.alpha, wish("1"))
         await pause(1)
         assert site.alpha.writer.replica.end == len(site.messages.stored)
-        assert site.alpha.state.marker.sequence == len(site.messages.stored)
+        assert site.alpha.state.position.sequence == len(site.messages.stored)
         assert site.alpha.state.here.requests[RequestId("1")].digest == digest(wish("1"))
         asked.cancel()
 

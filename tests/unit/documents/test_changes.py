@@ -5,7 +5,8 @@ import pytest
 
 from shared.documents import SITE_ID, Kind
 from shared.documents.rules.changes import tried
-from shared.documents.state import Documents, Stored
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange
@@ -47,8 +48,8 @@ def refused(*changes: ProposedChange) -> str:
 def test_a_body_is_kept_whole_with_its_defaults() -> None:
     outcome = tried(SITE, (put("node", "denver", {"role": "traffic"}),))
 
-    assert outcome["node", "denver"]["weight"] == 1
-    assert outcome["node", "denver"]["accepting_new_clients"] is True
+    assert outcome[Ref("node", "denver")]["weight"] == 1
+    assert outcome[Ref("node", "denver")]["accepting_new_clients"] is True
 
 
 def test_a_delete_leaves_nothing() -> None:
@@ -141,10 +142,12 @@ def test_what_is_not_there_cannot_be_deleted() -> None:
 
 
 def test_documents_after_changes_carry_the_revision_and_leave_the_old_ones_alone() -> None:
-    after = SITE.with_({("node", "berlin"): None, ("node", "x"): {"role": "traffic"}}, Revision(6))
+    after = SITE.with_(
+        {Ref("node", "berlin"): None, Ref("node", "x"): {"role": "traffic"}}, Revision(6)
+    )
 
     assert after.get("node", "berlin") is None
-    assert after.get("node", "x") == Stored(Revision(6), {"role": "traffic"})
+    assert after.get("node", "x") == Document("node", "x", Revision(6), {"role": "traffic"})
     assert SITE.get("node", "berlin") is not None
     assert len(after) == len(SITE)
     assert set(after.of(Kind.NODE)) == {"alpha", "x"}

@@ -8,6 +8,7 @@ from services.gateway.sessions import SELECT_ATTEMPT_SECONDS
 from shared.documents.rules.changes import tried
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS
 from shared.documents.state import Documents
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange
@@ -110,7 +111,7 @@ def test_the_site_may_say_it_in_the_same_request() -> None:
 
 def test_rules_of_before_do_not_bar_a_change_of_something_else() -> None:
     old = tried(site(), (put("team", "desk", {}),))
-    old["team", "desk"]["selection"] = {"methods": ["a_record"], "srv_record": LATE}
+    old[Ref("team", "desk")]["selection"] = {"methods": ["a_record"], "srv_record": LATE}
     there = site().with_(old, Revision(2))
     assert tried(there, (put("public_site", "help", {}),))
 

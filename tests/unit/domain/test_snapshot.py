@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from shared.decoding.errors import Undecodable
+from shared.domain.document import Document
 from shared.domain.ids import Epoch, LogGeneration, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.domain.snapshot import (
     LARGEST_BYTES,
     UNPACKED_BYTES,
@@ -17,15 +18,14 @@ from shared.domain.snapshot import (
     Cutter,
     Manifest,
     Scope,
-    SnapshotDocument,
 )
 
-MARKER = Marker(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
+POSITION = LogPosition(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
 
 
-def document(number: int, text: str = "") -> SnapshotDocument:
+def document(number: int, text: str = "") -> Document:
     name = f"n{number:05}"
-    return SnapshotDocument("node", name, Revision(3), {"region": text or f"{name:>900}"})
+    return Document("node", name, Revision(3), {"region": text or f"{name:>900}"})
 
 
 def cut(records: Chunk) -> list[bytes]:
@@ -35,7 +35,7 @@ def cut(records: Chunk) -> list[bytes]:
 
 def manifest(chunks: list[bytes]) -> Manifest:
     refs = tuple(ChunkRef.of(data) for data in chunks)
-    return Manifest(MARKER, ReplicationMode.DEGRADED, Scope.FULL, refs)
+    return Manifest(POSITION, ReplicationMode.DEGRADED, Scope.FULL, refs)
 
 
 def test_records_come_back_in_their_order() -> None:
@@ -106,7 +106,8 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"type": "meridian/snapshot/v1"}, {"chunks": [["a"]]}, {"marker": {}}, {"mode": ""}]
+    "change",
+    [{"type": "meridian/snapshot/v1"}, {"chunks": [["a"]]}, {"position": {}}, {"mode": ""}],
 )
 def test_what_has_another_shape_is_no_manifest(change: dict[str, object]) -> None:
     content = json.loads(manifest([]).encode()) | change

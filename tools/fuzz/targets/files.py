@@ -28,7 +28,7 @@ from tests.fakes.site import StillClock
 from tools.fuzz.held import file_of
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
-from tools.fuzz.targets.log import DOCUMENT, MARKER
+from tools.fuzz.targets.log import DOCUMENT, POSITION
 
 SITE = "https://site"
 
@@ -109,7 +109,7 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"layout", varied(_layout()))
     site = {**DOCUMENT, "kind": "site", "id": "site", "body": {"name": "s"}}
     node = {**DOCUMENT, "body": {"role": "traffic", "region": "eu"}}
-    snapshot = {"type": "meridian/snapshot/v1", "marker": MARKER, "documents": [site, node]}
+    snapshot = {"type": "meridian/snapshot/v1", "position": POSITION, "documents": [site, node]}
     for each in varied(snapshot):
         signed = {"body": each.decode("utf-8", "replace"), "signer": "alpha", "signature": "00"}
         yield joined(b"directory", encoded(signed))

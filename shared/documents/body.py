@@ -37,7 +37,7 @@ def written_as(canonical: Callable[[T], T]) -> AfterValidator:
     return AfterValidator(judge)
 
 
-class Document(BaseModel):
+class DocumentBody(BaseModel):
     """A frozen document; unknown fields are refused, so that a misspelt one is told.
 
     PostgreSQL stores no NUL in a text and JSON knows no infinity: a document with one is wrong
