@@ -19,7 +19,7 @@ from shared.domain.bundle import pack, unpack
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.domain.log import LogEntry, LogPosition, StoredEntry
-from shared.events.config import PositionTold, TellPosition
+from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
     ConflictChange,
     ConflictEntries,
@@ -170,7 +170,7 @@ class ConflictKeeper:
         """What the histories of the other masters have at *revisions*, as far as they answer."""
         found: dict[Revision, str] = {}
         for node in sorted(set(self.trust.masters) - {self.node}):
-            question = TellPosition(node=node, revisions=revisions)
+            question = ReadPosition(node=node, revisions=revisions)
             try:
                 told = await self.peers.ask(question, timeout_seconds=ASK_SECONDS)
             except Unavailable as error:
@@ -180,7 +180,7 @@ class ConflictKeeper:
                 found |= told.hashes
         return found
 
-    def _is_proven(self, node: NodeId, told: PositionTold) -> bool:
+    def _is_proven(self, node: NodeId, told: ReplicaPosition) -> bool:
         return told.node == node and self.trust.verify_hex(
             node, told.signature, told.position_bytes()
         )

@@ -51,7 +51,7 @@ class Handlers:
             raise Silent
         if wish.scope not in set(Scope):
             raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
-        return await self._exchange.offer(Scope(wish.scope), chunked=wish.chunked)
+        return await self._exchange.offer(Scope(wish.scope))
 
     async def on_history(self, question: ReadStatusHistory) -> StatusHistoryRead:
         answer = None if self._chronicle is None else await self._chronicle.answer(question)

@@ -10,7 +10,6 @@ from services.webhooks.postman import Outfit
 from services.webhooks.settings import WebhooksSettings
 from services.webhooks.store import Places
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
-from shared.messaging.link import Link
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.grant import GrantHolder
@@ -24,19 +23,19 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "webhooks", clock)
-    link = Link(context.access, context.identity, "webhooks", context.rejections.refused)
+    link = context.bus.build_connection("webhooks")
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     grant = GrantHolder(settings.node, kernel_boot_id())
     post = HttpPost()
     office = Office(
-        reads_by(context.publisher),
+        reads_by(context.bus.publisher),
         _outfit(context, Places(link.client), post),
         secret.webhook_secret,
         lambda: grant.valid(clock.now()) is not None,
     )
-    context.broker.include_router(router(Handlers(office, grant, clock)))
+    context.bus.broker.include_router(router(Handlers(office, grant, clock)))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(link.run,),
         workers={"webhooks": office.run},
@@ -45,16 +44,16 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
 
 
 def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
-    deliveries = _counter(context.registry)
+    deliveries = _counter(context.telemetry.registry)
     return Outfit(
         places=places,
         post=post,
-        verifier=context.verifier,
-        refused=context.rejections.refused,
-        events=context.events,
+        verifier=context.security.verifier,
+        refused=context.security.rejections.refused,
+        events=context.bus.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),
-        containment=context.containment,
+        containment=context.faults.containment,
     )
 
 

@@ -23,7 +23,7 @@ from shared.decoding.errors import Undecodable
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import BadSignature, Rejected, Unavailable
 from shared.domain.ids import UnixMillis
-from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
+from shared.events.webhook import WebhookDeliveryFailed, WebhookState, WebhookStateChanged
 from shared.messaging.ports import Emits
 from shared.runtime.containment import Containment
 
@@ -142,7 +142,7 @@ class Postman:
         if event.subject.startswith(OWN):
             return  # a loss of a loss of a loss would never end
         self.outfit.events.emit(
-            WebhookGaveUp(
+            WebhookDeliveryFailed(
                 webhook=self.name,
                 event_subject=event.subject,
                 event_id=made.id,

@@ -33,9 +33,7 @@ class Copy(Responder):
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:
         found = await self.state.read(kinds, id_)
-        behind = [
-            each for each in found.documents if part.after is None or each.ref > part.after
-        ]
+        behind = [each for each in found.documents if part.after is None or each.ref > part.after]
         return replace(found, documents=tuple(behind[: part.limit]))
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:

@@ -17,7 +17,7 @@ from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Change, Op, ReplicationMode
 from shared.domain.snapshot import Scope
-from shared.events.config import PositionTold, TellPosition
+from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
     ConflictKept,
     KeepConflict,
@@ -48,16 +48,16 @@ class Bravo(Responder):
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         assert timeout_seconds > 0
-        assert isinstance(request, TellPosition)
+        assert isinstance(request, ReadPosition)
         if self.hashes is None:
             raise Unavailable("nobody answers")
         known = {each: self.hashes[each] for each in request.revisions if each in self.hashes}
         place = {"log_generation": 2, "revision": 9, "sequence": 3, "epoch": 4, "hash": "h"}
-        told = PositionTold.model_validate(
+        position = ReplicaPosition.model_validate(
             {"node": BRAVO, "position": place, "digest": "", "hashes": known}
         )
-        proof = self.key.sign(told.position_bytes())
-        return told.model_copy(update={"signature": proof.hex()})
+        proof = self.key.sign(position.position_bytes())
+        return position.model_copy(update={"signature": proof.hex()})
 
 
 @dataclass

@@ -189,7 +189,7 @@ class Ledger:
         self.check_left_behind()
 
     def moved(self, node: NodeId, position: LogPosition) -> None:
-        """A copy says that it is at *position*."""
+        """A copy reports that it is at *position*."""
         place = self._history.places.get(position.hash)
         assert place is not None, f"{node} is ahead of the log, or has another history"
         assert position.revision == place.position.revision, f"{node} counts otherwise"
@@ -197,7 +197,7 @@ class Ledger:
         assert is_behind or self._history.has(position.hash), f"{node} has another history"
 
     def answered(self, request_id: RequestId, answer: ChangesAccepted) -> None:
-        """Somebody was told that a change is made."""
+        """Somebody got the answer that a change is made."""
         revision = self.written.get(request_id)
         assert revision == answer.revision, f"{request_id} is at {revision}, not {answer.revision}"
         for name in answer.durable_on:

@@ -27,7 +27,7 @@ from shared.documents.webhook import WebhookDocument
 from shared.domain.document import Document
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.events.webhook import WebhookGaveUp, WebhookState, WebhookStateChanged
+from shared.events.webhook import WebhookDeliveryFailed, WebhookState, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.rejections import KeptRejections
@@ -209,7 +209,7 @@ async def test_what_is_given_up_is_told_and_the_next_one_is_tried() -> None:
 
     assert street.hand.finished == [b'{"revision": 1}', b'{"revision": 2}']
     assert (
-        WebhookGaveUp(
+        WebhookDeliveryFailed(
             webhook="ops",
             event_subject=CHANGED,
             event_id="boot.1",
@@ -221,11 +221,11 @@ async def test_what_is_given_up_is_told_and_the_next_one_is_tried() -> None:
 
 
 async def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
-    own = kept(1, subject="meridian.event.webhook.gave_up", hours=2)
+    own = kept(1, subject="meridian.event.webhook.delivery_failed", hours=2)
     street = Street([Answer(500)], [own])
     await street.walk(1, give_up_after_hours=1)
 
-    assert not [each for each in street.facts.kept if isinstance(each, WebhookGaveUp)]
+    assert not [each for each in street.facts.kept if isinstance(each, WebhookDeliveryFailed)]
     assert street.counted == ["given_up"]
 
 
