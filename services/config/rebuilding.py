@@ -92,7 +92,7 @@ class Rebuilder:
             StoreUnavailable: the database does not answer, or belongs to no site.
         """
         async with self.state.view() as view:
-            position, digest = view.position, digest_of(await view.rows())
+            position, digest = view.position, digest_of(await view.documents())
         reported = ReplicaPosition(
             node=self.node,
             position=position,

@@ -92,7 +92,7 @@ def test_a_prefix_that_is_no_network_is_told() -> None:
 
 
 documents = st.dictionaries(
-    st.sampled_from([BERLIN, (Kind.NODE, "denver"), (Kind.NODE, "tokyo")]),
+    st.sampled_from([BERLIN, Ref(Kind.NODE, "denver"), Ref(Kind.NODE, "tokyo")]),
     st.fixed_dictionaries({"role": st.just("traffic"), "weight": st.integers(0, 3)}),
 )
 
