@@ -9,7 +9,7 @@ from typing import Final
 from nats.errors import Error as NatsError
 
 from services.config.app import build_app
-from services.config.founding import Founder, Plan
+from services.config.repair.founding import Founder, Plan
 from services.config.settings import ConfigSettings
 from shared.crypto.envelope import Identity
 from shared.domain.errors import AlreadyExists, LogUnavailable, MeridianError, Unavailable

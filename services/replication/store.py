@@ -28,7 +28,8 @@ from shared.domain.log import (
     empty_position,
     mode_after,
 )
-from shared.domain.snapshot import Answered, Chunk, Scope, SignedSnapshot
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Chunk, Scope, SignedSnapshot
 from shared.persistence.master_state import MasterState, Part, Transaction
 
 SNAPSHOT_FILE: Final = "snapshot.json"
@@ -98,10 +99,13 @@ async def _parts(view: Transaction, scope: Scope) -> AsyncGenerator[Chunk]:
     while documents := await view.documents(kinds_of(scope), part=Part(place, DOCUMENTS_AT_A_TIME)):
         yield Chunk(documents)
         place = documents[-1].ref
-    last: Answered | None = None
-    while scope is Scope.FULL and (requests := await view.requests(last, REQUESTS_AT_A_TIME)):
+    requests = list[AnsweredRequest]()
+    while scope is Scope.FULL:
+        last = requests[-1] if requests else None
+        requests = await view.requests(last, REQUESTS_AT_A_TIME)
+        if not requests:
+            break
         yield Chunk(requests=tuple(requests))
-        last = requests[-1]
 
 
 class FileStore:

@@ -25,7 +25,7 @@ def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping
         return False
 
 
-def shaped(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def validate_body(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
 
     Raises:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.decoding.fields import Fields, decode_object
 from shared.decoding.jsontext import SMALLEST_INTEGER
@@ -171,6 +171,13 @@ class StoredEntry:
         return stored
 
 
+class LogPlace(NamedTuple):
+    """The name of an entry: its log generation and revision; the larger one is the later."""
+
+    log_generation: LogGeneration
+    revision: Revision
+
+
 @dataclass(frozen=True, slots=True)
 class LogPosition:
     """An entry of the cluster log, as the last one that somebody has: how far, on which history.
@@ -185,9 +192,8 @@ class LogPosition:
     hash: str
 
     @property
-    def place(self) -> tuple[LogGeneration, Revision]:
-        """The entry's log generation and revision: of two entries, the larger is the later."""
-        return self.log_generation, self.revision
+    def place(self) -> LogPlace:
+        return LogPlace(self.log_generation, self.revision)
 
     @staticmethod
     def of(entry: LogEntry, digest: str, sequence: Sequence) -> "LogPosition":
@@ -253,9 +259,9 @@ def entrance(position: LogPosition, first: LogEntry) -> Entrance:
 def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
-        told = (change.body or {}).get("mode")
-        if change.op in SETTING_MODE and told:
-            mode = ReplicationMode(told)
+        new_mode = (change.body or {}).get("mode")
+        if change.op in SETTING_MODE and new_mode:
+            mode = ReplicationMode(new_mode)
     return mode
 
 

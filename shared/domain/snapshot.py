@@ -19,8 +19,17 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object, row
 from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json, decode_json
 from shared.domain.document import Document
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.ids import (
+    Epoch,
+    LogGeneration,
+    NodeId,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 from shared.domain.log import ENTRY_LIMIT_BYTES, LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
 
 MANIFEST_TYPE: Final = "meridian/manifest/v1"
 
@@ -44,16 +53,12 @@ class Scope(StrEnum):
     DIRECTORY = "directory"
 
 
-Answered = tuple[str, str, int, int]
-"""A request that is in the log: its id, its digest, its revision, and when, in Unix ms."""
-
-
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some records of the state."""
 
     documents: tuple[Document, ...] = ()
-    requests: tuple[Answered, ...] = ()
+    requests: tuple[AnsweredRequest, ...] = ()
 
     @staticmethod
     def decode(data: bytes) -> "Chunk":
@@ -82,7 +87,7 @@ class Cutter:
             name = f"{each.kind}/{each.id}"
             yield from self._take(name, ["d", each.kind, each.id, each.revision, each.body])
         for request in records.requests:
-            yield from self._take(request[0], ["r", *request])
+            yield from self._take(request.request_id, ["r", *request])
 
     def rest(self) -> Iterator[bytes]:
         """What was added since the last full chunk, if anything was."""
@@ -234,11 +239,11 @@ def _document(record: Json) -> Document:
     return Document(fields.text("kind"), fields.text("id"), revision, fields.object("body").members)
 
 
-def _request(record: Json) -> Answered:
+def _request(record: Json) -> AnsweredRequest:
     fields = row(record, ("tag", "id", "digest", "revision", "at"), "request in a chunk")
-    return (
-        fields.text("id"),
+    return AnsweredRequest(
+        RequestId(fields.text("id")),
         fields.text("digest"),
-        fields.integer("revision"),
-        fields.integer("at", least=SMALLEST_INTEGER),
+        Revision(fields.integer("revision")),
+        UnixMillis(fields.integer("at", least=SMALLEST_INTEGER)),
     )

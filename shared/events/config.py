@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.domain.document import Document, Ref
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
-from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.log import LogPlace, LogPosition, ReplicationMode
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
 
@@ -159,7 +159,7 @@ class HistoryRead(Message):
     """
 
     lines: tuple[HistoryLine, ...]
-    next: tuple[int, int] | None = None
+    next: LogPlace | None = None
 
 
 class ReadHistory(Request[HistoryRead]):
@@ -175,7 +175,7 @@ class ReadHistory(Request[HistoryRead]):
         answered_by=frozenset({"config"}),
     )
 
-    before: tuple[int, int] | None = None
+    before: LogPlace | None = None
     limit: int = Field(default=50, ge=1, le=200)
     since_unix_ms: int = 0
     kind: str | None = None

@@ -28,6 +28,7 @@ from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
     LogEntry,
+    LogPlace,
     LogPosition,
     Op,
     ReplicationMode,
@@ -35,7 +36,7 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
-from shared.domain.snapshot import Answered
+from shared.domain.request import AnsweredRequest
 from shared.persistence.pool import Connection, Database
 
 REQUESTS_KEPT_MS: Final = 30 * 86_400_000
@@ -52,14 +53,6 @@ class Part:
 
 
 WHOLE: Final = Part()
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredRequest:
-    """A request that is in the log already."""
-
-    digest: str
-    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +144,17 @@ class Transaction:
         return tuple(bytes(row["message"]) for row in rows) if 0 < len(rows) <= limit else None
 
     async def requests(
-        self, after: Answered | None = None, limit: int | None = None
-    ) -> list[Answered]:
+        self, after: AnsweredRequest | None = None, limit: int | None = None
+    ) -> list[AnsweredRequest]:
         """The request table, oldest first: at most *limit*, from behind *after*."""
         rows = await self._connection.fetch(
             "SELECT request_id, digest, revision, at FROM request"
             " WHERE $1::bigint IS NULL OR (at, request_id) > ($1, $2)"
             " ORDER BY at, request_id LIMIT $3",
-            *((None, None) if after is None else (after[3], after[0])),
+            *((None, None) if after is None else (after.at, after.request_id)),
             limit,
         )
-        return [(row["request_id"], row["digest"], row["revision"], row["at"]) for row in rows]
+        return [AnsweredRequest(*row) for row in rows]
 
     async def empty(self, position: LogPosition, mode: ReplicationMode) -> None:
         """Throw everything away: the copy is at *position*, and `fill` brings its content."""
@@ -174,7 +167,9 @@ class Transaction:
         await self._write_position(position, mode)
         self.position, self.mode = position, mode
 
-    async def fill(self, documents: Iterable[Document], requests: Iterable[Answered]) -> None:
+    async def fill(
+        self, documents: Iterable[Document], requests: Iterable[AnsweredRequest]
+    ) -> None:
         """Add a part of a snapshot's content."""
         await self._connection.executemany(
             "INSERT INTO document VALUES ($1, $2, $3, $4)",
@@ -294,7 +289,7 @@ class MasterState:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
             yield Transaction(connection, _position(row), ReplicationMode(row["mode"]))
 
-    async def entries(self, before: tuple[int, int] | None, limit: int) -> tuple[bytes, ...]:
+    async def entries(self, before: LogPlace | None, limit: int) -> tuple[bytes, ...]:
         """The log's messages that this copy keeps, newest first: at most *limit* of them.
 
         Those from *before* a log generation and revision, or the newest. A copy that began with a
@@ -311,7 +306,7 @@ class MasterState:
         return tuple(bytes(row["message"]) for row in rows)
 
     async def entries_after(
-        self, position: tuple[int, int], limit: int
+        self, place: LogPlace, limit: int
     ) -> tuple[tuple[LogSequence, bytes], ...]:
         """The log's messages that this copy keeps, oldest first, each with its sequence.
 
@@ -322,7 +317,7 @@ class MasterState:
                 "SELECT sequence, message FROM log_entry"
                 " WHERE (log_generation, revision) > ($1, $2)"
                 " ORDER BY log_generation, revision LIMIT $3",
-                *position,
+                *place,
                 limit,
             )
         return tuple((LogSequence(row["sequence"]), bytes(row["message"])) for row in rows)
@@ -365,13 +360,10 @@ class MasterState:
         """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT request_id, digest, revision FROM request WHERE request_id = ANY ($1)",
+                "SELECT request_id, digest, revision, at FROM request WHERE request_id = ANY ($1)",
                 list(requests),
             )
-        return {
-            RequestId(row["request_id"]): AnsweredRequest(row["digest"], Revision(row["revision"]))
-            for row in rows
-        }
+        return {each.request_id: each for each in (AnsweredRequest(*row) for row in rows)}
 
     async def forget_requests(self, now: UnixMillis) -> None:
         """Drop requests that nobody repeats any more."""

@@ -21,7 +21,8 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
-from shared.persistence.master_state import AnsweredRequest, State
+from shared.domain.request import AnsweredRequest
+from shared.persistence.master_state import Pulse, State
 
 
 @dataclass
@@ -90,7 +91,9 @@ class MemoryTransaction:
             self.documents_by_ref[ref] = Document(*ref, entry.revision, change.body)
         elif change.op is Op.DELETE:
             self.documents_by_ref.pop(ref, None)
-        answered = AnsweredRequest(change.request_digest, entry.revision)
+        answered = AnsweredRequest(
+            change.request_id, change.request_digest, entry.revision, entry.at
+        )
         self.requests.setdefault(change.request_id, answered)
 
 
@@ -120,6 +123,10 @@ class MemoryState:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
+
+    async def pulse(self, pulse: Pulse) -> None:
+        self.require_up()
+        self.last = pulse
 
     async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
         self.require_up()

@@ -10,12 +10,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.config.confirm import Backups
-from services.config.replica import Replica
-from services.config.writer import Writer
+from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.replica import Replica, WritePermission
+from services.config.write.writer import Writer
+from shared.clusterlog.log import EntrySigner
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents import SITE_ID
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
 from shared.domain.log import Change, LogEntry, LogPosition, Op, StoredEntry, follows
@@ -25,7 +26,6 @@ from shared.events.message import Event
 from shared.events.replication import FollowerProgressed, FollowerState
 from shared.runtime.grant import GrantHolder
 from tests.fakes.cluster_log import MemoryLog, Messages
-from tests.fakes.containment import contained
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
 from tests.integration.entries import Pen
@@ -60,7 +60,7 @@ class Desk:
     state: MemoryState
     log: MemoryLog
     grant: GrantHolder
-    backups: Backups
+    acknowledgements: Acknowledgements
     writer: Writer
     said: Said
 
@@ -68,10 +68,12 @@ class Desk:
     def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages) -> "Desk":
         state, log, said = MemoryState(), MemoryLog(messages), Said()
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
-        replica = Replica.of(node, key, trust, state, log)
-        grant, backups = GrantHolder(node, KERNEL), Backups(node, trust, replica)
-        writer = Writer(replica, backups, grant, VirtualClock(), said, contained())
-        return Desk(node, key, state, log, grant, backups, writer, said)
+        grant = GrantHolder(node, KERNEL)
+        permission = WritePermission(grant, VirtualClock())
+        replica = Replica.of(EntrySigner(node, key), trust, state, log, permission)
+        acknowledgements = Acknowledgements(replica, BackupPositions(trust, replica))
+        writer = Writer(replica, acknowledgements, said)
+        return Desk(node, key, state, log, grant, acknowledgements, writer, said)
 
     def permit(self, epoch: int, seconds: float, *, planned: bool = False) -> float:
         """The monitor's grant; when it ends."""
@@ -83,10 +85,10 @@ class Desk:
     def granted(self, epoch: int, until: float) -> MasterGranted:
         return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
 
-    async def lay_down(self, epoch: int) -> LogPosition:
+    async def pause_writes(self, epoch: int) -> LogPosition:
         """What the monitor asks for when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
-        return await self.writer.lay_down(grant.model_copy(update={"paused": True}))
+        return await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
 
     async def propose(self, wish: ProposeChanges) -> ChangesAccepted:
         return await self.writer.propose(wish)
@@ -163,8 +165,7 @@ class Masters:
         follower = backup or self.bravo
         event = await follower.follow()
         for desk in self.desks:
-            await desk.backups.progressed(event)
-            desk.writer.wake()
+            desk.writer.record_progress(event)
 
     def history(self) -> list[LogEntry]:
         """The entries that every follower applies."""
@@ -188,7 +189,7 @@ def first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple
         ("user", "admin", {"role": "administrator", "password_hash": "sealed"}),
     ]
     puts = tuple(ProposedChange(kind=k, id=i, op="put", body=body) for k, i, body in wanted)
-    outcome = tried(Documents({}), puts)
+    outcome = apply_changes(Documents({}), puts)
     return tuple(
         Change(kind, id_, Op.PUT, body, "admin", RequestId("init"), "")
         for (kind, id_), body in outcome.items()

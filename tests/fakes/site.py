@@ -8,7 +8,7 @@ from services.config.core.paging import first_page
 from services.gateway.store import Kept
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
@@ -17,12 +17,14 @@ from shared.domain.ids import (
     Instant,
     LogGeneration,
     NodeId,
+    RequestId,
     Revision,
     Sequence,
     SessionId,
     UnixMillis,
 )
 from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
 from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope, SignedSnapshot
 from shared.events.config import (
     ChangesAccepted,
@@ -111,7 +113,11 @@ class FakeSite(Responder):
 
     def offer(self) -> SnapshotOffered:
         """Lay a snapshot of the documents into the object store, as a master's replication does."""
-        cutter, requests = Cutter(), tuple(("r" + key, "d", 1, 1_000) for key in self.answered)
+        cutter = Cutter()
+        requests = tuple(
+            AnsweredRequest(RequestId(f"r{key}"), "d", Revision(1), UnixMillis(1_000))
+            for key in self.answered
+        )
         documents = tuple(document for _, document in sorted(self.documents.items()))
         chunks = [*cutter.add(Chunk(documents, requests)), *cutter.rest()]
         position = self.position
@@ -240,7 +246,7 @@ class FakeSite(Responder):
         if proposal.request_id in self.answered:
             return self.answered[proposal.request_id]
         self.meanwhile(proposal)
-        tried(Documents(self.documents), proposal.changes)
+        apply_changes(Documents(self.documents), proposal.changes)
         self.revision += 1
         for change in proposal.changes:
             if change.op == "delete":

@@ -9,21 +9,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.documents.rules.changes import tried
-from shared.documents.rules.entry import CHANGES_LIMIT_BYTES, Asked, entry_bytes, entry_changes
+from shared.documents.rules.changes import apply_changes
+from shared.documents.rules.entry import (
+    CHANGES_LIMIT_BYTES,
+    ChangeRequest,
+    entry_bytes,
+    entry_changes,
+)
 from shared.documents.state import Documents
 from shared.domain.errors import Rejected, RequestReused
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import Change
+from shared.domain.request import AnsweredRequest
 from shared.events.config import ProposeChanges
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A request that is in the log: what it asked for, and where."""
-
-    digest: str
-    revision: Revision
 
 
 @dataclass
@@ -42,31 +40,34 @@ class Batch:
     size_bytes: int = 0
 
 
-def digest(proposal: ProposeChanges) -> str:
+def digest_of(proposal: ProposeChanges) -> str:
     """SHA-256 of what a proposal asks for and who asks, 64 hex digits."""
     content = [proposal.author, [change.model_dump(mode="json") for change in proposal.changes]]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def gathered(
+def build_batch(
     documents: Documents,
     proposals: tuple[ProposeChanges, ...],
-    answered: Mapping[RequestId, Answered],
+    answered: Mapping[RequestId, AnsweredRequest],
     next_revision: Revision,
 ) -> Batch:
-    """The entry that *proposals* make together, in their order."""
+    """The entry that *proposals* make together, in their order.
+
+    *answered* are those of them that are in the log already.
+    """
     batch = Batch()
     for proposal in proposals:
-        proof = digest(proposal)
+        digest = digest_of(proposal)
         earlier = answered.get(proposal.request_id)
         if earlier is not None:
-            _repeat(batch, proposal, earlier, proof)
+            _repeat(batch, proposal, earlier, digest)
             continue
         try:
-            outcome = tried(documents, proposal.changes)
-            asked = Asked(proposal.author, proposal.request_id, proof)
-            changes = entry_changes(proposal.changes, outcome, asked)
+            outcome = apply_changes(documents, proposal.changes)
+            request = ChangeRequest(proposal.author, proposal.request_id, digest)
+            changes = entry_changes(proposal.changes, outcome, request)
             size = entry_bytes(changes)
         except Rejected as error:
             batch.refused[proposal.request_id] = error
@@ -81,8 +82,8 @@ def gathered(
     return batch
 
 
-def _repeat(batch: Batch, proposal: ProposeChanges, earlier: Answered, proof: str) -> None:
-    if earlier.digest == proof:
+def _repeat(batch: Batch, proposal: ProposeChanges, earlier: AnsweredRequest, digest: str) -> None:
+    if earlier.digest == digest:
         batch.repeated[proposal.request_id] = earlier.revision
         return
     batch.refused[proposal.request_id] = RequestReused(

@@ -1,9 +1,9 @@
 """Decides whether a copy of the log is one chain: each entry whole, signed, and behind the last.
 
 A database holds nothing but entries of the chain, so one that does not follow is a fault. The log
-may hold a message that every follower skips (a deposed master's last word): it is counted and no
-fault. A copy that began with a snapshot begins where the snapshot ended. Copies are walked in
-parts, so that no answer waits for a long log; a part goes on from where the last one ended.
+may hold a message that every follower skips (the last one of a deposed master): it is counted, and
+it is no fault. A copy that began with a snapshot begins where the snapshot ended. Copies are
+verified in parts, so that no answer waits for a long log; a part begins where the last one ended.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Verify = Callable[[StoredEntry], bool]
 
 
 class Chain:
-    """One part of a walk, from behind *end*."""
+    """One part of a verification, from behind *end*."""
 
     def __init__(self, end: LogPosition | None, verify: Verify, *, may_skip: bool) -> None:
         self.entries = 0
@@ -32,8 +32,8 @@ class Chain:
         """The last entry of the chain; None before the first."""
         return self._end
 
-    def take(self, message: bytes, sequence: Sequence) -> bool:
-        """Look at the next message, read at *sequence*; False after a fault."""
+    def add(self, message: bytes, sequence: Sequence) -> bool:
+        """Check the next message, read at *sequence*; False after a fault."""
         why = self._refusal(message, sequence)
         if why is None:
             self.entries += 1

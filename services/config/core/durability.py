@@ -12,13 +12,13 @@ from shared.documents.state import Documents
 from shared.domain.log import Change, ReplicationMode
 
 
-def rules_of(documents: Documents) -> Replication:
+def replication_rules(documents: Documents) -> Replication:
     """The site's rules of replication; the defaults before there is a site document."""
     site = documents.get(Kind.SITE, SITE_ID)
     return Replication() if site is None else Replication.model_validate(site.body["replication"])
 
 
-def needs_a_backup(rules: Replication, changes: Sequence[Change]) -> bool:
+def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> bool:
     """Whether *changes* may be written only while a backup is attached.
 
     Under strict durability all must wait, but those that end it: they are the way out when the
@@ -33,6 +33,6 @@ def needs_a_backup(rules: Replication, changes: Sequence[Change]) -> bool:
     )
 
 
-def goes_without(rules: Replication, mode: ReplicationMode) -> bool:
+def may_acknowledge_alone(rules: Replication, mode: ReplicationMode) -> bool:
     """Whether a change in the log is acknowledged though no backup is known to have it."""
     return mode is ReplicationMode.DEGRADED and rules.durability is not Durability.STRICT

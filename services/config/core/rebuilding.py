@@ -18,7 +18,7 @@ from shared.domain.log import CONTROL_KIND, Change, LogEntry, LogPosition, Op
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class MasterPosition:
     """Where *node*'s database stands: *digest* is of its documents.
 
     *in_log* says that the log holds its last entry, *calls_lost* that its follower has found for
@@ -32,7 +32,7 @@ class Position:
     calls_lost: bool
 
 
-def require_lost(positions: Sequence[Position]) -> None:
+def require_lost(positions: Sequence[MasterPosition]) -> None:
     """Refuse unless the log is lost for every one of *positions*.
 
     Raises:
@@ -51,8 +51,8 @@ def require_lost(positions: Sequence[Position]) -> None:
             )
 
 
-def require_asked(silent: Sequence[NodeId], *, force: bool) -> None:
-    """Refuse to go on without the *silent* masters, unless the operator insists.
+def require_reports(silent: Sequence[NodeId], *, force: bool) -> None:
+    """Refuse to go on without the reports of the *silent* masters, unless the operator insists.
 
     Raises:
         MasterSilent: one of them does not answer.
@@ -67,7 +67,7 @@ def require_asked(silent: Sequence[NodeId], *, force: bool) -> None:
         )
 
 
-def latest(positions: Sequence[Position]) -> Position:
+def latest(positions: Sequence[MasterPosition]) -> MasterPosition:
     """The one to go on from: of the latest generation, then the longest; of equals the first.
 
     Raises:
@@ -80,7 +80,11 @@ def latest(positions: Sequence[Position]) -> Position:
 
 
 def left_behind(
-    chosen: Position, others: Sequence[Position], hashes: Mapping[Revision, str], *, force: bool
+    chosen: MasterPosition,
+    others: Sequence[MasterPosition],
+    hashes: Mapping[Revision, str],
+    *,
+    force: bool,
 ) -> tuple[NodeId, ...]:
     """Those of *others* that give way to *chosen*, because the operator insists.
 
@@ -114,7 +118,7 @@ class Beginning:
     epoch: Epoch | None = None
 
 
-def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry:
+def first_entry(own: MasterPosition, beginning: Beginning, at: UnixMillis) -> LogEntry:
     """The entry with which the log goes on from *own* in the next generation."""
     position = own.position
     epoch = position.epoch if beginning.epoch is None else beginning.epoch
@@ -143,7 +147,7 @@ def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry
     )
 
 
-def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
+def _require_way(other: MasterPosition, chosen: MasterPosition, *, force: bool) -> None:
     """Refuse unless *other*, which has another history than *chosen*, gives way to it."""
     is_earlier = other.position.log_generation < chosen.position.log_generation
     if is_earlier and force:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents import DOCUMENTS, Kind
-from shared.documents.rules.changes import tried
-from shared.documents.rules.entry import Asked, entry_bytes, entry_changes
-from shared.documents.shape import as_read, is_read_as, shaped
+from shared.documents.rules.changes import apply_changes
+from shared.documents.rules.entry import ChangeRequest, entry_bytes, entry_changes
+from shared.documents.shape import as_read, is_read_as, validate_body
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
 from shared.domain.ids import RequestId, Revision
@@ -117,8 +117,8 @@ def accepted_parts(
     documents = Documents(current)
     for planned in batches(changes):
         part = Part(derived(request_id, planned), planned)
-        outcome = tried(documents, part.proposed)
-        asked = Asked(author, part.request_id, DIGEST)
+        outcome = apply_changes(documents, part.proposed)
+        asked = ChangeRequest(author, part.request_id, DIGEST)
         entry_bytes(entry_changes(part.proposed, outcome, asked))
         documents = documents.with_(outcome, Revision(0))
         yield part
@@ -136,7 +136,7 @@ def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidChange: the body has another shape.
     """
-    return shaped(DOCUMENTS[kind], f"{kind} {id_!r}", body)
+    return validate_body(DOCUMENTS[kind], f"{kind} {id_!r}", body)
 
 
 def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:

@@ -14,9 +14,10 @@ from shared.decoding.fields import Fields, decode_object, row
 from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json
 from shared.documents import DIRECTORY_KINDS
 from shared.domain.document import Document
-from shared.domain.ids import Revision
+from shared.domain.ids import RequestId, Revision, UnixMillis
 from shared.domain.log import LogPosition, ReplicationMode
-from shared.domain.snapshot import Answered, Chunk, Scope, position_from_json, position_to_json
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Chunk, Scope, position_from_json, position_to_json
 
 KIND: Final = "meridian/snapshot/v1"
 
@@ -45,7 +46,7 @@ class Snapshot:
     position: LogPosition
     mode: ReplicationMode
     documents: tuple[Document, ...]
-    requests: tuple[Answered, ...] = ()
+    requests: tuple[AnsweredRequest, ...] = ()
     scope: Scope = Scope.FULL
 
     def chunks(self) -> Iterator[Chunk]:
@@ -98,11 +99,11 @@ def _document(fields: Fields) -> Document:
     return Document(fields.text("kind"), fields.text("id"), revision, fields.object("body").members)
 
 
-def _request(record: Json) -> Answered:
+def _request(record: Json) -> AnsweredRequest:
     fields = row(record, ("id", "digest", "revision", "at"), "request of a snapshot")
-    return (
-        fields.text("id"),
+    return AnsweredRequest(
+        RequestId(fields.text("id")),
         fields.text("digest"),
-        fields.integer("revision"),
-        fields.integer("at", least=SMALLEST_INTEGER),
+        Revision(fields.integer("revision")),
+        UnixMillis(fields.integer("at", least=SMALLEST_INTEGER)),
     )

@@ -1,6 +1,6 @@
 """The rules that a change must keep for the documents to stay one consistent whole.
 
-A proposal is tried on a copy: all of its changes stand together or none does. The rules are
+A proposal is apply_changes on a copy: all of its changes stand together or none does. The rules are
 those that no single document can show: names that are taken, administrators that must remain,
 masters that must not vanish.
 """
@@ -12,7 +12,7 @@ from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.hosts import comparable
 from shared.documents.rules.references import require_own_hostnames, require_references
 from shared.documents.rules.selections import require_working_rules
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
@@ -41,7 +41,7 @@ class Proposed(Protocol):
     def expected_revision(self) -> Revision | None: ...
 
 
-def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
+def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     """What *changes* make of the documents they touch: the body each will have, or None.
 
     Raises:
@@ -73,7 +73,7 @@ def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | No
         _require_deletable(change, kind, there)
         return None
     _require_id(kind, change.id)
-    body = shaped(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
+    body = validate_body(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
     if kind is Kind.NODE and there is not None and there.body["role"] != body["role"]:
         raise InvalidChange(
             f"node {change.id!r}: role: a node keeps its role; delete it and add it anew",

@@ -22,7 +22,7 @@ NEVER: Final = UnixMillis(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChangeRequest:
     """Who asks for changes, by which request, and the digest of what it asks for."""
 
     author: str
@@ -31,7 +31,7 @@ class Asked:
 
 
 def entry_changes(
-    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], asked: Asked
+    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], asked: ChangeRequest
 ) -> list[Change]:
     """*changes*, whose bodies become *outcome*, as an entry holds them."""
     return [

@@ -12,10 +12,12 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import first_revision, make_lease
-from services.config.rebuilding import Rebuilder, digest_of
+from services.config.repair.founding import first_revision, make_lease
+from services.config.repair.generation import GenerationStarter, LogServers
+from services.config.repair.positions import MasterPositions, PositionReporter, digest_of
+from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
+from shared.clusterlog.log import ClusterLog, EntrySigner, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
     AnotherHistory,
@@ -92,6 +94,10 @@ class Place:
     rebuilder: Rebuilder
     positions: list[LogPosition]
 
+    @property
+    def servers(self) -> LogServers:
+        return self.rebuilder.starter.servers
+
     def log(self, generation: int = 1) -> ClusterLog:
         return ClusterLog(self.client, LogGeneration(generation))
 
@@ -119,11 +125,13 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
         positions.append(pen.position)
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    reporter = PositionReporter(signer, state, lambda: FollowerState.LOG_LOST)
+    servers = LogServers(log, trust, partial(make_lease, client))
     rebuilder = Rebuilder(
-        *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
-        *(bravo, SystemClock(), kept, 1),
-        make_lease=partial(make_lease, client),
-        follower=lambda: FollowerState.LOG_LOST,
+        MasterPositions(reporter, trust, log, bravo),
+        GenerationStarter(signer, state, servers, SystemClock()),
+        *(kept, 1),
     )
     yield Place(client, pen, state, bravo, kept, rebuilder, positions)
     await client.close()
@@ -139,7 +147,7 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     assert position is not None
     assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
     assert await hash_at(place.log(2), position) == told.hash == position.hash
-    begun = await begun_after(place.log(), place.rebuilder.trust)
+    begun = await begun_after(place.log(), place.rebuilder.positions.trust)
     assert begun is not None
     body = begun.first.changes[0].body
     assert body is not None
@@ -217,7 +225,7 @@ async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(plac
             return await super().get(sequence)
 
     place.bravo.position = replace(place.positions[-1], log_generation=SECOND)
-    place.rebuilder.log = HalfThere(place.client, GENERATION)
+    place.rebuilder.positions.log = HalfThere(place.client, GENERATION)
     with pytest.raises(LogUnavailable, match="it elects a leader"):
         await place.rebuild(force=True)
     assert await place.log().later() == ()
@@ -273,14 +281,14 @@ async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(plac
 
 async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.servers.make_lease
 
     async def another_operator_is_faster(replicas: int, generation: LogGeneration) -> None:
-        place.rebuilder.make_lease = make_lease
+        place.servers.make_lease = make_lease
         await place.rebuild()
         await make_lease(replicas, generation)
 
-    place.rebuilder.make_lease = another_operator_is_faster
+    place.servers.make_lease = another_operator_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
@@ -295,13 +303,13 @@ async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> 
     await place.level()
     before = await place.state.position()
     begun = Pen(place.bravo.key, BRAVO, place.pen.position).begin(SECOND)
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.servers.make_lease
 
     async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await place.log(2).append(begun, Sequence(0))
 
-    place.rebuilder.make_lease = bravo_is_faster
+    place.servers.make_lease = bravo_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.state.position() == before
@@ -312,16 +320,16 @@ async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
     place: Place,
 ) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.servers.make_lease
 
     async def somebody_else_writes(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
 
-    place.rebuilder.make_lease = somebody_else_writes
+    place.servers.make_lease = somebody_else_writes
     with pytest.raises(LogUnavailable, match="generation 2 of the log did not begin; try again"):
         await place.rebuild()
-    place.rebuilder.make_lease = make_lease
+    place.servers.make_lease = make_lease
     assert (await place.rebuild()).log_generation == 3
 
 

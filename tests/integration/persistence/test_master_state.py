@@ -11,19 +11,28 @@ import pytest_asyncio
 
 from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.ids import (
+    Epoch,
+    Instant,
+    LogGeneration,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
+    LogPlace,
     LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
     empty_position,
 )
+from shared.domain.request import AnsweredRequest
 from shared.persistence.master_state import (
     REQUESTS_KEPT_MS,
-    AnsweredRequest,
     MasterState,
     Part,
     Pulse,
@@ -133,15 +142,15 @@ async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
 async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
 
-    async def part(before: tuple[int, int] | None, limit: int) -> list[int]:
+    async def part(before: LogPlace | None, limit: int) -> list[Revision]:
         messages = await state.entries(before, limit)
         return [LogEntry.decode(StoredEntry.decode(each).body).revision for each in messages]
 
     everything = await part(None, 10)
     assert everything == sorted(everything, reverse=True)
     assert await part(None, 2) == everything[:2]
-    assert await part((GENERATION, everything[1]), 10) == everything[2:]
-    assert await part((GENERATION - 1, 99), 10) == []
+    assert await part(LogPlace(GENERATION, everything[1]), 10) == everything[2:]
+    assert await part(LogPlace(LogGeneration(GENERATION - 1), Revision(99)), 10) == []
 
 
 async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
@@ -150,10 +159,11 @@ async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
     last = pen.position.revision
 
-    everything = await state.entries_after((0, 0), 100)
+    everything = await state.entries_after(LogPlace(LogGeneration(0), Revision(0)), 100)
     assert everything[-1][0] == pen.position.sequence
-    assert await state.entries_after((GENERATION, last - 2), 1) == everything[-2:-1]
-    assert await state.entries_after((GENERATION, last), 100) == ()
+    middle = LogPlace(GENERATION, Revision(last - 2))
+    assert await state.entries_after(middle, 1) == everything[-2:-1]
+    assert await state.entries_after(pen.position.place, 100) == ()
     newest_first = await state.entries(None, 100)
     assert [message for _, message in everything] == list(reversed(newest_first))
 
@@ -238,12 +248,16 @@ async def test_the_database_itself_refuses_an_entry_of_another_epoch(
                 )
 
 
+def request(request_id: str, digest: str, at: int) -> AnsweredRequest:
+    return AnsweredRequest(RequestId(request_id), digest, Revision(1), UnixMillis(at))
+
+
 async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: Pen) -> None:
     await apply(
         state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
     )
     known = await state.answered([RequestId("r1"), RequestId("r2")])
-    assert known == {"r1": AnsweredRequest("digest of r1", Revision(1))}
+    assert known == {"r1": request("r1", "digest of r1", 1_000)}
     assert await state.answered([]) == {}
 
 
@@ -261,7 +275,7 @@ async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> N
     elsewhere = Pen()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
     rows = [Document("node", "new", Revision(1), node())]
-    requests = [("r2", "d", 1, 2_000)]
+    requests = [request("r2", "d", 2_000)]
     async with state.transaction() as transaction:
         await transaction.empty(elsewhere.position, ReplicationMode.DEGRADED)
         await transaction.fill(rows, requests)

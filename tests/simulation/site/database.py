@@ -9,12 +9,12 @@ from services.replication.core.snapshot import Content, Snapshot
 from services.replication.store import Copy as Parts
 from shared.domain.document import Document
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import NodeId, RequestId, Revision
+from shared.domain.ids import NodeId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogPosition, StoredEntry
 from shared.domain.snapshot import Scope
 from shared.persistence.conflicts import Conflict
-from shared.persistence.master_state import AnsweredRequest, Pulse, State
+from shared.persistence.master_state import Pulse, State
 from tests.fakes.master_state import MemoryState, MemoryTransaction
 
 Committed = Callable[[NodeId, MemoryTransaction], None]
@@ -102,18 +102,13 @@ class Store:
             }
             transaction.entries = {}
             transaction.requests = {
-                RequestId(request_id): AnsweredRequest(digest, Revision(revision))
-                for part in parts
-                for request_id, digest, revision, _ in part.requests
+                each.request_id: each for part in parts for each in part.requests
             }
 
     async def snapshot(self) -> Snapshot:
         here = self._database.here
         state = await self._database.read()
-        requests = tuple(
-            (str(request_id), each.digest, int(each.revision), 0)
-            for request_id, each in here.requests.items()
-        )
+        requests = tuple(here.requests.values())
         return Snapshot(here.position, here.mode, state.documents, requests)
 
     async def nodes(self) -> tuple[Document, ...]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from services.config.core.durability import needs_a_backup, rules_of
+from services.config.core.durability import replication_rules, requires_attached_backup
 from shared.documents.site import Durability, Replication
 from shared.documents.state import Documents
 from shared.domain.document import Document
@@ -37,14 +37,14 @@ STAYING = change("site", {"replication": {"durability": "strict"}})
 def test_strict_durability_waits_for_a_backup_but_for_its_own_end(
     rules: Replication, changes: list[Change], *, needs: bool
 ) -> None:
-    assert needs_a_backup(rules, changes) is needs
+    assert requires_attached_backup(rules, changes) is needs
 
 
 def test_the_rules_are_the_sites_own() -> None:
     body = {"replication": {"durability": "strict", "sync_timeout_seconds": 7}}
 
-    assert rules_of(Documents({})) == Replication()
+    assert replication_rules(Documents({})) == Replication()
     site = Document("site", "site", Revision(1), body)
-    assert rules_of(Documents({site.ref: site})) == Replication(
+    assert replication_rules(Documents({site.ref: site})) == Replication(
         durability=Durability.STRICT, sync_timeout_seconds=7
     )

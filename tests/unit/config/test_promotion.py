@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from services.config.core.promotion import Facts, epoch_after, require_absent, require_promotable
-from services.config.promotion import Promoter
+from services.config.repair.promotion import Promoter
 from shared.domain.errors import (
     AlreadyPrimary,
     NoHistory,

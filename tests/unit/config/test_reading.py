@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.config.handlers import Handlers
+from services.config.handlers import ReadHandlers
 from shared.documents import Kind
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Revision
@@ -44,9 +44,9 @@ class SlowState:
         return found
 
 
-def handlers(desk: Desk) -> Handlers:
+def handlers(desk: Desk) -> ReadHandlers:
     state = cast("MasterState", SlowState(desk.state))
-    return Handlers(desk.writer, desk.backups, state, desk.grant)
+    return ReadHandlers(desk.writer, state)
 
 
 CURRENT = ReadCurrent(kinds=(Kind.USER,), id="admin")

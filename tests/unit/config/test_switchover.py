@@ -1,14 +1,12 @@
 """The pen in a switchover: it is laid down between two entries, and what waits is kept."""
 
 import asyncio
-from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.config.handlers import Handlers
-from services.config.ports import Open
-from services.config.replica import Replica
-from services.config.writer import EXPECTING_SECONDS
+from services.config.handlers import WriteHandlers
+from services.config.write.replica import Replica, Transaction
+from services.config.write.writer import EXPECTING_SECONDS
 from shared.documents import Kind
 from shared.documents.state import Documents
 from shared.domain.errors import NotPrimary
@@ -20,13 +18,10 @@ from tests.fakes.masters import ALPHA, GENERATION, KERNEL, Desk, Masters, wish
 from tests.fakes.virtual_time import VirtualClock, pause, turn
 from tests.unit.config.test_writer import LONG, accepted, ask, ops, told
 
-if TYPE_CHECKING:
-    from shared.persistence.master_state import MasterState
-
 
 def test_a_pen_that_was_laid_down_writes_nothing_and_keeps_what_waits() -> None:
     async def story(site: Masters) -> None:
-        position = await site.alpha.lay_down(1)
+        position = await site.alpha.pause_writes(1)
         assert position == site.alpha.state.position
         asked = ask(site.alpha, wish("late"))
         await pause(5)
@@ -42,7 +37,7 @@ def test_an_entry_under_way_is_finished_before_the_pen_is_down() -> None:
     async def story(site: Masters) -> None:
         asked = ask(site.alpha, wish("early"))
         await asyncio.sleep(0)
-        position = await site.alpha.lay_down(1)
+        position = await site.alpha.pause_writes(1)
         written = [change.request_id for entry in site.history() for change in entry.changes]
         assert ("early" in written) == (position.revision > 3)
         assert position.revision == site.history()[-1].revision
@@ -54,7 +49,7 @@ def test_an_entry_under_way_is_finished_before_the_pen_is_down() -> None:
 
 def test_what_waits_is_dropped_in_silence_once_the_role_is_another_ones() -> None:
     async def story(site: Masters) -> None:
-        await site.alpha.lay_down(1)
+        await site.alpha.pause_writes(1)
         asked = ask(site.alpha, wish("moved"))
         await turn()
         site.alpha.grant.offer(site.alpha.granted(2, VirtualClock().now()))
@@ -68,7 +63,7 @@ def test_what_waits_is_dropped_in_silence_once_the_role_is_another_ones() -> Non
 
 def test_the_other_master_goes_on_where_the_first_stopped_and_stays_synchronous() -> None:
     async def story(site: Masters) -> None:
-        position = await site.alpha.lay_down(1)
+        position = await site.alpha.pause_writes(1)
         await site.confirm()
         site.bravo.permit(2, LONG, planned=True)
         await turn()
@@ -88,7 +83,7 @@ def test_a_repeat_at_the_new_primary_is_answered_with_the_recorded_result() -> N
     async def story(site: Masters) -> None:
         first = ask(site.alpha, wish("twice"))
         answer = await accepted(site, first)
-        await site.alpha.lay_down(1)
+        await site.alpha.pause_writes(1)
         site.bravo.permit(2, LONG, planned=True)
         await turn()
         again = ask(site.bravo, wish("twice"))
@@ -110,19 +105,20 @@ class CountingReplica(Replica):
         self.looks += 1
         await super().catch_up()
 
-    async def _read(self, transaction: Open) -> Documents:
+    async def _read(self, transaction: Transaction) -> Documents:
         self.readings += 1
         return await super()._read(transaction)
 
 
 def counting(desk: Desk) -> CountingReplica:
-    parts = desk.node, desk.key, desk.backups.trust, desk.state, desk.log
+    replica = desk.writer.replica
+    parts = replica.signer, replica.trust, replica.state, replica.log, replica.permission
     return CountingReplica(*parts, empty_position(GENERATION))
 
 
 def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
     async def story(site: Masters) -> None:
-        await site.alpha.lay_down(1)
+        await site.alpha.pause_writes(1)
         await site.confirm()
         replica = counting(site.bravo)
         await replica.catch_up()
@@ -134,7 +130,7 @@ def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
 
 def test_a_copy_that_is_where_it_was_reads_no_document_again() -> None:
     async def story(site: Masters) -> None:
-        await site.alpha.lay_down(1)
+        await site.alpha.pause_writes(1)
         await site.confirm()
         replica = counting(site.bravo)
         await replica.catch_up()
@@ -151,21 +147,22 @@ async def hears_pause(desk: Desk, sender: Desk) -> None:
     await turn()
 
 
-def handlers_of(desk: Desk) -> Handlers:
-    return Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
+def handlers_of(desk: Desk) -> WriteHandlers:
+    return WriteHandlers(desk.writer)
 
 
 def watched(desk: Desk) -> CountingReplica:
     """The copy of *desk*, which counts from now on."""
     replica = counting(desk)
-    desk.writer.replica = desk.backups.replica = desk.writer.answers.replica = replica
+    acknowledgements = desk.acknowledgements
+    desk.writer.replica = acknowledgements.replica = acknowledgements.backups.replica = replica
     return replica
 
 
 def test_a_backup_that_saw_the_primary_stop_begins_without_a_look() -> None:
     async def story(site: Masters) -> None:
         replica = watched(site.bravo)
-        await site.alpha.lay_down(1)
+        await site.alpha.pause_writes(1)
         await site.confirm()
         await hears_pause(site.bravo, site.alpha)
         assert (replica.looks, replica.readings) == (1, 1)
@@ -185,7 +182,7 @@ def test_a_backup_that_fell_behind_since_it_stood_ready_catches_up_first() -> No
         await hears_pause(site.bravo, site.alpha)
         asked = ask(site.alpha, wish("late", "lagos"))
         await turn()
-        position = await site.alpha.lay_down(1)
+        position = await site.alpha.pause_writes(1)
         site.bravo.permit(2, LONG, planned=True)
         await turn()
         assert site.bravo.writer.is_acting
@@ -235,9 +232,9 @@ def test_a_copy_stands_ready_for_one_beginning() -> None:
     async def story(site: Masters) -> None:
         await site.confirm()
         replica = watched(site.bravo)
-        await replica.stand_ready()
-        assert replica.was_ready()
-        assert not replica.was_ready()
+        await replica.prepare_for_role()
+        assert replica.use_readiness()
+        assert not replica.use_readiness()
 
     told(story)
 
@@ -258,9 +255,9 @@ def test_a_copy_that_is_behind_the_log_reads_what_it_applied() -> None:
 def test_who_does_not_write_in_that_epoch_lays_nothing_down() -> None:
     async def story(site: Masters) -> None:
         with pytest.raises(NotPrimary):
-            await site.bravo.lay_down(1)
+            await site.bravo.pause_writes(1)
         with pytest.raises(NotPrimary):
-            await site.alpha.writer.lay_down(site.alpha.granted(2, 0.0))
+            await site.alpha.writer.pause_writes(site.alpha.granted(2, 0.0))
 
     told(story)
 
@@ -269,9 +266,8 @@ def test_the_order_is_answered_with_where_the_log_stands() -> None:
     async def story(site: Masters) -> None:
         desk = site.alpha
         until = desk.grant.valid_until
-        handlers = Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
         order = PauseWrites(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
-        answer = await handlers.on_lay_down(order)
+        answer = await handlers_of(desk).on_pause_writes(order)
         position = desk.state.position
         assert (answer.revision, answer.hash) == (position.revision, position.hash)
         assert answer.mode is ReplicationMode.SYNCHRONOUS

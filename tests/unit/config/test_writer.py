@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.config.core.batch import digest
+from services.config.core.batch import digest_of
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import (
     InvalidChange,
@@ -183,7 +183,7 @@ def test_a_backup_that_confirms_at_the_last_moment_is_not_detached() -> None:
     async def story(site: Masters) -> None:
         asked = ask(site.alpha, wish("1"))
         await pause(1.99)
-        await site.alpha.backups.progressed(await site.bravo.follow())
+        site.alpha.acknowledgements.record_progress(await site.bravo.follow())
         await pause(0.1)
         assert (await asked).durable_on == ("alpha", "bravo")
         assert ops(site)[-1] == "put"
@@ -451,8 +451,7 @@ def test_strict_answers_nothing_that_the_backup_has_not_also_when_it_says_it_is_
     async def story(site: Masters) -> None:
         waiting = ask(site.alpha, wish("1"))
         await turn()
-        await site.alpha.backups.progressed(site.bravo.position(revision=99, hash="f" * 64))
-        site.alpha.writer.wake()
+        site.alpha.writer.record_progress(site.bravo.position(revision=99, hash="f" * 64))
         assert isinstance(await refused(waiting), OutcomeUnknown)
         assert site.alpha.writer.replica.mode is ReplicationMode.DEGRADED
 
@@ -465,10 +464,10 @@ def test_a_position_that_its_backup_did_not_sign_confirms_nothing() -> None:
         await turn()
         said = await site.bravo.follow()
         forged = said.model_copy(update={"signature": "00" * 64})
-        await site.alpha.backups.progressed(forged)
+        site.alpha.acknowledgements.record_progress(forged)
         await turn()
         assert not waiting.done()
-        await site.alpha.backups.progressed(said)
+        site.alpha.acknowledgements.record_progress(said)
         assert (await waiting).durable_on == ("alpha", "bravo")
 
     told(story)
@@ -492,7 +491,7 @@ def test_an_entry_of_a_stranger_is_skipped_and_built_upon() -> None:
         await pause(1)
         assert site.alpha.writer.replica.end == len(site.messages.stored)
         assert site.alpha.state.position.sequence == len(site.messages.stored)
-        assert site.alpha.state.here.requests[RequestId("1")].digest == digest(wish("1"))
+        assert site.alpha.state.here.requests[RequestId("1")].digest == digest_of(wish("1"))
         asked.cancel()
 
     told(story)

@@ -8,8 +8,9 @@ import pytest
 
 from shared.decoding.errors import Undecodable
 from shared.domain.document import Document
-from shared.domain.ids import Epoch, LogGeneration, Revision, Sequence
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
 from shared.domain.snapshot import (
     LARGEST_BYTES,
     UNPACKED_BYTES,
@@ -40,7 +41,12 @@ def manifest(chunks: list[bytes]) -> Manifest:
 
 def test_records_come_back_in_their_order() -> None:
     documents = tuple(document(number) for number in range(1_500))
-    requests = tuple((f"r{number}", "d" * 64, number, 1_000 + number) for number in range(4_000))
+    requests = tuple(
+        AnsweredRequest(
+            RequestId(f"r{number}"), "d" * 64, Revision(number), UnixMillis(1_000 + number)
+        )
+        for number in range(4_000)
+    )
     chunks = [Chunk.decode(data) for data in cut(Chunk(documents, requests))]
     assert len(chunks) > 3
     assert tuple(each for chunk in chunks for each in chunk.documents) == documents

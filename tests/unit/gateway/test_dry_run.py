@@ -10,12 +10,12 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.config.core.batch import gathered
+from services.config.core.batch import build_batch
 from services.gateway.apply import Apply, Editor
 from services.gateway.passwords import Passwords
 from shared.crypto.sealing import SiteSecret
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
 from shared.domain.errors import Rejected
@@ -56,7 +56,7 @@ class Primary:
         self, request_id: RequestId, author: str, changes: Sequence[ProposedChange], _: float
     ) -> ChangesAccepted:
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
-        batch = gathered(self.documents, (proposal,), {}, self.revision)
+        batch = build_batch(self.documents, (proposal,), {}, self.revision)
         for refusal in batch.refused.values():
             raise refusal
         self.revision = Revision(self.revision + 1)
@@ -127,7 +127,7 @@ GOOD: dict[Ref, dict[str, Any]] = {
     Ref(Kind.TEAM, "desk"): {"members": ["rita"]},
     Ref(Kind.PUBLIC_SITE, "help"): {"hostnames": ["help.example"], "teams": ["desk"]},
 }
-STORED = {ref: shaped(DOCUMENTS[Kind(ref[0])], ref[1], body) for ref, body in GOOD.items()}
+STORED = {ref: validate_body(DOCUMENTS[Kind(ref[0])], ref[1], body) for ref, body in GOOD.items()}
 befores = st.sets(st.sampled_from(sorted(STORED))).map(
     lambda refs: {ref: STORED[ref] for ref in refs}
 )

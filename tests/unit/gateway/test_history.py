@@ -1,8 +1,11 @@
 import pytest
 
+from shared.domain.ids import LogGeneration, Revision
+from shared.domain.log import LogPlace
 from shared.events.config import HistoryLine, HistoryRead, NamedChange, ReadHistory
 from tests.unit.gateway.conftest import House, People
 
+SEVENTH = LogPlace(LogGeneration(1), Revision(7))
 LINE = HistoryLine.model_validate(
     {
         "log_generation": 1,
@@ -26,7 +29,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
     people: People, house: House
 ) -> None:
     admin = await people.admin()
-    house.site.history = HistoryRead(lines=(LINE,), next=(1, 7))
+    house.site.history = HistoryRead(lines=(LINE,), next=SEVENTH)
 
     first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
 
@@ -36,7 +39,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
     second = await admin.get(first.json()["next"].removeprefix("/api/v1"))
     assert second.json() == {"lines": [], "next": None}
     assert asked(house) == ReadHistory(
-        before=(1, 7), limit=1, kind="node", author="anna", since_unix_ms=5
+        before=SEVENTH, limit=1, kind="node", author="anna", since_unix_ms=5
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import reading
+from services.config.read import documents as reading
 from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments

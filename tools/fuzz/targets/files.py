@@ -17,7 +17,7 @@ from clients.events.keys import keys_in
 from clients.latencies import recall
 from clients.profile import Profile, load_leave
 from clients.rehearsal.population import read as read_population
-from services.config.founding import _object
+from services.config.repair.founding import _object
 from services.node_selector.places import Database
 from services.relay.store import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
@@ -300,7 +300,7 @@ TARGETS = (
             *("clients.latencies:recall", "clients.latencies:_read", "clients.latencies:_known"),
             *("clients.events.keys:keys_in", "services.relay.store:RelayFile.load"),
             *("services.relay.store:DirectoryFile.read_if_changed", "services.relay.store:_copy"),
-            *("stack.layout:read", "services.config.founding:_object"),
+            *("stack.layout:read", "services.config.repair.founding:_object"),
             *("shared.decoding.model:read_model", "shared.domain.runs:Run.decode"),
         ),
         frozenset(

@@ -81,9 +81,9 @@ def _entry(data: bytes) -> object:
     found = StoredEntry.decode(stored.encode())
     for may_skip in (True, False):
         chain = Chain(None, lambda _: True, may_skip=may_skip)
-        chain.take(found.encode(), Sequence(1))
-        chain.take(found.encode(), Sequence(2))
-    Chain(None, lambda _: False, may_skip=False).take(found.encode(), Sequence(1))
+        chain.add(found.encode(), Sequence(1))
+        chain.add(found.encode(), Sequence(2))
+    Chain(None, lambda _: False, may_skip=False).add(found.encode(), Sequence(1))
     end = LogPosition(LogGeneration(1), Revision(6), Sequence(6), Epoch(3), EMPTY_HASH)
     follows(end, entry)
     verdict = Follower(empty_position(LogGeneration(1))).judge(Sequence(1), found, proven=True)
@@ -262,7 +262,7 @@ TARGETS = (
         _entry_corpus,
         (
             *("shared.domain.log:LogEntry.decode", "shared.domain.log:StoredEntry.decode"),
-            *("shared.domain.log:_change_from_json", "services.config.core.chain:Chain.take"),
+            *("shared.domain.log:_change_from_json", "services.config.core.chain:Chain.add"),
         ),
         frozenset(
             {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
-from services.config.core.news import news
+from services.config.core.changes import changed_documents
 from services.config.core.paging import first_page, read_limit
 from shared.domain.document import Document
 from shared.domain.errors import StoreUnavailable
@@ -16,8 +16,8 @@ from shared.persistence.master_state import Part, State
 
 AT_LEAST_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.02
-MOST_NEWS: Final = 200
-"""Entries of the log that are told as news; with more behind, everything is read anew."""
+LARGEST_DIFFERENCE: Final = 200
+"""Most entries of the log whose changes are sent; a reader further behind gets everything."""
 
 
 class View(Protocol):
@@ -38,17 +38,20 @@ class Copy(Protocol):
 
 
 async def read_documents(copy: Copy, question: ReadDocuments) -> DocumentsRead:
-    """What *question* asks for.
+    """The answer to *question*.
 
     Raises:
         StoreUnavailable: the database failed, or has not got the revision in time.
     """
-    await _arrived(copy, question.at_least)
-    told = None if question.since is None else await _news(copy, question.kinds, question.since)
-    return await _whole(copy, question) if told is None else told
+    await _wait_for_revision(copy, question.at_least)
+    if question.since is not None:
+        changes = await _read_changes(copy, question.kinds, question.since)
+        if changes is not None:
+            return changes
+    return await _read_page(copy, question)
 
 
-async def _arrived(copy: Copy, revision: Revision) -> None:
+async def _wait_for_revision(copy: Copy, revision: Revision) -> None:
     """Wait until *revision* is applied here."""
     try:
         async with asyncio.timeout(AT_LEAST_SECONDS):
@@ -61,15 +64,17 @@ async def _arrived(copy: Copy, revision: Revision) -> None:
         raise StoreUnavailable(f"revision {revision} has not arrived here yet") from None
 
 
-async def _news(copy: Copy, kinds: Sequence[str], known: LogPosition) -> DocumentsRead | None:
+async def _read_changes(
+    copy: Copy, kinds: Sequence[str], known: LogPosition
+) -> DocumentsRead | None:
     """What changed since *known*; None when that is not known here, or too much."""
     async with copy.view() as view:
-        messages = await view.entries_behind(known, MOST_NEWS)
+        messages = await view.entries_behind(known, LARGEST_DIFFERENCE)
         position, mode = view.position, view.mode
     if messages is None:
         return None
     entries = (LogEntry.decode(StoredEntry.decode(each).body) for each in messages)
-    found = news(entries, kinds)
+    found = changed_documents(entries, kinds)
     _, following = first_page(found.documents, None)
     if following is not None:
         return None
@@ -77,7 +82,7 @@ async def _news(copy: Copy, kinds: Sequence[str], known: LogPosition) -> Documen
     return answer.model_copy(update={"since": known.revision, "gone": found.gone})
 
 
-async def _whole(copy: Copy, question: ReadDocuments) -> DocumentsRead:
+async def _read_page(copy: Copy, question: ReadDocuments) -> DocumentsRead:
     part = Part(question.after, read_limit(question.limit))
     state = await copy.read(question.kinds, question.id, part)
     documents, following = first_page(state.documents, question.limit)

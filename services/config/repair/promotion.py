@@ -17,20 +17,20 @@ from shared.events.config import GenerationBegun, PromoteAlone
 
 
 class Server(Protocol):
-    """What is asked of the NATS server that this process is connected to."""
+    """The NATS server that this process is connected to."""
 
     async def can_write_lease(self) -> bool: ...
     async def is_alone(self) -> bool: ...
 
 
-class Begins(Protocol):
+class Rebuilds(Protocol):
     """Begins the next generation of the log."""
 
     async def begin_alone(self, order: PromoteAlone) -> GenerationBegun: ...
 
 
 class Copy(Protocol):
-    """What is asked of the own database."""
+    """This master's database."""
 
     async def position(self) -> LogPosition | None: ...
 
@@ -40,11 +40,11 @@ class Promoter:
     """One promotion at a time; *is_acting* says whether this master is primary already."""
 
     node: NodeId
-    rebuilder: Begins
+    rebuilder: Rebuilds
     server: Server
     state: Copy
     is_acting: Callable[[], bool]
-    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
     async def promote(self, order: PromoteAlone) -> GenerationBegun:
@@ -55,10 +55,10 @@ class Promoter:
             LogNotLost: the next generation has begun already.
             Unavailable: the server or the database did not do it; try again.
         """
-        is_under_way = self._one.locked()
+        is_under_way = self._turn.locked()
         if is_under_way:
             require_promotable(await self._facts(order, is_under_way=is_under_way))
-        async with self._one:
+        async with self._turn:
             require_promotable(await self._facts(order, is_under_way=False))
             self._log.warning("promoted by force by %s: %s", order.author, order.reason)
             return await self.rebuilder.begin_alone(order)

@@ -6,19 +6,21 @@ is applied from the log before anything else is decided.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Sequence as Items
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from services.config.ports import Log, Open, State
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import verify
-from shared.crypto.nodekeys import NodeKey, TrustStore
+from shared.clusterlog.log import EntrySigner, RawEntry, verify
+from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
 from shared.documents.state import Documents
+from shared.domain.document import Document
 from shared.domain.errors import LogUnavailable, NotPrimary
-from shared.domain.ids import Epoch, NodeId, Revision, Sequence, UnixMillis
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
 from shared.domain.log import (
     ENTRY_LIMIT_BYTES,
     Change,
@@ -29,24 +31,75 @@ from shared.domain.log import (
     StoredEntry,
     empty_position,
     entrance,
-    entry_hash,
     follows,
-    signed_bytes,
 )
 from shared.domain.node import NodeRole
+from shared.domain.request import AnsweredRequest
+from shared.persistence.master_state import Pulse
+from shared.runtime.clock import Clock
+from shared.runtime.grant import GrantHolder
 
 HASHES_KEPT: Final = 1_000
+
+
+class Transaction(Protocol):
+    """A transaction that locks the position: what is done in it stands together or not at all."""
+
+    @property
+    def position(self) -> LogPosition: ...
+    @property
+    def mode(self) -> ReplicationMode: ...
+    async def apply(self, stored: StoredEntry, sequence: Sequence) -> bool: ...
+    async def documents(self) -> tuple[Document, ...]: ...
+
+
+class State(Protocol):
+    """The master state of this master, in its database."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    async def answered(self, requests: Items[RequestId]) -> dict[RequestId, AnsweredRequest]: ...
+    async def pulse(self, pulse: Pulse) -> None: ...
+
+
+class Log(Protocol):
+    """One generation of the cluster log, and the way to the others."""
+
+    @property
+    def generation(self) -> LogGeneration: ...
+    def of(self, generation: LogGeneration) -> "Log": ...
+    async def later(self) -> tuple[LogGeneration, ...]: ...
+    async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence: ...
+    async def get(self, sequence: Sequence) -> RawEntry | None: ...
+    def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]: ...
+
+
+@dataclass
+class WritePermission:
+    """The monitor's grant, as this machine's clock reads it now."""
+
+    grant: GrantHolder
+    clock: Clock
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """The epoch that this master may write in now; None when it may not."""
+        return self.grant.valid(self.clock.now())
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether this master does not write now, but may go on."""
+        return self.grant.is_paused(self.clock.now())
 
 
 @dataclass
 class Replica:
     """The state as this process last saw it; *end* is the last sequence read, applied or not."""
 
-    node: NodeId
-    key: NodeKey
+    signer: EntrySigner
     trust: TrustStore
     state: State
     log: Log
+    permission: WritePermission
     position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     documents: Documents = field(default_factory=lambda: Documents({}))
@@ -56,8 +109,15 @@ class Replica:
     _is_ready: bool = False
 
     @staticmethod
-    def of(node: NodeId, key: NodeKey, trust: TrustStore, state: State, log: Log) -> "Replica":
-        return Replica(node, key, trust, state, log, empty_position(trust.log_generation))
+    def of(
+        signer: EntrySigner, trust: TrustStore, state: State, log: Log, permission: WritePermission
+    ) -> "Replica":
+        """A copy that has read nothing yet."""
+        return Replica(signer, trust, state, log, permission, empty_position(trust.log_generation))
+
+    @property
+    def node(self) -> NodeId:
+        return self.signer.node
 
     async def catch_up(self) -> None:
         """Apply whatever the log has more, and read the documents if they are others than before.
@@ -71,20 +131,20 @@ class Replica:
         async with self.state.transaction() as transaction:
             before = transaction.position
             if not self._has_read or before != self.position:
-                self._learn(await self._read(transaction))
-            self.log, self.end = await self._place(before)
+                self._trust_masters(await self._read(transaction))
+            self.log, self.end = await self._locate(before)
             async for raw in self.log.read_from(Sequence(self.end + 1)):
-                stored = self._valid(raw.data, transaction.position)
+                stored = self._next_entry(raw.data, transaction.position)
                 if stored is not None:
                     await transaction.apply(stored, raw.sequence)
-                    self._learn_from(LogEntry.decode(stored.body))
+                    self._trust_masters_of(LogEntry.decode(stored.body))
                     self._remember(transaction.position)
                 self.end = raw.sequence
             if transaction.position != before:  # a whole reading, and a new primary waits for it
                 await self._read(transaction)
 
-    async def stand_ready(self) -> None:
-        """Catch up ahead of a role that may be handed over: its first entry then follows at once.
+    async def prepare_for_role(self) -> None:
+        """Catch up before a role is handed over, so that its first entry can follow at once.
 
         Raises:
             LogUnavailable, StoreUnavailable: as `catch_up`; this copy is not ready.
@@ -93,22 +153,20 @@ class Replica:
         await self.catch_up()
         self._is_ready = True
 
-    def was_ready(self) -> bool:
-        """Whether this copy stood ready until now; who relies on that once proves it or catches up.
+    def use_readiness(self) -> bool:
+        """Whether this copy was ready until now; the next call says no, until it prepares again.
 
-        What is relied on is a guess alone: an entry is appended behind the very message that was
-        the log's last, so it is refused when this copy is behind.
+        Readiness is a guess: an entry is appended behind the very message that was the log's last,
+        so the log refuses it when this copy is behind.
         """
         was_ready, self._is_ready = self._is_ready, False
         return was_ready
 
-    async def extend(
-        self, changes: tuple[Change, ...], epoch: Epoch, at: UnixMillis, may: Callable[[], bool]
-    ) -> LogPosition:
-        """Append one entry of *changes* and apply it; *may* is asked right before the append.
+    async def append(self, changes: tuple[Change, ...], epoch: Epoch) -> None:
+        """Append one entry of *changes* and apply it, if the grant of *epoch* still holds.
 
         Raises:
-            NotPrimary: the copy is behind, or *may* said no; nothing was written.
+            NotPrimary: the copy is behind, or the grant ended; nothing was written.
             LogConflict: somebody else extended the log; nothing was written.
             LogUnavailable: the log has no leader; nothing was written.
             OutcomeUnknown: the log may have the entry; catch up to know.
@@ -120,38 +178,37 @@ class Replica:
                 raise NotPrimary("this copy was behind; it catches up first")
             if log.generation != self.position.log_generation:
                 raise NotPrimary("the log has a later generation; this copy reads it first")
-            entry = LogEntry(
-                log_generation=self.position.log_generation,
-                revision=Revision(self.position.revision + 1),
-                epoch=epoch,
-                changes=changes,
-                at=at,
-                previous_hash=self.position.hash,
-            )
-            body = entry.encode()
-            assert len(body) <= ENTRY_LIMIT_BYTES, "the batch leaves room for the entry's head"
-            hash_ = entry_hash(body)
-            stored = StoredEntry(body, hash_, self.node, self.key.sign(signed_bytes(hash_)))
+            stored = self.signer.sign(self._entry(changes, epoch))
+            assert len(stored.body) <= ENTRY_LIMIT_BYTES, "a batch leaves room for the entry's head"
             await transaction.apply(stored, Sequence(self.end + 1))
-            if not may():
+            if self.permission.epoch != epoch:
                 raise NotPrimary("the right to act as primary ended before the append")
             self.end = await log.append(stored, self.end)
         self.position, self.mode = transaction.position, transaction.mode
         self._remember(transaction.position)
-        return transaction.position
 
-    def took(self, documents: Documents) -> None:
-        """The documents after an entry that was just committed."""
+    def set_documents(self, documents: Documents) -> None:
+        """Hold *documents*, which an entry that was just committed made."""
         self.documents = documents
-        self._learn(documents)
+        self._trust_masters(documents)
 
-    def knows(self, revision: Revision, hash_: str) -> bool:
+    def has_entry(self, revision: Revision, hash_: str) -> bool:
         """Whether *hash_* is this history's at *revision*, as far as it is remembered."""
         return self.hashes.get(revision) == hash_
 
-    async def _read(self, transaction: Open) -> Documents:
-        rows = await transaction.documents()
-        self.documents = Documents({each.ref: each for each in rows})
+    def _entry(self, changes: tuple[Change, ...], epoch: Epoch) -> LogEntry:
+        return LogEntry(
+            log_generation=self.position.log_generation,
+            revision=Revision(self.position.revision + 1),
+            epoch=epoch,
+            changes=changes,
+            at=self.permission.clock.unix_ms(),
+            previous_hash=self.position.hash,
+        )
+
+    async def _read(self, transaction: Transaction) -> Documents:
+        found = await transaction.documents()
+        self.documents = Documents({each.ref: each for each in found})
         self.position, self.mode, self._has_read = transaction.position, transaction.mode, True
         self._remember(transaction.position)
         return self.documents
@@ -161,10 +218,12 @@ class Replica:
         while len(self.hashes) > HASHES_KEPT:
             del self.hashes[min(self.hashes)]
 
-    async def _place(self, position: LogPosition) -> tuple[Log, Sequence]:
+    async def _locate(self, position: LogPosition) -> tuple[Log, Sequence]:
         """The generation of the log that goes on from *position*, and what of it was read.
 
-        A copy of another history must neither extend this log nor learn from it.
+        Raises:
+            LogUnavailable: none does. A copy of another history must not extend this log, nor
+                apply what is in it.
         """
         log = self.log if self._is_of(position) else self.log.of(position.log_generation)
         if await hash_at(log, position) == position.hash:
@@ -177,21 +236,22 @@ class Replica:
     def _is_of(self, position: LogPosition) -> bool:
         return self.log.generation == position.log_generation
 
-    def _learn(self, documents: Documents) -> None:
+    def _trust_masters(self, documents: Documents) -> None:
         for id_, body in documents.of(Kind.NODE).items():
-            self._learn_master(id_, body)
+            self._trust_master(id_, body)
 
-    def _learn_from(self, entry: LogEntry) -> None:
+    def _trust_masters_of(self, entry: LogEntry) -> None:
         for change in entry.changes:
             if change.kind == Kind.NODE and change.body is not None:
-                self._learn_master(change.id, change.body)
+                self._trust_master(change.id, change.body)
 
-    def _learn_master(self, id_: str, body: Mapping[str, Any]) -> None:
+    def _trust_master(self, id_: str, body: Mapping[str, Any]) -> None:
         key = body.get("public_key")
         if body.get("role") == NodeRole.MASTER and isinstance(key, str) and key:
             self.trust.learn(NodeId(id_), key)
 
-    def _valid(self, message: bytes, position: LogPosition) -> StoredEntry | None:
+    def _next_entry(self, message: bytes, position: LogPosition) -> StoredEntry | None:
+        """The entry in *message*; None, and logged, when it is not the one after *position*."""
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)

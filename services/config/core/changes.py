@@ -1,4 +1,4 @@
-"""What changed since a place in the log: its entries' changes, folded into what they leave."""
+"""What changed since a position in the log: the changes of its entries, folded together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from shared.domain.log import CONTROL_KIND, LogEntry, Op
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """The documents as they are now, of those that changed, and the names of those that are gone.
+class ChangedDocuments:
+    """The documents that changed, as they are now, and the names of those that are gone.
 
-    A name may be gone that whoever asks has never known.
+    A name may be gone that the reader has never known.
     """
 
     documents: tuple[Document, ...]
     gone: tuple[Ref, ...]
 
 
-def news(entries: Iterable[LogEntry], kinds: Sequence[str]) -> News:
+def changed_documents(entries: Iterable[LogEntry], kinds: Sequence[str]) -> ChangedDocuments:
     """What *entries*, oldest first, did to documents of *kinds* (all when empty)."""
     left: dict[Ref, Document | None] = {}
     for entry in entries:
@@ -30,7 +30,7 @@ def news(entries: Iterable[LogEntry], kinds: Sequence[str]) -> News:
                 left[ref] = None
             elif change.body is not None:
                 left[ref] = Document(change.kind, change.id, entry.revision, change.body)
-    return News(
+    return ChangedDocuments(
         documents=tuple(document for document in left.values() if document is not None),
         gone=tuple(ref for ref, document in left.items() if document is None),
     )

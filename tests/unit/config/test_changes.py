@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.config.core.news import news
-from services.config.reading import MOST_NEWS, read_documents
+from services.config.core.changes import changed_documents
+from services.config.read.documents import LARGEST_DIFFERENCE, read_documents
 from shared.domain.log import LogEntry, Op
 from shared.events.config import ReadDocuments
 from tests.fakes.copy import Copy
@@ -22,14 +22,14 @@ def test_the_last_change_of_a_document_counts() -> None:
         )
     ]
 
-    found = news(entries, ("node",))
+    found = changed_documents(entries, ("node",))
 
     assert {each.id: (each.revision, each.body) for each in found.documents} == {
         "a": (4, node()),
         "b": (2, node("master")),
     }
     assert found.gone == (("node", "c"),)
-    assert {each.kind for each in news(entries, ()).documents} == {"node", "user"}
+    assert {each.kind for each in changed_documents(entries, ()).documents} == {"node", "user"}
 
 
 async def test_who_knows_everything_is_told_the_news() -> None:
@@ -60,7 +60,9 @@ async def test_who_knows_another_history_is_told_everything() -> None:
     assert [each.id for each in told.documents] == ["a", "c"]
 
 
-@pytest.mark.parametrize(("behind", "is_news"), [(MOST_NEWS, True), (MOST_NEWS + 1, False)])
+@pytest.mark.parametrize(
+    ("behind", "is_news"), [(LARGEST_DIFFERENCE, True), (LARGEST_DIFFERENCE + 1, False)]
+)
 async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
     copy = Copy()
     await copy.apply(copy.pen.write(put("node", "a", node())))

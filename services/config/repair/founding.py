@@ -17,13 +17,13 @@ from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from services.config.settings import ConfigSettings
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_mapping
 from shared.documents import SITE_ID, Kind
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.documents.user import UserRole
 from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
@@ -36,8 +36,6 @@ from shared.domain.log import (
     LogEntry,
     Op,
     StoredEntry,
-    entry_hash,
-    signed_bytes,
 )
 from shared.events.config import ProposedChange
 from shared.messaging.connection import jetstream_of
@@ -55,7 +53,7 @@ SHORTEST_PASSWORD: Final = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """What `init` is told: the site's name, and files with its documents and its nodes' keys."""
+    """What `init` makes: the site's name, and files with its documents and its nodes' keys."""
 
     site: str
     document: Path | None = None
@@ -130,7 +128,7 @@ class Founder:
             *(_put(Kind.NODE, name, _keyed(body, keys.get(name))) for name, body in nodes.items()),
             _put(Kind.USER, ADMINISTRATOR, self._administrator()),
         ]
-        outcome = tried(Documents({}), tuple(proposed))
+        outcome = apply_changes(Documents({}), tuple(proposed))
         began = Change(
             CONTROL_KIND,
             CONTROL_KIND,
@@ -168,17 +166,15 @@ class Founder:
             at=self.clock.unix_ms(),
             previous_hash=EMPTY_HASH,
         )
-        body = entry.encode()
         key = NodeKey.load(self.settings.state_dir / KEY_FILE)
-        digest = entry_hash(body)
-        return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
+        return EntrySigner(self.settings.node, key).sign(entry)
 
 
 def first_revision(generation: LogGeneration) -> int:
-    """Where the key's revisions begin in the bucket that is made with *generation* of the log.
+    """The first revision of the lease's bucket that is made with *generation* of the log.
 
-    No two buckets share one: who slept through the loss of a bucket renews by a revision that it
-    knows, and may not find it in the next one, on what another master wrote.
+    No two buckets share a revision. A master that slept through the loss of a bucket renews by the
+    revision that it knows; in the next bucket that must never be what another master wrote.
     """
     return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET
 
