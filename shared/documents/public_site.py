@@ -29,13 +29,13 @@ class PublicSiteDocument(DocumentBody):
     def _short_form(cls, body: Any) -> Any:
         if not isinstance(body, Mapping):
             return body
-        told = dict(cast("Mapping[str, Any]", body))
-        method = told.pop("selection_method", None)
+        fields = dict(cast("Mapping[str, Any]", body))
+        method = fields.pop("selection_method", None)
         if method is None:
-            return told
-        if told.get("selection"):
+            return fields
+        if fields.get("selection"):
             raise ValueError("say selection or selection_method, not both")
-        return {**told, "selection": {"methods": (method,)}}
+        return {**fields, "selection": {"methods": (method,)}}
 
     @model_validator(mode="after")
     def _once(self) -> Self:

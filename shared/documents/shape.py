@@ -1,4 +1,4 @@
-"""Checking a body against its kind, for whoever writes or reads documents."""
+"""Validates a document's body against the model of its kind, for writers and for readers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from shared.domain.errors import InvalidChange
 
 
 def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body*, which is stored, as *model* reads it; as it stands where the model cannot."""
+    """The stored *body* as *model* reads it; unchanged where the model cannot read it."""
     try:
         return model.model_validate(body, extra="ignore").model_dump(mode="json")
     except ValidationError:
@@ -18,7 +18,7 @@ def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any
 
 
 def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
-    """Whether *body* says nothing else than a stored document that was *read* as this."""
+    """Whether *body* means the same as a stored document that was *read* as this."""
     try:
         return model.model_validate(body).model_dump(mode="json") == read
     except ValidationError:
@@ -26,7 +26,9 @@ def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping
 
 
 def validate_body(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
+    """*body* as *model* writes it, canonical and with defaults.
+
+    *name* is the document's, for the error's message.
 
     Raises:
         InvalidChange: the body has another shape; `field` says where.

@@ -1,8 +1,8 @@
 """The rules that a change must keep for the documents to stay one consistent whole.
 
-A proposal is apply_changes on a copy: all of its changes stand together or none does. The rules are
-those that no single document can show: names that are taken, administrators that must remain,
-masters that must not vanish.
+A proposal is applied to a copy: all of its changes are made together, or none is. The rules are
+those that need more than one document: names in use, administrators that must remain, masters
+that must not be deleted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Proposed(Protocol):
 
 
 def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
-    """What *changes* make of the documents they touch: the body each will have, or None.
+    """The outcome of *changes*: the body that each document will have, or None for a deleted one.
 
     Raises:
         InvalidChange: a body has another shape, or a rule would be broken.
@@ -67,14 +67,14 @@ def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref
 
 def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | None:
     kind = _kind(change.kind)
-    there = documents.get(change.kind, change.id)
-    _require_expected(change, there)
+    stored = documents.get(change.kind, change.id)
+    _require_expected(change, stored)
     if change.op == "delete":
-        _require_deletable(change, kind, there)
+        _require_deletable(change, kind, stored)
         return None
     _require_id(kind, change.id)
     body = validate_body(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
-    if kind is Kind.NODE and there is not None and there.body["role"] != body["role"]:
+    if kind is Kind.NODE and stored is not None and stored.body["role"] != body["role"]:
         raise InvalidChange(
             f"node {change.id!r}: role: a node keeps its role; delete it and add it anew",
             field="role",
@@ -82,14 +82,14 @@ def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | No
     return body
 
 
-def _require_deletable(change: Proposed, kind: Kind, there: Document | None) -> None:
-    if there is None:
+def _require_deletable(change: Proposed, kind: Kind, stored: Document | None) -> None:
+    if stored is None:
         raise NotFound(f"there is no {kind} {change.id!r}", kind=kind, id=change.id)
     if kind is Kind.SITE:
         raise InvalidChange("the site's own document cannot be deleted")
-    if kind is Kind.NODE and there.body["role"] != NodeRole.TRAFFIC:
+    if kind is Kind.NODE and stored.body["role"] != NodeRole.TRAFFIC:
         raise InvalidChange(
-            f"node {change.id!r} is a {there.body['role']}; only traffic nodes can be deleted"
+            f"node {change.id!r} is a {stored.body['role']}; only traffic nodes can be deleted"
         )
 
 
@@ -116,12 +116,12 @@ def _require_id(kind: Kind, id_: str) -> None:
         )
 
 
-def _require_expected(change: Proposed, there: Document | None) -> None:
+def _require_expected(change: Proposed, stored: Document | None) -> None:
     if change.expected_revision is None:
         return
-    actual = Revision(0) if there is None else there.revision
+    actual = Revision(0) if stored is None else stored.revision
     if actual != change.expected_revision:
-        was = "is not there" if there is None else f"is at revision {actual}"
+        was = "is not there" if stored is None else f"is at revision {actual}"
         raise RevisionConflict(
             f"{change.kind} {change.id!r} {was}, not at {change.expected_revision}; read it again",
             kind=change.kind,

@@ -1,4 +1,4 @@
-"""Changes as an entry of the cluster log holds them, and how many of them fit into one."""
+"""Changes in the form of an entry of the cluster log, and how many fit into one entry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NEVER: Final = UnixMillis(0)
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """Who asks for changes, by which request, and the digest of what it asks for."""
+    """A request for changes: its author, its id, and the digest of its content."""
 
     author: str
     request_id: RequestId
@@ -31,7 +31,7 @@ class ChangeRequest:
 
 
 def entry_changes(
-    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], asked: ChangeRequest
+    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], request: ChangeRequest
 ) -> list[Change]:
     """*changes*, whose bodies become *outcome*, as an entry holds them."""
     return [
@@ -40,9 +40,9 @@ def entry_changes(
             id=change.id,
             op=Op.PUT if change.op == "put" else Op.DELETE,
             body=outcome[Ref(change.kind, change.id)],
-            author=asked.author,
-            request_id=asked.request_id,
-            request_digest=asked.digest,
+            author=request.author,
+            request_id=request.request_id,
+            request_digest=request.digest,
         )
         for change in changes
     ]

@@ -34,7 +34,7 @@ SITE = documents(
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "field"),
+    ("change", "sentence", "field"),
     [
         (
             put("team", "desk", {"members": ["rita", "nobody"]}),
@@ -59,17 +59,17 @@ SITE = documents(
     ],
 )
 def test_a_name_that_is_not_there_or_taken_is_told(
-    change: ProposedChange, told: str, field: str
+    change: ProposedChange, sentence: str, field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
         apply_changes(SITE, (change,))
 
-    assert caught.value.message == told
+    assert caught.value.message == sentence
     assert caught.value.attributes["field"] == field
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "holders"),
+    ("change", "sentence", "referrers"),
     [
         (
             delete("user", "rita"),
@@ -89,13 +89,13 @@ def test_a_name_that_is_not_there_or_taken_is_told(
     ],
 )
 def test_what_others_name_cannot_go(
-    change: ProposedChange, told: str, holders: tuple[str, ...]
+    change: ProposedChange, sentence: str, referrers: tuple[str, ...]
 ) -> None:
     with pytest.raises(InUse) as caught:
         apply_changes(SITE, (change,))
 
-    assert caught.value.message == told
-    assert caught.value.attributes["holders"] == holders
+    assert caught.value.message == sentence
+    assert caught.value.attributes["referrers"] == referrers
 
 
 def test_a_long_list_of_holders_is_told_in_part() -> None:
@@ -105,8 +105,8 @@ def test_a_long_list_of_holders_is_told_in_part() -> None:
     with pytest.raises(InUse, match=r"team 't00', .*team 't19' and 5 more; change") as caught:
         apply_changes(many, (delete("user", "rita"),))
 
-    told = tuple(f"team 't{number:02}'" for number in range(20))
-    assert caught.value.attributes["holders"] == told
+    sentence = tuple(f"team 't{number:02}'" for number in range(20))
+    assert caught.value.attributes["referrers"] == sentence
 
 
 def test_what_names_and_what_is_named_may_go_together() -> None:
