@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -98,7 +99,7 @@ def peak_mib() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> object:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Note by how much a file's tests raise the peak of the process that runs them."""
     growth, file = item.config.stash[MEMORY].growth, item.location[0]
     before = peak_mib()

@@ -7,6 +7,7 @@ A test says when a page is stale.
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,14 +81,7 @@ def _fields(message: type[Message]) -> list[str]:
 
 def _type(annotation: Any) -> str:
     name = inspect.formatannotation(annotation)
-    for prefix in (
-        "shared.domain.ids.",
-        "shared.domain.node.",
-        "shared.domain.liveness.",
-        "shared.domain.log.",
-        "typing.",
-    ):
-        name = name.replace(prefix, "")
+    name = re.sub(r"\b(shared\.domain\.\w+|typing)\.", "", name)
     module = name.rpartition("shared.events.")[0]
     name = name if module == name else _without_modules(name)
     return name.replace("|", "or")

@@ -24,6 +24,7 @@ from shared.clusterlog.snapshots import chunk_name
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
 from shared.decoding.errors import Undecodable
 from shared.documents import DOCUMENTS, Kind
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import (
     BackupForeign,
     BackupTooNew,
@@ -33,7 +34,6 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
-from shared.events.conflict import ConflictLine
 from shared.events.replication import OfferSnapshot
 from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks

@@ -34,16 +34,9 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
 from shared.domain.node import MasterRole, NodeRole
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
 from shared.events.node import NodeHeartbeat
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    NodeVerdict,
-    SelectNodes,
-    SharedAddress,
-)
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.domain.document import Document, Ref
+from shared.domain.history import HistoryLine
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.log import LogPlace, LogPosition, ReplicationMode
 from shared.events.message import Event, Message, Request
@@ -130,26 +131,6 @@ class ReadCurrent(ReadDocuments):
     )
 
     current: bool = True
-
-
-class NamedChange(Message):
-    """One change of a document, by its name: what it did, not what it wrote."""
-
-    op: str
-    kind: str
-    id: str
-
-
-class HistoryLine(Message):
-    """What one request changed at one revision: *count* changes, of which the first are named."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    at_unix_ms: int
-    author: str
-    count: int
-    changes: tuple[NamedChange, ...]
 
 
 class HistoryRead(Message):

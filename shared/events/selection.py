@@ -8,6 +8,7 @@ from pydantic import model_validator
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, Revision, SessionId
 from shared.domain.node import Side
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
 from shared.events.message import Message, Request
 from shared.events.subject import Subject
 
@@ -86,29 +87,6 @@ def _keep_measurements(facts: dict[str, Any], field: str, nonsense: list[str]) -
 def _is_measurement(value: object) -> bool:
     """Whether *value* is a number that somebody may have measured; an age is bounded alike."""
     return isinstance(value, int | float) and 0 <= value <= LONGEST_LATENCY_MS
-
-
-class NodeVerdict(Message):
-    """One node in the explanation: its rank (from 1), or the one reason it was refused."""
-
-    node: NodeId
-    rank: int | None
-    reason: str
-
-
-class Choice(Message):
-    """A node in the ordered answer, with the address that endpoints connect to."""
-
-    node: NodeId
-    host: str
-    port: int
-
-
-class SharedAddress(Message):
-    """The address behind which the network finds a node by itself."""
-
-    host: str
-    port: int
 
 
 class NodesSelected(Message):

@@ -3,20 +3,8 @@
 from typing import ClassVar
 
 from shared.domain.ids import NodeId
-from shared.events.message import Event, Message
+from shared.events.message import Event
 from shared.events.subject import Subject
-
-
-class ServiceRestarts(Message):
-    """How often *service* ended uncleanly since its last clean end.
-
-    *crash_loop*: three times in runs that began within a minute. *is_away*: it has not come back.
-    """
-
-    service: str
-    restarts: int = 0
-    crash_loop: bool = False
-    is_away: bool = False
 
 
 class ServiceEndedUncleanly(Event):

@@ -21,7 +21,7 @@ def refused() -> dict[str, str]:
 
 
 def parts(identifier: str) -> list[str]:
-    """Split an identifier at underscores and capitals: `PauseWrites` -> lay, down, pen."""
+    """Split an identifier at underscores and capitals: `LayDownPen` -> lay, down, pen."""
     return [part.lower() for part in PARTS.findall(identifier)]
 
 
@@ -61,5 +61,5 @@ def test_every_exception_is_needed_and_there_are_few() -> None:
 
 
 def test_a_name_is_split_into_its_words() -> None:
-    assert parts("PauseWrites") == ["lay", "down", "pen"]
+    assert parts("LayDownPen") == ["lay", "down", "pen"]
     assert parts("_told_by_HTTPServer2") == ["told", "by", "http", "server", "2"]

@@ -1,8 +1,8 @@
 """A site behind the gateway that fits into memory: its documents, its sessions, its answers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from services.config.core.paging import first_page
 from services.gateway.store import Kept
@@ -10,7 +10,8 @@ from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
-from shared.domain.document import Document, Ref
+from shared.domain.conflict import ConflictLine
+from shared.domain.document import Ref
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
@@ -24,8 +25,17 @@ from shared.domain.ids import (
     UnixMillis,
 )
 from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.placement import Choice, NodeVerdict, RehearsedPlacement, SharedAddress
 from shared.domain.request import AnsweredRequest
-from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope, SignedSnapshot
+from shared.domain.snapshot import (
+    Chunk,
+    ChunkRef,
+    Cutter,
+    Document,
+    Manifest,
+    Scope,
+    SignedSnapshot,
+)
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
@@ -39,8 +49,8 @@ from shared.events.config import (
 )
 from shared.events.conflict import (
     ConflictEntries,
-    ConflictLine,
     ConflictRead,
+    ConflictResolved,
     ConflictsRead,
     KeepConflict,
     ReadConflict,
@@ -51,12 +61,15 @@ from shared.events.conflict import (
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
-from shared.events.rehearsal import RehearsedPlacement, RehearseSelection, SelectionRehearsed
+from shared.events.rehearsal import RehearseSelection, SelectionRehearsed
 from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
-from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
+from shared.events.selection import NodesSelected, SelectNodes
 from shared.events.session import SessionState
-from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
+from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
 from tests.fakes.responder import Responder
+
+if TYPE_CHECKING:
+    from shared.domain.webhook import WebhookProgress
 
 
 @dataclass
@@ -209,10 +222,9 @@ class FakeSite(Responder):
             part = kept.changes[request.begin : end]
             following = end if end < len(kept.changes) else None
             return ConflictRead(line=kept.line, changes=part, next=following)
-        told = {"resolution": request.resolution, "resolved_by": request.author}
-        line = kept.line.model_copy(update=told)
+        line = replace(kept.line, resolution=request.resolution, resolved_by=request.author)
         self.conflicts[request.node] = kept.model_copy(update={"line": line})
-        return line
+        return ConflictResolved(line=line)
 
     def _carry(self, request: ReadConflictEntries | KeepConflict) -> Message:
         """Out of a master, one bundle an answer, and back onto one."""
@@ -221,7 +233,7 @@ class FakeSite(Responder):
             end = request.begin + 1
             following = end if end < len(bundles) else None
             return ConflictEntries(bundle=bundles[request.begin], next=following)
-        line = ConflictLine.model_validate(request.model_dump(exclude={"bundle"}))
+        line = ConflictLine(**request.model_dump(exclude={"bundle"}))
         self.conflicts[request.node] = ConflictRead(line=line, changes=())
         bundles.append(request.bundle)
         return Done()

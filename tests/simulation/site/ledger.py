@@ -134,7 +134,7 @@ class Ledger:
         verdict = self._reader.judge(sequence, stored, proven=proven)
         if isinstance(verdict, Apply):
             self._applied(verdict.entry, verdict.stored, sequence)
-        self._reader.passed(sequence)
+        self._reader.record_read(sequence)
 
     def _begin(self, generation: LogGeneration, stored: StoredEntry) -> None:
         """The history goes on in *generation*, if it is *stored* that begins it."""
@@ -176,7 +176,7 @@ class Ledger:
         place = Place(position, before.hash, writer, requests, nodes)
         self._history.places[position.hash] = place
         self._history.add(place)
-        self._reader.applied(position)
+        self._reader.record_applied(position)
 
     def committed(self, node: NodeId, here: MemoryTransaction) -> None:
         """A copy moved: it is a prefix of the history, and so are its documents."""

@@ -7,7 +7,8 @@ from services.gateway.core.session import Opening, joined, opened, placed
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, Revision, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts, NodesSelected, NodeVerdict
+from shared.domain.placement import Choice, NodeVerdict
+from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import Joined, Queued, SessionState
 
 OPENED, JOINED, END = UnixMillis(1_000_000), UnixMillis(1_060_000), UnixMillis(90_000_000)

@@ -21,16 +21,10 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
+from shared.domain.placement import Choice, SharedAddress
 from shared.events.node import NodeHeartbeat
 from shared.events.rehearsal import RehearsedClient, RehearseSelection
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    SelectNodes,
-    SharedAddress,
-)
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
 OSLO = NodeId("oslo")

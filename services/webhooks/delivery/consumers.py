@@ -1,8 +1,8 @@
 # pyright: reportUnknownMemberType=false
-"""Each webhook's place in the stream of events, kept by JetStream on a quorum of servers.
+"""The durable consumers of the webhooks: JetStream keeps on a quorum how far each delivery is.
 
-One event of a webhook is in hand at a time, so its receiver gets them in order; one that is not
-acknowledged is handed out again, here or by the next primary. So an event may come twice.
+A consumer has one event unacknowledged at a time, so the receiver gets events in order. An event
+that is not acknowledged is delivered again, here or by the next primary: it may come twice.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -25,13 +25,13 @@ from shared.messaging.streams import EVENTS
 
 CALL_SECONDS: Final = 5.0
 FETCH_SECONDS: Final = 5.0
-IN_HAND_SECONDS: Final = 60.0
-"""How long an event may be in hand before it is handed out again; longer than any attempt."""
+ACK_WAIT_SECONDS: Final = 60.0
+"""JetStream delivers an event again that was not acknowledged so long; longer than any attempt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An event as the stream keeps it, and how often it was handed out."""
+class StoredEvent:
+    """An event as the stream stores it; *attempt* counts its deliveries from 1."""
 
     subject: str
     payload: bytes
@@ -42,108 +42,108 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """A place in the stream: its name, what it sees, and where it begins if it is new."""
+class ConsumerSpec:
+    """What a consumer is made from: its name, its subjects, and where it begins when it is new."""
 
     name: str
     subjects: Sequence[str]
     since: datetime | None
 
 
-class Hand(Protocol):
-    """One webhook's events, one after the other."""
+class EventQueue(Protocol):
+    """The events of one webhook, one after the other."""
 
-    async def next(self) -> Kept | None: ...
-    async def done(self, event: Kept) -> None: ...
-    async def again(self, event: Kept, seconds: float) -> None: ...
+    async def next(self) -> StoredEvent | None: ...
+    async def done(self, event: StoredEvent) -> None: ...
+    async def retry(self, event: StoredEvent, seconds: float) -> None: ...
 
 
-class JetStreamHand:
-    """A durable consumer of this webhook's own."""
+class JetStreamQueue:
+    """An event queue over one durable consumer."""
 
     def __init__(self, subscription: "JetStreamContext.PullSubscription") -> None:
         self._subscription = subscription
 
-    async def next(self) -> Kept | None:
-        """The event in hand, or None when none came for a while."""
+    async def next(self) -> StoredEvent | None:
+        """Fetch the next event; None when none came within FETCH_SECONDS."""
         try:
             (message,) = await answered(self._subscription.fetch(1, timeout=FETCH_SECONDS))
-            place = delivery_of(message)
+            delivery = delivery_of(message)
         except NatsTimeoutError:
             return None
-        return Kept(
+        return StoredEvent(
             message.subject,
             message.data,
             dict(message.headers or {}),
-            place.timestamp,
-            place.num_delivered or 1,
+            delivery.timestamp,
+            delivery.num_delivered or 1,
             message,
         )
 
-    async def done(self, event: Kept) -> None:
-        """Go on to the next one."""
+    async def done(self, event: StoredEvent) -> None:
+        """Acknowledge *event*, so that the next one comes."""
         assert event.message is not None, "it came from the stream"
         await event.message.ack_sync(timeout=CALL_SECONDS)
 
-    async def again(self, event: Kept, seconds: float) -> None:
-        """Be handed this one again, not sooner than in *seconds*."""
+    async def retry(self, event: StoredEvent, seconds: float) -> None:
+        """Have *event* delivered again, not sooner than in *seconds*."""
         assert event.message is not None, "it came from the stream"
         await event.message.nak(delay=seconds)
 
 
-class Places:
-    """The places of all webhooks.
+class Consumers:
+    """The consumers of all webhooks.
 
-    Every method raises nats.errors.Error, OSError or Unavailable when JetStream cannot; try again.
+    Every method raises nats.errors.Error, OSError or Unavailable while JetStream does not answer.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     @asynccontextmanager
-    async def at(self, beginning: Beginning) -> AsyncGenerator[Hand]:
-        """Take up a place, or make it."""
+    async def open(self, spec: ConsumerSpec) -> AsyncGenerator[EventQueue]:
+        """Bind to the consumer of *spec*; it is made when there is none."""
         jetstream = self._jetstream()
-        await self._made(jetstream, beginning)
-        subscription = await jetstream.pull_subscribe_bind(consumer=beginning.name, stream=EVENTS)
+        await self._ensure(jetstream, spec)
+        subscription = await jetstream.pull_subscribe_bind(consumer=spec.name, stream=EVENTS)
         try:
-            yield JetStreamHand(subscription)
+            yield JetStreamQueue(subscription)
         finally:
             if not self._client.is_closed:
                 await subscription.unsubscribe()
 
-    async def _made(self, jetstream: JetStreamContext, beginning: Beginning) -> None:
+    async def _ensure(self, jetstream: JetStreamContext, spec: ConsumerSpec) -> None:
         config = ConsumerConfig(
-            durable_name=beginning.name,
-            filter_subjects=list(beginning.subjects),
+            durable_name=spec.name,
+            filter_subjects=list(spec.subjects),
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=IN_HAND_SECONDS,
+            ack_wait=ACK_WAIT_SECONDS,
             max_ack_pending=1,
             deliver_policy=DeliverPolicy.NEW,
         )
         try:
-            old = await jetstream.consumer_info(EVENTS, beginning.name)
+            old = await jetstream.consumer_info(EVENTS, spec.name)
         except NotFoundError:
-            if beginning.since is not None:
+            if spec.since is not None:
                 config.deliver_policy = DeliverPolicy.BY_START_TIME
-                config.opt_start_time = beginning.since
+                config.opt_start_time = spec.since
         else:
-            # Where it begins is kept as it was; what it sees may have changed.
+            # A consumer cannot begin elsewhere; its subjects may change.
             config.deliver_policy = old.config.deliver_policy
             config.opt_start_time = old.config.opt_start_time
         await jetstream.add_consumer(EVENTS, config)
 
     async def waiting(self, name: str) -> int:
-        """How many events of a place are not delivered yet."""
+        """Count the events that the consumer *name* has not delivered yet."""
         info = await self._jetstream().consumer_info(EVENTS, name)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
     async def names(self) -> list[str]:
-        """The names of all places in the stream, other tools' too."""
+        """Name every consumer of the stream, those of other tools too."""
         return [each.name for each in await self._jetstream().consumers_info(EVENTS)]
 
-    async def drop(self, name: str) -> None:
-        """Forget a place."""
+    async def delete(self, name: str) -> None:
+        """Delete the consumer *name*."""
         await self._jetstream().delete_consumer(EVENTS, name)
 
     def _jetstream(self) -> JetStreamContext:

@@ -1,4 +1,4 @@
-"""One webhook's postman: what he posts, and what he does with the answer."""
+"""One webhook's dispatcher: what it posts, and what it does with the answer."""
 
 import asyncio
 import base64
@@ -14,20 +14,21 @@ from typing import Any, cast
 
 import pytest
 
-from services.webhooks.core.delivery import Answer
-from services.webhooks.core.places import place_of
-from services.webhooks.letter import CONTENT_TYPE, letter
-from services.webhooks.office import Office
-from services.webhooks.post import HttpPost
-from services.webhooks.postman import Outfit, Postman
-from services.webhooks.store import Beginning, Hand, Kept, Places
+from services.webhooks.core.consumers import consumer_name
+from services.webhooks.core.delivery import Response
+from services.webhooks.delivery.consumers import Consumers, ConsumerSpec, EventQueue, StoredEvent
+from services.webhooks.delivery.dispatcher import Dispatcher, DispatcherDependencies
+from services.webhooks.delivery.message import CONTENT_TYPE, build_delivery
+from services.webhooks.delivery.pool import DispatcherPool
+from services.webhooks.delivery.post import HttpPost
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, Keys
 from shared.documents.webhook import WebhookDocument
 from shared.domain.document import Document
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.events.webhook import WebhookDeliveryFailed, WebhookState, WebhookStateChanged
+from shared.domain.webhook import WebhookState
+from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.rejections import KeptRejections
@@ -38,7 +39,7 @@ SECRET = b"s" * 32
 CHANGED = "meridian.event.config.changed"
 
 
-def kept(number: int, subject: str = CHANGED, attempt: int = 1, hours: float = 0.0) -> Kept:
+def kept(number: int, subject: str = CHANGED, attempt: int = 1, hours: float = 0.0) -> StoredEvent:
     """An event that happened at noon, *hours* before now."""
     signer = Signer(
         RING, Identity(NodeId("alpha"), "config", "1f2e"), "boot", lambda: UnixMillis(NOON)
@@ -47,7 +48,7 @@ def kept(number: int, subject: str = CHANGED, attempt: int = 1, hours: float = 0
     value = [signer.sign(MESSAGE, subject, "application/json", payload) for _ in range(number)][-1]
     headers = {SIGNATURE_HEADER: value[0], "content-type": "application/json"}
     stored = datetime.fromtimestamp(NOON / 1_000 - hours * 3_600, UTC)
-    return Kept(subject, payload, headers, stored, attempt)
+    return StoredEvent(subject, payload, headers, stored, attempt)
 
 
 def verifier() -> Verifier:
@@ -55,24 +56,24 @@ def verifier() -> Verifier:
 
 
 @dataclass
-class FakeHand:
+class FakeQueue:
     """Hands out what is prepared, and remembers what was done with it."""
 
-    events: list[Kept]
+    events: list[StoredEvent]
     finished: list[bytes] = field(default_factory=list[bytes])
     later: list[tuple[bytes, float]] = field(default_factory=list[tuple[bytes, float]])
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def next(self) -> Kept | None:
+    async def next(self) -> StoredEvent | None:
         if not self.events:
             await asyncio.Event().wait()
         return self.events.pop(0)
 
-    async def done(self, event: Kept) -> None:
+    async def done(self, event: StoredEvent) -> None:
         self.finished.append(event.payload)
         self.moved.set()
 
-    async def again(self, event: Kept, seconds: float) -> None:
+    async def retry(self, event: StoredEvent, seconds: float) -> None:
         self.later.append((event.payload, seconds))
         self.moved.set()
 
@@ -81,52 +82,52 @@ class FakeHand:
 class FakePlaces:
     """The stream's consumers, by name."""
 
-    hand: FakeHand
+    queue: FakeQueue
     there: list[str] = field(default_factory=list[str])
     dropped: list[str] = field(default_factory=list[str])
     broken: int = 0
 
     @asynccontextmanager
-    async def at(self, beginning: Beginning) -> AsyncGenerator[Hand]:
+    async def open(self, spec: ConsumerSpec) -> AsyncGenerator[EventQueue]:
         if self.broken:
             self.broken -= 1
             raise Unavailable("there is no connection to NATS")
-        self.there.append(beginning.name)
-        self.hand.moved.set()
+        self.there.append(spec.name)
+        self.queue.moved.set()
         try:
-            yield self.hand
+            yield self.queue
         finally:
-            self.hand.moved.set()
+            self.queue.moved.set()
 
     async def names(self) -> list[str]:
         return list(self.there)
 
-    async def drop(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         self.dropped.append(name)
         self.there.remove(name)
 
     async def waiting(self, name: str) -> int:
-        return len(self.hand.events)
+        return len(self.queue.events)
 
 
 @dataclass
 class Street:
-    """A receiver that answers as told, and the postman's way there."""
+    """A receiver with given answers, and everything that a dispatcher needs to reach it."""
 
-    answers: list[Answer]
-    events: list[Kept]
+    answers: list[Response]
+    events: list[StoredEvent]
     posted: list[tuple[str, dict[str, str], bytes]] = field(
         default_factory=list[tuple[str, dict[str, str], bytes]]
     )
     counted: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
-        self.hand = FakeHand(self.events)
-        self.places = FakePlaces(self.hand)
+        self.queue = FakeQueue(self.events)
+        self.consumers = FakePlaces(self.queue)
         self.facts = KeptFacts()
         self.rejections = KeptRejections()
-        self.outfit = Outfit(
-            cast("Places", self.places),
+        self.dependencies = DispatcherDependencies(
+            cast("Consumers", self.consumers),
             self.post,
             verifier(),
             self.facts,
@@ -136,27 +137,29 @@ class Street:
             contained(),
         )
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         self.posted.append((url, dict(headers), body))
         return self.answers.pop(0)
 
-    async def walk(self, steps: int, **document: Any) -> Postman:
-        """Let a postman take *steps* events in hand."""
+    async def walk(self, steps: int, **document: Any) -> Dispatcher:
+        """Let a dispatcher take *steps* events."""
         body = {"url": "https://a.example/", **document}
-        postman = Postman("ops", WebhookDocument.model_validate(body), SECRET, self.outfit)
-        task = asyncio.create_task(postman.run())
+        dispatcher = Dispatcher(
+            "ops", WebhookDocument.model_validate(body), SECRET, self.dependencies
+        )
+        task = asyncio.create_task(dispatcher.run())
         async with asyncio.timeout(15):
-            while len(self.hand.finished) + len(self.hand.later) < steps:
-                self.hand.moved.clear()
-                await self.hand.moved.wait()
+            while len(self.queue.finished) + len(self.queue.later) < steps:
+                self.queue.moved.clear()
+                await self.queue.moved.wait()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        return postman
+        return dispatcher
 
 
-async def test_a_letter_holds_the_event_byte_by_byte_and_the_receiver_can_verify_it() -> None:
-    street = Street([Answer(204)], [kept(3)])
+async def test_a_delivery_holds_the_event_byte_by_byte_and_the_receiver_can_verify_it() -> None:
+    street = Street([Response(204)], [kept(3)])
     await street.walk(1)
     ((url, headers, body),) = street.posted
     covered = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
@@ -173,18 +176,18 @@ async def test_a_letter_holds_the_event_byte_by_byte_and_the_receiver_can_verify
     assert headers["webhook-signature"] == f"v1,{proof}"
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("boot.3", "1777888800")
     assert headers["content-type"] == "application/json"
-    assert street.hand.finished == [b'{"revision": 3}']
+    assert street.queue.finished == [b'{"revision": 3}']
     assert street.counted == ["delivered"]
 
 
-async def test_a_refusal_is_tried_later_and_told_once_and_so_is_the_end_of_it() -> None:
-    answers = [Answer(500), Answer(None, "silence"), Answer(200), Answer(200)]
+async def test_a_refusal_is_retried_and_reported_once_and_so_is_its_end() -> None:
+    answers = [Response(500), Response(None, "silence"), Response(200), Response(200)]
     events = [kept(1), kept(1, attempt=2), kept(1, attempt=3), kept(2)]
     street = Street(answers, events)
-    postman = await street.walk(4)
+    dispatcher = await street.walk(4)
 
-    assert street.hand.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
-    assert street.hand.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert street.queue.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    assert street.queue.finished == [b'{"revision": 1}', b'{"revision": 2}']
     assert street.facts.kept == [
         WebhookStateChanged(
             webhook="ops",
@@ -199,15 +202,15 @@ async def test_a_refusal_is_tried_later_and_told_once_and_so_is_the_end_of_it() 
             cause="the receiver took an event",
         ),
     ]
-    assert postman.course.last_delivered == NOON
+    assert dispatcher.status.last_delivered == NOON
     assert street.counted == ["failed", "failed", "delivered", "delivered"]
 
 
-async def test_what_is_given_up_is_told_and_the_next_one_is_tried() -> None:
-    street = Street([Answer(500), Answer(200)], [kept(1, attempt=9, hours=2), kept(2)])
+async def test_an_event_that_is_given_up_is_reported_and_the_next_is_attempted() -> None:
+    street = Street([Response(500), Response(200)], [kept(1, attempt=9, hours=2), kept(2)])
     await street.walk(2, give_up_after_hours=1)
 
-    assert street.hand.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert street.queue.finished == [b'{"revision": 1}', b'{"revision": 2}']
     assert (
         WebhookDeliveryFailed(
             webhook="ops",
@@ -222,7 +225,7 @@ async def test_what_is_given_up_is_told_and_the_next_one_is_tried() -> None:
 
 async def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
     own = kept(1, subject="meridian.event.webhook.delivery_failed", hours=2)
-    street = Street([Answer(500)], [own])
+    street = Street([Response(500)], [own])
     await street.walk(1, give_up_after_hours=1)
 
     assert not [each for each in street.facts.kept if isinstance(each, WebhookDeliveryFailed)]
@@ -232,21 +235,21 @@ async def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
 async def test_an_event_that_nobody_signed_is_left_out_and_never_posted() -> None:
     forged = kept(1)
     forged.headers[SIGNATURE_HEADER] = forged.headers[SIGNATURE_HEADER][:-1] + "x"
-    street = Street([Answer(200)], [forged, kept(2)])
+    street = Street([Response(200)], [forged, kept(2)])
     await street.walk(2)
 
     assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
     with pytest.raises(BadSignature):
-        letter(forged, verifier())
+        build_delivery(forged, verifier())
 
 
 async def test_a_stream_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.webhooks.postman.PAUSE_SECONDS", 0.0)
-    street = Street([Answer(200)], [kept(1)])
-    street.places.broken = 3
+    monkeypatch.setattr("services.webhooks.delivery.dispatcher.PAUSE_SECONDS", 0.0)
+    street = Street([Response(200)], [kept(1)])
+    street.consumers.broken = 3
     await street.walk(1)
 
-    assert street.hand.finished == [b'{"revision": 1}']
+    assert street.queue.finished == [b'{"revision": 1}']
 
 
 @dataclass
@@ -265,51 +268,54 @@ class Ledger:
         ]
         return found, Revision(max(self.revision, at_least))
 
-    def office(self) -> Office:
-        return Office(
-            self.read, self.street.outfit, lambda _name, _number: SECRET, lambda: self.is_primary
+    def pool(self) -> DispatcherPool:
+        return DispatcherPool(
+            self.read,
+            self.street.dependencies,
+            lambda _name, _number: SECRET,
+            lambda: self.is_primary,
         )
 
 
-async def until_at_work(ledger: Ledger, office: Office, names: set[str]) -> None:
-    moved = ledger.street.hand.moved
+async def until_at_work(ledger: Ledger, pool: DispatcherPool, names: set[str]) -> None:
+    moved = ledger.street.queue.moved
     async with asyncio.timeout(15):
-        while {each.webhook for each in await office.progress()} != names:
+        while {each.webhook for each in await pool.progress()} != names:
             moved.clear()
             await moved.wait()
 
 
-async def test_the_postmen_follow_the_documents_and_the_role(
+async def test_the_dispatchers_follow_the_documents_and_the_role(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
     url = {"url": "https://a.example/"}
     ledger = Ledger(Street([], []), {"a": url, "b": url, "off": {**url, "enabled": False}})
-    office = ledger.office()
-    task = asyncio.create_task(office.run())
+    pool = ledger.pool()
+    task = asyncio.create_task(pool.run())
 
-    await until_at_work(ledger, office, {"a", "b"})
+    await until_at_work(ledger, pool, {"a", "b"})
     ledger.documents = {"b": {"url": "https://b.example/"}, "wrong": {"url": 7}}
-    office.heard(Revision(2))
-    await until_at_work(ledger, office, {"b"})
+    pool.record_revision(Revision(2))
+    await until_at_work(ledger, pool, {"b"})
     ledger.is_primary = False
-    office.heard(Revision(3))
-    await until_at_work(ledger, office, set())
+    pool.record_revision(Revision(3))
+    await until_at_work(ledger, pool, set())
     ledger.is_primary = True
-    await until_at_work(ledger, office, {"b"})
+    await until_at_work(ledger, pool, {"b"})
 
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    assert await office.progress() == ()
-    assert len(ledger.street.places.dropped) == 1, "a's place went, b's and that of off stayed"
+    assert await pool.progress() == ()
+    assert len(ledger.street.consumers.dropped) == 1, "a's consumer went, those of b and off stayed"
 
 
 @dataclass
 class Hostile(Street):
     """A street whose way to one receiver fails in a way that nobody foresaw."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         if "bad" in url:
             raise OverflowError("port must be 0-65535.")
         return await super().post(url, headers, body)
@@ -317,21 +323,21 @@ class Hostile(Street):
 
 async def test_a_way_to_a_receiver_that_fails_is_a_failed_attempt_with_a_cause() -> None:
     street = Hostile([], [kept(1), kept(1, attempt=2)])
-    postman = await street.walk(2, url="https://bad.example/")
+    dispatcher = await street.walk(2, url="https://bad.example/")
 
-    assert street.hand.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
-    (told,) = street.facts.kept
-    assert isinstance(told, WebhookStateChanged)
-    assert told.state is WebhookState.FAILING
-    assert told.cause == "OverflowError: port must be 0-65535."
-    assert postman.course.attempts == 2
+    assert street.queue.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    (event,) = street.facts.kept
+    assert isinstance(event, WebhookStateChanged)
+    assert event.state is WebhookState.FAILING
+    assert event.cause == "OverflowError: port must be 0-65535."
+    assert dispatcher.status.attempts == 2
     assert street.counted == ["failed", "failed"]
 
 
 async def test_an_event_that_cannot_be_wrapped_is_left_out_and_the_next_one_is_posted() -> None:
     strange = kept(1)
     strange.headers[CONTENT_TYPE] = cast("str", 7)
-    street = Street([Answer(200)], [strange, kept(2)])
+    street = Street([Response(200)], [strange, kept(2)])
     await street.walk(2)
 
     assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
@@ -339,36 +345,38 @@ async def test_an_event_that_cannot_be_wrapped_is_left_out_and_the_next_one_is_p
 
 @dataclass
 class Cursed(FakePlaces):
-    """The place of one webhook is broken for good."""
+    """The consumer of one webhook is broken for good."""
 
     cursed: str = ""
 
     @asynccontextmanager
-    async def at(self, beginning: Beginning) -> AsyncGenerator[Hand]:
-        if beginning.name == self.cursed:
+    async def open(self, spec: ConsumerSpec) -> AsyncGenerator[EventQueue]:
+        if spec.name == self.cursed:
             raise RecursionError("nested too deeply")
-        async with super().at(beginning) as hand:
-            yield hand
+        async with super().open(spec) as queue:
+            yield queue
 
 
 async def test_a_webhook_that_fails_is_marked_and_the_others_are_delivered_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
     url = {"url": "https://a.example/"}
-    street = Street([Answer(200)], [kept(1)])
-    cursed = place_of("bad", WebhookDocument.model_validate(url))
-    street.places = Cursed(street.hand, cursed=cursed)
-    street.outfit = replace(street.outfit, places=cast("Places", street.places))
+    street = Street([Response(200)], [kept(1)])
+    cursed = consumer_name("bad", WebhookDocument.model_validate(url))
+    street.consumers = Cursed(street.queue, cursed=cursed)
+    street.dependencies = replace(
+        street.dependencies, consumers=cast("Consumers", street.consumers)
+    )
     ledger = Ledger(street, {"bad": url, "good": url})
-    office = ledger.office()
-    task = asyncio.create_task(office.run())
-    await until_at_work(ledger, office, {"bad", "good"})
+    pool = ledger.pool()
+    task = asyncio.create_task(pool.run())
+    await until_at_work(ledger, pool, {"bad", "good"})
     async with asyncio.timeout(15):
-        while not street.hand.finished:
-            street.hand.moved.clear()
-            await street.hand.moved.wait()
-    bad, good = sorted(await office.progress(), key=lambda each: each.webhook)
+        while not street.queue.finished:
+            street.queue.moved.clear()
+            await street.queue.moved.wait()
+    bad, good = sorted(await pool.progress(), key=lambda each: each.webhook)
 
     assert (bad.state, bad.cause) == (WebhookState.FAILING, "RecursionError: nested too deeply")
     assert good.state is WebhookState.DELIVERING
@@ -381,7 +389,7 @@ async def test_a_webhook_that_fails_is_marked_and_the_others_are_delivered_to(
 async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.webhooks.office.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
 
     def secret_of(name: str, _number: int) -> bytes:
         if name == "bad":
@@ -390,9 +398,9 @@ async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
 
     url = {"url": "https://a.example/"}
     ledger = Ledger(Street([], []), {"bad": url, "good": url})
-    office = Office(ledger.read, ledger.street.outfit, secret_of, lambda: True)
-    task = asyncio.create_task(office.run())
-    await until_at_work(ledger, office, {"good"})
+    pool = DispatcherPool(ledger.read, ledger.street.dependencies, secret_of, lambda: True)
+    task = asyncio.create_task(pool.run())
+    await until_at_work(ledger, pool, {"good"})
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -403,7 +411,7 @@ async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
 )
 async def test_an_address_that_nobody_can_have_is_an_answer_without_a_status(url: str) -> None:
     post = HttpPost()
-    answer = await post(url, {}, b"{}")
+    response = await post(url, {}, b"{}")
     await post.close()
-    assert answer.status is None
-    assert answer.problem.startswith("it cannot be reached: ")
+    assert response.status is None
+    assert response.problem.startswith("it cannot be reached: ")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from services.webhooks.store import Kept
+from services.webhooks.delivery.consumers import StoredEvent
 from shared.crypto.envelope import SIGNATURE_HEADER, Verifier
 from shared.crypto.webhooks import delivery_headers
 from shared.decoding.fields import decode_mapping
@@ -16,7 +16,7 @@ AGENT: Final = "Meridian-Webhooks/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Delivery:
     """One event for one receiver; *id* is the same at every attempt."""
 
     id: str
@@ -28,8 +28,8 @@ class Letter:
         return {CONTENT_TYPE: "application/json", "user-agent": AGENT, **signed}
 
 
-def letter(event: Kept, verifier: Verifier) -> Letter:
-    """The letter for *event*.
+def build_delivery(event: StoredEvent, verifier: Verifier) -> Delivery:
+    """Build the delivery of *event*: check its signature and wrap it.
 
     Raises:
         BadSignature: no member of the cluster said it.
@@ -49,4 +49,4 @@ def letter(event: Kept, verifier: Verifier) -> Letter:
         }
     )
     # The event itself goes on byte by byte as it was signed.
-    return Letter(id_, head[:-1].encode() + b', "data": ' + event.payload + b"}")
+    return Delivery(id_, head[:-1].encode() + b', "data": ' + event.payload + b"}")

@@ -1,27 +1,27 @@
-"""How the deliveries of one webhook go: told once when it changes, and not at every attempt."""
+"""How the deliveries of one webhook go; a change of state is reported once, not every attempt."""
 
 from dataclasses import dataclass
 
-from services.webhooks.core.delivery import Again, Delivered, GaveUp, Verdict
+from services.webhooks.core.delivery import Delivered, GiveUp, Retry, Verdict
 from shared.domain.ids import UnixMillis
 
 
 @dataclass
-class Course:
-    """One webhook as it has gone so far."""
+class DeliveryStatus:
+    """The outcome of the last attempt, and when the last delivery was."""
 
     is_failing: bool = False
     attempts: int = 0
     cause: str = ""
     last_delivered: UnixMillis | None = None
 
-    def note(self, verdict: Verdict, attempt: int, at: UnixMillis) -> bool:
-        """Take in what became of an attempt; whether the state changed by it."""
+    def record(self, verdict: Verdict, attempt: int, at: UnixMillis) -> bool:
+        """Record the outcome of an attempt; say whether the state changed."""
         was_failing = self.is_failing
         match verdict:
             case Delivered():
                 self.is_failing, self.attempts, self.cause = False, 0, ""
                 self.last_delivered = at
-            case Again(cause=cause) | GaveUp(cause=cause):
+            case Retry(cause=cause) | GiveUp(cause=cause):
                 self.is_failing, self.attempts, self.cause = True, attempt, cause
         return self.is_failing != was_failing

@@ -1,4 +1,4 @@
-"""A webhook's place in a real stream, and posts to receivers that misbehave."""
+"""A webhook's consumer of a real stream, and posts to receivers that misbehave."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from services.webhooks.core.delivery import Answer
-from services.webhooks.post import HttpPost
-from services.webhooks.store import Beginning, Hand, Kept, Places
+from services.webhooks.core.delivery import Response
+from services.webhooks.delivery.consumers import Consumers, ConsumerSpec, EventQueue, StoredEvent
+from services.webhooks.delivery.post import HttpPost
 from tests.integration.events.server import SERVICE, Ground, failover
 
 ALL = ("meridian.event.>",)
@@ -26,62 +26,64 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ground]:
 
 
 @pytest.fixture
-async def places(ground: Ground) -> AsyncGenerator[Places]:
+async def consumers(ground: Ground) -> AsyncGenerator[Consumers]:
     await ground.make_stream()
     async with ground.connected(SERVICE) as (client, jetstream):
-        yield Places(client)
+        yield Consumers(client)
         for consumer in await jetstream.consumers_info("EVENTS"):
             await jetstream.delete_consumer("EVENTS", consumer.name)
         await jetstream.purge_stream("EVENTS")
 
 
-async def taken(hand: Hand) -> Kept:
+async def taken(queue: EventQueue) -> StoredEvent:
     async with asyncio.timeout(SECONDS):
         while True:
-            if (event := await hand.next()) is not None:
+            if (event := await queue.next()) is not None:
                 return event
 
 
-async def test_a_new_place_begins_with_what_happens_next_and_hands_out_one_at_a_time(
-    ground: Ground, places: Places
+async def test_a_new_consumer_begins_with_the_next_event_and_delivers_one_at_a_time(
+    ground: Ground, consumers: Consumers
 ) -> None:
     await ground.tell(failover(1))
-    async with places.at(Beginning("webhook-a", ALL, None)) as hand:
+    async with consumers.open(ConsumerSpec("webhook-a", ALL, None)) as queue:
         await ground.tell(failover(2), failover(3))
-        second = await taken(hand)
-        assert await places.waiting("webhook-a") == 2
+        second = await taken(queue)
+        assert await consumers.waiting("webhook-a") == 2
         assert (b'"epoch":2' in second.payload, second.attempt) == (True, 1)
         assert second.subject == "meridian.event.failover.primary_changed"
         assert second.headers["Meridian-Node-Sig"].startswith("1;alpha;")
 
-        await hand.again(second, 0.01)
-        repeated = await taken(hand)
+        await queue.retry(second, 0.01)
+        repeated = await taken(queue)
         assert (repeated.payload, repeated.attempt) == (second.payload, 2)
-        await hand.done(repeated)
-        assert b'"epoch":3' in (await taken(hand)).payload
+        await queue.done(repeated)
+        assert b'"epoch":3' in (await taken(queue)).payload
 
 
 async def test_another_master_goes_on_where_the_last_one_was(
-    ground: Ground, places: Places
+    ground: Ground, consumers: Consumers
 ) -> None:
-    beginning = Beginning("webhook-b", ALL, None)
-    async with places.at(beginning) as hand:
+    spec = ConsumerSpec("webhook-b", ALL, None)
+    async with consumers.open(spec) as queue:
         await ground.tell(failover(1), failover(2))
-        await hand.done(await taken(hand))
+        await queue.done(await taken(queue))
     async with ground.connected(SERVICE) as (client, _):
-        other = Places(client)
-        async with other.at(Beginning("webhook-b", ("meridian.event.failover.>",), None)) as hand:
-            assert b'"epoch":2' in (await taken(hand)).payload, "what it sees may change"
+        other = Consumers(client)
+        async with other.open(
+            ConsumerSpec("webhook-b", ("meridian.event.failover.>",), None)
+        ) as queue:
+            assert b'"epoch":2' in (await taken(queue)).payload, "what it sees may change"
         assert await other.names() == ["webhook-b"]
 
 
-async def test_a_beginning_in_the_past_replays(ground: Ground, places: Places) -> None:
+async def test_a_beginning_in_the_past_replays(ground: Ground, consumers: Consumers) -> None:
     await ground.tell(failover(1), failover(2))
     long_ago = datetime.now(UTC) - timedelta(hours=1)
-    async with places.at(Beginning("webhook-c", ALL, long_ago)) as hand:
-        assert b'"epoch":1' in (await taken(hand)).payload
-    await places.drop("webhook-c")
-    assert await places.names() == []
+    async with consumers.open(ConsumerSpec("webhook-c", ALL, long_ago)) as queue:
+        assert b'"epoch":1' in (await taken(queue)).payload
+    await consumers.delete("webhook-c")
+    assert await consumers.names() == []
 
 
 Receiver = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -135,21 +137,21 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("raw", "response"),
     [
-        ("HTTP/1.1 204 No Content\r\n\r\n", Answer(204)),
-        ("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", Answer(500)),
+        ("HTTP/1.1 204 No Content\r\n\r\n", Response(204)),
+        ("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", Response(500)),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
-            Answer(302, location="http://127.0.0.1:1/"),
+            Response(302, location="http://127.0.0.1:1/"),
         ),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nx", Answer(200)),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nx", Response(200)),
     ],
 )
-async def test_a_receivers_status_is_all_that_counts(said: str, answer: Answer) -> None:
+async def test_a_receivers_status_is_all_that_counts(raw: str, response: Response) -> None:
     post = HttpPost()
-    async with receiver(saying(said)) as url:
-        assert await post(url, {}, b"{}") == answer
+    async with receiver(saying(raw)) as url:
+        assert await post(url, {}, b"{}") == response
     await post.close()
 
 
@@ -157,7 +159,7 @@ async def test_a_receivers_status_is_all_that_counts(said: str, answer: Answer) 
 async def test_a_receiver_that_takes_its_time_is_cut_off(misbehaviour: Receiver) -> None:
     post = HttpPost(0.5)
     async with receiver(misbehaviour) as url:
-        assert await post(url, {}, b"{}") == Answer(None, "no answer within 0.5 s")
+        assert await post(url, {}, b"{}") == Response(None, "no answer within 0.5 s")
     await post.close()
 
 
@@ -166,17 +168,17 @@ async def test_a_receiver_that_takes_its_time_is_cut_off(misbehaviour: Receiver)
 )
 async def test_a_receiver_that_is_not_there_is_an_answer_too(url: str) -> None:
     post = HttpPost()
-    answer = await post(url, {}, b"{}")
+    response = await post(url, {}, b"{}")
     await post.close()
 
-    assert answer.status is None
-    assert answer.problem.startswith("it cannot be reached: ")
+    assert response.status is None
+    assert response.problem.startswith("it cannot be reached: ")
 
 
 async def test_rubbish_for_an_answer_is_an_answer_too() -> None:
     post = HttpPost()
     async with receiver(saying("hello\r\n\r\n")) as url:
-        answer = await post(url, {}, b"{}")
+        response = await post(url, {}, b"{}")
     await post.close()
 
-    assert answer.status is None
+    assert response.status is None
