@@ -53,7 +53,7 @@ Verdict = Apply | Skip | Fetch | Known
 
 
 class Follower:
-    """How far a replica is: *position*, the last entry applied, and *read_to*, the last message read.
+    """How far a replica is: *position* is the last entry applied, *read_to* the last one read.
 
     *generation* is that of the log that is read. The messages of each generation begin with 1, so
     a follower that enters a later generation has read nothing of it yet.
