@@ -1,6 +1,6 @@
 """Two masters' write paths in memory, on one log: grants come from the test, time from the loop.
 
-Each `Desk` is the real `Writer` with the real replica, backups and answers; only what lies behind
+Each `FakeMaster` has the real `Writer` with its replica and acknowledgements; only what lies behind
 the ports is a twin. `follow` is what replication does on the same master.
 """
 
@@ -38,8 +38,8 @@ FIRST = Sequence(1)
 
 
 @dataclass
-class Said:
-    """The events that a master told."""
+class RecordedEvents:
+    """The events that a master published."""
 
     events: list[Event] = field(default_factory=list[Event])
 
@@ -52,8 +52,8 @@ class Said:
 
 
 @dataclass
-class Desk:
-    """One master: its database, its view of the log, its pen."""
+class FakeMaster:
+    """One master: its database, its view of the log, its writer."""
 
     node: NodeId
     key: NodeKey
@@ -62,18 +62,20 @@ class Desk:
     grant: GrantHolder
     acknowledgements: Acknowledgements
     writer: Writer
-    said: Said
+    recorded: RecordedEvents
 
     @staticmethod
-    def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages) -> "Desk":
-        state, log, said = MemoryState(), MemoryLog(messages), Said()
+    def of(
+        node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages
+    ) -> "FakeMaster":
+        state, log, recorded = MemoryState(), MemoryLog(messages), RecordedEvents()
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
         grant = GrantHolder(node, KERNEL)
         permission = WritePermission(grant, VirtualClock())
         replica = Replica.of(EntrySigner(node, key), trust, state, log, permission)
         acknowledgements = Acknowledgements(replica, BackupPositions(trust, replica))
-        writer = Writer(replica, acknowledgements, said)
-        return Desk(node, key, state, log, grant, acknowledgements, writer, said)
+        writer = Writer(replica, acknowledgements, recorded)
+        return FakeMaster(node, key, state, log, grant, acknowledgements, writer, recorded)
 
     def permit(self, epoch: int, seconds: float, *, planned: bool = False) -> float:
         """The monitor's grant; when it ends."""
@@ -86,12 +88,12 @@ class Desk:
         return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
 
     async def pause_writes(self, epoch: int) -> LogPosition:
-        """What the monitor asks for when it hands the role over."""
+        """The monitor's order when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
         return await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
 
-    async def propose(self, wish: ProposeChanges) -> ChangesAccepted:
-        return await self.writer.propose(wish)
+    async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
+        return await self.writer.propose(proposal)
 
     async def follow(self) -> FollowerProgressed:
         """Apply what the log has more, as replication does, and prove the position."""
@@ -129,8 +131,8 @@ class Masters:
     """A founded site: its log has the first entry, neither database has applied it."""
 
     messages: Messages
-    alpha: Desk
-    bravo: Desk
+    alpha: FakeMaster
+    bravo: FakeMaster
 
     @staticmethod
     def found(**rules: object) -> "Masters":
@@ -140,32 +142,32 @@ class Masters:
         messages = Messages()
         first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
         messages.extend(first.encode(), Sequence(0))
-        alpha, bravo = (Desk.of(node, key, masters, messages) for node, key in keys.items())
+        alpha, bravo = (FakeMaster.of(node, key, masters, messages) for node, key in keys.items())
         return Masters(messages, alpha, bravo)
 
     @property
-    def desks(self) -> tuple[Desk, Desk]:
+    def nodes(self) -> tuple[FakeMaster, FakeMaster]:
         return self.alpha, self.bravo
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncGenerator[None]:
-        """Both pens at work; whatever breaks in one of them breaks the test."""
-        pens = [asyncio.create_task(desk.writer.run()) for desk in self.desks]
+        """Both writers at work; whatever breaks in one of them breaks the test."""
+        writers = [asyncio.create_task(master.writer.run()) for master in self.nodes]
         try:
             yield
-            broken = [pen for pen in pens if pen.done()]
+            broken = [writer for writer in writers if writer.done()]
             assert not broken, broken[0].exception()
         finally:
-            for pen in pens:
-                pen.cancel()
-            await asyncio.gather(*pens, return_exceptions=True)
+            for writer in writers:
+                writer.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
 
-    async def confirm(self, backup: Desk | None = None) -> None:
-        """The backup applies the log and tells the primary."""
+    async def confirm(self, backup: FakeMaster | None = None) -> None:
+        """The backup applies the log and reports it to the primary."""
         follower = backup or self.bravo
         event = await follower.follow()
-        for desk in self.desks:
-            desk.writer.record_progress(event)
+        for master in self.nodes:
+            master.writer.record_progress(event)
 
     def history(self) -> list[LogEntry]:
         """The entries that every follower applies."""
@@ -196,7 +198,7 @@ def first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple
     )
 
 
-def wish(
+def proposal(
     request_id: str, node: str = "berlin", author: str = "rita", **body: Any
 ) -> ProposeChanges:
     """A proposal to put one traffic node."""

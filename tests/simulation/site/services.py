@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from nats.aio.client import Client
 
 from services.config.handlers import ReadHandlers, RepairHandlers, WriteHandlers
-from services.config.promotion import Promoter
-from services.config.rebuilding import Rebuilder
 from services.config.repair.generation import GenerationStarter, LogServers
 from services.config.repair.positions import MasterPositions, PositionReporter
-from services.config.replica import Replica
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
 from services.config.write.acknowledgements import Acknowledgements, BackupPositions
-from services.config.write.replica import WritePermission
-from services.config.writer import Writer
+from services.config.write.replica import Replica, WritePermission
+from services.config.write.writer import Writer
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.follow.applier import Applier

@@ -115,6 +115,6 @@ def test_every_proposal_has_exactly_one_fate(nodes: list[str]) -> None:
 
     made = batch(*proposals)
 
-    fates = [*made.accepted, *made.refused, *made.repeated, *made.waiting]
-    assert sorted(fates) == sorted(each.request_id for each in proposals)
+    outcomes = [*made.accepted, *made.refused, *made.repeated, *made.waiting]
+    assert sorted(outcomes) == sorted(each.request_id for each in proposals)
     assert len(made.changes) == len(made.accepted)

@@ -102,7 +102,7 @@ def test_the_log_may_hold_what_every_follower_skips() -> None:
 
 
 @dataclass
-class Shelf:
+class DatabaseCopy:
     """A database's copy, in memory."""
 
     pen: Pen
@@ -129,13 +129,16 @@ class Endless(MemoryLog):
 
 
 async def part(
-    shelf: Shelf, log: Endless, of: Literal["log", "database"], after: ChainVerified | None = None
+    copy: DatabaseCopy,
+    log: Endless,
+    of: Literal["log", "database"],
+    after: ChainVerified | None = None,
 ) -> ChainVerified:
     def is_signed(stored: StoredEntry) -> bool:
-        return verify(stored, shelf.pen.trust())
+        return verify(stored, copy.pen.trust())
 
     question = VerifyChain(node=ALPHA, of=of, after=None if after is None else after.end)
-    return await verify_chain(question, shelf, log, is_signed)
+    return await verify_chain(question, copy, log, is_signed)
 
 
 @pytest.mark.parametrize("of", ["log", "database"])
@@ -145,10 +148,10 @@ async def test_a_long_copy_is_walked_in_parts(
     monkeypatch.setattr(reading, "AT_A_TIME", 4)
     pen = Pen()
     messages = entries(pen, 6)
-    shelf, log = Shelf(pen, messages), Endless(Messages(messages))
+    copy, log = DatabaseCopy(pen, messages), Endless(Messages(messages))
 
-    first = await part(shelf, log, of)
-    second = await part(shelf, log, of, first)
+    first = await part(copy, log, of)
+    second = await part(copy, log, of, first)
 
     assert (first.entries, first.is_whole) == (4, False)
     assert (second.entries, second.is_whole, second.fault) == (2, True, "")
@@ -160,6 +163,6 @@ async def test_a_long_copy_is_walked_in_parts(
 async def test_a_broken_copy_is_not_whole() -> None:
     pen = Pen()
     messages = entries(pen, 3)
-    found = await part(Shelf(pen, [messages[0], messages[2]]), Endless(), "database")
+    found = await part(DatabaseCopy(pen, [messages[0], messages[2]]), Endless(), "database")
     assert not found.is_whole
     assert found.fault

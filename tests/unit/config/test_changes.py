@@ -42,9 +42,9 @@ async def test_who_knows_everything_is_told_the_news() -> None:
     assert (nothing.since, nothing.documents, nothing.gone) == (1, (), ())
 
     await copy.apply(copy.pen.write(delete("node", "a")), copy.pen.write(put("user", "u", {})))
-    told = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
-    assert (told.since, told.documents, told.gone) == (1, (), (("node", "a"),))
-    assert told.position == copy.state.position
+    answer = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
+    assert (answer.since, answer.documents, answer.gone) == (1, (), (("node", "a"),))
+    assert answer.position == copy.state.position
 
 
 async def test_who_knows_another_history_is_told_everything() -> None:
@@ -54,10 +54,10 @@ async def test_who_knows_another_history_is_told_everything() -> None:
     theirs = await read_documents(other, ReadDocuments())
     await copy.apply(copy.pen.write(put("node", "c", node())))
 
-    told = await read_documents(copy, ReadDocuments(since=theirs.position))
+    answer = await read_documents(copy, ReadDocuments(since=theirs.position))
 
-    assert told.since is None
-    assert [each.id for each in told.documents] == ["a", "c"]
+    assert answer.since is None
+    assert [each.id for each in answer.documents] == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
     for _ in range(behind):
         await copy.apply(copy.pen.write(put("node", "a", node())))
 
-    told = await read_documents(copy, ReadDocuments(since=whole.position))
+    answer = await read_documents(copy, ReadDocuments(since=whole.position))
 
-    assert (told.since is not None) == is_news
-    assert [each.id for each in told.documents] == ["a"]
+    assert (answer.since is not None) == is_news
+    assert [each.id for each in answer.documents] == ["a"]
 
 
 async def test_what_does_not_fit_into_a_message_is_no_news() -> None:
@@ -85,8 +85,8 @@ async def test_what_does_not_fit_into_a_message_is_no_news() -> None:
         copy.pen.write(put("team", "b", large)), copy.pen.write(put("team", "c", large))
     )
 
-    told = await read_documents(copy, ReadDocuments(since=whole.position))
+    answer = await read_documents(copy, ReadDocuments(since=whole.position))
 
-    assert told.since is None
-    assert told.next is not None
-    assert told.revision == 3
+    assert answer.since is None
+    assert answer.next is not None
+    assert answer.revision == 3

@@ -1,4 +1,4 @@
-"""Whether a lost log is rebuilt, from whose database, and what is said when it is not."""
+"""Whether a lost log is rebuilt, from whose database, and what is recorded when it is not."""
 
 from dataclasses import replace
 
