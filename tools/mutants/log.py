@@ -6,7 +6,7 @@ from tools.mutants.mutant import Mutant
 
 ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
-DURABILITY: Final = "services.config.core.durability"
+COMMIT: Final = "services.config.core.commit"
 CONFLICT: Final = "services.replication.core.conflict"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
@@ -157,21 +157,21 @@ LOG: Final = (
     ),
     Mutant(
         "a strict site goes without a backup",
-        DURABILITY,
+        COMMIT,
         " and rules.durability is not Durability.STRICT",
         "",
         CONFIG,
     ),
     Mutant(
         "an attached backup is not waited for",
-        DURABILITY,
+        COMMIT,
         "return mode is ReplicationMode.DEGRADED and rules",
         "return rules",
         CONFIG,
     ),
     Mutant(
         "a strict site takes changes without a backup",
-        DURABILITY,
+        COMMIT,
         "if rules.durability is not Durability.STRICT or not changes:",
         "if True:",
         CONFIG,

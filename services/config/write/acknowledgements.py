@@ -14,8 +14,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from services.config.core.batch import digest_of
-from services.config.core.durability import may_acknowledge_alone, replication_rules
+from services.config.core.commit import digest_of, may_acknowledge_alone, replication_rules
 from services.config.write.replica import Replica
 from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Replication

@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.config.core.batch import Batch, build_batch
-from services.config.core.durability import requires_attached_backup
+from services.config.core.commit import Batch, build_batch, requires_attached_backup
 from services.config.write.acknowledgements import Acknowledgements, PendingWrite, PendingWrites
 from services.config.write.replica import Replica, WritePermission
 from shared.clusterlog.log import LogConflict

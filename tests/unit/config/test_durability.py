@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from services.config.core.durability import replication_rules, requires_attached_backup
+from services.config.core.commit import replication_rules, requires_attached_backup
 from shared.documents.site import Durability, Replication
 from shared.documents.state import Documents
 from shared.domain.document import Document

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.config.core.batch import digest_of
+from services.config.core.commit import digest_of
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import (
     InvalidChange,

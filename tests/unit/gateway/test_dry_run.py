@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.config.core.batch import build_batch
+from services.config.core.commit import build_batch
 from services.gateway.apply import Apply, Editor
 from services.gateway.passwords import Passwords
 from shared.crypto.sealing import SiteSecret

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config.core.batch import Batch, build_batch, digest_of
+from services.config.core.commit import Batch, build_batch, digest_of
 from shared.documents.state import Documents
 from shared.domain.errors import InvalidChange, RequestReused, RevisionConflict
 from shared.domain.ids import RequestId, Revision, UnixMillis

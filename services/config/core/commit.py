@@ -1,14 +1,19 @@
-"""Group commit: several waiting proposals in one entry, an invalid one refused alone.
+"""Group commit: which proposals one entry holds, and when its changes may be acknowledged.
 
-A request id that is in the log already is answered with its recorded revision; the same id with
-another content is refused. What does not fit into the entry waits for the next.
+Proposals that wait together go into one entry; an invalid one is refused alone. A request id that
+is in the log already is answered with its recorded revision; the same id with another content is
+refused. A proposal that does not fit into the entry waits for the next one.
+
+A change is acknowledged when the backup has it too. A site that is `synchronous` goes on without
+a backup as soon as the log says that it is detached; one that is `strict` never does.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shared.documents import SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes
 from shared.documents.rules.entry import (
     CHANGES_LIMIT_BYTES,
@@ -16,10 +21,11 @@ from shared.documents.rules.entry import (
     entry_bytes,
     entry_changes,
 )
+from shared.documents.site import Durability, Replication
 from shared.documents.state import Documents
 from shared.domain.errors import Rejected, RequestReused
 from shared.domain.ids import RequestId, Revision
-from shared.domain.log import Change
+from shared.domain.log import Change, ReplicationMode
 from shared.domain.request import AnsweredRequest
 from shared.events.config import ProposeChanges
 
@@ -80,6 +86,32 @@ def build_batch(
         batch.accepted.append(proposal.request_id)
         documents = documents.with_(outcome, next_revision)
     return batch
+
+
+def replication_rules(documents: Documents) -> Replication:
+    """The site's rules of replication; the defaults before there is a site document."""
+    site = documents.get(Kind.SITE, SITE_ID)
+    return Replication() if site is None else Replication.model_validate(site.body["replication"])
+
+
+def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> bool:
+    """Whether *changes* may be written only while a backup is attached.
+
+    Under strict durability all must wait, but those that end it: they are the way out when the
+    backup does not come back.
+    """
+    if rules.durability is not Durability.STRICT or not changes:
+        return False
+    return not any(
+        change.kind == Kind.SITE
+        and (change.body or {}).get("replication", {}).get("durability") != Durability.STRICT
+        for change in changes
+    )
+
+
+def may_acknowledge_alone(rules: Replication, mode: ReplicationMode) -> bool:
+    """Whether a change in the log is acknowledged though no backup is known to have it."""
+    return mode is ReplicationMode.DEGRADED and rules.durability is not Durability.STRICT
 
 
 def _repeat(batch: Batch, proposal: ProposeChanges, earlier: AnsweredRequest, digest: str) -> None:
