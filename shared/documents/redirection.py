@@ -35,7 +35,7 @@ def _web_address(text: str) -> str:
 
 
 class Hook(DocumentBody):
-    """The web address that is told of a new primary; without one, each master runs its command."""
+    """The web address to notify of a new primary; without one, each master runs a command."""
 
     webhook_url: Annotated[str, Field(max_length=LONGEST_URL), written_as(_web_address)] = ""
 

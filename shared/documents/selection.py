@@ -1,4 +1,4 @@
-"""How a traffic node is chosen: the site's rule, and what a public site or a team says instead.
+"""How a traffic node is chosen: the site's rule, and the overrides of public sites and teams.
 
 `methods` is an ordered list: the first decides, and what it sees no difference between, or knows
 nothing of, goes to the next. What is left equal then is shared by the client's rendezvous hash.
@@ -126,7 +126,7 @@ def _as_list(body: Any) -> Any:
 
 
 class Selection(DocumentBody):
-    """Which methods choose, for whom, and what happens when no traffic node may take a client.
+    """The methods in their order, their parameters, and the fallback without a traffic node.
 
     A node that came back after it was silent gets its full share only after *slow_start_seconds*.
     Once *panic_threshold_percent* of all relays are silent, silence is not believed; 0: always is.
@@ -154,7 +154,7 @@ class Selection(DocumentBody):
 
 
 class SelectionOverride(DocumentBody):
-    """What a public site or a team says instead of the site; None leaves it as it is."""
+    """What a public site or a team overrides; None keeps the site's value."""
 
     methods: Methods | None = None
     policy: SelectionPolicy | None = None
@@ -168,7 +168,7 @@ class SelectionOverride(DocumentBody):
 
 
 def merged(site: Selection, *overrides: SelectionOverride | None) -> Selection:
-    """*site* with what each of *overrides* says instead; a later one wins.
+    """*site* with *overrides* applied in order; a later one wins.
 
     A method may lack what it needs then, because the site's rule changed later: it knows nothing.
     """

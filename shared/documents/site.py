@@ -14,9 +14,9 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Durability(StrEnum):
-    """Whom an accepted change waits for.
+    """Which masters must have a change before it is acknowledged.
 
-    `synchronous` waits for the backup and goes on without it once the log says so;
+    `synchronous` waits for the backup and goes on without it once the log records that;
     `strict` takes no change without it.
     """
 

@@ -1,4 +1,4 @@
-"""A webhook: a receiver outside that is told what happens in the site."""
+"""A webhook: a receiver outside that is notified of what happens in the site."""
 
 import re
 from typing import Annotated, Final, Self
@@ -39,7 +39,7 @@ def pattern(value: str) -> str:
 
 
 class WebhookDocument(DocumentBody):
-    """Who is told: *url*, of the events that one of the patterns in *events* names.
+    """A receiver at *url*, which gets the events that a pattern in *events* matches.
 
     An event that could not be delivered within *give_up_after_hours* of its happening is dropped.
     *since* begins at that time, and another *since* begins again there; without one it begins

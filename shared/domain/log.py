@@ -3,7 +3,7 @@
 Every change of master state is an entry of one ordered log, and nothing else changes it.
 An entry names the hash of the one before, so equal hashes at a revision prove equal histories.
 Hash and signature cover the entry's bytes *as stored*: a reader checks those bytes and parses
-them afterwards, and nobody serialises an entry a second time.
+them afterwards, and no entry is serialised a second time.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ SETTING_MODE: Final = frozenset({Op.EPOCH_BEGAN, Op.MODE_CHANGED})
 """The ops whose body may set the replication mode."""
 
 CONTROL_KIND: Final = "cluster"
-"""The *kind* of changes that speak of the cluster itself and not of a document."""
+"""The *kind* of changes of the cluster itself, which change no document."""
 
 
 class ReplicationMode(StrEnum):
@@ -180,7 +180,7 @@ class LogPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """An entry of the cluster log, as the last one that somebody has: how far, on which history.
+    """The last entry that a copy or a reader has: how far it is, and on which history.
 
     *sequence* is the number of its message in the stream of that generation.
     """

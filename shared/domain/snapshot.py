@@ -2,9 +2,9 @@
 
 A chunk holds documents and answered requests, one record a line, compressed. The manifest says
 at which position the state was taken and names every chunk by its SHA-256; a master signs the
-manifest, and so each chunk too. Chunks are cut where a record's name says so, not where a count
-ends: a change alters the chunk that it falls into and leaves the others as they were, so whoever
-has some of an older snapshot lacks few of the next.
+manifest, and so each chunk too. The name of a record decides whether a chunk ends behind it, not a
+count: a change alters the chunk that it falls into and leaves the others as they were, so a reader
+that has the chunks of an older snapshot lacks few of the next.
 """
 
 import hashlib

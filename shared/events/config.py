@@ -235,7 +235,7 @@ class ReadPosition(Request[ReplicaPosition]):
 class GenerationBegun(Message):
     """The log goes on in *log_generation* with *revision*, from the database of *node*.
 
-    *unasked* are masters that could not be asked, *left_behind* those of an earlier generation that
+    *unreachable* are masters that could not be asked, *left_behind* those of an earlier generation that
     have another history: what either had alone is not in the log.
     """
 
@@ -243,7 +243,7 @@ class GenerationBegun(Message):
     log_generation: LogGeneration
     revision: Revision
     hash: str
-    unasked: tuple[NodeId, ...] = ()
+    unreachable: tuple[NodeId, ...] = ()
     left_behind: tuple[NodeId, ...] = ()
 
 

@@ -2,11 +2,11 @@
 
 Keeps three laws. A log that may be whole is never replaced: neither master's last entry is in it,
 and both masters' followers have called it lost for as long as a deposed leader can answer for it.
-The next generation goes on from the database of the latest one, and of equals from the longest: an
-operator had the site go on there, by a rebuild or a promotion. And nothing acknowledged is left
-behind unless the operator insists: every master is asked for its database, and each has to be the
-beginning of the one that is gone on from. One of an earlier generation that is not gives way, for
-what it had alone is kept as a conflict; two of the same generation are never chosen between.
+The next generation continues the database of the latest generation, and of equals the longest: an
+operator made the site continue there, by a rebuild or a promotion. And nothing acknowledged is left
+behind unless the operator insists: every master reports its database, and each must be the
+beginning of the one that is continued. A database of an earlier generation that is not gives way,
+and what it had alone is kept as a conflict; between two of one generation nothing is chosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from shared.domain.log import CONTROL_KIND, Change, LogEntry, LogPosition, Op
 class MasterPosition:
     """Where *node*'s database stands: *digest* is of its documents.
 
-    *in_log* says that the log holds its last entry, *calls_lost* that its follower has found for
-    long enough that the log does not.
+    *in_log*: the log holds its last entry; *calls_lost*: its follower has reported for long enough
+    that the log does not.
     """
 
     node: NodeId
@@ -92,25 +92,25 @@ def left_behind(
     has at the revisions of the others.
 
     Raises:
-        AnotherHistory: one is not, or nobody can tell, and it does not give way.
+        AnotherHistory: one is not, or that is unknown, and it does not give way.
     """
-    found: list[NodeId] = []
+    behind: list[NodeId] = []
     for each in others:
         revision = each.position.revision
         if revision and hashes.get(revision) != each.position.hash:
             _require_way(each, chosen, force=force)
-            found.append(each.node)
+            behind.append(each.node)
         if each.position == chosen.position and each.digest != chosen.digest:
             raise AnotherHistory(
                 f"{each.node}'s and {chosen.node}'s databases name the same last entry and hold "
                 "different documents; restore one of them from a backup"
             )
-    return tuple(found)
+    return tuple(behind)
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Which generation begins, for whom and why; *epoch* where another one begins with it."""
+    """The generation that begins, on whose order and why; *epoch* if an epoch begins with it."""
 
     generation: LogGeneration
     author: str
@@ -119,7 +119,7 @@ class Beginning:
 
 
 def first_entry(own: MasterPosition, beginning: Beginning, at: UnixMillis) -> LogEntry:
-    """The entry with which the log goes on from *own* in the next generation."""
+    """The entry that continues the log from *own* in the next generation."""
     position = own.position
     epoch = position.epoch if beginning.epoch is None else beginning.epoch
     body = {

@@ -1,7 +1,7 @@
 """`meridian failover promote`: this master goes on alone, on its own NATS server.
 
 It begins the next generation of the log there, from its own database and in an epoch far ahead;
-the failover monitor then finds a lease that names nobody, and takes it as it always does.
+the failover monitor then finds a lease without a holder, and acquires it as always.
 """
 
 import asyncio

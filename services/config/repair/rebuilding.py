@@ -34,11 +34,11 @@ REBUILD_SECONDS: Final = 30.0
 class Participants:
     """How many servers hold a generation, and which masters had no part in it.
 
-    *unasked* gave no report; what *left_behind* had alone is not in the log.
+    *unreachable* gave no report; what *left_behind* had alone is not in the log.
     """
 
     replicas: int
-    unasked: tuple[NodeId, ...]
+    unreachable: tuple[NodeId, ...]
     left_behind: tuple[NodeId, ...] = ()
 
 
@@ -111,7 +111,7 @@ class Rebuilder:
             log_generation=generation,
             revision=entry.revision,
             hash=stored.hash,
-            unasked=participants.unasked,
+            unreachable=participants.unreachable,
             left_behind=participants.left_behind,
         )
         self.events.emit(

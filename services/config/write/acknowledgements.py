@@ -82,7 +82,7 @@ class PendingWrites:
             self._by_id.pop(each.proposal.request_id, None)
             if not each.answer.done():
                 each.answer.set_exception(error)
-                each.answer.exception()  # marks it as retrieved: perhaps nobody waits any more
+                each.answer.exception()  # retrieved here, because the caller may have gone
 
     def refuse_unknown(self, writes: Iterable[PendingWrite], why: str) -> None:
         """Answer that the changes may be in the log, and how to find out."""

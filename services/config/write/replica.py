@@ -167,7 +167,7 @@ class Replica:
 
         Raises:
             NotPrimary: the copy is behind, or the grant ended; nothing was written.
-            LogConflict: somebody else extended the log; nothing was written.
+            LogConflict: another writer extended the log; nothing was written.
             LogUnavailable: the log has no leader; nothing was written.
             OutcomeUnknown: the log may have the entry; catch up to know.
             StoreUnavailable: the database failed; the log may have the entry: catch up.

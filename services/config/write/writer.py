@@ -338,7 +338,7 @@ class Writer:
             await current.update_mode()
 
     async def _wait_for_role(self) -> None:
-        """Answer nobody any more; read ahead when the role may come back."""
+        """Stop answering; read ahead when the role may come back."""
         self._stop_writing("the right to act as primary ended")
         self.pending.refuse(self.pending.unwritten(), Silent())
         self.acknowledgements.give_up_overdue()

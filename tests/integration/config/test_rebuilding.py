@@ -142,7 +142,7 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     await place.level()
     told = await place.rebuild()
 
-    assert (told.node, told.log_generation, told.revision, told.unasked) == (ALPHA, 2, 4, ())
+    assert (told.node, told.log_generation, told.revision, told.unreachable) == (ALPHA, 2, 4, ())
     position = await place.state.position()
     assert position is not None
     assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
@@ -208,7 +208,7 @@ async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
         await place.rebuild()
     told = await place.rebuild(force=True)
     assert (told.node, told.log_generation, told.revision) == (ALPHA, 3, 5)
-    assert (told.unasked, told.left_behind) == ((), (BRAVO,))
+    assert (told.unreachable, told.left_behind) == ((), (BRAVO,))
     last = place.kept.kept[-1]
     assert isinstance(last, LogRebuilt)
     assert last.left_behind == (BRAVO,)
@@ -242,7 +242,7 @@ async def test_another_history_is_refused(place: Place) -> None:
 async def test_a_silent_master_needs_force_and_is_named(place: Place) -> None:
     with pytest.raises(MasterSilent):
         await place.rebuild()
-    assert (await place.rebuild(force=True)).unasked == (BRAVO,)
+    assert (await place.rebuild(force=True)).unreachable == (BRAVO,)
 
 
 async def test_a_position_that_somebody_else_signed_is_none(place: Place) -> None:

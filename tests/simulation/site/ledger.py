@@ -154,7 +154,7 @@ class Ledger:
 
     def rebuilt(self, event: LogRebuilt) -> None:
         """What was left behind was on those alone who were not asked, or are named for it."""
-        without = {*event.unasked, *event.left_behind}
+        without = {*event.unreachable, *event.left_behind}
         for request_id, left in self.left_behind.items():
             if left.generation == event.log_generation:
                 where = f"{request_id} was on {sorted(left.durable_on)}"
