@@ -1,4 +1,4 @@
-"""Asking for a change of the configuration, and for what it says."""
+"""Messages of config: changes of the configuration, reads of it, and repairs of its log."""
 
 from typing import Any, ClassVar, Literal
 
@@ -164,10 +164,10 @@ class ReadHistory(Request[HistoryRead]):
 
 
 class ChainVerified(Message):
-    """One part of a walk: *entries* follow one another up to *end*.
+    """The result for one part of a chain: *entries* follow one another up to *end*.
 
-    *skipped* messages are none of the chain, and none of anybody's; *fault* says what is wrong, and
-    *is_whole* that there is nothing behind *end*.
+    *skipped* messages of the log are no entries, and every follower skips them; *fault* is empty
+    unless the chain is broken, and *is_whole* says that nothing follows *end*.
     """
 
     node: NodeId
@@ -179,7 +179,7 @@ class ChainVerified(Message):
 
 
 class VerifyChain(Request[ChainVerified]):
-    """Walk the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
+    """Verify the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
 
     subject: ClassVar = Subject(
         "meridian.config.{node}.verify",
@@ -193,7 +193,7 @@ class VerifyChain(Request[ChainVerified]):
 
 
 class ReplicaPosition(Message):
-    """Where *node*'s database stands, and what its follower calls the log.
+    """The position of *node*'s database, and the state of its follower.
 
     *digest* is of every document in it; *hashes* are what its history has at the revisions
     that were asked for, as far as it keeps them. The signature is the node's own, over
@@ -235,7 +235,7 @@ class ReadPosition(Request[ReplicaPosition]):
 class GenerationBegun(Message):
     """The log goes on in *log_generation* with *revision*, from the database of *node*.
 
-    *unreachable* are masters that could not be asked, *left_behind* those of an earlier generation that
+    *unreachable* are masters that gave no report, *left_behind* those of an earlier generation that
     have another history: what either had alone is not in the log.
     """
 
@@ -290,7 +290,7 @@ class ConfigChanged(Event):
     """The configuration changed: which documents, by whom, at which revision.
 
     *deleted* are those of *changed* that are gone; *request_id* names the request that caused it.
-    What the documents say is not told: it may be secret, and REST has it under its own rights.
+    The event holds no bodies: they may be secret, and REST shows them by its own rights.
     """
 
     subject: ClassVar = Subject(

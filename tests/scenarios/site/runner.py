@@ -191,9 +191,8 @@ def describe_event(event: Event) -> str:
                 f"{event.node}: {event.cause if is_repeated else f'{event.state}, {event.cause}'}"
             )
         case LogRebuilt():
-            unreachable = (
-                f", {' and '.join(event.unreachable)} was not asked" if event.unreachable else ""
-            )
+            missing = " and ".join(event.unreachable)
+            unreachable = f", {missing} was not asked" if missing else ""
             where = f"revision {event.revision} of epoch {event.epoch}"
             return f"generation {event.log_generation} begins on {event.node}, {where}{unreachable}"
         case ConflictKept():
