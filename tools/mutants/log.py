@@ -234,10 +234,17 @@ LOG: Final = (
         (*CONFIG, *SITE),
     ),
     Mutant(
+        "the end of a backup's time is noticed at the next idle turn",
+        "services.config.write.writer",
+        "if deadline is None:",
+        "if True:",
+        CONFIG,
+    ),
+    Mutant(
         "a backup is never too late",
         "services.config.write.acknowledgements",
-        "if each.deadline <= now]",
-        "if False]",
+        "ReplicationMode.SYNCHRONOUS and any(",
+        "ReplicationMode.DEGRADED and any(",
         CONFIG,
     ),
     Mutant(

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from services.config.core.commit import digest_of
+from services.config.write.writer import IDLE_SECONDS
 from shared.clusterlog.log import LogConflict
 from shared.domain.errors import (
     InvalidChange,
     LogUnavailable,
     MeridianError,
+    NotPrimary,
     OutcomeUnknown,
     RequestReused,
     StoreUnavailable,
 )
-from shared.domain.ids import RequestId, Sequence
+from shared.domain.ids import Epoch, RequestId, Sequence
 from shared.domain.log import Op, ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
@@ -28,6 +30,7 @@ from shared.messaging.middleware import Silent
 from tests.fakes.cluster_log import LATE_SECONDS, AppendFault
 from tests.fakes.masters import FakeMaster, Masters, proposal
 from tests.fakes.virtual_time import pause, run, turn
+from tests.integration.entries import delete
 
 LONG = 1_000.0
 Scenario = Callable[[Masters], Awaitable[None]]
@@ -167,6 +170,16 @@ def test_a_silent_backup_is_detached_in_the_log_before_the_answer() -> None:
         ]
 
     run_scenario(scenario, sync_timeout_seconds=2.0)
+
+
+def test_a_silent_backup_is_detached_as_soon_as_its_time_is_over() -> None:
+    async def scenario(site: Masters) -> None:
+        asked = ask(site.alpha, proposal("1"))
+        await pause(IDLE_SECONDS / 2)
+        assert asked.done()
+        assert (await asked).mode is ReplicationMode.DEGRADED
+
+    run_scenario(scenario, sync_timeout_seconds=IDLE_SECONDS / 3)
 
 
 def test_without_a_backup_changes_go_on_at_once() -> None:
@@ -327,6 +340,18 @@ def test_an_answer_does_not_leave_after_the_grant_has_ended() -> None:
         assert site.alpha.state.position.revision == 4
         await site.confirm()
         assert isinstance(await refused(asked), OutcomeUnknown)
+
+    shortened(scenario)
+
+
+def test_an_entry_of_an_epoch_that_is_not_granted_is_not_appended() -> None:
+    async def scenario(site: Masters) -> None:
+        await pause(0.5)
+        replica, before = site.alpha.writer.replica, site.alpha.state.position
+        with pytest.raises(NotPrimary, match="before the append"):
+            await replica.append((delete("node", "berlin"),), Epoch(1))
+        assert site.alpha.state.position == before
+        assert len(site.messages.stored) == before.sequence
 
     shortened(scenario)
 
