@@ -1,6 +1,7 @@
 """A document's name stands for it in tables, in order, and on the wire as a pair."""
 
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,8 +35,8 @@ def test_a_name_is_a_pair_in_a_message() -> None:
 
 def test_a_reader_ignores_what_a_later_version_adds_to_a_document() -> None:
     position = {"log_generation": 1, "revision": 4, "sequence": 4, "epoch": 1, "hash": "h"}
-    document = {"kind": "node", "id": "berlin", "revision": 3, "body": {}, "later": True}
-    answer = {"position": position, "mode": "degraded", "documents": [document]}
+    document: dict[str, Any] = {"kind": "node", "id": "berlin", "revision": 3, "body": {}}
+    answer = {"position": position, "mode": "degraded", "documents": [{**document, "later": 1}]}
 
     found = DocumentsRead.model_validate_json(json.dumps(answer))
 
