@@ -11,8 +11,8 @@ from services.config.handlers import (
     repair_router,
     router,
 )
-from services.config.repair.founding import make_lease
-from services.config.repair.generation import GenerationStarter, LogServers
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import make_lease
 from services.config.repair.log_server import LogServer
 from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
@@ -45,10 +45,10 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     backups = BackupPositions(trust, replica)
     writer = Writer(replica, Acknowledgements(replica, backups), bus.events)
     reporter = PositionReporter(signer, state, lambda: backups.follower)
-    servers = LogServers(log, trust, partial(make_lease, link.client))
+    streams = LogStreams(log, trust, partial(make_lease, link.client))
     rebuilder = Rebuilder(
         MasterPositions(reporter, trust, log, bus.publisher),
-        GenerationStarter(signer, state, servers, clock),
+        GenerationStarter(signer, state, streams, clock),
         bus.events,
         settings.nats_replicas,
     )

@@ -274,7 +274,7 @@ LOG: Final = (
     ),
     Mutant(
         "the revisions of a lost lease come again",
-        "services.config.repair.founding",
+        "services.config.repair.lease",
         "return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET",
         "return 1",
         REBUILDS,

@@ -12,10 +12,8 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.api import DiscardPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
 
+from services.config.repair.lease import make_lease
 from services.config.settings import ConfigSettings
 from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
@@ -26,25 +24,22 @@ from shared.documents import SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.documents.user import UserRole
-from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence
+from shared.domain.errors import AlreadyExists, BadSettings
+from shared.domain.ids import Epoch, RequestId, Revision, Sequence
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
-    REVISIONS_OF_A_BUCKET,
     Change,
     LogEntry,
     Op,
     StoredEntry,
 )
 from shared.events.config import ProposedChange
-from shared.messaging.connection import jetstream_of
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock
 from shared.settings import read_secret
 
-LEASE_BUCKET: Final = "lease"
 ADMINISTRATOR: Final = "admin"
 PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
 FIRST_REQUEST: Final = RequestId("init")
@@ -168,47 +163,6 @@ class Founder:
         )
         key = NodeKey.load(self.settings.state_dir / KEY_FILE)
         return EntrySigner(self.settings.node, key).sign(entry)
-
-
-def first_revision(generation: LogGeneration) -> int:
-    """The first revision of the lease's bucket that is made with *generation* of the log.
-
-    No two buckets share a revision. A master that slept through the loss of a bucket renews by the
-    revision that it knows; in the next bucket that must never be what another master wrote.
-    """
-    return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET
-
-
-async def make_lease(client: Client, replicas: int, generation: LogGeneration) -> None:
-    """Make the lease's bucket where it is missing; `init` and a rebuild alone may.
-
-    It is made as a stream, because the call for a bucket leaves no choice of the first revision.
-
-    Raises:
-        LogUnavailable: JetStream did not do it; try again.
-    """
-    jetstream = jetstream_of(client)
-    config = StreamConfig(
-        name=f"KV_{LEASE_BUCKET}",
-        subjects=[f"$KV.{LEASE_BUCKET}.>"],
-        first_seq=first_revision(generation),
-        max_msgs_per_subject=1,
-        discard=DiscardPolicy.NEW,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        deny_delete=True,
-        allow_rollup_hdrs=True,
-        allow_direct=False,
-    )
-    try:
-        await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
-    except NotFoundError:
-        try:
-            await jetstream.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
-        except (NatsError, OSError) as error:
-            raise LogUnavailable(f"the lease was not made: {error}") from error
-    except (NatsError, OSError, TimeoutError) as error:
-        raise LogUnavailable(f"the lease does not answer: {error}") from error
 
 
 def _object(path: Path | None) -> dict[str, Any]:

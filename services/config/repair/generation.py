@@ -25,7 +25,7 @@ FIRST: Final = LogSequence(1)
 
 
 @dataclass
-class LogServers:
+class LogStreams:
     """The streams of the log's generations, on its NATS servers.
 
     *make_lease* makes the lease's bucket, of so many replicas, where it is missing, for the
@@ -68,7 +68,7 @@ class GenerationStarter:
 
     signer: EntrySigner
     state: MasterState
-    servers: LogServers
+    streams: LogStreams
     clock: Clock
 
     async def start(
@@ -79,7 +79,7 @@ class GenerationStarter:
         Raises:
             Unavailable: JetStream or the database did not do it; try again.
         """
-        log = await self.servers.make(beginning.generation, replicas)
+        log = await self.streams.make(beginning.generation, replicas)
         stored = self.signer.sign(first_entry(own, beginning, self.clock.unix_ms()))
         try:
             async with self.state.transaction() as transaction:

@@ -95,7 +95,7 @@ class Rebuilder:
 
     async def _next_generation(self, positions: Sequence[MasterPosition]) -> LogGeneration:
         last = max(each.position.log_generation for each in positions)
-        return await self.starter.servers.next_generation(last)
+        return await self.starter.streams.next_generation(last)
 
     async def _begin(
         self, own: MasterPosition, beginning: Beginning, participants: Participants

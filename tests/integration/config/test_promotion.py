@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.repair.founding import make_lease
-from services.config.repair.generation import GenerationStarter, LogServers
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import make_lease
 from services.config.repair.log_server import LogServer
 from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
@@ -74,10 +74,10 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
         await transaction.apply(entry, pen.position.sequence)
     log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
     reporter = PositionReporter(signer, state, lambda: None)
-    servers = LogServers(log, pen.trust(), partial(make_lease, client))
+    streams = LogStreams(log, pen.trust(), partial(make_lease, client))
     rebuilder = Rebuilder(
         MasterPositions(reporter, pen.trust(), log, nobody),
-        GenerationStarter(signer, state, servers, SystemClock()),
+        GenerationStarter(signer, state, streams, SystemClock()),
         *(nobody, WANTED),
     )
     promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.repair.founding import first_revision, make_lease
-from services.config.repair.generation import GenerationStarter, LogServers
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import first_revision, make_lease
 from services.config.repair.positions import MasterPositions, PositionReporter, digest_of
 from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
@@ -95,8 +95,8 @@ class Place:
     positions: list[LogPosition]
 
     @property
-    def servers(self) -> LogServers:
-        return self.rebuilder.starter.servers
+    def streams(self) -> LogStreams:
+        return self.rebuilder.starter.streams
 
     def log(self, generation: int = 1) -> ClusterLog:
         return ClusterLog(self.client, LogGeneration(generation))
@@ -127,10 +127,10 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     trust.learn(BRAVO, bravo.key.public_b64)
     log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
     reporter = PositionReporter(signer, state, lambda: FollowerState.LOG_LOST)
-    servers = LogServers(log, trust, partial(make_lease, client))
+    streams = LogStreams(log, trust, partial(make_lease, client))
     rebuilder = Rebuilder(
         MasterPositions(reporter, trust, log, bravo),
-        GenerationStarter(signer, state, servers, SystemClock()),
+        GenerationStarter(signer, state, streams, SystemClock()),
         *(kept, 1),
     )
     yield Place(client, pen, state, bravo, kept, rebuilder, positions)
@@ -281,14 +281,14 @@ async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(plac
 
 async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
     await place.level()
-    make_lease = place.servers.make_lease
+    make_lease = place.streams.make_lease
 
     async def another_operator_is_faster(replicas: int, generation: LogGeneration) -> None:
-        place.servers.make_lease = make_lease
+        place.streams.make_lease = make_lease
         await place.rebuild()
         await make_lease(replicas, generation)
 
-    place.servers.make_lease = another_operator_is_faster
+    place.streams.make_lease = another_operator_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
@@ -303,13 +303,13 @@ async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> 
     await place.level()
     before = await place.state.position()
     begun = Pen(place.bravo.key, BRAVO, place.pen.position).begin(SECOND)
-    make_lease = place.servers.make_lease
+    make_lease = place.streams.make_lease
 
     async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await place.log(2).append(begun, Sequence(0))
 
-    place.servers.make_lease = bravo_is_faster
+    place.streams.make_lease = bravo_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.state.position() == before
@@ -320,16 +320,16 @@ async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
     place: Place,
 ) -> None:
     await place.level()
-    make_lease = place.servers.make_lease
+    make_lease = place.streams.make_lease
 
     async def somebody_else_writes(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
 
-    place.servers.make_lease = somebody_else_writes
+    place.streams.make_lease = somebody_else_writes
     with pytest.raises(LogUnavailable, match="generation 2 of the log did not begin; try again"):
         await place.rebuild()
-    place.servers.make_lease = make_lease
+    place.streams.make_lease = make_lease
     assert (await place.rebuild()).log_generation == 3
 
 

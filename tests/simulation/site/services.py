@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from nats.aio.client import Client
 
 from services.config.handlers import ReadHandlers, RepairHandlers, WriteHandlers
-from services.config.repair.generation import GenerationStarter, LogServers
+from services.config.repair.generation import GenerationStarter, LogStreams
 from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
 from services.config.repair.rebuilding import Rebuilder
@@ -208,10 +208,10 @@ class Masters:
         self.writer = Writer(self.replica, Acknowledgements(self.replica, backups), facts)
         state = cast("MasterState", database)
         reporter = PositionReporter(signer, state, lambda: backups.follower)
-        servers = LogServers(log, trust, outside.server.make_lease)
+        streams = LogStreams(log, trust, outside.server.make_lease)
         rebuilder = Rebuilder(
             MasterPositions(reporter, trust, log, outside.peers),
-            GenerationStarter(signer, state, servers, clock),
+            GenerationStarter(signer, state, streams, clock),
             *(facts, REPLICAS),
         )
         promoter = Promoter(
