@@ -334,8 +334,8 @@ class MasterState:
             )
         return {Revision(row["revision"]): row["hash"] for row in rows}
 
-    async def pulse(self, pulse: Pulse) -> None:
-        """Config commits: write that down, with its reading of this kernel's clock."""
+    async def record_pulse(self, pulse: Pulse) -> None:
+        """Record that config commits, with its reading of this kernel's clock."""
         async with self._database.connection() as connection:
             await connection.execute(
                 "INSERT INTO writer_pulse VALUES (true, $1, $2, $3) ON CONFLICT (only_row)"
@@ -352,8 +352,10 @@ class MasterState:
             return None
         return Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
 
-    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
-        """What became of those of *requests* that are in the log, as this copy has it.
+    async def find_requests(
+        self, requests: Sequence[RequestId]
+    ) -> dict[RequestId, AnsweredRequest]:
+        """Those of *requests* that are in the log, as this copy has it.
 
         Raises:
             StoreUnavailable: the database failed.
@@ -366,7 +368,7 @@ class MasterState:
         return {each.request_id: each for each in (AnsweredRequest(*row) for row in rows)}
 
     async def forget_requests(self, now: UnixMillis) -> None:
-        """Drop requests that nobody repeats any more."""
+        """Drop requests that are too old to be repeated."""
         async with self._database.connection() as connection:
             await connection.execute("DELETE FROM request WHERE at < $1", now - REQUESTS_KEPT_MS)
 

@@ -124,11 +124,13 @@ class MemoryState:
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
 
-    async def pulse(self, pulse: Pulse) -> None:
+    async def record_pulse(self, pulse: Pulse) -> None:
         self.require_up()
-        self.last = pulse
+        del pulse
 
-    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
+    async def find_requests(
+        self, requests: Sequence[RequestId]
+    ) -> dict[RequestId, AnsweredRequest]:
         self.require_up()
         return {each: self.here.requests[each] for each in requests if each in self.here.requests}
 

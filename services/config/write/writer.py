@@ -103,7 +103,7 @@ class EpochWriter:
             self.replica.documents,
             tuple(each.proposal for each in waiting),
             # No lock is held: should the copy move on before the entry is written, it is refused.
-            await self.replica.state.answered([each.proposal.request_id for each in waiting]),
+            await self.replica.state.find_requests([each.proposal.request_id for each in waiting]),
             Revision(self.replica.position.revision + 1),
         )
         self._answer_without_entry(batch)
@@ -258,7 +258,7 @@ class Writer:
             return
         self._work.set()
         now = self.permission.clock.now()
-        await self.replica.state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
+        await self.replica.state.record_pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
     async def pause_writes(self, grant: MasterGranted) -> LogPosition:
         """Write nothing from now on; the position where that leaves the log.

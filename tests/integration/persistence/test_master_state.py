@@ -256,18 +256,18 @@ async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: 
     await apply(
         state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
     )
-    known = await state.answered([RequestId("r1"), RequestId("r2")])
+    known = await state.find_requests([RequestId("r1"), RequestId("r2")])
     assert known == {"r1": request("r1", "digest of r1", 1_000)}
-    assert await state.answered([]) == {}
+    assert await state.find_requests([]) == {}
 
 
 async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
 
     await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
-    assert await state.answered([RequestId("r1")])
+    assert await state.find_requests([RequestId("r1")])
     await state.forget_requests(UnixMillis(1_001 + REQUESTS_KEPT_MS))
-    assert not await state.answered([RequestId("r1")])
+    assert not await state.find_requests([RequestId("r1")])
 
 
 async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
@@ -318,7 +318,7 @@ async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
 async def test_the_last_pulse_is_kept(state: MasterState) -> None:
     assert await state.last_pulse() is None
     for at in (1.5, 2.5):
-        await state.pulse(Pulse(Epoch(4), "boot", Instant(at)))
+        await state.record_pulse(Pulse(Epoch(4), "boot", Instant(at)))
     assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))
 
 

@@ -64,7 +64,7 @@ class Database(MemoryState):
         known[self.here.position.revision] = self.here.position.hash
         return {each: known[each] for each in revisions if each in known}
 
-    async def pulse(self, pulse: Pulse) -> None:
+    async def record_pulse(self, pulse: Pulse) -> None:
         self.require_up()
         if self.refusals:
             raise StoreUnavailable("the database did not commit")
