@@ -31,7 +31,6 @@ from shared.domain.snapshot import (
     Chunk,
     ChunkRef,
     Cutter,
-    Document,
     Manifest,
     Scope,
     SignedSnapshot,

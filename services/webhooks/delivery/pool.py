@@ -13,10 +13,11 @@ from services.webhooks.core.consumers import consumer_name, orphaned_consumers
 from services.webhooks.delivery.dispatcher import Dispatcher, DispatcherDependencies
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
+from shared.domain.document import Document
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Revision
 from shared.domain.webhook import WebhookProgress, WebhookState
-from shared.events.config import Document, ReadDocuments
+from shared.events.config import ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 
