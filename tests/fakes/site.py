@@ -11,7 +11,7 @@ from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.conflict import ConflictLine
-from shared.domain.document import Ref
+from shared.domain.document import Document, Ref
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
