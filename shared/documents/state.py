@@ -16,7 +16,10 @@ class Documents:
         self._documents = dict(documents)
 
     def get(self, kind: str, id_: str) -> Document | None:
-        return self._documents.get(Ref(kind, id_))
+        return self.find(Ref(kind, id_))
+
+    def find(self, ref: Ref) -> Document | None:
+        return self._documents.get(ref)
 
     def of(self, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
         """The bodies of one kind by id."""

@@ -44,6 +44,8 @@ class Proposed(Protocol):
 def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     """The outcome of *changes*: the body that each document will have, or None for a deleted one.
 
+    It has one item for each of *changes*, in their order.
+
     Raises:
         InvalidChange: a body has another shape, or a rule would be broken.
         RevisionConflict: a document is not at the revision that its author saw.
@@ -55,7 +57,7 @@ def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref
         ref = Ref(change.kind, change.id)
         if ref in outcome:
             raise InvalidChange(f"{change.kind} {change.id!r} is changed twice in one request")
-        outcome[ref] = _apply_change(documents, change)
+        outcome[ref] = _apply_change(documents.find(ref), change)
     after = documents.with_(outcome, Revision(0))
     _require_an_administrator(documents, after)
     _require_own_addresses(after, outcome)
@@ -65,9 +67,8 @@ def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref
     return outcome
 
 
-def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | None:
+def _apply_change(stored: Document | None, change: Proposed) -> dict[str, Any] | None:
     kind = _kind(change.kind)
-    stored = documents.get(change.kind, change.id)
     _require_expected(change, stored)
     if change.op == "delete":
         _require_deletable(change, kind, stored)

@@ -33,18 +33,18 @@ class ChangeRequest:
 def entry_changes(
     changes: Sequence[Proposed], outcome: Mapping[Ref, Any], request: ChangeRequest
 ) -> list[Change]:
-    """*changes*, whose bodies become *outcome*, as an entry holds them."""
+    """*changes*, whose *outcome* `apply_changes` gave, as an entry holds them."""
     return [
         Change(
             kind=change.kind,
             id=change.id,
             op=Op.PUT if change.op == "put" else Op.DELETE,
-            body=outcome[Ref(change.kind, change.id)],
+            body=body,
             author=request.author,
             request_id=request.request_id,
             request_digest=request.digest,
         )
-        for change in changes
+        for change, body in zip(changes, outcome.values(), strict=True)
     ]
 
 
