@@ -9,9 +9,10 @@ import pytest_asyncio
 from services.replication.core.snapshot import Snapshot
 from services.replication.replica.store import FileStore, FollowerStore, MasterStore
 from shared.crypto.nodekeys import NodeKey
+from shared.domain.document import Document
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_position
-from shared.domain.snapshot import Scope, Document
+from shared.domain.snapshot import Scope
 from shared.persistence.master_state import MasterState
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.follower_store import MemoryFollowerStore

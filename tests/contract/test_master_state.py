@@ -1,21 +1,22 @@
 """What every master's database promises: entries in order and once, documents, requests, pulse."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence
-from shared.domain.log import EMPTY_HASH, ReplicationMode, StoredEntry, empty_position
+from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.log import LogPosition, ReplicationMode, StoredEntry, empty_position
 from shared.domain.log import Op as Operation
+from shared.domain.request import AnsweredRequest
 from shared.persistence.master_state import (
     WHOLE,
-    AnsweredRequest,
     MasterState,
     Part,
     Pulse,
-    Document,
 )
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.master_state import MemoryState
@@ -73,7 +74,7 @@ async def test_entries_become_documents_at_their_revision(state: State, pen: Pen
     await apply(state, pen, first, second)
     found = await state.read()
     assert found.position == pen.position == await state.position()
-    assert found.rows == (Document("node", "berlin", Revision(2), node("master")),)
+    assert found.documents == (Document("node", "berlin", Revision(2), node("master")),)
 
 
 async def test_documents_are_read_by_kind_by_id_and_in_parts(state: State, pen: Pen) -> None:
@@ -82,15 +83,15 @@ async def test_documents_are_read_by_kind_by_id_and_in_parts(state: State, pen: 
     await apply(state, pen, user)
 
     async def names(*kinds: str, id_: str | None = None, part: Part = WHOLE) -> list[str]:
-        return [row.id for row in (await state.read(kinds, id_, part)).rows]
+        return [row.id for row in (await state.read(kinds, id_, part)).documents]
 
     assert await names() == ["berlin", "denver", "tokyo", "rita"]
     assert await names("node") == ["berlin", "denver", "tokyo"]
     assert await names(id_="rita") == ["rita"]
     assert await names("site") == []
     assert await names(part=Part(limit=2)) == ["berlin", "denver"]
-    assert await names(part=Part(("node", "denver"), 2)) == ["tokyo", "rita"]
-    assert await names(part=Part(("user", "rita"), 2)) == []
+    assert await names(part=Part(Ref("node", "denver"), 2)) == ["tokyo", "rita"]
+    assert await names(part=Part(Ref("user", "rita"), 2)) == []
 
 
 async def test_an_entry_that_is_there_already_changes_nothing(state: State, pen: Pen) -> None:
@@ -116,7 +117,7 @@ async def test_an_entry_that_does_not_follow_is_refused_whole(state: State, pen:
         async with state.transaction() as transaction:
             await transaction.apply(second, Sequence(2))
     assert await state.position() == empty_position(GENERATION)
-    assert (await state.read()).rows == ()
+    assert (await state.read()).documents == ()
 
 
 async def test_an_error_in_the_block_undoes_the_transaction(state: State, pen: Pen) -> None:
@@ -130,7 +131,7 @@ async def test_an_error_in_the_block_undoes_the_transaction(state: State, pen: P
     with pytest.raises(ValueError):  # noqa: PT011 - its own
         await fail_after_apply()
     assert await state.position() == empty_position(GENERATION)
-    assert (await state.read()).rows == ()
+    assert (await state.read()).documents == ()
 
 
 async def test_the_mode_and_the_epoch_follow_the_log(state: State, pen: Pen) -> None:
@@ -141,7 +142,7 @@ async def test_the_mode_and_the_epoch_follow_the_log(state: State, pen: Pen) -> 
         pen.write(control(Operation.EPOCH_BEGAN, {"node": "alpha", **degraded}), epoch=4),
     )
     found = await state.read()
-    assert (found.position.epoch, found.mode, found.rows) == (4, ReplicationMode.DEGRADED, ())
+    assert (found.position.epoch, found.mode, found.documents) == (4, ReplicationMode.DEGRADED, ())
 
 
 async def test_a_request_is_remembered_with_its_digest_and_one_without_a_name_is_not(
@@ -149,39 +150,46 @@ async def test_a_request_is_remembered_with_its_digest_and_one_without_a_name_is
 ) -> None:
     named, nameless = put("node", "a", node(), "r1"), put("node", "b", node())
     await apply(state, pen, pen.write(named, nameless))
-    known = await state.answered([RequestId("r1"), RequestId("r2"), RequestId("")])
-    assert known == {RequestId("r1"): AnsweredRequest("digest of r1", Revision(1))}
-    assert await state.answered([]) == {}
+    known = await state.find_requests([RequestId("r1"), RequestId("r2"), RequestId("")])
+    assert known == {
+        RequestId("r1"): AnsweredRequest(
+            RequestId("r1"), "digest of r1", Revision(1), UnixMillis(1_000)
+        )
+    }
+    assert await state.find_requests([]) == {}
 
 
 async def test_the_first_answer_to_a_request_stands(state: State, pen: Pen) -> None:
     for name in ("a", "b"):
         await apply(state, pen, pen.write(put("node", name, node(), "r1")))
-    assert (await state.answered([RequestId("r1")]))[RequestId("r1")].revision == 1
+    assert (await state.find_requests([RequestId("r1")]))[RequestId("r1")].revision == 1
 
 
 async def test_the_entries_behind_a_place_are_those_that_came_after_it(
     state: State, pen: Pen
 ) -> None:
-    first, second, third = (pen.write(put("node", name, node())) for name in ("a", "b", "c"))
-    await apply(state, pen, first, second, third)
-    behind = (second.encode(), third.encode())
-    at_first = GENERATION, Revision(1), first.hash
+    entries: list[StoredEntry] = []
+    places: list[LogPosition] = []
+    for name in ("a", "b", "c"):
+        entries.append(pen.write(put("node", name, node())))
+        places.append(pen.position)
+    await apply(state, pen, *entries)
+    behind = tuple(each.encode() for each in entries[1:])
     async with state.view() as view:
-        assert await view.entries_behind(at_first, 2) == behind
-        assert await view.entries_behind(at_first, 1) is None
-        assert await view.entries_behind((GENERATION, Revision(2), second.hash), 9) == behind[1:]
-        assert await view.entries_behind((GENERATION, Revision(3), third.hash), 9) == ()
-        assert await view.entries_behind((GENERATION, Revision(1), "f" * 64), 9) is None
-        assert await view.entries_behind((GENERATION, Revision(0), EMPTY_HASH), 9) is None
+        assert await view.entries_behind(places[0], 2) == behind
+        assert await view.entries_behind(places[0], 1) is None
+        assert await view.entries_behind(places[1], 9) == behind[1:]
+        assert await view.entries_behind(places[2], 9) == ()
+        assert await view.entries_behind(replace(places[0], hash="f" * 64), 9) is None
+        assert await view.entries_behind(empty_position(GENERATION), 9) is None
 
 
 async def test_a_view_is_the_state_of_one_moment(state: State, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "a", node())))
     async with state.view() as view:
         await apply(state, pen, pen.write(put("node", "b", node())))
-        assert (view.position.revision, [row.id for row in await view.rows()]) == (1, ["a"])
-    assert [row.id for row in (await state.read()).rows] == ["a", "b"]
+        assert (view.position.revision, [row.id for row in await view.documents()]) == (1, ["a"])
+    assert [row.id for row in (await state.read()).documents] == ["a", "b"]
 
 
 async def test_hashes_are_known_of_the_entries_that_are_kept(state: State, pen: Pen) -> None:
@@ -194,5 +202,5 @@ async def test_hashes_are_known_of_the_entries_that_are_kept(state: State, pen: 
 async def test_the_last_pulse_is_kept(state: State) -> None:
     assert await state.last_pulse() is None
     for at in (1.5, 2.5):
-        await state.pulse(Pulse(Epoch(4), "boot", Instant(at)))
+        await state.record_pulse(Pulse(Epoch(4), "boot", Instant(at)))
     assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))

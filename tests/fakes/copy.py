@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.config.reading import read_documents
+from services.config.read.documents import read_documents
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogPosition, StoredEntry
 from shared.events.config import ReadDocuments

@@ -5,11 +5,11 @@ from contextlib import AbstractAsyncContextManager
 
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.replica.store import Copy
-from shared.domain.ids import RequestId, Revision
+from shared.domain.document import Document
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogPosition, StoredEntry
-from shared.domain.snapshot import Scope, Document
-from shared.persistence.master_state import AnsweredRequest, Pulse, Document, State
+from shared.domain.snapshot import Scope
+from shared.persistence.master_state import Pulse, State
 from tests.fakes.master_state import MemoryState
 
 
@@ -37,30 +37,21 @@ class MemoryFollowerStore:
         parts = tuple(content.chunks())
         async with self.state.transaction() as transaction:
             transaction.position, transaction.mode = content.position, content.mode
-            rows = (
-                Document(each.kind, each.id, each.revision, each.body)
-                for part in parts
-                for each in part.documents
-            )
-            transaction.documents_by_ref = {(row.kind, row.id): row for row in rows}
+            transaction.documents_by_ref = {
+                each.ref: each for part in parts for each in part.documents
+            }
             transaction.entries = {}
             transaction.requests = {
-                RequestId(request_id): AnsweredRequest(digest, Revision(revision))
-                for part in parts
-                for request_id, digest, revision, _ in part.requests
+                each.request_id: each for part in parts for each in part.requests
             }
 
     async def snapshot(self) -> Snapshot:
         here = self.state.here
-        rows = await self.state.read()
-        requests = tuple(
-            (str(request_id), each.digest, int(each.revision), 0)
-            for request_id, each in here.requests.items()
-        )
-        return Snapshot(here.position, here.mode, _documents(rows.rows), requests)
+        state = await self.state.read()
+        return Snapshot(here.position, here.mode, state.documents, tuple(here.requests.values()))
 
     async def nodes(self) -> tuple[Document, ...]:
-        return _documents((await self.state.read(("node",))).rows)
+        return (await self.state.read(("node",))).documents
 
     def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
         raise AssertionError(f"nobody asks this copy for a snapshot of scope {scope} in parts")
@@ -70,7 +61,3 @@ class MemoryFollowerStore:
 
     async def last_pulse(self) -> Pulse | None:
         return await self.state.last_pulse()
-
-
-def _documents(rows: Sequence[Document]) -> tuple[Document, ...]:
-    return tuple(Document(row.kind, row.id, row.revision, row.body) for row in rows)

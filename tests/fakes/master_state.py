@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import ClusterId, LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
@@ -20,10 +21,9 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
+from shared.domain.request import AnsweredRequest
 from shared.persistence.conflicts import Conflict
-from shared.persistence.master_state import WHOLE, AnsweredRequest, Part, Pulse, Document, State
-
-Name = tuple[str, str]
+from shared.persistence.master_state import WHOLE, Part, Pulse, State
 
 
 @dataclass
@@ -36,7 +36,7 @@ class MemoryTransaction:
     position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     entries: dict[Revision, StoredEntry] = field(default_factory=dict[Revision, StoredEntry])
-    documents_by_ref: dict[Name, Document] = field(default_factory=dict[Name, Document])
+    documents_by_ref: dict[Ref, Document] = field(default_factory=dict[Ref, Document])
     requests: dict[RequestId, AnsweredRequest] = field(
         default_factory=dict[RequestId, AnsweredRequest]
     )
@@ -58,46 +58,46 @@ class MemoryTransaction:
         why = follows(self.position, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        self.position = self.position.advanced(entry, stored.hash, sequence)
+        self.position = LogPosition.of(entry, stored.hash, sequence)
         self.mode = mode_after(self.mode, entry.changes)
         self.entries[entry.revision] = stored
         for change in entry.changes:
             self._apply(change, entry)
         return True
 
-    async def rows(
+    async def documents(
         self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
     ) -> tuple[Document, ...]:
         wanted = [
-            row
-            for name, row in self.documents_by_ref.items()
-            if (not kinds or row.kind in kinds)
-            and (id_ is None or row.id == id_)
-            and (part.after is None or name > part.after)
+            each
+            for ref, each in self.documents_by_ref.items()
+            if (not kinds or each.kind in kinds)
+            and (id_ is None or each.id == id_)
+            and (part.after is None or ref > part.after)
         ]
-        return tuple(sorted(wanted, key=lambda row: (row.kind, row.id))[: part.limit])
+        return tuple(sorted(wanted, key=lambda each: each.ref)[: part.limit])
 
-    async def entries_behind(
-        self, place: tuple[LogGeneration, Revision, str], limit: int
-    ) -> tuple[bytes, ...] | None:
-        here = self.position
-        if place == (here.log_generation, here.revision, here.hash):
+    async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None:
+        if place == self.position:
             return ()
-        known = self.entries.get(place[1])
-        if known is None or known.hash != place[2]:
+        known = self.entries.get(place.revision)
+        if known is None or known.hash != place.hash:
             return None
-        behind = [each for revision, each in sorted(self.entries.items()) if revision > place[1]]
+        entries = sorted(self.entries.items())
+        behind = [each for revision, each in entries if revision > place.revision]
         return None if len(behind) > limit else tuple(each.encode() for each in behind)
 
     def _apply(self, change: Change, entry: LogEntry) -> None:
-        name = change.kind, change.id
+        ref = Ref(change.kind, change.id)
         if change.kind != CONTROL_KIND and change.op is Op.PUT:
             assert change.body is not None, "a put has a body"
-            self.documents_by_ref[name] = Document(*name, entry.revision, change.body)
+            self.documents_by_ref[ref] = Document(*ref, entry.revision, change.body)
         elif change.op is Op.DELETE:
-            self.documents_by_ref.pop(name, None)
+            self.documents_by_ref.pop(ref, None)
         if change.request_id:
-            answered = AnsweredRequest(change.request_digest, entry.revision)
+            answered = AnsweredRequest(
+                change.request_id, change.request_digest, entry.revision, entry.at
+            )
             self.requests.setdefault(change.request_id, answered)
 
 
@@ -156,7 +156,9 @@ class MemoryState:
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
 
-    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
+    async def find_requests(
+        self, requests: Sequence[RequestId]
+    ) -> dict[RequestId, AnsweredRequest]:
         self.require_up()
         return {each: self.here.requests[each] for each in requests if each in self.here.requests}
 
@@ -172,7 +174,7 @@ class MemoryState:
         """What is committed; it waits for no lock, and copies nothing."""
         self._require_founded()
         here = self.here
-        return State(here.position, here.mode, await here.rows(kinds, id_, part))
+        return State(here.position, here.mode, await here.documents(kinds, id_, part))
 
     async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
         self.require_up()
@@ -180,7 +182,7 @@ class MemoryState:
         known[self.here.position.revision] = self.here.position.hash
         return {each: known[each] for each in revisions if each in known}
 
-    async def pulse(self, pulse: Pulse) -> None:
+    async def record_pulse(self, pulse: Pulse) -> None:
         self.require_up()
         if self.refusals:
             raise StoreUnavailable("the database did not commit")

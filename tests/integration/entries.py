@@ -66,7 +66,7 @@ class Pen:
         stored = self.draft(*changes, epoch=epoch)
         entry = LogEntry.decode(stored.body)
         sequence = Sequence(self.position.sequence + 1)
-        self.position = self.position.advanced(entry, stored.hash, sequence)
+        self.position = LogPosition.of(entry, stored.hash, sequence)
         return stored
 
     def begin(self, generation: int) -> StoredEntry:

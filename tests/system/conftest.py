@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from stack.site import Site, SiteOptions
-from tests.system.judged import Sites
+from tests.system.disposable import Sites
 
 HERE = Path(__file__).parent
 WITH_OWN_SITES = (

@@ -79,7 +79,7 @@ async def test_the_first_documents_hold_the_public_key_of_every_node(
     found = await MasterState(database).read(("node",))
     await database.close()
 
-    keys = {row.id: row.body["public_key"] for row in found.rows}
+    keys = {row.id: row.body["public_key"] for row in found.documents}
     assert keys == {
         name: NodeKey.load(folder / f"{name}.key").public_b64
         for name in ("alpha", "bravo", "berlin")

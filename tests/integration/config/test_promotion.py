@@ -11,12 +11,14 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import make_lease
-from services.config.log_server import LogServer
-from services.config.promotion import Promoter
-from services.config.rebuilding import Rebuilder
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import make_lease
+from services.config.repair.log_server import LogServer
+from services.config.repair.positions import MasterPositions, PositionReporter
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.domain.errors import QuorumThere, Unavailable
 from shared.domain.log import LogEntry, Op
 from shared.events.config import GenerationBegun, PromoteAlone
@@ -70,11 +72,13 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     async with state.transaction() as transaction:
         entry = pen.write(put("node", "berlin", node(), "r-berlin"))
         await transaction.apply(entry, pen.position.sequence)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    reporter = PositionReporter(signer, state, lambda: None)
+    streams = LogStreams(log, pen.trust(), partial(make_lease, client))
     rebuilder = Rebuilder(
-        *(ALPHA, pen.key, pen.trust(), state, ClusterLog(client, GENERATION)),
-        *(nobody, SystemClock(), nobody, WANTED),
-        make_lease=partial(make_lease, client),
-        follower=lambda: None,
+        MasterPositions(reporter, pen.trust(), log, nobody),
+        GenerationStarter(signer, state, streams, SystemClock()),
+        *(nobody, WANTED),
     )
     promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)
     yield Place(client, pen, state, promoter)

@@ -12,10 +12,12 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import first_revision, make_lease
-from services.config.rebuilding import Rebuilder, digest_of
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import first_revision, make_lease
+from services.config.repair.positions import MasterPositions, PositionReporter, digest_of
+from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
+from shared.clusterlog.log import ClusterLog, EntrySigner, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
     AnotherHistory,
@@ -72,11 +74,7 @@ class Bravo(Responder):
         assert isinstance(request, ReadPosition)
         told = ReplicaPosition(
             node=BRAVO,
-            log_generation=position.log_generation,
-            revision=position.revision,
-            sequence=position.sequence,
-            epoch=position.epoch,
-            hash=position.hash,
+            position=position,
             digest=self.digest,
             follower=self.follower,
         )
@@ -96,6 +94,10 @@ class Place:
     rebuilder: Rebuilder
     positions: list[LogPosition]
 
+    @property
+    def streams(self) -> LogStreams:
+        return self.rebuilder.starter.streams
+
     def log(self, generation: int = 1) -> ClusterLog:
         return ClusterLog(self.client, LogGeneration(generation))
 
@@ -103,7 +105,7 @@ class Place:
         """Bravo stands where alpha does."""
         self.bravo.position = self.positions[-1]
         async with self.state.view() as view:
-            self.bravo.digest = digest_of(await view.rows())
+            self.bravo.digest = digest_of(await view.documents())
 
     async def rebuild(self, *, force: bool = False) -> GenerationBegun:
         order = RebuildLog(node=ALPHA, force=force, author="rita", reason="it burnt")
@@ -123,11 +125,13 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
         positions.append(pen.position)
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    reporter = PositionReporter(signer, state, lambda: FollowerState.LOG_LOST)
+    streams = LogStreams(log, trust, partial(make_lease, client))
     rebuilder = Rebuilder(
-        *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
-        *(bravo, SystemClock(), kept, 1),
-        make_lease=partial(make_lease, client),
-        follower=lambda: FollowerState.LOG_LOST,
+        MasterPositions(reporter, trust, log, bravo),
+        GenerationStarter(signer, state, streams, SystemClock()),
+        *(kept, 1),
     )
     yield Place(client, pen, state, bravo, kept, rebuilder, positions)
     await client.close()
@@ -138,12 +142,12 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     await place.level()
     told = await place.rebuild()
 
-    assert (told.node, told.log_generation, told.revision, told.unasked) == (ALPHA, 2, 4, ())
+    assert (told.node, told.log_generation, told.revision, told.unreachable) == (ALPHA, 2, 4, ())
     position = await place.state.position()
     assert position is not None
     assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
     assert await hash_at(place.log(2), position) == told.hash == position.hash
-    begun = await begun_after(place.log(), place.rebuilder.trust)
+    begun = await begun_after(place.log(), place.rebuilder.positions.trust)
     assert begun is not None
     body = begun.first.changes[0].body
     assert body is not None
@@ -158,7 +162,7 @@ async def test_every_document_and_every_answered_request_is_there_afterwards(pla
     await place.level()
     await place.rebuild()
     async with place.state.view() as view:
-        assert {row.id for row in await view.rows()} == {"berlin", "denver", "tokyo"}
+        assert {row.id for row in await view.documents()} == {"berlin", "denver", "tokyo"}
         requests = {request for request, *_ in await view.requests()}
     assert {"r-berlin", "r-denver", "r-tokyo"} <= requests
 
@@ -204,7 +208,7 @@ async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
         await place.rebuild()
     told = await place.rebuild(force=True)
     assert (told.node, told.log_generation, told.revision) == (ALPHA, 3, 5)
-    assert (told.unasked, told.left_behind) == ((), (BRAVO,))
+    assert (told.unreachable, told.left_behind) == ((), (BRAVO,))
     last = place.kept.kept[-1]
     assert isinstance(last, LogRebuilt)
     assert last.left_behind == (BRAVO,)
@@ -221,7 +225,7 @@ async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(plac
             return await super().get(sequence)
 
     place.bravo.position = replace(place.positions[-1], log_generation=SECOND)
-    place.rebuilder.log = HalfThere(place.client, GENERATION)
+    place.rebuilder.positions.log = HalfThere(place.client, GENERATION)
     with pytest.raises(LogUnavailable, match="it elects a leader"):
         await place.rebuild(force=True)
     assert await place.log().later() == ()
@@ -238,7 +242,7 @@ async def test_another_history_is_refused(place: Place) -> None:
 async def test_a_silent_master_needs_force_and_is_named(place: Place) -> None:
     with pytest.raises(MasterSilent):
         await place.rebuild()
-    assert (await place.rebuild(force=True)).unasked == (BRAVO,)
+    assert (await place.rebuild(force=True)).unreachable == (BRAVO,)
 
 
 async def test_a_position_that_somebody_else_signed_is_none(place: Place) -> None:
@@ -277,14 +281,14 @@ async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(plac
 
 async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.streams.make_lease
 
     async def another_operator_is_faster(replicas: int, generation: LogGeneration) -> None:
-        place.rebuilder.make_lease = make_lease
+        place.streams.make_lease = make_lease
         await place.rebuild()
         await make_lease(replicas, generation)
 
-    place.rebuilder.make_lease = another_operator_is_faster
+    place.streams.make_lease = another_operator_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
@@ -299,13 +303,13 @@ async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> 
     await place.level()
     before = await place.state.position()
     begun = Pen(place.bravo.key, BRAVO, place.pen.position).begin(SECOND)
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.streams.make_lease
 
     async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await place.log(2).append(begun, Sequence(0))
 
-    place.rebuilder.make_lease = bravo_is_faster
+    place.streams.make_lease = bravo_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.state.position() == before
@@ -316,16 +320,16 @@ async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
     place: Place,
 ) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.streams.make_lease
 
     async def somebody_else_writes(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
 
-    place.rebuilder.make_lease = somebody_else_writes
+    place.streams.make_lease = somebody_else_writes
     with pytest.raises(LogUnavailable, match="generation 2 of the log did not begin; try again"):
         await place.rebuild()
-    place.rebuilder.make_lease = make_lease
+    place.streams.make_lease = make_lease
     assert (await place.rebuild()).log_generation == 3
 
 

@@ -8,21 +8,29 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import RequestId, Revision, Sequence, UnixMillis
+from shared.domain.ids import (
+    LogGeneration,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
+    LogPlace,
     LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
 )
+from shared.domain.request import AnsweredRequest
 from shared.persistence.master_state import (
     REQUESTS_KEPT_MS,
     MasterState,
     Part,
-    Document,
 )
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -80,7 +88,7 @@ async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
     await apply(state, pen, pen.write(first, last, put("node", "b", node()), delete("node", "b")))
     await apply(state, pen, pen.write(delete("node", "a"), put("node", "a", node())))
 
-    (row,) = (await state.read()).rows
+    (row,) = (await state.read()).documents
 
     assert (row.id, row.body) == ("a", node())
 
@@ -88,15 +96,15 @@ async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
 async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
 
-    async def part(before: tuple[int, int] | None, limit: int) -> list[int]:
+    async def part(before: LogPlace | None, limit: int) -> list[Revision]:
         messages = await state.entries(before, limit)
         return [LogEntry.decode(StoredEntry.decode(each).body).revision for each in messages]
 
     everything = await part(None, 10)
     assert everything == sorted(everything, reverse=True)
     assert await part(None, 2) == everything[:2]
-    assert await part((GENERATION, everything[1]), 10) == everything[2:]
-    assert await part((GENERATION - 1, 99), 10) == []
+    assert await part(LogPlace(GENERATION, everything[1]), 10) == everything[2:]
+    assert await part(LogPlace(LogGeneration(GENERATION - 1), Revision(99)), 10) == []
 
 
 async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
@@ -105,10 +113,11 @@ async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
     last = pen.position.revision
 
-    everything = await state.entries_after((0, 0), 100)
+    everything = await state.entries_after(LogPlace(LogGeneration(0), Revision(0)), 100)
     assert everything[-1][0] == pen.position.sequence
-    assert await state.entries_after((GENERATION, last - 2), 1) == everything[-2:-1]
-    assert await state.entries_after((GENERATION, last), 100) == ()
+    middle = LogPlace(GENERATION, Revision(last - 2))
+    assert await state.entries_after(middle, 1) == everything[-2:-1]
+    assert await state.entries_after(pen.position.place, 100) == ()
     newest_first = await state.entries(None, 100)
     assert [message for _, message in everything] == list(reversed(newest_first))
 
@@ -121,12 +130,12 @@ async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState,
         pen.write(put("user", "anna", {"role": "auditor"})),
     )
 
-    async def part(after: tuple[str, str] | None) -> list[str]:
-        return [row.id for row in (await state.read(part=Part(after, 2))).rows]
+    async def part(after: Ref | None) -> list[str]:
+        return [row.id for row in (await state.read(part=Part(after, 2))).documents]
 
     assert await part(None) == ["berlin", "denver"]
-    assert await part(("node", "denver")) == ["lima", "anna"]
-    assert await part(("user", "anna")) == []
+    assert await part(Ref("node", "denver")) == ["lima", "anna"]
+    assert await part(Ref("user", "anna")) == []
 
 
 async def test_only_the_beginning_of_an_epoch_raises_it(
@@ -154,13 +163,17 @@ async def test_the_database_itself_refuses_an_entry_of_another_epoch(
                 )
 
 
+def request(request_id: str, digest: str, at: int) -> AnsweredRequest:
+    return AnsweredRequest(RequestId(request_id), digest, Revision(1), UnixMillis(at))
+
+
 async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
 
     await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
-    assert await state.answered([RequestId("r1")])
+    assert await state.find_requests([RequestId("r1")])
     await state.forget_requests(UnixMillis(1_001 + REQUESTS_KEPT_MS))
-    assert not await state.answered([RequestId("r1")])
+    assert not await state.find_requests([RequestId("r1")])
 
 
 async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
@@ -168,7 +181,7 @@ async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> N
     elsewhere = Pen()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
     rows = [Document("node", "new", Revision(1), node())]
-    requests = [("r2", "d", 1, 2_000)]
+    requests = [request("r2", "d", 2_000)]
     async with state.transaction() as transaction:
         await transaction.empty(elsewhere.position, ReplicationMode.DEGRADED)
         await transaction.fill(rows, requests)
@@ -176,7 +189,7 @@ async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> N
     found = await state.read()
     assert found.position == elsewhere.position
     assert found.mode is ReplicationMode.DEGRADED
-    assert found.rows == tuple(rows)
+    assert found.documents == tuple(rows)
     async with state.view() as view:
         assert await view.requests() == requests
     await apply(state, elsewhere, elsewhere.write(put("node", "next", node())))
@@ -198,7 +211,7 @@ async def test_the_row_orders_two_that_apply_the_same_entry(
         assert not waiting.done()
         assert await transaction.apply(stored, Sequence(1))
     assert not await waiting
-    assert len((await state.read()).rows) == 1
+    assert len((await state.read()).documents) == 1
 
 
 async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
@@ -262,7 +275,7 @@ async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
     second = pen.write(put("node", "b", node()))
 
     async with state.view() as view:
-        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) == ()
+        assert await view.entries_behind(position, 9) == ()
     await apply(state, pen, second)
     async with state.view() as view:
-        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) is None
+        assert await view.entries_behind(position, 9) is None

@@ -54,7 +54,7 @@ class Bravo(Responder):
         known = {each: self.hashes[each] for each in request.revisions if each in self.hashes}
         place = {"log_generation": 2, "revision": 9, "sequence": 3, "epoch": 4, "hash": "h"}
         position = ReplicaPosition.model_validate(
-            {"node": BRAVO, **place, "digest": "", "hashes": known}
+            {"node": BRAVO, "position": place, "digest": "", "hashes": known}
         )
         proof = self.key.sign(position.position_bytes())
         return position.model_copy(update={"signature": proof.hex()})

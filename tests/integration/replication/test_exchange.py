@@ -19,10 +19,11 @@ from services.replication.snapshots.exchange import FETCHES, OFFERS, SnapshotExc
 from shared.clusterlog.log import ClusterLog
 from shared.clusterlog.snapshots import Shelf
 from shared.crypto.nodekeys import NodeKey
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, BrokenChunk, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence
 from shared.domain.log import LogPosition, ReplicationMode
-from shared.domain.snapshot import Manifest, Scope, SignedSnapshot, Document
+from shared.domain.snapshot import Manifest, Scope, SignedSnapshot
 from shared.events.message import Message, Request
 from shared.events.replication import SnapshotOffered
 from shared.messaging.connection import jetstream_of

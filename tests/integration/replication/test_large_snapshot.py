@@ -13,8 +13,9 @@ from services.replication.replica.store import MasterStore
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog
+from shared.domain.document import Document
 from shared.domain.ids import Revision
-from shared.domain.snapshot import Scope, Document
+from shared.domain.snapshot import Scope
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState

@@ -60,7 +60,7 @@ async def test_masters_and_traffic_nodes_follow_the_log(watcher: Watcher) -> Non
     found = await watcher.states["bravo"].read()
     assert found.position == members.pen.position
     assert found.mode is ReplicationMode.DEGRADED
-    assert [row.kind for row in found.rows] == ["node", "site", "user"]
+    assert [row.kind for row in found.documents] == ["node", "site", "user"]
     kept = file_of(members)
     assert kept.position == members.pen.position
     assert kept.mode is ReplicationMode.DEGRADED
@@ -96,7 +96,7 @@ async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watch
         # That message 3 is skipped too is said when the minute is over.
         skipped = "message 2 of the log is skipped: no known master"
         assert any(skipped in line for line in members.said(name))
-    assert [row.id for row in (await watcher.states["bravo"].read()).rows] == ["a", "b"]
+    assert [row.id for row in (await watcher.states["bravo"].read()).documents] == ["a", "b"]
     assert [document.id for document in file_of(members).documents] == ["a", "b"]
 
 
@@ -174,7 +174,10 @@ async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watch
 
     proof = await watcher.sync("bravo", resync=True)
     assert (proof.state, proof.hash) == (FollowerState.FOLLOWING, members.pen.position.hash)
-    assert [row.id for row in (await watcher.states["bravo"].read()).rows] == ["berlin", "denver"]
+    assert [row.id for row in (await watcher.states["bravo"].read()).documents] == [
+        "berlin",
+        "denver",
+    ]
     await watcher.write(put("node", "tokyo", node()))
     await watcher.until_at("bravo")
 

@@ -154,7 +154,7 @@ class Ledger:
 
     def rebuilt(self, event: LogRebuilt) -> None:
         """What was left behind was on those alone who were not asked, or are named for it."""
-        without = {*event.unasked, *event.left_behind}
+        without = {*event.unreachable, *event.left_behind}
         for request_id, left in self.left_behind.items():
             if left.generation == event.log_generation:
                 where = f"{request_id} was on {sorted(left.durable_on)}"
@@ -169,7 +169,7 @@ class Ledger:
                 nodes[change.id] = entry.revision
             elif change.kind == "node" and change.op is Op.DELETE:
                 nodes.pop(change.id, None)
-        position = before.advanced(entry, stored.hash, sequence)
+        position = LogPosition.of(entry, stored.hash, sequence)
         requests = tuple({change.request_id: None for change in entry.changes})
         is_primarys = entry.begins_epoch or not entry.begins_generation
         writer = stored.signer if is_primarys else None

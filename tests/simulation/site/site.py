@@ -17,7 +17,7 @@ from shared.clusterlog.log import verify
 from shared.domain.errors import MeridianError
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.domain.log import LogPosition
-from shared.domain.snapshot import Scope, Document
+from shared.domain.snapshot import Scope
 from shared.events.config import ProposeChanges
 from shared.events.conflict import ConflictKept
 from shared.events.failover import MasterGranted
@@ -147,7 +147,7 @@ class Site(World):
         self.ask_config(node, self._proposed, node, proposal)
 
     async def _proposed(self, node: NodeId, proposal: ProposeChanges) -> None:
-        answer = await self.services[node].handlers.on_propose(proposal)
+        answer = await self.services[node].write.on_propose(proposal)
         self.ledger.answered(proposal.request_id, answer)
 
     def ask_config(self, node: NodeId, work: Work, *args: Any) -> None:
@@ -185,7 +185,7 @@ class Site(World):
                 self.carry(master, hearer, self._granted, hearer.node, grant_event)
 
     def _granted(self, node: NodeId, grant: MasterGranted) -> None:
-        self.ask_config(node, lambda: self.services[node].handlers.on_grant(grant))
+        self.ask_config(node, lambda: self.services[node].write.on_grant(grant))
 
     def _check(self, master: Master) -> tuple[Effect, ...]:
         """The examiner looks, in the monitor's process."""
@@ -202,7 +202,7 @@ class Site(World):
             self.carry(sender, master, self._progress_received, master.node, event)
 
     def _progress_received(self, node: NodeId, event: FollowerProgressed) -> None:
-        self.ask_config(node, lambda: self.services[node].handlers.on_progress(event))
+        self.ask_config(node, lambda: self.services[node].write.on_progress(event))
 
     def carry(
         self, sender: Master, receiver: Master, action: Callable[..., None], *args: Any
@@ -222,14 +222,8 @@ class Site(World):
         for node in NODES:
             if node != asking and self._offers(node):
                 here = self.databases[node].here
-                documents = tuple(
-                    Document(row.kind, row.id, row.revision, row.body)
-                    for row in here.documents_by_ref.values()
-                )
-                requests = tuple(
-                    (str(request_id), each.digest, int(each.revision), 0)
-                    for request_id, each in here.requests.items()
-                )
+                documents = tuple(here.documents_by_ref.values())
+                requests = tuple(here.requests.values())
                 return Snapshot(here.position, here.mode, documents, requests).within(scope)
         return None
 

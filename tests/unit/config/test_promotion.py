@@ -1,4 +1,4 @@
-"""Whether a master goes on alone, what is said when it does not, and one operator at a time."""
+"""Whether a master goes on alone, what is recorded when it does not, and one operator at a time."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from services.config.core.promotion import Facts, epoch_after, require_absent, require_promotable
-from services.config.promotion import Promoter
+from services.config.repair.promotion import Promoter
 from shared.domain.errors import (
     AlreadyPrimary,
     NoHistory,
@@ -86,8 +86,8 @@ class Slow:
         self.begun.append(order.author)
         self.has_begun.set()
         await self.may_go.wait()
-        told = {"node": ALPHA, "log_generation": 2, "revision": 8, "hash": "h"}
-        return GenerationBegun.model_validate(told)
+        answer = {"node": ALPHA, "log_generation": 2, "revision": 8, "hash": "h"}
+        return GenerationBegun.model_validate(answer)
 
 
 @dataclass

@@ -4,25 +4,28 @@ import pytest
 
 from services.gateway.core.plan import (
     BATCH_BYTES,
-    Current,
     Planned,
-    Ref,
     batches,
     normalised,
     plan,
 )
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 
-BERLIN: Ref = (Kind.NODE, "berlin")
-RITA: Ref = (Kind.USER, "rita")
-SITE: Ref = (Kind.SITE, "site")
+BERLIN: Ref = Ref(Kind.NODE, "berlin")
+RITA: Ref = Ref(Kind.USER, "rita")
+SITE: Ref = Ref(Kind.SITE, "site")
 KEY = "A" * 43 + "="
 
 
-def there(ref: Ref, body: dict[str, Any], revision: int = 3) -> dict[Ref, Current]:
-    return {ref: Current(Revision(revision), normalised(ref[0], ref[1], body))}
+def there(ref: Ref, body: dict[str, Any], revision: int = 3) -> dict[Ref, Document]:
+    return {ref: stored(ref, body, revision)}
+
+
+def stored(ref: Ref, body: dict[str, Any], revision: int) -> Document:
+    return Document(*ref, Revision(revision), normalised(Kind(ref.kind), ref.id, body))
 
 
 def test_what_is_missing_is_created_and_expected_to_be_missing() -> None:
@@ -99,8 +102,8 @@ def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
     assert [len(part) for part in batches(changes)] == [1, 1, 1]
 
 
-TEAM: Ref = (Kind.TEAM, "desk")
-HELP: Ref = (Kind.PUBLIC_SITE, "help")
+TEAM: Ref = Ref(Kind.TEAM, "desk")
+HELP: Ref = Ref(Kind.PUBLIC_SITE, "help")
 BODIES: dict[Ref, dict[str, Any]] = {
     HELP: {"hostnames": ["help.example"], "teams": ["desk"]},
     TEAM: {"members": ["rita"]},

@@ -7,17 +7,16 @@ from hypothesis import strategies as st
 
 from services.gateway.core.plan import (
     BATCH_BYTES,
-    Current,
     Planned,
-    Ref,
     batches,
     normalised,
     plan,
 )
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.ids import Revision
 
-SITE: Ref = (Kind.SITE, "site")
+SITE = Ref(Kind.SITE, "site")
 KEY = "A" * 43 + "="
 
 node = st.fixed_dictionaries(
@@ -27,8 +26,8 @@ node = st.fixed_dictionaries(
 user = st.fixed_dictionaries({"role": st.sampled_from(["auditor", "representative"])})
 refs: st.SearchStrategy[Ref] = st.sampled_from(
     [
-        *((Kind.NODE, name) for name in ("berlin", "denver", "tokyo")),
-        *((Kind.USER, name) for name in ("rita", "sam")),
+        *(Ref(Kind.NODE, name) for name in ("berlin", "denver", "tokyo")),
+        *(Ref(Kind.USER, name) for name in ("rita", "sam")),
     ]
 )
 
@@ -37,29 +36,31 @@ refs: st.SearchStrategy[Ref] = st.sampled_from(
 def documents(draw: st.DrawFn) -> dict[Ref, Any]:
     found: dict[Ref, Any] = {}
     for ref in draw(st.lists(refs, unique=True)):
-        found[ref] = draw(node if ref[0] is Kind.NODE else user)
+        found[ref] = draw(node if ref.kind == Kind.NODE else user)
     return found
 
 
-def stored(bodies: dict[Ref, Any]) -> dict[Ref, Current]:
+def document(ref: Ref, revision: int, body: dict[str, Any]) -> Document:
+    return Document(*ref, Revision(revision), normalised(Kind(ref.kind), ref.id, body))
+
+
+def stored(bodies: dict[Ref, Any]) -> dict[Ref, Document]:
     """The documents as they are there: with what people do not write."""
     own = {Kind.NODE: {"public_key": KEY}, Kind.USER: {"password_hash": "sealed"}}
-    found = {
-        (kind, id_): Current(Revision(1), normalised(kind, id_, {**body, **own[kind]}))
-        for (kind, id_), body in bodies.items()
-    }
-    return {**found, SITE: Current(Revision(1), normalised(*SITE, {"name": "s.example"}))}
+    found = {ref: document(ref, 1, {**body, **own[Kind(ref.kind)]}) for ref, body in bodies.items()}
+    return {**found, SITE: document(SITE, 1, {"name": "s.example"})}
 
 
-def applied(current: dict[Ref, Current], changes: tuple[Planned, ...]) -> dict[Ref, Current]:
+def applied(current: dict[Ref, Document], changes: tuple[Planned, ...]) -> dict[Ref, Document]:
     after = dict(current)
     for change in changes:
-        there = after.get((change.kind, change.id))
+        ref = Ref(change.kind, change.id)
+        there = after.get(ref)
         assert change.expected_revision == (there.revision if there else 0), "it is what was seen"
         if change.after is None:
-            del after[change.kind, change.id]
+            del after[ref]
         else:
-            after[change.kind, change.id] = Current(Revision(2), change.after)
+            after[ref] = Document(*ref, Revision(2), dict(change.after))
     return after
 
 
@@ -70,9 +71,9 @@ def test_a_plan_leads_to_what_is_wanted_and_touches_nothing_else(
     current = stored(before)
     after = applied(current, plan(current, wanted, prune=prune))
 
-    for (kind, id_), body in wanted.items():
-        written = normalised(kind, id_, body)
-        found = after[kind, id_].body
+    for ref, body in wanted.items():
+        written = normalised(Kind(ref.kind), ref.id, body)
+        found = after[ref].body
         differing = {field for field, value in written.items() if found[field] != value}
         assert differing <= {"public_key", "password_hash"}, "only what people do not write is kept"
     others = set(current) - set(wanted)

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from services.replication.snapshots.chunk_cache import FOLDER, CachedSnapshot, ChunkCache
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.ids import Epoch, LogGeneration, Revision, Sequence
 from shared.domain.log import LogPosition, ReplicationMode
-from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope, Document
+from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope
 
-MARKER = LogPosition(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
+POSITION = LogPosition(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
 
 
 def packed(name: str) -> bytes:
@@ -26,7 +27,7 @@ ONE, TWO, THREE = packed("one"), packed("two"), packed("three")
 
 def manifest(*chunks: bytes) -> Manifest:
     refs = tuple(ChunkRef.of(data) for data in chunks)
-    return Manifest(MARKER, ReplicationMode.SYNCHRONOUS, Scope.DIRECTORY, refs)
+    return Manifest(POSITION, ReplicationMode.SYNCHRONOUS, Scope.DIRECTORY, refs)
 
 
 def test_what_is_here_is_not_lacking_also_for_the_next_process(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ import pytest
 from services.replication.core.snapshot import Snapshot
 from services.replication.replica.store import SNAPSHOT_FILE, FileStore
 from shared.crypto.nodekeys import NodeKey, verify
+from shared.domain.document import Document
 from shared.domain.errors import BadSettings, StoreUnavailable
-from shared.domain.ids import NodeId, Revision
+from shared.domain.ids import NodeId, RequestId, Revision, UnixMillis
 from shared.domain.log import ReplicationMode, StoredEntry, empty_position
-from shared.domain.snapshot import Scope, SignedSnapshot, Document
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Scope, SignedSnapshot
 from tests.integration.entries import GENERATION, Pen, node, put
 
 BERLIN = NodeId("berlin")
@@ -125,6 +127,7 @@ def test_a_full_snapshot_is_kept_within_the_directory(tmp_path: Path) -> None:
     pen = Pen()
     pen.write(put("node", "berlin", node()))
     documents = tuple(Document(kind, "x", Revision(1), {}) for kind in ("node", "site", "user"))
-    whole = Snapshot(pen.position, ReplicationMode.DEGRADED, documents, (("r", "d", 1, 1),))
+    request = AnsweredRequest(RequestId("r"), "d", Revision(1), UnixMillis(1))
+    whole = Snapshot(pen.position, ReplicationMode.DEGRADED, documents, (request,))
     asyncio.run(store(tmp_path).load(whole))
     assert kept(tmp_path) == whole.within(Scope.DIRECTORY)

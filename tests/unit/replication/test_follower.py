@@ -37,7 +37,7 @@ def judge(follower: Follower, sequence: int, stored: StoredEntry | None) -> Verd
 
 def apply(follower: Follower, verdict: Apply, sequence: int) -> None:
     at, stored = Sequence(sequence), verdict.stored
-    follower.record_applied(follower.position.advanced(verdict.entry, stored.hash, at))
+    follower.record_applied(LogPosition.of(verdict.entry, stored.hash, at))
     follower.record_read(at)
 
 

@@ -7,17 +7,22 @@ import pytest
 
 from services.replication.core.snapshot import Snapshot
 from shared.decoding.errors import Undecodable
-from shared.domain.ids import Epoch, NodeId, Revision, Sequence
+from shared.domain.document import Document
+from shared.domain.ids import Epoch, NodeId, RequestId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogPosition, ReplicationMode
-from shared.domain.snapshot import Scope, SignedSnapshot, Document
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Scope, SignedSnapshot
 from tests.integration.entries import GENERATION, node
 
-MARKER = LogPosition(GENERATION, Revision(7), Sequence(9), Epoch(2), "c" * 64)
+POSITION = LogPosition(GENERATION, Revision(7), Sequence(9), Epoch(2), "c" * 64)
 SITE = Document("site", "site", Revision(1), {"name": "support.example.com"})
 BERLIN = Document("node", "berlin", Revision(3), node())
 RITA = Document("user", "rita", Revision(4), {"role": "auditor", "display_name": "Ritä"})
-REQUESTS = (("r1", "digest", 3, 1_000), ("r2", "other", 4, 2_000))
-WHOLE = Snapshot(MARKER, ReplicationMode.DEGRADED, (SITE, BERLIN, RITA), REQUESTS)
+REQUESTS = (
+    AnsweredRequest(RequestId("r1"), "digest", Revision(3), UnixMillis(1_000)),
+    AnsweredRequest(RequestId("r2"), "other", Revision(4), UnixMillis(2_000)),
+)
+WHOLE = Snapshot(POSITION, ReplicationMode.DEGRADED, (SITE, BERLIN, RITA), REQUESTS)
 
 
 def test_a_snapshot_is_read_as_it_was_written() -> None:

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config.core import batch
-from services.config.core.batch import Answered, digest, gathered
+from services.config.core import commit
+from services.config.core.commit import build_batch, digest_of
 from shared.documents.state import Documents
-from shared.domain.ids import RequestId, Revision
+from shared.domain.document import Ref
+from shared.domain.ids import RequestId, Revision, UnixMillis
 from shared.domain.log import Change
+from shared.domain.request import AnsweredRequest
 from shared.events.config import ProposeChanges, ProposedChange
 
 EMPTY = Documents({})
@@ -51,7 +53,7 @@ def proposals(draw: st.DrawFn) -> tuple[ProposeChanges, ...]:
 @pytest.fixture(autouse=True, scope="module")
 def small_entries() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "CHANGES_LIMIT_BYTES", LIMIT_BYTES)
+        patch.setattr(commit, "CHANGES_LIMIT_BYTES", LIMIT_BYTES)
         yield
 
 
@@ -67,7 +69,7 @@ def parts_of(made: list[Change]) -> list[tuple[str, list[str]]]:
 
 @given(proposals())
 def test_an_entry_holds_whole_proposals_in_their_order(asked: tuple[ProposeChanges, ...]) -> None:
-    made = gathered(EMPTY, asked, {}, NEXT)
+    made = build_batch(EMPTY, asked, {}, NEXT)
 
     wanted = {each.request_id: {change.id for change in each.changes} for each in asked}
     parts = parts_of(made.changes)
@@ -84,10 +86,10 @@ def test_what_waits_comes_into_the_next_entries_and_nothing_is_lost(
     decided: list[RequestId] = []
     left, documents = asked, EMPTY
     for _ in range(len(asked) + 1):
-        made = gathered(documents, left, {}, NEXT)
+        made = build_batch(documents, left, {}, NEXT)
         decided += [*made.accepted, *made.refused]
         documents = documents.with_(
-            {(change.kind, change.id): change.body for change in made.changes}, NEXT
+            {Ref(change.kind, change.id): change.body for change in made.changes}, NEXT
         )
         left = tuple(each for each in left if each.request_id in made.waiting)
     assert left == ()
@@ -98,8 +100,13 @@ def test_what_waits_comes_into_the_next_entries_and_nothing_is_lost(
 def test_what_is_in_the_log_is_answered_and_never_made_again(
     asked: tuple[ProposeChanges, ...],
 ) -> None:
-    known = {each.request_id: Answered(digest(each), Revision(3)) for each in asked}
-    made = gathered(EMPTY, asked, known, NEXT)
+    known = {
+        each.request_id: AnsweredRequest(
+            each.request_id, digest_of(each), Revision(3), UnixMillis(0)
+        )
+        for each in asked
+    }
+    made = build_batch(EMPTY, asked, known, NEXT)
 
     assert (made.changes, made.accepted, made.waiting, made.refused) == ([], [], [], {})
     assert made.repeated == dict.fromkeys(known, Revision(3))
@@ -111,4 +118,4 @@ def test_entries_do_fill_up_here() -> None:
         ProposeChanges(request_id=RequestId(name), author="rita", changes=(large,))
         for name in ("r1", "r2")
     )
-    assert gathered(EMPTY, asked, {}, NEXT).waiting == ["r2"]
+    assert build_batch(EMPTY, asked, {}, NEXT).waiting == ["r2"]
