@@ -58,7 +58,7 @@ def test_the_stricter_limit_of_both_tickets_holds_and_zero_is_none(
 
 def test_a_path_is_idle_when_its_count_stands_still_for_long_enough() -> None:
     watch = IdleWatch(8, Instant(100))
-    assert watch.look_every_seconds == 2
+    assert watch.check_every_seconds == 2
     assert not watch.has_been_idle(10, Instant(102))
     assert not watch.has_been_idle(10, Instant(109.9))
     assert watch.has_been_idle(10, Instant(110))

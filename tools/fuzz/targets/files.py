@@ -19,7 +19,7 @@ from clients.profile import Profile, load_leave
 from clients.rehearsal.population import read as read_population
 from services.config.founding import _object
 from services.node_selector.places import Database
-from services.relay.store import DirectoryFile, RelayFile
+from services.relay.control.files import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
 from shared.domain.runs import Run
 from stack.layout import plan
@@ -298,8 +298,11 @@ TARGETS = (
                 "clients.profile:load_leave",
             ),
             *("clients.latencies:recall", "clients.latencies:_read", "clients.latencies:_known"),
-            *("clients.events.keys:keys_in", "services.relay.store:RelayFile.load"),
-            *("services.relay.store:DirectoryFile.read_if_changed", "services.relay.store:_copy"),
+            *("clients.events.keys:keys_in", "services.relay.control.files:RelayFile.load"),
+            *(
+                "services.relay.control.files:DirectoryFile.read_if_changed",
+                "services.relay.control.files:_read_directory",
+            ),
             *("stack.layout:read", "services.config.founding:_object"),
             *("shared.decoding.model:read_model", "shared.domain.runs:Run.decode"),
         ),

@@ -1,12 +1,12 @@
-"""Tells what the data plane did: counts, facts for gateways and for tools outside, a log line.
+"""Reports what the data plane did: counters, events for gateways and external tools, a log line.
 
-A fact waits in a bounded queue until the stream has acknowledged it; the data plane never waits.
+An event waits in a bounded queue until the stream has acknowledged it; the data plane never waits.
 """
 
 import logging
 
-from services.relay.core.reception import PathKey
-from services.relay.metrics import Tally
+from services.relay.core.pairing import PathKey
+from services.relay.reporting.metrics import RelayCounters
 from shared.domain.ids import NodeId
 from shared.events.session import PathReported, SessionPathChanged
 from shared.messaging.ports import Emits
@@ -14,34 +14,34 @@ from shared.runtime.clock import Clock
 from shared.wire.relay import RefusalCode
 
 
-class Reports:
-    """Who is told what happened on the data plane."""
+class PathReporter:
+    """Counts, publishes and logs what happens on the data plane."""
 
     def __init__(
-        self, node: NodeId, facts: Emits, events: Emits, tally: Tally, clock: Clock
+        self, node: NodeId, facts: Emits, events: Emits, counters: RelayCounters, clock: Clock
     ) -> None:
         self._node = node
         self._facts = facts
         self._events = events
-        self._tally = tally
+        self._counters = counters
         self._clock = clock
         self._log = logging.getLogger("meridian.relay")
 
     def on_paired(self, key: PathKey) -> None:
-        self._tally.paired += 1
-        self._tell(key, "ready", 0)
+        self._counters.paired += 1
+        self._report(key, "ready", 0)
 
     def on_parted(self, key: PathKey, bytes_carried: int) -> None:
-        self._tell(key, "parted", bytes_carried)
+        self._report(key, "parted", bytes_carried)
 
     def on_refused(self, code: RefusalCode) -> None:
-        self._tally.refused[code] += 1
+        self._counters.refused[code] += 1
         self._log.debug("refused a connection: %s", code)
 
     def on_pinged(self, count: int) -> None:
-        self._tally.pings += count
+        self._counters.pings += count
 
-    def _tell(self, key: PathKey, fact: str, bytes_carried: int) -> None:
+    def _report(self, key: PathKey, fact: str, bytes_carried: int) -> None:
         self._log.info(
             "session %s, path %d: %s, %d bytes", key.session, key.generation, fact, bytes_carried
         )

@@ -1,4 +1,4 @@
-"""What Prometheus reads of a relay; counted where it happens, collected only when asked."""
+"""Exports the relay's metrics to Prometheus; values are read at the moment of a scrape."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.relay.core.reception import Reception
+from services.relay.core.pairing import PairingTable
 from shared.wire.relay import RefusalCode
 
 
 @dataclass
-class Tally:
-    """Events that leave nothing behind but their number."""
+class RelayCounters:
+    """Numbers of events since the start."""
 
     refused: Counter[RefusalCode] = field(default_factory=Counter[RefusalCode])
     paired: int = 0
@@ -21,34 +21,34 @@ class Tally:
 
 
 class RelayCollector(Collector):
-    """Reads the relay's own numbers at the moment of the scrape."""
+    """Collects the relay's metrics."""
 
     def __init__(
         self,
-        reception: Reception,
-        tally: Tally,
+        pairings: PairingTable,
+        counters: RelayCounters,
         bytes_carried: Callable[[], int],
         connections: Callable[[], int],
     ) -> None:
-        self._reception = reception
-        self._tally = tally
+        self._pairings = pairings
+        self._counters = counters
         self._bytes_carried = bytes_carried
         self._connections = connections
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        reading, tally = self._reception.reading, self._tally
-        yield _gauge("pairs", "Running pairs.", reading.pairs)
-        yield _gauge("sessions", "Sessions with a running pair.", reading.sessions)
-        yield _gauge("waiting", "Connections that wait for the other side.", reading.waiting)
+        snapshot, counters = self._pairings.snapshot, self._counters
+        yield _gauge("pairs", "Running pairs.", snapshot.pairs)
+        yield _gauge("sessions", "Sessions with a running pair.", snapshot.sessions)
+        yield _gauge("waiting", "Connections that wait for the other side.", snapshot.waiting)
         yield _gauge("connections", "Open connections of every kind.", self._connections())
         yield _count("bytes", "Bytes carried, both directions.", self._bytes_carried())
-        yield _count("paired", "Pairs that came together.", tally.paired)
-        yield _count("pings", "Pings answered.", tally.pings)
+        yield _count("paired", "Pairs that came together.", counters.paired)
+        yield _count("pings", "Pings answered.", counters.pings)
         refused = CounterMetricFamily(
             "meridian_relay_refused", "Connections refused, by code.", labels=["code"]
         )
         for code in RefusalCode:
-            refused.add_metric([code.value], tally.refused[code])
+            refused.add_metric([code.value], counters.refused[code])
         yield refused
 
 

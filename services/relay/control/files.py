@@ -1,7 +1,7 @@
-"""Keeps in `relay.json` what must outlive a restart, and reads the directory's copy on this node.
+"""Stores the relay's state in `relay.json`, and reads this node's copy of the directory.
 
-What must outlive it: closed sessions, draining, the largest epoch. **The file is whole or it is
-the old one**: written beside it, synchronised, renamed.
+The state is what must survive a restart: closed sessions, draining, the largest epoch. **A write
+is atomic**: the new file is written beside the old one, synchronised and renamed.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.relay.core.admission import Remembered
+from services.relay.core.admission import RelayState
 from shared.crypto.nodekeys import write_secret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
@@ -27,13 +27,13 @@ SNAPSHOT_FILE: Final = "snapshot.json"
 
 
 class RelayFile:
-    """The relay's own few bits."""
+    """Stores the state that survives restarts."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / RELAY_FILE
 
-    def load(self) -> Remembered:
-        """What the relay knew before it stopped.
+    def load(self) -> RelayState:
+        """Read the state of before the restart.
 
         Raises:
             BadSettings: the file is there and cannot be read; guessing would open closed sessions.
@@ -41,7 +41,7 @@ class RelayFile:
         try:
             fields = decode_object(self._path.read_bytes(), RELAY_FILE, FILE)
             closed = fields.object("closed")
-            return Remembered(
+            return RelayState(
                 closed={
                     SessionId(session): UnixMillis(closed.integer(session))
                     for session in closed.members
@@ -50,62 +50,62 @@ class RelayFile:
                 epoch=Epoch(fields.integer("epoch")),
             )
         except FileNotFoundError:
-            return Remembered()
+            return RelayState()
         except (OSError, Undecodable) as error:
             raise BadSettings(
                 f"{self._path} cannot be read ({error}); mend it, or remove it to forget "
                 "which sessions are closed on this node"
             ) from error
 
-    def save(self, remembered: Remembered) -> None:
+    def save(self, state: RelayState) -> None:
         """Replace the file.
 
         Raises:
             OSError: the disk did not take it; the old file stands.
         """
         fields = {
-            "closed": remembered.closed,
-            "draining": remembered.draining,
-            "epoch": remembered.epoch,
+            "closed": state.closed,
+            "draining": state.draining,
+            "epoch": state.epoch,
         }
         write_secret(self._path, json.dumps(fields).encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """The directory as this node has it: the site and its nodes."""
+class DirectoryCopy:
+    """The site and its nodes, as this node has them."""
 
     site: SiteDocument | None
     nodes: dict[NodeId, NodeDocument]
 
 
 class DirectoryFile:
-    """The follower's copy of the directory on this node; replication writes and checks it."""
+    """Reads the follower's copy of the directory; replication writes and checks it."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / SNAPSHOT_FILE
         self._read: tuple[int, int] | None = None
 
-    def read_if_changed(self) -> Copy | None:
-        """The copy when it is another file than at the last reading; None when it is not there.
+    def read_if_changed(self) -> DirectoryCopy | None:
+        """Read the copy if it is another file than at the last call; None when there is none.
 
         Raises:
-            BadSettings: the file cannot be read; said once for each version of it.
+            BadSettings: the file cannot be read; raised once for each version of it.
         """
         try:
             status = self._path.stat()
             if self._read == (status.st_mtime_ns, status.st_ino):
                 return None
             self._read = (status.st_mtime_ns, status.st_ino)
-            return _copy(SignedSnapshot.decode(self._path.read_bytes()).body)
+            return _read_directory(SignedSnapshot.decode(self._path.read_bytes()).body)
         except FileNotFoundError:
             return None
         except (OSError, Undecodable) as error:
             raise BadSettings(f"{self._path} cannot be read: {error}") from error
 
 
-def _copy(snapshot: bytes) -> Copy:
-    """The directory in *snapshot*; a document of a newer version is read as far as it is known.
+def _read_directory(snapshot: bytes) -> DirectoryCopy:
+    """Read the directory in *snapshot*; unknown fields of newer documents are ignored.
 
     Raises:
         Undecodable: it is none.
@@ -117,4 +117,4 @@ def _copy(snapshot: bytes) -> Copy:
             site = read_model(SiteDocument, body)
         elif kind == Kind.NODE:
             nodes[NodeId(document.text("id"))] = read_model(NodeDocument, body)
-    return Copy(site, nodes)
+    return DirectoryCopy(site, nodes)

@@ -1,4 +1,4 @@
-"""Accepts connections, and goes on when the process has no descriptor left for a while."""
+"""Accepts connections; while the process has no free descriptor, it pauses and tries again."""
 
 import asyncio
 import errno
@@ -12,7 +12,7 @@ BACKLOG: Final = 1_024
 TURN_CONNECTIONS: Final = 64
 """Most connections accepted before the running pairs get their turn."""
 
-REST_SECONDS: Final = 0.2
+PAUSE_SECONDS: Final = 0.2
 KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -42,19 +42,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Door:
-    """A listening socket that hands each connection to *on_arrival*."""
+class Listener:
+    """A listening socket that hands each connection to *on_connection*."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         listener: socket.socket,
-        on_arrival: Callable[[socket.socket], None],
+        on_connection: Callable[[socket.socket], None],
     ) -> None:
         self._loop = loop
         self._listener = listener
-        self._on_arrival = on_arrival
-        self._rest: asyncio.TimerHandle | None = None
+        self._on_connection = on_connection
+        self._pause: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
@@ -64,8 +64,8 @@ class Door:
         self._loop.add_reader(self._listener.fileno(), self._on_readable)
 
     def close(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
+        if self._pause is not None:
+            self._pause.cancel()
         if self._listener.fileno() != -1:
             self._loop.remove_reader(self._listener.fileno())
             self._listener.close()
@@ -78,9 +78,9 @@ class Door:
                 return
             except OSError:
                 self._loop.remove_reader(self._listener.fileno())
-                self._rest = self._loop.call_later(REST_SECONDS, self.open)
+                self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
                 return
             connection.settimeout(0)
             for level, option, value in KEEPALIVE:
                 connection.setsockopt(level, option, value)
-            self._on_arrival(connection)
+            self._on_connection(connection)

@@ -1,10 +1,9 @@
-"""One connection before its pair: reads the HELLO, tells it to wait, or why it must go.
+"""Reads and answers one connection before it is part of a pair.
 
-A guest says one thing, its HELLO, and then listens, or it only measures with a few PINGs; whatever
-else it sends is a breach. Its end of file means that it left, so a dead peer does not hold its
-place.
-A refused guest is read (and ignored) for a moment before it is closed: closing a socket with
-unread bytes resets it, and the reason would be lost on the way.
+A connection sends one HELLO and then only listens, or it measures with a few PINGs; anything else
+breaks the protocol. End of file means that the peer left, so a dead peer does not keep its place.
+The relay reads (and ignores) a refused connection for a moment before it closes it: closing a
+socket with unread bytes resets it, and the peer would not receive the reason.
 """
 
 import contextlib
@@ -13,50 +12,54 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from services.relay.core.admission import GuestId
+from services.relay.core.admission import ConnectionId
 from shared.wire.relay import FrameReader
 
 READ_BYTES: Final = 8 * 1024
 LINGER_SECONDS: Final = 1.0
 
 
-class Host(Protocol):
-    """Who takes care of guests."""
+class Owner(Protocol):
+    """Receives what happens on pending connections."""
 
-    def on_received(self, guest: "Guest", data: bytes) -> None: ...
+    def on_received(self, pending: "PendingConnection", data: bytes) -> None: ...
 
-    def on_left(self, guest: "Guest") -> None: ...
+    def on_left(self, pending: "PendingConnection") -> None: ...
 
 
-class Guest:
+class PendingConnection:
     """A connection that is not part of a pair."""
 
     def __init__(
-        self, loop: AbstractEventLoop, guest_id: GuestId, connection: socket.socket, host: Host
+        self,
+        loop: AbstractEventLoop,
+        connection_id: ConnectionId,
+        connection: socket.socket,
+        owner: Owner,
     ) -> None:
-        self.id = guest_id
+        self.id = connection_id
         self.reader = FrameReader()
         self._loop = loop
         self._connection = connection
-        self._host = host
+        self._owner = owner
         self._on_closed: Callable[[], None] | None = None
 
     def start(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._on_readable)
 
-    def tell(self, frame: bytes) -> None:
-        """Send a small frame; a guest that takes not even that has left, and its end will tell."""
+    def send(self, frame: bytes) -> None:
+        """Send a small frame; a peer that cannot take it has left, and `on_left` will follow."""
         with contextlib.suppress(OSError):
             self._connection.send(frame)
 
-    def hand_over(self) -> socket.socket:
-        """Give the connection away."""
+    def detach(self) -> socket.socket:
+        """Stop reading and return the socket, which the caller owns from now on."""
         self._loop.remove_reader(self._connection.fileno())
         return self._connection
 
-    def send_away(self, frame: bytes, on_closed: Callable[[], None]) -> None:
-        """Tell the last word, wait a moment until it was taken, and close."""
-        self.tell(frame)
+    def refuse(self, frame: bytes, on_closed: Callable[[], None]) -> None:
+        """Send the last frame, let the peer read it for a moment, and close."""
+        self.send(frame)
         self._on_closed = on_closed
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
@@ -81,6 +84,6 @@ class Guest:
             if not data:
                 self.close()
         elif data:
-            self._host.on_received(self, data)
+            self._owner.on_received(self, data)
         else:
-            self._host.on_left(self)
+            self._owner.on_left(self)

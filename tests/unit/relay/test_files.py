@@ -3,24 +3,24 @@ from pathlib import Path
 
 import pytest
 
-from services.relay.core.admission import Remembered
-from services.relay.store import DirectoryFile, RelayFile
+from services.relay.control.files import DirectoryFile, RelayFile
+from services.relay.core.admission import RelayState
 from shared.documents.site import SiteDocument
 from shared.domain.errors import BadSettings
 from shared.domain.ids import Epoch, NodeId, SessionId, UnixMillis
 
-KNOWN = Remembered({SessionId("1234567"): UnixMillis(99)}, draining=True, epoch=Epoch(4))
+KNOWN = RelayState({SessionId("1234567"): UnixMillis(99)}, draining=True, epoch=Epoch(4))
 
 
 def test_a_new_relay_remembers_nothing(tmp_path: Path) -> None:
-    assert RelayFile(tmp_path).load() == Remembered()
+    assert RelayFile(tmp_path).load() == RelayState()
 
 
 def test_what_was_saved_is_remembered(tmp_path: Path) -> None:
     RelayFile(tmp_path).save(KNOWN)
     assert RelayFile(tmp_path).load() == KNOWN
-    RelayFile(tmp_path).save(Remembered())
-    assert RelayFile(tmp_path).load() == Remembered()
+    RelayFile(tmp_path).save(RelayState())
+    assert RelayFile(tmp_path).load() == RelayState()
 
 
 def test_nothing_is_left_beside_the_file(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_nothing_is_left_beside_the_file(tmp_path: Path) -> None:
     "text",
     ["", "{", "[]", "{}", '{"closed": [], "draining": 0, "epoch": 0}', '{"closed": {"1": "x"}}'],
 )
-def test_an_unreadable_file_is_told_and_never_guessed(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_file_is_reported_and_never_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay.json").write_text(text)
     with pytest.raises(BadSettings, match=r"relay\.json cannot be read"):
         RelayFile(tmp_path).load()
@@ -66,7 +66,7 @@ def test_the_copy_is_read_once_for_each_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"body": 7}', '{"body": "[]"}'])
-def test_an_unreadable_copy_is_told_once_for_each_version(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_copy_is_reported_once_for_each_version(tmp_path: Path, text: str) -> None:
     (tmp_path / "snapshot.json").write_text(text)
     file = DirectoryFile(tmp_path)
     with pytest.raises(BadSettings, match=r"snapshot\.json cannot be read"):
