@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from services.node_selector.core.named import Audience, LookedUp, unmatched
+from services.node_selector.core.dns_matching import Audience, DnsAnswer, hosts_to_resolve
 from services.node_selector.core.prefixes import parse_address
-from services.node_selector.dns.asking import Servers, ServersUnknown, late
+from services.node_selector.dns.answers import RecordKind, ServerAnswer
+from services.node_selector.dns.client import Servers, ServersUnknown, timeout_reason
 from services.node_selector.dns.core.cache import ScopedCache
-from services.node_selector.dns.core.networks import Network, scoped, told_network
-from services.node_selector.dns.reading import RecordKind, Said
+from services.node_selector.dns.core.networks import Network, disclosed_network, scoped
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS, DnsLookup, SelectionMethod
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
@@ -46,7 +46,7 @@ class DnsResolver(Protocol):
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
-    ) -> Said: ...
+    ) -> ServerAnswer: ...
 
 
 class OwnServers(Protocol):
@@ -75,7 +75,7 @@ class Wait:
 Flight = tuple[Question, Network | None]
 
 
-class Lookups:
+class DnsLookups:
     """The questions of one replica, in flight and answered."""
 
     def __init__(
@@ -91,18 +91,18 @@ class Lookups:
         self._clock = clock
         self._containment = containment
         self._limits = limits or Limits()
-        self._kept: ScopedCache[Question, Said] = ScopedCache(self._limits.answers)
-        self._flights: dict[Flight, asyncio.Task[Said]] = {}
+        self._kept: ScopedCache[Question, ServerAnswer] = ScopedCache(self._limits.answers)
+        self._flights: dict[Flight, asyncio.Task[ServerAnswer]] = {}
         self._room = asyncio.Semaphore(self._limits.at_once)
 
     async def look_up(
         self, method: SelectionMethod, rule: DnsLookup, client: str, hosts: Collection[str]
-    ) -> LookedUp:
+    ) -> DnsAnswer:
         """What DNS says to the client at address *client* by *rule*, to be matched with *hosts*."""
         servers = tuple((str(each.address), each.port) for each in rule.resolvers)
         seconds = min(rule.timeout_seconds, LONGEST_LOOKUP_SECONDS)
         wait = Wait(seconds, Instant(self._clock.now() + seconds))
-        network = told_network(parse_address(client))
+        network = disclosed_network(parse_address(client))
         questions = [Question(rule.name, kind, servers) for kind in KINDS[method]]
         found = _found(rule.name, await self._all(questions, network, wait), network)
         if found.failure is not None:
@@ -110,13 +110,13 @@ class Lookups:
         return replace(found, numbers=await self._numbers(found, hosts, wait))
 
     async def _numbers(
-        self, found: LookedUp, hosts: Collection[str], wait: Wait
+        self, found: DnsAnswer, hosts: Collection[str], wait: Wait
     ) -> dict[str, frozenset[str]]:
         """The addresses that *found* and *hosts* need to be matched; empty for most answers.
 
         This machine's servers are asked: those of the rule may know nothing but their own zone.
         """
-        names = unmatched(found, hosts)
+        names = hosts_to_resolve(found, hosts)
         try:
             servers = self._own.of_this_machine() if names else ()
         except ServersUnknown:
@@ -131,10 +131,10 @@ class Lookups:
 
     async def _all(
         self, questions: Iterable[Question], network: Network | None, wait: Wait
-    ) -> list[Said]:
+    ) -> list[ServerAnswer]:
         return await asyncio.gather(*(self._one(each, network, wait) for each in questions))
 
-    async def _one(self, question: Question, network: Network | None, wait: Wait) -> Said:
+    async def _one(self, question: Question, network: Network | None, wait: Wait) -> ServerAnswer:
         kept = self._kept.find(question, network, self._clock.now())
         if kept is not None:
             return kept
@@ -142,26 +142,26 @@ class Lookups:
         task = self._flights.get(flight)
         if task is None:
             if len(self._flights) >= self._limits.in_flight:
-                return Said(failure=f"{question.name}: too many questions are in flight")
+                return ServerAnswer(failure=f"{question.name}: too many questions are in flight")
             task = self._start(flight, wait.seconds)
             self._flights[flight] = task
         try:
             async with asyncio.timeout(wait.until - self._clock.now()):
                 return await asyncio.shield(task)
         except TimeoutError:
-            return Said(failure=late(question.name, wait.seconds))
+            return ServerAnswer(failure=timeout_reason(question.name, wait.seconds))
 
-    def _start(self, flight: Flight, seconds: float) -> "asyncio.Task[Said]":
+    def _start(self, flight: Flight, seconds: float) -> "asyncio.Task[ServerAnswer]":
         """Put a question as a task; a fault is a failed lookup, and concerns no other."""
         name = flight[0].name
         return self._containment.start(
             "lookup",
             name,
             self._fly(flight, seconds),
-            lambda cause: Said(failure=f"{name}: {cause}"),
+            lambda cause: ServerAnswer(failure=f"{name}: {cause}"),
         )
 
-    async def _fly(self, flight: Flight, seconds: float) -> Said:
+    async def _fly(self, flight: Flight, seconds: float) -> ServerAnswer:
         """Put a question; it goes on for those who come later when nobody waits for it any more."""
         question, network = flight
         try:
@@ -170,13 +170,13 @@ class Lookups:
                     question.name, question.kind, network, question.servers, seconds
                 )
         except TimeoutError:
-            said = Said(failure=late(question.name, seconds))
+            said = ServerAnswer(failure=timeout_reason(question.name, seconds))
         finally:
             del self._flights[flight]
         self._keep(flight, said)
         return said
 
-    def _keep(self, flight: Flight, said: Said) -> None:
+    def _keep(self, flight: Flight, said: ServerAnswer) -> None:
         """Keep *said* for those whom it is for; a failure concerns everybody."""
         question, network = flight
         until = Instant(self._clock.now() + said.seconds)
@@ -185,16 +185,16 @@ class Lookups:
         self._kept.keep(question, network, said, until)
 
 
-def _found(name: str, answers: Iterable[Said], network: Network | None) -> LookedUp:
+def _found(name: str, answers: Iterable[ServerAnswer], network: Network | None) -> DnsAnswer:
     """What the answers to the questions of one method say together."""
     answers = list(answers)
     good = [said for said in answers if said.records]
     if not good:
-        return LookedUp(name, failure=_failure(name, answers))
+        return DnsAnswer(name, failure=_failure(name, answers))
     records = dict.fromkeys(record for said in good for record in said.records)
     aliases = dict.fromkeys(alias for said in good for alias in said.aliases)
     kinds_are_addresses = all(record.port is None for record in records)
-    return LookedUp(
+    return DnsAnswer(
         name,
         records=tuple(records),
         aliases=tuple(aliases) if kinds_are_addresses else (),
@@ -202,7 +202,7 @@ def _found(name: str, answers: Iterable[Said], network: Network | None) -> Looke
     )
 
 
-def _failure(name: str, answers: list[Said]) -> str:
+def _failure(name: str, answers: list[ServerAnswer]) -> str:
     """Why there are no records: a server's trouble is told before a type that is not there."""
     trouble = next((said for said in answers if not said.is_absent), answers[0])
     assert trouble.failure is not None, "an answer without records says why"
@@ -211,7 +211,7 @@ def _failure(name: str, answers: list[Said]) -> str:
     return trouble.failure
 
 
-def _audience(good: list[Said], network: Network | None) -> Audience:
+def _audience(good: list[ServerAnswer], network: Network | None) -> Audience:
     if network is None:
-        return Audience.UNTOLD
+        return Audience.UNKNOWN
     return Audience.CLIENT if any(said.scope_bits for said in good) else Audience.EVERYBODY

@@ -13,10 +13,10 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from services.node_selector.core.named import Record
-from services.node_selector.dns.asking import Asker, Servers
-from services.node_selector.dns.reading import Said
-from services.node_selector.dns.servers import ZoneServers
+from services.node_selector.core.dns_matching import Record
+from services.node_selector.dns.answers import ServerAnswer
+from services.node_selector.dns.client import DnsClient, Servers
+from services.node_selector.dns.zone_servers import ZoneServers
 from shared.runtime.clock import SystemClock
 
 pytestmark = pytest.mark.integration
@@ -58,8 +58,8 @@ async def responding(answer: Answer) -> AsyncGenerator[tuple[Responder, Servers]
         transport.close()
 
 
-async def ask(answer: Answer, seconds: float = SECONDS) -> tuple[Said, list[str]]:
-    asker = Asker(ZoneServers(SystemClock()))
+async def ask(answer: Answer, seconds: float = SECONDS) -> tuple[ServerAnswer, list[str]]:
+    asker = DnsClient(ZoneServers(SystemClock()))
     async with responding(answer) as (responder, servers):
         said = await asker.ask(NAME, "A", CLIENT, servers, seconds)
     return said, responder.asked
@@ -168,7 +168,7 @@ async def test_no_damage_of_an_answer_leaves_the_lookup() -> None:
             whole[chance.randrange(2, len(whole))] = chance.randrange(256)
         return bytes(whole)
 
-    asker = Asker(ZoneServers(SystemClock()))
+    asker = DnsClient(ZoneServers(SystemClock()))
     async with responding(answer) as (_, servers):
         found = await asyncio.gather(
             *(asker.ask(NAME, "A", CLIENT, servers, SECONDS) for _ in range(400))

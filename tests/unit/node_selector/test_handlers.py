@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from services.node_selector.core.facts import Lookup, Named
-from services.node_selector.ends import Ends, Nodes
-from services.node_selector.handlers import SETTLE_SECONDS, Draws, Selector
-from services.node_selector.places import Nowhere
-from services.node_selector.rehearsing import Rehearsals
+from services.node_selector.core.facts import DnsRank, Lookup
+from services.node_selector.core.roster import Roster
+from services.node_selector.placement.fact_collector import FactCollector, Nodes
+from services.node_selector.placement.geo_database import NoGeoDatabase
+from services.node_selector.placement.rehearsals import Rehearsals
+from services.node_selector.placement.selector import SETTLE_SECONDS, Selector
 from shared.documents import Kind
 from shared.documents.node import Address, Location, NodeDocument
 from shared.documents.selection import (
@@ -47,7 +48,7 @@ class HandClock:
         return UnixMillis(0)
 
 
-class Shelf:
+class DirectoryCopy:
     """A directory that is filled by hand."""
 
     def __init__(self) -> None:
@@ -71,24 +72,26 @@ class Shelf:
 
 class Replica:
     def __init__(self, *names: NodeId) -> None:
-        self.clock, self.shelf = HandClock(), Shelf()
-        self.selector = Selector(self.shelf, Ends(Nowhere()), self.clock, Draws("1.0", lambda: 7))
+        self.clock, self.directory = HandClock(), DirectoryCopy()
+        self.selector = Selector(
+            self.directory, FactCollector(NoGeoDatabase()), self.clock, Roster("1.0"), lambda: 7
+        )
         if names:
             self.read(*names)
 
     def read(self, *names: NodeId) -> None:
-        self.shelf.fill(*names)
-        self.selector.on_directory()
+        self.directory.fill(*names)
+        self.selector.refresh_directory()
 
     async def relay(self, node: NodeId, *, sessions: int = 0) -> None:
-        await self.selector.on_heartbeat(
+        self.selector.record_heartbeat(
             NodeHeartbeat(
                 node=node, service="relay", version="1.0", started_unix_ms=0, sessions=sessions
             )
         )
 
     async def monitor(self, node: NodeId, revision: int) -> None:
-        await self.selector.on_heartbeat(
+        self.selector.record_heartbeat(
             NodeHeartbeat(
                 node=node,
                 service="failover_monitor",
@@ -102,7 +105,7 @@ class Replica:
 
 
 def rehearsals(replica: Replica) -> Rehearsals:
-    return Rehearsals(replica.selector, Ends(Nowhere()), replica.clock)
+    return Rehearsals(replica.selector, FactCollector(NoGeoDatabase()), replica.clock)
 
 
 def question() -> SelectNodes:
@@ -112,7 +115,7 @@ def question() -> SelectNodes:
 async def test_the_answer_has_addresses_reasons_and_the_revision_it_was_made_from() -> None:
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN)
-    answer = await replica.selector.on_select(question())
+    answer = await replica.selector.select(question())
     assert answer.choices == (Choice(node=BERLIN, host="berlin.example.com", port=1),)
     assert answer.revision == 1
     assert answer.method == "random"
@@ -123,7 +126,7 @@ async def test_an_explanation_has_a_word_on_everybody_where_an_answer_has_not() 
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN)
     asked = ExplainSelection(client=ClientFacts(address="203.0.113.5"))
-    answer = await replica.selector.on_explain(asked)
+    answer = await replica.selector.explain(asked)
     assert [(v.node, v.rank) for v in answer.explanation] == [(BERLIN, 1), (ALPHA, None)]
     assert answer.policy == "customer"
 
@@ -131,17 +134,17 @@ async def test_an_explanation_has_a_word_on_everybody_where_an_answer_has_not() 
 async def test_the_client_s_clock_and_the_time_of_now_reach_the_method() -> None:
     replica = Replica(BERLIN, TOKYO)
     zones = {BERLIN: "Europe/Berlin", TOKYO: "Asia/Tokyo"}
-    nodes = replica.shelf.nodes
+    nodes = replica.directory.nodes
     for node, zone in zones.items():
         nodes[node] = nodes[node].model_copy(update={"timezone": zone})
         await replica.relay(node)
     selection = Selection(methods=(SelectionMethod.TIMEZONE_OFFSET,))
-    replica.shelf.site = SiteDocument(name="s", selection=selection)
-    replica.selector.on_directory()
+    replica.directory.site = SiteDocument(name="s", selection=selection)
+    replica.selector.refresh_directory()
 
     async def asked_at(offset: int) -> tuple[NodeId, str]:
         facts = ClientFacts(address="203.0.113.5", utc_offset_minutes=offset)
-        answer = await replica.selector.on_select(SelectNodes(client=facts))
+        answer = await replica.selector.select(SelectNodes(client=facts))
         return answer.choices[0].node, answer.explanation[0].reason
 
     assert await asked_at(60) == (BERLIN, "0 minutes around the clock (+01:00, customer +01:00)")
@@ -152,9 +155,9 @@ async def test_explaining_answers_where_selecting_refuses() -> None:
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN, sessions=1_000)
     with pytest.raises(NoTrafficNode, match="full: 1000 of 1000"):
-        await replica.selector.on_select(question())
+        await replica.selector.select(question())
     asked = ExplainSelection(client=ClientFacts(address="203.0.113.5"))
-    answer = await replica.selector.on_explain(asked)
+    answer = await replica.selector.explain(asked)
     assert answer.choices == ()
     assert answer.explanation[1].reason == "full: 1000 of 1000 sessions"
 
@@ -164,10 +167,10 @@ async def test_the_primary_stands_in_as_its_monitor_and_relay_tell() -> None:
     await replica.relay(BERLIN, sessions=1_000)
     await replica.relay(ALPHA)
     await replica.monitor(ALPHA, revision=9)
-    answer = await replica.selector.on_select(question())
+    answer = await replica.selector.select(question())
     assert answer.fallback_to_primary
     assert answer.choices[0].node == ALPHA
-    assert replica.shelf.told == [9]
+    assert replica.directory.told == [9]
 
 
 async def test_a_heartbeat_that_is_old_by_now_no_longer_counts() -> None:
@@ -175,13 +178,13 @@ async def test_a_heartbeat_that_is_old_by_now_no_longer_counts() -> None:
     await replica.relay(BERLIN)
     replica.clock.seconds += 1.6
     with pytest.raises(NoTrafficNode, match=r"suspect: silent for 1\.6 s"):
-        await replica.selector.on_select(question())
+        await replica.selector.select(question())
 
 
 async def test_a_new_replica_waits_for_the_nodes_that_it_has_not_heard() -> None:
     replica = Replica(BERLIN, TOKYO)
     await replica.relay(BERLIN)
-    asking = asyncio.create_task(replica.selector.on_select(question()))
+    asking = asyncio.create_task(replica.selector.select(question()))
     await asyncio.sleep(0)
     assert not asking.done()
     await replica.relay(TOKYO)
@@ -190,7 +193,7 @@ async def test_a_new_replica_waits_for_the_nodes_that_it_has_not_heard() -> None
 
 async def test_a_new_replica_waits_for_the_directory_first() -> None:
     replica = Replica()
-    asking = asyncio.create_task(replica.selector.on_select(question()))
+    asking = asyncio.create_task(replica.selector.select(question()))
     await replica.relay(BERLIN)
     await asyncio.sleep(0)
     assert not asking.done()
@@ -202,7 +205,7 @@ async def test_a_replica_that_has_settled_does_not_wait_for_the_silent() -> None
     replica = Replica(BERLIN, TOKYO)
     replica.clock.seconds += 2
     await replica.relay(BERLIN)
-    answer = await asyncio.wait_for(replica.selector.on_select(question()), 0.5)
+    answer = await asyncio.wait_for(replica.selector.select(question()), 0.5)
     assert [choice.node for choice in answer.choices] == [BERLIN]
 
 
@@ -211,12 +214,12 @@ async def test_a_change_of_the_directory_changes_the_prefixes() -> None:
     for node in (BERLIN, TOKYO):
         await replica.relay(node)
     for node in (BERLIN, TOKYO):
-        for name, document in replica.shelf.nodes.items():
+        for name, document in replica.directory.nodes.items():
             prefixes = ["203.0.113.0/24"] if name == node else []
             body = document.model_dump() | {"prefixes": prefixes}
-            replica.shelf.nodes[name] = NodeDocument.model_validate(body)
-        replica.selector.on_directory()
-        assert (await replica.selector.on_select(question())).choices[0].node == node
+            replica.directory.nodes[name] = NodeDocument.model_validate(body)
+        replica.selector.refresh_directory()
+        assert (await replica.selector.select(question())).choices[0].node == node
 
 
 async def test_the_method_of_a_question_takes_the_place_of_the_sites() -> None:
@@ -224,9 +227,9 @@ async def test_the_method_of_a_question_takes_the_place_of_the_sites() -> None:
     await replica.relay(BERLIN)
     own = question().model_copy(update={"method": SelectionMethod.LEAST_LOAD})
 
-    assert (await replica.selector.on_select(question())).method == "random"
-    assert (await replica.selector.on_select(own)).method == "least_load"
-    assert (await replica.selector.on_select(question())).method == "random"
+    assert (await replica.selector.select(question())).method == "random"
+    assert (await replica.selector.select(own)).method == "least_load"
+    assert (await replica.selector.select(question())).method == "random"
 
 
 async def test_the_methods_of_a_question_take_the_place_of_its_one_method() -> None:
@@ -235,7 +238,7 @@ async def test_the_methods_of_a_question_take_the_place_of_its_one_method() -> N
     methods = (SelectionMethod.CONSISTENT, SelectionMethod.RANDOM)
     told = {"method": SelectionMethod.LEAST_LOAD, "methods": methods}
 
-    answer = await replica.selector.on_select(question().model_copy(update=told))
+    answer = await replica.selector.select(question().model_copy(update=told))
 
     assert answer.method == "consistent"
 
@@ -245,12 +248,12 @@ async def test_the_team_s_word_wins_over_the_public_site_s_and_that_over_the_sit
     await replica.relay(BERLIN)
     by_help = SelectionOverride(methods=(SelectionMethod.CONSISTENT,))
     by_desk = SelectionOverride(methods=(SelectionMethod.LEAST_LOAD,))
-    replica.shelf.overrides[Kind.PUBLIC_SITE, "help"] = by_help
-    replica.shelf.overrides[Kind.TEAM, "desk"] = by_desk
+    replica.directory.overrides[Kind.PUBLIC_SITE, "help"] = by_help
+    replica.directory.overrides[Kind.TEAM, "desk"] = by_desk
 
     async def method(**where: str) -> str:
         asked = question().model_copy(update=where)
-        return (await replica.selector.on_select(asked)).method
+        return (await replica.selector.select(asked)).method
 
     assert await method() == "random"
     assert await method(public_site="help") == "consistent"
@@ -264,7 +267,7 @@ async def test_facts_that_make_no_sense_are_told_and_the_client_is_placed() -> N
     facts = ClientFacts.model_validate(
         {"address": "nowhere", "utc_offset_minutes": 99 * 60, "latencies_ms": {"berlin": -1}}
     )
-    answer = await replica.selector.on_select(SelectNodes(client=facts, count=-3))
+    answer = await replica.selector.select(SelectNodes(client=facts, count=-3))
     assert [choice.node for choice in answer.choices] == [BERLIN]
     assert answer.notes == (
         "customer: a UTC offset beyond -14:00 to +14:00 was left out",
@@ -279,7 +282,7 @@ async def test_a_pin_is_first_or_the_answer_says_why_not() -> None:
 
     async def pinned(node: NodeId) -> tuple[NodeId, tuple[str, ...]]:
         asked = question().model_copy(update={"pin": node})
-        answer = await replica.selector.on_select(asked)
+        answer = await replica.selector.select(asked)
         return answer.choices[0].node, answer.notes
 
     assert await pinned(TOKYO) == (TOKYO, ())
@@ -300,8 +303,8 @@ async def test_the_shared_address_goes_with_the_answer_when_the_network_decides(
     await replica.relay(BERLIN)
     address = Address(host="192.0.2.1", port=443)
     selection = Selection(methods=(SelectionMethod.IP_ANYCAST,), ip_anycast=address)
-    replica.shelf.site = SiteDocument(name="s", selection=selection)
-    answer = await replica.selector.on_select(question())
+    replica.directory.site = SiteDocument(name="s", selection=selection)
+    answer = await replica.selector.select(question())
     assert answer.shared == SharedAddress(host="192.0.2.1", port=443)
     assert [choice.node for choice in answer.choices] == [BERLIN]
 
@@ -310,10 +313,10 @@ async def test_a_replica_that_hears_nobody_any_more_says_so_and_answers() -> Non
     replica = Replica(BERLIN, TOKYO, ALPHA)
     for node in (BERLIN, TOKYO, ALPHA):
         await replica.relay(node)
-    before = replica.selector.deaf_seconds
+    before = replica.selector.feed_lost_seconds
     replica.clock.seconds += 12
-    answer = await replica.selector.on_select(question())
-    assert (before, replica.selector.deaf_seconds) == (None, 12)
+    answer = await replica.selector.select(question())
+    assert (before, replica.selector.feed_lost_seconds) == (None, 12)
     assert answer.notes == ("state feed lost since 12 s: nobody is heard",)
     assert answer.explanation[0].reason.startswith("state feed lost since 12 s: nobody is heard; ")
 
@@ -323,14 +326,14 @@ async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
     await replica.relay(BERLIN)
     shared = Address(host="192.0.2.1", port=443)
     selection = Selection(methods=(SelectionMethod.IP_ANYCAST,), ip_anycast=shared)
-    replica.shelf.site = SiteDocument(name="s", selection=selection)
-    replica.selector.on_directory()
+    replica.directory.site = SiteDocument(name="s", selection=selection)
+    replica.selector.refresh_directory()
     replica.clock.seconds += SETTLE_SECONDS
 
     async def is_shared(asked: SelectNodes) -> bool:
-        answer = await replica.selector.on_select(asked)
+        answer = await replica.selector.select(asked)
         explained = ExplainSelection.model_validate(asked.model_dump())
-        assert (await replica.selector.on_explain(explained)).shared == answer.shared
+        assert (await replica.selector.explain(explained)).shared == answer.shared
         return answer.shared is not None
 
     assert await is_shared(question())
@@ -338,10 +341,10 @@ async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
     assert await is_shared(question().model_copy(update={"pin": TOKYO}))
 
     for node, is_theirs in ((TOKYO, True), (BERLIN, False)):
-        own = replica.shelf.nodes[node].model_dump()
+        own = replica.directory.nodes[node].model_dump()
         document = NodeDocument.model_validate({**own, "prefixes": ["203.0.113.0/24"]})
-        replica.shelf.nodes[node] = document
-        replica.selector.on_directory()
+        replica.directory.nodes[node] = document
+        replica.selector.refresh_directory()
         assert await is_shared(question()) is is_theirs
 
 
@@ -349,13 +352,13 @@ async def test_a_rehearsal_places_by_the_rule_that_is_tried_and_by_what_is_told_
     None
 ):
     replica = Replica(BERLIN, TOKYO)
-    nodes = replica.shelf.nodes
+    nodes = replica.directory.nodes
     places = {BERLIN: (52.5, 13.4), TOKYO: (35.7, 139.7)}
     for node, (latitude, longitude) in places.items():
         place = Location(latitude=latitude, longitude=longitude)
         nodes[node] = nodes[node].model_copy(update={"location": place})
         await replica.relay(node, sessions=3)
-    replica.selector.on_directory()
+    replica.selector.refresh_directory()
     facts = ClientFacts(address="203.0.113.5")
     osaka = RehearsedClient(facts=facts, location=Location(latitude=34.7, longitude=135.5))
     asked = RehearseSelection(
@@ -364,21 +367,19 @@ async def test_a_rehearsal_places_by_the_rule_that_is_tried_and_by_what_is_told_
         failed=(BERLIN,),
     )
 
-    answer = await rehearsals(replica).on_rehearse(asked)
+    answer = await rehearsals(replica).rehearse(asked)
 
     assert [each.node for each in answer.placements] == [TOKYO, TOKYO]
     assert answer.placements[0].kilometres == pytest.approx(397, abs=10)
     assert answer.placements[1].kilometres is None
     assert answer.sessions == {TOKYO: 8}
-    assert answer.revision == replica.shelf.revision
+    assert answer.revision == replica.directory.revision
 
 
 async def test_a_replica_without_a_directory_rehearses_nothing() -> None:
     client = RehearsedClient(facts=ClientFacts(address="203.0.113.5"))
     with pytest.raises(NoTrafficNode):
-        await rehearsals(Replica()).on_rehearse(
-            RehearseSelection(clients=(client,), rule=Selection())
-        )
+        await rehearsals(Replica()).rehearse(RehearseSelection(clients=(client,), rule=Selection()))
 
 
 class CountingNames:
@@ -392,25 +393,29 @@ class CountingNames:
     ) -> Lookup:
         del method, rule, client, nodes
         self.asked += 1
-        return Lookup({BERLIN: Named()}, basis="192.0.2.1")
+        return Lookup({BERLIN: DnsRank()}, basis="192.0.2.1")
 
 
 def by_dns(*tokyo_prefixes: str) -> tuple[Replica, CountingNames]:
     """A site that goes by DNS, where tokyo has networks of its own."""
     names, replica = CountingNames(), Replica()
     replica.selector = Selector(
-        replica.shelf, Ends(Nowhere(), names), replica.clock, Draws("1.0", lambda: 7)
+        replica.directory,
+        FactCollector(NoGeoDatabase(), names),
+        replica.clock,
+        Roster("1.0"),
+        lambda: 7,
     )
     rule = Selection(
         methods=(SelectionMethod.A_RECORD,), a_record=DnsLookup(name="relay.example.com")
     )
-    replica.shelf.fill(BERLIN, TOKYO, OSLO)
-    replica.shelf.site = SiteDocument(name="s", selection=rule)
+    replica.directory.fill(BERLIN, TOKYO, OSLO)
+    replica.directory.site = SiteDocument(name="s", selection=rule)
     networks = tuple(ip_network(each) for each in tokyo_prefixes)
-    replica.shelf.nodes[TOKYO] = replica.shelf.nodes[TOKYO].model_copy(
+    replica.directory.nodes[TOKYO] = replica.directory.nodes[TOKYO].model_copy(
         update={"prefixes": networks}
     )
-    replica.selector.on_directory()
+    replica.selector.refresh_directory()
     return replica, names
 
 
@@ -418,7 +423,7 @@ async def three_by_dns(replica: Replica, **wishes: Any) -> NodesSelected:
     for node in (BERLIN, TOKYO, OSLO):
         await replica.relay(node)
     asked = SelectNodes(client=ClientFacts(address="203.0.113.5"), count=3, **wishes)
-    return await replica.selector.on_select(asked)
+    return await replica.selector.select(asked)
 
 
 @pytest.mark.parametrize(
@@ -458,10 +463,10 @@ async def test_dns_is_asked_when_nothing_before_it_decides(wishes: dict[str, Any
 
 async def test_dns_decides_between_nodes_of_one_network() -> None:
     replica, names = by_dns("203.0.113.0/24")
-    replica.shelf.nodes[BERLIN] = replica.shelf.nodes[BERLIN].model_copy(
+    replica.directory.nodes[BERLIN] = replica.directory.nodes[BERLIN].model_copy(
         update={"prefixes": (ip_network("203.0.113.0/24"),)}
     )
-    replica.selector.on_directory()
+    replica.selector.refresh_directory()
     answer = await three_by_dns(replica)
     assert answer.choices[0].node == BERLIN
     assert names.asked == 1

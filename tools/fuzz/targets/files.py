@@ -18,7 +18,7 @@ from clients.latencies import recall
 from clients.profile import Profile, load_leave
 from clients.rehearsal.population import read as read_population
 from services.config.founding import _object
-from services.node_selector.places import Database
+from services.node_selector.placement.geo_database import GeoDatabase
 from services.relay.control.files import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
 from shared.domain.runs import Run
@@ -255,7 +255,7 @@ CSV_FILES = (
 def _places(data: bytes) -> object:
     path = _folder() / "places.mmdb"
     path.write_bytes(data)
-    places = Database(path, StillClock())
+    places = GeoDatabase(path, StillClock())
     found = [places.locate(each) for each in ("198.51.100.7", "8.8.8.8", "2001:db8::1", "x", "")]
     if all(each.location is None for each in found):
         raise Dropped("no_place")
@@ -353,7 +353,7 @@ TARGETS = (
         "files.places",
         _places,
         _places_corpus,
-        ("services.node_selector.places:Database.locate",),
+        ("services.node_selector.placement.geo_database:GeoDatabase.locate",),
         frozenset({"no_place"}),
         slow="each input is written to a file, and looked up more than 200 times",
     ),

@@ -12,7 +12,7 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-TOLD_BITS: Final = {4: 24, 6: 56}
+DISCLOSED_BITS: Final = {4: 24, 6: 56}
 
 NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
     ip_network(each)
@@ -36,11 +36,11 @@ NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
 """Networks of special use (RFC 6890); those of documentation stay, nobody real is in them."""
 
 
-def told_network(address: Address | None) -> Network | None:
+def disclosed_network(address: Address | None) -> Network | None:
     """The network of *address* that DNS is told; None when it is told nothing."""
     if address is None or any(address in network for network in NOT_PUBLIC):
         return None
-    return ip_network((int(address), TOLD_BITS[address.version]), strict=False)
+    return ip_network((int(address), DISCLOSED_BITS[address.version]), strict=False)
 
 
 def scoped(network: Network, scope: int) -> Network:

@@ -1,15 +1,15 @@
-"""Lookups with name servers that the test makes up, in virtual time."""
+"""DnsLookups with name servers that the test makes up, in virtual time."""
 
 import asyncio
 from collections.abc import Mapping
 
 import pytest
 
-from services.node_selector.core.named import Audience, LookedUp, Record
-from services.node_selector.dns.asking import Servers, ServersUnknown
+from services.node_selector.core.dns_matching import Audience, DnsAnswer, Record
+from services.node_selector.dns.answers import RecordKind, ServerAnswer
+from services.node_selector.dns.client import Servers, ServersUnknown
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.lookups import Limits, Lookups
-from services.node_selector.dns.reading import RecordKind, Said
+from services.node_selector.dns.lookups import DnsLookups, Limits
 from shared.documents.selection import DnsLookup, SelectionMethod
 from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
@@ -17,15 +17,15 @@ from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 NAME = "nodes.example.com"
 OWN: Servers = (("192.0.2.99", 53),)
 FIXED: Servers = (("192.0.2.53", 53),)
-NOWHERE = Said(failure=f"{NAME} has no A record", seconds=60, is_absent=True)
+NOWHERE = ServerAnswer(failure=f"{NAME} has no A record", seconds=60, is_absent=True)
 A, SRV = SelectionMethod.A_RECORD, SelectionMethod.SRV_RECORD
 
 
-def ok(*hosts: str, scope: int | None = 24, seconds: float = 30) -> Said:
-    return Said(tuple(map(Record, hosts)), scope_bits=scope, seconds=seconds)
+def ok(*hosts: str, scope: int | None = 24, seconds: float = 30) -> ServerAnswer:
+    return ServerAnswer(tuple(map(Record, hosts)), scope_bits=scope, seconds=seconds)
 
 
-Answers = Mapping[tuple[str, RecordKind], Said]
+Answers = Mapping[tuple[str, RecordKind], ServerAnswer]
 
 
 class NameServers:
@@ -41,11 +41,11 @@ class NameServers:
         self.pause_seconds = pause_seconds
         self.has_own = True
         self.asked: list[tuple[str, RecordKind, str | None, Servers]] = []
-        self.lookups = Lookups(self, self, VirtualClock(), contained(), limits)
+        self.lookups = DnsLookups(self, self, VirtualClock(), contained(), limits)
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
-    ) -> Said:
+    ) -> ServerAnswer:
         self.asked.append((name, kind, None if network is None else str(network), fixed))
         await pause(self.pause_seconds)
         return self.answers.get((name, kind), NOWHERE)
@@ -62,7 +62,7 @@ class NameServers:
         hosts: tuple[str, ...] = ("192.0.2.1", "192.0.2.2"),
         *,
         resolvers: tuple[str, ...] = (),
-    ) -> LookedUp:
+    ) -> DnsAnswer:
         said = {"name": NAME, "timeout_seconds": 1, "resolvers": resolvers}
         return await self.lookups.look_up(method, DnsLookup.model_validate(said), client, hosts)
 
@@ -85,7 +85,7 @@ def test_configured_resolvers_are_asked_instead_of_the_zone_s_own_servers() -> N
 
 
 def test_srv_record_asks_for_srv_records() -> None:
-    answer = Said((Record("a.example.com", 443, 10, 5),), scope_bits=0)
+    answer = ServerAnswer((Record("a.example.com", 443, 10, 5),), scope_bits=0)
     servers = NameServers({(NAME, "SRV"): answer})
     found = run(servers.look_up(method=SRV, hosts=("a.example.com",)))
     assert found.records == answer.records
@@ -98,12 +98,12 @@ def test_srv_record_asks_for_srv_records() -> None:
         (ok("192.0.2.1", scope=24), "198.51.100.7", Audience.CLIENT),
         (ok("192.0.2.1", scope=0), "198.51.100.7", Audience.EVERYBODY),
         (ok("192.0.2.1", scope=None), "198.51.100.7", Audience.EVERYBODY),
-        (ok("192.0.2.1", scope=None), "10.0.0.7", Audience.UNTOLD),
-        (ok("192.0.2.1", scope=None), "no address", Audience.UNTOLD),
+        (ok("192.0.2.1", scope=None), "10.0.0.7", Audience.UNKNOWN),
+        (ok("192.0.2.1", scope=None), "no address", Audience.UNKNOWN),
     ],
 )
 def test_an_answer_without_a_scope_is_not_for_the_client(
-    said: Said, client: str, audience: Audience
+    said: ServerAnswer, client: str, audience: Audience
 ) -> None:
     assert run(NameServers({(NAME, "A"): said}).look_up(client)).audience is audience
 
@@ -143,7 +143,7 @@ def test_a_name_that_is_not_there_is_not_asked_for_again_while_that_stands() -> 
 
 
 def test_a_failure_is_kept_for_a_moment_for_everybody() -> None:
-    ill = Said(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
+    ill = ServerAnswer(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
     servers = NameServers({(NAME, "A"): ill, (NAME, "AAAA"): ill})
 
     async def story() -> None:
@@ -158,12 +158,12 @@ def test_a_failure_is_kept_for_a_moment_for_everybody() -> None:
 
 
 def test_the_trouble_of_one_kind_is_told_before_the_absence_of_the_other() -> None:
-    ill = Said(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
+    ill = ServerAnswer(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
     assert run(NameServers({(NAME, "AAAA"): ill}).look_up()).failure == ill.failure
 
 
 def test_one_kind_is_enough() -> None:
-    ill = Said(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
+    ill = ServerAnswer(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
     found = run(NameServers({(NAME, "A"): ok("192.0.2.1"), (NAME, "AAAA"): ill}).look_up())
     assert (found.records, found.failure) == ((Record("192.0.2.1"),), None)
 
@@ -182,7 +182,7 @@ def test_many_who_ask_the_same_share_one_question() -> None:
 def test_who_leaves_does_not_take_the_answer_from_those_who_wait() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1")})
 
-    async def story() -> LookedUp:
+    async def story() -> DnsAnswer:
         impatient = asyncio.create_task(servers.look_up())
         patient = asyncio.create_task(servers.look_up())
         await turn()
@@ -236,7 +236,7 @@ def test_all_questions_of_a_placement_end_in_its_time() -> None:
     answers: Answers = {(NAME, "A"): ok("192.0.2.1"), (NAME, "AAAA"): ok("192.0.2.1")}
     servers = NameServers(answers, pause_seconds=0.6)
 
-    async def story() -> tuple[float, LookedUp, LookedUp]:
+    async def story() -> tuple[float, DnsAnswer, DnsAnswer]:
         loop = asyncio.get_running_loop()
         began = loop.time()
         servers.answers["a.example.com", "A"] = ok("192.0.2.1")
@@ -281,7 +281,7 @@ class Cursed(NameServers):
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
-    ) -> Said:
+    ) -> ServerAnswer:
         if kind == "AAAA":
             raise RecursionError("compressed without an end")
         return await super().ask(name, kind, network, fixed, seconds)

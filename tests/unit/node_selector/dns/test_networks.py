@@ -2,7 +2,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.node_selector.dns.core.networks import scoped, told_network
+from services.node_selector.dns.core.networks import disclosed_network, scoped
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from services.node_selector.dns.core.networks import scoped, told_network
     ],
 )
 def test_of_a_public_address_dns_is_told_the_network(address: str, told: str) -> None:
-    assert told_network(ip_address(address)) == ip_network(told)
+    assert disclosed_network(ip_address(address)) == ip_network(told)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_of_a_public_address_dns_is_told_the_network(address: str, told: str) ->
     ],
 )
 def test_addresses_that_mean_nothing_outside_are_told_nobody(address: str) -> None:
-    assert told_network(ip_address(address)) is None
+    assert disclosed_network(ip_address(address)) is None
 
 
 def test_of_a_client_without_an_address_dns_is_told_nothing() -> None:
-    assert told_network(None) is None
+    assert disclosed_network(None) is None
 
 
 @pytest.mark.parametrize(

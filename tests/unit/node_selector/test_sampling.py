@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from services.node_selector.core.draws import Shares, by_hash, spread
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.pool import Pool
+from services.node_selector.core.sampling import Shares, hash_text, rendezvous_order
 from shared.domain.ids import Instant, NodeId
 from tests.unit.node_selector.examples import candidate
 
@@ -19,11 +19,14 @@ def _letter(node: Candidate) -> str:
 
 def order(pool: Pool, client: str, *skip: str) -> list[str]:
     left_out = frozenset(NodeId(each) for each in skip)
-    return [each.node for each in by_hash(pool, spread(client), WHOLE, left_out)]
+    return [each.node for each in rendezvous_order(pool, hash_text(client), WHOLE, left_out)]
 
 
 def firsts(pool: Pool, clients: list[str]) -> dict[str, str]:
-    return {each: next(by_hash(pool, spread(each), WHOLE, frozenset())).node for each in clients}
+    return {
+        each: next(rendezvous_order(pool, hash_text(each), WHOLE, frozenset())).node
+        for each in clients
+    }
 
 
 def test_equal_nodes_share_as_evenly_as_chance_would() -> None:
@@ -61,8 +64,8 @@ def test_weights_that_become_alike_leave_the_order_as_it_is() -> None:
     for each in growing:
         each.back_at = Instant(0.0)
     weighted = Pool(growing)
-    assert even.hashed().is_even
-    assert not weighted.hashed().is_even
+    assert even.hash_inputs().is_even
+    assert not weighted.hash_inputs().is_even
     assert all(order(even, client) == order(weighted, client) for client in CLIENTS[:50])
 
 
@@ -71,10 +74,10 @@ def test_a_pool_that_changed_is_hashed_anew() -> None:
     assert len(order(pool, "198.51.100.7")) == 3
     pool.add(candidate("light", weight=1, capacity=1))
     assert len(order(pool, "198.51.100.7")) == 4
-    assert not pool.hashed().is_even
+    assert not pool.hash_inputs().is_even
     pool.discard(pool.members[NodeId("light")])
     assert "light" not in order(pool, "198.51.100.7")
-    assert pool.hashed().is_even
+    assert pool.hash_inputs().is_even
 
 
 def test_parts_that_are_one_pool_follow_who_comes_and_goes() -> None:

@@ -1,11 +1,11 @@
 """Finds which nodes an answer of DNS names.
 
-An A or AAAA record names a node by its number, an SRV record by its host and port; a node's public
-address is a number or a host. Equal numbers name each other, so do equal hosts, aliases passed on
-the way included, and so do a host and a number of which DNS said that they belong together.
-Several nodes behind one record are equal before DNS: the next method decides among them.
+An A or AAAA record names a node by its IP address, an SRV record by its host and port; a node's
+public address is an IP address or a host. Equal addresses match, and so do equal hosts, including
+the aliases on the way, and a host with an address that DNS gave for it.
+Several nodes behind one record are equal for DNS: the next method decides among them.
 
-How priorities and weights rank the nodes that were named is the method's own business.
+How priorities and weights rank these nodes is decided in `dns_methods`.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,28 +17,28 @@ from typing import Final
 from shared.documents.node import Address
 from shared.domain.ids import NodeId
 
-TOLD_RECORDS: Final = 4
-"""An explanation shows so many records, and counts the others."""
+SHOWN_RECORDS: Final = 4
+"""Records that an explanation shows; it counts the others."""
 
 
 class Audience(StrEnum):
-    """For whom an answer was made."""
+    """For whom the server made an answer."""
 
     CLIENT = "client"
     EVERYBODY = "everybody"
-    UNTOLD = "untold"
+    UNKNOWN = "unknown"
 
 
 _AUDIENCES: Final[Mapping[Audience, str]] = {
     Audience.CLIENT: "",
     Audience.EVERYBODY: " to everybody, not for this client's network",
-    Audience.UNTOLD: " to everybody; this client's address is not public, so it was not sent",
+    Audience.UNKNOWN: " to everybody; this client's address is not public, so it was not sent",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: a host or a number, and for SRV also a port and who comes first."""
+    """One record: a host or an IP address; for SRV also port, priority and weight."""
 
     host: str
     port: int | None = None
@@ -50,11 +50,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedUp:
-    """What DNS said of *name*: records, or why there are none.
+class DnsAnswer:
+    """The answer of DNS for *name*: records, or why there are none.
 
-    *aliases* are the names that led to an address; *numbers* says which addresses a host has, as
-    far as somebody had to ask.
+    *aliases* are the names that led to an address; *numbers* are the IP addresses of the hosts that
+    had to be resolved.
     """
 
     name: str
@@ -65,21 +65,21 @@ class LookedUp:
     numbers: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
 
-def basis(found: LookedUp) -> str:
-    """What DNS answered and to whom, for an explanation."""
-    return found.failure or f"{answered(found)}{_AUDIENCES[found.audience]}"
+def describe_basis(found: DnsAnswer) -> str:
+    """Say what DNS answered and to whom, for an explanation."""
+    return found.failure or f"{describe_answer(found)}{_AUDIENCES[found.audience]}"
 
 
-def answered(found: LookedUp) -> str:
-    """What DNS answered."""
-    shown = ", ".join(str(record) for record in found.records[:TOLD_RECORDS])
-    if len(found.records) > TOLD_RECORDS:
-        shown += f" and {len(found.records) - TOLD_RECORDS} more"
+def describe_answer(found: DnsAnswer) -> str:
+    """Say what DNS answered."""
+    shown = ", ".join(str(record) for record in found.records[:SHOWN_RECORDS])
+    if len(found.records) > SHOWN_RECORDS:
+        shown += f" and {len(found.records) - SHOWN_RECORDS} more"
     return f"{found.name} answered {shown}"
 
 
-def named(found: LookedUp, addresses: Mapping[NodeId, Address]) -> dict[NodeId, Record]:
-    """The nodes that *found* names by their public *addresses*, each with its best record."""
+def match_nodes(found: DnsAnswer, addresses: Mapping[NodeId, Address]) -> dict[NodeId, Record]:
+    """Return the nodes whose public *addresses* *found* names, each with its best record."""
     known_as: dict[str, list[NodeId]] = {}
     for node, address in addresses.items():
         for name in _names(address.host, found):
@@ -93,10 +93,10 @@ def named(found: LookedUp, addresses: Mapping[NodeId, Address]) -> dict[NodeId, 
     return best
 
 
-def unmatched(found: LookedUp, hosts: Collection[str]) -> frozenset[str]:
-    """The names whose numbers must be known to say which of *hosts* the records name.
+def hosts_to_resolve(found: DnsAnswer, hosts: Collection[str]) -> frozenset[str]:
+    """Return the names to resolve before the records can be matched with *hosts*.
 
-    Empty when every record names one of them by itself, so most answers need no further question.
+    Empty when every record names one of *hosts* itself, so most answers need no further lookup.
     """
     ours = {plain(host) for host in hosts}
     lost = {
@@ -109,28 +109,28 @@ def unmatched(found: LookedUp, hosts: Collection[str]) -> frozenset[str]:
 
 
 def is_number(host: str) -> bool:
-    """Whether *host* is an address and no name."""
+    """Whether *host* is an IP address."""
     return _number(host) is not None
 
 
 def plain(host: str) -> str:
-    """*host* as names and numbers are compared."""
+    """Normalise *host* for comparison."""
     return _number(host) or host.lower().removesuffix(".")
 
 
 def _number(host: str) -> str | None:
-    """The usual form of *host* when it is an address."""
+    """Return the canonical form of an IP address; None for a name."""
     try:
         return str(ip_address(host))
     except ValueError:
         return None
 
 
-def _names_of(record: Record, found: LookedUp) -> frozenset[str]:
+def _names_of(record: Record, found: DnsAnswer) -> frozenset[str]:
     return _names(record.host, found).union(found.aliases)
 
 
-def _names(host: str, found: LookedUp) -> frozenset[str]:
-    """Everything that *host* is known as: itself, and its numbers as far as they were asked."""
+def _names(host: str, found: DnsAnswer) -> frozenset[str]:
+    """Return *host* and its IP addresses, as far as they were resolved."""
     host = plain(host)
     return found.numbers.get(host, frozenset[str]()) | {host}

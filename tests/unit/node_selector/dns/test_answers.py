@@ -6,9 +6,9 @@ import dns.edns
 import dns.message
 import pytest
 
-from services.node_selector.core.named import Record
+from services.node_selector.core.dns_matching import Record
+from services.node_selector.dns.answers import RecordKind, ServerAnswer, negative_answer, read
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.reading import RecordKind, Said, absent, read
 
 NAME = "nodes.example.com"
 CLIENT = IPv4Network("198.51.100.0/24")
@@ -33,13 +33,13 @@ def option(scope: int, network: str = "198.51.100.0", bits: int = 24) -> dns.edn
 
 def said(
     made: dns.message.QueryMessage, network: Network | None = CLIENT, kind: RecordKind = "A"
-) -> Said:
+) -> ServerAnswer:
     return read(NAME, kind, made, network)
 
 
 def test_addresses_are_records() -> None:
     made = message("A", f"{NAME}. 30 IN A 192.0.2.1", f"{NAME}. 30 IN A 192.0.2.2")
-    assert said(made) == Said((Record("192.0.2.1"), Record("192.0.2.2")), seconds=30)
+    assert said(made) == ServerAnswer((Record("192.0.2.1"), Record("192.0.2.2")), seconds=30)
 
 
 def test_srv_records_have_port_priority_and_weight() -> None:
@@ -130,7 +130,7 @@ def test_a_negative_answer_without_the_soa_stands_for_a_moment_only() -> None:
 
 def test_a_negative_answer_keeps_its_scope() -> None:
     made = message("A", soa=SOA.format(ttl=60, minimum=60), option=option(20))
-    assert absent("no", made, CLIENT) == Said((), (), 20, 60, "no", is_absent=True)
+    assert negative_answer("no", made, CLIENT) == ServerAnswer((), (), 20, 60, "no", is_absent=True)
 
 
 def test_no_answer_stands_longer_than_an_hour() -> None:

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rdtypes.IN.SRV
 import dns.rrset
 
-from services.node_selector.core.named import Record
+from services.node_selector.core.dns_matching import Record
 from services.node_selector.dns.core.networks import Network
 
 RecordKind = Literal["A", "AAAA", "SRV"]
@@ -29,7 +29,7 @@ FAILED_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ServerAnswer:
     """An answer: records or the reason why there are none, whom it is for and how long it stands.
 
     *scope_bits* is None where the server did not say whom it is for; *is_absent* says that the
@@ -46,7 +46,7 @@ class Said:
 
 def read(
     name: str, kind: RecordKind, response: dns.message.QueryMessage, network: Network | None
-) -> Said:
+) -> ServerAnswer:
     """What *response* says of *name* to a client in *network*.
 
     Aliases without records lead to a name that is asked for by itself.
@@ -54,11 +54,11 @@ def read(
     chain = response.resolve_chaining()
     aliases = tuple(_text(cast("Any", rrset[0]).target) for rrset in chain.cnames)
     if chain.answer is None and (not aliases or _ends(chain, response)):
-        return absent(f"{name} has no {kind} record", response, network)
+        return negative_answer(f"{name} has no {kind} record", response, network)
     scope = _scope(response, network)
     if isinstance(scope, str):
-        return Said(failure=f"{name}: {scope}")
-    return Said(
+        return ServerAnswer(failure=f"{name}: {scope}")
+    return ServerAnswer(
         records=tuple(_records(chain.answer)) if chain.answer is not None else (),
         aliases=aliases,
         scope_bits=scope,
@@ -80,13 +80,15 @@ def _ends(chain: dns.message.ChainingResult, response: dns.message.Message) -> b
     )
 
 
-def absent(failure: str, response: dns.message.Message, network: Network | None) -> Said:
+def negative_answer(
+    failure: str, response: dns.message.Message, network: Network | None
+) -> ServerAnswer:
     """A negative answer; without the zone's SOA nobody said how long it stands (RFC 2308)."""
     scope, seconds = _scope(response, network), FAILED_SECONDS
     if _has_soa(response) and isinstance(response, dns.message.QueryMessage):
         seconds = min(response.resolve_chaining().minimum_ttl, LONGEST_NEGATIVE_SECONDS)
     bits = None if isinstance(scope, str) else scope
-    return Said(scope_bits=bits, seconds=seconds, failure=failure, is_absent=True)
+    return ServerAnswer(scope_bits=bits, seconds=seconds, failure=failure, is_absent=True)
 
 
 def _scope(response: dns.message.Message, network: Network | None) -> int | str | None:

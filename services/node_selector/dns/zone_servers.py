@@ -12,9 +12,9 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 
-from services.node_selector.dns.asking import Servers, ServersUnknown, why
+from services.node_selector.dns.answers import FAILED_SECONDS
+from services.node_selector.dns.client import Servers, ServersUnknown, why
 from services.node_selector.dns.core.cache import ScopedCache
-from services.node_selector.dns.reading import FAILED_SECONDS
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
 

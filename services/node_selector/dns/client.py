@@ -21,8 +21,14 @@ import dns.name
 import dns.nameserver
 import dns.resolver
 
+from services.node_selector.dns.answers import (
+    LONGEST_SECONDS,
+    RecordKind,
+    ServerAnswer,
+    negative_answer,
+    read,
+)
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.reading import LONGEST_SECONDS, RecordKind, Said, absent, read
 
 Servers = tuple[tuple[str, int], ...]
 """Numbers and ports of name servers, in the order in which they are asked."""
@@ -33,7 +39,7 @@ MOST_ZONES: Final = 8
 """Aliases lead through so many zones at most."""
 
 
-class FindsServers(Protocol):
+class ZoneServerFinder(Protocol):
     """Who knows the servers to ask for a name."""
 
     def of_this_machine(self) -> Servers:
@@ -58,23 +64,23 @@ class ServersUnknown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class DnsClient:
     """Asks *fixed* servers, or those of each name's own zone."""
 
-    zones: FindsServers
+    zones: ZoneServerFinder
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
-    ) -> Said:
+    ) -> ServerAnswer:
         """What is said of *name*, in at most *seconds*."""
-        said, asked = Said(seconds=LONGEST_SECONDS), name
+        said, asked = ServerAnswer(seconds=LONGEST_SECONDS), name
         passed: set[str] = set()
         while len(passed) < MOST_ZONES:
             passed.add(asked)
             try:
                 servers = fixed or await self.zones.servers_of(asked, seconds)
             except ServersUnknown as error:
-                return Said(failure=f"{asked}: {error}")
+                return ServerAnswer(failure=f"{asked}: {error}")
             resolver = _resolver(servers, network, seconds, recursive=bool(fixed))
             part = await _asked(resolver, asked, kind, network, seconds)
             said = _after(said, part)
@@ -82,16 +88,16 @@ class Asker:
                 return said
             asked = part.aliases[-1]
             if asked in passed:
-                return Said(failure=f"{name}: its aliases lead in a circle, by {asked}")
-        return Said(failure=f"{name}: its aliases lead from zone to zone without an end")
+                return ServerAnswer(failure=f"{name}: its aliases lead in a circle, by {asked}")
+        return ServerAnswer(failure=f"{name}: its aliases lead from zone to zone without an end")
 
 
-def late(name: str, seconds: float) -> str:
+def timeout_reason(name: str, seconds: float) -> str:
     """That the time for *name* is over, in words."""
     return f"{name}: no answer within {seconds:g} s"
 
 
-def _after(before: Said, part: Said) -> Said:
+def _after(before: ServerAnswer, part: ServerAnswer) -> ServerAnswer:
     """*part* as the end of a chain of aliases that began with *before*."""
     scopes = [each for each in (before.scope_bits, part.scope_bits) if each is not None]
     return replace(
@@ -120,7 +126,7 @@ async def _asked(
     kind: RecordKind,
     network: Network | None,
     seconds: float,
-) -> Said:
+) -> ServerAnswer:
     try:
         question = dns.name.from_text(name)
         found = await resolver.resolve(
@@ -131,16 +137,16 @@ async def _asked(
         return _failed(name, error, network, seconds)
 
 
-def _failed(name: str, error: Exception, network: Network | None, seconds: float) -> Said:
+def _failed(name: str, error: Exception, network: Network | None, seconds: float) -> ServerAnswer:
     """What *error* says of *name*."""
     if isinstance(error, dns.resolver.NXDOMAIN):
         with suppress(dns.exception.DNSException, ValueError, LookupError):
-            return absent(f"{name} does not exist (NXDOMAIN)", _response(error), network)
+            return negative_answer(f"{name} does not exist (NXDOMAIN)", _response(error), network)
     if isinstance(error, dns.resolver.LifetimeTimeout):
-        return Said(failure=late(name, seconds))
+        return ServerAnswer(failure=timeout_reason(name, seconds))
     if isinstance(error, dns.resolver.NoNameservers):
-        return Said(failure=f"{name}: {_refusals(error)}")
-    return Said(failure=f"{name}: {why(error)}")
+        return ServerAnswer(failure=f"{name}: {_refusals(error)}")
+    return ServerAnswer(failure=f"{name}: {why(error)}")
 
 
 def why(error: Exception) -> str:

@@ -3,25 +3,30 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from services.node_selector.core.facts import Lookup, Named
-from services.node_selector.core.named import LookedUp, answered, basis, named
+from services.node_selector.core.dns_matching import (
+    DnsAnswer,
+    describe_answer,
+    describe_basis,
+    match_nodes,
+)
+from services.node_selector.core.facts import DnsRank, Lookup
 from shared.documents.node import NodeDocument
 from shared.documents.selection import DnsLookup, SelectionMethod
 from shared.domain.ids import NodeId
 
 
-class LooksUp(Protocol):
+class RecordLookup(Protocol):
     """Who asks name servers."""
 
     async def look_up(
         self, method: SelectionMethod, rule: DnsLookup, client: str, hosts: tuple[str, ...]
-    ) -> LookedUp: ...
+    ) -> DnsAnswer: ...
 
 
-class DnsNames:
+class NodeLookup:
     """Nodes by their names in DNS."""
 
-    def __init__(self, lookups: LooksUp) -> None:
+    def __init__(self, lookups: RecordLookup) -> None:
         self._lookups = lookups
 
     async def look_up(
@@ -41,10 +46,10 @@ class DnsNames:
         found = await self._lookups.look_up(method, rule, client, hosts)
         if found.failure is not None:
             return Lookup(failure=found.failure)
-        records = named(found, addresses)
+        records = match_nodes(found, addresses)
         if not records:
-            return Lookup(failure=f"{answered(found)}, which is no node's public address")
+            return Lookup(failure=f"{describe_answer(found)}, which is no node's public address")
         return Lookup(
-            nodes={node: Named(each.priority, each.weight) for node, each in records.items()},
-            basis=basis(found),
+            nodes={node: DnsRank(each.priority, each.weight) for node, each in records.items()},
+            basis=describe_basis(found),
         )

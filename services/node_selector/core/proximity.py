@@ -11,11 +11,11 @@ from itertools import chain, groupby
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, Final
 
-from services.node_selector.core.asked import Asked, Equals, without
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.facts import End
 from services.node_selector.core.offsets import apart_minutes, shown
 from services.node_selector.core.pool import Pool
+from services.node_selector.core.ranking_context import RankingContext, TieOrder, without
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.timezone import offset_minutes
 
@@ -48,49 +48,49 @@ def _ranked(pool: Pool, of: Callable[[Candidate], Hashable], cost: Callable[[Any
 
 
 def _in_turn(
-    pool: Pool, of: Callable[[Candidate], Hashable], ranked: Ranked, equals: Equals
+    pool: Pool, of: Callable[[Candidate], Hashable], ranked: Ranked, order_ties: TieOrder
 ) -> Iterator[Candidate]:
     groups = (group for values in ranked if (group := pool.joined(of, values)).members)
-    return chain.from_iterable(map(equals, groups))
+    return chain.from_iterable(map(order_ties, groups))
 
 
 class TimezoneOffset:
     """Whose clock on the wall is nearest, around the day."""
 
-    def nothing_known(self, pool: Pool, asked: Asked) -> str:
-        if not self._known(asked):
-            return f"the UTC offset of the {asked.end.side} is unknown"
+    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+        if not self._known(context):
+            return f"the UTC offset of the {context.end.side} is unknown"
         zones = pool.split(timezone_of)
         named = any(zone is not None and part.members for zone, part in zones.items())
         return "" if named else "no node has a timezone"
 
     def order(
-        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+        self, pool: Pool, context: RankingContext, skip: AbstractSet[NodeId], order_ties: TieOrder
     ) -> Iterator[Candidate]:
         del skip
-        offsets, at = self._known(asked), asked.question.at
+        offsets, at = self._known(context), context.question.at
         if not offsets:
-            return equals(pool)
-        ranked = pool.remembered(
+            return order_ties(pool)
+        ranked = pool.memoize(
             ("timezone_offset", offsets, at // MINUTE_MS),
             lambda: _ranked(pool, timezone_of, lambda zone: _apart(zone, offsets, at)),
         )
-        return _in_turn(pool, timezone_of, ranked, equals)
+        return _in_turn(pool, timezone_of, ranked, order_ties)
 
-    def basis(self, candidate: Candidate, asked: Asked) -> str:
-        zone, at = candidate.document.timezone, asked.question.at
+    def basis(self, candidate: Candidate, context: RankingContext) -> str:
+        zone, at = candidate.document.timezone, context.question.at
         if zone is None:
             return "no timezone"
-        told = {end.side: end.utc_offset_minutes for end in asked.ends}
-        offsets = self._known(asked)
+        told = {end.side: end.utc_offset_minutes for end in context.ends}
+        offsets = self._known(context)
         if not offsets:
-            return f"the UTC offset of the {asked.end.side} is unknown"
+            return f"the UTC offset of the {context.end.side} is unknown"
         clocks = ", ".join(f"{side} {shown(off)}" for side, off in told.items() if off is not None)
         minutes = _apart(zone, offsets, at)
         return f"{minutes} minutes around the clock ({shown(offset_minutes(zone, at))}, {clocks})"
 
-    def _known(self, asked: Asked) -> tuple[int, ...]:
-        told = [each.utc_offset_minutes for each in asked.ends]
+    def _known(self, context: RankingContext) -> tuple[int, ...]:
+        told = [each.utc_offset_minutes for each in context.ends]
         return tuple([minutes for minutes in told if minutes is not None])
 
 
@@ -102,36 +102,36 @@ def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
 class Geo:
     """Who is the nearest on the globe, in whole kilometres."""
 
-    def nothing_known(self, pool: Pool, asked: Asked) -> str:
-        if not self._known(asked):
-            return asked.end.no_location
+    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+        if not self._known(context):
+            return context.end.no_location
         places = pool.split(location_of)
         placed = any(place is not None and part.members for place, part in places.items())
         return "" if placed else "no node has a location"
 
     def order(
-        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+        self, pool: Pool, context: RankingContext, skip: AbstractSet[NodeId], order_ties: TieOrder
     ) -> Iterator[Candidate]:
         del skip
-        ends = self._known(asked)
+        ends = self._known(context)
         if not ends:
-            return equals(pool)
-        ranked = pool.remembered(
+            return order_ties(pool)
+        ranked = pool.memoize(
             ("geo", ends),
             lambda: _ranked(pool, location_of, lambda place: _distance_km(place, ends)),
         )
-        return _in_turn(pool, location_of, ranked, equals)
+        return _in_turn(pool, location_of, ranked, order_ties)
 
-    def basis(self, candidate: Candidate, asked: Asked) -> str:
-        place, ends = location_of(candidate), self._known(asked)
+    def basis(self, candidate: Candidate, context: RankingContext) -> str:
+        place, ends = location_of(candidate), self._known(context)
         if not ends:
-            return asked.end.no_location
+            return context.end.no_location
         return "no location" if place is None else f"{_distance_km(place, ends):,} km"
 
-    def _known(self, asked: Asked) -> tuple[tuple[float, float], ...]:
+    def _known(self, context: RankingContext) -> tuple[tuple[float, float], ...]:
         return tuple(
             (end.location.latitude, end.location.longitude)
-            for end in asked.ends
+            for end in context.ends
             if end.location is not None
         )
 
@@ -154,59 +154,59 @@ class Latency:
     that small differences do not move it back and forth.
     """
 
-    def nothing_known(self, pool: Pool, asked: Asked) -> str:
-        if not self._measuring(asked):
-            return f"the {asked.end.side} measured no node"
-        if not any(self._cost(node, asked) is not None for node in self._measured(pool, asked)):
-            return f"no measurement of a node here is younger than {_oldest(asked):g} s"
+    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+        if not self._measuring(context):
+            return f"the {context.end.side} measured no node"
+        if not any(self._cost(node, context) is not None for node in self._measured(pool, context)):
+            return f"no measurement of a node here is younger than {_oldest(context):g} s"
         return ""
 
     def order(
-        self, pool: Pool, asked: Asked, skip: AbstractSet[NodeId], equals: Equals
+        self, pool: Pool, context: RankingContext, skip: AbstractSet[NodeId], order_ties: TieOrder
     ) -> Iterator[Candidate]:
         del skip
         costs = [
             (cost, node)
-            for node in self._measured(pool, asked)
-            if (cost := self._cost(node, asked)) is not None
+            for node in self._measured(pool, context)
+            if (cost := self._cost(node, context)) is not None
         ]
         costs.sort()
         for _, same in groupby(costs, key=lambda each: each[0]):
-            yield from equals(Pool(pool.members[node] for _, node in same))
+            yield from order_ties(Pool(pool.members[node] for _, node in same))
         known = {node for _, node in costs}
         if len(known) < len(pool):
-            yield from equals(without(pool, known) if known else pool)
+            yield from order_ties(without(pool, known) if known else pool)
 
-    def basis(self, candidate: Candidate, asked: Asked) -> str:
-        node, oldest = candidate.node, _oldest(asked)
+    def basis(self, candidate: Candidate, context: RankingContext) -> str:
+        node, oldest = candidate.node, _oldest(context)
         told = [
             f"{end.latencies_ms[node]:.1f} ms from the {end.side}"
             + (f", too old: {age:.0f} s" if (age := _age(end, node)) > oldest else "")
-            for end in asked.ends
+            for end in context.ends
             if node in end.latencies_ms
         ]
         if not told:
             return "latency not measured"
-        kept = " (it has the session)" if node == asked.question.current else ""
+        kept = " (it has the session)" if node == context.question.current else ""
         return " + ".join(told) + kept
 
-    def _measuring(self, asked: Asked) -> list[End]:
-        return [end for end in asked.ends if end.latencies_ms]
+    def _measuring(self, context: RankingContext) -> list[End]:
+        return [end for end in context.ends if end.latencies_ms]
 
-    def _measured(self, pool: Pool, asked: Asked) -> Iterator[NodeId]:
-        """Whom the first end that measured names; a sum needs every end's word anyway."""
-        for end in self._measuring(asked)[:1]:
+    def _measured(self, pool: Pool, context: RankingContext) -> Iterator[NodeId]:
+        """Whom the first end that measured names; a sum needs every end's record anyway."""
+        for end in self._measuring(context)[:1]:
             yield from (node for node in end.latencies_ms if node in pool.members)
 
-    def _cost(self, node: NodeId, asked: Asked) -> float | None:
-        oldest, total = _oldest(asked), 0.0
-        for end in self._measuring(asked):
+    def _cost(self, node: NodeId, context: RankingContext) -> float | None:
+        oldest, total = _oldest(context), 0.0
+        for end in self._measuring(context):
             latency = end.latencies_ms.get(node)
             if latency is None or _age(end, node) > oldest:
                 return None
             total += latency
-        if node == asked.question.current:
-            return total - asked.rule.latency.hysteresis_ms
+        if node == context.question.current:
+            return total - context.rule.latency.hysteresis_ms
         return total
 
 
@@ -214,5 +214,5 @@ def _age(end: End, node: NodeId) -> float:
     return end.latency_ages_seconds.get(node, 0.0)
 
 
-def _oldest(asked: Asked) -> float:
-    return asked.rule.latency.maximum_age_seconds
+def _oldest(context: RankingContext) -> float:
+    return context.rule.latency.maximum_age_seconds

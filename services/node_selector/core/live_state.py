@@ -1,11 +1,11 @@
-"""Decides how a node fares by its relay's silence, and which master seems to be the primary.
+"""Keeps the last heartbeat of every relay, and which master seems to be the primary.
 
-A node is alive for selection while its relay speaks: then suspect, then dead, by the site's timing.
-What masters say of their role is a hint for the fallback only; it never decides who is primary.
+A node is alive for selection while heartbeats of its relay come, then suspect, then dead, by the
+site's timing. What masters claim of their role serves the fallback only; it never makes a primary.
 
-A relay that is heard again after it was taken for dead has *come back*: it gets its share by and
-by. One that this replica just had not listened for long enough to miss has not; and when nobody at
-all was heard for so long, it was the replica that was deaf (`deaf_seconds`), not every node dead.
+A relay that is heard again after it was dead *came back*: selection gives it its share gradually.
+A relay that was silent only because this replica was not listening did not come back. When this
+replica heard no relay at all for that long, its own feed is lost (`feed_lost_seconds`).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.domain.primary import PrimaryClaim, apparent_primary
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a relay last said of itself."""
+    """A relay's sessions, whether it drains, and its version, by its last heartbeat."""
 
     sessions: int
     draining: bool
@@ -26,7 +26,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RelayStatus:
     """A node's relay as this replica sees it now."""
 
     liveness: Liveness
@@ -35,8 +35,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A relay's last word, when it came, and since when the relay is back, if it was away."""
+class RelayRecord:
+    """A relay's last load, when it came, and when the relay came back, if it was dead before."""
 
     load: Load
     at: Instant
@@ -44,10 +44,10 @@ class Word:
 
 
 class LiveState:
-    """The last word of every relay, and of every master that called itself primary."""
+    """The last heartbeat of every relay, and the newest claim of a primary."""
 
     def __init__(self) -> None:
-        self._words: dict[NodeId, Word] = {}
+        self._records: dict[NodeId, RelayRecord] = {}
         self._in_turn: dict[NodeId, Instant] = {}
         self._listening_since: Instant | None = None
         self._last: Instant | None = None
@@ -55,45 +55,45 @@ class LiveState:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no relay was heard since the start: then nothing can be said of any node."""
-        return not self._words
+        """Whether no relay was heard since the start: then the state of no node is known."""
+        return not self._records
 
     @property
     def primary(self) -> NodeId | None:
-        """The master that last called itself primary, in the largest epoch."""
+        """The master that claims to be primary in the largest epoch."""
         return self._primary.node if self._primary is not None else None
 
-    def relay_spoke(
+    def record_relay(
         self, node: NodeId, load: Load, now: Instant, dead_after_seconds: float = 3.0
-    ) -> Word:
-        """Note a relay's word; what is known of it from now on."""
+    ) -> RelayRecord:
+        """Record a relay's heartbeat and return the new record."""
         if self._last is None or now - self._last >= dead_after_seconds:
             self._listening_since = now
         self._last = now
-        before = self._words.get(node)
+        before = self._records.get(node)
         if before is not None and now - before.at < dead_after_seconds:
             back_at = before.back_at
         else:
             back_at = now if self._has_listened(now, dead_after_seconds) else None
-        self._words[node] = word = Word(load, now, back_at)
+        self._records[node] = record = RelayRecord(load, now, back_at)
         self._in_turn.pop(node, None)
         self._in_turn[node] = now
-        return word
+        return record
 
-    def master_spoke(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
+    def record_master(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
         if is_primary:
             known = () if self._primary is None else (self._primary,)
             self._primary = apparent_primary((*known, PrimaryClaim(node, epoch)))
 
-    def word(self, node: NodeId) -> Word | None:
-        return self._words.get(node)
+    def record_of(self, node: NodeId) -> RelayRecord | None:
+        return self._records.get(node)
 
     def is_silent(self, node: NodeId) -> bool:
-        """Whether *node* was heard and has been named by `fallen_silent` since."""
-        return node in self._words and node not in self._in_turn
+        """Whether `take_newly_silent` has returned *node* since its last heartbeat."""
+        return node in self._records and node not in self._in_turn
 
-    def fallen_silent(self, now: Instant, suspect_after_seconds: float) -> list[NodeId]:
-        """Who fell silent since this was asked last; it costs nothing when nobody did."""
+    def take_newly_silent(self, now: Instant, suspect_after_seconds: float) -> list[NodeId]:
+        """Return the nodes that fell silent since the last call; it is cheap when none did."""
         silent: list[NodeId] = []
         for node, at in self._in_turn.items():
             if now - at < suspect_after_seconds:
@@ -103,23 +103,23 @@ class LiveState:
             del self._in_turn[node]
         return silent
 
-    def deaf_seconds(self, now: Instant, dead_after_seconds: float) -> float | None:
-        """For how long nobody at all was heard, once that is too long to be chance."""
+    def feed_lost_seconds(self, now: Instant, dead_after_seconds: float) -> float | None:
+        """For how long no relay at all was heard, once that is too long to be chance."""
         if self._last is None or now - self._last < dead_after_seconds:
             return None
         return now - self._last
 
-    def seen(self, node: NodeId, timing: Timing, now: Instant) -> Seen | None:
-        """How *node*'s relay fares; None when it was never heard."""
-        word = self._words.get(node)
-        if word is None:
+    def status_of(self, node: NodeId, timing: Timing, now: Instant) -> RelayStatus | None:
+        """Return the status of *node*'s relay; None when it was never heard."""
+        record = self._records.get(node)
+        if record is None:
             return None
         liveness = liveness_after(
-            now - word.at,
+            now - record.at,
             suspect_after_seconds=timing.suspect_after_seconds,
             dead_after_seconds=timing.dead_after_seconds,
         )
-        return Seen(liveness, now - word.at, word.load)
+        return RelayStatus(liveness, now - record.at, record.load)
 
     def _has_listened(self, now: Instant, dead_after_seconds: float) -> bool:
         since = self._listening_since

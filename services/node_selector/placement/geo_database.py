@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 import maxminddb
 from pydantic import ValidationError
 
-from services.node_selector.core.facts import Located
+from services.node_selector.core.facts import AddressLocation
 from services.node_selector.core.prefixes import Address, parse_address
 from shared.documents.node import Location
 from shared.runtime.clock import Clock
@@ -51,15 +51,15 @@ class Reader(Protocol):
     def metadata(self) -> Any: ...
 
 
-class Nowhere:
+class NoGeoDatabase:
     """Places without a database."""
 
-    def locate(self, address: str) -> Located:
+    def locate(self, address: str) -> AddressLocation:
         del address
-        return Located()
+        return AddressLocation()
 
 
-class Database:
+class GeoDatabase:
     """The places of one file."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -72,11 +72,11 @@ class Database:
         self._failure = self._lack = ""
         self._remembered = lru_cache(REMEMBERED)(self._found)
 
-    def locate(self, address: str) -> Located:
+    def locate(self, address: str) -> AddressLocation:
         """Where *address* is, or the reason why that is not known; it never raises."""
         self._look_again()
         if self._reader is None:
-            return Located(None, self._failure)
+            return AddressLocation(None, self._failure)
         return self._remembered(address)
 
     def _look_again(self) -> None:
@@ -106,13 +106,13 @@ class Database:
         else:
             self._log.info("read the database of places %s", self._path)
 
-    def _found(self, address: str) -> Located:
+    def _found(self, address: str) -> AddressLocation:
         parsed = parse_address(address)
         place = _place(self._reader, parsed) if parsed is not None and self._reader else None
         if place is not None:
-            return Located(place, "")
+            return AddressLocation(place, "")
         unknown = f"no place is known for {address or 'a client without address'}"
-        return Located(None, self._lack or unknown)
+        return AddressLocation(None, self._lack or unknown)
 
 
 def _record(reader: Reader, address: Address) -> Mapping[str, Any]:

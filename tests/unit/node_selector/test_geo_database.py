@@ -8,7 +8,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from services.node_selector.places import Database, Nowhere
+from services.node_selector.placement.geo_database import GeoDatabase, NoGeoDatabase
 from shared.documents.node import Location
 from shared.domain.ids import Instant, UnixMillis
 
@@ -44,13 +44,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_an_address_has_the_place_that_the_file_says(path: Path) -> None:
-    found = Database(path, HandClock()).locate("198.51.100.7")
+    found = GeoDatabase(path, HandClock()).locate("198.51.100.7")
     assert found.location == Location(latitude=52.5, longitude=13.4)
 
 
 @pytest.mark.parametrize("address", ["203.0.113.1", "2001:db8::1", "nowhere", "198.51.100.7.1"])
 def test_an_address_that_is_not_in_the_file_has_none(path: Path, address: str) -> None:
-    found = Database(path, HandClock()).locate(address)
+    found = GeoDatabase(path, HandClock()).locate(address)
     assert found.location is None
     assert found.failure == f"no place is known for {address}"
 
@@ -66,12 +66,12 @@ def test_an_address_that_is_not_in_the_file_has_none(path: Path, address: str) -
 )
 def test_a_record_without_a_place_on_earth_has_none(path: Path, record: Any) -> None:
     write(path, record)
-    assert Database(path, HandClock()).locate("198.51.100.7").location is None
+    assert GeoDatabase(path, HandClock()).locate("198.51.100.7").location is None
 
 
 def test_a_file_that_changed_is_read_again_within_a_second(path: Path) -> None:
     clock = HandClock()
-    places = Database(path, clock)
+    places = GeoDatabase(path, clock)
     places.locate("198.51.100.7")
     write(path, TOKYO)
     clock.seconds += 1
@@ -84,7 +84,7 @@ def test_a_missing_file_is_told_once_and_read_when_it_comes(
 ) -> None:
     path.unlink()
     clock = HandClock()
-    places = Database(path, clock)
+    places = GeoDatabase(path, clock)
     with caplog.at_level(logging.ERROR, "meridian.places"):
         for _ in range(3):
             assert places.locate("198.51.100.7").failure == (
@@ -100,7 +100,7 @@ def test_a_missing_file_is_told_once_and_read_when_it_comes(
 @pytest.mark.parametrize("keep", [0, 3, 200])
 def test_a_file_that_was_cut_short_harms_nobody(path: Path, keep: int) -> None:
     clock = HandClock()
-    places = Database(path, clock)
+    places = GeoDatabase(path, clock)
     assert places.locate("198.51.100.7").location is not None
     path.write_bytes(path.read_bytes()[:keep])
     assert places.locate("198.51.100.7").location is not None, "not looked at yet"
@@ -112,11 +112,11 @@ def test_any_damage_is_a_place_that_is_not_known(path: Path) -> None:
     whole = path.read_bytes()
     for at in range(0, len(whole), 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
-        Database(path, HandClock()).locate("198.51.100.7")
+        GeoDatabase(path, HandClock()).locate("198.51.100.7")
 
 
 def test_without_a_file_nothing_is_known_and_that_is_said() -> None:
-    assert Nowhere().locate("198.51.100.7").failure == "no database of places is configured"
+    assert NoGeoDatabase().locate("198.51.100.7").failure == "no database of places is configured"
 
 
 ASN = {"autonomous_system_number": 64_500}
@@ -137,7 +137,7 @@ def test_a_database_without_places_is_said_to_be_one(
     path: Path, caplog: pytest.LogCaptureFixture, record: Any, kind: str, network: str
 ) -> None:
     write(path, record, kind=kind, network=network)
-    places = Database(path, HandClock())
+    places = GeoDatabase(path, HandClock())
     with caplog.at_level(logging.INFO, "meridian.places"):
         found = [places.locate(address) for address in ("198.51.100.7", "203.0.113.1", "8.8.8.8")]
 
@@ -150,7 +150,7 @@ def test_a_database_without_places_is_said_to_be_one(
 def test_a_database_with_some_places_is_believed_whatever_it_is_called(path: Path) -> None:
     write(path, BERLIN, kind="Our-Country-ISP", network="8.0.0.0/8")
 
-    found = Database(path, HandClock()).locate("203.0.113.1")
+    found = GeoDatabase(path, HandClock()).locate("203.0.113.1")
 
     assert found.failure == "no place is known for 203.0.113.1"
 
@@ -161,7 +161,7 @@ def test_no_damage_of_any_byte_leaves_the_database(path: Path) -> None:
     for at in range(len(whole)):
         for value in (0x00, 0x3F, 0xFF):
             path.write_bytes(whole[:at] + bytes([value]) + whole[at + 1 :])
-            found = Database(path, HandClock()).locate("198.51.100.7")
+            found = GeoDatabase(path, HandClock()).locate("198.51.100.7")
             assert (found.location is None) == bool(found.failure)
 
 
@@ -171,7 +171,7 @@ def test_what_is_no_database_is_told_to_be_unreadable(
 ) -> None:
     path.write_bytes(data)
     with caplog.at_level(logging.ERROR, "meridian.places"):
-        found = Database(path, HandClock()).locate("198.51.100.7")
+        found = GeoDatabase(path, HandClock()).locate("198.51.100.7")
 
     assert found.failure == "the database of places places.mmdb cannot be read"
     assert len(caplog.records) == 1

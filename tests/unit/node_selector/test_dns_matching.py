@@ -1,14 +1,14 @@
 import pytest
 
-from services.node_selector.core.named import (
+from services.node_selector.core.dns_matching import (
     Audience,
-    LookedUp,
+    DnsAnswer,
     Record,
-    basis,
+    describe_basis,
+    hosts_to_resolve,
     is_number,
-    named,
+    match_nodes,
     plain,
-    unmatched,
 )
 from shared.documents.node import Address
 from shared.domain.ids import NodeId
@@ -24,13 +24,13 @@ ADDRESSES = {
 }
 
 
-def found(*records: Record, **more: object) -> LookedUp:
+def found(*records: Record, **more: object) -> DnsAnswer:
     fields: dict[str, object] = {"records": records, "audience": Audience.CLIENT, **more}
-    return LookedUp(NAME, **fields)  # type: ignore[arg-type]
+    return DnsAnswer(NAME, **fields)  # type: ignore[arg-type]
 
 
-def nodes(looked_up: LookedUp) -> set[str]:
-    return set(named(looked_up, ADDRESSES))
+def nodes(looked_up: DnsAnswer) -> set[str]:
+    return set(match_nodes(looked_up, ADDRESSES))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_srv_target_with_the_number_of_a_node_names_it() -> None:
 
 def test_a_node_that_is_named_twice_has_its_best_record() -> None:
     twice = found(Record("192.0.2.1", 7000, 20), Record("192.0.2.1", 7000, 10))
-    assert named(twice, ADDRESSES)[NodeId("berlin")].priority == 10
+    assert match_nodes(twice, ADDRESSES)[NodeId("berlin")].priority == 10
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_node_that_is_named_twice_has_its_best_record() -> None:
 def test_numbers_are_asked_for_only_when_a_record_names_no_host_by_itself(
     records: tuple[Record, ...], asked: set[str]
 ) -> None:
-    assert unmatched(found(*records), ("192.0.2.1", "Denver.example.com")) == asked
+    assert hosts_to_resolve(found(*records), ("192.0.2.1", "Denver.example.com")) == asked
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_numbers_are_asked_for_only_when_a_record_names_no_host_by_itself(
             f"{NAME} answered 192.0.2.1 to everybody, not for this client's network",
         ),
         (
-            found(Record("192.0.2.1"), audience=Audience.UNTOLD),
+            found(Record("192.0.2.1"), audience=Audience.UNKNOWN),
             f"{NAME} answered 192.0.2.1 to everybody; {NOT_SENT}",
         ),
         (
@@ -106,8 +106,8 @@ def test_numbers_are_asked_for_only_when_a_record_names_no_host_by_itself(
         (found(failure=f"{NAME} does not exist (NXDOMAIN)"), f"{NAME} does not exist (NXDOMAIN)"),
     ],
 )
-def test_the_basis_says_what_dns_answered_and_to_whom(looked_up: LookedUp, said: str) -> None:
-    assert basis(looked_up) == said
+def test_the_basis_says_what_dns_answered_and_to_whom(looked_up: DnsAnswer, said: str) -> None:
+    assert describe_basis(looked_up) == said
 
 
 @pytest.mark.parametrize(
