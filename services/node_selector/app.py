@@ -35,24 +35,24 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "node_selector", clock)
-    directory = Directory(context.publisher, overrides=True)
+    directory = Directory(context.bus.publisher, overrides=True)
     file = settings.geo_database_file
     locations = NoGeoDatabase() if file is None else GeoDatabase(file, clock)
     zones = ZoneServers(clock)
-    dns = NodeLookup(DnsLookups(DnsClient(zones), zones, clock, context.containment))
+    dns = NodeLookup(DnsLookups(DnsClient(zones), zones, clock, context.faults.containment))
     collector = FactCollector(locations, dns)
     chance = partial(secrets.randbits, 64)
-    selector = Selector(directory, collector, clock, Roster(context.version), chance)
-    health = context.health
+    selector = Selector(directory, collector, clock, Roster(context.process.version), chance)
+    health = context.telemetry.health
     health.set("directory", ok=False, reason="not read yet")
     directory.on_change(selector.refresh_directory)
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
-    context.broker.include_router(router(selector, Rehearsals(selector, collector, clock)))
+    context.bus.broker.include_router(router(selector, Rehearsals(selector, collector, clock)))
     workers: dict[str, Task] = {
         "directory": directory.run,
         "feed": partial(_watch_feed, selector, health),
     }
-    return Service(FastStream(context.broker, logger=None), context, workers=workers)
+    return Service(FastStream(context.bus.broker, logger=None), context, workers=workers)
 
 
 async def _watch_feed(selector: Selector, health: Health) -> None:

@@ -31,6 +31,7 @@ from shared.messaging.streams import SESSIONS
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.driver import Driver
+from shared.runtime.health import Health
 from shared.runtime.service import Service, Task
 
 
@@ -70,22 +71,25 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "relay", clock)
-    is_master = settings.node in context.trust.masters
+    is_master = settings.node in context.keys.trust.masters
     relay = build_relay(context, is_master=is_master)
     orders = NodeOrders(relay.admission, relay.pairings, relay.plane.perform, relay.file)
     configuration = NodeConfiguration(
         settings.node, relay.admission, DirectoryFile(settings.state_dir)
     )
-    heartbeats = HeartbeatSender(context, relay.admission, relay.pairings, relay.plane)
+    heartbeats = HeartbeatSender(
+        *(context.process, context.bus.publisher, clock),
+        *(relay.admission, relay.pairings, relay.plane),
+    )
     driver = Driver(relay.pairings, clock, partial(_perform, relay.plane))
     relay.plane.wake = driver.wake
-    context.broker.include_router(router(orders, settings.node))
-    context.registry.register(_collector(relay))
+    context.bus.broker.include_router(router(orders, settings.node))
+    context.telemetry.registry.register(_collector(relay))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            partial(carry, settings, context, relay.plane),
+            partial(carry, settings, context.telemetry.health, relay.plane),
             driver.run,
             relay.facts.run,
         ),
@@ -103,19 +107,19 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
     Raises:
         BadSettings: the relay's own file is damaged.
     """
-    node, clock = context.identity.node, context.clock
+    node, clock = context.process.identity.node, context.clock
     file, counters = RelayFile(context.settings.state_dir), RelayCounters()
     admission = Admission(default_capacity(is_master=is_master), file.load())
     pairings = PairingTable(admission)
-    facts = EventPublisher(context.broker, context.witness, SESSIONS)
-    reporter = PathReporter(node, facts, context.events, counters, clock)
-    resources = PumpResources(clock, context.containment)
-    tickets = SignedTickets(context.keyring, node, clock)
+    facts = context.bus.build_event_publisher(SESSIONS)
+    reporter = PathReporter(node, facts, context.bus.events, counters, clock)
+    resources = PumpResources(clock, context.faults.containment)
+    tickets = SignedTickets(context.keys.keyring, node, clock)
     plane = DataPlane(node, pairings, resources, tickets, reporter)
     return Relay(admission, pairings, plane, counters, facts, file)
 
 
-async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPlane) -> None:
+async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> None:
     """Listen and carry until cancelled; no other part of the site has to run.
 
     Raises:
@@ -123,7 +127,7 @@ async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPla
     """
     _raise_descriptor_limit()
     plane.open(listen(settings.relay_host, settings.relay_port))
-    context.health.set("data_plane", ok=True)
+    health.set("data_plane", ok=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -136,7 +140,7 @@ def _directory(
     """Read the directory on a master, where replication keeps no copy of it on disk."""
     if not is_master:
         return {}
-    directory = Directory(context.publisher)
+    directory = Directory(context.bus.publisher)
     directory.on_change(lambda: configuration.apply(DirectoryCopy(directory.site, directory.nodes)))
     return {"directory": directory.run}
 

@@ -12,9 +12,10 @@ from typing import Final
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.message import Event
 from shared.events.node import NodeStateChanged, ReadinessChanged
-from shared.events.session import SessionChanged, SessionPhase, SessionState
+from shared.events.session import SessionChanged, SessionState
 
 NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 

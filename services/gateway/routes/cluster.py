@@ -15,7 +15,7 @@ from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import MasterRole, NodeRole
-from shared.events.service import ServiceRestarts
+from shared.domain.service import ServiceRestarts
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

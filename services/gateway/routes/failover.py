@@ -15,13 +15,9 @@ from shared.domain.ids import Epoch, NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import MasterRole, NodeRole
 from shared.domain.primary import PrimaryClaim, apparent_primary
+from shared.domain.redirection import RedirectionStatus
 from shared.events.config import GenerationBegun, PromoteAlone
-from shared.events.failover import (
-    ReadMasterStatus,
-    RedirectionStatus,
-    RoleSwitched,
-    SwitchOver,
-)
+from shared.events.failover import ReadMasterStatus, RoleSwitched, SwitchOver
 
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 

@@ -10,12 +10,8 @@ from services.node_selector.core.sampling import hash_text
 from services.node_selector.placement.selector import CollectsFacts, Selector
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
-from shared.events.rehearsal import (
-    RehearsedClient,
-    RehearsedPlacement,
-    RehearseSelection,
-    SelectionRehearsed,
-)
+from shared.domain.placement import RehearsedPlacement
+from shared.events.rehearsal import RehearsedClient, RehearseSelection, SelectionRehearsed
 from shared.runtime.clock import Clock
 
 

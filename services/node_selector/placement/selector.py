@@ -27,16 +27,9 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
 from shared.domain.node import MasterRole, NodeRole
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
 from shared.events.node import NodeHeartbeat
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    NodeVerdict,
-    SelectNodes,
-    SharedAddress,
-)
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.runtime.clock import Clock
 
 SETTLE_SECONDS: Final = 1.0
@@ -153,7 +146,7 @@ class Selector:
     async def _rule(self, request: SelectNodes) -> Selection:
         """Merge the rules of the site, the public site, the team and the request, in that order."""
         site, overrides = await self.site(), self.directory.overrides
-        methods = request.methods or ((request.method,) if request.method else None)
+        methods = request.methods or None
         return merged(
             site.selection,
             overrides.get((Kind.PUBLIC_SITE, request.public_site or "")),

@@ -9,8 +9,9 @@ from services.relay.core.pairing import PairingTable
 from services.relay.data_plane.plane import DataPlane
 from shared.domain.ids import Instant
 from shared.events.node import NodeHeartbeat
-from shared.runtime.context import ServiceContext
-from shared.runtime.marks import read_restarts
+from shared.messaging.ports import Publishes
+from shared.runtime.clock import Clock
+from shared.runtime.process import Process
 
 
 class HeartbeatSender:
@@ -18,12 +19,16 @@ class HeartbeatSender:
 
     def __init__(
         self,
-        context: ServiceContext,
+        process: Process,
+        publisher: Publishes,
+        clock: Clock,
         admission: Admission,
         pairings: PairingTable,
         plane: DataPlane,
     ) -> None:
-        self._context = context
+        self._process = process
+        self._publisher = publisher
+        self._clock = clock
         self._admission = admission
         self._pairings = pairings
         self._plane = plane
@@ -34,32 +39,30 @@ class HeartbeatSender:
         """Refresh the configuration, forget expired sessions and publish, until cancelled."""
         while True:
             configuration.refresh()
-            await orders.forget_expired(self._context.clock.unix_ms())
-            await self._context.publisher.publish(
-                self.build_heartbeat(draining=self._admission.draining)
-            )
+            await orders.forget_expired(self._clock.unix_ms())
+            await self._publisher.publish(self.build_heartbeat(draining=self._admission.draining))
             await asyncio.sleep(configuration.heartbeat_seconds)
 
     async def announce_stop(self) -> None:
         """Publish a last heartbeat that drains: selection chooses this node no more."""
-        await self._context.publisher.publish(self.build_heartbeat(draining=True))
+        await self._publisher.publish(self.build_heartbeat(draining=True))
 
     def build_heartbeat(self, *, draining: bool) -> NodeHeartbeat:
         """Build the heartbeat of now; its rate covers the time since the last one."""
-        now, carried = self._context.clock.now(), self._plane.bytes_carried
+        now, carried = self._clock.now(), self._plane.bytes_carried
         seconds = now - self._last_at
         rate = (carried - self._last_bytes) / seconds if seconds > 0 else 0.0
         self._last_at, self._last_bytes = now, carried
         snapshot = self._pairings.snapshot
         return NodeHeartbeat(
-            node=self._context.identity.node,
-            service=self._context.identity.service,
-            version=self._context.version,
-            started_unix_ms=self._context.started_unix_ms,
+            node=self._process.identity.node,
+            service=self._process.identity.service,
+            version=self._process.version,
+            started_unix_ms=self._process.started_unix_ms,
             sessions=snapshot.sessions,
             connections=self._plane.connections,
             bytes_per_second=int(rate),
             draining=draining,
             session_digest=snapshot.digest,
-            services=read_restarts(self._context.settings.state_dir, self._context.clock.unix_ms()),
+            services=self._process.read_restarts(self._clock.unix_ms()),
         )
