@@ -8,8 +8,8 @@ TESTS: Final = "tests/unit/node_selector/"
 SENTENCES: Final = (f"{TESTS}test_sentences.py",)
 ELIGIBLE: Final = (f"{TESTS}test_eligibility.py",)
 PREFIX: Final = (f"{TESTS}test_prefixes.py", *SENTENCES)
-DRAWS: Final = (f"{TESTS}test_draws.py", f"{TESTS}test_methods.py")
-LISTENING: Final = (f"{TESTS}test_liveness.py", f"{TESTS}test_roster.py")
+DRAWS: Final = (f"{TESTS}test_sampling.py", f"{TESTS}test_methods.py")
+LISTENING: Final = (f"{TESTS}test_live_state.py", f"{TESTS}test_roster.py")
 PANICS: Final = (f"{TESTS}test_panic.py",)
 HANDLERS: Final = (f"{TESTS}test_handlers.py",)
 

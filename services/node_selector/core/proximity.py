@@ -1,8 +1,8 @@
-"""The methods that take what is near: by the clock on the wall, by latency, by distance.
+"""The methods that prefer near nodes: by UTC offset, by latency, by distance.
 
-Each knows a cost for an end and a node, and costs of both ends may be added: under the policy
-`pair` the whole path counts. An end of which the method knows nothing is left out of the sum; a
-node with a cost for one end only is unknown, because half a path is no path.
+Each computes a cost for an end and a node. Costs of both ends may be added: under the policy `pair`
+the whole path counts. An end of which the method knows nothing is left out of the sum. A node with
+a cost for only one of two such ends is unknown, because half a path is no path.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -23,7 +23,7 @@ EARTH_RADIUS_KM: Final = 6_371.0
 MINUTE_MS: Final = 60_000
 
 Ranked = Sequence[tuple[Hashable, ...]]
-"""Values of a property, best first, equally good ones together."""
+"""Values of a property, best first, values of equal cost together."""
 
 
 def timezone_of(candidate: Candidate) -> str | None:
@@ -36,7 +36,7 @@ def location_of(candidate: Candidate) -> tuple[float, float] | None:
 
 
 def _ranked(pool: Pool, of: Callable[[Candidate], Hashable], cost: Callable[[Any], int]) -> Ranked:
-    """What nodes of *pool* have for a property, by its cost; to lack it comes last."""
+    """Rank the values of a property in *pool* by cost; nodes without one come last."""
     values = pool.split(of)
     known = sorted(
         ((cost(value), value) for value in values if value is not None),
@@ -55,7 +55,7 @@ def _in_turn(
 
 
 class TimezoneOffset:
-    """Whose clock on the wall is nearest, around the day."""
+    """Prefers the nearest UTC offset, around the day."""
 
     def nothing_known(self, pool: Pool, context: RankingContext) -> str:
         if not self._known(context):
@@ -81,17 +81,17 @@ class TimezoneOffset:
         zone, at = candidate.document.timezone, context.question.at
         if zone is None:
             return "no timezone"
-        told = {end.side: end.utc_offset_minutes for end in context.ends}
+        sides = {end.side: end.utc_offset_minutes for end in context.ends}
         offsets = self._known(context)
         if not offsets:
             return f"the UTC offset of the {context.end.side} is unknown"
-        clocks = ", ".join(f"{side} {shown(off)}" for side, off in told.items() if off is not None)
+        clocks = ", ".join(f"{side} {shown(off)}" for side, off in sides.items() if off is not None)
         minutes = _apart(zone, offsets, at)
         return f"{minutes} minutes around the clock ({shown(offset_minutes(zone, at))}, {clocks})"
 
     def _known(self, context: RankingContext) -> tuple[int, ...]:
-        told = [each.utc_offset_minutes for each in context.ends]
-        return tuple([minutes for minutes in told if minutes is not None])
+        minutes_each = [each.utc_offset_minutes for each in context.ends]
+        return tuple([minutes for minutes in minutes_each if minutes is not None])
 
 
 def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
@@ -100,7 +100,7 @@ def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
 
 
 class Geo:
-    """Who is the nearest on the globe, in whole kilometres."""
+    """Prefers the shortest distance on the globe, in whole kilometres."""
 
     def nothing_known(self, pool: Pool, context: RankingContext) -> str:
         if not self._known(context):
@@ -141,14 +141,14 @@ def _distance_km(place: tuple[float, float], ends: tuple[tuple[float, float], ..
 
 
 def great_circle_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """The way over the globe between two places in degrees north and east (haversine)."""
+    """Return the distance between two places in degrees north and east (haversine)."""
     north, south = radians(one[0]), radians(other[0])
     up, along = sin((north - south) / 2), sin(radians(one[1] - other[1]) / 2)
     return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(up * up + cos(north) * cos(south) * along**2)))
 
 
 class Latency:
-    """Whom the ends measured to be near.
+    """Prefers the shortest latency that the ends measured.
 
     The node that the session has keeps its place unless another is nearer by `hysteresis_ms`, so
     that small differences do not move it back and forth.
@@ -179,22 +179,22 @@ class Latency:
 
     def basis(self, candidate: Candidate, context: RankingContext) -> str:
         node, oldest = candidate.node, _oldest(context)
-        told = [
+        parts = [
             f"{end.latencies_ms[node]:.1f} ms from the {end.side}"
             + (f", too old: {age:.0f} s" if (age := _age(end, node)) > oldest else "")
             for end in context.ends
             if node in end.latencies_ms
         ]
-        if not told:
+        if not parts:
             return "latency not measured"
         kept = " (it has the session)" if node == context.question.current else ""
-        return " + ".join(told) + kept
+        return " + ".join(parts) + kept
 
     def _measuring(self, context: RankingContext) -> list[End]:
         return [end for end in context.ends if end.latencies_ms]
 
     def _measured(self, pool: Pool, context: RankingContext) -> Iterator[NodeId]:
-        """Whom the first end that measured names; a sum needs every end's record anyway."""
+        """Yield the nodes that the first measuring end measured; a sum needs every end anyway."""
         for end in self._measuring(context)[:1]:
             yield from (node for node in end.latencies_ms if node in pool.members)
 

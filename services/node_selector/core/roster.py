@@ -128,9 +128,9 @@ class Roster:
         is_silent = candidate.node in self._silent
         for excluded, eligible in self._eligible.items():
             may_here = may and candidate.document.region not in excluded
-            in_doubt = is_silent and self._in_panic
+            counts_as_doubtful = is_silent and self._in_panic
             _set_membership(eligible.sure, candidate, belongs=may_here and not is_silent)
-            _set_membership(eligible.doubtful, candidate, belongs=may_here and in_doubt)
+            _set_membership(eligible.doubtful, candidate, belongs=may_here and counts_as_doubtful)
 
     def _update_panic(self) -> None:
         percent = 0 if self._site is None else self._site.selection.panic_threshold_percent

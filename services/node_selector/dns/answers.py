@@ -1,8 +1,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
-"""Reads what a name server said: records or why there are none, for whom, and for how long.
+"""Reads a name server's answer: records or why there are none, for whom, and for how long.
 
-Negative answers stand as long as the zone's SOA says (RFC 2308), everything at most for a while.
+Negative answers last as long as the zone's SOA says (RFC 2308); every answer has a longest life.
 """
 
 from collections.abc import Iterable
@@ -30,10 +30,10 @@ FAILED_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """An answer: records or the reason why there are none, whom it is for and how long it stands.
+    """An answer: records or the reason why there are none, for whom, and for how long.
 
-    *scope_bits* is None where the server did not say whom it is for; *is_absent* says that the
-    servers know the name or the type not to be there.
+    *scope_bits* is None where the server named no scope; *is_absent*: the name or the type does
+    not exist.
     """
 
     records: tuple[Record, ...] = ()
@@ -47,7 +47,7 @@ class ServerAnswer:
 def read(
     name: str, kind: RecordKind, response: dns.message.QueryMessage, network: Network | None
 ) -> ServerAnswer:
-    """What *response* says of *name* to a client in *network*.
+    """Read what *response* answers for *name* to a client in *network*.
 
     Aliases without records lead to a name that is asked for by itself.
     """
@@ -83,7 +83,7 @@ def _ends(chain: dns.message.ChainingResult, response: dns.message.Message) -> b
 def negative_answer(
     failure: str, response: dns.message.Message, network: Network | None
 ) -> ServerAnswer:
-    """A negative answer; without the zone's SOA nobody said how long it stands (RFC 2308)."""
+    """Build a negative answer; without the zone's SOA it lasts a moment (RFC 2308)."""
     scope, seconds = _scope(response, network), FAILED_SECONDS
     if _has_soa(response) and isinstance(response, dns.message.QueryMessage):
         seconds = min(response.resolve_chaining().minimum_ttl, LONGEST_NEGATIVE_SECONDS)
@@ -96,11 +96,11 @@ def _scope(response: dns.message.Message, network: Network | None) -> int | str 
     options = [each for each in response.options if isinstance(each, dns.edns.ECSOption)]
     if network is None or not options:
         return None
-    told = options[0]
-    theirs = ip_network(f"{told.address}/{told.srclen}", strict=False)
+    option = options[0]
+    theirs = ip_network(f"{option.address}/{option.srclen}", strict=False)
     if theirs != network:
         return f"the server answered for {theirs}, not for {network}"
-    return told.scopelen
+    return option.scopelen
 
 
 def _records(rrset: dns.rrset.RRset) -> Iterable[Record]:

@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false
-"""Puts one question to name servers; the only place that sends.
+"""Sends one query to name servers; no other module sends.
 
-A question says the client's network as EDNS Client Subnet (RFC 7871), or no such option at all.
+A query carries the client's network as EDNS Client Subnet (RFC 7871), or no such option at all.
 Aliases are followed, also into zones of other servers. Signatures are neither asked for nor
 checked: the answer only ranks nodes of the site's own directory, it can name no other.
 Whatever goes wrong is an answer too, with its sentence and a short life: no message that a server
@@ -40,7 +40,7 @@ MOST_ZONES: Final = 8
 
 
 class ZoneServerFinder(Protocol):
-    """Who knows the servers to ask for a name."""
+    """Finds the servers to ask for a name."""
 
     def of_this_machine(self) -> Servers:
         """The servers that this machine asks for anything.
@@ -60,40 +60,40 @@ class ZoneServerFinder(Protocol):
 
 
 class ServersUnknown(Exception):
-    """The servers to ask were not found; said in words for an explanation."""
+    """The servers to ask were not found; the message is for an explanation."""
 
 
 @dataclass(frozen=True, slots=True)
 class DnsClient:
-    """Asks *fixed* servers, or those of each name's own zone."""
+    """Resolves names at fixed servers, or at those of each name's own zone."""
 
     zones: ZoneServerFinder
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
     ) -> ServerAnswer:
-        """What is said of *name*, in at most *seconds*."""
-        said, asked = ServerAnswer(seconds=LONGEST_SECONDS), name
+        """Resolve *name* in at most *seconds*; it never raises."""
+        answer, target = ServerAnswer(seconds=LONGEST_SECONDS), name
         passed: set[str] = set()
         while len(passed) < MOST_ZONES:
-            passed.add(asked)
+            passed.add(target)
             try:
-                servers = fixed or await self.zones.servers_of(asked, seconds)
+                servers = fixed or await self.zones.servers_of(target, seconds)
             except ServersUnknown as error:
-                return ServerAnswer(failure=f"{asked}: {error}")
+                return ServerAnswer(failure=f"{target}: {error}")
             resolver = _resolver(servers, network, seconds, recursive=bool(fixed))
-            part = await _asked(resolver, asked, kind, network, seconds)
-            said = _after(said, part)
+            part = await _query(resolver, target, kind, network, seconds)
+            answer = _after(answer, part)
             if part.records or part.failure is not None:
-                return said
-            asked = part.aliases[-1]
-            if asked in passed:
-                return ServerAnswer(failure=f"{name}: its aliases lead in a circle, by {asked}")
+                return answer
+            target = part.aliases[-1]
+            if target in passed:
+                return ServerAnswer(failure=f"{name}: its aliases lead in a circle, by {target}")
         return ServerAnswer(failure=f"{name}: its aliases lead from zone to zone without an end")
 
 
 def timeout_reason(name: str, seconds: float) -> str:
-    """That the time for *name* is over, in words."""
+    """Say that *name* was not answered in time."""
     return f"{name}: no answer within {seconds:g} s"
 
 
@@ -111,7 +111,7 @@ def _after(before: ServerAnswer, part: ServerAnswer) -> ServerAnswer:
 def _resolver(
     servers: Servers, network: Network | None, seconds: float, *, recursive: bool
 ) -> dns.asyncresolver.Resolver:
-    """Asks *servers* in turn; a zone's own are not to ask others, who are told no network."""
+    """Build a resolver of *servers*; a zone's own servers are told not to recurse."""
     made = dns.asyncresolver.Resolver(configure=False)
     made.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
     made.timeout = seconds / min(len(servers) + 1, 3)
@@ -120,7 +120,7 @@ def _resolver(
     return made
 
 
-async def _asked(
+async def _query(
     resolver: dns.asyncresolver.Resolver,
     name: str,
     kind: RecordKind,
@@ -150,7 +150,7 @@ def _failed(name: str, error: Exception, network: Network | None, seconds: float
 
 
 def why(error: Exception) -> str:
-    """What went wrong, in one line of bounded length."""
+    """Describe *error* in one line of bounded length."""
     text = str(error) or type(error).__name__
     return text[:LONGEST_REASON] if text.isprintable() else ascii(text)[1 : LONGEST_REASON + 1]
 
@@ -166,14 +166,14 @@ def _option(network: Network) -> dns.edns.Option:
 
 
 def _refusals(error: dns.resolver.NoNameservers) -> str:
-    """What the servers said instead of an answer, each once."""
+    """List what the servers answered instead, each once."""
     errors = cast("list[tuple[Any, ...]]", error.kwargs["errors"])
-    said = [f"{_server(each[0])} answered {_answer(each[3])}" for each in errors]
-    return ", ".join(dict.fromkeys(said))[:LONGEST_REASON] or "no server can be asked"
+    answers = [f"{_server(each[0])} answered {_answer(each[3])}" for each in errors]
+    return ", ".join(dict.fromkeys(answers))[:LONGEST_REASON] or "no server can be asked"
 
 
-def _answer(said: object) -> str:
-    return why(said) if isinstance(said, Exception) else str(said)
+def _answer(text: object) -> str:
+    return why(text) if isinstance(text, Exception) else str(text)
 
 
 def _server(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Says which nodes DNS names to a client: the lookup, and the nodes behind its records."""
+"""Finds which nodes DNS names to a client: looks up the records and matches them with nodes."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,7 +16,7 @@ from shared.domain.ids import NodeId
 
 
 class RecordLookup(Protocol):
-    """Who asks name servers."""
+    """Looks up records at name servers."""
 
     async def look_up(
         self, method: SelectionMethod, rule: DnsLookup, client: str, hosts: tuple[str, ...]
@@ -24,7 +24,7 @@ class RecordLookup(Protocol):
 
 
 class NodeLookup:
-    """Nodes by their names in DNS."""
+    """Looks up nodes by their records in DNS."""
 
     def __init__(self, lookups: RecordLookup) -> None:
         self._lookups = lookups
@@ -36,7 +36,7 @@ class NodeLookup:
         client: str,
         nodes: Mapping[NodeId, NodeDocument],
     ) -> Lookup:
-        """Which of *nodes* the records of *rule* name to *client*; a failure is no exception."""
+        """Return which of *nodes* the records of *rule* name to *client*; it never raises."""
         addresses = {
             node: document.public_address
             for node, document in nodes.items()

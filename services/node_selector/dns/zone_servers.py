@@ -1,7 +1,7 @@
 """Finds a zone's own servers: its NS records and their addresses, as this machine resolves them.
 
 The zone's own servers are asked because a resolver in between may drop the client's network, or
-answer from a cache that does not know of it. What was found is kept for a while.
+answer from a cache that ignores it. The servers found are cached for a while.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from services.node_selector.dns.core.cache import ScopedCache
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
 
-KEPT_SECONDS: Final = 300.0
+CACHED_SECONDS: Final = 300.0
 MOST_ZONES: Final = 1_000
 MOST_SERVERS: Final = 4
 DNS_PORT: Final = 53
 
 
 class ZoneServers:
-    """The servers of zones, asked of *resolver* and found on *port*."""
+    """Finds the servers of zones with *resolver*; they listen on *port*."""
 
     def __init__(
         self,
@@ -63,19 +63,19 @@ class ZoneServers:
         """
         found = self._kept.find(name, None, self._clock.now())
         if found is None:
-            found, stands = await self._found(name, seconds)
+            found, stands = await self._find(name, seconds)
             self._kept.keep(name, None, found, Instant(self._clock.now() + stands))
         if isinstance(found, str):
             raise ServersUnknown(found)
         return found
 
-    async def _found(self, name: str, seconds: float) -> tuple[Servers | str, float]:
+    async def _find(self, name: str, seconds: float) -> tuple[Servers | str, float]:
         try:
-            return await self._asked(name, seconds), KEPT_SECONDS
+            return await self._resolve(name, seconds), CACHED_SECONDS
         except Exception as error:  # noqa: BLE001 - dnspython raises what an answer leads it to
             return f"the servers of its zone were not found: {why(error)}", FAILED_SECONDS
 
-    async def _asked(self, name: str, seconds: float) -> Servers:
+    async def _resolve(self, name: str, seconds: float) -> Servers:
         resolver = self._resolver()
         zone = await dns.asyncresolver.zone_for_name(
             dns.name.from_text(name), resolver=resolver, lifetime=seconds

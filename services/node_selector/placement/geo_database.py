@@ -1,10 +1,10 @@
-"""Where in the world an address is, by a MaxMind database that the operator supplies.
+"""Locates addresses by a MaxMind database that the operator supplies.
 
 Any `.mmdb` file serves that has a `location` with `latitude` and `longitude`; a database of
-countries or of providers has none, and that is said. It is read whole into
-memory, so that a file that is cut short while it is used harms nobody, and read again when it has
-changed. A file that cannot be read is told once for each state of it; until it can, no address has
-a place, and the next method decides.
+countries or of providers has none, which the log and the explanations say. The file is read whole
+into memory, so that truncating it while it is used does no harm, and read again when it has
+changed. An unreadable file is logged once for each state of it; until it is readable, no address
+has a place, and the next method decides.
 """
 
 import logging
@@ -27,16 +27,16 @@ from shared.runtime.clock import Clock
 if TYPE_CHECKING:
     from shared.domain.ids import Instant
 
-LOOK_AGAIN_SECONDS: Final = 1.0
-"""A change of the file is seen after so long at the latest."""
+CHECK_SECONDS: Final = 1.0
+"""The file is checked for changes this often at most."""
 
-REMEMBERED: Final = 16_384
+MOST_CACHED: Final = 16_384
 SHOWN: Final = 60
 
 SAMPLE: Final = tuple(IPv4Address((first << 24) | 0x080808) for first in range(1, 224))
 """An address of each large network: a database of the world knows most of them."""
 
-PLACELESS: Final = re.compile(r"ASN|ISP|Country|Connection|Domain|Anonymous", re.IGNORECASE)
+WITHOUT_PLACES: Final = re.compile(r"ASN|ISP|Country|Connection|Domain|Anonymous", re.IGNORECASE)
 """Types of databases that are sold without places."""
 
 State = tuple[int, int, int] | None
@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class NoGeoDatabase:
-    """Places without a database."""
+    """Locates no address: there is no database."""
 
     def locate(self, address: str) -> AddressLocation:
         del address
@@ -60,59 +60,59 @@ class NoGeoDatabase:
 
 
 class GeoDatabase:
-    """The places of one file."""
+    """Locates addresses by one file."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._log = logging.getLogger("meridian.places")
-        self._looked_at: Instant | None = None
+        self._checked_at: Instant | None = None
         self._state: State = None
         self._reader: Reader | None = None
-        self._failure = self._lack = ""
-        self._remembered = lru_cache(REMEMBERED)(self._found)
+        self._failure = self._missing = ""
+        self._look_up_cached = lru_cache(MOST_CACHED)(self._look_up)
 
     def locate(self, address: str) -> AddressLocation:
-        """Where *address* is, or the reason why that is not known; it never raises."""
-        self._look_again()
+        """Return the place of *address*, or why it is unknown; it never raises."""
+        self._reload_if_changed()
         if self._reader is None:
             return AddressLocation(None, self._failure)
-        return self._remembered(address)
+        return self._look_up_cached(address)
 
-    def _look_again(self) -> None:
+    def _reload_if_changed(self) -> None:
         now = self._clock.now()
-        if self._looked_at is not None and now - self._looked_at < LOOK_AGAIN_SECONDS:
+        if self._checked_at is not None and now - self._checked_at < CHECK_SECONDS:
             return
         state = _state(self._path)
-        if self._looked_at is None or state != self._state:
+        if self._checked_at is None or state != self._state:
             self._state = state
             self._read()
-        self._looked_at = now
+        self._checked_at = now
 
     def _read(self) -> None:
-        self._remembered.cache_clear()
-        self._lack = ""
+        self._look_up_cached.cache_clear()
+        self._missing = ""
         try:
             reader = cast("Any", maxminddb).open_database(self._path, maxminddb.MODE_MEMORY)
         except Exception as error:  # noqa: BLE001 - a damaged file raises what its bytes lead to
             self._reader = None
             self._failure = f"the database of places {self._path.name} cannot be read"
-            told = str(error) or type(error).__name__
-            self._log.error("%s: %s; geo knows nothing until it can", self._failure, told)
+            cause = str(error) or type(error).__name__
+            self._log.error("%s: %s; geo knows nothing until it can", self._failure, cause)
             return
-        self._reader, self._lack = reader, _lack(self._path.name, reader)
-        if self._lack:
-            self._log.error("%s; geo knows nothing by it", self._lack)
+        self._reader, self._missing = reader, _missing(self._path.name, reader)
+        if self._missing:
+            self._log.error("%s; geo knows nothing by it", self._missing)
         else:
             self._log.info("read the database of places %s", self._path)
 
-    def _found(self, address: str) -> AddressLocation:
+    def _look_up(self, address: str) -> AddressLocation:
         parsed = parse_address(address)
         place = _place(self._reader, parsed) if parsed is not None and self._reader else None
         if place is not None:
             return AddressLocation(place, "")
         unknown = f"no place is known for {address or 'a client without address'}"
-        return AddressLocation(None, self._lack or unknown)
+        return AddressLocation(None, self._missing or unknown)
 
 
 def _record(reader: Reader, address: Address) -> Mapping[str, Any]:
@@ -131,11 +131,11 @@ def _place(reader: Reader, address: Address) -> Location | None:
     return None
 
 
-def _lack(name: str, reader: Reader) -> str:
+def _missing(name: str, reader: Reader) -> str:
     """That the file has no places, in words; empty when it has some, or may have."""
     found = [record for address in SAMPLE if (record := _record(reader, address))]
     kind = _kind(reader)
-    if any("location" in record for record in found) or not (found or PLACELESS.search(kind)):
+    if any("location" in record for record in found) or not (found or WITHOUT_PLACES.search(kind)):
         return ""
     return (
         f"the database {name} holds no places: it is of the type {kind[:SHOWN]!r}, and geo needs "

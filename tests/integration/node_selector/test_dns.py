@@ -87,8 +87,8 @@ class Counting:
         seconds: float = 5,
     ) -> DnsAnswer:
         resolvers: list[dict[str, Any]] = [{"address": at, "port": port or self.port}] if at else []
-        said = {"name": name, "timeout_seconds": seconds, "resolvers": resolvers}
-        rule = DnsLookup.model_validate(said)
+        fields = {"name": name, "timeout_seconds": seconds, "resolvers": resolvers}
+        rule = DnsLookup.model_validate(fields)
         hosts = [address.host for address in ADDRESSES.values()]
         return await self.lookups.look_up(method, rule, client, hosts)
 
@@ -228,9 +228,9 @@ async def selected(asking: Counting, name: str, client: str) -> NodesSelected:
     """The answer of a whole node selector to a client, with `a_record` before `consistent`."""
     resolver = {"address": POWERDNS, "port": asking.port}
     rule = {"name": name, "resolvers": [resolver], "timeout_seconds": 1}
-    told = {"methods": ["a_record", "consistent"], "a_record": rule}
+    rules = {"methods": ["a_record", "consistent"], "a_record": rule}
     ends = FactCollector(NoGeoDatabase(), NodeLookup(asking.lookups))
-    directory = DirectoryCopy(Selection.model_validate(told))
+    directory = DirectoryCopy(Selection.model_validate(rules))
     selector = Selector(directory, ends, SystemClock(), Roster("1.0"), lambda: 7)
     selector.refresh_directory()
     for node in ADDRESSES:

@@ -166,7 +166,7 @@ async def test_a_waiting_peer_that_died_is_noticed_by_its_end_of_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("sent", "code"),
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", RefusalCode.BAD_HELLO),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", RefusalCode.BAD_HELLO),
@@ -179,11 +179,11 @@ async def test_a_waiting_peer_that_died_is_noticed_by_its_end_of_file() -> None:
     ],
 )
 async def test_what_is_no_valid_hello_is_refused_and_counted(
-    said: bytes, code: RefusalCode
+    sent: bytes, code: RefusalCode
 ) -> None:
     async with data_plane() as world:
         connection = await world.connect()
-        connection.writer.write(said)
+        connection.writer.write(sent)
         answer = await connection.frame()
         assert isinstance(answer, Refused)
         assert answer.code == code

@@ -161,10 +161,10 @@ async def test_a_port_in_use_is_one_sentence_and_exit_code_2(lonely: Node) -> No
         with again.relay() as second:
             code = await asyncio.to_thread(second.wait, 20)
             assert second.stderr is not None
-            said = second.stderr.read()
+            errors = second.stderr.read()
         assert code == 2
-        assert "Traceback" not in said
-        assert f"the relay cannot listen on 127.0.0.1:{lonely.port}: the port is in use" in said
+        assert "Traceback" not in errors
+        assert f"the relay cannot listen on 127.0.0.1:{lonely.port}: the port is in use" in errors
         assert first.poll() is None
 
 
@@ -173,9 +173,9 @@ async def test_a_damaged_state_file_is_one_sentence_and_exit_code_2(lonely: Node
     with lonely.relay() as child:
         assert await asyncio.to_thread(child.wait, 20) == 2
         assert child.stderr is not None
-        said = child.stderr.read()
-    assert "relay.json cannot be read" in said
-    assert said.count("\n") == 1
+        errors = child.stderr.read()
+    assert "relay.json cannot be read" in errors
+    assert errors.count("\n") == 1
 
 
 async def test_heartbeats_tell_the_load_and_facts_reach_the_stream(node: Node) -> None:

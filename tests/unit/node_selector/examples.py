@@ -51,10 +51,10 @@ def question(
     offset: int | None = None,
     at: int = 0,
     end: End | None = None,
-    **wishes: Any,
+    **facts: Any,
 ) -> Question:
-    told = end or End(address, utc_offset_minutes=offset)
-    return Question(end=told, at=UnixMillis(at), **wishes)
+    known = end or End(address, utc_offset_minutes=offset)
+    return Question(end=known, at=UnixMillis(at), **facts)
 
 
 def table(nodes: Iterable[Candidate]) -> PrefixTable:

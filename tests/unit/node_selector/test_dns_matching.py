@@ -87,7 +87,7 @@ def test_numbers_are_asked_for_only_when_a_record_names_no_host_by_itself(
 
 
 @pytest.mark.parametrize(
-    ("looked_up", "said"),
+    ("looked_up", "basis"),
     [
         (found(Record("192.0.2.1")), f"{NAME} answered 192.0.2.1"),
         (found(Record("a.example.com", 443)), f"{NAME} answered a.example.com:443"),
@@ -106,8 +106,8 @@ def test_numbers_are_asked_for_only_when_a_record_names_no_host_by_itself(
         (found(failure=f"{NAME} does not exist (NXDOMAIN)"), f"{NAME} does not exist (NXDOMAIN)"),
     ],
 )
-def test_the_basis_says_what_dns_answered_and_to_whom(looked_up: DnsAnswer, said: str) -> None:
-    assert describe_basis(looked_up) == said
+def test_the_basis_says_what_dns_answered_and_to_whom(looked_up: DnsAnswer, basis: str) -> None:
+    assert describe_basis(looked_up) == basis
 
 
 @pytest.mark.parametrize(

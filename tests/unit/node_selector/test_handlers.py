@@ -50,10 +50,10 @@ class DirectoryCopy:
         self.nodes: dict[NodeId, NodeDocument] = {}
         self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
         self.revision = Revision(0)
-        self.told: list[Revision | None] = []
+        self.revisions_heard: list[Revision | None] = []
 
     def heard(self, revision: Revision | None) -> None:
-        self.told.append(revision)
+        self.revisions_heard.append(revision)
 
     def fill(self, *names: NodeId) -> None:
         self.site = SiteDocument(name="s")
@@ -164,7 +164,7 @@ async def test_the_primary_stands_in_as_its_monitor_and_relay_tell() -> None:
     answer = await replica.selector.select(question())
     assert answer.fallback_to_primary
     assert answer.choices[0].node == ALPHA
-    assert replica.directory.told == [9]
+    assert replica.directory.revisions_heard == [9]
 
 
 async def test_a_heartbeat_that_is_old_by_now_no_longer_counts() -> None:
@@ -230,9 +230,9 @@ async def test_the_team_s_word_wins_over_the_public_site_s_and_that_over_the_sit
     replica = Replica(BERLIN)
     await replica.relay(BERLIN)
     by_help = SelectionOverride(methods=(SelectionMethod.CONSISTENT,))
-    by_desk = SelectionOverride(methods=(SelectionMethod.LEAST_LOAD,))
+    by_team = SelectionOverride(methods=(SelectionMethod.LEAST_LOAD,))
     replica.directory.overrides[Kind.PUBLIC_SITE, "help"] = by_help
-    replica.directory.overrides[Kind.TEAM, "desk"] = by_desk
+    replica.directory.overrides[Kind.TEAM, "desk"] = by_team
 
     async def method(**where: str) -> str:
         asked = question().model_copy(update=where)
@@ -402,15 +402,15 @@ def by_dns(*tokyo_prefixes: str) -> tuple[Replica, CountingNames]:
     return replica, names
 
 
-async def three_by_dns(replica: Replica, **wishes: Any) -> NodesSelected:
+async def three_by_dns(replica: Replica, **fields: Any) -> NodesSelected:
     for node in (BERLIN, TOKYO, OSLO):
         await replica.relay(node)
-    asked = SelectNodes(client=ClientFacts(address="203.0.113.5"), count=3, **wishes)
+    asked = SelectNodes(client=ClientFacts(address="203.0.113.5"), count=3, **fields)
     return await replica.selector.select(asked)
 
 
 @pytest.mark.parametrize(
-    ("prefixes", "wishes", "what"),
+    ("prefixes", "fields", "what"),
     [
         ((), {"pin": TOKYO}, "the pin"),
         (("203.0.113.0/24",), {}, "a network address prefix"),
@@ -418,10 +418,10 @@ async def three_by_dns(replica: Replica, **wishes: Any) -> NodesSelected:
     ],
 )
 async def test_nobody_waits_for_dns_when_something_before_it_decides(
-    prefixes: tuple[str, ...], wishes: dict[str, Any], what: str
+    prefixes: tuple[str, ...], fields: dict[str, Any], what: str
 ) -> None:
     replica, names = by_dns(*prefixes)
-    answer = await three_by_dns(replica, **wishes)
+    answer = await three_by_dns(replica, **fields)
     assert answer.choices[0].node == TOKYO
     assert names.asked == 0
     assert answer.notes == (
@@ -430,16 +430,16 @@ async def test_nobody_waits_for_dns_when_something_before_it_decides(
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "fields",
     [
         {},
         {"pin": TOKYO, "avoid": (TOKYO,)},
         {"pin": NodeId("gone")},
     ],
 )
-async def test_dns_is_asked_when_nothing_before_it_decides(wishes: dict[str, Any]) -> None:
+async def test_dns_is_asked_when_nothing_before_it_decides(fields: dict[str, Any]) -> None:
     replica, names = by_dns("198.51.100.0/24")
-    answer = await three_by_dns(replica, **wishes)
+    answer = await three_by_dns(replica, **fields)
     assert answer.choices[0].node == BERLIN
     assert names.asked == 1
 

@@ -173,8 +173,8 @@ def test_fullness_is_a_share_of_the_capacity() -> None:
 
 
 def test_of_three_one_is_not_drawn_and_that_is_said() -> None:
-    told = reasons(place(question(), field(three(), method=LOAD)))
-    assert sorted(told.values()) == [
+    shown = reasons(place(question(), field(three(), method=LOAD)))
+    assert sorted(shown.values()) == [
         "0 of 1000 sessions; drawn for comparison",
         "0 of 1000 sessions; drawn for comparison",
         "0 of 1000 sessions; not drawn",
@@ -243,7 +243,7 @@ def ends(**facts: tuple[Any, Any]) -> tuple[End, End]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "nearest", "told"),
+    ("policy", "nearest", "shown"),
     [
         (SelectionPolicy.CUSTOMER, BERLIN, "929 km"),
         (SelectionPolicy.REPRESENTATIVE, DENVER, "5,377 km"),
@@ -251,13 +251,13 @@ def ends(**facts: tuple[Any, Any]) -> tuple[End, End]:
     ],
 )
 def test_the_policy_says_whose_distance_counts(
-    policy: SelectionPolicy, nearest: NodeId, told: str
+    policy: SelectionPolicy, nearest: NodeId, shown: str
 ) -> None:
     customer, representative = ends(location=(LONDON, HONOLULU))
     asked = question(end=customer, other=representative)
     placement = place(asked, field(located(), method=GEO, policy=policy))
     assert placement.chosen[0] == nearest
-    assert reasons(placement)[nearest] == told
+    assert reasons(placement)[nearest] == shown
 
 
 def test_the_pair_is_the_same_whoever_asks() -> None:
@@ -359,9 +359,9 @@ def test_the_nodes_that_records_name_come_first_and_the_next_method_decides_amon
     rule = field(three(status=status(sessions=0)), method=(A, SAME))
     placement = place(question(end=looked_up(A, lookup)), rule)
     assert set(placement.chosen[:2]) == {BERLIN, TOKYO}
-    told = reasons(placement)
-    assert told[BERLIN].startswith("a_record: 192.0.2.1 from ns1; always the same")
-    assert told[DENVER].startswith("a_record: not named; always the same")
+    shown = reasons(placement)
+    assert shown[BERLIN].startswith("a_record: 192.0.2.1 from ns1; always the same")
+    assert shown[DENVER].startswith("a_record: not named; always the same")
 
 
 def test_a_failed_lookup_goes_to_the_next_method_and_says_so() -> None:

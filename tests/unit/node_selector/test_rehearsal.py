@@ -56,21 +56,21 @@ def test_who_is_supposed_to_have_failed_gets_nobody() -> None:
 
 
 def test_placed_clients_stay_and_fill_their_node() -> None:
-    tried = rehearsal(Assumptions(GEO), capacity=5)
-    assert tried.place([(AT_BERLIN, 5), (AT_BERLIN, 5), (AT_BERLIN, 1)]) == [BERLIN, TOKYO, None]
-    assert tried.sessions == {BERLIN: 5, TOKYO: 5}
+    trial = rehearsal(Assumptions(GEO), capacity=5)
+    assert trial.place([(AT_BERLIN, 5), (AT_BERLIN, 5), (AT_BERLIN, 1)]) == [BERLIN, TOKYO, None]
+    assert trial.sessions == {BERLIN: 5, TOKYO: 5}
 
 
 def test_load_grows_with_every_client_so_that_it_is_shared() -> None:
-    tried = rehearsal(Assumptions(LEAST_LOAD))
-    tried.place((AT_BERLIN, 1) for _ in range(40))
-    assert tried.sessions == {BERLIN: 20, TOKYO: 20}
+    trial = rehearsal(Assumptions(LEAST_LOAD))
+    trial.place((AT_BERLIN, 1) for _ in range(40))
+    assert trial.sessions == {BERLIN: 20, TOKYO: 20}
 
 
 def test_a_part_goes_on_with_the_sessions_of_the_part_before() -> None:
-    tried = rehearsal(Assumptions(GEO, sessions={BERLIN: 100}))
-    assert tried.place([(AT_BERLIN, 1)]) == [TOKYO]
-    assert tried.sessions == {BERLIN: 100, TOKYO: 1}
+    trial = rehearsal(Assumptions(GEO, sessions={BERLIN: 100}))
+    assert trial.place([(AT_BERLIN, 1)]) == [TOKYO]
+    assert trial.sessions == {BERLIN: 100, TOKYO: 1}
 
 
 def test_the_first_part_begins_with_what_the_nodes_carry_now() -> None:
@@ -91,9 +91,9 @@ def test_a_rehearsal_leaves_the_live_roster_as_it_was() -> None:
 
 
 def test_the_distance_is_told_where_both_places_are_known() -> None:
-    tried = rehearsal(Assumptions(GEO))
-    far = tried.kilometres(AT_BERLIN, TOKYO)
+    trial = rehearsal(Assumptions(GEO))
+    far = trial.kilometres(AT_BERLIN, TOKYO)
     assert far is not None
     assert 8_800 < far < 9_050
-    assert tried.kilometres(AT_BERLIN, None) is None
-    assert tried.kilometres(Question(End("192.0.2.3"), now=NOW), TOKYO) is None
+    assert trial.kilometres(AT_BERLIN, None) is None
+    assert trial.kilometres(Question(End("192.0.2.3"), now=NOW), TOKYO) is None

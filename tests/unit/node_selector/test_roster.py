@@ -1,4 +1,4 @@
-"""The roster answers as if it had looked at everybody anew, whatever was said before."""
+"""The roster answers as if it had looked at everybody anew, whatever was heard before."""
 
 from random import Random
 from typing import TypeVar
@@ -141,12 +141,12 @@ def test_the_answer_is_the_head_of_the_explanation(seed: int) -> None:
             world.question, build_placement_input(world.roster, world.rule, world.now)
         )
         chosen = choose(world.question, world.rule, world.roster)
-        told = choose_with_reasons(world.question, world.rule, world.roster)
-        assert told.chosen == chosen
+        reasoned = choose_with_reasons(world.question, world.rule, world.roster)
+        assert reasoned.chosen == chosen
         if chosen:
             assert chosen == explained.chosen
-            assert told.verdicts == explained.verdicts[: len(chosen)]
-            assert (told.method, told.notes) == (explained.method, explained.notes)
+            assert reasoned.verdicts == explained.verdicts[: len(chosen)]
+            assert (reasoned.method, reasoned.notes) == (explained.method, explained.notes)
         else:
             assert explained.fallback_to_primary or not explained.chosen
 
@@ -245,14 +245,14 @@ def test_nobody_heard_at_all_is_a_lost_feed_from_when_a_node_would_be_dead() -> 
 def test_who_fell_silent_is_told_once(words: list[tuple[NodeId, float]]) -> None:
     here, now = Roster(VERSION), 0.0
     last: dict[NodeId, float] = {}
-    told: set[NodeId] = set()
+    silent_nodes: set[NodeId] = set()
     for node, pause in words:
         now += pause
         for silent in here.live.take_newly_silent(Instant(now), 1.5):
             assert now - last[silent] >= 1.5
-            assert silent not in told
-            told.add(silent)
+            assert silent not in silent_nodes
+            silent_nodes.add(silent)
         here.record_relay(node, Load(0, draining=False, version=VERSION), Instant(now))
         last[node] = now
-        told.discard(node)
-    assert told == set(filter(here.live.is_silent, NAMES))
+        silent_nodes.discard(node)
+    assert silent_nodes == set(filter(here.live.is_silent, NAMES))

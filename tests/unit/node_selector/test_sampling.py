@@ -13,7 +13,7 @@ NAMES = [f"node-{number}" for number in range(40)]
 CLIENTS = [f"10.{number >> 8}.{number & 255}.7" for number in range(20_000)]
 
 
-def _letter(node: Candidate) -> str:
+def _initial(node: Candidate) -> str:
     return node.node[0]
 
 
@@ -82,10 +82,10 @@ def test_a_pool_that_changed_is_hashed_anew() -> None:
 
 def test_parts_that_are_one_pool_follow_who_comes_and_goes() -> None:
     pool = Pool(map(candidate, ("a1", "a2", "b1", "c1")))
-    by_letter = pool.joined(_letter, ("a", "b"))
-    assert set(by_letter.members) == {"a1", "a2", "b1"}
-    assert pool.joined(_letter, ("a", "b")) is by_letter
+    by_initial = pool.joined(_initial, ("a", "b"))
+    assert set(by_initial.members) == {"a1", "a2", "b1"}
+    assert pool.joined(_initial, ("a", "b")) is by_initial
     pool.discard(pool.members[NodeId("a2")])
     pool.add(candidate("b2"))
-    assert set(pool.joined(_letter, ("a", "b")).members) == {"a1", "b1", "b2"}
-    assert set(pool.joined(_letter, ("c",)).members) == {"c1"}
+    assert set(pool.joined(_initial, ("a", "b")).members) == {"a1", "b1", "b2"}
+    assert set(pool.joined(_initial, ("c",)).members) == {"c1"}

@@ -1,4 +1,4 @@
-"""The semantics of node selection, sentence by sentence: facts, who is chosen, and what is said.
+"""The semantics of node selection, sentence by sentence: facts, who is chosen, and the explanation.
 
 Sentences of `docs/protocols/selection.md` are quoted as they stand there. The others are what
 administrators of such sites expect of the settings of a node and of the methods.
@@ -51,13 +51,13 @@ SYDNEY = Location(latitude=-33.9, longitude=151.2)
 class Row:
     """What a *sentence* means for *nodes* when *asked* is asked under a rule.
 
-    *chosen* begins the answer; nobody is chosen when it is empty. *told* stands in the explanation.
+    *chosen* begins the answer; no node is chosen when it is empty. The explanation holds *shown*.
     """
 
     sentence: str
     nodes: Sequence[Candidate]
     chosen: tuple[str, ...]
-    told: str
+    shown: str
     asked: Question
     rule: dict[str, Any]
 
@@ -70,11 +70,11 @@ def row(
     sentence: str,
     nodes: Sequence[Candidate],
     chosen: tuple[str, ...],
-    told: str,
+    shown: str,
     asked: Question | None = None,
     **rule: Any,
 ) -> Row:
-    return Row(sentence, nodes, chosen, told, asked or question(), rule)
+    return Row(sentence, nodes, chosen, shown, asked or question(), rule)
 
 
 def here(**facts: Any) -> Question:
@@ -492,7 +492,7 @@ LIVE_STATE = [
 ROWS = [*WHO_MAY, *WHAT_GOES_FIRST, *METHODS, *BOTH_ENDS, *LIVE_STATE]
 
 
-def said(placement: Placement) -> str:
+def explanation_of(placement: Placement) -> str:
     reasons = (each.reason for each in placement.verdicts)
     return "\n".join((*reasons, *placement.notes, placement.refused_because))
 
@@ -502,7 +502,7 @@ def test_the_sentence_is_true(row: Row) -> None:
     for chance in range(20):
         placement = place(replace(row.asked, chance=chance), row.field)
         assert placement.chosen[: len(row.chosen) or None] == row.chosen
-        assert row.told in said(placement)
+        assert row.shown in explanation_of(placement)
         assert len({each.node for each in placement.verdicts}) == len(placement.verdicts)
         if not row.chosen:
             with pytest.raises(NoTrafficNode) as caught:
@@ -537,4 +537,4 @@ def test_equal_nodes_are_shared_by_the_hash_of_the_client_and_each_client_keeps_
 
 def test_the_state_feed_is_lost_when_nobody_at_all_was_heard() -> None:
     rule = replace(field([candidate(BERLIN)]), feed_lost_seconds=7.0)
-    assert "state feed lost since 7 s: nobody is heard" in said(place(question(), rule))
+    assert "state feed lost since 7 s: nobody is heard" in explanation_of(place(question(), rule))

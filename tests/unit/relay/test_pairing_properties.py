@@ -26,14 +26,14 @@ HELLO = st.tuples(
     st.just("hello"), st.integers(0, 30), st.sampled_from(KEYS), st.sampled_from(Side)
 )
 PING = st.tuples(st.just("ping"), st.integers(0, 30), st.integers(1, 5))
-LEAVE = st.tuples(st.just("leave"), st.integers(0, 30))
+DISCONNECT = st.tuples(st.just("disconnect"), st.integers(0, 30))
 BREACH = st.tuples(st.just("breach"), st.integers(0, 30))
 PART = st.tuples(st.just("part"), st.sampled_from(KEYS))
 CLOSE = st.tuples(st.just("close"), st.sampled_from([SessionId("1"), SessionId("2")]))
 WAIT = st.tuples(st.just("wait"), st.sampled_from([0.5, 5.0, 60.0]))
 DRAIN = st.tuples(st.just("drain"), st.booleans())
 FACTS = st.lists(
-    st.one_of(ARRIVE, ARRIVE, HELLO, HELLO, PING, LEAVE, BREACH, PART, CLOSE, WAIT, DRAIN),
+    st.one_of(ARRIVE, ARRIVE, HELLO, HELLO, PING, DISCONNECT, BREACH, PART, CLOSE, WAIT, DRAIN),
     max_size=60,
 )
 
@@ -72,7 +72,7 @@ class Watcher:
                 self.pings[connection] += count
                 self.watch(self.pairings.receive_pings(connection, tuple(range(count)), self.now))
 
-    def leave(self, index: int) -> None:
+    def disconnect(self, index: int) -> None:
         for connection in self._at(index):
             del self.connections[connection]
             self.waits.discard(connection)

@@ -63,8 +63,8 @@ class NameServers:
         *,
         resolvers: tuple[str, ...] = (),
     ) -> DnsAnswer:
-        said = {"name": NAME, "timeout_seconds": 1, "resolvers": resolvers}
-        return await self.lookups.look_up(method, DnsLookup.model_validate(said), client, hosts)
+        answer = {"name": NAME, "timeout_seconds": 1, "resolvers": resolvers}
+        return await self.lookups.look_up(method, DnsLookup.model_validate(answer), client, hosts)
 
 
 def test_a_record_asks_for_both_kinds_of_addresses_with_the_clients_network() -> None:
@@ -93,7 +93,7 @@ def test_srv_record_asks_for_srv_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "client", "audience"),
+    ("answer", "client", "audience"),
     [
         (ok("192.0.2.1", scope=24), "198.51.100.7", Audience.CLIENT),
         (ok("192.0.2.1", scope=0), "198.51.100.7", Audience.EVERYBODY),
@@ -103,9 +103,9 @@ def test_srv_record_asks_for_srv_records() -> None:
     ],
 )
 def test_an_answer_without_a_scope_is_not_for_the_client(
-    said: ServerAnswer, client: str, audience: Audience
+    answer: ServerAnswer, client: str, audience: Audience
 ) -> None:
-    assert run(NameServers({(NAME, "A"): said}).look_up(client)).audience is audience
+    assert run(NameServers({(NAME, "A"): answer}).look_up(client)).audience is audience
 
 
 def test_a_private_address_is_never_sent() -> None:
@@ -117,20 +117,20 @@ def test_a_private_address_is_never_sent() -> None:
 def test_an_answer_serves_its_whole_scope_and_nobody_else() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1", scope=20)})
 
-    async def story() -> list[int]:
+    async def scenario() -> list[int]:
         counts: list[int] = []
         for client in ("198.51.100.7", "198.51.111.7", "198.51.112.7"):
             await servers.look_up(client)
             counts.append(sum(kind == "A" for _, kind, *_ in servers.asked))
         return counts
 
-    assert run(story()) == [1, 1, 2]
+    assert run(scenario()) == [1, 1, 2]
 
 
 def test_a_name_that_is_not_there_is_not_asked_for_again_while_that_stands() -> None:
     servers = NameServers({})
 
-    async def story() -> None:
+    async def scenario() -> None:
         for _ in range(3):
             found = await servers.look_up()
             assert found.failure == f"{NAME} has no address"
@@ -139,14 +139,14 @@ def test_a_name_that_is_not_there_is_not_asked_for_again_while_that_stands() -> 
         await servers.look_up()
         assert len(servers.asked) == 4
 
-    run(story())
+    run(scenario())
 
 
 def test_a_failure_is_kept_for_a_moment_for_everybody() -> None:
     ill = ServerAnswer(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
     servers = NameServers({(NAME, "A"): ill, (NAME, "AAAA"): ill})
 
-    async def story() -> None:
+    async def scenario() -> None:
         assert (await servers.look_up("198.51.100.7")).failure == ill.failure
         assert (await servers.look_up("9.9.9.9")).failure == ill.failure
         assert len(servers.asked) == 2
@@ -154,7 +154,7 @@ def test_a_failure_is_kept_for_a_moment_for_everybody() -> None:
         await servers.look_up("9.9.9.9")
         assert len(servers.asked) == 4
 
-    run(story())
+    run(scenario())
 
 
 def test_the_trouble_of_one_kind_is_told_before_the_absence_of_the_other() -> None:
@@ -171,51 +171,51 @@ def test_one_kind_is_enough() -> None:
 def test_many_who_ask_the_same_share_one_question() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1")})
 
-    async def story() -> None:
+    async def scenario() -> None:
         found = await asyncio.gather(*(servers.look_up(f"198.51.100.{n}") for n in range(50)))
         assert len(set(map(id, (each.records[0] for each in found)))) == 1
         assert len(servers.asked) == 2
 
-    run(story())
+    run(scenario())
 
 
 def test_who_leaves_does_not_take_the_answer_from_those_who_wait() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1")})
 
-    async def story() -> DnsAnswer:
+    async def scenario() -> DnsAnswer:
         impatient = asyncio.create_task(servers.look_up())
         patient = asyncio.create_task(servers.look_up())
         await turn()
         impatient.cancel()
         return await patient
 
-    assert run(story()).records == (Record("192.0.2.1"),)
+    assert run(scenario()).records == (Record("192.0.2.1"),)
     assert len(servers.asked) == 2
 
 
 def test_servers_that_do_not_answer_cost_the_time_that_is_allowed_once() -> None:
     servers = NameServers({}, pause_seconds=100)
 
-    async def story() -> float:
+    async def scenario() -> float:
         began = asyncio.get_running_loop().time()
         for _ in range(3):
             found = await servers.look_up()
             assert found.failure == f"{NAME}: no answer within 1 s"
         return asyncio.get_running_loop().time() - began
 
-    assert run(story()) == pytest.approx(1.0)
+    assert run(scenario()) == pytest.approx(1.0)
 
 
 def test_hosts_are_asked_for_their_numbers_only_when_an_answer_names_none() -> None:
     answers: Answers = {(NAME, "A"): ok("192.0.2.1"), ("a.example.com", "A"): ok("192.0.2.1")}
     servers = NameServers(answers)
 
-    async def story() -> None:
+    async def scenario() -> None:
         assert (await servers.look_up(hosts=("192.0.2.1", "b.example.com"))).numbers == {}
         found = await servers.look_up(hosts=("a.example.com",))
         assert found.numbers == {"a.example.com": frozenset({"192.0.2.1"})}
 
-    run(story())
+    run(scenario())
     assert servers.asked[-1] == ("a.example.com", "AAAA", None, OWN)
 
 
@@ -236,16 +236,16 @@ def test_all_questions_of_a_placement_end_in_its_time() -> None:
     answers: Answers = {(NAME, "A"): ok("192.0.2.1"), (NAME, "AAAA"): ok("192.0.2.1")}
     servers = NameServers(answers, pause_seconds=0.6)
 
-    async def story() -> tuple[float, DnsAnswer, DnsAnswer]:
+    async def scenario() -> tuple[float, DnsAnswer, DnsAnswer]:
         loop = asyncio.get_running_loop()
         began = loop.time()
         servers.answers["a.example.com", "A"] = ok("192.0.2.1")
         early = await servers.look_up(hosts=("a.example.com",))
-        took = loop.time() - began
-        return took, early, await servers.look_up(hosts=("a.example.com",))
+        seconds = loop.time() - began
+        return seconds, early, await servers.look_up(hosts=("a.example.com",))
 
-    took, early, again = run(story())
-    assert took == pytest.approx(1.0)
+    seconds, early, again = run(scenario())
+    assert seconds == pytest.approx(1.0)
     assert early.numbers == {"a.example.com": frozenset()}
     assert again.numbers == {"a.example.com": frozenset({"192.0.2.1"})}
 
@@ -253,27 +253,27 @@ def test_all_questions_of_a_placement_end_in_its_time() -> None:
 def test_too_many_questions_at_once_are_not_put() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1")}, limits=Limits(in_flight=2))
 
-    async def story() -> None:
+    async def scenario() -> None:
         first = asyncio.create_task(servers.look_up("198.51.100.7"))
         await turn()
         second = await servers.look_up("9.9.9.9")
         assert second.failure == f"{NAME}: too many questions are in flight"
         await first
 
-    run(story())
+    run(scenario())
 
 
 def test_no_more_than_some_are_with_the_servers_at_one_moment() -> None:
     servers = NameServers({(NAME, "A"): ok("192.0.2.1")}, limits=Limits(at_once=3))
 
-    async def story() -> None:
+    async def scenario() -> None:
         everybody = [asyncio.create_task(servers.look_up(f"9.9.{n}.9")) for n in range(10)]
         await turn()
         assert len(servers.asked) == 3
         await asyncio.gather(*everybody)
         assert len(servers.asked) == 20
 
-    run(story())
+    run(scenario())
 
 
 class Cursed(NameServers):

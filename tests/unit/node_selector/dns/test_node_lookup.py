@@ -33,12 +33,12 @@ class ServerAnswer:
         return self.found
 
 
-def looked_up(said: ServerAnswer) -> Lookup:
+def looked_up(answer: ServerAnswer) -> Lookup:
     nodes = {
         node: NodeDocument.model_validate({"role": "traffic", "public_address": address})
         for node, address in NODES.items()
     }
-    asked = NodeLookup(said).look_up(SelectionMethod.SRV_RECORD, RULE, "198.51.100.7", nodes)
+    asked = NodeLookup(answer).look_up(SelectionMethod.SRV_RECORD, RULE, "198.51.100.7", nodes)
     return asyncio.run(asked)
 
 
@@ -47,19 +47,19 @@ def found(*records: Record) -> DnsAnswer:
 
 
 def test_the_nodes_that_records_name_keep_priority_and_weight() -> None:
-    said = ServerAnswer(
+    answer = ServerAnswer(
         found(Record("192.0.2.1", 7000, 10, 60), Record("denver.example.com", 7001, 20, 1))
     )
-    lookup = looked_up(said)
+    lookup = looked_up(answer)
     assert lookup.nodes == {"berlin": DnsRank(10, 60), "denver": DnsRank(20, 1)}
     assert lookup.basis == f"{NAME} answered 192.0.2.1:7000, denver.example.com:7001"
     assert lookup.failure == ""
 
 
 def test_only_nodes_with_a_public_address_are_matched() -> None:
-    said = ServerAnswer(found(Record("192.0.2.1")))
-    looked_up(said)
-    assert said.hosts == ("192.0.2.1", "denver.example.com")
+    answer = ServerAnswer(found(Record("192.0.2.1")))
+    looked_up(answer)
+    assert answer.hosts == ("192.0.2.1", "denver.example.com")
 
 
 @pytest.mark.parametrize("record", [Record("192.0.2.9"), Record("denver.example.com", 7000)])
