@@ -109,20 +109,20 @@ NEEDED: Final[Mapping[SelectionMethod, str]] = {
     SelectionMethod.SRV_RECORD: "name, as in srv_record: {name: _relay._tcp.example.com}",
     SelectionMethod.IP_ANYCAST: "address, as in ip_anycast: {host: 192.0.2.1, port: 443}",
 }
-"""The methods that must be told something, each in the field of its own name."""
+"""The methods that need a value, each in the field of its own name."""
 
 
 def _as_list(body: Any) -> Any:
-    """*body* with `method: X` said as `methods: [X]`."""
+    """Write `method: X` of *body* as `methods: [X]`."""
     if not isinstance(body, Mapping):
         return body
-    told = dict(cast("Mapping[str, Any]", body))
-    method = told.pop("method", None)
+    fields = dict(cast("Mapping[str, Any]", body))
+    method = fields.pop("method", None)
     if method is None:
-        return told
-    if told.get("methods") is not None:
+        return fields
+    if fields.get("methods") is not None:
         raise ValueError("say method or methods, not both")
-    return {**told, "methods": (method,)}
+    return {**fields, "methods": (method,)}
 
 
 class Selection(Document):
@@ -168,15 +168,15 @@ class SelectionOverride(Document):
 
 
 def merged(site: Selection, *overrides: SelectionOverride | None) -> Selection:
-    """*site* with what each of *overrides* says instead; a later one wins.
+    """Return *site* with the values of *overrides* in its place; a later override wins.
 
-    A method may lack what it needs then, because the site's rule changed later: it knows nothing.
+    A method may then lack what it needs, because the site's rule changed later: it knows nothing.
     """
-    said = {
+    values = {
         name: getattr(override, name)
         for override in overrides
         if override is not None
         for name in SelectionOverride.model_fields
         if getattr(override, name) is not None
     }
-    return site.model_copy(update=said) if said else site
+    return site.model_copy(update=values) if values else site

@@ -1,4 +1,4 @@
-"""A rule of selection must be able to work when it is written: what its methods need is said.
+"""A rule of selection must be able to work when it is written: it holds what its methods need.
 
 A public site or a team may name a method whose needs the site tells, so both are looked at. Rules
 that were written before stay as they are: a method that lacks something knows nothing and says so.
@@ -30,11 +30,11 @@ def require_working_rules(outcome: Outcome, of: Of) -> None:
         InvalidChange: something is missing, or waits longer than anybody does; `field` says what.
     """
     for (kind, id_), body in sorted(_ruling(outcome), key=lambda each: each[0]):
-        told: Body = body.get("selection") or {}
+        rule: Body = body.get("selection") or {}
         for method in LOOKUPS:
-            _require_short(f"{kind} {id_!r}", method, told.get(method) or {})
+            _require_short(f"{kind} {id_!r}", method, rule.get(method) or {})
         if kind in OVERRIDING:
-            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(told), of)
+            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(rule), of)
 
 
 def _ruling(outcome: Outcome) -> Iterator[tuple[tuple[str, str], Body]]:

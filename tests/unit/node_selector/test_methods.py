@@ -51,7 +51,7 @@ def three(**fields: Any) -> list[Candidate]:
 
 @pytest.mark.parametrize("crowd", [0, 60])
 def test_random_shares_by_capacity_times_weight(crowd: int) -> None:
-    """With a crowd that may take nobody, too, among which few throws hit."""
+    """With a crowd that may take nobody, too, among which few samples hit."""
     weights = {BERLIN: (600, 1), DENVER: (100, 2), TOKYO: (50, 4)}
     nodes = [
         candidate(node, capacity=capacity, weight=weight)
