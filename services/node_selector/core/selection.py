@@ -3,7 +3,7 @@
 1. who may take a client at all (`eligibility`), unless nearly everybody seems dead (`panic`);
 2. a pin, network address prefixes, regions, the methods in their order, the rendezvous hash, as
    `order` describes it;
-3. nobody eligible: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
+3. no eligible node: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
 
 `choose` answers from the roster and ranks only as many nodes as the question wants; `place` ranks
 and explains every node as of one moment. Both use the same order, so the answer of the first is
@@ -199,7 +199,7 @@ def require_node(placement: Placement) -> None:
     """Refuse a placement without a node.
 
     Raises:
-        NoTrafficNode: nobody may take the client.
+        NoTrafficNode: no node may take the client.
     """
     if not placement.chosen:
         raise NoTrafficNode(

@@ -37,7 +37,7 @@ SETTLE_SECONDS: Final = 1.0
 
 
 class Directory(Protocol):
-    """The site's documents, kept up to date by somebody else."""
+    """The site's documents; their owner keeps them up to date."""
 
     @property
     def site(self) -> SiteDocument | None: ...

@@ -130,7 +130,7 @@ class DataPlane:
     def _parse(
         self, pending: PendingConnection, data: bytes
     ) -> Ticket | Pings | ProtocolViolation | None:
-        """Parse *data*; an error that nobody foresaw counts as a violation."""
+        """Parse *data*; any unexpected error counts as a violation."""
         try:
             return parse_hello(pending.reader, data, self._tickets)
         except Exception as error:  # noqa: BLE001 (one connection ends, and no other)

@@ -1,8 +1,8 @@
 """Carries the bytes of one direction, from one socket to another, in order and unread.
 
-Small messages are copied through one shared buffer (two system calls); when a read fills the
-buffer the bytes go by `splice` through a pipe and never enter this process, until a turn brings
-little again. **Back-pressure is not reading**: while the target is full or the path has no tokens,
+Small messages are copied through one shared buffer (two system calls). When a read fills the
+buffer, `splice` moves the bytes through a pipe and they never enter this process, until a turn
+moves little again. **Back-pressure is not reading**: while the target is full or the path has no tokens,
 the source's readable events are off. The end of the source is carried over as a half-close, after
 the last byte.
 """
@@ -22,7 +22,7 @@ from shared.runtime.containment import Containment
 COPY_BYTES: Final = 16 * 1024
 SPLICE_BYTES: Final = 512 * 1024
 TURN_BYTES: Final = 2 * 1024 * 1024
-"""Most bytes of one direction before the others get their turn."""
+"""Most bytes of one direction in one turn; then the other directions get theirs."""
 
 
 class Clock(Protocol):

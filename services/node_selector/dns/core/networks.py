@@ -33,7 +33,7 @@ NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
         "ff00::/8",
     )
 )
-"""Networks of special use (RFC 6890); those of documentation stay, nobody real is in them."""
+"""Networks of special use (RFC 6890); networks of documentation count as public."""
 
 
 def disclosed_network(address: Address | None) -> Network | None:
