@@ -2,9 +2,9 @@
 
 Small messages are copied through one shared buffer (two system calls). When a read fills the
 buffer, `splice` moves the bytes through a pipe and they never enter this process, until a turn
-moves little again. **Back-pressure is not reading**: while the target is full or the path has no tokens,
-the source's readable events are off. The end of the source is carried over as a half-close, after
-the last byte.
+moves little again. **Back-pressure is not reading**: while the target is full or the path has no
+tokens, the source's readable events are off. After its last byte, the end of the source is carried
+over as a half-close.
 """
 
 import asyncio
