@@ -11,7 +11,7 @@ PREFIX: Final = (f"{TESTS}test_prefixes.py", *SENTENCES)
 DRAWS: Final = (f"{TESTS}test_sampling.py", f"{TESTS}test_methods.py")
 LISTENING: Final = (f"{TESTS}test_live_state.py", f"{TESTS}test_roster.py")
 PANICS: Final = (f"{TESTS}test_panic.py",)
-HANDLERS: Final = (f"{TESTS}test_handlers.py",)
+SELECTOR: Final = (f"{TESTS}test_selector.py",)
 
 ELIGIBILITY: Final = "services.node_selector.core.eligibility"
 PREFIXES: Final = "services.node_selector.core.prefixes"
@@ -246,14 +246,14 @@ SELECTION: Final = (
         CHOICE,
         "if len(longest) == 1 else",
         "if longest else",
-        HANDLERS,
+        SELECTOR,
     ),
     Mutant(
         "DNS is not asked for a pin that is passed over",
         CHOICE,
         "return node in sure and node not in question.avoid",
         "return node in sure",
-        HANDLERS,
+        SELECTOR,
     ),
     Mutant(
         "a rule without what it needs is taken",

@@ -82,7 +82,7 @@ class Selector:
         self._clock = clock
         self._chance = chance
         self._read_at: Instant | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def feed_lost_seconds(self) -> float | None:
@@ -95,14 +95,14 @@ class Selector:
             self._read_at = self._clock.now()
         if self.directory.site is not None:
             self.roster.update_directory(self.directory.site, self.directory.nodes)
-        self._news.set()
+        self._changed.set()
 
     def record_heartbeat(self, event: NodeHeartbeat) -> None:
         """Keep a relay's load, or what a master says of its role and its revision."""
         if event.service == "relay":
             load = Load(event.sessions, event.draining, event.version)
             self.roster.record_relay(event.node, load, self._clock.now())
-            self._news.set()
+            self._changed.set()
         else:
             is_primary = event.role is MasterRole.PRIMARY
             self.roster.live.record_master(event.node, event.epoch, is_primary=is_primary)
@@ -156,12 +156,14 @@ class Selector:
 
     async def _question(self, request: SelectNodes, rule: Selection) -> Question:
         clients = (request.client,) if request.other is None else (request.client, request.other)
-        bare = self._put(request, *(End(each.address, each.side) for each in clients))
-        before = deciding_fact(bare, rule, self.roster)
+        question = self._build_question(
+            request, *(End(each.address, each.side) for each in clients)
+        )
+        before = deciding_fact(question, rule, self.roster)
         ends = await self._collector.collect(clients, rule, self.directory.nodes, before)
-        return self._put(request, *ends)
+        return self._build_question(request, *ends)
 
-    def _put(self, request: SelectNodes, end: End, other: End | None = None) -> Question:
+    def _build_question(self, request: SelectNodes, end: End, other: End | None = None) -> Question:
         """Build the core's question from a request and the facts of its ends, as of now."""
         return Question(
             end=end,
@@ -177,13 +179,13 @@ class Selector:
 
     async def _settle(self) -> None:
         now = self._clock.now()
-        left = (now if self._read_at is None else self._read_at) + SETTLE_SECONDS - now
-        if left > 0:
+        remaining = (now if self._read_at is None else self._read_at) + SETTLE_SECONDS - now
+        if remaining > 0:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(remaining):
                     while not self._knows_every_node():
-                        self._news.clear()
-                        await self._news.wait()
+                        self._changed.clear()
+                        await self._changed.wait()
 
     def _knows_every_node(self) -> bool:
         return self.directory.site is not None and all(
