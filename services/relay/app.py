@@ -55,7 +55,7 @@ class SignedTickets:
     node: NodeId
     clock: Clock
 
-    def path(self, text: str) -> Ticket:
+    def read_path_ticket(self, text: str) -> Ticket:
         """Return the ticket in *text*, if it admits to a path here and now."""
         return read_ticket(self.keyring, text, node=self.node, now_ms=self.clock.unix_ms())
 

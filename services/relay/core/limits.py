@@ -63,7 +63,7 @@ class IdleWatch:
         return now - self._changed >= self._idle
 
 
-def stricter(one: TicketLimits, other: TicketLimits) -> TicketLimits:
+def stricter_limits(one: TicketLimits, other: TicketLimits) -> TicketLimits:
     """The limits of a path whose ends hold tickets with *one* and *other*; 0 is no limit."""
     return TicketLimits(
         bytes_per_second=_least(one.bytes_per_second, other.bytes_per_second),

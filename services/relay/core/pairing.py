@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.relay.core.admission import Admission, ConnectionId, ConnectionRefusal
-from services.relay.core.limits import stricter
+from services.relay.core.limits import stricter_limits
 from services.relay.core.probing import Probing
 from shared.domain.ids import Instant, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -233,7 +233,7 @@ class PairingTable:
             del self._keys[first.connection]
             if first.side is not ticket.side:
                 self._pairs.add(key)
-                limits = stricter(first.limits, ticket.limits)
+                limits = stricter_limits(first.limits, ticket.limits)
                 yield JoinPair(key, first.connection, connection, limits)
                 return
             message = "a newer connection of the same side came"

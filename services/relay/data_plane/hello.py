@@ -19,7 +19,7 @@ TICKET_CODES: Final = frozenset({RefusalCode.TICKET_EXPIRED, RefusalCode.WRONG_N
 class Tickets(Protocol):
     """Checks tickets; both methods raise `InvalidTicket`."""
 
-    def path(self, text: str) -> Ticket: ...
+    def read_path_ticket(self, text: str) -> Ticket: ...
 
     def require_probe(self, text: str) -> None: ...
 
@@ -60,7 +60,7 @@ def parse_hello(
 def _check_frames(frames: Sequence[Frame], tickets: Tickets) -> Ticket | Pings | ProtocolViolation:
     first = frames[0]
     if isinstance(first, Hello):
-        return tickets.path(first.ticket)
+        return tickets.read_path_ticket(first.ticket)
     pings = [frame for frame in frames if isinstance(frame, Ping)]
     if len(pings) < len(frames):
         return _violation(

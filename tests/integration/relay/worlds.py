@@ -32,7 +32,7 @@ class BootClock:
 class PlainTickets:
     """Tickets without a proof."""
 
-    def path(self, text: str) -> Ticket:
+    def read_path_ticket(self, text: str) -> Ticket:
         """The path of `session.side.generation.rate.idle`."""
         return plain_ticket(text)
 

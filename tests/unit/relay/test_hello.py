@@ -18,7 +18,7 @@ class Tickets:
     def __init__(self) -> None:
         self.probes = 0
 
-    def path(self, text: str) -> Ticket:
+    def read_path_ticket(self, text: str) -> Ticket:
         if text != "good":
             raise InvalidTicket(f"{text} is no good", reason=text)
         return TICKET
