@@ -293,7 +293,7 @@ async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_
         replica(cluster) as first,
         asyncio.TaskGroup() as group,
     ):
-        askers = [group.create_task(asking(here, answered, stop)) for _ in range(8)]
+        clients = [group.create_task(asking(here, answered, stop)) for _ in range(8)]
         async with replica(cluster, port):
             async with asyncio.timeout(1):
                 while not await handled(port):
@@ -303,9 +303,9 @@ async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_
             async with asyncio.timeout(10):
                 while sum(moment > killed_at + 0.5 for moment in answered) < 50:
                     await asyncio.sleep(0.02)
-            assert not any(asker.done() for asker in askers), "every question was answered"
+            assert not any(client.done() for client in clients), "every question was answered"
             stop.set()
-            await asyncio.wait(askers)
+            await asyncio.wait(clients)
 
 
 async def test_nobody_answers_for_a_selector_that_is_not_there(
