@@ -14,7 +14,7 @@ from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.leaders import Leaders
 from services.failover_monitor.space import Space
 from shared.events.node import NodeHeartbeat
-from shared.messaging.alone import carried
+from shared.messaging.alone import possible_replicas
 from shared.messaging.connection import jetstream_of
 from shared.messaging.ports import Publishes
 from shared.messaging.streams import ensure_streams
@@ -67,7 +67,7 @@ class Upkeep:
             acting = self._monitor.is_primary(self._clock.now())
             if acting and not made and client.is_connected:
                 try:
-                    possible = await carried(client, replicas)
+                    possible = await possible_replicas(client, replicas)
                     await ensure_streams(jetstream_of(client), possible)
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:

@@ -12,7 +12,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -30,15 +30,12 @@ from shared.domain.ids import UnixMillis
 from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
 from shared.messaging.catalogue import find, require_speaker
-from shared.messaging.client import answered
+from shared.messaging.client import PullSubscription, answered
 from shared.messaging.connection import jetstream_of
 from shared.messaging.rejections import UNKNOWN, Rejections
 from shared.messaging.streams import EVENTS
 from shared.persistence.status_history import StatusEvent, StatusHistory, Wanted
 from shared.runtime.clock import Clock
-
-if TYPE_CHECKING:
-    from nats.js import JetStreamContext
 
 CALL_SECONDS: Final = 3.0
 FETCH_SECONDS: Final = 5.0
@@ -114,7 +111,7 @@ class Chronicle:
             with suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def _follow(self, subscription: "JetStreamContext.PullSubscription") -> None:
+    async def _follow(self, subscription: PullSubscription) -> None:
         last = self.clock.now()
         while self.clock.now() - last < ANEW_SECONDS:
             try:

@@ -14,12 +14,11 @@ from typing import Final, Protocol
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from shared.domain.errors import Unavailable
-from shared.messaging.client import answered, delivery_of
+from shared.messaging.client import PullSubscription, SafeJetStream, answered, delivery_of
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS
 
@@ -61,7 +60,7 @@ class Hand(Protocol):
 class JetStreamHand:
     """A durable consumer of this webhook's own."""
 
-    def __init__(self, subscription: "JetStreamContext.PullSubscription") -> None:
+    def __init__(self, subscription: PullSubscription) -> None:
         self._subscription = subscription
 
     async def next(self) -> Kept | None:
@@ -112,7 +111,7 @@ class Places:
             if not self._client.is_closed:
                 await subscription.unsubscribe()
 
-    async def _made(self, jetstream: JetStreamContext, beginning: Beginning) -> None:
+    async def _made(self, jetstream: SafeJetStream, beginning: Beginning) -> None:
         config = ConsumerConfig(
             durable_name=beginning.name,
             filter_subjects=list(beginning.subjects),
@@ -146,7 +145,7 @@ class Places:
         """Forget a place."""
         await self._jetstream().delete_consumer(EVENTS, name)
 
-    def _jetstream(self) -> JetStreamContext:
+    def _jetstream(self) -> SafeJetStream:
         if not self._client.is_connected:
             raise Unavailable("there is no connection to NATS")
         return jetstream_of(self._client, CALL_SECONDS)

@@ -9,8 +9,8 @@ from typing import Final
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.api import ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
 
 from shared.clusterlog.names import generations_there, stream_name, subject_name
 from shared.crypto.nodekeys import TrustStore
@@ -18,7 +18,15 @@ from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry, signed_bytes
 from shared.messaging.client import sequence_of
+from shared.messaging.compare_and_set import (
+    Expectation,
+    SequenceConflict,
+    Target,
+    is_missing_message,
+    publish_if_last,
+)
 from shared.messaging.connection import jetstream_of
+from shared.messaging.jetstream import MESSAGE_ID
 
 CALL_SECONDS: Final = 2.0
 RESENDS: Final = 3
@@ -28,11 +36,6 @@ ELECTION_SECONDS: Final = 10.0
 
 IDLE_HEARTBEAT_SECONDS: Final = 0.5
 """How soon a reader notices that its consumer died with its server; the default takes 18 s."""
-
-NO_MESSAGE: Final = 10037
-"""The server's code for "the stream is there, such a message is not"."""
-
-WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 
 
 class LogConflict(Rejected):
@@ -145,7 +148,7 @@ class ClusterLog:
                 if answer == expected + 1:
                     return Sequence(answer)
                 raise LogConflict("the log answered for an entry elsewhere")
-            if isinstance(answer, APIError) and answer.err_code in WRONG_LAST_SEQUENCE:
+            if isinstance(answer, SequenceConflict):
                 return await self._judged(stored, expected, answer, silent)
             silent += isinstance(answer, TimeoutError)
             if silent > RESENDS or asyncio.get_running_loop().time() >= deadline:
@@ -228,7 +231,7 @@ class ClusterLog:
             else:
                 raw = await self._jetstream.get_msg(self._stream, sequence)
         except NotFoundError as error:
-            if error.err_code == NO_MESSAGE:
+            if is_missing_message(error):
                 return None
             raise LogMissing(f"the log {self._stream} is not there") from error
         except (NatsError, OSError, TimeoutError) as error:
@@ -237,13 +240,13 @@ class ClusterLog:
 
     async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
         """The acknowledged sequence of one try, or what came instead; TimeoutError is silence."""
-        headers = {
-            Header.EXPECTED_LAST_SEQUENCE.value: str(expected),
-            Header.MSG_ID.value: stored.hash,
-        }
         try:
-            ack = await self._jetstream.publish(
-                self._subject, stored.encode(), stream=self._stream, headers=headers
+            ack = await publish_if_last(
+                self._jetstream,
+                Target(self._stream, self._subject),
+                stored.encode(),
+                Expectation.in_stream(expected),
+                {MESSAGE_ID: stored.hash},
             )
         except (NatsTimeoutError, TimeoutError):
             return TimeoutError("no answer in time")
@@ -252,7 +255,7 @@ class ClusterLog:
         return ack.seq
 
     async def _judged(
-        self, stored: StoredEntry, expected: Sequence, refusal: APIError, silent: int
+        self, stored: StoredEntry, expected: Sequence, refusal: SequenceConflict, silent: int
     ) -> Sequence:
         """What became of an append that was refused, after *silent* tries without an answer.
 

@@ -16,9 +16,9 @@ from shared.decoding.fields import decode_object
 from shared.decoding.text import to_integer
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration
+from shared.messaging.jetstream import STREAM_NAMES
 
 NAME: Final = re.compile(r"LOG-([0-9]{1,18})")
-LIST_STREAMS: Final = "$JS.API.STREAM.NAMES"
 EVERY_GENERATION: Final = "meridian.log.*.entry"
 
 
@@ -38,7 +38,7 @@ async def generations_there(client: Client, seconds: float) -> tuple[LogGenerati
     """
     question = json.dumps({"subject": EVERY_GENERATION}).encode()
     try:
-        message = await client.request(LIST_STREAMS, question, timeout=seconds)
+        message = await client.request(STREAM_NAMES, question, timeout=seconds)
         answer = decode_object(message.data, "answer")
         names = answer.items("streams") if "streams" in answer else []
     except (NatsError, OSError, TimeoutError, Undecodable) as error:

@@ -24,16 +24,18 @@ from nats.js.object_store import ObjectStore
 
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Sequence
+from shared.messaging.jetstream import ACKNOWLEDGEMENTS
 
 T = TypeVar("T")
 
-FROM_STREAM: Final = b"$JS.ACK."
+FROM_STREAM: Final = f"{ACKNOWLEDGEMENTS}.".encode()
 """How the reply subject of a message begins that a consumer delivers; the server lets no client
 say so."""
 
 VERSION_LINE: Final = b"NATS/1.0\r\n"
 LINE_END: Final = b"\r\n"
 
+PullSubscription = JetStreamContext.PullSubscription
 OnMalformed = Callable[[Undecodable], None]
 
 

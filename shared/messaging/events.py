@@ -22,9 +22,9 @@ from shared.crypto.testimony import NODE_SIGNATURE_HEADER, Statement, attest
 from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId, UnixMillis
 from shared.events.message import Event
+from shared.messaging.jetstream import MESSAGE_ID
 from shared.messaging.streams import EVENTS
 
-EVENT_ID_HEADER: Final = "Nats-Msg-Id"
 WAITING: Final = 1_000
 LIMIT_BYTES: Final = 512 * 1024
 PAUSE_SECONDS: Final = 0.5
@@ -112,7 +112,7 @@ class EventPublisher:
                 headers={
                     "content-type": "application/json",
                     NODE_SIGNATURE_HEADER: signed.node_signature,
-                    EVENT_ID_HEADER: signed.id,
+                    MESSAGE_ID: signed.id,
                 },
             )
         except (NatsError, OSError, TimeoutError, IncorrectState) as error:
