@@ -23,6 +23,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, Unavailable
 from shared.messaging.client import (
     PullSubscription,
@@ -97,7 +98,7 @@ class Reader:
                 self.warn(f"{error.message}; trying again")
             except (NatsError, OSError, TimeoutError) as error:
                 self._require_rights()
-                self.warn(f"lost the events ({str(error) or type(error).__name__}); trying again")
+                self.warn(f"lost the events ({describe_error(error)}); trying again")
             await asyncio.sleep(AGAIN_SECONDS)
 
     @asynccontextmanager
@@ -152,7 +153,7 @@ class Reader:
         Raises:
             BadSettings: it refuses the credential; no other server will take it.
         """
-        said = str(error) or type(error).__name__
+        said = describe_error(error)
         if isinstance(error, NoServersError) and self._refusals:
             said = self._refusals[-1]
         if "authorization" in said.lower() or any("authorization" in e for e in self._refusals):

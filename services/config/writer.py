@@ -6,7 +6,6 @@ the log, and never says "failed" of what may be in it.
 """
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +26,7 @@ from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 0.05
 IDLE_SECONDS: Final = 0.25
@@ -114,9 +114,7 @@ class Writer:
     async def run(self) -> None:
         """Write, for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._work.wait()
+            await wait_at_most(self._work, IDLE_SECONDS)
             self._work.clear()
             if not await self._did_turn():
                 self._work.set()

@@ -52,9 +52,9 @@ from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
 from shared.crypto.nodekeys import write_secret
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.errors import BadSettings
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
 from shared.runtime.watchdog import Watchdog

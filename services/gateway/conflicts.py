@@ -23,8 +23,8 @@ from shared.events.conflict import (
     ReadConflictEntries,
     ReadConflicts,
 )
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0

@@ -6,7 +6,6 @@ them for 3 to 6 s after a loss), and a subscription that has fallen silent is ma
 """
 
 import asyncio
-import contextlib
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 0.3
 TELL_SECONDS: Final = 2.0
@@ -91,9 +91,7 @@ class Following:
     async def tell(self) -> None:
         """Publish the position after each move and every few seconds, for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TELL_SECONDS):
-                    await self._moved.wait()
+            await wait_at_most(self._moved, TELL_SECONDS)
             self._moved.clear()
             progress = self.progress()
             if progress is not None:

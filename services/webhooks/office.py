@@ -19,6 +19,7 @@ from shared.events.config import ReadDocuments, StoredDocument
 from shared.events.webhook import WebhookProgress, WebhookState
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
+from shared.runtime.waiting import wait_at_most
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.5
@@ -89,9 +90,7 @@ class Office:
         return tuple([await self._told(postman) for postman, _ in self._working.values()])
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds if self._may_act() else PAUSE_SECONDS):
-                await self._wanted.wait()
+        await wait_at_most(self._wanted, seconds if self._may_act() else PAUSE_SECONDS)
 
     async def _look(self) -> None:
         if not self._may_act():

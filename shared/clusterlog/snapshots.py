@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import BadObjectMetaError, NotFoundError
 from nats.js.object_store import ObjectStore
 
+from shared.domain.containment import describe_error
 from shared.domain.errors import LogUnavailable
 from shared.messaging.client import UnreadableAnswer, answered
 from shared.messaging.connection import jetstream_of
@@ -50,7 +51,7 @@ class Shelf:
                 await self._clear_junk(bucket, name)
                 await answered(bucket.put(name, data))
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not stored: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not stored: {describe_error(error)}") from error
 
     async def get(self, name: str) -> bytes:
         """What is stored under *name*.
@@ -67,7 +68,7 @@ class Shelf:
         except NotFoundError as error:
             raise SnapshotMissing(f"{name} is not there any more") from error
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not fetched: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not fetched: {describe_error(error)}") from error
 
     async def drop(self, name: str) -> bool:
         """Take *name* away; False when it was not there."""
@@ -80,7 +81,7 @@ class Shelf:
         except NotFoundError:
             return False
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not taken away: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not taken away: {describe_error(error)}") from error
         return True
 
     async def _clear_junk(self, bucket: ObjectStore, name: str) -> bool:
@@ -112,7 +113,3 @@ def chunk_name(snapshot: str, number: int) -> str:
 def meta_subject(name: str) -> str:
     """Where the description of the object *name* lies."""
     return f"$O.{SNAPSHOTS}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -23,6 +23,7 @@ from nats.js.api import ConsumerInfo, PubAck, RawStreamMsg, StreamInfo
 from nats.js.object_store import ObjectStore
 
 from shared.decoding.errors import Undecodable
+from shared.domain.containment import describe_error
 from shared.domain.ids import Sequence
 from shared.messaging.jetstream import ACKNOWLEDGEMENTS
 
@@ -81,7 +82,7 @@ class SafeClient(Client):
 
     def _report(self, subject: bytes, error: Exception) -> None:
         where = subject.decode("ascii", "replace") or "its headers"
-        sentence = f"a message could not be parsed ({where}): {str(error) or type(error).__name__}"
+        sentence = f"a message could not be parsed ({where}): {describe_error(error)}"
         self._on_malformed(Undecodable(sentence, reason="malformed"))
 
     def jetstream(self, **options: Any) -> "SafeJetStream":

@@ -10,6 +10,7 @@ from typing import Any, Final
 from nats.aio.client import Client
 
 from shared.crypto.envelope import Identity
+from shared.domain.containment import describe_error
 from shared.messaging.client import SafeClient, SafeJetStream
 
 PATIENCE: Final[dict[str, Any]] = {
@@ -51,7 +52,7 @@ def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]
 
     async def on_error(error: Exception) -> None:
         nonlocal said
-        sentence = str(error) or type(error).__name__
+        sentence = describe_error(error)
         if sentence != said:  # the same at every try would bury everything else
             log.warning("NATS (%s): %s", name, sentence)
         said = sentence

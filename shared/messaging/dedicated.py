@@ -13,7 +13,7 @@ from shared.domain.containment import ends_process
 from shared.messaging.client import OnMalformed, SafeClient
 from shared.messaging.connection import NatsAccess, options
 
-AGAIN_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 0.5
 
 
 class DedicatedConnection:
@@ -33,7 +33,7 @@ class DedicatedConnection:
             while True:
                 if await self._connected():
                     await asyncio.Event().wait()
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self.client.close()
 

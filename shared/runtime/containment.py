@@ -13,10 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from shared.domain.backoff import Backoff
 from shared.domain.containment import cause_of, ends_process
+from shared.runtime.waiting import Pauses
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+RESTARTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 STEADY_SECONDS: Final = 60.0
 """A worker that ran for so long had recovered: its next fault is a first one again."""
 
@@ -111,7 +112,7 @@ class Containment:
     async def _again_and_again(
         self, kind: str, name: str, run: Callable[[], Awaitable[None]], on_fault: OnFault
     ) -> None:
-        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
+        loop, pauses = asyncio.get_running_loop(), Pauses(RESTARTS)
         while True:
             began = loop.time()
             try:
@@ -120,9 +121,9 @@ class Containment:
                 on_fault(self.fault(kind, name, error))
             else:
                 return
-            pause = FIRST_PAUSE_SECONDS if loop.time() - began >= STEADY_SECONDS else pause
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if loop.time() - began >= STEADY_SECONDS:
+                pauses.reset()
+            await pauses.pause()
 
 
 def _place(error: BaseException) -> tuple[str, int]:

@@ -37,7 +37,7 @@ from typing import Any, Final, Protocol, TypeVar
 from faststream import FastStream
 from nats.errors import Error as NatsError
 
-from shared.domain.containment import ends_process
+from shared.domain.containment import describe_error, ends_process
 from shared.domain.errors import BadSettings, MeridianError
 from shared.domain.runs import Run
 from shared.events.service import ServiceEndedUnclean
@@ -238,7 +238,7 @@ def _why(error: Exception, user: str) -> str:
     """Why NATS did not let *user* in, for an operator."""
     if "authorization" in str(error).lower():
         return f"it refused user {user!r}: see MERIDIAN_NATS_USER, MERIDIAN_NATS_PASSWORD_FILE"
-    return str(error) or type(error).__name__
+    return describe_error(error)
 
 
 async def _named(task: Task) -> None:

@@ -9,7 +9,6 @@ newer version are read as far as we know them.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -27,6 +26,7 @@ from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import DocumentsRead, Known, ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
+from shared.runtime.waiting import wait_at_most
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.2
@@ -76,9 +76,7 @@ class Directory:
                 self.newest = Revision(0)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await self._wanted.wait()
+            await wait_at_most(self._wanted, EVERY_SECONDS)
 
     async def read(self) -> None:
         """Read once.
