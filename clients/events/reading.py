@@ -22,15 +22,15 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, Unavailable
 from shared.messaging.client import (
     PullSubscription,
     SafeClient,
     SafeJetStream,
-    answered,
     delivery_of,
+    require_readable,
 )
 
 STREAM: Final = "EVENTS"
@@ -199,7 +199,7 @@ class Reader:
         patience = CALL_SECONDS
         while True:
             try:
-                return await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+                return await require_readable(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 return []
             except ServiceUnavailableError:

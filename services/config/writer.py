@@ -141,7 +141,7 @@ class Writer:
     async def _turn(self) -> None:
         """Do what there is to do: begin an epoch, write what waits, mind the backup."""
         now = self.clock.now()
-        epoch = self.grant.valid(now)
+        epoch = self.grant.valid_epoch(now)
         if epoch is None and self.grant.is_paused(now):
             return
         if epoch is None:
@@ -179,7 +179,7 @@ class Writer:
         return self.tenure
 
     def _is_granted(self) -> bool:
-        return self.grant.valid(self.clock.now()) is not None
+        return self.grant.valid_epoch(self.clock.now()) is not None
 
     def _step_back(self, why: str) -> None:
         """Act no more until the epoch is begun anew."""

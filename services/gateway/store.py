@@ -177,7 +177,7 @@ class JetStreamSessions:
         try:
             state = self._read(message.subject, header, message.data)
         except (BadSignature, Undecodable) as error:
-            self._rejections.refused(error)
+            self._rejections.record(error)
             return None
         return Kept(state, sequence_of(message))
 

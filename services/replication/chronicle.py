@@ -22,15 +22,15 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from services.replication.core.status import PREFIX, SUBJECTS, about, concerned, sentence, shortened
 from shared.crypto.envelope import SIGNATURE_HEADER, WINDOW_MS, Identity, Verifier
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER, parse_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.ids import UnixMillis
 from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
-from shared.messaging.catalogue import find, require_speaker
-from shared.messaging.client import PullSubscription, answered
+from shared.messaging.catalogue import find_message, require_speaker
+from shared.messaging.client import PullSubscription, require_readable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.rejections import UNKNOWN, Rejections
 from shared.messaging.streams import EVENTS
@@ -115,7 +115,7 @@ class Chronicle:
         last = self.clock.now()
         while self.clock.now() - last < ANEW_SECONDS:
             try:
-                messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+                messages = await require_readable(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 continue
             last = self.clock.now()
@@ -148,13 +148,13 @@ class Chronicle:
             signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
             sender = str(signed.identity)
             declared = self._declared(message, signed.identity)
-            told = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
+            told = parse_statement(headers.get(NODE_SIGNATURE_HEADER, ""))
             self._require_past(told.unix_ms)
             body = shortened(message.data)
             # Words are made of what the event declares: another member may be of any type.
             known = shortened(declared.model_dump_json(exclude_unset=True).encode())
         except (BadSignature, Undecodable) as error:
-            self.rejections.refused(error, sender)
+            self.rejections.record(error, sender)
             return None
         fact, speaker = message.subject.removeprefix(PREFIX), signed.identity.node
         return StatusEvent(
@@ -176,7 +176,7 @@ class Chronicle:
             BadSignature: it is none, or from another service.
             Undecodable: it is of another shape.
         """
-        declared = find(message.subject)
+        declared = find_message(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
         require_speaker(declared, message.subject, identity)

@@ -18,7 +18,7 @@ from services.replication.core.snapshot import Content, Snapshot
 from services.replication.intake import Incoming, Intake
 from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog
-from shared.clusterlog.snapshots import Shelf, SnapshotMissing, chunk_name
+from shared.clusterlog.snapshots import SnapshotMissing, SnapshotStore, chunk_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
@@ -55,8 +55,8 @@ class Exchange:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     @property
-    def _shelf(self) -> Shelf:
-        return Shelf(self.client)
+    def _shelf(self) -> SnapshotStore:
+        return SnapshotStore(self.client)
 
     async def offer(self, scope: Scope, *, chunked: bool = False) -> SnapshotOffered:
         """Put a snapshot of what this master has into the object store, if it is not there.

@@ -204,7 +204,7 @@ class Following:
             self.exchange.loaded()
         except MeridianError as error:
             if isinstance(error, Rejected | BrokenChunk):
-                self.applier.rejections.refused(error)
+                self.applier.rejections.record(error)
             self._now(before, "it got no snapshot")
             raise
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from services.replication.applying import Applier
 from services.replication.core.follower import ChainCheck, Standing
-from shared.clusterlog.generations import Begun, begun_after, hash_at
+from shared.clusterlog.generations import BegunGeneration, find_last_begun, read_hash
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Revision
 from shared.domain.log import Entrance, Marker, entrance
@@ -52,9 +52,9 @@ class Whereabouts:
         """
         marker = (await self.applier.begin()).marker
         log = self.applier.log_of(marker)
-        there = await hash_at(log, marker)
+        there = await read_hash(log, marker)
         if there != marker.hash:
-            begun = await begun_after(log, self.applier.trust)
+            begun = await find_last_begun(log, self.applier.trust)
             if begun is not None:
                 self._chain = ChainCheck()
                 return _place_in(begun, marker)
@@ -64,7 +64,7 @@ class Whereabouts:
         return Place(standing, marker.revision, f"{standing} at revision {marker.revision}")
 
 
-def _place_in(begun: Begun, marker: Marker) -> Place:
+def _place_in(begun: BegunGeneration, marker: Marker) -> Place:
     how = entrance(marker, begun.first)
     if how is Entrance.DIVERGED:
         where = f"generation {begun.generation} of the log began without it"

@@ -31,7 +31,7 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         reads_by(context.bus.publisher),
         _outfit(context, Places(link.client), post),
         secret.webhook_secret,
-        lambda: grant.valid(clock.now()) is not None,
+        lambda: grant.valid_epoch(clock.now()) is not None,
     )
     context.bus.broker.include_router(router(Handlers(office, grant, clock)))
     return Service(
@@ -49,7 +49,7 @@ def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
         places=places,
         post=post,
         verifier=context.security.verifier,
-        refused=context.security.rejections.refused,
+        refused=context.security.rejections.record,
         events=context.bus.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),

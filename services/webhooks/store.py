@@ -18,7 +18,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from shared.domain.errors import Unavailable
-from shared.messaging.client import PullSubscription, SafeJetStream, answered, delivery_of
+from shared.messaging.client import PullSubscription, SafeJetStream, delivery_of, require_readable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS
 
@@ -66,7 +66,7 @@ class JetStreamHand:
     async def next(self) -> Kept | None:
         """The event in hand, or None when none came for a while."""
         try:
-            (message,) = await answered(self._subscription.fetch(1, timeout=FETCH_SECONDS))
+            (message,) = await require_readable(self._subscription.fetch(1, timeout=FETCH_SECONDS))
             place = delivery_of(message)
         except NatsTimeoutError:
             return None

@@ -12,7 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from shared.clusterlog.names import generations_there, stream_name, subject_name
+from shared.clusterlog.names import list_generations, stream_name, subject_name
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, Sequence
@@ -39,7 +39,7 @@ IDLE_HEARTBEAT_SECONDS: Final = 0.5
 
 
 class LogConflict(Rejected):
-    """Somebody else extended the log; catch up and decide anew."""
+    """Somebody else extended the log; catch up and decide again."""
 
     code = "log_conflict"
     http_status = 409
@@ -67,8 +67,8 @@ def verify(stored: StoredEntry, trust: TrustStore) -> bool:
 class ClusterLog:
     """The log of one generation, over a connection of its own.
 
-    An object is of one generation for ever: what was prepared for it is sent to that generation's
-    own stream and subject, and can never land in the next one.
+    An object never changes its generation: an entry that was prepared for it is sent to that
+    generation's own stream and subject, and can never be stored in the next one.
     """
 
     def __init__(self, client: Client, generation: LogGeneration) -> None:
@@ -90,7 +90,7 @@ class ClusterLog:
             LogUnavailable: JetStream does not answer.
         """
         self._require_connection()
-        there = await generations_there(self._client, CALL_SECONDS)
+        there = await list_generations(self._client, CALL_SECONDS)
         return tuple(sorted((each for each in there if each > self.generation), reverse=True))
 
     async def create(self, replicas: int) -> None:
@@ -149,7 +149,7 @@ class ClusterLog:
                     return Sequence(answer)
                 raise LogConflict("the log answered for an entry elsewhere")
             if isinstance(answer, SequenceConflict):
-                return await self._judged(stored, expected, answer, silent)
+                return await self._resolve_conflict(stored, expected, answer, silent)
             silent += isinstance(answer, TimeoutError)
             if silent > RESENDS or asyncio.get_running_loop().time() >= deadline:
                 if silent:
@@ -164,7 +164,7 @@ class ClusterLog:
             LogUnavailable: the log does not answer.
             LogMissing: it is not there.
         """
-        return await self._look(None)
+        return await self._read(None)
 
     async def get(self, sequence: Sequence) -> RawEntry | None:
         """The message at *sequence*; None when there is none.
@@ -173,7 +173,7 @@ class ClusterLog:
             LogUnavailable: the log does not answer.
             LogMissing: it is not there.
         """
-        return await self._look(sequence)
+        return await self._read(sequence)
 
     async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* to the end, by message get.
@@ -189,7 +189,7 @@ class ClusterLog:
                 yield raw
 
     async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
-        """Every message from *sequence* on, for ever, in order.
+        """Every message from *sequence* on, in order, until cancelled.
 
         Raises:
             LogUnavailable: the log does not answer, or is not there; follow again.
@@ -223,7 +223,7 @@ class ClusterLog:
         if not self._client.is_connected:
             raise LogUnavailable("there is no connection to NATS")
 
-    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         self._require_connection()
         try:
             if sequence is None:
@@ -254,13 +254,13 @@ class ClusterLog:
             return error
         return ack.seq
 
-    async def _judged(
+    async def _resolve_conflict(
         self, stored: StoredEntry, expected: Sequence, refusal: SequenceConflict, silent: int
     ) -> Sequence:
-        """What became of an append that was refused, after *silent* tries without an answer.
+        """Find out what became of a refused append, after *silent* attempts without an answer.
 
-        Refused at once, it is not in the log. After a silent try only the message at that very
-        sequence tells: it is ours, another's, or not there yet, and then ours may come late.
+        Refused at once, it is not in the log. After a silent attempt only the message at that
+        sequence decides: it is ours, another's, or not there yet, and then ours may come late.
         """
         raw = await self.get(Sequence(expected + 1)) if silent else None
         if raw is not None and raw.data == stored.encode():

@@ -1,4 +1,4 @@
-"""What the streams of the log are called: one for each generation, never used again.
+"""The names of the log's streams: one for each generation, never used again.
 
 A generation's number is in the names of its stream and of its subject, so that a message meant for
 one can come into no other.
@@ -30,7 +30,7 @@ def subject_name(generation: LogGeneration) -> str:
     return f"meridian.log.{generation}.entry"
 
 
-async def generations_there(client: Client, seconds: float) -> tuple[LogGeneration, ...]:
+async def list_generations(client: Client, seconds: float) -> tuple[LogGeneration, ...]:
     """The generations that have a stream, in no order; there are few.
 
     Raises:

@@ -58,7 +58,7 @@ class Publisher:
 
         Raises:
             Unavailable: nobody answered in time.
-            MeridianError: the one who answered said no; it is the error that was named.
+            MeridianError: the receiver refused; it is the error that it named.
         """
         refusals: list[Unavailable] = []
         try:
@@ -73,7 +73,7 @@ class Publisher:
     async def _ask_repeatedly(
         self, request: Request[Reply], attempt_seconds: float, refusals: list[Unavailable]
     ) -> Reply:
-        """The first answer that is one; *refusals* keeps the last that a database refused."""
+        """The first valid answer; *refusals* keeps the last refusal for want of a database."""
         failures = 0
         while True:
             try:

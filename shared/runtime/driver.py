@@ -1,4 +1,4 @@
-"""The loop that ticks a core at its deadlines; written once, for every core that knows time.
+"""The loop that calls `tick` of a core at its deadlines; one for every core that depends on time.
 
 Waiting does not count suspend while deadlines do, so the clock is looked at again every second:
 after a machine wakes up, what has run out meanwhile runs out within a second.

@@ -111,7 +111,7 @@ COPIES: Final = (
     Mutant(
         "a changed file's checksum holds",
         FILE,
-        "if not is_equal(told, self._sum.digest()):",
+        "if not is_equal(expected, self._sum.digest()):",
         "if False:",
         FILE_TESTS,
     ),
@@ -217,8 +217,8 @@ COPIES: Final = (
     Mutant(
         "a later generation is older than what is known",
         DIRECTORY,
-        "return told.log_generation, told.revision",
-        "return LogGeneration(1), told.revision",
+        "return read.log_generation, read.revision",
+        "return LogGeneration(1), read.revision",
         DIRECTORY_TESTS,
     ),
     Mutant(

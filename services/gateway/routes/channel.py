@@ -23,7 +23,7 @@ from shared.domain.errors import MeridianError, NotFound, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.events.session import SessionPhase, SessionState
-from shared.runtime.containment import say_nothing
+from shared.runtime.containment import ignore_fault
 
 router = APIRouter()
 
@@ -45,8 +45,8 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
         return
     with door.view.listening(session) as states:
         start = partial(door.containment.start, "control channel", session)
-        down = start(_until_gone(socket, _tell(socket, door, side, states)), say_nothing)
-        up = start(_until_gone(socket, _listen(socket, door, session, side)), say_nothing)
+        down = start(_until_gone(socket, _tell(socket, door, side, states)), ignore_fault)
+        up = start(_until_gone(socket, _listen(socket, door, session, side)), ignore_fault)
         try:
             await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -15,7 +15,7 @@ from services.config.founding import make_lease
 from services.config.log_server import LogServer
 from services.config.promotion import Promoter
 from services.config.rebuilding import Rebuilder
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import ClusterLog
 from shared.domain.errors import QuorumThere, Unavailable
 from shared.domain.log import LogEntry, Op
@@ -90,8 +90,8 @@ async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -
     assert marker is not None
     assert (marker.log_generation, marker.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
-    assert await hash_at(log.of(marker.log_generation), marker) == told.hash
-    begun = await begun_after(log, place.pen.trust())
+    assert await read_hash(log.of(marker.log_generation), marker) == told.hash
+    begun = await find_last_begun(log, place.pen.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
     with pytest.raises(QuorumThere):

@@ -120,7 +120,7 @@ class WiredLog(ClusterLog):
     def _require_connection(self) -> None:
         """The network says whether there is one, call by call."""
 
-    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         wire = self._wire
         stale = wire.world.random.random() < wire.world.weather.stale
         try:
