@@ -3,12 +3,12 @@
 from faststream import FastStream
 from prometheus_client import CollectorRegistry, Counter
 
+from services.webhooks.delivery.consumers import Consumers
+from services.webhooks.delivery.dispatcher import DispatcherDependencies
+from services.webhooks.delivery.pool import DispatcherPool, reader_of
+from services.webhooks.delivery.post import HttpPost
 from services.webhooks.handlers import Handlers, router
-from services.webhooks.office import Office, reads_by
-from services.webhooks.post import HttpPost
-from services.webhooks.postman import Outfit
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store import Places
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
@@ -27,29 +27,31 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     grant = GrantHolder(settings.node, kernel_boot_id())
     post = HttpPost()
-    office = Office(
-        reads_by(context.bus.publisher),
-        _outfit(context, Places(link.client), post),
+    pool = DispatcherPool(
+        reader_of(context.bus.publisher),
+        _dependencies(context, Consumers(link.client), post),
         secret.webhook_secret,
         lambda: grant.valid_epoch(clock.now()) is not None,
     )
-    context.bus.broker.include_router(router(Handlers(office, grant, clock)))
+    context.bus.broker.include_router(router(Handlers(pool, grant, clock)))
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(link.run,),
-        workers={"webhooks": office.run},
+        workers={"webhooks": pool.run},
         ending=(post.close,),
     )
 
 
-def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
+def _dependencies(
+    context: ServiceContext, consumers: Consumers, post: HttpPost
+) -> DispatcherDependencies:
     deliveries = _counter(context.telemetry.registry)
-    return Outfit(
-        places=places,
+    return DispatcherDependencies(
+        consumers=consumers,
         post=post,
         verifier=context.security.verifier,
-        refused=context.security.rejections.record,
+        reject=context.security.rejections.record,
         events=context.bus.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),

@@ -40,7 +40,7 @@ from nats.errors import Error as NatsError
 from shared.domain.containment import describe_error, ends_process
 from shared.domain.errors import BadSettings, MeridianError
 from shared.domain.runs import Run
-from shared.events.service import ServiceEndedUnclean
+from shared.events.service import ServiceEndedUncleanly
 from shared.messaging.broker import is_guarded
 from shared.runtime.clock import Clock, SystemClock, kernel_boot_id
 from shared.runtime.context import ServiceContext
@@ -152,7 +152,7 @@ def _begin_mark(context: ServiceContext) -> Mark | None:
         log.warning("process %d of this service did not end cleanly", before.pid)
         loop = before.is_crash_loop(context.clock.unix_ms(), runs=False)
         context.bus.events.emit(
-            ServiceEndedUnclean(
+            ServiceEndedUncleanly(
                 node=identity.node,
                 service=identity.service,
                 pid=before.pid,

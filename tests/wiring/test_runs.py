@@ -13,7 +13,7 @@ from faststream import FastStream
 
 from shared.domain.errors import BadSettings
 from shared.events.message import Event
-from shared.events.service import ServiceEndedUnclean
+from shared.events.service import ServiceEndedUncleanly
 from shared.runtime.marks import FOLDER
 from shared.runtime.service import Service, serve
 from tests.fakes.events import KeptFacts
@@ -124,7 +124,7 @@ async def test_a_start_after_an_unclean_end_tells_which_run_it_was(
     second = build(for_ever)
     assert await stopped(second) == 0
     (event,) = events_of(second)
-    assert event == ServiceEndedUnclean(
+    assert event == ServiceEndedUncleanly(
         node=first.context.process.identity.node,
         service="webhooks",
         pid=os.getpid(),

@@ -101,7 +101,7 @@ def heard(service: Service) -> set[tuple[str, str]]:
 
 HEARD = {
     "config": {
-        ("meridian.config.alpha.lay_down", ""),
+        ("meridian.config.alpha.pause_writes", ""),
         ("meridian.config.alpha.position", ""),
         ("meridian.config.current", ""),
         ("meridian.config.alpha.promote_alone", ""),
