@@ -261,7 +261,7 @@ LOG: Final = (
     Mutant(
         "a master without its log takes the lease",
         "services.failover_monitor.checks",
-        "if position is not None and await hash_at(log, position) != position.hash:",
+        "if position is not None and await read_hash(log, position) != position.hash:",
         "if False:",
         LOOKS,
     ),
