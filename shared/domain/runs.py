@@ -1,4 +1,4 @@
-"""How the runs of one service ended, as its mark in the node's folder tells; pure.
+"""How the runs of one service ended, read from its mark in the node's folder; pure.
 
 The mark is there while a service runs, and removed at a clean end. So one that is found at a start
 is of a run that ended uncleanly: it crashed, was killed, or its machine lost power. The marks of

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -13,11 +13,12 @@ import pytest
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection
 from shared.documents.site import SiteDocument, Timing
+from shared.domain.document import Document
 from shared.domain.errors import NoTrafficNode, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
-from shared.domain.log import ReplicationMode
+from shared.domain.log import ReplicationMode, empty_position
 from shared.domain.node import MasterRole, NodeRole
-from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.events.config import DocumentsRead, ReadDocuments
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.runtime.context import ServiceContext, package_version
@@ -56,19 +57,15 @@ class Master:
 
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
         revision = Revision(self.revision)
-        site = StoredDocument(
+        site = Document(
             kind="site", id="site", revision=revision, body=SITE.model_dump(mode="json")
         )
         nodes = [
-            StoredDocument(
-                kind="node", id=name, revision=revision, body=each.model_dump(mode="json")
-            )
+            Document(kind="node", id=name, revision=revision, body=each.model_dump(mode="json"))
             for name, each in self.nodes.items()
         ]
         return DocumentsRead(
-            log_generation=LogGeneration(1),
-            revision=revision,
-            epoch=Epoch(1),
+            position=replace(empty_position(LogGeneration(1)), revision=revision),
             mode=ReplicationMode.SYNCHRONOUS,
             documents=(site, *nodes),
         )

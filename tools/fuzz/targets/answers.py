@@ -47,7 +47,7 @@ def _site_corpus() -> Iterable[bytes]:
     leave = {"session": "7", "endpoint_token": "t", "gateways": ["https://site/"]}
     yield from after(b"200", varied(leave))
     problem = {"code": "not_found", "detail": "x", "status": 404, "type": "t", "title": "T"}
-    yield from after(b"404", varied({**problem, "retry_after_seconds": 1, "holders": ["a"]}))
+    yield from after(b"404", varied({**problem, "retry_after_seconds": 1, "referrers": ["a"]}))
     yield from after(b"503", varied({**problem, "code": "no_such_code"}))
     yield from after(b"500", (b"<html>", b"", b"[1]"))
 

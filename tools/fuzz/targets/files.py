@@ -17,7 +17,7 @@ from clients.events.keys import keys_in
 from clients.latencies import recall
 from clients.profile import Profile, load_leave
 from clients.rehearsal.population import read as read_population
-from services.config.founding import _object
+from services.config.repair.founding import _object
 from services.node_selector.placement.geo_database import GeoDatabase
 from services.relay.control.files import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
@@ -28,7 +28,7 @@ from tests.fakes.site import StillClock
 from tools.fuzz.held import file_of
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
-from tools.fuzz.targets.log import DOCUMENT, MARKER
+from tools.fuzz.targets.log import DOCUMENT, POSITION
 
 SITE = "https://site"
 
@@ -109,7 +109,7 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"layout", varied(_layout()))
     site = {**DOCUMENT, "kind": "site", "id": "site", "body": {"name": "s"}}
     node = {**DOCUMENT, "body": {"role": "traffic", "region": "eu"}}
-    snapshot = {"type": "meridian/snapshot/v1", "marker": MARKER, "documents": [site, node]}
+    snapshot = {"type": "meridian/snapshot/v1", "position": POSITION, "documents": [site, node]}
     for each in varied(snapshot):
         signed = {"body": each.decode("utf-8", "replace"), "signer": "alpha", "signature": "00"}
         yield joined(b"directory", encoded(signed))
@@ -303,7 +303,7 @@ TARGETS = (
                 "services.relay.control.files:DirectoryFile.read_if_changed",
                 "services.relay.control.files:_read_directory",
             ),
-            *("stack.layout:read", "services.config.founding:_object"),
+            *("stack.layout:read", "services.config.repair.founding:_object"),
             *("shared.decoding.model:read_model", "shared.domain.runs:Run.decode"),
         ),
         frozenset(

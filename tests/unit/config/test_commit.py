@@ -3,11 +3,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config.core.batch import Answered, Batch, digest, gathered
+from services.config.core.commit import Batch, build_batch, digest_of
 from shared.documents.state import Documents
 from shared.domain.errors import InvalidChange, RequestReused, RevisionConflict
-from shared.domain.ids import RequestId, Revision
+from shared.domain.ids import RequestId, Revision, UnixMillis
 from shared.domain.log import ENTRY_LIMIT_BYTES
+from shared.domain.request import AnsweredRequest
 from shared.events.config import ProposeChanges, ProposedChange
 
 NOTHING = Documents({})
@@ -22,8 +23,14 @@ def proposal(
     return ProposeChanges(request_id=RequestId(request_id), author="rita", changes=(change,))
 
 
-def batch(*proposals: ProposeChanges, answered: dict[RequestId, Answered] | None = None) -> Batch:
-    return gathered(NOTHING, proposals, answered or {}, Revision(7))
+def recorded(digest: str) -> AnsweredRequest:
+    return AnsweredRequest(RequestId("1"), digest, Revision(3), UnixMillis(0))
+
+
+def batch(
+    *proposals: ProposeChanges, answered: dict[RequestId, AnsweredRequest] | None = None
+) -> Batch:
+    return build_batch(NOTHING, proposals, answered or {}, Revision(7))
 
 
 def test_proposals_that_wait_together_become_one_entry_in_their_order() -> None:
@@ -59,14 +66,14 @@ def test_the_second_of_two_may_build_on_the_first() -> None:
 def test_a_repeated_request_is_answered_with_its_revision_and_changes_nothing() -> None:
     same = proposal("1")
 
-    made = batch(same, answered={RequestId("1"): Answered(digest(same), Revision(3))})
+    made = batch(same, answered={RequestId("1"): recorded(digest_of(same))})
 
     assert made.repeated == {"1": 3}
     assert not made.changes
 
 
 def test_a_request_id_with_another_content_is_refused() -> None:
-    made = batch(proposal("1"), answered={RequestId("1"): Answered("other", Revision(3))})
+    made = batch(proposal("1"), answered={RequestId("1"): recorded("other")})
 
     assert isinstance(made.refused[RequestId("1")], RequestReused)
     assert not made.changes
@@ -97,9 +104,9 @@ def test_one_request_that_can_never_fit_is_refused() -> None:
 def test_the_digest_tells_who_asks_for_what() -> None:
     one = proposal("1")
 
-    assert digest(one) == digest(proposal("2"))
-    assert digest(one) != digest(proposal("1", "denver"))
-    assert digest(one) != digest(one.model_copy(update={"author": "anna"}))
+    assert digest_of(one) == digest_of(proposal("2"))
+    assert digest_of(one) != digest_of(proposal("1", "denver"))
+    assert digest_of(one) != digest_of(one.model_copy(update={"author": "anna"}))
 
 
 @given(st.lists(st.sampled_from(["berlin", "denver", "NO NAME", "tokyo"]), max_size=12))
@@ -108,6 +115,6 @@ def test_every_proposal_has_exactly_one_fate(nodes: list[str]) -> None:
 
     made = batch(*proposals)
 
-    fates = [*made.accepted, *made.refused, *made.repeated, *made.waiting]
-    assert sorted(fates) == sorted(each.request_id for each in proposals)
+    outcomes = [*made.accepted, *made.refused, *made.repeated, *made.waiting]
+    assert sorted(outcomes) == sorted(each.request_id for each in proposals)
     assert len(made.changes) == len(made.accepted)

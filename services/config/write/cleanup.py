@@ -1,4 +1,4 @@
-"""What config does at its leisure: forgetting requests that nobody repeats any more."""
+"""Forgets answered requests that nobody repeats any more; each master keeps its own table short."""
 
 import asyncio
 import logging
@@ -17,15 +17,15 @@ class Requests(Protocol):
     async def forget_requests(self, now: UnixMillis) -> None: ...
 
 
-class Upkeep:
-    """Each master keeps its own table short; the log keeps what was asked for."""
+class RequestCleanup:
+    """Drops old requests from the table; the log keeps what they changed."""
 
     def __init__(self, requests: Requests, clock: Clock) -> None:
         self._requests = requests
         self._clock = clock
 
     async def run(self) -> None:
-        """Forget, for ever."""
+        """Drop them every hour, until cancelled."""
         while True:
             try:
                 await self._requests.forget_requests(self._clock.unix_ms())

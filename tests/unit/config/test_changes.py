@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.config.core.news import news
-from services.config.reading import MOST_NEWS, read_documents
+from services.config.core.changes import changed_documents
+from services.config.read.documents import LARGEST_DIFFERENCE, read_documents
 from shared.domain.log import LogEntry, Op
-from shared.events.config import DocumentsRead, Known, ReadDocuments
+from shared.events.config import ReadDocuments
 from tests.fakes.copy import Copy
 from tests.integration.entries import Pen, control, delete, node, put
 
@@ -22,19 +22,14 @@ def test_the_last_change_of_a_document_counts() -> None:
         )
     ]
 
-    found = news(entries, ("node",))
+    found = changed_documents(entries, ("node",))
 
     assert {each.id: (each.revision, each.body) for each in found.documents} == {
         "a": (4, node()),
         "b": (2, node("master")),
     }
     assert found.gone == (("node", "c"),)
-    assert {each.kind for each in news(entries, ()).documents} == {"node", "user"}
-
-
-def known(answer: DocumentsRead) -> Known:
-    place = {"log_generation": answer.log_generation, "revision": answer.revision}
-    return Known.model_validate({**place, "hash": answer.hash})
+    assert {each.kind for each in changed_documents(entries, ()).documents} == {"node", "user"}
 
 
 async def test_who_knows_everything_is_told_the_news() -> None:
@@ -43,13 +38,13 @@ async def test_who_knows_everything_is_told_the_news() -> None:
     whole = await read_documents(copy, ReadDocuments(kinds=("node",)))
     assert whole.since is None
 
-    nothing = await read_documents(copy, ReadDocuments(kinds=("node",), since=known(whole)))
+    nothing = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
     assert (nothing.since, nothing.documents, nothing.gone) == (1, (), ())
 
     await copy.apply(copy.pen.write(delete("node", "a")), copy.pen.write(put("user", "u", {})))
-    told = await read_documents(copy, ReadDocuments(kinds=("node",), since=known(whole)))
-    assert (told.since, told.documents, told.gone) == (1, (), (("node", "a"),))
-    assert (told.revision, told.hash) == (3, copy.pen.marker.hash)
+    answer = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
+    assert (answer.since, answer.documents, answer.gone) == (1, (), (("node", "a"),))
+    assert answer.position == copy.state.position
 
 
 async def test_who_knows_another_history_is_told_everything() -> None:
@@ -59,13 +54,15 @@ async def test_who_knows_another_history_is_told_everything() -> None:
     theirs = await read_documents(other, ReadDocuments())
     await copy.apply(copy.pen.write(put("node", "c", node())))
 
-    told = await read_documents(copy, ReadDocuments(since=known(theirs)))
+    answer = await read_documents(copy, ReadDocuments(since=theirs.position))
 
-    assert told.since is None
-    assert [each.id for each in told.documents] == ["a", "c"]
+    assert answer.since is None
+    assert [each.id for each in answer.documents] == ["a", "c"]
 
 
-@pytest.mark.parametrize(("behind", "is_news"), [(MOST_NEWS, True), (MOST_NEWS + 1, False)])
+@pytest.mark.parametrize(
+    ("behind", "is_news"), [(LARGEST_DIFFERENCE, True), (LARGEST_DIFFERENCE + 1, False)]
+)
 async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
     copy = Copy()
     await copy.apply(copy.pen.write(put("node", "a", node())))
@@ -73,10 +70,10 @@ async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
     for _ in range(behind):
         await copy.apply(copy.pen.write(put("node", "a", node())))
 
-    told = await read_documents(copy, ReadDocuments(since=known(whole)))
+    answer = await read_documents(copy, ReadDocuments(since=whole.position))
 
-    assert (told.since is not None) == is_news
-    assert [each.id for each in told.documents] == ["a"]
+    assert (answer.since is not None) == is_news
+    assert [each.id for each in answer.documents] == ["a"]
 
 
 async def test_what_does_not_fit_into_a_message_is_no_news() -> None:
@@ -88,8 +85,8 @@ async def test_what_does_not_fit_into_a_message_is_no_news() -> None:
         copy.pen.write(put("team", "b", large)), copy.pen.write(put("team", "c", large))
     )
 
-    told = await read_documents(copy, ReadDocuments(since=known(whole)))
+    answer = await read_documents(copy, ReadDocuments(since=whole.position))
 
-    assert told.since is None
-    assert told.next is not None
-    assert told.revision == 3
+    assert answer.since is None
+    assert answer.next is not None
+    assert answer.revision == 3

@@ -12,41 +12,34 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.api import DiscardPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
 
+from services.config.repair.lease import make_lease
 from services.config.settings import ConfigSettings
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_mapping
 from shared.documents import SITE_ID, Kind
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.documents.user import UserRole
-from shared.domain.errors import AlreadyExists, BadSettings, LogUnavailable
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence
+from shared.domain.errors import AlreadyExists, BadSettings
+from shared.domain.ids import Epoch, RequestId, Revision, Sequence
 from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
-    REVISIONS_OF_A_BUCKET,
     Change,
     LogEntry,
     Op,
     StoredEntry,
-    entry_hash,
-    signed_bytes,
 )
 from shared.events.config import ProposedChange
-from shared.messaging.connection import jetstream_of
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock
 from shared.settings import read_secret
 
-LEASE_BUCKET: Final = "lease"
 ADMINISTRATOR: Final = "admin"
 PASSWORD_PURPOSE: Final = "user/password_hash"  # noqa: S105 - what the seal is for
 FIRST_REQUEST: Final = RequestId("init")
@@ -55,7 +48,7 @@ SHORTEST_PASSWORD: Final = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """What `init` is told: the site's name, and files with its documents and its nodes' keys."""
+    """What `init` makes: the site's name, and files with its documents and its nodes' keys."""
 
     site: str
     document: Path | None = None
@@ -77,7 +70,7 @@ class Founder:
         """Say whether this master's database is one of the site's already."""
         database = Database(self.settings.database)
         try:
-            return await MasterState(database).marker() is not None
+            return await MasterState(database).position() is not None
         finally:
             await database.close()
 
@@ -130,7 +123,7 @@ class Founder:
             *(_put(Kind.NODE, name, _keyed(body, keys.get(name))) for name, body in nodes.items()),
             _put(Kind.USER, ADMINISTRATOR, self._administrator()),
         ]
-        outcome = tried(Documents({}), tuple(proposed))
+        outcome = apply_changes(Documents({}), tuple(proposed))
         began = Change(
             CONTROL_KIND,
             CONTROL_KIND,
@@ -168,51 +161,8 @@ class Founder:
             at=self.clock.unix_ms(),
             previous_hash=EMPTY_HASH,
         )
-        body = entry.encode()
         key = NodeKey.load(self.settings.state_dir / KEY_FILE)
-        digest = entry_hash(body)
-        return StoredEntry(body, digest, self.settings.node, key.sign(signed_bytes(digest)))
-
-
-def first_revision(generation: LogGeneration) -> int:
-    """Where the key's revisions begin in the bucket that is made with *generation* of the log.
-
-    No two buckets share one: who slept through the loss of a bucket renews by a revision that it
-    knows, and may not find it in the next one, on what another master wrote.
-    """
-    return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET
-
-
-async def make_lease(client: Client, replicas: int, generation: LogGeneration) -> None:
-    """Make the lease's bucket where it is missing; `init` and a rebuild alone may.
-
-    It is made as a stream, because the call for a bucket leaves no choice of the first revision.
-
-    Raises:
-        LogUnavailable: JetStream did not do it; try again.
-    """
-    jetstream = jetstream_of(client)
-    config = StreamConfig(
-        name=f"KV_{LEASE_BUCKET}",
-        subjects=[f"$KV.{LEASE_BUCKET}.>"],
-        first_seq=first_revision(generation),
-        max_msgs_per_subject=1,
-        discard=DiscardPolicy.NEW,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        deny_delete=True,
-        allow_rollup_hdrs=True,
-        allow_direct=False,
-    )
-    try:
-        await jetstream.stream_info(f"KV_{LEASE_BUCKET}")
-    except NotFoundError:
-        try:
-            await jetstream.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
-        except (NatsError, OSError) as error:
-            raise LogUnavailable(f"the lease was not made: {error}") from error
-    except (NatsError, OSError, TimeoutError) as error:
-        raise LogUnavailable(f"the lease does not answer: {error}") from error
+        return EntrySigner(self.settings.node, key).sign(entry)
 
 
 def _object(path: Path | None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""What every document has in common: it is frozen, and whatever it holds can be stored.
+"""The base of every document's body: it is frozen, and all that it holds can be stored.
 
-A document is judged twice by the same model. Who *writes* one (see `shared.documents.shape`) has
-every rule applied, so that nothing is stored that cannot work. Who *reads* one that is stored gets
-it as it stands where only a rule of writing is broken: an earlier release may have written it, and
-no service ends for that. What a rule makes of a value (its canonical form) is made either way.
+The same model validates a body when it is written and when it is read. A *writer* (see
+`shared.documents.shape`) applies every rule, so that nothing is stored that cannot work. A *reader*
+of a stored body accepts values that break only a rule of writing: an earlier release may have
+written them, and no service ends for that. Values get their canonical form in both cases.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +14,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, fiel
 T = TypeVar("T")
 
 WRITING: Final[Mapping[str, bool]] = {"writing": True}
-"""The validation context of a document that is to be written."""
+"""The validation context of a body that is to be written."""
 
 
 def is_writing(info: ValidationInfo) -> bool:
-    """Whether the document under validation is to be written."""
+    """Whether the body is validated to be written."""
     context: object = info.context
     return isinstance(context, dict) and bool(cast("dict[str, object]", context).get("writing"))
 
 
 def written_as(canonical: Callable[[T], T]) -> AfterValidator:
-    """A field in the form that *canonical* gives it; what it refuses is refused when written."""
+    """Puts a field into its *canonical* form; a value without one is refused only in writing."""
 
-    def judge(value: T, info: ValidationInfo) -> T:
+    def validate(value: T, info: ValidationInfo) -> T:
         try:
             return canonical(value)
         except ValueError:
@@ -34,14 +34,14 @@ def written_as(canonical: Callable[[T], T]) -> AfterValidator:
                 raise
             return value
 
-    return AfterValidator(judge)
+    return AfterValidator(validate)
 
 
-class Document(BaseModel):
-    """A frozen document; unknown fields are refused, so that a misspelt one is told.
+class DocumentBody(BaseModel):
+    """A frozen body; unknown fields are refused, so that a misspelt one is noticed.
 
-    PostgreSQL stores no NUL in a text and JSON knows no infinity: a document with one is wrong
-    from the start, not when the primary has begun to write it.
+    PostgreSQL stores no NUL in a text and JSON knows no infinity: a body with one is refused at
+    once, before the primary begins to write it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -2,8 +2,8 @@
 
 from typing import Final, Protocol
 
-from services.config.core.history import Position, Search
-from shared.domain.log import LogEntry, StoredEntry
+from services.config.core.history import Search
+from shared.domain.log import LogEntry, LogPlace, StoredEntry
 from shared.events.config import HistoryRead, ReadHistory
 
 AT_A_TIME: Final = 100
@@ -12,7 +12,7 @@ AT_A_TIME: Final = 100
 class Entries(Protocol):
     """The entries of the log that this master keeps."""
 
-    async def entries(self, before: Position | None, limit: int) -> tuple[bytes, ...]: ...
+    async def entries(self, before: LogPlace | None, limit: int) -> tuple[bytes, ...]: ...
 
 
 async def read_history(entries: Entries, question: ReadHistory) -> HistoryRead:
@@ -21,6 +21,6 @@ async def read_history(entries: Entries, question: ReadHistory) -> HistoryRead:
     while not search.is_done and not is_end:
         messages = await entries.entries(before, AT_A_TIME)
         is_end = len(messages) < AT_A_TIME
-        before = search.look(LogEntry.decode(StoredEntry.decode(each).body) for each in messages)
-    found = search.found(is_end=is_end)
+        before = search.add(LogEntry.decode(StoredEntry.decode(each).body) for each in messages)
+    found = search.lines(is_end=is_end)
     return HistoryRead(lines=found.lines, next=found.next)
