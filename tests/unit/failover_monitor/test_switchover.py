@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
+from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
-from services.failover_monitor.handlers import Orders
-from services.failover_monitor.switchover import LARGEST_LAG, Switchover
-from services.failover_monitor.work import Voice, Work
+from services.failover_monitor.handlers import SwitchoverHandlers
+from services.failover_monitor.lease.announcer import RoleAnnouncer
+from services.failover_monitor.lease.calls import Calls
+from services.failover_monitor.lease.runner import MonitorRunner
+from services.failover_monitor.switchover.role_handover import LARGEST_LAG, RoleHandover
+from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
@@ -46,12 +48,12 @@ from shared.events.message import Event, Message, Request
 from tests.fakes.containment import contained
 from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
-from tests.unit.failover_monitor.test_work import Nobody
+from tests.unit.failover_monitor.test_runner import NoVotes
 
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ENTRIES = Revision(7)
-EMPTY = Seen(None, 1)
+EMPTY = KeyState(None, 1)
 KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
 MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 
@@ -60,33 +62,35 @@ MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 class Key:
     """The lease, as both masters reach it; a write may be lost, or its answer."""
 
-    seen: Seen = EMPTY
+    seen: KeyState = EMPTY
     loses_writes: bool = False
     loses_answers: bool = False
 
-    async def read(self) -> Seen | None:
+    async def read(self) -> KeyState | None:
         return self.seen
 
-    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
         if self.loses_writes:
-            return Refusal.UNKNOWN
+            return WriteFailure.UNKNOWN
         if expected != self.seen.revision:
-            return Refusal.REFUSED
-        self.seen = Seen(record, expected + 1)
-        return Refusal.UNKNOWN if self.loses_answers else expected + 1
+            return WriteFailure.REFUSED
+        self.seen = KeyState(record, expected + 1)
+        return WriteFailure.UNKNOWN if self.loses_answers else expected + 1
 
 
 @dataclass
 class Body:
-    """What a look at a master finds."""
+    """What a health check of a master finds, and its log position."""
 
-    checks: Checks = field(default_factory=lambda: Checks(revision=ENTRIES, is_attached=True))
+    report: HealthReport = field(
+        default_factory=lambda: HealthReport(revision=ENTRIES, is_attached=True)
+    )
     revision: Revision = ENTRIES
 
-    async def look(self) -> Checks:
-        return self.checks
+    async def check(self) -> HealthReport:
+        return self.report
 
-    async def stand(self) -> Marker | None:
+    async def read_marker(self) -> Marker | None:
         return Marker(LogGeneration(1), self.revision, Sequence(9), Epoch(1), f"h{self.revision}")
 
 
@@ -96,16 +100,16 @@ class Side:
 
     body: Body
     monitor: Monitor
-    switchover: Switchover
-    work: Work
-    said: list[Event]
+    switchovers: SwitchoverHandlers
+    runner: MonitorRunner
+    published: list[Event]
 
     @property
     def is_primary(self) -> bool:
         return self.monitor.is_primary(VirtualClock().now())
 
     def grants(self) -> list[MasterGranted]:
-        return [event for event in self.said if isinstance(event, MasterGranted)]
+        return [event for event in self.published if isinstance(event, MasterGranted)]
 
 
 @dataclass
@@ -134,18 +138,20 @@ class Site(Responder):
         return self.sides[BRAVO]
 
     def add(self, node: NodeId, head_start: float) -> None:
-        said: list[Event] = []
-        voice = _Voice(said)
+        bus = _Bus()
         body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
         monitor = Monitor(holder, TIMING, head_start)
-        work = Work(
-            monitor, self.key, body, Voice(node, "boot", voice, voice, Nobody()), clock, contained()
+        runner = MonitorRunner(
+            monitor,
+            Calls(self.key, body, NoVotes(), contained()),
+            RoleAnnouncer(node, "boot", bus, bus),
+            clock,
         )
         trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
-        switchover = Switchover(
-            *(monitor, work, self, clock, holder, "boot"), self.keys[node], trust
-        )
-        self.sides[node] = Side(body, monitor, switchover, work, said)
+        handover = RoleHandover(node, "boot", monitor, runner, self, trust, clock)
+        succession = RoleSuccession(node, monitor, runner, body, self.keys[node], clock)
+        switchovers = SwitchoverHandlers(handover, succession)
+        self.sides[node] = Side(body, monitor, switchovers, runner, bus.published)
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         self.orders.append(request)
@@ -155,10 +161,10 @@ class Site(Responder):
             raise Unavailable("nobody answered")
         match request:
             case PrepareForRole():
-                truth = await Orders(self.sides[request.node].switchover).on_prepare(request)
+                truth = await self.sides[request.node].switchovers.on_prepare(request)
                 return truth.model_copy(update=self.lie)
             case AssumeRole():
-                return await Orders(self.sides[request.node].switchover).on_assume(request)
+                return await self.sides[request.node].switchovers.on_assume(request)
             case LayDownPen():
                 if self.has_not_begun:
                     raise NotPrimary("config of alpha is not writing")
@@ -170,7 +176,7 @@ class Site(Responder):
         order = SwitchOver(
             node=ALPHA, epoch=Epoch(epoch), to=None if to is None else NodeId(to), author="rita"
         )
-        return await Orders(self.alpha.switchover).on_switch_over(order)
+        return await self.alpha.switchovers.on_switch_over(order)
 
     async def refused(self, to: str | None = None, epoch: int = 1) -> MeridianError:
         with pytest.raises(MeridianError) as caught:
@@ -179,14 +185,14 @@ class Site(Responder):
 
 
 @dataclass
-class _Voice:
-    said: list[Event]
+class _Bus:
+    published: list[Event] = field(default_factory=list[Event])
 
     async def publish(self, event: Event) -> None:
-        self.said.append(event)
+        self.published.append(event)
 
     def emit(self, event: Event) -> None:
-        self.said.append(event)
+        self.published.append(event)
 
 
 @asynccontextmanager
@@ -195,7 +201,7 @@ async def two_masters() -> AsyncGenerator[Site]:
     site = Site()
     site.add(ALPHA, 0.0)
     site.add(BRAVO, TIMING.ttl_seconds)
-    tasks = [asyncio.create_task(side.work.run()) for side in site.sides.values()]
+    tasks = [asyncio.create_task(side.runner.run()) for side in site.sides.values()]
     try:
         await pause(4)
         assert site.alpha.is_primary
@@ -225,7 +231,7 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             assert answer.seconds < 0.3
             assert site.bravo.is_primary
             assert not site.alpha.is_primary
-            (changed,) = [each for each in site.bravo.said if isinstance(each, PrimaryChanged)]
+            (changed,) = [each for each in site.bravo.published if isinstance(each, PrimaryChanged)]
             assert changed.cause == "alpha handed its role over"
             await turn()
             assert {grant.planned for grant in site.bravo.grants()} == {True}
@@ -278,7 +284,7 @@ def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
         async with two_masters() as site:
             order = SwitchOver(node=BRAVO, epoch=Epoch(1), author="rita")
             with pytest.raises(NotPrimary, match="bravo is not primary"):
-                await site.bravo.switchover.hand_over(order)
+                await site.bravo.switchovers.on_switch_over(order)
 
     run(story())
 
@@ -286,7 +292,7 @@ def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
 def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
     async def story() -> None:
         async with two_masters() as site:
-            site.bravo.body.checks = Checks(unfit=("its database does not answer",))
+            site.bravo.body.report = HealthReport(failed_checks=("its database does not answer",))
             await pause(1)
             refusal = await site.refused()
             assert isinstance(refusal, NotReady)
@@ -301,7 +307,7 @@ def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
 def test_automatic_failover_may_be_off_for_an_operator_decides() -> None:
     async def story() -> None:
         async with two_masters() as site:
-            site.bravo.body.checks = Checks(forbidden=(AUTOMATIC_OFF,), revision=ENTRIES)
+            site.bravo.body.report = HealthReport(vetoes=(AUTOMATIC_OFF,), revision=ENTRIES)
             await pause(1)
             assert (await site.order()).primary == BRAVO
 
@@ -311,7 +317,7 @@ def test_automatic_failover_may_be_off_for_an_operator_decides() -> None:
 def test_a_detached_backup_gets_no_role() -> None:
     async def story() -> None:
         async with two_masters() as site:
-            site.alpha.body.checks = Checks(revision=ENTRIES, is_attached=False)
+            site.alpha.body.report = HealthReport(revision=ENTRIES, is_attached=False)
             await pause(1)
             refusal = await site.refused()
             assert refusal.attributes["reasons"] == ("detached",)
@@ -335,7 +341,7 @@ def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
     async def story() -> None:
         async with two_masters() as site:
             behind = Revision(ENTRIES + LARGEST_LAG + 1)
-            site.alpha.body.checks = Checks(revision=behind, is_attached=True)
+            site.alpha.body.report = HealthReport(revision=behind, is_attached=True)
             await pause(1)
             refusal = await site.refused()
             assert refusal.message == f"bravo lags {LARGEST_LAG + 1} entries behind"
@@ -482,6 +488,6 @@ def test_who_is_told_of_a_role_that_the_lease_does_not_give_says_no() -> None:
     async def story() -> None:
         async with two_masters() as site:
             with pytest.raises(NotPrimary, match="the lease does not name bravo"):
-                await site.bravo.switchover.assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
+                await site.bravo.switchovers.on_assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
 
     run(story())

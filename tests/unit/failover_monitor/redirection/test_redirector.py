@@ -8,8 +8,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.failover_monitor.redirection.core import Wish
-from services.failover_monitor.redirection.redirector import Redirector, Surroundings
+from services.failover_monitor.redirection.core import DesiredState
+from services.failover_monitor.redirection.desired import DesiredStateReader
+from services.failover_monitor.redirection.redirector import Redirector
 from shared.documents.redirection import RedirectionMethod
 from shared.domain.errors import RedirectionFailed, StoreUnavailable
 from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
@@ -33,13 +34,13 @@ class Ground:
     primary: bool = True
     setting: dict[str, Any] = field(default_factory=lambda: {"method": "hook"})
     broken: bool = False
-    wishes: list[Wish] = field(default_factory=list[Wish])
+    wishes: list[DesiredState] = field(default_factory=list[DesiredState])
     said: list[RedirectionChanged] = field(default_factory=list[RedirectionChanged])
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     outcome: Callable[[], Awaitable[None]] | None = None
     stopped: int = 0
     again_seconds: float | None = None
-    released: list[Wish] = field(default_factory=list[Wish])
+    released: list[DesiredState] = field(default_factory=list[DesiredState])
     keeps: bool = False
 
     def is_primary(self, now: Instant) -> bool:
@@ -54,8 +55,8 @@ class Ground:
         marker = empty_marker(LogGeneration(1))
         return State(marker, ReplicationMode.SYNCHRONOUS, rows)
 
-    async def lead(self, wish: Wish) -> None:
-        self.wishes.append(wish)
+    async def redirect(self, desired: DesiredState) -> None:
+        self.wishes.append(desired)
         try:
             if self.outcome is not None:
                 await self.outcome()
@@ -63,8 +64,8 @@ class Ground:
             self.stopped += 1
             raise
 
-    async def release(self, wish: Wish) -> None:
-        self.released.append(wish)
+    async def release(self, desired: DesiredState) -> None:
+        self.released.append(desired)
         if self.keeps:
             raise RedirectionFailed("the kernel keeps it")
 
@@ -83,10 +84,12 @@ class Ground:
 
 @asynccontextmanager
 async def at_work(ground: Ground) -> AsyncGenerator[Redirector]:
-    around = Surroundings(
-        ALPHA, ground, ground, ground, VirtualClock(), ground.registry, contained()
+    clock = VirtualClock()
+    redirector = Redirector(
+        DesiredStateReader(ALPHA, ground, ground, clock),
+        {RedirectionMethod.HOOK: ground},
+        *(ground, clock, ground.registry, contained()),
     )
-    redirector = Redirector(around, {RedirectionMethod.HOOK: ground})
     working = asyncio.create_task(redirector.run())
     try:
         yield redirector
@@ -114,7 +117,7 @@ def test_a_primary_leads_the_address_once_and_tells_of_it() -> None:
         async with at_work(ground) as redirector:
             await pause(30)
 
-            assert [(wish.node, wish.epoch) for wish in ground.wishes] == [(ALPHA, 4)]
+            assert [(desired.node, desired.epoch) for desired in ground.wishes] == [(ALPHA, 4)]
             assert ground.wishes[0].gateway_url == "https://alpha.example:8443"
             assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
             assert ground.said[0].before is RedirectionState.NONE
@@ -151,7 +154,7 @@ def test_a_new_primary_begins_as_soon_as_it_is_told() -> None:
         async with at_work(ground) as redirector:
             await turn()
             ground.primary = True
-            redirector.on_taken()
+            redirector.on_acquired()
             await turn()
 
             assert len(ground.wishes) == 1
@@ -312,11 +315,11 @@ def test_a_new_epoch_waits_for_what_the_configuration_says_now() -> None:
             ground.broken = True
             ground.epoch = Epoch(6)
             await pause(10)
-            assert [wish.epoch for wish in ground.wishes] == [4]
+            assert [desired.epoch for desired in ground.wishes] == [4]
 
             ground.broken, ground.setting = False, {"method": "hook", "time_limit_seconds": 5}
             await pause(1)
-            assert [wish.epoch for wish in ground.wishes] == [4, 6]
+            assert [desired.epoch for desired in ground.wishes] == [4, 6]
             assert ground.wishes[1].setting.time_limit_seconds == 5
 
     run(story())
