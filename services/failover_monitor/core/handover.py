@@ -2,8 +2,8 @@
 
 The holder stops acting but goes on renewing, so that the lease is never free. Then one
 compare-and-set on its own last revision names the successor. The successor has prepared that record
-and awaits it as if it had sent it itself, at the moment when it said so. The record therefore
-counts from that moment, like every record, and the laws of the lease hold unchanged.
+and awaits it as if it had sent it itself, at the moment when it reported it. The record
+therefore counts from that moment, like every record, and the laws of the lease hold unchanged.
 
 Keeps the law that there is no moment with two primaries. The holder sends the record only while it
 is paused. It acts again only when a *new* compare-and-set on its own last revision, sent after it
@@ -20,7 +20,7 @@ from services.failover_monitor.core.timing import NEVER
 from shared.domain.ids import Epoch, Instant
 
 PATIENCE_SECONDS: Final = 5.0
-"""A paused holder resumes by itself after this time, if nobody told it to."""
+"""A paused holder resumes by itself after this time, if it was not resumed before."""
 
 
 @dataclass(frozen=True, slots=True)
