@@ -40,14 +40,12 @@ from services.failover_monitor.switchover.role_handover import RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.clusterlog.log import ClusterLog
 from shared.documents.redirection import RedirectionMethod
-from shared.domain.ids import UnixMillis
 from shared.messaging.connection import NatsAccess
-from shared.messaging.link import Link
+from shared.messaging.dedicated import DedicatedConnection
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
-from shared.runtime.process import Process
 from shared.runtime.service import Service, Task
 from shared.runtime.watchdog import Watchdog
 
@@ -66,12 +64,12 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     link, system = build_links(settings, context)
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
-    versions = Versions(context.version)
+    versions = Versions(context.process.version)
     heartbeats = build_heartbeats(context, monitor, timing)
     redirector = build_redirector(settings, context, monitor, database)
     upkeep = Upkeep(monitor, clock)
     announcer = RoleAnnouncer(
-        *(settings.node, kernel_boot_id(), context.publisher, context.events),
+        *(settings.node, kernel_boot_id(), context.bus.publisher, context.bus.events),
         (heartbeats.on_acquired, upkeep.on_acquired, redirector.on_acquired),
     )
     calls = build_calls(context, link, database, versions)
@@ -79,7 +77,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     leaders = LeaderPlacement(link.client, system.client, settings.node, settings.witness)
     routers = (
         heartbeat_router(
-            HeartbeatHandler(settings.node, context.trust, monitor, versions, clock),
+            HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
         ),
         status_router(
             StatusHandler(settings.node, monitor, leaders.leaders, redirector.status, clock),
@@ -89,7 +87,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
     for router in routers:
-        context.broker.include_router(router)
+        context.bus.broker.include_router(router)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
         "heartbeat": heartbeats.run,
@@ -98,11 +96,11 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
     }
     if settings.nats_system_user:
-        storage = StorageMonitor(system.client, context.events, context.registry)
+        storage = StorageMonitor(system.client, context.bus.events, context.telemetry.registry)
         tasks += [system.run]
         workers |= {"space": partial(upkeep.watch_storage, storage)}
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=tasks,
         workers=workers,
@@ -110,78 +108,80 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     )
 
 
-def build_links(settings: MonitorSettings, context: ServiceContext) -> tuple[Link, Link]:
+def build_links(
+    settings: MonitorSettings, context: ServiceContext
+) -> tuple[DedicatedConnection, DedicatedConnection]:
     """Build the connection for lease and log, and the one of the system account."""
     password = settings.system_password()
     system = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
     return (
-        Link(context.access, context.identity, LEASE, context.rejections.refused),
-        Link(system, context.identity, SYSTEM, context.rejections.refused),
+        context.bus.build_connection(LEASE),
+        context.bus.build_connection(SYSTEM, system),
     )
 
 
 def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
     """Build the core; the first master has a head start at the very first start of a site."""
-    identity = context.identity
-    first = min(context.trust.masters, default=identity.node)
+    identity = context.process.identity
+    first = min(context.keys.trust.masters, default=identity.node)
     head_start = 0.0 if identity.node == first else timing.ttl_seconds
     return Monitor(Holder(identity.node, identity.instance), timing, head_start)
 
 
 def build_heartbeats(context: ServiceContext, monitor: Monitor, timing: Timing) -> HeartbeatSender:
     """Build the sender of this master's heartbeats."""
-    process = Process(
-        *(context.identity, context.version),
-        *(UnixMillis(context.started_unix_ms), context.settings.state_dir),
-    )
     return HeartbeatSender(
-        *(process, monitor, context.publisher, context.health, context.clock),
-        timing.heartbeat_seconds,
+        *(context.process, monitor, context.bus.publisher, context.telemetry.health),
+        *(context.clock, timing.heartbeat_seconds),
     )
 
 
 def build_calls(
-    context: ServiceContext, link: Link, database: Database, versions: Versions
+    context: ServiceContext, link: DedicatedConnection, database: Database, versions: Versions
 ) -> Calls:
     """Build the core's calls: to the key, to this master, and to the other masters."""
-    node, trust = context.identity.node, context.trust
+    node, trust = context.process.identity.node, context.keys.trust
     timing = PRESETS[context.settings.timing]
     store = JetStreamLease(
         link.client,
-        RecordSigner(node, context.node_key, trust),
+        RecordSigner(node, context.keys.node_key, trust),
         timing.renew_seconds,
-        context.rejections.refused,
+        context.security.rejections.refused,
     )
     state = MasterState(database)
     log = ClusterLog(link.client, trust.log_generation)
     health = HealthCheck(node, kernel_boot_id(), state, log, trust, versions)
-    votes = VoteCollector(node, trust, context.publisher, OwnDatabase(state), timing.renew_seconds)
-    return Calls(store, health, votes, context.containment)
+    votes = VoteCollector(
+        node, trust, context.bus.publisher, OwnDatabase(state), timing.renew_seconds
+    )
+    return Calls(store, health, votes, context.faults.containment)
 
 
 def build_switchover(
     context: ServiceContext, monitor: Monitor, runner: MonitorRunner, database: Database
 ) -> SwitchoverHandlers:
     """Build both sides of a planned change of primary."""
-    node = context.identity.node
+    node = context.process.identity.node
     handover = RoleHandover(
         node=node,
         boot_id=kernel_boot_id(),
         monitor=monitor,
         runner=runner,
-        publisher=context.publisher,
-        trust=context.trust,
+        publisher=context.bus.publisher,
+        trust=context.keys.trust,
         clock=context.clock,
     )
     own = OwnDatabase(MasterState(database))
-    succession = RoleSuccession(node, monitor, runner, own, context.node_key, context.clock)
+    succession = RoleSuccession(node, monitor, runner, own, context.keys.node_key, context.clock)
     return SwitchoverHandlers(handover, succession)
 
 
-def build_voter(context: ServiceContext, monitor: Monitor, link: Link, timing: Timing) -> Voter:
+def build_voter(
+    context: ServiceContext, monitor: Monitor, link: DedicatedConnection, timing: Timing
+) -> Voter:
     """Build what votes on the requests of a primary that cannot renew its lease."""
-    bucket = BucketProbe(link.client, context.identity.node, timing.probe_seconds)
-    return Voter(monitor, bucket, context.node_key, context.clock)
+    bucket = BucketProbe(link.client, context.process.identity.node, timing.probe_seconds)
+    return Voter(monitor, bucket, context.keys.node_key, context.clock)
 
 
 def build_redirector(
@@ -190,7 +190,9 @@ def build_redirector(
     """Build what directs the site's address to this master, beside the lease."""
     timing = PRESETS[settings.timing]
     return Redirector(
-        DesiredStateReader(context.identity.node, monitor, MasterState(database), context.clock),
+        DesiredStateReader(
+            context.process.identity.node, monitor, MasterState(database), context.clock
+        ),
         {
             RedirectionMethod.HOOK: HookMethod(settings.hook_command(), settings.webhook_key()),
             RedirectionMethod.DNS: DnsMethod(read_key(settings.dns_key())),
@@ -198,8 +200,8 @@ def build_redirector(
                 monitor, context.clock, timing.renew_seconds
             ),
         },
-        context.events,
+        context.bus.events,
         context.clock,
-        context.registry,
-        context.containment,
+        context.telemetry.registry,
+        context.faults.containment,
     )

@@ -14,12 +14,12 @@ from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionStatus
 from shared.events.failover import (
     AssumeRole,
     MasterStatus,
     PrepareForRole,
     ReadMasterStatus,
-    RedirectionStatus,
     RequestPromise,
     RoleReadiness,
     RoleSwitched,

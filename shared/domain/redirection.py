@@ -1,12 +1,23 @@
-"""How leading the site's address to the primary stands."""
+"""How far the redirection of the site's address to the primary is."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class RedirectionState(StrEnum):
-    """`none` while a master has nothing to lead; `failing` is tried again for ever."""
+    """`none` while a master has nothing to redirect; `failing` is tried again until it succeeds."""
 
     NONE = "none"
     PENDING = "pending"
     DONE = "done"
     FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectionStatus:
+    """How a master directs the site's address to itself; *code* and *cause* say why it fails."""
+
+    state: RedirectionState = RedirectionState.NONE
+    attempts: int = 0
+    code: str = ""
+    cause: str = ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shared.crypto.envelope import Identity
 from shared.domain.ids import UnixMillis
-from shared.events.service import ServiceRestarts
+from shared.domain.service import ServiceRestarts
 from shared.runtime.marks import read_restarts
 
 

@@ -27,8 +27,8 @@ from shared.documents.redirection import RedirectionMethod
 from shared.domain.containment import shortened
 from shared.domain.errors import RedirectionFailed
 from shared.domain.ids import Instant
-from shared.domain.redirection import RedirectionState
-from shared.events.failover import RedirectionChanged, RedirectionStatus
+from shared.domain.redirection import RedirectionState, RedirectionStatus
+from shared.events.failover import RedirectionChanged
 from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment

@@ -30,7 +30,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.log import ReplicationMode
-from shared.events.config import LayDownPen, PenLaidDown
+from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
     AssumeRole,
     PrepareForRole,
@@ -127,9 +127,9 @@ class RoleHandover:
         if not await self.runner.wait_for(lambda: self._holder() == target, OUTCOME_SECONDS):
             raise OutcomeUnknown("the lease did not answer; `meridian status` says who is primary")
 
-    async def _pause_config(self, epoch: Epoch, valid_until: float) -> PenLaidDown:
+    async def _pause_config(self, epoch: Epoch, valid_until: float) -> WritesPaused:
         """Let this master's config write nothing more; returns the position of the last entry."""
-        order = LayDownPen(
+        order = PauseWrites(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
         try:
@@ -141,7 +141,7 @@ class RoleHandover:
             ) from error
 
     async def _wait_for_last_entry(
-        self, target: NodeId, epoch: Epoch, last: PenLaidDown
+        self, target: NodeId, epoch: Epoch, last: WritesPaused
     ) -> PreparedRecord:
         """Wait until *target* has the last entry; returns the record that it awaits."""
         until = self.clock.now() + LAST_ENTRY_SECONDS

@@ -21,7 +21,7 @@ def planned(world: World) -> list[tuple[Master, Master]]:
     masters = world.masters
     changes = [(old, next(node for node in NODES if node != old)) for old in world.primaries()]
     for old, new in changes:
-        world.say(f"{old} is to hand over to {new}")
+        world.record(f"{old} is to hand over to {new}")
     return [(masters[old], masters[new]) for old, new in changes]
 
 
@@ -60,9 +60,9 @@ class Switch:
         world, old = self._world, self._old
         if old.monitor.name_successor(prepared, old.clock(world.now)):
             world.perform(old, ())
-            self._next(self._new, self._tell)
+            self._next(self._new, self._notify)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         world, new = self._world, self._new
         new.monitor.step(SuccessorNamed(), new.clock(world.now))
         world.perform(new, ())
@@ -72,13 +72,13 @@ class Switch:
         old.monitor.resume(old.clock(world.now))
         world.perform(old, ())
 
-    def _next(self, master: Master, step: Callable[..., None], *words: Any) -> None:
+    def _next(self, master: Master, step: Callable[..., None], *args: Any) -> None:
         if not master.is_cut_off:
-            self._later(master, self._world.weather.lost, self._world.delay(), step, *words)
+            self._later(master, self._world.fault_plan.lost, self._world.delay(), step, *args)
 
     def _later(
-        self, master: Master, lost: float, seconds: float, step: Callable[..., None], *words: Any
+        self, master: Master, lost: float, seconds: float, step: Callable[..., None], *args: Any
     ) -> None:
         world, instance = self._world, self._instances[master is self._new]
         if world.random.random() >= lost:
-            world.at(world.now + seconds, world.within, master, instance, step, *words)
+            world.at(world.now + seconds, world.within, master, instance, step, *args)

@@ -10,8 +10,8 @@ from services.failover_monitor.handlers import HeartbeatHandler, StatusHandler
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
 from shared.domain.node import MasterRole
-from shared.domain.redirection import RedirectionState
-from shared.events.failover import ReadMasterStatus, RedirectionStatus
+from shared.domain.redirection import RedirectionState, RedirectionStatus
+from shared.events.failover import ReadMasterStatus
 from shared.events.node import NodeHeartbeat
 from tests.fakes.virtual_time import VirtualClock
 

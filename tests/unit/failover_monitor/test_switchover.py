@@ -35,7 +35,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
-from shared.events.config import LayDownPen, PenLaidDown
+from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
     AssumeRole,
     MasterGranted,
@@ -120,8 +120,8 @@ class Site(Responder):
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
     keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
     silent: set[type[Request[Any]]] = field(default_factory=set[type[Request[Any]]])
-    laid_down: PenLaidDown = field(
-        default_factory=lambda: PenLaidDown(
+    writes_paused: WritesPaused = field(
+        default_factory=lambda: WritesPaused(
             revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
         )
     )
@@ -165,10 +165,10 @@ class Site(Responder):
                 return truth.model_copy(update=self.lie)
             case AssumeRole():
                 return await self.sides[request.node].switchovers.on_assume(request)
-            case LayDownPen():
+            case PauseWrites():
                 if self.has_not_begun:
                     raise NotPrimary("config of alpha is not writing")
-                return self.laid_down
+                return self.writes_paused
             case _:
                 raise AssertionError(f"nobody asks {request}")
 
@@ -236,7 +236,7 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             await turn()
             assert {grant.planned for grant in site.bravo.grants()} == {True}
             kinds = [type(each) for each in site.orders]
-            assert kinds == [PrepareForRole, LayDownPen, PrepareForRole, AssumeRole]
+            assert kinds == [PrepareForRole, PauseWrites, PrepareForRole, AssumeRole]
             await pause(10)
             assert site.bravo.is_primary
 
@@ -330,7 +330,7 @@ def test_a_backup_that_was_detached_meanwhile_gets_no_role_and_the_old_one_goes_
     async def story() -> None:
         async with two_masters() as site:
             mode = ReplicationMode.DEGRADED
-            site.laid_down = site.laid_down.model_copy(update={"mode": mode})
+            site.writes_paused = site.writes_paused.model_copy(update={"mode": mode})
             assert (await site.refused()).attributes["reasons"] == ("detached",)
             await goes_on(site)
 
@@ -353,7 +353,7 @@ def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
 def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
     async def story() -> None:
         async with two_masters() as site:
-            site.laid_down = site.laid_down.model_copy(update={"revision": ENTRIES + 1})
+            site.writes_paused = site.writes_paused.model_copy(update={"revision": ENTRIES + 1})
             refusal = await site.refused()
             assert isinstance(refusal, NotReady)
             assert refusal.message.startswith("bravo is at revision 7 of 8")
@@ -365,7 +365,7 @@ def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
 def test_a_copy_of_another_history_is_not_promoted() -> None:
     async def story() -> None:
         async with two_masters() as site:
-            site.laid_down = site.laid_down.model_copy(update={"hash": "another"})
+            site.writes_paused = site.writes_paused.model_copy(update={"hash": "another"})
             assert isinstance(await site.refused(), NotReady)
             await goes_on(site)
 
@@ -376,7 +376,9 @@ def test_the_last_entry_is_waited_for() -> None:
     async def story() -> None:
         async with two_masters() as site:
             last = Revision(ENTRIES + 1)
-            site.laid_down = site.laid_down.model_copy(update={"revision": last, "hash": "h8"})
+            site.writes_paused = site.writes_paused.model_copy(
+                update={"revision": last, "hash": "h8"}
+            )
             order = asyncio.create_task(site.order())
             await pause(0.1)
             assert not order.done()
@@ -388,7 +390,7 @@ def test_the_last_entry_is_waited_for() -> None:
 
 @pytest.mark.parametrize(
     ("silent", "error"),
-    [(PrepareForRole, NotReady), (LayDownPen, Unavailable)],
+    [(PrepareForRole, NotReady), (PauseWrites, Unavailable)],
 )
 def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
     silent: type[Request[Any]], error: type[MeridianError]
