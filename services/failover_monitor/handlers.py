@@ -50,7 +50,7 @@ class HeartbeatHandler:
         if event.service != "failover_monitor" or event.node == self._node:
             return
         if event.node in self._trust.masters:
-            self._versions.heard(event.node, event.version)
+            self._versions.record(event.node, event.version)
             fact = PeerHeartbeat(event.node, could_take_over=event.could_take_over)
             self._monitor.step(fact, self._clock.now())
 

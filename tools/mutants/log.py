@@ -240,7 +240,7 @@ LOG: Final = (
     Mutant(
         "a heartbeat's epoch is believed",
         "services.failover_monitor.handlers",
-        "self._versions.heard(event.node, event.version)",
+        "self._versions.record(event.node, event.version)",
         "self._monitor._role.learn_epoch(event.epoch, self._clock.now())",
         HEARS,
     ),

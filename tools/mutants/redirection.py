@@ -28,15 +28,15 @@ REDIRECTION: Final = (
     Mutant(
         "a redirection that failed counts as done",
         REDIRECTING,
-        "        if cause is None:\n            self._reached = tried",
-        "        if True:\n            self._reached = tried",
+        "        if cause is None:\n            self._reached = attempted",
+        "        if True:\n            self._reached = attempted",
         TESTS,
     ),
     Mutant(
         "a redirection that fails later still counts as done",
         REDIRECTING,
-        "            self._reached = None\n        if tried",
-        "            pass\n        if tried",
+        "            self._reached = None\n        if attempted",
+        "            pass\n        if attempted",
         TESTS,
     ),
     Mutant(

@@ -114,20 +114,22 @@ class Reconciler:
 
     def attempt_ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
         """The attempt failed for *cause*, or succeeded when there is none."""
-        tried, self._trying = self._trying, None
-        assert tried is not None, "an attempt was under way"
+        attempted, self._trying = self._trying, None
+        assert attempted is not None, "an attempt was under way"
         if cause is None:
-            self._reached = tried
-        elif tried == self._reached and not self._is_cancelled:
+            self._reached = attempted
+        elif attempted == self._reached and not self._is_cancelled:
             self._reached = None
-        if tried != self._desired or (cause is not None and self._is_cancelled):
+        if attempted != self._desired or (cause is not None and self._is_cancelled):
             return ()
         attempts = self._progress.attempts + 1
         if cause is None:
-            self._next_at = Instant(now + (tried.again_seconds or 0.0))
-            return self._set_progress(Progress(RedirectionState.DONE, tried.epoch))
+            self._next_at = Instant(now + (attempted.again_seconds or 0.0))
+            return self._set_progress(Progress(RedirectionState.DONE, attempted.epoch))
         self._next_at = Instant(now + pause_seconds(attempts))
-        return self._set_progress(Progress(RedirectionState.FAILING, tried.epoch, attempts, cause))
+        return self._set_progress(
+            Progress(RedirectionState.FAILING, attempted.epoch, attempts, cause)
+        )
 
     def deadline(self) -> Instant | None:
         """When `tick` has something to do; None while an attempt runs or none is needed."""

@@ -82,9 +82,9 @@ async def test_a_server_that_refuses_is_named_with_its_answer(server: NameServer
 
 
 async def test_another_key_is_told_from_a_refusal(server: NameServer) -> None:
-    said = await refusal(DnsMethod(read_key(make_key())), desired("alpha", server.port))
+    error = await refusal(DnsMethod(read_key(make_key())), desired("alpha", server.port))
 
-    assert said.startswith(f"the DNS server {HOST} does not accept this master's key: ")
+    assert error.startswith(f"the DNS server {HOST} does not accept this master's key: ")
 
 
 async def test_a_zone_of_another_server_is_refused_by_name(server: NameServer) -> None:
@@ -94,21 +94,21 @@ async def test_a_zone_of_another_server_is_refused_by_name(server: NameServer) -
 
 
 async def test_a_server_that_is_away_is_named() -> None:
-    said = await refusal(DnsMethod(), desired("alpha", free_port()))
+    error = await refusal(DnsMethod(), desired("alpha", free_port()))
 
-    assert said.startswith(f"the DNS server {HOST} cannot be updated: ")
+    assert error.startswith(f"the DNS server {HOST} cannot be updated: ")
 
 
 async def test_a_server_that_nobody_knows_is_named() -> None:
-    said = await refusal(DnsMethod(), desired("alpha", 53, server="nowhere.invalid"))
+    error = await refusal(DnsMethod(), desired("alpha", 53, server="nowhere.invalid"))
 
-    assert said.startswith("the DNS server nowhere.invalid cannot be updated: ")
+    assert error.startswith("the DNS server nowhere.invalid cannot be updated: ")
 
 
 async def test_a_master_without_an_address_is_named() -> None:
-    said = await refusal(DnsMethod(), replace(desired("alpha", 53), node=NodeId("charlie")))
+    error = await refusal(DnsMethod(), replace(desired("alpha", 53), node=NodeId("charlie")))
 
-    assert said == "the site's redirection.dns.addresses do not name charlie"
+    assert error == "the site's redirection.dns.addresses do not name charlie"
 
 
 async def test_a_server_that_hangs_up_or_talks_nonsense_is_named() -> None:
@@ -121,8 +121,8 @@ async def test_a_server_that_hangs_up_or_talks_nonsense_is_named() -> None:
 
     async with listening(serve) as port:
         for _ in range(2):
-            said = await refusal(DnsMethod(), desired("alpha", port))
-            assert said.startswith(f"the DNS server {HOST} cannot be updated: ")
+            error = await refusal(DnsMethod(), desired("alpha", port))
+            assert error.startswith(f"the DNS server {HOST} cannot be updated: ")
 
 
 async def test_a_server_that_never_answers_can_be_given_up() -> None:

@@ -42,28 +42,28 @@ async def test_a_command_learns_which_master_is_primary_and_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MERIDIAN_PSK", "secret")
-    told = tmp_path / "told"
-    await command(f"env > {told}").redirect(desired())
+    environment_file = tmp_path / "environment_file"
+    await command(f"env > {environment_file}").redirect(desired())
 
     assert {
         "REDIRECTION_SITE=support.example.com",
         "REDIRECTION_NODE=bravo",
         "REDIRECTION_EPOCH=7",
         "REDIRECTION_GATEWAY_URL=https://bravo.example:8443",
-    } <= set(told.read_text().splitlines())
-    assert "secret" not in told.read_text()
+    } <= set(environment_file.read_text().splitlines())
+    assert "secret" not in environment_file.read_text()
 
 
 async def test_a_command_that_fails_is_named_with_its_last_words() -> None:
-    said = await refusal(command("echo 'the router says no' >&2; exit 3"))
+    error = await refusal(command("echo 'the router says no' >&2; exit 3"))
 
-    assert said == "the hook /bin/sh ended with 3: the router says no"
+    assert error == "the hook /bin/sh ended with 3: the router says no"
 
 
 async def test_a_command_that_is_not_there_is_named() -> None:
-    said = await refusal(HookMethod(("/nowhere/swing",)))
+    error = await refusal(HookMethod(("/nowhere/swing",)))
 
-    assert said == "the hook /nowhere/swing cannot be started: No such file or directory"
+    assert error == "the hook /nowhere/swing cannot be started: No such file or directory"
 
 
 async def test_a_hook_without_command_and_address_says_where_to_set_one() -> None:
@@ -120,18 +120,18 @@ async def test_a_webhook_that_does_not_do_it_is_named_without_what_may_be_secret
     status: str,
 ) -> None:
     async with web_server(status) as web:
-        said = await refusal(HookMethod(), web.url)
+        error = await refusal(HookMethod(), web.url)
 
-    assert said == f"the webhook on {HOST} answered {status[:3]}"
+    assert error == f"the webhook on {HOST} answered {status[:3]}"
 
 
 async def test_a_webhook_that_sends_elsewhere_is_not_followed() -> None:
     async with web_server("200 OK") as elsewhere:
         there = f"302 Found\r\nLocation: {elsewhere.url}"
         async with web_server(there) as web:
-            said = await refusal(HookMethod(), web.url)
+            error = await refusal(HookMethod(), web.url)
 
-    assert said == f"the webhook on {HOST} answered 302"
+    assert error == f"the webhook on {HOST} answered 302"
     assert elsewhere.heard == []
 
 

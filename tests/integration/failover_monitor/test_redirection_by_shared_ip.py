@@ -110,9 +110,9 @@ async def test_the_neighbours_are_told_whenever_it_is_renewed(wires: Ethernet) -
             await holding.redirect(desired())
             await holding.redirect(desired())
             await holding.release(desired())
-        told = [wires.claimed(wire), wires.claimed(wire)]
+        announced = [wires.claimed(wire), wires.claimed(wire)]
 
-    assert told == [(SHARED, wires.hardware(ALPHA))] * 2
+    assert announced == [(SHARED, wires.hardware(ALPHA))] * 2
 
 
 async def test_an_address_that_nobody_renews_vanishes_with_the_lease(wires: Ethernet) -> None:
@@ -150,9 +150,9 @@ async def test_an_interface_may_be_named(wires: Ethernet) -> None:
 
 
 async def test_who_is_primary_no_more_takes_no_address(wires: Ethernet) -> None:
-    said = await refusal(wires, ALPHA, desired(), seconds=-1)
+    error = await refusal(wires, ALPHA, desired(), seconds=-1)
 
-    assert said == "this master is no longer primary"
+    assert error == "this master is no longer primary"
     assert SHARED not in wires.lifetimes(ALPHA)
 
 
@@ -163,15 +163,15 @@ async def test_an_interface_that_is_not_there_is_named(wires: Ethernet) -> None:
 
 
 async def test_a_network_in_which_no_interface_lies_is_named(wires: Ethernet) -> None:
-    said = await refusal(wires, ALPHA, desired(address="198.51.100.7/24"))
+    error = await refusal(wires, ALPHA, desired(address="198.51.100.7/24"))
 
-    assert said.startswith("no interface of this master lies in 198.51.100.0/24: say redirection")
+    assert error.startswith("no interface of this master lies in 198.51.100.0/24: say redirection")
 
 
 async def test_an_address_that_a_machine_has_for_ever_is_not_made_mortal(wires: Ethernet) -> None:
-    said = await refusal(
+    error = await refusal(
         wires, NEIGHBOUR, desired(address=f"{OWN[NEIGHBOUR]}/24", interface="bridge")
     )
 
-    assert said.startswith(f"{OWN[NEIGHBOUR]} is a fixed address of this master's bridge: ")
+    assert error.startswith(f"{OWN[NEIGHBOUR]} is a fixed address of this master's bridge: ")
     assert OWN[NEIGHBOUR] in wires.lifetimes(NEIGHBOUR)

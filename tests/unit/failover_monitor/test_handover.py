@@ -184,8 +184,8 @@ def test_the_successor_that_was_named_acts_from_when_it_prepared() -> None:
     assert monitor.deadline() == 10.05
     monitor.tick(Instant(10.05))
     named = LeaseRecord(Epoch(4), BRAVO, "b1", prepared.n, 1.5, 0.15)
-    took, grant = monitor.step(LeaseRead(KeyState(named, 21)), Instant(10.06))
-    assert took == RoleAcquired(Epoch(4), ALPHA, "alpha handed its role over")
+    acquired, grant = monitor.step(LeaseRead(KeyState(named, 21)), Instant(10.06))
+    assert acquired == RoleAcquired(Epoch(4), ALPHA, "alpha handed its role over")
     assert grant == Grant(Epoch(4), Instant(10.02 + ACTING), planned=True)
     assert monitor.is_primary(Instant(10.06))
 

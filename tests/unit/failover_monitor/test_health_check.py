@@ -244,6 +244,6 @@ async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does
 
 async def test_a_master_of_an_older_release_may_replace_nobody() -> None:
     versions = Versions("1.0.0")
-    versions.heard(NodeId("bravo"), "2.0.0")
+    versions.record(NodeId("bravo"), "2.0.0")
     report = await HealthCheck(ALPHA, "boot", FakeStore(), FakeLog(), TRUST, versions).check()
     assert report.vetoes == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)

@@ -266,9 +266,9 @@ def test_junk_is_followed_by_the_largest_epoch_that_is_known_from_anywhere() -> 
     bench.key, bench.checks = theirs(epoch=6), HealthReport(epoch=Epoch(4))
     bench.run(1)
     bench.key = KeyState(None, 25)
-    (took,) = of(RoleAcquired, bench.run(2))
-    assert isinstance(took, RoleAcquired)
-    assert took.epoch == 7
+    (acquired,) = of(RoleAcquired, bench.run(2))
+    assert isinstance(acquired, RoleAcquired)
+    assert acquired.epoch == 7
 
 
 def test_a_take_that_junk_replaced_lands_no_more_and_bars_no_promise() -> None:

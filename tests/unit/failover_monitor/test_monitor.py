@@ -123,9 +123,9 @@ def test_a_key_that_names_nobody_is_taken_after_the_wait_and_the_master_grants_a
     bench = Bench()
     assert of(WriteLease, bench.run(1.64)) == []
     done = bench.run(0.2)
-    took, grant = done[-2:]
+    acquired, grant = done[-2:]
     sent_at = grant.valid_until - ACTING if isinstance(grant, Grant) else 0
-    assert took == RoleAcquired(Epoch(1), None, "the site starts")
+    assert acquired == RoleAcquired(Epoch(1), None, "the site starts")
     assert 10 + 1.65 <= sent_at <= 10 + 1.65 + TIMING.read_seconds + 1e-6
     assert bench.writes[0].expected == 1
     assert bench.is_primary()
@@ -144,8 +144,8 @@ def test_a_silent_holder_is_followed_with_the_next_epoch() -> None:
 def test_the_new_epoch_is_larger_than_every_one_in_the_database_and_the_log() -> None:
     bench = Bench()
     bench.key, bench.checks = theirs(epoch=3), HealthReport(epoch=Epoch(8))
-    assert isinstance(took := of(RoleAcquired, bench.run(2))[0], RoleAcquired)
-    assert took.epoch == 9
+    assert isinstance(acquired := of(RoleAcquired, bench.run(2))[0], RoleAcquired)
+    assert acquired.epoch == 9
 
 
 def test_the_look_before_a_take_begins_after_the_holder_has_stopped() -> None:
@@ -312,8 +312,8 @@ def test_a_bucket_that_was_made_anew_ends_the_role_at_once_and_its_key_is_taken(
     assert of(RoleLost, done) == [RoleLost(Epoch(1), "the lease is nobody's")]
     after = done[done.index(of(RoleLost, done)[0]) :]
     assert of(Grant, after) == [], "its grants run out before anybody may take"
-    (took,) = of(RoleAcquired, bench.run(2))
-    assert took == RoleAcquired(Epoch(2), None, "the lease named nobody")
+    (acquired,) = of(RoleAcquired, bench.run(2))
+    assert acquired == RoleAcquired(Epoch(2), None, "the lease named nobody")
 
 
 def test_a_larger_epoch_in_the_log_ends_the_role_whatever_the_lease_says() -> None:

@@ -65,9 +65,9 @@ def promised(asked: PromiseTerms, node: NodeId = BRAVO, **other: Any) -> Promise
     return vote.model_copy(update=other)
 
 
-def answer(bench: Bench, asked: PromiseTerms, *said: PromiseVote, **other: Any) -> list[Any]:
-    """The asking ends with *said*; what was done."""
-    answers = VotesCollected(asked.number, frozenset({BRAVO}), asked.epoch, said)
+def answer(bench: Bench, asked: PromiseTerms, *votes: PromiseVote, **other: Any) -> list[Any]:
+    """The asking ends with *votes*; what was done."""
+    answers = VotesCollected(asked.number, frozenset({BRAVO}), asked.epoch, votes)
     bench.done = []
     bench.perform(bench.monitor.step(replace(answers, **other), bench.at()))
     return bench.done
@@ -140,8 +140,8 @@ def test_one_master_that_says_nothing_or_no_is_enough_to_end_it(
     refusals: dict[NodeId, str],
 ) -> None:
     bench, asked = asking()
-    said = [promised(asked, node, refusal=refusal) for node, refusal in refusals.items()]
-    assert of(Grant, answer(bench, asked, *said, masters=BOTH)) == []
+    votes = [promised(asked, node, refusal=refusal) for node, refusal in refusals.items()]
+    assert of(Grant, answer(bench, asked, *votes, masters=BOTH)) == []
     bench.run(ACTING)
     assert not bench.is_primary()
 

@@ -224,7 +224,7 @@ async def goes_on(site: Site) -> None:
 
 
 def test_the_role_moves_at_once_and_everybody_is_told() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             answer = await site.order()
             assert (answer.primary, answer.previous, answer.epoch) == (BRAVO, ALPHA, 2)
@@ -240,11 +240,11 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             await pause(10)
             assert site.bravo.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             await site.order()
             await turn()
@@ -254,7 +254,7 @@ def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None
             assert withdrawn.epoch == 2
             assert withdrawn.valid_until <= VirtualClock().now()
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None
 def test_an_order_that_makes_no_sense_changes_nothing(
     to: str, epoch: int, error: type[MeridianError], sentence: str
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             refusal = await site.refused(to, epoch)
             assert isinstance(refusal, error)
@@ -276,21 +276,21 @@ def test_an_order_that_makes_no_sense_changes_nothing(
             assert site.alpha.is_primary
             assert site.orders == []
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             order = SwitchOver(node=BRAVO, epoch=Epoch(1), author="rita")
             with pytest.raises(NotPrimary, match="bravo is not primary"):
                 await site.bravo.switchovers.on_switch_over(order)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.bravo.body.report = HealthReport(failed_checks=("its database does not answer",))
             await pause(1)
@@ -301,21 +301,21 @@ def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
             )
             assert site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_automatic_failover_may_be_off_for_an_operator_decides() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.bravo.body.report = HealthReport(vetoes=(AUTOMATIC_OFF,), revision=ENTRIES)
             await pause(1)
             assert (await site.order()).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 def test_a_detached_backup_gets_no_role() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.alpha.body.report = HealthReport(revision=ENTRIES, is_attached=False)
             await pause(1)
@@ -323,22 +323,22 @@ def test_a_detached_backup_gets_no_role() -> None:
             assert refusal.attributes["reasons"] == ("detached",)
             assert site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_was_detached_meanwhile_gets_no_role_and_the_old_one_goes_on() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             mode = ReplicationMode.DEGRADED
             site.writes_paused = site.writes_paused.model_copy(update={"mode": mode})
             assert (await site.refused()).attributes["reasons"] == ("detached",)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             behind = Revision(ENTRIES + LARGEST_LAG + 1)
             site.alpha.body.report = HealthReport(revision=behind, is_attached=True)
@@ -347,11 +347,11 @@ def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
             assert refusal.message == f"bravo lags {LARGEST_LAG + 1} entries behind"
             assert not any(grant.paused for grant in site.alpha.grants())
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.writes_paused = site.writes_paused.model_copy(update={"revision": ENTRIES + 1})
             refusal = await site.refused()
@@ -359,21 +359,21 @@ def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
             assert refusal.message.startswith("bravo is at revision 7 of 8")
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_copy_of_another_history_is_not_promoted() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.writes_paused = site.writes_paused.model_copy(update={"hash": "another"})
             assert isinstance(await site.refused(), NotReady)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_the_last_entry_is_waited_for() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             last = Revision(ENTRIES + 1)
             site.writes_paused = site.writes_paused.model_copy(
@@ -385,7 +385,7 @@ def test_the_last_entry_is_waited_for() -> None:
             site.bravo.body.revision = last
             assert (await order).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -395,17 +395,17 @@ def test_the_last_entry_is_waited_for() -> None:
 def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
     silent: type[Request[Any]], error: type[MeridianError]
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.silent.add(silent)
             assert isinstance(await site.refused(), error)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.has_not_begun = True
             refusal = await site.refused()
@@ -413,11 +413,11 @@ def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
             assert refusal.attributes["reasons"] == ("beginning",)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.silent.add(AssumeRole)
             refusal = await site.refused()
@@ -425,11 +425,11 @@ def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
             assert site.bravo.is_primary
             assert not site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.key.loses_answers = True
             answer = await site.order()
@@ -437,11 +437,11 @@ def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
             assert answer.primary == BRAVO
             assert site.bravo.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_one_acts() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.key.loses_writes = True
             assert isinstance(await site.refused(), OutcomeUnknown)
@@ -449,7 +449,7 @@ def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_o
             site.key.loses_writes = False
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -465,31 +465,31 @@ def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_o
     ],
 )
 def test_an_answer_that_the_backup_did_not_sign_moves_nothing(lie: dict[str, Any]) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.lie = lie
             assert isinstance(await site.refused(), BadSignature)
             assert site.alpha.is_primary
             assert not any(grant.paused for grant in site.alpha.grants())
 
-    run(story())
+    run(scenario())
 
 
 def test_of_two_operators_one_is_told_of_the_other() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             first = asyncio.create_task(site.order())
             await pause(0.0005)
             assert isinstance(await site.refused(), UnderWay)
             assert (await first).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 def test_who_is_told_of_a_role_that_the_lease_does_not_give_says_no() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             with pytest.raises(NotPrimary, match="the lease does not name bravo"):
                 await site.bravo.switchovers.on_assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
 
-    run(story())
+    run(scenario())

@@ -213,6 +213,6 @@ def test_a_decision_is_signed_whatever_it_is() -> None:
         async def give() -> PromiseVote:
             return await others.voter(BRAVO).vote(question)
 
-        said = run(give())
-        signature = bytes.fromhex(said.signature)
-        assert trust(BRAVO).verify(BRAVO, signature, said.promise_bytes())
+        vote = run(give())
+        signature = bytes.fromhex(vote.signature)
+        assert trust(BRAVO).verify(BRAVO, signature, vote.promise_bytes())

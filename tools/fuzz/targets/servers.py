@@ -118,7 +118,7 @@ def _answers_corpus() -> Iterable[bytes]:
 def _version(data: bytes) -> object:
     """Another master's version, as it says it; whether that bars this one."""
     versions = Versions("1.2.3")
-    versions.heard(NodeId("bravo"), text_of(data))
+    versions.record(NodeId("bravo"), text_of(data))
     if not versions.obstacles():
         raise Dropped("no_obstacle")
     return None

@@ -22,8 +22,8 @@ from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
 
 SETTING = Redirection(method=RedirectionMethod.HOOK)
-WISH = DesiredState("support.example.com", NodeId("alpha"), Epoch(3), SETTING)
-LATER = replace(WISH, epoch=Epoch(5))
+DESIRED = DesiredState("support.example.com", NodeId("alpha"), Epoch(3), SETTING)
+LATER = replace(DESIRED, epoch=Epoch(5))
 PENDING, DONE = RedirectionState.PENDING, RedirectionState.DONE
 FAILING, NONE = RedirectionState.FAILING, RedirectionState.NONE
 
@@ -32,7 +32,7 @@ def at(seconds: float) -> Instant:
     return Instant(seconds)
 
 
-def begun(desired: DesiredState = WISH) -> Reconciler:
+def begun(desired: DesiredState = DESIRED) -> Reconciler:
     """A core whose first attempt is under way since second 0."""
     core = Reconciler()
     core.set_desired(desired, at(0))
@@ -51,11 +51,11 @@ def test_without_a_wish_nothing_is_due() -> None:
 def test_a_new_wish_is_told_and_tried_at_once() -> None:
     core = Reconciler()
 
-    told = core.set_desired(WISH, at(1))
+    report = core.set_desired(DESIRED, at(1))
 
-    assert told == (ReportProgress(Progress(), Progress(PENDING, Epoch(3)), WISH),)
+    assert report == (ReportProgress(Progress(), Progress(PENDING, Epoch(3)), DESIRED),)
     assert core.deadline() == at(1)
-    assert core.tick(at(1)) == (Attempt(WISH),)
+    assert core.tick(at(1)) == (Attempt(DESIRED),)
 
 
 def test_while_an_attempt_is_under_way_there_is_no_other() -> None:
@@ -69,9 +69,9 @@ def test_what_succeeded_is_told_and_never_repeated() -> None:
     core = begun()
 
     assert core.attempt_ended(None, at(1)) == (
-        ReportProgress(Progress(PENDING, Epoch(3)), Progress(DONE, Epoch(3)), WISH),
+        ReportProgress(Progress(PENDING, Epoch(3)), Progress(DONE, Epoch(3)), DESIRED),
     )
-    assert core.set_desired(WISH, at(2)) == ()
+    assert core.set_desired(DESIRED, at(2)) == ()
     assert core.deadline() is None
 
 
@@ -80,11 +80,11 @@ def test_what_failed_is_told_with_its_cause_and_tried_again() -> None:
 
     assert core.attempt_ended("nobody answers", at(1)) == (
         ReportProgress(
-            Progress(PENDING, Epoch(3)), Progress(FAILING, Epoch(3), 1, "nobody answers"), WISH
+            Progress(PENDING, Epoch(3)), Progress(FAILING, Epoch(3), 1, "nobody answers"), DESIRED
         ),
     )
     assert core.tick(at(1.9)) == ()
-    assert core.tick(at(2)) == (Attempt(WISH),)
+    assert core.tick(at(2)) == (Attempt(DESIRED),)
 
 
 def test_the_same_failure_is_told_once_and_counted_each_time() -> None:
@@ -102,9 +102,11 @@ def test_another_failure_is_told() -> None:
     core.attempt_ended("nobody answers", at(1))
     core.tick(at(2))
 
-    told = core.attempt_ended("it refuses", at(3))
+    report = core.attempt_ended("it refuses", at(3))
 
-    assert [each.after.cause for each in told if isinstance(each, ReportProgress)] == ["it refuses"]
+    assert [each.after.cause for each in report if isinstance(each, ReportProgress)] == [
+        "it refuses"
+    ]
 
 
 def test_pauses_double_up_to_a_minute() -> None:
@@ -119,20 +121,20 @@ def test_success_after_failures_is_told() -> None:
     core.attempt_ended("nobody answers", at(1))
     core.tick(at(2))
 
-    (told,) = core.attempt_ended(None, at(3))
+    (report,) = core.attempt_ended(None, at(3))
 
-    assert isinstance(told, ReportProgress)
-    assert (told.before.state, told.after) == (FAILING, Progress(DONE, Epoch(3)))
+    assert isinstance(report, ReportProgress)
+    assert (report.before.state, report.after) == (FAILING, Progress(DONE, Epoch(3)))
 
 
 def test_when_the_role_ends_the_attempt_is_stopped() -> None:
     core = begun()
 
-    stop, told = core.set_desired(None, at(1))
+    stop, report = core.set_desired(None, at(1))
 
     assert stop == CancelAttempt()
-    assert isinstance(told, ReportProgress)
-    assert told.after == Progress()
+    assert isinstance(report, ReportProgress)
+    assert report.after == Progress()
 
 
 def test_an_attempt_is_stopped_once() -> None:
@@ -155,17 +157,17 @@ def test_a_new_wish_waits_until_the_stopped_attempt_has_ended() -> None:
 def test_a_stopped_attempt_counts_as_no_failure_of_the_same_wish() -> None:
     core = begun()
     core.set_desired(None, at(1))
-    core.set_desired(WISH, at(2))
+    core.set_desired(DESIRED, at(2))
 
     assert core.attempt_ended("it was stopped", at(3)) == ()
     assert core.progress == Progress(PENDING, Epoch(3))
-    assert core.tick(at(3)) == (Attempt(WISH),)
+    assert core.tick(at(3)) == (Attempt(DESIRED),)
 
 
 def test_a_stopped_attempt_that_succeeded_all_the_same_is_not_repeated() -> None:
     core = begun()
     core.set_desired(None, at(1))
-    core.set_desired(WISH, at(2))
+    core.set_desired(DESIRED, at(2))
 
     core.attempt_ended(None, at(3))
 
@@ -178,7 +180,7 @@ def test_a_lease_that_is_resumed_in_its_epoch_redirects_nothing_anew() -> None:
     core.attempt_ended(None, at(1))
     core.set_desired(None, at(2))
 
-    core.set_desired(WISH, at(3))
+    core.set_desired(DESIRED, at(3))
 
     assert core.progress.state is DONE
     assert core.deadline() is None
@@ -196,7 +198,7 @@ def test_a_new_epoch_is_redirected_although_the_last_one_was() -> None:
 def test_another_setting_in_the_same_epoch_is_another_wish() -> None:
     core = begun()
     core.attempt_ended(None, at(1))
-    other = replace(WISH, setting=SETTING.model_copy(update={"time_limit_seconds": 3.0}))
+    other = replace(DESIRED, setting=SETTING.model_copy(update={"time_limit_seconds": 3.0}))
     core.set_desired(other, at(2))
 
     assert core.tick(at(2)) == (Attempt(other),)
@@ -209,7 +211,7 @@ def test_what_it_says_of_itself_names_the_cause() -> None:
     assert core.describe() == "failing in epoch 3, 1 attempts: nobody answers"
 
 
-LASTING = replace(WISH, again_seconds=60.0)
+LASTING = replace(DESIRED, again_seconds=60.0)
 
 
 def test_what_can_be_corrected_is_done_again_and_told_once() -> None:
@@ -227,10 +229,10 @@ def test_what_fails_when_it_is_done_again_is_told_and_counted_anew() -> None:
     core.attempt_ended(None, at(1))
     core.tick(at(61))
 
-    (told,) = core.attempt_ended("it refuses", at(62))
+    (report,) = core.attempt_ended("it refuses", at(62))
 
-    assert isinstance(told, ReportProgress)
-    assert (told.before.state, told.after) == (
+    assert isinstance(report, ReportProgress)
+    assert (report.before.state, report.after) == (
         DONE,
         Progress(FAILING, Epoch(3), 1, "it refuses"),
     )
@@ -291,7 +293,7 @@ def test_what_was_told_once_for_all_is_not_released() -> None:
     core = begun()
     core.attempt_ended(None, at(1))
 
-    assert Release(WISH) not in core.set_desired(None, at(2))
+    assert Release(DESIRED) not in core.set_desired(None, at(2))
 
 
 STEPS = st.lists(
