@@ -11,6 +11,7 @@ from clients.endpoint.clock import now
 from clients.profile import Profile
 from shared.decoding.errors import Undecodable
 from shared.decoding.jsontext import FILE, decode_json
+from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, MeridianError, Unavailable, from_code
 
 PATIENCE_SECONDS: Final = 20.0
@@ -71,7 +72,9 @@ class SiteClient:
                     _read(answer)
                 yield from answer.iter_bytes()
         except httpx.TransportError as error:
-            raise Unavailable(f"the answer broke off ({_said(error)}): try again") from error
+            raise Unavailable(
+                f"the answer broke off ({describe_error(error)}): try again"
+            ) from error
 
     def upload(
         self, path: str, parts: Iterable[bytes], headers: Mapping[str, str], seconds: float
@@ -90,7 +93,9 @@ class SiteClient:
                 timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             )
         except httpx.TransportError as error:
-            raise Unavailable(f"the connection broke off ({_said(error)}): try again") from error
+            raise Unavailable(
+                f"the connection broke off ({describe_error(error)}): try again"
+            ) from error
         return _read(answer)
 
     def _url(self, path: str) -> str:
@@ -141,7 +146,7 @@ class SiteClient:
 
 
 def _require_time(until: float, gateways: list[str], error: httpx.TransportError) -> None:
-    text = _said(error)
+    text = describe_error(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         raise BadSettings(
             f"{gateways[0]} is not the site that you trust: give its authority with --ca FILE"
@@ -150,10 +155,6 @@ def _require_time(until: float, gateways: list[str], error: httpx.TransportError
         raise BadSettings(f"{gateways[0]!r} is no address of a site: begin with https://")
     if now() >= until:
         raise Unavailable(f"no front door of the site answers ({', '.join(gateways)}): {text}")
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _read(answer: httpx.Response) -> Any:

@@ -26,9 +26,9 @@ from rich.text import Text
 from clients.profile import Profile
 from shared.domain.errors import BadSettings, MeridianError
 from stack.control import Control, Verb, control_in, send_order
-from stack.process_group import ProcessGroup
 from stack.layout import FILE
 from stack.nats import reader_environment
+from stack.process_group import ProcessGroup
 from stack.site import Site, SiteOptions
 from stack.status import NodeStatus, ProcessStatus, State, survey
 from stack.supervisor import Supervisor

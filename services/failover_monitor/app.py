@@ -146,7 +146,7 @@ def build_calls(
         link.client,
         RecordSigner(node, context.keys.node_key, trust),
         timing.renew_seconds,
-        context.security.rejections.refused,
+        context.security.rejections.record,
     )
     state = MasterState(database)
     log = ClusterLog(link.client, trust.log_generation)

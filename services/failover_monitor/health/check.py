@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
 from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.health.database import STORE_SECONDS, ReadsState
-from shared.clusterlog.generations import hash_at
+from shared.clusterlog.generations import read_hash
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
@@ -131,7 +131,7 @@ class HealthCheck:
             async with asyncio.timeout(LOG_SECONDS):
                 log = self._log if marker is None else self._log_of(marker)
                 findings.log_epoch = self._epoch(await log.last())
-                if marker is not None and await hash_at(log, marker) != marker.hash:
+                if marker is not None and await read_hash(log, marker) != marker.hash:
                     findings.failed_checks.append(
                         "its database has another history than the cluster log"
                     )

@@ -5,7 +5,6 @@ of who is primary.
 """
 
 import asyncio
-import contextlib
 
 from services.failover_monitor.core.monitor import Monitor
 from shared.domain.node import MasterRole
@@ -14,6 +13,7 @@ from shared.messaging.ports import Publishes
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
 from shared.runtime.process import Process
+from shared.runtime.waiting import wait_at_most
 
 
 class HeartbeatSender:
@@ -45,7 +45,7 @@ class HeartbeatSender:
         while True:
             self._acquired.clear()
             await self._publisher.publish(self._heartbeat())
-            await _wait(self._acquired, self._seconds)
+            await wait_at_most(self._acquired, self._seconds)
 
     def _heartbeat(self) -> NodeHeartbeat:
         status, process = self._monitor.status(self._clock.now()), self._process
@@ -63,10 +63,3 @@ class HeartbeatSender:
             reasons=status.reasons,
             services=process.read_restarts(self._clock.unix_ms()),
         )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until *event* happens, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -1,7 +1,6 @@
 """The primary's background work on the log's servers; none of it is a condition of safety."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Final, Protocol
 
@@ -12,10 +11,11 @@ from services.failover_monitor.core.monitor import MonitorStatus
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
 from services.failover_monitor.log_servers.storage import StorageMonitor
 from shared.domain.ids import Instant
-from shared.messaging.alone import carried
+from shared.messaging.alone import possible_replicas
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.runtime.clock import Clock
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 1.0
 STORAGE_SECONDS: Final = 30.0
@@ -48,7 +48,7 @@ class Upkeep:
             is_primary = self._role.is_primary(self._clock.now())
             if is_primary and not is_made and client.is_connected:
                 try:
-                    possible = await carried(client, replicas)
+                    possible = await possible_replicas(client, replicas)
                     await ensure_streams(jetstream_of(client), possible)
                     is_made = True
                 except (NatsError, OSError, TimeoutError) as error:
@@ -64,7 +64,7 @@ class Upkeep:
             generation = self._role.status(now).health.log_generation
             if generation is not None and self._role.is_primary(now):
                 await placement.place(generation)
-            await _wait(self._acquired, seconds)
+            await wait_at_most(self._acquired, seconds)
 
     async def watch_storage(self, storage: StorageMonitor) -> None:
         """Check the storage of the log's servers while this master is primary."""
@@ -74,10 +74,3 @@ class Upkeep:
             else:
                 storage.reset()
             await asyncio.sleep(STORAGE_SECONDS)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until *event* happens, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

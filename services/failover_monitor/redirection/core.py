@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.documents.redirection import Redirection
+from shared.domain.backoff import Backoff
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Reconciler:
         if cause is None:
             self._next_at = Instant(now + (attempted.again_seconds or 0.0))
             return self._set_progress(Progress(RedirectionState.DONE, attempted.epoch))
-        self._next_at = Instant(now + pause_seconds(attempts))
+        self._next_at = Instant(now + ATTEMPTS.pause_seconds(attempts))
         return self._set_progress(
             Progress(RedirectionState.FAILING, attempted.epoch, attempts, cause)
         )
@@ -165,8 +165,3 @@ class Reconciler:
         if was == (progress.state, progress.epoch, progress.cause):
             return ()
         return (ReportProgress(before, progress, self._desired),)
-
-
-def pause_seconds(attempts: int) -> float:
-    """How long to wait after that many failures."""
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10))

@@ -5,7 +5,6 @@ attempt, reported and tried again like any other.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, assert_never
@@ -32,6 +31,7 @@ from shared.events.failover import RedirectionChanged
 from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
+from shared.runtime.waiting import wait_at_most
 
 ROLE_SECONDS: Final = 0.5
 """How often the role is read; a new primary is notified at once."""
@@ -102,7 +102,7 @@ class Redirector:
                 await self._reader.read()
                 self._changed.set()
             is_current = self._reader.is_current()
-            await _wait(self._acquired, DOCUMENTS_SECONDS if is_current else ROLE_SECONDS)
+            await wait_at_most(self._acquired, DOCUMENTS_SECONDS if is_current else ROLE_SECONDS)
 
     async def _drive(self) -> None:
         while True:
@@ -111,7 +111,7 @@ class Redirector:
             desired = self._reader.desired(self._methods)
             self._perform(self._core.set_desired(desired, now))
             self._perform(self._core.tick(now))
-            await _wait(self._changed, self._pause(now))
+            await wait_at_most(self._changed, self._pause(now))
 
     def _pause(self, now: Instant) -> float:
         due_at = self._core.deadline()
@@ -193,13 +193,6 @@ class Redirector:
                 cause=after.cause,
             )
         )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until *event* happens, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _code(progress: Progress) -> str:

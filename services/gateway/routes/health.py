@@ -27,6 +27,6 @@ async def readyz(door: TheDoor) -> JSONResponse:
 @router.get("/role")
 async def role(door: TheDoor) -> JSONResponse:
     """200 on the primary, 503 elsewhere."""
-    epoch = door.grant.valid(door.clock.now())
+    epoch = door.grant.valid_epoch(door.clock.now())
     body = {"node": door.node, "role": "backup" if epoch is None else "primary", "epoch": epoch}
     return JSONResponse(body, status_code=503 if epoch is None else 200)

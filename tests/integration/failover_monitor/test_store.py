@@ -14,7 +14,6 @@ from nats.js.api import KeyValueConfig, StorageType
 from services.failover_monitor.core.facts import WriteFailure
 from services.failover_monitor.core.record import KeyState, LeaseRecord
 from services.failover_monitor.lease.store import (
-    EXPECTED_LAST,
     KEY_SUBJECT,
     JetStreamLease,
     RecordSigner,
@@ -22,6 +21,7 @@ from services.failover_monitor.lease.store import (
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import Rejected
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from shared.runtime.clock import SystemClock
 from tests.integration.servers import NatsServer
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
-from services.failover_monitor.lease.store import EXPECTED_LAST, RecordSigner, require_in_place
+from services.failover_monitor.lease.store import RecordSigner, require_in_place
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 RECORD = LeaseRecord(Epoch(7), ALPHA, "a1", 3, 1.5, 0.15)

@@ -19,7 +19,7 @@ from clients.events.reading import Raw
 from clients.events.shown import as_line, as_object
 from clients.facts import _read as read_facts
 from services.node_selector.dns.asking import _asked
-from shared.crypto.testimony import Statement
+from shared.crypto.node_signature import Statement
 from shared.domain.ids import NodeId, UnixMillis
 from stack.control import Control
 from stack.readiness import read_answer as read_http

@@ -10,7 +10,6 @@ from nats.aio.msg import Msg
 from services.failover_monitor.core.record import LeaseRecord
 from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.lease.store import (
-    EXPECTED_LAST,
     SIGNED_AS,
     JetStreamLease,
     RecordSigner,
@@ -20,6 +19,7 @@ from services.failover_monitor.log_servers.leaders import LeaderPlacement, _resu
 from services.failover_monitor.log_servers.storage import _read_storage
 from shared.domain.ids import Epoch, NodeId
 from shared.messaging.alone import is_alone
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from tools.fuzz.held import answering, finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, reason_of, text_of
