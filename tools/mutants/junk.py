@@ -76,7 +76,7 @@ JUNK: Final = (
     Mutant(
         "a copy of an own record counts",
         ROLE,
-        "return self._meet_junk(key.revision, now)\n        if key.revision",
+        "return self._handle_junk(key.revision, now)\n        if key.revision",
         "pass\n        if key.revision",
     ),
     Mutant(

@@ -48,7 +48,7 @@ class PendingWrite:
         return self._expected is not None
 
 
-class Base:
+class BaseRevision:
     """The revision that the holder's next compare-and-set replaces.
 
     Since the own last record no other master's was in the key, up to this revision.
@@ -85,7 +85,7 @@ class Lease:
         self._timing = timing
         self._n = 0
         self._sent: dict[int, Instant] = {}
-        self.base = Base()
+        self.base = BaseRevision()
         self.pending_write = PendingWrite()
         self.epoch = Epoch(0)
         self.valid_until = Instant(0.0)

@@ -100,13 +100,13 @@ class Role:
         if record is not None:
             self._largest = max(self._largest, record.epoch)
         if record is None or record.epoch < self._lease.epoch:
-            return self._meet_junk(key.revision, now)
+            return self._handle_junk(key.revision, now)
         if not self._lease.is_mine(record):
             return self._end(f"the lease is {record.holder}'s", now)
         if record.epoch < self._largest:
             return self._end("a larger epoch was seen", now)
         if not self._lease.awaits(record):
-            return self._meet_junk(key.revision, now)
+            return self._handle_junk(key.revision, now)
         if key.revision <= self._lease.base.revision:
             return NOTHING
         return self._confirm(record, key.revision, previous, now)
@@ -125,7 +125,7 @@ class Role:
             return self._end("a larger epoch was seen", now)
         return NOTHING
 
-    def _meet_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
+    def _handle_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
         """The key holds no record, or one of the past, such as a copy."""
         lease, base = self._lease, self._lease.base
         if revision <= base.revision and are_of_one_bucket(revision, base.revision):

@@ -7,7 +7,7 @@ raises an epoch nor keeps a master from taking over, because every follower skip
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -49,17 +49,24 @@ class Log(Protocol):
     async def get(self, sequence: Sequence) -> RawEntry | None: ...
 
 
-@dataclass
-class Findings:
-    """What one check has found so far."""
+@dataclass(frozen=True)
+class StoreFindings:
+    """What the check found in the own database."""
 
     marker: Marker | None = None
     mode: ReplicationMode | None = None
-    failover: Failover = field(default_factory=Failover)
+    settings: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
-    log_epoch: Epoch = Epoch(0)
-    failed_checks: list[str] = field(default_factory=list[str])
-    vetoes: list[str] = field(default_factory=list[str])
+    failed_checks: tuple[str, ...] = ()
+    vetoes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LogFindings:
+    """What the check found in the cluster log; *epoch* is that of its last entry."""
+
+    epoch: Epoch = Epoch(0)
+    failed_checks: tuple[str, ...] = ()
 
 
 class HealthCheck:
@@ -85,38 +92,42 @@ class HealthCheck:
 
     async def check(self) -> HealthReport:
         """Check everything that a takeover depends on, and read config's last pulse."""
-        findings = Findings()
-        await self._check_store(findings)
-        await asyncio.gather(self._check_log(findings), self._probe_targets(findings))
-        pulse, marker = findings.pulse, findings.marker
+        store = await self._check_store()
+        log, unreachable = await asyncio.gather(
+            self._check_log(store.marker), _probe_targets(store.settings.probe_targets)
+        )
+        pulse, marker = store.pulse, store.marker
+        vetoes = (*store.vetoes, *_setting_vetoes(store.settings), *unreachable)
         return HealthReport(
-            failed_checks=tuple(findings.failed_checks),
-            vetoes=(*findings.vetoes, *self._versions.obstacles()),
-            epoch=max(findings.log_epoch, Epoch(0) if marker is None else marker.epoch),
+            failed_checks=store.failed_checks + log.failed_checks,
+            vetoes=(*vetoes, *self._versions.obstacles()),
+            epoch=max(log.epoch, Epoch(0) if marker is None else marker.epoch),
             revision=None if marker is None else marker.revision,
             log_generation=None if marker is None else marker.log_generation,
-            is_attached=findings.mode is ReplicationMode.SYNCHRONOUS,
+            is_attached=store.mode is ReplicationMode.SYNCHRONOUS,
             pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
         )
 
-    async def _check_store(self, findings: Findings) -> None:
+    async def _check_store(self) -> StoreFindings:
+        """Read the own database; what was read before it fails still counts."""
+        findings = StoreFindings()
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                findings.marker = await self._store.marker()
-                if findings.marker is None:
-                    findings.failed_checks.append("its database belongs to no cluster yet")
-                    return
-                findings.pulse = await self._store.last_pulse()
+                marker = await self._store.marker()
+                if marker is None:
+                    return StoreFindings(failed_checks=("its database belongs to no cluster yet",))
+                findings = replace(findings, marker=marker)
+                findings = replace(findings, pulse=await self._store.last_pulse())
                 state = await self._store.read(("site",))
-                findings.mode, findings.failover = state.mode, self._failover_settings(state)
+                settings = self._failover_settings(state)
+                findings = replace(findings, mode=state.mode, settings=settings)
                 if _is_in_maintenance(await self._store.read(("node",), self._node)):
-                    findings.vetoes.append("it is in maintenance")
+                    findings = replace(findings, vetoes=("it is in maintenance",))
         except (MeridianError, TimeoutError) as error:
-            findings.failed_checks.append(f"its database does not answer: {_cause(error)}")
-        if not findings.failover.automatic:
-            findings.vetoes.append(AUTOMATIC_OFF)
-        if not findings.failover.backup_operations:
-            findings.vetoes.append("backup operations are off")
+            return replace(
+                findings, failed_checks=(f"its database does not answer: {_cause(error)}",)
+            )
+        return findings
 
     def _failover_settings(self, state: State) -> Failover:
         """The operator's settings; the site's document is parsed only when it has changed."""
@@ -125,18 +136,18 @@ class HealthCheck:
             self._site, self._settings = site, _parse_settings(site)
         return self._settings
 
-    async def _check_log(self, findings: Findings) -> None:
-        marker = findings.marker
+    async def _check_log(self, marker: Marker | None) -> LogFindings:
+        epoch = Epoch(0)
         try:
             async with asyncio.timeout(LOG_SECONDS):
                 log = self._log if marker is None else self._log_of(marker)
-                findings.log_epoch = self._epoch(await log.last())
+                epoch = self._epoch(await log.last())
                 if marker is not None and await read_hash(log, marker) != marker.hash:
-                    findings.failed_checks.append(
-                        "its database has another history than the cluster log"
-                    )
+                    fault = "its database has another history than the cluster log"
+                    return LogFindings(epoch, (fault,))
         except (MeridianError, TimeoutError) as error:
-            findings.failed_checks.append(f"the cluster log cannot be read: {_cause(error)}")
+            return LogFindings(epoch, (f"the cluster log cannot be read: {_cause(error)}",))
+        return LogFindings(epoch)
 
     def _epoch(self, last: RawEntry | None) -> Epoch:
         """The epoch of the log's last message; 0 when it is no entry that a master signed."""
@@ -152,12 +163,17 @@ class HealthCheck:
             self._log = self._log.of(marker.log_generation)
         return self._log
 
-    async def _probe_targets(self, findings: Findings) -> None:
-        targets = findings.failover.probe_targets
-        reached = await asyncio.gather(*(_is_reachable(target) for target in targets))
-        lost = [target for target, is_there in zip(targets, reached, strict=True) if not is_there]
-        if lost:
-            findings.vetoes.append(f"it does not reach {', '.join(lost)}")
+
+async def _probe_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Probe every target; the veto names those that cannot be reached."""
+    reached = await asyncio.gather(*(_is_reachable(target) for target in targets))
+    lost = [target for target, is_there in zip(targets, reached, strict=True) if not is_there]
+    return (f"it does not reach {', '.join(lost)}",) if lost else ()
+
+
+def _setting_vetoes(settings: Failover) -> tuple[str, ...]:
+    automatic = () if settings.automatic else (AUTOMATIC_OFF,)
+    return automatic if settings.backup_operations else (*automatic, "backup operations are off")
 
 
 def _parse_settings(site: dict[str, Any]) -> Failover:

@@ -165,7 +165,7 @@ async def test_an_interface_that_is_not_there_is_named(wires: Ethernet) -> None:
 async def test_a_network_in_which_no_interface_lies_is_named(wires: Ethernet) -> None:
     error = await refusal(wires, ALPHA, desired(address="198.51.100.7/24"))
 
-    assert error.startswith("no interface of this master lies in 198.51.100.0/24: say redirection")
+    assert error.startswith("no interface of this master lies in 198.51.100.0/24: name one in ")
 
 
 async def test_an_address_that_a_machine_has_for_ever_is_not_made_mortal(wires: Ethernet) -> None:
