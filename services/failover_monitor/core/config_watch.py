@@ -16,7 +16,7 @@ class ConfigWatch:
         self._ready: dict[NodeId, Instant] = {}
 
     def restart(self, now: Instant) -> None:
-        """A term begins, or goes on after a pause: config's time to commit begins anew."""
+        """Give config its time to commit anew: a term begins, or goes on after a pause."""
         self._committed_at = max(self._committed_at, now)
 
     def record_commit(self, at: Instant | None) -> None:

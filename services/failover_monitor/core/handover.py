@@ -54,7 +54,7 @@ class Handover:
         return self._call_at
 
     def record_call(self) -> None:
-        """A call to the key begins: no other is due out of turn."""
+        """Note that a call to the key begins: no other is due out of turn."""
         self._call_at = NEVER
 
     def prepare(self, now: Instant) -> PreparedRecord:
@@ -68,7 +68,7 @@ class Handover:
         return n in self._expected
 
     def expect_role(self, now: Instant) -> None:
-        """The holder reports that it named this master: read the key at once."""
+        """Read the key at once: the holder reports that it named this master."""
         self._call_at = now
 
     def pause(self, now: Instant) -> tuple[Grant, ...]:
@@ -103,7 +103,7 @@ class Handover:
         return self._lease.transfer(epoch, successor.holder, successor.n)
 
     def record_renewal(self, sent_at: Instant) -> None:
-        """A renewal of this process, sent then, is in the key."""
+        """Note that a renewal of this process, sent *sent_at*, is in the key."""
         if sent_at >= self._resumes_at:
             self.clear()
 

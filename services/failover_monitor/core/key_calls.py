@@ -50,7 +50,7 @@ class KeyCalls:
         return (call,)
 
     def end_read(self, key: KeyState | None, now: Instant) -> None:
-        """The read ended; *key* is None when it failed."""
+        """End the read; *key* is None when it failed."""
         assert isinstance(self._calling, ReadLease), "a read was under way"
         self._calling = None
         self._next_at = max(now, Instant(self._called_at + self._timing.read_seconds))
@@ -58,7 +58,7 @@ class KeyCalls:
             self._must_read = False
 
     def end_write(self, outcome: int | WriteFailure, now: Instant) -> WriteLease:
-        """The compare-and-set ended; returns which it was."""
+        """End the compare-and-set; returns which it was."""
         call, self._calling = self._calling, None
         assert isinstance(call, WriteLease), "a write was under way"
         pause = self._timing.renew_seconds

@@ -36,11 +36,11 @@ class PendingWrite:
         self._expected: int | None = None
 
     def record_sent(self, expected: int) -> None:
-        """A write that replaces revision *expected* is sent."""
+        """Note that a write is sent that replaces revision *expected*."""
         self._expected = expected
 
     def record_revision(self, revision: int) -> None:
-        """The key is, or was, at *revision*."""
+        """Note that the key is, or was, at *revision*."""
         if self._expected is not None and revision > self._expected:
             self._expected = None
 
@@ -61,11 +61,11 @@ class BaseRevision:
         self._may_be_handed_over = False
 
     def move_to(self, revision: int) -> None:
-        """An own record stands at *revision*; 0 where no role is left."""
+        """Replace *revision* next, where an own record stands; 0 when no role is left."""
         self.revision, self.is_junk, self._may_be_handed_over = revision, False, False
 
     def record_transfer(self) -> None:
-        """The record of a successor was sent to replace this revision, and may land."""
+        """Note that the record of a successor was sent, and may land."""
         self._may_be_handed_over = True
 
     def adopt_junk(self, revision: int, *, is_valid: bool) -> bool:
@@ -132,7 +132,7 @@ class Lease:
         return self.is_mine(record) and record.n in self._sent
 
     def confirm(self, record: LeaseRecord, revision: int) -> Instant:
-        """*record*, which this lease awaits, is in the key at *revision*; returns when it was sent.
+        """Confirm that *record*, which is awaited, is at *revision*; returns when it was sent.
 
         Records that were sent before it are awaited no longer.
         """
@@ -148,7 +148,7 @@ class Lease:
         return sent_at
 
     def extend(self, requested_at: Instant) -> None:
-        """Every other master promised not to act, on a request that was sent *requested_at*."""
+        """Extend the lease: all other masters promised, on a request sent *requested_at*."""
         assert self.is_held, "only a holder extends its role"
         self.valid_until = max(self.valid_until, self._until(requested_at))
 
@@ -157,7 +157,7 @@ class Lease:
         return self.is_valid(now) and now >= self._until(self._renewed_at)
 
     def end(self, now: Instant) -> None:
-        """The role is over, whatever the lease says.
+        """End the role, whatever the lease says.
 
         The base revision goes too, because a bucket that is made anew counts from another one.
         """

@@ -49,14 +49,14 @@ class Observer:
         return self._check_from
 
     def record_key(self, key: KeyState, now: Instant) -> None:
-        """A call that was answered now found *key*."""
+        """Note *key* as a call that was answered at *now* found it."""
         if self._key is None or self.is_blind(now) or key.revision != self._key.revision:
             self._since, self._key = now, KeyState(self._believed(key), key.revision)
             self._set_times(self._key)
         self._read_at = now
 
     def defer(self, until: Instant) -> None:
-        """This master has promised to take nothing before *until*."""
+        """Do not take the lease before *until*: this master has promised so."""
         self._not_before = until
         if self._key is not None:
             self._set_times(self._key)

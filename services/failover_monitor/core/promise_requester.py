@@ -45,7 +45,7 @@ class PromiseRequester:
         self._count = 0
 
     def record_write(self, outcome: int | WriteFailure) -> None:
-        """A compare-and-set ended; one that lost is an answer of the bucket like one that won."""
+        """Note how a compare-and-set ended; one that lost is an answer of the bucket, too."""
         self._is_bucket_silent = outcome is WriteFailure.UNKNOWN
 
     def due_at(self, valid_until: Instant) -> Instant:

@@ -94,7 +94,7 @@ class Role:
     def record_key(
         self, key: KeyState, previous: NodeId | None, now: Instant
     ) -> tuple[Effect, ...]:
-        """The key was read or written; until now it named *previous*."""
+        """Note the key as a call found it; until now it named *previous*."""
         record = key.record
         self._lease.pending_write.record_revision(key.revision)
         if record is not None:
@@ -112,21 +112,21 @@ class Role:
         return self._confirm(record, key.revision, previous, now)
 
     def extend(self, requested_at: Instant, now: Instant) -> tuple[Effect, ...]:
-        """Every other master promised not to act, on a request that was sent *requested_at*."""
+        """Extend the role: all other masters promised, on a request sent *requested_at*."""
         if not self.is_acting(now):
             return NOTHING
         self._lease.extend(requested_at)
         return (self._grant(),)
 
     def learn_epoch(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
-        """A lease, an entry or a vote of *epoch* exists."""
+        """Learn that a lease, an entry or a vote of *epoch* exists."""
         self._largest = max(self._largest, epoch)
         if self._lease.is_held and self._lease.epoch < self._largest:
             return self._end("a larger epoch was seen", now)
         return NOTHING
 
     def _handle_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
-        """The key holds no record, or one of the past, such as a copy."""
+        """Go on upon junk, or end the role: the key holds no record, or a copy of an old one."""
         lease, base = self._lease, self._lease.base
         if revision <= base.revision and are_of_one_bucket(revision, base.revision):
             return NOTHING
@@ -137,7 +137,7 @@ class Role:
     def _confirm(
         self, record: LeaseRecord, revision: int, previous: NodeId | None, now: Instant
     ) -> tuple[Effect, ...]:
-        """A record that this process awaits is in the key: it begins or renews the role."""
+        """Begin or renew the role: a record that this process awaits is in the key."""
         was_held, was_until = self._lease.is_held, self._lease.valid_until
         sent_at = self._lease.confirm(record, revision)
         if not was_held or sent_at > was_until:

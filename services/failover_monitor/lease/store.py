@@ -41,11 +41,11 @@ from shared.messaging.jetstream import (
     ErrorCode,
     read_message_subject,
 )
+from shared.messaging.streams import LEASE
 
-STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
-KEY: Final = Target(STREAM, KEY_SUBJECT)
-GET_SUBJECT: Final = read_message_subject(STREAM)
+KEY: Final = Target(LEASE, KEY_SUBJECT)
+GET_SUBJECT: Final = read_message_subject(LEASE)
 GET_LAST: Final = json.dumps({"last_by_subj": KEY_SUBJECT}).encode()
 ANSWER: Final = Bounds(size_bytes=4 << 20)
 """What the server answers: the largest message, in base64, and its headers."""
@@ -182,7 +182,7 @@ class BucketProbe:
             return False
         try:
             async with asyncio.timeout(self._timeout):
-                await self._jetstream.publish(self._subject, b"", stream=STREAM)
+                await self._jetstream.publish(self._subject, b"", stream=LEASE)
         except (NatsError, OSError, TimeoutError) as error:
             self._log.debug("the bucket was not written to: %s", error)
             return False

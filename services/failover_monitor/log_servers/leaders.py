@@ -15,14 +15,13 @@ from nats.js.api import ClusterInfo
 from nats.js.errors import NotFoundError
 
 from services.failover_monitor.core.leaders import META, RaftGroup, plan_moves
-from services.failover_monitor.lease.store import STREAM
 from shared.clusterlog.names import stream_name
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
 from shared.messaging.jetstream import META_LEADER_STEP_DOWN, leader_step_down_subject
-from shared.messaging.streams import EVENTS, SESSIONS
+from shared.messaging.streams import EVENTS, LEASE, SESSIONS
 
 CALL_SECONDS: Final = 1.0
 SERVERS_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
@@ -45,7 +44,7 @@ class LeaderPlacement:
 
     async def place(self, generation: LogGeneration) -> None:
         """Move every leader that is on the wrong server."""
-        streams = (stream_name(generation), STREAM, SESSIONS, EVENTS)
+        streams = (stream_name(generation), LEASE, SESSIONS, EVENTS)
         answers = await asyncio.gather(self._meta(), *(self._stream(name) for name in streams))
         groups = [group for group in answers if group is not None]
         self._leaders = {group.name: group.leader or "" for group in groups}

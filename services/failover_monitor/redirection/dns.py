@@ -93,7 +93,7 @@ class DnsMethod:
         update.delete(name, dns.rdatatype.A)
         update.delete(name, dns.rdatatype.AAAA)
         for address in addresses:
-            update.add(name, setting.ttl_seconds, _kind(address), address)
+            update.add(name, setting.ttl_seconds, _record_type(address), address)
         return update
 
     async def _answer(self, setting: Dns, update: dns.update.UpdateMessage) -> dns.rcode.Rcode:
@@ -120,6 +120,6 @@ async def _address(setting: Dns) -> str:
     return str(found[0][4][0])
 
 
-def _kind(address: str) -> dns.rdatatype.RdataType:
+def _record_type(address: str) -> dns.rdatatype.RdataType:
     is_old = isinstance(ip_address(address), IPv4Address)
     return dns.rdatatype.A if is_old else dns.rdatatype.AAAA
