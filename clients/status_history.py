@@ -62,6 +62,6 @@ def _row(event: dict[str, Any]) -> tuple[Any, ...]:
     return (
         moment.isoformat(sep=" ", timespec="milliseconds"),
         event["fact"],
-        event["said"],
+        event["sentence"],
         duration(lasted) if lasted is not None else how_long,
     )

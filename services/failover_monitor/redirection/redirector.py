@@ -23,7 +23,7 @@ from services.failover_monitor.redirection.core import (
 )
 from services.failover_monitor.redirection.desired import DesiredStateReader, Method
 from shared.documents.redirection import RedirectionMethod
-from shared.domain.containment import shortened
+from shared.domain.containment import shorten
 from shared.domain.errors import RedirectionFailed
 from shared.domain.ids import Instant
 from shared.domain.redirection import RedirectionState, RedirectionStatus
@@ -169,7 +169,7 @@ class Redirector:
         except TimeoutError:
             return f"{method} took longer than {limit:g} s and was stopped"
         except RedirectionFailed as error:
-            return shortened(error.message)
+            return shorten(error.message)
         return None
 
     def _report(self, effect: ReportProgress) -> None:

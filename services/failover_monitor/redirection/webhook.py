@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from services.failover_monitor.redirection.core import DesiredState
-from shared.domain.containment import describe_error, shortened
+from shared.domain.containment import describe_error, shorten
 from shared.domain.errors import RedirectionFailed
 
 SIGNATURE_HEADER: Final = "Meridian-Signature"
@@ -45,7 +45,7 @@ async def post(url: str, key: bytes, desired: DesiredState) -> None:
         ):
             status = answer.status_code
     except Exception as error:  # the library asserts on bad answers; that is no fault of ours
-        why = shortened(describe_error(error))
+        why = shorten(describe_error(error))
         raise RedirectionFailed(f"the webhook on {host} cannot be notified: {why}") from error
     if not answer.is_success:
         raise RedirectionFailed(f"the webhook on {host} answered {status}")
