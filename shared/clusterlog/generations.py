@@ -1,6 +1,6 @@
 """Which generation of the log a copy reads, and how it goes from one to the next.
 
-A copy reads the generation that its marker names, for as long as that log holds its last entry.
+A copy reads the generation that its position names, for as long as that log holds its last entry.
 Only when it does not is a later one looked for: a generation counts once its first message is an
 entry that begins it, signed by a known master. So nobody follows a stream that was created and
 never begun, or that a stranger created.
@@ -14,7 +14,7 @@ from shared.clusterlog.ports import LogReader
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import LogGeneration, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 
 FIRST: Final = Sequence(1)
 
@@ -27,8 +27,8 @@ class BegunGeneration:
     first: LogEntry
 
 
-async def read_hash(log: LogReader, marker: Marker) -> str | None:
-    """The hash of the entry where *marker* stands; empty for a message that is no entry.
+async def read_hash(log: LogReader, position: LogPosition) -> str | None:
+    """The hash of the entry where *position* stands; empty for a message that is no entry.
 
     None when the log holds no such message, or is not there at all.
 
@@ -36,11 +36,11 @@ async def read_hash(log: LogReader, marker: Marker) -> str | None:
         LogUnavailable: the log does not answer.
     """
     try:
-        raw = await log.get(max(FIRST, marker.sequence))
+        raw = await log.get(max(FIRST, position.sequence))
     except LogMissing:
         return None
-    if marker.revision == 0:
-        return marker.hash
+    if position.revision == 0:
+        return position.hash
     if raw is None:
         return None
     try:

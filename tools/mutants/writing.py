@@ -51,7 +51,7 @@ WRITING: Final = (
     Mutant(
         "a client that never asks keeps its connection",
         SERVER,
-        "self._deadline = self.loop.call_later(REQUEST_SECONDS, transport.abort)",
+        "self.deadline = self.loop.call_later(REQUEST_SECONDS, transport.abort)",
         "pass",
         SERVER_TESTS,
     ),

@@ -23,7 +23,7 @@ from shared.decoding.errors import Undecodable
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Sequence
-from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
 LOG_SECONDS: Final = 1.0
@@ -53,7 +53,7 @@ class Log(Protocol):
 class StoreFindings:
     """What the check found in the own database."""
 
-    marker: Marker | None = None
+    position: LogPosition | None = None
     mode: ReplicationMode | None = None
     settings: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
@@ -94,16 +94,16 @@ class HealthCheck:
         """Check everything that a takeover depends on, and read config's last pulse."""
         store = await self._check_store()
         log, unreachable = await asyncio.gather(
-            self._check_log(store.marker), _probe_targets(store.settings.probe_targets)
+            self._check_log(store.position), _probe_targets(store.settings.probe_targets)
         )
-        pulse, marker = store.pulse, store.marker
+        pulse, position = store.pulse, store.position
         vetoes = (*store.vetoes, *_setting_vetoes(store.settings), *unreachable)
         return HealthReport(
             failed_checks=store.failed_checks + log.failed_checks,
             vetoes=(*vetoes, *self._versions.obstacles()),
-            epoch=max(log.epoch, Epoch(0) if marker is None else marker.epoch),
-            revision=None if marker is None else marker.revision,
-            log_generation=None if marker is None else marker.log_generation,
+            epoch=max(log.epoch, Epoch(0) if position is None else position.epoch),
+            revision=None if position is None else position.revision,
+            log_generation=None if position is None else position.log_generation,
             is_attached=store.mode is ReplicationMode.SYNCHRONOUS,
             pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
         )
@@ -113,10 +113,10 @@ class HealthCheck:
         findings = StoreFindings()
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                marker = await self._store.marker()
-                if marker is None:
+                position = await self._store.position()
+                if position is None:
                     return StoreFindings(failed_checks=("its database belongs to no cluster yet",))
-                findings = replace(findings, marker=marker)
+                findings = replace(findings, position=position)
                 findings = replace(findings, pulse=await self._store.last_pulse())
                 state = await self._store.read(("site",))
                 settings = self._failover_settings(state)
@@ -131,18 +131,18 @@ class HealthCheck:
 
     def _failover_settings(self, state: State) -> Failover:
         """The operator's settings; the site's document is parsed only when it has changed."""
-        site = state.rows[0].body if state.rows else {}
+        site = state.documents[0].body if state.documents else {}
         if site != self._site:
             self._site, self._settings = site, _parse_settings(site)
         return self._settings
 
-    async def _check_log(self, marker: Marker | None) -> LogFindings:
+    async def _check_log(self, position: LogPosition | None) -> LogFindings:
         epoch = Epoch(0)
         try:
             async with asyncio.timeout(LOG_SECONDS):
-                log = self._log if marker is None else self._log_of(marker)
+                log = self._log if position is None else self._log_of(position)
                 epoch = self._epoch(await log.last())
-                if marker is not None and await read_hash(log, marker) != marker.hash:
+                if position is not None and await read_hash(log, position) != position.hash:
                     fault = "its database has another history than the cluster log"
                     return LogFindings(epoch, (fault,))
         except (MeridianError, TimeoutError) as error:
@@ -158,9 +158,9 @@ class HealthCheck:
             return LogEntry.decode(stored.body).epoch
         return Epoch(0)
 
-    def _log_of(self, marker: Marker) -> Log:
-        if marker.log_generation != self._log.generation:
-            self._log = self._log.of(marker.log_generation)
+    def _log_of(self, position: LogPosition) -> Log:
+        if position.log_generation != self._log.generation:
+            self._log = self._log.of(position.log_generation)
         return self._log
 
 
@@ -183,7 +183,7 @@ def _parse_settings(site: dict[str, Any]) -> Failover:
 
 
 def _is_in_maintenance(state: State) -> bool:
-    return any(bool(row.body.get("maintenance")) for row in state.rows)
+    return any(bool(row.body.get("maintenance")) for row in state.documents)
 
 
 def _decode_stored(raw: RawEntry) -> StoredEntry | None:

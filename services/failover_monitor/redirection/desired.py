@@ -118,7 +118,7 @@ class DesiredStateReader:
 
 def _settings(epoch: Epoch, node: NodeId, state: State) -> SiteSettings | None:
     site, gateway_url = None, ""
-    for row in state.rows:
+    for row in state.documents:
         if row.kind == Kind.SITE:
             site = SiteDocument.model_validate(row.body)
         elif row.id == node:

@@ -10,7 +10,7 @@ from services.failover_monitor.lease.runner import MonitorRunner
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch, NodeId, Revision
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.failover import AssumeRole, PrepareForRole, RoleReadiness
 from shared.events.message import Done
 from shared.runtime.clock import Clock
@@ -22,7 +22,7 @@ ASSUME_SECONDS: Final = 1.0
 class ReadsPosition(Protocol):
     """Reads the log position of the own database."""
 
-    async def read_marker(self) -> Marker | None: ...
+    async def read_position(self) -> LogPosition | None: ...
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class RoleSuccession:
         """Report this master's position and obstacles; it awaits the role from now on."""
         now = self.clock.now()
         prepared = self.monitor.prepare(now)
-        marker = await self.database.read_marker()
+        position = await self.database.read_position()
         reasons = self.monitor.status(now).reasons
         ready = RoleReadiness(
             node=self.node,
             epoch=request.epoch,
             instance=prepared.holder.instance,
             n=prepared.n,
-            revision=Revision(0) if marker is None else marker.revision,
-            hash="" if marker is None else marker.hash,
+            revision=Revision(0) if position is None else position.revision,
+            hash="" if position is None else position.hash,
             reasons=tuple(reason for reason in reasons if reason != AUTOMATIC_OFF),
         )
         signature = self.key.sign(ready.readiness_bytes()).hex()

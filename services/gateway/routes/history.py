@@ -13,7 +13,8 @@ from services.gateway.routes.door import TheCaller, TheDoor
 from services.gateway.verifying import CopyReport, verify_copies
 from shared.decoding.text import to_integer
 from shared.domain.history import HistoryLine
-from shared.domain.ids import LATEST_UNIX_MS
+from shared.domain.ids import LATEST_UNIX_MS, LogGeneration, Revision
+from shared.domain.log import LogPlace
 from shared.domain.node import NodeRole
 from shared.events.config import GenerationBegun, ReadHistory, RebuildLog
 
@@ -33,8 +34,9 @@ class Wanted(BaseModel):
 
     def as_question(self) -> ReadHistory:
         generation, _, revision = (self.before or "").partition(".")
+        place = LogGeneration(to_integer(generation or "0")), Revision(to_integer(revision or "0"))
         return ReadHistory(
-            before=(to_integer(generation), to_integer(revision)) if self.before else None,
+            before=LogPlace(*place) if self.before else None,
             **self.model_dump(exclude={"before"}),
         )
 
