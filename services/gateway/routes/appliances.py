@@ -20,6 +20,7 @@ from services.gateway.core.appliances import (
     health_xml,
     success_xml,
 )
+from services.gateway.problems import status_of
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor, bearer
 from shared.api.appliances import FailoverRoleRequest, FailoverRoleResult
@@ -76,7 +77,7 @@ async def command(
     try:
         return Response(await _obeyed(door, request, said), media_type=XML)
     except MeridianError as error:
-        return Response(error_xml(error.message), error.http_status, media_type=XML)
+        return Response(error_xml(error.message), status_of(error), media_type=XML)
 
 
 @commands.get("/check_health")
