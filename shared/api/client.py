@@ -12,7 +12,7 @@ gateway answers is final. The HTTP library is imported when a client is made, no
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,6 +21,9 @@ from shared.api.call import API, Call
 from shared.api.model import Page
 from shared.domain.errors import BadSettings, MeridianError, Unavailable
 from shared.domain.ids import Instant
+
+if TYPE_CHECKING:
+    from shared.api.transport import Transport
 
 PATIENCE_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 0.3
@@ -38,6 +41,12 @@ class SiteAccess:
     token: str = ""
 
 
+def _open_transport(ca_file: str) -> "Transport":
+    from shared.api.transport import Transport  # noqa: PLC0415 (importing httpx takes 60 ms)
+
+    return Transport(ca_file)
+
+
 class SiteClient:
     """Calls the API of a site."""
 
@@ -46,14 +55,13 @@ class SiteClient:
         access: SiteAccess,
         clock: Callable[[], Instant],
         sleep: Callable[[float], None] = time.sleep,
+        open_transport: "Callable[[str], Transport]" = _open_transport,
     ) -> None:
-        from shared.api.transport import Transport  # noqa: PLC0415 (most commands wait for it)
-
         self._access = access
         self._gateways = list(access.gateways)
         self._now = clock
         self._sleep = sleep
-        self._transport = Transport(access.ca_file)
+        self._transport = open_transport(access.ca_file)
 
     def __enter__(self) -> Self:
         return self
