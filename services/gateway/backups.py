@@ -31,7 +31,6 @@ from shared.domain.errors import (
     BadSignature,
     BrokenChunk,
     InvalidChange,
-    Unavailable,
 )
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
@@ -110,10 +109,8 @@ class Backups:
             BrokenChunk: a newer snapshot took its place meanwhile; try again.
         """
         offered = await self.publisher.ask(
-            OfferSnapshot(scope=Scope.FULL, chunked=True), timeout_seconds=OFFER_SECONDS
+            OfferSnapshot(scope=Scope.FULL), timeout_seconds=OFFER_SECONDS
         )
-        if not offered.chunked:
-            raise Unavailable("a master of an older release answered: upgrade every master first")
         signed = await self.shelf.get(offered.name)
         manifest = self._trusted(signed)
         site = "" if self.directory.site is None else self.directory.site.name

@@ -144,7 +144,7 @@ class Selector:
     async def _rule(self, asked: SelectNodes) -> Selection:
         """What holds for this session: the site's word, its public site's, its team's, its own."""
         site, said = await self.site(), self.directory.overrides
-        methods = asked.methods or ((asked.method,) if asked.method else None)
+        methods = asked.methods or None
         return merged(
             site.selection,
             said.get((Kind.PUBLIC_SITE, asked.public_site or "")),

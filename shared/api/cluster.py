@@ -5,7 +5,8 @@ from pydantic import TypeAdapter
 from shared.api.call import Call
 from shared.api.model import ApiModel
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole, NodeRole
 from shared.domain.service import ServiceRestarts
 
 

@@ -1,4 +1,4 @@
-"""What a node is and how it fares, as others see it."""
+"""What a node is there for, and what a master does at the moment."""
 
 from enum import StrEnum
 
@@ -24,15 +24,6 @@ class FailoverRole(StrEnum):
     NONE = "none"
     PRIMARY = "primary"
     BACKUP = "backup"
-
-
-class Liveness(StrEnum):
-    """A node as its heartbeats show it."""
-
-    ALIVE = "alive"
-    SUSPECT = "suspect"
-    DEAD = "dead"
-    LEFT = "left"
 
 
 class Side(StrEnum):

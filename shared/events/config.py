@@ -50,7 +50,7 @@ class ProposeChanges(Request[ChangesAccepted]):
     changes: tuple[ProposedChange, ...] = Field(min_length=1)
 
 
-class PenLaidDown(Message):
+class WritesPaused(Message):
     """Config writes nothing any more; its last entry is at *revision* with *hash*."""
 
     revision: Revision
@@ -58,14 +58,14 @@ class PenLaidDown(Message):
     mode: ReplicationMode
 
 
-class LayDownPen(Request[PenLaidDown]):
+class PauseWrites(Request[WritesPaused]):
     """Stop writing until a later grant says otherwise; what waits stays.
 
     The answer comes when no entry is under way; *valid_until* is that of the grant which ends here.
     """
 
     subject: ClassVar = Subject(
-        "meridian.config.{node}.lay_down",
+        "meridian.config.{node}.pause_writes",
         speakers=frozenset({"failover_monitor"}),
         answered_by=frozenset({"config"}),
         sender_field="node",
@@ -217,7 +217,7 @@ class VerifyChain(Request[ChainVerified]):
     after: ChainEnd | None = None
 
 
-class PositionTold(Message):
+class ReplicaPosition(Message):
     """Where *node*'s database stands, and what its follower calls the log.
 
     *digest* is of every document in it; *hashes* are what its history has at the revisions
@@ -244,7 +244,7 @@ class PositionTold(Message):
         return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
 
 
-class TellPosition(Request[PositionTold]):
+class ReadPosition(Request[ReplicaPosition]):
     """Say where *node*'s database stands, and what its history has at *revisions*.
 
     Asked before the log is rebuilt from a database, and before one is replaced by a snapshot.

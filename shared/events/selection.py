@@ -109,8 +109,8 @@ class NodesSelected(Message):
 class SelectNodes(Request[NodesSelected]):
     """Which traffic nodes for this client; at most *count*, best first.
 
-    *other* is the other end of the session. *methods*, or the one *method*, take the place of
-    whatever the site, the *public_site* or the *team* says. *pin* comes first if it may take the
+    *other* is the other end of the session. *methods* take the place of whatever the site, the
+    *public_site* or the *team* says. *pin* comes first if it may take the
     client; *current* is the node that the session has, which small differences of latency do not
     move.
     """
@@ -126,7 +126,6 @@ class SelectNodes(Request[NodesSelected]):
     other: ClientFacts | None = None
     count: int = 3
     avoid: tuple[NodeId, ...] = ()
-    method: SelectionMethod | None = None
     methods: tuple[SelectionMethod, ...] = ()
     public_site: str | None = None
     team: str | None = None

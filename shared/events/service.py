@@ -7,7 +7,7 @@ from shared.events.message import Event
 from shared.events.subject import Subject
 
 
-class ServiceEndedUnclean(Event):
+class ServiceEndedUncleanly(Event):
     """The run of *service* on *node* before this one did not end cleanly.
 
     Told by the service itself when it starts and finds the mark of that run: which process of which
@@ -16,7 +16,7 @@ class ServiceEndedUnclean(Event):
     """
 
     subject: ClassVar = Subject(
-        "meridian.event.service.ended_unclean",
+        "meridian.event.service.ended_uncleanly",
         speakers=frozenset(
             {
                 *("config", "replication", "failover_monitor", "node_selector"),

@@ -20,11 +20,11 @@ class WebhookStateChanged(Event):
     cause: str
 
 
-class WebhookGaveUp(Event):
+class WebhookDeliveryFailed(Event):
     """The event *event_id* on *event_subject* will not be delivered to *webhook*, for *cause*."""
 
     subject: ClassVar = Subject(
-        "meridian.event.webhook.gave_up", speakers=frozenset({"webhooks"}), stored=True
+        "meridian.event.webhook.delivery_failed", speakers=frozenset({"webhooks"}), stored=True
     )
 
     webhook: str

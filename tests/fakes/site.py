@@ -100,7 +100,7 @@ class FakeSite(Responder):
         self.policy = ""
         self.history = HistoryRead(lines=())
         self.status_history = StatusHistoryRead(lines=())
-        self.key, self.shelf, self.offers_chunks = NodeKey.generate(), dict[str, bytes](), True
+        self.key, self.shelf = NodeKey.generate(), dict[str, bytes]()
         self.progress: dict[NodeId, FollowerProgressed] = {}
         self.conflicts: dict[NodeId, ConflictRead | None] = {}
         self.bundles: dict[str, list[str]] = {}
@@ -138,7 +138,6 @@ class FakeSite(Responder):
             log_generation=marker.log_generation,
             revision=marker.revision,
             hash=marker.hash,
-            chunked=self.offers_chunks,
         )
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:

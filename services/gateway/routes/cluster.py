@@ -13,7 +13,8 @@ from services.gateway.syncing import sync_now
 from shared.api.cluster import ClusterStatus, NodeStatus, SyncReport, SyncRequest
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

@@ -138,12 +138,17 @@ def test_a_refusal_without_a_code_is_an_error() -> None:
 
 
 def test_pages_are_one_list() -> None:
-    pages = [
-        answered({"items": ["a", "b"], "next": "/api/v1/teams?after=b"}),
-        answered({"items": [], "next": "/api/v1/teams?after=c"}),
-        answered({"items": ["d"], "next": None}),
+    listed: list[dict[str, Any]] = [
+        {"items": ["a", "b"], "next": "/api/v1/teams?after=b"},
+        {"items": [], "next": "/api/v1/teams?after=c"},
+        {"items": ["d"], "next": None},
     ]
-    network = Network({"https://a": lambda: pages.pop(0)()})
+    pages = iter(listed)
+
+    def turn() -> Answer:
+        return answered(next(pages))()
+
+    network = Network({"https://a": turn})
     assert list(client(network).pages(TEAMS)) == ["a", "b", "d"]
     assert [url.partition("/api/v1")[2] for url in network.urls] == [
         "/teams",

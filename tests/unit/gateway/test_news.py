@@ -7,7 +7,8 @@ from services.gateway.core.session import Opening, closed, joined, opened, place
 from services.gateway.herald import Herald
 from shared.documents import Kind
 from shared.domain.ids import Epoch, Instant, NodeId, SessionId, UnixMillis
-from shared.domain.node import Liveness, Side
+from shared.domain.liveness import Liveness
+from shared.domain.node import Side
 from shared.domain.placement import Choice
 from shared.domain.session import CloseReason, SessionPhase
 from shared.events.failover import MasterGranted

@@ -57,7 +57,7 @@ def test_a_session_from_a_queue_is_asked_for_with_its_team_and_public_site() -> 
     )
     question = question_of(both().model_copy(update={"queued": queued}), JOINED)
     assert (question.team, question.public_site) == ("desk", "help")
-    assert question.method is SelectionMethod.TIMEZONE_OFFSET
+    assert question.methods == (SelectionMethod.TIMEZONE_OFFSET,)
 
 
 @pytest.mark.parametrize("back", [0, 5_000])
