@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from clients.endpoint.asking import Asking
-from clients.endpoint.clock import now
+from clients.clock import now
 from clients.endpoint.dialling import Dialler, RelayLink
+from clients.endpoint.path_requests import Asking
 from clients.endpoint.paths import Paths
 from clients.tunnel.effects import (
     CloseLink,

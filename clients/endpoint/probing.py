@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from clients.endpoint.clock import now
+from clients.clock import now
 from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId
 from shared.wire.relay import Frame, FrameReader, Pong, encode_ping

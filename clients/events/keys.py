@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from clients.api import SiteClient
-from clients.endpoint.clock import now
-from clients.profile import Profile
+from clients.clock import now
+from clients.site.api import SiteClient
+from clients.site.profile import Profile
 from shared.crypto.testimony import Statement, examine
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object

@@ -72,7 +72,7 @@ BREACHES = [
     ("The tunnel is pure", "clients.tunnel.record", "asyncio"),
     ("The tunnel is pure", "clients.tunnel.record", "clients.cli"),
     ("meridian events also reads events from NATS", "clients.events", "stack"),
-    ("meridian up also starts a stack", "clients.commands.up", "shared.events.node"),
+    ("meridian up also starts a stack", "clients.cli.up", "shared.events.node"),
     (
         "The stack starts processes and knows nothing inside them",
         "stack.site",
@@ -91,7 +91,7 @@ ALLOWED = [
     ("The lease's store also knows NATS", "services.failover_monitor.store.lease", "nats"),
     ("Clients speak HTTPS and the relay protocol", "clients.events", "nats"),
     ("Clients speak HTTPS and the relay protocol", "clients.cli", "httpx"),
-    ("meridian up also starts a stack", "clients.commands.up", "stack.site"),
+    ("meridian up also starts a stack", "clients.cli.up", "stack.site"),
     (
         "The stack starts processes and knows nothing inside them",
         "stack.site",

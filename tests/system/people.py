@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from clients.api import trusting
+from clients.site.api import trusting
 from stack.demo.programs import Program, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port

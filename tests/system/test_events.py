@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clients.api import trusting
+from clients.site.api import trusting
 from shared.crypto.webhooks import SIGNATURE_HEADER, delivery_headers
 from stack.demo.programs import Program, meridian
 from stack.nats import reader_environment

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from clients.channel import (
+from clients.session.channel import (
     ControlChannel,
     Leave,
     Message,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from clients.api import SiteClient
-from clients.facts import ASK_SECONDS, endpoint_facts, own_address
-from clients.latencies import recall, went_by
-from clients.profile import Profile
+from clients.session.facts import ASK_SECONDS, endpoint_facts, own_address
+from clients.session.latencies import recall, went_by
+from clients.site.api import SiteClient
+from clients.site.profile import Profile
 from tests.integration.endpoint.front_door import FrontDoor, front_door
 from tests.integration.relay.worlds import data_plane
 from tests.integration.tunnel.site import Site
@@ -94,7 +94,7 @@ async def test_what_was_measured_elsewhere_is_measured_anew(
 ) -> None:
     async with measured_site() as door:
         await told_to(door.url)
-        monkeypatch.setattr("clients.facts.own_address", elsewhere)
+        monkeypatch.setattr("clients.session.facts.own_address", elsewhere)
         await told_to(door.url)
         assert recall(door.url).seen_from == elsewhere("")
     assert len(door.probes_asked) == 2

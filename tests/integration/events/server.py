@@ -11,7 +11,7 @@ import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from clients.events.reading import Access
+from clients.events.reader import Access
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.ids import Epoch, NodeId, UnixMillis

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from nats.js.api import ConsumerConfig
 
+from clients.events.filters import pattern
 from clients.events.keys import Examiner
-from clients.events.reading import Access, Raw, Reader
-from clients.events.wishes import pattern
+from clients.events.reader import Access, Raw, Reader
 from shared.domain.errors import BadSettings, Unavailable
 from shared.domain.node import Liveness
 from shared.events.node import NodeStateChanged

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.backup_file import looked_through, parts_of, written
+from clients.files.backup_file import looked_through, parts_of, written
 from shared.crypto.backup import BackupKey, Sealer
 from shared.domain.errors import (
     BackupDamaged,

@@ -23,7 +23,7 @@ def words_of(app: typer.Typer) -> set[str]:
 def test_an_area_adds_the_words_that_stand_beside_it(area: str) -> None:
     app = typer.Typer()
     app.callback()(lambda: None)
-    import_module(f"clients.commands.{area}").register(app)
+    import_module(f"clients.cli.{area}").register(app)
     assert words_of(app) == set(AREAS[area])
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.commands.cluster import service_line
+from clients.cli.status import service_line
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.document import read_documents
+from clients.files.site_file import read_documents
 from shared.domain.errors import BadSettings
 
 EXAMPLE = Path(__file__).parents[3] / "site.yaml"

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from clients.cli import build
+from clients.events.filters import durable_name, is_known, known_subjects, pattern, since
 from clients.events.keys import Examiner, keys_in
-from clients.events.reading import Raw
-from clients.events.shown import as_line, as_object
-from clients.events.wishes import durable_name, is_known, known_subjects, pattern, since
+from clients.events.reader import Raw
+from clients.events.rendering import as_line, as_object
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import Statement, attest
 from shared.domain.errors import BadSettings, BadSignature

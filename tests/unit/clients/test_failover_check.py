@@ -1,6 +1,6 @@
 """What `meridian failover check` tells of each master."""
 
-from clients.commands.failover import faults
+from clients.cli.failover import faults
 
 REFUSED = "the DNS server ns.example.com refuses to lead support.example.com here: REFUSED"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from clients.commands.arrive import read_wish
-from clients.gate import Gate
+from clients.cli.arrive import read_wish
+from clients.session.gate import Gate
 from clients.tunnel.effects import StreamEffect, StreamFinished, StreamId, StreamOpened
 
 OPENED, FINISHED = StreamOpened(StreamId(1)), StreamFinished(StreamId(1))

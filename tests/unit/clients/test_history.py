@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from clients.commands.history import since_unix_ms, summary
+from clients.cli.log import since_unix_ms, summary
 from shared.domain.errors import BadSettings
 
 NOW = 1_000_000.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.latencies import FILE, MOST_SITES, Known, keep, recall, went_by
+from clients.session.latencies import FILE, MOST_SITES, Known, keep, recall, went_by
 
 SITE = "https://support.example.com"
 KNOWN = Known(1_000.0, 300.0, "10.0.0.5", {"berlin": 12.5, "denver": 95.0}, "berlin")

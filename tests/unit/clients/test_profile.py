@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.profile import Profile, home, load_leave, save_leave
+from clients.site.profile import Profile, home, load_leave, save_leave
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clients.cli import build
-from clients.commands.promotion import waited_for
+from clients.cli.failover_promote import waited_for
 from shared.domain.errors import LogUnavailable, ServerNotAlone
 
 ORDER = ("failover", "promote", "alpha")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.secrets import NATS_USERS, make_node_key, make_site_secrets, nats_include
+from clients.files.site_secrets import NATS_USERS, make_node_key, make_site_secrets, nats_include
 from shared.crypto.keyring import check_psk
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.crypto.sealing import SiteSecret

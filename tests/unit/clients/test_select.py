@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from clients.commands.options import taking
-from clients.commands.select import Asked, question
+from clients.cli.options import taking
+from clients.cli.select import Asked, question
 from shared.domain.errors import BadSettings
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.status_history import duration
+from clients.cli.status_history import duration
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from clients.words import (
+from clients.session.key import (
     CONSONANTS,
     VOWELS,
     draw_words,

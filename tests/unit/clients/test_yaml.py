@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clients.commands.configuration import as_yaml
-from clients.document import read_documents
-from clients.yaml_tree import parse
+from clients.cli.apply import as_yaml
+from clients.files.site_file import read_documents
+from clients.files.yaml_tree import parse
 from shared.decoding.errors import REASONS, Undecodable
 from shared.documents import DOCUMENTS, Kind
 from shared.documents.shape import shaped

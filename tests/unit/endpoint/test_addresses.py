@@ -1,6 +1,6 @@
 import pytest
 
-from clients.commands.addresses import read_address
+from clients.cli.addresses import read_address
 from shared.domain.errors import BadSettings
 
 

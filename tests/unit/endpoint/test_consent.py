@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from clients.consent import ask_whether_same, require_consent
+from clients.session.consent import ask_whether_same, require_consent
 from shared.domain.errors import BadSettings, Forbidden
 
 WHO = "The holder of session 4821739"

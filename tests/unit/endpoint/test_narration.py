@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from clients.narration import LINES, build_narrator
+from clients.session.narration import LINES, build_narrator
 
 FIELDS: dict[str, dict[str, object]] = {
     "joined": {"session": "4821739"},

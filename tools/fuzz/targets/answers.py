@@ -12,12 +12,12 @@ import dns.message
 import dns.nameserver
 import httpx
 
-from clients.api import _read as read_answer
-from clients.channel import Leave
-from clients.commands.select import _latency, _offset
-from clients.events.reading import Raw
-from clients.events.shown import as_line, as_object
-from clients.facts import _read as read_facts
+from clients.cli.select import _latency, _offset
+from clients.events.reader import Raw
+from clients.events.rendering import as_line, as_object
+from clients.session.channel import Leave
+from clients.session.facts import _read as read_facts
+from clients.site.api import _read as read_answer
 from services.node_selector.dns.asking import _asked
 from shared.crypto.testimony import Statement
 from shared.domain.ids import NodeId, UnixMillis
@@ -225,21 +225,21 @@ TARGETS = (
         "answers.site",
         _site,
         _site_corpus,
-        ("clients.api:_read", "clients.channel:Leave.read"),
+        ("clients.site.api:_read", "clients.session.channel:Leave.read"),
         frozenset({"bad_shape", "unavailable", "not_found", "error"}),
     ),
     Target(
         "answers.probes",
         _facts,
         _facts_corpus,
-        ("clients.facts:_read",),
+        ("clients.session.facts:_read",),
         frozenset({"nothing_to_measure", "unavailable"}),
     ),
     Target(
         "answers.options",
         _options,
         _options_corpus,
-        ("clients.commands.select:_latency", "clients.commands.select:_offset"),
+        ("clients.cli.select:_latency", "clients.cli.select:_offset"),
         frozenset({"bad_settings"}),
     ),
     Target(
@@ -250,7 +250,7 @@ TARGETS = (
             *NO_JSON,
             encoded({"=": "="}),
         ),
-        ("clients.events.shown:as_line", "clients.events.shown:as_object"),
+        ("clients.events.rendering:as_line", "clients.events.rendering:as_object"),
         frozenset({"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep"}),
     ),
     Target(

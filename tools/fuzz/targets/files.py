@@ -12,11 +12,11 @@ from typing import Any
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from clients.document import read_documents
 from clients.events.keys import keys_in
-from clients.latencies import recall
-from clients.profile import Profile, load_leave
+from clients.files.site_file import read_documents
 from clients.rehearsal.population import read as read_population
+from clients.session.latencies import recall
+from clients.site.profile import Profile, load_leave
 from services.config.founding import _object
 from services.node_selector.places import Database
 from services.relay.store import DirectoryFile, RelayFile
@@ -293,11 +293,15 @@ TARGETS = (
         _own_corpus,
         (
             *(
-                "clients.profile:Profile.load",
-                "clients.profile:_profile",
-                "clients.profile:load_leave",
+                "clients.site.profile:Profile.load",
+                "clients.site.profile:_profile",
+                "clients.site.profile:load_leave",
             ),
-            *("clients.latencies:recall", "clients.latencies:_read", "clients.latencies:_known"),
+            *(
+                "clients.session.latencies:recall",
+                "clients.session.latencies:_read",
+                "clients.session.latencies:_known",
+            ),
             *("clients.events.keys:keys_in", "services.relay.store:RelayFile.load"),
             *("services.relay.store:DirectoryFile.read_if_changed", "services.relay.store:_copy"),
             *("stack.layout:read", "services.config.founding:_object"),
@@ -324,12 +328,12 @@ TARGETS = (
         lambda: YAML,
         (
             *(
-                "clients.document:read_documents",
-                "clients.yaml_tree:parse",
-                "clients.yaml_values:_scalar",
+                "clients.files.site_file:read_documents",
+                "clients.files.yaml_tree:parse",
+                "clients.files.yaml_values:_scalar",
             ),
-            *("clients.yaml_values:_integer", "clients.yaml_values:Reader.members"),
-            "clients.yaml_values:text_or_none",
+            *("clients.files.yaml_values:_integer", "clients.files.yaml_values:Reader.members"),
+            "clients.files.yaml_values:text_or_none",
         ),
         frozenset({"bad_settings"}),
         slow="the library's parser is Python, a character at a time",

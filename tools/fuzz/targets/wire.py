@@ -13,7 +13,7 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from clients.channel import ControlChannel, Leave, Message, _read
+from clients.session.channel import ControlChannel, Leave, Message, _read
 from clients.tunnel import frames as tunnel
 from clients.tunnel.effects import LinkId
 from clients.tunnel.records import BadRecord, Opener, Sealer
@@ -378,8 +378,12 @@ TARGETS = (
         _channel,
         _channel_corpus,
         (
-            *("clients.channel:_read", "clients.channel:_message", "clients.channel:_path"),
-            "clients.channel:ControlChannel._converse",
+            *(
+                "clients.session.channel:_read",
+                "clients.session.channel:_message",
+                "clients.session.channel:_path",
+            ),
+            "clients.session.channel:ControlChannel._converse",
         ),
         frozenset(
             {
