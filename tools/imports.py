@@ -6,8 +6,9 @@ since every module of the project stands under some row, what is reached through
 was allowed by that module's own row. A row whose modules do not exist yet is kept.
 
 A row's words: `may_import` takes module names (with all that is in them), a leading dot for a
-sibling of the row's module, and three groups: `pure`, `stdlib`, `third-party`. `never` takes names
-away again, and `apart_from` the modules that have a row of their own.
+sibling of the row's module, a dot alone for all of them, and three groups: `pure`, `stdlib`,
+`third-party`. `never` takes names away again, and `apart_from` the modules that have a row of
+their own.
 """
 
 import sys
@@ -50,13 +51,21 @@ def matches(module: str, expression: str) -> bool:
 
 def is_allowed(imported: str, owner: str, may_import: list[str], never: list[str]) -> bool:
     """Judge one import made inside *owner*, the module that the row names."""
-    if any(lies_in(imported, name) for name in never):
+    allowed = [owner, *(_absolute(name, owner) for name in may_import)]
+    refused = [_absolute(name, owner) for name in never]
+    if lies_in(imported, owner):
+        return True
+    if any(lies_in(imported, name) for name in refused):
         return False
-    parent = owner.rpartition(".")[0]
-    allowed = [owner, *(parent + name if name.startswith(".") else name for name in may_import)]
     if "stdlib" in may_import:
         allowed.append("pure")
     return group_of(imported) in allowed or any(lies_in(imported, name) for name in allowed)
+
+
+def _absolute(name: str, owner: str) -> str:
+    """Write a row's word in full: `.core` is a sibling of *owner*, `.` the package of both."""
+    parent = owner.rpartition(".")[0]
+    return (parent + name).rstrip(".") if name.startswith(".") else name
 
 
 class AllowedImports(Contract):
