@@ -1,4 +1,4 @@
-"""The clock of an endpoint: it counts while the machine sleeps, so a woken end knows of it."""
+"""The clocks of a client: one that also counts while the machine sleeps, and the time of day."""
 
 import time
 from datetime import UTC, datetime
@@ -9,9 +9,10 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> Instant:
+    """Seconds that count on while the machine sleeps, so that a woken end notices it."""
     return Instant(time.clock_gettime(_CLOCK))
 
 
 def wall() -> datetime:
-    """The time of day, for what others stamped with theirs."""
+    """The time of day, to compare with times that other machines recorded."""
     return datetime.fromtimestamp(time.clock_gettime(time.CLOCK_REALTIME), UTC)

@@ -6,7 +6,7 @@ LOCAL_HOST = "127.0.0.1"
 PORTS = 65_535
 
 
-def read_address(text: str, *, any_port: bool = False) -> tuple[str, int]:
+def parse_address(text: str, *, any_port: bool = False) -> tuple[str, int]:
     """`HOST:PORT`, `[IPV6]:PORT` or `PORT`; *any_port* allows 0, "whichever is free".
 
     Raises:

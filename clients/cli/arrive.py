@@ -12,19 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.addresses import read_address
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import plainly
+from clients.cli.addresses import parse_address
+from clients.cli.command import SiteCall, SiteCommand
 from clients.endpoint.forwarding import SharedAddress
 from clients.session.channel import Leave
 from clients.session.consent import ask_whether_same, require_consent
-from clients.session.facts import endpoint_facts, site_of
+from clients.session.facts import endpoint_facts, site_name
 from clients.session.gate import Gate
-from clients.session.latencies import went_by
-from clients.session.live import Live, Part
-from clients.session.narration import Say, build_narrator
+from clients.session.latencies import record_node
+from clients.session.live import LiveSession, Participant
+from clients.session.narration import Narrator, build_narrator
 from clients.site.api import SiteClient, trusting
-from clients.site.profile import Profile
 from shared.domain.errors import Forbidden
 from shared.domain.node import Side
 
@@ -43,68 +41,63 @@ YesOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What may be reached, and whether a person is there to be asked."""
+class SharedPort:
+    """What may be reached, and whether a person must compare the code first."""
 
     host: str
     port: int
-    asks: bool
+    needs_comparison: bool
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("arrive")(arrive)
+    app.command("arrive", cls=SiteCommand)(arrive)
 
 
-@plainly
-def arrive(
-    address: AddressArgument,
-    at: AtOption,
-    yes: YesOption = False,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+def arrive(call: SiteCall, address: AddressArgument, at: AtOption, yes: YesOption = False) -> None:
     """Wait in a support team's queue, and let whoever takes you connect to HOST:PORT."""
-    host, port = read_address(address)
-    profile = Profile.load(site, ca)
+    host, port = parse_address(address)
+    profile = call.profile()
     profile.token = ""
     profile.require_site()
     if not yes:
         require_consent(f"{host}:{port}", f"Who takes you at {at}", sys.stdin, sys.stderr)
     with SiteClient(profile) as client:
-        wish = {**read_wish(at), "facts": endpoint_facts(client, profile)}
-        answer = client.call("POST", "/queue", wish)
-    say = build_narrator(as_json=json)
-    say("arrived", **{name: answer[name] for name in ("session", "team", "public_site")})
+        body = {**parse_destination(at), "facts": endpoint_facts(client, profile)}
+        answer = client.call("POST", "/queue", body)
+    narrate = build_narrator(as_json=call.prints_json)
+    narrate("arrived", **{name: answer[name] for name in ("session", "team", "public_site")})
     leave = Leave.read(answer, profile.gateways)
-    part = Part(Side.CUSTOMER, None, leave, trusting(profile.ca_file))
-    shared = Shared(host, port, asks=not yes)
-    asyncio.run(_share(part, say, shared, lambda node: went_by(site_of(profile), node)))
+    customer = Participant(Side.CUSTOMER, None, leave, trusting(profile.ca_file))
+    shared = SharedPort(host, port, needs_comparison=not yes)
+    site = site_name(profile)
+    asyncio.run(_share(customer, narrate, shared, lambda node: record_node(site, node)))
 
 
-def read_wish(at: str) -> dict[str, Any]:
-    """What `[NAME@]SITE[/TEAM]` asks for."""
-    name, _, where = at.rpartition("@")
-    public_site, _, team = where.partition("/")
+def parse_destination(at: str) -> dict[str, Any]:
+    """The public site, the team and the customer's name in `[NAME@]SITE[/TEAM]`."""
+    name, _, place = at.rpartition("@")
+    public_site, _, team = place.partition("/")
     return {"public_site": public_site, "team": team or None, "customer": name}
 
 
-async def _share(part: Part, say: Say, shared: Shared, on_node: Callable[[str], None]) -> None:
-    live = Live(part, say)
+async def _share(
+    customer: Participant, narrate: Narrator, shared: SharedPort, on_node: Callable[[str], None]
+) -> None:
+    live = LiveSession(customer, narrate)
     live.on_node = on_node
-    user = SharedAddress(live.endpoint, live, shared.host, shared.port)
-    if not shared.asks:
-        await live.run(user)
+    address = SharedAddress(live.endpoint, live, shared.host, shared.port)
+    if not shared.needs_comparison:
+        await live.run(address)
         return
-    gate = Gate(user, lambda: live.endpoint.close("the customer saw another code"))
+    gate = Gate(address, lambda: live.endpoint.close("the customer saw another code"))
 
-    def answered(is_same: bool) -> None:
+    def on_answer(is_same: bool) -> None:
         if is_same:
-            say("compared")
-        gate.answered(is_same)
+            narrate("compared")
+        gate.decide(is_same)
 
-    live.on_code = lambda code: ask_whether_same(code, sys.stdin, sys.stderr, answered)
+    live.on_code = lambda code: ask_whether_same(code, sys.stdin, sys.stderr, on_answer)
     await live.run(gate)
     if gate.was_refused:
         raise Forbidden(

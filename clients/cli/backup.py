@@ -7,16 +7,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.apply import show_change
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import as_json, plainly, say
-from clients.files.backup_file import looked_through, parts_of, written
-from clients.site.api import SiteClient
-from clients.site.profile import Profile
+from clients.cli.changes import describe_result, show_change
+from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.output import print_line
+from clients.files.backup_file import read_parts, verify_backup, write_backup
 from shared.crypto.backup import BackupKey, Header
 from shared.domain.errors import BadSettings
 
-MOVE_SECONDS: Final = 300.0
+TRANSFER_SECONDS: Final = 300.0
 
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 PassphraseOption = Annotated[
@@ -28,62 +26,37 @@ PassphraseOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     group = typer.Typer(help="Everything that the site knows, in one file.", no_args_is_help=True)
-    group.command("create")(create)
-    group.command("verify")(verify)
-    group.command("restore")(restore)
+    group.command("create", cls=SiteCommand)(create)
+    group.command("verify", cls=SiteCommand)(verify)
+    group.command("restore", cls=SiteCommand)(restore)
     app.add_typer(group, name="backup")
 
 
-@plainly
-def create(
-    file: FileArgument,
-    passphrase_file: PassphraseOption = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+def create(call: SiteCall, file: FileArgument, passphrase_file: PassphraseOption = None) -> None:
     """Write everything that the site knows into FILE, sealed; FILE is whole or not there."""
-    headers = _headers(_passphrase(passphrase_file))
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.download("/backup", headers, MOVE_SECONDS)
-        header = written(file, answer)
-    if json:
-        as_json({"file": str(file), "bytes": file.stat().st_size, **_known(header)})
-        return
-    say(f"{file}: {file.stat().st_size} bytes, {_sentence(header)}")
-    _say_who_was_silent(header)
-    if not header.by_passphrase:
-        say("it opens with this site's secret alone: keep site.secret, away from the site")
+    headers = _headers(_read_passphrase(passphrase_file))
+    with call.client() as client:
+        header = write_backup(file, client.download("/backup", headers, TRANSFER_SECONDS))
+    size = file.stat().st_size
+    written = {"file": str(file), "bytes": size, **_describe(header)}
+    call.report(written, lambda _: _show_written(file, size, header))
 
 
-@plainly
-def verify(
-    file: FileArgument,
-    passphrase_file: PassphraseOption = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Open FILE to its end and say what it holds; with a passphrase no site is needed."""
-    passphrase = _passphrase(passphrase_file)
+def verify(call: SiteCall, file: FileArgument, passphrase_file: PassphraseOption = None) -> None:
+    """Open FILE to its end and show what it holds; with a passphrase no site is needed."""
+    passphrase = _read_passphrase(passphrase_file)
     key = None if passphrase is None else BackupKey.of_passphrase(passphrase)
-    header = looked_through(file, key)
+    header = verify_backup(file, key)
     if key is not None:
-        found = {**_known(header), "file": str(file)}
+        content = {**_describe(header), "file": str(file)}
     else:
-        with SiteClient(Profile.load(site, ca)) as client:
-            found = client.upload("/backup/verify", parts_of(file), {}, MOVE_SECONDS)
-    if json:
-        as_json(found)
-        return
-    say(f"{file} is whole: {_sentence(header)}")
-    _say_who_was_silent(header)
-    if "documents" in found:
-        say(f"  {_content(found)}")
+        with call.client() as client:
+            content = client.upload("/backup/verify", read_parts(file), {}, TRANSFER_SECONDS)
+    call.report(content, lambda content: _show_verified(file, header, content))
 
 
-@plainly
 def restore(
+    call: SiteCall,
     file: FileArgument,
     passphrase_file: PassphraseOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
@@ -94,35 +67,18 @@ def restore(
         bool,
         typer.Option("--from-another-site", help="FILE is another cluster's, by passphrase."),
     ] = False,
-    json: JsonOption = False,
 ) -> None:
     """Bring FILE back by ordinary changes; documents made since stay, unless --prune."""
-    passphrase = _passphrase(passphrase_file)
-    looked_through(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
-    way = f"dry_run={dry_run}&prune={prune}&from_another={from_another}".lower()
-    with SiteClient(Profile.load()) as client:
-        headers = _headers(passphrase)
-        answer = client.upload(f"/backup/restore?{way}", parts_of(file), headers, MOVE_SECONDS)
-    if json:
-        as_json(answer)
-        return
-    for change in answer["changes"]:
-        show_change(change)
-    for name in answer["stays"]:
-        say(f"  {name} is newer than the backup and stays (--prune deletes it)")
-    for each in answer.get("conflicts", ()):
-        would = "would be" if dry_run else "is"
-        say(f"  conflict {each['id']} {would} open again, on {each['node']}")
-    count = len(answer["changes"])
-    if not count:
-        say("the site is as the backup has it; nothing to change")
-    elif dry_run:
-        say(f"{count} change(s) would be made; nothing was written")
-    else:
-        say(f"{count} change(s) made, revision {answer['revision']}")
+    passphrase = _read_passphrase(passphrase_file)
+    verify_backup(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
+    query = f"dry_run={dry_run}&prune={prune}&from_another={from_another}".lower()
+    path, headers = f"/backup/restore?{query}", _headers(passphrase)
+    with call.client() as client:
+        answer = client.upload(path, read_parts(file), headers, TRANSFER_SECONDS)
+    call.report(answer, lambda answer: _show_restored(answer, is_dry_run=dry_run))
 
 
-def _passphrase(file: Path | None) -> str | None:
+def _read_passphrase(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
@@ -137,7 +93,7 @@ def _headers(passphrase: str | None) -> dict[str, str]:
     return {"Meridian-Passphrase": base64.b64encode(passphrase.encode()).decode()}
 
 
-def _known(header: Header) -> dict[str, Any]:
+def _describe(header: Header) -> dict[str, Any]:
     return {
         "site": header.site,
         "cluster_id": header.cluster_id,
@@ -147,18 +103,50 @@ def _known(header: Header) -> dict[str, Any]:
     }
 
 
-def _say_who_was_silent(header: Header) -> None:
+def _show_written(file: Path, size: int, header: Header) -> None:
+    print_line(f"{file}: {size} bytes, {_describe_origin(header)}")
+    _show_silent_nodes(header)
+    if not header.by_passphrase:
+        print_line("it opens with this site's secret alone: keep site.secret, away from the site")
+
+
+def _show_verified(file: Path, header: Header, content: dict[str, Any]) -> None:
+    print_line(f"{file} is whole: {_describe_origin(header)}")
+    _show_silent_nodes(header)
+    if "documents" in content:
+        print_line(f"  {_describe_content(content)}")
+
+
+def _show_restored(answer: dict[str, Any], *, is_dry_run: bool) -> None:
+    for change in answer["changes"]:
+        show_change(change)
+    for name in answer["stays"]:
+        print_line(f"  {name} is newer than the backup and stays (--prune deletes it)")
+    for each in answer.get("conflicts", ()):
+        would = "would be" if is_dry_run else "is"
+        print_line(f"  conflict {each['id']} {would} open again, on {each['node']}")
+    if answer["changes"]:
+        count = len(answer["changes"])
+        print_line(describe_result(count, answer["revision"], is_dry_run=is_dry_run))
+    else:
+        print_line("the site is as the backup has it; nothing to change")
+
+
+def _show_silent_nodes(header: Header) -> None:
     for node in header.silent:
-        say(f"  {node} did not answer: what it keeps as conflicts is not in the backup")
+        print_line(f"  {node} did not answer: what it keeps as conflicts is not in the backup")
 
 
-def _sentence(header: Header) -> str:
+def _describe_origin(header: Header) -> str:
     moment = datetime.fromtimestamp(header.at / 1000).astimezone()
     key = "a passphrase" if header.by_passphrase else "the site's secret"
     return f"site {header.site} at {moment:%Y-%m-%d %H:%M:%S %Z}, sealed with {key}"
 
 
-def _content(found: dict[str, Any]) -> str:
-    documents = ", ".join(f"{count} {kind}" for kind, count in found["documents"].items())
-    told = f"revision {found['revision']}: {documents}; {found['requests']} answered requests"
-    return f"{told}; {found.get('conflicts', 0)} open conflicts"
+def _describe_content(content: dict[str, Any]) -> str:
+    documents = ", ".join(f"{count} {kind}" for kind, count in content["documents"].items())
+    requests, conflicts = content["requests"], content.get("conflicts", 0)
+    return (
+        f"revision {content['revision']}: {documents}; {requests} answered requests; "
+        f"{conflicts} open conflicts"
+    )

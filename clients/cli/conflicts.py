@@ -1,114 +1,105 @@
-"""`meridian conflicts`: what a master had alone when the site went on without it."""
+"""`meridian conflicts`: changes that one master had alone when the site went on without it."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clients.cli.apply import as_yaml
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import as_json, plainly, say, table
-from clients.site.api import SiteClient
-from clients.site.profile import Profile
+from clients.cli.command import SiteCall, SiteCommand, TextCommand
+from clients.cli.output import print_line, print_table
+from clients.cli.times import format_time
+from clients.files.yaml_writer import write_yaml
 from shared.domain.errors import BadSettings
 
+HELP = "Changes that one master had alone when the site went on without it."
 IdArgument = Annotated[str, typer.Argument(help="The conflict, as the list names it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    group = typer.Typer(no_args_is_help=True, help="What a master had alone.")
-    group.command("list")(list_)
-    group.command("show")(show)
-    group.command("export")(export)
-    group.command("resolve")(resolve)
+    group = typer.Typer(no_args_is_help=True, help=HELP)
+    group.command("list", cls=SiteCommand)(list_conflicts)
+    group.command("show", cls=SiteCommand)(show)
+    group.command("export", cls=TextCommand)(export)
+    group.command("resolve", cls=SiteCommand)(resolve)
     app.add_typer(group, name="conflicts")
 
 
-@plainly
-def list_(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+def list_conflicts(call: SiteCall) -> None:
     """Show what each master had alone, and what became of it."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         answer = client.get("/conflicts")
-    if json:
-        as_json(answer)
-        return
-    columns = ("conflict", "on", "kept", "after revision", "up to", "documents", "state")
-    table(columns, (_row(each) for each in answer["conflicts"]))
-    for node in answer["silent"]:
-        say(f"{node} does not answer: what it keeps is not shown")
+    call.report(answer, _show_list)
 
 
-@plainly
-def show(
-    conflict: IdArgument,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+def show(call: SiteCall, conflict: IdArgument) -> None:
     """Show the documents of a conflict as they were left; secrets are left out."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         answer = client.get(f"/conflicts/{conflict}")
-    if json:
-        as_json(answer)
-        return
-    names = ("revision", "author", "op", "kind", "id")
-    table(names, ([each[name] for name in names] for each in answer["changes"]))
+    call.report(answer, _show_changes)
 
 
-@plainly
 def export(
+    call: SiteCall,
     conflict: IdArgument,
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there.")],
-    site: SiteOption = None,
-    ca: CaOption = None,
 ) -> None:
     """Write the documents of a conflict as YAML that apply takes; secrets are left out."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         answer = client.get(f"/conflicts/{conflict}")
-    gone = [each for each in answer["changes"] if each["op"] == "delete"]
-    head = [f"# conflict {conflict}: what {answer['conflict']['node']} had alone"]
-    head += [f"# deleted there: {each['kind']} {each['id']}" for each in gone]
-    kept = [each for each in answer["changes"] if each["op"] == "put"]
-    body = as_yaml(kept) if kept else ""
-    text = "\n".join(head) + f"\n{body}"
+    deleted = [each for each in answer["changes"] if each["op"] == "delete"]
+    heading = [f"# conflict {conflict}: what {answer['conflict']['node']} had alone"]
+    heading += [f"# deleted there: {each['kind']} {each['id']}" for each in deleted]
+    put = [each for each in answer["changes"] if each["op"] == "put"]
+    body = write_yaml(put) if put else ""
+    text = "\n".join(heading) + f"\n{body}"
     try:
         with file.open("x") as target:
             target.write(text)
     except OSError as error:
         raise BadSettings(f"{file} was not written: {error.strerror}") from error
-    say(f"{len(kept)} document(s) written to {file}; `meridian apply -f {file}` puts them back")
+    print_line(
+        f"{len(put)} document(s) written to {file}; `meridian apply -f {file}` puts them back"
+    )
 
 
-@plainly
 def resolve(
+    call: SiteCall,
     conflict: IdArgument,
     apply: Annotated[
         bool | None,
         typer.Option("--apply/--discard", help="Put its documents into the site, or give them up."),
     ] = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Decide what becomes of a conflict; its entries stay on the master that keeps them."""
     if apply is None:
         raise BadSettings("say --apply to put its documents into the site, or --discard")
     decision = {"resolution": "apply" if apply else "discard"}
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         answer = client.call("POST", f"/conflicts/{conflict}", decision)
-    if json:
-        as_json(answer)
-        return
+    call.report(answer, lambda answer: _show_resolution(conflict, answer))
+
+
+def _show_list(answer: dict[str, Any]) -> None:
+    columns = ("conflict", "on", "kept", "after revision", "up to", "documents", "state")
+    print_table(columns, (_row(each) for each in answer["conflicts"]))
+    for node in answer["silent"]:
+        print_line(f"{node} does not answer: what it keeps is not shown")
+
+
+def _show_changes(answer: dict[str, Any]) -> None:
+    names = ("revision", "author", "op", "kind", "id")
+    print_table(names, ([each[name] for name in names] for each in answer["changes"]))
+
+
+def _show_resolution(conflict: str, answer: dict[str, Any]) -> None:
     at = f" at revision {answer['revision']}" if answer["revision"] is not None else ""
-    say(f"conflict {conflict} is {answer['conflict']['resolution']}{at}")
+    print_line(f"conflict {conflict} is {answer['conflict']['resolution']}{at}")
 
 
 def _row(line: dict[str, Any]) -> tuple[Any, ...]:
-    kept = datetime.fromtimestamp(line["at_unix_ms"] / 1000).astimezone()
     state = line["resolution"] or "open"
     if line["resolved_by"]:
         state += f" by {line['resolved_by']}"
-    shown = kept.isoformat(sep=" ", timespec="seconds")
-    return line["id"], line["node"], shown, line["ancestor"], line["revision"], line["count"], state
+    kept = format_time(line["at_unix_ms"])
+    return line["id"], line["node"], kept, line["ancestor"], line["revision"], line["count"], state

@@ -6,16 +6,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.addresses import read_address
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import plainly
-from clients.endpoint.forwarding import LocalDoor, StandardStreams
+from clients.cli.addresses import parse_address
+from clients.cli.command import SiteCall, SiteCommand
+from clients.endpoint.forwarding import LocalListener, StandardStreams
 from clients.session.channel import Leave
+from clients.session.credentials import load_credentials
 from clients.session.key import parse_key_or_nameplate
-from clients.session.live import Live, Part
-from clients.session.narration import Say, build_narrator
+from clients.session.live import LiveSession, Participant
+from clients.session.narration import Narrator, build_narrator
 from clients.site.api import trusting
-from clients.site.profile import Profile, load_leave
 from shared.domain.errors import BadSettings, Unavailable
 from shared.domain.node import Side
 
@@ -35,67 +34,63 @@ StdioOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("connect")(connect)
+    app.command("connect", cls=SiteCommand)(connect)
 
 
-@plainly
 def connect(
-    key: KeyOption,
-    listen: ListenOption = None,
-    stdio: StdioOption = False,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
+    call: SiteCall, key: KeyOption, listen: ListenOption = None, stdio: StdioOption = False
 ) -> None:
     """Reach what the customer of a session shares."""
     if stdio == (listen is not None):
         raise BadSettings("say where: either --listen HOST:PORT or --stdio")
     session, words = parse_key_or_nameplate(key)
-    profile = Profile.load(site, ca)
-    kept = load_leave(session)
-    _require_fitting(kept, words)
-    leave = Leave.read(kept, profile.gateways)
+    profile = call.profile()
+    credentials = load_credentials(session)
+    _require_fitting_words(credentials, words)
+    leave = Leave.read(credentials, profile.gateways)
     if not leave.gateways:
         profile.require_site()
-    part = Part(Side.REPRESENTATIVE, words, leave, trusting(profile.ca_file))
-    say = build_narrator(sys.stderr if stdio else None, as_json=json)
+    representative = Participant(Side.REPRESENTATIVE, words, leave, trusting(profile.ca_file))
+    narrate = build_narrator(sys.stderr if stdio else None, as_json=call.prints_json)
     if listen is None:
-        asyncio.run(_connect_standard_streams(part, say))
+        asyncio.run(_connect_standard_streams(representative, narrate))
     else:
-        asyncio.run(_listen(part, say, *read_address(listen, any_port=True)))
+        asyncio.run(_listen(representative, narrate, *parse_address(listen, any_port=True)))
 
 
-def _require_fitting(kept: dict[str, Any], words: str | None) -> None:
+def _require_fitting_words(credentials: dict[str, Any], words: str | None) -> None:
     """Let words pass for a session with a key, and none for one from a queue."""
-    session, is_from_queue = kept["session"], "team" in kept
+    session, is_from_queue = credentials["session"], "team" in credentials
     if is_from_queue and words is not None:
         raise BadSettings(f"session {session} came from a queue and has no words: --key {session}")
     if not is_from_queue and words is None:
         raise BadSettings(f"session {session} has words: give the whole session key")
 
 
-async def _listen(part: Part, say: Say, host: str, port: int) -> None:
-    live = Live(part, say)
-    door = LocalDoor(live.endpoint, live)
+async def _listen(representative: Participant, narrate: Narrator, host: str, port: int) -> None:
+    live = LiveSession(representative, narrate)
+    listener = LocalListener(live.endpoint, live)
     try:
-        host, port = await door.listen(host, port)
+        host, port = await listener.listen(host, port)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise BadSettings(f"cannot listen on {host}:{port}: {why}") from error
-    say("joined", session=part.leave.session)
-    say("listening", host=host, port=port)
-    await live.run(door)
+        reason = error.strerror or str(error)
+        raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
+    narrate("joined", session=representative.leave.session)
+    narrate("listening", host=host, port=port)
+    await live.run(listener)
 
 
-async def _connect_standard_streams(part: Part, say: Say) -> None:
-    """One connection; its end is the session's."""
-    live = Live(part, say)
-    door = LocalDoor(live.endpoint, live, lambda: live.endpoint.close("the connection is over"))
+async def _connect_standard_streams(representative: Participant, narrate: Narrator) -> None:
+    """Carry one connection; its end is the session's."""
+    live = LiveSession(representative, narrate)
+    listener = LocalListener(
+        live.endpoint, live, lambda: live.endpoint.close("the connection is over")
+    )
     streams = StandardStreams()
-    live.endpoint.user = door
-    await door.adopt(streams.connection)
-    say("joined", session=part.leave.session)
-    await live.run(door)
-    await streams.flushed(FLUSH_SECONDS)
-    if live.broken is not None:
-        raise Unavailable(live.broken)
+    live.endpoint.stream_handler = listener
+    await listener.adopt(streams.connection)
+    narrate("joined", session=representative.leave.session)
+    await live.run(listener)
+    await streams.wait_flushed(FLUSH_SECONDS)
+    if live.stream_failure is not None:
+        raise Unavailable(live.stream_failure)

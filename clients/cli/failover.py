@@ -1,62 +1,98 @@
-"""Who is primary: the planned change of it, and what would happen without one."""
+"""`meridian failover`: what would happen without the primary, and a promotion without a quorum."""
 
-from typing import Annotated, Any
+import time
+from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.failover_promote import promote
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import as_json, plainly, say, table
+from clients.cli.command import SiteCall, SiteCommand, TextCommand
+from clients.cli.output import print_line, print_table
+from clients.clock import now
 from clients.site.api import SiteClient
-from clients.site.profile import Profile
+from shared.domain.errors import BadSettings, MeridianError, ServerNotAlone, Unavailable
 
-failover = typer.Typer(no_args_is_help=True, help="What happens when the primary fails.")
+CALL_SECONDS: Final = 15.0
+PAUSE_SECONDS: Final = 1.0
+RISK: Final = (
+    "{node} will go on alone. The other side may still have a quorum and accept changes: then the "
+    "site has two primaries until it is one again, and what the side that gives way accepted is "
+    "put aside as a conflict. Stop the other log servers, or be sure that they are gone."
+)
+INSTRUCTION: Final = (
+    "waiting until {node}'s NATS server runs alone: stop it, take the block `cluster` out of its "
+    "configuration, give it an empty `store_dir`, and start it (docs/operations/disaster.md)"
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    app.command("switchover")(switchover)
-    failover.command("check")(check)
-    failover.command("promote")(promote)
-    app.add_typer(failover, name="failover")
+    group = typer.Typer(no_args_is_help=True, help="What happens when the primary fails.")
+    group.command("check", cls=SiteCommand)(check)
+    group.command("promote", cls=TextCommand)(promote)
+    app.add_typer(group, name="failover")
 
 
-@plainly
-def switchover(
-    to: Annotated[
-        str | None, typer.Option("--to", help="The master that is to be primary.")
-    ] = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
+def check(call: SiteCall) -> None:
+    """Show what would happen if the primary failed now, and why; fails without a successor."""
+    with call.client() as client:
+        answer = client.get("/failover/check")
+    call.report(answer, _show)
+    if answer["successor"] is None:
+        raise typer.Exit(1)
+
+
+def promote(
+    call: SiteCall,
+    node: Annotated[str, typer.Argument(help="The master that is to go on alone.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Yes, although there may be two primaries.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the records.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", help="So many seconds for the server to run alone.")
+    ] = 600.0,
 ) -> None:
-    """Make the other master primary; changes wait meanwhile, and none is refused."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", "/switchover", {"to": to})
-    if json:
-        as_json(answer)
-        return
-    say(
-        f"{answer['primary']} is primary of epoch {answer['epoch']}; {answer['previous']} is its "
-        f"backup; nobody acted for {answer['seconds'] * 1000:.0f} ms"
+    """Make a master go on alone, without a quorum of the log's servers."""
+    if not force or not reason.strip():
+        raise BadSettings("a promotion without a quorum needs --force and a --reason")
+    print_line(RISK.format(node=node))
+    if not yes:
+        typer.confirm(f"promote {node} by force?", abort=True, err=True)
+    body = {"node": node, "force": force, "reason": reason}
+    with call.client() as client:
+        answer = _promote(client, body, now() + wait)
+    print_line(
+        f"{node} goes on alone: generation {answer['log_generation']} of the log began at "
+        f"revision {answer['revision']}, from its database; it is primary in a few seconds"
     )
 
 
-@plainly
-def check(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
-    """Say what would happen if the primary failed now, and why; fails when nobody would follow."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.get("/failover/check")
-    if json:
-        as_json(answer)
-    else:
-        say(answer["verdict"])
-        table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
-        for master in answer["masters"]:
-            for fault in faults(master):
-                say(f"  {master['node']}: {fault}")
-    if answer["successor"] is None:
-        raise typer.Exit(1)
+def describe_faults(master: dict[str, Any]) -> list[str]:
+    """What is wrong with *master*; an older version reports nothing of redirection."""
+    redirection: dict[str, Any] = master.get("redirection") or {}
+    faults = [str(reason) for reason in master["reasons"]]
+    if redirection.get("state") == "failing":
+        faults.append(
+            f"the site's address does not lead to it yet: {redirection['cause']} "
+            f"({redirection['code']}, attempts so far: {redirection['attempts']})"
+        )
+    return faults
+
+
+def describe_wait(error: MeridianError, node: str) -> str:
+    """What the operator must do, or wait for, after *error*."""
+    if isinstance(error, ServerNotAlone):
+        return INSTRUCTION.format(node=node)
+    return f"waiting: {error.message}"
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print_line(answer["verdict"])
+    print_table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
+    for master in answer["masters"]:
+        for fault in describe_faults(master):
+            print_line(f"  {master['node']}: {fault}")
 
 
 def _row(master: dict[str, Any]) -> tuple[Any, ...]:
@@ -66,13 +102,20 @@ def _row(master: dict[str, Any]) -> tuple[Any, ...]:
     return master["node"], master["role"] or "silent", master["epoch"], would
 
 
-def faults(master: dict[str, Any]) -> list[str]:
-    """What is not as it should be on *master*; one that is older says nothing of redirection."""
-    redirection: dict[str, Any] = master.get("redirection") or {}
-    found = [str(reason) for reason in master["reasons"]]
-    if redirection.get("state") == "failing":
-        found.append(
-            f"the site's address does not lead to it yet: {redirection['cause']} "
-            f"({redirection['code']}, attempts so far: {redirection['attempts']})"
-        )
-    return found
+def _promote(client: SiteClient, body: dict[str, Any], deadline: float) -> Any:
+    """The site's answer, as soon as the master's server runs alone.
+
+    Raises:
+        MeridianError: it was refused, or the server did not run alone in time.
+    """
+    shown = ""
+    while True:
+        try:
+            return client.call("POST", "/failover/promote", body, seconds=CALL_SECONDS)
+        except (ServerNotAlone, Unavailable) as error:
+            if now() >= deadline:
+                raise
+            if shown != error.code:
+                print_line(describe_wait(error, body["node"]))
+            shown = error.code
+        time.sleep(PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Making a site."""
+"""`meridian init`: makes a site."""
 
 import subprocess
 import sys
@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.output import plainly
+from clients.cli.command import Command
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("init")(init)
+    app.command("init", cls=Command)(init)
 
 
-@plainly
 def init(
     site: Annotated[str, typer.Option("--site", help="The site's name.")],
     document: Annotated[
@@ -28,5 +27,5 @@ def init(
     """
     more = () if document is None else ("--document", str(document))
     command = (sys.executable, "-m", "services.config", "init", "--site", site, *more)
-    done = subprocess.run(command, check=False)  # noqa: S603 - our own service's verb
-    raise typer.Exit(done.returncode)
+    finished = subprocess.run(command, check=False)  # noqa: S603 - our own service's verb
+    raise typer.Exit(finished.returncode)

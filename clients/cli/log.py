@@ -1,144 +1,93 @@
-"""`meridian log`: who changed what, when; and the log itself, walked or begun anew."""
+"""`meridian log`: who changed what, when; and the log itself, verified or rebuilt."""
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import typer
-from typer.core import TyperGroup
 
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import as_json, plainly, say, table
+from clients.cli.command import SiteCall, SiteCommand, SiteGroup
+from clients.cli.output import print_line, print_table
+from clients.cli.times import SinceOption, format_time, parse_since
 from clients.site.api import API, SiteClient
-from clients.site.profile import Profile
 from shared.domain.errors import BadSettings, Rejected
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 PAGE: Final = 200
-SHOW: Final = "show"
 VERIFY_SECONDS: Final = 600.0
 REBUILD_SECONDS: Final = 60.0
 
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", help="No older than 30m, 12h or 7d, or 2026-01-31[T12:00]."),
-]
 KindOption = Annotated[str | None, typer.Option("--kind", help="Only this kind: node, user, …")]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="Only what this user changed.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many lines.")]
 
 
-class LogGroup(TyperGroup):
-    """`meridian log` alone, or with options, shows the log."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read what was typed."""
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
-            args = [SHOW, *args]
-        return super().parse_args(ctx, args)
-
-
 def register(app: typer.Typer) -> None:
-    """Add the commands to *app*."""
-    group = typer.Typer(cls=LogGroup, help="Who changed what, when.")
-    group.command(SHOW)(log)
-    group.command("verify")(verify)
-    group.command("rebuild")(rebuild)
+    """Add the command and its verbs to *app*."""
+    group = typer.Typer(
+        cls=SiteGroup, invoke_without_command=True, subcommand_metavar="[show|verify|rebuild ...]"
+    )
+    group.callback()(log)
+    group.command("show", cls=SiteCommand)(log)
+    group.command("verify", cls=SiteCommand)(verify)
+    group.command("rebuild", cls=SiteCommand)(rebuild)
     app.add_typer(group, name="log")
 
 
-@plainly
 def log(
+    call: SiteCall,
     since: SinceOption = None,
     kind: KindOption = None,
     author: AuthorOption = None,
     limit: LimitOption = 50,
-    site: SiteOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Who changed what, when; newest first."""
+    """Show who changed what, when; newest first."""
+    if call.invoked_subcommand is not None:
+        if any((since, kind, author, call.site, call.ca, call.prints_json)):
+            raise BadSettings(f"give options after the verb {call.invoked_subcommand}")
+        return
     query: dict[str, Any] = {"limit": min(limit, PAGE)}
     if since is not None:
-        query["since_unix_ms"] = since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
-    query |= {name: told for name, told in (("kind", kind), ("author", author)) if told}
-    with SiteClient(Profile.load(site)) as client:
+        query["since_unix_ms"] = parse_since(since, time.time())  # noqa: TID251 (a person's "ago")
+    query |= {name: value for name, value in (("kind", kind), ("author", author)) if value}
+    with call.client() as client:
         lines = [line for line, _ in zip(_lines(client, query), range(limit), strict=False)]
-    if json:
-        as_json(lines)
-        return
-    table(("revision", "time", "author", "changes"), ([*_row(line)] for line in lines))
+    call.report(lines, _show_lines)
 
 
-@plainly
-def verify(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+def verify(call: SiteCall) -> None:
     """Walk the hash chain in the log and in every master's database; fails if one is broken."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         copies: list[dict[str, Any]] = client.call("GET", "/log/verify", seconds=VERIFY_SECONDS)
-    if json:
-        as_json(copies)
-    else:
-        names = ("copy_of", "entries", "skipped", "revision", "hash", "fault")
-        table(names, ([each[name] for name in names] for each in copies))
+    call.report(copies, _show_copies)
     faulty = [each["copy_of"] for each in copies if each["fault"]]
     if faulty:
         raise Rejected(f"the chain does not hold: {', '.join(faulty)}", code="broken_chain")
 
 
-@plainly
 def rebuild(
+    call: SiteCall,
     force: Annotated[
         bool,
         typer.Option("--force", help="Go on without what a master alone has, or may have."),
     ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the records.")] = "",
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Begin the log anew from the masters' databases, after its servers lost every file of it."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        wish = {"force": force, "reason": reason}
-        answer = client.call("POST", "/log/rebuild", wish, seconds=REBUILD_SECONDS)
-    if json:
-        as_json(answer)
-        return
-    say(
-        f"generation {answer['log_generation']} of the log began at revision "
-        f"{answer['revision']}, from {answer['node']}'s database"
-    )
-    for node in answer["unasked"]:
-        say(f"{node} was not asked: what it alone had is shown as a conflict when it is back")
-    for node in answer.get("left_behind", ()):
-        say(f"{node} gave way: what it alone had is shown as a conflict when it follows")
+    body = {"force": force, "reason": reason}
+    with call.client() as client:
+        answer = client.call("POST", "/log/rebuild", body, seconds=REBUILD_SECONDS)
+    call.report(answer, _show_rebuilt)
 
 
-def since_unix_ms(text: str, now: float) -> int:
-    """The moment that *text* means: so long before *now*, or a date of this machine's time zone.
-
-    Raises:
-        BadSettings: it means none.
-    """
-    number, unit = text[:-1], text[-1:]
-    if number.isdecimal() and number.isascii() and unit in UNITS:
-        return max(0, int((now - int(number) * UNITS[unit]) * 1000))
-    try:
-        return max(0, int(datetime.fromisoformat(text).timestamp() * 1000))
-    except (ValueError, OverflowError) as error:
-        raise BadSettings(
-            f"--since {text}: say 30m, 12h or 7d, or a time like 2026-01-31T12:00"
-        ) from error
-
-
-def summary(line: dict[str, Any]) -> str:
-    """What a line's request did: `put node berlin, denver; delete user rita`."""
+def describe_changes(line: dict[str, Any]) -> str:
+    """What a line's request changed: `put node berlin, denver; delete user rita`."""
     parts: dict[str, list[str]] = {}
     for change in line["changes"]:
         parts.setdefault(f"{change['op']} {change['kind']}", []).append(change["id"])
-    told = "; ".join(f"{did} {', '.join(names)}" for did, names in parts.items())
+    text = "; ".join(f"{operation} {', '.join(names)}" for operation, names in parts.items())
     more = line["count"] - len(line["changes"])
-    return f"{told} and {more} more" if more else told
+    return f"{text} and {more} more" if more else text
 
 
 def _lines(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -149,7 +98,27 @@ def _lines(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]
         following = page["next"]
 
 
+def _show_lines(lines: list[dict[str, Any]]) -> None:
+    print_table(("revision", "time", "author", "changes"), ([*_row(line)] for line in lines))
+
+
+def _show_copies(copies: list[dict[str, Any]]) -> None:
+    names = ("copy_of", "entries", "skipped", "revision", "hash", "fault")
+    print_table(names, ([each[name] for name in names] for each in copies))
+
+
+def _show_rebuilt(answer: dict[str, Any]) -> None:
+    print_line(
+        f"generation {answer['log_generation']} of the log began at revision "
+        f"{answer['revision']}, from {answer['node']}'s database"
+    )
+    for node in answer["unasked"]:
+        print_line(
+            f"{node} was not asked: what it alone had is shown as a conflict when it is back"
+        )
+    for node in answer.get("left_behind", ()):
+        print_line(f"{node} gave way: what it alone had is shown as a conflict when it follows")
+
+
 def _row(line: dict[str, Any]) -> tuple[Any, ...]:
-    moment = datetime.fromtimestamp(line["at_unix_ms"] / 1000).astimezone()
-    shown = moment.isoformat(sep=" ", timespec="seconds")
-    return line["revision"], shown, line["author"], summary(line)
+    return line["revision"], format_time(line["at_unix_ms"]), line["author"], describe_changes(line)

@@ -1,4 +1,4 @@
-"""Signing in, and making keys."""
+"""`meridian login`: signs in to a site."""
 
 import os
 from pathlib import Path
@@ -6,33 +6,26 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.options import CaOption, SiteOption
-from clients.cli.output import plainly, say
+from clients.cli.command import SiteCall, TextCommand
+from clients.cli.output import print_line
 from clients.site.api import SiteClient
-from clients.site.profile import Profile
-from shared.crypto.keyring import make_psk
 from shared.domain.errors import BadSettings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to *app*."""
-    app.command("login")(login)
-    key = typer.Typer(help="Pre-shared keys.", no_args_is_help=True)
-    key.command("new")(new_key)
-    app.add_typer(key, name="key")
+    """Add the command to *app*."""
+    app.command("login", cls=TextCommand)(login)
 
 
-@plainly
 def login(
+    call: SiteCall,
     username: Annotated[str, typer.Argument(help="Who you are.")],
-    site: SiteOption = None,
-    ca: CaOption = None,
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="Read the password from this file.")
     ] = None,
 ) -> None:
     """Sign in to a site and remember it."""
-    profile = Profile.load(site, ca)
+    profile = call.profile()
     profile.token = ""
     with SiteClient(profile) as client:
         body = {"username": username, "password": _password(password_file)}
@@ -42,20 +35,14 @@ def login(
     profile.ca_file = str(Path(profile.ca_file).resolve()) if profile.ca_file else ""
     profile.token, profile.user = answer["token"], username
     profile.save()
-    say(f"signed in as {username} at {profile.gateways[0]}")
-
-
-@plainly
-def new_key() -> None:
-    """Print a good inter-appliance pre-shared key."""
-    typer.echo(make_psk())
+    print_line(f"signed in as {username} at {profile.gateways[0]}")
 
 
 def _password(path: Path | None) -> str:
-    told = path or os.environ.get("MERIDIAN_PASSWORD_FILE")
-    if not told:
+    file = path or os.environ.get("MERIDIAN_PASSWORD_FILE")
+    if not file:
         return str(typer.prompt("Password", hide_input=True))
     try:
-        return Path(told).read_text().strip()
+        return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"the password cannot be read: {error}") from error

@@ -6,11 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.options import CaOption, JsonOption, SiteOption, taking
-from clients.cli.output import as_json, plainly, say, table
+from clients.cli.command import SiteCall, SiteCommandClass
+from clients.cli.output import print_line, print_table
 from clients.clock import wall
-from clients.site.api import SiteClient
-from clients.site.profile import Profile
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.domain.errors import BadSettings
@@ -30,9 +28,14 @@ OtherLatencies = Annotated[
 ]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("select", cls=SiteCommandClass)(Select)
+
+
 @dataclass(frozen=True)
-class Asked:
-    """What `meridian select` may be told."""
+class Select:
+    """Show which traffic node a client would get, and why."""
 
     client_ip: Annotated[
         str | None, typer.Option("--client-ip", help="The client's address; default: yours.")
@@ -61,51 +64,40 @@ class Asked:
     explain: Annotated[
         bool, typer.Option("--explain", help="Show every node with its rank or refusal.")
     ] = False
-    site: SiteOption = None
-    ca: CaOption = None
-    json: JsonOption = False
 
+    def run(self, call: SiteCall) -> None:
+        """Ask the site, and print what it would choose."""
+        with call.client() as client:
+            answer = client.call("POST", "/select", self.as_body())
+        call.report(answer, self._show)
 
-def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    app.command("select")(plainly(select))
+    def as_body(self) -> dict[str, Any]:
+        """The request; options that were not given are left out.
 
+        Raises:
+            BadSettings: an offset or a latency cannot be read.
+        """
+        body: dict[str, Any] = {
+            "client": _end(self.client_ip, self.offset, self.latency),
+            "other": _end(self.other_ip, self.other_offset, self.other_latency),
+            "count": self.count,
+            "public_site": self.public_site,
+            "team": self.team,
+            "pin": self.pin,
+            "methods": self.method,
+        }
+        return {name: value for name, value in body.items() if value}
 
-@taking(Asked)
-def select(asked: Asked) -> None:
-    """Which traffic node a client would get, and why."""
-    with SiteClient(Profile.load(asked.site, asked.ca)) as client:
-        answer = client.call("POST", "/select", question(asked))
-    if asked.json:
-        as_json(answer)
-        return
-    chosen = ", ".join(each["node"] for each in answer["choices"]) or "no node"
-    policy = f", policy {answer['policy']}" if answer.get("policy") else ""
-    say(f"{chosen} (method {answer['method']}{policy}, revision {answer['revision']})")
-    for note in answer.get("notes", ()):
-        say(f"  {note}")
-    if asked.explain:
-        columns = ("rank", "node", "region", "reason")
-        rows = ([each.get(name) for name in columns] for each in answer["explanation"])
-        table(columns, rows)
-
-
-def question(asked: Asked) -> dict[str, Any]:
-    """What the site is asked; what was not said is left out.
-
-    Raises:
-        BadSettings: an offset or a latency cannot be read.
-    """
-    body: dict[str, Any] = {
-        "client": _end(asked.client_ip, asked.offset, asked.latency),
-        "other": _end(asked.other_ip, asked.other_offset, asked.other_latency),
-        "count": asked.count,
-        "public_site": asked.public_site,
-        "team": asked.team,
-        "pin": asked.pin,
-        "methods": asked.method,
-    }
-    return {name: value for name, value in body.items() if value}
+    def _show(self, answer: dict[str, Any]) -> None:
+        nodes = ", ".join(each["node"] for each in answer["choices"]) or "no node"
+        policy = f", policy {answer['policy']}" if answer.get("policy") else ""
+        print_line(f"{nodes} (method {answer['method']}{policy}, revision {answer['revision']})")
+        for note in answer.get("notes", ()):
+            print_line(f"  {note}")
+        if self.explain:
+            columns = ("rank", "node", "region", "reason")
+            rows = ([each.get(name) for name in columns] for each in answer["explanation"])
+            print_table(columns, rows)
 
 
 def _end(
@@ -120,9 +112,9 @@ def _end(
 
 
 def _latency(text: str) -> tuple[str, float]:
-    node, _, told = text.partition("=")
+    node, _, milliseconds = text.partition("=")
     try:
-        return node, to_number(told.removesuffix("ms"), least=0, most=MOST_MS)
+        return node, to_number(milliseconds.removesuffix("ms"), least=0, most=MOST_MS)
     except Undecodable as error:
         raise BadSettings(f"--latency {shown(text)}: say NODE=MS, as in berlin=12.5") from error
 

@@ -1,114 +1,110 @@
-"""Sessions: open one and get its key, list them, close one."""
+"""`meridian session`: opens a session and gives its key, lists sessions, closes one."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
-from clients.cli.options import CaOption, JsonOption, NodeOption, SiteOption
-from clients.cli.output import as_json, plainly, say, table
+from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.output import print_line, print_table
+from clients.session.credentials import save_credentials
 from clients.session.facts import endpoint_facts
 from clients.session.key import draw_words, session_key
 from clients.site.api import SiteClient
-from clients.site.profile import Profile, save_leave
+
+NodeOption = Annotated[
+    str | None,
+    typer.Option("--node", help="The traffic node that the session is to go by, if it may."),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     group = typer.Typer(help="Sessions with customers.", no_args_is_help=True)
-    group.command("open")(open_session)
-    group.command("list")(list_sessions)
-    group.command("close")(close_session)
-    group.command("queue")(show_queue)
-    group.command("accept")(accept_customer)
+    group.command("open", cls=SiteCommand)(open_session)
+    group.command("list", cls=SiteCommand)(list_sessions)
+    group.command("close", cls=SiteCommand)(close_session)
+    group.command("queue", cls=SiteCommand)(show_queue)
+    group.command("accept", cls=SiteCommand)(accept_customer)
     app.add_typer(group, name="session")
 
 
-@plainly
-def open_session(
-    node: NodeOption = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+def open_session(call: SiteCall, node: NodeOption = None) -> None:
     """Open a session and print its key; the key's words never reach the site."""
-    profile = Profile.load(site, ca)
-    with SiteClient(profile) as client:
-        facts = endpoint_facts(client, profile)
-        leave = client.call("POST", "/sessions", {**facts, "node": node})
-    save_leave(leave)
-    key = session_key(leave["session"], draw_words())
-    if json:
-        as_json({"session": leave["session"], "key": key, "expires": leave["expires_unix_ms"]})
-        return
-    say(f"session key: [bold]{key}[/bold]")
-    say(f"the customer runs:  meridian share HOST:PORT --key {key}")
-    say(f"you run:            meridian connect --key {key} --listen 127.0.0.1:PORT")
+    credentials = _request_credentials(call, "/sessions", node)
+    key = session_key(credentials["session"], draw_words())
+    expires = credentials["expires_unix_ms"]
+    answer = {"session": credentials["session"], "key": key, "expires": expires}
+    call.report(answer, _show_key)
 
 
-@plainly
-def list_sessions(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
+def list_sessions(call: SiteCall) -> None:
     """List the sessions that are not over."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         sessions: list[dict[str, Any]] = client.get("/sessions")
-    if json:
-        as_json(sessions)
-        return
-    names = ("session", "phase", "representative", "customer_address", "nodes")
-    table(names, ([each[name] for name in names] for each in sessions))
+    call.report(sessions, _show_sessions)
 
 
-@plainly
 def close_session(
-    session: Annotated[str, typer.Argument(help="The session's nameplate.")],
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
+    call: SiteCall, session: Annotated[str, typer.Argument(help="The session's nameplate.")]
 ) -> None:
     """End a session, here and at every node that may carry it."""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         answer = client.call("DELETE", f"/sessions/{session}")
-    if json:
-        as_json(answer)
-    else:
-        say(f"session {session} is closed")
+    call.report(answer, lambda _: print_line(f"session {session} is closed"))
 
 
-@plainly
 def show_queue(
+    call: SiteCall,
     team: Annotated[str | None, typer.Option("--team", help="Only this team's queue.")] = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """List the customers who wait for your teams, whoever came first before the others."""
     query = f"?{urlencode({'team': team})}" if team else ""
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         customers: list[dict[str, Any]] = client.get(f"/queue{query}")
-    if json:
-        as_json(customers)
-        return
-    names = ("session", "team", "public_site", "customer", "address")
-    table(names, ([each[name] for name in names] for each in customers))
+    call.report(customers, _show_customers)
 
 
-@plainly
 def accept_customer(
+    call: SiteCall,
     session: Annotated[str, typer.Argument(help="The session, as the queue shows it.")],
     node: NodeOption = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Take a customer out of your team's queue."""
-    profile = Profile.load(site, ca)
+    credentials = _request_credentials(call, f"/queue/{session}/accept", node)
+    answer = {"session": credentials["session"], "team": credentials["team"]}
+    call.report(answer, _show_accepted)
+
+
+def _request_credentials(call: SiteCall, path: str, node: str | None) -> dict[str, Any]:
+    """The session's credentials, which `meridian connect` finds on this machine."""
+    profile = call.profile()
     with SiteClient(profile) as client:
         facts = endpoint_facts(client, profile)
-        leave = client.call("POST", f"/queue/{session}/accept", {**facts, "node": node})
-    save_leave(leave)
-    if json:
-        as_json({"session": leave["session"], "team": leave["team"]})
-        return
-    say(f"session {session} is yours")
-    say(f"you run:  meridian connect --key {session} --listen 127.0.0.1:PORT")
-    say("then compare the code that both ends show, by voice")
+        credentials: dict[str, Any] = client.call("POST", path, {**facts, "node": node})
+    save_credentials(credentials)
+    return credentials
+
+
+def _show_key(answer: dict[str, Any]) -> None:
+    key = answer["key"]
+    print_line(f"session key: [bold]{key}[/bold]")
+    print_line(f"the customer runs:  meridian share HOST:PORT --key {key}")
+    print_line(f"you run:            meridian connect --key {key} --listen 127.0.0.1:PORT")
+
+
+def _show_sessions(sessions: list[dict[str, Any]]) -> None:
+    names = ("session", "phase", "representative", "customer_address", "nodes")
+    print_table(names, ([each[name] for name in names] for each in sessions))
+
+
+def _show_customers(customers: list[dict[str, Any]]) -> None:
+    names = ("session", "team", "public_site", "customer", "address")
+    print_table(names, ([each[name] for name in names] for each in customers))
+
+
+def _show_accepted(answer: dict[str, Any]) -> None:
+    session = answer["session"]
+    print_line(f"session {session} is yours")
+    print_line(f"you run:  meridian connect --key {session} --listen 127.0.0.1:PORT")
+    print_line("then compare the code that both ends show, by voice")

@@ -2,51 +2,40 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from clients.cli.addresses import read_address
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import plainly
+from clients.cli.addresses import parse_address
+from clients.cli.command import SiteCall, SiteCommand
 from clients.endpoint.forwarding import SharedAddress
 from clients.session.channel import Leave
 from clients.session.consent import require_consent
-from clients.session.facts import endpoint_facts, site_of
+from clients.session.facts import endpoint_facts, site_name
 from clients.session.key import parse_key
-from clients.session.latencies import went_by
-from clients.session.live import Live, Part
-from clients.session.narration import Say, build_narrator
+from clients.session.latencies import record_node
+from clients.session.live import LiveSession, Participant
+from clients.session.narration import build_narrator
 from clients.site.api import SiteClient, trusting
-from clients.site.profile import Profile
 from shared.domain.node import Side
 
 AddressArgument = Annotated[str, typer.Argument(metavar="HOST:PORT", help="What may be reached.")]
 KeyOption = Annotated[
-    str, typer.Option("--key", prompt="session key", help="As your representative told you.")
+    str, typer.Option("--key", prompt="session key", help="As your representative read it to you.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="You agree; do not ask.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("share")(share)
+    app.command("share", cls=SiteCommand)(share)
 
 
-@plainly
-def share(
-    address: AddressArgument,
-    key: KeyOption,
-    yes: YesOption = False,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+def share(call: SiteCall, address: AddressArgument, key: KeyOption, yes: YesOption = False) -> None:
     """Let the holder of a session key connect to HOST:PORT, until you press ctrl-C."""
-    host, port = read_address(address)
+    host, port = parse_address(address)
     session, words = parse_key(key)
-    profile = Profile.load(site, ca)
+    profile = call.profile()
     profile.token = ""
     profile.require_site()
     if not yes:
@@ -54,16 +43,14 @@ def share(
     with SiteClient(profile) as client:
         facts = endpoint_facts(client, profile)
         answer = client.call("POST", f"/sessions/{session}/join", facts)
-    say = build_narrator(as_json=json)
-    say("joined", session=session, address=f"{host}:{port}")
+    narrate = build_narrator(as_json=call.prints_json)
+    narrate("joined", session=session, address=f"{host}:{port}")
     leave = Leave.read(answer, profile.gateways)
-    part = Part(Side.CUSTOMER, words, leave, trusting(profile.ca_file))
-    asyncio.run(_share(part, say, (host, port), lambda node: went_by(site_of(profile), node)))
+    customer = Participant(Side.CUSTOMER, words, leave, trusting(profile.ca_file))
 
+    async def run() -> None:
+        live = LiveSession(customer, narrate)
+        live.on_node = lambda node: record_node(site_name(profile), node)
+        await live.run(SharedAddress(live.endpoint, live, host, port))
 
-async def _share(
-    part: Part, say: Say, address: tuple[str, int], on_node: Callable[[str], None]
-) -> None:
-    live = Live(part, say)
-    live.on_node = on_node
-    await live.run(SharedAddress(live.endpoint, live, *address))
+    asyncio.run(run())

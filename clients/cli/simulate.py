@@ -1,19 +1,18 @@
-"""What a setting would do, before it is saved: `meridian simulate selection`."""
+"""`meridian simulate`: what a setting would do, before it is saved."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.options import CaOption, JsonOption, SiteOption, taking
-from clients.cli.output import as_json, plainly, say, table
+from clients.cli.command import SiteCall, SiteCommandClass
+from clients.cli.output import print_line, print_table
 from clients.rehearsal.picture import Drawing, draw
-from clients.rehearsal.population import read
-from clients.rehearsal.report import Report, Share, moves, report
-from clients.rehearsal.trial import Supposed, locations, placed
-from clients.site.api import SiteClient
-from clients.site.profile import Profile
+from clients.rehearsal.population import read_population
+from clients.rehearsal.report import Report, Share, build_report, count_moves
+from clients.rehearsal.trial import Assumptions, place_people, read_locations
 from shared.domain.errors import BadSettings
 
 SHOWN_MOVES: Final = 10
@@ -21,19 +20,19 @@ SHOWN_MOVES: Final = 10
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    simulate = typer.Typer(no_args_is_help=True, help="What a setting would do.")
-    simulate.callback()(_group)
-    simulate.command("selection")(plainly(selection))
-    app.add_typer(simulate, name="simulate")
+    group = typer.Typer(no_args_is_help=True)
+    group.callback()(_group)
+    group.command("selection", cls=SiteCommandClass)(SimulateSelection)
+    app.add_typer(group, name="simulate")
 
 
 def _group() -> None:
-    """What a setting would do, before it is saved."""
+    """Show what a setting would do, before it is saved."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What `meridian simulate selection` may be told."""
+class SimulateSelection:
+    """Place a population by today's settings and by others, and show who goes where."""
 
     clients: Annotated[
         Path, typer.Option("--clients", help="CSV: address, utc_offset, latitude, longitude, ….")
@@ -55,39 +54,42 @@ class Asked:
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw a map and bars to this SVG file.")
     ] = None
-    site: SiteOption = None
-    ca: CaOption = None
-    json: JsonOption = False
+
+    def run(self, call: SiteCall) -> None:
+        """Have the site place everybody twice, and print the difference."""
+        people = read_population(self.clients)
+        today = Assumptions(public_site=self.public_site, team=self.team)
+        assumed = replace(
+            today,
+            methods=tuple(self.method or ()),
+            policy=self.policy,
+            failed=tuple(self.fail or ()),
+        )
+        with call.client() as client:
+            before = place_people(client, people, today)
+            after = before if assumed == today else place_people(client, people, assumed)
+            nodes = read_locations(client) if self.picture else {}
+        old, new = build_report(people, before), build_report(people, after)
+        if self.picture is not None:
+            _draw(self.picture, Drawing(assumed.title, people, after, old, new, nodes))
+        moves = count_moves(people, before, after)
+        call.report(
+            _as_json(old, new, moves), lambda _: self._show(assumed.title, (old, new), moves)
+        )
+
+    def _show(
+        self, title: str, reports: tuple[Report, Report], moves: Mapping[tuple[str, str], int]
+    ) -> None:
+        _show_shares(title, *reports)
+        for (origin, target), count in list(moves.items())[:SHOWN_MOVES]:
+            print_line(f"  {count:,} clients go from {origin} to {target}")
+        if self.picture is not None:
+            print_line(f"the picture is in {self.picture}")
 
 
-@taking(Asked)
-def selection(asked: Asked) -> None:
-    """Place a population now and as supposed, and show who goes where."""
-    people = read(asked.clients)
-    today = Supposed(public_site=asked.public_site, team=asked.team)
-    supposed = replace(
-        today,
-        methods=tuple(asked.method or ()),
-        policy=asked.policy,
-        failed=tuple(asked.fail or ()),
-    )
-    with SiteClient(Profile.load(asked.site, asked.ca)) as client:
-        before = placed(client, people, today)
-        after = before if supposed == today else placed(client, people, supposed)
-        nodes = locations(client) if asked.picture else {}
-    old, new = report(people, before), report(people, after)
-    if asked.picture is not None:
-        _draw(asked.picture, Drawing(supposed.title, people, after, old, new, nodes))
-    moved = moves(people, before, after)
-    if asked.json:
-        told = [{"from": a, "to": b, "clients": count} for (a, b), count in moved.items()]
-        as_json({"today": old.as_json(), "supposed": new.as_json(), "moves": told})
-        return
-    _show(supposed, old, new)
-    for (origin, target), count in list(moved.items())[:SHOWN_MOVES]:
-        say(f"  {count:,} clients go from {origin} to {target}")
-    if asked.picture is not None:
-        say(f"the picture is in {asked.picture}")
+def _as_json(old: Report, new: Report, moves: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    listed = [{"from": a, "to": b, "clients": count} for (a, b), count in moves.items()]
+    return {"today": old.as_json(), "supposed": new.as_json(), "moves": listed}
 
 
 def _draw(file: Path, drawing: Drawing) -> None:
@@ -97,8 +99,8 @@ def _draw(file: Path, drawing: Drawing) -> None:
         raise BadSettings(f"the picture cannot be written: {error}") from error
 
 
-def _show(supposed: Supposed, old: Report, new: Report) -> None:
-    say(f"{supposed.title}: {new.clients:,} clients, {new.refused:,} without a node")
+def _show_shares(title: str, old: Report, new: Report) -> None:
+    print_line(f"{title}: {new.clients:,} clients, {new.refused:,} without a node")
     names = [each.node for each in new.shares]
     names += [each.node for each in old.shares if each.node not in names]
     columns = ("node", "clients", "share", "today", "km", "today", "ms", "today")
@@ -110,7 +112,7 @@ def _show(supposed: Supposed, old: Report, new: Report) -> None:
             *(_figure(new.latency_ms), _figure(old.latency_ms)),
         )
     )
-    table(columns, rows)
+    print_table(columns, rows)
 
 
 def _row(name: str, old: Share | None, new: Share | None) -> tuple[Any, ...]:

@@ -1,26 +1,23 @@
-"""The cluster from outside: its status, and making followers catch up."""
+"""`meridian status`: the cluster as one of its gateways sees it."""
 
 from typing import Annotated, Any
 
 import typer
 
-from clients.cli.log import SinceOption
-from clients.cli.options import CaOption, JsonOption, SiteOption
-from clients.cli.output import as_json, plainly, say, table
-from clients.cli.status_history import read, show
-from clients.site.api import SiteClient
-from clients.site.profile import Profile
+from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.output import print_line, print_table
+from clients.cli.status_history import read_history, show_history
+from clients.cli.times import SinceOption
 from shared.domain.errors import BadSettings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to *app*."""
-    app.command("status")(status)
-    app.command("sync")(sync)
+    """Add the command to *app*."""
+    app.command("status", cls=SiteCommand)(status)
 
 
-@plainly
 def status(
+    call: SiteCall,
     history: Annotated[
         bool, typer.Option("--history", help="What happened, newest first, instead.")
     ] = False,
@@ -28,51 +25,34 @@ def status(
     node: Annotated[
         str | None, typer.Option("--node", help="With --history: only what concerns this node.")
     ] = None,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Show every node: role, liveness, position in the log, load; or what happened."""
     if not history and (since or node):
         raise BadSettings("--since and --node choose from what happened: add --history")
-    with SiteClient(Profile.load(site, ca)) as client:
+    with call.client() as client:
         if history:
-            show(read(client, since, node), is_json=json)
-            return
-        answer = client.get("/status")
-    if json:
-        as_json(answer)
-        return
-    say(
-        f"site {answer['site']}, primary {answer['primary'] or 'none'}, seen by {answer['seen_by']}"
-    )
+            call.report(read_history(client, since, node), show_history)
+        else:
+            call.report(client.get("/status"), _show)
+
+
+def describe_service(service: dict[str, Any]) -> str:
+    """How often a service ended uncleanly, and how it is now."""
+    ends = service["restarts"] + (1 if service["is_away"] else 0)
+    times = "once" if ends == 1 else f"{ends} times in a row"
+    loop = ", a crash loop" if service["crash_loop"] else ""
+    now = "it has not come back" if service["is_away"] else "it was started again"
+    return f"{service['service']} ended uncleanly {times}{loop}: {now}"
+
+
+def _show(answer: dict[str, Any]) -> None:
+    primary = answer["primary"] or "none"
+    print_line(f"site {answer['site']}, primary {primary}, seen by {answer['seen_by']}")
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
-    table(columns, map(_row, answer["nodes"]))
+    print_table(columns, map(_row, answer["nodes"]))
     for each in answer["nodes"]:
-        for reason in (*each["reasons"], *map(service_line, each.get("services", ()))):
-            say(f"  {each['node']}: {reason}")
-
-
-@plainly
-def sync(
-    nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; default: all.")] = None,
-    resync: Annotated[
-        bool, typer.Option("--resync", help="Take a snapshot instead of reading on.")
-    ] = False,
-    site: SiteOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Make followers catch up now and prove their position."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", "/sync", {"nodes": nodes or [], "resync": resync})
-    if json:
-        as_json(answer)
-    else:
-        columns = ("node", "state", "revision", "hash", "lag", "what is wrong")
-        table(columns, (_sync_row(each) for each in answer))
-    if not all(each["ok"] for each in answer):
-        raise typer.Exit(1)
+        for reason in (*each["reasons"], *map(describe_service, each.get("services", ()))):
+            print_line(f"  {each['node']}: {reason}")
 
 
 def _row(node: dict[str, Any]) -> tuple[Any, ...]:
@@ -83,18 +63,3 @@ def _row(node: dict[str, Any]) -> tuple[Any, ...]:
         state += ", draining"
     names = ("acts_as", "epoch", "revision", "lag", "sessions")
     return (node["node"], node["role"], node["region"], state, *(node[name] for name in names))
-
-
-def service_line(service: dict[str, Any]) -> str:
-    """How often a service ended uncleanly, and how it is now."""
-    ends = service["restarts"] + (1 if service["is_away"] else 0)
-    times = "once" if ends == 1 else f"{ends} times in a row"
-    loop = ", a crash loop" if service["crash_loop"] else ""
-    now = "it has not come back" if service["is_away"] else "it was started again"
-    return f"{service['service']} ended uncleanly {times}{loop}: {now}"
-
-
-def _sync_row(proof: dict[str, Any]) -> tuple[Any, ...]:
-    names = ("node", "state", "revision", "hash", "lag", "detail")
-    row = {**proof, "hash": str(proof["hash"])[:12]}
-    return tuple(row[name] for name in names)

@@ -1,9 +1,9 @@
 """`meridian up`: a whole site on this machine, in the foreground, until it is interrupted.
 
-It shows every node and process while they come up and while they run, and starts again what ended
-by itself. `meridian up kill` and `meridian up start` tell it from another shell to end something
-on purpose, and to bring it back. The first interrupt stops the site in good order; the second
-leaves at once, and the site is taken down behind it.
+It shows every node and process while they start and while they run, and restarts a process that
+ended by itself. From another shell, `meridian up kill` ends a node or a service on purpose, and
+`meridian up start` starts it again. The first interrupt stops the site in good order; the second
+exits at once, and the site is taken down behind it.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ from stack.site import Site, SiteOptions
 from stack.status import NodeStatus, ProcessStatus, State, survey
 from stack.supervisor import Supervisor
 
-LOOK_SECONDS: Final = 1.0
-DONE: Final = {Verb.KILL: "killed", Verb.START: "started"}
+REFRESH_SECONDS: Final = 1.0
+PAST_TENSE: Final = {Verb.KILL: "killed", Verb.START: "started"}
 INTERRUPTED: Final = 130
 COLOURS: Final = {
     State.ABSENT: "dim",
@@ -80,13 +80,13 @@ def up(
 ) -> None:
     """Run a whole site on this machine until ctrl-C: two masters, a witness, three regions.
 
-    What ends by itself is started again. What `kill` ended stays ended until `start`.
+    A process that ends by itself is started again. What `kill` ended stays ended until `start`.
     """
     if context.invoked_subcommand is not None:
         return
     console = _console()
     options = SiteOptions(state=state, name=name, patience_seconds=patience)
-    with _refusals(console):
+    with _reported_errors(console):
         asyncio.run(_run(options, console))
 
 
@@ -97,7 +97,7 @@ def kill(
     state: RunningOption = None,
 ) -> None:
     """Kill a node of the running site, or one of its services; it is not started again."""
-    _tell(Verb.KILL, node, service, state or _given_before(context))
+    _request(Verb.KILL, node, service, state or _state_of_group(context))
 
 
 def start(
@@ -106,26 +106,26 @@ def start(
     service: ServiceArgument = None,
     state: RunningOption = None,
 ) -> None:
-    """Start what a node of the running site does not run, or one of its services."""
-    _tell(Verb.START, node, service, state or _given_before(context))
+    """Start the stopped services of a node of the running site, or one of its services."""
+    _request(Verb.START, node, service, state or _state_of_group(context))
 
 
-def _tell(verb: Verb, node: str, service: str | None, state: Path | None) -> None:
+def _request(verb: Verb, node: str, service: str | None, state: Path | None) -> None:
     console = _console()
-    with _refusals(console):
+    with _reported_errors(console):
         folder = state.expanduser().absolute() if state is not None else running_site()
-        done = asyncio.run(tell(control_in(folder), verb, node, service))
-        console.print(f"{DONE[verb]} {escape(', '.join(done))}")
+        changed = asyncio.run(tell(control_in(folder), verb, node, service))
+        console.print(f"{PAST_TENSE[verb]} {escape(', '.join(changed))}")
 
 
 def running_site() -> Path:
-    """The folder of the site on this machine that other commands speak to.
+    """The folder of the site on this machine that other commands call.
 
-    It is that of the certificate authority that they trust: `MERIDIAN_CA_FILE`, or what was given
-    when somebody signed in.
+    It holds the certificate authority that they trust: `MERIDIAN_CA_FILE`, or the one that was
+    given at `meridian login`.
 
     Raises:
-        BadSettings: that is no site of `meridian up`.
+        BadSettings: no folder above it holds a site of `meridian up`.
     """
     authority = Path(Profile.load().ca_file or "none").absolute()
     for folder in authority.parents:
@@ -137,8 +137,8 @@ def running_site() -> Path:
     )
 
 
-def _given_before(context: typer.Context) -> Path | None:
-    """The folder of `meridian up --state FOLDER kill ...`."""
+def _state_of_group(context: typer.Context) -> Path | None:
+    """The folder in `meridian up --state FOLDER kill ...`."""
     return None if context.parent is None else context.parent.params.get("state")
 
 
@@ -147,8 +147,8 @@ def _console() -> Console:
 
 
 @contextlib.contextmanager
-def _refusals(console: Console) -> Generator[None]:
-    """Show a refusal as a sentence, and end with 1."""
+def _reported_errors(console: Console) -> Generator[None]:
+    """Print an error of ours as one sentence, and exit with 1."""
     try:
         yield
     except MeridianError as error:
@@ -157,48 +157,48 @@ def _refusals(console: Console) -> Generator[None]:
 
 
 async def _run(options: SiteOptions, console: Console) -> None:
-    """Show and hold the site until the first interrupt."""
+    """Run the site until the first interrupt."""
     loop = asyncio.get_running_loop()
-    work = asyncio.ensure_future(_hold(options, console))
+    running = asyncio.ensure_future(_run_site(options, console))
 
-    def interrupted() -> None:
-        if work.cancelling():
+    def on_interrupt() -> None:
+        if running.cancelling():
             os._exit(INTERRUPTED)
         console.print("stopping ... (again to leave at once)")
-        work.cancel()
+        running.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+        loop.add_signal_handler(number, on_interrupt)
     try:
-        await work
+        await running
     except asyncio.CancelledError:
         console.print("stopped")
 
 
-async def _hold(options: SiteOptions, console: Console) -> None:
+async def _run_site(options: SiteOptions, console: Console) -> None:
     clock = asyncio.get_running_loop().time
-    began = clock()
+    started_at = clock()
     supervisor = Supervisor(lambda line: console.print(f"[red]{escape(line)}[/red]"))
-    show = _Show(console)
+    display = _Display(console)
 
     def watch(crew: Crew) -> None:
         supervisor.attach(crew)
-        show.begin(crew)
+        display.begin(crew)
 
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(show.close)
+        stack.push_async_callback(display.close)
         supervising = asyncio.ensure_future(supervisor.run())
         stack.callback(supervising.cancel)
         site = await stack.enter_async_context(Site.start(replace(options, watch=watch)))
         stack.callback(supervising.cancel)  # before the site is stopped: nothing is started then
-        await stack.enter_async_context(_controlled(supervisor, site, console))
-        console.print(_welcome(site, clock() - began))
+        await stack.enter_async_context(_control(supervisor, site, console))
+        console.print(_welcome(site, clock() - started_at))
         await supervising
 
 
 @asynccontextmanager
-async def _controlled(supervisor: Supervisor, site: Site, console: Console) -> AsyncGenerator[None]:
-    """Listen to `kill` and `start` from another shell; a site runs without that as well."""
+async def _control(supervisor: Supervisor, site: Site, console: Console) -> AsyncGenerator[None]:
+    """Accept `kill` and `start` from another shell; without a socket the site runs all the same."""
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(Control(supervisor).listening(site.layout.control))
@@ -210,8 +210,8 @@ async def _controlled(supervisor: Supervisor, site: Site, console: Console) -> A
         yield
 
 
-class _Show:
-    """The live table; on something that is no terminal, nothing is drawn."""
+class _Display:
+    """The live table of nodes; it is drawn only on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -233,7 +233,7 @@ class _Show:
         with Live(console=self._console, auto_refresh=False) as live:
             while True:
                 live.update(_table(await survey(crew)), refresh=True)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(REFRESH_SECONDS)
 
 
 def _table(nodes: tuple[NodeStatus, ...]) -> Table:
@@ -242,8 +242,8 @@ def _table(nodes: tuple[NodeStatus, ...]) -> Table:
         table.add_column(heading)
     for each in nodes:
         place = each.node.place
-        words = Text("  ").join(_process(process) for process in each.processes)
-        table.add_row(place.name, place.role.value, place.region, words)
+        processes = Text("  ").join(_process(process) for process in each.processes)
+        table.add_row(place.name, place.role.value, place.region, processes)
     return table
 
 
@@ -254,7 +254,8 @@ def _process(process: ProcessStatus) -> Text:
 
 
 def _welcome(site: Site, seconds: float) -> str:
-    """Say where the site is, and how another shell finds it."""
+    """Describe where the site is, and how another shell finds it."""
+    environment = reader_environment(site.layout).items()
     return "\n".join(
         (
             f"site {site.layout.name} is ready after {seconds:.1f} s; ctrl-C stops it",
@@ -265,7 +266,7 @@ def _welcome(site: Site, seconds: float) -> str:
             f"  export MERIDIAN_SITE={','.join(site.gateway_urls)}",
             f"  export MERIDIAN_CA_FILE={site.ca_file}",
             f"  export MERIDIAN_PASSWORD_FILE={site.layout.admin_password_file}",
-            *(f"  export {name}={told}" for name, told in reader_environment(site.layout).items()),
+            *(f"  export {name}={value}" for name, value in environment),
             "  meridian login admin",
             "  meridian events tail --since 1h",
             "  meridian up kill berlin          # it stays away until `meridian up start berlin`",

@@ -1,7 +1,7 @@
 """Decides when an end without a path asks the site for others.
 
-Soon when no relay can be reached, later when one lets this end wait (then the other end is away, or
-asks itself), and each time twice as much later.
+The first request comes soon when no relay can be reached, and later when a relay lets this end wait
+(then the other end is away, or asks itself). Each further request waits twice as long.
 """
 
 import asyncio
@@ -10,54 +10,55 @@ from typing import Final
 
 from clients.clock import now
 
-ASK_UNREACHED_SECONDS: Final = 2.0
-ASK_ALONE_SECONDS: Final = 15.0
-ASK_AT_MOST_EVERY_SECONDS: Final = 600.0
+UNREACHED_PAUSE_SECONDS: Final = 2.0
+WAITING_PAUSE_SECONDS: Final = 15.0
+LONGEST_PAUSE_SECONDS: Final = 600.0
 
 
-class Asking:
-    """One end's wish for paths, from the loss of the last one to the next that carries."""
+class PathRequests:
+    """One end's requests for paths, from the loss of the last one to the next that carries."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         is_needed: Callable[[], bool],
-        is_alone: Callable[[], bool],
-        on_ask: Callable[[], None],
+        is_waiting: Callable[[], bool],
+        on_request: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._is_needed = is_needed
-        self._is_alone = is_alone
-        self._on_ask = on_ask
+        self._is_waiting = is_waiting
+        self._on_request = on_request
         self._timer: asyncio.TimerHandle | None = None
-        self._asked = 0
-        self._asked_at = now()
+        self._count = 0
+        self._requested_at = now()
 
     def path_lost(self) -> None:
-        """No path is left: what was asked before does not count."""
-        self._asked_at = now()
-        self.look_later()
+        """No path is left: the pause begins now, whenever the last request was."""
+        self._requested_at = now()
+        self.schedule()
 
     def path_found(self) -> None:
-        """A path carries."""
-        self._asked = 0
+        """A path carries: the next pause is the shortest again."""
+        self._count = 0
         self.stop()
 
-    def look_later(self) -> None:
-        """See soon whether a path is still needed."""
+    def schedule(self) -> None:
+        """Check soon whether a path is still needed."""
         self.stop()
-        self._timer = self._loop.call_later(ASK_UNREACHED_SECONDS, self._look)
+        self._timer = self._loop.call_later(UNREACHED_PAUSE_SECONDS, self._check)
 
     def stop(self) -> None:
+        """Check no more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if not self._is_needed():
             return
-        pause = ASK_ALONE_SECONDS if self._is_alone() else ASK_UNREACHED_SECONDS
-        if now() >= self._asked_at + min(pause * 2**self._asked, ASK_AT_MOST_EVERY_SECONDS):
-            self._asked += 1
-            self._asked_at = now()
-            self._on_ask()
-        self.look_later()
+        pause = WAITING_PAUSE_SECONDS if self._is_waiting() else UNREACHED_PAUSE_SECONDS
+        if now() >= self._requested_at + min(pause * 2**self._count, LONGEST_PAUSE_SECONDS):
+            self._count += 1
+            self._requested_at = now()
+            self._on_request()
+        self.schedule()

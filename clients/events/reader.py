@@ -1,9 +1,9 @@
 # pyright: reportUnknownMemberType=false
-"""Reads the stream `EVENTS` in order, and comes back when the server goes.
+"""Reads the stream `EVENTS` in order, and reconnects when the server goes.
 
-A consumer on the server says what is next. A durable one is kept there under a name and goes on
-after the last event that was acknowledged, whoever asks; any other is made anew after the last
-event that was read. An event is acknowledged when the caller asks for the next one.
+A consumer on the server keeps the position. A durable consumer is kept there under a name and goes
+on after the last acknowledged event, whoever reads; any other is made again after the last event
+that was read. An event is acknowledged when the caller asks for the next one.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3
 CALL_SECONDS: Final = 3.0
 FETCH_SECONDS: Final = 1.0
-AGAIN_SECONDS: Final = 0.5
-NOBODY_SECONDS: Final = 0.1
+RECONNECT_SECONDS: Final = 0.5
+NO_RESPONDER_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 60.0
-"""How long the server keeps a consumer without a name that nobody asks any more."""
+"""How long the server keeps an unused consumer without a name."""
 BATCH: Final = 100
 
 
@@ -50,8 +50,8 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """An event as it came; nothing in it is proved yet."""
+class RawEvent:
+    """An event as it was received; its signature is not checked yet."""
 
     sequence: int
     stored_at: datetime
@@ -62,7 +62,7 @@ class Raw:
 
 @dataclass
 class Reader:
-    """One pass over the events that match *pattern*; *warn* is told what a person should know."""
+    """One pass over the events that match *pattern*; *warn* gets sentences for a person."""
 
     access: Access
     pattern: str
@@ -73,14 +73,14 @@ class Reader:
     _has_begun: bool = False
     _refusals: list[str] = field(default_factory=list[str])
 
-    async def events(self) -> AsyncGenerator[Raw]:
-        """The events, for ever.
+    async def events(self) -> AsyncGenerator[RawEvent]:
+        """Yield the events, until cancelled.
 
         Raises:
             BadSettings: the credential is wrong or may not read events, or the durable consumer
                 was made for another filter.
             Unavailable: at the start no server could be reached, or the site has no events;
-                later it is tried again.
+                later it reconnects.
         """
         while True:
             try:
@@ -94,7 +94,7 @@ class Reader:
             except (NatsError, OSError, TimeoutError) as error:
                 self._require_rights()
                 self.warn(f"lost the events ({str(error) or type(error).__name__}); trying again")
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[Client]:
@@ -103,7 +103,7 @@ class Reader:
             try:
                 client = await self._connect(server)
             except (NatsError, OSError, TimeoutError) as error:
-                problems.append(f"{server}: {self._sentence(error)}")
+                problems.append(f"{server}: {self._describe(error)}")
                 continue
             try:
                 yield client
@@ -142,28 +142,28 @@ class Reader:
     async def _on_error(self, error: Exception) -> None:
         self._refusals.append(str(error).lower())
 
-    def _sentence(self, error: Exception) -> str:
+    def _describe(self, error: Exception) -> str:
         """What went wrong with a server, in words.
 
         Raises:
             BadSettings: it refuses the credential; no other server will take it.
         """
-        said = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         if isinstance(error, NoServersError) and self._refusals:
-            said = self._refusals[-1]
-        if "authorization" in said.lower() or any("authorization" in e for e in self._refusals):
+            reason = self._refusals[-1]
+        if "authorization" in reason.lower() or any("authorization" in e for e in self._refusals):
             raise BadSettings(
                 f"the server refuses user {self.access.user!r} with this password: give the "
                 "site's read-only credential with --user and --password-file"
             ) from error
-        return said.removeprefix("nats: ")
+        return reason.removeprefix("nats: ")
 
     def _require_rights(self) -> None:
-        """Raise what waiting will not mend: the user may not read events."""
+        """Raise an error that a retry cannot mend: the user may not read events."""
         if any("permissions violation" in each for each in self._refusals):
             raise BadSettings(f"user {self.access.user!r} may not read the site's events")
 
-    async def _read(self, client: Client) -> AsyncGenerator[Raw]:
+    async def _read(self, client: Client) -> AsyncGenerator[RawEvent]:
         jetstream = client.jetstream(timeout=CALL_SECONDS)
         consumer = await self._consumer(jetstream)
         subscription = await jetstream.pull_subscribe_bind(consumer=consumer, stream=STREAM)
@@ -171,25 +171,25 @@ class Reader:
             self.warn("connected again")
         self._has_begun = True
         while not client.is_closed:
-            left = deque(await self._fetch(subscription))
+            unread = deque(await self._fetch(subscription))
             try:
-                while left:
-                    raw = _raw(left[0])
+                while unread:
+                    raw = _raw(unread[0])
                     self.last = raw.sequence
                     yield raw
                     if self.durable:
-                        await left[0].ack()
-                    left.popleft()
+                        await unread[0].ack()
+                    unread.popleft()
             finally:
-                if self.durable and left:
-                    await self._give_back(client, left)
+                if self.durable and unread:
+                    await self._give_back(client, unread)
         raise NatsError
 
     async def _fetch(self, subscription: "JetStreamContext.PullSubscription") -> list[Msg]:
-        """What comes within a moment.
+        """The messages that arrive within `FETCH_SECONDS`.
 
-        A consumer that was just made, or has no leader, is not known to every server: an answer
-        that nobody responds is waited out for a while.
+        A consumer that was just made, or has no leader, is not known to every server, and then no
+        server responds: that is retried for a while.
         """
         patience = CALL_SECONDS
         while True:
@@ -200,18 +200,18 @@ class Reader:
             except ServiceUnavailableError:
                 if patience <= 0:
                     raise
-                patience -= NOBODY_SECONDS
-                await asyncio.sleep(NOBODY_SECONDS)
+                patience -= NO_RESPONDER_SECONDS
+                await asyncio.sleep(NO_RESPONDER_SECONDS)
 
     async def _give_back(self, client: Client, messages: Iterable[Msg]) -> None:
-        """What nobody dealt with is for whoever goes on; else the server would wait for us."""
+        """Return unread messages to the consumer; else the server would wait for their ack."""
         with suppress(NatsError, TimeoutError):
             for message in messages:
                 await message.nak()
             await client.flush(timeout=CONNECT_SECONDS)
 
     async def _consumer(self, jetstream: JetStreamContext) -> str:
-        """Make the consumer, or find the durable one; its name.
+        """Make the consumer, or find the durable one; returns its name.
 
         Raises:
             BadSettings: there is a durable consumer of that name for another filter.
@@ -224,31 +224,34 @@ class Reader:
             inactive_threshold=None if self.durable else IDLE_SECONDS,
         )
         try:
-            if self.durable and await self._is_there(jetstream, self.durable):
+            if self.durable and await self._exists(jetstream, self.durable):
                 return self.durable
-            made = await jetstream.add_consumer(STREAM, await self._from(jetstream, config))
+            config = await self._with_start(jetstream, config)
+            consumer = await jetstream.add_consumer(STREAM, config)
         except NotFoundError as error:
             raise Unavailable("the site keeps no events: there is no stream EVENTS") from error
         except BadRequestError as error:
             raise BadSettings(f"the server makes no such consumer: {error.description}") from error
-        return made.name
+        return consumer.name
 
-    async def _is_there(self, jetstream: JetStreamContext, name: str) -> bool:
+    async def _exists(self, jetstream: JetStreamContext, name: str) -> bool:
         try:
-            found = await jetstream.consumer_info(STREAM, name)
+            info = await jetstream.consumer_info(STREAM, name)
         except NotFoundError:
             return False
-        if found.config.filter_subject != self.pattern:
+        if info.config.filter_subject != self.pattern:
             raise BadSettings(
-                f"the durable consumer {name!r} was made for {found.config.filter_subject}: "
+                f"the durable consumer {name!r} was made for {info.config.filter_subject}: "
                 "use that filter or another name"
             )
         if self.since is not None and self.last is None:
             self.warn(f"{name!r} goes on where it stopped; --since is for a new one")
         return True
 
-    async def _from(self, jetstream: JetStreamContext, config: ConsumerConfig) -> ConsumerConfig:
-        """Where to begin: after what was read, since when it was asked, or with what comes now."""
+    async def _with_start(
+        self, jetstream: JetStreamContext, config: ConsumerConfig
+    ) -> ConsumerConfig:
+        """*config* with the first event: after the last one read, from `since`, or from now on."""
         if self.last is None and self.since is not None:
             return config.evolve(
                 deliver_policy=DeliverPolicy.BY_START_TIME,
@@ -261,11 +264,11 @@ class Reader:
         )
 
 
-def _raw(message: Msg) -> Raw:
-    about, headers = delivery_of(message), message.headers or {}
-    return Raw(
-        sequence=about.sequence.stream,
-        stored_at=about.timestamp,
+def _raw(message: Msg) -> RawEvent:
+    delivery, headers = delivery_of(message), message.headers or {}
+    return RawEvent(
+        sequence=delivery.sequence.stream,
+        stored_at=delivery.timestamp,
         subject=message.subject,
         payload=message.data,
         testimony=headers.get(NODE_SIGNATURE_HEADER, ""),

@@ -1,33 +1,35 @@
-"""An event as people and programs see it."""
+"""Renders an event as one line: of text for people, of JSON for programs."""
 
 import json
 from datetime import UTC, datetime
 
 from clients.events.filters import PREFIX
-from clients.events.reader import Raw
+from clients.events.reader import RawEvent
 from shared.crypto.testimony import Statement
 from shared.decoding.fields import decode_mapping
 from shared.decoding.jsontext import decode_json
 
 
-def moment(said: Statement) -> str:
-    """When the node said it, by its own clock."""
-    at = datetime.fromtimestamp(said.unix_ms / 1000, UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{said.unix_ms % 1000:03d}Z"
+def format_moment(statement: Statement) -> str:
+    """When the node signed the event, by the node's own clock."""
+    moment = datetime.fromtimestamp(statement.unix_ms / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{statement.unix_ms % 1000:03d}Z"
 
 
-def as_line(raw: Raw, said: Statement) -> str:
-    """One line for people: when, which node, what, and its fields.
+def as_line(raw: RawEvent, statement: Statement) -> str:
+    """One line for people: the time, the node, the subject and the fields.
 
     Raises:
         Undecodable: a node signed what is no event.
     """
     body = decode_mapping(raw.payload, "event")
     fields = " ".join(f"{name}={_value(value)}" for name, value in body.items())
-    return f"{moment(said)} {said.node} {raw.subject.removeprefix(PREFIX)} {fields}"
+    return (
+        f"{format_moment(statement)} {statement.node} {raw.subject.removeprefix(PREFIX)} {fields}"
+    )
 
 
-def as_object(raw: Raw, said: Statement) -> str:
+def as_object(raw: RawEvent, statement: Statement) -> str:
     """One line of JSON for programs.
 
     Raises:
@@ -36,9 +38,9 @@ def as_object(raw: Raw, said: Statement) -> str:
     return json.dumps(
         {
             "sequence": raw.sequence,
-            "id": said.id,
-            "time": moment(said),
-            "node": said.node,
+            "id": statement.id,
+            "time": format_moment(statement),
+            "node": statement.node,
             "subject": raw.subject,
             "event": decode_json(raw.payload),
         }

@@ -1,4 +1,4 @@
-"""A backup's file on this machine: written whole or not at all, and looked through."""
+"""Writes a backup's file on this machine, whole or not at all, and verifies one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,10 @@ from shared.domain.errors import BackupTruncated, BadSettings
 PART_BYTES: Final = 256 << 10
 
 
-def written(file: Path, parts: Iterable[bytes]) -> Header:
-    """Write *parts* to *file* once they have proved to be a whole backup; what it says of itself.
+def write_backup(file: Path, parts: Iterable[bytes]) -> Header:
+    """Write *parts* to *file* if they are a whole backup; returns the backup's header.
 
-    Written beside it, synchronised, renamed: an older file of that name stands until then.
+    The parts are written beside *file*, synchronised, and renamed: an older file stays until then.
 
     Raises:
         BackupRefused: the parts are no whole backup; *file* is as it was.
@@ -40,21 +40,21 @@ def written(file: Path, parts: Iterable[bytes]) -> Header:
     return _header(reader)
 
 
-def looked_through(file: Path, key: BackupKey | None) -> Header:
-    """What *file* says of itself, once its checksum holds and, with a *key*, all of it opened.
+def verify_backup(file: Path, key: BackupKey | None) -> Header:
+    """Verify the checksum of *file*, and with a *key* open all of it; returns its header.
 
     Raises:
         BackupRefused: it is not whole or not unchanged, or *key* does not open it.
         BadSettings: the file cannot be read.
     """
     reader = Reader()
-    for part in parts_of(file):
+    for part in read_parts(file):
         for _ in reader.feed(part):
             pass
     reader.end()
     if key is not None:
         opener = Opener(key)
-        for part in parts_of(file):
+        for part in read_parts(file):
             for _ in opener.feed(part):
                 pass
         for _ in opener.end():
@@ -62,8 +62,8 @@ def looked_through(file: Path, key: BackupKey | None) -> Header:
     return _header(reader)
 
 
-def parts_of(file: Path) -> Iterator[bytes]:
-    """The file's bytes, a part at a time.
+def read_parts(file: Path) -> Iterator[bytes]:
+    """Yield the file's bytes, a part at a time.
 
     Raises:
         BadSettings: the file cannot be read.

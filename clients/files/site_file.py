@@ -1,4 +1,4 @@
-"""`site.yaml`: a site as a person writes it, read with the place of whatever is wrong.
+"""Reads `site.yaml`, a site as a person writes it; errors name the line and column.
 
 ```yaml
 site: {name: support.example.com}
@@ -27,19 +27,19 @@ from shared.documents.document import WRITING
 from shared.domain.errors import BadSettings
 
 SECTIONS: Final = {"site": Kind.SITE, **COLLECTIONS}
-CLEAR: Final = frozenset({"password", "password_file"})
+PASSWORD_FIELDS: Final = frozenset({"password", "password_file"})
 """Fields of a user that are not the document's: the password itself, or where it is."""
 
 LARGEST_BYTES: Final = 64 * 1024 * 1024
 
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
-    """The documents of *path*, as `apply` wants them.
+    """The documents of *path*, as the request of `apply` has them.
 
     Raises:
         BadSettings: it cannot be read; the message names the line and column.
     """
-    content = _parsed(path)
+    content = _parse(path)
     return [
         document for section in content.members for document in _section(path, content, section)
     ]
@@ -61,7 +61,7 @@ def _section(path: Path, content: Mapping, section: str) -> list[dict[str, Any]]
     return documents
 
 
-def _parsed(path: Path) -> Mapping:
+def _parse(path: Path) -> Mapping:
     try:
         content = parse(_text(path))
     except Undecodable as error:
@@ -94,36 +94,37 @@ def _reader(kind: Kind) -> Reader:
 
 
 def _body(path: Path, kind: Kind, body: Mapping) -> dict[str, Any]:
-    clear = {name: each for name, each in body.members.items() if _is_clear(kind, name)}
+    members = body.members
+    passwords = {name: each for name, each in members.items() if _is_password_field(kind, name)}
     own = Mapping(body.line, body.column)
-    own.members = {name: each for name, each in body.members.items() if name not in clear}
+    own.members = {name: each for name, each in members.items() if name not in passwords}
     try:
-        told = _reader(kind).members(own)
-        secrets = {name: text_or_none(each, (name,)) for name, each in clear.items()}
+        values = _reader(kind).members(own)
+        secrets = {name: text_or_none(each, (name,)) for name, each in passwords.items()}
     except Undecodable as error:
         loc = cast("tuple[str, ...]", error.attributes["path"])
         sentence = f"{printable(error.place)}: {error.message}"
-        raise _wrong(path, *_deepest(body, loc), sentence) from error
-    _require_shape(path, kind, body, told)
+        raise _wrong(path, *_innermost(body, loc), sentence) from error
+    _require_shape(path, kind, body, values)
     file = secrets.pop("password_file", None)
     if file is not None:
         secrets["password"] = _secret(path, body, Path(file))
-    return {**told, **secrets}
+    return {**values, **secrets}
 
 
-def _is_clear(kind: Kind, name: str) -> bool:
-    return kind is Kind.USER and name in CLEAR
+def _is_password_field(kind: Kind, name: str) -> bool:
+    return kind is Kind.USER and name in PASSWORD_FIELDS
 
 
-def _require_shape(path: Path, kind: Kind, body: Mapping, told: dict[str, Any]) -> None:
+def _require_shape(path: Path, kind: Kind, body: Mapping, values: dict[str, Any]) -> None:
     try:
-        DOCUMENTS[kind].model_validate(told, context=WRITING)
+        DOCUMENTS[kind].model_validate(values, context=WRITING)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         loc = tuple(str(part) for part in first["loc"])
         reason = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
         sentence = f"{printable('.'.join(loc))}: {reason.removeprefix('Value error, ')}"
-        raise _wrong(path, *_deepest(body, loc), sentence) from error
+        raise _wrong(path, *_innermost(body, loc), sentence) from error
 
 
 def _secret(path: Path, body: Mapping, file: Path) -> str:
@@ -133,8 +134,8 @@ def _secret(path: Path, body: Mapping, file: Path) -> str:
         raise _wrong(path, body, "password_file", f"{file} cannot be read: {error}") from error
 
 
-def _deepest(body: Mapping, loc: tuple[str, ...]) -> tuple[Mapping, str | None]:
-    """The innermost mapping on the way to *loc*, and the key in it that is there."""
+def _innermost(body: Mapping, loc: tuple[str, ...]) -> tuple[Mapping, str | None]:
+    """The innermost mapping on the way to *loc*, and the key in it, if that exists."""
     for position, key in enumerate(loc):
         if key not in body.members:
             return body, None
@@ -146,6 +147,6 @@ def _deepest(body: Mapping, loc: tuple[str, ...]) -> tuple[Mapping, str | None]:
 
 
 def _wrong(path: Path, mapping: Mapping, key: str | None, reason: str) -> BadSettings:
-    """The refusal of *key* in *mapping*, or of the whole mapping, with its place."""
+    """The error for *key* in *mapping*, or for the whole mapping, with its line and column."""
     place: Node = mapping if key is None else mapping.keys.get(key, mapping)
     return BadSettings(f"{path}:{place.line}:{place.column}: {reason}")

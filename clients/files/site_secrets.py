@@ -1,9 +1,8 @@
-"""The secrets that a site begins with, as files: what each machine is given before it starts.
+"""Makes the secrets of a new site as files, which each machine gets before it starts.
 
-The folder may be entered by its owner alone. The files in it may be read by everybody who gets
-past the folder, because a container mounts them one by one and reads them as a user of its own,
-who is nobody on the machine. What is there is never written again: a second key or password for a
-running site would lock it out of itself.
+Only the owner may enter the folder. The files in it are readable by all, because a container mounts
+them one by one and reads them as a user that the machine does not know. A file that exists is never
+written again: a second key or password would lock a running site out of itself.
 """
 
 import json
@@ -19,14 +18,14 @@ from shared.domain.errors import AlreadyExists, BadSettings
 from shared.domain.ids import NodeId, parse_node_id
 
 NATS_USERS: Final = ("service", "events", "system", "cluster")
-FIRST: Final = "psk"
+PSK: Final = "psk"
 PUBLIC_KEYS: Final = "nodes.json"
 NATS_INCLUDE: Final = "nats.conf"
 PASSWORD_BYTES: Final = 24
 
 
 def make_node_key(folder: Path, name: str) -> str:
-    """Make the key of node *name*, unless it is there; its public key in base64.
+    """Make the key of node *name*, unless it exists; returns its public key in base64.
 
     Raises:
         BadSettings: *name* is no name for a node.
@@ -52,7 +51,7 @@ def make_site_secrets(
         AlreadyExists: the folder holds a site's secrets.
         BadSettings: a name or an address is none, or there is no master.
     """
-    if (folder / FIRST).exists():
+    if (folder / PSK).exists():
         raise AlreadyExists(f"{folder} holds the secrets of a site already; nothing was done")
     if not masters:
         raise BadSettings("name the masters: --master alpha --master bravo")
@@ -66,16 +65,16 @@ def make_site_secrets(
     passwords = {user: secrets.token_urlsafe(PASSWORD_BYTES) for user in NATS_USERS}
     for user in ("service", "events", "system"):
         _write(folder, f"nats-{user}", passwords[user])
-    _write(folder, NATS_INCLUDE, nats_include(passwords, servers))
+    _write(folder, NATS_INCLUDE, format_nats_include(passwords, servers))
     for name in ("postgres", "admin"):
         _write(folder, name, secrets.token_urlsafe(PASSWORD_BYTES))
-    _write(folder, FIRST, make_psk())  # the last: with it the folder is whole
+    _write(folder, PSK, make_psk())  # the last: with it the folder is whole
     for path in folder.iterdir():
         _open_to_containers(path)
 
 
-def nats_include(passwords: Mapping[str, str], servers: Iterable[str]) -> str:
-    """Write the variables that compose/nats.conf includes, as that server's language has them."""
+def format_nats_include(passwords: Mapping[str, str], servers: Iterable[str]) -> str:
+    """The variables that compose/nats.conf includes, in the language of that file."""
     lines = [f'{user.upper()}_PASSWORD: "{passwords[user]}"' for user in NATS_USERS]
     routes = (f'  "nats://cluster:{passwords["cluster"]}@{server}"' for server in servers)
     return "\n".join([*lines, "ROUTES: [", *routes, "]"])

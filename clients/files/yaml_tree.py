@@ -1,9 +1,9 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-"""YAML text as a tree of nodes, each with its place; what a scalar means is not decided here.
+"""Parses YAML text into a tree of nodes with their places; it does not decide what a scalar means.
 
-The parser's events are read one after the other, so that nothing is nested, repeated by aliases or
-read beyond a bound. A scalar keeps the characters that stand in the file: `007` is not 7. Anchors,
-aliases and `<<` work, tags do not. Whatever the parser makes of a file is a tree or `Undecodable`.
+The parser's events are read one by one, so that nesting, repetition and size are bounded. A scalar
+keeps the characters of the file: `007` is not 7. Anchors, aliases and `<<` work, tags do not.
+Every file gives a tree or `Undecodable`.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from ruamel.yaml.events import (
 
 from shared.decoding.errors import Undecodable
 
-DEEPEST: Final = 64
+MOST_LEVELS: Final = 64
 MOST_REPEATED: Final = 100_000
-"""So many values may stand in a file by aliases alone."""
+"""So many values may a file repeat by aliases."""
 
 SHOWN: Final = 200
 MERGE: Final = "<<"
@@ -45,7 +45,7 @@ class Node:
 
 @dataclass(slots=True)
 class Scalar(Node):
-    """Characters, and whether they stand there plain, in no quotes."""
+    """Characters of the file, and whether they are plain, without quotes."""
 
     text: str
     is_plain: bool
@@ -60,7 +60,7 @@ class Sequence(Node):
 
 @dataclass(slots=True)
 class Mapping(Node):
-    """Values by their keys, and the keys' nodes; *merged* are the mappings that `<<` names."""
+    """Values by their keys, the nodes of the keys, and in *merged* the mappings that `<<` names."""
 
     members: dict[str, Node] = field(default_factory=dict[str, Node])
     keys: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
@@ -68,8 +68,8 @@ class Mapping(Node):
 
 
 @dataclass(slots=True)
-class _Open:
-    """A collection that is being read, the name of its anchor, and the key that waits."""
+class _OpenCollection:
+    """A collection that is being read, the name of its anchor, and the key without a value yet."""
 
     node: Sequence | Mapping
     anchor: str | None
@@ -89,7 +89,7 @@ def parse(text: str) -> Node | None:
 
 
 def _events(text: str) -> Iterator[Any]:
-    """The parser's events; every exception of it is the one of ours."""
+    """Yield the parser's events; each of its exceptions becomes `Undecodable`."""
     line = column = 1
     parser: Any = YAML(typ="safe", pure=True)
     try:
@@ -97,33 +97,33 @@ def _events(text: str) -> Iterator[Any]:
             line, column = event.start_mark.line + 1, event.start_mark.column + 1
             yield event
     except YAMLError as error:
-        raise _refusal_of(error, text) from error
+        raise _as_undecodable(error, text) from error
     except Exception as error:
         # The parser raises whatever its input leads it to: OverflowError, IndexError and others.
         raise malformed(f"it cannot be read: {error}", line, column) from error
 
 
-def _refusal_of(error: Any, text: str) -> Undecodable:
-    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML")
-    told = printable(reason.strip().splitlines()[0][:SHOWN])
+def _as_undecodable(error: Any, text: str) -> Undecodable:
+    message = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML")
+    message = printable(message.strip().splitlines()[0][:SHOWN])
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        return malformed(told, mark.line + 1, mark.column + 1)
+        return malformed(message, mark.line + 1, mark.column + 1)
     before = text[: getattr(error, "position", 0)]
-    return malformed(told, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return malformed(message, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 class _Builder:
-    """Puts the tree together."""
+    """Builds the tree from the parser's events."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
-        self._open: list[_Open] = []
+        self._open: list[_OpenCollection] = []
         self._anchors: dict[str, Node] = {}
         self._repeated = 0
 
     def take(self, event: Any) -> None:
-        """Take the next event in."""
+        """Add the next event to the tree."""
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
         if isinstance(event, DocumentStartEvent) and self.root is not None:
@@ -139,12 +139,12 @@ class _Builder:
             self._end()
 
     def _begin(self, event: Any, line: int, column: int) -> None:
-        if len(self._open) >= DEEPEST:
+        if len(self._open) >= MOST_LEVELS:
             raise _too_deep(line, column)
         _require_no_tag(event, line, column)
         is_mapping = isinstance(event, MappingStartEvent)
         node = Mapping(line, column) if is_mapping else Sequence(line, column)
-        self._open.append(_Open(node, event.anchor))
+        self._open.append(_OpenCollection(node, event.anchor))
 
     def _end(self) -> None:
         closed = self._open.pop()
@@ -167,9 +167,9 @@ class _Builder:
             )
         self._repeated += node.size
         if self._repeated > MOST_REPEATED:
-            told = f"aliases repeat more than {MOST_REPEATED:,} values"
-            raise malformed(told, line, column, "too_many_items")
-        if len(self._open) + node.height > DEEPEST:
+            reason = f"aliases repeat more than {MOST_REPEATED:,} values"
+            raise malformed(reason, line, column, "too_many_items")
+        if len(self._open) + node.height > MOST_LEVELS:
             raise _too_deep(line, column)
         self._put(node, None)
 
@@ -210,22 +210,22 @@ def _add(mapping: Mapping, key: Scalar, node: Node) -> None:
 
 
 def _require_no_tag(event: Any, line: int, column: int) -> bool:
-    """Whether the tag of *event* says that it is a text; no other may stand there."""
+    """Whether *event* has the tag of a text; every other tag is refused."""
     tag = str(event.tag) if event.tag else ""
     if tag and tag not in {"!", STRING_TAG}:
         raise malformed(f"the tag {printable(tag[:SHOWN])} is not used here", line, column)
     return bool(tag)
 
 
-def malformed(told: str, line: int, column: int, reason: str = "bad_syntax") -> Undecodable:
-    """The refusal of what stands at *line* and *column*, which count from 1."""
-    return Undecodable(told, reason=reason, place=f"{line}:{column}")
+def malformed(message: str, line: int, column: int, reason: str = "bad_syntax") -> Undecodable:
+    """The error for the value at *line* and *column*, which count from 1."""
+    return Undecodable(message, reason=reason, place=f"{line}:{column}")
 
 
 def printable(text: str) -> str:
-    """*text* as one line of an error may repeat it."""
+    """*text* in a form that an error message may show on one line."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _too_deep(line: int, column: int) -> Undecodable:
-    return malformed(f"it is nested deeper than {DEEPEST} levels", line, column, "too_deep")
+    return malformed(f"it is nested deeper than {MOST_LEVELS} levels", line, column, "too_deep")

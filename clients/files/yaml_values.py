@@ -1,8 +1,8 @@
-"""What the nodes of a YAML tree mean: the type that the schema has for a scalar decides.
+"""Converts the nodes of a YAML tree to values, by the types that a schema has for them.
 
 Where the schema says text, the characters of the file are the value (`007`, `1e3`, `null`, `true`);
 where it says integer, number or boolean, the scalar must be one, by the core schema of YAML 1.2.
-Nothing is guessed from how a value looks, so that no name is taken for a number.
+Nothing is guessed from how a value looks, so that a name is never read as a number.
 """
 
 import re
@@ -31,20 +31,20 @@ _OTHER_BASE: Final = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
 Path = tuple[str, ...]
 
 
-def mistyped(path: Path, told: str) -> Undecodable:
-    """The refusal of the scalar at *path*, which is not of the type that the schema has there."""
-    return Undecodable(told, reason="bad_shape", place=".".join(path), path=path)
+def mistyped(path: Path, message: str) -> Undecodable:
+    """The error for the scalar at *path*, which does not have the type that the schema wants."""
+    return Undecodable(message, reason="bad_shape", place=".".join(path), path=path)
 
 
 class Reader:
-    """Reads values of one *schema*; what it does not know is read as text."""
+    """Reads values by one *schema*; values that it does not describe are read as text."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._named: Mapping[str, Schema] = schema.get("$defs", {})
 
     def members(self, mapping: yaml_tree.Mapping) -> dict[str, Any]:
-        """The value of *mapping*, whose members the schema's properties describe.
+        """The values of *mapping*, whose members the schema's properties describe.
 
         Raises:
             Undecodable: a scalar in it is of another type.
@@ -94,7 +94,7 @@ class Reader:
 
 
 def text_or_none(node: yaml_tree.Node, path: Path) -> str | None:
-    """The characters of *node*, None where nothing stands.
+    """The characters of *node*; None if there are none.
 
     Raises:
         Undecodable: it is no scalar.

@@ -1,14 +1,14 @@
-"""Asking the site to place a population, part by part."""
+"""Has the site place a population, part by part, under assumptions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import Placed
+from clients.rehearsal.report import Placement
 
 PART: Final = 400
-"""Clients in one question: well below what the site takes at once."""
+"""Clients in one request, well below what the site takes at once."""
 
 
 class SiteApi(Protocol):
@@ -19,8 +19,8 @@ class SiteApi(Protocol):
 
 
 @dataclass(frozen=True)
-class Supposed:
-    """What is to be different from today, and for whom: one public site, one team, or all."""
+class Assumptions:
+    """What is assumed to differ from today, and for whom: one public site, one team, or all."""
 
     methods: tuple[str, ...] = ()
     policy: str | None = None
@@ -36,8 +36,8 @@ class Supposed:
         return " ".join(parts)
 
     def as_body(self) -> dict[str, Any]:
-        wishes = {"methods": self.methods or None, "policy": self.policy}
-        instead = {name: wish for name, wish in wishes.items() if wish is not None}
+        settings = {"methods": self.methods or None, "policy": self.policy}
+        instead = {name: value for name, value in settings.items() if value is not None}
         return {
             "instead": instead or None,
             "failed": self.failed,
@@ -46,36 +46,38 @@ class Supposed:
         }
 
 
-def placed(site: SiteApi, people: Sequence[Person], supposed: Supposed) -> list[Placed]:
+def place_people(
+    site: SiteApi, people: Sequence[Person], assumptions: Assumptions
+) -> list[Placement]:
     """Where each of *people* would be placed.
 
     Raises:
         MeridianError: the site refuses, or nobody answers.
     """
-    found, sessions = list[Placed](), dict[str, int]()
+    placements, sessions = list[Placement](), dict[str, int]()
     for first in range(0, len(people), PART):
         part = people[first : first + PART]
         body = {
-            **supposed.as_body(),
+            **assumptions.as_body(),
             "clients": [each.as_body() for each in part],
             "sessions": sessions,
             "first": first,
         }
         answer = site.call("POST", "/selection/rehearse", body)
         sessions = answer["sessions"]
-        found += [Placed(each["node"], each["kilometres"]) for each in answer["placements"]]
-    return found
+        placements += [Placement(each["node"], each["kilometres"]) for each in answer["placements"]]
+    return placements
 
 
-def locations(site: SiteApi) -> dict[str, tuple[float, float]]:
-    """Where the traffic nodes stand that say so."""
-    found = dict[str, tuple[float, float]]()
+def read_locations(site: SiteApi) -> dict[str, tuple[float, float]]:
+    """Latitude and longitude of the traffic nodes that have a location."""
+    locations = dict[str, tuple[float, float]]()
     path: str | None = "/nodes?limit=1000"
     while path is not None:
         page = site.get(path)
         for each in page["documents"]:
             place = each["body"].get("location")
             if place and each["body"]["role"] == "traffic":
-                found[each["id"]] = (place["latitude"], place["longitude"])
+                locations[each["id"]] = (place["latitude"], place["longitude"])
         path = page["next"] and str(page["next"]).removeprefix("/api/v1")
-    return found
+    return locations

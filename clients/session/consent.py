@@ -10,10 +10,10 @@ YES = frozenset({"y", "yes"})
 
 
 def require_consent(address: str, who: str, answers: TextIO, questions: TextIO) -> None:
-    """Let pass if a person says yes.
+    """Return if a person says yes.
 
     Raises:
-        BadSettings: nobody can be asked.
+        BadSettings: there is no terminal to ask on.
         Forbidden: the person did not agree.
     """
     if not answers.isatty():
@@ -30,13 +30,13 @@ def require_consent(address: str, who: str, answers: TextIO, questions: TextIO) 
 def ask_whether_same(
     code: str, answers: TextIO, questions: TextIO, on_answer: Callable[[bool], None]
 ) -> None:
-    """Ask whether the representative sees *code* too; the loop runs on until a person answers."""
+    """Ask whether the representative sees *code* too; call *on_answer* when a person answers."""
     loop = asyncio.get_running_loop()
 
-    def answered() -> None:
+    def read_answer() -> None:
         loop.remove_reader(answers.fileno())
         on_answer(answers.readline().strip().lower() in YES)
 
     questions.write(f"Does your representative read you the same code, {code}? [y/N] ")
     questions.flush()
-    loop.add_reader(answers.fileno(), answered)
+    loop.add_reader(answers.fileno(), read_answer)

@@ -1,7 +1,7 @@
-"""What an endpoint tells a site of itself before it is placed: its clock, and how far relays are.
+"""Collects what a site must know of an endpoint to place it: its clock, and how far relays are.
 
-Relays are measured only where the site goes by latency, and not every time. Nothing here keeps a
-session from starting: without an answer in time the site places the endpoint without measurements.
+Relays are measured only where the site selects by latency, and not every time. A failure here never
+prevents a session: without an answer in time the site places the endpoint without measurements.
 """
 
 import asyncio
@@ -11,32 +11,33 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clients.clock import wall
-from clients.endpoint.probing import Relay, measured
-from clients.session.latencies import Known, keep, recall
+from clients.endpoint.probing import Relay, measure_latencies
+from clients.session.latencies import Measurements, load_measurements, save_measurements
 from clients.site.api import SiteClient
 from clients.site.profile import Profile
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields
 from shared.domain.ids import NodeId
 
-ASK_SECONDS: Final = 1.0
+PROBES_SECONDS: Final = 1.0
+"""How long the site may take to say which relays to measure."""
 
 
 def endpoint_facts(client: SiteClient, profile: Profile) -> dict[str, Any]:
-    """The facts of this end, relays measured anew when that is due."""
-    site, offset = site_of(profile), utc_offset_minutes()
-    now, seen_from = wall().timestamp(), own_address(site)
-    known = recall(site)
-    if not known.is_fresh(now, seen_from):
-        told = client.try_once("/probes", {"utc_offset_minutes": offset}, ASK_SECONDS)
-        known = _measured(told, known.last_node, seen_from)
-        if told is not None:
-            keep(site, known)
-    return {"utc_offset_minutes": offset, **known.facts(wall().timestamp())}
+    """The facts of this end; relays are measured again when that is due."""
+    site, offset = site_name(profile), utc_offset_minutes()
+    now, address = wall().timestamp(), own_address(site)
+    measurements = load_measurements(site)
+    if not measurements.is_fresh(now, address):
+        answer = client.try_once("/probes", {"utc_offset_minutes": offset}, PROBES_SECONDS)
+        measurements = _measure(answer, measurements.last_node, address)
+        if answer is not None:
+            save_measurements(site, measurements)
+    return {"utc_offset_minutes": offset, **measurements.facts(wall().timestamp())}
 
 
-def site_of(profile: Profile) -> str:
-    """By which name the measurements of the profile's site are kept."""
+def site_name(profile: Profile) -> str:
+    """The name under which the measurements of the profile's site are kept."""
     return profile.require_site()[0]
 
 
@@ -46,10 +47,10 @@ def utc_offset_minutes() -> int:
 
 
 def own_address(site: str) -> str:
-    """This machine's address towards *site*: another one is another network; empty: not known."""
+    """This machine's address towards *site*, which differs in another network; empty if unknown."""
     try:
-        where = urlsplit(site)
-        host, port = where.hostname or "", where.port or 443
+        url = urlsplit(site)
+        host, port = url.hostname or "", url.port or 443
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind) as probe:
             probe.connect(address)
@@ -58,16 +59,16 @@ def own_address(site: str) -> str:
         return ""
 
 
-def _measured(told: Any, last_node: str, seen_from: str) -> Known:
-    """What the relays that the site *told* of are away; nothing when it told of none."""
-    ticket, relays, good_for = _read(told)
-    latencies = asyncio.run(measured(relays, ticket)) if relays else {}
-    return Known(wall().timestamp(), good_for, seen_from, latencies, last_node)
+def _measure(answer: Any, last_node: str, own_address: str) -> Measurements:
+    """Measure the relays that the site's *answer* lists; no measurements when it lists none."""
+    ticket, relays, good_for = _read(answer)
+    latencies = asyncio.run(measure_latencies(relays, ticket)) if relays else {}
+    return Measurements(wall().timestamp(), good_for, own_address, latencies, last_node)
 
 
-def _read(told: Any) -> tuple[str, list[Relay], float]:
+def _read(answer: Any) -> tuple[str, list[Relay], float]:
     try:
-        fields = Fields(told, "answer")
+        fields = Fields(answer, "answer")
         relays = [
             Relay(NodeId(each.text("node")), each.text("host"), each.integer("port", most=65_535))
             for each in fields.objects("nodes")

@@ -1,7 +1,7 @@
-"""The session key: a nameplate for the site, and words that the site never sees.
+"""Makes and reads the session key: a nameplate for the site, and words that the site never sees.
 
-A word is five letters that can be said aloud, consonants and vowels in turn: 65,536 of them, so
-two carry 32 bits, and three wrong tries find one in 1.4 thousand million.
+A word is five letters that can be read aloud, consonants and vowels in turn. There are 65,536 of
+them, so two carry 32 bits, and three guesses succeed once in 1.4 thousand million sessions.
 """
 
 import re

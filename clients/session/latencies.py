@@ -1,9 +1,9 @@
-"""What this machine measured of a site's relays, kept for a while beside the profile.
+"""Keeps what this machine measured of a site's relays, for a while, beside the profile.
 
-One small file for all sites, `latencies.json`, written whole. A measurement is used for half of the
-time that the site lets it count, so that it still counts when the other end comes; then, or when
-the machine's own address towards the site has changed, everything is measured anew. A file that
-cannot be read or written only costs another measurement.
+`latencies.json` is one small file for all sites, replaced as a whole. A measurement is used for
+half of the time that the site lets it count, so that it still counts when the other end comes.
+After that, or when the machine's own address towards the site has changed, all relays are measured
+again. A file that cannot be read or written only costs another measurement.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from clients.site.profile import home
+from clients.site.profile import profile_folder
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 
@@ -22,8 +22,8 @@ MOST_SITES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one site's relays, since when, and as seen from which own address."""
+class Measurements:
+    """Measurements of one site's relays: when and from which own address they were made."""
 
     measured_at: float = 0.0
     good_for_seconds: float = 0.0
@@ -32,12 +32,12 @@ class Known:
     last_node: str = ""
 
     def is_fresh(self, now: float, seen_from: str) -> bool:
-        """Whether it may be used at *now*; a clock that was set back makes nothing fresh."""
+        """Whether they may be used at *now*; after the clock was set back they may not."""
         age = now - self.measured_at
         return seen_from == self.seen_from and 0 <= age < self.good_for_seconds / 2
 
     def facts(self, now: float) -> dict[str, Any]:
-        """What a site is told of it."""
+        """The part of it that is reported to the site."""
         ages = dict.fromkeys(self.latencies_ms, round(max(0.0, now - self.measured_at), 3))
         facts: dict[str, Any] = {
             "latencies_ms": dict(self.latencies_ms),
@@ -47,41 +47,41 @@ class Known:
         return {name: value for name, value in facts.items() if value}
 
 
-def recall(site: str) -> Known:
-    """What is known of *site*; nothing, when it was never measured."""
+def load_measurements(site: str) -> Measurements:
+    """The measurements of *site*; empty when it was never measured."""
     try:
-        return _known(_read().object(site))
+        return _decode(_read().object(site))
     except Undecodable:
-        return Known()
+        return Measurements()
 
 
-def keep(site: str, known: Known) -> None:
-    """Remember *known* of *site*, and forget the sites that were measured longest ago."""
-    others = {name: recall(name) for name in _read().members if name != site}
+def save_measurements(site: str, measurements: Measurements) -> None:
+    """Save the *measurements* of *site*, and drop the sites that were measured longest ago."""
+    others = {name: load_measurements(name) for name in _read().members if name != site}
     newest = sorted(others, key=lambda name: others[name].measured_at, reverse=True)
     kept = {name: asdict(others[name]) for name in newest[: MOST_SITES - 1]}
-    sites = {site: asdict(known), **kept}
+    sites = {site: asdict(measurements), **kept}
     with contextlib.suppress(OSError):
         _write(json.dumps(sites))
 
 
-def went_by(site: str, node: str) -> None:
-    """A session with *site* went by *node*; small differences lead the next one nowhere else."""
-    known = recall(site)
-    if known.last_node != node:
-        keep(site, replace(known, last_node=node))
+def record_node(site: str, node: str) -> None:
+    """Record that a session with *site* used *node*, which the next one then prefers slightly."""
+    measurements = load_measurements(site)
+    if measurements.last_node != node:
+        save_measurements(site, replace(measurements, last_node=node))
 
 
 def _read() -> Fields:
     try:
-        return decode_object((home() / FILE).read_bytes(), FILE)
+        return decode_object((profile_folder() / FILE).read_bytes(), FILE)
     except (OSError, Undecodable):
         return Fields({}, FILE)
 
 
-def _known(fields: Fields) -> Known:
+def _decode(fields: Fields) -> Measurements:
     latencies = fields.object("latencies_ms")
-    return Known(
+    return Measurements(
         measured_at=fields.number("measured_at"),
         good_for_seconds=fields.number("good_for_seconds"),
         seen_from=fields.text("seen_from"),
@@ -91,8 +91,9 @@ def _known(fields: Fields) -> Known:
 
 
 def _write(text: str) -> None:
-    """Replace the file as a whole; it is not worth waiting for the disk."""
-    home().mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = home() / f"{FILE}.{os.getpid()}"
+    """Replace the file as a whole, without waiting for the disk."""
+    folder = profile_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = folder / f"{FILE}.{os.getpid()}"
     draft.write_text(text)
-    draft.replace(home() / FILE)
+    draft.replace(folder / FILE)

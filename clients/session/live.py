@@ -1,7 +1,7 @@
-"""Runs one end of a session from its leave to its end: tunnel, control channel and narration.
+"""Runs one end of a session, from its credentials to its end: tunnel, control channel, narration.
 
-The tunnel decides when the session is over; the site may say so too. An end that leaves tells both,
-the other end through the tunnel first, so that no byte is cut off by the site's own close.
+The session is over when the tunnel ends, or when the site closes it. An end that leaves closes the
+tunnel first and then notifies the site, so that the site's own close cuts off no byte.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from clients.endpoint.endpoint import Endpoint, StreamUser, Surroundings
+from clients.endpoint.endpoint import ClosableStreamHandler, Endpoint, EndpointCallbacks
 from clients.session.channel import (
     ControlChannel,
     Leave,
@@ -22,7 +22,7 @@ from clients.session.channel import (
     Refusal,
     SessionClosed,
 )
-from clients.session.narration import Say
+from clients.session.narration import Narrator
 from clients.tunnel.effects import (
     EndCode,
     Ended,
@@ -39,26 +39,22 @@ from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
 from shared.domain.ids import PathGeneration
 from shared.domain.node import Side
 
-TELL_SITE_SECONDS: Final = 2.0
-_ENDS_FOR_BOTH: Final = {
+CLOSE_SECONDS: Final = 2.0
+"""How long the site may take to accept the notice that the session is over."""
+
+_CODES_FOR_BOTH: Final = {
     EndCode.CLOSED,
     EndCode.KEY_BURNT,
     EndCode.BAD_OFFSET,
     EndCode.BAD_STREAM,
     EndCode.EXPIRED,
 }
-"""After these the session is of no use to anybody; a mistyped key costs only its own end."""
-
-
-class User(StreamUser, Protocol):
-    """What uses the streams of a live session."""
-
-    def close(self) -> None: ...
+"""These end the session for both ends; a mistyped key ends it only for the end that typed it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Which end this is, and with what it comes; a session from a queue has no *words*."""
+class Participant:
+    """One end of a session and its credentials; a session from a queue has no *words*."""
 
     side: Side
     words: str | None
@@ -66,63 +62,64 @@ class Part:
     tls: ssl.SSLContext | None
 
 
-class Live:
-    """One end while it runs; also the one who is told of streams."""
+class LiveSession:
+    """One end of a session while it runs; it narrates what happens, streams included."""
 
-    def __init__(self, part: Part, say: Say) -> None:
-        self._part = part
-        self._say = say
+    def __init__(self, participant: Participant, narrate: Narrator) -> None:
+        self._participant = participant
+        self._narrate = narrate
         self._was_secured = False
         self._was_up = False
-        self._by_site = False
-        self._waits_for: str | None = None
-        self._failed: set[tuple[PathGeneration, str]] = set()
+        self._ended_by_site = False
+        self._representative: str | None = None
+        self._reported_failures: set[tuple[PathGeneration, str]] = set()
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
-        self.broken: str | None = None
-        credentials = Credentials(part.leave.session, part.words)
-        self._channel = ControlChannel(part.leave, part.tls, self._on_message)
-        surroundings = Surroundings(
+        self.stream_failure: str | None = None
+        credentials = Credentials(participant.leave.session, participant.words)
+        self._channel = ControlChannel(participant.leave, participant.tls, self._on_message)
+        callbacks = EndpointCallbacks(
             self._on_fact,
             self._channel.ask_for_paths,
             self._channel.tell_node,
             self._on_path_failed,
         )
-        self.endpoint = Endpoint(part.side, credentials, surroundings)
+        self.endpoint = Endpoint(participant.side, credentials, callbacks)
 
-    async def run(self, user: User) -> None:
-        """Carry the session until it is over.
+    async def run(self, handler: ClosableStreamHandler) -> None:
+        """Carry the session until it is over; *handler* gets its streams.
 
         Raises:
-            Rejected: it ended otherwise than by a close after it was secured.
+            Rejected: it ended by anything but a close.
+            SessionEnded: the site closed it before the two ends had met.
             Unauthenticated: the site refuses this end, and there is no tunnel yet.
         """
-        self.endpoint.user = user
-        async with self._channelled(), _interrupts(self.endpoint.close):
+        self.endpoint.stream_handler = handler
+        async with self._control_channel(), _interrupts(self.endpoint.close):
             ended = await self.endpoint.ended
-            user.close()
-            if ended.code in _ENDS_FOR_BOTH and not self._by_site:
-                await self._channel.close(ended.message, TELL_SITE_SECONDS)
-        self._judge(ended)
+            handler.close()
+            if ended.code in _CODES_FOR_BOTH and not self._ended_by_site:
+                await self._channel.close(ended.message, CLOSE_SECONDS)
+        self._require_good_end(ended)
 
     def on_stream_opened(self, stream: StreamId) -> None:
-        self._say("stream_opened", stream=stream)
+        self._narrate("stream_opened", stream=stream)
 
     def on_stream_broken(self, stream: StreamId, reason: str) -> None:
-        self.broken = reason
-        self._say("stream_broken", stream=stream, reason=reason)
+        self.stream_failure = reason
+        self._narrate("stream_broken", stream=stream, reason=reason)
 
-    def _judge(self, ended: Ended) -> None:
-        """A close is a good end once the ends have met; everything else is an error."""
+    def _require_good_end(self, ended: Ended) -> None:
+        """Raise an error unless the session was closed after the two ends had met."""
         if ended.code is not EndCode.CLOSED:
             raise Rejected(ended.message, code=ended.code.value)
-        if not self._was_secured and self._by_site:
-            session = self._part.leave.session
+        if not self._was_secured and self._ended_by_site:
+            session = self._participant.leave.session
             raise SessionEnded(f"session {session} is over: {ended.message}")
 
     @contextlib.asynccontextmanager
-    async def _channelled(self) -> AsyncGenerator[None]:
-        """With the control channel; its refusal ends a session that has no tunnel yet."""
+    async def _control_channel(self) -> AsyncGenerator[None]:
+        """Run the control channel; its refusal ends a session that has no tunnel yet."""
         task = asyncio.create_task(self._channel.run())
         task.add_done_callback(self._on_channel_over)
         try:
@@ -138,7 +135,7 @@ class Live:
             return
         message = error.message if isinstance(error, Unauthenticated) else str(error)
         if self._was_up:
-            self._say("refused", message=message)
+            self._narrate("refused", message=message)
         else:
             self.endpoint.end(EndCode.CLOSED, message)
 
@@ -146,38 +143,39 @@ class Live:
         match message:
             case PathsOffered(paths):
                 if self.endpoint.offer(paths):
-                    self._say("paths", nodes=[path.node or path.host for path in paths])
+                    self._narrate("paths", nodes=[path.node or path.host for path in paths])
             case SessionClosed(reason):
-                self._by_site = True
+                self._ended_by_site = True
                 self.endpoint.end(EndCode.CLOSED, reason)
             case Refusal(text):
-                self._say("refused", message=text)
+                self._narrate("refused", message=text)
             case PhaseTold(_, _, representative):
                 self._on_representative(representative)
 
     def _on_representative(self, representative: str) -> None:
-        """A customer in a queue hears that they wait, and once who takes the session."""
-        is_queued = self._part.words is None and self._part.side is Side.CUSTOMER
-        if is_queued and representative != self._waits_for:
-            self._waits_for = representative
+        """Narrate to a customer in a queue that they wait, and then who takes the session."""
+        participant = self._participant
+        is_queued = participant.words is None and participant.side is Side.CUSTOMER
+        if is_queued and representative != self._representative:
+            self._representative = representative
             if representative:
-                self._say("accepted", representative=representative)
+                self._narrate("accepted", representative=representative)
             else:
-                self._say("waiting")
+                self._narrate("waiting")
 
     def _on_secured(self, code: str) -> None:
         if code:
-            self._say("compare", code=code)
+            self._narrate("compare", code=code)
             self.on_code(code)
         else:
-            self._say("secured")
+            self._narrate("secured")
 
     def _on_path_failed(self, generation: PathGeneration, reason: str) -> None:
-        """A path is dialled again and again; each reason why it failed is told once."""
-        if (generation, reason) not in self._failed:
-            self._failed.add((generation, reason))
+        """Narrate each reason why a path failed once, however often it is dialled."""
+        if (generation, reason) not in self._reported_failures:
+            self._reported_failures.add((generation, reason))
             node = self.endpoint.node_of(generation)
-            self._say("path_failed", node=node, generation=generation, reason=reason)
+            self._narrate("path_failed", node=node, generation=generation, reason=reason)
 
     def _on_fact(self, fact: PathEffect) -> None:
         match fact:
@@ -185,39 +183,39 @@ class Live:
                 self._was_secured = True
                 self._on_secured(code)
             case WordsDiffer(run, allowed):
-                self._say("words_differ", attempt=run, of=allowed)
+                self._narrate("words_differ", attempt=run, of=allowed)
             case SecretUnknown():
-                self._say("secret_unknown")
+                self._narrate("secret_unknown")
             case PathUp(generation, _, seconds):
                 node = self.endpoint.node_of(generation)
                 event = "resumed" if self._was_up else "connected"
                 self._was_up = True
                 self.on_node(node)
-                self._say(event, node=node, generation=generation, seconds=round(seconds, 3))
+                self._narrate(event, node=node, generation=generation, seconds=round(seconds, 3))
             case PathLost(generation):
                 node = self.endpoint.node_of(generation)
-                self._say("path_lost", node=node, generation=generation)
+                self._narrate("path_lost", node=node, generation=generation)
             case Ended(code, message, by_peer):
-                self._say("closed", code=code.value, message=message, by_peer=by_peer)
+                self._narrate("closed", code=code.value, message=message, by_peer=by_peer)
 
 
 @contextlib.asynccontextmanager
 async def _interrupts(close: Callable[[str], None]) -> AsyncGenerator[None]:
-    """An interrupt closes in good order; the second one breaks off."""
+    """Close in good order at the first interrupt, and break off at the second."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None, "a session runs in a task"
-    seen = 0
+    count = 0
 
-    def interrupted() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 1:
+    def on_interrupt() -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
             close("closed by its user")
         else:
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+        loop.add_signal_handler(number, on_interrupt)
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""Tells what happens to a session while it runs: for people in lines, for programs in JSON.
+"""Reports what happens to a session while it runs: for people in lines, for programs in JSON.
 
-One JSON object a line, `{"event": ..., ...}`; the events are the keys of `LINES`, a line for people
-for each. Durations are in seconds.
+Programs get one JSON object a line, `{"event": ..., ...}`. The events are the keys of `LINES`,
+which has the line for people. Durations are in seconds.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any, Final, TextIO, cast
 from rich.console import Console
 from rich.markup import escape
 
-Say = Callable[..., None]
-"""Tells one event with its fields: `say("paths", nodes=[...])`."""
+Narrator = Callable[..., None]
+"""Reports one event with its fields: `narrate("paths", nodes=[...])`."""
 
 LINES: Final = {
     "joined": "joined session [bold]{session}[/]",
@@ -39,23 +39,23 @@ LINES: Final = {
 }
 
 
-def build_narrator(target: TextIO | None = None, *, as_json: bool) -> Say:
-    """Tell on *target*, standard output unless it is given; Rich draws only on a terminal."""
+def build_narrator(target: TextIO | None = None, *, as_json: bool) -> Narrator:
+    """A narrator that writes to *target*, standard output if None; colours only on a terminal."""
     stream = target or sys.stdout
     console = Console(file=stream, highlight=False, soft_wrap=True)
 
-    def say(event: str, **fields: Any) -> None:
+    def narrate(event: str, **fields: Any) -> None:
         if as_json:
             stream.write(json.dumps({"event": event, **fields}) + "\n")
         else:
-            shown = {name: _shown(value) for name, value in fields.items()}
+            shown = {name: _escape(value) for name, value in fields.items()}
             console.print(LINES[event].format(**shown))
         stream.flush()
 
-    return say
+    return narrate
 
 
-def _shown(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     if isinstance(value, list):
         return escape(", ".join(str(each) for each in cast("list[object]", value)))
     return escape(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What a person's machine remembers of a site: where it is, whom to trust, who is signed in.
+"""The profile of a site on a person's machine: where it is, whom to trust, who is signed in.
 
 It lies in `$MERIDIAN_HOME`, or in the user's own configuration folder, readable by its owner only.
 """
@@ -7,27 +7,25 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from shared.crypto.nodekeys import write_secret
 from shared.decoding.errors import Undecodable
-from shared.decoding.fields import Fields, decode_mapping, decode_object
+from shared.decoding.fields import Fields, decode_object
 from shared.domain.errors import BadSettings
-from shared.domain.ids import SessionId
 
 
-def home() -> Path:
-    """The folder of the profile."""
-    told = os.environ.get("MERIDIAN_HOME")
-    if told:
-        return Path(told)
+def profile_folder() -> Path:
+    """The folder of the profile, and of other files that are kept beside it."""
+    folder = os.environ.get("MERIDIAN_HOME")
+    if folder:
+        return Path(folder)
     base = os.environ.get("XDG_CONFIG_HOME")
     return (Path(base) if base else Path.home() / ".config") / "meridian"
 
 
 @dataclass
 class Profile:
-    """One site: its front doors, its certificate authority (a file), and a token."""
+    """One site: its gateways, its certificate authority (a file), and a token."""
 
     gateways: list[str] = field(default_factory=list[str])
     ca_file: str = ""
@@ -41,7 +39,7 @@ class Profile:
         Raises:
             BadSettings: the file is damaged.
         """
-        path = home() / "profile.json"
+        path = profile_folder() / "profile.json"
         profile = Profile()
         try:
             profile = _profile(decode_object(path.read_bytes(), "profile"))
@@ -49,21 +47,21 @@ class Profile:
             pass
         except (OSError, Undecodable) as error:
             raise BadSettings(f"{path} is damaged; remove it and sign in again: {error}") from error
-        told = site or os.environ.get("MERIDIAN_SITE", "")
-        if told:
-            profile.gateways = [url.strip().rstrip("/") for url in told.split(",") if url.strip()]
+        urls = site or os.environ.get("MERIDIAN_SITE", "")
+        if urls:
+            profile.gateways = [url.strip().rstrip("/") for url in urls.split(",") if url.strip()]
         authority = str(ca_file or os.environ.get("MERIDIAN_CA_FILE", ""))
         profile.ca_file = authority or profile.ca_file
         return profile
 
     def save(self) -> None:
         """Write the profile for later commands."""
-        folder = home()
+        folder = profile_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(folder / "profile.json", json.dumps(asdict(self), indent=2).encode() + b"\n")
 
     def require_site(self) -> list[str]:
-        """The site's front doors.
+        """The site's gateways.
 
         Raises:
             BadSettings: none is known.
@@ -83,25 +81,3 @@ def _profile(fields: Fields) -> Profile:
         token=fields.text("token"),
         user=fields.text("user"),
     )
-
-
-def save_leave(leave: dict[str, Any]) -> None:
-    """Keep a session's endpoint token for `meridian connect`."""
-    folder = home() / "sessions"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_secret(folder / f"{leave['session']}.json", json.dumps(leave).encode())
-
-
-def load_leave(session: SessionId) -> dict[str, Any]:
-    """The endpoint token of a session that was opened here.
-
-    Raises:
-        BadSettings: it was not opened here.
-    """
-    path = home() / "sessions" / f"{session}.json"
-    try:
-        return decode_mapping(path.read_bytes(), "session credentials")
-    except (OSError, Undecodable) as error:
-        raise BadSettings(
-            f"session {session} was not opened on this machine: run `meridian session open` here"
-        ) from error

@@ -1,4 +1,4 @@
-"""What an endpoint tells a site of itself: measured when it is due, and never in the way."""
+"""What an endpoint reports of itself to a site: measured when that is due, and never in the way."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from clients.session.facts import ASK_SECONDS, endpoint_facts, own_address
-from clients.session.latencies import recall, went_by
+from clients.session.facts import PROBES_SECONDS, endpoint_facts, own_address
+from clients.session.latencies import load_measurements, record_node
 from clients.site.api import SiteClient
 from clients.site.profile import Profile
 from tests.integration.endpoint.front_door import FrontDoor, front_door
@@ -54,7 +54,7 @@ async def told_to(url: str) -> dict[str, Any]:
 async def test_relays_are_measured_once_and_told_with_their_age() -> None:
     async with measured_site() as door:
         first = await told_to(door.url)
-        went_by(door.url, "berlin")
+        record_node(door.url, "berlin")
         second = await told_to(door.url)
     assert list(first["latencies_ms"]) == ["berlin"]
     assert second["latencies_ms"] == first["latencies_ms"]
@@ -86,7 +86,7 @@ async def test_a_site_that_does_not_answer_in_time_is_not_waited_for() -> None:
         assert list(await told_to(f"http://127.0.0.1:{deaf.getsockname()[1]}")) == [
             "utc_offset_minutes"
         ]
-        assert time.monotonic() - began < ASK_SECONDS + 2
+        assert time.monotonic() - began < PROBES_SECONDS + 2
 
 
 async def test_what_was_measured_elsewhere_is_measured_anew(
@@ -96,7 +96,7 @@ async def test_what_was_measured_elsewhere_is_measured_anew(
         await told_to(door.url)
         monkeypatch.setattr("clients.session.facts.own_address", elsewhere)
         await told_to(door.url)
-        assert recall(door.url).seen_from == elsewhere("")
+        assert load_measurements(door.url).seen_from == elsewhere("")
     assert len(door.probes_asked) == 2
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from nats.js.api import ConsumerConfig
 
-from clients.events.filters import pattern
-from clients.events.keys import Examiner
-from clients.events.reader import Access, Raw, Reader
+from clients.events.filters import parse_filter
+from clients.events.keys import SignatureChecker
+from clients.events.reader import Access, RawEvent, Reader
 from shared.domain.errors import BadSettings, Unavailable
 from shared.domain.node import Liveness
 from shared.events.node import NodeStateChanged
@@ -46,13 +46,13 @@ def ground(tmp_path: Path) -> Generator[Ground]:
 
 def reader(ground: Ground, said: list[str] | None = None, **more: Any) -> Reader:
     warn = (list[str]() if said is None else said).append
-    wishes: dict[str, Any] = {"access": ground.access(), "pattern": pattern(None), **more}
+    wishes: dict[str, Any] = {"access": ground.access(), "pattern": parse_filter(None), **more}
     return Reader(warn=warn, **wishes)
 
 
-async def taken(events: Reader, count: int) -> list[Raw]:
+async def taken(events: Reader, count: int) -> list[RawEvent]:
     """The next *count* events; the last one is not acknowledged, as nothing was asked after it."""
-    found: list[Raw] = []
+    found: list[RawEvent] = []
     async with asyncio.timeout(SECONDS), aclosing(events.events()) as each:
         async for raw in each:
             found.append(raw)
@@ -61,7 +61,7 @@ async def taken(events: Reader, count: int) -> list[Raw]:
     raise AssertionError("the events ended")
 
 
-def epochs(events: list[Raw]) -> list[int]:
+def epochs(events: list[RawEvent]) -> list[int]:
     return [json.loads(raw.payload)["epoch"] for raw in events]
 
 
@@ -71,8 +71,8 @@ async def test_events_come_in_order_and_prove_who_said_them(ground: Ground) -> N
 
     events = await taken(reader(ground, since=LONG_AGO), 5)
 
-    examiner = Examiner(lambda: dict(ground.keys))
-    said = [examiner.check(raw.testimony, raw.subject, raw.payload) for raw in events]
+    checker = SignatureChecker(lambda: dict(ground.keys))
+    said = [checker.check(raw.testimony, raw.subject, raw.payload) for raw in events]
     assert epochs(events) == [1, 2, 3, 4, 5]
     assert {each.node for each in said} == {ALPHA}
     assert len({each.id for each in said}) == 5
@@ -82,7 +82,7 @@ async def test_a_filter_and_a_time_choose(ground: Ground) -> None:
     await ground.make_stream()
     await ground.tell(failover(1), NODE_NEWS, failover(2))
 
-    wanted = pattern("failover")
+    wanted = parse_filter("failover")
     events = await taken(reader(ground, since=LONG_AGO, pattern=wanted), 2)
     assert epochs(events) == [1, 2]
 
@@ -117,7 +117,7 @@ async def test_a_durable_reader_goes_on_after_what_it_dealt_with(ground: Ground)
     assert epochs(again) == [3, 4]
     assert "'my-tool' goes on where it stopped; --since is for a new one" in said
     with pytest.raises(BadSettings, match=r"was made for meridian\.event\.>: use that filter"):
-        await taken(reader(ground, durable="my-tool", pattern=pattern("failover")), 1)
+        await taken(reader(ground, durable="my-tool", pattern=parse_filter("failover")), 1)
 
 
 async def test_a_wrong_password_is_told_in_words(ground: Ground) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TypeVar
 
-from clients.endpoint.endpoint import Endpoint, Surroundings
-from clients.endpoint.forwarding import LocalDoor, SharedAddress
+from clients.endpoint.endpoint import Endpoint, EndpointCallbacks
+from clients.endpoint.forwarding import LocalListener, SharedAddress
 from clients.tunnel.effects import PathEffect, PathUp, StreamId
 from clients.tunnel.exchange import Credentials
 from shared.domain.ids import NodeId, PathGeneration, SessionId
@@ -75,8 +75,8 @@ class End:
     on_over: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        surroundings = Surroundings(self.facts.append, self._ask, self._find)
-        self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), surroundings)
+        callbacks = EndpointCallbacks(self.facts.append, self._ask, self._find)
+        self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), callbacks)
 
     def told(self, kind: type[Fact]) -> list[Fact]:
         return [each for each in self.facts if isinstance(each, kind)]
@@ -112,14 +112,16 @@ class Site:
         end = End(Side.CUSTOMER, words)
         self.ends.append(end)
         shared = SharedAddress(end.endpoint, end, host, port)
-        end.endpoint.user, end.on_over = shared, shared.close
+        end.endpoint.stream_handler, end.on_over = shared, shared.close
         return end
 
-    def representative(self, on_empty: Callable[[], None] | None = None) -> tuple[End, LocalDoor]:
+    def representative(
+        self, on_empty: Callable[[], None] | None = None
+    ) -> tuple[End, LocalListener]:
         end = End(Side.REPRESENTATIVE)
         self.ends.append(end)
-        door = LocalDoor(end.endpoint, end, on_empty)
-        end.endpoint.user, end.on_over = door, door.close
+        door = LocalListener(end.endpoint, end, on_empty)
+        end.endpoint.stream_handler, end.on_over = door, door.close
         return end, door
 
     def offer(self, first: int = 1) -> None:

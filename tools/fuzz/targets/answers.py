@@ -13,7 +13,7 @@ import dns.nameserver
 import httpx
 
 from clients.cli.select import _latency, _offset
-from clients.events.reader import Raw
+from clients.events.reader import RawEvent
 from clients.events.rendering import as_line, as_object
 from clients.session.channel import Leave
 from clients.session.facts import _read as read_facts
@@ -99,7 +99,7 @@ def _options_corpus() -> Iterable[bytes]:
 
 def _event(data: bytes) -> object:
     """An event that a node signed, as people and programs are shown it."""
-    raw = Raw(1, datetime.fromtimestamp(0, UTC), "meridian.event.x", data, "")
+    raw = RawEvent(1, datetime.fromtimestamp(0, UTC), "meridian.event.x", data, "")
     said = Statement(NodeId("alpha"), UnixMillis(253_402_300_799_999), "id")
     return as_object(raw, said), as_line(raw, said)
 

@@ -29,7 +29,7 @@ from shared.wire.relay import (
     encode_refused,
     encode_wait,
 )
-from tests.unit.tunnel.pair import Pair
+from tests.unit.clients.tunnel.pair import Pair
 from tools.fuzz.held import finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
