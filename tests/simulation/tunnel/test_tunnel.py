@@ -6,14 +6,16 @@ import pytest
 
 from clients.tunnel.effects import EndCode, PathLost, PathUp, Secured
 from tests.simulation.tunnel.traffic import Traffic
-from tests.simulation.tunnel.world import Weather, World
+from tests.simulation.tunnel.world import FaultPlan, World
 
-CALM = partial(Weather)
+CALM = partial(FaultPlan)
 STORMS = {
-    "cuts": partial(Weather, cuts_per_second=4.0, refusals=0.2, until=8.0),
-    "silence": partial(Weather, silences_per_second=0.5, until=12.0),
-    "both": partial(Weather, cuts_per_second=1.0, silences_per_second=0.3, refusals=0.5, until=15),
-    "far": partial(Weather, latency_seconds=0.2, cuts_per_second=0.7, until=15.0),
+    "cuts": partial(FaultPlan, cuts_per_second=4.0, refusals=0.2, until=8.0),
+    "silence": partial(FaultPlan, silences_per_second=0.5, until=12.0),
+    "both": partial(
+        FaultPlan, cuts_per_second=1.0, silences_per_second=0.3, refusals=0.5, until=15
+    ),
+    "far": partial(FaultPlan, latency_seconds=0.2, cuts_per_second=0.7, until=15.0),
 }
 
 

@@ -53,7 +53,7 @@ class Connection:
 
 
 @dataclass
-class Weather:
+class FaultPlan:
     """How bad the world is."""
 
     latency_seconds: float = 0.02
@@ -68,12 +68,12 @@ class World:
     """Time, chance, and every path."""
 
     def __init__(
-        self, seed: int, weather: Weather, words: tuple[str, str] = ("a-b", "a-b")
+        self, seed: int, faults: FaultPlan, words: tuple[str, str] = ("a-b", "a-b")
     ) -> None:
         self.random = Random(seed)
-        self.weather = weather
+        self.faults = faults
         self.now = Instant(1000.0)
-        self.weather.until += self.now
+        self.faults.until += self.now
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._link_ids = itertools.count(1)
@@ -101,7 +101,7 @@ class World:
         return True
 
     def is_bad(self) -> bool:
-        return self.now < self.weather.until
+        return self.now < self.faults.until
 
     def connect(self, end: "End", generation: PathGeneration) -> Connection:
         """*end* says HELLO on a path."""
@@ -140,7 +140,7 @@ class World:
         if peer is None or not connection.is_open:
             return
         connection.in_flight += len(piece)
-        seconds = len(piece) / self.weather.bytes_per_second
+        seconds = len(piece) / self.faults.bytes_per_second
         connection.arrives_at = max(connection.arrives_at, self.now + self._latency()) + seconds
 
         def arrive() -> None:
@@ -152,12 +152,12 @@ class World:
         self.later(connection.arrives_at - self.now, arrive)
 
     def _latency(self) -> float:
-        return self.weather.latency_seconds * self.random.uniform(0.5, 1.5)
+        return self.faults.latency_seconds * self.random.uniform(0.5, 1.5)
 
     def _schedule_trouble(self) -> None:
         for rate, trouble in (
-            (self.weather.cuts_per_second, self._cut_one),
-            (self.weather.silences_per_second, self._silence_one),
+            (self.faults.cuts_per_second, self._cut_one),
+            (self.faults.silences_per_second, self._silence_one),
         ):
             if rate:
                 self.later(self.random.expovariate(rate), partial(self._again, trouble, rate))
@@ -295,7 +295,7 @@ class End:
         held = any(each.generation == generation for each in self._mine.values())
         if self.ended or generation in self._dialled or held or (self.is_up and not even_when_up):
             return
-        if self.world.is_bad() and self.world.random.random() < self.world.weather.refusals:
+        if self.world.is_bad() and self.world.random.random() < self.world.faults.refusals:
             self.perform(self.tunnel.path_unreachable(generation, self.world.now))
             self._redial(generation)
             return

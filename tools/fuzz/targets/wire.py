@@ -117,7 +117,7 @@ def _tunnel(data: bytes) -> object:
         followed = other.tunnel._table.followed
         assert followed is not None, "both are silent, so the tunnel is up"
         body = b"".join(
-            bytes(followed.say(each, pair.now).data) for each in body.split(b"\x1d") if each
+            bytes(followed.seal(each, pair.now).data) for each in body.split(b"\x1d") if each
         )
     half = len(body) // 2
     for piece in (body[:half], body[half:]):
@@ -337,33 +337,36 @@ TARGETS = (
         (
             *(
                 "clients.tunnel.tunnel:Tunnel.link_received",
-                "clients.tunnel.handshake:Leading.received",
+                "clients.tunnel.handshake:LeadingHandshake.received",
             ),
             *(
-                "clients.tunnel.handshake:Following.received",
+                "clients.tunnel.handshake:FollowingHandshake.received",
                 "clients.tunnel.resume:Attempt.is_proven",
             ),
             *(
                 "clients.tunnel.resume:Attempt.is_answered",
-                "clients.tunnel.exchange:Asking.confirm",
+                "clients.tunnel.exchange:WordsInitiator.confirm",
             ),
             *(
-                "clients.tunnel.exchange:Answering.check",
-                "clients.tunnel.exchange:Answering.answer",
+                "clients.tunnel.exchange:WordsResponder.check",
+                "clients.tunnel.exchange:WordsResponder.answer",
             ),
             *(
-                "clients.tunnel.commitment:Revealed.was_taken",
-                "clients.tunnel.commitment:Revealed.check",
+                "clients.tunnel.commitment:CommitmentResponder.is_repeat",
+                "clients.tunnel.commitment:CommitmentResponder.check",
             ),
             *(
-                "clients.tunnel.commitment:Committing.confirm",
-                "clients.tunnel.commitment:Revealed.answer",
+                "clients.tunnel.commitment:CommitmentInitiator.confirm",
+                "clients.tunnel.commitment:CommitmentResponder.answer",
             ),
             *(
-                "clients.tunnel.conversation:Conversation.take",
-                "clients.tunnel.conversation:farewell_in",
+                "clients.tunnel.conversation:Conversation.receive",
+                "clients.tunnel.conversation:decode_end",
             ),
-            *("clients.tunnel.conversation:claim_in", "clients.tunnel.streams:Streams.received"),
+            *(
+                "clients.tunnel.conversation:decode_claim",
+                "clients.tunnel.streams:Streams.received",
+            ),
         ),
         frozenset(
             {

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from clients.tunnel.commitment import Committing, Revealed
+from clients.tunnel.commitment import CommitmentInitiator, CommitmentResponder
 from clients.tunnel.effects import EndCode, PathUp, Secured
 from clients.tunnel.exchange import RUNS_ALLOWED, Credentials, KeyBurnt, Unreadable
 from clients.tunnel.frames import Kind, encode
@@ -15,15 +15,15 @@ NO_POINT = bytes(32)
 """A public key that makes every shared secret the same."""
 
 
-def asking(seed: int = 1, session: SessionId = SESSION) -> Committing:
-    return Committing(Credentials(session, None), Random(f"asks {seed}").randbytes)
+def asking(seed: int = 1, session: SessionId = SESSION) -> CommitmentInitiator:
+    return CommitmentInitiator(Credentials(session, None), Random(f"asks {seed}").randbytes)
 
 
-def answering(seed: int = 1, session: SessionId = SESSION) -> Revealed:
-    return Revealed(Credentials(session, None), Random(f"answers {seed}").randbytes)
+def answering(seed: int = 1, session: SessionId = SESSION) -> CommitmentResponder:
+    return CommitmentResponder(Credentials(session, None), Random(f"answers {seed}").randbytes)
 
 
-def run(one: Committing, other: Revealed) -> None:
+def run(one: CommitmentInitiator, other: CommitmentResponder) -> None:
     assert other.check(one.confirm(other.answer(one.open())))
 
 
@@ -121,12 +121,12 @@ def test_a_reveal_that_nobody_committed_to_is_unreadable_and_the_others_still_wa
 
 def test_a_reveal_said_again_is_known_and_another_is_not() -> None:
     one, other = asking(), answering()
-    assert not other.was_taken(b"")
+    assert not other.is_repeat(b"")
     run(one, other)
-    assert other.was_taken(one.again)
-    assert not other.was_taken(bytes(64))
-    one.proven()
-    assert one.again == b""
+    assert other.is_repeat(one.repeat)
+    assert not other.is_repeat(bytes(64))
+    one.mark_proven()
+    assert one.repeat == b""
 
 
 def test_ends_of_two_sessions_do_not_meet() -> None:
@@ -150,7 +150,7 @@ def test_what_is_no_answer_reveals_nothing_and_the_next_commitment_is_new(answer
     first = one.open()
     with pytest.raises(Unreadable):
         one.confirm(answer)
-    assert one.again == b""
+    assert one.repeat == b""
     assert one.open() != first
     run(one, answering())
 

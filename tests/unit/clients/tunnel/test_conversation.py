@@ -2,11 +2,11 @@ import pytest
 
 from clients.tunnel.conversation import (
     ACK_BYTES,
+    ControlRecord,
     Conversation,
-    Word,
-    claim_in,
-    farewell,
-    farewell_in,
+    decode_claim,
+    decode_end,
+    encode_end,
 )
 from clients.tunnel.effects import EndCode, StreamData, StreamId, StreamOpened
 from clients.tunnel.frames import PIECE_BYTES
@@ -44,7 +44,7 @@ def said(half: Conversation, now: Instant = NOW, *, blocked: bool = False) -> li
 
 
 def test_what_one_half_says_the_other_takes(here: Conversation, there: Conversation) -> None:
-    effects = [there.take(record, NOW) for record in said(here)]
+    effects = [there.receive(record, NOW) for record in said(here)]
     assert effects[0] == StreamOpened(ONE)
     assert isinstance(effects[1], StreamData)
     assert bytes(effects[1].data) == b"hello"
@@ -57,19 +57,19 @@ def test_a_frame_that_is_not_the_next_is_refused(
 ) -> None:
     records = said(here)
     for index in order[:-1]:
-        there.take(records[index], NOW)
+        there.receive(records[index], NOW)
     with pytest.raises(BadClaim, match="came at"):
-        there.take(records[order[-1]], NOW)
+        there.receive(records[order[-1]], NOW)
 
 
 def test_a_little_is_acknowledged_after_a_moment(here: Conversation, there: Conversation) -> None:
     for record in said(here):
-        there.take(record, NOW)
+        there.receive(record, NOW)
     assert said(there) == []
     assert there.ack_at == NOW + ACK_SECONDS
     (ack,) = said(there, Instant(NOW + ACK_SECONDS))
-    assert claim_in(ack) == here.outbox.sent
-    here.take(ack, NOW)
+    assert decode_claim(ack) == here.outbox.sent
+    here.receive(ack, NOW)
     assert here.outbox.acknowledged == here.outbox.sent
     assert there.ack_at is None
 
@@ -79,57 +79,57 @@ def test_much_is_acknowledged_at_once(there: Conversation) -> None:
     half.streams.open()
     half.streams.send(ONE, bytes(ACK_BYTES))
     for record in said(half):
-        there.take(record, NOW)
+        there.receive(record, NOW)
     (ack,) = said(there)
-    assert ack[0] == Word.ACK
+    assert ack[0] == ControlRecord.ACK
 
 
 def test_an_acknowledgement_of_what_was_not_sent_is_refused(here: Conversation) -> None:
     with pytest.raises(BadClaim):
-        here.take(memoryview(PREFIX.pack(Word.ACK, 1, 0)), NOW)
+        here.receive(memoryview(PREFIX.pack(ControlRecord.ACK, 1, 0)), NOW)
 
 
 def test_a_blocked_link_carries_an_acknowledgement_only(
     here: Conversation, there: Conversation
 ) -> None:
     for record in said(here):
-        there.take(record, NOW)
+        there.receive(record, NOW)
     there.streams.send(ONE, b"answer")
     late = Instant(NOW + ACK_SECONDS)
-    assert [record[0] for record in said(there, late, blocked=True)] == [Word.ACK]
+    assert [record[0] for record in said(there, late, blocked=True)] == [ControlRecord.ACK]
     assert [record[0] for record in said(there, late)] == [StreamFrame.DATA]
 
 
 def test_a_new_link_goes_on_from_the_claim(here: Conversation) -> None:
     first, second = said(here)
-    here.begin(len(first))
+    here.resume_from(len(first))
     assert said(here) == [second]
     with pytest.raises(BadClaim):
-        here.begin(0)
+        here.resume_from(0)
 
 
 def test_the_farewell_is_the_last_word_of_every_link(here: Conversation) -> None:
     here.streams.send(ONE, bytes(PIECE_BYTES * 2))
-    here.say_farewell(EndCode.CLOSED, "enough")
+    here.queue_end(EndCode.CLOSED, "enough")
     records = said(here)
-    assert farewell_in(records[-1]) == (EndCode.CLOSED, "enough")
-    assert [farewell_in(record) for record in records[:-1]] == [None] * (len(records) - 1)
+    assert decode_end(records[-1]) == (EndCode.CLOSED, "enough")
+    assert [decode_end(record) for record in records[:-1]] == [None] * (len(records) - 1)
     assert said(here) == []
-    here.begin(0)
-    assert farewell_in(said(here)[-1]) == (EndCode.CLOSED, "enough")
+    here.resume_from(0)
+    assert decode_end(said(here)[-1]) == (EndCode.CLOSED, "enough")
 
 
 def test_a_farewell_with_a_code_of_a_newer_end_is_a_close() -> None:
-    strange = PREFIX.pack(Word.END, 0, 0) + b"went_home\nlate"
-    assert farewell_in(memoryview(strange)) == (EndCode.CLOSED, "late")
+    strange = PREFIX.pack(ControlRecord.END, 0, 0) + b"went_home\nlate"
+    assert decode_end(memoryview(strange)) == (EndCode.CLOSED, "late")
 
 
 def test_a_farewell_keeps_its_message_whatever_is_in_it() -> None:
-    record = memoryview(farewell(EndCode.BAD_STREAM, "two\nlines, ünd more"))
-    assert farewell_in(record) == (EndCode.BAD_STREAM, "two\nlines, ünd more")
+    record = memoryview(encode_end(EndCode.BAD_STREAM, "two\nlines, ünd more"))
+    assert decode_end(record) == (EndCode.BAD_STREAM, "two\nlines, ünd more")
 
 
 def test_a_link_begins_with_an_acknowledgement(here: Conversation) -> None:
-    assert claim_in(memoryview(here.position())) == 0
+    assert decode_claim(memoryview(here.encode_ack())) == 0
     with pytest.raises(BadRecord):
-        claim_in(said(here)[0])
+        decode_claim(said(here)[0])

@@ -4,11 +4,11 @@ import pytest
 
 from clients.tunnel.exchange import (
     RUNS_ALLOWED,
-    Answering,
-    Asking,
     Credentials,
     KeyBurnt,
     Unreadable,
+    WordsInitiator,
+    WordsResponder,
 )
 from shared.domain.ids import SessionId
 
@@ -17,15 +17,15 @@ SESSION = SessionId("4821739")
 
 def ends(
     asked: str = "lusab-rodim", answered: str = "lusab-rodim", session: str = SESSION
-) -> tuple[Asking, Answering]:
+) -> tuple[WordsInitiator, WordsResponder]:
     entropy = Random(7).randbytes
     return (
-        Asking(Credentials(SESSION, asked), entropy),
-        Answering(Credentials(SessionId(session), answered), entropy),
+        WordsInitiator(Credentials(SESSION, asked), entropy),
+        WordsResponder(Credentials(SessionId(session), answered), entropy),
     )
 
 
-def run(asking: Asking, answering: Answering) -> bool:
+def run(asking: WordsInitiator, answering: WordsResponder) -> bool:
     return answering.check(asking.confirm(answering.answer(asking.open())))
 
 
@@ -72,10 +72,10 @@ def test_the_third_run_without_success_burns_the_key() -> None:
 def test_the_answering_end_counts_from_the_moment_its_mac_leaves() -> None:
     answering = ends()[1]
     for seed in range(RUNS_ALLOWED):
-        stranger = Asking(Credentials(SESSION, "x"), Random(seed).randbytes)
+        stranger = WordsInitiator(Credentials(SESSION, "x"), Random(seed).randbytes)
         answering.answer(stranger.open())
     assert answering.runs == RUNS_ALLOWED
-    stranger = Asking(Credentials(SESSION, "x"), Random(99).randbytes)
+    stranger = WordsInitiator(Credentials(SESSION, "x"), Random(99).randbytes)
     with pytest.raises(KeyBurnt):
         answering.answer(stranger.open())
 
@@ -99,7 +99,9 @@ def test_an_unanswered_run_is_asked_again_with_the_same_message() -> None:
 
 def test_a_new_run_replaces_the_one_before() -> None:
     _, answering = ends()
-    old, new = (Asking(Credentials(SESSION, "lusab-rodim"), Random(s).randbytes) for s in (1, 2))
+    old, new = (
+        WordsInitiator(Credentials(SESSION, "lusab-rodim"), Random(s).randbytes) for s in (1, 2)
+    )
     late = old.confirm(answering.answer(old.open()))
     confirmation = new.confirm(answering.answer(new.open()))
     assert not answering.check(late)
@@ -119,7 +121,7 @@ def test_a_secret_whose_confirmation_was_lost_stays_a_candidate() -> None:
     asking.confirm(answering.answer(asking.open()))
     assert asking.secret in answering.candidates
     assert asking.secret is not None
-    answering.settle(asking.secret)
+    answering.accept_secret(asking.secret)
     assert answering.secret == asking.secret
 
 

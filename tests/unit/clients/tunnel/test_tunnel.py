@@ -14,7 +14,7 @@ from clients.tunnel.effects import (
     StreamOpened,
     WordsDiffer,
 )
-from clients.tunnel.exchange import Asking, Credentials
+from clients.tunnel.exchange import Credentials, WordsInitiator
 from clients.tunnel.frames import HEAD, Kind, encode
 from clients.tunnel.links import Timing
 from clients.tunnel.outbox import PREFIX
@@ -230,7 +230,7 @@ def test_a_relay_that_guesses_burns_the_customers_key_after_three_runs() -> None
     pair = Pair()
     for guess in range(4):
         link = pair.ready(1, settle=False)
-        stranger = Asking(Credentials(SESSION, "no-idea"), Random(guess).randbytes)
+        stranger = WordsInitiator(Credentials(SESSION, "no-idea"), Random(guess).randbytes)
         pair.hand(pair.customer, link, encode(Kind.EXCHANGE, stranger.open()))
     assert pair.customer.ended is not None
     assert pair.customer.ended.code is EndCode.KEY_BURNT
@@ -462,7 +462,7 @@ def test_a_proven_peer_that_breaks_a_streams_rule_ends_both_with_a_code(pair: Pa
 def test_a_record_that_is_too_short_costs_the_path(pair: Pair) -> None:
     link = pair.representative.tunnel._table.followed  # pyright: ignore[reportPrivateUsage]
     assert link is not None
-    pair.representative.take((link.say(b"short", pair.now),))
+    pair.representative.take((link.seal(b"short", pair.now),))
     pair.settle()
     assert pair.customer.told(PathLost)
     assert pair.customer.ended is None
