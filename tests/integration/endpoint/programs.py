@@ -22,17 +22,17 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     async def event(self, name: str) -> dict[str, Any]:
         """The next event called *name*."""
         assert self.process.stdout is not None
         async with asyncio.timeout(IN_TIME):
             while line := await self.process.stdout.readline():
-                self.told.append(json.loads(line))
-                if self.told[-1]["event"] == name:
-                    return self.told[-1]
-        raise AssertionError(f"no {name!r} among {self.told}, {await self.complaint()}")
+                self.events.append(json.loads(line))
+                if self.events[-1]["event"] == name:
+                    return self.events[-1]
+        raise AssertionError(f"no {name!r} among {self.events}, {await self.complaint()}")
 
     async def complaint(self) -> str:
         """What it says on standard error, to the end."""

@@ -91,7 +91,7 @@ async def channel(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_everything_that_a_master_says_is_understood() -> None:
+async def test_every_message_of_a_gateway_is_understood() -> None:
     told: list[Message] = []
     script = (
         {"type": "state", "phase": "active", "ends": ["customer"]},
@@ -161,7 +161,7 @@ async def test_a_refused_token_is_an_error_at_once() -> None:
             await asyncio.wait_for(task, IN_TIME)
 
 
-async def test_what_was_said_without_a_channel_is_said_when_there_is_one() -> None:
+async def test_messages_wait_until_there_is_a_channel() -> None:
     async with master() as one:
         later = ControlChannel(Leave(SESSION, "t", (one.url,)), None, lambda _: None)
         for _ in range(3):
@@ -175,7 +175,7 @@ async def test_what_was_said_without_a_channel_is_said_when_there_is_one() -> No
         assert one.heard == [{"type": "need_paths"}, {"type": "close", "reason": "over"}]
 
 
-async def test_new_paths_are_asked_for_again_after_the_wish_was_said() -> None:
+async def test_paths_can_be_requested_again_after_a_request_was_sent() -> None:
     async with master() as one, channel(one.url, on_message=lambda _: None) as (made, _):
         for count in (1, 2):
             made.ask_for_paths()
@@ -188,7 +188,7 @@ async def test_a_close_that_nobody_hears_is_given_up() -> None:
         await asyncio.wait_for(made.close("over", seconds=0.2), IN_TIME)
 
 
-def test_a_leave_names_every_front_door_once_the_known_ones_first() -> None:
+def test_credentials_name_every_gateway_once_the_known_ones_first() -> None:
     answer = {"session": "1", "endpoint_token": "t", "gateways": ["https://b/", "https://a"]}
     leave = Leave.read(answer, ["https://a", "https://c"])
     assert leave == Leave(SessionId("1"), "t", ("https://a", "https://c", "https://b"))

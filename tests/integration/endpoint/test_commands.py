@@ -58,12 +58,12 @@ async def test_a_session_from_join_to_close(tmp_path: Path) -> None:
         assert closed["message"] == "closed by its user"
         assert [await each.exit_code() for each in (share, connect)] == [0, 0]
         assert here.door.closed == "closed by its user"
-        assert [each["event"] for each in share.told] == [
+        assert [each["event"] for each in share.events] == [
             *("joined", "paths", "secured", "connected", "stream_opened", "closed"),
         ]
 
 
-async def test_a_killed_relay_and_a_lost_front_door_cost_a_moment(tmp_path: Path) -> None:
+async def test_a_killed_relay_and_a_lost_gateway_cost_a_moment(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.programs.share(here.echo, "--yes")
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
@@ -159,10 +159,10 @@ async def test_a_mistake_is_one_sentence(
 ) -> None:
     async with front_door(Site()) as door, programs(door, tmp_path) as started:
         program = await started.start(*arguments)
-        said = await program.complaint()
-        assert said.startswith("meridian: ")
-        assert complaint in said
-        assert said.count("\n") == 1
+        text = await program.complaint()
+        assert text.startswith("meridian: ")
+        assert complaint in text
+        assert text.count("\n") == 1
         assert await program.exit_code() != 0
 
 

@@ -40,34 +40,34 @@ def elsewhere(_: str) -> str:
     return "192.168.7.7"
 
 
-async def told_to(url: str) -> dict[str, Any]:
-    """What an endpoint would tell the site at *url* now."""
+async def facts_at(url: str) -> dict[str, Any]:
+    """The facts that an endpoint would report to the site at *url* now."""
     profile = Profile(gateways=[url])
 
-    def tell() -> dict[str, Any]:
+    def collect() -> dict[str, Any]:
         with SiteClient(profile) as client:
             return endpoint_facts(client, profile)
 
-    return await asyncio.to_thread(tell)
+    return await asyncio.to_thread(collect)
 
 
-async def test_relays_are_measured_once_and_told_with_their_age() -> None:
+async def test_relays_are_measured_once_and_reported_with_their_age() -> None:
     async with measured_site() as door:
-        first = await told_to(door.url)
+        first = await facts_at(door.url)
         record_node(door.url, "berlin")
-        second = await told_to(door.url)
+        second = await facts_at(door.url)
     assert list(first["latencies_ms"]) == ["berlin"]
     assert second["latencies_ms"] == first["latencies_ms"]
     assert second["latency_ages_seconds"]["berlin"] > first["latency_ages_seconds"]["berlin"]
     assert (first.get("last_node"), second["last_node"]) == (None, "berlin")
-    assert [list(asked) for asked in door.probes_asked] == [["utc_offset_minutes"]]
+    assert [list(facts) for facts in door.probes_asked] == [["utc_offset_minutes"]]
 
 
 async def test_a_site_that_goes_by_no_latency_is_asked_once_and_nothing_is_measured() -> None:
     async with measured_site() as door:
         door.probes = {"nodes": [], "ticket": "", "good_for_seconds": 120}
         for _ in range(2):
-            assert list(await told_to(door.url)) == ["utc_offset_minutes"]
+            assert list(await facts_at(door.url)) == ["utc_offset_minutes"]
     assert len(door.probes_asked) == 1
 
 
@@ -77,13 +77,13 @@ async def test_a_site_that_knows_no_probes_gets_a_client_without_them(
 ) -> None:
     async with measured_site() as door:
         door.probes = answer
-        assert list(await told_to(door.url)) == ["utc_offset_minutes"]
+        assert list(await facts_at(door.url)) == ["utc_offset_minutes"]
 
 
 async def test_a_site_that_does_not_answer_in_time_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         began = time.monotonic()
-        assert list(await told_to(f"http://127.0.0.1:{deaf.getsockname()[1]}")) == [
+        assert list(await facts_at(f"http://127.0.0.1:{deaf.getsockname()[1]}")) == [
             "utc_offset_minutes"
         ]
         assert time.monotonic() - began < PROBES_SECONDS + 2
@@ -93,9 +93,9 @@ async def test_what_was_measured_elsewhere_is_measured_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with measured_site() as door:
-        await told_to(door.url)
+        await facts_at(door.url)
         monkeypatch.setattr("clients.session.facts.own_address", elsewhere)
-        await told_to(door.url)
+        await facts_at(door.url)
         assert load_measurements(door.url).seen_from == elsewhere("")
     assert len(door.probes_asked) == 2
 

@@ -83,7 +83,7 @@ class Ground:
         async with self.connected(SERVICE) as (_, jetstream):
             await ensure_streams(jetstream, 1)
 
-    async def tell(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         """Tell *events* as the site's own publisher does, but for the cluster's signature."""
         async with self.connected(SERVICE) as (_, jetstream):
             for event in events:

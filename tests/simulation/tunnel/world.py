@@ -176,7 +176,7 @@ class World:
             self.cut(self.random.choice(paired))
 
     def _silence_one(self) -> None:
-        """One direction, or both, swallow everything from now on; nobody is told."""
+        """One direction, or both, swallow everything from now on; no end is notified."""
         if paired := self._paired():
             connection = self.random.choice(paired)
             connection.is_silent = True
@@ -189,7 +189,7 @@ class Program:
     """What runs at one end; a test gives it something to do."""
 
     on_stream: Callable[[StreamEffect], None] = lambda effect: None
-    said: list[Effect] = field(default_factory=list[Effect])
+    effects: list[Effect] = field(default_factory=list[Effect])
 
 
 class End:
@@ -225,7 +225,7 @@ class End:
                 case CloseLink(link):
                     self._close(link)
                 case Ended() | PathUp() | PathLost() | Secured() | WordsDiffer() | SecretUnknown():
-                    self.program.said.append(effect)
+                    self.program.effects.append(effect)
                     self._note(effect)
                 case _:
                     self.program.on_stream(effect)
@@ -320,9 +320,9 @@ class End:
             self._timer = None
             self.perform(self.tunnel.tick(self.world.now))
 
-    def told(self, kind: type[Effect]) -> list[Effect]:
-        return [each for each in self.program.said if isinstance(each, kind)]
+    def facts_of(self, kind: type[Effect]) -> list[Effect]:
+        return [each for each in self.program.effects if isinstance(each, kind)]
 
     @property
     def differences(self) -> list[Effect]:
-        return self.told(WordsDiffer)
+        return self.facts_of(WordsDiffer)

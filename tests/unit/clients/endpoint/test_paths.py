@@ -53,13 +53,13 @@ def test_a_nodes_own_path_finds_nothing() -> None:
     assert known(path(3)).record_node(path(3), NodeId("oslo")) is None
 
 
-@pytest.mark.parametrize(("told", "unreported_nodes"), [(None, [(3, "oslo")]), ("oslo", [])])
-def test_what_the_site_has_not_heard_is_told_again(
-    told: str | None, unreported_nodes: list[tuple[int, str]]
+@pytest.mark.parametrize(("offered_node", "unreported"), [(None, [(3, "oslo")]), ("oslo", [])])
+def test_a_node_that_the_site_does_not_know_is_reported_again(
+    offered_node: str | None, unreported: list[tuple[int, str]]
 ) -> None:
     paths = known(path(3, None), path(4, None))
     paths.record_node(path(3, None), NodeId("oslo"))
-    assert list(paths.unreported_nodes([path(3, told), path(4, None)])) == unreported_nodes
+    assert list(paths.unreported_nodes([path(3, offered_node), path(4, None)])) == unreported
 
 
 @pytest.mark.parametrize(("node", "elsewhere"), [("oslo", True), ("berlin", False)])

@@ -34,7 +34,7 @@ def test_it_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_one_that_breaks_off_leaves_the_older_file_as_it_was(tmp_path: Path) -> None:
+def test_a_broken_download_keeps_the_older_file(tmp_path: Path) -> None:
     file = tmp_path / "site.backup"
     file.write_text("the older one")
 
@@ -52,7 +52,7 @@ def test_one_that_breaks_off_leaves_the_older_file_as_it_was(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot be written: No such file or directory"):
         write_backup(tmp_path / "nowhere" / "site.backup", parts())
 
@@ -78,6 +78,6 @@ def test_what_is_no_backup_is_not_sent(
         verify_backup(file, None)
 
 
-def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot be read: No such file"):
         list(read_parts(tmp_path / "nothing"))

@@ -48,7 +48,7 @@ def test_a_password_is_read_from_its_file_beside_the_document(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("site: {name: a\nnodes: {}\n", ":2:6: "),
         ("nodes:\n  berlin:\n    role: traffic\n    colour: red\n", ":4:5: colour: unknown field"),
@@ -81,20 +81,18 @@ def test_a_password_is_read_from_its_file_beside_the_document(tmp_path: Path) ->
         ),
     ],
 )
-def test_whatever_is_wrong_is_told_in_one_line_with_its_place(
-    tmp_path: Path, text: str, told: str
-) -> None:
+def test_an_error_is_one_line_with_its_place(tmp_path: Path, text: str, sentence: str) -> None:
     message = refusal(written(tmp_path, text))
 
-    assert message.startswith(told)
+    assert message.startswith(sentence)
     assert "\n" not in message
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nothing.yaml").startswith(" cannot be read")
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_bytes(b"\xff\xfe\x00")
 

@@ -46,7 +46,7 @@ def test_only_the_owner_may_enter_the_folder_and_a_containers_user_may_read_each
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
 
 
-def test_the_masters_keys_are_pinned_and_every_public_key_is_told(folder: Path) -> None:
+def test_the_masters_keys_are_pinned_and_every_public_key_is_listed(folder: Path) -> None:
     keys = {
         name: NodeKey.load(folder / f"{name}.key").public_b64
         for name in ("alpha", "bravo", "berlin")

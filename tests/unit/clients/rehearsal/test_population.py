@@ -19,7 +19,7 @@ def test_an_address_is_enough() -> None:
     assert person("address", "192.0.2.7") == Person("192.0.2.7")
 
 
-def test_everything_that_may_be_said_is_read() -> None:
+def test_every_column_is_read() -> None:
     heading = "address,utc_offset,latitude,longitude,clients,latency:berlin, latency:tokyo"
     found = person(heading, "2001:db8::7,+05:30,19.1,72.9,40,81.5,")
     assert found == Person("2001:db8::7", 330, (19.1, 72.9), 40, {"berlin": 81.5})

@@ -53,7 +53,7 @@ class End:
         for effect in effects:
             self._sort(effect)
 
-    def told(self, kind: type[PathEffect]) -> list[PathEffect]:
+    def facts_of(self, kind: type[PathEffect]) -> list[PathEffect]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
     @property
@@ -83,7 +83,7 @@ class End:
 
 
 class Pair:
-    """Both ends. Link *n* of one end is link *n* of the other; time moves when it is told to."""
+    """Both ends. Link *n* of one end is link *n* of the other; time moves by `wait` alone."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Pair:
                 self.deliver(end, other)
 
     def deliver(self, end: End, other: End) -> None:
-        """Deliver what *end* has said so far."""
+        """Deliver what *end* has sent so far."""
         sent, end.outbox = end.outbox, []
         for send in sent:
             self.carried.append((end.side, bytes(send.data)))

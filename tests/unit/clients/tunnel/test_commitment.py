@@ -119,7 +119,7 @@ def test_a_reveal_that_nobody_committed_to_is_unreadable_and_the_others_still_wa
     assert other.check(one.confirm(answer))
 
 
-def test_a_reveal_said_again_is_known_and_another_is_not() -> None:
+def test_a_repeated_reveal_is_recognised_and_another_is_not() -> None:
     one, other = asking(), answering()
     assert not other.is_repeat(b"")
     run(one, other)
@@ -155,15 +155,15 @@ def test_what_is_no_answer_reveals_nothing_and_the_next_commitment_is_new(answer
     run(one, answering())
 
 
-def test_two_ends_without_words_get_a_path_and_are_told_the_code() -> None:
+def test_two_ends_without_words_get_a_path_and_the_same_code() -> None:
     pair = Pair(WORDLESS)
     pair.ready(1)
     pair.open(b"hello")
     pair.settle()
 
-    told = [end.told(Secured) for end in pair.ends]
-    assert told[0] == told[1]
-    (secured,) = told[0]
+    facts = [end.facts_of(Secured) for end in pair.ends]
+    assert facts[0] == facts[1]
+    (secured,) = facts[0]
     assert isinstance(secured, Secured)
     assert len(secured.code) == 9
     assert pair.customer.received == b"hello"
@@ -172,18 +172,18 @@ def test_two_ends_without_words_get_a_path_and_are_told_the_code() -> None:
 def test_with_words_there_is_no_code_to_compare() -> None:
     pair = Pair()
     pair.ready(1)
-    assert pair.customer.told(Secured) == [Secured("")]
+    assert pair.customer.facts_of(Secured) == [Secured("")]
 
 
 def test_an_end_with_words_and_one_without_never_meet() -> None:
     for words in ((None, "lusab-rodim"), ("lusab-rodim", None)):
         pair = Pair(words)
         pair.ready(1)
-        assert not any(end.told(PathUp) for end in pair.ends)
-        assert not pair.customer.told(Secured)
+        assert not any(end.facts_of(PathUp) for end in pair.ends)
+        assert not pair.customer.facts_of(Secured)
 
 
-def test_a_reveal_that_was_lost_is_said_again_on_the_next_path() -> None:
+def test_a_lost_reveal_is_repeated_on_the_next_path() -> None:
     pair = Pair(WORDLESS)
     reveals: list[bytes] = []
 
@@ -193,14 +193,14 @@ def test_a_reveal_that_was_lost_is_said_again_on_the_next_path() -> None:
 
     pair.alter[pair.representative.side] = lose_the_reveal
     pair.ready(1)
-    assert pair.representative.told(Secured)
-    assert not pair.customer.told(Secured)
+    assert pair.representative.facts_of(Secured)
+    assert not pair.customer.facts_of(Secured)
     pair.alter[pair.representative.side] = lambda data: data
 
     pair.lose(1)
     pair.ready(1)
 
-    assert pair.customer.told(Secured) == pair.representative.told(Secured)
+    assert pair.customer.facts_of(Secured) == pair.representative.facts_of(Secured)
     assert all(end.ups for end in pair.ends)
 
 
@@ -214,13 +214,13 @@ def test_a_reveal_that_came_before_the_path_broke_is_no_news_on_the_next() -> No
 
     pair.alter[CUSTOMER] = lose_the_proof
     pair.ready(1)
-    assert pair.customer.told(Secured)
+    assert pair.customer.facts_of(Secured)
     pair.alter[CUSTOMER] = lambda data: data
 
     pair.lose(1)
     pair.ready(1)
 
-    assert len(pair.customer.told(Secured)) == 1
+    assert len(pair.customer.facts_of(Secured)) == 1
     assert all(end.ups for end in pair.ends)
 
 

@@ -39,12 +39,14 @@ def there() -> Conversation:
     return conversation(Side.CUSTOMER)
 
 
-def said(half: Conversation, now: Instant = NOW, *, blocked: bool = False) -> list[memoryview]:
+def sent_by(half: Conversation, now: Instant = NOW, *, blocked: bool = False) -> list[memoryview]:
     return [memoryview(record) for record in half.outgoing(now, blocked=blocked)]
 
 
-def test_what_one_half_says_the_other_takes(here: Conversation, there: Conversation) -> None:
-    effects = [there.receive(record, NOW) for record in said(here)]
+def test_the_frames_of_one_end_reach_the_other_in_order(
+    here: Conversation, there: Conversation
+) -> None:
+    effects = [there.receive(record, NOW) for record in sent_by(here)]
     assert effects[0] == StreamOpened(ONE)
     assert isinstance(effects[1], StreamData)
     assert bytes(effects[1].data) == b"hello"
@@ -55,7 +57,7 @@ def test_what_one_half_says_the_other_takes(here: Conversation, there: Conversat
 def test_a_frame_that_is_not_the_next_is_refused(
     here: Conversation, there: Conversation, order: tuple[int, ...]
 ) -> None:
-    records = said(here)
+    records = sent_by(here)
     for index in order[:-1]:
         there.receive(records[index], NOW)
     with pytest.raises(BadClaim, match="came at"):
@@ -63,11 +65,11 @@ def test_a_frame_that_is_not_the_next_is_refused(
 
 
 def test_a_little_is_acknowledged_after_a_moment(here: Conversation, there: Conversation) -> None:
-    for record in said(here):
+    for record in sent_by(here):
         there.receive(record, NOW)
-    assert said(there) == []
+    assert sent_by(there) == []
     assert there.ack_at == NOW + ACK_SECONDS
-    (ack,) = said(there, Instant(NOW + ACK_SECONDS))
+    (ack,) = sent_by(there, Instant(NOW + ACK_SECONDS))
     assert decode_claim(ack) == here.outbox.sent
     here.receive(ack, NOW)
     assert here.outbox.acknowledged == here.outbox.sent
@@ -78,9 +80,9 @@ def test_much_is_acknowledged_at_once(there: Conversation) -> None:
     half = conversation(Side.REPRESENTATIVE)
     half.streams.open()
     half.streams.send(ONE, bytes(ACK_BYTES))
-    for record in said(half):
+    for record in sent_by(half):
         there.receive(record, NOW)
-    (ack,) = said(there)
+    (ack,) = sent_by(there)
     assert ack[0] == ControlRecord.ACK
 
 
@@ -92,39 +94,39 @@ def test_an_acknowledgement_of_what_was_not_sent_is_refused(here: Conversation) 
 def test_a_blocked_link_carries_an_acknowledgement_only(
     here: Conversation, there: Conversation
 ) -> None:
-    for record in said(here):
+    for record in sent_by(here):
         there.receive(record, NOW)
     there.streams.send(ONE, b"answer")
     late = Instant(NOW + ACK_SECONDS)
-    assert [record[0] for record in said(there, late, blocked=True)] == [ControlRecord.ACK]
-    assert [record[0] for record in said(there, late)] == [StreamFrame.DATA]
+    assert [record[0] for record in sent_by(there, late, blocked=True)] == [ControlRecord.ACK]
+    assert [record[0] for record in sent_by(there, late)] == [StreamFrame.DATA]
 
 
 def test_a_new_link_goes_on_from_the_claim(here: Conversation) -> None:
-    first, second = said(here)
+    first, second = sent_by(here)
     here.resume_from(len(first))
-    assert said(here) == [second]
+    assert sent_by(here) == [second]
     with pytest.raises(BadClaim):
         here.resume_from(0)
 
 
-def test_the_farewell_is_the_last_word_of_every_link(here: Conversation) -> None:
+def test_the_end_is_the_last_record_of_every_link(here: Conversation) -> None:
     here.streams.send(ONE, bytes(PIECE_BYTES * 2))
     here.queue_end(EndCode.CLOSED, "enough")
-    records = said(here)
+    records = sent_by(here)
     assert decode_end(records[-1]) == (EndCode.CLOSED, "enough")
     assert [decode_end(record) for record in records[:-1]] == [None] * (len(records) - 1)
-    assert said(here) == []
+    assert sent_by(here) == []
     here.resume_from(0)
-    assert decode_end(said(here)[-1]) == (EndCode.CLOSED, "enough")
+    assert decode_end(sent_by(here)[-1]) == (EndCode.CLOSED, "enough")
 
 
-def test_a_farewell_with_a_code_of_a_newer_end_is_a_close() -> None:
+def test_an_end_with_a_code_of_a_newer_version_is_a_close() -> None:
     strange = PREFIX.pack(ControlRecord.END, 0, 0) + b"went_home\nlate"
     assert decode_end(memoryview(strange)) == (EndCode.CLOSED, "late")
 
 
-def test_a_farewell_keeps_its_message_whatever_is_in_it() -> None:
+def test_an_end_keeps_its_message_whatever_is_in_it() -> None:
     record = memoryview(encode_end(EndCode.BAD_STREAM, "two\nlines, ünd more"))
     assert decode_end(record) == (EndCode.BAD_STREAM, "two\nlines, ünd more")
 
@@ -132,4 +134,4 @@ def test_a_farewell_keeps_its_message_whatever_is_in_it() -> None:
 def test_a_link_begins_with_an_acknowledgement(here: Conversation) -> None:
     assert decode_claim(memoryview(here.encode_ack())) == 0
     with pytest.raises(BadRecord):
-        decode_claim(said(here)[0])
+        decode_claim(sent_by(here)[0])

@@ -16,12 +16,14 @@ SESSION = SessionId("4821739")
 
 
 def ends(
-    asked: str = "lusab-rodim", answered: str = "lusab-rodim", session: str = SESSION
+    initiator_words: str = "lusab-rodim",
+    responder_words: str = "lusab-rodim",
+    session: str = SESSION,
 ) -> tuple[WordsInitiator, WordsResponder]:
     entropy = Random(7).randbytes
     return (
-        WordsInitiator(Credentials(SESSION, asked), entropy),
-        WordsResponder(Credentials(SessionId(session), answered), entropy),
+        WordsInitiator(Credentials(SESSION, initiator_words), entropy),
+        WordsResponder(Credentials(SessionId(session), responder_words), entropy),
     )
 
 
@@ -125,7 +127,7 @@ def test_a_secret_whose_confirmation_was_lost_stays_a_candidate() -> None:
     assert answering.secret == asking.secret
 
 
-def test_how_many_runs_failed_is_told_to_the_other_end() -> None:
+def test_the_number_of_failed_runs_reaches_the_other_end() -> None:
     asking, answering = ends("lusab-rodim", "lusab-gatul")
     run(asking, answering)
     fresh = ends()[1]

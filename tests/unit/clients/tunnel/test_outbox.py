@@ -22,7 +22,7 @@ def drained(outbox: Outbox) -> list[bytes]:
     return frames
 
 
-def test_a_frame_says_its_kind_its_offset_and_its_stream() -> None:
+def test_a_frame_has_its_kind_its_offset_and_its_stream() -> None:
     first, second = drained(filled(2))
     assert PREFIX.unpack_from(first) == (DATA, 0, 0)
     assert PREFIX.unpack_from(second) == (DATA, FRAME, 1)

@@ -171,7 +171,7 @@ def test_ending_twice_is_ending_once(both: Both) -> None:
     assert both.forth() == [StreamFinished(ONE)]
 
 
-def test_a_reset_says_why_and_forgets_the_stream_at_both_ends(both: Both) -> None:
+def test_a_reset_has_a_reason_and_forgets_the_stream_at_both_ends(both: Both) -> None:
     both.there.send(ONE, b"on its way")
     both.here.reset(ONE, "the connection broke")
     assert both.forth() == [StreamReset(ONE, "the connection broke")]

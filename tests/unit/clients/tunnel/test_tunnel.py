@@ -44,7 +44,7 @@ def kinds(data: bytes) -> list[Kind]:
     return found
 
 
-def said(pair: Pair, side: Side) -> list[Kind]:
+def kinds_sent(pair: Pair, side: Side) -> list[Kind]:
     return [kind for sender, data in pair.carried if sender is side for kind in kinds(data)]
 
 
@@ -68,7 +68,7 @@ def test_the_customer_never_speaks_first() -> None:
     pair.alter[REPRESENTATIVE] = lambda _: None
     pair.ready(1)
     pair.wait(60)
-    assert said(pair, CUSTOMER) == []
+    assert kinds_sent(pair, CUSTOMER) == []
 
 
 def test_a_lost_path_is_resumed_without_a_new_exchange(pair: Pair) -> None:
@@ -78,8 +78,8 @@ def test_a_lost_path_is_resumed_without_a_new_exchange(pair: Pair) -> None:
     pair.wait(2)
     pair.ready(2)
     pair.wait(0.3)
-    assert said(pair, REPRESENTATIVE)[0] is Kind.RESUME
-    assert Kind.EXCHANGE not in said(pair, REPRESENTATIVE)
+    assert kinds_sent(pair, REPRESENTATIVE)[0] is Kind.RESUME
+    assert Kind.EXCHANGE not in kinds_sent(pair, REPRESENTATIVE)
     assert pair.customer.received == TEXT
     up = pair.representative.ups[-1]
     assert (up.generation, up.attempt) == (2, 2)
@@ -140,7 +140,7 @@ def test_a_better_path_is_taken_without_losing_the_present_one(pair: Pair) -> No
     pair.settle()
     for end in pair.ends:
         assert [up.generation for up in end.ups] == [1, 4]
-        assert end.told(PathLost) == []
+        assert end.facts_of(PathLost) == []
         assert end.closed == [1]
     assert pair.customer.received == TEXT
 
@@ -155,17 +155,17 @@ def test_silence_is_a_lost_path(pair: Pair) -> None:
     for side in Side:
         pair.alter[side] = lambda _: None
     pair.wait(2.9)
-    assert pair.representative.told(PathLost) == []
+    assert pair.representative.facts_of(PathLost) == []
     pair.wait(1.2)
     for end in pair.ends:
-        assert end.told(PathLost) == [PathLost(PathGeneration(1))]
+        assert end.facts_of(PathLost) == [PathLost(PathGeneration(1))]
         assert end.closed == [1]
 
 
 def test_an_idle_path_is_kept_alive_by_both_ends(pair: Pair) -> None:
     pair.wait(3600)
     for end in pair.ends:
-        assert end.told(PathLost) == []
+        assert end.facts_of(PathLost) == []
 
 
 def test_a_link_that_does_not_answer_is_left_for_the_next() -> None:
@@ -188,15 +188,15 @@ def test_a_broken_exchange_goes_on_over_the_next_path_as_the_same_run() -> None:
     pair.ready(1)
     for end in pair.ends:
         assert len(end.ups) == 1
-        assert end.told(WordsDiffer) == []
+        assert end.facts_of(WordsDiffer) == []
 
 
 def test_a_lost_confirmation_is_made_good_by_the_resume() -> None:
     pair = Pair()
     pair.alter[REPRESENTATIVE] = lambda data: data if kinds(data) == [Kind.EXCHANGE] else None
     pair.lose(pair.ready(1))
-    assert pair.representative.told(Secured)
-    assert not pair.customer.told(Secured)
+    assert pair.representative.facts_of(Secured)
+    assert not pair.customer.facts_of(Secured)
     pair.alter[REPRESENTATIVE] = lambda data: data
     pair.ready(1)
     assert pair.customer.facts == [Secured(), PathUp(PathGeneration(1), 2, 0.0)]
@@ -218,7 +218,7 @@ def test_the_third_wrong_customer_burns_the_key() -> None:
     for run in (1, 2, 3):
         pair.replace(End(CUSTOMER, "lusab-gatul", run, Timing()))
         pair.ready(1)
-    assert pair.customer.told(WordsDiffer) == [WordsDiffer(3, 3)]
+    assert pair.customer.facts_of(WordsDiffer) == [WordsDiffer(3, 3)]
     ended = pair.representative.ended
     assert ended is not None
     assert ended.code is EndCode.KEY_BURNT
@@ -249,7 +249,7 @@ def test_an_altered_record_costs_the_path_and_no_byte(pair: Pair, side: Side, at
     pair.settle()
     pair.wait(1.1)
     pair.alter[side] = lambda data: data
-    assert pair.representative.told(PathLost) or pair.customer.told(PathLost)
+    assert pair.representative.facts_of(PathLost) or pair.customer.facts_of(PathLost)
     pair.lose(1)
     pair.ready(1)
     assert pair.customer.received == TEXT
@@ -260,7 +260,7 @@ def test_a_repeated_record_costs_the_path_and_no_byte(pair: Pair) -> None:
     pair.open(TEXT)
     pair.settle()
     pair.alter[REPRESENTATIVE] = lambda data: data
-    assert pair.customer.told(PathLost)
+    assert pair.customer.facts_of(PathLost)
     pair.lose(1)
     pair.ready(1)
     assert pair.customer.received == TEXT
@@ -351,7 +351,7 @@ def test_a_new_process_of_the_customer_cannot_take_over_the_session(pair: Pair) 
     ended = pair.customer.ended
     assert ended is not None
     assert ended.code is EndCode.SECURED_ELSEWHERE
-    assert pair.representative.told(SecretUnknown)
+    assert pair.representative.facts_of(SecretUnknown)
     assert pair.representative.ended is None
 
 
@@ -372,7 +372,7 @@ def test_ends_of_different_sessions_do_not_meet() -> None:
     pair.customer.tunnel = stranger
     pair.ready(1)
     assert pair.customer.ended is not None
-    assert pair.representative.told(WordsDiffer)
+    assert pair.representative.facts_of(WordsDiffer)
 
 
 def test_a_close_is_known_at_both_ends_after_every_byte(pair: Pair) -> None:
@@ -403,13 +403,13 @@ def test_a_close_waits_for_the_path_a_little(pair: Pair) -> None:
     assert pair.customer.ended is not None
 
 
-def test_a_farewell_that_was_lost_is_said_again_on_the_next_path(pair: Pair) -> None:
+def test_a_lost_end_is_sent_again_on_the_next_path(pair: Pair) -> None:
     end = pair.representative
     end.take(end.tunnel.close("enough", pair.now))
     pair.lose(1)
-    assert pair.customer.told(Ended) == []
+    assert pair.customer.facts_of(Ended) == []
     pair.ready(1)
-    assert pair.customer.told(Ended) == [Ended(EndCode.CLOSED, "enough", by_peer=True)]
+    assert pair.customer.facts_of(Ended) == [Ended(EndCode.CLOSED, "enough", by_peer=True)]
 
 
 def test_a_close_without_a_path_ends_after_the_linger(pair: Pair) -> None:
@@ -464,7 +464,7 @@ def test_a_record_that_is_too_short_costs_the_path(pair: Pair) -> None:
     assert link is not None
     pair.representative.take((link.seal(b"short", pair.now),))
     pair.settle()
-    assert pair.customer.told(PathLost)
+    assert pair.customer.facts_of(PathLost)
     assert pair.customer.ended is None
 
 
@@ -475,7 +475,7 @@ def test_a_blocked_link_gets_no_data_but_signs_of_life(pair: Pair) -> None:
     pair.open(TEXT)
     pair.wait(10)
     assert pair.customer.received == b""
-    assert end.told(PathLost) == []
+    assert end.facts_of(PathLost) == []
     end.take(end.tunnel.link_blocked(link, pair.now, blocked=False))
     pair.settle()
     assert pair.customer.received == TEXT
