@@ -53,7 +53,6 @@ from shared.crypto.nodekeys import write_secret
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.errors import BadSettings
 from shared.messaging.directory import Directory
-from shared.messaging.link import Link
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.grant import GrantHolder
@@ -80,15 +79,17 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = Link(context.access, context.identity, "sessions", context.rejections.refused)
-    store = JetStreamSessions(link.client, context.signer, context.verifier, context.rejections)
+    link = context.bus.build_connection("sessions")
+    store = JetStreamSessions(
+        link.client, context.security.signer, context.security.verifier, context.security.rejections
+    )
     door = build_door(settings, context, store, Shelf(link.client))
     keeper, herald = Keeper(door, store), Herald(door)
     handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)
-    context.broker.include_router(router(handlers))
+    context.bus.broker.include_router(router(handlers))
     front_door = _front_door(settings, build_api(door))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
             front_door.listen,
@@ -108,7 +109,7 @@ def build_door(
     settings: GatewaySettings, context: ServiceContext, store: SessionStore, shelf: Shelf
 ) -> Door:
     """The gateway's parts, as its routes use them."""
-    clock, publisher = context.clock, context.publisher
+    clock, publisher = context.clock, context.bus.publisher
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     configuration, passwords = Configuration(publisher, clock), Passwords(secret)
     directory = Directory(publisher, overrides=True)
@@ -117,19 +118,26 @@ def build_door(
         node=settings.node,
         clock=clock,
         publisher=publisher,
-        events=context.events,
+        events=context.bus.events,
         configuration=configuration,
         directory=directory,
         accounts=Accounts(configuration, passwords, secret, clock),
         editor=editor,
         sessions=Sessions(
-            Desk(store, publisher, context.events, context.keyring, clock, context.containment)
+            Desk(
+                store,
+                publisher,
+                context.bus.events,
+                context.keys.keyring,
+                clock,
+                context.faults.containment,
+            )
         ),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(settings.node, kernel_boot_id()),
-        health=context.health,
-        containment=context.containment,
+        health=context.telemetry.health,
+        containment=context.faults.containment,
         guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
         arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
         probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),
@@ -142,9 +150,9 @@ def build_door(
             directory=directory,
             editor=editor,
             passwords=passwords,
-            cluster_id=context.trust.cluster_id,
+            cluster_id=context.keys.trust.cluster_id,
             own_key=secret.backup_key,
-            verify=context.trust.verify,
+            verify=context.keys.trust.verify,
         ),
     )
 

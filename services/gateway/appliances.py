@@ -100,7 +100,7 @@ async def set_failover_role(door: Door, role: FailoverRole, author: str, *, forc
 
 def _primary(door: Door) -> NodeId | None:
     try:
-        return primary_of(door)[0]
+        return primary_of(door).node
     except NoPrimary:
         return None
 

@@ -24,17 +24,16 @@ from shared.clusterlog.snapshots import chunk_name
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
 from shared.decoding.errors import Undecodable
 from shared.documents import DOCUMENTS, Kind
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import (
     BackupForeign,
     BackupTooNew,
     BadSignature,
     BrokenChunk,
     InvalidChange,
-    Unavailable,
 )
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
-from shared.events.conflict import ConflictLine
 from shared.events.replication import OfferSnapshot
 from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
@@ -127,10 +126,8 @@ class Backups:
             BrokenChunk: a newer snapshot took its place meanwhile; try again.
         """
         offered = await self.publisher.ask(
-            OfferSnapshot(scope=Scope.FULL, chunked=True), timeout_seconds=OFFER_SECONDS
+            OfferSnapshot(scope=Scope.FULL), timeout_seconds=OFFER_SECONDS
         )
-        if not offered.chunked:
-            raise Unavailable("a master of an older release answered: upgrade every master first")
         signed = await self.shelf.get(offered.name)
         manifest = self._trusted(signed)
         site = "" if self.directory.site is None else self.directory.site.name

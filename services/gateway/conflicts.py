@@ -7,22 +7,17 @@ more, on one that answers. It is left alone where a master keeps it already, wha
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.gateway.core.contents import OpenConflict, conflict_frame
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupTooNew, Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
-from shared.events.conflict import (
-    ConflictLine,
-    ConflictsRead,
-    KeepConflict,
-    ReadConflictEntries,
-    ReadConflicts,
-)
+from shared.events.conflict import ConflictsRead, KeepConflict, ReadConflictEntries, ReadConflicts
 from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
 
@@ -30,6 +25,8 @@ READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0
 TOLD: Final = frozenset({"id", "at_unix_ms", "log_generation", "revision", "ancestor", "count"})
 """What a conflict is known by, wherever it is kept."""
+
+LINES: Final = TypeAdapter(ConflictLine)
 
 
 class ConflictList(BaseModel):
@@ -62,7 +59,7 @@ class MastersConflicts:
         """
         still_open = {line.id: line for line in listed.conflicts if not line.resolution}
         for line in still_open.values():
-            told = line.model_dump(mode="json", include={*TOLD, "node"})
+            told = _identity(line) | {"node": line.node}
             begin: int | None = 0
             while begin is not None:
                 question = ReadConflictEntries(node=line.node, id=line.id, begin=begin)
@@ -93,11 +90,11 @@ class MastersConflicts:
                 node = line.node if line.node in answering else answering[0]
                 if not dry_run:
                     await self._keep(node, line, each)
-                brought.append(line.model_copy(update={"node": node}))
+                brought.append(replace(line, node=node))
         return brought
 
     async def _keep(self, node: NodeId, line: ConflictLine, conflict: OpenConflict) -> None:
-        told = line.model_dump(mode="json", include={*TOLD})
+        told = _identity(line)
         for bundle in conflict.bundles:
             order = KeepConflict.model_validate({**told, "node": node, "bundle": bundle})
             await self.publisher.ask(order, timeout_seconds=KEEP_SECONDS)
@@ -115,8 +112,13 @@ class MastersConflicts:
         return sorted(node for node, each in nodes if each.role is NodeRole.MASTER)
 
 
+def _identity(line: ConflictLine) -> dict[str, Any]:
+    """What *line* is known by."""
+    return {name: value for name, value in asdict(line).items() if name in TOLD}
+
+
 def _line(conflict: OpenConflict) -> ConflictLine:
     try:
-        return ConflictLine.model_validate(conflict.line)
+        return LINES.validate_python(conflict.line)
     except ValidationError as error:
         raise BackupTooNew(f"this release cannot read a conflict of the backup: {error}") from error

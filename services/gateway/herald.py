@@ -6,7 +6,8 @@ from typing import Final
 from services.gateway.core.news import NodeNews, Readiness, ReadinessNews
 from services.gateway.routes.door import Door
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
 
 LOOK_SECONDS: Final = 0.5
 

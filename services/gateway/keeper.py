@@ -11,7 +11,7 @@ from services.gateway.routes.door import Door
 from services.gateway.store import SessionStore
 from shared.domain.errors import MeridianError
 from shared.domain.ids import SessionId, UnixMillis
-from shared.events.session import SessionPhase
+from shared.domain.session import SessionPhase
 from shared.messaging.streams import WEEK_SECONDS
 
 AGAIN_SECONDS: Final = 0.5

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, Side
+from shared.domain.liveness import Liveness
+from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.message import Event
 from shared.events.node import NodeStateChanged, ReadinessChanged
-from shared.events.session import SessionChanged, SessionPhase, SessionState
+from shared.events.session import SessionChanged, SessionState
 
 NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
@@ -24,7 +26,6 @@ CAUSES: Final = {
     Liveness.ALIVE: "its heartbeats come",
     Liveness.SUSPECT: "no heartbeat came lately",
     Liveness.DEAD: "no heartbeat came for too long",
-    Liveness.LEFT: "it said that it leaves",
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.documents.site import Timing
 from shared.domain.ids import Instant, NodeId, Revision
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness, liveness_after
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
 
@@ -56,7 +56,8 @@ class Observed:
         last = self.freshest(node)
         if last is None:
             return None
-        silent = now - last.at
-        if silent >= timing.dead_after_seconds:
-            return Liveness.DEAD
-        return Liveness.SUSPECT if silent >= timing.suspect_after_seconds else Liveness.ALIVE
+        return liveness_after(
+            now - last.at,
+            suspect_after_seconds=timing.suspect_after_seconds,
+            dead_after_seconds=timing.dead_after_seconds,
+        )

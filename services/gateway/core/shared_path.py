@@ -14,8 +14,9 @@ from services.gateway.core.session import require_running
 from shared.documents.node import Address
 from shared.domain.ids import NodeId, PathGeneration, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import SharedAddress
-from shared.events.session import PathOffer, SessionPhase, SessionState, SharedPath
+from shared.domain.placement import SharedAddress
+from shared.domain.session import SessionPhase
+from shared.events.session import PathOffer, SessionState, SharedPath
 
 
 @dataclass(frozen=True, slots=True)

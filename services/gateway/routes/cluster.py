@@ -13,8 +13,9 @@ from services.gateway.routes.door import Door, TheCaller, TheDoor
 from services.gateway.syncing import sync_now
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness, MasterRole, NodeRole
-from shared.events.service import ServiceRestarts
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole, NodeRole
+from shared.domain.service import ServiceRestarts
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

@@ -1,6 +1,7 @@
 """What a master had alone when the site went on without it: shown, and resolved by an operator."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -13,15 +14,11 @@ from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.documents import HIDDEN
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.documents import Kind
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import NotFound
 from shared.domain.ids import RequestId, Revision
 from shared.events.config import ProposedChange
-from shared.events.conflict import (
-    ConflictChange,
-    ConflictLine,
-    ReadConflict,
-    ResolveConflict,
-)
+from shared.events.conflict import ReadConflict, ResolveConflict
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
@@ -76,7 +73,7 @@ async def resolve_conflict(
         kept = "applied" if decision.resolution == "apply" else "discarded"
         order = ResolveConflict(node=line.node, id=id_, resolution=kept, author=caller.user)
         answer = await door.publisher.ask(order, timeout_seconds=READ_SECONDS)
-    return Resolved(conflict=answer, revision=revision)
+    return Resolved(conflict=answer.line, revision=revision)
 
 
 async def _found(door: Door, id_: str) -> ConflictLine:
@@ -134,4 +131,4 @@ def _usable(
 def _without_secrets(change: ConflictChange) -> ConflictChange:
     body = change.body
     shown = None if body is None else {k: v for k, v in body.items() if k not in HIDDEN}
-    return change.model_copy(update={"body": shown})
+    return replace(change, body=shown)

@@ -12,14 +12,12 @@ from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from shared.domain.errors import MeridianError, NoPrimary, NotFound
 from shared.domain.ids import Epoch, NodeId
-from shared.domain.node import Liveness, MasterRole, NodeRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole, NodeRole
+from shared.domain.primary import PrimaryClaim, apparent_primary
+from shared.domain.redirection import RedirectionStatus
 from shared.events.config import GenerationBegun, PromoteAlone
-from shared.events.failover import (
-    ReadMasterStatus,
-    RedirectionStatus,
-    RoleSwitched,
-    SwitchOver,
-)
+from shared.events.failover import ReadMasterStatus, RoleSwitched, SwitchOver
 
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 
@@ -81,8 +79,8 @@ async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
         MeridianError: it cannot be done now; the primary is who it was.
     """
     with told(door, "switchover", author, () if to is None else (to,)):
-        primary, epoch = primary_of(door)
-        order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
+        primary = primary_of(door)
+        order = SwitchOver(node=primary.node, epoch=primary.epoch, to=to, author=author)
         return await door.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
 
 
@@ -109,7 +107,12 @@ async def check(door: TheDoor, caller: TheCaller) -> FailoverCheck:
 
 def weighed(masters: list[MasterCheck]) -> FailoverCheck:
     """What follows from what the masters say of themselves."""
-    primary = next((each.node for each in masters if each.role is MasterRole.PRIMARY), None)
+    claim = apparent_primary(
+        PrimaryClaim(each.node, each.epoch or Epoch(0))
+        for each in masters
+        if each.role is MasterRole.PRIMARY
+    )
+    primary = None if claim is None else claim.node
     could = [each.node for each in masters if each.could_take_over]
     successor = min(could, default=None)
     if successor is None:
@@ -152,21 +155,20 @@ async def _check(door: Door, node: NodeId) -> MasterCheck:
     )
 
 
-def primary_of(door: Door) -> tuple[NodeId, Epoch]:
-    """The primary of the largest epoch that was heard of.
+def primary_of(door: Door) -> PrimaryClaim:
+    """Name the master that seems to be primary, and its epoch.
 
     Raises:
         NoPrimary: no master says that it is.
     """
-    found: list[tuple[Epoch, NodeId]] = []
+    claims: list[PrimaryClaim] = []
     for node in door.directory.nodes:
         heard = door.observed.heard(node, "failover_monitor")
         alive = door.observed.liveness(node, door.site().timing, door.clock.now())
         if heard is None or alive is Liveness.DEAD:
             continue
         if heard.heartbeat.role is MasterRole.PRIMARY:
-            found.append((heard.heartbeat.epoch, node))
-    if not found:
+            claims.append(PrimaryClaim(node, heard.heartbeat.epoch))
+    if (claim := apparent_primary(claims)) is None:
         raise NoPrimary("no master says that it is primary; see `meridian failover check`")
-    epoch, node = max(found)
-    return node, epoch
+    return claim

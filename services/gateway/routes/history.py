@@ -12,9 +12,10 @@ from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
 from services.gateway.verifying import CopyReport, verify_copies
 from shared.decoding.text import to_integer
+from shared.domain.history import HistoryLine
 from shared.domain.ids import LATEST_UNIX_MS
 from shared.domain.node import NodeRole
-from shared.events.config import GenerationBegun, HistoryLine, ReadHistory, RebuildLog
+from shared.events.config import GenerationBegun, ReadHistory, RebuildLog
 
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 

@@ -10,8 +10,9 @@ from services.gateway.core.access import Action
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
 from shared.decoding.text import to_integer
+from shared.domain.history import StatusLine
 from shared.domain.ids import LATEST_UNIX_MS, NodeId
-from shared.events.operation import ReadStatusHistory, StatusLine
+from shared.events.operation import ReadStatusHistory
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

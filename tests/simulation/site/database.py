@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.store import Copy as Parts
+from services.replication.replica.store import Copy as Parts
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
@@ -28,7 +28,7 @@ class KeptConflict:
 
 
 class Database(MemoryState):
-    """A database that tells *committed* of what was committed."""
+    """A database that calls *committed* with what was committed."""
 
     def __init__(self, node: NodeId, committed: Committed) -> None:
         super().__init__()

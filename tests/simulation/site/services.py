@@ -17,19 +17,19 @@ from services.config.promotion import Promoter
 from services.config.rebuilding import Rebuilder
 from services.config.replica import Replica
 from services.config.writer import Writer
-from services.replication.applying import Applier
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.exchange import Exchange
-from services.replication.following import Following
+from services.replication.follow.applier import Applier
+from services.replication.follow.loop import FollowerLoop
 from services.replication.handlers import ConflictHandlers
 from services.replication.handlers import Handlers as FollowingHandlers
-from services.replication.intake import Intake
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
-from shared.events.config import PromoteAlone, RebuildLog, TellPosition
+from shared.events.config import PromoteAlone, ReadPosition, RebuildLog
 from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
 from shared.events.replication import FollowerProgressed, SyncNow
@@ -53,7 +53,7 @@ RELEASE: Final = "1.0.0"
 SNAPSHOT_AFTER: Final = 12
 REPLICAS: Final = 3
 
-Said = Callable[[FollowerProgressed], None]
+OnProgress = Callable[[FollowerProgressed], None]
 Offered = Callable[[NodeId, Scope], Snapshot | None]
 
 
@@ -72,7 +72,7 @@ class MachineClock:
 
 
 class Strict(Containment):
-    """Contains nothing: whatever goes wrong in a simulated service breaks the story."""
+    """Contains nothing: whatever goes wrong in a simulated service breaks the scenario."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(self._break)
@@ -87,32 +87,32 @@ class Strict(Containment):
 
 
 class Facts(EventPublisher):
-    """Events for tools outside are told to the world."""
+    """Publishes events for tools outside to the world."""
 
-    def __init__(self, told: Callable[[Event], None]) -> None:
-        self._told = told
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
 
     def emit(self, event: Event) -> None:
-        self._told(event)
+        self._on_event(event)
 
 
-class Voice(Publisher):
-    """A follower's word about itself goes over the simulated network."""
+class ProgressPublisher(Publisher):
+    """Publishes a follower's progress over the simulated network."""
 
-    def __init__(self, said: Said) -> None:
-        self._said = said
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
 
     async def publish(self, event: Event) -> None:
-        assert isinstance(event, FollowerProgressed), "a follower says nothing else"
-        self._said(event)
+        assert isinstance(event, FollowerProgressed), "a follower publishes nothing else"
+        self._on_progress(event)
 
 
-class SnapshotExchange(Exchange):
+class MemoryExchange(SnapshotExchange):
     """Takes what another master offers at this moment, when the network lets it."""
 
     offered: Offered
 
-    async def take(self, scope: Scope, at_least: Revision) -> Content:
+    async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         snapshot = self.offered(self.node, scope)
         if snapshot is None or snapshot.marker.revision < at_least:
             raise Unavailable("nobody offers a snapshot")
@@ -125,10 +125,10 @@ class SnapshotExchange(Exchange):
 class Outside:
     """What a node's services see of the world around them."""
 
-    said: Said
+    on_progress: OnProgress
     offered: Offered
     set_by_seconds: Callable[[], float]
-    told: Callable[[Event], None]
+    on_event: Callable[[Event], None]
     peers: Asks
     server: WiredServer
 
@@ -146,28 +146,32 @@ class Follows:
         scope: Scope,
     ) -> None:
         node, key, trust = of
-        store, facts = Store(database), Facts(outside.told)
-        exchange = SnapshotExchange(
-            *(node, key, trust, Client(), log, store, Voice(outside.said)),
-            intake=Intake(Path("/nowhere")),
+        store, facts = Store(database), Facts(outside.on_event)
+        exchange = MemoryExchange(
+            *(node, key, trust, Client(), log, store, ProgressPublisher(outside.on_progress)),
+            cache=ChunkCache(Path("/nowhere")),
         )
         exchange.offered = outside.offered
         clock = MachineClock(process, outside.set_by_seconds)
-        keeper = ConflictKeeper(
+        conflicts = ConflictArchive(
             *(node, trust, MemoryConflicts(database), outside.peers, clock, facts)
         )
         applier = Applier(node, store, log, trust, facts, KeptRejections())
-        self.following = Following(
+        self.following = FollowerLoop(
             *(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER),
-            keeper if scope is Scope.FULL else None,
+            conflicts if scope is Scope.FULL else None,
         )
         self.handlers = FollowingHandlers(self.following, exchange, None)
-        self.conflicts = ConflictHandlers(keeper)
-        for work in (self.following.run(), self.following.listen(), self.following.tell()):
+        self.conflicts = ConflictHandlers(conflicts)
+        for work in (
+            self.following.run(),
+            self.following.listen(),
+            self.following.report_progress(),
+        ):
             process.begin(work)
 
     async def answer(self, request: Request[Any]) -> Message:
-        """What this follower says to *request*."""
+        """This follower's answer to *request*."""
         match request:
             case SyncNow():
                 return await self.handlers.on_sync(request)
@@ -196,7 +200,7 @@ class Masters:
         self.replica = Replica.of(node, key, trust, database, log)
         backups = Backups(node, trust, self.replica)
         clock = MachineClock(process, outside.set_by_seconds)
-        facts = Facts(outside.told)
+        facts = Facts(outside.on_event)
         self.writer = Writer(self.replica, backups, self.grant, clock, facts, Strict(process))
         state = cast("MasterState", database)
         rebuilder = Rebuilder(
@@ -214,9 +218,9 @@ class Masters:
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
     async def answer(self, request: Request[Any]) -> Message:
-        """What this master says to *request*."""
+        """This master's answer to *request*."""
         match request:
-            case TellPosition():
+            case ReadPosition():
                 return await self.rebuilding.on_tell_position(request)
             case RebuildLog():
                 return await self.rebuilding.on_rebuild(request)

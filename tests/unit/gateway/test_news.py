@@ -7,12 +7,15 @@ from services.gateway.core.session import Opening, closed, joined, opened, place
 from services.gateway.herald import Herald
 from shared.documents import Kind
 from shared.domain.ids import Epoch, Instant, NodeId, SessionId, UnixMillis
-from shared.domain.node import Liveness, Side
+from shared.domain.liveness import Liveness
+from shared.domain.node import Side
+from shared.domain.placement import Choice
+from shared.domain.session import SessionPhase
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, NodeStateChanged
 from shared.events.security import SignInRefused
-from shared.events.selection import Choice, ClientFacts
-from shared.events.session import SessionChanged, SessionPhase, SessionState
+from shared.events.selection import ClientFacts
+from shared.events.session import SessionChanged, SessionState
 from tests.unit.gateway.conftest import BOOT, House, People
 
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")

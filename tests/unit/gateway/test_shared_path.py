@@ -16,7 +16,8 @@ from shared.documents.node import Address
 from shared.domain.errors import SessionEnded
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts, SharedAddress
+from shared.domain.placement import Choice, SharedAddress
+from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 
 NOW = UnixMillis(1_000_000)
