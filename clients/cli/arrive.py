@@ -8,21 +8,24 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.endpoint.forwarding import SharedAddress
-from clients.session.channel import Leave
 from clients.session.consent import ask_whether_same, require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.gate import Gate
 from clients.session.latencies import record_node
 from clients.session.live import LiveSession, Participant
 from clients.session.narration import Narrator, build_narrator
-from clients.site.api import SiteClient, trusting
+from clients.site.api import site_client
+from shared.api.queues import ArrivalRequest
+from shared.api.queues import arrive as arrive_call
+from shared.api.sessions import EndpointFacts
+from shared.api.trust import trusted_context
 from shared.domain.errors import Forbidden
 from shared.domain.node import Side
 
@@ -54,31 +57,33 @@ def register(app: typer.Typer) -> None:
     app.command("arrive", cls=SiteCommand)(arrive)
 
 
-def arrive(call: SiteCall, address: AddressArgument, at: AtOption, yes: YesOption = False) -> None:
+def arrive(
+    context: SiteContext, address: AddressArgument, at: AtOption, yes: YesOption = False
+) -> None:
     """Wait in a support team's queue, and let whoever takes you connect to HOST:PORT."""
     host, port = parse_address(address)
-    profile = call.profile()
+    profile = context.profile()
     profile.token = ""
     profile.require_site()
     if not yes:
         require_consent(f"{host}:{port}", f"Who takes you at {at}", sys.stdin, sys.stderr)
-    with SiteClient(profile) as client:
-        body = {**parse_destination(at), "facts": endpoint_facts(client, profile)}
-        answer = client.call("POST", "/queue", body)
-    narrate = build_narrator(as_json=call.prints_json)
-    narrate("arrived", **{name: answer[name] for name in ("session", "team", "public_site")})
-    leave = Leave.read(answer, profile.gateways)
-    customer = Participant(Side.CUSTOMER, None, leave, trusting(profile.ca_file))
+    with site_client(profile) as client:
+        request = build_arrival(at, endpoint_facts(client, profile))
+        answer = client.ask(arrive_call(request))
+    narrate = build_narrator(as_json=context.prints_json)
+    narrate("arrived", session=answer.session, team=answer.team, public_site=answer.public_site)
+    credentials = answer.with_gateways(profile.gateways)
+    customer = Participant(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
     shared = SharedPort(host, port, needs_comparison=not yes)
     site = site_name(profile)
     asyncio.run(_share(customer, narrate, shared, lambda node: record_node(site, node)))
 
 
-def parse_destination(at: str) -> dict[str, Any]:
-    """The public site, the team and the customer's name in `[NAME@]SITE[/TEAM]`."""
+def build_arrival(at: str, facts: EndpointFacts) -> ArrivalRequest:
+    """The request for what *at* names: `[NAME@]SITE[/TEAM]`."""
     name, _, place = at.rpartition("@")
     public_site, _, team = place.partition("/")
-    return {"public_site": public_site, "team": team or None, "customer": name}
+    return ArrivalRequest(public_site=public_site, team=team or None, customer=name, facts=facts)
 
 
 async def _share(

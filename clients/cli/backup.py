@@ -1,20 +1,18 @@
 """`meridian backup`: everything that a site knows in one sealed file, and back again."""
 
-import base64
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from clients.cli.changes import describe_result, show_change
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.output import print_line
 from clients.files.backup_file import read_parts, verify_backup, write_backup
+from shared.api import backups
 from shared.crypto.backup import BackupKey, Header
 from shared.domain.errors import BadSettings
-
-TRANSFER_SECONDS: Final = 300.0
 
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 PassphraseOption = Annotated[
@@ -32,31 +30,35 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="backup")
 
 
-def create(call: SiteCall, file: FileArgument, passphrase_file: PassphraseOption = None) -> None:
+def create(
+    context: SiteContext, file: FileArgument, passphrase_file: PassphraseOption = None
+) -> None:
     """Write everything that the site knows into FILE, sealed; FILE is whole or not there."""
-    headers = _headers(_read_passphrase(passphrase_file))
-    with call.client() as client:
-        header = write_backup(file, client.download("/backup", headers, TRANSFER_SECONDS))
+    call = backups.create_backup(_read_passphrase(passphrase_file))
+    with context.client() as client:
+        header = write_backup(file, client.download(call))
     size = file.stat().st_size
     written = {"file": str(file), "bytes": size, **_describe(header)}
-    call.report(written, lambda _: _show_written(file, size, header))
+    context.report(written, lambda _: _show_written(file, size, header))
 
 
-def verify(call: SiteCall, file: FileArgument, passphrase_file: PassphraseOption = None) -> None:
+def verify(
+    context: SiteContext, file: FileArgument, passphrase_file: PassphraseOption = None
+) -> None:
     """Open FILE to its end and show what it holds; with a passphrase no site is needed."""
     passphrase = _read_passphrase(passphrase_file)
     key = None if passphrase is None else BackupKey.of_passphrase(passphrase)
     header = verify_backup(file, key)
-    if key is not None:
-        content = {**_describe(header), "file": str(file)}
-    else:
-        with call.client() as client:
-            content = client.upload("/backup/verify", read_parts(file), {}, TRANSFER_SECONDS)
-    call.report(content, lambda content: _show_verified(file, header, content))
+    summary = None
+    if key is None:
+        with context.client() as client:
+            summary = client.upload(backups.verify_backup(), read_parts(file))
+    answer = summary or {**_describe(header), "file": str(file)}
+    context.report(answer, lambda _: _show_verified(file, header, summary))
 
 
 def restore(
-    call: SiteCall,
+    context: SiteContext,
     file: FileArgument,
     passphrase_file: PassphraseOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
@@ -71,11 +73,10 @@ def restore(
     """Bring FILE back by ordinary changes; documents made since stay, unless --prune."""
     passphrase = _read_passphrase(passphrase_file)
     verify_backup(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
-    query = f"dry_run={dry_run}&prune={prune}&from_another={from_another}".lower()
-    path, headers = f"/backup/restore?{query}", _headers(passphrase)
-    with call.client() as client:
-        answer = client.upload(path, read_parts(file), headers, TRANSFER_SECONDS)
-    call.report(answer, lambda answer: _show_restored(answer, is_dry_run=dry_run))
+    options = backups.RestoreOptions(dry_run=dry_run, prune=prune, from_another=from_another)
+    with context.client() as client:
+        answer = client.upload(backups.restore_backup(options, passphrase), read_parts(file))
+    context.report(answer, lambda answer: _show_restored(answer, is_dry_run=dry_run))
 
 
 def _read_passphrase(file: Path | None) -> str | None:
@@ -85,12 +86,6 @@ def _read_passphrase(file: Path | None) -> str | None:
         return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"the passphrase cannot be read: {error}") from error
-
-
-def _headers(passphrase: str | None) -> dict[str, str]:
-    if passphrase is None:
-        return {}
-    return {"Meridian-Passphrase": base64.b64encode(passphrase.encode()).decode()}
 
 
 def _describe(header: Header) -> dict[str, Any]:
@@ -110,24 +105,24 @@ def _show_written(file: Path, size: int, header: Header) -> None:
         print_line("it opens with this site's secret alone: keep site.secret, away from the site")
 
 
-def _show_verified(file: Path, header: Header, content: dict[str, Any]) -> None:
+def _show_verified(file: Path, header: Header, summary: backups.BackupSummary | None) -> None:
     print_line(f"{file} is whole: {_describe_origin(header)}")
     _show_silent_nodes(header)
-    if "documents" in content:
-        print_line(f"  {_describe_content(content)}")
+    if summary is not None:
+        print_line(f"  {_describe_content(summary)}")
 
 
-def _show_restored(answer: dict[str, Any], *, is_dry_run: bool) -> None:
-    for change in answer["changes"]:
+def _show_restored(answer: backups.RestoreResult, *, is_dry_run: bool) -> None:
+    for change in answer.changes:
         show_change(change)
-    for name in answer["stays"]:
+    for name in answer.stays:
         print_line(f"  {name} is newer than the backup and stays (--prune deletes it)")
-    for each in answer.get("conflicts", ()):
+    for each in answer.conflicts:
         would = "would be" if is_dry_run else "is"
-        print_line(f"  conflict {each['id']} {would} open again, on {each['node']}")
-    if answer["changes"]:
-        count = len(answer["changes"])
-        print_line(describe_result(count, answer["revision"], is_dry_run=is_dry_run))
+        print_line(f"  conflict {each.id} {would} open again, on {each.node}")
+    if answer.changes:
+        count = len(answer.changes)
+        print_line(describe_result(count, answer.revision, is_dry_run=is_dry_run))
     else:
         print_line("the site is as the backup has it; nothing to change")
 
@@ -143,10 +138,9 @@ def _describe_origin(header: Header) -> str:
     return f"site {header.site} at {moment:%Y-%m-%d %H:%M:%S %Z}, sealed with {key}"
 
 
-def _describe_content(content: dict[str, Any]) -> str:
-    documents = ", ".join(f"{count} {kind}" for kind, count in content["documents"].items())
-    requests, conflicts = content["requests"], content.get("conflicts", 0)
+def _describe_content(summary: backups.BackupSummary) -> str:
+    documents = ", ".join(f"{count} {kind}" for kind, count in summary.documents.items())
     return (
-        f"revision {content['revision']}: {documents}; {requests} answered requests; "
-        f"{conflicts} open conflicts"
+        f"revision {summary.revision}: {documents}; {summary.requests} answered requests; "
+        f"{summary.conflicts} open conflicts"
     )

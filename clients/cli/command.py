@@ -1,8 +1,8 @@
 """The kinds of commands: each reports errors as one sentence, and most call a site.
 
-A command that calls a site is registered with `cls=SiteCommand` and takes a `SiteCall` first: the
-options that all of them have in common are declared here, once, and are no arguments of it. One
-that has many options of its own is a class (`SiteCommandClass`).
+A command that calls a site is registered with `cls=SiteCommand` and takes a `SiteContext` first.
+The options that all of them have in common are declared here, once, and are no arguments of it. A
+command with many options of its own is a class (`SiteCommandClass`).
 """
 
 import contextlib
@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import typer
+from pydantic_core import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
 from clients.cli.output import print_json
-from clients.site.api import SiteClient
+from clients.site.api import site_client
 from clients.site.profile import Profile
+from shared.api.call import Call
+from shared.api.client import SiteClient
 from shared.domain.errors import BadSettings, MeridianError
 
 A = TypeVar("A")
+R = TypeVar("R")
 
 FAILED = 1
 MISUSED = 2
@@ -37,18 +41,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 @contextlib.contextmanager
 def reported_errors() -> Generator[None]:
-    """Turn every error of ours into one sentence on standard error and an exit code."""
+    """Turn an error of ours, or of an option, into one sentence and an exit code."""
     try:
         yield
     except MeridianError as error:
         sys.stderr.write(f"meridian: {error.message}\n")
         raise typer.Exit(MISUSED if isinstance(error, BadSettings) else FAILED) from error
+    except ValidationError as error:
+        sys.stderr.write(f"meridian: {_describe_first(error)}\n")
+        raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as interrupt:
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
-class SiteCall(typer.Context):
-    """One call of a command: which site it is for, and how its answer is printed."""
+def _describe_first(error: ValidationError) -> str:
+    """The first field that a model of the API refuses, in the words of the site itself."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}"
+
+
+class SiteContext(typer.Context):
+    """The context of a command that calls a site: which site, and how its answer is printed."""
 
     site: str | None = None
     ca: Path | None = None
@@ -60,7 +74,16 @@ class SiteCall(typer.Context):
 
     def client(self) -> SiteClient:
         """A client of the site's API, to be used in a `with` statement."""
-        return SiteClient(self.profile())
+        return site_client(self.profile())
+
+    def ask(self, call: Call[R]) -> R:
+        """The site's answer to one call.
+
+        Raises:
+            MeridianError: the site refuses, or cannot be reached.
+        """
+        with self.client() as client:
+            return client.ask(call)
 
     def report(self, answer: A, show: Callable[[A], None]) -> None:
         """Print *answer* as JSON when `--json` was given; else *show* it to a person."""
@@ -86,7 +109,7 @@ class Command(TyperCommand):
 class SiteCommand(Command):
     """A command that calls a site, with `--site`, `--ca` and `--json`."""
 
-    context_class = SiteCall
+    context_class = SiteContext
     has_json: ClassVar = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,7 +117,7 @@ class SiteCommand(Command):
         super().__init__(*args, **kwargs)
 
     def run(self, ctx: Any) -> Any:
-        """Run the command; the common options are given to the call, not to the function."""
+        """Run the command; the common options go to the context, not to the function."""
         _take_site_options(ctx)
         return super().run(ctx)
 
@@ -106,7 +129,7 @@ class TextCommand(SiteCommand):
 
 
 class SiteCommandClass(SiteCommand):
-    """A command whose options are the fields of a class, performed by its method `run(call)`."""
+    """A command whose options are the fields of a class, performed by its method `run(context)`."""
 
     def run(self, ctx: Any) -> Any:
         """Make the class's object of the options, and run it."""
@@ -116,7 +139,7 @@ class SiteCommandClass(SiteCommand):
 class SiteGroup(TyperGroup):
     """Commands of which one is run when no other is named; that one calls a site."""
 
-    context_class = SiteCall
+    context_class = SiteContext
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["params"] = [*kwargs["params"], *_site_options(True)]
@@ -144,7 +167,7 @@ def _options_with_json(
 def _options(site: SiteOption = None, ca: CaOption = None) -> None: ...
 
 
-def _take_site_options(call: SiteCall) -> None:
-    call.site = call.params.pop("site")
-    call.ca = call.params.pop("ca")
-    call.prints_json = call.params.pop("json", False)
+def _take_site_options(context: SiteContext) -> None:
+    context.site = context.params.pop("site")
+    context.ca = context.params.pop("ca")
+    context.prints_json = context.params.pop("json", False)

@@ -5,10 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand, TextCommand
+from clients.cli.command import SiteCommand, SiteContext, TextCommand
 from clients.cli.output import print_line, print_table
 from clients.cli.times import format_time
 from clients.files.yaml_writer import write_yaml
+from shared.api.conflicts import (
+    ConflictDecision,
+    ConflictDetails,
+    ConflictList,
+    ConflictResult,
+    list_conflicts,
+    read_conflict,
+    resolve_conflict,
+)
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BadSettings
 
 HELP = "Changes that one master had alone when the site went on without it."
@@ -18,39 +28,34 @@ IdArgument = Annotated[str, typer.Argument(help="The conflict, as the list names
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     group = typer.Typer(no_args_is_help=True, help=HELP)
-    group.command("list", cls=SiteCommand)(list_conflicts)
+    group.command("list", cls=SiteCommand)(show_list)
     group.command("show", cls=SiteCommand)(show)
     group.command("export", cls=TextCommand)(export)
     group.command("resolve", cls=SiteCommand)(resolve)
     app.add_typer(group, name="conflicts")
 
 
-def list_conflicts(call: SiteCall) -> None:
+def show_list(context: SiteContext) -> None:
     """Show what each master had alone, and what became of it."""
-    with call.client() as client:
-        answer = client.get("/conflicts")
-    call.report(answer, _show_list)
+    context.report(context.ask(list_conflicts()), _show_list)
 
 
-def show(call: SiteCall, conflict: IdArgument) -> None:
+def show(context: SiteContext, conflict: IdArgument) -> None:
     """Show the documents of a conflict as they were left; secrets are left out."""
-    with call.client() as client:
-        answer = client.get(f"/conflicts/{conflict}")
-    call.report(answer, _show_changes)
+    context.report(context.ask(read_conflict(conflict)), _show_changes)
 
 
 def export(
-    call: SiteCall,
+    context: SiteContext,
     conflict: IdArgument,
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there.")],
 ) -> None:
     """Write the documents of a conflict as YAML that apply takes; secrets are left out."""
-    with call.client() as client:
-        answer = client.get(f"/conflicts/{conflict}")
-    deleted = [each for each in answer["changes"] if each["op"] == "delete"]
-    heading = [f"# conflict {conflict}: what {answer['conflict']['node']} had alone"]
-    heading += [f"# deleted there: {each['kind']} {each['id']}" for each in deleted]
-    put = [each for each in answer["changes"] if each["op"] == "put"]
+    answer = context.ask(read_conflict(conflict))
+    deleted = [each for each in answer.changes if each.op == "delete"]
+    heading = [f"# conflict {conflict}: what {answer.conflict.node} had alone"]
+    heading += [f"# deleted there: {each.kind} {each.id}" for each in deleted]
+    put = [each for each in answer.changes if each.op == "put"]
     body = write_yaml(put) if put else ""
     text = "\n".join(heading) + f"\n{body}"
     try:
@@ -64,7 +69,7 @@ def export(
 
 
 def resolve(
-    call: SiteCall,
+    context: SiteContext,
     conflict: IdArgument,
     apply: Annotated[
         bool | None,
@@ -74,32 +79,31 @@ def resolve(
     """Decide what becomes of a conflict; its entries stay on the master that keeps them."""
     if apply is None:
         raise BadSettings("say --apply to put its documents into the site, or --discard")
-    decision = {"resolution": "apply" if apply else "discard"}
-    with call.client() as client:
-        answer = client.call("POST", f"/conflicts/{conflict}", decision)
-    call.report(answer, lambda answer: _show_resolution(conflict, answer))
+    decision = ConflictDecision(resolution="apply" if apply else "discard")
+    answer = context.ask(resolve_conflict(conflict, decision))
+    context.report(answer, lambda answer: _show_resolution(conflict, answer))
 
 
-def _show_list(answer: dict[str, Any]) -> None:
+def _show_list(answer: ConflictList) -> None:
     columns = ("conflict", "on", "kept", "after revision", "up to", "documents", "state")
-    print_table(columns, (_row(each) for each in answer["conflicts"]))
-    for node in answer["silent"]:
+    print_table(columns, (_row(each) for each in answer.conflicts))
+    for node in answer.silent:
         print_line(f"{node} does not answer: what it keeps is not shown")
 
 
-def _show_changes(answer: dict[str, Any]) -> None:
+def _show_changes(answer: ConflictDetails) -> None:
     names = ("revision", "author", "op", "kind", "id")
-    print_table(names, ([each[name] for name in names] for each in answer["changes"]))
+    print_table(names, ([getattr(each, name) for name in names] for each in answer.changes))
 
 
-def _show_resolution(conflict: str, answer: dict[str, Any]) -> None:
-    at = f" at revision {answer['revision']}" if answer["revision"] is not None else ""
-    print_line(f"conflict {conflict} is {answer['conflict']['resolution']}{at}")
+def _show_resolution(conflict: str, answer: ConflictResult) -> None:
+    at = f" at revision {answer.revision}" if answer.revision is not None else ""
+    print_line(f"conflict {conflict} is {answer.conflict.resolution}{at}")
 
 
-def _row(line: dict[str, Any]) -> tuple[Any, ...]:
-    state = line["resolution"] or "open"
-    if line["resolved_by"]:
-        state += f" by {line['resolved_by']}"
-    kept = format_time(line["at_unix_ms"])
-    return line["id"], line["node"], kept, line["ancestor"], line["revision"], line["count"], state
+def _row(line: ConflictLine) -> tuple[Any, ...]:
+    state = line.resolution or "open"
+    if line.resolved_by:
+        state += f" by {line.resolved_by}"
+    kept = format_time(line.at_unix_ms)
+    return line.id, line.node, kept, line.ancestor, line.revision, line.count, state

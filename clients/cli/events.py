@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.times import parse_start
 from clients.clock import wall
 from clients.events.filters import (
@@ -46,7 +46,7 @@ def _group() -> None:
 
 
 def tail(
-    call: SiteCall,
+    context: SiteContext,
     server: Annotated[
         str,
         typer.Option(envvar=SERVERS, help="The site's NATS servers, URL[,URL]: nats:// or tls://."),
@@ -73,7 +73,7 @@ def tail(
     pattern = parse_filter(filter_)
     if not is_known(pattern):
         _warn(f"no event of this version is {pattern}; there are: {', '.join(known_subjects())}")
-    profile = call.profile()
+    profile = context.profile()
     reader = Reader(
         access=_access(server, password_file, profile.ca_file),
         pattern=pattern,
@@ -82,7 +82,7 @@ def tail(
         durable=None if durable is None else parse_durable_name(durable),
     )
     checker = SignatureChecker(lambda: _keys(profile))
-    asyncio.run(_show(reader, checker, as_json=call.prints_json))
+    asyncio.run(_show(reader, checker, as_json=context.prints_json))
 
 
 def _access(servers: str, password_file: Path, ca_file: str) -> Access:

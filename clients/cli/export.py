@@ -1,11 +1,11 @@
 """`meridian export`: prints the whole configuration."""
 
-from typing import Any
-
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.files.yaml_writer import write_yaml
+from shared.api.documents import Export
+from shared.api.documents import export as export_call
 
 
 def register(app: typer.Typer) -> None:
@@ -13,12 +13,10 @@ def register(app: typer.Typer) -> None:
     app.command("export", cls=SiteCommand)(export)
 
 
-def export(call: SiteCall) -> None:
+def export(context: SiteContext) -> None:
     """Print the whole configuration as YAML that apply takes; secrets are left out."""
-    with call.client() as client:
-        answer = client.get("/export")
-    call.report(answer, _show)
+    context.report(context.ask(export_call()), _show)
 
 
-def _show(answer: dict[str, Any]) -> None:
-    typer.echo(write_yaml(answer["documents"]), nl=False)
+def _show(answer: Export) -> None:
+    typer.echo(write_yaml(answer.documents), nl=False)

@@ -5,13 +5,18 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand, TextCommand
+from clients.cli.command import SiteCommand, SiteContext, TextCommand
 from clients.cli.output import print_line, print_table
 from clients.clock import now
-from clients.site.api import SiteClient
+from shared.api.changes import NewLogGeneration
+from shared.api.client import SiteClient
+from shared.api.failover import FailoverCheck, MasterCheck, PromotionRequest, check_failover
+from shared.api.failover import promote as promote_call
 from shared.domain.errors import BadSettings, MeridianError, ServerNotAlone, Unavailable
+from shared.domain.ids import NodeId
+from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionState
 
-CALL_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
 RISK: Final = (
     "{node} will go on alone. The other side may still have a quorum and accept changes: then the "
@@ -32,17 +37,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="failover")
 
 
-def check(call: SiteCall) -> None:
+def check(context: SiteContext) -> None:
     """Show what would happen if the primary failed now, and why; fails without a successor."""
-    with call.client() as client:
-        answer = client.get("/failover/check")
-    call.report(answer, _show)
-    if answer["successor"] is None:
+    answer = context.ask(check_failover())
+    context.report(answer, _show)
+    if answer.successor is None:
         raise typer.Exit(1)
 
 
 def promote(
-    call: SiteCall,
+    context: SiteContext,
     node: Annotated[str, typer.Argument(help="The master that is to go on alone.")],
     force: Annotated[
         bool, typer.Option("--force", help="Yes, although there may be two primaries.")
@@ -59,23 +63,22 @@ def promote(
     print_line(RISK.format(node=node))
     if not yes:
         typer.confirm(f"promote {node} by force?", abort=True, err=True)
-    body = {"node": node, "force": force, "reason": reason}
-    with call.client() as client:
-        answer = _promote(client, body, now() + wait)
+    request = PromotionRequest(node=NodeId(node), force=force, reason=reason)
+    with context.client() as client:
+        answer = _promote(client, request, now() + wait)
     print_line(
-        f"{node} goes on alone: generation {answer['log_generation']} of the log began at "
-        f"revision {answer['revision']}, from its database; it is primary in a few seconds"
+        f"{node} goes on alone: generation {answer.log_generation} of the log began at "
+        f"revision {answer.revision}, from its database; it is primary in a few seconds"
     )
 
 
-def describe_faults(master: dict[str, Any]) -> list[str]:
-    """What is wrong with *master*; an older version reports nothing of redirection."""
-    redirection: dict[str, Any] = master.get("redirection") or {}
-    faults = [str(reason) for reason in master["reasons"]]
-    if redirection.get("state") == "failing":
+def describe_faults(master: MasterCheck) -> list[str]:
+    """What is wrong with *master*, in sentences."""
+    redirection, faults = master.redirection, list(master.reasons)
+    if redirection.state is RedirectionState.FAILING:
         faults.append(
-            f"the site's address does not lead to it yet: {redirection['cause']} "
-            f"({redirection['code']}, attempts so far: {redirection['attempts']})"
+            f"the site's address does not lead to it yet: {redirection.cause} "
+            f"({redirection.code}, attempts so far: {redirection.attempts})"
         )
     return faults
 
@@ -87,22 +90,22 @@ def describe_wait(error: MeridianError, node: str) -> str:
     return f"waiting: {error.message}"
 
 
-def _show(answer: dict[str, Any]) -> None:
-    print_line(answer["verdict"])
-    print_table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
-    for master in answer["masters"]:
+def _show(answer: FailoverCheck) -> None:
+    print_line(answer.verdict)
+    print_table(("master", "acts as", "epoch", "would follow"), map(_row, answer.masters))
+    for master in answer.masters:
         for fault in describe_faults(master):
-            print_line(f"  {master['node']}: {fault}")
+            print_line(f"  {master.node}: {fault}")
 
 
-def _row(master: dict[str, Any]) -> tuple[Any, ...]:
-    would = "yes" if master["could_take_over"] else "no"
-    if master["role"] == "primary":
+def _row(master: MasterCheck) -> tuple[Any, ...]:
+    would = "yes" if master.could_take_over else "no"
+    if master.role is MasterRole.PRIMARY:
         would = "-"
-    return master["node"], master["role"] or "silent", master["epoch"], would
+    return master.node, master.role or "silent", master.epoch, would
 
 
-def _promote(client: SiteClient, body: dict[str, Any], deadline: float) -> Any:
+def _promote(client: SiteClient, request: PromotionRequest, deadline: float) -> NewLogGeneration:
     """The site's answer, as soon as the master's server runs alone.
 
     Raises:
@@ -111,11 +114,11 @@ def _promote(client: SiteClient, body: dict[str, Any], deadline: float) -> Any:
     shown = ""
     while True:
         try:
-            return client.call("POST", "/failover/promote", body, seconds=CALL_SECONDS)
+            return client.ask(promote_call(request))
         except (ServerNotAlone, Unavailable) as error:
             if now() >= deadline:
                 raise
             if shown != error.code:
-                print_line(describe_wait(error, body["node"]))
+                print_line(describe_wait(error, request.node))
             shown = error.code
         time.sleep(PAUSE_SECONDS)

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.command import SiteCall, TextCommand
+from clients.cli.command import SiteContext, TextCommand
 from clients.cli.output import print_line
-from clients.site.api import SiteClient
+from clients.site.api import site_client
+from shared.api.accounts import LoginRequest
+from shared.api.accounts import login as login_call
 from shared.domain.errors import BadSettings
 
 
@@ -18,22 +20,22 @@ def register(app: typer.Typer) -> None:
 
 
 def login(
-    call: SiteCall,
+    context: SiteContext,
     username: Annotated[str, typer.Argument(help="Who you are.")],
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="Read the password from this file.")
     ] = None,
 ) -> None:
     """Sign in to a site and remember it."""
-    profile = call.profile()
+    profile = context.profile()
     profile.token = ""
-    with SiteClient(profile) as client:
-        body = {"username": username, "password": _password(password_file)}
-        answer = client.call("POST", "/login", body)
+    with site_client(profile) as client:
+        request = LoginRequest(username=username, password=_password(password_file))
+        answer = client.ask(login_call(request))
     known = profile.gateways
-    profile.gateways = [*known, *(url for url in answer["gateways"] if url not in known)]
+    profile.gateways = [*known, *(url for url in answer.gateways if url not in known)]
     profile.ca_file = str(Path(profile.ca_file).resolve()) if profile.ca_file else ""
-    profile.token, profile.user = answer["token"], username
+    profile.token, profile.user = answer.token, username
     profile.save()
     print_line(f"signed in as {username} at {profile.gateways[0]}")
 

@@ -3,15 +3,16 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
+from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.table import Table
 
 
 def print_json(value: Any) -> None:
-    """Print *value* as one line of JSON."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    """Print *value*, a model or anything made of models and plain values, on one line."""
+    sys.stdout.write(json.dumps(to_jsonable_python(value)) + "\n")
 
 
 def print_line(text: str) -> None:
@@ -32,7 +33,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
-        parts: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return ", ".join(str(each) for each in parts) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, cast("Sequence[object]", value))) or "-"
     return str(value)

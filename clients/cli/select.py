@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommandClass
+from clients.cli.command import SiteCommandClass, SiteContext
 from clients.cli.output import print_line, print_table
 from clients.clock import wall
+from shared.api.selection import SelectionAnswer, SelectionQuestion
+from shared.api.selection import select as select_call
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.domain.errors import BadSettings
@@ -65,13 +67,11 @@ class Select:
         bool, typer.Option("--explain", help="Show every node with its rank or refusal.")
     ] = False
 
-    def run(self, call: SiteCall) -> None:
+    def run(self, context: SiteContext) -> None:
         """Ask the site, and print what it would choose."""
-        with call.client() as client:
-            answer = client.call("POST", "/select", self.as_body())
-        call.report(answer, self._show)
+        context.report(context.ask(select_call(self.question())), self._show)
 
-    def as_body(self) -> dict[str, Any]:
+    def question(self) -> SelectionQuestion:
         """The request; options that were not given are left out.
 
         Raises:
@@ -86,17 +86,18 @@ class Select:
             "pin": self.pin,
             "methods": self.method,
         }
-        return {name: value for name, value in body.items() if value}
+        given = {name: value for name, value in body.items() if value}
+        return SelectionQuestion.model_validate(given)
 
-    def _show(self, answer: dict[str, Any]) -> None:
-        nodes = ", ".join(each["node"] for each in answer["choices"]) or "no node"
-        policy = f", policy {answer['policy']}" if answer.get("policy") else ""
-        print_line(f"{nodes} (method {answer['method']}{policy}, revision {answer['revision']})")
-        for note in answer.get("notes", ()):
+    def _show(self, answer: SelectionAnswer) -> None:
+        nodes = ", ".join(each.node for each in answer.choices) or "no node"
+        policy = f", policy {answer.policy}" if answer.policy else ""
+        print_line(f"{nodes} (method {answer.method}{policy}, revision {answer.revision})")
+        for note in answer.notes:
             print_line(f"  {note}")
         if self.explain:
             columns = ("rank", "node", "region", "reason")
-            rows = ([each.get(name) for name in columns] for each in answer["explanation"])
+            rows = ([getattr(each, name) for name in columns] for each in answer.explanation)
             print_table(columns, rows)
 
 

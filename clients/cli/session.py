@@ -1,16 +1,19 @@
 """`meridian session`: opens a session and gives its key, lists sessions, closes one."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.output import print_line, print_table
 from clients.session.credentials import save_credentials
 from clients.session.facts import endpoint_facts
 from clients.session.key import draw_words, session_key
-from clients.site.api import SiteClient
+from clients.site.api import site_client
+from shared.api import queues, sessions
+from shared.api.call import Call
+from shared.api.sessions import RepresentativeFacts, SessionCredentials
 
 NodeOption = Annotated[
     str | None,
@@ -29,59 +32,59 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="session")
 
 
-def open_session(call: SiteCall, node: NodeOption = None) -> None:
+def open_session(context: SiteContext, node: NodeOption = None) -> None:
     """Open a session and print its key; the key's words never reach the site."""
-    credentials = _request_credentials(call, "/sessions", node)
-    key = session_key(credentials["session"], draw_words())
-    expires = credentials["expires_unix_ms"]
-    answer = {"session": credentials["session"], "key": key, "expires": expires}
-    call.report(answer, _show_key)
+    credentials = _request_credentials(context, sessions.open_session, node)
+    key = session_key(credentials.session, draw_words())
+    expires = credentials.expires_unix_ms
+    answer = {"session": credentials.session, "key": key, "expires": expires}
+    context.report(answer, _show_key)
 
 
-def list_sessions(call: SiteCall) -> None:
+def list_sessions(context: SiteContext) -> None:
     """List the sessions that are not over."""
-    with call.client() as client:
-        sessions: list[dict[str, Any]] = client.get("/sessions")
-    call.report(sessions, _show_sessions)
+    context.report(context.ask(sessions.list_sessions()), _show_sessions)
 
 
 def close_session(
-    call: SiteCall, session: Annotated[str, typer.Argument(help="The session's nameplate.")]
+    context: SiteContext, session: Annotated[str, typer.Argument(help="The session's nameplate.")]
 ) -> None:
     """End a session, here and at every node that may carry it."""
-    with call.client() as client:
-        answer = client.call("DELETE", f"/sessions/{session}")
-    call.report(answer, lambda _: print_line(f"session {session} is closed"))
+    answer = context.ask(sessions.close_session(session))
+    context.report(answer, lambda _: print_line(f"session {session} is closed"))
 
 
 def show_queue(
-    call: SiteCall,
+    context: SiteContext,
     team: Annotated[str | None, typer.Option("--team", help="Only this team's queue.")] = None,
 ) -> None:
     """List the customers who wait for your teams, whoever came first before the others."""
-    query = f"?{urlencode({'team': team})}" if team else ""
-    with call.client() as client:
-        customers: list[dict[str, Any]] = client.get(f"/queue{query}")
-    call.report(customers, _show_customers)
+    context.report(context.ask(queues.list_waiting(team)), _show_customers)
 
 
 def accept_customer(
-    call: SiteCall,
+    context: SiteContext,
     session: Annotated[str, typer.Argument(help="The session, as the queue shows it.")],
     node: NodeOption = None,
 ) -> None:
     """Take a customer out of your team's queue."""
-    credentials = _request_credentials(call, f"/queue/{session}/accept", node)
-    answer = {"session": credentials["session"], "team": credentials["team"]}
-    call.report(answer, _show_accepted)
+    credentials = _request_credentials(
+        context, lambda facts: queues.accept_customer(session, facts), node
+    )
+    answer = {"session": credentials.session, "team": credentials.team}
+    context.report(answer, _show_accepted)
 
 
-def _request_credentials(call: SiteCall, path: str, node: str | None) -> dict[str, Any]:
+def _request_credentials(
+    context: SiteContext,
+    build_call: Callable[[RepresentativeFacts], Call[SessionCredentials]],
+    node: str | None,
+) -> SessionCredentials:
     """The session's credentials, which `meridian connect` finds on this machine."""
-    profile = call.profile()
-    with SiteClient(profile) as client:
-        facts = endpoint_facts(client, profile)
-        credentials: dict[str, Any] = client.call("POST", path, {**facts, "node": node})
+    profile = context.profile()
+    with site_client(profile) as client:
+        facts = endpoint_facts(client, profile).model_dump(exclude_unset=True)
+        credentials = client.ask(build_call(RepresentativeFacts(**facts, node=node)))
     save_credentials(credentials)
     return credentials
 
@@ -93,14 +96,14 @@ def _show_key(answer: dict[str, Any]) -> None:
     print_line(f"you run:            meridian connect --key {key} --listen 127.0.0.1:PORT")
 
 
-def _show_sessions(sessions: list[dict[str, Any]]) -> None:
+def _show_sessions(listed: Sequence[sessions.SessionSummary]) -> None:
     names = ("session", "phase", "representative", "customer_address", "nodes")
-    print_table(names, ([each[name] for name in names] for each in sessions))
+    print_table(names, ([getattr(each, name) for name in names] for each in listed))
 
 
-def _show_customers(customers: list[dict[str, Any]]) -> None:
+def _show_customers(customers: Sequence[queues.WaitingCustomer]) -> None:
     names = ("session", "team", "public_site", "customer", "address")
-    print_table(names, ([each[name] for name in names] for each in customers))
+    print_table(names, ([getattr(each, name) for name in names] for each in customers))
 
 
 def _show_accepted(answer: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommandClass
+from clients.cli.command import SiteCommandClass, SiteContext
 from clients.cli.output import print_line, print_table
 from clients.rehearsal.picture import Drawing, draw
 from clients.rehearsal.population import read_population
@@ -55,7 +55,7 @@ class SimulateSelection:
         Path | None, typer.Option("--picture", help="Draw a map and bars to this SVG file.")
     ] = None
 
-    def run(self, call: SiteCall) -> None:
+    def run(self, context: SiteContext) -> None:
         """Have the site place everybody twice, and print the difference."""
         people = read_population(self.clients)
         today = Assumptions(public_site=self.public_site, team=self.team)
@@ -65,7 +65,7 @@ class SimulateSelection:
             policy=self.policy,
             failed=tuple(self.fail or ()),
         )
-        with call.client() as client:
+        with context.client() as client:
             before = place_people(client, people, today)
             after = before if assumed == today else place_people(client, people, assumed)
             nodes = read_locations(client) if self.picture else {}
@@ -73,7 +73,7 @@ class SimulateSelection:
         if self.picture is not None:
             _draw(self.picture, Drawing(assumed.title, people, after, old, new, nodes))
         moves = count_moves(people, before, after)
-        call.report(
+        context.report(
             _as_json(old, new, moves), lambda _: self._show(assumed.title, (old, new), moves)
         )
 

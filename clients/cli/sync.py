@@ -1,11 +1,15 @@
 """`meridian sync`: makes followers catch up."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from clients.cli.command import SiteCall, SiteCommand
+from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.output import print_table
+from shared.api.cluster import SyncReport, SyncRequest
+from shared.api.cluster import sync as sync_call
+from shared.domain.ids import NodeId
 
 
 def register(app: typer.Typer) -> None:
@@ -14,26 +18,25 @@ def register(app: typer.Typer) -> None:
 
 
 def sync(
-    call: SiteCall,
+    context: SiteContext,
     nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; default: all.")] = None,
     resync: Annotated[
         bool, typer.Option("--resync", help="Take a snapshot instead of reading on.")
     ] = False,
 ) -> None:
     """Make followers catch up now and prove their position."""
-    with call.client() as client:
-        answer = client.call("POST", "/sync", {"nodes": nodes or [], "resync": resync})
-    call.report(answer, _show)
-    if not all(each["ok"] for each in answer):
+    request = SyncRequest(nodes=tuple(map(NodeId, nodes or ())), resync=resync)
+    answer = context.ask(sync_call(request))
+    context.report(answer, _show)
+    if not all(each.ok for each in answer):
         raise typer.Exit(1)
 
 
-def _show(answer: list[dict[str, Any]]) -> None:
+def _show(answer: Sequence[SyncReport]) -> None:
     columns = ("node", "state", "revision", "hash", "lag", "what is wrong")
     print_table(columns, map(_row, answer))
 
 
-def _row(proof: dict[str, Any]) -> tuple[Any, ...]:
-    names = ("node", "state", "revision", "hash", "lag", "detail")
-    row = {**proof, "hash": str(proof["hash"])[:12]}
-    return tuple(row[name] for name in names)
+def _row(report: SyncReport) -> tuple[Any, ...]:
+    position = (report.revision, report.hash[:12], report.lag)
+    return (report.node, report.state, *position, report.detail)

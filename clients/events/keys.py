@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from clients.clock import now
-from clients.site.api import SiteClient
+from clients.site.api import site_client
 from clients.site.profile import Profile
+from shared.api.cluster import node_keys
 from shared.crypto.testimony import Statement, examine
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
@@ -38,8 +39,8 @@ def fetch_keys(profile: Profile) -> Keys:
     Raises:
         Unavailable: no gateway answers.
     """
-    with SiteClient(profile) as client:
-        return {NodeId(node): key for node, key in client.get("/keys").items()}
+    with site_client(profile) as client:
+        return client.ask(node_keys())
 
 
 class SignatureChecker:

@@ -2,25 +2,29 @@
 
 import io
 import re
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import SafeRepresenter
 
 from clients.files.site_file import SECTIONS
+from shared.api.documents import DocumentView
+from shared.documents import Kind
+from shared.domain.conflict import ConflictChange
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_/@]([A-Za-z0-9_ ./@-]*[A-Za-z0-9_/@])?", re.ASCII)
 
 
-def write_yaml(documents: list[dict[str, Any]]) -> str:
+def write_yaml(documents: Iterable[DocumentView | ConflictChange]) -> str:
     """*documents* as a site file, which `apply` takes."""
     sections = {kind.value: name for name, kind in SECTIONS.items()}
     content: dict[str, Any] = {}
     for document in documents:
-        if document["kind"] == "site":
-            content["site"] = document["body"]
+        if document.kind == Kind.SITE:
+            content["site"] = document.body
         else:
-            content.setdefault(sections[document["kind"]], {})[document["id"]] = document["body"]
+            content.setdefault(sections[document.kind], {})[document.id] = document.body
     text, writer = io.StringIO(), cast("Any", YAML(typ="safe", pure=True))
     writer.Representer = _QuotingRepresenter
     writer.width = 1_000

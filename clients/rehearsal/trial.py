@@ -1,21 +1,32 @@
 """Has the site place a population, part by part, under assumptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from clients.rehearsal.population import Person
 from clients.rehearsal.report import Placement
+from shared.api.call import Call
+from shared.api.documents import MOST_DOCUMENTS, DocumentsQuery, list_documents
+from shared.api.model import Page
+from shared.api.selection import RehearsalRequest, rehearse
+from shared.documents import Kind
+from shared.documents.selection import SelectionOverride
+from shared.domain.ids import NodeId
+from shared.domain.node import NodeRole
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 PART: Final = 400
 """Clients in one request, well below what the site takes at once."""
 
 
 class SiteApi(Protocol):
-    """The site's API."""
+    """The part of the site's client that a trial uses."""
 
-    def call(self, method: str, path: str, body: Any = None) -> Any: ...
-    def get(self, path: str) -> Any: ...
+    def ask(self, call: Call[R]) -> R: ...
+    def pages(self, call: Call[Page[T]]) -> Iterator[T]: ...
 
 
 @dataclass(frozen=True)
@@ -35,15 +46,21 @@ class Assumptions:
         parts += [f"without {', '.join(self.failed)}"] if self.failed else []
         return " ".join(parts)
 
-    def as_body(self) -> dict[str, Any]:
+    def request(
+        self, people: Sequence[Person], sessions: dict[NodeId, int], first: int
+    ) -> RehearsalRequest:
+        """The part of the rehearsal that places *people* on top of *sessions*."""
         settings = {"methods": self.methods or None, "policy": self.policy}
         instead = {name: value for name, value in settings.items() if value is not None}
-        return {
-            "instead": instead or None,
-            "failed": self.failed,
-            "public_site": self.public_site,
-            "team": self.team,
-        }
+        return RehearsalRequest(
+            clients=tuple(each.as_client() for each in people),
+            instead=SelectionOverride.model_validate(instead) if instead else None,
+            failed=tuple(map(NodeId, self.failed)),
+            public_site=self.public_site,
+            team=self.team,
+            sessions=sessions,
+            first=first,
+        )
 
 
 def place_people(
@@ -54,30 +71,20 @@ def place_people(
     Raises:
         MeridianError: the site refuses, or nobody answers.
     """
-    placements, sessions = list[Placement](), dict[str, int]()
+    placements, sessions = list[Placement](), dict[NodeId, int]()
     for first in range(0, len(people), PART):
         part = people[first : first + PART]
-        body = {
-            **assumptions.as_body(),
-            "clients": [each.as_body() for each in part],
-            "sessions": sessions,
-            "first": first,
-        }
-        answer = site.call("POST", "/selection/rehearse", body)
-        sessions = answer["sessions"]
-        placements += [Placement(each["node"], each["kilometres"]) for each in answer["placements"]]
+        answer = site.ask(rehearse(assumptions.request(part, sessions, first)))
+        sessions = answer.sessions
+        placements += [Placement(each.node, each.kilometres) for each in answer.placements]
     return placements
 
 
 def read_locations(site: SiteApi) -> dict[str, tuple[float, float]]:
     """Latitude and longitude of the traffic nodes that have a location."""
     locations = dict[str, tuple[float, float]]()
-    path: str | None = "/nodes?limit=1000"
-    while path is not None:
-        page = site.get(path)
-        for each in page["documents"]:
-            place = each["body"].get("location")
-            if place and each["body"]["role"] == "traffic":
-                locations[each["id"]] = (place["latitude"], place["longitude"])
-        path = page["next"] and str(page["next"]).removeprefix("/api/v1")
+    for each in site.pages(list_documents(Kind.NODE, DocumentsQuery(limit=MOST_DOCUMENTS))):
+        place = each.body.get("location")
+        if place and each.body["role"] == NodeRole.TRAFFIC:
+            locations[each.id] = (place["latitude"], place["longitude"])
     return locations

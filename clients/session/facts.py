@@ -7,33 +7,34 @@ prevents a session: without an answer in time the site places the endpoint witho
 import asyncio
 import socket
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from clients.clock import wall
 from clients.endpoint.probing import Relay, measure_latencies
 from clients.session.latencies import Measurements, load_measurements, save_measurements
-from clients.site.api import SiteClient
 from clients.site.profile import Profile
-from shared.decoding.errors import Undecodable
-from shared.decoding.fields import Fields
-from shared.domain.ids import NodeId
+from shared.api.client import SiteClient
+from shared.api.probes import ProbePlan, probe_plan
+from shared.api.sessions import EndpointFacts
 
 PROBES_SECONDS: Final = 1.0
 """How long the site may take to say which relays to measure."""
 
 
-def endpoint_facts(client: SiteClient, profile: Profile) -> dict[str, Any]:
+def endpoint_facts(client: SiteClient, profile: Profile) -> EndpointFacts:
     """The facts of this end; relays are measured again when that is due."""
     site, offset = site_name(profile), utc_offset_minutes()
     now, address = wall().timestamp(), own_address(site)
     measurements = load_measurements(site)
     if not measurements.is_fresh(now, address):
-        answer = client.try_once("/probes", {"utc_offset_minutes": offset}, PROBES_SECONDS)
-        measurements = _measure(answer, measurements.last_node, address)
-        if answer is not None:
+        facts = EndpointFacts(utc_offset_minutes=offset)
+        plan = client.try_once(probe_plan(facts, PROBES_SECONDS))
+        measurements = _measure(plan, measurements.last_node, address)
+        if plan is not None:
             save_measurements(site, measurements)
-    return {"utc_offset_minutes": offset, **measurements.facts(wall().timestamp())}
+    measured = measurements.facts(wall().timestamp())
+    return EndpointFacts.model_validate({"utc_offset_minutes": offset, **measured})
 
 
 def site_name(profile: Profile) -> str:
@@ -59,20 +60,11 @@ def own_address(site: str) -> str:
         return ""
 
 
-def _measure(answer: Any, last_node: str, own_address: str) -> Measurements:
-    """Measure the relays that the site's *answer* lists; no measurements when it lists none."""
-    ticket, relays, good_for = _read(answer)
-    latencies = asyncio.run(measure_latencies(relays, ticket)) if relays else {}
+def _measure(plan: ProbePlan | None, last_node: str, own_address: str) -> Measurements:
+    """Measure the relays in the site's *plan*; no measurements when it names none."""
+    latencies: dict[str, float] = {}
+    if plan is not None and plan.nodes:
+        relays = [Relay(each.node, each.host, each.port) for each in plan.nodes]
+        latencies = asyncio.run(measure_latencies(relays, plan.ticket))
+    good_for = plan.good_for_seconds if plan is not None else 0.0
     return Measurements(wall().timestamp(), good_for, own_address, latencies, last_node)
-
-
-def _read(answer: Any) -> tuple[str, list[Relay], float]:
-    try:
-        fields = Fields(answer, "answer")
-        relays = [
-            Relay(NodeId(each.text("node")), each.text("host"), each.integer("port", most=65_535))
-            for each in fields.objects("nodes")
-        ]
-        return fields.text("ticket"), relays, fields.number("good_for_seconds")
-    except Undecodable:
-        return "", [], 0.0

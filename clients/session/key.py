@@ -51,4 +51,4 @@ def parse_key_or_nameplate(text: str) -> tuple[SessionId, str | None]:
 
 
 def _word() -> str:
-    return "".join(secrets.choice(letters) for letters in (*(CONSONANTS, VOWELS) * 2, CONSONANTS))
+    return "".join(secrets.choice(alphabet) for alphabet in (*(CONSONANTS, VOWELS) * 2, CONSONANTS))

@@ -13,15 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.endpoint.endpoint import ClosableStreamHandler, Endpoint, EndpointCallbacks
-from clients.session.channel import (
-    ControlChannel,
-    Leave,
-    Message,
-    PathsOffered,
-    PhaseTold,
-    Refusal,
-    SessionClosed,
-)
+from clients.session.channel import ControlChannel
 from clients.session.narration import Narrator
 from clients.tunnel.effects import (
     EndCode,
@@ -35,21 +27,30 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
+from shared.api.channel import (
+    FromGateway,
+    PathsOffered,
+    RequestRefused,
+    SessionClosed,
+    SessionReported,
+)
+from shared.api.sessions import SessionCredentials
 from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
 from shared.domain.ids import PathGeneration
 from shared.domain.node import Side
+from shared.domain.session import CloseReason
 
 CLOSE_SECONDS: Final = 2.0
 """How long the site may take to accept the notice that the session is over."""
 
-_CODES_FOR_BOTH: Final = {
-    EndCode.CLOSED,
-    EndCode.KEY_BURNT,
-    EndCode.BAD_OFFSET,
-    EndCode.BAD_STREAM,
-    EndCode.EXPIRED,
+_REASONS: Final = {
+    EndCode.CLOSED: CloseReason.CLOSED_BY_ENDPOINT,
+    EndCode.KEY_BURNT: CloseReason.KEY_BURNT,
+    EndCode.BAD_OFFSET: CloseReason.PROTOCOL_ERROR,
+    EndCode.BAD_STREAM: CloseReason.PROTOCOL_ERROR,
+    EndCode.EXPIRED: CloseReason.EXPIRED,
 }
-"""These end the session for both ends; a mistyped key ends it only for the end that typed it."""
+"""What ends the session for both ends; a mistyped key ends it only for the end that typed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Participant:
 
     side: Side
     words: str | None
-    leave: Leave
+    credentials: SessionCredentials
     tls: ssl.SSLContext | None
 
 
@@ -76,12 +77,12 @@ class LiveSession:
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
         self.stream_failure: str | None = None
-        credentials = Credentials(participant.leave.session, participant.words)
-        self._channel = ControlChannel(participant.leave, participant.tls, self._on_message)
+        credentials = Credentials(participant.credentials.session, participant.words)
+        self._channel = ControlChannel(participant.credentials, participant.tls, self._on_message)
         callbacks = EndpointCallbacks(
             self._on_fact,
-            self._channel.ask_for_paths,
-            self._channel.tell_node,
+            self._channel.request_paths,
+            self._channel.report_node,
             self._on_path_failed,
         )
         self.endpoint = Endpoint(participant.side, credentials, callbacks)
@@ -98,8 +99,9 @@ class LiveSession:
         async with self._control_channel(), _interrupts(self.endpoint.close):
             ended = await self.endpoint.ended
             handler.close()
-            if ended.code in _CODES_FOR_BOTH and not self._ended_by_site:
-                await self._channel.close(ended.message, CLOSE_SECONDS)
+            reason = _REASONS.get(ended.code)
+            if reason is not None and not self._ended_by_site:
+                await self._channel.close(reason, ended.message, CLOSE_SECONDS)
         self._require_good_end(ended)
 
     def on_stream_opened(self, stream: StreamId) -> None:
@@ -114,7 +116,7 @@ class LiveSession:
         if ended.code is not EndCode.CLOSED:
             raise Rejected(ended.message, code=ended.code.value)
         if not self._was_secured and self._ended_by_site:
-            session = self._participant.leave.session
+            session = self._participant.credentials.session
             raise SessionEnded(f"session {session} is over: {ended.message}")
 
     @contextlib.asynccontextmanager
@@ -139,17 +141,17 @@ class LiveSession:
         else:
             self.endpoint.end(EndCode.CLOSED, message)
 
-    def _on_message(self, message: Message) -> None:
+    def _on_message(self, message: FromGateway) -> None:
         match message:
-            case PathsOffered(paths):
+            case PathsOffered(paths=paths):
                 if self.endpoint.offer(paths):
                     self._narrate("paths", nodes=[path.node or path.host for path in paths])
-            case SessionClosed(reason):
+            case SessionClosed(message=text):
                 self._ended_by_site = True
-                self.endpoint.end(EndCode.CLOSED, reason)
-            case Refusal(text):
+                self.endpoint.end(EndCode.CLOSED, text or "closed")
+            case RequestRefused(message=text):
                 self._narrate("refused", message=text)
-            case PhaseTold(_, _, representative):
+            case SessionReported(representative=representative):
                 self._on_representative(representative)
 
     def _on_representative(self, representative: str) -> None:

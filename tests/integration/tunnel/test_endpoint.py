@@ -143,8 +143,8 @@ async def test_a_close_is_known_at_both_ends_after_the_last_byte() -> None:
 
 async def test_a_shared_address_that_refuses_resets_the_local_connection_only() -> None:
     async with site() as world:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            closed = int(listener.getsockname()[1])
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            closed = int(server.getsockname()[1])
         world.customer("127.0.0.1", closed)
         end, listener = world.representative()
         _, local = await listener.listen("127.0.0.1", 0)

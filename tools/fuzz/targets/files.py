@@ -103,7 +103,9 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"latencies", varied({SITE: known}))
     run = {"service": "relay", "pid": 7, "boot_id": "b", "version": "1", "started_unix_ms": 1}
     yield from after(b"run", varied({**run, "restarts": 1, "starts": [1, 2]}))
-    yield from after(b"credentials", varied({"session": "7"}))
+    yield from after(
+        b"credentials", varied({"session": "7", "endpoint_token": "t", "expires_unix_ms": 1})
+    )
     yield from after(b"keys", varied({"alpha": "AAEC"}))
     yield from after(b"relay", varied({"closed": {"7": 1}, "draining": False, "epoch": 3}))
     yield from after(b"founding", varied({"site": {}}))

@@ -13,11 +13,13 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from clients.session.channel import ControlChannel, Leave, Message, _read
+from clients.session.channel import ControlChannel, _read
 from clients.tunnel import frames as tunnel
 from clients.tunnel.effects import LinkId
 from clients.tunnel.records import BadRecord, Opener, Sealer
-from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.api.channel import FromGateway
+from shared.api.sessions import SessionCredentials
+from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.node import Side
 from shared.wire.relay import (
     FrameReader,
@@ -197,12 +199,13 @@ def _channel(data: bytes) -> object:
     return finished(_shaken(body) if how == b"handshake" else _conversed(body))
 
 
-def _ignore(_: Message) -> None:
+def _ignore(_: FromGateway) -> None:
     """A channel's messages are what it was given; how it deals with them is the question."""
 
 
 def _endpoint() -> ControlChannel:
-    return ControlChannel(Leave(SessionId("7"), "token", ("https://site",)), None, _ignore)
+    told = {"session": "7", "endpoint_token": "t", "expires_unix_ms": 1, "gateways": ["https://s"]}
+    return ControlChannel(SessionCredentials.model_validate(told), None, _ignore)
 
 
 async def _conversed(data: bytes) -> bool:
@@ -381,11 +384,7 @@ TARGETS = (
         _channel,
         _channel_corpus,
         (
-            *(
-                "clients.session.channel:_read",
-                "clients.session.channel:_message",
-                "clients.session.channel:_path",
-            ),
+            *("clients.session.channel:_read", "shared.api.channel:_decoded"),
             "clients.session.channel:ControlChannel._converse",
         ),
         frozenset(

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from clients.cli.command import (
     Command,
-    SiteCall,
     SiteCommand,
     SiteCommandClass,
+    SiteContext,
     SiteGroup,
     TextCommand,
 )
@@ -30,10 +30,10 @@ def program(*commands: tuple[str, type[Any], Any]) -> typer.Typer:
     return app
 
 
-def show(call: SiteCall, name: str = "") -> None:
+def show(context: SiteContext, name: str = "") -> None:
     """Show the call."""
-    answer = [call.site, None if call.ca is None else str(call.ca), name]
-    call.report(answer, lambda answer: typer.echo(f"for people: {answer[2]}"))
+    answer = [context.site, None if context.ca is None else str(context.ca), name]
+    context.report(answer, lambda answer: typer.echo(f"for people: {answer[2]}"))
 
 
 def test_a_site_command_gets_the_common_options_in_its_call() -> None:
@@ -78,8 +78,8 @@ class Count:
     latency: Annotated[list[str] | None, typer.Option("--latency")] = None
     count: Annotated[int, typer.Option("--count", min=1)] = 3
 
-    def run(self, call: SiteCall) -> None:
-        call.report([self.pin, self.latency, self.count], print)
+    def run(self, context: SiteContext) -> None:
+        context.report([self.pin, self.latency, self.count], print)
 
 
 def test_a_command_class_gets_its_options_as_fields() -> None:
@@ -103,7 +103,7 @@ def test_an_error_is_one_sentence_and_an_exit_code(
     kind: type[Any], error: BaseException, code: int, sentence: str
 ) -> None:
     class Failing:
-        def run(self, call: SiteCall) -> None:
+        def run(self, context: SiteContext) -> None:
             raise error
 
     def fail() -> None:
@@ -120,8 +120,8 @@ def test_a_call_loads_the_profile_of_the_site_that_was_named(
     monkeypatch.setenv("MERIDIAN_HOME", str(tmp_path))
     names = list[str]()
 
-    def list_gateways(call: SiteCall) -> None:
-        names.extend(call.profile().gateways)
+    def list_gateways(context: SiteContext) -> None:
+        names.extend(context.profile().gateways)
 
     app = program(("list", SiteCommand, list_gateways))
     assert RUNNER.invoke(app, ["list", "--site", "https://a, https://b/"]).exit_code == 0

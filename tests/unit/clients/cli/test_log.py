@@ -1,13 +1,14 @@
 """What `meridian log` shows of a line, and the times that `--since` takes."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from clients.cli.log import describe_changes
 from clients.cli.times import parse_since
 from shared.domain.errors import BadSettings
+from shared.domain.history import HistoryLine, NamedChange
+from shared.domain.ids import Epoch, LogGeneration, Revision
 
 NOW = 1_000_000.0
 
@@ -37,9 +38,16 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse_since(text, NOW)
 
 
-def line(count: int, *changes: tuple[str, str, str]) -> dict[str, Any]:
-    named = [{"op": op, "kind": kind, "id": id_} for op, kind, id_ in changes]
-    return {"count": count, "changes": named}
+def line(count: int, *changes: tuple[str, str, str]) -> HistoryLine:
+    return HistoryLine(
+        log_generation=LogGeneration(1),
+        revision=Revision(7),
+        epoch=Epoch(1),
+        at_unix_ms=0,
+        author="anna",
+        count=count,
+        changes=tuple(NamedChange(*each) for each in changes),
+    )
 
 
 def test_a_line_is_described_by_operation_kind_and_ids() -> None:

@@ -1,13 +1,20 @@
 """The request that `meridian select` makes of its options."""
 
+from typing import Any
+
 import pytest
 
 from clients.cli.select import Select
 from shared.domain.errors import BadSettings
 
 
+def request_of(select: Select) -> dict[str, Any]:
+    """The JSON that is sent to the site."""
+    return select.question().model_dump(mode="json", exclude_unset=True)
+
+
 def test_without_options_the_caller_is_placed() -> None:
-    assert Select().as_body() == {"count": 3}
+    assert request_of(Select()) == {"count": 3}
 
 
 def test_every_option_is_in_the_request() -> None:
@@ -24,7 +31,7 @@ def test_every_option_is_in_the_request() -> None:
         method=["latency", "geo"],
         count=5,
     )
-    assert select.as_body() == {
+    assert request_of(select) == {
         "client": {
             "address": "192.0.2.7",
             "utc_offset_minutes": 345,
@@ -47,7 +54,7 @@ def test_every_option_is_in_the_request() -> None:
     ("offset", "minutes"), [("0", 0), ("-90", -90), ("-03:30", -210), ("Asia/Kathmandu", 345)]
 )
 def test_an_offset_is_minutes_or_hours_or_a_zone(offset: str, minutes: int) -> None:
-    assert Select(offset=offset).as_body()["client"] == {"utc_offset_minutes": minutes}
+    assert request_of(Select(offset=offset))["client"] == {"utc_offset_minutes": minutes}
 
 
 @pytest.mark.parametrize(
@@ -56,10 +63,10 @@ def test_an_offset_is_minutes_or_hours_or_a_zone(offset: str, minutes: int) -> N
 )
 def test_what_is_no_offset_is_refused(offset: str) -> None:
     with pytest.raises(BadSettings, match=r"say an offset like \+05:30"):
-        Select(offset=offset).as_body()
+        request_of(Select(offset=offset))
 
 
 @pytest.mark.parametrize("latency", ["berlin", "berlin=", "berlin=near", "=ms"])
 def test_what_is_no_latency_is_refused(latency: str) -> None:
     with pytest.raises(BadSettings, match="say NODE=MS"):
-        Select(latency=[latency]).as_body()
+        request_of(Select(latency=[latency]))

@@ -3,6 +3,7 @@
 import pytest
 
 from clients.cli.status import describe_service
+from shared.domain.service import ServiceRestarts
 
 
 @pytest.mark.parametrize(
@@ -18,5 +19,5 @@ from clients.cli.status import describe_service
 def test_a_service_is_shown_with_its_ends_and_how_it_is_now(
     restarts: int, crash_loop: bool, is_away: bool, sentence: str
 ) -> None:
-    service = {"restarts": restarts, "crash_loop": crash_loop, "is_away": is_away}
-    assert describe_service({"service": "relay", **service}).startswith(sentence)
+    service = ServiceRestarts("relay", restarts, crash_loop, is_away)
+    assert describe_service(service).startswith(sentence)

@@ -2,9 +2,11 @@
 
 import pytest
 
-from clients.cli.arrive import parse_destination
+from clients.cli.arrive import build_arrival
 from clients.session.gate import Gate
 from clients.tunnel.effects import StreamEffect, StreamFinished, StreamId, StreamOpened
+from shared.api.queues import ArrivalRequest
+from shared.api.sessions import EndpointFacts
 
 OPENED, FINISHED = StreamOpened(StreamId(1)), StreamFinished(StreamId(1))
 
@@ -73,4 +75,6 @@ def test_the_end_of_a_session_forgets_what_was_held() -> None:
 def test_a_destination_names_the_site_the_team_and_the_customer(
     at: str, name: str, public_site: str, team: str | None
 ) -> None:
-    assert parse_destination(at) == {"public_site": public_site, "team": team, "customer": name}
+    facts = EndpointFacts()
+    request = ArrivalRequest(public_site=public_site, team=team, customer=name, facts=facts)
+    assert build_arrival(at, facts) == request

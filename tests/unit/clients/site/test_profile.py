@@ -5,6 +5,7 @@ import pytest
 
 from clients.session.credentials import load_credentials, save_credentials
 from clients.site.profile import Profile, profile_folder
+from shared.api.sessions import SessionCredentials
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 
@@ -50,9 +51,11 @@ def test_a_damaged_profile_is_an_error(own_home: Path, content: str) -> None:
 
 
 def test_credentials_are_found_where_the_session_was_opened() -> None:
-    save_credentials({"session": "4821739", "endpoint_token": "t"})
+    session = SessionId("4821739")
+    credentials = SessionCredentials(session=session, endpoint_token="t", expires_unix_ms=1)
+    save_credentials(credentials)
 
-    assert load_credentials(SessionId("4821739"))["endpoint_token"] == "t"
+    assert load_credentials(session) == credentials
     with pytest.raises(BadSettings, match="was not opened on this machine"):
         load_credentials(SessionId("1111111"))
 

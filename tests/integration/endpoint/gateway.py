@@ -1,6 +1,6 @@
-"""A front door of one session for tests: joins, and hands out paths on real relays.
+"""A fake gateway of one session for tests: it lets a customer join and offers paths on real relays.
 
-It keeps the contract of the site's own gateway as far as endpoints see it, over plain HTTP.
+It keeps the contract of the real gateway as far as endpoints see it, over plain HTTP.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from tests.integration.tunnel.site import SESSION, Site
 
 
 @dataclass
-class FrontDoor:
-    """What the site knows of the session."""
+class FakeGateway:
+    """The state of one session, and the requests of its ends."""
 
     relays: Site
     port: int = 0
     closed: str | None = None
-    asked: int = 0
+    path_requests: int = 0
     first: int = 1
     probes: dict[str, Any] | None = None
-    probes_asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    probe_requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     joined_with: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     joined: set[Side] = field(default_factory=lambda: {Side.REPRESENTATIVE})
     channels: dict[WebSocket, Side] = field(default_factory=dict[WebSocket, Side])
@@ -39,7 +39,7 @@ class FrontDoor:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def leave(self, side: Side) -> dict[str, Any]:
+    def credentials(self, side: Side) -> dict[str, Any]:
         return {
             "session": SESSION,
             "endpoint_token": f"token-of-{side}",
@@ -47,29 +47,29 @@ class FrontDoor:
             "expires_unix_ms": 10**13,
         }
 
-    async def tell_all(self) -> None:
+    async def send_state_to_all(self) -> None:
         for channel, side in list(self.channels.items()):
-            await self.tell(channel, side)
+            await self.send_state(channel, side)
 
-    async def tell(self, channel: WebSocket, side: Side) -> None:
+    async def send_state(self, channel: WebSocket, side: Side) -> None:
         phase = "active" if len(self.joined) == len(Side) else "waiting"
         await _send(channel, type="state", phase=phase, ends=[str(end) for end in self.joined])
         if self.closed is not None:
-            await _send(channel, type="closed", reason=self.closed)
+            await _send(channel, type="closed", reason="closed_by_endpoint", message=self.closed)
             await channel.close(4410, "closed")
         elif phase == "active":
             paths = [asdict(path) for path in self.relays.paths(side, self.first)]
             await _send(channel, type="paths", paths=paths)
 
-    async def obey(self, message: dict[str, Any]) -> None:
+    async def receive(self, message: dict[str, Any]) -> None:
         if message["type"] == "need_paths":
-            self.asked += 1
+            self.path_requests += 1
         if message["type"] == "close":
-            self.closed = message["reason"]
-            await self.tell_all()
+            self.closed = message["message"]
+            await self.send_state_to_all()
 
     async def drop_channels(self) -> None:
-        """Break every channel, as a master does that dies."""
+        """Break every channel, as a gateway does that dies."""
         for channel in list(self.channels):
             await channel.close(1012)
 
@@ -78,55 +78,55 @@ async def _send(channel: WebSocket, **message: object) -> None:
     await channel.send_text(json.dumps(message))
 
 
-def build_site(door: FrontDoor) -> FastAPI:
+def build_site(gateway: FakeGateway) -> FastAPI:
     app = FastAPI()
 
     @app.post("/api/v1/probes")
     async def probes(facts: dict[str, Any]) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        door.probes_asked.append(facts)
-        return JSONResponse(door.probes, 404 if door.probes is None else 200)
+        gateway.probe_requests.append(facts)
+        return JSONResponse(gateway.probes, 404 if gateway.probes is None else 200)
 
     @app.post("/api/v1/sessions/{session}/join")
     async def join(session: str, facts: dict[str, Any]) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        door.joined_with.append(facts)
+        gateway.joined_with.append(facts)
         if session != SESSION:
             answer = {"code": "not_found", "detail": f"there is no session {session}"}
             return JSONResponse(answer, status_code=404)
-        door.joined.add(Side.CUSTOMER)
-        await door.tell_all()
-        return JSONResponse(door.leave(Side.CUSTOMER))
+        gateway.joined.add(Side.CUSTOMER)
+        await gateway.send_state_to_all()
+        return JSONResponse(gateway.credentials(Side.CUSTOMER))
 
     @app.websocket("/api/v1/sessions/{session}/channel")
     async def channel(socket: WebSocket, session: str) -> None:  # pyright: ignore[reportUnusedFunction]
         await socket.accept()
         side = Side(socket.headers["authorization"].removeprefix("Bearer token-of-"))
-        door.channels[socket] = side
+        gateway.channels[socket] = side
         try:
-            await door.tell(socket, side)
+            await gateway.send_state(socket, side)
             while True:
-                await door.obey(json.loads(await socket.receive_text()))
+                await gateway.receive(json.loads(await socket.receive_text()))
         except (WebSocketDisconnect, RuntimeError):
             return
         finally:
-            del door.channels[socket]
+            del gateway.channels[socket]
 
     return app
 
 
 @contextlib.asynccontextmanager
-async def front_door(relays: Site) -> AsyncGenerator[FrontDoor]:
+async def fake_gateway(relays: Site) -> AsyncGenerator[FakeGateway]:
     """Serve on a free port."""
-    door = FrontDoor(relays)
+    gateway = FakeGateway(relays)
     listener = socket.create_server(("127.0.0.1", 0))
-    door.port = int(listener.getsockname()[1])
-    config = uvicorn.Config(build_site(door), log_level="error", ws="websockets-sansio")
+    gateway.port = int(listener.getsockname()[1])
+    config = uvicorn.Config(build_site(gateway), log_level="error", ws="websockets-sansio")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        yield door
+        yield gateway
     finally:
         server.should_exit = True
         await task
