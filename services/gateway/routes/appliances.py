@@ -5,8 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -23,7 +22,12 @@ from services.gateway.core.appliances import (
 from services.gateway.problems import status_of
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor, bearer
-from shared.api.appliances import FailoverRoleRequest, FailoverRoleResult
+from shared.api.appliances import (
+    ApplianceHealthReport,
+    ApplianceInfo,
+    FailoverRoleRequest,
+    FailoverRoleResult,
+)
 from shared.domain.errors import InvalidChange, MeridianError
 from shared.domain.node import FailoverRole
 
@@ -35,18 +39,17 @@ LONGEST_FORM = 4_096
 
 
 @router.get("/appliances")
-async def list_appliances(door: TheDoor, caller: TheCaller) -> list[dict[str, Any]]:
+async def list_appliances(door: TheDoor, caller: TheCaller) -> list[ApplianceInfo]:
     """Every node that people or endpoints reach."""
     caller.require(Action.READ)
-    return [asdict(each) for each in appliances(door)]
+    return [ApplianceInfo.model_validate(each, from_attributes=True) for each in appliances(door)]
 
 
 @router.get("/appliance-health")
-async def appliance_health(door: TheDoor, caller: TheCaller) -> dict[str, Any]:
+async def appliance_health(door: TheDoor, caller: TheCaller) -> ApplianceHealthReport:
     """How this master fares."""
     caller.require(Action.READ)
-    found = health(door)
-    return {"success": found.success, **asdict(found)}
+    return ApplianceHealthReport.model_validate(health(door), from_attributes=True)
 
 
 @router.put("/failover/role")
