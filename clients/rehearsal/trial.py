@@ -1,11 +1,11 @@
-"""Asking the site to place a population, part by part."""
+"""Has the site place a population, part by part, under assumptions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import Placed
+from clients.rehearsal.report import Placement
 from shared.api.call import Call
 from shared.api.documents import MOST_DOCUMENTS, DocumentsQuery, list_documents
 from shared.api.model import Page
@@ -19,19 +19,19 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 PART: Final = 400
-"""Clients in one question: well below what the site takes at once."""
+"""Clients in one request, well below what the site takes at once."""
 
 
 class SiteApi(Protocol):
-    """The site's API."""
+    """The part of the site's client that a trial uses."""
 
     def ask(self, call: Call[R]) -> R: ...
     def pages(self, call: Call[Page[T]]) -> Iterator[T]: ...
 
 
 @dataclass(frozen=True)
-class Supposed:
-    """What is to be different from today, and for whom: one public site, one team, or all."""
+class Assumptions:
+    """What is assumed to differ from today, and for whom: one public site, one team, or all."""
 
     methods: tuple[str, ...] = ()
     policy: str | None = None
@@ -50,8 +50,8 @@ class Supposed:
         self, people: Sequence[Person], sessions: dict[NodeId, int], first: int
     ) -> RehearsalRequest:
         """The part of the rehearsal that places *people* on top of *sessions*."""
-        wishes = {"methods": self.methods or None, "policy": self.policy}
-        instead = {name: wish for name, wish in wishes.items() if wish is not None}
+        settings = {"methods": self.methods or None, "policy": self.policy}
+        instead = {name: value for name, value in settings.items() if value is not None}
         return RehearsalRequest(
             clients=tuple(each.as_client() for each in people),
             instead=SelectionOverride.model_validate(instead) if instead else None,
@@ -63,26 +63,28 @@ class Supposed:
         )
 
 
-def placed(site: SiteApi, people: Sequence[Person], supposed: Supposed) -> list[Placed]:
+def place_people(
+    site: SiteApi, people: Sequence[Person], assumptions: Assumptions
+) -> list[Placement]:
     """Where each of *people* would be placed.
 
     Raises:
         MeridianError: the site refuses, or nobody answers.
     """
-    found, sessions = list[Placed](), dict[NodeId, int]()
+    placements, sessions = list[Placement](), dict[NodeId, int]()
     for first in range(0, len(people), PART):
         part = people[first : first + PART]
-        answer = site.ask(rehearse(supposed.request(part, sessions, first)))
+        answer = site.ask(rehearse(assumptions.request(part, sessions, first)))
         sessions = answer.sessions
-        found += [Placed(each.node, each.kilometres) for each in answer.placements]
-    return found
+        placements += [Placement(each.node, each.kilometres) for each in answer.placements]
+    return placements
 
 
-def locations(site: SiteApi) -> dict[str, tuple[float, float]]:
-    """Where the traffic nodes stand that say so."""
-    found = dict[str, tuple[float, float]]()
+def read_locations(site: SiteApi) -> dict[str, tuple[float, float]]:
+    """Latitude and longitude of the traffic nodes that have a location."""
+    locations = dict[str, tuple[float, float]]()
     for each in site.pages(list_documents(Kind.NODE, DocumentsQuery(limit=MOST_DOCUMENTS))):
         place = each.body.get("location")
         if place and each.body["role"] == NodeRole.TRAFFIC:
-            found[each.id] = (place["latitude"], place["longitude"])
-    return found
+            locations[each.id] = (place["latitude"], place["longitude"])
+    return locations

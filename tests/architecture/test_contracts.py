@@ -75,10 +75,13 @@ BREACHES = [
     ("Clients speak HTTPS and the relay protocol", "clients.cli", "services.config.settings"),
     ("Clients speak HTTPS and the relay protocol", "clients.cli", "shared.messaging"),
     ("Clients speak HTTPS and the relay protocol", "clients.cli", "nats"),
+    ("Inside clients, imports point down", "clients.session.live", "clients.cli.share"),
+    ("Inside clients, imports point down", "clients.endpoint.endpoint", "clients.session.live"),
+    ("Inside clients, imports point down", "clients.files.site_file", "clients.events.keys"),
     ("The tunnel is pure", "clients.tunnel.record", "asyncio"),
     ("The tunnel is pure", "clients.tunnel.record", "clients.cli"),
     ("meridian events also reads events from NATS", "clients.events", "stack"),
-    ("meridian up also starts a stack", "clients.commands.up", "shared.events.node"),
+    ("meridian up also starts a stack", "clients.cli.up", "shared.events.node"),
     (
         "The stack starts processes and knows nothing inside them",
         "stack.site",
@@ -109,7 +112,7 @@ ALLOWED = [
     ),
     ("Clients speak HTTPS and the relay protocol", "clients.events", "nats"),
     ("Clients speak HTTPS and the relay protocol", "clients.cli", "httpx"),
-    ("meridian up also starts a stack", "clients.commands.up", "stack.site"),
+    ("meridian up also starts a stack", "clients.cli.up", "stack.site"),
     (
         "The stack starts processes and knows nothing inside them",
         "stack.site",

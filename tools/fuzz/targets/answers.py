@@ -12,9 +12,9 @@ import dns.message
 import dns.nameserver
 from pydantic import TypeAdapter
 
-from clients.commands.select import _latency, _offset
-from clients.events.reading import Raw
-from clients.events.shown import as_line, as_object
+from clients.cli.select import _latency, _offset
+from clients.events.reader import RawEvent
+from clients.events.rendering import as_line, as_object
 from services.node_selector.dns.client import _query
 from shared.api.answer import Answer, read_answer
 from shared.api.probes import ProbePlan
@@ -93,7 +93,7 @@ def _options_corpus() -> Iterable[bytes]:
 
 def _event(data: bytes) -> object:
     """An event that a node signed, as people and programs are shown it."""
-    raw = Raw(1, datetime.fromtimestamp(0, UTC), "meridian.event.x", data, "")
+    raw = RawEvent(1, datetime.fromtimestamp(0, UTC), "meridian.event.x", data, "")
     said = Statement(NodeId("alpha"), UnixMillis(253_402_300_799_999), "id")
     return as_object(raw, said), as_line(raw, said)
 
@@ -236,7 +236,7 @@ TARGETS = (
         "answers.options",
         _options,
         _options_corpus,
-        ("clients.commands.select:_latency", "clients.commands.select:_offset"),
+        ("clients.cli.select:_latency", "clients.cli.select:_offset"),
         frozenset({"bad_settings"}),
     ),
     Target(
@@ -247,7 +247,7 @@ TARGETS = (
             *NO_JSON,
             encoded({"=": "="}),
         ),
-        ("clients.events.shown:as_line", "clients.events.shown:as_object"),
+        ("clients.events.rendering:as_line", "clients.events.rendering:as_object"),
         frozenset({"bad_shape", "bad_syntax", "not_text", "number_out_of_range", "too_deep"}),
     ),
     Target(
