@@ -46,6 +46,7 @@ from services.gateway.sessions import Desk, Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import JetStreamSessions, SessionStore
 from services.gateway.view import SessionsView
+from shared.api.call import API
 from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.authority import issue_certificate
 from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
@@ -59,7 +60,6 @@ from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
 from shared.runtime.watchdog import Watchdog
 
-API: Final = "/api/v1"
 BACKLOG: Final = 512
 GUESSES: Final = 20
 GUESS_WINDOW_SECONDS: Final = 60.0

@@ -11,7 +11,6 @@ from services.gateway.core.appliances import (
     Appliance,
     ApplianceHealth,
     DataSync,
-    FailoverRole,
     Surroundings,
     appliance,
     guid,
@@ -21,7 +20,7 @@ from services.gateway.routes.door import Door
 from services.gateway.routes.failover import hand_over, primary_of
 from shared.domain.errors import InvalidChange, MeridianError, NoPrimary, from_code
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import NodeRole
+from shared.domain.node import FailoverRole, NodeRole
 
 UNFORCED: Final = "force does not leave a site without a primary: see `meridian failover check`"
 

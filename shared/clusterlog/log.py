@@ -42,7 +42,6 @@ class LogConflict(Rejected):
     """Somebody else extended the log; catch up and decide again."""
 
     code = "log_conflict"
-    http_status = 409
 
 
 class LogMissing(LogUnavailable):

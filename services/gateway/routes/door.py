@@ -67,14 +67,14 @@ class Door:
             raise Unavailable("the site's settings were not read yet", retry_after_seconds=1)
         return site
 
-    def gateways(self) -> list[str]:
+    def gateways(self) -> tuple[str, ...]:
         """Where the site's front doors are, this one first."""
         urls = {
             node: document.gateway_url
             for node, document in self.directory.nodes.items()
             if document.gateway_url
         }
-        return [url for _, url in sorted(urls.items(), key=lambda item: item[0] != self.node)]
+        return tuple(url for _, url in sorted(urls.items(), key=lambda item: item[0] != self.node))
 
 
 def the_door(connection: HTTPConnection) -> Door:
