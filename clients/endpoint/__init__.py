@@ -1,5 +1,6 @@
 """One end of a session as a process: sockets, timers and local connections around a tunnel's core.
 
 `endpoint` performs the core's effects, `dialling` gets links from relays, `forwarding` moves bytes
-between local connections and streams, `clock` tells the time. Nothing is decided here.
+between local connections and streams, `path_requests` asks the site for other paths, `paths` knows
+which there are, `probing` measures relays.
 """

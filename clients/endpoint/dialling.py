@@ -1,11 +1,11 @@
-"""Dials relays over sockets: connects, exchanges HELLO and READY, and dials again when refused.
+"""Gets links from relays: connects, sends HELLO, waits for READY, and retries when refused.
 
-A path is dialled again and again while the endpoint has none, the lost one included, faster at
-first and never more often than `LONGEST_PAUSE_SECONDS`. A refusal names its own pause. A path that
-began at the address that all relays share becomes one node's meanwhile, so each try looks it up.
+A path is dialled again and again while no path carries, the lost one included. The pause between
+tries doubles up to `LONGEST_PAUSE_SECONDS`; a relay that refuses may name another pause. A path by
+the address that all relays share may become one node's path meanwhile, so each try looks it up.
 
-Whatever goes wrong with one path, a host name that no resolver takes included, is a failed try of
-that path with a reason; the others are dialled on.
+Whatever goes wrong with one path, even a host name that no resolver accepts, is a failed try of
+that path with a reason. It does not stop the dialling of other paths.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from clients.tunnel.effects import LinkId
-from shared.domain.containment import cause_of, ends_process
+from shared.domain.containment import cause_of, describe_error, ends_process
 from shared.domain.path import Path
 from shared.wire.dialling import (
     SHORTEST_PAUSE_SECONDS,
@@ -30,14 +30,14 @@ from shared.wire.dialling import (
 CONNECT_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 2.0
 TRIES_BESIDE_A_PATH: Final = 5
-"""While another path carries, a new one is given up after so many failures."""
+"""While another path carries, a new one is given up after this many failures."""
 
 HIGH_WATER_BYTES: Final = 1024 * 1024
 """The link's own send buffer; more waits in the tunnel, where streams take turns."""
 
 
-class Owner(Protocol):
-    """Who owns the links."""
+class LinkOwner(Protocol):
+    """The owner of the links: it is notified of everything that happens to them."""
 
     def on_waiting(self, link: "RelayLink") -> None: ...
 
@@ -51,10 +51,10 @@ class Owner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a dial ended: READY, or how long to stay away, if the relay said so.
+class DialOutcome:
+    """How a dial ended: READY or not; with the relay's own pause, if it named one.
 
-    *reason* says why no relay was reached; empty where one answered.
+    *reason* says why no relay was reached; it is empty when one answered.
     """
 
     is_ready: bool
@@ -65,11 +65,11 @@ class Outcome:
 class RelayLink(asyncio.Protocol):
     """One connection to a relay, from HELLO to its end."""
 
-    def __init__(self, link_id: LinkId, path: Path, owner: Owner) -> None:
+    def __init__(self, link_id: LinkId, path: Path, owner: LinkOwner) -> None:
         loop = asyncio.get_running_loop()
         self.id = link_id
         self.path = path
-        self.outcome: asyncio.Future[Outcome] = loop.create_future()
+        self.outcome: asyncio.Future[DialOutcome] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
         self._exchange = HelloExchange(path.ticket)
@@ -101,7 +101,7 @@ class RelayLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (every end is a lost path)
         self.is_waiting = False
-        self._conclude(Outcome(is_ready=False))
+        self._set_outcome(DialOutcome(is_ready=False))
         if not self.closed.done():
             self.closed.set_result(None)
         if self._is_ready:
@@ -112,12 +112,12 @@ class RelayLink(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close after what was sent."""
+        """Close the connection after everything that was sent."""
         if self._transport is not None:
             self._transport.close()
 
-    def give_up(self) -> None:
-        """Stop dialling; a link that became READY meanwhile belongs to its owner."""
+    def abandon(self) -> None:
+        """Abort the connection, unless it became READY: then it belongs to its owner."""
         if self._transport is not None and not self._is_ready:
             self._transport.abort()
 
@@ -128,19 +128,19 @@ class RelayLink(asyncio.Protocol):
                 self._owner.on_waiting(self)
             case PathReady(node, leftover):
                 self.node, self.is_waiting, self._is_ready = node, False, True
-                self._conclude(Outcome(is_ready=True))
+                self._set_outcome(DialOutcome(is_ready=True))
                 self._owner.on_ready(self, leftover)
             case PathRefused(pause_seconds):
-                self._conclude(Outcome(is_ready=False, pause_seconds=pause_seconds))
+                self._set_outcome(DialOutcome(is_ready=False, pause_seconds=pause_seconds))
                 self.close()
 
-    def _conclude(self, outcome: Outcome) -> None:
+    def _set_outcome(self, outcome: DialOutcome) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
 
 class Dialler:
-    """Dials one path until it is cancelled, or has failed too often beside a path that carries."""
+    """Dials one path until cancelled, or until it failed too often while another path carries."""
 
     def __init__(
         self,
@@ -167,8 +167,8 @@ class Dialler:
                 self._on_unreachable(self._find_path(), outcome.reason)
             await asyncio.sleep(pause if outcome.pause_seconds is None else outcome.pause_seconds)
 
-    async def _dial(self) -> Outcome:
-        """One connection, until it is over."""
+    async def _dial(self) -> DialOutcome:
+        """Make one connection, and wait until it has ended."""
         loop = asyncio.get_running_loop()
         path = self._find_path()
         link = self._make_link(path)
@@ -177,24 +177,24 @@ class Dialler:
                 await loop.create_connection(lambda: link, path.host, path.port)
             outcome = await asyncio.shield(link.outcome)
         except asyncio.CancelledError:
-            link.give_up()
+            link.abandon()
             raise
         except Exception as error:
-            link.give_up()
+            link.abandon()
             if ends_process(error):
                 raise
-            return Outcome(is_ready=False, reason=_why(error))
+            return DialOutcome(is_ready=False, reason=_describe_error(error))
         if outcome.is_ready:
             await asyncio.shield(link.closed)
         return outcome
 
 
-def _why(error: Exception) -> str:
-    """Why a relay was not reached, for a person."""
+def _describe_error(error: Exception) -> str:
+    """Why a relay was not reached, in words for a person."""
     if isinstance(error, TimeoutError):
         return f"no connection within {CONNECT_SECONDS:g} s"
     if isinstance(error, UnicodeError):
         return f"its address is no host name: {error}"
     if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
+        return error.strerror or describe_error(error)
     return cause_of(error)

@@ -1,7 +1,7 @@
-"""Runs one end's tunnel: performs its effects in their order, keeps its timer, dials for it.
+"""Runs one end's tunnel: performs its effects in order, keeps its timer, dials its paths.
 
-Performing an effect may lead to more (a full socket, a delivered byte); those wait until the ones
-before them are done, because the order of what is sent on a link is part of its encryption.
+Performing an effect may cause further effects (a full socket, a delivered byte). Those wait until
+the earlier ones are performed, because the order of records on a link is part of its encryption.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from clients.endpoint.asking import Asking
-from clients.endpoint.clock import now
+from clients.clock import now
 from clients.endpoint.dialling import Dialler, RelayLink
+from clients.endpoint.path_requests import PathRequests
 from clients.endpoint.paths import Paths
 from clients.tunnel.effects import (
     CloseLink,
@@ -42,15 +42,21 @@ from shared.domain.node import Side
 from shared.domain.path import Path
 
 
-class StreamUser(Protocol):
-    """Who uses the streams; verbs and `flush` may be called from here."""
+class StreamHandler(Protocol):
+    """Handles what happens to streams; it may call `streams` and `flush` meanwhile."""
 
     def on_stream(self, effect: StreamEffect) -> None: ...
 
 
+class ClosableStreamHandler(StreamHandler, Protocol):
+    """Handles streams, and ends its own connections when the session is over."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an endpoint tells, and whom."""
+class EndpointCallbacks:
+    """Functions that an endpoint calls when something happens to its session."""
 
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
@@ -61,33 +67,33 @@ class Surroundings:
 class Endpoint:
     """One end of a session.
 
-    Set `user` before the first path is offered; `ended` is done when the tunnel is over.
+    Set `stream_handler` before the first path is offered; `ended` is done when the tunnel is over.
     """
 
-    user: StreamUser
+    stream_handler: StreamHandler
 
     def __init__(
         self,
         side: Side,
         credentials: Credentials,
-        surroundings: Surroundings,
+        callbacks: EndpointCallbacks,
         timing: Timing | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
-        self._surroundings = surroundings
+        self._callbacks = callbacks
         self._tunnel = Tunnel(side, credentials, secrets.token_bytes, now(), timing)
         self._link_ids = itertools.count(1)
         self._paths = Paths()
         self._links: dict[LinkId, RelayLink] = {}
         self._diallers: dict[PathGeneration, asyncio.Task[None]] = {}
         self._is_up = False
-        self._waits: dict[PathGeneration, RelayLink] = {}
-        self._asking = Asking(
+        self._latest_links: dict[PathGeneration, RelayLink] = {}
+        self._path_requests = PathRequests(
             self._loop,
             lambda: not self._is_up and not self.ended.done(),
-            lambda: any(link.is_waiting for link in self._waits.values()),
-            surroundings.on_paths_needed,
+            lambda: any(link.is_waiting for link in self._latest_links.values()),
+            callbacks.on_paths_needed,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._queue: deque[Effect] = deque()
@@ -102,31 +108,31 @@ class Endpoint:
         return self._paths.node_of(generation)
 
     def offer(self, paths: Iterable[Path]) -> bool:
-        """The session's paths, as a gateway tells them; those not known before are tried first.
+        """Take the session's paths from a gateway; new ones are tried first.
 
-        A path by the shared address comes again as one of the node that it led to.
+        A path by the shared address is offered again as the path of the node that it led to.
 
         Returns:
-            Whether there was one not known before.
+            Whether one of them is new.
         """
         if self.ended.done():
             return False
-        told = tuple(paths)
-        for generation, node in self._paths.unheard(told):
-            self._surroundings.on_node_found(generation, node)
-        fresh = self._paths.learn(told)
-        if not fresh:
+        offered = tuple(paths)
+        for generation, node in self._paths.unreported_nodes(offered):
+            self._callbacks.on_node_found(generation, node)
+        new_paths = self._paths.add(offered)
+        if not new_paths:
             return False
-        self._leave_strangers()
+        self._abandon_wrong_relays()
         self._perform(self._tunnel.prefer(self._paths.order, now()))
-        for path in fresh:
+        for path in new_paths:
             self._dial(path)
         if not self._is_up:
-            self._asking.look_later()
+            self._path_requests.schedule()
         return True
 
     def flush(self) -> None:
-        """Send what the streams' verbs have left."""
+        """Send what calls of `streams` have queued."""
         self._perform(self._tunnel.flush(now()))
 
     def close(self, message: str) -> None:
@@ -140,9 +146,9 @@ class Endpoint:
             link.close()
 
     def on_waiting(self, link: RelayLink) -> None:
-        node = self._paths.find(link.path, link.node)
+        node = self._paths.record_node(link.path, link.node)
         if node is not None:
-            self._surroundings.on_node_found(link.path.generation, node)
+            self._callbacks.on_node_found(link.path.generation, node)
 
     def on_ready(self, link: RelayLink, leftover: bytes) -> None:
         if self.ended.done():
@@ -163,11 +169,11 @@ class Endpoint:
         self._links.pop(link.id, None)
         self._perform(self._tunnel.link_lost(link.id, now()))
 
-    def _leave_strangers(self) -> None:
-        """Leave relays that the shared address led to when the path is another's by now."""
-        for generation, link in self._waits.items():
+    def _abandon_wrong_relays(self) -> None:
+        """Abandon relays behind the shared address once the path belongs to another node."""
+        for generation, link in self._latest_links.items():
             if link.is_waiting and self._paths.leads_elsewhere(generation, link.node):
-                link.give_up()
+                link.abandon()
 
     def _perform(self, effects: Effects) -> None:
         self._queue.extend(effects)
@@ -176,12 +182,12 @@ class Endpoint:
         self._is_performing = True
         try:
             while self._queue:
-                self._do(self._queue.popleft())
+                self._perform_one(self._queue.popleft())
         finally:
             self._is_performing = False
-        self._arm()
+        self._set_timer()
 
-    def _do(self, effect: Effect) -> None:
+    def _perform_one(self, effect: Effect) -> None:
         match effect:
             case Send(link, data):
                 if link in self._links:
@@ -192,22 +198,22 @@ class Endpoint:
             case Ended() if self.ended.done():
                 pass
             case PathUp() | PathLost() | Ended() | Secured() | WordsDiffer() | SecretUnknown():
-                self._note(effect)
-                self._surroundings.on_fact(effect)
+                self._update_state(effect)
+                self._callbacks.on_fact(effect)
             case _:
-                self.user.on_stream(effect)
+                self.stream_handler.on_stream(effect)
 
-    def _note(self, effect: PathEffect) -> None:
+    def _update_state(self, effect: PathEffect) -> None:
         match effect:
             case PathUp():
                 self._is_up = True
-                self._asking.path_found()
+                self._path_requests.path_found()
                 self._stop_dialling()
             case PathLost():
                 self._is_up = False
                 for path in self._paths:
                     self._dial(path)
-                self._asking.path_lost()
+                self._path_requests.path_lost()
             case Ended():
                 self._stop_dialling()
                 if self._timer is not None:
@@ -228,26 +234,26 @@ class Endpoint:
             lambda: not self._is_up,
         )
         task = self._diallers[path.generation] = self._loop.create_task(dialler.run())
-        task.add_done_callback(partial(_fail_with, self.ended))
+        task.add_done_callback(partial(_propagate_failure, self.ended))
 
     def _new_link(self, path: Path) -> RelayLink:
         link = RelayLink(LinkId(next(self._link_ids)), path, self)
-        self._waits[path.generation] = link
+        self._latest_links[path.generation] = link
         return link
 
     def _on_unreachable(self, path: Path, reason: str) -> None:
         if reason:
-            self._surroundings.on_path_failed(path.generation, reason)
+            self._callbacks.on_path_failed(path.generation, reason)
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
 
     def _stop_dialling(self) -> None:
         for task in self._diallers.values():
             task.cancel()
         self._diallers.clear()
-        self._asking.stop()
+        self._path_requests.stop()
 
-    def _arm(self) -> None:
-        """Ring no later than the core wants; too early costs nothing but a look."""
+    def _set_timer(self) -> None:
+        """Set the timer no later than the core's deadline; an early tick does no harm."""
         deadline = self._tunnel.deadline()
         if deadline is None or self.ended.done():
             return
@@ -256,15 +262,15 @@ class Endpoint:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._ring)
+        self._timer = self._loop.call_at(at, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._perform(self._tunnel.tick(now()))
 
 
-def _fail_with(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:
-    """A dialler fails only when an invariant is broken: then the endpoint does."""
+def _propagate_failure(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:
+    """End the endpoint with the error of a dialler, which only a broken invariant causes."""
     error = None if dialler.cancelled() else dialler.exception()
     if error is not None and not ended.done():
         ended.set_exception(error)

@@ -1,8 +1,8 @@
 """Moves bytes between local connections and the tunnel's streams.
 
-Back-pressure on both sides is not reading: a local connection is not read while its stream takes
-no more, and what is received counts as consumed only when the local socket has room again. Half a
-close stays half a close; a broken connection is a reset, here and there.
+Back-pressure works by not reading: a local connection is not read while its stream takes no more
+bytes, and received bytes count as consumed only when the local socket has room again. A half-close
+stays a half-close; a broken connection becomes a reset at the other end.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from shared.domain.containment import cause_of, ends_process
 CONNECT_SECONDS: Final = 10.0
 HIGH_WATER_BYTES: Final = 1024 * 1024
 COPY_BYTES: Final = 64 * 1024
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
-class Carrier(Protocol):
-    """What a connection needs of the endpoint."""
+class StreamCarrier(Protocol):
+    """The part of the endpoint that a connection uses."""
 
     @property
     def streams(self) -> Streams: ...
@@ -41,8 +41,8 @@ class Carrier(Protocol):
     def flush(self) -> None: ...
 
 
-class Listener(Protocol):
-    """Who is told of connections."""
+class ConnectionListener(Protocol):
+    """Is notified of connections that opened or broke."""
 
     def on_stream_opened(self, stream: StreamId) -> None: ...
 
@@ -52,16 +52,18 @@ class Listener(Protocol):
 class LocalConnection(asyncio.Protocol):
     """A local socket tied to a stream."""
 
-    def __init__(self, carrier: Carrier, stream: StreamId, on_over: Callable[[], None]) -> None:
+    def __init__(
+        self, carrier: StreamCarrier, stream: StreamId, on_over: Callable[[], None]
+    ) -> None:
         self._carrier = carrier
         self._stream = stream
         self._on_over = on_over
         self._transport: asyncio.Transport | None = None
-        self._early: list[memoryview] = []
+        self._early_data: list[memoryview] = []
         self._undelivered = 0
         self._is_full = False
-        self._ended_here = False
-        self._ended_there = False
+        self._local_ended = False
+        self._remote_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -69,10 +71,10 @@ class LocalConnection(asyncio.Protocol):
         connection = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        early, self._early = self._early, []
-        for data in early:
+        early_data, self._early_data = self._early_data, []
+        for data in early_data:
             self.deliver(data)
-        if self._ended_there:
+        if self._remote_ended:
             self._transport.write_eof()
         self._carrier.flush()
 
@@ -83,13 +85,13 @@ class LocalConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        self._ended_here = True
+        self._local_ended = True
         self._carrier.streams.finish(self._stream)
         self._carrier.flush()
-        return not self._ended_there
+        return not self._remote_ended
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None or not (self._ended_here and self._ended_there):
+        if exc is not None or not (self._local_ended and self._remote_ended):
             reason = "the connection broke" if exc is None else str(exc)
             self._carrier.streams.reset(self._stream, reason)
             self._carrier.flush()
@@ -105,9 +107,9 @@ class LocalConnection(asyncio.Protocol):
         self._carrier.flush()
 
     def deliver(self, data: memoryview) -> None:
-        """Bytes of the other end; they count as consumed when the socket has room after them."""
+        """Write *data* of the other end; it counts as consumed when the socket has room again."""
         if self._transport is None:
-            self._early.append(data)
+            self._early_data.append(data)
             return
         self._transport.write(data)
         if self._is_full:
@@ -115,40 +117,40 @@ class LocalConnection(asyncio.Protocol):
         else:
             self._carrier.streams.consumed(self._stream, len(data))
 
-    def read_on(self) -> None:
+    def resume_reading(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def finish(self) -> None:
-        """The other end sends no more."""
-        self._ended_there = True
+        """End the local connection's input: the other end sends no more."""
+        self._remote_ended = True
         if self._transport is None:
             return
-        if self._ended_here:
+        if self._local_ended:
             self._transport.close()
         else:
             self._transport.write_eof()
 
     def abort(self) -> None:
-        """Break the connection with a reset: what came so far must not look complete."""
+        """Reset the connection, so that what was received so far does not look complete."""
         if self._transport is not None:
             connection = self._transport.get_extra_info("socket")
             with contextlib.suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self._transport.abort()
 
 
 class Forwarder:
-    """The local connections of one end, by their streams."""
+    """Owns the local connections of one end, by their streams."""
 
-    def __init__(self, carrier: Carrier, listener: Listener) -> None:
+    def __init__(self, carrier: StreamCarrier, listener: ConnectionListener) -> None:
         self._carrier = carrier
         self._listener = listener
         self._connections: dict[StreamId, LocalConnection] = {}
 
     def on_stream(self, effect: StreamEffect) -> None:
         if isinstance(effect, StreamOpened):
-            self._welcome(effect.stream)
+            self._on_opened(effect.stream)
             return
         connection = self._connections.get(effect.stream)
         if connection is None:
@@ -157,42 +159,44 @@ class Forwarder:
             case StreamData(_, data):
                 connection.deliver(data)
             case StreamWritable():
-                connection.read_on()
+                connection.resume_reading()
             case StreamFinished():
                 connection.finish()
             case StreamReset(stream, reason):
                 self._listener.on_stream_broken(stream, reason)
                 self._connections.pop(stream).abort()
-                self._on_count()
+                self._on_removed()
 
     def close(self) -> None:
-        """Break what is left."""
+        """Reset all connections that are left."""
         for connection in list(self._connections.values()):
             connection.abort()
 
-    def _welcome(self, stream: StreamId) -> None:
-        """The other end opened a stream, which only the representative's end may."""
+    def _on_opened(self, stream: StreamId) -> None:
+        """Refuse a stream of the other end; only the representative's end may open one."""
         raise AssertionError(f"stream {stream} was opened at the end that opens")
 
-    def _tie(self, stream: StreamId) -> LocalConnection:
-        """A connection for *stream*, yet without a socket."""
-        connection = LocalConnection(self._carrier, stream, lambda: self._untie(stream))
+    def _attach(self, stream: StreamId) -> LocalConnection:
+        """Make the connection of *stream*; its socket comes later."""
+        connection = LocalConnection(self._carrier, stream, lambda: self._detach(stream))
         self._connections[stream] = connection
         self._listener.on_stream_opened(stream)
         return connection
 
-    def _untie(self, stream: StreamId) -> None:
+    def _detach(self, stream: StreamId) -> None:
         if self._connections.pop(stream, None) is not None:
-            self._on_count()
+            self._on_removed()
 
-    def _on_count(self) -> None:
-        """The number of connections has fallen."""
+    def _on_removed(self) -> None:
+        """React to the end of a connection."""
 
 
 class SharedAddress(Forwarder):
-    """The customer's end: every stream is a connection to the one address that is shared."""
+    """The customer's end: makes a connection to the one shared address for every stream."""
 
-    def __init__(self, carrier: Carrier, listener: Listener, host: str, port: int) -> None:
+    def __init__(
+        self, carrier: StreamCarrier, listener: ConnectionListener, host: str, port: int
+    ) -> None:
         super().__init__(carrier, listener)
         self._host = host
         self._port = port
@@ -203,8 +207,8 @@ class SharedAddress(Forwarder):
             task.cancel()
         super().close()
 
-    def _welcome(self, stream: StreamId) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(stream, self._tie(stream)))
+    def _on_opened(self, stream: StreamId) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(stream, self._attach(stream)))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
@@ -216,15 +220,15 @@ class SharedAddress(Forwarder):
         except Exception as error:
             if ends_process(error):
                 raise
-            reason = f"{self._host}:{self._port}: {_why(error)}"
+            reason = f"{self._host}:{self._port}: {_describe_error(error)}"
             self._listener.on_stream_broken(stream, reason)
             self._carrier.streams.reset(stream, reason)
             self._carrier.flush()
-            self._untie(stream)
+            self._detach(stream)
 
 
-def _why(error: Exception) -> str:
-    """The system's own words, without those of asyncio."""
+def _describe_error(error: Exception) -> str:
+    """The operating system's words for *error*, without those of asyncio."""
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if not isinstance(error, OSError):
@@ -232,18 +236,21 @@ def _why(error: Exception) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-class LocalDoor(Forwarder):
-    """The representative's end: every local connection is a stream."""
+class LocalListener(Forwarder):
+    """The representative's end: opens a stream for every local connection."""
 
     def __init__(
-        self, carrier: Carrier, listener: Listener, on_empty: Callable[[], None] | None = None
+        self,
+        carrier: StreamCarrier,
+        listener: ConnectionListener,
+        on_empty: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(carrier, listener)
         self._on_empty = on_empty
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Take local connections; the address that it became.
+        """Accept local connections; returns the address that is listened on.
 
         Raises:
             OSError: the address is not ours or in use.
@@ -254,7 +261,7 @@ class LocalDoor(Forwarder):
         return str(address[0]), int(address[1])
 
     async def adopt(self, connection: socket.socket) -> None:
-        """Make one connected socket a stream."""
+        """Open a stream for one connected socket."""
         await asyncio.get_running_loop().create_connection(self._accept, sock=connection)
 
     def close(self) -> None:
@@ -264,22 +271,22 @@ class LocalDoor(Forwarder):
 
     def _accept(self) -> asyncio.Protocol:
         stream = self._carrier.streams.open()
-        return _Refusal() if stream is None else self._tie(stream)
+        return _RejectedConnection() if stream is None else self._attach(stream)
 
-    def _on_count(self) -> None:
+    def _on_removed(self) -> None:
         if not self._connections and self._on_empty is not None:
             self._on_empty()
 
 
-class _Refusal(asyncio.Protocol):
-    """A local connection for which there is no stream left."""
+class _RejectedConnection(asyncio.Protocol):
+    """A local connection that is refused, because there are too many streams."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).abort()
 
 
 class StandardStreams:
-    """This process's standard input and output as one socket, half-close included.
+    """This process's standard input and output as one socket that can be half-closed.
 
     Two threads copy, because standard input may be a file, which no event loop can wait for.
     """
@@ -291,7 +298,7 @@ class StandardStreams:
         self._output.start()
         threading.Thread(target=_copy_in, args=(theirs,), daemon=True).start()
 
-    async def flushed(self, seconds: float) -> None:
+    async def wait_flushed(self, seconds: float) -> None:
         """Wait until everything received is written, at most *seconds*."""
         await asyncio.to_thread(self._output.join, seconds)
 

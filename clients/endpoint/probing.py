@@ -1,8 +1,8 @@
 """Measures how far away relays are, all at once and within a moment, by pings on their port.
 
-What counts is the least of a few round trips: a busy machine makes some longer, nothing makes one
-shorter. A relay that does not answer in time, refuses, or is another node than it should be, is
-not measured. Nobody waits long for far ones: who is near has answered by then.
+The result is the shortest of a few round trips: a busy machine makes some longer, nothing makes one
+shorter. A relay that does not answer in time, refuses, or is another node than expected, is not
+measured. As soon as one relay has answered, the others get only a moment more.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from clients.endpoint.clock import now
+from clients.clock import now
 from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId
 from shared.wire.dialling import PingExchange
 
 PINGS: Final = 3
 MOMENT_SECONDS: Final = 0.4
-"""How long all of them together may take when anybody has answered."""
+"""How long all measurements together may take once a relay has answered."""
 
 PATIENCE_SECONDS: Final = 1.5
-"""How long, when nobody has: every relay is far from some places."""
+"""How long they may take while none has: every relay is far from some places."""
 
 READ_BYTES: Final = 4_096
 
@@ -35,28 +35,28 @@ class Relay:
     port: int
 
 
-async def measured(relays: Sequence[Relay], ticket: str) -> dict[str, float]:
-    """The milliseconds to each of *relays* that answered in time."""
-    found: dict[str, float] = {}
-    tasks = {asyncio.create_task(_measure(relay, ticket, found)) for relay in relays}
+async def measure_latencies(relays: Sequence[Relay], ticket: str) -> dict[str, float]:
+    """Milliseconds to each of *relays* that answered in time."""
+    latencies: dict[str, float] = {}
+    tasks = {asyncio.create_task(_measure(relay, ticket, latencies)) for relay in relays}
     pending = tasks
     for seconds in (MOMENT_SECONDS, PATIENCE_SECONDS - MOMENT_SECONDS):
-        if pending and not found:
+        if pending and not latencies:
             _, pending = await asyncio.wait(pending, timeout=seconds)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     for task in tasks - pending:
         task.result()
-    return found
+    return latencies
 
 
-async def _measure(relay: Relay, ticket: str, found: dict[str, float]) -> None:
-    """Put the least of a few round trips to *relay* into *found*, as soon as there is one."""
+async def _measure(relay: Relay, ticket: str, latencies: dict[str, float]) -> None:
+    """Put the shortest round trip to *relay* into *latencies*, from the first one on."""
     try:
         reader, writer = await asyncio.open_connection(relay.host, relay.port)
         try:
-            await _ping(relay, ticket, (reader, writer), found)
+            await _ping(relay, ticket, (reader, writer), latencies)
         finally:
             writer.close()
     except Exception as error:
@@ -68,7 +68,7 @@ async def _ping(
     relay: Relay,
     ticket: str,
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    found: dict[str, float],
+    latencies: dict[str, float],
 ) -> None:
     (reader, writer), exchange = streams, PingExchange(relay.node, ticket)
     for _ in range(PINGS):
@@ -77,7 +77,7 @@ async def _ping(
         if not await _is_answered(reader, exchange):
             return
         milliseconds = round((now() - sent_at) * 1000, 3)
-        found[relay.node] = min(milliseconds, found.get(relay.node, milliseconds))
+        latencies[relay.node] = min(milliseconds, latencies.get(relay.node, milliseconds))
 
 
 async def _is_answered(reader: asyncio.StreamReader, exchange: PingExchange) -> bool:

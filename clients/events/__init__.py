@@ -1,4 +1,5 @@
 """Reading a site's events from outside: with a read-only credential, and without the cluster's key.
 
-`wishes` decides what is asked for, `reading` holds the connection, `shown` what people see.
+`filters` decides which events are asked for, `reader` holds the connection, `keys` checks the
+signatures of nodes, `rendering` makes the lines that are printed.
 """

@@ -1,66 +1,68 @@
-"""The nodes' public keys: from a file, or from the site's front door."""
+"""Checks the signatures of events with the nodes' public keys, from a file or from the site."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from clients.api import SiteClient
-from clients.endpoint.clock import now
-from clients.profile import Profile
-from shared.crypto.testimony import Statement, examine
+from clients.clock import now
+from clients.site.api import site_client
+from clients.site.profile import Profile
+from shared.api.cluster import node_keys
+from shared.crypto.node_signature import Statement, verify_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings, BadSignature
 from shared.domain.ids import Instant, NodeId
 
-ASK_AGAIN_SECONDS: Final = 10.0
+REFETCH_SECONDS: Final = 10.0
+"""Keys are fetched again for an unknown node, no more often than this."""
 
 Keys = dict[NodeId, str]
 
 
-def keys_in(path: Path) -> Keys:
-    """The keys in a file as `GET /api/v1/keys` answers: a JSON object of node and base64.
+def read_keys(path: Path) -> Keys:
+    """The keys in a file like the answer of `GET /api/v1/keys`: a JSON object of node and base64.
 
     Raises:
         BadSettings: it holds none.
     """
     try:
-        found = decode_object(path.read_bytes(), "keys")
-        return {NodeId(node): found.text(node) for node in found.members}
+        fields = decode_object(path.read_bytes(), "keys")
+        return {NodeId(node): fields.text(node) for node in fields.members}
     except (OSError, Undecodable) as error:
         raise BadSettings(f"--keys {path} holds no nodes' keys: {error}") from error
 
 
-def keys_at(profile: Profile) -> Keys:
-    """The keys that the site's front door gives.
+def fetch_keys(profile: Profile) -> Keys:
+    """The keys that a gateway of the site gives.
 
     Raises:
-        Unavailable: no front door answers.
+        Unavailable: no gateway answers.
     """
-    with SiteClient(profile) as client:
-        return {NodeId(node): key for node, key in client.get("/keys").items()}
+    with site_client(profile) as client:
+        return client.ask(node_keys())
 
 
-class Examiner:
-    """Checks events; a node that is not known is looked for again, not too often."""
+class SignatureChecker:
+    """Checks events; for a node that is not known the keys are fetched again, not too often."""
 
-    def __init__(self, ask: Callable[[], Keys], clock: Callable[[], Instant] = now) -> None:
-        self._ask = ask
+    def __init__(self, fetch: Callable[[], Keys], clock: Callable[[], Instant] = now) -> None:
+        self._fetch = fetch
         self._now = clock
-        self._keys = ask()
-        self._asked_at = clock()
+        self._keys = fetch()
+        self._fetched_at = clock()
 
     def check(self, testimony: str, subject: str, payload: bytes) -> Statement:
-        """Who said it.
+        """The statement of the node that signed the event.
 
         Raises:
-            BadSignature: no node of the site did.
-            MeridianError: the keys could not be read again.
+            BadSignature: no node of the site signed it.
+            MeridianError: the keys could not be fetched again.
         """
         try:
-            return examine(self._keys, testimony, subject, payload)
+            return verify_statement(self._keys, testimony, subject, payload)
         except BadSignature:
-            if self._now() < self._asked_at + ASK_AGAIN_SECONDS:
+            if self._now() < self._fetched_at + REFETCH_SECONDS:
                 raise
-        self._keys, self._asked_at = self._ask(), self._now()
-        return examine(self._keys, testimony, subject, payload)
+        self._keys, self._fetched_at = self._fetch(), self._now()
+        return verify_statement(self._keys, testimony, subject, payload)

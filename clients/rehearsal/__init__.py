@@ -1,5 +1,5 @@
-"""A rehearsal of node selection: a population of clients, placed by the site and told in figures.
+"""Rehearses node selection: the site places a population, and the result is counted and drawn.
 
-The site itself places them, from its live state and by its own code; here they are read, counted
-and drawn. Nothing is changed by it.
+The site places them by its live state and its own code, and changes nothing. The population is
+read, and the result counted and drawn, here.
 """

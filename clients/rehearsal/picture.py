@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final, cast
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import NOBODY, Placed, Report, Share
+from clients.rehearsal.report import NO_NODE, Placement, Report, Share
 from shared.decoding.fields import decode_object
 
 WIDTH: Final = 1000
@@ -24,7 +24,7 @@ HEAD: Final = 56
 BAR: Final = 16
 GAP: Final = 8
 LABEL: Final = 130
-"""So much room have the names left of the bars; *FIGURES* have theirs to the right."""
+"""Width of the names left of the bars; `FIGURES` is that of the numbers to the right."""
 
 FIGURES: Final = 270
 
@@ -32,7 +32,7 @@ COLOURS: Final = (
     *("#2f6fb3", "#d9822b", "#3a9e63", "#b8423f", "#7b5fb0", "#8a6a4f"),
     *("#c65f9c", "#5b6b7a", "#9aa51d", "#1f9aa8", "#e3b505", "#4c4fa3"),
 )
-NOBODYS: Final = "#222222"
+NO_NODE_COLOUR: Final = "#222222"
 PAPER: Final = "#ffffff"
 SEA: Final = "#eef3f7"
 LAND: Final = "#d3dce4"
@@ -45,20 +45,22 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: everybody, where they were placed, and the nodes' places."""
+    """The data of a picture: everybody, where they were placed, and the nodes' locations."""
 
     title: str
     people: Sequence[Person]
-    placed: Sequence[Placed]
+    placements: Sequence[Placement]
     before: Report
     after: Report
     nodes: Mapping[str, tuple[float, float]]
 
     def colour_of(self) -> dict[str, str]:
         """A colour for each node, the same whatever the shares are."""
-        names = sorted({each.node for each in (*self.before.shares, *self.after.shares)} - {NOBODY})
+        names = sorted(
+            {each.node for each in (*self.before.shares, *self.after.shares)} - {NO_NODE}
+        )
         chosen = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-        return {**chosen, NOBODY: NOBODYS}
+        return {**chosen, NO_NODE: NO_NODE_COLOUR}
 
 
 def draw(drawing: Drawing) -> str:
@@ -112,12 +114,12 @@ def _coast() -> Iterable[str]:
 
 
 def _people(drawing: Drawing, colours: Mapping[str, str]) -> Iterable[str]:
-    for person, placed in zip(drawing.people, drawing.placed, strict=True):
+    for person, placement in zip(drawing.people, drawing.placements, strict=True):
         if person.location is None:
             continue
         x, y = _on_map(*person.location)
         radius = min(1.6 + math.log10(person.clients), 7)
-        colour = colours[placed.node or NOBODY]
+        colour = colours[placement.node or NO_NODE]
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" opacity="0.6"/>'
 
 

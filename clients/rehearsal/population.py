@@ -1,22 +1,25 @@
-"""The clients of a rehearsal, from a CSV file with a heading.
+"""Reads the clients of a rehearsal from a CSV file with a heading.
 
 `address` is required; `utc_offset` (+05:30, hours up to 14, else minutes), `latitude` with
 `longitude`, `clients` (how many such clients a line stands for) and one `latency:NODE` in
-milliseconds for each node measured are not. What is empty is unknown. Columns of other names are
-refused: a misspelt one would be a fact that nobody considers.
+milliseconds for each node measured are not. An empty cell means unknown. Columns of other names are
+refused, so that a misspelt one is not ignored.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, decoded, rows
+from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, decode_text, read_rows
+from shared.api.selection import RehearsedClient, RehearsedFacts
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.documents.hosts import number
+from shared.documents.node import Location
 from shared.domain.errors import BadSettings
+from shared.domain.ids import NodeId
 from shared.domain.timezone import EASTERNMOST_MINUTES, WESTERNMOST_MINUTES
 
 LATENCY: Final = "latency:"
@@ -30,7 +33,7 @@ THOUSAND: Final = 1_000
 
 @dataclass(frozen=True)
 class Person:
-    """One line: *clients* people who look alike to the site."""
+    """One line of the file: *clients* people with the same facts."""
 
     address: str
     utc_offset_minutes: int | None = None
@@ -38,41 +41,41 @@ class Person:
     clients: int = 1
     latencies_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
-    def as_body(self) -> dict[str, Any]:
-        """What the site is told of them."""
-        facts = {
-            "address": self.address,
-            "utc_offset_minutes": self.utc_offset_minutes,
-            "latencies_ms": dict(self.latencies_ms),
-        }
+    def as_client(self) -> RehearsedClient:
+        """The facts that the site places them by."""
+        facts = RehearsedFacts(
+            address=self.address,
+            utc_offset_minutes=self.utc_offset_minutes,
+            latencies_ms={NodeId(node): each for node, each in self.latencies_ms.items()},
+        )
         location = None
         if self.location is not None:
-            location = {"latitude": self.location[0], "longitude": self.location[1]}
-        return {"facts": facts, "location": location, "clients": self.clients}
+            location = Location(latitude=self.location[0], longitude=self.location[1])
+        return RehearsedClient(facts=facts, location=location, clients=self.clients)
 
 
-def read(file: Path) -> list[Person]:
+def read_population(file: Path) -> list[Person]:
     """Everybody in *file*.
 
     Raises:
-        BadSettings: it cannot be read, or a line makes no sense; the message says which and why.
+        BadSettings: it cannot be read, or a line is wrong; the message says which and why.
     """
     try:
         with file.open("rb") as content:
-            text = decoded(content.read(LARGEST_BYTES + 1))
+            text = decode_text(content.read(LARGEST_BYTES + 1))
     except (OSError, ValueError, Undecodable) as error:
         raise BadSettings(f"the clients cannot be read: {error}") from error
-    return parsed(text, file.name)
+    return parse_population(text, file.name)
 
 
-def parsed(text: str, name: str) -> list[Person]:
+def parse_population(text: str, name: str) -> list[Person]:
     """Everybody in *text* of the file called *name*.
 
     Raises:
-        BadSettings: a line makes no sense.
+        BadSettings: a line is wrong.
     """
     try:
-        people = list(_people(rows(text), name))
+        people = list(_people(read_rows(text), name))
     except Undecodable as error:
         raise BadSettings(f"{name}, {error}") from error
     if not people:
@@ -80,13 +83,13 @@ def parsed(text: str, name: str) -> list[Person]:
     return people
 
 
-def _people(found: Iterator[Row], name: str) -> Iterator[Person]:
-    _, heading = next(found, (1, list[str]()))
+def _people(rows: Iterator[Row], name: str) -> Iterator[Person]:
+    _, heading = next(rows, (1, list[str]()))
     columns = [each.strip().lower() for each in heading]
     while columns and not columns[-1]:
         columns.pop()
     _require_known(columns, name)
-    for line, cells in found:
+    for line, cells in rows:
         try:
             yield _person(columns, [each.strip() for each in cells])
         except (ValueError, Undecodable) as error:
@@ -100,23 +103,23 @@ def _require_known(columns: list[str], name: str) -> None:
         if column not in COLUMNS and not column.startswith(LATENCY):
             known = ", ".join((*COLUMNS, f"{LATENCY}NODE"))
             raise BadSettings(f"{name} has a column {shown(column)}; there are {known}")
-    twice = [column for column in columns if columns.count(column) > 1]
-    if twice:
-        raise BadSettings(f"{name} has the column {shown(twice[0])} twice")
+    repeated = [column for column in columns if columns.count(column) > 1]
+    if repeated:
+        raise BadSettings(f"{name} has the column {shown(repeated[0])} twice")
 
 
 def _person(columns: list[str], cells: list[str]) -> Person:
     if any(cells[len(columns) :]):
         raise ValueError("it has more cells than the heading")
-    told = dict(zip(columns, cells, strict=False))
+    fields = dict(zip(columns, cells, strict=False))
     return Person(
-        address=_address(told.get("address", "")),
-        utc_offset_minutes=_offset(told.get("utc_offset", "")),
-        location=_location(told.get("latitude", ""), told.get("longitude", "")),
-        clients=_count(told.get("clients", "")),
+        address=_address(fields.get("address", "")),
+        utc_offset_minutes=_offset(fields.get("utc_offset", "")),
+        location=_location(fields.get("latitude", ""), fields.get("longitude", "")),
+        clients=_count(fields.get("clients", "")),
         latencies_ms={
             column.removeprefix(LATENCY).strip(): _number(cell, "latency", 0, 60_000)
-            for column, cell in told.items()
+            for column, cell in fields.items()
             if column.startswith(LATENCY) and cell
         },
     )
@@ -145,10 +148,10 @@ def _offset(cell: str) -> int | None:
 
 def _parse_offset(cell: str) -> int:
     try:
-        told = to_number(_with_point(cell, MOST_MINUTES), least=-MOST_MINUTES, most=MOST_MINUTES)
+        value = to_number(_with_point(cell, MOST_MINUTES), least=-MOST_MINUTES, most=MOST_MINUTES)
     except Undecodable as error:
         raise ValueError(f"{shown(cell)} is no offset like +05:30, and no minutes") from error
-    minutes = told * 60 if abs(told) <= MOST_HOURS else told
+    minutes = value * 60 if abs(value) <= MOST_HOURS else value
     if minutes != round(minutes):
         raise ValueError(f"{shown(cell)} is no offset in whole minutes")
     return round(minutes)

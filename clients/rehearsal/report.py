@@ -1,4 +1,4 @@
-"""What a rehearsal found: each node's share, how far away it is, and who changes places."""
+"""Counts the result of a rehearsal: each node's share, how far it is, and who moves."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from clients.rehearsal.population import Person
 
-NOBODY: Final = "(no node)"
+NO_NODE: Final = "(no node)"
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Where one person was placed: the node, None when nobody takes them, and how far it is."""
+class Placement:
+    """Where one person was placed: the node, None when no node takes them, and how far it is."""
 
     node: str | None
     kilometres: float | None = None
@@ -61,11 +61,11 @@ class Report:
         }
 
 
-def report(people: Sequence[Person], placed: Sequence[Placed]) -> Report:
+def build_report(people: Sequence[Person], placements: Sequence[Placement]) -> Report:
     """Count who went where; the largest share comes first."""
-    members: dict[str, list[tuple[Person, Placed]]] = {}
-    for pair in zip(people, placed, strict=True):
-        members.setdefault(pair[1].node or NOBODY, []).append(pair)
+    members: dict[str, list[tuple[Person, Placement]]] = {}
+    for pair in zip(people, placements, strict=True):
+        members.setdefault(pair[1].node or NO_NODE, []).append(pair)
     everybody = sum(each.clients for each in people)
     shares = [
         Share(
@@ -77,8 +77,8 @@ def report(people: Sequence[Person], placed: Sequence[Placed]) -> Report:
         )
         for node, pairs in members.items()
     ]
-    shares.sort(key=lambda each: (each.node == NOBODY, -each.clients, each.node))
-    pairs = list(zip(people, placed, strict=True))
+    shares.sort(key=lambda each: (each.node == NO_NODE, -each.clients, each.node))
+    pairs = list(zip(people, placements, strict=True))
     return Report(
         shares=tuple(shares),
         clients=everybody,
@@ -88,21 +88,21 @@ def report(people: Sequence[Person], placed: Sequence[Placed]) -> Report:
     )
 
 
-def moves(
-    people: Sequence[Person], before: Sequence[Placed], after: Sequence[Placed]
+def count_moves(
+    people: Sequence[Person], before: Sequence[Placement], after: Sequence[Placement]
 ) -> dict[tuple[str, str], int]:
     """How many clients go from which node to which other, most first."""
-    found: dict[tuple[str, str], int] = {}
+    moves: dict[tuple[str, str], int] = {}
     for person, old, new in zip(people, before, after, strict=True):
         if old.node != new.node:
-            way = old.node or NOBODY, new.node or NOBODY
-            found[way] = found.get(way, 0) + person.clients
-    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+            way = old.node or NO_NODE, new.node or NO_NODE
+            moves[way] = moves.get(way, 0) + person.clients
+    return dict(sorted(moves.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _latency(person: Person, placed: Placed) -> float | None:
+def _latency(person: Person, placement: Placement) -> float | None:
     latencies: Mapping[str, float] = person.latencies_ms
-    return None if placed.node is None else latencies.get(placed.node)
+    return None if placement.node is None else latencies.get(placement.node)
 
 
 def _mean(weighted: Iterable[tuple[int, float | None]]) -> float | None:

@@ -1,8 +1,8 @@
-"""CSV as spreadsheets write it: rows of cells, each with the line where it begins.
+"""Reads CSV as spreadsheets write it: rows of cells, each with the line where it begins.
 
-Read are UTF-8 and UTF-16 with or without a byte order mark (UTF-16 only with one), lines that end
-in CR, LF or both, and cells apart by comma, semicolon or tab: a first line `sep=;` may say which,
-else the heading shows it. Rows without any content are passed over.
+It reads UTF-8 with or without a byte order mark and UTF-16 with one, lines that end in CR, LF or
+both, and cells separated by comma, semicolon or tab. A first line `sep=;` may name the separator;
+otherwise the heading shows it. Rows without any content are skipped.
 """
 
 import codecs
@@ -18,18 +18,18 @@ from shared.decoding.text import shown
 SEPARATORS: Final = ",;\t"
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 LONGEST_CELL: Final = 131_072
-_SAID: Final = re.compile(r'"?sep=(.)"?[,;\t]*\r?\n?|"?sep=(.)"?[,;\t]*\r', re.IGNORECASE)
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[,;\t]*\r?\n?|"?sep=(.)"?[,;\t]*\r', re.IGNORECASE)
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Row = tuple[int, list[str]]
 """A row's cells, and the line in the file where it begins."""
 
 
-def decoded(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """The text of a file.
 
     Raises:
-        Undecodable: it is in no encoding that is read here, or larger than any may be.
+        Undecodable: its encoding is none of these, or it is larger than `LARGEST_BYTES`.
     """
     if len(data) > LARGEST_BYTES:
         raise _unreadable(f"it is larger than {LARGEST_BYTES >> 20} MiB", "too_large")
@@ -45,20 +45,20 @@ def decoded(data: bytes) -> str:
         raise _unreadable(f"line {line} is no UTF-8: save it as CSV UTF-8", "not_text") from error
 
 
-def rows(text: str) -> Iterator[Row]:
-    """The rows of *text* that hold something, the heading first.
+def read_rows(text: str) -> Iterator[Row]:
+    """The rows of *text* that are not empty, the heading first.
 
     Raises:
         Undecodable: a row cannot be read.
     """
-    said = _SAID.match(text)
+    declared = _SEPARATOR_LINE.match(text)
     skipped = 0
-    if said is not None:
-        text, skipped = text[said.end() :], 1
-    separator = _separator(text) if said is None else said[1] or said[2]
+    if declared is not None:
+        text, skipped = text[declared.end() :], 1
+    separator = _separator(text) if declared is None else declared[1] or declared[2]
     if separator not in SEPARATORS:
         raise _unreadable(
-            f"line 1: cells are apart by ',', ';' or a tab, not by {shown(separator)}"
+            f"line 1: cells are separated by ',', ';' or a tab, not by {shown(separator)}"
         )
     nul = text.find("\0")
     if nul >= 0:
@@ -95,10 +95,10 @@ def _lines(text: str) -> int:
 
 
 def _separator(text: str) -> str:
-    """What stands most often in the heading, whose own words hold none of them."""
+    """The separator that occurs most often in the heading, whose words contain none of them."""
     heading = text.lstrip("\r\n").partition("\n")[0].partition("\r")[0]
     return max(SEPARATORS, key=heading.count)
 
 
-def _unreadable(told: str, reason: str = "bad_syntax") -> Undecodable:
-    return Undecodable(told, reason=reason)
+def _unreadable(message: str, reason: str = "bad_syntax") -> Undecodable:
+    return Undecodable(message, reason=reason)

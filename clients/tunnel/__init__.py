@@ -5,9 +5,10 @@ move one ordered stream of bytes, cut into port-forwarding streams, across whate
 **Neither a relay nor a master can read or alter it; no byte is lost, none comes twice**, as long
 as both ends' processes live and a path returns.
 
-The rooms, from the outside in: `tunnel` (one end, all its facts and effects), `table`, `links` and
-`choice` (which path), `handshake` (who proves what on a new link), `exchange` (words to secret),
-`resume` (secret to record keys), `frames` and `records` (bytes on a link), `conversation` and
-`outbox` (what is not acknowledged yet), `streams` (flow control and half-close). Nothing here
-waits, sends or reads a clock: facts come in with `now`, effects go out, chance is an argument.
+The modules, from the outside in: `tunnel` (one end, all its facts and effects), `table`, `links`
+and `choice` (which path), `handshake` (what each end proves on a new link), `exchange` and
+`commitment` (to a secret, with words or without), `resume` (secret to record keys), `frames` and
+`records` (bytes on a link), `conversation` and `outbox` (frames that are not acknowledged yet),
+`streams` (flow control and half-close). Nothing here waits, sends or reads a clock: facts come in
+with `now`, effects go out, randomness is an argument.
 """

@@ -1,21 +1,21 @@
 """Decides on a secret between two ends that share no words, and the code that people compare.
 
-Ends of a session from a queue know nothing in common. They exchange keys (X25519), and the end
-that asks commits to its key before it sees the other one (the short authentication string of
-Vaudenay, CRYPTO 2005, and of ZRTP, RFC 6189):
+Ends of a session from a queue have no common secret. They exchange keys (X25519), and the initiator
+commits to its key before it sees the other one (the short authentication string of Vaudenay,
+CRYPTO 2005, and of ZRTP, RFC 6189):
 
     representative -> customer   commitment: a hash of its key and of a nonce
     customer -> representative   its key and a nonce
     representative -> customer   the key and the nonce that the commitment was made of
 
-The *code* is a hash of all of it, in eight digits. **Whoever stands between must choose what it
-says to either end before it knows what that end's code will be**: it has one chance in 10^8 for
+The *code* is a hash of all of it, in eight digits. **An attacker in the middle must choose its
+messages to either end before it knows what that end's code will be**: it has one chance in 10^8 for
 every exchange, and each end takes part in few. Two people who read the same code have the same
-secret; until they have, the session trusts the site, and is shown so.
+secret. Until they have compared it the session trusts the site, and is shown so.
 
-The end that asks is bound by the first answer that it takes, and says its reveal again on every
-path until the other end has proven the secret. The end that answers counts an exchange from the
-moment its answer leaves, because its own code is known to its peer from then on.
+The initiator is bound by the first answer that it accepts, and repeats its reveal on every path
+until the other end has proven the secret. The responder counts an exchange from the moment its
+answer leaves, because from then on its peer knows its code.
 """
 
 import hashlib
@@ -41,67 +41,67 @@ _SHARE: Final = struct.Struct("!32s32s")
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
-    """What one end drew for one exchange."""
+class _KeyShare:
+    """The key and nonce that one end drew for one exchange."""
 
     key: X25519PrivateKey
     share: bytes
 
     @staticmethod
-    def draw(entropy: Entropy) -> "_Own":
+    def draw(entropy: Entropy) -> "_KeyShare":
         key = X25519PrivateKey.from_private_bytes(entropy(32))
-        return _Own(key, _SHARE.pack(key.public_key().public_bytes_raw(), entropy(32)))
+        return _KeyShare(key, _SHARE.pack(key.public_key().public_bytes_raw(), entropy(32)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What an exchange gives to both ends."""
+    """The result of an exchange, the same for both ends."""
 
     secret: bytes
     code: str
 
 
-class Committing:
-    """The representative's end: asks, and reveals its key to the first who answers."""
+class CommitmentInitiator:
+    """The representative's end: commits to a key, and reveals it after the first answer."""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self.secret: bytes | None = None
         self.code = ""
         self.runs = 0
-        self.again = b""
+        self.repeat = b""
         self._credentials = credentials
         self._entropy = entropy
-        self._own: _Own | None = None
+        self._key_share: _KeyShare | None = None
 
     def open(self) -> bytes:
-        """The commitment, the same until it was answered."""
+        """The commitment; it stays the same until it is answered."""
         assert self.secret is None, "an exchange that is over is not opened again"
-        if self._own is None:
-            self._own = _Own.draw(self._entropy)
-        return _OPENING.pack(VERSION, _commitment(self._credentials, self._own.share))
+        if self._key_share is None:
+            self._key_share = _KeyShare.draw(self._entropy)
+        return _OPENING.pack(VERSION, _commitment(self._credentials, self._key_share.share))
 
     def confirm(self, answer: bytes) -> bytes:
-        """What the commitment was made of; from here on there is a `secret` and a `code`.
+        """The reveal of the commitment; from now on there is a `secret` and a `code`.
 
         Raises:
             Unreadable: *answer* is no answer; nothing was revealed, the next exchange is new.
         """
-        own, self._own = self._own, None
+        own, self._key_share = self._key_share, None
         if own is None or len(answer) != _SHARE.size:
             raise Unreadable
         outcome = _outcome(self._credentials, own.key, answer, (own.share, answer))
         self.secret, self.code = outcome.secret, outcome.code
         self.runs += 1
-        self.again = own.share
+        self.repeat = own.share
         return own.share
 
-    def proven(self) -> None:
-        """The other end holds the secret: nothing is said again."""
-        self.again = b""
+    def mark_proven(self) -> None:
+        """Stop repeating the reveal: the other end has proven the secret."""
+        self.repeat = b""
 
 
-class Revealed:
-    """The customer's end: answers commitments, and takes the first that is revealed."""
+class CommitmentResponder:
+    """The customer's end: answers commitments, and accepts the first one that is revealed."""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self.secret: bytes | None = None
@@ -110,23 +110,23 @@ class Revealed:
         self.failed_there = 0
         self._credentials = credentials
         self._entropy = entropy
-        self._answered: dict[bytes, _Own] = {}
-        self._taken = b""
+        self._answers: dict[bytes, _KeyShare] = {}
+        self._accepted_reveal = b""
 
     @property
     def runs(self) -> int:
-        return len(self._answered)
+        return len(self._answers)
 
     @property
     def awaits_confirmation(self) -> bool:
-        """Whether a commitment was answered and none was revealed."""
-        return self.secret is None and bool(self._answered)
+        """Whether a commitment was answered, and none has been revealed yet."""
+        return self.secret is None and bool(self._answers)
 
     def answer(self, opening: bytes) -> bytes:
         """Answer a commitment; the same *opening* gets the same answer and is the same exchange.
 
         Raises:
-            KeyBurnt: there were too many others before.
+            KeyBurnt: too many other commitments were answered before.
             Unreadable: *opening* is no commitment.
         """
         if len(opening) != _OPENING.size:
@@ -134,34 +134,34 @@ class Revealed:
         version, commitment = _OPENING.unpack(opening)
         if version != VERSION:
             raise Unreadable
-        if commitment not in self._answered:
+        if commitment not in self._answers:
             if self.runs >= RUNS_ALLOWED:
                 raise KeyBurnt
-            self._answered[commitment] = _Own.draw(self._entropy)
-        return self._answered[commitment].share
+            self._answers[commitment] = _KeyShare.draw(self._entropy)
+        return self._answers[commitment].share
 
     def check(self, reveal: bytes) -> bool:
-        """Take the exchange whose commitment was made of *reveal*.
+        """Accept the exchange whose commitment was made of *reveal*.
 
         Raises:
-            Unreadable: none was; the exchanges that were answered still wait.
+            Unreadable: no commitment was made of it; all answered exchanges stay open.
         """
         if len(reveal) != _SHARE.size:
             raise Unreadable
         commitment = _commitment(self._credentials, reveal)
-        own = self._answered.get(commitment)
+        own = self._answers.get(commitment)
         if own is None:
             raise Unreadable
         outcome = _outcome(self._credentials, own.key, reveal, (reveal, own.share))
-        self.secret, self.code, self._taken = outcome.secret, outcome.code, reveal
+        self.secret, self.code, self._accepted_reveal = outcome.secret, outcome.code, reveal
         return True
 
-    def was_taken(self, reveal: bytes) -> bool:
-        """Whether *reveal* is what was taken, said again."""
-        return bool(self._taken) and is_equal(reveal, self._taken)
+    def is_repeat(self, reveal: bytes) -> bool:
+        """Whether *reveal* repeats the one that was accepted."""
+        return bool(self._accepted_reveal) and is_equal(reveal, self._accepted_reveal)
 
-    def settle(self, secret: bytes) -> None:
-        """Nothing is settled by a proof: a secret comes of a reveal alone."""
+    def accept_secret(self, secret: bytes) -> None:
+        """Do nothing: here only a reveal gives a secret, never a proof."""
         assert secret == self.secret, "a secret that no reveal gave"
 
 
@@ -172,10 +172,10 @@ def _commitment(credentials: Credentials, share: bytes) -> bytes:
 def _outcome(
     credentials: Credentials, key: X25519PrivateKey, theirs: bytes, shares: tuple[bytes, bytes]
 ) -> _Outcome:
-    """Secret and code of our *key* and *theirs*; *shares* are the representative's, the customer's.
+    """Secret and code from our *key* and *theirs*; *shares*: the representative's, the customer's.
 
     Raises:
-        Unreadable: their key is none that hides anything.
+        Unreadable: their key would give a secret that everybody knows.
     """
     public, _ = _SHARE.unpack(theirs)
     try:

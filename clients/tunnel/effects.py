@@ -1,7 +1,7 @@
-"""What one end of a tunnel wants done, in order.
+"""The effects of one end of a tunnel, to be performed in order.
 
-`Send` and `CloseLink` go to the links; the others tell what happened. Whoever performs them keeps
-their order, also when performing one leads to more.
+`Send` and `CloseLink` go to the links; the others report what happened. The order must be kept even
+when performing one effect causes others.
 """
 
 from dataclasses import dataclass
@@ -39,17 +39,17 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class CloseLink:
-    """Close *link*, after everything sent to it; nothing that it brings counts any more."""
+    """Close *link* after everything sent to it; nothing that it receives later counts."""
 
     link: LinkId
 
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """Both ends hold the same secret: by words, which are erased, or without any.
+    """Both ends hold the same secret, from words, which are erased now, or without words.
 
-    *code* is what people compare where there were no words; as long as they have not, the session
-    trusts the site.
+    *code* is for people to compare when there were no words; until they have, the session trusts
+    the site.
     """
 
     code: str = ""
@@ -57,7 +57,7 @@ class Secured:
 
 @dataclass(frozen=True, slots=True)
 class WordsDiffer:
-    """Run *run* of *allowed* showed other words at the other end."""
+    """Run *run* of *allowed* showed that the other end has other words."""
 
     run: int
     allowed: int
@@ -65,7 +65,7 @@ class WordsDiffer:
 
 @dataclass(frozen=True, slots=True)
 class SecretUnknown:
-    """The other end says that it does not hold the session's secret; not proven, only to show."""
+    """The other end claims that it does not hold the session's secret; the claim is not proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,14 @@ class PathUp:
 
 @dataclass(frozen=True, slots=True)
 class PathLost:
-    """The tunnel has no path; nothing is lost, it waits for the next."""
+    """The tunnel has no path; it loses nothing and waits for the next path."""
 
     generation: PathGeneration
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The tunnel is over for good; every link is to be closed after what was sent to it."""
+    """The tunnel is over for good; close every link after everything that was sent to it."""
 
     code: EndCode
     message: str
@@ -102,7 +102,7 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class StreamData:
-    """Bytes of *stream*; say `consumed` when they are delivered."""
+    """Bytes of *stream*; call `consumed` when they are delivered."""
 
     stream: StreamId
     data: memoryview

@@ -9,10 +9,10 @@ are asymmetric and the session and side are the identities, so no message fits a
     representative -> customer   MAC over the transcript
 
 **One run tests one guess, and each end counts a run from the moment its own MAC leaves**: a peer
-that has it can test a guess without another word. At the third without success the key is burnt.
-After success the words are erased. A run is not bound to a path: while it is unanswered, the same
-X (and the same Y for it) is said again on the next path, which shows an attacker nothing new, so
-paths that break do not burn a key.
+that has the MAC can test a guess without another message. At the third run without success the key
+is burnt. After success the words are erased. A run is not bound to a path: while it is unanswered,
+the same X (and the same Y for it) is sent again on the next path, which shows an attacker nothing
+new, so paths that break do not burn a key.
 
 The customer cannot know that its last message's answer arrived. The secrets of its runs stay
 candidates, and a resume that proves one of them is as good as the MAC that was lost.
@@ -37,23 +37,23 @@ RUNS_ALLOWED: Final = 3
 VERSION: Final = 1
 
 Entropy = Callable[[int], bytes]
-"""Gives that many random bytes."""
+"""Returns the given number of random bytes."""
 
 _OPENING: Final = struct.Struct("!BB33s")
 _ANSWER: Final = struct.Struct("!33s32s")
 
 
 class KeyBurnt(Exception):
-    """The words were tried too often; nothing will make them good again."""
+    """The words were tried too often, and are of no use any more."""
 
 
 class Unreadable(Exception):
-    """The peer's message is none of this exchange; the run tests no guess."""
+    """The peer's message does not belong to this exchange; the run tests no guess."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one end knows before it meets the other; *words* are None where there are none."""
+    """The session, and its words; *words* is None in a session without words."""
 
     session: SessionId
     words: str | None
@@ -63,19 +63,19 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class _Keys:
-    """What one run gives to an end."""
+class _RunKeys:
+    """The keys that one run gives to an end."""
 
     mine: bytes
     theirs: bytes
     secret: bytes
 
 
-class Asking:
-    """The representative's end: begins runs, one at a time."""
+class WordsInitiator:
+    """The representative's end: starts runs, one at a time."""
 
     code: Final = ""
-    again: Final = b""
+    repeat: Final = b""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self.secret: bytes | None = None
@@ -86,15 +86,15 @@ class Asking:
         self._opening = b""
 
     def open(self) -> bytes:
-        """The first message of the run that is under way, or of a new one.
+        """The first message of the open run, or of a new one.
 
         Raises:
-            KeyBurnt: there is no run left.
+            KeyBurnt: no run is left.
         """
         if self._spake is None:
             if self._credentials is None or self.runs >= RUNS_ALLOWED:
                 raise KeyBurnt
-            names = (self._credentials.identity(side) for side in _BOTH)
+            names = (self._credentials.identity(side) for side in _SIDES)
             words = _words(self._credentials)
             self._spake = SPAKE2_A(words, *names, entropy_f=self._entropy)
             self._opening = _OPENING.pack(VERSION, self.runs, self._spake.start())
@@ -110,7 +110,7 @@ class Asking:
         if spake is None or self._credentials is None or len(answer) != _ANSWER.size:
             raise Unreadable
         point, mac = _ANSWER.unpack(answer)
-        key = _finish(spake, point)
+        key = _shared_key(spake, point)
         keys = _derive(key, self._credentials, self._opening, point, Side.REPRESENTATIVE)
         self.runs += 1
         if is_equal(mac, keys.theirs):
@@ -120,11 +120,11 @@ class Asking:
             self._credentials = None
         return keys.mine
 
-    def proven(self) -> None:
-        """The other end holds the secret; it was told with the MAC."""
+    def mark_proven(self) -> None:
+        """Do nothing: the other end got the secret with the MAC."""
 
 
-class Answering:
+class WordsResponder:
     """The customer's end: answers runs, one at a time."""
 
     code: Final = ""
@@ -149,8 +149,8 @@ class Answering:
         """Answer a run; the same *opening* gets the same answer and is the same run.
 
         Raises:
-            KeyBurnt: there is no run left.
-            Unreadable: *opening* begins no run.
+            KeyBurnt: no run is left.
+            Unreadable: *opening* starts no run.
         """
         if opening == self._opening and self._expected is not None:
             return self._answer
@@ -161,10 +161,10 @@ class Answering:
             raise Unreadable
         if self._credentials is None or self.runs >= RUNS_ALLOWED:
             raise KeyBurnt
-        names = (self._credentials.identity(side) for side in _BOTH)
+        names = (self._credentials.identity(side) for side in _SIDES)
         spake = SPAKE2_B(_words(self._credentials), *names, entropy_f=self._entropy)
         mine = spake.start()
-        keys = _derive(_finish(spake, point), self._credentials, opening, mine, Side.CUSTOMER)
+        keys = _derive(_shared_key(spake, point), self._credentials, opening, mine, Side.CUSTOMER)
         self.runs += 1
         self.failed_there = failed_there
         self.candidates.append(keys.secret)
@@ -177,16 +177,16 @@ class Answering:
         expected, self._expected = self._expected, None
         if expected is None or not is_equal(mac, expected):
             return False
-        self.settle(self.candidates[-1])
+        self.accept_secret(self.candidates[-1])
         return True
 
-    def was_taken(self, mac: bytes) -> bool:
-        """A MAC is checked once; none is taken again."""
+    def is_repeat(self, mac: bytes) -> bool:
+        """Whether *mac* repeats an accepted one: never, because a MAC is checked only once."""
         del mac
         return False
 
-    def settle(self, secret: bytes) -> None:
-        """The peer proved that it holds *secret*, one of the candidates."""
+    def accept_secret(self, secret: bytes) -> None:
+        """Accept *secret*, a candidate that the peer has proven to hold."""
         assert secret in self.candidates, "a secret that no run gave"
         self.secret = secret
         self.candidates = []
@@ -194,7 +194,7 @@ class Answering:
         self._expected = None
 
 
-_BOTH: Final = (Side.REPRESENTATIVE, Side.CUSTOMER)
+_SIDES: Final = (Side.REPRESENTATIVE, Side.CUSTOMER)
 
 
 def _words(credentials: Credentials) -> bytes:
@@ -202,7 +202,7 @@ def _words(credentials: Credentials) -> bytes:
     return credentials.words.encode()
 
 
-def _finish(spake: SPAKE2_A | SPAKE2_B, point: bytes) -> bytes:
+def _shared_key(spake: SPAKE2_A | SPAKE2_B, point: bytes) -> bytes:
     try:
         return spake.finish(point)
     except Exception as error:
@@ -211,14 +211,14 @@ def _finish(spake: SPAKE2_A | SPAKE2_B, point: bytes) -> bytes:
 
 def _derive(
     key: bytes, credentials: Credentials, opening: bytes, point: bytes, side: Side
-) -> _Keys:
+) -> _RunKeys:
     """Both MACs over the transcript, and the secret, all bound to it."""
-    fields = (*(credentials.identity(each) for each in _BOTH), opening, point)
+    fields = (*(credentials.identity(each) for each in _SIDES), opening, point)
     transcript = b"".join(struct.pack("!I", len(field)) + field for field in fields)
     salt = hashlib.sha256(transcript).digest()
     okm = HKDF(SHA256(), 96, salt, b"meridian/tunnel/v1").derive(key)
     macs = {
         each: hmac.digest(okm[index * 32 : index * 32 + 32], transcript, "sha256")
-        for index, each in enumerate(_BOTH)
+        for index, each in enumerate(_SIDES)
     }
-    return _Keys(mine=macs[side], theirs=macs[side.other], secret=okm[64:])
+    return _RunKeys(mine=macs[side], theirs=macs[side.other], secret=okm[64:])

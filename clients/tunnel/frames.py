@@ -1,8 +1,8 @@
 """Owns the bytes on a link: `u8 kind, u32 length, payload`, big-endian.
 
 The first frames of a link are plain and prove something (`handshake`); RECORD frames follow, each
-sealed under the link's keys. The reader bounds what it keeps to one frame, so a stranger cannot
-make an end store more than that.
+sealed under the link's keys. The reader keeps at most one frame, so a stranger cannot make an end
+store more than that.
 """
 
 import struct
@@ -34,7 +34,7 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
 class BadFrame(Exception):
-    """The bytes are no frame; the link is of no use any more."""
+    """The bytes are no frame; the link is unusable."""
 
 
 def encode(kind: Kind, payload: bytes = b"") -> bytes:
@@ -42,7 +42,7 @@ def encode(kind: Kind, payload: bytes = b"") -> bytes:
 
 
 class FrameReader:
-    """Takes bytes as they come and gives frames."""
+    """Turns received bytes into frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

@@ -1,19 +1,18 @@
-"""Decides what is said on a link before its records, for either side.
+"""Decides which plain frames are exchanged on a link before its records, for either side.
 
-The representative's end leads: on the link that it chose it begins a run of the exchange while
+The representative's end leads: on the link that it chose it starts a run of the exchange while
 there is no secret, and a resume as soon as there is one. The customer's end follows **the highest
-attempt number that was proven**, and hears nothing from the link that it had from that moment on:
-what it claims to have received stays true, because nothing is received elsewhere any more.
+attempt number that was proven**, and from then on ignores the link that it followed before: the
+offset that it claims stays true, because it receives nothing elsewhere.
 
-Plain frames prove themselves or count for nothing: one that does not costs its link, never the
-tunnel, once there is a secret. Which exchange leads to the secret depends on whether there are
-words: `exchange` with them, `commitment` without.
+A plain frame that proves nothing is ignored. Once there is a secret, such a frame closes its link,
+never the tunnel. With words the secret comes from `exchange`, without words from `commitment`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clients.tunnel.commitment import Committing, Revealed
+from clients.tunnel.commitment import CommitmentInitiator, CommitmentResponder
 from clients.tunnel.effects import (
     EndCode,
     Ended,
@@ -24,18 +23,18 @@ from clients.tunnel.effects import (
 )
 from clients.tunnel.exchange import (
     RUNS_ALLOWED,
-    Answering,
-    Asking,
     Credentials,
     Entropy,
     KeyBurnt,
     Unreadable,
+    WordsInitiator,
+    WordsResponder,
 )
 from clients.tunnel.frames import Kind, encode
-from clients.tunnel.links import Link
+from clients.tunnel.links import TunnelLink
 from clients.tunnel.resume import NONCE_BYTES, RESUME, RESUMED, Attempt, RecordKeys
 
-BURNT = Ended(
+KEY_BURNT = Ended(
     EndCode.KEY_BURNT,
     f"the session key was tried {RUNS_ALLOWED} times with other words and is burnt; "
     "open a new session",
@@ -45,10 +44,10 @@ BURNT = Ended(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What follows from a plain frame.
+    """The consequences of a plain frame.
 
-    `reply` goes out first. `keys` make the link the tunnel's link, in `attempt`. `drop` closes the
-    link, `drop_all` every link.
+    `reply` is sent first. With `keys` the tunnel follows the link from now on, in `attempt`. `drop`
+    closes the link, `drop_all` closes every link.
     """
 
     reply: bytes = b""
@@ -60,12 +59,12 @@ class Step:
 
 
 DROP = Step(drop=True)
-MISUSED = Ended(
+TOO_MANY_EXCHANGES = Ended(
     EndCode.KEY_BURNT,
     f"somebody else answered for your representative {RUNS_ALLOWED} times; arrive again",
     by_peer=False,
 )
-STRANGER = Step(
+SECURED_ELSEWHERE = Step(
     effects=(
         Ended(
             EndCode.SECURED_ELSEWHERE,
@@ -76,13 +75,14 @@ STRANGER = Step(
 )
 
 
-class Leading:
-    """The representative's part."""
+class LeadingHandshake:
+    """The representative's side."""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self._session = credentials.session
         by_words = credentials.words is not None
-        self._exchange = (Asking if by_words else Committing)(credentials, entropy)
+        initiator = WordsInitiator if by_words else CommitmentInitiator
+        self._exchange = initiator(credentials, entropy)
         self._entropy = entropy
         self._number = 0
         self._attempt: Attempt | None = None
@@ -91,23 +91,27 @@ class Leading:
     def is_secured(self) -> bool:
         return self._exchange.secret is not None
 
-    def begin(self, link: Link) -> bytes:
-        """The first frame on the link that was chosen."""
+    def begin(self, link: TunnelLink) -> bytes:
+        """The first frame for the link that was chosen."""
         if self._exchange.secret is None:
             self._attempt = None
             return encode(Kind.EXCHANGE, self._exchange.open())
-        return self._said_again() + self._resume(link, self._exchange.secret)
+        return self._repeated_reveal() + self._resume(link, self._exchange.secret)
 
-    def received(self, link: Link, kind: Kind, payload: bytes) -> Step:
+    def received(self, link: TunnelLink, kind: Kind, payload: bytes) -> Step:
         if kind is Kind.ANSWER and not self.is_secured:
             return self._on_answer(link, payload)
         if kind is Kind.RESUMED and len(payload) == RESUMED.size:
             return self._on_resumed(link, payload)
         if kind is Kind.UNKNOWN:
-            return Step(effects=(SecretUnknown(),), drop=True) if self.is_secured else STRANGER
+            return (
+                Step(effects=(SecretUnknown(),), drop=True)
+                if self.is_secured
+                else SECURED_ELSEWHERE
+            )
         return DROP
 
-    def _on_answer(self, link: Link, payload: bytes) -> Step:
+    def _on_answer(self, link: TunnelLink, payload: bytes) -> Step:
         try:
             confirmation = encode(Kind.CONFIRM, self._exchange.confirm(payload))
         except Unreadable:
@@ -118,9 +122,9 @@ class Leading:
             return Step(confirmation + self._resume(link, secret), effects)
         differ = WordsDiffer(self._exchange.runs, RUNS_ALLOWED)
         is_burnt = self._exchange.runs >= RUNS_ALLOWED
-        return Step(confirmation, (differ, BURNT) if is_burnt else (differ,), drop_all=True)
+        return Step(confirmation, (differ, KEY_BURNT) if is_burnt else (differ,), drop_all=True)
 
-    def _on_resumed(self, link: Link, payload: bytes) -> Step:
+    def _on_resumed(self, link: TunnelLink, payload: bytes) -> Step:
         nonce, mac = RESUMED.unpack(payload)
         attempt, secret = self._attempt, self._exchange.secret
         if attempt is None or secret is None or attempt.generation != link.generation:
@@ -128,27 +132,29 @@ class Leading:
         if not attempt.is_answered(secret, nonce, mac):
             return DROP
         self._attempt = None
-        self._exchange.proven()
+        self._exchange.mark_proven()
         return Step(keys=attempt.keys(secret, nonce), attempt=attempt.number)
 
-    def _said_again(self) -> bytes:
-        """A reveal that the other end may not have got."""
-        return encode(Kind.CONFIRM, self._exchange.again) if self._exchange.again else b""
+    def _repeated_reveal(self) -> bytes:
+        """The reveal once more, if the other end may not have received it."""
+        return encode(Kind.CONFIRM, self._exchange.repeat) if self._exchange.repeat else b""
 
-    def _resume(self, link: Link, secret: bytes) -> bytes:
+    def _resume(self, link: TunnelLink, secret: bytes) -> bytes:
         self._number += 1
         nonce = self._entropy(NONCE_BYTES)
         self._attempt = Attempt(self._session, link.generation, self._number, nonce)
         return encode(Kind.RESUME, self._attempt.offer(secret))
 
 
-class Following:
-    """The customer's part."""
+class FollowingHandshake:
+    """The customer's side."""
 
     def __init__(self, credentials: Credentials, entropy: Entropy) -> None:
         self._session = credentials.session
         self._by_words = credentials.words is not None
-        self._exchange = (Answering if self._by_words else Revealed)(credentials, entropy)
+        self._exchange = (WordsResponder if self._by_words else CommitmentResponder)(
+            credentials, entropy
+        )
         self._entropy = entropy
         self._highest = 0
 
@@ -156,7 +162,7 @@ class Following:
     def is_secured(self) -> bool:
         return self._exchange.secret is not None
 
-    def received(self, link: Link, kind: Kind, payload: bytes) -> Step:
+    def received(self, link: TunnelLink, kind: Kind, payload: bytes) -> Step:
         match kind:
             case Kind.EXCHANGE if self.is_secured:
                 return Step(encode(Kind.UNKNOWN), drop=True)
@@ -164,7 +170,7 @@ class Following:
                 return self._on_exchange(payload)
             case Kind.CONFIRM if self._exchange.awaits_confirmation:
                 return self._on_confirm(payload)
-            case Kind.CONFIRM if self._exchange.was_taken(payload):
+            case Kind.CONFIRM if self._exchange.is_repeat(payload):
                 return Step()
             case Kind.RESUME if len(payload) == RESUME.size:
                 return self._on_resume(link, payload)
@@ -177,7 +183,7 @@ class Following:
         except Unreadable:
             return DROP
         except KeyBurnt:
-            return Step(effects=(BURNT if self._by_words else MISUSED,))
+            return Step(effects=(KEY_BURNT if self._by_words else TOO_MANY_EXCHANGES,))
 
     def _on_confirm(self, payload: bytes) -> Step:
         try:
@@ -190,18 +196,18 @@ class Following:
         ended = Ended(EndCode.WRONG_WORDS, message, by_peer=False)
         return Step(effects=(WordsDiffer(run, RUNS_ALLOWED), ended))
 
-    def _on_resume(self, link: Link, payload: bytes) -> Step:
+    def _on_resume(self, link: TunnelLink, payload: bytes) -> Step:
         number, nonce, mac = RESUME.unpack(payload)
         attempt = Attempt(self._session, link.generation, number, nonce)
         secrets = self._secrets()
         if not secrets:
-            return replace(STRANGER, reply=encode(Kind.UNKNOWN))
+            return replace(SECURED_ELSEWHERE, reply=encode(Kind.UNKNOWN))
         proven = next((each for each in secrets if attempt.is_proven(each, mac)), None)
         if proven is None or number <= self._highest:
             return DROP
         effects: tuple[PathEffect, ...] = () if self.is_secured else (Secured(),)
         if not self.is_secured:
-            self._exchange.settle(proven)
+            self._exchange.accept_secret(proven)
         self._highest = number
         mine = self._entropy(NONCE_BYTES)
         return Step(

@@ -1,10 +1,10 @@
-"""One READY connection over a path: its bytes, its keys and its signs of life.
+"""One READY connection over a path: its bytes, its keys, and when it was last used.
 
-A link is an offer first; when the representative's end has chosen it and both have proven
-themselves it has keys, and it is up when the other end's first record said where to go on.
-Whoever has said nothing for `keepalive_seconds` says where it is; whoever has heard no byte for
-`lost_seconds` takes the path for lost. Bytes are counted as they come, not records, so a slow path
-is not a dead one.
+A new link is only an offer. When the representative's end has chosen it and both ends have proven
+themselves, it has keys. It is up when the other end's first record has claimed an offset.
+An end that has sent nothing for `keepalive_seconds` sends an ACK; an end that has received no byte
+for `lost_seconds` treats the path as lost. Bytes count, not records, so a slow path is not a dead
+one.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from shared.domain.node import Side
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long an end waits for what."""
+    """The times after which an end acts, in seconds."""
 
     keepalive_seconds: float = 1.0
     lost_seconds: float = 3.0
@@ -30,17 +30,17 @@ class Timing:
     window_seconds: float = 24 * 3600.0
 
     def __post_init__(self) -> None:
-        assert self.keepalive_seconds < self.lost_seconds, "a living path would be taken for lost"
+        assert self.keepalive_seconds < self.lost_seconds, "a living path would be treated as lost"
 
 
 @dataclass(slots=True)
-class Link:
-    """What one end keeps of one connection."""
+class TunnelLink:
+    """The state of one connection at one end."""
 
     id: LinkId
     generation: PathGeneration
-    heard: Instant
-    spoke: Instant
+    received_at: Instant
+    sent_at: Instant
     reader: FrameReader = field(default_factory=FrameReader)
     sealer: Sealer | None = None
     opener: Opener | None = None
@@ -48,20 +48,20 @@ class Link:
     is_up: bool = False
     is_blocked: bool = False
 
-    def take_keys(self, keys: RecordKeys, side: Side, attempt: int) -> None:
-        """Both ends have proven themselves, in this *attempt*."""
+    def set_keys(self, keys: RecordKeys, side: Side, attempt: int) -> None:
+        """Set the keys after both ends have proven themselves in *attempt*."""
         self.sealer = Sealer(keys.by_sender[side])
         self.opener = Opener(keys.by_sender[side.other])
         self.attempt = attempt
         self.is_up = False
 
-    def say(self, record: bytes, now: Instant) -> Send:
-        """*record*, sealed."""
+    def seal(self, record: bytes, now: Instant) -> Send:
+        """The effect that sends *record*, sealed."""
         assert self.sealer is not None, "a record for a link without keys"
-        self.spoke = now
+        self.sent_at = now
         return Send(self.id, self.sealer.seal(record))
 
-    def hear(self, data: bytes, now: Instant) -> Iterator[tuple[Kind, memoryview]]:
+    def receive(self, data: bytes, now: Instant) -> Iterator[tuple[Kind, memoryview]]:
         """The frames that *data* completes."""
-        self.heard = now
+        self.received_at = now
         return self.reader.feed(data)

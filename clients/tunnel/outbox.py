@@ -1,9 +1,9 @@
 """Keeps every frame of the tunnel until the other end has acknowledged it.
 
 Frames make one stream of bytes; a frame's place in it is its offset, and offsets never change.
-What was handed to a link that broke is handed out again to the next one from the offset that the
+Frames that were given to a link that broke are given to the next link, from the offset that the
 other end claims. **A claim must lie between what is acknowledged and what was sent**, and at the
-end of a frame: anything else means that the two ends do not talk about the same stream.
+end of a frame: anything else means that the two ends do not have the same stream.
 """
 
 import struct
@@ -20,7 +20,7 @@ class BadClaim(Exception):
 
 
 class Outbox:
-    """What one end has still to get across."""
+    """The frames of one end that are not acknowledged yet."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.acknowledged = 0
@@ -51,10 +51,10 @@ class Outbox:
         return frame
 
     def acknowledge(self, offset: int) -> None:
-        """The other end has everything before *offset*.
+        """Forget everything before *offset*, which the other end has received.
 
         Raises:
-            BadClaim: it cannot have.
+            BadClaim: the other end cannot have received it.
         """
         if not self.acknowledged <= offset <= self.sent:
             raise BadClaim(f"{offset} is not between {self.acknowledged} and {self.sent}")
@@ -64,7 +64,7 @@ class Outbox:
             raise BadClaim(f"{offset} is not the end of a frame")
 
     def rewind(self, offset: int) -> None:
-        """A new link begins at *offset*: all after it is handed out again.
+        """Begin at *offset* on a new link: all frames after it are sent again.
 
         Raises:
             BadClaim: the other end cannot have reached *offset*.

@@ -21,11 +21,11 @@ TAG_BYTES: Final = 16
 
 
 class BadRecord(Exception):
-    """The record was not sealed by the peer as the next one of this link."""
+    """The record is not the next one that the peer sealed for this link."""
 
 
-class _Keyed:
-    """A key, the number of the next record, and the step to the next key."""
+class _RecordCipher:
+    """A key, the number of the next record, and the change to the next key."""
 
     def __init__(self, key: bytes, rekey_records: int) -> None:
         self._key = key
@@ -34,7 +34,7 @@ class _Keyed:
         self._number = 0
 
     def _nonce(self) -> bytes:
-        """The next record's nonce, used up by asking; it may change the cipher, so ask first."""
+        """Return the next record's nonce once; this may change the cipher, so call it first."""
         if self._number == self._rekey_records:
             self._key = HKDFExpand(SHA256(), 32, b"meridian/rekey/v1").derive(self._key)
             self._cipher = AESGCM(self._key)
@@ -44,14 +44,14 @@ class _Keyed:
         return nonce
 
 
-class Sealer(_Keyed):
-    """What one end sends."""
+class Sealer(_RecordCipher):
+    """Seals the records that one end sends."""
 
     def __init__(self, key: bytes, rekey_records: int = REKEY_RECORDS) -> None:
         super().__init__(key, rekey_records)
 
     def seal(self, plaintext: bytes) -> bytearray:
-        """A whole RECORD frame, written once, ready to send."""
+        """A whole RECORD frame, ready to send."""
         nonce = self._nonce()
         head = HEAD.pack(Kind.RECORD, len(plaintext) + TAG_BYTES)
         frame = bytearray(HEAD.size + len(plaintext) + TAG_BYTES)
@@ -60,8 +60,8 @@ class Sealer(_Keyed):
         return frame
 
 
-class Opener(_Keyed):
-    """What one end receives."""
+class Opener(_RecordCipher):
+    """Opens the records that one end receives."""
 
     def __init__(self, key: bytes, rekey_records: int = REKEY_RECORDS) -> None:
         super().__init__(key, rekey_records)

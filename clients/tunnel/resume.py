@@ -4,9 +4,9 @@
     customer -> representative   RESUMED  nonce, MAC over both nonces
 
 Both nonces go into the record keys, so the first record of each direction is the proof that its
-sender is there now: nothing that was recorded before opens or is opened by them. The attempt grows
-with every RESUME of a session and is accepted once. MACs and keys name session, path generation
-and attempt, so what was said on one path fits no other.
+sender is there now: no record of an earlier link opens under them. The attempt number grows with
+every RESUME of a session and is accepted once. MACs and keys cover session, path generation and
+attempt, so a message of one path is worthless on another.
 """
 
 import hmac

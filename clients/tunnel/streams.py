@@ -41,7 +41,7 @@ _COUNT: Final = struct.Struct("!I")
 
 
 class StreamFrame(IntEnum):
-    """What a frame says of its stream."""
+    """The kinds of frames of a stream."""
 
     OPEN = 16
     DATA = 17
@@ -62,20 +62,20 @@ class _Stream:
     pending: deque[memoryview] = field(default_factory=deque[memoryview])
     pending_bytes: int = 0
     was_full: bool = False
-    finishing: bool = False
-    finished_here: bool = False
-    finished_there: bool = False
+    is_finishing: bool = False
+    local_finished: bool = False
+    remote_finished: bool = False
 
 
 class Streams:
     """The streams of one end.
 
-    Verbs of this end's program put frames into the outbox; the tunnel sends them with its next
-    flush. A verb for a stream that is over does nothing: the other end's reset may be on its way.
+    Calls of this end's program put frames into the outbox; the tunnel sends them with its next
+    flush. A call for a stream that is over does nothing: the other end's reset may be on its way.
     """
 
     def __init__(self, side: Side, outbox: Outbox) -> None:
-        self._opens = side is Side.REPRESENTATIVE
+        self._may_open = side is Side.REPRESENTATIVE
         self._outbox = outbox
         self._streams: dict[StreamId, _Stream] = {}
         self._ready: deque[StreamId] = deque()
@@ -85,8 +85,8 @@ class Streams:
         return len(self._streams)
 
     def open(self) -> StreamId | None:
-        """Begin a stream; None when there are too many."""
-        assert self._opens, "only the representative's end opens streams"
+        """Open a stream; None when there are too many."""
+        assert self._may_open, "only the representative's end opens streams"
         if len(self._streams) >= STREAMS_AT_ONCE:
             return None
         stream = self._begin()
@@ -94,17 +94,17 @@ class Streams:
         return stream
 
     def send(self, stream: StreamId, data: bytes) -> None:
-        """Take *data* to send, all of it; ask `takes_more` before the next."""
+        """Queue all of *data*; call `takes_more` before sending more."""
         state = self._streams.get(stream)
         if state is None or not data:
             return
-        assert not state.finishing, "bytes after the end of a stream"
+        assert not state.is_finishing, "bytes after the end of a stream"
         state.pending.append(memoryview(data))
         state.pending_bytes += len(data)
         self._schedule(stream, state)
 
     def takes_more(self, stream: StreamId) -> bool:
-        """Whether to read on for *stream*; after a no, `StreamWritable` says when."""
+        """Whether *stream* takes more bytes; if not, `StreamWritable` follows when it does."""
         state = self._streams.get(stream)
         if state is None or state.pending_bytes < PENDING_BYTES:
             return True
@@ -112,21 +112,21 @@ class Streams:
         return False
 
     def finish(self, stream: StreamId) -> None:
-        """No more bytes come from this end."""
+        """End this end's half of the stream after all its bytes."""
         state = self._streams.get(stream)
-        if state is not None and not state.finishing:
-            state.finishing = True
+        if state is not None and not state.is_finishing:
+            state.is_finishing = True
             self._finish_when_empty(stream, state)
 
     def reset(self, stream: StreamId, reason: str) -> None:
-        """The stream broke at this end."""
+        """Break the stream at both ends."""
         if self._streams.pop(stream, None) is not None:
             self._append(StreamFrame.RESET, stream, reason.encode()[:500])
 
     def consumed(self, stream: StreamId, count: int) -> None:
-        """*count* bytes of received data are delivered."""
+        """Give back credit for *count* bytes of received data that were delivered."""
         state = self._streams.get(stream)
-        if state is None or state.finished_there:
+        if state is None or state.remote_finished:
             return
         state.delivered += count
         if state.delivered >= CREDIT_BYTES:
@@ -135,7 +135,7 @@ class Streams:
             state.delivered = 0
 
     def fill(self) -> bool:
-        """Move one piece of the stream whose turn it is into the outbox; False: nothing may go."""
+        """Move one piece of the next stream into the outbox; False if nothing can be moved."""
         if not self._ready or not self._outbox.has_room:
             return False
         stream = self._ready.popleft()
@@ -147,14 +147,14 @@ class Streams:
         return True
 
     def writable(self) -> Iterator[StreamWritable]:
-        """The streams that take bytes again, each once."""
+        """Yield the streams that take bytes again, each once."""
         for stream, state in self._streams.items():
             if state.was_full and state.pending_bytes < PENDING_BYTES // 2:
                 state.was_full = False
                 yield StreamWritable(stream)
 
     def received(self, kind: int, number: int, payload: memoryview) -> StreamEffect | None:
-        """One frame of the other end, in order.
+        """Process one frame of the other end, in order.
 
         Raises:
             BadStream: it breaks a rule.
@@ -182,7 +182,7 @@ class Streams:
                 raise BadStream(f"frame {kind} is unknown")
 
     def _on_open(self, stream: StreamId) -> StreamOpened | None:
-        if self._opens or stream != self._last + 1:
+        if self._may_open or stream != self._last + 1:
             raise BadStream(f"stream {stream} may not be opened")
         if len(self._streams) >= STREAMS_AT_ONCE:
             self._last = stream
@@ -200,9 +200,9 @@ class Streams:
         self._schedule(stream, state)
 
     def _on_finish(self, stream: StreamId, state: _Stream) -> StreamFinished:
-        if state.finished_there:
+        if state.remote_finished:
             raise BadStream(f"stream {stream} ended twice")
-        state.finished_there = True
+        state.remote_finished = True
         self._forget_when_over(stream, state)
         return StreamFinished(stream)
 
@@ -228,13 +228,13 @@ class Streams:
         self._append(StreamFrame.DATA, stream, data[:size])
 
     def _finish_when_empty(self, stream: StreamId, state: _Stream) -> None:
-        if state.finishing and not state.finished_here and not state.pending:
-            state.finished_here = True
+        if state.is_finishing and not state.local_finished and not state.pending:
+            state.local_finished = True
             self._append(StreamFrame.FINISH, stream)
             self._forget_when_over(stream, state)
 
     def _forget_when_over(self, stream: StreamId, state: _Stream) -> None:
-        if state.finished_here and state.finished_there:
+        if state.local_finished and state.remote_finished:
             del self._streams[stream]
 
     def _append(
@@ -244,7 +244,7 @@ class Streams:
 
 
 def _on_data(stream: StreamId, state: _Stream, payload: memoryview) -> StreamData:
-    if state.finished_there:
+    if state.remote_finished:
         raise BadStream(f"stream {stream} sent bytes after its end")
     state.receive_credit -= len(payload)
     if state.receive_credit < 0:

@@ -11,7 +11,6 @@ from services.gateway.core.appliances import (
     Appliance,
     ApplianceHealth,
     DataSync,
-    FailoverRole,
     Surroundings,
     appliance,
     guid,
@@ -21,7 +20,7 @@ from services.gateway.routes.door import Door
 from services.gateway.routes.failover import hand_over, primary_of
 from shared.domain.errors import InvalidChange, MeridianError, NoPrimary, from_code
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import NodeRole
+from shared.domain.node import FailoverRole, NodeRole
 
 UNFORCED: Final = "force does not leave a site without a primary: see `meridian failover check`"
 
@@ -71,7 +70,7 @@ def failover_role(door: Door) -> FailoverRole:
     """This master's part: it is primary by its monitor's grant, not by what is heard of it."""
     if len(_masters(door)) < 2:  # noqa: PLR2004 (a pair)
         return FailoverRole.NONE
-    is_primary = door.grant.valid(door.clock.now()) is not None
+    is_primary = door.grant.valid_epoch(door.clock.now()) is not None
     return FailoverRole.PRIMARY if is_primary else FailoverRole.BACKUP
 
 

@@ -8,8 +8,6 @@ from asyncio import sleep
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from services.gateway.core.plan import (
     Part,
     Planned,
@@ -23,6 +21,7 @@ from services.gateway.proposals import (
     PATIENCE_SECONDS,
     Configuration,
 )
+from shared.api.documents import ApplyRequest
 from shared.documents import Kind
 from shared.domain.document import Document, Ref
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
@@ -30,26 +29,6 @@ from shared.domain.ids import RequestId, Revision
 from shared.events.config import ChangesAccepted, ProposedChange
 
 SECRETS = ("password", "password_hash")
-
-
-class WantedDocument(BaseModel):
-    """One document of an apply."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Kind
-    id: str = Field(min_length=1, max_length=200)
-    body: dict[str, Any]
-
-
-class Apply(BaseModel):
-    """A whole configuration: what is wanted, and whether the rest goes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    documents: tuple[WantedDocument, ...]
-    prune: bool = False
-    dry_run: bool = False
 
 
 class Editor:
@@ -98,7 +77,7 @@ class Editor:
         return await self._configuration.propose(request[0], request[1], [change])
 
     async def apply(
-        self, wanted: Apply, request: tuple[RequestId, str]
+        self, wanted: ApplyRequest, request: tuple[RequestId, str]
     ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *wanted* says; the changes, and the revision they ended at.
 
@@ -119,7 +98,7 @@ class Editor:
             return changes, None
         return changes, await self._write(parts, request[1])
 
-    async def difference(self, wanted: Apply) -> tuple[Planned, ...]:
+    async def difference(self, wanted: ApplyRequest) -> tuple[Planned, ...]:
         """What *wanted* differs in from what is there, whether or not it could be written.
 
         Raises:
@@ -127,7 +106,9 @@ class Editor:
         """
         return (await self._planned(wanted))[1]
 
-    async def _planned(self, wanted: Apply) -> tuple[Mapping[Ref, Document], tuple[Planned, ...]]:
+    async def _planned(
+        self, wanted: ApplyRequest
+    ) -> tuple[Mapping[Ref, Document], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._bodies(wanted, current)
         return current, plan(current, bodies, prune=wanted.prune)
@@ -150,7 +131,7 @@ class Editor:
         return revision
 
     async def _bodies(
-        self, wanted: Apply, current: Mapping[Ref, Document]
+        self, wanted: ApplyRequest, current: Mapping[Ref, Document]
     ) -> dict[Ref, Mapping[str, Any]]:
         bodies: dict[Ref, Mapping[str, Any]] = {}
         for document in wanted.documents:

@@ -13,13 +13,13 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel
-
-from services.gateway.apply import Apply, Editor, WantedDocument
+from services.gateway.apply import Editor
 from services.gateway.conflicts import MastersConflicts
 from services.gateway.core.contents import CHUNK, END, MANIFEST, Contents, passwords_frames
 from services.gateway.core.plan import Planned
 from services.gateway.passwords import Passwords
+from shared.api.backups import BackupSummary
+from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.clusterlog.snapshots import chunk_name
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
 from shared.decoding.errors import Undecodable
@@ -35,8 +35,8 @@ from shared.domain.errors import (
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 OFFER_SECONDS: Final = 15.0
 LARGEST_BYTES: Final = 1 << 30
@@ -49,23 +49,6 @@ class Fetches(Protocol):
     """The object store of snapshots."""
 
     async def get(self, name: str) -> bytes: ...
-
-
-class BackupSummary(BaseModel):
-    """What a backup holds; *silent* are masters whose conflicts are not in it."""
-
-    site: str
-    cluster_id: str
-    at_unix_ms: int
-    log_generation: int
-    revision: int
-    epoch: int
-    hash: str
-    documents: dict[str, int]
-    requests: int
-    conflicts: int
-    silent: list[str]
-    by_passphrase: bool
 
 
 @dataclass(frozen=True)
@@ -89,7 +72,7 @@ class Opened:
             documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
             requests=self.contents.requests,
             conflicts=len(self.contents.conflicts),
-            silent=list(self.header.silent),
+            silent=tuple(self.header.silent),
             by_passphrase=self.header.by_passphrase,
         )
 
@@ -196,13 +179,13 @@ class Backups:
         plan = await self.editor.difference(self._apply(backup, prune=True, dry_run=True))
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
 
-    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> Apply:
+    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> ApplyRequest:
         wanted = [
-            WantedDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
+            DesiredDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
             for each, body in backup.contents.bodies()
             for kind in (_known(each.kind),)
         ]
-        return Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
+        return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
     def _wanted(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         """What is asked for of one document; `apply` seals a clear hash, and keeps a node's key."""

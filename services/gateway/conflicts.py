@@ -10,16 +10,17 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.gateway.core.contents import OpenConflict, conflict_frame
+from shared.api.conflicts import ConflictList
 from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupTooNew, Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 from shared.events.conflict import ConflictsRead, KeepConflict, ReadConflictEntries, ReadConflicts
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0
@@ -27,13 +28,6 @@ TOLD: Final = frozenset({"id", "at_unix_ms", "log_generation", "revision", "ance
 """What a conflict is known by, wherever it is kept."""
 
 LINES: Final = TypeAdapter(ConflictLine)
-
-
-class ConflictList(BaseModel):
-    """Every conflict of every master that answered; *silent* are those that did not."""
-
-    conflicts: list[ConflictLine]
-    silent: list[NodeId]
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class MastersConflicts:
         answers = await asyncio.gather(*(self._of(node) for node in masters))
         found = [line for answer in answers if answer is not None for line in answer.conflicts]
         silent = [node for node, answer in zip(masters, answers, strict=True) if answer is None]
-        return ConflictList(conflicts=found, silent=silent)
+        return ConflictList(conflicts=tuple(found), silent=tuple(silent))
 
     async def frames(self, listed: ConflictList) -> AsyncGenerator[bytes]:
         """The open ones of *listed*, as they lie in a backup.

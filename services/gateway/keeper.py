@@ -11,7 +11,7 @@ from services.gateway.routes.door import Door
 from services.gateway.store import SessionStore
 from shared.domain.errors import MeridianError
 from shared.domain.ids import SessionId, UnixMillis
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.messaging.streams import WEEK_SECONDS
 
 AGAIN_SECONDS: Final = 0.5
@@ -49,7 +49,7 @@ class Keeper:
             await asyncio.sleep(SWEEP_SECONDS)
             for session in self.expired():
                 try:
-                    after = await self._door.sessions.close(session, "expired")
+                    after = await self._door.sessions.close(session, CloseReason.EXPIRED, "expired")
                 except MeridianError as error:
                     self._log.debug("session %s was not closed: %s", session, error.message)
                 else:

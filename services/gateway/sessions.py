@@ -36,6 +36,7 @@ from shared.domain.errors import AlreadyExists, Unavailable
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.path import Path
+from shared.domain.session import CloseReason
 from shared.domain.ticket import Ticket, TicketLimits
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts, NodesSelected
@@ -153,11 +154,11 @@ class Sessions:
 
         return await self._written(session, decide)
 
-    async def close(self, session: SessionId, reason: str) -> SessionState:
+    async def close(self, session: SessionId, reason: CloseReason, message: str) -> SessionState:
         """End the session, here and at every relay that its tickets name."""
 
         async def decide(state: SessionState) -> SessionState:
-            return closed(state, reason)
+            return closed(state, reason, message)
 
         after = await self._written(session, decide)
         for node in {path.node for path in after.paths}:

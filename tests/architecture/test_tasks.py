@@ -15,18 +15,21 @@ MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "Task", "run_corouti
 ALLOWED = {
     ("shared/runtime/containment.py", "_task"): "the one place where contained tasks are made",
     ("shared/runtime/service.py", "serve"): "the service's own tasks: one that ends, ends it",
-    ("services/failover_monitor/work.py", "__init__"): "calls to others are contained one by one",
-    ("services/failover_monitor/work.py", "_start"): "calls to others are contained one by one",
+    ("services/failover_monitor/lease/runner.py", "__init__"): "its calls are contained one by one",
+    ("services/failover_monitor/lease/runner.py", "_start"): "its calls are contained one by one",
     ("services/failover_monitor/redirection/redirector.py", "run"): "its own worker contains them",
     ("services/gateway/questions.py", "ask"): "awaited: who asks gets the error",
-    ("clients/channel.py", "_converse"): "gathered when the connection is over",
-    ("clients/live.py", "_channelled"): "its end is told, and awaited with the session",
+    ("clients/session/channel.py", "_converse"): "gathered when the connection is over",
+    ("clients/session/live.py", "_control_channel"): "its end has a callback, and is awaited",
     ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",
-    ("clients/endpoint/forwarding.py", "_welcome"): "contains its faults",
-    ("clients/endpoint/probing.py", "measured"): "contain their faults; the results are asked for",
-    ("clients/commands/up.py", "_run"): "awaited by the command",
-    ("clients/commands/up.py", "_hold"): "the supervisor, awaited by the command",
-    ("clients/commands/up.py", "begin"): "the live table, gathered at the end",
+    ("clients/endpoint/forwarding.py", "_on_opened"): "contains its faults",
+    (
+        "clients/endpoint/probing.py",
+        "measure_latencies",
+    ): "contain their faults; the results are awaited",
+    ("clients/cli/up.py", "_run"): "awaited by the command",
+    ("clients/cli/up.py", "_run_site"): "the supervisor, awaited by the command",
+    ("clients/cli/up.py", "begin"): "the live table, gathered at the end",
 }
 """File and function of each task that is made by hand, and the reason why no fault gets lost."""
 

@@ -10,19 +10,19 @@ import pytest_asyncio
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig, StorageType
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.store import (
-    EXPECTED_LAST,
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
+from services.failover_monitor.lease.store import (
     KEY_SUBJECT,
-    STREAM,
     JetStreamLease,
     LeaseStore,
-    Seal,
+    RecordSigner,
 )
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import Rejected
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT
+from shared.messaging.streams import LEASE
 from tests.contract.servers import MEMORY, NATS, log_server
 from tests.fakes.lease import LeaseKey, MemoryLease
 
@@ -78,9 +78,9 @@ class NatsCase(Case):
         trust = TrustStore(
             ClusterId("c"), LogGeneration(1), {node: key.public_b64 for node, key in keys.items()}
         )
-        self.seals = {node: Seal(node, key, trust) for node, key in keys.items()}
+        self.signers = {node: RecordSigner(node, key, trust) for node, key in keys.items()}
         self.alpha, self.bravo = (
-            JetStreamLease(client, self.seals[node], SECONDS, _ignore)
+            JetStreamLease(client, self.signers[node], SECONDS, _ignore)
             for node, client in ((ALPHA, self.client), (BRAVO, self.stranger))
         )
 
@@ -91,13 +91,13 @@ class NatsCase(Case):
         await self.stranger.jetstream().publish(KEY_SUBJECT, b"?")
 
     async def put_again(self, record: LeaseRecord) -> None:
-        data, end = self.seals[ALPHA].close(record), await self.bravo.read()
+        data, end = self.signers[ALPHA].sign(record), await self.bravo.read()
         assert end is not None, "the key is there"
-        headers = {EXPECTED_LAST: str(end.revision)}
+        headers = {EXPECTED_LAST_ON_SUBJECT: str(end.revision)}
         await self.stranger.jetstream().publish(KEY_SUBJECT, data, headers=headers)
 
     async def delete(self) -> None:
-        await self.stranger.jetstream().purge_stream(STREAM, subject=KEY_SUBJECT)
+        await self.stranger.jetstream().purge_stream(LEASE, subject=KEY_SUBJECT)
 
 
 def _ignore(_: Rejected) -> None:
@@ -150,7 +150,7 @@ async def test_a_key_that_is_not_there_is_made_with_a_revision_and_names_nobody(
 
 async def test_what_one_master_wrote_the_other_reads_at_that_revision(case: Case) -> None:
     new, revision = await written(case.alpha)
-    assert await case.bravo.read() == Seen(new, revision)
+    assert await case.bravo.read() == KeyState(new, revision)
 
 
 async def test_only_a_write_on_the_last_revision_succeeds(case: Case) -> None:
@@ -158,15 +158,15 @@ async def test_only_a_write_on_the_last_revision_succeeds(case: Case) -> None:
     second, revision = await written(case.alpha, 2)
     for expected in (0, first, revision + 7):
         theirs = record(1, BRAVO, expected)
-        assert await case.bravo.write(theirs, expected) is Refusal.REFUSED
-    assert await case.bravo.read() == Seen(second, revision)
+        assert await case.bravo.write(theirs, expected) is WriteFailure.REFUSED
+    assert await case.bravo.read() == KeyState(second, revision)
 
 
 async def test_the_same_write_again_is_refused(case: Case) -> None:
     new, revision = await written(case.alpha)
     assert new.replaces is not None
-    assert await case.alpha.write(new, new.replaces) is Refusal.REFUSED
-    assert await case.alpha.read() == Seen(new, revision)
+    assert await case.alpha.write(new, new.replaces) is WriteFailure.REFUSED
+    assert await case.alpha.read() == KeyState(new, revision)
 
 
 async def test_junk_names_nobody_and_is_replaced_on_its_revision(case: Case) -> None:
@@ -175,7 +175,7 @@ async def test_junk_names_nobody_and_is_replaced_on_its_revision(case: Case) -> 
     seen = await case.bravo.read()
     assert seen is not None
     assert (seen.record, seen.revision > revision) == (None, True)
-    assert await case.alpha.write(record(2, ALPHA, revision), revision) is Refusal.REFUSED
+    assert await case.alpha.write(record(2, ALPHA, revision), revision) is WriteFailure.REFUSED
     new, _ = await written(case.bravo, 1, BRAVO)
     assert new.holder == BRAVO
 
@@ -192,15 +192,15 @@ async def test_an_old_record_that_is_put_there_again_names_nobody(case: Case) ->
 async def test_a_key_that_was_deleted_comes_back_at_a_revision_that_never_was(case: Case) -> None:
     _, revision = await written(case.alpha)
     await case.delete()
-    assert await case.alpha.write(record(2, ALPHA, revision), revision) is Refusal.REFUSED
+    assert await case.alpha.write(record(2, ALPHA, revision), revision) is WriteFailure.REFUSED
     seen = await case.bravo.read()
     assert seen is not None
     assert (seen.record, seen.revision > revision) == (None, True)
-    assert await case.alpha.write(record(2, ALPHA, revision), revision) is Refusal.REFUSED
+    assert await case.alpha.write(record(2, ALPHA, revision), revision) is WriteFailure.REFUSED
 
 
 async def test_without_a_connection_nothing_is_found_out(case: Case) -> None:
     await written(case.alpha)
     await case.cut_off()
     assert await case.alpha.read() is None
-    assert await case.alpha.write(record(2), 1) is Refusal.UNKNOWN
+    assert await case.alpha.write(record(2), 1) is WriteFailure.UNKNOWN

@@ -10,13 +10,14 @@ from collections.abc import AsyncGenerator, Callable
 from enum import Enum, auto
 
 from nats.aio.client import Client
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
-from shared.clusterlog.log import NO_MESSAGE, ClusterLog, LogConflict, LogMissing, RawEntry
+from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
 from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
-from tests.fakes.log_servers import WRONG_LAST_SEQUENCE, LogServers, Stream
+from shared.messaging.compare_and_set import SequenceConflict, is_missing_message
+from tests.fakes.log_servers import LogServers, Stream
 from tests.fakes.virtual_time import pause
 
 
@@ -159,7 +160,7 @@ class MemoryLog(ClusterLog):
         if not self.is_reachable:
             raise LogUnavailable("there is no connection to NATS")
 
-    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         self._require_connection()
         await asyncio.sleep(0)
         self.reads += sequence is not None
@@ -168,7 +169,7 @@ class MemoryLog(ClusterLog):
             sequence = Sequence(max(0, len(stream.messages) - self.stale_by))
         found = stream.look(sequence, is_stale=False)
         if isinstance(found, NotFoundError):
-            assert found.err_code == NO_MESSAGE, "the stream is there"
+            assert is_missing_message(found), "the stream is there"
             return None
         assert not isinstance(found, Exception), "the servers answer"
         return RawEntry(Sequence(found[0]), found[1])
@@ -185,6 +186,6 @@ def _sequence(answer: int | Exception, expected: Sequence) -> Sequence:
         return Sequence(expected + 1)
     if isinstance(answer, int):
         raise LogConflict("the log answered for an entry elsewhere")
-    if isinstance(answer, APIError) and answer.err_code == WRONG_LAST_SEQUENCE:
+    if isinstance(answer, SequenceConflict):
         raise LogConflict("the log was extended by somebody else")
     raise LogUnavailable(f"the log did not store it: {answer}")

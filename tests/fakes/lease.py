@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
 
-EMPTY: Final = Seen(None, 1)
+EMPTY: Final = KeyState(None, 1)
 """What the first read finds, and makes where it is missing."""
 
 
@@ -24,29 +24,29 @@ class LeaseKey:
         self.is_lost = False
         self._is_purged = False
 
-    def read(self) -> Seen | None:
+    def read(self) -> KeyState | None:
         """The key, which is made where it is missing; None without a bucket."""
         if self.is_lost:
             return None
         if self._is_purged:
-            self.put(Seen(None, self.next_revision()))
+            self.put(KeyState(None, self.next_revision()))
         return self.key
 
-    def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+    def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
         """Compare and set; the new revision."""
         if self.is_lost:
-            return Refusal.UNKNOWN
+            return WriteFailure.UNKNOWN
         if self._is_purged or self.key.revision != expected:
-            return Refusal.REFUSED
+            return WriteFailure.REFUSED
         revision = self.next_revision()
-        self.put(Seen(record, revision))
+        self.put(KeyState(record, revision))
         return revision
 
     def spoil(self, record: LeaseRecord | None) -> None:
         """Put junk there, or *record* once more, which counts where the key is as it replaces."""
         if not self.is_lost:
             is_in_place = record is not None and record.replaces == self.key.revision
-            self.put(Seen(record if is_in_place else None, self.next_revision()))
+            self.put(KeyState(record if is_in_place else None, self.next_revision()))
 
     def purge(self) -> None:
         """Delete the key, so that nothing is left of it until it is read."""
@@ -56,12 +56,12 @@ class LeaseKey:
         """Make the bucket, empty, where it is missing; its revisions begin at *first*."""
         if self.is_lost:
             self.is_lost = False
-            self.put(Seen(None, first))
+            self.put(KeyState(None, first))
 
     def next_revision(self) -> int:
         return self.key.revision + 1
 
-    def put(self, key: Seen) -> None:
+    def put(self, key: KeyState) -> None:
         self.key, self._is_purged = key, False
 
 
@@ -73,9 +73,9 @@ class MemoryLease:
     is_reachable: bool = True
     reads: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def read(self) -> Seen | None:
+    async def read(self) -> KeyState | None:
         self.reads.set()
         return self.servers.read() if self.is_reachable else None
 
-    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
-        return self.servers.write(record, expected) if self.is_reachable else Refusal.UNKNOWN
+    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
+        return self.servers.write(record, expected) if self.is_reachable else WriteFailure.UNKNOWN

@@ -18,7 +18,7 @@ async def history_with(api: Api, *facts: str) -> list[dict[str, Any]]:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             page = await api.call("GET", "/status/history?limit=200")
-            events: list[dict[str, Any]] = page["events"]
+            events: list[dict[str, Any]] = page["items"]
             if set(facts) <= {event["fact"] for event in events}:
                 return events
             await asyncio.sleep(0.2)
@@ -41,7 +41,7 @@ async def test_a_backup_brings_back_what_was_lost_and_nothing_else(
         assert [change["id"] for change in done["changes"]] == ["kept"]
         assert done["revision"] > done["backup"]["revision"]
         assert "team later" in done["stays"]
-        teams = (await api.call("GET", "/teams"))["documents"]
+        teams = (await api.call("GET", "/teams"))["items"]
         names = {each["id"]: each["body"]["display_name"] for each in teams}
         assert (names["kept"], names["later"]) == ("As it was", "New")
 
@@ -68,7 +68,7 @@ async def test_the_history_tells_who_was_primary_and_what_operators_did(
     assert (newest["is_state"], newest["lasted_ms"]) == (True, None)
     assert before["lasted_ms"] == newest["at_unix_ms"] - before["at_unix_ms"]
     failed = [each for each in events if each["body"].get("failed")]
-    assert any(refusal.strip().removeprefix("meridian: ") in each["said"] for each in failed)
+    assert any(refusal.strip().removeprefix("meridian: ") in each["sentence"] for each in failed)
     code, table = await run_meridian(env, "status", "--history")
     assert code == 0
     assert "is primary of epoch" in table

@@ -5,26 +5,31 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
 
 from services.gateway.appliances import appliances, health, problems, set_failover_role
 from services.gateway.core.access import Action
 from services.gateway.core.appliances import (
-    FailoverRole,
     appliances_xml,
     error_xml,
     health_xml,
     success_xml,
 )
+from services.gateway.problems import status_of
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor, bearer
+from shared.api.appliances import (
+    ApplianceHealthReport,
+    ApplianceInfo,
+    FailoverRoleRequest,
+    FailoverRoleResult,
+)
 from shared.domain.errors import InvalidChange, MeridianError
+from shared.domain.node import FailoverRole
 
 router = APIRouter(tags=["appliances"], route_class=DecodedRoute)
 commands = APIRouter(tags=["appliances"], route_class=DecodedRoute)
@@ -33,41 +38,28 @@ XML = "text/xml; charset=utf-8"
 LONGEST_FORM = 4_096
 
 
-class RoleWish(BaseModel):
-    """Which part this master is to play; data is always brought up to date first."""
-
-    role: FailoverRole
-    data_sync_first: bool = False
-    force: bool = False
-
-
-class RoleAnswer(BaseModel):
-    """What was done."""
-
-    success: str
-
-
 @router.get("/appliances")
-async def list_appliances(door: TheDoor, caller: TheCaller) -> list[dict[str, Any]]:
+async def list_appliances(door: TheDoor, caller: TheCaller) -> list[ApplianceInfo]:
     """Every node that people or endpoints reach."""
     caller.require(Action.READ)
-    return [asdict(each) for each in appliances(door)]
+    return [ApplianceInfo.model_validate(each, from_attributes=True) for each in appliances(door)]
 
 
 @router.get("/appliance-health")
-async def appliance_health(door: TheDoor, caller: TheCaller) -> dict[str, Any]:
+async def appliance_health(door: TheDoor, caller: TheCaller) -> ApplianceHealthReport:
     """How this master fares."""
     caller.require(Action.READ)
-    found = health(door)
-    return {"success": found.success, **asdict(found)}
+    return ApplianceHealthReport.model_validate(health(door), from_attributes=True)
 
 
 @router.put("/failover/role")
-async def write_role(wish: RoleWish, door: TheDoor, caller: TheCaller) -> RoleAnswer:
+async def write_role(
+    wanted: FailoverRoleRequest, door: TheDoor, caller: TheCaller
+) -> FailoverRoleResult:
     """Give this master the role *primary* or *backup*."""
     caller.require(Action.OPERATE)
-    done = await set_failover_role(door, wish.role, caller.user, force=wish.force)
-    return RoleAnswer(success=done)
+    done = await set_failover_role(door, wanted.role, caller.user, force=wanted.force)
+    return FailoverRoleResult(success=done)
 
 
 async def parameters(request: Request) -> Mapping[str, str]:
@@ -88,7 +80,7 @@ async def command(
     try:
         return Response(await _obeyed(door, request, said), media_type=XML)
     except MeridianError as error:
-        return Response(error_xml(error.message), error.http_status, media_type=XML)
+        return Response(error_xml(error.message), status_of(error), media_type=XML)
 
 
 @commands.get("/check_health")

@@ -4,45 +4,22 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from services.gateway.backups import BackupSummary, Opened
+from services.gateway.backups import Opened
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.bodies import DecodedRoute
-from services.gateway.routes.documents import ShownChange, shown_change
+from services.gateway.routes.documents import shown_change
 from services.gateway.routes.door import TheCaller, TheDoor, TheRequestId
+from shared.api.backups import BackupSummary, RestoreOptions, RestoreResult
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import decode_base64, decode_text
-from shared.domain.conflict import ConflictLine
 from shared.domain.errors import InvalidChange
 
 router = APIRouter(prefix="/backup", tags=["backup"], route_class=DecodedRoute)
 
 BYTES: Final = "application/octet-stream"
-
-
-class Way(BaseModel):
-    """How a backup is brought back."""
-
-    dry_run: bool = False
-    prune: bool = False
-    from_another: bool = False
-
-
-class Restored(BaseModel):
-    """What a backup held, and what bringing it back changed, or would change.
-
-    *stays* are the documents that the site has and the backup has not, and that were not deleted;
-    *conflicts* those that are open again, each with the master that keeps it now.
-    """
-
-    backup: BackupSummary
-    changes: list[ShownChange]
-    revision: int | None
-    stays: list[str]
-    conflicts: list[ConflictLine]
 
 
 def passphrase(
@@ -89,29 +66,29 @@ async def verify(
 
 @router.post("/restore")
 async def restore(
-    way: Annotated[Way, Query()],
+    options: Annotated[RestoreOptions, Query()],
     door: TheDoor,
     caller: TheCaller,
     secret: ThePassphrase,
     request: Request,
     request_id: TheRequestId,
-) -> Restored:
+) -> RestoreResult:
     """Make the configuration what a backup holds; documents made since stay, unless `prune`."""
     caller.require(Action.CONFIGURE)
-    operation = "backup restore" + (", dry run" if way.dry_run else "")
+    operation = "backup restore" + (", dry run" if options.dry_run else "")
     with told(door, operation, caller.user):
-        opened = await _opened(door, request, secret, from_another=way.from_another)
+        opened = await _opened(door, request, secret, from_another=options.from_another)
         changes, revision = await door.backups.restore(
-            opened, (request_id, caller.user), prune=way.prune, dry_run=way.dry_run
+            opened, (request_id, caller.user), prune=options.prune, dry_run=options.dry_run
         )
-        conflicts = await door.backups.reopen(opened, dry_run=way.dry_run)
-        stays = [] if way.prune else await door.backups.beyond(opened)
-    return Restored(
+        conflicts = await door.backups.reopen(opened, dry_run=options.dry_run)
+        stays = [] if options.prune else await door.backups.beyond(opened)
+    return RestoreResult(
         backup=opened.summary(),
-        changes=[shown_change(each) for each in changes],
+        changes=tuple(shown_change(each) for each in changes),
         revision=revision,
-        stays=stays,
-        conflicts=conflicts,
+        stays=tuple(stays),
+        conflicts=tuple(conflicts),
     )
 
 

@@ -6,32 +6,40 @@ nothing: the endpoint comes again, here or at the other master, and gets the las
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.gateway.core.shared_path import Found
 from services.gateway.routes.door import Door, bearer
-from shared.decoding.fields import Fields, decode_object
+from shared.api.channel import (
+    LONGEST_FROM_ENDPOINT,
+    ChannelMessage,
+    CloseCode,
+    CloseRequested,
+    FromEndpoint,
+    NodeFound,
+    PathsNeeded,
+    PathsOffered,
+    RequestRefused,
+    SessionClosed,
+    SessionReported,
+    decode_from_endpoint,
+)
 from shared.domain.errors import MeridianError, NotFound, Unauthenticated
-from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.ids import SessionId
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.session import SessionState
-from shared.runtime.containment import say_nothing
+from shared.runtime.containment import ignore_fault
 
 router = APIRouter()
 
-FAILED: Final = 1011
-REFUSED: Final = 4401
-ENDED: Final = 4410
-LONGEST_MESSAGE: Final = 4_096
+LONGEST_REASON: Final = 200
 
 
 @router.websocket("/sessions/{session}/channel")
@@ -42,12 +50,12 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
     try:
         side = door.accounts.endpoint(bearer(socket), session)
     except Unauthenticated as error:
-        await socket.close(REFUSED, error.message)
+        await socket.close(CloseCode.REFUSED, error.message)
         return
     with door.view.listening(session) as states:
         start = partial(door.containment.start, "control channel", session)
-        down = start(_until_gone(socket, _tell(socket, door, side, states)), say_nothing)
-        up = start(_until_gone(socket, _listen(socket, door, session, side)), say_nothing)
+        down = start(_until_gone(socket, _tell(socket, door, side, states)), ignore_fault)
+        up = start(_until_gone(socket, _listen(socket, door, session, side)), ignore_fault)
         try:
             await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -61,7 +69,7 @@ async def _leave(socket: WebSocket) -> None:
     both = {socket.client_state, socket.application_state}
     if both == {WebSocketState.CONNECTED}:
         with suppress(WebSocketDisconnect, RuntimeError, OSError):
-            await socket.close(FAILED)
+            await socket.close(CloseCode.FAILED)
 
 
 async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
@@ -80,35 +88,33 @@ async def _tell(
 ) -> None:
     while True:
         state = await states.get()
-        await _send(socket, _told(state))
+        await _send(socket, _report(state))
         if state.phase is SessionPhase.CLOSED:
-            await _send(socket, {"type": "closed", "reason": state.close_reason})
-            await socket.close(ENDED, "closed")
+            reason = state.close_reason or CloseReason.OTHER
+            await _send(socket, SessionClosed(reason=reason, message=state.close_message))
+            await socket.close(CloseCode.ENDED, "closed")
             return
         if state.paths or (state.shared_path is not None and state.shared_path.first is side):
             paths = door.sessions.paths(state, side, door.site().session)
-            await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
+            await _send(socket, PathsOffered(paths=paths))
 
 
-def _told(state: SessionState) -> dict[str, Any]:
-    return {
-        "type": "state",
-        "phase": state.phase,
-        "ends": list(state.ends),
-        "representative": state.representative,
-    }
+def _report(state: SessionState) -> SessionReported:
+    return SessionReported(
+        phase=state.phase, ends=tuple(state.ends), representative=state.representative
+    )
 
 
 async def _listen(socket: WebSocket, door: Door, session: SessionId, side: Side) -> None:
     while True:
         text = await _received(socket)
-        if len(text) > LONGEST_MESSAGE:
-            await socket.close(1009, "message too long")
+        if len(text) > LONGEST_FROM_ENDPOINT:
+            await socket.close(CloseCode.TOO_LONG, "message too long")
             return
         try:
-            await _obey(door, session, side, decode_object(text, "message"))
+            await _obey(door, session, side, decode_from_endpoint(text))
         except MeridianError as error:
-            await _send(socket, {"type": "error", "code": error.code, "message": error.message})
+            await _send(socket, RequestRefused(code=error.code, message=error.message))
 
 
 async def _received(socket: WebSocket) -> str | bytes:
@@ -124,33 +130,31 @@ async def _received(socket: WebSocket) -> str | bytes:
     return text
 
 
-async def _obey(door: Door, session: SessionId, side: Side, message: Fields) -> None:
-    match message.text("type"):
-        case "need_paths":
+async def _obey(door: Door, session: SessionId, side: Side, message: FromEndpoint | None) -> None:
+    match message:
+        case PathsNeeded():
             door.view.learned(await door.sessions.place_again(session))
-        case "waits_at":
+        case NodeFound():
             door.view.learned(await _named(door, session, side, message))
-        case "close":
-            told = message.text("reason") if "reason" in message else ""
-            reason = told[:200] or "closed by an endpoint"
-            door.view.learned(await door.sessions.close(session, reason))
-        case _:
+        case CloseRequested(reason=reason, message=told):
+            sentence = told[:LONGEST_REASON] or "closed by an endpoint"
+            door.view.learned(await door.sessions.close(session, reason, sentence))
+        case None:
             return
 
 
-async def _named(door: Door, session: SessionId, side: Side, message: Fields) -> SessionState:
+async def _named(door: Door, session: SessionId, side: Side, message: NodeFound) -> SessionState:
     """The first end says where the shared address led it; its word is not taken for an address.
 
     Raises:
         NotFound: the site has no such relay.
     """
-    node, generation = NodeId(message.text("node")), message.integer("generation")
-    known = door.directory.nodes.get(node)
+    known = door.directory.nodes.get(message.node)
     if known is None or known.public_address is None:
-        raise NotFound(f"the site has no relay {node} that others could reach")
-    found = Found(side, PathGeneration(generation), node, known.public_address)
+        raise NotFound(f"the site has no relay {message.node} that others could reach")
+    found = Found(side, message.generation, message.node, known.public_address)
     return await door.sessions.name_node(session, found)
 
 
-async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
-    await socket.send_text(json.dumps(message, separators=(",", ":")))
+async def _send(socket: WebSocket, message: ChannelMessage) -> None:
+    await socket.send_text(message.encode())

@@ -4,90 +4,33 @@ from contextlib import nullcontext
 from dataclasses import asdict
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
 from services.gateway.syncing import sync_now
+from shared.api.cluster import ClusterStatus, NodeStatus, SyncReport, SyncRequest
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
-from shared.domain.node import MasterRole, NodeRole
-from shared.domain.service import ServiceRestarts
+from shared.domain.node import MasterRole
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
-class NodeStatus(BaseModel):
-    """One node: what is configured, what is heard of it, how far it follows.
-
-    *services* are those that ended uncleanly since their last clean end.
-    """
-
-    node: NodeId
-    role: NodeRole
-    region: str
-    liveness: Liveness | None
-    acts_as: MasterRole | None
-    epoch: int | None
-    revision: int | None
-    follower: str | None
-    lag: int | None
-    sessions: int | None
-    connections: int | None
-    bytes_per_second: int | None
-    draining: bool
-    accepting_new_clients: bool
-    could_take_over: bool | None
-    reasons: list[str]
-    version: str | None
-    services: list[ServiceRestarts]
-
-
-class Status(BaseModel):
-    """The cluster as the answering master sees it."""
-
-    site: str
-    seen_by: NodeId
-    primary: NodeId | None
-    revision: int
-    nodes: list[NodeStatus]
-
-
-class SyncReport(BaseModel):
-    """One follower's answer to *sync now*: where it proved to be, or what is wrong."""
-
-    node: NodeId
-    ok: bool
-    state: str
-    revision: int | None
-    hash: str
-    lag: int | None
-    code: str
-    detail: str
-
-
-class Sync(BaseModel):
-    """Which nodes (all when empty) are to catch up, and whether from a snapshot."""
-
-    nodes: list[NodeId] = []
-    resync: bool = False
-
-
 @router.get("/status")
-async def status(door: TheDoor, caller: TheCaller) -> Status:
+async def status(door: TheDoor, caller: TheCaller) -> ClusterStatus:
     """Every node, with role, liveness, position and load."""
     del caller
     nodes = [_node_status(door, node, document) for node, document in door.directory.nodes.items()]
     primaries = [each.node for each in nodes if each.acts_as is MasterRole.PRIMARY]
-    return Status(
+    return ClusterStatus(
         site=door.site().name,
         seen_by=door.node,
         primary=primaries[0] if primaries else None,
         revision=door.directory.revision,
-        nodes=sorted(nodes, key=lambda each: (each.role, each.node)),
+        nodes=tuple(sorted(nodes, key=lambda each: (each.role, each.node))),
     )
 
 
@@ -102,7 +45,7 @@ async def keys(door: TheDoor) -> dict[NodeId, str]:
 
 
 @router.post("/sync")
-async def sync(body: Sync, door: TheDoor, caller: TheCaller) -> list[SyncReport]:
+async def sync(body: SyncRequest, door: TheDoor, caller: TheCaller) -> list[SyncReport]:
     """Make followers catch up now and prove their position; one row for each.
 
     Whoever watches a site may ask every minute, so only what replaces a copy is told.
@@ -138,7 +81,7 @@ def _node_status(door: Door, node: NodeId, document: NodeDocument) -> NodeStatus
         draining=bool(load and load.draining),
         accepting_new_clients=document.accepting_new_clients,
         could_take_over=acting.could_take_over if acting else None,
-        reasons=list(acting.reasons) if acting else [],
+        reasons=acting.reasons if acting else (),
         version=load.version if load else (acting.version if acting else None),
-        services=list(last.heartbeat.services) if last else [],
+        services=last.heartbeat.services if last else (),
     )

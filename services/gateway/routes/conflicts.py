@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
-from services.gateway.conflicts import READ_SECONDS, ConflictList
+from services.gateway.conflicts import READ_SECONDS
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.documents import HIDDEN
 from services.gateway.routes.door import Door, TheCaller, TheDoor
+from shared.api.conflicts import ConflictDecision, ConflictDetails, ConflictList, ConflictResult
 from shared.documents import Kind
 from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import NotFound
@@ -23,26 +23,6 @@ from shared.events.conflict import ReadConflict, ResolveConflict
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 
-class WholeConflict(BaseModel):
-    """A conflict and the last change of each document in it, secrets left out."""
-
-    conflict: ConflictLine
-    changes: list[ConflictChange]
-
-
-class Decision(BaseModel):
-    """What is to become of it: its documents are put into the site again, or given up."""
-
-    resolution: Literal["apply", "discard"]
-
-
-class Resolved(BaseModel):
-    """The conflict as it is now; *revision* is where its documents are in the log."""
-
-    conflict: ConflictLine
-    revision: Revision | None = None
-
-
 @router.get("/conflicts")
 async def list_conflicts(door: TheDoor, caller: TheCaller) -> ConflictList:
     """What each master had alone, and what became of it."""
@@ -51,18 +31,18 @@ async def list_conflicts(door: TheDoor, caller: TheCaller) -> ConflictList:
 
 
 @router.get("/conflicts/{id_}")
-async def show_conflict(id_: str, door: TheDoor, caller: TheCaller) -> WholeConflict:
+async def show_conflict(id_: str, door: TheDoor, caller: TheCaller) -> ConflictDetails:
     """The last change of each document that one master had alone."""
     caller.require(Action.READ)
     line = await _found(door, id_)
     changes = await _changes(door, line)
-    return WholeConflict(conflict=line, changes=[_without_secrets(each) for each in changes])
+    return ConflictDetails(conflict=line, changes=tuple(map(_without_secrets, changes)))
 
 
 @router.post("/conflicts/{id_}")
 async def resolve_conflict(
-    id_: str, decision: Decision, door: TheDoor, caller: TheCaller
-) -> Resolved:
+    id_: str, decision: ConflictDecision, door: TheDoor, caller: TheCaller
+) -> ConflictResult:
     """Put its documents into the site as a new change, or give them up."""
     caller.require(Action.OPERATE)
     line = await _found(door, id_)
@@ -73,7 +53,7 @@ async def resolve_conflict(
         kept = "applied" if decision.resolution == "apply" else "discarded"
         order = ResolveConflict(node=line.node, id=id_, resolution=kept, author=caller.user)
         answer = await door.publisher.ask(order, timeout_seconds=READ_SECONDS)
-    return Resolved(conflict=answer.line, revision=revision)
+    return ConflictResult(conflict=answer.line, revision=revision)
 
 
 async def _found(door: Door, id_: str) -> ConflictLine:

@@ -6,16 +6,25 @@ request changes nothing twice.
 """
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from services.gateway.apply import Apply
 from services.gateway.core.access import Action
 from services.gateway.core.plan import Planned
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor, TheEdit, TheRequestId
+from services.gateway.routes.pages import link_next
+from shared.api.documents import (
+    ApplyRequest,
+    ApplyResult,
+    ChangeResult,
+    DocumentChange,
+    DocumentsPage,
+    DocumentsQuery,
+    DocumentView,
+    Export,
+    NewDocument,
+)
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
@@ -26,81 +35,27 @@ router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 HIDDEN = frozenset({"password_hash"})
 
 
-class Shown(BaseModel):
-    """A document as people see it: without what is sealed."""
-
-    kind: str
-    id: str
-    revision: int
-    body: dict[str, Any]
-
-
-class Listed(BaseModel):
-    """One page of a kind's documents; *next* is where the following one is, None after the last."""
-
-    revision: int
-    documents: list[Shown]
-    next: str | None
-
-
-class Part(BaseModel):
-    """Which page: at most *limit* documents, from behind the one called *after*."""
-
-    limit: int = Field(default=100, ge=1, le=1_000)
-    after: str | None = Field(default=None, max_length=200)
-
-
-class NewDocument(BaseModel):
-    """A document to create."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str = Field(min_length=1, max_length=200)
-    body: dict[str, Any]
-
-
-class ShownChange(BaseModel):
-    """One difference of an apply."""
-
-    op: str
-    kind: str
-    id: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-
-class Applied(BaseModel):
-    """What an apply changed, or would change; *revision* is None when nothing was written."""
-
-    changes: list[ShownChange]
-    revision: int | None
-
-
-class Exported(BaseModel):
-    """Every document, as of *revision*."""
-
-    revision: int
-    documents: list[Shown]
-
-
 @router.get("/export")
-async def export(door: TheDoor, caller: TheCaller) -> Exported:
+async def export(door: TheDoor, caller: TheCaller) -> Export:
     """The whole configuration, secrets left out."""
     caller.require(Action.READ)
     found = await door.configuration.read()
-    return Exported(revision=found.revision, documents=[_shown(each) for each in found.documents])
+    documents = tuple(_shown(each) for each in found.documents)
+    return Export(revision=found.revision, documents=documents)
 
 
 @router.post("/apply")
-async def apply(body: Apply, door: TheDoor, caller: TheCaller, request_id: TheRequestId) -> Applied:
+async def apply(
+    body: ApplyRequest, door: TheDoor, caller: TheCaller, request_id: TheRequestId
+) -> ApplyResult:
     """Make the configuration what the body says; `dry_run` only tells."""
     caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
     changes, revision = await door.editor.apply(body, (request_id, caller.user))
-    return Applied(changes=[shown_change(each) for each in changes], revision=revision)
+    return ApplyResult(changes=tuple(map(shown_change, changes)), revision=revision)
 
 
 @router.get("/site")
-async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> Shown:
+async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> DocumentView:
     """The site's settings."""
     caller.require(Action.READ)
     return await _read(door, Ref(Kind.SITE, SITE_ID), response)
@@ -109,7 +64,7 @@ async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> Sho
 @router.put("/site")
 async def write_site(
     body: dict[str, Any], door: TheDoor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Replace the site's settings."""
     accepted = await door.editor.put(Ref(Kind.SITE, SITE_ID), body, edit.expected, edit.request)
     return _tagged(accepted, response)
@@ -144,24 +99,22 @@ async def read_all(
     caller: TheCaller,
     request: Request,
     response: Response,
-    part: Annotated[Part, Query()],
-) -> Listed:
+    query: Annotated[DocumentsQuery, Query()],
+) -> DocumentsPage:
     """The documents of one kind, page by page: `next` (and the header `Link`) is the next one."""
     caller.require(Action.READ)
-    found = await door.configuration.page(kind, part.limit, part.after)
+    found = await door.configuration.page(kind, query.limit, query.after)
     following = None
     if found.next is not None:
-        query = urlencode({"limit": part.limit, "after": found.next[1]})
-        following = f"{request.url.path}?{query}"
-        response.headers["Link"] = f'<{following}>; rel="next"'
-    documents = [_shown(each) for each in found.documents]
-    return Listed(revision=found.revision, documents=documents, next=following)
+        following = link_next(request, response, query, after=found.next[1])
+    documents = tuple(_shown(each) for each in found.documents)
+    return DocumentsPage(revision=found.revision, items=documents, next=following)
 
 
 @router.post("/{collection}", status_code=201)
 async def create_one(
     kind: TheKind, body: NewDocument, door: TheDoor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Create a document; refused when there is one of that name."""
     accepted = await door.editor.create(Ref(kind, body.id), body.body, edit.request)
     return _tagged(accepted, response)
@@ -169,7 +122,7 @@ async def create_one(
 
 @router.get(
     "/{collection}/{id_}",
-    response_model=Shown,
+    response_model=DocumentView,
     responses={304: {"description": "It is as the tag says"}},
 )
 async def read_one(
@@ -180,7 +133,7 @@ async def read_one(
     if_none_match: Annotated[str | None, Header()] = None,
     *,
     current: bool = False,
-) -> Shown | Response:
+) -> DocumentView | Response:
     """One document; with `If-None-Match` only when it is another than the one with that tag.
 
     With `?current=true` as it is now: the primary alone answers for that, and nobody without one.
@@ -195,31 +148,34 @@ async def read_one(
 @router.put("/{collection}/{id_}")
 async def write_one(
     ref: TheRef, body: dict[str, Any], door: TheDoor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Create or replace one document."""
     accepted = await door.editor.put(ref, body, edit.expected, edit.request)
     return _tagged(accepted, response)
 
 
 @router.delete("/{collection}/{id_}")
-async def delete_one(ref: TheRef, door: TheDoor, edit: TheEdit) -> ChangesAccepted:
+async def delete_one(ref: TheRef, door: TheDoor, edit: TheEdit) -> ChangeResult:
     """Delete one document."""
-    return await door.editor.delete(ref, edit.expected, edit.request)
+    accepted = await door.editor.delete(ref, edit.expected, edit.request)
+    return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
-async def _read(door: TheDoor, ref: Ref, response: Response, *, is_current: bool = False) -> Shown:
+async def _read(
+    door: TheDoor, ref: Ref, response: Response, *, is_current: bool = False
+) -> DocumentView:
     document = await door.configuration.document(Kind(ref.kind), ref.id, is_current=is_current)
     response.headers["ETag"] = f'"{document.revision}"'
     return _shown(document)
 
 
-def _tagged(accepted: ChangesAccepted, response: Response) -> ChangesAccepted:
+def _tagged(accepted: ChangesAccepted, response: Response) -> ChangeResult:
     response.headers["ETag"] = f'"{accepted.revision}"'
-    return accepted
+    return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
-def _shown(document: Document) -> Shown:
-    return Shown(
+def _shown(document: Document) -> DocumentView:
+    return DocumentView(
         kind=document.kind,
         id=document.id,
         revision=document.revision,
@@ -227,10 +183,10 @@ def _shown(document: Document) -> Shown:
     )
 
 
-def shown_change(change: Planned) -> ShownChange:
+def shown_change(change: Planned) -> DocumentChange:
     before, after = (None if body is None else dict(body) for body in (change.before, change.after))
     for name in HIDDEN:
         old, new = (None if body is None else body.pop(name, None) for body in (before, after))
         if before is not None and after is not None and old != new:
             before[name], after[name] = "(old)", "(new)"
-    return ShownChange(op=change.op, kind=change.kind, id=change.id, before=before, after=after)
+    return DocumentChange(op=change.op, kind=change.kind, id=change.id, before=before, after=after)

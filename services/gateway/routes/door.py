@@ -23,10 +23,10 @@ from shared.decoding.text import to_integer
 from shared.documents.site import SiteDocument
 from shared.domain.errors import InvalidChange, Unauthenticated, Unavailable
 from shared.domain.ids import NodeId, RequestId, Revision
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 
@@ -67,14 +67,14 @@ class Door:
             raise Unavailable("the site's settings were not read yet", retry_after_seconds=1)
         return site
 
-    def gateways(self) -> list[str]:
+    def gateways(self) -> tuple[str, ...]:
         """Where the site's front doors are, this one first."""
         urls = {
             node: document.gateway_url
             for node, document in self.directory.nodes.items()
             if document.gateway_url
         }
-        return [url for _, url in sorted(urls.items(), key=lambda item: item[0] != self.node)]
+        return tuple(url for _, url in sorted(urls.items(), key=lambda item: item[0] != self.node))
 
 
 def the_door(connection: HTTPConnection) -> Door:

@@ -1,22 +1,29 @@
 """Who is primary, on purpose: the planned change of it, and what would happen without one."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.operations import told
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
+from shared.api.changes import NewLogGeneration
+from shared.api.failover import (
+    FailoverCheck,
+    MasterCheck,
+    PromotionRequest,
+    SwitchoverRequest,
+    SwitchoverResult,
+)
 from shared.domain.errors import MeridianError, NoPrimary, NotFound
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import MasterRole, NodeRole
 from shared.domain.primary import PrimaryClaim, apparent_primary
-from shared.domain.redirection import RedirectionStatus
-from shared.events.config import GenerationBegun, PromoteAlone
+from shared.events.config import PromoteAlone
 from shared.events.failover import ReadMasterStatus, RoleSwitched, SwitchOver
 
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
@@ -26,49 +33,14 @@ PROMOTE_SECONDS: Final = 12.0
 STATUS_SECONDS: Final = 1.5
 
 
-class Wish(BaseModel):
-    """Which master is to be primary; the other one when none is named."""
-
-    to: NodeId | None = None
-
-
-class Promotion(BaseModel):
-    """Which master goes on alone, and why; without *force* it is refused."""
-
-    node: NodeId
-    force: bool = False
-    reason: str = Field(default="", max_length=500)
-
-
-class MasterCheck(BaseModel):
-    """What one master says of itself; *reasons* bar it from taking the role over.
-
-    *redirection* is how the primary leads the site's address to itself.
-    """
-
-    node: NodeId
-    answers: bool
-    role: MasterRole | None = None
-    epoch: Epoch | None = None
-    could_take_over: bool = False
-    reasons: list[str] = []
-    redirection: RedirectionStatus = RedirectionStatus()
-
-
-class FailoverCheck(BaseModel):
-    """What would happen if the primary failed now."""
-
-    primary: NodeId | None
-    successor: NodeId | None
-    verdict: str
-    masters: list[MasterCheck]
-
-
 @router.post("/switchover")
-async def switch_over(wish: Wish, door: TheDoor, caller: TheCaller) -> RoleSwitched:
+async def switch_over(
+    wanted: SwitchoverRequest, door: TheDoor, caller: TheCaller
+) -> SwitchoverResult:
     """Make another master primary; changes wait meanwhile, and none is refused."""
     caller.require(Action.OPERATE)
-    return await hand_over(door, wish.to, caller.user)
+    switched = await hand_over(door, wanted.to, caller.user)
+    return SwitchoverResult.model_validate(switched, from_attributes=True)
 
 
 async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
@@ -85,13 +57,14 @@ async def hand_over(door: Door, to: NodeId | None, author: str) -> RoleSwitched:
 
 
 @router.post("/failover/promote")
-async def promote(wish: Promotion, door: TheDoor, caller: TheCaller) -> GenerationBegun:
+async def promote(wanted: PromotionRequest, door: TheDoor, caller: TheCaller) -> NewLogGeneration:
     """Have a master go on alone without a quorum; the other side may still accept changes."""
     caller.require(Action.OPERATE)
-    order = PromoteAlone(author=caller.user, **wish.model_dump())
-    with told(door, "forced promotion", caller.user, (wish.node,)):
-        require_master(door, wish.node)
-        return await door.publisher.ask(order, timeout_seconds=PROMOTE_SECONDS)
+    order = PromoteAlone(author=caller.user, **wanted.model_dump())
+    with told(door, "forced promotion", caller.user, (wanted.node,)):
+        require_master(door, wanted.node)
+        begun = await door.publisher.ask(order, timeout_seconds=PROMOTE_SECONDS)
+    return NewLogGeneration.model_validate(begun, from_attributes=True)
 
 
 @router.get("/failover/check")
@@ -102,10 +75,10 @@ async def check(door: TheDoor, caller: TheCaller) -> FailoverCheck:
         node for node, document in door.directory.nodes.items() if document.role is NodeRole.MASTER
     ]
     masters = await asyncio.gather(*(_check(door, node) for node in sorted(nodes)))
-    return weighed(list(masters))
+    return weighed(masters)
 
 
-def weighed(masters: list[MasterCheck]) -> FailoverCheck:
+def weighed(masters: Sequence[MasterCheck]) -> FailoverCheck:
     """What follows from what the masters say of themselves."""
     claim = apparent_primary(
         PrimaryClaim(each.node, each.epoch or Epoch(0))
@@ -122,7 +95,9 @@ def weighed(masters: list[MasterCheck]) -> FailoverCheck:
         verdict = f"nobody is primary; {successor} will take the role over"
     else:
         verdict = f"if {primary} failed, {successor} would take the role over"
-    return FailoverCheck(primary=primary, successor=successor, verdict=verdict, masters=masters)
+    return FailoverCheck(
+        primary=primary, successor=successor, verdict=verdict, masters=tuple(masters)
+    )
 
 
 def require_master(door: Door, node: NodeId) -> None:
@@ -143,14 +118,14 @@ async def _check(door: Door, node: NodeId) -> MasterCheck:
             ReadMasterStatus(node=node), timeout_seconds=STATUS_SECONDS
         )
     except MeridianError:
-        return MasterCheck(node=node, answers=False, reasons=["it does not answer"])
+        return MasterCheck(node=node, answers=False, reasons=("it does not answer",))
     return MasterCheck(
         node=node,
         answers=True,
         role=answer.role,
         epoch=answer.epoch,
         could_take_over=answer.could_take_over,
-        reasons=list(answer.reasons),
+        reasons=answer.reasons,
         redirection=answer.redirection,
     )
 

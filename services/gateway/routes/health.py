@@ -1,32 +1,33 @@
 """Health for load balancers: alive, ready, and who is primary."""
 
-from fastapi import APIRouter
-from starlette.responses import JSONResponse
+from fastapi import APIRouter, Response
 
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheDoor
+from shared.api.health import ProcessHealth, Readiness, RoleReport
+from shared.domain.node import MasterRole
 
 router = APIRouter(tags=["health"], route_class=DecodedRoute)
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, bool]:
+async def healthz() -> ProcessHealth:
     """200 while the process answers."""
-    return {"ok": True}
+    return ProcessHealth()
 
 
 @router.get("/readyz")
-async def readyz(door: TheDoor) -> JSONResponse:
+async def readyz(door: TheDoor, response: Response) -> Readiness:
     """200 when sessions can be started here; else 503 with the reasons."""
-    reasons = door.health.reasons()
-    return JSONResponse(
-        {"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200
-    )
+    reasons = tuple(door.health.reasons())
+    response.status_code = 503 if reasons else 200
+    return Readiness(ready=not reasons, reasons=reasons)
 
 
 @router.get("/role")
-async def role(door: TheDoor) -> JSONResponse:
+async def role(door: TheDoor, response: Response) -> RoleReport:
     """200 on the primary, 503 elsewhere."""
-    epoch = door.grant.valid(door.clock.now())
-    body = {"node": door.node, "role": "backup" if epoch is None else "primary", "epoch": epoch}
-    return JSONResponse(body, status_code=503 if epoch is None else 200)
+    epoch = door.grant.valid_epoch(door.clock.now())
+    response.status_code = 503 if epoch is None else 200
+    acts_as = MasterRole.BACKUP if epoch is None else MasterRole.PRIMARY
+    return RoleReport(node=door.node, role=acts_as, epoch=epoch)

@@ -7,7 +7,6 @@ the site's waiting time is over. Sessions from a queue have no words: their ends
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.core.queue import (
@@ -22,8 +21,10 @@ from services.gateway.core.queue import (
 from services.gateway.core.session import Taker
 from services.gateway.routes.bodies import SmallBody
 from services.gateway.routes.door import ClientAddress, Door, TheCaller, TheDoor
-from services.gateway.routes.facts import EndpointFacts, RepresentativeFacts, pin_for
-from services.gateway.routes.sessions import EndpointLeave, leave_for
+from services.gateway.routes.facts import client_facts, pin_for
+from services.gateway.routes.sessions import credentials_for
+from shared.api.queues import ArrivalRequest, WaitingCustomer
+from shared.api.sessions import RepresentativeFacts, SessionCredentials
 from shared.documents import Kind
 from shared.documents.public_site import PublicSiteDocument
 from shared.documents.team import TeamDocument
@@ -34,59 +35,29 @@ from shared.events.session import Queued, SessionState
 router = APIRouter(prefix="/queue", tags=["queues"], route_class=SmallBody)
 
 
-class ArrivalWish(BaseModel):
-    """By which public site, for which team, and how the customer wants to be called.
-
-    Without *public_site* the host name of the request says which.
-    """
-
-    public_site: str | None = Field(default=None, max_length=253)
-    team: str | None = Field(default=None, max_length=200)
-    customer: str = Field(default="", max_length=200)
-    facts: EndpointFacts = EndpointFacts()
-
-
-class ArrivalLeave(EndpointLeave):
-    """What a customer in a queue needs, and where they wait."""
-
-    team: str
-    public_site: str
-
-
-class ShownCustomer(BaseModel):
-    """Somebody who waits."""
-
-    session: SessionId
-    team: str
-    public_site: str
-    customer: str
-    address: str
-    since_unix_ms: int
-
-
 @router.post("", status_code=201)
 async def arrive(
-    body: ArrivalWish,
+    body: ArrivalRequest,
     door: TheDoor,
     address: ClientAddress,
     host: Annotated[str, Header(max_length=300)] = "",
-) -> ArrivalLeave:
+) -> SessionCredentials:
     """A customer arrives and waits until somebody of the team takes the session."""
     now = door.clock.now()
     door.arrivals.require(address, now)
     door.arrivals.failed(address, now)
     queued = await _queued(door, body, body.public_site or host.rsplit(":", 1)[0])
     require_room(door.view.all(), queued.team, door.clock.unix_ms())
-    facts = body.facts.as_facts(address, Side.CUSTOMER)
+    facts = client_facts(body.facts, address, Side.CUSTOMER)
     state = await door.sessions.arrive(queued, facts, door.site().session)
     door.view.learned(state)
-    return _leave(door, state, Side.CUSTOMER)
+    return credentials_for(door, state, Side.CUSTOMER)
 
 
 @router.get("")
 async def who_waits(
     door: TheDoor, caller: TheCaller, team: str | None = None
-) -> list[ShownCustomer]:
+) -> list[WaitingCustomer]:
     """Who waits for the caller's teams, or for one *team*, whoever came first before the others."""
     teams = seen_by(caller, await _teams(door))
     if team is not None:
@@ -103,21 +74,21 @@ async def accept(
     caller: TheCaller,
     address: ClientAddress,
     body: RepresentativeFacts | None = None,
-) -> ArrivalLeave:
+) -> SessionCredentials:
     """A member of the team takes the customer; whoever is second is told so."""
     caller.require(Action.HOLD_SESSIONS)
     teams = await _teams(door)
     told = body or RepresentativeFacts()
     pin = await pin_for(door, caller, told)
-    taker = Taker(caller.user, told.as_facts(address, Side.REPRESENTATIVE), pin)
+    taker = Taker(caller.user, client_facts(told, address, Side.REPRESENTATIVE), pin)
     after = await door.sessions.accept(
         session, taker, lambda queued: require_member(caller, teams, queued)
     )
     door.view.learned(after)
-    return _leave(door, after, Side.REPRESENTATIVE)
+    return credentials_for(door, after, Side.REPRESENTATIVE)
 
 
-async def _queued(door: Door, wish: ArrivalWish, asked: str) -> Queued:
+async def _queued(door: Door, wanted: ArrivalRequest, asked: str) -> Queued:
     """Where the customer will wait."""
     found = await door.configuration.read(Kind.PUBLIC_SITE)
     sites = {
@@ -126,9 +97,9 @@ async def _queued(door: Door, wish: ArrivalWish, asked: str) -> Queued:
     }
     name = public_site(sites, asked)
     return Queued(
-        team=team_for(name, sites[name], wish.team),
+        team=team_for(name, sites[name], wanted.team),
         public_site=name,
-        customer=wish.customer,
+        customer=wanted.customer,
     )
 
 
@@ -139,14 +110,8 @@ async def _teams(door: Door) -> dict[str, TeamDocument]:
     }
 
 
-def _leave(door: Door, state: SessionState, side: Side) -> ArrivalLeave:
-    assert state.queued is not None, "only who came from a queue is told of one"
-    leave = leave_for(door, state, side).model_dump()
-    return ArrivalLeave(**leave, team=state.queued.team, public_site=state.queued.public_site)
-
-
-def _shown(state: SessionState, queued: Queued) -> ShownCustomer:
-    return ShownCustomer(
+def _shown(state: SessionState, queued: Queued) -> WaitingCustomer:
+    return WaitingCustomer(
         session=state.session,
         team=queued.team,
         public_site=queued.public_site,

@@ -1,25 +1,23 @@
 """A rehearsal of node selection: what a setting would do to a population, before it is saved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from services.gateway.core.access import Action
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import Door, TheCaller, TheDoor
-from shared.decoding.jsontext import LARGEST_INTEGER
+from shared.api.selection import RehearsalRequest, RehearsalResult
 from shared.documents import Kind
 from shared.documents.node import NodeDocument
-from shared.documents.selection import Selection, SelectionOverride, merged
+from shared.documents.selection import Selection, merged
 from shared.domain.errors import InvalidChange, NotFound
 from shared.domain.ids import NodeId
 from shared.events.rehearsal import (
-    MOST_AT_ONCE,
     RehearsedClient,
     RehearseSelection,
-    SelectionRehearsed,
 )
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
@@ -27,41 +25,25 @@ router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 REHEARSAL_SECONDS: Final = 15.0
 
 
-class RehearsalPart(BaseModel):
-    """A part of a population, and what is supposed; `sessions` comes from the part before.
-
-    *instead* takes the place of what the site, its public site and its team say now.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    clients: list[RehearsedClient] = Field(min_length=1, max_length=MOST_AT_ONCE)
-    instead: SelectionOverride | None = None
-    failed: list[NodeId] = []
-    public_site: str | None = None
-    team: str | None = None
-    sessions: dict[NodeId, int] = {}
-    first: int = Field(default=0, ge=0, le=LARGEST_INTEGER)
-
-
 @router.post("/selection/rehearse")
-async def rehearse(body: RehearsalPart, door: TheDoor, caller: TheCaller) -> SelectionRehearsed:
+async def rehearse(body: RehearsalRequest, door: TheDoor, caller: TheCaller) -> RehearsalResult:
     """Place clients as they would be placed now; nothing is changed, and no ticket is given."""
     caller.require(Action.READ)
     require_nodes(door.directory.nodes, body.failed)
     question = RehearseSelection(
-        clients=tuple(body.clients),
+        clients=tuple(RehearsedClient.model_validate(each.model_dump()) for each in body.clients),
         rule=_rule(door, body),
-        failed=tuple(body.failed),
+        failed=body.failed,
         sessions=body.sessions,
         first=body.first,
     )
-    return await door.publisher.ask(
+    answer = await door.publisher.ask(
         question, timeout_seconds=REHEARSAL_SECONDS, attempt_seconds=REHEARSAL_SECONDS / 2
     )
+    return RehearsalResult.model_validate(answer, from_attributes=True)
 
 
-def require_nodes(known: Mapping[NodeId, NodeDocument], wanted: list[NodeId]) -> None:
+def require_nodes(known: Mapping[NodeId, NodeDocument], wanted: Iterable[NodeId]) -> None:
     """Let names of nodes pass.
 
     Raises:
@@ -72,7 +54,7 @@ def require_nodes(known: Mapping[NodeId, NodeDocument], wanted: list[NodeId]) ->
             raise NotFound(f"there is no node {node!r}: {', '.join(sorted(known))}", id=node)
 
 
-def _rule(door: Door, body: RehearsalPart) -> Selection:
+def _rule(door: Door, body: RehearsalRequest) -> Selection:
     said = door.directory.overrides
     rule = merged(
         door.site().selection,

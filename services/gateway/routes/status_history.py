@@ -1,17 +1,18 @@
 """What happened to the site: roles, copies, redirections, and what operators did."""
 
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from services.gateway.core.access import Action
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
+from services.gateway.routes.pages import link_next
+from shared.api.model import Page
+from shared.api.status_history import StatusHistoryQuery
 from shared.decoding.text import to_integer
 from shared.domain.history import StatusLine
-from shared.domain.ids import LATEST_UNIX_MS, NodeId
+from shared.domain.ids import NodeId
 from shared.events.operation import ReadStatusHistory
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
@@ -19,48 +20,31 @@ router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 READ_SECONDS: Final = 4.0
 
 
-class Wanted(BaseModel):
-    """Which events: at most *limit* a page, from before the place that *before* names."""
-
-    limit: int = Field(default=50, ge=1, le=200)
-    before: str | None = Field(default=None, pattern=r"^[0-9]{1,16}\.[A-Za-z0-9]{1,64}$")
-    since_unix_ms: int = Field(default=0, ge=0, le=LATEST_UNIX_MS)
-    node: str | None = Field(default=None, max_length=63)
-
-    def as_question(self) -> ReadStatusHistory:
-        at, _, id_ = (self.before or "").partition(".")
-        return ReadStatusHistory(
-            before=(to_integer(at), id_) if self.before else None,
-            since_unix_ms=self.since_unix_ms,
-            node=None if self.node is None else NodeId(self.node),
-            limit=self.limit,
-        )
-
-
-class StatusHistory(BaseModel):
-    """One page of events, newest first; *next* is the following page, None after the last."""
-
-    events: list[StatusLine]
-    next: str | None
-
-
 @router.get("/status/history")
 async def read_status_history(
     door: TheDoor,
     caller: TheCaller,
-    wanted: Annotated[Wanted, Query()],
+    query: Annotated[StatusHistoryQuery, Query()],
     request: Request,
     response: Response,
-) -> StatusHistory:
+) -> Page[StatusLine]:
     """What happened, as any master that answers has kept it."""
     caller.require(Action.READ)
     answer = await door.publisher.ask(
-        wanted.as_question(), timeout_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 2
+        as_question(query), timeout_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 2
     )
     following = None
     if answer.next is not None:
-        before = "{}.{}".format(*answer.next)
-        query = urlencode({**wanted.model_dump(exclude_none=True), "before": before})
-        following = f"{request.url.path}?{query}"
-        response.headers["Link"] = f'<{following}>; rel="next"'
-    return StatusHistory(events=list(answer.lines), next=following)
+        following = link_next(request, response, query, before="{}.{}".format(*answer.next))
+    return Page(items=answer.lines, next=following)
+
+
+def as_question(query: StatusHistoryQuery) -> ReadStatusHistory:
+    """What the masters are asked."""
+    at, _, id_ = (query.before or "").partition(".")
+    return ReadStatusHistory(
+        before=(to_integer(at), id_) if query.before else None,
+        since_unix_ms=query.since_unix_ms,
+        node=None if query.node is None else NodeId(query.node),
+        limit=query.limit,
+    )

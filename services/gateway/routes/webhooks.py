@@ -1,11 +1,11 @@
 """What the configuration does not hold of a webhook: its secret, and how its deliveries go."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from services.gateway.core.access import Action
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor
+from shared.api.webhooks import WebhookSecret
 from shared.crypto.webhooks import shown_secret
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
@@ -18,21 +18,14 @@ router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=Decod
 READ_SECONDS = 5.0
 
 
-class Secret(BaseModel):
-    """What signs the deliveries of *webhook*."""
-
-    webhook: str
-    secret: str
-
-
 @router.get("/{name}/secret")
-async def read_secret(name: str, door: TheDoor, caller: TheCaller) -> Secret:
+async def read_secret(name: str, door: TheDoor, caller: TheCaller) -> WebhookSecret:
     """The secret to give to the receiver; only an administrator sees it."""
     caller.require(Action.CONFIGURE)
     found = await door.configuration.read(Kind.WEBHOOK, id_=name)
     for document in found.documents:
         number = WebhookDocument.model_validate(document.body).secret_number
-        return Secret(webhook=name, secret=shown_secret(door.webhook_secret(name, number)))
+        return WebhookSecret(webhook=name, secret=shown_secret(door.webhook_secret(name, number)))
     raise NotFound(f"there is no webhook {name!r}", kind=Kind.WEBHOOK, id=name)
 
 

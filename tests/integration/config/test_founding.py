@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.secrets import make_site_secrets
+from clients.files.site_secrets import make_site_secrets
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.ids import Revision
 from shared.persistence.master_state import MasterState

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain.node import Side
-from tests.integration.endpoint.front_door import FrontDoor
+from tests.integration.endpoint.gateway import FakeGateway
 from tests.integration.tunnel.site import IN_TIME, ROOT, SESSION
 
 KEY = f"{SESSION}-lusab-rodim"
@@ -22,17 +22,17 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     async def event(self, name: str) -> dict[str, Any]:
         """The next event called *name*."""
         assert self.process.stdout is not None
         async with asyncio.timeout(IN_TIME):
             while line := await self.process.stdout.readline():
-                self.told.append(json.loads(line))
-                if self.told[-1]["event"] == name:
-                    return self.told[-1]
-        raise AssertionError(f"no {name!r} among {self.told}, {await self.complaint()}")
+                self.events.append(json.loads(line))
+                if self.events[-1]["event"] == name:
+                    return self.events[-1]
+        raise AssertionError(f"no {name!r} among {self.events}, {await self.complaint()}")
 
     async def complaint(self) -> str:
         """What it says on standard error, to the end."""
@@ -51,16 +51,16 @@ class Program:
 
 
 class Programs:
-    """Starts commands against one front door, and ends what is left."""
+    """Starts commands against one gateway, and ends what is left."""
 
-    def __init__(self, door: FrontDoor, home: Path) -> None:
-        self._door = door
+    def __init__(self, gateway: FakeGateway, home: Path) -> None:
+        self._gateway = gateway
         self._home = home
         self._running: list[asyncio.subprocess.Process] = []
         folder = home / "sessions"
         folder.mkdir(parents=True)
-        leave = json.dumps(door.leave(Side.REPRESENTATIVE))
-        (folder / f"{SESSION}.json").write_text(leave)
+        credentials = json.dumps(gateway.credentials(Side.REPRESENTATIVE))
+        (folder / f"{SESSION}.json").write_text(credentials)
 
     async def share(self, address: str, *more: str, key: str = KEY) -> Program:
         return await self.start("share", address, "--key", key, "--json", *more)
@@ -73,7 +73,7 @@ class Programs:
         environment = {
             **{name: value for name, value in os.environ.items() if "MERIDIAN" not in name},
             "MERIDIAN_HOME": str(self._home),
-            "MERIDIAN_SITE": self._door.url,
+            "MERIDIAN_SITE": self._gateway.url,
             "NO_PROXY": "127.0.0.1",
         }
         process = await asyncio.create_subprocess_exec(
@@ -96,8 +96,8 @@ class Programs:
 
 
 @contextlib.asynccontextmanager
-async def programs(door: FrontDoor, home: Path) -> AsyncGenerator[Programs]:
-    started = Programs(door, home)
+async def programs(gateway: FakeGateway, home: Path) -> AsyncGenerator[Programs]:
+    started = Programs(gateway, home)
     try:
         yield started
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.endpoint.front_door import FrontDoor, front_door
+from tests.integration.endpoint.gateway import FakeGateway, fake_gateway
 from tests.integration.endpoint.programs import KEY, Programs, programs
 from tests.integration.tunnel.site import SESSION, Site, echo_server, site, until
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 @dataclass
 class World:
     relays: Site
-    door: FrontDoor
+    gateway: FakeGateway
     programs: Programs
     echo: str
 
@@ -27,10 +27,10 @@ async def world(home: Path) -> AsyncGenerator[World]:
     async with (
         site() as relays,
         echo_server() as (host, port),
-        front_door(relays) as door,
-        programs(door, home) as started,
+        fake_gateway(relays) as gateway,
+        programs(gateway, home) as started,
     ):
-        yield World(relays, door, started, f"{host}:{port}")
+        yield World(relays, gateway, started, f"{host}:{port}")
 
 
 async def echoed(port: int, data: bytes) -> bytes:
@@ -57,25 +57,25 @@ async def test_a_session_from_join_to_close(tmp_path: Path) -> None:
         assert closed["by_peer"]
         assert closed["message"] == "closed by its user"
         assert [await each.exit_code() for each in (share, connect)] == [0, 0]
-        assert here.door.closed == "closed by its user"
-        assert [each["event"] for each in share.told] == [
+        assert here.gateway.closed == "closed by its user"
+        assert [each["event"] for each in share.events] == [
             *("joined", "paths", "secured", "connected", "stream_opened", "closed"),
         ]
 
 
-async def test_a_killed_relay_and_a_lost_front_door_cost_a_moment(tmp_path: Path) -> None:
+async def test_a_killed_relay_and_a_lost_gateway_cost_a_moment(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.programs.share(here.echo, "--yes")
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
         port = (await connect.event("listening"))["port"]
         generation = (await connect.event("connected"))["generation"]
-        await here.door.drop_channels()
+        await here.gateway.drop_channels()
         await here.relays.relays[int(generation) - 1].kill()
         resumed = await connect.event("resumed")
         assert resumed["generation"] != generation
         assert resumed["seconds"] < 1.0
         assert await echoed(port, b"still here") == b"still here"
-        await until(lambda: len(here.door.channels) == 2)
+        await until(lambda: len(here.gateway.channels) == 2)
 
 
 async def test_standard_input_and_output_carry_one_connection(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ async def test_a_session_that_the_site_ends_ends_both_well(tmp_path: Path) -> No
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
         await share.event("connected")
         await connect.event("connected")
-        here.door.closed = "closed by admin"
-        await here.door.tell_all()
+        here.gateway.closed = "closed by admin"
+        await here.gateway.send_state_to_all()
         for end in (share, connect):
             assert (await end.event("closed"))["message"] == "closed by admin"
             assert await end.exit_code() == 0
@@ -133,7 +133,7 @@ async def test_a_session_that_the_site_ends_ends_both_well(tmp_path: Path) -> No
 
 async def test_a_session_that_is_over_is_an_error_to_who_comes_late(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        here.door.closed = "closed by admin"
+        here.gateway.closed = "closed by admin"
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
         complaint = f"meridian: session {SESSION} is over: closed by admin\n"
         assert await connect.complaint() == complaint
@@ -157,12 +157,12 @@ async def test_a_session_that_is_over_is_an_error_to_who_comes_late(tmp_path: Pa
 async def test_a_mistake_is_one_sentence(
     tmp_path: Path, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    async with front_door(Site()) as door, programs(door, tmp_path) as started:
+    async with fake_gateway(Site()) as gateway, programs(gateway, tmp_path) as started:
         program = await started.start(*arguments)
-        said = await program.complaint()
-        assert said.startswith("meridian: ")
-        assert complaint in said
-        assert said.count("\n") == 1
+        text = await program.complaint()
+        assert text.startswith("meridian: ")
+        assert complaint in text
+        assert text.count("\n") == 1
         assert await program.exit_code() != 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from clients.endpoint.probing import MOMENT_SECONDS, PINGS, Relay, measured
+from clients.endpoint.probing import MOMENT_SECONDS, PINGS, Relay, measure_latencies
 from shared.domain.ids import NodeId
 from tests.integration.relay.worlds import BERLIN, data_plane
 from tests.integration.roads import road
@@ -19,21 +19,23 @@ PARIS = NodeId("paris")
 
 @contextlib.asynccontextmanager
 async def silent() -> AsyncGenerator[int]:
-    """A port whose owner takes connections and never says a word."""
-    writers: list[asyncio.StreamWriter] = []
-    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    """A port whose owner accepts connections and never sends a byte."""
+    connections: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(
+        lambda _, writer: connections.append(writer), "127.0.0.1", 0
+    )
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        for writer in writers:
-            writer.close()
-            await writer.wait_closed()
+        for connection in connections:
+            connection.close()
+            await connection.wait_closed()
 
 
 async def test_a_relay_is_measured_as_far_as_its_road_is_long() -> None:
     async with data_plane() as world, road(world.port, 0.02) as slow:
-        found = await measured([Relay(BERLIN, "127.0.0.1", slow.port)], "probe")
+        found = await measure_latencies([Relay(BERLIN, "127.0.0.1", slow.port)], "probe")
         assert 40 <= found[BERLIN] < 200
         assert world.notes.pings == PINGS
 
@@ -46,14 +48,14 @@ async def test_far_relays_do_not_make_near_ones_wait_longer_than_a_moment() -> N
             Relay(NodeId("silent"), "127.0.0.1", port),
         ]
         began = time.monotonic()
-        found = await measured(relays, "probe")
+        found = await measure_latencies(relays, "probe")
         assert list(found) == [BERLIN]
         assert time.monotonic() - began < MOMENT_SECONDS + 0.5
 
 
 async def test_where_everybody_is_far_the_nearest_is_waited_for() -> None:
     async with data_plane() as world, road(world.port, 0.25) as far:
-        found = await measured([Relay(BERLIN, "127.0.0.1", far.port)], "probe")
+        found = await measure_latencies([Relay(BERLIN, "127.0.0.1", far.port)], "probe")
         assert 500 <= found[BERLIN] < 1_000
 
 
@@ -62,7 +64,7 @@ async def test_another_node_and_one_that_refuses_are_not_measured(
     node: NodeId, ticket: str
 ) -> None:
     async with data_plane() as world:
-        assert await measured([Relay(node, "127.0.0.1", world.port)], ticket) == {}
+        assert await measure_latencies([Relay(node, "127.0.0.1", world.port)], ticket) == {}
 
 
 async def test_what_cannot_be_reached_or_is_no_relay_is_not_measured() -> None:
@@ -77,11 +79,11 @@ async def test_what_cannot_be_reached_or_is_no_relay_is_not_measured() -> None:
         Relay(NodeId("b"), "127.0.0.1", 1),
         Relay(NodeId("c"), "no.such.host.invalid", 7443),
     ]
-    assert await measured(relays, "probe") == {}
+    assert await measure_latencies(relays, "probe") == {}
     server.close()
 
 
 async def test_nobody_to_measure_costs_no_time() -> None:
     began = time.monotonic()
-    assert await measured([], "probe") == {}
+    assert await measure_latencies([], "probe") == {}
     assert time.monotonic() - began < 0.1

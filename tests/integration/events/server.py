@@ -11,9 +11,9 @@ import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from clients.events.reading import Access
+from clients.events.reader import Access
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.ids import Epoch, NodeId, UnixMillis
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
@@ -83,7 +83,7 @@ class Ground:
         async with self.connected(SERVICE) as (_, jetstream):
             await ensure_streams(jetstream, 1)
 
-    async def tell(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         """Tell *events* as the site's own publisher does, but for the cluster's signature."""
         async with self.connected(SERVICE) as (_, jetstream):
             for event in events:

@@ -15,8 +15,8 @@ from nats.aio.client import Client
 from services.replication.history.archiver import EventArchiver
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, make_psk
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.history import StatusLine
 from shared.domain.ids import ClusterId, Epoch, NodeId, SessionId, UnixMillis
 from shared.domain.session import SessionPhase
@@ -104,7 +104,7 @@ async def test_what_the_site_says_is_kept_with_how_long_it_lasted(town: Town) ->
     await town.say(changed(BRAVO, 2))
     await town.until(lambda lines: len(lines) == 2)
     newest, oldest = await town.lines()
-    assert (newest.said, newest.lasted_ms) == (
+    assert (newest.sentence, newest.lasted_ms) == (
         "bravo is primary of epoch 2 after nobody: takeover",
         None,
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TypeVar
 
-from clients.endpoint.endpoint import Endpoint, Surroundings
-from clients.endpoint.forwarding import LocalDoor, SharedAddress
+from clients.endpoint.endpoint import Endpoint, EndpointCallbacks
+from clients.endpoint.forwarding import LocalListener, SharedAddress
 from clients.tunnel.effects import PathEffect, PathUp, StreamId
 from clients.tunnel.exchange import Credentials
 from shared.domain.ids import NodeId, PathGeneration, SessionId
@@ -61,7 +61,7 @@ class Relay:
 
 @dataclass
 class End:
-    """One endpoint, and what it told."""
+    """One endpoint, and the facts that it reported."""
 
     side: Side
     words: str = "amber-basil"
@@ -71,14 +71,14 @@ class End:
     found: list[tuple[PathGeneration, NodeId]] = field(
         default_factory=list[tuple[PathGeneration, NodeId]]
     )
-    asked: int = 0
+    path_requests: int = 0
     on_over: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        surroundings = Surroundings(self.facts.append, self._ask, self._find)
-        self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), surroundings)
+        callbacks = EndpointCallbacks(self.facts.append, self._ask, self._find)
+        self.endpoint = Endpoint(self.side, Credentials(SESSION, self.words), callbacks)
 
-    def told(self, kind: type[Fact]) -> list[Fact]:
+    def facts_of(self, kind: type[Fact]) -> list[Fact]:
         return [each for each in self.facts if isinstance(each, kind)]
 
     def on_stream_opened(self, stream: StreamId) -> None:
@@ -88,7 +88,7 @@ class End:
         self.broken.append(reason)
 
     def _ask(self) -> None:
-        self.asked += 1
+        self.path_requests += 1
 
     def _find(self, generation: PathGeneration, node: NodeId) -> None:
         self.found.append((generation, node))
@@ -112,15 +112,17 @@ class Site:
         end = End(Side.CUSTOMER, words)
         self.ends.append(end)
         shared = SharedAddress(end.endpoint, end, host, port)
-        end.endpoint.user, end.on_over = shared, shared.close
+        end.endpoint.stream_handler, end.on_over = shared, shared.close
         return end
 
-    def representative(self, on_empty: Callable[[], None] | None = None) -> tuple[End, LocalDoor]:
+    def representative(
+        self, on_empty: Callable[[], None] | None = None
+    ) -> tuple[End, LocalListener]:
         end = End(Side.REPRESENTATIVE)
         self.ends.append(end)
-        door = LocalDoor(end.endpoint, end, on_empty)
-        end.endpoint.user, end.on_over = door, door.close
-        return end, door
+        listener = LocalListener(end.endpoint, end, on_empty)
+        end.endpoint.stream_handler, end.on_over = listener, listener.close
+        return end, listener
 
     def offer(self, first: int = 1) -> None:
         for end in self.ends:
@@ -128,8 +130,8 @@ class Site:
 
     async def carrier(self, end: End) -> Relay:
         """The relay that carries the session now."""
-        await until(lambda: bool(end.told(PathUp)))
-        return self.relays[end.told(PathUp)[-1].generation - 1]
+        await until(lambda: bool(end.facts_of(PathUp)))
+        return self.relays[end.facts_of(PathUp)[-1].generation - 1]
 
     async def close(self) -> None:
         for end in self.ends:

@@ -32,22 +32,22 @@ async def echoed(port: int, data: bytes) -> bytes:
 async def test_bytes_go_through_a_relay_and_come_back_with_both_half_closes() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         data = os.urandom(5_000_000)
         assert await echoed(local, data) == data
         assert await echoed(local, b"") == b""
-        assert len(end.told(PathUp)) == 1
-        assert len(end.told(Secured)) == 1
+        assert len(end.facts_of(PathUp)) == 1
+        assert len(end.facts_of(Secured)) == 1
         assert len(end.endpoint.streams) == 0
 
 
 async def test_many_connections_share_the_tunnel() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        _, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        _, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         sent = [os.urandom(200_000 + number) for number in range(20)]
         assert await asyncio.gather(*(echoed(local, each) for each in sent)) == sent
@@ -56,8 +56,8 @@ async def test_many_connections_share_the_tunnel() -> None:
 async def test_a_killed_relay_costs_less_than_a_second_and_no_byte() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         carrier = await world.carrier(end)
         data = os.urandom(80_000_000)
@@ -66,51 +66,51 @@ async def test_a_killed_relay_costs_less_than_a_second_and_no_byte() -> None:
         await carrier.kill()
         back = await transfer
         assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
-        assert len({up.generation for up in end.told(PathUp)}) == 2
-        assert len(end.told(PathLost)) == 1
-        assert end.told(PathUp)[1].seconds < 1.0
+        assert len({up.generation for up in end.facts_of(PathUp)}) == 2
+        assert len(end.facts_of(PathLost)) == 1
+        assert end.facts_of(PathUp)[1].seconds < 1.0
 
 
 async def test_a_frozen_relay_is_left_after_the_silence() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         carrier = await world.carrier(end)
         carrier.freeze()
         assert await echoed(local, b"still here") == b"still here"
-        assert len({up.generation for up in end.told(PathUp)}) == 2
+        assert len({up.generation for up in end.facts_of(PathUp)}) == 2
 
 
 async def test_with_every_relay_gone_the_ends_wait_and_meet_again_at_the_lost_path() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         assert await echoed(local, b"before") == b"before"
         for relay in world.relays:
             await relay.kill()
         transfer = asyncio.create_task(echoed(local, b"after"))
-        await until(lambda: end.asked > 0)
+        await until(lambda: end.path_requests > 0)
         await world.relays[0].start()
         assert await transfer == b"after"
-        assert end.told(PathUp)[-1].generation == 1
+        assert end.facts_of(PathUp)[-1].generation == 1
 
 
 async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         await world.carrier(end)
         transfer = asyncio.create_task(echoed(local, os.urandom(20_000_000)))
         world.offer(first=4)
         assert len(await transfer) == 20_000_000
-        await until(lambda: end.told(PathUp)[-1].generation >= 4)
-        assert end.told(PathLost) == []
+        await until(lambda: end.facts_of(PathUp)[-1].generation >= 4)
+        assert end.facts_of(PathLost) == []
 
 
 async def test_other_words_end_the_customer_and_burn_the_key_at_the_third() -> None:
@@ -123,15 +123,15 @@ async def test_other_words_end_the_customer_and_burn_the_key_at_the_third() -> N
             ended = await customer.endpoint.ended
             assert ended.code is EndCode.WRONG_WORDS
             assert f"attempt {run} of 3" in ended.message
-        assert [each.run for each in end.told(WordsDiffer)] == [1, 2, 3]
+        assert [each.run for each in end.facts_of(WordsDiffer)] == [1, 2, 3]
         assert (await end.endpoint.ended).code is EndCode.KEY_BURNT
 
 
 async def test_a_close_is_known_at_both_ends_after_the_last_byte() -> None:
     async with site() as world, echo_server() as (host, port):
         customer = world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         assert await echoed(local, b"bye") == b"bye"
         end.endpoint.close("done here")
@@ -143,11 +143,11 @@ async def test_a_close_is_known_at_both_ends_after_the_last_byte() -> None:
 
 async def test_a_shared_address_that_refuses_resets_the_local_connection_only() -> None:
     async with site() as world:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            closed = int(listener.getsockname()[1])
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            closed = int(server.getsockname()[1])
         world.customer("127.0.0.1", closed)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         reader, writer = await asyncio.open_connection("127.0.0.1", local)
         with pytest.raises(ConnectionError):
@@ -160,8 +160,8 @@ async def test_a_shared_address_that_refuses_resets_the_local_connection_only() 
 async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
         world.offer()
         await world.carrier(end)
         slow = socket.create_connection(("127.0.0.1", local))

@@ -59,7 +59,7 @@ async def network(near: Relay) -> AsyncGenerator[Network]:
 
 
 def complete(world: Site, relay: Relay) -> None:
-    """The gateway heard the name: both ends get the node's own address, then the alternates."""
+    """The gateway knows the node: both ends get the node's own address, then the alternates."""
     alternates = [each for each in world.relays if each is not relay]
     for end in world.ends:
         numbered = enumerate(alternates, NUMBER + 1)
@@ -70,8 +70,8 @@ def complete(world: Site, relay: Relay) -> None:
 async def test_the_ends_meet_at_the_node_that_wait_named_and_resume_at_its_own_address() -> None:
     async with site() as world, echo_server() as (host, port), network(world.relays[1]) as net:
         customer = world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
 
         customer.endpoint.offer([net.path(world, customer)])
         await until(lambda: bool(customer.found))
@@ -81,21 +81,21 @@ async def test_the_ends_meet_at_the_node_that_wait_named_and_resume_at_its_own_a
 
         data = os.urandom(1_000_000)
         assert await echoed(local, data) == data
-        assert [up.generation for up in end.told(PathUp)] == [NUMBER]
+        assert [up.generation for up in end.facts_of(PathUp)] == [NUMBER]
         assert customer.endpoint.node_of(PathGeneration(NUMBER)) == "node2"
 
         await world.relays[1].kill()
         await world.relays[1].start()
         assert await echoed(local, data) == data
-        assert len(end.told(PathUp)) == 2
+        assert len(end.facts_of(PathUp)) == 2
         assert net.came == 1
 
 
 async def test_an_end_that_was_led_elsewhere_meanwhile_comes_to_the_node_that_counts() -> None:
     async with site() as world, echo_server() as (host, port), network(world.relays[2]) as net:
         customer = world.customer(host, port)
-        end, door = world.representative()
-        _, local = await door.listen("127.0.0.1", 0)
+        end, listener = world.representative()
+        _, local = await listener.listen("127.0.0.1", 0)
 
         customer.endpoint.offer([net.path(world, customer)])
         await until(lambda: bool(customer.found))
@@ -105,10 +105,10 @@ async def test_an_end_that_was_led_elsewhere_meanwhile_comes_to_the_node_that_co
 
         assert await echoed(local, b"here") == b"here"
         assert customer.endpoint.node_of(PathGeneration(NUMBER)) == "node2"
-        assert len(end.told(PathUp)) == 1
+        assert len(end.facts_of(PathUp)) == 1
 
 
-async def test_a_name_that_the_site_did_not_hear_is_told_again() -> None:
+async def test_a_node_that_the_site_did_not_learn_is_reported_again() -> None:
     async with site() as world, network(world.relays[0]) as net:
         customer = world.customer("127.0.0.1", 9)
         customer.endpoint.offer([net.path(world, customer)])
@@ -124,5 +124,5 @@ async def test_an_end_that_reaches_nobody_by_the_shared_address_asks_for_paths()
         await world.relays[0].kill()
         customer = world.customer("127.0.0.1", 9)
         customer.endpoint.offer([net.path(world, customer)])
-        await until(lambda: customer.asked > 0)
+        await until(lambda: customer.path_requests > 0)
         assert customer.found == []

@@ -45,9 +45,9 @@ async def taken(queue: EventQueue) -> StoredEvent:
 async def test_a_new_consumer_begins_with_the_next_event_and_delivers_one_at_a_time(
     ground: Ground, consumers: Consumers
 ) -> None:
-    await ground.tell(failover(1))
+    await ground.publish(failover(1))
     async with consumers.open(ConsumerSpec("webhook-a", ALL, None)) as queue:
-        await ground.tell(failover(2), failover(3))
+        await ground.publish(failover(2), failover(3))
         second = await taken(queue)
         assert await consumers.waiting("webhook-a") == 2
         assert (b'"epoch":2' in second.payload, second.attempt) == (True, 1)
@@ -66,7 +66,7 @@ async def test_another_master_goes_on_where_the_last_one_was(
 ) -> None:
     spec = ConsumerSpec("webhook-b", ALL, None)
     async with consumers.open(spec) as queue:
-        await ground.tell(failover(1), failover(2))
+        await ground.publish(failover(1), failover(2))
         await queue.done(await taken(queue))
     async with ground.connected(SERVICE) as (client, _):
         other = Consumers(client)
@@ -78,7 +78,7 @@ async def test_another_master_goes_on_where_the_last_one_was(
 
 
 async def test_a_beginning_in_the_past_replays(ground: Ground, consumers: Consumers) -> None:
-    await ground.tell(failover(1), failover(2))
+    await ground.publish(failover(1), failover(2))
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     async with consumers.open(ConsumerSpec("webhook-c", ALL, long_ago)) as queue:
         assert b'"epoch":1' in (await taken(queue)).payload

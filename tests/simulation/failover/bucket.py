@@ -3,8 +3,9 @@
 from random import Random
 from typing import Final
 
-from services.failover_monitor.core.effects import Refusal, WriteLease
-from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.core.effects import WriteLease
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
 from tests.fakes.lease import EMPTY, LeaseKey
 from tests.simulation.failover.faults import Flaws
 
@@ -26,10 +27,10 @@ class Bucket(LeaseKey):
         self.was_spoilt = False
         self.hides = False
         self.flooded_until = 0.0
-        self._past: list[Seen] = [EMPTY]
+        self._past: list[KeyState] = [EMPTY]
         self.known: list[LeaseRecord] = []
 
-    def read_at(self, stale: float) -> Seen | None:
+    def read_at(self, stale: float) -> KeyState | None:
         """The key, or with the chance *stale* what it held before; None without a bucket."""
         if not self.is_lost and stale and self._random.random() < stale:
             return self._random.choice(self._past)
@@ -39,13 +40,13 @@ class Bucket(LeaseKey):
         """*record* was signed and sent: whoever listens has it, also if it never arrives."""
         self.known = [*self.known[1 - KNOWN_RECORDS :], record]
 
-    def write_call(self, call: WriteLease) -> int | Refusal:
+    def write_call(self, call: WriteLease) -> int | WriteFailure:
         """Compare and set; the new revision."""
         before = self.key.revision
         outcome = self.write(call.record, call.expected)
-        if outcome is Refusal.REFUSED and self._flaws.duplicate_is_success:
+        if outcome is WriteFailure.REFUSED and self._flaws.duplicate_is_success:
             return before
-        if self.hides and not isinstance(outcome, Refusal):
+        if self.hides and not isinstance(outcome, WriteFailure):
             self.put_junk()
         return outcome
 
@@ -65,7 +66,7 @@ class Bucket(LeaseKey):
         copy = self._random.choice(known)
         self.was_spoilt = True
         if self._flaws.copies_count and not self.is_lost:
-            self.put(Seen(copy, self.next_revision()))
+            self.put(KeyState(copy, self.next_revision()))
         else:
             self.spoil(copy)
 
@@ -85,6 +86,6 @@ class Bucket(LeaseKey):
     def next_revision(self) -> int:
         return self.key.revision + self._random.randint(1, 3)
 
-    def put(self, key: Seen) -> None:
+    def put(self, key: KeyState) -> None:
         super().put(key)
         self._past = [*self._past[1 - PAST_KEYS :], key]

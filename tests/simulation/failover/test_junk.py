@@ -94,7 +94,7 @@ def test_junk_over_the_record_of_a_successor_gives_the_old_one_nothing_back(seed
     world.run(patience - 0.01)
     put_junk(world)
     alpha.deaf = False
-    alpha.monitor.handover.resume(alpha.clock(world.now))
+    alpha.monitor.resume(alpha.clock(world.now))
     world.perform(alpha, ())
     world.run(world.now + 3)
     assert world.primaries() == [BRAVO]

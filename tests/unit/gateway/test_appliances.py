@@ -10,7 +10,6 @@ from services.gateway import appliances
 from services.gateway.core.appliances import (
     ApplianceHealth,
     DataSync,
-    FailoverRole,
     Surroundings,
     appliance,
     appliances_xml,
@@ -23,7 +22,7 @@ from shared.documents import Kind
 from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotReady
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.node import MasterRole, NodeRole
+from shared.domain.node import FailoverRole, MasterRole, NodeRole
 from shared.events.failover import MasterGranted, SwitchOver
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed, FollowerState

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.gateway.routes.failover import MasterCheck, weighed
+from services.gateway.routes.failover import weighed
+from shared.api.failover import MasterCheck
 from shared.documents import Kind
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole

@@ -10,7 +10,7 @@ from shared.domain.ids import Epoch, Instant, NodeId, SessionId, UnixMillis
 from shared.domain.liveness import Liveness
 from shared.domain.node import Side
 from shared.domain.placement import Choice
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, NodeStateChanged
 from shared.events.security import SignInRefused
@@ -41,7 +41,7 @@ AGAIN = placed(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
         (OPENED, FIRST, "the customer came", (BERLIN,)),
         (JOINED, FIRST, "the ends got their paths", (BERLIN,)),
         (FIRST, AGAIN, "an end lost every path", (TOKYO,)),
-        (FIRST, closed(FIRST, "closed by ann"), "closed by ann", ()),
+        (FIRST, closed(FIRST, CloseReason.CLOSED_BY_USER, "closed by ann"), "closed by ann", ()),
         (
             FIRST,
             joined(FIRST, ClientFacts(address="192.0.2.3"), LATER),

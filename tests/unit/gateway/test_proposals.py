@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.apply import Apply, Editor, WantedDocument
+from services.gateway.apply import Editor
 from services.gateway.core import plan
 from services.gateway.passwords import Passwords
 from services.gateway.proposals import (
@@ -17,6 +17,7 @@ from services.gateway.proposals import (
     PATIENCE_SECONDS,
     Configuration,
 )
+from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
 from shared.domain.errors import NoPrimary, OutcomeUnknown
@@ -224,9 +225,9 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(plan, "BATCH_BYTES", 1)
-    wanted = Apply(
+    wanted = ApplyRequest(
         documents=tuple(
-            WantedDocument(kind=Kind.TEAM, id=name, body={"display_name": name})
+            DesiredDocument(kind=Kind.TEAM, id=name, body={"display_name": name})
             for name in ("one", "two")
         )
     )

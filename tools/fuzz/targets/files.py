@@ -12,11 +12,12 @@ from typing import Any
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from clients.document import read_documents
-from clients.events.keys import keys_in
-from clients.latencies import recall
-from clients.profile import Profile, load_leave
-from clients.rehearsal.population import read as read_population
+from clients.events.keys import read_keys
+from clients.files.site_file import read_documents
+from clients.rehearsal.population import read_population
+from clients.session.credentials import load_credentials
+from clients.session.latencies import load_measurements
+from clients.site.profile import Profile
 from services.config.repair.founding import _object
 from services.node_selector.placement.geo_database import GeoDatabase
 from services.relay.control.files import DirectoryFile, RelayFile
@@ -53,9 +54,9 @@ def _own(data: bytes) -> object:
     (folder / name).write_bytes(body)
     directory = DirectoryFile(folder)
     readers: dict[bytes, Callable[[], object]] = {
-        b"latencies": lambda: recall(SITE).facts(0.0),
-        b"leave": lambda: load_leave(SessionId("7")),
-        b"keys": lambda: keys_in(folder / name),
+        b"latencies": lambda: load_measurements(SITE).facts(0.0),
+        b"credentials": lambda: load_credentials(SessionId("7")),
+        b"keys": lambda: read_keys(folder / name),
         b"relay": RelayFile(folder).load,
         b"directory": lambda: (directory.read_if_changed(), directory.read_if_changed()),
         b"layout": lambda: read_layout(folder),
@@ -74,12 +75,12 @@ def _missing(folder: Path) -> object:
     for name in (*NAMES.values(), "profile.json"):
         (folder / name).unlink(missing_ok=True)
     there = (RelayFile(folder).load(), DirectoryFile(folder).read_if_changed(), read_layout(folder))
-    return there, Profile.load(), recall(SITE), _object(None)
+    return there, Profile.load(), load_measurements(SITE), _object(None)
 
 
 NAMES = {
     b"latencies": "latencies.json",
-    b"leave": "sessions/7.json",
+    b"credentials": "sessions/7.json",
     b"keys": "keys.json",
     b"relay": "relay.json",
     b"directory": "snapshot.json",
@@ -102,7 +103,9 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"latencies", varied({SITE: known}))
     run = {"service": "relay", "pid": 7, "boot_id": "b", "version": "1", "started_unix_ms": 1}
     yield from after(b"run", varied({**run, "restarts": 1, "starts": [1, 2]}))
-    yield from after(b"leave", varied({"session": "7"}))
+    yield from after(
+        b"credentials", varied({"session": "7", "endpoint_token": "t", "expires_unix_ms": 1})
+    )
     yield from after(b"keys", varied({"alpha": "AAEC"}))
     yield from after(b"relay", varied({"closed": {"7": 1}, "draining": False, "epoch": 3}))
     yield from after(b"founding", varied({"site": {}}))
@@ -293,12 +296,16 @@ TARGETS = (
         _own_corpus,
         (
             *(
-                "clients.profile:Profile.load",
-                "clients.profile:_profile",
-                "clients.profile:load_leave",
+                "clients.site.profile:Profile.load",
+                "clients.site.profile:_profile",
+                "clients.session.credentials:load_credentials",
             ),
-            *("clients.latencies:recall", "clients.latencies:_read", "clients.latencies:_known"),
-            *("clients.events.keys:keys_in", "services.relay.control.files:RelayFile.load"),
+            *(
+                "clients.session.latencies:load_measurements",
+                "clients.session.latencies:_read",
+                "clients.session.latencies:_decode",
+            ),
+            *("clients.events.keys:read_keys", "services.relay.control.files:RelayFile.load"),
             *(
                 "services.relay.control.files:DirectoryFile.read_if_changed",
                 "services.relay.control.files:_read_directory",
@@ -327,12 +334,12 @@ TARGETS = (
         lambda: YAML,
         (
             *(
-                "clients.document:read_documents",
-                "clients.yaml_tree:parse",
-                "clients.yaml_values:_scalar",
+                "clients.files.site_file:read_documents",
+                "clients.files.yaml_tree:parse",
+                "clients.files.yaml_values:_scalar",
             ),
-            *("clients.yaml_values:_integer", "clients.yaml_values:Reader.members"),
-            "clients.yaml_values:text_or_none",
+            *("clients.files.yaml_values:_integer", "clients.files.yaml_values:Reader.members"),
+            "clients.files.yaml_values:text_or_none",
         ),
         frozenset({"bad_settings"}),
         slow="the library's parser is Python, a character at a time",
@@ -342,10 +349,13 @@ TARGETS = (
         _csv,
         lambda: (*(CSV_HEAD + row for row in CSV_ROWS), *CSV_FILES),
         (
-            *("clients.rehearsal.population:read", "clients.rehearsal.population:_offset"),
+            *(
+                "clients.rehearsal.population:read_population",
+                "clients.rehearsal.population:_offset",
+            ),
             *("clients.rehearsal.population:_parse_offset", "clients.rehearsal.population:_count"),
-            *("clients.rehearsal.population:_number", "clients.rehearsal.spreadsheet:decoded"),
-            "clients.rehearsal.spreadsheet:rows",
+            *("clients.rehearsal.population:_number", "clients.rehearsal.spreadsheet:decode_text"),
+            "clients.rehearsal.spreadsheet:read_rows",
         ),
         frozenset({"bad_settings"}),
     ),

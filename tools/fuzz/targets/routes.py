@@ -9,12 +9,13 @@ from fastapi import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.gateway.core.proofs import Answered, judged
+from services.gateway.routes import history, status_history
 from services.gateway.routes.backup import passphrase
 from services.gateway.routes.bodies import _require_small
 from services.gateway.routes.channel import _listen
 from services.gateway.routes.door import expected_revision
-from services.gateway.routes.history import Wanted as HistoryWanted
-from services.gateway.routes.status_history import Wanted as StatusWanted
+from shared.api.changes import ChangesQuery
+from shared.api.status_history import StatusHistoryQuery
 from shared.crypto.nodekeys import verify
 from shared.decoding.model import decode_model
 from shared.domain.ids import NodeId
@@ -37,8 +38,8 @@ def _headers(data: bytes) -> object:
         b"none": lambda: expected_revision(None, text),
         b"length": lambda: _require_small(_with_header(b"content-length", rest)),
         b"chunked": lambda: _require_small(_with_header(b"transfer-encoding", rest)),
-        b"log": lambda: decode_model(HistoryWanted, rest).as_question(),
-        b"status": lambda: decode_model(StatusWanted, rest).as_question(),
+        b"log": lambda: history.as_question(decode_model(ChangesQuery, rest)),
+        b"status": lambda: status_history.as_question(decode_model(StatusHistoryQuery, rest)),
         b"phrase": lambda: passphrase(text),
     }
     return readers.get(which, passphrase)()
@@ -108,7 +109,7 @@ def _channel_corpus() -> Iterable[bytes]:
     yield from varied({"type": "need_paths"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "berlin"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "alpha"})
-    yield from varied({"type": "close", "reason": "x"})
+    yield from varied({"type": "close", "reason": "expired", "message": "x"})
     yield from (
         encoded({"type": "close"}),
         b"x" * 5_000,
@@ -148,8 +149,8 @@ TARGETS = (
                 "services.gateway.routes.backup:passphrase",
             ),
             *("services.gateway.routes.bodies:_require_small",),
-            *("services.gateway.routes.history:Wanted.as_question",),
-            *("services.gateway.routes.status_history:Wanted.as_question",),
+            *("services.gateway.routes.history:as_question",),
+            *("services.gateway.routes.status_history:as_question",),
         ),
         frozenset(
             {

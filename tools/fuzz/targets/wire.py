@@ -13,11 +13,13 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from clients.channel import ControlChannel, Leave, Message, _read
+from clients.session.channel import ControlChannel, _read
 from clients.tunnel import frames as tunnel
 from clients.tunnel.effects import LinkId
 from clients.tunnel.records import BadRecord, Opener, Sealer
-from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.api.channel import FromGateway
+from shared.api.sessions import SessionCredentials
+from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.node import Side
 from shared.wire.relay import (
     FrameReader,
@@ -29,7 +31,7 @@ from shared.wire.relay import (
     encode_refused,
     encode_wait,
 )
-from tests.unit.tunnel.pair import Pair
+from tests.unit.clients.tunnel.pair import Pair
 from tools.fuzz.held import finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
@@ -117,7 +119,7 @@ def _tunnel(data: bytes) -> object:
         followed = other.tunnel._table.followed
         assert followed is not None, "both are silent, so the tunnel is up"
         body = b"".join(
-            bytes(followed.say(each, pair.now).data) for each in body.split(b"\x1d") if each
+            bytes(followed.seal(each, pair.now).data) for each in body.split(b"\x1d") if each
         )
     half = len(body) // 2
     for piece in (body[:half], body[half:]):
@@ -197,12 +199,13 @@ def _channel(data: bytes) -> object:
     return finished(_shaken(body) if how == b"handshake" else _conversed(body))
 
 
-def _ignore(_: Message) -> None:
+def _ignore(_: FromGateway) -> None:
     """A channel's messages are what it was given; how it deals with them is the question."""
 
 
 def _endpoint() -> ControlChannel:
-    return ControlChannel(Leave(SessionId("7"), "token", ("https://site",)), None, _ignore)
+    told = {"session": "7", "endpoint_token": "t", "expires_unix_ms": 1, "gateways": ["https://s"]}
+    return ControlChannel(SessionCredentials.model_validate(told), None, _ignore)
 
 
 async def _conversed(data: bytes) -> bool:
@@ -337,33 +340,36 @@ TARGETS = (
         (
             *(
                 "clients.tunnel.tunnel:Tunnel.link_received",
-                "clients.tunnel.handshake:Leading.received",
+                "clients.tunnel.handshake:LeadingHandshake.received",
             ),
             *(
-                "clients.tunnel.handshake:Following.received",
+                "clients.tunnel.handshake:FollowingHandshake.received",
                 "clients.tunnel.resume:Attempt.is_proven",
             ),
             *(
                 "clients.tunnel.resume:Attempt.is_answered",
-                "clients.tunnel.exchange:Asking.confirm",
+                "clients.tunnel.exchange:WordsInitiator.confirm",
             ),
             *(
-                "clients.tunnel.exchange:Answering.check",
-                "clients.tunnel.exchange:Answering.answer",
+                "clients.tunnel.exchange:WordsResponder.check",
+                "clients.tunnel.exchange:WordsResponder.answer",
             ),
             *(
-                "clients.tunnel.commitment:Revealed.was_taken",
-                "clients.tunnel.commitment:Revealed.check",
+                "clients.tunnel.commitment:CommitmentResponder.is_repeat",
+                "clients.tunnel.commitment:CommitmentResponder.check",
             ),
             *(
-                "clients.tunnel.commitment:Committing.confirm",
-                "clients.tunnel.commitment:Revealed.answer",
+                "clients.tunnel.commitment:CommitmentInitiator.confirm",
+                "clients.tunnel.commitment:CommitmentResponder.answer",
             ),
             *(
-                "clients.tunnel.conversation:Conversation.take",
-                "clients.tunnel.conversation:farewell_in",
+                "clients.tunnel.conversation:Conversation.receive",
+                "clients.tunnel.conversation:decode_end",
             ),
-            *("clients.tunnel.conversation:claim_in", "clients.tunnel.streams:Streams.received"),
+            *(
+                "clients.tunnel.conversation:decode_claim",
+                "clients.tunnel.streams:Streams.received",
+            ),
         ),
         frozenset(
             {
@@ -378,8 +384,8 @@ TARGETS = (
         _channel,
         _channel_corpus,
         (
-            *("clients.channel:_read", "clients.channel:_message", "clients.channel:_path"),
-            "clients.channel:ControlChannel._converse",
+            *("clients.session.channel:_read", "shared.api.channel:_decoded"),
+            "clients.session.channel:ControlChannel._converse",
         ),
         frozenset(
             {

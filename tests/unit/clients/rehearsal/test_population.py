@@ -1,4 +1,4 @@
-"""The clients of a rehearsal: what a line says, and what a wrong one is answered."""
+"""The clients of a rehearsal: how a line is read, and how a wrong one is refused."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.rehearsal.population import Person, parsed, read
+from clients.rehearsal.population import Person, parse_population, read_population
 from shared.domain.errors import BadSettings
 
 
 def person(heading: str, line: str) -> Person:
-    (found,) = parsed(f"{heading}\n{line}\n", "clients.csv")
+    (found,) = parse_population(f"{heading}\n{line}\n", "clients.csv")
     return found
 
 
@@ -19,7 +19,7 @@ def test_an_address_is_enough() -> None:
     assert person("address", "192.0.2.7") == Person("192.0.2.7")
 
 
-def test_everything_that_may_be_said_is_read() -> None:
+def test_every_column_is_read() -> None:
     heading = "address,utc_offset,latitude,longitude,clients,latency:berlin, latency:tokyo"
     found = person(heading, "2001:db8::7,+05:30,19.1,72.9,40,81.5,")
     assert found == Person("2001:db8::7", 330, (19.1, 72.9), 40, {"berlin": 81.5})
@@ -48,10 +48,10 @@ def test_an_offset_is_a_clock_or_minutes(cell: str, minutes: int | None) -> None
     assert person("address,utc_offset", f"192.0.2.7,{cell}").utc_offset_minutes == minutes
 
 
-def test_what_the_site_is_told_is_what_was_read() -> None:
+def test_the_site_gets_the_facts_that_were_read() -> None:
     heading = "address,utc_offset,latitude,longitude,clients,latency:berlin"
-    body = person(heading, "192.0.2.7,60,52.5,13.4,2,9").as_body()
-    assert body == {
+    body = person(heading, "192.0.2.7,60,52.5,13.4,2,9").as_client()
+    assert body.model_dump(mode="json", exclude_unset=True) == {
         "facts": {
             "address": "192.0.2.7",
             "utc_offset_minutes": 60,
@@ -78,31 +78,31 @@ def test_what_the_site_is_told_is_what_was_read() -> None:
         ("address", "192.0.2.7,more", "more cells than the heading"),
     ],
 )
-def test_a_line_that_makes_no_sense_is_told(heading: str, line: str, sentence: str) -> None:
+def test_a_wrong_line_is_refused_with_a_sentence(heading: str, line: str, sentence: str) -> None:
     with pytest.raises(BadSettings) as refused:
         person(heading, line)
     assert sentence in refused.value.message
     assert refused.value.message.startswith("clients.csv")
 
 
-def test_a_file_without_clients_is_told() -> None:
+def test_a_file_without_clients_is_refused() -> None:
     with pytest.raises(BadSettings, match="names no client"):
-        parsed("address\n", "clients.csv")
+        parse_population("address\n", "clients.csv")
 
 
 def test_a_file_is_read_as_spreadsheets_write_it(tmp_path: Path) -> None:
     file = tmp_path / "clients.csv"
     file.write_bytes("\ufeffaddress,clients\r\n192.0.2.7,3\r\n".encode())
-    assert read(file) == [Person("192.0.2.7", clients=3)]
+    assert read_population(file) == [Person("192.0.2.7", clients=3)]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "clients.csv"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(BadSettings, match="cannot be read"):
-        read(file)
+        read_population(file)
 
 
 AS_WRITTEN = {
@@ -125,7 +125,7 @@ def test_every_way_of_spreadsheets_is_read(tmp_path: Path, text: str, encoding: 
     file = tmp_path / "clients.csv"
     file.write_bytes(text.encode(encoding))
 
-    assert read(file) == [Person("192.0.2.7", None, (52.5, 13.4))]
+    assert read_population(file) == [Person("192.0.2.7", None, (52.5, 13.4))]
 
 
 def test_the_name_of_a_node_is_lower_case_as_all_are() -> None:
@@ -140,7 +140,10 @@ def test_the_name_of_a_node_is_lower_case_as_all_are() -> None:
         ('address,clients\n"192.0.2.7"x,1\n', ", line 2: something follows a closing quote"),
         (f"address\n{'1' * 200_000}\n", ", line 2: a cell is longer than 131,072 characters"),
         ("address\n192.0.2.7\n192.\0.2.7\n", ", line 3: it holds the character NUL"),
-        ("sep=|\naddress\n192.0.2.7\n", ", line 1: cells are apart by ',', ';' or a tab, not by"),
+        (
+            "sep=|\naddress\n192.0.2.7\n",
+            ", line 1: cells are separated by ',', ';' or a tab, not by",
+        ),
         ("address\n\n192.0.2.7\nberlin\n", ", line 4: 'berlin' does not appear to be an IPv4"),
         ("address\nfe80::1%eth0\n", ", line 2: 'fe80::1%eth0' does not appear"),
         ("address;utc_offset\n192.0.2.7;+900\n", ", line 2: '+900' is no offset like"),
@@ -157,25 +160,27 @@ def test_the_name_of_a_node_is_lower_case_as_all_are() -> None:
         ("sep=;", " has no column address"),
     ],
 )
-def test_what_no_spreadsheet_means_is_one_sentence_with_its_line(text: str, sentence: str) -> None:
+def test_malformed_cells_are_refused_with_one_sentence_and_the_line(
+    text: str, sentence: str
+) -> None:
     with pytest.raises(BadSettings) as refused:
-        parsed(text, "clients.csv")
+        parse_population(text, "clients.csv")
     assert refused.value.message.startswith(f"clients.csv{sentence}")
     assert "\n" not in refused.value.message
     assert len(refused.value.message) < 250
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfea", b"\xfe\xff\xd8\x00", b"address\n\xff\n"])
-def test_another_encoding_is_told_with_its_cure(tmp_path: Path, data: bytes) -> None:
+def test_another_encoding_is_refused_with_a_remedy(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "clients.csv"
     file.write_bytes(data)
     with pytest.raises(BadSettings, match="save it as CSV UTF-8"):
-        read(file)
+        read_population(file)
 
 
 def test_a_folder_holds_no_clients(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot be read"):
-        read(tmp_path)
+        read_population(tmp_path)
 
 
 CELLS = st.text("ads:;,\t\"'\r\n0159.+-= \0é", max_size=40)
@@ -185,7 +190,7 @@ CELLS = st.text("ads:;,\t\"'\r\n0159.+-= \0é", max_size=40)
 def test_any_text_is_people_or_one_sentence(text: str) -> None:
     sentence = ""
     try:
-        assert parsed(text, "clients.csv")
+        assert parse_population(text, "clients.csv")
     except BadSettings as refused:
         sentence = refused.message
     assert "\n" not in sentence

@@ -1,0 +1,5 @@
+"""`python -m clients.cli`: the program without its installed script."""
+
+from clients.cli import main
+
+main()

@@ -1,0 +1,111 @@
+"""`meridian arrive`: the customer comes to a public site and waits for somebody of a team.
+
+There is no session key. Both ends show a code; the customer is asked whether it is the same before
+anything can be reached. Who agrees beforehand with `--yes` trusts the site instead.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from clients.cli.addresses import parse_address
+from clients.cli.command import SiteCommand, SiteContext
+from clients.endpoint.forwarding import SharedAddress
+from clients.session.consent import ask_whether_same, require_consent
+from clients.session.facts import endpoint_facts, site_name
+from clients.session.gate import Gate
+from clients.session.latencies import record_node
+from clients.session.live import LiveSession, Participant
+from clients.session.narration import Narrator, build_narrator
+from clients.site.api import site_client
+from shared.api.queues import ArrivalRequest
+from shared.api.queues import arrive as arrive_call
+from shared.api.sessions import EndpointFacts
+from shared.api.trust import trusted_context
+from shared.domain.errors import Forbidden
+from shared.domain.node import Side
+
+AddressArgument = Annotated[str, typer.Argument(metavar="HOST:PORT", help="What may be reached.")]
+AtOption = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        metavar="[NAME@]SITE[/TEAM]",
+        help="The public site, by its name or host name; for which team; how you are called.",
+    ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="You agree and trust the site; do not ask, compare no code.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPort:
+    """What may be reached, and whether a person must compare the code first."""
+
+    host: str
+    port: int
+    needs_comparison: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("arrive", cls=SiteCommand)(arrive)
+
+
+def arrive(
+    context: SiteContext, address: AddressArgument, at: AtOption, yes: YesOption = False
+) -> None:
+    """Wait in a support team's queue, and let whoever takes you connect to HOST:PORT."""
+    host, port = parse_address(address)
+    profile = context.profile()
+    profile.token = ""
+    profile.require_site()
+    if not yes:
+        require_consent(f"{host}:{port}", f"Who takes you at {at}", sys.stdin, sys.stderr)
+    with site_client(profile) as client:
+        request = build_arrival(at, endpoint_facts(client, profile))
+        answer = client.ask(arrive_call(request))
+    narrate = build_narrator(as_json=context.prints_json)
+    narrate("arrived", session=answer.session, team=answer.team, public_site=answer.public_site)
+    credentials = answer.with_gateways(profile.gateways)
+    customer = Participant(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
+    shared = SharedPort(host, port, needs_comparison=not yes)
+    site = site_name(profile)
+    asyncio.run(_share(customer, narrate, shared, lambda node: record_node(site, node)))
+
+
+def build_arrival(at: str, facts: EndpointFacts) -> ArrivalRequest:
+    """The request for what *at* names: `[NAME@]SITE[/TEAM]`."""
+    name, _, place = at.rpartition("@")
+    public_site, _, team = place.partition("/")
+    return ArrivalRequest(public_site=public_site, team=team or None, customer=name, facts=facts)
+
+
+async def _share(
+    customer: Participant, narrate: Narrator, shared: SharedPort, on_node: Callable[[str], None]
+) -> None:
+    live = LiveSession(customer, narrate)
+    live.on_node = on_node
+    address = SharedAddress(live.endpoint, live, shared.host, shared.port)
+    if not shared.needs_comparison:
+        await live.run(address)
+        return
+    gate = Gate(address, lambda: live.endpoint.close("the customer saw another code"))
+
+    def on_answer(is_same: bool) -> None:
+        if is_same:
+            narrate("compared")
+        gate.decide(is_same)
+
+    live.on_code = lambda code: ask_whether_same(code, sys.stdin, sys.stderr, on_answer)
+    await live.run(gate)
+    if gate.was_refused:
+        raise Forbidden(
+            "the codes differ: somebody may stand between you and your representative; nothing "
+            "was shared"
+        )

@@ -1,0 +1,59 @@
+"""`meridian share`: the customer lets one session reach one address, and nothing else."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from clients.cli.addresses import parse_address
+from clients.cli.command import SiteCommand, SiteContext
+from clients.endpoint.forwarding import SharedAddress
+from clients.session.consent import require_consent
+from clients.session.facts import endpoint_facts, site_name
+from clients.session.key import parse_key
+from clients.session.latencies import record_node
+from clients.session.live import LiveSession, Participant
+from clients.session.narration import build_narrator
+from clients.site.api import site_client
+from shared.api.sessions import join_session
+from shared.api.trust import trusted_context
+from shared.domain.node import Side
+
+AddressArgument = Annotated[str, typer.Argument(metavar="HOST:PORT", help="What may be reached.")]
+KeyOption = Annotated[
+    str, typer.Option("--key", prompt="session key", help="As your representative read it to you.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="You agree; do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("share", cls=SiteCommand)(share)
+
+
+def share(
+    context: SiteContext, address: AddressArgument, key: KeyOption, yes: YesOption = False
+) -> None:
+    """Let the holder of a session key connect to HOST:PORT, until you press ctrl-C."""
+    host, port = parse_address(address)
+    session, words = parse_key(key)
+    profile = context.profile()
+    profile.token = ""
+    profile.require_site()
+    if not yes:
+        require_consent(f"{host}:{port}", f"The holder of session {session}", sys.stdin, sys.stderr)
+    with site_client(profile) as client:
+        facts = endpoint_facts(client, profile)
+        answer = client.ask(join_session(session, facts))
+    narrate = build_narrator(as_json=context.prints_json)
+    narrate("joined", session=session, address=f"{host}:{port}")
+    credentials = answer.with_gateways(profile.gateways)
+    customer = Participant(Side.CUSTOMER, words, credentials, trusted_context(profile.ca_file))
+
+    async def run() -> None:
+        live = LiveSession(customer, narrate)
+        live.on_node = lambda node: record_node(site_name(profile), node)
+        await live.run(SharedAddress(live.endpoint, live, host, port))
+
+    asyncio.run(run())

@@ -1,0 +1,69 @@
+"""`meridian status`: the cluster as one of its gateways sees it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.output import print_line, print_table
+from clients.cli.status_history import read_history, show_history
+from clients.cli.times import SinceOption
+from shared.api.cluster import ClusterStatus, NodeStatus, cluster_status
+from shared.domain.errors import BadSettings
+from shared.domain.node import NodeRole
+from shared.domain.service import ServiceRestarts
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("status", cls=SiteCommand)(status)
+
+
+def status(
+    context: SiteContext,
+    history: Annotated[
+        bool, typer.Option("--history", help="What happened, newest first, instead.")
+    ] = False,
+    since: SinceOption = None,
+    node: Annotated[
+        str | None, typer.Option("--node", help="With --history: only what concerns this node.")
+    ] = None,
+) -> None:
+    """Show every node: role, liveness, position in the log, load; or what happened."""
+    if not history and (since or node):
+        raise BadSettings("--since and --node choose from what happened: add --history")
+    if not history:
+        context.report(context.ask(cluster_status()), _show)
+        return
+    with context.client() as client:
+        events = read_history(client, since, node)
+    context.report(events, show_history)
+
+
+def describe_service(service: ServiceRestarts) -> str:
+    """How often a service ended uncleanly, and how it is now."""
+    ends = service.restarts + (1 if service.is_away else 0)
+    times = "once" if ends == 1 else f"{ends} times in a row"
+    loop = ", a crash loop" if service.crash_loop else ""
+    now = "it has not come back" if service.is_away else "it was started again"
+    return f"{service.service} ended uncleanly {times}{loop}: {now}"
+
+
+def _show(answer: ClusterStatus) -> None:
+    primary = answer.primary or "none"
+    print_line(f"site {answer.site}, primary {primary}, seen by {answer.seen_by}")
+    columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
+    print_table(columns, map(_row, answer.nodes))
+    for each in answer.nodes:
+        for reason in (*each.reasons, *map(describe_service, each.services)):
+            print_line(f"  {each.node}: {reason}")
+
+
+def _row(node: NodeStatus) -> tuple[Any, ...]:
+    state = str(node.liveness or "unknown")
+    if node.role is NodeRole.WITNESS:
+        state = "-"
+    if node.draining:
+        state += ", draining"
+    position = (node.epoch, node.revision, node.lag, node.sessions)
+    return (node.node, node.role, node.region, state, node.acts_as, *position)

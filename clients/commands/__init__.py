@@ -1,1 +1,0 @@
-"""What `meridian` can be told to do, one module an area."""

@@ -1,0 +1,1 @@
+"""Files of a site on this machine: its configuration as YAML, backups, a new site's secrets."""

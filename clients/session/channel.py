@@ -1,0 +1,160 @@
+"""Keeps the control channel: a WebSocket to a gateway, and to another one when that is gone.
+
+The messages are declared in `shared.api.channel`. **A channel that breaks ends nothing**: the
+tunnel runs on, and the channel reconnects as long as the session lives. Messages wait until there
+is a channel.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from shared.api.channel import (
+    LONGEST_FROM_GATEWAY,
+    CloseCode,
+    CloseRequested,
+    FromEndpoint,
+    FromGateway,
+    NodeFound,
+    PathsNeeded,
+    SessionClosed,
+    channel_path,
+    decode_from_gateway,
+)
+from shared.api.sessions import SessionCredentials
+from shared.decoding.errors import Undecodable
+from shared.domain.containment import ends_process
+from shared.domain.errors import Unauthenticated
+from shared.domain.ids import NodeId, PathGeneration
+from shared.domain.session import CloseReason
+
+CONNECT_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 5.0
+SHORTEST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 3.0
+
+
+class _Connect(connect):
+    """A connection to the gateway that was named, and to no other.
+
+    The library would follow a redirection, and fails with errors of any kind on one that it cannot
+    read.
+    """
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class ControlChannel:
+    """The channel of one endpoint; `run` keeps it connected until the session is over."""
+
+    def __init__(
+        self,
+        credentials: SessionCredentials,
+        tls: ssl.SSLContext | None,
+        on_message: Callable[[FromGateway], None],
+    ) -> None:
+        self._credentials = credentials
+        self._tls = tls
+        self._on_message = on_message
+        self._gateways = list(credentials.gateways)
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue()
+        self._is_request_waiting = False
+
+    async def run(self) -> None:
+        """Stay connected until the site closes the session.
+
+        Raises:
+            Unauthenticated: the site does not accept the endpoint's token.
+        """
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                async with self._connect() as socket:
+                    pause = SHORTEST_PAUSE_SECONDS
+                    if await self._converse(socket):
+                        return
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code == CloseCode.REFUSED:
+                    raise Unauthenticated(f"the site refuses this end: {closed.rcvd.reason}")  # noqa: B904 (the close frame says all)
+            except Exception as error:
+                if ends_process(error):
+                    raise  # whatever else is wrong with one gateway, the next one is tried
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._gateways.append(self._gateways.pop(0))
+            await asyncio.sleep(pause)
+
+    def request_paths(self) -> None:
+        """Ask for other paths; while a request waits for a channel, further ones are dropped."""
+        if not self._is_request_waiting:
+            self._is_request_waiting = True
+            self._send(PathsNeeded())
+
+    def report_node(self, generation: PathGeneration, node: NodeId) -> None:
+        """Report that the address that all relays share led to *node*."""
+        self._send(NodeFound(generation=generation, node=node))
+
+    async def close(self, reason: CloseReason, message: str, seconds: float) -> None:
+        """Notify the site that the session is over, for at most *seconds*."""
+        self._send(CloseRequested(reason=reason, message=message))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._outgoing.join()
+        except TimeoutError:
+            return
+
+    def _send(self, message: FromEndpoint) -> None:
+        self._outgoing.put_nowait(message.encode())
+
+    def _connect(self) -> _Connect:
+        base = self._gateways[0].replace("http", "ws", 1)
+        url = f"{base}{channel_path(self._credentials.session)}"
+        return _Connect(
+            url,
+            ssl=self._tls if url.startswith("wss:") else None,
+            additional_headers={"Authorization": f"Bearer {self._credentials.endpoint_token}"},
+            open_timeout=CONNECT_SECONDS,
+            ping_interval=SILENCE_SECONDS,
+            ping_timeout=SILENCE_SECONDS,
+            close_timeout=1,
+            max_size=LONGEST_FROM_GATEWAY,
+        )
+
+    async def _converse(self, socket: ClientConnection) -> bool:
+        """Send and receive until the connection is gone; True when the session is over."""
+        sending = asyncio.create_task(self._send_queued(socket))
+        try:
+            async for text in socket:
+                message = _read(text)
+                if message is not None:
+                    self._on_message(message)
+                if isinstance(message, SessionClosed):
+                    return True
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        return False
+
+    async def _send_queued(self, socket: ClientConnection) -> None:
+        while True:
+            text = await self._outgoing.get()
+            try:
+                await socket.send(text)
+            except (ConnectionClosed, asyncio.CancelledError):
+                self._outgoing.put_nowait(text)
+                raise
+            finally:
+                self._outgoing.task_done()
+            self._is_request_waiting = False
+
+
+def _read(text: str | bytes) -> FromGateway | None:
+    """The message in *text*; None for one that is not for this endpoint."""
+    try:
+        return decode_from_gateway(text)
+    except Undecodable:
+        return None

@@ -1,0 +1,225 @@
+"""Runs one end of a session, from its credentials to its end: tunnel, control channel, narration.
+
+The session is over when the tunnel ends, or when the site closes it. An end that leaves closes the
+tunnel first and then notifies the site, so that the site's own close cuts off no byte.
+"""
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from clients.endpoint.endpoint import ClosableStreamHandler, Endpoint, EndpointCallbacks
+from clients.session.channel import ControlChannel
+from clients.session.narration import Narrator
+from clients.tunnel.effects import (
+    EndCode,
+    Ended,
+    PathEffect,
+    PathLost,
+    PathUp,
+    SecretUnknown,
+    Secured,
+    StreamId,
+    WordsDiffer,
+)
+from clients.tunnel.exchange import Credentials
+from shared.api.channel import (
+    FromGateway,
+    PathsOffered,
+    RequestRefused,
+    SessionClosed,
+    SessionReported,
+)
+from shared.api.sessions import SessionCredentials
+from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
+from shared.domain.ids import PathGeneration
+from shared.domain.node import Side
+from shared.domain.session import CloseReason
+
+CLOSE_SECONDS: Final = 2.0
+"""How long the site may take to accept the notice that the session is over."""
+
+_REASONS: Final = {
+    EndCode.CLOSED: CloseReason.CLOSED_BY_ENDPOINT,
+    EndCode.KEY_BURNT: CloseReason.KEY_BURNT,
+    EndCode.BAD_OFFSET: CloseReason.PROTOCOL_ERROR,
+    EndCode.BAD_STREAM: CloseReason.PROTOCOL_ERROR,
+    EndCode.EXPIRED: CloseReason.EXPIRED,
+}
+"""What ends the session for both ends; a mistyped key ends it only for the end that typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One end of a session and its credentials; a session from a queue has no *words*."""
+
+    side: Side
+    words: str | None
+    credentials: SessionCredentials
+    tls: ssl.SSLContext | None
+
+
+class LiveSession:
+    """One end of a session while it runs; it narrates what happens, streams included."""
+
+    def __init__(self, participant: Participant, narrate: Narrator) -> None:
+        self._participant = participant
+        self._narrate = narrate
+        self._was_secured = False
+        self._was_up = False
+        self._ended_by_site = False
+        self._representative: str | None = None
+        self._reported_failures: set[tuple[PathGeneration, str]] = set()
+        self.on_code: Callable[[str], None] = lambda _: None
+        self.on_node: Callable[[str], None] = lambda _: None
+        self.stream_failure: str | None = None
+        credentials = Credentials(participant.credentials.session, participant.words)
+        self._channel = ControlChannel(participant.credentials, participant.tls, self._on_message)
+        callbacks = EndpointCallbacks(
+            self._on_fact,
+            self._channel.request_paths,
+            self._channel.report_node,
+            self._on_path_failed,
+        )
+        self.endpoint = Endpoint(participant.side, credentials, callbacks)
+
+    async def run(self, handler: ClosableStreamHandler) -> None:
+        """Carry the session until it is over; *handler* gets its streams.
+
+        Raises:
+            Rejected: it ended by anything but a close.
+            SessionEnded: the site closed it before the two ends had met.
+            Unauthenticated: the site refuses this end, and there is no tunnel yet.
+        """
+        self.endpoint.stream_handler = handler
+        async with self._control_channel(), _interrupts(self.endpoint.close):
+            ended = await self.endpoint.ended
+            handler.close()
+            reason = _REASONS.get(ended.code)
+            if reason is not None and not self._ended_by_site:
+                await self._channel.close(reason, ended.message, CLOSE_SECONDS)
+        self._require_good_end(ended)
+
+    def on_stream_opened(self, stream: StreamId) -> None:
+        self._narrate("stream_opened", stream=stream)
+
+    def on_stream_broken(self, stream: StreamId, reason: str) -> None:
+        self.stream_failure = reason
+        self._narrate("stream_broken", stream=stream, reason=reason)
+
+    def _require_good_end(self, ended: Ended) -> None:
+        """Raise an error unless the session was closed after the two ends had met."""
+        if ended.code is not EndCode.CLOSED:
+            raise Rejected(ended.message, code=ended.code.value)
+        if not self._was_secured and self._ended_by_site:
+            session = self._participant.credentials.session
+            raise SessionEnded(f"session {session} is over: {ended.message}")
+
+    @contextlib.asynccontextmanager
+    async def _control_channel(self) -> AsyncGenerator[None]:
+        """Run the control channel; its refusal ends a session that has no tunnel yet."""
+        task = asyncio.create_task(self._channel.run())
+        task.add_done_callback(self._on_channel_over)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if not self._was_up and not task.cancelled() and task.exception() is not None:
+            await task
+
+    def _on_channel_over(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        message = error.message if isinstance(error, Unauthenticated) else str(error)
+        if self._was_up:
+            self._narrate("refused", message=message)
+        else:
+            self.endpoint.end(EndCode.CLOSED, message)
+
+    def _on_message(self, message: FromGateway) -> None:
+        match message:
+            case PathsOffered(paths=paths):
+                if self.endpoint.offer(paths):
+                    self._narrate("paths", nodes=[path.node or path.host for path in paths])
+            case SessionClosed(message=text):
+                self._ended_by_site = True
+                self.endpoint.end(EndCode.CLOSED, text or "closed")
+            case RequestRefused(message=text):
+                self._narrate("refused", message=text)
+            case SessionReported(representative=representative):
+                self._on_representative(representative)
+
+    def _on_representative(self, representative: str) -> None:
+        """Narrate to a customer in a queue that they wait, and then who takes the session."""
+        participant = self._participant
+        is_queued = participant.words is None and participant.side is Side.CUSTOMER
+        if is_queued and representative != self._representative:
+            self._representative = representative
+            if representative:
+                self._narrate("accepted", representative=representative)
+            else:
+                self._narrate("waiting")
+
+    def _on_secured(self, code: str) -> None:
+        if code:
+            self._narrate("compare", code=code)
+            self.on_code(code)
+        else:
+            self._narrate("secured")
+
+    def _on_path_failed(self, generation: PathGeneration, reason: str) -> None:
+        """Narrate each reason why a path failed once, however often it is dialled."""
+        if (generation, reason) not in self._reported_failures:
+            self._reported_failures.add((generation, reason))
+            node = self.endpoint.node_of(generation)
+            self._narrate("path_failed", node=node, generation=generation, reason=reason)
+
+    def _on_fact(self, fact: PathEffect) -> None:
+        match fact:
+            case Secured(code):
+                self._was_secured = True
+                self._on_secured(code)
+            case WordsDiffer(run, allowed):
+                self._narrate("words_differ", attempt=run, of=allowed)
+            case SecretUnknown():
+                self._narrate("secret_unknown")
+            case PathUp(generation, _, seconds):
+                node = self.endpoint.node_of(generation)
+                event = "resumed" if self._was_up else "connected"
+                self._was_up = True
+                self.on_node(node)
+                self._narrate(event, node=node, generation=generation, seconds=round(seconds, 3))
+            case PathLost(generation):
+                node = self.endpoint.node_of(generation)
+                self._narrate("path_lost", node=node, generation=generation)
+            case Ended(code, message, by_peer):
+                self._narrate("closed", code=code.value, message=message, by_peer=by_peer)
+
+
+@contextlib.asynccontextmanager
+async def _interrupts(close: Callable[[str], None]) -> AsyncGenerator[None]:
+    """Close in good order at the first interrupt, and break off at the second."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None, "a session runs in a task"
+    count = 0
+
+    def on_interrupt() -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            close("closed by its user")
+        else:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_interrupt)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
