@@ -119,6 +119,7 @@ def pytest_runtest_protocol(
     result = yield
     if nextitem is None or nextitem.location[0] != file:
         gc.collect()
+        gc.freeze()
     growth[file] = growth.get(file, 0) + peak_mib() - before
     return result
 
