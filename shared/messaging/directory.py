@@ -22,7 +22,7 @@ from shared.documents.public_site import PublicSiteDocument
 from shared.documents.selection import SelectionOverride
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
-from shared.domain.errors import MeridianError
+from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import DocumentsRead, Known, ReadDocuments
 from shared.messaging.ports import Asks
@@ -59,6 +59,16 @@ class Directory:
     def on_change(self, tell: Callable[[], None]) -> None:
         """Call *tell* after each reading that changed something."""
         self._told.append(tell)
+
+    def require_site(self) -> SiteDocument:
+        """The site's settings.
+
+        Raises:
+            Unavailable: they were not read yet.
+        """
+        if self.site is None:
+            raise Unavailable("the site's settings were not read yet", retry_after_seconds=1)
+        return self.site
 
     def heard(self, revision: Revision | None) -> None:
         """A master told that it has applied *revision*."""

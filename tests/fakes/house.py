@@ -1,20 +1,13 @@
-"""A whole gateway over a site in memory."""
+"""A whole gateway over a site in memory, wired as the product wires it."""
 
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 
-from services.gateway.accounts import Accounts
-from services.gateway.apply import Editor
-from services.gateway.backups import Backups
-from services.gateway.conflicts import MastersConflicts
-from services.gateway.core.attempts import Attempts
-from services.gateway.core.observed import Observed
-from services.gateway.passwords import Passwords
-from services.gateway.proposals import Configuration
-from services.gateway.routes.door import Door
-from services.gateway.sessions import Desk, Sessions
-from services.gateway.view import SessionsView
+from services.gateway.access.passwords import Passwords
+from services.gateway.app import Gateway, Outside, Secrets, State
+from services.gateway.cluster.core.observed import Observed
+from services.gateway.sessions.view import SessionsView
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.sealing import SiteSecret
 from shared.domain.ids import ClusterId, NodeId
@@ -33,7 +26,8 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 class House:
     """The gateway and everything behind it."""
 
-    door: Door
+    gateway: Gateway
+    state: State
     site: FakeSite
     sessions: MemorySessions
     clock: StillClock
@@ -43,43 +37,26 @@ class House:
 
 
 def make_house() -> House:
-    """A gateway on alpha; nobody has read the directory yet."""
+    """Build a gateway on alpha; nobody has read the directory yet."""
     clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
-    configuration, passwords = Configuration(site, clock), Passwords(secret, QUICK)
-    directory = Directory(site, overrides=True)
-    editor, conflicts = Editor(configuration, passwords), MastersConflicts(site, directory)
-    containment = contained()
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
-    door = Door(
-        node=NodeId("alpha"),
+    passwords, containment = Passwords(secret, QUICK), contained()
+    outside = Outside(
         clock=clock,
         publisher=site,
         events=facts,
-        configuration=configuration,
-        directory=directory,
-        accounts=Accounts(configuration, passwords, secret, clock),
-        editor=editor,
-        sessions=Sessions(Desk(store, site, facts, ring, clock, containment)),
+        sessions=store,
+        snapshots=site,
+        verify=site.verify,
+    )
+    secrets = Secrets(ClusterId("0123456789abcdef"), ring, secret, passwords)
+    state = State(
+        directory=Directory(site, overrides=True),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
         containment=containment,
-        guesses=Attempts(limit=3, window_seconds=60.0),
-        arrivals=Attempts(limit=5, window_seconds=60.0),
-        probes=Attempts(limit=5, window_seconds=60.0),
-        webhook_secret=secret.webhook_secret,
-        conflicts=conflicts,
-        backups=Backups(
-            publisher=site,
-            shelf=site,
-            conflicts=conflicts,
-            directory=directory,
-            editor=editor,
-            passwords=passwords,
-            cluster_id=ClusterId("0123456789abcdef"),
-            own_key=secret.backup_key,
-            verify=site.verify,
-        ),
     )
-    return House(door, site, store, clock, passwords, facts, containment)
+    gateway = Gateway(NodeId("alpha"), outside, secrets, state)
+    return House(gateway, state, site, store, clock, passwords, facts, containment)

@@ -69,7 +69,7 @@ class People:
 @pytest_asyncio.fixture
 async def people(house: House) -> AsyncGenerator[People]:
     """The way in for everybody."""
-    await house.door.directory.read()
-    transport = httpx.ASGITransport(app=build_api(house.door), client=("192.0.2.7", 5_000))
+    await house.state.directory.read()
+    transport = httpx.ASGITransport(app=build_api(house.gateway), client=("192.0.2.7", 5_000))
     async with httpx.AsyncClient(transport=transport, base_url="https://site") as client:
         yield People(house, client)

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from services.gateway.app import build_api
+from services.gateway.http.provided import provide
 from shared.crypto.tokens import issue_token
 from shared.documents import SITE_ID, Kind
 from shared.domain.ids import SessionId, UnixMillis
@@ -78,7 +79,7 @@ class Wire:
 @cache
 def _server() -> tuple[FastAPI, uvicorn.Config, list[BaseException]]:
     """The application, a server's settings as the gateway's own, and what escaped from a route."""
-    api, escaped = build_api(make_house().door), list[BaseException]()
+    api, escaped = build_api(make_house().gateway), list[BaseException]()
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -111,8 +112,8 @@ def fresh_house() -> House:
     house.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "eu"})
     state = SessionState.model_validate({**example(SessionState), "session": SESSION})
     finished(house.sessions.create(state))
-    house.door.view.learned(state)
-    finished(house.door.directory.read())
+    house.state.view.update(state)
+    finished(house.state.directory.read())
     return house
 
 
@@ -124,7 +125,7 @@ def _tokens(house: House, data: bytes) -> bytes:
         (b"{end}", {"kind": "endpoint", "session": SESSION, "side": "customer"}),
     ):
         if name in data:
-            secret = house.door.accounts._secret
+            secret = house.gateway.accounts._secret
             data = data.replace(name, issue_token(secret, claims, FOREVER).encode())
     return data
 
@@ -137,7 +138,7 @@ def _door(data: bytes) -> object:
 async def _served(house: House, data: bytes) -> object:
     api, config, escaped = _server()
     escaped.clear()
-    api.state.door = house.door
+    provide(api, *house.gateway.provided)
     state, wire = ServerState(), Wire()
     loop = asyncio.get_running_loop()
     wire.protocol = HttpToolsProtocol(config, state, {}, loop)
@@ -229,7 +230,7 @@ def _door_corpus() -> Iterable[bytes]:
 
 def _by_every_route(admin: str) -> Iterable[bytes]:
     """Every route with bodies of the wrong kind."""
-    for path, methods in sorted(build_api(make_house().door).openapi()["paths"].items()):
+    for path, methods in sorted(build_api(make_house().gateway).openapi()["paths"].items()):
         place = re.sub(r"\{[a-z_]+\}", "4821739", path)
         for method in methods:
             bodies = (b"", b"{}", b"[" * 300, b'{"a":"\\u0000"}') if method != "get" else (b"",)
@@ -284,7 +285,7 @@ TARGETS = (
         "door.connection",
         _door,
         _door_corpus,
-        ("services.gateway.routes.bodies:DecodedRequest.json",),
+        ("services.gateway.http.bodies:DecodedRequest.json",),
         frozenset(
             {"400", "401", "403", "404", "405", "412", "413", "422", "500", "503", "no_answer"}
         ),

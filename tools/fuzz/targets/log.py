@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 from services.config.core.chain import Chain
-from services.gateway.core.contents import Contents
+from services.gateway.backups.core import Contents
 from services.replication.core.follower import Follower, Skip
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.names import generations_there
@@ -317,12 +317,12 @@ TARGETS = (
             *("shared.crypto.backup:Reader._read_end", "shared.crypto.backup:Opener._unlock"),
             *("shared.crypto.backup:Opener.feed", "shared.crypto.backup:Opener.end"),
             *(
-                "services.gateway.core.contents:Contents.take",
-                "services.gateway.core.contents:Contents._take",
+                "services.gateway.backups.core:Contents.take",
+                "services.gateway.backups.core:Contents._take",
             ),
-            *("services.gateway.core.contents:Contents._take_passwords",),
-            *("services.gateway.core.contents:Contents._take_conflict",),
-            *("services.gateway.core.contents:Contents.whole",),
+            *("services.gateway.backups.core:Contents._take_passwords",),
+            *("services.gateway.backups.core:Contents._take_conflict",),
+            *("services.gateway.backups.core:Contents.whole",),
         ),
         frozenset(
             {

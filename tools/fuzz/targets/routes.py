@@ -8,13 +8,13 @@ from typing import Any, cast
 from fastapi import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.gateway.core.proofs import Answered, judged
-from services.gateway.routes.backup import passphrase
-from services.gateway.routes.bodies import _require_small
-from services.gateway.routes.channel import _listen
-from services.gateway.routes.door import expected_revision
-from services.gateway.routes.history import Wanted as HistoryWanted
-from services.gateway.routes.status_history import Wanted as StatusWanted
+from services.gateway.backups.routes import passphrase
+from services.gateway.cluster.core.proofs import SyncAnswer, check_proofs
+from services.gateway.cluster.routes.status_history import Wanted as StatusWanted
+from services.gateway.configuration.routes.history import Wanted as HistoryWanted
+from services.gateway.http.bodies import _require_small
+from services.gateway.http.requests import expected_revision
+from services.gateway.sessions.routes.channel import _receive_requests
 from shared.crypto.nodekeys import verify
 from shared.decoding.model import decode_model
 from shared.domain.ids import NodeId
@@ -98,7 +98,11 @@ def _channel(data: bytes) -> object:
     """Messages of an endpoint, apart by a line feed; refusals go back to it."""
     house, socket = fresh_house(), Socket(data.split(b"\n"))
     with suppress(WebSocketDisconnect):  # its end is no news
-        finished(_listen(cast("WebSocket", socket), house.door, SESSION, Side.CUSTOMER))
+        finished(
+            _receive_requests(
+                cast("WebSocket", socket), house.gateway.sessions, SESSION, Side.CUSTOMER
+            )
+        )
     for text in socket.sent:
         raise Dropped(text.partition('"code":"')[2].partition('"')[0])
     return None
@@ -123,7 +127,7 @@ def _proofs(data: bytes) -> object:
     if said.signature == "true":  # what the node itself would sign of this
         said = said.model_copy(update={"signature": KEY.sign(said.progress_bytes()).hex()})
     keys = {NodeId("alpha"): KEY.public_b64}
-    (proof,) = judged([Answered(NodeId("alpha"), said)], keys, verify)
+    (proof,) = check_proofs([SyncAnswer(NodeId("alpha"), said)], keys, verify)
     if not proof.ok:
         raise Dropped(proof.code)
     return proof
@@ -144,12 +148,12 @@ TARGETS = (
         _headers_corpus,
         (
             *(
-                "services.gateway.routes.door:expected_revision",
-                "services.gateway.routes.backup:passphrase",
+                "services.gateway.http.requests:expected_revision",
+                "services.gateway.backups.routes:passphrase",
             ),
-            *("services.gateway.routes.bodies:_require_small",),
-            *("services.gateway.routes.history:Wanted.as_question",),
-            *("services.gateway.routes.status_history:Wanted.as_question",),
+            *("services.gateway.http.bodies:_require_small",),
+            *("services.gateway.configuration.routes.history:Wanted.as_question",),
+            *("services.gateway.cluster.routes.status_history:Wanted.as_question",),
         ),
         frozenset(
             {
@@ -163,8 +167,9 @@ TARGETS = (
         _channel,
         _channel_corpus,
         (
-            *("services.gateway.routes.channel:_listen", "services.gateway.routes.channel:_obey"),
-            "services.gateway.routes.channel:_named",
+            "services.gateway.sessions.routes.channel:_receive_requests",
+            "services.gateway.sessions.routes.channel:_carry_out",
+            "services.gateway.sessions.core.shared_path:reached_node",
         ),
         frozenset({"undecodable", "not_found", "closed 1009"}),
         slow="each input gets a gateway of its own",
@@ -173,7 +178,7 @@ TARGETS = (
         "door.proofs",
         _proofs,
         _proofs_corpus,
-        ("services.gateway.core.proofs:_is_signed",),
+        ("services.gateway.cluster.core.proofs:_is_signed",),
         frozenset(
             {
                 *("diverged", "log_lost", "not_following"),

@@ -1,0 +1,91 @@
+"""Decides what the heartbeats and the progress of one node say about it.
+
+A master whose heartbeats stopped for too long has no role any more, whatever it said last. The
+relay's load and the follower's position stay as they were heard: they show where the node was.
+"""
+
+from dataclasses import dataclass
+
+from services.gateway.cluster.core.observed import Observed
+from shared.documents.site import Timing
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
+from shared.domain.node import Liveness, MasterRole
+from shared.events.node import NodeHeartbeat
+from shared.events.replication import FollowerProgressed
+from shared.events.service import ServiceRestarts
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRole:
+    """A master's part; all None for a node whose monitor is silent."""
+
+    acts_as: MasterRole | None = None
+    epoch: Epoch | None = None
+    could_take_over: bool | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedLoad:
+    """A relay's load; all None for a node whose relay was never heard."""
+
+    sessions: int | None = None
+    connections: int | None = None
+    bytes_per_second: int | None = None
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedPosition:
+    """A follower's position; all None for a node whose follower was never heard."""
+
+    revision: Revision | None = None
+    follower: str | None = None
+    lag: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What was heard of one node; *services* are those that ended uncleanly."""
+
+    liveness: Liveness | None
+    role: ReportedRole
+    load: ReportedLoad
+    position: ReportedPosition
+    version: str | None
+    services: tuple[ServiceRestarts, ...]
+
+
+def report_node(observed: Observed, node: NodeId, timing: Timing, now: Instant) -> NodeReport:
+    """Report what was heard of *node* until *now*."""
+    relay, monitor = observed.heard(node, "relay"), observed.heard(node, "failover_monitor")
+    liveness, last = observed.liveness(node, timing, now), observed.freshest(node)
+    load = None if relay is None else relay.heartbeat
+    acting = None if monitor is None or liveness is Liveness.DEAD else monitor.heartbeat
+    speaker = load or acting
+    return NodeReport(
+        liveness=liveness,
+        role=_role(acting),
+        load=_load(load),
+        position=_position(observed.progress(node)),
+        version=None if speaker is None else speaker.version,
+        services=() if last is None else last.heartbeat.services,
+    )
+
+
+def _role(monitor: NodeHeartbeat | None) -> ReportedRole:
+    if monitor is None:
+        return ReportedRole()
+    return ReportedRole(monitor.role, monitor.epoch, monitor.could_take_over, monitor.reasons)
+
+
+def _load(relay: NodeHeartbeat | None) -> ReportedLoad:
+    if relay is None:
+        return ReportedLoad()
+    return ReportedLoad(relay.sessions, relay.connections, relay.bytes_per_second, relay.draining)
+
+
+def _position(progress: FollowerProgressed | None) -> ReportedPosition:
+    if progress is None:
+        return ReportedPosition()
+    return ReportedPosition(progress.revision, progress.state, progress.lag)

@@ -1,0 +1,82 @@
+"""The cluster as this gateway hears it: last heartbeats, last progress, and what they mean."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.documents.site import Timing
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
+from shared.domain.node import Liveness, MasterRole
+from shared.events.node import NodeHeartbeat
+from shared.events.replication import FollowerProgressed
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A heartbeat and when it arrived."""
+
+    heartbeat: NodeHeartbeat
+    at: Instant
+
+
+class Observed:
+    """The last heartbeat of every service of a node, and the last progress of every follower."""
+
+    def __init__(self) -> None:
+        self._heartbeats: dict[tuple[NodeId, str], Heard] = {}
+        self._progress: dict[NodeId, tuple[FollowerProgressed, Instant]] = {}
+
+    def record_heartbeat(self, event: NodeHeartbeat, now: Instant) -> None:
+        self._heartbeats[event.node, event.service] = Heard(event, now)
+
+    def record_progress(self, event: FollowerProgressed, now: Instant) -> None:
+        self._progress[event.node] = event, now
+
+    def heard(self, node: NodeId, service: str) -> Heard | None:
+        return self._heartbeats.get((node, service))
+
+    def freshest(self, node: NodeId) -> Heard | None:
+        """The last heartbeat of *node*, whichever of its services spoke."""
+        of_node = (heard for (name, _), heard in self._heartbeats.items() if name == node)
+        return max(of_node, key=lambda heard: heard.at, default=None)
+
+    def progress(self, node: NodeId) -> FollowerProgressed | None:
+        heard = self._progress.get(node)
+        return None if heard is None else heard[0]
+
+    def progress_heard(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
+        """The node's last progress, and when it arrived."""
+        return self._progress.get(node)
+
+    def newest_revision(self) -> Revision:
+        """The highest revision in any master's heartbeat; 0 before the first heartbeat."""
+        applied = (heard.heartbeat.applied_revision for heard in self._heartbeats.values())
+        return max((revision for revision in applied if revision is not None), default=Revision(0))
+
+    def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
+        """How *node* fares by its freshest heartbeat; None when none was ever heard."""
+        last = self.freshest(node)
+        if last is None:
+            return None
+        silent = now - last.at
+        if silent >= timing.dead_after_seconds:
+            return Liveness.DEAD
+        return Liveness.SUSPECT if silent >= timing.suspect_after_seconds else Liveness.ALIVE
+
+    def primary(
+        self, nodes: Iterable[NodeId], timing: Timing, now: Instant
+    ) -> tuple[NodeId, Epoch] | None:
+        """Which of *nodes* seems to be primary: of those that say so, the one of largest epoch.
+
+        What a node said counts no more once its heartbeats stopped for too long.
+        """
+        claims: list[tuple[Epoch, NodeId]] = []
+        for node in nodes:
+            heard = self.heard(node, "failover_monitor")
+            if heard is None or self.liveness(node, timing, now) is Liveness.DEAD:
+                continue
+            if heard.heartbeat.role is MasterRole.PRIMARY:
+                claims.append((heard.heartbeat.epoch, node))
+        if not claims:
+            return None
+        epoch, node = max(claims)
+        return node, epoch

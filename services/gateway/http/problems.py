@@ -1,0 +1,115 @@
+"""Every refusal of the front door as a problem document (RFC 9457).
+
+`type` is this project's name of the problem, `code` the same for programs, `detail` the sentence
+for people; whatever else the error knows (a field, holders, a time to wait) stands beside them.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from shared.decoding.errors import Undecodable
+from shared.domain.errors import MeridianError, Unavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPES: Final = "urn:meridian:problem:"
+RETRY_SECONDS: Final = 2
+"""When to ask again, should the error not know it."""
+
+CODES: Final = {404: "not_found", 405: "method_not_allowed"}
+
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "type": "object",
+    "description": "A problem document (RFC 9457); more members depend on the code.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "examples": [f"{TYPES}in_use"]},
+        "title": {"type": "string", "examples": ["Conflict"]},
+        "status": {"type": "integer", "examples": [409]},
+        "detail": {"type": "string", "description": "One sentence for a person."},
+        "code": {"type": "string", "description": "Stable, for programs.", "examples": ["in_use"]},
+        "field": {"type": "string", "description": "Where the request is wrong."},
+        "holders": {"type": "array", "items": {"type": "string"}},
+        "retry_after_seconds": {"type": "number"},
+    },
+    "additionalProperties": True,
+}
+
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "Refused, or not possible now",
+        "content": {MEDIA_TYPE: {"schema": SCHEMA}},
+    }
+}
+"""What every operation may answer instead of its success."""
+
+
+def answer_with_problems(api: FastAPI) -> None:
+    """Let *api* answer every error with a problem document."""
+    api.add_exception_handler(MeridianError, _refused)
+    api.add_exception_handler(RequestValidationError, _misshapen)
+    api.add_exception_handler(HTTPException, _no_such_route)
+    api.add_exception_handler(Exception, _failed)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    more: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer that says *detail*, with *more* about it."""
+    body = {
+        **(more or {}),
+        "type": f"{TYPES}{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MeridianError), "registered for these alone"
+    more, headers = dict(error.attributes), dict[str, str]()
+    if isinstance(error, Unavailable):
+        more.setdefault("retry_after_seconds", RETRY_SECONDS)
+    if "retry_after_seconds" in more:
+        headers["Retry-After"] = str(more["retry_after_seconds"])
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(error.http_status, error.code, error.message, more, headers)
+
+
+async def _misshapen(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "registered for these alone"
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    detail = f"{field or 'body'}: {first['msg'].removeprefix('Value error, ')}"
+    return problem(422, "invalid_request", detail, {"field": field})
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for these alone"
+    if isinstance(error.__cause__, Undecodable):  # the framework hides what the body's reader says
+        return await _refused(request, error.__cause__)
+    status = error.status_code
+    details = {
+        404: f"there is nothing at {request.url.path}",
+        405: f"{request.url.path} does not take {request.method}",
+    }
+    detail = details.get(status, str(error.detail))
+    return problem(status, CODES.get(status, "error"), detail, headers=error.headers)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    del error
+    return problem(500, "error", "the site failed at this; its log says why")

@@ -1,0 +1,161 @@
+"""The control channel: a WebSocket that each endpoint keeps to a master.
+
+Down come the paths with their tickets, the session's state and its end; up come the wish for new
+paths, the node that the shared address led to, and the wish to end. A channel that breaks ends
+nothing: the endpoint comes again, here or at the other master, and gets the last state anew.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from services.gateway.access.accounts import Accounts
+from services.gateway.http.provided import provided
+from services.gateway.http.requests import bearer
+from services.gateway.sessions.sessions import Sessions
+from services.gateway.sessions.tickets import Tickets
+from shared.decoding.fields import Fields, decode_object
+from shared.domain.errors import MeridianError, Unauthenticated
+from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.node import Side
+from shared.events.session import SessionPhase, SessionState
+from shared.runtime.containment import Containment, say_nothing
+
+router = APIRouter()
+
+FAILED: Final = 1011
+REFUSED: Final = 4401
+ENDED: Final = 4410
+LONGEST_MESSAGE: Final = 4_096
+
+
+@dataclass(frozen=True)
+class ControlChannels:
+    """What a control channel uses."""
+
+    accounts: Accounts
+    sessions: Sessions
+    tickets: Tickets
+    containment: Containment
+
+
+@router.websocket("/sessions/{session}/channel")
+async def channel(
+    socket: WebSocket,
+    session: SessionId,
+    channels: Annotated[ControlChannels, Depends(provided(ControlChannels))],
+) -> None:
+    """One endpoint's control channel, until either side leaves."""
+    await socket.accept()
+    try:
+        side = channels.accounts.endpoint(bearer(socket), session)
+    except Unauthenticated as error:
+        await socket.close(REFUSED, error.message)
+        return
+    with channels.sessions.view.listening(session) as states:
+        start = partial(channels.containment.start, "control channel", session)
+        down = start(_until_gone(socket, _send_states(socket, channels, side, states)), say_nothing)
+        requests = _receive_requests(socket, channels.sessions, session, side)
+        up = start(_until_gone(socket, requests), say_nothing)
+        try:
+            await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            down.cancel()
+            up.cancel()
+    await _leave(socket)
+
+
+async def _leave(socket: WebSocket) -> None:
+    """Close what neither side has closed: one direction failed, and the endpoint comes again."""
+    both = {socket.client_state, socket.application_state}
+    if both == {WebSocketState.CONNECTED}:
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await socket.close(FAILED)
+
+
+async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
+    """Talk in one direction; an endpoint that is gone is no news, it comes again."""
+    try:
+        await talk
+    except (WebSocketDisconnect, OSError):
+        return
+    except RuntimeError:  # what the framework says of a socket that the other direction closed
+        if socket.application_state is WebSocketState.CONNECTED:
+            raise
+
+
+async def _send_states(
+    socket: WebSocket, channels: ControlChannels, side: Side, states: asyncio.Queue[SessionState]
+) -> None:
+    while True:
+        state = await states.get()
+        await _send(socket, _state_message(state))
+        if state.phase is SessionPhase.CLOSED:
+            await _send(socket, {"type": "closed", "reason": state.close_reason})
+            await socket.close(ENDED, "closed")
+            return
+        if state.paths or (state.shared_path is not None and state.shared_path.first is side):
+            limits = channels.sessions.directory.require_site().session
+            paths = channels.tickets.paths(state, side, limits)
+            await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
+
+
+def _state_message(state: SessionState) -> dict[str, Any]:
+    return {
+        "type": "state",
+        "phase": state.phase,
+        "ends": list(state.ends),
+        "representative": state.representative,
+    }
+
+
+async def _receive_requests(
+    socket: WebSocket, sessions: Sessions, session: SessionId, side: Side
+) -> None:
+    while True:
+        text = await _received(socket)
+        if len(text) > LONGEST_MESSAGE:
+            await socket.close(1009, "message too long")
+            return
+        try:
+            await _carry_out(sessions, session, side, decode_object(text, "message"))
+        except MeridianError as error:
+            await _send(socket, {"type": "error", "code": error.code, "message": error.message})
+
+
+async def _received(socket: WebSocket) -> str | bytes:
+    """What comes next, as text or not.
+
+    Raises:
+        WebSocketDisconnect: nothing will.
+    """
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    text: str | bytes = message.get("text") or message.get("bytes") or b""
+    return text
+
+
+async def _carry_out(sessions: Sessions, session: SessionId, side: Side, message: Fields) -> None:
+    match message.text("type"):
+        case "need_paths":
+            await sessions.place_again(session)
+        case "waits_at":
+            node, generation = message.text("node"), message.integer("generation")
+            await sessions.name_node(session, side, PathGeneration(generation), NodeId(node))
+        case "close":
+            reason = message.text("reason") if "reason" in message else ""
+            await sessions.close(session, reason[:200] or "closed by an endpoint")
+        case _:
+            return
+
+
+async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
+    await socket.send_text(json.dumps(message, separators=(",", ":")))

@@ -1,0 +1,289 @@
+"""The control channel as an endpoint holds it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from services.gateway.app import build_api
+from services.gateway.sessions.core.session import Taker
+from services.gateway.sessions.routes.channel import ENDED, REFUSED
+from services.gateway.sessions.sessions import Sessions
+from shared.crypto.keyring import KeyRing, Keys
+from shared.crypto.tickets import read_ticket
+from shared.documents import Kind
+from shared.domain.ids import NodeId, SessionId, UnixMillis
+from shared.domain.node import Side
+from shared.events.selection import ClientFacts, SharedAddress
+from shared.events.session import SessionState
+from tests.unit.gateway.conftest import House
+
+HERE = ClientFacts(address="192.0.2.1")
+RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[TestClient]:
+    asyncio.run(house.state.directory.read())
+    with TestClient(build_api(house.gateway)) as made:
+        yield made
+
+
+def opened(house: House) -> SessionState:
+    state = asyncio.run(house.gateway.sessions.open(Taker("rita", HERE)))
+    house.state.view.update(state)
+    return state
+
+
+def joined(house: House, session: SessionId) -> SessionState:
+    state = asyncio.run(house.gateway.sessions.join(session, HERE))
+    house.state.view.update(state)
+    return state
+
+
+def channel(client: TestClient, house: House, session: SessionId, side: Side) -> Any:
+    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
+    token = house.gateway.accounts.endpoint_token(session, side, expires)
+    headers = {"Authorization": f"Bearer {token}"}
+    return client.websocket_connect(f"/api/v1/sessions/{session}/channel", headers=headers)
+
+
+def told(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
+    while True:
+        message: dict[str, Any] = socket.receive_json()
+        if message["type"] == kind:
+            return message
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_each_end_is_told_the_state_and_its_paths(
+    client: TestClient, house: House, side: Side
+) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, side) as socket:
+        assert told(socket, "state")["phase"] == "active"
+        paths = told(socket, "paths")["paths"]
+
+    assert [path["node"] for path in paths] == ["berlin", "denver", "tokyo"]
+    assert set(paths[0]) == {"node", "host", "port", "generation", "ticket"}
+
+
+def test_a_representative_who_waits_is_told_nothing_but_the_state(
+    client: TestClient, house: House
+) -> None:
+    session = opened(house).session
+
+    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+        assert socket.receive_json() == {
+            "type": "state",
+            "phase": "waiting",
+            "ends": ["representative"],
+            "representative": "rita",
+        }
+
+
+def test_an_end_that_needs_paths_gets_more(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+    house.clock.at += 10
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        assert len(told(socket, "paths")["paths"]) == 3
+        socket.send_json({"type": "need_paths"})
+        assert len(told(socket, "paths")["paths"]) == 6
+
+
+def test_an_end_may_close_the_session_for_both(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_json({"type": "close", "reason": "done"})
+        assert told(socket, "closed") == {"type": "closed", "reason": "done"}
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_json()
+
+    assert caught.value.code == ENDED
+
+
+def test_a_session_that_is_over_says_so_to_whoever_comes(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    house.state.view.update(asyncio.run(house.gateway.sessions.close(session, "closed by rita")))
+
+    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+        assert told(socket, "closed")["reason"] == "closed by rita"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "x"}])
+def test_without_a_token_of_the_session_nobody_listens(
+    client: TestClient, house: House, headers: dict[str, str]
+) -> None:
+    session = opened(house).session
+    path = f"/api/v1/sessions/{session}/channel"
+
+    with (
+        client.websocket_connect(path, headers=headers) as socket,
+        pytest.raises(WebSocketDisconnect) as caught,
+    ):
+        socket.receive_json()
+
+    assert caught.value.code == REFUSED
+
+
+def test_a_token_of_another_session_opens_nothing(client: TestClient, house: House) -> None:
+    one, other = opened(house).session, opened(house).session
+    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
+    token = house.gateway.accounts.endpoint_token(one, Side.CUSTOMER, expires)
+    headers = {"Authorization": f"Bearer {token}"}
+
+    with (
+        client.websocket_connect(f"/api/v1/sessions/{other}/channel", headers=headers) as socket,
+        pytest.raises(WebSocketDisconnect),
+    ):
+        socket.receive_json()
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "7", '{"type": "unknown"}', "{}"])
+def test_what_is_no_message_is_passed_over(client: TestClient, house: House, text: str) -> None:
+    session = opened(house).session
+    joined(house, session)
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_text(text)
+        socket.send_json({"type": "close", "reason": "still there"})
+        assert told(socket, "closed")["reason"] == "still there"
+
+
+def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, house: House) -> None:
+    session = opened(house).session
+    joined(house, session)
+    house.clock.at += 10
+    house.site.is_down = True
+
+    with channel(client, house, session, Side.CUSTOMER) as socket:
+        socket.send_json({"type": "need_paths"})
+        assert told(socket, "error")["code"] == "unavailable"
+        house.site.is_down = False
+        socket.send_json({"type": "need_paths"})
+        assert len(told(socket, "paths")["paths"]) >= 3
+
+
+def shared_session(house: House, policy: str = "customer") -> SessionId:
+    house.site.revision += 1
+    house.site.shared, house.site.policy = SharedAddress(host="192.0.2.99", port=443), policy
+    address = {"host": "oslo.example.com", "port": 7_443}
+    house.site.write(Kind.NODE, "oslo", {"role": "traffic", "public_address": address})
+    house.site.write(Kind.NODE, "secret", {"role": "traffic"})
+    asyncio.run(house.state.directory.read())
+    session = opened(house).session
+    joined(house, session)
+    return session
+
+
+@pytest.mark.parametrize(
+    ("policy", "first"), [("customer", Side.CUSTOMER), ("representative", Side.REPRESENTATIVE)]
+)
+def test_the_first_end_goes_to_the_shared_address_and_both_to_the_node_that_it_finds(
+    client: TestClient, house: House, policy: str, first: Side
+) -> None:
+    session = shared_session(house, policy)
+
+    with (
+        channel(client, house, session, first) as one,
+        channel(client, house, session, first.other) as other,
+    ):
+        (path,) = told(one, "paths")["paths"]
+        assert (path["node"], path["host"], path["port"]) == (None, "192.0.2.99", 443)
+        ticket = read_ticket(RING, path["ticket"], node=NodeId("any"), now_ms=UnixMillis(0))
+        assert (ticket.node, ticket.side) == (None, first)
+
+        one.send_json({"type": "waits_at", "generation": path["generation"], "node": "oslo"})
+        ways = [told(socket, "paths")["paths"] for socket in (one, other)]
+
+    for paths in ways:
+        assert [each["node"] for each in paths] == ["oslo", "berlin", "denver", "tokyo"]
+        assert (paths[0]["host"], paths[0]["port"]) == ("oslo.example.com", 7_443)
+        assert paths[0]["generation"] == path["generation"]
+        named = read_ticket(RING, paths[0]["ticket"], node=NodeId("oslo"), now_ms=UnixMillis(0))
+        assert named.node == "oslo"
+
+
+@pytest.mark.parametrize("node", ["nowhere", "secret", ""])
+def test_a_relay_that_the_site_does_not_have_is_not_found(
+    client: TestClient, house: House, node: object
+) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        told(socket, "paths")
+        socket.send_json({"type": "waits_at", "generation": 4, "node": node})
+        assert told(socket, "error")["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"waits_at","generation":4,"node":null}',
+        '{"type":"waits_at","generation":4,"node":7}',
+        '{"type":"waits_at","generation":"4","node":"oslo"}',
+        "[" * 4_000,
+        "5",
+        "{}",
+    ],
+)
+def test_what_is_no_message_is_answered_and_the_channel_goes_on(
+    client: TestClient, house: House, text: str
+) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        told(socket, "paths")
+        socket.send_text(text)
+        assert told(socket, "error")["code"] == "undecodable"
+        socket.send_bytes(b"\xff\x00")
+        assert told(socket, "error")["code"] == "undecodable"
+
+
+def test_an_end_that_reaches_nobody_by_the_shared_address_gets_the_alternates(
+    client: TestClient, house: House
+) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        assert len(told(socket, "paths")["paths"]) == 1
+        socket.send_json({"type": "waits_at", "generation": 5, "node": "oslo"})
+        assert len(told(socket, "paths")["paths"]) == 1
+        socket.send_json({"type": "need_paths"})
+        paths = told(socket, "paths")["paths"]
+        assert [each["node"] for each in paths] == ["berlin", "denver", "tokyo"]
+
+
+def test_paths_that_are_added_later_are_nodes_own(client: TestClient, house: House) -> None:
+    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+        told(socket, "paths")
+        socket.send_json({"type": "waits_at", "generation": 4, "node": "oslo"})
+        assert len(told(socket, "paths")["paths"]) == 4
+        house.clock.at += 10
+        socket.send_json({"type": "need_paths"})
+        assert None not in [each["node"] for each in told(socket, "paths")["paths"]]
+
+
+def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = opened(house)
+
+    async def fails(_sessions: Sessions, _session: SessionId) -> SessionState:
+        raise RecursionError("nested too deeply")
+
+    monkeypatch.setattr(Sessions, "place_again", fails)
+    with (
+        channel(client, house, state.session, Side.REPRESENTATIVE) as bad,
+        channel(client, house, state.session, Side.REPRESENTATIVE) as good,
+    ):
+        told(bad, "state")
+        bad.send_json({"type": "need_paths"})
+        with pytest.raises(WebSocketDisconnect):
+            bad.receive_json()
+        told(good, "state")
+        joined(house, state.session)
+        assert told(good, "state")["phase"] == "active"
