@@ -83,8 +83,8 @@ async def asking(site: Site) -> AsyncGenerator[Publisher]:
         }
     )
     context = build_context(settings, "gateway", SystemClock())
-    await context.broker.start()
+    await context.bus.broker.start()
     try:
-        yield context.publisher
+        yield context.bus.publisher
     finally:
-        await context.broker.stop()
+        await context.bus.broker.stop()

@@ -1,11 +1,13 @@
 """Writes the pages that are made from the code; `make docs`.
 
 `docs/events.md` lists every message of the control plane as `shared.events.CATALOGUE` declares
-it, `docs/asyncapi.json` those for tools outside, and `docs/benchmarks.md` the figures in
-`bench/results`. A test says when a page is stale.
+it, `docs/asyncapi.json` those for tools outside, `docs/benchmarks.md` the figures in
+`bench/results`, and the chapter on rooms in `docs/architecture.md` the imports of the services.
+A test says when a page is stale.
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,11 +17,15 @@ from shared.events import CATALOGUE
 from shared.events.message import Event, Message, Request
 from tools.asyncapi import asyncapi
 from tools.benchmarks import PAGE, benchmarks_page
+from tools.rooms import rooms_chapter
 
 ROOT: Final = Path(__file__).parents[1]
 EVENTS: Final = ROOT / "docs" / "events.md"
 HEAD: Final = ROOT / "tools" / "events_head.md"
 ASYNCAPI: Final = ROOT / "docs" / "asyncapi.json"
+ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
+ROOMS_BEGIN: Final = "<!-- rooms: written by `make docs` from the import graph -->"
+ROOMS_END: Final = "<!-- end of rooms -->"
 
 
 def events_page() -> str:
@@ -75,8 +81,7 @@ def _fields(message: type[Message]) -> list[str]:
 
 def _type(annotation: Any) -> str:
     name = inspect.formatannotation(annotation)
-    for prefix in ("shared.domain.ids.", "shared.domain.node.", "shared.domain.log.", "typing."):
-        name = name.replace(prefix, "")
+    name = re.sub(r"\b(shared\.domain\.\w+|typing)\.", "", name)
     module = name.rpartition("shared.events.")[0]
     name = name if module == name else _without_modules(name)
     return name.replace("|", "or")
@@ -92,9 +97,21 @@ def _first_paragraph(message: type[Message]) -> str:
     return " ".join((inspect.getdoc(message) or "").split("\n\n")[0].split())
 
 
+def architecture_page() -> str:
+    """The page on the architecture as it stands, with its chapter on rooms written anew."""
+    before, _, rest = ARCHITECTURE.read_text().partition(ROOMS_BEGIN)
+    _, _, after = rest.partition(ROOMS_END)
+    return f"{before}{ROOMS_BEGIN}\n{rooms_chapter()}\n{ROOMS_END}{after}"
+
+
 def main() -> None:
     """Write every page."""
-    pages = ((EVENTS, events_page()), (ASYNCAPI, asyncapi()), (PAGE, benchmarks_page()))
+    pages = (
+        (EVENTS, events_page()),
+        (ASYNCAPI, asyncapi()),
+        (PAGE, benchmarks_page()),
+        (ARCHITECTURE, architecture_page()),
+    )
     for path, page in pages:
         path.write_text(page)
         sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")

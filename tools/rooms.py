@@ -5,6 +5,7 @@ has one row for each room: the rooms and libraries that it may import beside the
 pydantic and `shared`. `docs/architecture.md` draws the graph, and a test compares it with the rows.
 """
 
+import ast
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -68,9 +69,33 @@ def rooms_of(service: str) -> tuple[Room, ...]:
     return tuple(_room(graph, service, name) for name in packages if name != "core")
 
 
-def users_of(service: str, part: str) -> frozenset[str]:
-    """Name the rooms and loose modules of *service* that *part* (say, `handlers`) imports."""
-    return _room(import_graph(), service, part).rooms
+def purpose_of(service: str, part: str) -> str:
+    """Read the first sentence of a room's docstring: what the room is for."""
+    package = ROOT / "services" / service / part
+    path = package / "__init__.py" if package.is_dir() else package.with_suffix(".py")
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def rooms_chapter() -> str:
+    """Write the tables of every service's rooms, in Markdown, as the import graph has them."""
+    return "\n".join(line for service in service_names() for line in _table(service))
+
+
+def _table(service: str) -> list[str]:
+    head = [f"### {service}", "", "| part | what it does | imports |", "|---|---|---|"]
+    outer = [_room(import_graph(), service, "handlers")]
+    return [*head, *(_row(each) for each in (*outer, *rooms_of(service))), _core(service), ""]
+
+
+def _row(room: Room) -> str:
+    names = [*sorted(room.rooms), *(f"*{name}*" for name in sorted(room.libraries))]
+    purpose = purpose_of(room.service, room.name)
+    return f"| {room.name} | {purpose} | {', '.join(names) or 'nothing'} |"
+
+
+def _core(service: str) -> str:
+    return f"| core | {purpose_of(service, 'core')} | nothing of the service |"
 
 
 def _room(graph: grimp.ImportGraph, service: str, name: str) -> Room:

@@ -1,13 +1,13 @@
-"""Tells many seeds' stories on every core: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
+"""Plays the scenarios of many seeds on every core: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
 
-Each seed has a story of the lease alone, which is fast; every fiftieth also a story of a whole
-site, with its log, databases and followers. What is told in the end is how much was simulated, and
+Each seed has a scenario of the lease alone, which is fast; every fiftieth also one of a whole
+site, with its log, databases and followers. The last line says how much was simulated, and
 how fast: hours of the worlds' time in a minute of ours. A seed that fails is printed with the
-command that repeats it; one that is told alone can be read, line by line:
+command that repeats it; one that is played alone can be read, line by line:
 `make simulate SEEDS=17-17 TRANSCRIPT=yes`.
 
-`ONLY=lease` or `ONLY=site` tells one kind alone. Stories of the lease need nothing but Python, and
-PyPy tells the very same ones more than twice as fast: `ONLY=lease pypy3 -m tools.simulate 2000`.
+`ONLY=lease` or `ONLY=site` plays one kind alone. Those of the lease need nothing but Python, and
+PyPy plays the very same ones more than twice as fast: `ONLY=lease pypy3 -m tools.simulate 2000`.
 """
 
 import gc
@@ -24,24 +24,24 @@ from typing import Any, Final
 
 EVERY_SECONDS: Final = 10.0
 AT_A_TIME: Final = 25
-"""Seeds that a process tells before it says how it went."""
+"""Seeds that a process plays before it reports them."""
 
 SITE_EVERY: Final = 50
 
-Teller = Callable[[str], None]
+OnLine = Callable[[str], None]
 
 
 WORLDS: Final = {"lease": "failover", "site": "site"}
 
 
-def story(kind: str) -> Any:
-    """The stories of the lease, or of a whole site; None of the kind that is not wanted."""
+def scenario(kind: str) -> Any:
+    """The module with the scenarios of the lease, or of a whole site; None if not wanted."""
     is_wanted = os.environ.get("ONLY") in {None, "", kind}
-    return import_module(f"tests.simulation.{WORLDS[kind]}.story") if is_wanted else None
+    return import_module(f"tests.simulation.{WORLDS[kind]}.scenario") if is_wanted else None
 
 
-LEASE: Final = story("lease")
-SITE: Final = story("site")
+LEASE: Final = scenario("lease")
+SITE: Final = scenario("site")
 
 
 def seeds(text: str) -> range:
@@ -82,15 +82,15 @@ class Tally:
         )
 
 
-def told(chosen: Iterable[int], teller: Teller | None = None) -> Tally:
-    """Tell the stories of *chosen*."""
+def play_seeds(chosen: Iterable[int], on_line: OnLine | None = None) -> Tally:
+    """Play the scenarios of *chosen*."""
     logging.disable(logging.CRITICAL)
-    gc.disable()  # looking for garbage in the middle of a story costs a tenth of the time
+    gc.disable()  # looking for garbage in the middle of a scenario costs a tenth of the time
     tally, began = Tally(), time.process_time()
     for seed in chosen:
         tally.seeds += 1
         try:
-            _tell(seed, tally, teller)
+            _play(seed, tally, on_line)
         except AssertionError:
             tally.failed[seed] = traceback.format_exc()
     gc.collect()
@@ -98,13 +98,13 @@ def told(chosen: Iterable[int], teller: Teller | None = None) -> Tally:
     return tally
 
 
-def _tell(seed: int, tally: Tally, teller: Teller | None) -> None:
+def _play(seed: int, tally: Tally, on_line: OnLine | None) -> None:
     if LEASE is not None:
-        world = LEASE.tell(seed, teller)
+        world = LEASE.play(seed, on_line)
         tally.lease_seconds += world.now
         tally.roles += len(world.taken)
     if SITE is not None and seed % SITE_EVERY == 0:
-        whole = SITE.tell(seed, teller)
+        whole = SITE.play(seed, on_line)
         tally.site_seconds += whole.now
         tally.roles += len(whole.taken)
         tally.changes += len(whole.ledger.acknowledged)
@@ -116,24 +116,24 @@ def parts(chosen: range) -> Iterator[range]:
 
 
 def run(chosen: range, processes: int) -> int:
-    """Tell every story; how many failed."""
-    began = said = time.perf_counter()
+    """Play every scenario; how many failed."""
+    began = reported = time.perf_counter()
     whole = Tally()
     with ProcessPoolExecutor(processes) as pool:
-        for tally in pool.map(told, parts(chosen)):
+        for tally in pool.map(play_seeds, parts(chosen)):
             whole.add(tally)
             for seed, why in tally.failed.items():
                 print(f"{why}\nseed {seed} failed; repeat it: make simulate SEEDS={seed}-{seed}")
             now = time.perf_counter()
-            if now - said > EVERY_SECONDS or whole.seeds == len(chosen):
-                said = now
+            if now - reported > EVERY_SECONDS or whole.seeds == len(chosen):
+                reported = now
                 print(whole.line(now - began), flush=True)
     return len(whole.failed)
 
 
 def read(seed: int) -> int:
-    """Tell one seed's stories aloud; how many failed."""
-    tally = told([seed], print)
+    """Play one seed's scenarios and print their transcripts; how many failed."""
+    tally = play_seeds([seed], print)
     print(*tally.failed.values())
     return len(tally.failed)
 

@@ -20,17 +20,17 @@ from shared.events.config import (
     DocumentsRead,
     GenerationBegun,
     HistoryRead,
-    LayDownPen,
-    PenLaidDown,
-    PositionTold,
+    PauseWrites,
     PromoteAlone,
     ProposeChanges,
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
+    ReadPosition,
     RebuildLog,
-    TellPosition,
+    ReplicaPosition,
     VerifyChain,
+    WritesPaused,
 )
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
@@ -89,11 +89,11 @@ class Handlers:
         now = self._writer.clock.now()
         await self._state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
-    async def on_lay_down(self, order: LayDownPen) -> PenLaidDown:
+    async def on_lay_down(self, order: PauseWrites) -> WritesPaused:
         paused = MasterGranted(**order.model_dump(), paused=True)
         marker = await self._writer.lay_down(paused)
         mode = self._writer.replica.mode
-        return PenLaidDown(revision=marker.revision, hash=marker.hash, mode=mode)
+        return WritesPaused(revision=marker.revision, hash=marker.hash, mode=mode)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
         await self._backups.progressed(event)
@@ -111,7 +111,7 @@ def router(handlers: Handlers, node: NodeId) -> NatsRouter:
             subscription(ReadDocuments, handlers.on_read, queue=QUEUE, max_workers=AT_ONCE),
             subscription(ReadCurrent, handlers.on_read_current, max_workers=AT_ONCE),
             subscription(ReadHistory, handlers.on_history, queue=QUEUE, max_workers=AT_ONCE),
-            subscription(LayDownPen, handlers.on_lay_down, node=node),
+            subscription(PauseWrites, handlers.on_lay_down, node=node),
             subscription(VerifyChain, handlers.on_verify, node=node),
             subscription(MasterGranted, handlers.on_grant),
             subscription(FollowerProgressed, handlers.on_progress),
@@ -125,7 +125,7 @@ class RebuildHandlers:
     def __init__(self, rebuilder: Rebuilder) -> None:
         self._rebuilder = rebuilder
 
-    async def on_tell_position(self, question: TellPosition) -> PositionTold:
+    async def on_tell_position(self, question: ReadPosition) -> ReplicaPosition:
         return await self._rebuilder.position(question.revisions)
 
     async def on_rebuild(self, order: RebuildLog) -> GenerationBegun:
@@ -136,7 +136,7 @@ def rebuilding(handlers: RebuildHandlers, node: NodeId) -> NatsRouter:
     """The question and the order to this master alone."""
     return NatsRouter(
         handlers=(
-            subscription(TellPosition, handlers.on_tell_position, node=node),
+            subscription(ReadPosition, handlers.on_tell_position, node=node),
             subscription(RebuildLog, handlers.on_rebuild, node=node),
         )
     )

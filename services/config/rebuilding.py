@@ -33,10 +33,10 @@ from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, entry_hash, signed_bytes
 from shared.events.config import (
     GenerationBegun,
-    PositionTold,
     PromoteAlone,
+    ReadPosition,
     RebuildLog,
-    TellPosition,
+    ReplicaPosition,
 )
 from shared.events.replication import FollowerState, LogRebuilt
 from shared.messaging.alone import ALONE
@@ -84,7 +84,7 @@ class Rebuilder:
     follower: Callable[[], FollowerState | None]
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))
 
-    async def position(self, revisions: Iterable[Revision] = ()) -> PositionTold:
+    async def position(self, revisions: Iterable[Revision] = ()) -> ReplicaPosition:
         """Where this master's database stands, and what it has at *revisions*, signed.
 
         Raises:
@@ -92,7 +92,7 @@ class Rebuilder:
         """
         async with self.state.view() as view:
             marker, digest = view.marker, digest_of(await view.rows())
-        told = PositionTold(
+        told = ReplicaPosition(
             node=self.node,
             log_generation=marker.log_generation,
             revision=marker.revision,
@@ -154,7 +154,7 @@ class Rebuilder:
         silent: list[NodeId] = []
         for node in sorted(set(self.trust.masters) - {self.node}):
             try:
-                told = await self.peers.ask(TellPosition(node=node), timeout_seconds=ASK_SECONDS)
+                told = await self.peers.ask(ReadPosition(node=node), timeout_seconds=ASK_SECONDS)
                 self._require_signed(told)
             except (Unavailable, BadSignature) as error:
                 self._log.warning("%s does not say where its database stands: %s", node, error)
@@ -163,7 +163,7 @@ class Rebuilder:
                 found.append(await self._placed(told))
         return found, silent
 
-    def _require_signed(self, told: PositionTold) -> None:
+    def _require_signed(self, told: ReplicaPosition) -> None:
         """Refuse what *told*'s master did not sign.
 
         Raises:
@@ -172,7 +172,7 @@ class Rebuilder:
         if not self.trust.verify_hex(told.node, told.signature, told.position_bytes()):
             raise BadSignature(f"{told.node} did not sign its position")
 
-    async def _placed(self, told: PositionTold) -> Position:
+    async def _placed(self, told: ReplicaPosition) -> Position:
         """What *told* says, with a look whether the log holds that entry.
 
         Raises:

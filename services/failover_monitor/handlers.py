@@ -12,13 +12,13 @@ from services.failover_monitor.switchover import Switchover
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionStatus
 from shared.events.failover import (
     AskPromise,
     AssumeRole,
     MasterStatus,
     PrepareForRole,
     ReadMasterStatus,
-    RedirectionStatus,
     RoleReadiness,
     RoleSwitched,
     SwitchOver,

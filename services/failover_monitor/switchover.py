@@ -30,7 +30,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import Epoch, NodeId, Revision
 from shared.domain.log import ReplicationMode
-from shared.events.config import LayDownPen, PenLaidDown
+from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
     AssumeRole,
     PrepareForRole,
@@ -162,8 +162,8 @@ class Switchover:
         if not named:
             raise OutcomeUnknown("the lease did not answer; `meridian status` says who is primary")
 
-    async def _lay_down(self, epoch: Epoch, valid_until: float) -> PenLaidDown:
-        order = LayDownPen(
+    async def _lay_down(self, epoch: Epoch, valid_until: float) -> WritesPaused:
+        order = PauseWrites(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
         try:
@@ -175,7 +175,7 @@ class Switchover:
             ) from error
         return answer
 
-    async def _last_entry(self, target: NodeId, epoch: Epoch, last: PenLaidDown) -> Prepared:
+    async def _last_entry(self, target: NodeId, epoch: Epoch, last: WritesPaused) -> Prepared:
         """Wait until *target* has the last entry; the record that it awaits."""
         until = self.clock.now() + LAST_ENTRY_SECONDS
         while True:

@@ -16,9 +16,11 @@ from services.failover_monitor.space import Space
 from shared.events.node import NodeHeartbeat
 from shared.messaging.alone import carried
 from shared.messaging.connection import jetstream_of
+from shared.messaging.ports import Publishes
 from shared.messaging.streams import ensure_streams
-from shared.runtime.context import ServiceContext
-from shared.runtime.marks import read_restarts
+from shared.runtime.clock import Clock
+from shared.runtime.health import Health
+from shared.runtime.process import Process
 
 AGAIN_SECONDS: Final = 1.0
 SPACE_SECONDS: Final = 30.0
@@ -28,9 +30,17 @@ class Upkeep:
     """The tasks beside the lease; none of them is a condition of safety."""
 
     def __init__(
-        self, context: ServiceContext, monitor: Monitor, handlers: Handlers, timing: Timing
+        self,
+        process: Process,
+        publisher: Publishes,
+        clock: Clock,
+        monitor: Monitor,
+        handlers: Handlers,
+        timing: Timing,
     ) -> None:
-        self._context = context
+        self._process = process
+        self._publisher = publisher
+        self._clock = clock
         self._monitor = monitor
         self._handlers = handlers
         self._timing = timing
@@ -43,22 +53,22 @@ class Upkeep:
         self._taken.set()
         self._news.set()
 
-    async def beat(self) -> None:
-        """Say how this master fares, for ever; at once when it became primary."""
+    async def beat(self, health: Health) -> None:
+        """Publish heartbeats until cancelled; at once when this master became primary."""
         while True:
             self._news.clear()
-            await self._context.publisher.publish(self._heartbeat())
+            await self._publisher.publish(self._heartbeat(health))
             await _wait(self._news, self._timing.heartbeat_seconds)
 
-    async def keep_streams(self, client: Client) -> None:
+    async def keep_streams(self, client: Client, replicas: int) -> None:
         """Make the streams that are missing, once in every term."""
         made = False
         while True:
-            acting = self._monitor.is_primary(self._context.clock.now())
+            acting = self._monitor.is_primary(self._clock.now())
             if acting and not made and client.is_connected:
                 try:
-                    replicas = await carried(client, self._context.settings.nats_replicas)
-                    await ensure_streams(jetstream_of(client), replicas)
+                    possible = await carried(client, replicas)
+                    await ensure_streams(jetstream_of(client), possible)
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:
                     self._log.debug("the streams are not all there: %s", error)
@@ -70,7 +80,7 @@ class Upkeep:
         while True:
             self._taken.clear()
             generation = self._monitor.checks.log_generation
-            if generation is not None and self._monitor.is_primary(self._context.clock.now()):
+            if generation is not None and self._monitor.is_primary(self._clock.now()):
                 await leaders.look_after(generation)
                 self._handlers.leaders = leaders.known
             await _wait(self._taken, self._timing.leaders_seconds)
@@ -78,29 +88,29 @@ class Upkeep:
     async def keep_space_known(self, space: Space) -> None:
         """Look how much room the log's servers have left while this master is primary."""
         while True:
-            if self._monitor.is_primary(self._context.clock.now()):
+            if self._monitor.is_primary(self._clock.now()):
                 await space.look()
             else:
                 space.look_away()
             await asyncio.sleep(SPACE_SECONDS)
 
-    def _heartbeat(self) -> NodeHeartbeat:
-        context, now = self._context, self._context.clock.now()
+    def _heartbeat(self, health: Health) -> NodeHeartbeat:
+        process, now = self._process, self._clock.now()
         reasons = self._monitor.reasons(now)
         forbidden = self._monitor.checks.forbidden
         faults = [reason for reason in reasons if reason not in forbidden]
-        context.health.set("failover", ok=not faults, reason="; ".join(faults))
+        health.set("failover", ok=not faults, reason="; ".join(faults))
         return NodeHeartbeat(
-            node=context.identity.node,
+            node=process.identity.node,
             service="failover_monitor",
-            version=context.version,
-            started_unix_ms=context.started_unix_ms,
+            version=process.version,
+            started_unix_ms=process.started_unix_ms,
             role=self._handlers.role,
             epoch=self._monitor.epoch,
             applied_revision=self._monitor.checks.revision,
             could_take_over=self._monitor.could_take_over(now),
             reasons=reasons,
-            services=read_restarts(context.settings.state_dir, context.clock.unix_ms()),
+            services=process.read_restarts(self._clock.unix_ms()),
         )
 
 

@@ -56,7 +56,6 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.directory import Directory
-from shared.messaging.link import Link
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.containment import Containment
@@ -165,31 +164,33 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = Link(context.access, context.identity, "sessions", context.rejections.refused)
-    store = JetStreamSessions(link.client, context.signer, context.verifier, context.rejections)
+    link, security = context.bus.build_connection("sessions"), context.security
+    store = JetStreamSessions(link.client, security.signer, security.verifier, security.rejections)
     outside = Outside(
         clock=clock,
-        publisher=context.publisher,
-        events=context.events,
+        publisher=context.bus.publisher,
+        events=context.bus.events,
         sessions=store,
         snapshots=Shelf(link.client),
-        verify=context.trust.verify,
+        verify=context.keys.trust.verify,
     )
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
-    secrets = Secrets(context.trust.cluster_id, context.keyring, secret, Passwords(secret))
+    secrets = Secrets(
+        context.keys.trust.cluster_id, context.keys.keyring, secret, Passwords(secret)
+    )
     state = State(
-        directory=Directory(context.publisher, overrides=True),
+        directory=Directory(context.bus.publisher, overrides=True),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(settings.node, kernel_boot_id()),
-        health=context.health,
-        containment=context.containment,
+        health=context.telemetry.health,
+        containment=context.faults.containment,
     )
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.configuration, clock)
-    context.broker.include_router(router(handlers))
+    context.bus.broker.include_router(router(handlers))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
             https_server(settings, build_api(gateway)).listen,
@@ -199,7 +200,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         workers={
             "sessions": SessionWatch(store, state.view, state.health).run,
             "expiry": SessionReaper(gateway.sessions, state.directory, clock).run,
-            "node states": StatusNotifier(gateway.cluster, gateway.local, context.events).run,
+            "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
             "directory": state.directory.run,
         },
     )

@@ -34,25 +34,25 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "node_selector", clock)
-    directory = Directory(context.publisher, overrides=True)
-    draws = Draws(context.version, partial(secrets.randbits, 64))
+    directory = Directory(context.bus.publisher, overrides=True)
+    draws = Draws(context.process.version, partial(secrets.randbits, 64))
     file = settings.geo_database_file
     places = Nowhere() if file is None else Database(file, clock)
     zones = ZoneServers(clock)
-    names = DnsNames(Lookups(Asker(zones), zones, clock, context.containment))
+    names = DnsNames(Lookups(Asker(zones), zones, clock, context.faults.containment))
     ends = Ends(places, names)
     selector = Selector(directory, ends, clock, draws)
-    health = context.health
+    health = context.telemetry.health
     health.set("directory", ok=False, reason="not read yet")
     directory.on_change(selector.on_directory)
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
-    context.broker.include_router(router(selector))
-    context.broker.include_router(rehearsing.router(Rehearsals(selector, ends, clock)))
+    context.bus.broker.include_router(router(selector))
+    context.bus.broker.include_router(rehearsing.router(Rehearsals(selector, ends, clock)))
     workers: dict[str, Task] = {
         "directory": directory.run,
         "feed": partial(_watch_feed, selector, health),
     }
-    return Service(FastStream(context.broker, logger=None), context, workers=workers)
+    return Service(FastStream(context.bus.broker, logger=None), context, workers=workers)
 
 
 async def _watch_feed(selector: Selector, health: Health) -> None:

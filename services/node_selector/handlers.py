@@ -34,16 +34,9 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId, Revision
 from shared.domain.node import MasterRole, NodeRole
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
 from shared.events.node import NodeHeartbeat
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    NodeVerdict,
-    SelectNodes,
-    SharedAddress,
-)
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 
@@ -151,7 +144,7 @@ class Selector:
     async def _rule(self, asked: SelectNodes) -> Selection:
         """What holds for this session: the site's word, its public site's, its team's, its own."""
         site, said = await self.site(), self.directory.overrides
-        methods = asked.methods or ((asked.method,) if asked.method else None)
+        methods = asked.methods or None
         return merged(
             site.selection,
             said.get((Kind.PUBLIC_SITE, asked.public_site or "")),

@@ -16,12 +16,8 @@ from services.node_selector.handlers import QUEUE, Directory
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument
 from shared.domain.ids import NodeId
-from shared.events.rehearsal import (
-    RehearsedClient,
-    RehearsedPlacement,
-    RehearseSelection,
-    SelectionRehearsed,
-)
+from shared.domain.placement import RehearsedPlacement
+from shared.events.rehearsal import RehearsedClient, RehearseSelection, SelectionRehearsed
 from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 

@@ -20,7 +20,9 @@ from services.relay.own import OwnPart, default_capacity
 from services.relay.reports import Reports
 from services.relay.settings import RelaySettings
 from services.relay.store import Copy, DirectoryFile, RelayFile
+from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import read_ticket, require_probe_ticket
+from shared.domain.ids import NodeId
 from shared.domain.ticket import Ticket
 from shared.messaging.directory import Directory
 from shared.messaging.events import EventPublisher
@@ -28,6 +30,7 @@ from shared.messaging.streams import SESSIONS
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.driver import Driver
+from shared.runtime.health import Health
 from shared.runtime.service import Service, Task
 
 
@@ -47,18 +50,17 @@ class Relay:
 class SignedTickets:
     """Tickets as this node's key ring proves them."""
 
-    context: ServiceContext
+    node: NodeId
+    keyring: KeyRing
+    clock: Clock
 
     def path(self, text: str) -> Ticket:
         """The path that *text* admits to, here and now."""
-        context = self.context
-        now = context.clock.unix_ms()
-        return read_ticket(context.keyring, text, node=context.identity.node, now_ms=now)
+        return read_ticket(self.keyring, text, node=self.node, now_ms=self.clock.unix_ms())
 
     def require_probe(self, text: str) -> None:
         """Let who may measure pass."""
-        context = self.context
-        require_probe_ticket(context.keyring, text, now_ms=context.clock.unix_ms())
+        require_probe_ticket(self.keyring, text, now_ms=self.clock.unix_ms())
 
 
 def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
@@ -68,20 +70,23 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "relay", clock)
-    is_master = settings.node in context.trust.masters
+    is_master = settings.node in context.keys.trust.masters
     relay = build_relay(context, is_master=is_master)
     orders = Orders(relay.admission, relay.reception, relay.plane.perform, relay.file)
     own = OwnPart(settings.node, relay.admission, DirectoryFile(settings.state_dir))
-    beats = Beats(context, relay.admission, relay.reception, relay.plane)
+    beats = Beats(
+        *(context.process, context.bus.publisher, clock),
+        *(relay.admission, relay.reception, relay.plane),
+    )
     driver = Driver(relay.reception, clock, partial(_perform, relay.plane))
     relay.plane.wake = driver.wake
-    context.broker.include_router(router(orders, settings.node))
-    context.registry.register(_collector(relay))
+    context.bus.broker.include_router(router(orders, settings.node))
+    context.telemetry.registry.register(_collector(relay))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            partial(carry, settings, context, relay.plane),
+            partial(carry, settings, context.telemetry.health, relay.plane),
             driver.run,
             relay.facts.run,
         ),
@@ -99,18 +104,19 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
     Raises:
         BadSettings: the relay's own file is damaged.
     """
-    node, clock = context.identity.node, context.clock
+    node, clock = context.process.identity.node, context.clock
     file, tally = RelayFile(context.settings.state_dir), Tally()
     admission = Admission(default_capacity(is_master=is_master), file.load())
     reception = Reception(admission)
-    facts = EventPublisher(context.broker, context.witness, SESSIONS)
-    reports = Reports(node, facts, context.events, tally, clock)
-    tools = Tools(clock, context.containment)
-    plane = DataPlane(node, reception, tools, SignedTickets(context), reports)
+    facts = context.bus.build_event_publisher(SESSIONS)
+    reports = Reports(node, facts, context.bus.events, tally, clock)
+    tickets = SignedTickets(node, context.keys.keyring, clock)
+    tools = Tools(clock, context.faults.containment)
+    plane = DataPlane(node, reception, tools, tickets, reports)
     return Relay(admission, reception, plane, tally, facts, file)
 
 
-async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPlane) -> None:
+async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> None:
     """Listen and carry until cancelled; nothing else of the site has to be there.
 
     Raises:
@@ -118,7 +124,7 @@ async def carry(settings: RelaySettings, context: ServiceContext, plane: DataPla
     """
     _allow_as_many_descriptors_as_may_be()
     plane.open(listen(settings.relay_host, settings.relay_port))
-    context.health.set("data_plane", ok=True)
+    health.set("data_plane", ok=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -129,7 +135,7 @@ def _directory(context: ServiceContext, own: OwnPart, *, is_master: bool) -> dic
     """On a master the directory is asked for: replication keeps no copy of it on disk there."""
     if not is_master:
         return {}
-    directory = Directory(context.publisher)
+    directory = Directory(context.bus.publisher)
     directory.on_change(lambda: own.take(Copy(directory.site, directory.nodes)))
     return {"directory": directory.run}
 

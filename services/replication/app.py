@@ -18,7 +18,6 @@ from services.replication.settings import ReplicationSettings
 from services.replication.store import FileStore, FollowerStore, MasterStore
 from shared.clusterlog.log import ClusterLog
 from shared.domain.snapshot import Scope
-from shared.messaging.link import Link
 from shared.persistence.conflicts import Conflicts
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
@@ -32,29 +31,30 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     """Everything of replication, wired; nothing of it runs yet."""
     context = build_context(settings, "replication", clock)
     is_master = settings.database_url is not None
-    link = Link(context.access, context.identity, "log", context.rejections.refused)
-    log = ClusterLog(link.client, context.trust.log_generation)
+    link = context.bus.build_connection("log")
+    log = ClusterLog(link.client, context.keys.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
     store = _store(settings, context, database)
     exchange = Exchange(
         node=settings.node,
-        key=context.node_key,
-        trust=context.trust,
+        key=context.keys.node_key,
+        trust=context.keys.trust,
         client=link.client,
         log=log,
         store=store,
-        publisher=context.publisher,
+        publisher=context.bus.publisher,
         intake=Intake(settings.state_dir),
     )
     keeper = None if database is None else _keeper(context, database, clock)
     applier = Applier(
-        *(settings.node, store, log, context.trust), *(context.events, context.rejections)
+        *(settings.node, store, log, context.keys.trust),
+        *(context.bus.events, context.security.rejections),
     )
     following = Following(
         applier=applier,
         exchange=exchange,
         clock=clock,
-        health=context.health,
+        health=context.telemetry.health,
         scope=Scope.FULL if is_master else Scope.DIRECTORY,
         snapshot_after=settings.snapshot_after,
         keeper=keeper,
@@ -62,14 +62,16 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     chronicle = None
     if database is not None:
         history = StatusHistory(database)
-        chronicle = Chronicle(link.client, context.verifier, context.rejections, history, clock)
+        chronicle = Chronicle(
+            link.client, context.security.verifier, context.security.rejections, history, clock
+        )
     handlers = Handlers(following, exchange, chronicle)
-    context.broker.include_router(router(handlers, settings.node, is_master=is_master))
+    context.bus.broker.include_router(router(handlers, settings.node, is_master=is_master))
     if keeper is not None:
         kept = ConflictHandlers(keeper)
-        context.broker.include_router(conflict_router(kept, settings.node))
+        context.bus.broker.include_router(conflict_router(kept, settings.node))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(link.run,),
         workers=_workers(following, chronicle),
@@ -91,8 +93,8 @@ def _workers(following: Following, chronicle: Chronicle | None) -> dict[str, Tas
 def _keeper(context: ServiceContext, database: Database, clock: Clock) -> ConflictKeeper:
     """Who keeps what this master had alone."""
     return ConflictKeeper(
-        *(context.identity.node, context.trust, Conflicts(database)),
-        *(context.publisher, clock, context.events),
+        *(context.process.identity.node, context.keys.trust, Conflicts(database)),
+        *(context.bus.publisher, clock, context.bus.events),
     )
 
 
@@ -101,5 +103,5 @@ def _store(
 ) -> FollowerStore:
     if database is not None:
         return MasterStore(MasterState(database))
-    generation = context.trust.log_generation
-    return FileStore(settings.state_dir, settings.node, context.node_key, generation)
+    generation = context.keys.trust.log_generation
+    return FileStore(settings.state_dir, settings.node, context.keys.node_key, generation)

@@ -26,9 +26,10 @@ from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
 from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
+from shared.domain.history import StatusLine
 from shared.domain.ids import UnixMillis
 from shared.events.message import Event
-from shared.events.operation import ReadStatusHistory, StatusHistoryRead, StatusLine
+from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.messaging.catalogue import find, require_speaker
 from shared.messaging.client import answered
 from shared.messaging.connection import jetstream_of

@@ -16,15 +16,14 @@ from services.replication.core.conflict import LeftBehind, common, left_behind
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.bundle import pack, unpack
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.domain.log import LogEntry, Marker, StoredEntry
-from shared.events.config import PositionTold, TellPosition
+from shared.domain.log import LogEntry, Marker, Op, StoredEntry
+from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
-    ConflictChange,
     ConflictEntries,
     ConflictKept,
-    ConflictLine,
     ConflictRead,
     ConflictsRead,
     KeepConflict,
@@ -170,7 +169,7 @@ class ConflictKeeper:
         """What the histories of the other masters have at *revisions*, as far as they answer."""
         found: dict[Revision, str] = {}
         for node in sorted(set(self.trust.masters) - {self.node}):
-            question = TellPosition(node=node, revisions=revisions)
+            question = ReadPosition(node=node, revisions=revisions)
             try:
                 told = await self.peers.ask(question, timeout_seconds=ASK_SECONDS)
             except Unavailable as error:
@@ -180,7 +179,7 @@ class ConflictKeeper:
                 found |= told.hashes
         return found
 
-    def _is_proven(self, node: NodeId, told: PositionTold) -> bool:
+    def _is_proven(self, node: NodeId, told: ReplicaPosition) -> bool:
         return told.node == node and self.trust.verify_hex(
             node, told.signature, told.position_bytes()
         )
@@ -222,13 +221,11 @@ def _placed(message: bytes) -> ConflictEntry:
 
 def _shown(each: LeftBehind) -> ConflictChange:
     change = each.change
-    return ConflictChange.model_validate(
-        {
-            "kind": change.kind,
-            "id": change.id,
-            "op": change.op.value,
-            "body": change.body,
-            "author": change.author,
-            "revision": each.revision,
-        }
+    return ConflictChange(
+        kind=change.kind,
+        id=change.id,
+        op="delete" if change.op is Op.DELETE else "put",
+        body=change.body,
+        author=change.author,
+        revision=each.revision,
     )

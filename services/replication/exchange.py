@@ -14,7 +14,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
-from services.replication.core.snapshot import Content, Snapshot
+from services.replication.core.snapshot import Content
 from services.replication.intake import Incoming, Intake
 from services.replication.store import FollowerStore
 from shared.clusterlog.log import ClusterLog
@@ -34,9 +34,6 @@ FETCHES: Final = 2
 OFFERS: Final = 3
 """How often a chunk is fetched, and how many offers are tried, before the follower gives up."""
 
-Form = tuple[Scope, bool]
-"""What is offered: how much of the state, and whether in chunks."""
-
 
 @dataclass
 class Exchange:
@@ -50,7 +47,7 @@ class Exchange:
     store: FollowerStore
     publisher: Publisher
     intake: Intake
-    _offers: dict[Form, SnapshotOffered] = field(default_factory=dict[Form, SnapshotOffered])
+    _offers: dict[Scope, SnapshotOffered] = field(default_factory=dict[Scope, SnapshotOffered])
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
@@ -58,7 +55,7 @@ class Exchange:
     def _shelf(self) -> Shelf:
         return Shelf(self.client)
 
-    async def offer(self, scope: Scope, *, chunked: bool = False) -> SnapshotOffered:
+    async def offer(self, scope: Scope) -> SnapshotOffered:
         """Put a snapshot of what this master has into the object store, if it is not there.
 
         Whoever asks while one is made gets that one: a large one takes longer than anybody waits,
@@ -68,14 +65,13 @@ class Exchange:
             LogUnavailable: the object store did not take it.
             StoreUnavailable: the copy cannot be read.
         """
-        form = scope, chunked
-        known = self._offers.get(form)
+        known = self._offers.get(scope)
         async with self._turn:
-            last, marker = self._offers.get(form), await self.store.marker()
+            last, marker = self._offers.get(scope), await self.store.marker()
             if last is not None and (last is not known or _position(last) == _position(marker)):
                 return last
-            put = self._put_chunks if chunked else self._put_whole
-            offered = self._offers[form] = await put(self._next_name(form, last), scope)
+            offered = await self._put_chunks(self._next_name(scope, last), scope)
+            self._offers[scope] = offered
             return offered
 
     async def take(self, scope: Scope, at_least: Revision) -> Content:
@@ -90,7 +86,7 @@ class Exchange:
         broken = BrokenChunk("there is no chunk")
         for _ in range(OFFERS):
             offered = await self.publisher.ask(
-                OfferSnapshot(scope=scope, chunked=True), timeout_seconds=ASK_SECONDS
+                OfferSnapshot(scope=scope), timeout_seconds=ASK_SECONDS
             )
             try:
                 return await self._taken(offered, scope, at_least)
@@ -106,7 +102,7 @@ class Exchange:
     async def _taken(self, offered: SnapshotOffered, scope: Scope, at_least: Revision) -> Content:
         body = await self._signed_body(offered.name)
         try:
-            found = Manifest.decode(body) if offered.chunked else Snapshot.decode(body)
+            found = Manifest.decode(body)
         except Undecodable as error:
             raise BadSignature(str(error)) from error
         if found.scope is not scope:
@@ -115,8 +111,6 @@ class Exchange:
             raise BadSignature("the snapshot is of another history than the log")
         if found.marker.revision < at_least:
             raise Unavailable(f"the snapshot ends at {found.marker.revision}, before {at_least}")
-        if isinstance(found, Snapshot):
-            return found
         for number in self.intake.begin(found):
             self.intake.keep(await self._chunk(offered.name, number, found.chunks[number]))
         return Incoming(found, self.intake)
@@ -140,16 +134,9 @@ class Exchange:
             raise BadSignature(f"no known master signed the snapshot ({signed.signer})")
         return signed.body
 
-    def _next_name(self, form: Form, last: SnapshotOffered | None) -> str:
-        scope, chunked = form
-        kind = f"{scope}-{self.node}" + ("-chunks" if chunked else "")
-        first, second = (f"{kind}-{number}" for number in (1, 2))
+    def _next_name(self, scope: Scope, last: SnapshotOffered | None) -> str:
+        first, second = (f"{scope}-{self.node}-{number}" for number in (1, 2))
         return second if last is not None and last.name == first else first
-
-    async def _put_whole(self, name: str, scope: Scope) -> SnapshotOffered:
-        snapshot = (await self.store.snapshot()).within(scope)
-        await self._put_signed(name, snapshot.encode())
-        return _offered(name, snapshot.marker)
 
     async def _put_chunks(self, name: str, scope: Scope) -> SnapshotOffered:
         """Cut the state into chunks, one in memory at a time, and lay the manifest on top."""
@@ -171,7 +158,7 @@ class Exchange:
         surplus = len(chunks)
         while await self._shelf.drop(chunk_name(name, surplus)):
             surplus += 1
-        return _offered(name, copy.marker, chunked=True)
+        return _offered(name, copy.marker)
 
     async def _put_signed(self, name: str, body: bytes) -> None:
         signed = SignedSnapshot(body, self.node, self.key.sign(body))
@@ -194,11 +181,10 @@ def _position(of: Marker | SnapshotOffered | None) -> tuple[Revision, str] | Non
     return None if of is None else (of.revision, of.hash)
 
 
-def _offered(name: str, marker: Marker, *, chunked: bool = False) -> SnapshotOffered:
+def _offered(name: str, marker: Marker) -> SnapshotOffered:
     return SnapshotOffered(
         name=name,
         log_generation=marker.log_generation,
         revision=marker.revision,
         hash=marker.hash,
-        chunked=chunked,
     )

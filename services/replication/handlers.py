@@ -11,8 +11,8 @@ from shared.domain.ids import NodeId
 from shared.domain.snapshot import Scope
 from shared.events.conflict import (
     ConflictEntries,
-    ConflictLine,
     ConflictRead,
+    ConflictResolved,
     ConflictsRead,
     KeepConflict,
     ReadConflict,
@@ -51,7 +51,7 @@ class Handlers:
             raise Silent
         if wish.scope not in set(Scope):
             raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
-        return await self._exchange.offer(Scope(wish.scope), chunked=wish.chunked)
+        return await self._exchange.offer(Scope(wish.scope))
 
     async def on_history(self, question: ReadStatusHistory) -> StatusHistoryRead:
         answer = None if self._chronicle is None else await self._chronicle.answer(question)
@@ -92,8 +92,8 @@ class ConflictHandlers:
         await self._keeper.bring_back(order)
         return Done()
 
-    async def on_resolve(self, order: ResolveConflict) -> ConflictLine:
-        return await self._keeper.resolve(order)
+    async def on_resolve(self, order: ResolveConflict) -> ConflictResolved:
+        return ConflictResolved(line=await self._keeper.resolve(order))
 
 
 def conflict_router(handlers: ConflictHandlers, node: NodeId) -> NatsRouter:

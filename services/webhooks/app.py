@@ -3,14 +3,13 @@
 from faststream import FastStream
 from prometheus_client import CollectorRegistry, Counter
 
+from services.webhooks.delivery.consumers import Consumers
+from services.webhooks.delivery.dispatcher import DispatcherDependencies
+from services.webhooks.delivery.pool import DispatcherPool, reader_of
+from services.webhooks.delivery.post import HttpPost
 from services.webhooks.handlers import Handlers, router
-from services.webhooks.office import Office, reads_by
-from services.webhooks.post import HttpPost
-from services.webhooks.postman import Outfit
 from services.webhooks.settings import WebhooksSettings
-from services.webhooks.store import Places
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
-from shared.messaging.link import Link
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.grant import GrantHolder
@@ -24,37 +23,39 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "webhooks", clock)
-    link = Link(context.access, context.identity, "webhooks", context.rejections.refused)
+    link = context.bus.build_connection("webhooks")
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     grant = GrantHolder(settings.node, kernel_boot_id())
     post = HttpPost()
-    office = Office(
-        reads_by(context.publisher),
-        _outfit(context, Places(link.client), post),
+    pool = DispatcherPool(
+        reader_of(context.bus.publisher),
+        _dependencies(context, Consumers(link.client), post),
         secret.webhook_secret,
         lambda: grant.valid(clock.now()) is not None,
     )
-    context.broker.include_router(router(Handlers(office, grant, clock)))
+    context.bus.broker.include_router(router(Handlers(pool, grant, clock)))
     return Service(
-        FastStream(context.broker, logger=None),
+        FastStream(context.bus.broker, logger=None),
         context,
         tasks=(link.run,),
-        workers={"webhooks": office.run},
+        workers={"webhooks": pool.run},
         ending=(post.close,),
     )
 
 
-def _outfit(context: ServiceContext, places: Places, post: HttpPost) -> Outfit:
-    deliveries = _counter(context.registry)
-    return Outfit(
-        places=places,
+def _dependencies(
+    context: ServiceContext, consumers: Consumers, post: HttpPost
+) -> DispatcherDependencies:
+    deliveries = _counter(context.telemetry.registry)
+    return DispatcherDependencies(
+        consumers=consumers,
         post=post,
-        verifier=context.verifier,
-        refused=context.rejections.refused,
-        events=context.events,
+        verifier=context.security.verifier,
+        reject=context.security.rejections.refused,
+        events=context.bus.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),
-        containment=context.containment,
+        containment=context.faults.containment,
     )
 
 

@@ -1,8 +1,8 @@
-"""What the webhooks service hears: who is granted the role, how far config is, and a question."""
+"""The subscribers of the webhooks service: grants, applied revisions, and questions."""
 
 from faststream.nats import NatsRouter
 
-from services.webhooks.office import Office
+from services.webhooks.delivery.pool import DispatcherPool
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
@@ -15,8 +15,8 @@ from shared.runtime.grant import GrantHolder
 class Handlers:
     """The service's subscribers."""
 
-    def __init__(self, office: Office, grant: GrantHolder, clock: Clock) -> None:
-        self._office = office
+    def __init__(self, pool: DispatcherPool, grant: GrantHolder, clock: Clock) -> None:
+        self._office = pool
         self._grant = grant
         self._clock = clock
 
@@ -24,7 +24,7 @@ class Handlers:
         self._grant.offer(event)
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
-        self._office.heard(event.applied_revision)
+        self._office.record_revision(event.applied_revision)
 
     async def on_progress(self, _question: ReadWebhooksProgress) -> WebhooksProgress:
         if self._grant.valid(self._clock.now()) is None:

@@ -1,4 +1,4 @@
-"""What a node is and how it fares, as others see it."""
+"""What a node is there for, and what a master does at the moment."""
 
 from enum import StrEnum
 
@@ -16,15 +16,6 @@ class MasterRole(StrEnum):
 
     PRIMARY = "primary"
     BACKUP = "backup"
-
-
-class Liveness(StrEnum):
-    """A node as its heartbeats show it."""
-
-    ALIVE = "alive"
-    SUSPECT = "suspect"
-    DEAD = "dead"
-    LEFT = "left"
 
 
 class Side(StrEnum):

@@ -1,5 +1,6 @@
 """How leading the site's address to the primary stands."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -10,3 +11,13 @@ class RedirectionState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectionStatus:
+    """How a master leads the site's address to itself; *code* and *cause* say why it fails."""
+
+    state: RedirectionState = RedirectionState.NONE
+    attempts: int = 0
+    code: str = ""
+    cause: str = ""

@@ -21,7 +21,7 @@ from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json, decode_json
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import ENTRY_LIMIT_BYTES, Marker, ReplicationMode
 
-MANIFEST_TYPE: Final = "meridian/snapshot/v2"
+MANIFEST_TYPE: Final = "meridian/manifest/v1"
 
 SMALLEST_BYTES: Final = 256 << 10
 """A chunk is not cut before it holds so much, uncompressed."""

@@ -8,15 +8,15 @@ from typing import Final
 
 from shared.events.config import (
     ConfigChanged,
-    LayDownPen,
+    PauseWrites,
     PromoteAlone,
     ProposeChanges,
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
+    ReadPosition,
     RebuildLog,
     ReplicationModeChanged,
-    TellPosition,
     VerifyChain,
 )
 from shared.events.conflict import (
@@ -53,24 +53,24 @@ from shared.events.replication import (
 )
 from shared.events.security import MessageRejected, SignInRefused
 from shared.events.selection import ExplainSelection, SelectNodes
-from shared.events.service import ServiceEndedUnclean
+from shared.events.service import ServiceEndedUncleanly
 from shared.events.session import PathReported, SessionChanged, SessionPathChanged, SessionState
-from shared.events.webhook import ReadWebhooksProgress, WebhookGaveUp, WebhookStateChanged
+from shared.events.webhook import ReadWebhooksProgress, WebhookDeliveryFailed, WebhookStateChanged
 
 CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
     NodeStateChanged,
     ReadinessChanged,
-    ServiceEndedUnclean,
+    ServiceEndedUncleanly,
     ProposeChanges,
     ReadDocuments,
     ReadCurrent,
     ReadHistory,
     VerifyChain,
-    TellPosition,
+    ReadPosition,
     PromoteAlone,
     RebuildLog,
-    LayDownPen,
+    PauseWrites,
     ConfigChanged,
     ReplicationModeChanged,
     FollowerProgressed,
@@ -109,6 +109,6 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     MessageRejected,
     SignInRefused,
     WebhookStateChanged,
-    WebhookGaveUp,
+    WebhookDeliveryFailed,
     ReadWebhooksProgress,
 )

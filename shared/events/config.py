@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.domain.history import HistoryLine
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
 from shared.domain.log import ReplicationMode
 from shared.events.message import Event, Message, Request
@@ -49,7 +50,7 @@ class ProposeChanges(Request[ChangesAccepted]):
     changes: tuple[ProposedChange, ...] = Field(min_length=1)
 
 
-class PenLaidDown(Message):
+class WritesPaused(Message):
     """Config writes nothing any more; its last entry is at *revision* with *hash*."""
 
     revision: Revision
@@ -57,14 +58,14 @@ class PenLaidDown(Message):
     mode: ReplicationMode
 
 
-class LayDownPen(Request[PenLaidDown]):
+class PauseWrites(Request[WritesPaused]):
     """Stop writing until a later grant says otherwise; what waits stays.
 
     The answer comes when no entry is under way; *valid_until* is that of the grant which ends here.
     """
 
     subject: ClassVar = Subject(
-        "meridian.config.{node}.lay_down",
+        "meridian.config.{node}.pause_writes",
         speakers=frozenset({"failover_monitor"}),
         answered_by=frozenset({"config"}),
         sender_field="node",
@@ -147,26 +148,6 @@ class ReadCurrent(ReadDocuments):
     current: bool = True
 
 
-class NamedChange(Message):
-    """One change of a document, by its name: what it did, not what it wrote."""
-
-    op: str
-    kind: str
-    id: str
-
-
-class HistoryLine(Message):
-    """What one request changed at one revision: *count* changes, of which the first are named."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    at_unix_ms: int
-    author: str
-    count: int
-    changes: tuple[NamedChange, ...]
-
-
 class HistoryRead(Message):
     """The changes asked for, newest first; *next* is where older ones begin, if there may be any.
 
@@ -236,7 +217,7 @@ class VerifyChain(Request[ChainVerified]):
     after: ChainEnd | None = None
 
 
-class PositionTold(Message):
+class ReplicaPosition(Message):
     """Where *node*'s database stands, and what its follower calls the log.
 
     *digest* is of every document in it; *hashes* are what its history has at the revisions
@@ -263,7 +244,7 @@ class PositionTold(Message):
         return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
 
 
-class TellPosition(Request[PositionTold]):
+class ReadPosition(Request[ReplicaPosition]):
     """Say where *node*'s database stands, and what its history has at *revisions*.
 
     Asked before the log is rebuilt from a database, and before one is replaced by a snapshot.

@@ -1,29 +1,11 @@
 """What a master had alone when the site went on without it: kept, shown, and resolved by people."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
+from shared.domain.conflict import ConflictChange, ConflictLine, Resolution
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.message import Done, Event, Message, Request
 from shared.events.subject import Subject
-
-Resolution = Literal["applied", "discarded"]
-
-
-class ConflictLine(Message):
-    """*node* alone had the entries after *ancestor* up to *revision*.
-
-    They leave *count* documents another way; *resolution* is empty while nobody has decided.
-    """
-
-    id: str
-    node: NodeId
-    at_unix_ms: int
-    log_generation: LogGeneration
-    revision: Revision
-    ancestor: Revision
-    count: int
-    resolution: str = ""
-    resolved_by: str = ""
 
 
 class ConflictsRead(Message):
@@ -42,17 +24,6 @@ class ReadConflicts(Request[ConflictsRead]):
     )
 
     node: NodeId
-
-
-class ConflictChange(Message):
-    """The last change of one document: its *body* as it was left, None when it was deleted."""
-
-    kind: str
-    id: str
-    op: Literal["put", "delete"]
-    body: dict[str, Any] | None
-    author: str
-    revision: Revision
 
 
 class ConflictRead(Message):
@@ -124,7 +95,13 @@ class KeepConflict(Request[Done]):
     bundle: str
 
 
-class ResolveConflict(Request[ConflictLine]):
+class ConflictResolved(Message):
+    """The conflict as it is now."""
+
+    line: ConflictLine
+
+
+class ResolveConflict(Request[ConflictResolved]):
     """Write down that the conflict *id* that *node* keeps was resolved by *author*."""
 
     subject: ClassVar = Subject(

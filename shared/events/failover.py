@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId, Revision
 from shared.domain.node import MasterRole
-from shared.domain.redirection import RedirectionState
+from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.message import Done, Event, Message, Request
 from shared.events.subject import Subject
 
@@ -107,15 +107,6 @@ class SwitchOver(Request[RoleSwitched]):
     epoch: Epoch
     to: NodeId | None = None
     author: str
-
-
-class RedirectionStatus(Message):
-    """How a master leads the site's address to itself; *code* and *cause* say why it fails."""
-
-    state: RedirectionState = RedirectionState.NONE
-    attempts: int = 0
-    code: str = ""
-    cause: str = ""
 
 
 class MasterStatus(Message):

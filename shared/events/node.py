@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId, Revision
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
+from shared.domain.service import ServiceRestarts
 from shared.events.message import Event
-from shared.events.service import ServiceRestarts
 from shared.events.subject import Subject
 
 

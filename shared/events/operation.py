@@ -1,7 +1,8 @@
 """What operators did, how it ended, and the history of the site's status that keeps it."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from shared.domain.history import StatusLine
 from shared.domain.ids import NodeId
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
@@ -20,24 +21,6 @@ class OperationEnded(Event):
     failed: bool = False
     code: str = ""
     cause: str = ""
-
-
-class StatusLine(Message):
-    """One event of the history: what was *said* by *speaker*, and the event itself as *body*.
-
-    *lasted_ms* is how long what it tells of stayed so; None while it does, or where there is
-    nothing that could last.
-    """
-
-    id: str
-    at_unix_ms: int
-    speaker: NodeId
-    fact: str
-    nodes: tuple[str, ...]
-    said: str
-    body: dict[str, Any]
-    is_state: bool = False
-    lasted_ms: int | None = None
 
 
 class StatusHistoryRead(Message):

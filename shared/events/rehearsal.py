@@ -7,6 +7,7 @@ from pydantic import Field
 from shared.documents.node import Location
 from shared.documents.selection import Selection
 from shared.domain.ids import NodeId, Revision
+from shared.domain.placement import RehearsedPlacement
 from shared.events.message import Message, Request
 from shared.events.selection import ClientFacts
 from shared.events.subject import Subject
@@ -21,13 +22,6 @@ class RehearsedClient(Message):
     facts: ClientFacts
     location: Location | None = None
     clients: int = Field(default=1, ge=1)
-
-
-class RehearsedPlacement(Message):
-    """Where one was placed: None when nobody takes it; *kilometres* where both places are known."""
-
-    node: NodeId | None
-    kilometres: float | None = None
 
 
 class SelectionRehearsed(Message):

@@ -118,24 +118,22 @@ class SyncNow(Request[FollowerProgressed]):
 
 
 class SnapshotOffered(Message):
-    """A snapshot lies in the object store under *name*, up to *revision* with *hash*.
+    """A snapshot up to *revision* with *hash* lies in the object store.
 
-    When it is *chunked*, *name* holds the manifest, and each chunk has an object of its own.
+    *name* holds its manifest, and each chunk has an object of its own.
     """
 
     name: str
     log_generation: LogGeneration
     revision: Revision
     hash: str
-    chunked: bool = False
 
 
 class OfferSnapshot(Request[SnapshotOffered]):
     """Put a fresh snapshot into the object store; a master's replication answers.
 
     *scope* `full` is everything (for masters, and for a backup), `directory` the site and its nodes
-    only. Who can read *chunked* ones says so; whoever does not, or is answered by a release that
-    does not know it, gets one piece.
+    only.
     """
 
     subject: ClassVar = Subject(
@@ -145,4 +143,3 @@ class OfferSnapshot(Request[SnapshotOffered]):
     )
 
     scope: str = "directory"
-    chunked: bool = False

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, Revision, SessionId
 from shared.domain.node import Side
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
 from shared.events.message import Message, Request
 from shared.events.subject import Subject
 
@@ -88,29 +89,6 @@ def _is_measurement(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value <= LONGEST_LATENCY_MS
 
 
-class NodeVerdict(Message):
-    """One node in the explanation: its rank (from 1), or the one reason it was refused."""
-
-    node: NodeId
-    rank: int | None
-    reason: str
-
-
-class Choice(Message):
-    """A node in the ordered answer, with the address that endpoints connect to."""
-
-    node: NodeId
-    host: str
-    port: int
-
-
-class SharedAddress(Message):
-    """The address behind which the network finds a node by itself."""
-
-    host: str
-    port: int
-
-
 class NodesSelected(Message):
     """First choice and alternates, best first, and why.
 
@@ -131,8 +109,8 @@ class NodesSelected(Message):
 class SelectNodes(Request[NodesSelected]):
     """Which traffic nodes for this client; at most *count*, best first.
 
-    *other* is the other end of the session. *methods*, or the one *method*, take the place of
-    whatever the site, the *public_site* or the *team* says. *pin* comes first if it may take the
+    *other* is the other end of the session. *methods* take the place of whatever the site, the
+    *public_site* or the *team* says. *pin* comes first if it may take the
     client; *current* is the node that the session has, which small differences of latency do not
     move.
     """
@@ -148,7 +126,6 @@ class SelectNodes(Request[NodesSelected]):
     other: ClientFacts | None = None
     count: int = 3
     avoid: tuple[NodeId, ...] = ()
-    method: SelectionMethod | None = None
     methods: tuple[SelectionMethod, ...] = ()
     public_site: str | None = None
     team: str | None = None

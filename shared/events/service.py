@@ -3,23 +3,11 @@
 from typing import ClassVar
 
 from shared.domain.ids import NodeId
-from shared.events.message import Event, Message
+from shared.events.message import Event
 from shared.events.subject import Subject
 
 
-class ServiceRestarts(Message):
-    """How often *service* ended uncleanly since its last clean end.
-
-    *crash_loop*: three times in runs that began within a minute. *is_away*: it has not come back.
-    """
-
-    service: str
-    restarts: int = 0
-    crash_loop: bool = False
-    is_away: bool = False
-
-
-class ServiceEndedUnclean(Event):
+class ServiceEndedUncleanly(Event):
     """The run of *service* on *node* before this one did not end cleanly.
 
     Told by the service itself when it starts and finds the mark of that run: which process of which
@@ -28,7 +16,7 @@ class ServiceEndedUnclean(Event):
     """
 
     subject: ClassVar = Subject(
-        "meridian.event.service.ended_unclean",
+        "meridian.event.service.ended_uncleanly",
         speakers=frozenset(
             {
                 *("config", "replication", "failover_monitor", "node_selector"),

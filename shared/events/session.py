@@ -1,22 +1,14 @@
 """A session's one state, changed by compare-and-set, and what relays report of it."""
 
-from enum import StrEnum
 from typing import ClassVar, Literal
 
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.message import Event, Message
 from shared.events.selection import ClientFacts
 from shared.events.subject import Subject
-
-
-class SessionPhase(StrEnum):
-    """Where a session stands."""
-
-    WAITING = "waiting"
-    ACTIVE = "active"
-    CLOSED = "closed"
 
 
 class PathOffer(Message):

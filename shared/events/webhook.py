@@ -1,17 +1,10 @@
 """How the deliveries of webhooks go, and the way to ask."""
 
-from enum import StrEnum
 from typing import ClassVar
 
+from shared.domain.webhook import WebhookProgress, WebhookState
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
-
-
-class WebhookState(StrEnum):
-    """`failing` is tried again, less and less often, until it is done or its time is over."""
-
-    DELIVERING = "delivering"
-    FAILING = "failing"
 
 
 class WebhookStateChanged(Event):
@@ -27,11 +20,11 @@ class WebhookStateChanged(Event):
     cause: str
 
 
-class WebhookGaveUp(Event):
+class WebhookDeliveryFailed(Event):
     """The event *event_id* on *event_subject* will not be delivered to *webhook*, for *cause*."""
 
     subject: ClassVar = Subject(
-        "meridian.event.webhook.gave_up", speakers=frozenset({"webhooks"}), stored=True
+        "meridian.event.webhook.delivery_failed", speakers=frozenset({"webhooks"}), stored=True
     )
 
     webhook: str
@@ -39,17 +32,6 @@ class WebhookGaveUp(Event):
     event_id: str
     attempts: int
     cause: str
-
-
-class WebhookProgress(Message):
-    """How far the deliveries of one webhook are; *waiting* counts what is not delivered yet."""
-
-    webhook: str
-    state: WebhookState
-    waiting: int | None = None
-    attempts: int = 0
-    cause: str = ""
-    last_delivered_unix_ms: int | None = None
 
 
 class WebhooksProgress(Message):

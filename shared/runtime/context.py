@@ -15,8 +15,10 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
 from shared.events.security import MessageRejected
 from shared.messaging.broker import build_broker
+from shared.messaging.client import OnMalformed
 from shared.messaging.connection import NatsAccess, inbox_prefix
-from shared.messaging.events import EventPublisher, Witness
+from shared.messaging.dedicated import DedicatedConnection
+from shared.messaging.events import EventPublisher, EventSigner
 from shared.messaging.middleware import Guard
 from shared.messaging.publisher import Publisher
 from shared.messaging.rejections import Rejection, Rejections
@@ -25,35 +27,82 @@ from shared.runtime.containment import Containment
 from shared.runtime.fault import Fault
 from shared.runtime.health import Health
 from shared.runtime.meter import PrometheusMeter
+from shared.runtime.process import Process
 from shared.settings import ServiceSettings
 
 PACKAGE: Final = "meridian-cluster"
 
 
 @dataclass(frozen=True)
-class ServiceContext:
-    """Everything that a service's composition root builds upon."""
+class Keys:
+    """The cluster's keys, this node's own key, and the public keys of the masters."""
 
-    settings: ServiceSettings
-    identity: Identity
-    clock: Clock
     keyring: KeyRing
     node_key: NodeKey
     trust: TrustStore
-    access: NatsAccess
+
+
+@dataclass(frozen=True)
+class MessageSecurity:
+    """What signs and checks messages, and counts those that are refused."""
+
     signer: Signer
     verifier: Verifier
+    rejections: Rejections
+
+
+@dataclass(frozen=True)
+class Bus:
+    """The signed broker, and the ways in which a service speaks over it."""
+
+    identity: Identity
+    access: NatsAccess
     broker: NatsBroker
     publisher: Publisher
-    witness: Witness
+    event_signer: EventSigner
     events: EventPublisher
-    rejections: Rejections
-    fault: Fault
-    containment: Containment
+    on_malformed: OnMalformed
+
+    def build_connection(self, name: str, access: NatsAccess | None = None) -> DedicatedConnection:
+        """A connection of its own, not connected yet; *access* is given for another account."""
+        return DedicatedConnection(access or self.access, self.identity, name, self.on_malformed)
+
+    def build_event_publisher(self, stream: str) -> EventPublisher:
+        """A publisher of signed events into *stream*; the caller runs it."""
+        return EventPublisher(self.broker, self.event_signer, stream)
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """What the metrics server shows of this process."""
+
     health: Health
     registry: CollectorRegistry
-    started_unix_ms: int
-    version: str
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Where faults go: *fatal* ends the process, *containment* ends one piece of work."""
+
+    fatal: Fault
+    containment: Containment
+
+
+@dataclass(frozen=True)
+class ServiceContext:
+    """What a composition root builds upon.
+
+    It stays in `app.py`: every other module receives the parts that it uses.
+    """
+
+    settings: ServiceSettings
+    clock: Clock
+    process: Process
+    keys: Keys
+    security: MessageSecurity
+    bus: Bus
+    telemetry: Telemetry
+    faults: Faults
 
 
 def build_context(settings: ServiceSettings, service: str, clock: Clock) -> ServiceContext:
@@ -75,30 +124,41 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     fault, meter = Fault(), PrometheusMeter(registry)
     guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.happened)
     broker = build_broker(access, identity, guard)
-    witness = Witness(settings.node, node_key, clock.unix_ms)
-    events = EventPublisher(broker, witness)
-    rejections.tell = _alarm(identity, events)
+    bus = _build_bus(
+        identity,
+        access,
+        broker,
+        EventSigner(settings.node, node_key, clock.unix_ms),
+        rejections.refused,
+    )
+    rejections.tell = _alarm(identity, bus.events)
     return ServiceContext(
         settings=settings,
-        identity=identity,
         clock=clock,
-        keyring=keyring,
-        node_key=node_key,
-        trust=trust,
+        process=Process(identity, package_version(), started, settings.state_dir),
+        keys=Keys(keyring, node_key, trust),
+        security=MessageSecurity(signer, verifier, rejections),
+        bus=bus,
+        telemetry=Telemetry(Health(), registry),
+        faults=Faults(fault, Containment(fault.happened, _contained_counter(registry))),
+    )
+
+
+def _build_bus(
+    identity: Identity,
+    access: NatsAccess,
+    broker: NatsBroker,
+    signer: EventSigner,
+    on_malformed: OnMalformed,
+) -> Bus:
+    return Bus(
+        identity=identity,
         access=access,
-        signer=signer,
-        verifier=verifier,
         broker=broker,
         publisher=Publisher(broker),
-        witness=witness,
-        events=events,
-        rejections=rejections,
-        fault=fault,
-        containment=Containment(fault.happened, _contained_counter(registry)),
-        health=Health(),
-        registry=registry,
-        started_unix_ms=started,
-        version=package_version(),
+        event_signer=signer,
+        events=EventPublisher(broker, signer),
+        on_malformed=on_malformed,
     )
 
 

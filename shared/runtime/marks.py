@@ -19,7 +19,7 @@ from typing import Final
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import UnixMillis
 from shared.domain.runs import Run
-from shared.events.service import ServiceRestarts
+from shared.domain.service import ServiceRestarts
 
 FOLDER: Final = "run"
 _LOG: Final = logging.getLogger("meridian.service")

@@ -8,8 +8,8 @@ NATS, which is tried for ever and told of in `/readyz`.
 def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
     context = build_context(settings, "relay", clock)
     door = Door(...)
-    context.broker.include_router(router(Handlers(door)))
-    return Service(FastStream(context.broker), context, tasks=(door.serve,))
+    context.bus.broker.include_router(router(Handlers(door)))
+    return Service(FastStream(context.bus.broker), context, tasks=(door.serve,))
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ from nats.errors import Error as NatsError
 from shared.domain.containment import ends_process
 from shared.domain.errors import BadSettings, MeridianError
 from shared.domain.runs import Run
-from shared.events.service import ServiceEndedUnclean
+from shared.events.service import ServiceEndedUncleanly
 from shared.messaging.broker import is_guarded
 from shared.runtime.clock import Clock, SystemClock, kernel_boot_id
 from shared.runtime.context import ServiceContext
@@ -87,7 +87,9 @@ def run_service(settings_class: type[S], build_app: Build[S]) -> None:
         set_up_logging(settings.node, form=settings.log_format, level=settings.log_level)
         service = build_app(settings, clock=SystemClock())
         set_up_logging(
-            str(service.context.identity), form=settings.log_format, level=settings.log_level
+            str(service.context.process.identity),
+            form=settings.log_format,
+            level=settings.log_level,
         )
         code = asyncio.run(serve(service))
     except BadSettings as error:
@@ -103,14 +105,14 @@ async def serve(service: Service) -> int:
         BadSettings: the service is unsigned, or a port is in use.
     """
     context = service.context
-    if not is_guarded(context.broker):
+    if not is_guarded(context.bus.broker):
         raise BadSettings("this service's broker does not sign its messages; it does not start")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    context.health.set("nats", ok=False, reason="not connected yet")
-    metrics = MetricsServer(context.registry, context.health)
+    context.telemetry.health.set("nats", ok=False, reason="not connected yet")
+    metrics = MetricsServer(context.telemetry.registry, context.telemetry.health)
     await _listen(metrics, context.settings)
     mark = _marked(context)
     tasks = [asyncio.create_task(_named(task)) for task in _tasks(service)]
@@ -135,10 +137,10 @@ async def serve(service: Service) -> int:
 
 def _marked(context: ServiceContext) -> Mark | None:
     """Leave the mark of this run, and say so when the one before it did not end cleanly."""
-    identity, log = context.identity, logging.getLogger("meridian.service")
+    identity, log = context.process.identity, logging.getLogger("meridian.service")
     own = Run(
         *(identity.service, os.getpid(), kernel_boot_id()),
-        *(context.version, context.started_unix_ms),
+        *(context.process.version, context.process.started_unix_ms),
     )
     try:
         mark = Mark.begin(context.settings.state_dir, own)
@@ -149,8 +151,8 @@ def _marked(context: ServiceContext) -> Mark | None:
     if before is not None:
         log.warning("process %d of this service did not end cleanly", before.pid)
         loop = before.is_crash_loop(context.clock.unix_ms(), runs=False)
-        context.events.emit(
-            ServiceEndedUnclean(
+        context.bus.events.emit(
+            ServiceEndedUncleanly(
                 node=identity.node,
                 service=identity.service,
                 pid=before.pid,
@@ -166,7 +168,7 @@ def _marked(context: ServiceContext) -> Mark | None:
 
 def _tasks(service: Service) -> tuple[Task, ...]:
     context = service.context
-    own = (context.fault.run, context.events.run, partial(_stay_connected, service))
+    own = (context.faults.fatal.run, context.bus.events.run, partial(_stay_connected, service))
     return (*own, *service.tasks)
 
 
@@ -179,14 +181,16 @@ def _kept(context: ServiceContext, name: str, run: Task) -> "asyncio.Task[None]"
     condition = f"worker {name}"
 
     async def begin() -> None:
-        context.health.set(condition, ok=True)
+        context.telemetry.health.set(condition, ok=True)
         await run()
         raise AssertionError(f"the worker {name!r} runs for ever")
 
     def failed(cause: str) -> None:
-        context.health.set(condition, ok=False, reason=f"it failed and is started again: {cause}")
+        context.telemetry.health.set(
+            condition, ok=False, reason=f"it failed and is started again: {cause}"
+        )
 
-    return context.containment.keep("worker", name, begin, failed)
+    return context.faults.containment.keep("worker", name, begin, failed)
 
 
 async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
@@ -198,7 +202,7 @@ async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
 async def _stay_connected(service: Service) -> None:
     """Connect, and keep the condition `nats` true to the connection, for ever."""
     await connect(service)
-    health, broker = service.context.health, service.context.broker
+    health, broker = service.context.telemetry.health, service.context.bus.broker
     while True:
         await asyncio.sleep(AGAIN_SECONDS)
         connected = await broker.ping(timeout=AGAIN_SECONDS)
@@ -209,7 +213,7 @@ async def _report(context: ServiceContext) -> None:
     """Tell what was refused, for ever."""
     while True:
         await asyncio.sleep(AGAIN_SECONDS)
-        context.rejections.report()
+        context.security.rejections.report()
 
 
 async def connect(service: Service) -> None:
@@ -221,12 +225,12 @@ async def connect(service: Service) -> None:
         except Exception as error:  # whatever a server says, it is asked again
             if ends_process(error):
                 raise
-            reason = _why(error, service.context.access.user)
-            service.context.health.set("nats", ok=False, reason=reason)
+            reason = _why(error, service.context.bus.access.user)
+            service.context.telemetry.health.set("nats", ok=False, reason=reason)
             log.warning("NATS did not let us in: %s", reason)
             await asyncio.sleep(AGAIN_SECONDS)
         else:
-            service.context.health.set("nats", ok=True)
+            service.context.telemetry.health.set("nats", ok=True)
             return
 
 
@@ -259,7 +263,7 @@ async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
             await asyncio.wait_for(ending(), STOP_SECONDS)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FLUSH_SECONDS):
-            await service.context.events.flush()
+            await service.context.bus.events.flush()
     await asyncio.gather(*(_cancelled(task) for task in tasks))
     try:
         await asyncio.wait_for(service.app.stop(), STOP_SECONDS)

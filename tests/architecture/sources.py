@@ -1,4 +1,7 @@
-"""The project's own Python files, parsed once, and what can be counted in them."""
+"""The project's own Python files, parsed when a test asks, and what can be counted in them.
+
+No module of tests parses at import: every worker imports them all, and trees are large.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -15,11 +18,14 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Source:
-    """One file: where it lies, its text and its syntax tree."""
+    """One file: where it lies, its text and, once it is asked for, its syntax tree."""
 
     path: Path
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, filename=str(self.path))
 
     @property
     def name(self) -> str:
@@ -49,14 +55,20 @@ class Source:
 
 @cache
 def sources(*folders: str) -> tuple[Source, ...]:
-    """Parse every Python file below *folders* of the project; absent folders have none."""
+    """List every Python file below *folders* of the project; absent folders have none."""
     paths = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
-    return tuple(_parse(path) for path in paths)
+    return tuple(_read(path) for path in paths)
 
 
-def _parse(path: Path) -> Source:
-    text = path.read_text(encoding="utf-8")
-    return Source(path, text, ast.parse(text, filename=str(path)))
+def forget() -> None:
+    """Free what was parsed."""
+    sources.cache_clear()
+    _read.cache_clear()
+
+
+@cache
+def _read(path: Path) -> Source:
+    return Source(path, path.read_text(encoding="utf-8"))
 
 
 def length(node: Function | ast.ClassDef) -> int:

@@ -114,7 +114,7 @@ def test_the_rule_finds_what_it_is_for() -> None:
         "    codec(decoder=json.loads)\n"
         "    return int(m.headers['n']), float('inf'), int(3)\n"
     )
-    source = Source(sources("shared")[0].path, text, ast.parse(text))
+    source = Source(sources("shared")[0].path, text)
     assert decoders_in(source) == {
         "json.loads",
         "hmac.compare_digest",

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from tools.benchmarks import PAGE, benchmarks_page
-from tools.docs import EVENTS, events_page
+from tools.docs import ARCHITECTURE, EVENTS, architecture_page, events_page
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
@@ -13,6 +13,10 @@ LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 
 def test_the_page_of_messages_is_fresh() -> None:
     assert EVENTS.read_text() == events_page(), "run `make docs`"
+
+
+def test_the_rooms_on_the_page_of_the_architecture_are_those_of_the_imports() -> None:
+    assert ARCHITECTURE.read_text() == architecture_page(), "run `make docs`"
 
 
 def test_the_page_of_figures_is_fresh() -> None:

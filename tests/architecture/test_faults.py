@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.failover.weather import Flaws
+from tests.simulation.failover.faults import Flaws
 from tools.mutants.catalogue import MUTANTS
 
 ROOT = Path(__file__).parents[2]

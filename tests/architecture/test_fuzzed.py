@@ -112,5 +112,5 @@ def test_the_rule_finds_a_decoder_that_somebody_adds() -> None:
         "def bound(): return FILE\n"
         "def member(fields: Fields): return fields.text('x')\n"
     )
-    source = Source(sources("shared")[0].path, text, ast.parse(text))
+    source = Source(sources("shared")[0].path, text)
     assert [each.partition(":")[2] for each in callers_in(source)] == ["Reader.read", "member"]

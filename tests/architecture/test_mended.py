@@ -3,25 +3,26 @@
 import ast
 from collections.abc import Iterator
 
-import pytest
-
 from tests.architecture.sources import PRODUCT, Source, called, sources
 from tests.system.mended import SIGNS
 
-TESTS = {source.module: source for source in sources("tests")}
-MARKERS = [
-    (source, call)
-    for source in TESTS.values()
-    for call in ast.walk(source.tree)
-    if isinstance(call, ast.Call) and called(call) == "pytest.mark.mends"
-]
-MARKED = {source.module: source for source, _ in MARKERS}
+
+def markers() -> list[tuple[Source, ast.Call]]:
+    """The markers of tests of mended faults, each with its file."""
+    return [
+        (source, call)
+        for source in sources("tests")
+        if "pytest.mark.mends" in source.text
+        for call in ast.walk(source.tree)
+        if isinstance(call, ast.Call) and called(call) == "pytest.mark.mends"
+    ]
 
 
-@pytest.mark.parametrize("source", MARKED.values(), ids=lambda source: source.name)
-def test_a_test_of_a_mended_fault_imports_nothing_of_the_product(source: Source) -> None:
+def test_a_test_of_a_mended_fault_imports_nothing_of_the_product() -> None:
+    marked = {source.module: source for source, _ in markers()}
     found = {
         f"{each.name} imports {name}"
+        for source in marked.values()
         for each in _reached(source)
         for name in _imports(each)
         if name.split(".")[0] in PRODUCT
@@ -30,8 +31,9 @@ def test_a_test_of_a_mended_fault_imports_nothing_of_the_product(source: Source)
 
 
 def test_every_marker_declares_one_of_the_signs() -> None:
-    assert MARKERS
-    wrong = [f"{source.name}:{call.lineno}" for source, call in MARKERS if _sign(call) not in SIGNS]
+    found = markers()
+    assert found
+    wrong = [f"{source.name}:{call.lineno}" for source, call in found if _sign(call) not in SIGNS]
     assert wrong == []
 
 
@@ -45,12 +47,13 @@ def _sign(call: ast.Call) -> object:
 
 def _reached(source: Source) -> list[Source]:
     """The file and every file of tests that it imports, however far away."""
+    tests = {each.module: each for each in sources("tests")}
     found, waiting = {source.module: source}, [source]
     while waiting:
         for name in _imports(waiting.pop()):
-            if name in TESTS and name not in found:
-                found[name] = TESTS[name]
-                waiting.append(TESTS[name])
+            if name in tests and name not in found:
+                found[name] = tests[name]
+                waiting.append(tests[name])
     return list(found.values())
 
 

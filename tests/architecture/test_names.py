@@ -34,18 +34,18 @@ def test_no_module_is_called_by_a_word_that_says_nothing() -> None:
     assert [module for module in modules if NAMELESS & set(module.split("."))] == []
 
 
-@pytest.mark.parametrize("package", PRODUCT)
-def test_the_package_that_is_imported_is_the_one_of_this_project(package: str) -> None:
-    found = importlib.import_module(package).__file__
-    assert found is not None
-    assert Path(found) == ROOT / package / "__init__.py"
+def test_the_packages_that_are_imported_are_those_of_this_project() -> None:
+    found = {package: importlib.import_module(package).__file__ for package in PRODUCT}
+    assert found == {package: str(ROOT / package / "__init__.py") for package in PRODUCT}
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("file", ["__init__.py", "__main__.py", "settings.py", "app.py", "core"])
-def test_every_service_has_the_same_files(service: str, file: str) -> None:
-    place = ROOT / "services" / service / file
-    assert place.exists() or place.with_suffix(".py").exists()
+def test_every_service_has_the_same_files() -> None:
+    names = ("__init__.py", "__main__.py", "settings.py", "app.py", "core")
+    places = [ROOT / "services" / service / name for service in SERVICES for name in names]
+    missing = [
+        str(place) for place in places if not (place.exists() or place.with_suffix(".py").exists())
+    ]
+    assert missing == []
 
 
 def test_every_service_is_started_and_stands_on_the_pages() -> None:

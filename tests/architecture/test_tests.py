@@ -7,13 +7,12 @@ from pathlib import Path
 
 from tests.architecture.sources import ROOT, Source, called, sources
 
-TESTS = sources("tests")
 MAY_SLEEP = {"compose", "integration", "system"}
 SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep", "sleep"}
 
 
 def test_fakes_are_written_and_nothing_is_patched() -> None:
-    imported = [(each.name, name) for each in TESTS for name in _imported(each)]
+    imported = [(each.name, name) for each in sources("tests") for name in _imported(each)]
     assert [(file, name) for file, name in imported if "mock" in name.split(".")] == []
 
 
@@ -26,7 +25,7 @@ def test_every_folder_of_tests_is_run_by_make_test_or_by_make_test_compose() -> 
 
 
 def test_only_tests_with_real_servers_may_sleep() -> None:
-    others = [each for each in TESTS if not MAY_SLEEP & set(each.module.split("."))]
+    others = [each for each in sources("tests") if not MAY_SLEEP & set(each.module.split("."))]
     assert [f"{each.name}:{call.lineno}" for each in others for call in _sleeps(each)] == []
 
 

@@ -1,6 +1,6 @@
-"""The cluster log in memory: the same verbs and errors as the real one, and its bad days.
+"""The cluster log in memory: the same verbs and errors as the real one, with faults.
 
-`faults` is asked for each append what is to become of it; a *late* one lands when its time has
+`faults` is called for each append and returns its fault; a *late* one lands when its time has
 come, if nobody else was faster, which is how a message behaves that a server still holds.
 """
 
@@ -16,8 +16,8 @@ from shared.domain.log import StoredEntry
 from tests.fakes.virtual_time import pause
 
 
-class Fate(Enum):
-    """What becomes of an append."""
+class AppendFault(Enum):
+    """How an append fails, or does not."""
 
     FINE = auto()
     SLOW = auto()
@@ -74,7 +74,7 @@ class MemoryLog:
     """One master's view of the log."""
 
     messages: Messages = field(default_factory=Messages)
-    faults: Callable[[], Fate] = lambda: Fate.FINE
+    faults: Callable[[], AppendFault] = lambda: AppendFault.FINE
     is_reachable: bool = True
     stale_by: int = 0
     appends: int = 0
@@ -93,22 +93,22 @@ class MemoryLog:
     async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
         self._require_connection()
         self.appends += 1
-        message, fate = stored.encode(), self.faults()
-        match fate:
-            case Fate.NO_LEADER:
+        message, fault = stored.encode(), self.faults()
+        match fault:
+            case AppendFault.NO_LEADER:
                 raise LogUnavailable("the log has no leader")
-            case Fate.LOST | Fate.LATE:
-                if fate is Fate.LATE:
+            case AppendFault.LOST | AppendFault.LATE:
+                if fault is AppendFault.LATE:
                     loop = asyncio.get_running_loop()
                     loop.call_later(LATE_SECONDS, self.messages.extend, message, expected)
                 await pause(SILENT_SECONDS)
                 raise OutcomeUnknown("the log did not answer an append")
-            case Fate.SLOW:
+            case AppendFault.SLOW:
                 await pause(SLOW_SECONDS)
-            case Fate.FINE | Fate.ANSWER_LOST:
+            case AppendFault.FINE | AppendFault.ANSWER_LOST:
                 await asyncio.sleep(0)
         sequence = self.messages.extend(message, expected)
-        if fate is Fate.ANSWER_LOST:
+        if fault is AppendFault.ANSWER_LOST:
             raise OutcomeUnknown("the log did not answer an append")
         if sequence is None:
             raise LogConflict("the log was extended by somebody else")
@@ -130,7 +130,7 @@ class MemoryLog:
                 yield raw
 
     def _require_connection(self, *, lost: bool = False) -> None:
-        """Raise unless the log answers; *lost* says that its own loss is no matter."""
+        """Raise unless the log answers; *lost* means that its own loss is no matter."""
         if not self.is_reachable:
             raise LogUnavailable("there is no connection to NATS")
         if self.messages.is_lost and not lost:

@@ -1,8 +1,8 @@
 """A site behind the gateway that fits into memory: its documents, its sessions, its answers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from services.config.core.paging import cut
 from services.gateway.sessions.store import Kept
@@ -10,6 +10,7 @@ from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.rules.changes import tried
 from shared.documents.state import Documents, Stored
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
@@ -22,6 +23,7 @@ from shared.domain.ids import (
     UnixMillis,
 )
 from shared.domain.log import Marker, ReplicationMode
+from shared.domain.placement import Choice, NodeVerdict, RehearsedPlacement, SharedAddress
 from shared.domain.snapshot import (
     Chunk,
     ChunkRef,
@@ -45,8 +47,8 @@ from shared.events.config import (
 )
 from shared.events.conflict import (
     ConflictEntries,
-    ConflictLine,
     ConflictRead,
+    ConflictResolved,
     ConflictsRead,
     KeepConflict,
     ReadConflict,
@@ -57,12 +59,15 @@ from shared.events.conflict import (
 from shared.events.failover import MasterStatus, ReadMasterStatus, RoleSwitched, SwitchOver
 from shared.events.message import Done, Event, Message, Request
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
-from shared.events.rehearsal import RehearsedPlacement, RehearseSelection, SelectionRehearsed
+from shared.events.rehearsal import RehearseSelection, SelectionRehearsed
 from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
-from shared.events.selection import Choice, NodesSelected, NodeVerdict, SelectNodes, SharedAddress
+from shared.events.selection import NodesSelected, SelectNodes
 from shared.events.session import SessionState
-from shared.events.webhook import ReadWebhooksProgress, WebhookProgress, WebhooksProgress
+from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
 from tests.fakes.responder import Responder
+
+if TYPE_CHECKING:
+    from shared.domain.webhook import WebhookProgress
 
 
 @dataclass
@@ -95,7 +100,7 @@ class FakeSite(Responder):
         self.policy = ""
         self.history = HistoryRead(lines=())
         self.status_history = StatusHistoryRead(lines=())
-        self.key, self.shelf, self.offers_chunks = NodeKey.generate(), dict[str, bytes](), True
+        self.key, self.shelf = NodeKey.generate(), dict[str, bytes]()
         self.progress: dict[NodeId, FollowerProgressed] = {}
         self.conflicts: dict[NodeId, ConflictRead | None] = {}
         self.bundles: dict[str, list[str]] = {}
@@ -133,7 +138,6 @@ class FakeSite(Responder):
             log_generation=marker.log_generation,
             revision=marker.revision,
             hash=marker.hash,
-            chunked=self.offers_chunks,
         )
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
@@ -212,10 +216,9 @@ class FakeSite(Responder):
             part = kept.changes[request.begin : end]
             following = end if end < len(kept.changes) else None
             return ConflictRead(line=kept.line, changes=part, next=following)
-        told = {"resolution": request.resolution, "resolved_by": request.author}
-        line = kept.line.model_copy(update=told)
+        line = replace(kept.line, resolution=request.resolution, resolved_by=request.author)
         self.conflicts[request.node] = kept.model_copy(update={"line": line})
-        return line
+        return ConflictResolved(line=line)
 
     def _carry(self, request: ReadConflictEntries | KeepConflict) -> Message:
         """Out of a master, one bundle an answer, and back onto one."""
@@ -224,7 +227,7 @@ class FakeSite(Responder):
             end = request.begin + 1
             following = end if end < len(bundles) else None
             return ConflictEntries(bundle=bundles[request.begin], next=following)
-        line = ConflictLine.model_validate(request.model_dump(exclude={"bundle"}))
+        line = ConflictLine(**request.model_dump(exclude={"bundle"}))
         self.conflicts[request.node] = ConflictRead(line=line, changes=())
         bundles.append(request.bundle)
         return Done()

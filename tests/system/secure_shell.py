@@ -2,33 +2,19 @@
 
 import getpass
 import os
-import shutil
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from stack.demo.programs import Program, run
 from stack.demo.target import free_port
+from tests.programs import require_program
 from tests.system.people import reachable
 
 RUN = Path("/run/sshd")
 """Root's server wants this folder, which boot scripts make."""
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-
-
-def needed(program: str, package: str) -> str:
-    """Where *program* is; a test that cannot have it is skipped, but never in CI."""
-    found = shutil.which(program, path=PATH)
-    if found is None:
-        told = f"{program} is missing: apt install {package}"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
-    return found
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,7 @@ class SecureShell:
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncGenerator[SecureShell]:
     """Run a server, with keys made for it, until the block ends."""
-    server, keygen = needed("sshd", "openssh-server"), needed("ssh-keygen", "openssh-client")
+    server, keygen = require_program("sshd"), require_program("ssh-keygen")
     folder.mkdir()
     shell = SecureShell(folder, free_port())
     for name in ("host", "user"):

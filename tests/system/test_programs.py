@@ -18,8 +18,9 @@ from stack.demo.programs import Program, make_file, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.site import Site
+from tests.programs import require_program
 from tests.system.people import signed_in, until
-from tests.system.secure_shell import SecureShell, needed, serving
+from tests.system.secure_shell import SecureShell, serving
 
 MEBIBYTE = 1 << 20
 FILE_BYTES = 100 * MEBIBYTE
@@ -85,7 +86,7 @@ async def test_ssh_gives_a_shell_and_its_exit_code(
 ) -> None:
     env = await signed_in(site, tmp_path)
     async with sharing(shell.port, env) as shared:
-        ssh = (needed("ssh", "openssh-client"), *shell.through(shared.key), shell.address)
+        ssh = (require_program("ssh"), *shell.through(shared.key), shell.address)
         program = await Program.start("ssh", *ssh, "echo $((6 * 7)); exit 5", env=env)
         code, said = await program.finished()
         assert code == 5, said
@@ -101,7 +102,7 @@ async def test_scp_of_a_hundred_mebibytes_survives_the_kill_of_its_traffic_node(
     digest = make_file(sent, FILE_BYTES)
     async with sharing(shell.port, env) as shared:
         target = f"{shell.address}:{received}"
-        scp = (needed("scp", "openssh-client"), *shell.through(shared.key), str(sent), target)
+        scp = (require_program("scp"), *shell.through(shared.key), str(sent), target)
         copying = await Program.start("scp", *scp, env=env)
         node = await shared.node()
         async with losing_its_node(site, node, lambda: size(received) > MEBIBYTE):
@@ -120,7 +121,7 @@ async def test_rsync_brings_a_folder_over(site: Site, shell: SecureShell, tmp_pa
         path = here / f"folder {number % 7}" / f"file {number}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(number * 700))
-    rsync, ssh = needed("rsync", "rsync"), needed("ssh", "openssh-client")
+    rsync, ssh = require_program("rsync"), require_program("ssh")
     async with sharing(shell.port, env) as shared:
         remote = " ".join(f"'{word}'" for word in (ssh, *shell.through(shared.key)))
         await run(rsync, "-a", "-e", remote, f"{here}/", f"{shell.address}:{there}/", env=env)

@@ -13,7 +13,7 @@ from faststream import FastStream
 
 from shared.domain.errors import BadSettings
 from shared.events.message import Event
-from shared.events.service import ServiceEndedUnclean
+from shared.events.service import ServiceEndedUncleanly
 from shared.runtime.marks import FOLDER
 from shared.runtime.service import Service, serve
 from tests.fakes.events import KeptFacts
@@ -43,15 +43,16 @@ async def for_ever() -> None:
 def build(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
     def made(*tasks: Work, **workers: Work) -> Service:
         context = ground.build("webhooks", monkeypatch).context
-        told = replace(context, events=Facts())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-        app = FastStream(context.broker, logger=None)
+        bus = replace(context.bus, events=Facts())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        told = replace(context, bus=bus)
+        app = FastStream(context.bus.broker, logger=None)
         return Service(app, told, tasks=tasks, workers=workers)
 
     return made
 
 
 def events_of(service: Service) -> list[Event]:
-    facts = service.context.events
+    facts = service.context.bus.events
     assert isinstance(facts, Facts)
     return facts.kept
 
@@ -75,7 +76,7 @@ async def test_a_worker_that_fails_is_told_and_the_service_goes_on(
 
     service = build(for_ever, bad=fails, good=for_ever)
     assert await stopped(service) == 0
-    (reason,) = [each for each in service.context.health.reasons() if "worker" in each]
+    (reason,) = [each for each in service.context.telemetry.health.reasons() if "worker" in each]
     assert reason == (
         "worker bad: it failed and is started again: RecursionError: nested too deeply"
     )
@@ -123,13 +124,13 @@ async def test_a_start_after_an_unclean_end_tells_which_run_it_was(
     second = build(for_ever)
     assert await stopped(second) == 0
     (event,) = events_of(second)
-    assert event == ServiceEndedUnclean(
-        node=first.context.identity.node,
+    assert event == ServiceEndedUncleanly(
+        node=first.context.process.identity.node,
         service="webhooks",
         pid=os.getpid(),
         boot_id=told["boot_id"],
-        version=first.context.version,
-        started_unix_ms=first.context.started_unix_ms,
+        version=first.context.process.version,
+        started_unix_ms=first.context.process.started_unix_ms,
         restarts=1,
     )
 

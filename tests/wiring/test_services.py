@@ -5,7 +5,7 @@ import importlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from shared.events.message import Request
 from shared.messaging.broker import is_guarded
 from shared.messaging.catalogue import find
 from shared.runtime.clock import SystemClock
+from shared.runtime.context import ServiceContext
 from shared.runtime.service import Service, serve
 from shared.settings import ServiceSettings
 
@@ -94,13 +95,13 @@ def ground(tmp_path: Path) -> Ground:
 
 def heard(service: Service) -> set[tuple[str, str]]:
     """The subjects that a service subscribes to, each with its queue group."""
-    subscribers: Any = service.context.broker.subscribers
+    subscribers: Any = service.context.bus.broker.subscribers
     return {(str(each.subject.broker_address), str(each.queue)) for each in subscribers}
 
 
 HEARD = {
     "config": {
-        ("meridian.config.alpha.lay_down", ""),
+        ("meridian.config.alpha.pause_writes", ""),
         ("meridian.config.alpha.position", ""),
         ("meridian.config.current", ""),
         ("meridian.config.alpha.promote_alone", ""),
@@ -143,14 +144,14 @@ def test_each_service_hears_what_it_should_and_shares_what_one_may_answer(
 def test_every_service_signs_its_messages(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
-    assert is_guarded(ground.build(service, monkeypatch).context.broker)
+    assert is_guarded(ground.build(service, monkeypatch).context.bus.broker)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_answers_requests_and_nothing_else(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
-    subscribers: Any = ground.build(service, monkeypatch).context.broker.subscribers
+    subscribers: Any = ground.build(service, monkeypatch).context.bus.broker.subscribers
     for each in subscribers:
         message = find(str(each.subject.broker_address).replace("*", ALPHA))
         assert message is not None
@@ -205,9 +206,9 @@ async def test_a_service_that_does_not_sign_does_not_start(
         await serve(unsigned)
 
 
-def replaced(service: Service, broker: NatsBroker) -> Any:
-    fields: dict[str, Any] = {**vars(service.context), "broker": broker}
-    return type(service.context)(**fields)
+def replaced(service: Service, broker: NatsBroker) -> ServiceContext:
+    context = service.context
+    return replace(context, bus=replace(context.bus, broker=broker))
 
 
 ALONE = ("config", "replication", "failover_monitor", "node_selector")

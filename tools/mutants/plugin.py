@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from tools.mutants.catalogue import MUTANTS
-from tools.mutants.mutant import Mutant
+from tools.mutants.mutant import Mutant, patched
 
 CHOSEN: Final = "MUTANT"
 
@@ -43,18 +43,6 @@ class Finder(MetaPathFinder):
         assert spec.origin is not None
         loader = PatchedLoader(self._mutant, spec.origin)
         return importlib.util.spec_from_file_location(fullname, spec.origin, loader=loader)
-
-
-def patched(mutant: Mutant, source: str) -> str:
-    """The module's source with the guard broken.
-
-    Raises:
-        ValueError: what is to be broken does not stand in it exactly once.
-    """
-    count = source.count(mutant.old)
-    if count != 1:
-        raise ValueError(f"{mutant.name!r}: its patch fits {count} places of {mutant.module}")
-    return source.replace(mutant.old, mutant.new)
 
 
 def pytest_load_initial_conftests() -> None:

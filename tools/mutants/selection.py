@@ -24,7 +24,32 @@ LIVENESS: Final = "services.node_selector.core.liveness"
 CHOICE: Final = "services.node_selector.core.selection"
 RULES: Final = "shared.documents.rules.selections"
 
+LIVENESS_RULE: Final = "shared.domain.liveness"
+RELEASE_RULE: Final = "shared.domain.release"
+PRIMARY_RULE: Final = "shared.domain.primary"
+
 SELECTION: Final = (
+    Mutant(
+        "a node is dead one moment later",
+        LIVENESS_RULE,
+        "if silent_seconds >= dead_after_seconds:",
+        "if silent_seconds > dead_after_seconds:",
+        ("tests/unit/domain/test_liveness.py",),
+    ),
+    Mutant(
+        "an older release counts as newer",
+        RELEASE_RULE,
+        "to_integer(ours) > to_integer(theirs)",
+        "to_integer(ours) != to_integer(theirs)",
+        ("tests/unit/domain/test_release.py",),
+    ),
+    Mutant(
+        "the last claim wins whatever its epoch",
+        PRIMARY_RULE,
+        "or claim.epoch >= found.epoch",
+        "or True",
+        ("tests/unit/domain/test_primary.py",),
+    ),
     Mutant(
         "any node is a traffic node",
         ELIGIBILITY,
@@ -73,7 +98,7 @@ SELECTION: Final = (
     Mutant(
         "any version goes with any other",
         ELIGIBILITY,
-        "if not compatible(seen.load.version, version):",
+        "if not are_compatible(seen.load.version, version):",
         "if False:",
         ELIGIBLE,
     ),

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.history import HistoryLine, NamedChange
 from shared.domain.log import Change, LogEntry
-from shared.events.config import HistoryLine, NamedChange, ReadHistory
+from shared.events.config import ReadHistory
 
 ENTRIES_SEEN: Final = 2_000
 """Most entries that one question looks at."""

@@ -30,8 +30,8 @@ from shared.documents.site import SiteDocument
 from shared.domain.containment import shortened
 from shared.domain.errors import MeridianError, RedirectionFailed
 from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.redirection import RedirectionState
-from shared.events.failover import RedirectionChanged, RedirectionStatus
+from shared.domain.redirection import RedirectionState, RedirectionStatus
+from shared.events.failover import RedirectionChanged
 from shared.messaging.ports import Emits
 from shared.persistence.master_state import State
 from shared.runtime.clock import Clock

@@ -109,7 +109,7 @@ class Appliances:
 
     def _primary(self) -> NodeId | None:
         primary = self.cluster.find_primary()
-        return None if primary is None else primary[0]
+        return None if primary is None else primary.node
 
     def _version(self, node: NodeId) -> str:
         for service in ("failover_monitor", "relay"):

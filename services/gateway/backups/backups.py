@@ -30,10 +30,10 @@ from services.gateway.configuration.editor import Apply, Editor, WantedDocument
 from services.gateway.conflicts.conflicts import MastersConflicts
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
 from shared.documents import DOCUMENTS, Kind
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupForeign, BackupTooNew, InvalidChange
 from shared.domain.ids import ClusterId, Revision
 from shared.domain.snapshot import Chunk, Manifest
-from shared.events.conflict import ConflictLine
 from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 

@@ -18,8 +18,8 @@ from services.gateway.http.provided import provided
 from services.gateway.http.requests import TheRequestId
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import decode_base64, decode_text
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import InvalidChange
-from shared.events.conflict import ConflictLine
 
 router = APIRouter(prefix="/backup", tags=["backup"], route_class=DecodedRoute)
 

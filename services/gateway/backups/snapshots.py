@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from shared.clusterlog.snapshots import chunk_name
 from shared.decoding.errors import Undecodable
-from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
+from shared.domain.errors import BadSignature, BrokenChunk
 from shared.domain.ids import NodeId
 from shared.domain.snapshot import ChunkRef, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot
@@ -45,14 +45,12 @@ class MasterSnapshots:
         """Have a master offer a snapshot.
 
         Raises:
-            Unavailable: no master offers one, or one of an older release does.
+            Unavailable: no master offers one.
             BadSignature: no known master signed it, or it is not of everything.
         """
         offered = await self.publisher.ask(
-            OfferSnapshot(scope=Scope.FULL, chunked=True), timeout_seconds=OFFER_SECONDS
+            OfferSnapshot(scope=Scope.FULL), timeout_seconds=OFFER_SECONDS
         )
-        if not offered.chunked:
-            raise Unavailable("a master of an older release answered: upgrade every master first")
         signed = await self.objects.get(offered.name)
         return OfferedSnapshot(offered.name, signed, self._verified_manifest(signed))
 

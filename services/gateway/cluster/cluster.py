@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from services.gateway.cluster.core.node_report import NodeReport, report_node
 from services.gateway.cluster.core.observed import Observed
 from shared.domain.errors import NoPrimary
-from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.node import Liveness, NodeRole
+from shared.domain.ids import Instant, NodeId
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole
+from shared.domain.primary import PrimaryClaim
 from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 
@@ -34,13 +36,13 @@ class Cluster:
         timing = self.directory.require_site().timing
         return report_node(self.observed, node, timing, self.clock.now())
 
-    def find_primary(self) -> tuple[NodeId, Epoch] | None:
-        """The primary of the largest epoch that was heard; None when no master says that it is."""
+    def find_primary(self) -> PrimaryClaim | None:
+        """The master that seems to be primary; None when no master says that it is."""
         timing = self.directory.require_site().timing
         return self.observed.primary(self.directory.nodes, timing, self.clock.now())
 
-    def require_primary(self) -> tuple[NodeId, Epoch]:
-        """The primary of the largest epoch that was heard.
+    def require_primary(self) -> PrimaryClaim:
+        """The master that seems to be primary.
 
         Raises:
             NoPrimary: no master says that it is.

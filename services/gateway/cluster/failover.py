@@ -35,8 +35,8 @@ class Failover:
             MeridianError: it cannot be done now; the primary is who it was.
         """
         with self.audit.record("switchover", author, () if to is None else (to,)):
-            primary, epoch = self.cluster.require_primary()
-            order = SwitchOver(node=primary, epoch=epoch, to=to, author=author)
+            primary = self.cluster.require_primary()
+            order = SwitchOver(node=primary.node, epoch=primary.epoch, to=to, author=author)
             return await self.publisher.ask(order, timeout_seconds=SWITCH_SECONDS)
 
     async def promote(

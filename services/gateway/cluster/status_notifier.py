@@ -7,7 +7,8 @@ from services.gateway.cluster.cluster import Cluster
 from services.gateway.cluster.core.news import NodeNews, Readiness, ReadinessNews
 from services.gateway.cluster.local_health import LocalHealth
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
 from shared.messaging.ports import Emits
 
 CHECK_SECONDS: Final = 0.5

@@ -8,7 +8,8 @@ from shared.crypto.webhooks import shown_secret
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
 from shared.domain.errors import NotFound
-from shared.events.webhook import ReadWebhooksProgress, WebhookProgress
+from shared.domain.webhook import WebhookProgress
+from shared.events.webhook import ReadWebhooksProgress
 from shared.messaging.ports import Asks
 
 READ_SECONDS: Final = 5.0

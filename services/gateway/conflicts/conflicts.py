@@ -8,24 +8,21 @@ not.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.gateway.core.open_conflict import OpenConflict
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupTooNew, Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
-from shared.events.conflict import (
-    ConflictLine,
-    ConflictsRead,
-    KeepConflict,
-    ReadConflictEntries,
-    ReadConflicts,
-)
+from shared.events.conflict import ConflictsRead, KeepConflict, ReadConflictEntries, ReadConflicts
 from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+
+LINES: Final = TypeAdapter(ConflictLine)
 
 READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0
@@ -71,7 +68,7 @@ class MastersConflicts:
         """
         still_open = {line.id: line for line in conflicts if not line.resolution}
         for line in still_open.values():
-            identity = line.model_dump(mode="json", include={*IDENTITY, "node"})
+            identity = _identity(line) | {"node": line.node}
             begin: int | None = 0
             while begin is not None:
                 question = ReadConflictEntries(node=line.node, id=line.id, begin=begin)
@@ -102,11 +99,11 @@ class MastersConflicts:
                 node = line.node if line.node in answering else answering[0]
                 if not dry_run:
                     await self._keep(node, line, each)
-                restored.append(line.model_copy(update={"node": node}))
+                restored.append(replace(line, node=node))
         return restored
 
     async def _keep(self, node: NodeId, line: ConflictLine, conflict: OpenConflict) -> None:
-        identity = line.model_dump(mode="json", include={*IDENTITY})
+        identity = _identity(line)
         for bundle in conflict.bundles:
             order = KeepConflict.model_validate({**identity, "node": node, "bundle": bundle})
             await self.publisher.ask(order, timeout_seconds=KEEP_SECONDS)
@@ -124,8 +121,12 @@ class MastersConflicts:
         return sorted(node for node, each in nodes if each.role is NodeRole.MASTER)
 
 
+def _identity(line: ConflictLine) -> dict[str, Any]:
+    return {name: value for name, value in asdict(line).items() if name in IDENTITY}
+
+
 def _line(conflict: OpenConflict) -> ConflictLine:
     try:
-        return ConflictLine.model_validate(conflict.line)
+        return LINES.validate_python(conflict.line)
     except ValidationError as error:
         raise BackupTooNew(f"this release cannot read a conflict of the backup: {error}") from error

@@ -1,11 +1,12 @@
 """Decides what of a conflict is shown and what becomes a change of the site again."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.documents import Kind
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.events.config import ProposedChange
-from shared.events.conflict import ConflictChange, ConflictLine
 
 SECRETS: Final = frozenset({"password_hash"})
 
@@ -45,7 +46,7 @@ def without_secrets(change: ConflictChange) -> ConflictChange:
     """Leave the secrets out of the body of *change*."""
     body = change.body
     shown = None if body is None else {k: v for k, v in body.items() if k not in SECRETS}
-    return change.model_copy(update={"body": shown})
+    return replace(change, body=shown)
 
 
 def _usable_body(change: ConflictChange, there: Bodies, can_open: CanOpen) -> dict[str, Any] | None:

@@ -7,9 +7,10 @@ from services.gateway.access.passwords import Passwords
 from services.gateway.configuration.proposals import Configuration
 from services.gateway.conflicts.conflicts import READ_SECONDS, MastersConflicts
 from services.gateway.conflicts.core import changes_to_apply, find_conflict, without_secrets
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import NotFound
 from shared.domain.ids import RequestId, Revision
-from shared.events.conflict import ConflictChange, ConflictLine, ReadConflict, ResolveConflict
+from shared.events.conflict import ReadConflict, ResolveConflict
 from shared.messaging.ports import Asks
 
 
@@ -52,7 +53,7 @@ class Resolution:
             resolution = "applied" if apply else "discarded"
             order = ResolveConflict(node=line.node, id=id_, resolution=resolution, author=author)
             answer = await self.publisher.ask(order, timeout_seconds=READ_SECONDS)
-        return answer, revision
+        return answer.line, revision
 
     async def _find(self, id_: str) -> ConflictLine:
         listed = await self.conflicts.list_all()

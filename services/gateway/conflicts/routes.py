@@ -11,8 +11,8 @@ from services.gateway.conflicts.resolution import Resolution
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.ids import Revision
-from shared.events.conflict import ConflictChange, ConflictLine
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

@@ -6,7 +6,8 @@ from typing import Final
 from services.gateway.placement.core.probes import GUESSES, is_measured, ranked, to_probe
 from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import issue_probe_ticket
-from shared.events.selection import Choice, ClientFacts, ExplainSelection
+from shared.domain.placement import Choice
+from shared.events.selection import ClientFacts, ExplainSelection
 from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock

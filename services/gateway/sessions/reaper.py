@@ -8,7 +8,7 @@ from services.gateway.sessions.core.session import has_expired
 from services.gateway.sessions.sessions import Sessions
 from shared.domain.errors import MeridianError
 from shared.domain.ids import SessionId, UnixMillis
-from shared.events.session import SessionPhase
+from shared.domain.session import SessionPhase
 from shared.messaging.directory import Directory
 from shared.messaging.streams import WEEK_SECONDS
 from shared.runtime.clock import Clock

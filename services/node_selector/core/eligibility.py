@@ -13,7 +13,9 @@ from typing import Final
 from services.node_selector.core.liveness import Seen
 from shared.documents.node import NodeDocument
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, NodeRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole
+from shared.domain.release import are_compatible
 
 HASH_BITS: Final = 48
 """A node's numbers for drawing have so many bits."""
@@ -80,11 +82,6 @@ def _why_unfit(seen: Seen, version: str, capacity: int) -> str | None:
         return "draining"
     if seen.load.sessions >= capacity:
         return f"full: {seen.load.sessions} of {capacity} sessions"
-    if not compatible(seen.load.version, version):
+    if not are_compatible(seen.load.version, version):
         return f"version {seen.load.version} does not go with {version}"
     return None
-
-
-def compatible(theirs: str, ours: str) -> bool:
-    """Whether two versions may serve one site: the same first number, so nodes upgrade in turn."""
-    return theirs.partition(".")[0] == ours.partition(".")[0]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from shared.documents.site import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness, liveness_after
+from shared.domain.primary import PrimaryClaim, apparent_primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class LiveState:
         self._in_turn: dict[NodeId, Instant] = {}
         self._listening_since: Instant | None = None
         self._last: Instant | None = None
-        self._primary: tuple[Epoch, NodeId] | None = None
+        self._primary: PrimaryClaim | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +61,7 @@ class LiveState:
     @property
     def primary(self) -> NodeId | None:
         """The master that last called itself primary, in the largest epoch."""
-        return self._primary[1] if self._primary is not None else None
+        return self._primary.node if self._primary is not None else None
 
     def relay_spoke(
         self, node: NodeId, load: Load, now: Instant, dead_after_seconds: float = 3.0
@@ -80,8 +81,9 @@ class LiveState:
         return word
 
     def master_spoke(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
-        if is_primary and (self._primary is None or epoch >= self._primary[0]):
-            self._primary = (epoch, node)
+        if is_primary:
+            known = () if self._primary is None else (self._primary,)
+            self._primary = apparent_primary((*known, PrimaryClaim(node, epoch)))
 
     def word(self, node: NodeId) -> Word | None:
         return self._words.get(node)
@@ -112,14 +114,13 @@ class LiveState:
         word = self._words.get(node)
         if word is None:
             return None
-        return Seen(_liveness(now - word.at, timing), now - word.at, word.load)
+        liveness = liveness_after(
+            now - word.at,
+            suspect_after_seconds=timing.suspect_after_seconds,
+            dead_after_seconds=timing.dead_after_seconds,
+        )
+        return Seen(liveness, now - word.at, word.load)
 
     def _has_listened(self, now: Instant, dead_after_seconds: float) -> bool:
         since = self._listening_since
         return since is not None and now - since > dead_after_seconds
-
-
-def _liveness(silent_seconds: float, timing: Timing) -> Liveness:
-    if silent_seconds >= timing.dead_after_seconds:
-        return Liveness.DEAD
-    return Liveness.SUSPECT if silent_seconds >= timing.suspect_after_seconds else Liveness.ALIVE

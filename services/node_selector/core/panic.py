@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.node_selector.core.eligibility import Candidate
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 
 FEWEST_RELAYS: Final = 3
 """Of fewer it cannot be told who is deaf."""

@@ -18,7 +18,7 @@ from shared.documents.node import NodeDocument
 from shared.documents.selection import Selection
 from shared.documents.site import SiteDocument
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from services.node_selector.core.prefixes import PrefixTable
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument, Timing
 from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 
 Regions = tuple[str, ...]
 

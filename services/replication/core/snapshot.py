@@ -1,10 +1,8 @@
 """A snapshot in one piece: the state at one marker, as bytes that a node signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
-nodes only (for traffic nodes). A traffic node keeps its copy like this in a file, and followers of
-a release that knows no chunks are given one. A reader trusts what another node offers when a known
-master signed these very bytes, the scope is the one that it needs (or a master would forget its
-users) and the log has the marker's hash at the marker's sequence.
+nodes only (for traffic nodes). A traffic node keeps its copy like this in a file. Between nodes a
+snapshot travels in chunks (`shared.domain.snapshot`).
 """
 
 import json

@@ -45,9 +45,9 @@ WORDS: Final[Mapping[str, str]] = {
     "replication.space_changed": "the log server of {node} has {room}: {used} of {limit} are used",
     "replication.conflict_kept": "{node} had {count} documents alone, kept as conflict {conflict}",
     "node.state_changed": "{node} is {state}, was {previous}: {cause}",
-    "service.ended_unclean": "{service} of {node} was started again after {unclean}",
+    "service.ended_uncleanly": "{service} of {node} was started again after {unclean}",
     "webhook.state_changed": "webhook {webhook} is {state}, was {previous}: {cause}",
-    "webhook.gave_up": "webhook {webhook} gave up an event: {cause}",
+    "webhook.delivery_failed": "webhook {webhook} gave up an event: {cause}",
     "operation.ended": "{author}: {operation} {outcome}",
 }
 

@@ -1,10 +1,9 @@
-"""What becomes of an event after one attempt to deliver it.
+"""Decides what becomes of an event after one attempt to deliver it.
 
-An event is delivered when the receiver says 2xx. Anything else, silence and a redirect included,
-is tried again: after a second, then twice as long each time, at most every five minutes. It is
-given up when the next attempt would come later than the webhook allows after the event happened;
-so an event that was already older is tried once. The attempts are counted by the stream and not
-here, so another master goes on with the same patience.
+A 2xx status is a delivery. Anything else, also a redirect or no answer, is retried after one
+second, then after twice as long each time, at most five minutes. The event is given up when the
+next attempt would come later than the webhook allows after the event happened; an event that is
+older already gets one attempt. The stream counts the attempts, so another master goes on counting.
 """
 
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ REDIRECT: Final = range(300, 400)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the receiver said: a status, or why there is none; *location* is a redirect's."""
+class Response:
+    """The receiver's status, or why there is none; *location* is where a redirect leads."""
 
     status: int | None
     problem: str = ""
@@ -34,43 +33,43 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """It is tried again after *seconds*."""
+class Retry:
+    """Attempt it again after *seconds*."""
 
     seconds: float
     cause: str
 
 
 @dataclass(frozen=True, slots=True)
-class GaveUp:
-    """It is tried no more."""
+class GiveUp:
+    """Attempt it no more."""
 
     cause: str
 
 
-Verdict = Delivered | Again | GaveUp
+Verdict = Delivered | Retry | GiveUp
 
 
-def verdict(answer: Answer, attempt: int, age_seconds: float, limit_seconds: float) -> Verdict:
-    """What becomes of an event *age_seconds* old after its *attempt*, counted from 1."""
-    if answer.status in SUCCESS:
+def decide(response: Response, attempt: int, age_seconds: float, limit_seconds: float) -> Verdict:
+    """Decide about an event that is *age_seconds* old after its *attempt*, counted from 1."""
+    if response.status in SUCCESS:
         return Delivered()
-    cause = _cause(answer)
+    cause = _cause(response)
     pause = min(FIRST_SECONDS * 2 ** min(max(attempt, 1) - 1, DOUBLINGS), LONGEST_SECONDS)
     if age_seconds + pause > limit_seconds:
         hours = limit_seconds / 3_600
-        return GaveUp(f"not delivered within {hours:g} h and {attempt} attempts: {cause}")
-    return Again(pause, cause)
+        return GiveUp(f"not delivered within {hours:g} h and {attempt} attempts: {cause}")
+    return Retry(pause, cause)
 
 
-def _cause(answer: Answer) -> str:
-    return shortened(_sentence(answer))
+def _cause(response: Response) -> str:
+    return shortened(_sentence(response))
 
 
-def _sentence(answer: Answer) -> str:
-    if answer.status is None:
-        return answer.problem or "no answer"
-    if answer.status in REDIRECT:
-        where = f" to {answer.location}" if answer.location else ""
+def _sentence(response: Response) -> str:
+    if response.status is None:
+        return response.problem or "no answer"
+    if response.status in REDIRECT:
+        where = f" to {response.location}" if response.location else ""
         return f"it redirects{where}, and redirects are not followed: set that url"
-    return f"it answers {answer.status}"
+    return f"it answers {response.status}"

@@ -28,10 +28,10 @@ from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import Marker, StoredEntry
 from shared.events.config import (
     GenerationBegun,
-    PositionTold,
     PromoteAlone,
+    ReadPosition,
     RebuildLog,
-    TellPosition,
+    ReplicaPosition,
 )
 from shared.events.message import Message, Request
 from shared.events.replication import FollowerState, LogRebuilt
@@ -69,8 +69,8 @@ class Bravo(Responder):
             self.ordered.append(request)
             place = {"log_generation": 2, "revision": marker.revision + 1, "hash": "h"}
             return GenerationBegun.model_validate({"node": BRAVO, **place})
-        assert isinstance(request, TellPosition)
-        told = PositionTold(
+        assert isinstance(request, ReadPosition)
+        told = ReplicaPosition(
             node=BRAVO,
             log_generation=marker.log_generation,
             revision=marker.revision,

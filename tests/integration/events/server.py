@@ -17,7 +17,7 @@ from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.ids import Epoch, NodeId, UnixMillis
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
-from shared.messaging.events import Witness
+from shared.messaging.events import EventSigner
 from shared.messaging.streams import ensure_streams
 from stack.nats import EVENTS_INBOX, USERS, accounts
 from tests.integration.servers import NatsServer, until
@@ -45,7 +45,7 @@ class Ground:
     """The server, and the node `alpha` that speaks there."""
 
     server: GuardedServer
-    witness: Witness
+    signer: EventSigner
 
     @staticmethod
     def start(folder: Path) -> "Ground":
@@ -53,11 +53,11 @@ class Ground:
         server.start()
         until(server.is_ready, "the NATS server")
         key = NodeKey.generate()
-        return Ground(server, Witness(ALPHA, key, lambda: UnixMillis(1_777_888_800_000)))
+        return Ground(server, EventSigner(ALPHA, key, lambda: UnixMillis(1_777_888_800_000)))
 
     @property
     def keys(self) -> dict[NodeId, str]:
-        return {ALPHA: self.witness.key.public_b64}
+        return {ALPHA: self.signer.key.public_b64}
 
     def access(self, password: str = PASSWORD, user: str = READER) -> Access:
         return Access((self.server.url,), user, password)
@@ -87,8 +87,8 @@ class Ground:
         """Tell *events* as the site's own publisher does, but for the cluster's signature."""
         async with self.connected(SERVICE) as (_, jetstream):
             for event in events:
-                fact = self.witness.fact(event)
-                headers = {NODE_SIGNATURE_HEADER: fact.testimony}
+                fact = self.signer.sign(event)
+                headers = {NODE_SIGNATURE_HEADER: fact.node_signature}
                 await jetstream.publish(fact.address, fact.payload, headers=headers)
 
 

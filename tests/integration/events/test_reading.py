@@ -16,7 +16,7 @@ from clients.events.keys import Examiner
 from clients.events.reading import Access, Raw, Reader
 from clients.events.wishes import pattern
 from shared.domain.errors import BadSettings, Unavailable
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from shared.events.node import NodeStateChanged
 from tests.integration.events.server import ALPHA, READER, SERVICE, Ground, failover
 from tests.integration.servers import until

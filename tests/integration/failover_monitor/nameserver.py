@@ -14,7 +14,7 @@ import dns.message
 import dns.query
 
 from tests.integration.servers import HOST, SECONDS, free_port, spawn, until
-from tests.system.secure_shell import needed
+from tests.programs import require_program
 
 if TYPE_CHECKING:
     import subprocess
@@ -68,7 +68,7 @@ def make_key() -> str:
 
 @contextlib.contextmanager
 def name_server(folder: Path) -> Generator[NameServer]:
-    program = needed("named", "bind9")
+    program = require_program("named")
     server = NameServer(free_port(), make_key())
     values = {"folder": folder, "port": server.port, "key": server.key, "zone": ZONE}
     (folder / "named.conf").write_text(CONFIG.format(**values))

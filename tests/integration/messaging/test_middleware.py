@@ -55,7 +55,7 @@ class Listener:
 
     def refused(self, reason: str) -> float:
         name, labels = "meridian_messages_rejected_total", {"reason": reason}
-        return self.gateway.registry.get_sample_value(name, labels) or 0.0
+        return self.gateway.telemetry.registry.get_sample_value(name, labels) or 0.0
 
     async def until_refused(self, reason: str, times: int = 1) -> None:
         await until(lambda: self.refused(reason) >= times)
@@ -80,7 +80,7 @@ class Scene:
 
     async def signed_at(self, shift_ms: int, gateway: ServiceContext, sessions: int) -> None:
         """A relay's heartbeat with the right key, by a clock that is *shift_ms* off."""
-        keys = KeyRing.derive(self.cluster.psk, gateway.trust.cluster_id, None)
+        keys = KeyRing.derive(self.cluster.psk, gateway.keys.trust.cluster_id, None)
 
         def clock() -> UnixMillis:
             return UnixMillis(gateway.clock.unix_ms() + shift_ms)
@@ -103,7 +103,7 @@ class Scene:
         route = (NodeHeartbeat, on_heartbeat)
         async with self.cluster.member("alpha", "gateway", route) as gateway:
             listener = Listener(gateway, heard)
-            gateway.rejections.tell = listener.told.append
+            gateway.security.rejections.tell = listener.told.append
             yield listener
 
 
@@ -129,14 +129,14 @@ async def scene(tmp_path: Path, nats_url: str) -> AsyncGenerator[Scene]:
 async def speaking(scene: Scene) -> AsyncGenerator[tuple[Listener, ServiceContext]]:
     """A listener that has heard the relay's first heartbeat."""
     async with scene.listening() as listener, scene.cluster.member(BERLIN, "relay") as relay:
-        await relay.publisher.publish(heartbeat(1))
+        await relay.bus.publisher.publish(heartbeat(1))
         await until(lambda: listener.heard == [1] and len(scene.taps) == 1)
         yield listener, relay
 
 
 async def goes_on(listener: Listener, relay: ServiceContext) -> None:
     """A true message still passes, and nothing passed before it but the first one."""
-    await relay.publisher.publish(heartbeat(2))
+    await relay.bus.publisher.publish(heartbeat(2))
     await until(lambda: listener.heard[-1] == 2)
     assert listener.heard == [1, 2]
 
@@ -153,7 +153,7 @@ async def test_a_member_with_another_key_is_told_of_and_not_believed(scene: Scen
     foreign = Cluster(scene.cluster.folder, scene.cluster.url, psk=make_psk())
     async with speaking(scene) as (listener, relay):
         async with foreign.member(BERLIN, "relay") as impostor:
-            await impostor.publisher.publish(heartbeat(9))
+            await impostor.bus.publisher.publish(heartbeat(9))
             await listener.until_refused("unknown_key")
         assert [(each.sender, each.count) for each in listener.told] == [("unknown", 1)]
         await goes_on(listener, relay)
@@ -185,7 +185,7 @@ async def test_whatever_is_changed_on_the_way_breaks_the_signature(
 
 async def test_nobody_speaks_for_another_node(scene: Scene) -> None:
     async with speaking(scene) as (listener, relay):
-        await relay.publisher.publish(heartbeat(9, node=NodeId("alpha")))
+        await relay.bus.publisher.publish(heartbeat(9, node=NodeId("alpha")))
         await listener.until_refused("another_node")
         assert listener.told[0].sender.startswith("berlin.relay.")
         await goes_on(listener, relay)
@@ -194,7 +194,7 @@ async def test_nobody_speaks_for_another_node(scene: Scene) -> None:
 async def test_a_service_says_only_what_is_its_own_to_say(scene: Scene) -> None:
     async with speaking(scene) as (listener, relay):
         async with scene.cluster.member(BERLIN, "replication") as follower:
-            await follower.publisher.publish(heartbeat(9))
+            await follower.bus.publisher.publish(heartbeat(9))
             await listener.until_refused("not_a_speaker")
         await goes_on(listener, relay)
 
@@ -202,7 +202,7 @@ async def test_a_service_says_only_what_is_its_own_to_say(scene: Scene) -> None:
 async def test_nobody_names_another_node_inside_than_outside(scene: Scene) -> None:
     async with speaking(scene) as (listener, relay):
         event = heartbeat(9, node=NodeId("alpha"))
-        await relay.broker.publish(event, heartbeat().address)
+        await relay.bus.broker.publish(event, heartbeat().address)
         await listener.until_refused("another_address")
         await goes_on(listener, relay)
 
@@ -266,7 +266,7 @@ async def draining(
 
 async def test_an_answer_comes_back_as_the_type_that_was_declared(scene: Scene) -> None:
     async with draining(scene, Done) as (gateway, _):
-        answer = await gateway.publisher.ask(DRAIN, timeout_seconds=5)
+        answer = await gateway.bus.publisher.ask(DRAIN, timeout_seconds=5)
         assert isinstance(answer, Done)
 
 
@@ -276,7 +276,7 @@ async def test_a_refusal_comes_back_as_the_error_that_it_was(scene: Scene) -> No
 
     async with draining(scene, no) as (gateway, asked):
         with pytest.raises(RevisionConflict, match="somebody was faster") as caught:
-            await gateway.publisher.ask(DRAIN, timeout_seconds=5)
+            await gateway.bus.publisher.ask(DRAIN, timeout_seconds=5)
         assert caught.value.attributes["revision"] == 7
         assert len(asked) == 1
 
@@ -289,8 +289,8 @@ async def test_a_forged_answer_that_is_first_does_not_count(scene: Scene) -> Non
     await settled(scene.stranger)
     async with scene.cluster.member("alpha", "gateway") as gateway:
         with pytest.raises(Unavailable):
-            await gateway.publisher.ask(DRAIN, timeout_seconds=1)
-        refused = gateway.registry.get_sample_value(
+            await gateway.bus.publisher.ask(DRAIN, timeout_seconds=1)
+        refused = gateway.telemetry.registry.get_sample_value(
             "meridian_messages_rejected_total", {"reason": "unsigned"}
         )
         assert refused == 1
@@ -298,7 +298,7 @@ async def test_a_forged_answer_that_is_first_does_not_count(scene: Scene) -> Non
 
 async def test_who_was_asked_early_answers_when_he_is_there(scene: Scene) -> None:
     async with scene.cluster.member("alpha", "gateway") as gateway:
-        asked = asyncio.create_task(gateway.publisher.ask(DRAIN, timeout_seconds=10))
+        asked = asyncio.create_task(gateway.bus.publisher.ask(DRAIN, timeout_seconds=10))
 
         async def on_drain(_: DrainNode) -> Done:
             return Done()
@@ -321,7 +321,7 @@ def hostile() -> list[str]:
 
 async def signed(scene: Scene, gateway: ServiceContext, event: Event, reply: str) -> None:
     """Send *event* as a member with the right key does who wants an answer at *reply*."""
-    keys = KeyRing.derive(scene.cluster.psk, gateway.trust.cluster_id, None)
+    keys = KeyRing.derive(scene.cluster.psk, gateway.keys.trust.cluster_id, None)
     node = BERLIN if isinstance(event, NodeHeartbeat) else ALPHA
     service = "relay" if isinstance(event, NodeHeartbeat) else "gateway"
     signer = Signer(keys, Identity(node, service, "x"), f"boot{reply}", gateway.clock.unix_ms)
@@ -358,7 +358,7 @@ async def test_a_heartbeat_that_asks_for_an_answer_is_dropped_and_never_answered
         await listener.until_refused("bad_reply", len(hostile()) + 1)
         assert [(each.sender, each.reason) for each in listener.told] == [("unknown", "bad_reply")]
         await goes_on(listener, relay)
-        await settled(await listener.gateway.broker.connect())
+        await settled(await listener.gateway.bus.broker.connect())
     assert found == []
 
 
@@ -387,11 +387,13 @@ async def test_a_request_is_answered_where_its_sender_listens_and_nowhere_else(
             for reply in (*hostile(), own):
                 await signed(scene, relay, DRAIN, reply)
             await until(lambda: bool(found))
-            await settled(await relay.broker.connect())
+            await settled(await relay.bus.broker.connect())
         assert [(each.subject, each.data) for each in found] == [(own, b"{}")]
         assert len(asked) == 1
         labels = {"reason": "bad_reply"}
-        refused = relay.registry.get_sample_value("meridian_messages_rejected_total", labels)
+        refused = relay.telemetry.registry.get_sample_value(
+            "meridian_messages_rejected_total", labels
+        )
         assert refused == len(hostile())
 
 
@@ -407,8 +409,8 @@ async def test_a_request_that_is_answered_with_nothing_ends_the_service_and_send
         async with answers(scene, own) as found:
             await signed(scene, relay, DRAIN, own)
             with pytest.raises(AssertionError, match="DrainNode returned nothing"):
-                await asyncio.wait_for(relay.fault.run(), 10)
-            await settled(await relay.broker.connect())
+                await asyncio.wait_for(relay.faults.fatal.run(), 10)
+            await settled(await relay.bus.broker.connect())
         assert found == []
 
 
@@ -422,8 +424,8 @@ async def test_an_empty_answer_never_leaves(scene: Scene) -> None:
         async with answers(scene, own) as found:
             await signed(scene, relay, DRAIN, own)
             with pytest.raises(AssertionError, match="never empty"):
-                await asyncio.wait_for(relay.fault.run(), 10)
-            await settled(await relay.broker.connect())
+                await asyncio.wait_for(relay.faults.fatal.run(), 10)
+            await settled(await relay.bus.broker.connect())
         assert found == []
 
 
@@ -442,6 +444,9 @@ async def test_an_answer_that_asks_for_an_answer_does_not_count(scene: Scene) ->
     await settled(scene.stranger)
     async with scene.cluster.member("alpha", "gateway") as gateway:
         with pytest.raises(Unavailable):
-            await gateway.publisher.ask(DRAIN, timeout_seconds=1)
+            await gateway.bus.publisher.ask(DRAIN, timeout_seconds=1)
         labels = {"reason": "bad_reply"}
-        assert gateway.registry.get_sample_value("meridian_messages_rejected_total", labels) == 1
+        assert (
+            gateway.telemetry.registry.get_sample_value("meridian_messages_rejected_total", labels)
+            == 1
+        )

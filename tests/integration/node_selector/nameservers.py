@@ -17,7 +17,7 @@ import dns.message
 import dns.query
 
 from tests.integration.servers import SECONDS, free_port, spawn, until
-from tests.system.secure_shell import needed
+from tests.programs import require_program
 
 BIND, POWERDNS, GDNSD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 """BIND takes only what an interface has; the others take any address of the loopback network."""
@@ -151,7 +151,7 @@ def _powerdns(folder: Path, address: str, port: int) -> tuple[str | Path, ...]:
         "write-pid": "no",
     }
     options = (f"--{name}={value}" for name, value in settings.items())
-    return (needed("pdns_server", "pdns-backend-geoip"), f"--config-dir={folder}", *options)
+    return (require_program("pdns_server"), f"--config-dir={folder}", *options)
 
 
 def _bind(folder: Path, address: str, port: int) -> tuple[str | Path, ...]:
@@ -159,7 +159,7 @@ def _bind(folder: Path, address: str, port: int) -> tuple[str | Path, ...]:
     (folder / "named.conf").write_text(BIND_CONFIG.format(**values))
     (folder / "zone").write_text(RECORDS)
     (folder / "lame").write_text(LAME)
-    return (needed("named", "bind9"), "-g", "-n", "1", "-c", folder / "named.conf")
+    return (require_program("named"), "-g", "-n", "1", "-c", folder / "named.conf")
 
 
 def _gdnsd(folder: Path, address: str, port: int) -> tuple[str | Path, ...]:
@@ -168,7 +168,7 @@ def _gdnsd(folder: Path, address: str, port: int) -> tuple[str | Path, ...]:
         (folder / name).mkdir()
     (folder / "config").write_text(GDNSD_CONFIG.format(**values))
     (folder / "zones" / "geo.example.net").write_text(GEO_BY_GDNSD)
-    return (needed("gdnsd", "gdnsd"), "-c", folder, "-R", "start")
+    return (require_program("gdnsd"), "-c", folder, "-R", "start")
 
 
 @contextlib.contextmanager

@@ -114,13 +114,13 @@ class Site:
             for name, context in self.speakers.items():
                 if name not in self.silent:
                     beat = relay_heartbeat(name, draining=name in self.draining)
-                    await context.publisher.publish(beat)
-            await self.monitor.publisher.publish(primary_heartbeat(self.master.revision))
+                    await context.bus.publisher.publish(beat)
+            await self.monitor.bus.publisher.publish(primary_heartbeat(self.master.revision))
             await asyncio.sleep(0.1)
 
     async def select(self, address: str = "203.0.113.1") -> NodesSelected:
         question = SelectNodes(client=ClientFacts(address=address))
-        answer = await self.gateway.publisher.ask(question, timeout_seconds=10)
+        answer = await self.gateway.bus.publisher.ask(question, timeout_seconds=10)
         assert isinstance(answer, NodesSelected)
         return answer
 
@@ -132,7 +132,7 @@ class Site:
 
     async def explain(self) -> NodesSelected:
         question = ExplainSelection(client=ClientFacts(address="203.0.113.1"))
-        answer = await self.gateway.publisher.ask(question, timeout_seconds=10)
+        answer = await self.gateway.bus.publisher.ask(question, timeout_seconds=10)
         assert isinstance(answer, NodesSelected)
         return answer
 
@@ -274,7 +274,7 @@ async def asking(here: Site, answered: list[float], stop: asyncio.Event) -> None
     """Somebody who asks until *stop*, again when nobody answers in time, as the gateway does."""
     question = SelectNodes(client=ClientFacts(address="203.0.113.1"))
     while not stop.is_set():
-        await here.gateway.publisher.ask(question, timeout_seconds=10, attempt_seconds=0.5)
+        await here.gateway.bus.publisher.ask(question, timeout_seconds=10, attempt_seconds=0.5)
         answered.append(asyncio.get_running_loop().time())
 
 
@@ -317,4 +317,4 @@ async def test_nobody_answers_for_a_selector_that_is_not_there(
     async with site(tmp_path, nats_url) as (_, here):
         question = SelectNodes(client=ClientFacts(address="203.0.113.1"))
         with pytest.raises(Unavailable):
-            await here.gateway.publisher.ask(question, timeout_seconds=0.5)
+            await here.gateway.bus.publisher.ask(question, timeout_seconds=0.5)

@@ -77,14 +77,14 @@ class Cluster:
         settings = ServiceSettings.model_validate(self.settings(node))
         context = build_context(settings, service, SystemClock())
         made = [subscription(message, handler) for message, handler in routes]
-        context.broker.include_router(NatsRouter(handlers=made))
-        await context.broker.start()
+        context.bus.broker.include_router(NatsRouter(handlers=made))
+        await context.bus.broker.start()
         # The server knows every subscription before anybody speaks over another connection.
-        await settled(await context.broker.connect())
+        await settled(await context.bus.broker.connect())
         try:
             yield context
         finally:
-            await context.broker.stop()
+            await context.bus.broker.stop()
 
 
 @contextlib.contextmanager

@@ -188,7 +188,7 @@ async def test_heartbeats_tell_the_load_and_facts_reach_the_stream(node: Node) -
         listening(node) as (gateway, heard),
         node.cluster.member("alpha", "config", (PathReported, on_fact)),
     ):
-        client = gateway.broker._connection  # pyright: ignore[reportPrivateUsage]
+        client = gateway.bus.broker._connection  # pyright: ignore[reportPrivateUsage]
         assert client is not None
         await ensure_streams(client.jetstream(), 1)  # pyright: ignore[reportUnknownMemberType]
         with node.relay():
@@ -213,7 +213,7 @@ async def test_draining_takes_no_new_pair_keeps_the_old_and_outlives_a_crash(nod
             one, other = await node.pair("1111111")
             await until(lambda: bool(heard))
             order = DrainNode(node=BERLIN, epoch=Epoch(3))
-            assert isinstance(await gateway.publisher.ask(order, timeout_seconds=5), Done)
+            assert isinstance(await gateway.bus.publisher.ask(order, timeout_seconds=5), Done)
             guest = await node.hello("2222222", Side.CUSTOMER)
             assert await refusal(guest) == RefusalCode.DRAINING
             await one.send(b"on")
@@ -221,15 +221,15 @@ async def test_draining_takes_no_new_pair_keeps_the_old_and_outlives_a_crash(nod
             await until(lambda: heard[-1].draining)
             stale = UndrainNode(node=BERLIN, epoch=Epoch(2))
             with pytest.raises(StaleEpoch):
-                await gateway.publisher.ask(stale, timeout_seconds=5)
+                await gateway.bus.publisher.ask(stale, timeout_seconds=5)
         heard.clear()
         with node.relay():
             assert await refusal(await node.hello("2222222", Side.CUSTOMER)) == RefusalCode.DRAINING
             await until(lambda: bool(heard))
             with pytest.raises(StaleEpoch):
-                await gateway.publisher.ask(stale, timeout_seconds=5)
+                await gateway.bus.publisher.ask(stale, timeout_seconds=5)
             undrain = UndrainNode(node=BERLIN, epoch=Epoch(3))
-            await gateway.publisher.ask(undrain, timeout_seconds=5)
+            await gateway.bus.publisher.ask(undrain, timeout_seconds=5)
             await node.pair("2222222")
 
 
@@ -241,10 +241,10 @@ async def test_a_closed_session_ends_and_stays_closed_after_a_crash(node: Node) 
             order = CloseSession(
                 node=BERLIN, session=SessionId("1111111"), until_unix_ms=in_an_hour()
             )
-            assert isinstance(await gateway.publisher.ask(order, timeout_seconds=5), Done)
+            assert isinstance(await gateway.bus.publisher.ask(order, timeout_seconds=5), Done)
             assert await one.ended()
             assert await other.ended()
-            assert isinstance(await gateway.publisher.ask(order, timeout_seconds=5), Done)
+            assert isinstance(await gateway.bus.publisher.ask(order, timeout_seconds=5), Done)
         with node.relay():
             guest = await node.hello("1111111", Side.CUSTOMER)
             assert await refusal(guest) == RefusalCode.CLOSED
@@ -259,7 +259,7 @@ async def test_an_order_from_somebody_who_may_not_order_changes_nothing(node: No
         with node.relay():
             await until(lambda: bool(heard))
             order = DrainNode(node=BERLIN, epoch=Epoch(9))
-            await config.publisher.publish(order)
+            await config.bus.publisher.publish(order)
             (await node.pair("1111111"))[0].close()
             assert not heard[-1].draining
 

@@ -157,13 +157,13 @@ class Watcher:
 
     async def inject(self, data: bytes) -> None:
         """Put a message into the log that no primary wrote."""
-        client = await connect(self.context.access, self.context.identity, "intruder")
+        client = await connect(self.context.bus.access, self.context.process.identity, "intruder")
         await jetstream_of(client).publish(f"meridian.log.{GENERATION}.entry", data)
         await client.close()
         self.members.pen.skip()
 
     async def sync(self, node: str, *, resync: bool = False) -> FollowerProgressed:
-        answer = await self.context.publisher.ask(
+        answer = await self.context.bus.publisher.ask(
             SyncNow(node=NodeId(node), resync=resync), timeout_seconds=SECONDS
         )
         assert isinstance(answer, FollowerProgressed)
@@ -194,12 +194,12 @@ async def watching(members: Members, *, replicas: int) -> AsyncGenerator[Watcher
     """Make the log, the streams and the databases, and listen."""
     context = build_context(members.settings("watch"), "gateway", SystemClock())
     heard = subscription(FollowerProgressed, members.on_progress)
-    context.broker.include_router(NatsRouter(handlers=(heard,)))
-    client = await connect(context.access, context.identity, "log")
+    context.bus.broker.include_router(NatsRouter(handlers=(heard,)))
+    client = await connect(context.bus.access, context.process.identity, "log")
     log = ClusterLog(client, GENERATION)
     databases = {node: Database(url) for node, url in members.databases.items()}
     try:
-        await context.broker.start()
+        await context.bus.broker.start()
         async for _ in tries():
             with contextlib.suppress(LogUnavailable, LogConflict, NatsError):
                 if not await log.exists():
@@ -212,7 +212,7 @@ async def watching(members: Members, *, replicas: int) -> AsyncGenerator[Watcher
         yield Watcher(members, context, log, states)
     finally:
         members.close()
-        await context.broker.stop()
+        await context.bus.broker.stop()
         await client.close()
         for database in databases.values():
             await database.close()

@@ -17,13 +17,15 @@ from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, 
 from shared.crypto.keyring import KeyRing, make_psk
 from shared.crypto.nodekeys import NodeKey
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.domain.history import StatusLine
 from shared.domain.ids import ClusterId, Epoch, NodeId, SessionId, UnixMillis
+from shared.domain.session import SessionPhase
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event
-from shared.events.operation import ReadStatusHistory, StatusLine
-from shared.events.session import SessionChanged, SessionPhase
+from shared.events.operation import ReadStatusHistory
+from shared.events.session import SessionChanged
 from shared.messaging.connection import jetstream_of
-from shared.messaging.events import Witness
+from shared.messaging.events import EventSigner
 from shared.messaging.streams import EVENTS, ensure_streams
 from shared.persistence.pool import Database
 from shared.persistence.status_history import StatusHistory
@@ -49,7 +51,7 @@ class Town:
     async def say(self, event: Event, ring: KeyRing = RING) -> None:
         self.told += 1
         now = UnixMillis(SystemClock().unix_ms() + self.told)
-        fact = Witness(ALPHA, NodeKey.generate(), lambda: now).fact(event)
+        fact = EventSigner(ALPHA, NodeKey.generate(), lambda: now).sign(event)
         signer = Signer(ring, Identity(ALPHA, "failover_monitor", "x"), "boot", lambda: now)
         header, _ = signer.sign(MESSAGE, fact.address, "application/json", fact.payload)
         await jetstream_of(self.client).publish(
@@ -58,7 +60,7 @@ class Town:
             headers={
                 "content-type": "application/json",
                 SIGNATURE_HEADER: header,
-                NODE_SIGNATURE_HEADER: fact.testimony,
+                NODE_SIGNATURE_HEADER: fact.node_signature,
             },
         )
 

@@ -1,7 +1,7 @@
 """What a master had alone, kept in a real PostgreSQL before a snapshot takes its place."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Change, Op, ReplicationMode
 from shared.domain.snapshot import Scope
-from shared.events.config import PositionTold, TellPosition
+from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
     ConflictKept,
     KeepConflict,
@@ -48,14 +48,16 @@ class Bravo(Responder):
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         assert timeout_seconds > 0
-        assert isinstance(request, TellPosition)
+        assert isinstance(request, ReadPosition)
         if self.hashes is None:
             raise Unavailable("nobody answers")
         known = {each: self.hashes[each] for each in request.revisions if each in self.hashes}
         place = {"log_generation": 2, "revision": 9, "sequence": 3, "epoch": 4, "hash": "h"}
-        told = PositionTold.model_validate({"node": BRAVO, **place, "digest": "", "hashes": known})
-        proof = self.key.sign(told.position_bytes())
-        return told.model_copy(update={"signature": proof.hex()})
+        position = ReplicaPosition.model_validate(
+            {"node": BRAVO, **place, "digest": "", "hashes": known}
+        )
+        proof = self.key.sign(position.position_bytes())
+        return position.model_copy(update={"signature": proof.hex()})
 
 
 @dataclass
@@ -188,7 +190,7 @@ async def test_a_conflict_is_resolved_by_one_of_two_operators(place: Place) -> N
 async def taken_out(place: Place) -> list[KeepConflict]:
     """The one conflict as a backup holds it."""
     (line,) = (await place.keeper.list()).conflicts
-    told = line.model_dump(exclude={"resolution", "resolved_by"})
+    told = asdict(line)
     orders: list[KeepConflict] = []
     begin: int | None = 0
     while begin is not None:

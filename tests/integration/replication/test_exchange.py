@@ -22,7 +22,7 @@ from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import BadSignature, BrokenChunk, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
+from shared.domain.snapshot import Manifest, Scope, SignedSnapshot, SnapshotDocument
 from shared.events.message import Message, Request
 from shared.events.replication import SnapshotOffered
 from shared.messaging.connection import jetstream_of
@@ -78,7 +78,7 @@ class Place:
         )
 
     def signed(self, snapshot: Snapshot, key: NodeKey | None = None, signer: str = ALPHA) -> bytes:
-        body = snapshot.encode()
+        body = Manifest(snapshot.marker, snapshot.mode, snapshot.scope, ()).encode()
         proof = (key or self.pen.key).sign(body)
         return SignedSnapshot(body, NodeId(signer), proof).encode()
 
@@ -147,7 +147,8 @@ async def test_two_names_are_used_in_turn(place: Place) -> None:
         names.append((await place.exchange.offer(Scope.DIRECTORY)).name)
     assert names == ["directory-alpha-1", "directory-alpha-2"] * 2
     bucket = await jetstream_of(place.client).object_store(SNAPSHOTS)
-    assert {each.name for each in await bucket.list()} == set(names)
+    manifests = set(names)
+    assert {each.name for each in await bucket.list()} == manifests | {f"{n}.0" for n in manifests}
 
 
 async def test_one_that_is_read_survives_the_next_offer(place: Place) -> None:
@@ -195,7 +196,7 @@ class Line:
 
 async def test_it_goes_in_chunks_and_each_is_an_object(place: Place) -> None:
     large = await many_nodes(place, 1_500)
-    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
     names = await objects(place)
     assert {offer.name, f"{offer.name}.0", f"{offer.name}.1", f"{offer.name}.2"} <= names
     assert await place.take() == large
@@ -205,7 +206,7 @@ async def test_who_was_interrupted_goes_on_with_the_chunk_that_is_lacking(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = await many_nodes(place, 1_500)
-    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
     line = Line(monkeypatch)
     line.breaks_after = 3
     with pytest.raises(LogUnavailable, match="the line is cut"):
@@ -220,10 +221,10 @@ async def test_a_newer_snapshot_is_fetched_as_far_as_it_differs(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await many_nodes(place, 3_000)
-    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     await place.take()
     await place.write("n00001")
-    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     line = Line(monkeypatch)
     taken = await place.take()
     assert taken == await place.store.snapshot()
@@ -235,7 +236,7 @@ async def test_a_chunk_that_is_not_what_was_signed_is_refused_by_name(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await many_nodes(place, 1_500)
-    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
     line = Line(monkeypatch)
     line.damaged = {f"{offer.name}.1": b"something else"}
     with pytest.raises(BrokenChunk, match=f"chunk 1 of snapshot {offer.name} is not what"):
@@ -248,42 +249,33 @@ async def test_a_chunk_that_is_not_what_was_signed_is_refused_by_name(
 
 async def test_a_chunk_that_is_gone_sends_the_follower_to_the_next_offer(place: Place) -> None:
     large = await many_nodes(place, 1_500)
-    stale = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    stale = await place.exchange.offer(Scope.DIRECTORY)
     await Shelf(place.client).drop(f"{stale.name}.1")
     place.answers.offers = [stale]
     await place.write("later")
-    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     taken = await place.take()
     assert len(taken.documents) == len(large.documents) + 1
 
 
 async def test_a_smaller_snapshot_leaves_no_chunk_of_the_larger_one(place: Place) -> None:
     await many_nodes(place, 1_500)
-    offer = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    offer = await place.exchange.offer(Scope.DIRECTORY)
     small = replace(await place.store.snapshot(), documents=())
     await place.store.load(small)
     await place.write("a")
-    await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    await place.exchange.offer(Scope.DIRECTORY)
     await place.write("b")
-    again = await place.exchange.offer(Scope.DIRECTORY, chunked=True)
+    again = await place.exchange.offer(Scope.DIRECTORY)
     assert again.name == offer.name
     assert {name for name in await objects(place) if name.startswith(f"{offer.name}.")} == {
         f"{offer.name}.0"
     }
 
 
-async def test_a_release_without_chunks_asks_for_one_piece_and_gives_one(place: Place) -> None:
-    await place.write("berlin")
-    place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
-    assert not offer.chunked
-    assert await place.take() == await place.store.snapshot()
-
-
 async def test_one_that_is_made_serves_all_who_ask_meanwhile(place: Place) -> None:
     await place.write("berlin")
-    offers = await asyncio.gather(
-        *(place.exchange.offer(Scope.DIRECTORY, chunked=True) for _ in range(3))
-    )
+    offers = await asyncio.gather(*(place.exchange.offer(Scope.DIRECTORY) for _ in range(3)))
     assert len({offer.name for offer in offers}) == 1
 
 
@@ -298,7 +290,7 @@ async def test_only_a_known_master_is_believed(place: Place) -> None:
 
 async def test_a_changed_byte_is_noticed(place: Place) -> None:
     await place.write("berlin")
-    data = place.signed(await place.store.snapshot()).replace(b"traffic", b"witness")
+    data = place.signed(await place.store.snapshot()).replace(b"directory", b"full")
     await place.lay_ready(data)
     with pytest.raises(BadSignature, match="no known master signed"):
         await place.take()

@@ -83,7 +83,7 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
             )
             for store in stores
         )
-        answers.offer = await giver.offer(Scope.FULL, chunked=True)
+        answers.offer = await giver.offer(Scope.FULL)
         content = await taker.take(Scope.FULL, Revision(1))
         largest = max(len(chunk.documents) + len(chunk.requests) for chunk in content.chunks())
         assert largest < (NODES + REQUESTS) / 2, "it is not in memory at once"

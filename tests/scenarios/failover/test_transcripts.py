@@ -1,20 +1,20 @@
-"""Each transcript says what the cluster says today: another behaviour is another text."""
+"""Each transcript of two monitors has the output that it has today."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.failover.stage import Stage, tell
+from tests.scenarios.failover.runner import FailoverRunner
+from tests.scenarios.transcripts import check
 
-HERE = Path(__file__).parent
-TRANSCRIPTS = sorted(HERE.glob("*.txt"))
+TRANSCRIPTS = sorted(Path(__file__).parent.glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_the_story_is_told_as_it_is_written(path: Path) -> None:
-    assert tell(path.read_text()) == path.read_text()
+def test_two_monitors_behave_as_their_transcript_says(path: Path, *, rewrite: bool) -> None:
+    check(path, FailoverRunner().run, rewrite=rewrite)
 
 
-def test_a_deed_that_nobody_knows_is_refused() -> None:
+def test_a_command_that_is_not_known_is_refused() -> None:
     with pytest.raises(AttributeError, match="dance"):
-        Stage().do("dance alpha")
+        FailoverRunner().run("dance alpha")

@@ -1,15 +1,19 @@
-"""Each transcript of a whole site says what the site says today."""
+"""Each transcript of a whole site has the output that it has today."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.site.stage import tell
+from tests.scenarios.site.runner import SiteRunner
+from tests.scenarios.transcripts import check
 
-HERE = Path(__file__).parent
-TRANSCRIPTS = sorted(HERE.glob("*.txt"))
+TRANSCRIPTS = sorted(Path(__file__).parent.glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_the_story_of_a_site_is_told_as_it_is_written(path: Path) -> None:
-    assert tell(path.read_text()) == path.read_text()
+def test_a_site_behaves_as_its_transcript_says(path: Path, *, rewrite: bool) -> None:
+    runner = SiteRunner()
+    try:
+        check(path, runner.run, rewrite=rewrite)
+    finally:
+        runner.end()

@@ -2,7 +2,7 @@
 
 Whoever reaches the servers may write junk into the key: anything, a copy of a record that was once
 signed, or nothing at all. A server keeps, with each message, the revision that it compared, and the
-store tells a copy by that; here it is done where the copy is put.
+store recognises a copy by that; here it is done where the copy is put.
 """
 
 from random import Random
@@ -10,7 +10,7 @@ from typing import Final
 
 from services.failover_monitor.core.effects import Refusal, WriteLease
 from services.failover_monitor.core.record import LeaseRecord, Seen
-from tests.simulation.failover.weather import Flaws
+from tests.simulation.failover.faults import Flaws
 
 PAST_KEYS: Final = 5
 KNOWN_RECORDS: Final = 40

@@ -51,12 +51,12 @@ class Promises:
         world = self._world
         asked, now = asking.effect.asked, other.clock(world.now)
         promise = other.monitor.giver.decide(asked, now, could_write=self._can_write(other))
-        world.say(f"{other.instance} answers {asking.instance}: {promise.refusal or 'promised'}")
+        world.record(f"{other.instance} answers {asking.instance}: {promise.refusal or 'promised'}")
         self._travel(other, asking.master, self._answered, asking, promise)
 
     def _can_write(self, other: Master) -> bool:
         world = self._world
-        is_lost = world.random.random() < world.weather.lost
+        is_lost = world.random.random() < world.fault_plan.lost
         has_bucket = not (world.bucket.is_down or world.bucket.is_lost)
         return has_bucket and not (other.is_cut_off or is_lost)
 
@@ -69,7 +69,7 @@ class Promises:
             self._end(asking)
 
     def _end(self, asking: Asking) -> None:
-        """Tell the core; a second time, too, which must change nothing."""
+        """Notify the core; a second time, too, which must change nothing."""
         world, master = self._world, asking.master
         masters = asking.others
         if world.flaws.silent_masters_need_not_promise:
@@ -79,11 +79,11 @@ class Promises:
         world.perform(master, master.monitor.asker.answered(answers, master.clock(world.now)))
 
     def _travel(
-        self, sender: Master, receiver: Master, arrive: Callable[..., None], *words: Any
+        self, sender: Master, receiver: Master, arrive: Callable[..., None], *args: Any
     ) -> None:
         """Let something go from *sender* to *receiver*; the network may lose or repeat it."""
         world = self._world
         for _ in range(world.times()):
             is_cut = sender.mute or receiver.deaf
-            if world.random.random() >= world.weather.lost and not is_cut:
-                world.at(world.now + world.delay(), arrive, *words)
+            if world.random.random() >= world.fault_plan.lost and not is_cut:
+                world.at(world.now + world.delay(), arrive, *args)

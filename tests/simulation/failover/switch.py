@@ -20,7 +20,7 @@ def planned(world: World) -> list[tuple[Master, Master]]:
     masters = world.masters
     changes = [(old, next(node for node in NODES if node != old)) for old in world.primaries()]
     for old, new in changes:
-        world.say(f"{old} is to hand over to {new}")
+        world.record(f"{old} is to hand over to {new}")
     return [(masters[old], masters[new]) for old, new in changes]
 
 
@@ -59,9 +59,9 @@ class Switch:
         world, old = self._world, self._old
         if old.monitor.handover.give(prepared, old.clock(world.now)):
             world.perform(old, ())
-            self._next(self._new, self._tell)
+            self._next(self._new, self._notify)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         world, new = self._world, self._new
         new.monitor.handover.told(new.clock(world.now))
         world.perform(new, ())
@@ -71,13 +71,13 @@ class Switch:
         old.monitor.handover.resume(old.clock(world.now))
         world.perform(old, ())
 
-    def _next(self, master: Master, step: Callable[..., None], *words: Any) -> None:
+    def _next(self, master: Master, step: Callable[..., None], *args: Any) -> None:
         if not master.is_cut_off:
-            self._later(master, self._world.weather.lost, self._world.delay(), step, *words)
+            self._later(master, self._world.fault_plan.lost, self._world.delay(), step, *args)
 
     def _later(
-        self, master: Master, lost: float, seconds: float, step: Callable[..., None], *words: Any
+        self, master: Master, lost: float, seconds: float, step: Callable[..., None], *args: Any
     ) -> None:
         world, instance = self._world, self._instances[master is self._new]
         if world.random.random() >= lost:
-            world.at(world.now + seconds, world.within, master, instance, step, *words)
+            world.at(world.now + seconds, world.within, master, instance, step, *args)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.simulation.failover.story import begun, suffer, trouble
-from tests.simulation.failover.weather import Flaws
+from tests.simulation.failover.faults import Flaws
+from tests.simulation.failover.scenario import new_world, random_fault, run_faults
 
 SEEDS = range(60)
 
@@ -29,7 +29,7 @@ def test_a_shell_with_this_flaw_makes_two_primaries(flaws: Flaws) -> None:
 
 def _is_noticed(seed: int, flaws: Flaws) -> bool:
     try:
-        suffer(begun(seed, flaws=flaws), trouble, seconds=60.0)
+        run_faults(new_world(seed, flaws=flaws), random_fault, seconds=60.0)
     except AssertionError:
         return True
     return False

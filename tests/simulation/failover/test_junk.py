@@ -4,48 +4,48 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation.failover.story import (
-    begun,
+from tests.simulation.failover.faults import USUAL_FAULTS, FaultPlan, Flaws
+from tests.simulation.failover.scenario import (
     flood,
     hide,
+    new_world,
     purge,
     put_copy,
     put_junk,
+    run_faults,
     spoil,
-    suffer,
 )
 from tests.simulation.failover.switch import switch_over
 from tests.simulation.failover.test_promise import PRESETS, goes_on
-from tests.simulation.failover.weather import USUAL, Flaws, Weather
 from tests.simulation.failover.world import DRIFT, NODES, World
 
 ALPHA, BRAVO = NODES
 
 
 def settled(seed: int, preset: str = "local") -> World:
-    world = begun(seed, preset)
+    world = new_world(seed, preset)
     world.run(20)
     assert world.primaries() == [ALPHA]
     return world
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("deed", [put_junk, put_copy, purge, flood, hide])
+@pytest.mark.parametrize("action", [put_junk, put_copy, purge, flood, hide])
 def test_junk_alone_moves_no_role_and_stops_nobody(
-    deed: Callable[[World], None], preset: str
+    action: Callable[[World], None], preset: str
 ) -> None:
     for seed in range(5):
         world = settled(seed, preset)
-        deed(world)
+        action(world)
         goes_on(world, 12)
-        assert [took.epoch for took in world.taken] == [1]
+        assert [took.epoch for took in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_is_put_into_the_key_of_healthy_masters_moves_no_role(seed: int) -> None:
-    world = suffer(settled(seed), spoil, seconds=60.0)
+    world = run_faults(settled(seed), spoil, seconds=60.0)
     assert world.bucket.was_spoilt
-    assert [took.epoch for took in world.taken] == [1]
+    assert [took.epoch for took in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -55,12 +55,12 @@ def test_a_dead_holder_is_followed_one_wait_after_the_last_junk(seed: int) -> No
     world.crash(ALPHA)
     world.run(world.bucket.flooded_until + 1.65 / (1 - DRIFT) + 0.5)
     assert world.primaries() == [BRAVO]
-    assert [took.epoch for took in world.taken] == [1, 2]
+    assert [took.epoch for took in world.acquired] == [1, 2]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_masters_that_start_upon_junk_have_a_primary_after_the_wait(seed: int) -> None:
-    world = begun(seed)
+    world = new_world(seed)
     put_junk(world)
     world.run(6)
     assert world.primaries() == [ALPHA]
@@ -73,7 +73,7 @@ def test_a_switchover_amid_junk_gives_the_role_to_one_of_both(seed: int) -> None
     switch_over(world)
     world.run(world.bucket.flooded_until + 12)
     assert len(world.primaries()) == 1
-    assert world.taken[-1].epoch <= 2
+    assert world.acquired[-1].epoch <= 2
 
 
 def is_named(world: World) -> bool:
@@ -85,7 +85,7 @@ def is_named(world: World) -> bool:
 def test_junk_over_the_record_of_a_successor_gives_the_old_one_nothing_back(seed: int) -> None:
     """Alpha never hears that its record landed; it finds junk, and wants to act again."""
     world = settled(seed)
-    world.weather = Weather(delay=0.02)
+    world.fault_plan = FaultPlan(delay=0.02)
     alpha = world.masters[ALPHA]
     switch_over(world)
     until(world, lambda: is_named(world))
@@ -98,7 +98,7 @@ def test_junk_over_the_record_of_a_successor_gives_the_old_one_nothing_back(seed
     world.perform(alpha, ())
     world.run(world.now + 3)
     assert world.primaries() == [BRAVO]
-    assert [took.epoch for took in world.taken] == [1, 2]
+    assert [took.epoch for took in world.acquired] == [1, 2]
 
 
 def until(world: World, condition: Callable[[], bool]) -> None:
@@ -110,9 +110,9 @@ def until(world: World, condition: Callable[[], bool]) -> None:
 
 def wakes_upon_a_copy(seed: int, flaws: Flaws) -> World:
     """Alpha's last renewal is lost and it sleeps; it wakes up where somebody put that record."""
-    world = begun(seed, flaws=flaws)
+    world = new_world(seed, flaws=flaws)
     world.run(20)
-    world.weather = USUAL
+    world.fault_plan = USUAL_FAULTS
     alpha = world.masters[ALPHA]
     alpha.mute = True
     world.run(world.now + 0.4)
@@ -120,7 +120,7 @@ def wakes_upon_a_copy(seed: int, flaws: Flaws) -> World:
     alpha.mute = False
     world.run(world.now + 3.9)
     assert world.primaries() == [BRAVO]
-    world.weather = Weather(late=0.2, delay=0.01)
+    world.fault_plan = FaultPlan(late=0.2, delay=0.01)
     world.bucket.put_copy(alpha.instance)
     world.run(world.now + 2)
     return world

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.simulation.failover.story import begun, suffer, trouble
-from tests.simulation.failover.weather import Flaws
+from tests.simulation.failover.faults import Flaws
+from tests.simulation.failover.scenario import new_world, random_fault, run_faults
 from tests.simulation.failover.world import NODES, World
 
 ALPHA, BRAVO = NODES
@@ -21,16 +21,16 @@ def goes_on(world: World, seconds: float) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("seed", range(10))
 def test_the_primary_acts_through_an_election_of_the_bucket(seed: int, preset: str) -> None:
-    world = begun(seed, preset)
+    world = new_world(seed, preset)
     world.run(20)
     world.elect()
     goes_on(world, 12)
-    assert [took.epoch for took in world.taken] == [1]
+    assert [took.epoch for took in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_promise_ends_with_the_master_that_gave_it(seed: int) -> None:
-    world = begun(seed)
+    world = new_world(seed)
     world.run(6)
     world.bucket.is_down = True
     goes_on(world, 3)
@@ -43,12 +43,12 @@ def test_a_promise_ends_with_the_master_that_gave_it(seed: int) -> None:
     world.bucket.is_down = False
     world.run(world.now + 2)
     assert world.primaries() == [ALPHA]
-    assert [took.epoch for took in world.taken] == [1]
+    assert [took.epoch for took in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_primary_that_dies_in_an_election_is_followed_when_it_is_over(seed: int) -> None:
-    world = begun(seed)
+    world = new_world(seed)
     world.run(6)
     world.bucket.is_down = True
     goes_on(world, 3)
@@ -61,7 +61,7 @@ def test_a_primary_that_dies_in_an_election_is_followed_when_it_is_over(seed: in
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_primary_that_alone_cannot_write_gives_way_to_who_can(seed: int) -> None:
-    world = begun(seed)
+    world = new_world(seed)
     world.run(6)
     world.masters[ALPHA].deaf = True
     world.run(world.now + 6)
@@ -75,7 +75,7 @@ def test_a_shell_that_asks_only_those_who_answer_makes_two_primaries() -> None:
 
 def _is_noticed(seed: int, flaws: Flaws) -> bool:
     try:
-        suffer(begun(seed, flaws=flaws), trouble, seconds=60.0)
+        run_faults(new_world(seed, flaws=flaws), random_fault, seconds=60.0)
     except AssertionError:
         return True
     return False

@@ -29,12 +29,12 @@ from services.failover_monitor.core.record import Seen
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, NodeId, Revision
-from tests.simulation.clockwork import Clockwork
+from tests.simulation.event_queue import EventQueue
 from tests.simulation.failover.bucket import Bucket
 from tests.simulation.failover.calls import LONGEST_DELAY_SECONDS, Call
+from tests.simulation.failover.faults import ELECTION_SECONDS, USUAL_FAULTS, Flaws
 from tests.simulation.failover.judge import Judge
 from tests.simulation.failover.master import Master
-from tests.simulation.failover.weather import ELECTION_SECONDS, USUAL, Flaws
 
 NODES: Final = (NodeId("alpha"), NodeId("bravo"))
 DRIFT: Final = 0.09
@@ -53,28 +53,28 @@ class World:
 
     def __init__(self, seed: int, preset: str = "local", flaws: Flaws | None = None) -> None:
         self.random = Random(seed)
-        self.clockwork = Clockwork()
+        self.event_queue = EventQueue()
         self.preset, self.timing = preset, PRESETS[preset]
         self.flaws = flaws or Flaws()
         self.bucket = Bucket(self.random, self.flaws)
-        self.weather = USUAL
+        self.fault_plan = USUAL_FAULTS
         self.log_epoch = Epoch(0)
-        self.taken: list[Took] = []
+        self.acquired: list[Took] = []
         self.lost: list[Lost] = []
         self.masters = {
             node: Master(node, self.random.uniform(10, 1000), self._rate()) for node in NODES
         }
         self.judge = Judge(self)
         self.ask_promises: Callable[[Master, AskPromises], None] = _nobody_promises
-        self.tell: Callable[[str], None] | None = None
-        """Who is told what happens, line by line; nobody when no transcript is wanted."""
+        self.on_line: Callable[[str], None] | None = None
+        """Called with each line of the transcript; None when no transcript is wanted."""
 
     @property
     def now(self) -> float:
-        return self.clockwork.now
+        return self.event_queue.now
 
     def run(self, until: float) -> None:
-        self.clockwork.run(until)
+        self.event_queue.run(until)
 
     def start(self, node: NodeId) -> None:
         master = self.masters[node]
@@ -83,16 +83,16 @@ class World:
         master.is_up, master.tick_at = True, None
         head_start = 0.0 if node == NODES[0] else self.timing.ttl_seconds
         master.monitor = Monitor(Holder(node, master.instance), self.timing, head_start)
-        self.say(f"{master.instance} starts")
+        self.record(f"{master.instance} starts")
         self._schedule(master)
         self._beat_later(master)
 
     def crash(self, node: NodeId) -> None:
-        self.say(f"{node} crashes")
+        self.record(f"{node} crashes")
         self.masters[node].is_up = False
 
     def freeze(self, node: NodeId, seconds: float) -> None:
-        self.say(f"{node} is frozen for {seconds:.3f} s")
+        self.record(f"{node} is frozen for {seconds:.3f} s")
         master = self.masters[node]
         master.frozen_until = max(master.frozen_until, self.now + seconds)
 
@@ -107,12 +107,12 @@ class World:
 
     def elect(self) -> None:
         """The bucket loses its leader; nothing is read or written until there is another."""
-        self.say("the bucket loses its leader")
+        self.record("the bucket loses its leader")
         self.bucket.is_down = True
         self.at(self.now + self.random.uniform(*ELECTION_SECONDS), self._elected)
 
     def _elected(self) -> None:
-        self.say("the bucket has a leader")
+        self.record("the bucket has a leader")
         self.bucket.is_down = False
 
     def primaries(self) -> list[NodeId]:
@@ -123,35 +123,37 @@ class World:
         del master
         return self.log_epoch
 
-    def say(self, line: str) -> None:
-        """One line of the transcript."""
-        if self.tell is not None:
-            self.tell(f"{self.now:9.3f}  {line}")
+    def record(self, line: str) -> None:
+        """Add one line to the transcript."""
+        if self.on_line is not None:
+            self.on_line(f"{self.now:9.3f}  {line}")
 
-    def at(self, when: float, deed: Callable[..., None], *words: Any) -> None:
-        """Do *deed* when true time is *when*."""
-        self.clockwork.at(when, deed, *words)
+    def at(self, when: float, action: Callable[..., None], *args: Any) -> None:
+        """Do *action* when true time is *when*."""
+        self.event_queue.at(when, action, *args)
 
-    def within(self, master: Master, instance: str, deed: Callable[..., None], *words: Any) -> None:
-        """Do *deed* in that process, when it is not frozen, if it still lives."""
+    def within(
+        self, master: Master, instance: str, action: Callable[..., None], *args: Any
+    ) -> None:
+        """Do *action* in that process, when it is not frozen, if it still lives."""
         if not master.is_up or master.instance != instance:
             return
         if self.now < master.frozen_until:
             later = master.frozen_until + self.random.uniform(0, 0.001)
-            self.at(later, self.within, master, instance, deed, *words)
+            self.at(later, self.within, master, instance, action, *args)
         else:
-            deed(*words)
+            action(*args)
 
     def delay(self) -> float:
-        """How long a message is under way."""
-        weather = self.weather
-        if weather.late and self.random.random() < weather.late:
+        """Draw how long a message is under way."""
+        fault_plan = self.fault_plan
+        if fault_plan.late and self.random.random() < fault_plan.late:
             return self.random.uniform(0, LONGEST_DELAY_SECONDS)
-        return self.random.uniform(0, weather.delay)
+        return self.random.uniform(0, fault_plan.delay)
 
     def times(self) -> int:
         """How often a message is sent: the network repeats some."""
-        return 1 + (self.random.random() < self.weather.repeated)
+        return 1 + (self.random.random() < self.fault_plan.repeated)
 
     def perform(self, master: Master, effects: Sequence[Effect]) -> None:
         """Do what the core wants done, and what it wants when that is answered at once."""
@@ -177,25 +179,25 @@ class World:
 
     def _changed(self, master: Master, change: Took | Lost) -> None:
         if isinstance(change, Took):
-            self.taken.append(change)
+            self.acquired.append(change)
         else:
             self.lost.append(change)
         verb = "took" if isinstance(change, Took) else "lost"
-        self.say(f"{master.instance} {verb} epoch {change.epoch}: {change.cause}")
+        self.record(f"{master.instance} {verb} epoch {change.epoch}: {change.cause}")
 
     def _schedule(self, master: Master) -> None:
         deadline = master.monitor.deadline()
         if deadline is None:
             return
-        when = max(self.clockwork.now, master.true(deadline) + MOMENT)
+        when = max(self.event_queue.now, master.true(deadline) + MOMENT)
         if master.tick_at is None or master.tick_at > when:
             master.tick_at = when
-            self.clockwork.at(when, self._tick, master, when)
+            self.event_queue.at(when, self._tick, master, when)
 
     def _tick(self, master: Master, when: float) -> None:
         if master.tick_at != when or not master.is_up:
             return  # another tick is due instead, or nobody is left to tick
-        now = self.clockwork.now
+        now = self.event_queue.now
         if now < master.frozen_until:
             self.within(master, master.instance, self._tick, master, when)
             return
@@ -203,8 +205,8 @@ class World:
         self.perform(master, master.monitor.tick(master.clock(now)))
 
     def _reaches_at_once(self, master: Master) -> bool:
-        still = self.weather.is_still and not self.bucket.is_down
-        return still and not (master.mute or master.deaf)
+        is_free = self.fault_plan.is_fault_free and not self.bucket.is_down
+        return is_free and not (master.mute or master.deaf)
 
     def _read(self, master: Master) -> tuple[Effect, ...]:
         if self._reaches_at_once(master):
@@ -219,7 +221,7 @@ class World:
         self.bucket.sent(call.record)
         if self._reaches_at_once(master):
             outcome = self.bucket.write(call)
-            return master.monitor.lease_written(outcome, master.clock(self.clockwork.now))
+            return master.monitor.lease_written(outcome, master.clock(self.event_queue.now))
 
         def work(_: float) -> int | Refusal:
             return self.bucket.write(call)
@@ -233,12 +235,12 @@ class World:
 
     def _check(self, master: Master) -> tuple[Effect, ...]:
         checks = self._found(master)
-        if self.weather.is_still:
-            return master.monitor.checked(checks, master.clock(self.clockwork.now))
-        late = self.weather.late
+        if self.fault_plan.is_fault_free:
+            return master.monitor.checked(checks, master.clock(self.event_queue.now))
+        late = self.fault_plan.late
         longest = LONGEST_LOOK_SECONDS if late and self.random.random() < late else 0.05
-        later, deed = self.now + self.random.uniform(0, longest), self._was_checked
-        self.at(later, self.within, master, master.instance, deed, master, checks)
+        later, action = self.now + self.random.uniform(0, longest), self._was_checked
+        self.at(later, self.within, master, master.instance, action, master, checks)
         return NOTHING
 
     def _found(self, master: Master) -> Checks:
@@ -267,28 +269,28 @@ class World:
             self.judge.began(epoch, master.instance)
 
     def _beat_later(self, master: Master) -> None:
-        when = self.clockwork.now + self.timing.heartbeat_seconds
+        when = self.event_queue.now + self.timing.heartbeat_seconds
         self.at(when, self.within, master, master.instance, self._beat, master)
 
     def _beat(self, master: Master) -> None:
-        could = master.monitor.could_take_over(master.clock(self.clockwork.now))
+        could = master.monitor.could_take_over(master.clock(self.event_queue.now))
         for other in self.masters.values():
             if other is not master and other.is_up and not (master.mute or other.deaf):
-                self._tell_peer(other, master.node, could=could)
+                self._send_heartbeat(other, master.node, could=could)
         self._beat_later(master)
 
-    def _tell_peer(self, other: Master, node: NodeId, *, could: bool) -> None:
-        if self.weather.is_still:
+    def _send_heartbeat(self, other: Master, node: NodeId, *, could: bool) -> None:
+        if self.fault_plan.is_fault_free:
             self.within(other, other.instance, self._hear, other, node, could)
             return
         for _ in range(self.times()):
-            if self.random.random() >= self.weather.lost:
-                later, deed = self.now + self.delay(), self._hear
-                words = other, other.instance, deed, other, node, could
-                self.at(later, self.within, *words)
+            if self.random.random() >= self.fault_plan.lost:
+                later, action = self.now + self.delay(), self._hear
+                args = other, other.instance, action, other, node, could
+                self.at(later, self.within, *args)
 
     def _hear(self, other: Master, node: NodeId, could: bool) -> None:
-        now = other.clock(self.clockwork.now)
+        now = other.clock(self.event_queue.now)
         other.monitor.peer_heard(node, now, could_take_over=could)
 
     def _rate(self) -> float:

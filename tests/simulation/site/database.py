@@ -28,7 +28,7 @@ class KeptConflict:
 
 
 class Database(MemoryState):
-    """A database that tells *committed* of what was committed."""
+    """A database that calls *committed* with what was committed."""
 
     def __init__(self, node: NodeId, committed: Committed) -> None:
         super().__init__()

@@ -185,7 +185,7 @@ class Ledger:
         self.check_left_behind()
 
     def moved(self, node: NodeId, marker: Marker) -> None:
-        """A copy says that it is at *marker*."""
+        """A copy reports that it is at *marker*."""
         place = self._history.places.get(marker.hash)
         assert place is not None, f"{node} is ahead of the log, or has another history"
         assert marker.revision == place.marker.revision, f"{node} counts otherwise"
@@ -193,7 +193,7 @@ class Ledger:
         assert is_behind or self._history.has(marker.hash), f"{node} has another history"
 
     def answered(self, request_id: RequestId, answer: ChangesAccepted) -> None:
-        """Somebody was told that a change is made."""
+        """Somebody got the answer that a change is made."""
         revision = self.written.get(request_id)
         assert revision == answer.revision, f"{request_id} is at {revision}, not {answer.revision}"
         for name in answer.durable_on:

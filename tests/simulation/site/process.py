@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from tests.simulation.clockwork import Clockwork
+from tests.simulation.event_queue import EventQueue
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import MOMENT
 
@@ -20,49 +20,49 @@ from tests.simulation.failover.world import MOMENT
 class Due:
     """Something that a loop is to call, unless it is cancelled."""
 
-    __slots__ = ("_at", "_context", "_deed", "_words")
+    __slots__ = ("_action", "_args", "_at", "_context")
 
     def __init__(
         self,
-        deed: Callable[..., Any],
-        words: tuple[Any, ...],
+        action: Callable[..., Any],
+        args: tuple[Any, ...],
         context: contextvars.Context | None,
         at: float = 0.0,
     ) -> None:
-        self._deed: Callable[..., Any] | None = deed
-        self._words = words
+        self._action: Callable[..., Any] | None = action
+        self._args = args
         self._context = context or contextvars.copy_context()
         self._at = at
 
     def cancel(self) -> None:
-        self._deed = None
+        self._action = None
 
     def cancelled(self) -> bool:
-        return self._deed is None
+        return self._action is None
 
     def when(self) -> float:
         return self._at
 
     def call(self) -> None:
-        if self._deed is not None:
-            self._context.run(self._deed, *self._words)
+        if self._action is not None:
+            self._context.run(self._action, *self._args)
 
 
 class Process(asyncio.AbstractEventLoop):
     """One life of a process on *master*'s machine, and the loop that its services see."""
 
-    def __init__(self, master: Master, clockwork: Clockwork) -> None:
+    def __init__(self, master: Master, event_queue: EventQueue) -> None:
         self.master = master
         self.is_dead = False
         self.frozen_until = 0.0
         self.broken: BaseException | None = None
-        self._clockwork = clockwork
+        self._event_queue = event_queue
         self._ready: deque[Due] = deque()
         self._is_called = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Let the process do *work*; what breaks in it breaks the story."""
+        """Let the process do *work*; what breaks in it breaks the scenario."""
         task = asyncio.Task(work, loop=cast("asyncio.AbstractEventLoop", self))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -88,8 +88,8 @@ class Process(asyncio.AbstractEventLoop):
         """Call whatever is ready, and what becomes ready by that."""
         if self.is_dead:
             return
-        if self._clockwork.now < self.frozen_until:
-            self._clockwork.at(self.frozen_until, self._call)
+        if self._event_queue.now < self.frozen_until:
+            self._event_queue.at(self.frozen_until, self._call)
             return
         self._run()
 
@@ -110,10 +110,10 @@ class Process(asyncio.AbstractEventLoop):
         self._ready.append(due)
         if not self._is_called:
             self._is_called = True
-            self._clockwork.at(self._clockwork.now, self._call)
+            self._event_queue.at(self._event_queue.now, self._call)
 
     def time(self) -> float:
-        return self.master.clock(self._clockwork.now)
+        return self.master.clock(self._event_queue.now)
 
     def call_soon(  # type: ignore[override]
         self,
@@ -142,8 +142,8 @@ class Process(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Due:
         due = Due(callback, args, context, when)
-        at = max(self._clockwork.now, self.master.true(when) + MOMENT)
-        self._clockwork.at(at, self._fire, due)
+        at = max(self._event_queue.now, self.master.true(when) + MOMENT)
+        self._event_queue.at(at, self._fire, due)
         return due
 
     def create_future(self) -> "asyncio.Future[Any]":
@@ -167,7 +167,7 @@ class Process(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """What a dead process leaves behind is nobody's business; else it breaks the story."""
+        """What a dead process leaves behind is nobody's business; else it breaks the scenario."""
         error = context.get("exception")
         if isinstance(error, BaseException) and not self.is_dead:
             self.broken = error

@@ -30,7 +30,7 @@ class Questions:
         self._site = site
 
     def ask(self, asker: Master, request: Request[Any], answered: Answered) -> None:
-        """Ask the node that *request* names; *answered* is told what it says, or why not."""
+        """Ask the node that *request* names; *answered* gets the answer, or the error."""
         node = NodeId(getattr(request, "node"))  # noqa: B009
         other = self._site.masters.get(node, self._site.traffic_node)
         self._site.carry(asker, other, self._hear, asker, other, request, answered)
@@ -75,13 +75,13 @@ class Peers:
 
         Raises:
             Unavailable: nobody answered in time.
-            MeridianError: the one who answered said no.
+            MeridianError: the node refused.
         """
-        heard: asyncio.Future[Answer] = self._process.create_future()
-        self._questions.ask(self._process.master, request, partial(_settle, heard))
+        reply: asyncio.Future[Answer] = self._process.create_future()
+        self._questions.ask(self._process.master, request, partial(_settle, reply))
         try:
             async with asyncio.timeout(timeout_seconds):
-                answer = await heard
+                answer = await reply
         except TimeoutError as error:
             raise Unavailable("nobody answered in time") from error
         if isinstance(answer, MeridianError):
@@ -89,6 +89,6 @@ class Peers:
         return unwrap_reply(request, answer)
 
 
-def _settle(heard: "asyncio.Future[Answer]", answer: Answer) -> None:
-    if not heard.done():
-        heard.set_result(answer)
+def _settle(reply: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not reply.done():
+        reply.set_result(answer)

@@ -19,7 +19,7 @@ TRIES_EVERY_SECONDS: Final = 3.0
 
 def lose_files(site: Site) -> None:
     """Every server of the log loses its files: the log, and the lease."""
-    site.say("the log's servers lose their files")
+    site.record("the log's servers lose their files")
     site.servers.lose()
     site.bucket.lose()
 
@@ -46,7 +46,7 @@ def promotion(node: NodeId, reason: str) -> PromoteAlone:
 
 
 def order(site: Site, request: Request[Any], answered: Answered) -> None:
-    """Have a node do something; *answered* is told what became of it."""
+    """Have a node do something; *answered* gets the answer, or the error."""
     site.questions.ask(site.gateway_node, request, answered)
 
 
@@ -63,7 +63,7 @@ def keep_rebuilding(site: Site) -> None:
 
 
 def resync_diverged(site: Site) -> None:
-    """Have every copy that says that it is diverged begin from a snapshot."""
+    """Have every copy that reports that it is diverged begin from a snapshot."""
     followers = {node: each.follows for node, each in site.services.items()}
     if site.follows is not None:
         followers[TRAFFIC] = site.follows

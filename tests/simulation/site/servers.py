@@ -23,14 +23,14 @@ NO_STREAM: Final = 10059
 ELSEWHERE: Final = 0
 """The sequence that an answer marked duplicate names for what never got one in the log."""
 
-Heard = Callable[[Sequence, bytes], None]
+OnMessage = Callable[[Sequence, bytes], None]
 
 
 @dataclass(eq=False)
 class Stream:
     """One generation's messages; *remembered* are the ids of those that were appended."""
 
-    listeners: list[Heard]
+    listeners: list[OnMessage]
     messages: list[bytes] = field(default_factory=list[bytes])
     remembered: dict[str, int] = field(default_factory=dict[str, int])
     stale_end: int | None = None
@@ -39,8 +39,8 @@ class Stream:
     def put(self, message: bytes) -> None:
         """Add *message* behind the last, whoever it is of."""
         self.messages.append(message)
-        for tell in self.listeners:
-            tell(Sequence(len(self.messages)), message)
+        for listener in self.listeners:
+            listener(Sequence(len(self.messages)), message)
 
     def wipe(self) -> None:
         """Whoever comes finds it empty."""
@@ -62,11 +62,11 @@ class Stream:
 class LogServers:
     """The generations that have a stream; *is_down* while they have no leader.
 
-    *is_full* while the disk is; *is_alone* while there is one server, in no cluster; *heard* is
-    told of every message that comes into a generation.
+    *is_full* while the disk is; *is_alone* while there is one server, in no cluster;
+    *on_message* is called with every message that comes into a generation.
     """
 
-    heard: Callable[[LogGeneration, Sequence, bytes], None]
+    on_message: Callable[[LogGeneration, Sequence, bytes], None]
     streams: dict[LogGeneration, Stream] = field(default_factory=dict[LogGeneration, Stream])
     is_down: bool = False
     is_full: bool = False
@@ -91,7 +91,7 @@ class LogServers:
     def create(self, generation: LogGeneration) -> Stream:
         """Make a generation's stream, where there is none."""
         if generation not in self.streams:
-            self.streams[generation] = Stream([partial(self.heard, generation)])
+            self.streams[generation] = Stream([partial(self.on_message, generation)])
         return self.streams[generation]
 
     def lose(self) -> None:

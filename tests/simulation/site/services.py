@@ -29,7 +29,7 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
-from shared.events.config import PromoteAlone, RebuildLog, TellPosition
+from shared.events.config import PromoteAlone, ReadPosition, RebuildLog
 from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
 from shared.events.replication import FollowerProgressed, SyncNow
@@ -53,7 +53,7 @@ RELEASE: Final = "1.0.0"
 SNAPSHOT_AFTER: Final = 12
 REPLICAS: Final = 3
 
-Said = Callable[[FollowerProgressed], None]
+OnProgress = Callable[[FollowerProgressed], None]
 Offered = Callable[[NodeId, Scope], Snapshot | None]
 
 
@@ -72,7 +72,7 @@ class MachineClock:
 
 
 class Strict(Containment):
-    """Contains nothing: whatever goes wrong in a simulated service breaks the story."""
+    """Contains nothing: whatever goes wrong in a simulated service breaks the scenario."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(self._break)
@@ -87,24 +87,24 @@ class Strict(Containment):
 
 
 class Facts(EventPublisher):
-    """Events for tools outside are told to the world."""
+    """Publishes events for tools outside to the world."""
 
-    def __init__(self, told: Callable[[Event], None]) -> None:
-        self._told = told
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
 
     def emit(self, event: Event) -> None:
-        self._told(event)
+        self._on_event(event)
 
 
-class Voice(Publisher):
-    """A follower's word about itself goes over the simulated network."""
+class ProgressPublisher(Publisher):
+    """Publishes a follower's progress over the simulated network."""
 
-    def __init__(self, said: Said) -> None:
-        self._said = said
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
 
     async def publish(self, event: Event) -> None:
-        assert isinstance(event, FollowerProgressed), "a follower says nothing else"
-        self._said(event)
+        assert isinstance(event, FollowerProgressed), "a follower publishes nothing else"
+        self._on_progress(event)
 
 
 class SnapshotExchange(Exchange):
@@ -125,10 +125,10 @@ class SnapshotExchange(Exchange):
 class Outside:
     """What a node's services see of the world around them."""
 
-    said: Said
+    on_progress: OnProgress
     offered: Offered
     set_by_seconds: Callable[[], float]
-    told: Callable[[Event], None]
+    on_event: Callable[[Event], None]
     peers: Asks
     server: WiredServer
 
@@ -146,9 +146,9 @@ class Follows:
         scope: Scope,
     ) -> None:
         node, key, trust = of
-        store, facts = Store(database), Facts(outside.told)
+        store, facts = Store(database), Facts(outside.on_event)
         exchange = SnapshotExchange(
-            *(node, key, trust, Client(), log, store, Voice(outside.said)),
+            *(node, key, trust, Client(), log, store, ProgressPublisher(outside.on_progress)),
             intake=Intake(Path("/nowhere")),
         )
         exchange.offered = outside.offered
@@ -167,7 +167,7 @@ class Follows:
             process.begin(work)
 
     async def answer(self, request: Request[Any]) -> Message:
-        """What this follower says to *request*."""
+        """This follower's answer to *request*."""
         match request:
             case SyncNow():
                 return await self.handlers.on_sync(request)
@@ -196,7 +196,7 @@ class Masters:
         self.replica = Replica.of(node, key, trust, database, log)
         backups = Backups(node, trust, self.replica)
         clock = MachineClock(process, outside.set_by_seconds)
-        facts = Facts(outside.told)
+        facts = Facts(outside.on_event)
         self.writer = Writer(self.replica, backups, self.grant, clock, facts, Strict(process))
         state = cast("MasterState", database)
         rebuilder = Rebuilder(
@@ -214,9 +214,9 @@ class Masters:
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
     async def answer(self, request: Request[Any]) -> Message:
-        """What this master says to *request*."""
+        """This master's answer to *request*."""
         match request:
-            case TellPosition():
+            case ReadPosition():
                 return await self.rebuilding.on_tell_position(request)
             case RebuildLog():
                 return await self.rebuilding.on_rebuild(request)

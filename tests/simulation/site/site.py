@@ -1,8 +1,8 @@
 """A whole site in the seeded world: two masters and a traffic node on one log and one lease.
 
 The monitors' cores, config's writer and replication's followers are the product's own. The world
-carries their messages and calls, as badly as the weather is, and never judges: the `Judge` does it
-for the lease, the `Ledger` for the log and its copies.
+carries their messages and calls by its fault plan, and never judges: the `Judge` checks the lease,
+the `Ledger` the log and its copies.
 """
 
 from collections.abc import Callable, Coroutine
@@ -71,7 +71,7 @@ class Site(World):
         self.follows: Follows | None = None
         self.set_by_seconds: dict[NodeId, float] = {}
         self.facts: list[Event] = []
-        """What the services told tools outside about the log, and about copies of it."""
+        """The events about the log and its copies that the services published for tools outside."""
 
         self.questions = Questions(self)
         founder = NODES[0]
@@ -111,8 +111,8 @@ class Site(World):
         wire = Wire(self, self.servers, process)
         log = WiredLog(wire, GENERATION)
         outside = Outside(
-            *(self._progressed, self._offered, lambda: self.set_by_seconds.get(node, 0)),
-            *(self._told, Peers(self.questions, process), WiredServer(wire)),
+            *(self._progress_published, self._offered, lambda: self.set_by_seconds.get(node, 0)),
+            *(self._event_published, Peers(self.questions, process), WiredServer(wire)),
         )
         if node == TRAFFIC:
             self.follows = Follows(of, process, log, database, outside, Scope.DIRECTORY)
@@ -123,7 +123,7 @@ class Site(World):
         """A new process on *node*'s machine, and whose it is."""
         master = self.traffic_node if node == TRAFFIC else self.masters[node]
         trust = CheapTrust(CLUSTER, GENERATION, dict(PINNED))
-        process = Process(master, self.clockwork)  # type: ignore[abstract]  # pyright: ignore[reportAbstractUsage] - it has what services use
+        process = Process(master, self.event_queue)  # type: ignore[abstract]  # pyright: ignore[reportAbstractUsage] - it has what services use
         return process, (node, KEYS[node], trust)
 
     def crash_services(self, node: NodeId) -> None:
@@ -132,7 +132,7 @@ class Site(World):
             self.processes[node].kill()
 
     def end(self) -> None:
-        """The story is over: everybody dies."""
+        """End the scenario: every process dies."""
         for process in (*self.processes.values(), *self.monitors.values()):
             process.kill()
 
@@ -149,10 +149,10 @@ class Site(World):
         answer = await self.services[node].handlers.on_propose(proposal)
         self.ledger.answered(proposal.request_id, answer)
 
-    def ask_config(self, node: NodeId, work: Work, *words: Any) -> None:
+    def ask_config(self, node: NodeId, work: Work, *args: Any) -> None:
         """*work* is done in the process of config on *node*, if there is one."""
         if self._runs(node):
-            self.processes[node].begin(_unless_refused(work, *words))
+            self.processes[node].begin(_unless_refused(work, *args))
 
     def epoch_of(self, master: Master) -> Epoch:
         """The epoch that a master's own database has."""
@@ -167,7 +167,7 @@ class Site(World):
 
     def _grant(self, master: Master, grant: Grant) -> None:
         """The monitor's word to config of the same machine; others use it when it is a pause."""
-        told = MasterGranted(
+        grant_event = MasterGranted(
             node=master.node,
             epoch=grant.epoch,
             boot_id=KERNEL,
@@ -181,7 +181,7 @@ class Site(World):
         if not master.is_cut_off:
             hearers = self.masters.values() if grant.paused else (master,)
             for hearer in hearers:
-                self.carry(master, hearer, self._granted, hearer.node, told)
+                self.carry(master, hearer, self._granted, hearer.node, grant_event)
 
     def _granted(self, node: NodeId, grant: MasterGranted) -> None:
         self.ask_config(node, lambda: self.services[node].handlers.on_grant(grant))
@@ -194,27 +194,27 @@ class Site(World):
     async def _examined(self, master: Master) -> None:
         self._was_checked(master, await self.examiners[master.node].look())
 
-    def _progressed(self, event: FollowerProgressed) -> None:
+    def _progress_published(self, event: FollowerProgressed) -> None:
         """A follower's word to the masters."""
         sender = self.masters.get(event.node, self.traffic_node)
         for master in self.masters.values():
-            self.carry(sender, master, self._told_progress, master.node, event)
+            self.carry(sender, master, self._progress_received, master.node, event)
 
-    def _told_progress(self, node: NodeId, event: FollowerProgressed) -> None:
+    def _progress_received(self, node: NodeId, event: FollowerProgressed) -> None:
         self.ask_config(node, lambda: self.services[node].handlers.on_progress(event))
 
     def carry(
-        self, sender: Master, receiver: Master, deed: Callable[..., None], *words: Any
+        self, sender: Master, receiver: Master, action: Callable[..., None], *args: Any
     ) -> None:
         """A message goes from one node to another."""
         if sender is not receiver and (sender.mute or receiver.deaf):
             return
-        if self.weather.is_still:
-            deed(*words)
+        if self.fault_plan.is_fault_free:
+            action(*args)
             return
         for _ in range(self.times()):
-            if self.random.random() >= self.weather.lost:
-                self.at(self.now + self.delay(), deed, *words)
+            if self.random.random() >= self.fault_plan.lost:
+                self.at(self.now + self.delay(), action, *args)
 
     def _offered(self, asking: NodeId, scope: Scope) -> Snapshot | None:
         """What another master that can be reached has."""
@@ -238,7 +238,7 @@ class Site(World):
             return False
         return self.services[node].follows.following.state is FollowerState.FOLLOWING
 
-    def _told(self, event: Event) -> None:
+    def _event_published(self, event: Event) -> None:
         if isinstance(event, LogRebuilt):
             self.ledger.rebuilt(event)
         if isinstance(event, LogRebuilt | ConflictKept | FollowerStateChanged):
@@ -250,7 +250,7 @@ class Site(World):
         return {stored.hash for each in kept for stored in each.entries}
 
 
-async def _unless_refused(work: Work, *words: Any) -> None:
+async def _unless_refused(work: Work, *args: Any) -> None:
     """What a handler raises becomes an answer, or nothing, in the product too."""
     with suppress(MeridianError, Silent):
-        await work(*words)
+        await work(*args)

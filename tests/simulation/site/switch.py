@@ -1,7 +1,7 @@
 """A planned change of primary at a whole site: config is asked to lay its pen down, and has to."""
 
 from services.failover_monitor.core.effects import Grant
-from shared.events.config import LayDownPen
+from shared.events.config import PauseWrites
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.switch import Switch, planned
 from tests.simulation.site.services import KERNEL
@@ -22,7 +22,7 @@ class SiteSwitch(Switch):
         self._site = site
 
     def _lay_down(self, pause: Grant) -> None:
-        order = LayDownPen(
+        order = PauseWrites(
             node=self._old.node,
             epoch=pause.epoch,
             boot_id=KERNEL,
@@ -30,6 +30,6 @@ class SiteSwitch(Switch):
         )
         self._site.ask_config(self._old.node, self._laid_down, order)
 
-    async def _laid_down(self, order: LayDownPen) -> None:
+    async def _laid_down(self, order: PauseWrites) -> None:
         await self._site.services[order.node].handlers.on_lay_down(order)
         self._next(self._old, self._confirmed)

@@ -10,13 +10,13 @@ from shared.events.config import GenerationBegun
 from shared.events.conflict import ConflictKept
 from shared.events.message import Request
 from shared.events.replication import FollowerState, LogRebuilt, SyncNow
-from tests.simulation.failover.weather import Weather
+from tests.simulation.failover.faults import FaultPlan
 from tests.simulation.failover.world import NODES
 from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
 from tests.simulation.site.questions import Answer
+from tests.simulation.site.scenario import EVERYBODY, check_healed, settle
 from tests.simulation.site.site import Site
-from tests.simulation.site.story import EVERYBODY, check_healed, settle
 
 ALPHA, BRAVO = NODES
 SECOND = LogGeneration(2)
@@ -54,9 +54,9 @@ def promoted_alone(site: Site, gateway: Gateway) -> list[RequestId]:
     repairs.start_alone(site)
     site.start(BRAVO)
     site.run(site.now + 5)
-    told = answer_to(site, repairs.promotion(BRAVO, "it burns"))
-    assert isinstance(told, GenerationBegun)
-    assert told.unasked == (ALPHA,)
+    answer = answer_to(site, repairs.promotion(BRAVO, "it burns"))
+    assert isinstance(answer, GenerationBegun)
+    assert answer.unasked == (ALPHA,)
     return alone
 
 
@@ -66,9 +66,9 @@ def test_a_lost_log_is_rebuilt_with_everything_that_was_acknowledged(
     before = [changed(site, gateway, 0.5) for _ in range(3)]
     repairs.lose_files(site)
     site.run(site.now + LOST_AFTER)
-    told = answer_to(site, repairs.rebuilding(BRAVO))
-    assert isinstance(told, GenerationBegun)
-    assert (told.log_generation, told.unasked) == (SECOND, ())
+    answer = answer_to(site, repairs.rebuilding(BRAVO))
+    assert isinstance(answer, GenerationBegun)
+    assert (answer.log_generation, answer.unasked) == (SECOND, ())
     check_healed(site, gateway)
     assert {site.marker_of(node).log_generation for node in EVERYBODY} == {SECOND}
     assert set(before) <= set(site.ledger.written)
@@ -83,9 +83,9 @@ def test_the_master_whose_database_is_longer_begins_the_generation(
     repairs.lose_files(site)
     site.start_services(BRAVO)
     site.run(site.now + LOST_AFTER)
-    told = answer_to(site, repairs.rebuilding(BRAVO))
-    assert isinstance(told, GenerationBegun)
-    assert told.node == ALPHA
+    answer = answer_to(site, repairs.rebuilding(BRAVO))
+    assert isinstance(answer, GenerationBegun)
+    assert answer.node == ALPHA
     check_healed(site, gateway)
 
 
@@ -172,8 +172,8 @@ def test_a_master_that_slept_through_the_loss_renews_no_other_masters_lease(
     site.freeze(ALPHA, 90)
     repairs.lose_files(site)
     site.run(site.now + LOST_AFTER)
-    told = answer_to(site, repairs.rebuilding(BRAVO, is_forced=True))
-    assert isinstance(told, GenerationBegun)
+    answer = answer_to(site, repairs.rebuilding(BRAVO, is_forced=True))
+    assert isinstance(answer, GenerationBegun)
     site.run(site.now + 5)
     assert site.primaries() == [BRAVO]
     assert site.bucket.key.revision > held, "a revision that alpha knows may come again"
@@ -183,7 +183,7 @@ def test_a_master_that_slept_through_the_loss_renews_no_other_masters_lease(
 
 
 def test_an_order_that_nobody_hears_is_not_answered(site: Site) -> None:
-    site.weather = Weather(lost=1.0)
+    site.fault_plan = FaultPlan(lost=1.0)
     answers: list[Answer] = []
     repairs.order(site, repairs.rebuilding(ALPHA), answers.append)
     site.run(site.now + 5)

@@ -7,12 +7,12 @@ from shared.domain.errors import LogUnavailable
 from shared.domain.ids import Epoch, RequestId
 from shared.domain.log import LogEntry, Op, StoredEntry
 from shared.events.replication import FollowerState
-from tests.simulation.failover.story import flood, hide, purge, put_copy, put_junk
-from tests.simulation.failover.weather import STILL, Weather
+from tests.simulation.failover.faults import NO_FAULTS, FaultPlan
+from tests.simulation.failover.scenario import flood, hide, purge, put_copy, put_junk
 from tests.simulation.failover.world import NODES
 from tests.simulation.site.gateway import Gateway
+from tests.simulation.site.scenario import EVERYBODY, check_healed, play
 from tests.simulation.site.site import TRAFFIC, Site
-from tests.simulation.site.story import EVERYBODY, check_healed, tell
 from tests.simulation.site.switch import switch_over
 
 ALPHA, BRAVO = NODES
@@ -22,7 +22,7 @@ SEEDS, AT_A_TIME = 12, 3
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_A_TIME))
 def test_there_is_one_history_and_nothing_acknowledged_is_lost(first: int) -> None:
     for seed in range(first, first + AT_A_TIME):
-        tell(seed)
+        play(seed)
 
 
 def accepted(site: Site, asked: RequestId, seconds: float = 10.0) -> bool:
@@ -38,11 +38,11 @@ def ops(site: Site) -> list[Op]:
 def test_changes_are_accepted_while_somebody_spoils_the_lease(site: Site, gateway: Gateway) -> None:
     first = gateway.ask(is_put=True)
     assert accepted(site, first)
-    for deed in (put_junk, put_copy, purge, flood, hide):
-        deed(site)
+    for action in (put_junk, put_copy, purge, flood, hide):
+        action(site)
         assert accepted(site, gateway.ask(is_put=True), seconds=2.0)
         site.run(site.now + 10)
-    assert [took.epoch for took in site.taken] == [1]
+    assert [took.epoch for took in site.acquired] == [1]
     check_healed(site, gateway)
 
 
@@ -67,7 +67,7 @@ def test_a_switchover_under_load_refuses_nothing_and_stays_synchronous(
 ) -> None:
     asked = list[RequestId]()
     for tenth in range(40):
-        site.clockwork.at(site.now + tenth / 10, lambda: asked.append(gateway.ask(is_put=True)))
+        site.event_queue.at(site.now + tenth / 10, lambda: asked.append(gateway.ask(is_put=True)))
     site.run(site.now + 1)
     switch_over(site)
     site.run(site.now + 12)
@@ -121,9 +121,9 @@ def test_a_leader_that_answers_from_the_past_makes_nobody_believe_the_log_lost(
     stream = site.servers.newest
     assert stream is not None
     stream.stale_end = 2
-    site.weather = Weather(delay=0.0, stale=0.5)
+    site.fault_plan = FaultPlan(delay=0.0, stale=0.5)
     site.run(site.now + 10)
-    stream.stale_end, site.weather = None, STILL
+    stream.stale_end, site.fault_plan = None, NO_FAULTS
     states = {services.follows.following.state for services in site.services.values()}
     assert FollowerState.LOG_LOST not in states
     site.run(site.now + 5)
@@ -157,7 +157,7 @@ def test_without_a_grant_config_neither_writes_nor_answers(site: Site, gateway: 
     assert asked not in site.ledger.written
 
 
-def test_what_breaks_in_a_service_breaks_the_story(site: Site) -> None:
+def test_what_breaks_in_a_service_breaks_the_scenario(site: Site) -> None:
 
     async def break_down() -> None:
         raise RuntimeError("the pen broke")

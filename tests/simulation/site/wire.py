@@ -23,7 +23,7 @@ from shared.clusterlog.log import (
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
-from tests.simulation.failover.weather import ELECTION_SECONDS
+from tests.simulation.failover.faults import ELECTION_SECONDS
 from tests.simulation.failover.world import World
 from tests.simulation.site.process import Process
 from tests.simulation.site.servers import LogServers, Stream
@@ -48,11 +48,13 @@ class Wire:
             TimeoutError: no answer came in time.
         """
         master, world = self.process.master, self.world
-        if world.weather.is_still and not (self.servers.is_down or master.mute or master.deaf):
+        if world.fault_plan.is_fault_free and not (
+            self.servers.is_down or master.mute or master.deaf
+        ):
             return work()
         answer: asyncio.Future[T | Exception] = self.process.create_future()
         for _ in range(world.times()):
-            if world.random.random() >= world.weather.lost and not master.mute:
+            if world.random.random() >= world.fault_plan.lost and not master.mute:
                 world.at(world.now + world.delay(), self._arrive, work, answer)
         async with asyncio.timeout(CALL_SECONDS):
             return await answer
@@ -60,7 +62,7 @@ class Wire:
     def _arrive(self, work: Callable[[], Any], answer: "asyncio.Future[Any]") -> None:
         world = self.world
         if self.servers.is_down:
-            if world.random.random() < world.weather.late:
+            if world.random.random() < world.fault_plan.late:
                 wait = world.random.uniform(0, ELECTION_SECONDS[1])
                 world.at(world.now + wait, self._arrive, work, answer)
             elif world.random.random() < 0.5:
@@ -70,7 +72,7 @@ class Wire:
 
     def _reply(self, answer: "asyncio.Future[Any]", outcome: Any) -> None:
         world = self.world
-        if world.random.random() >= world.weather.lost and not self.process.master.deaf:
+        if world.random.random() >= world.fault_plan.lost and not self.process.master.deaf:
             world.at(world.now + world.delay(), _settle, answer, outcome)
 
 
@@ -91,11 +93,11 @@ class WiredLog(ClusterLog):
 
     async def later(self) -> tuple[LogGeneration, ...]:
         servers = self._wire.servers
-        return await self._told(lambda: servers.later(self.generation))
+        return await self._at_servers(lambda: servers.later(self.generation))
 
     async def exists(self) -> bool:
         servers = self._wire.servers
-        return await self._told(lambda: self.generation in servers.streams)
+        return await self._at_servers(lambda: self.generation in servers.streams)
 
     async def create(self, replicas: int) -> None:
         """Make the stream; however many servers there are, in this world they are as one."""
@@ -103,7 +105,7 @@ class WiredLog(ClusterLog):
         servers = self._wire.servers
         if await self.exists():
             raise LogConflict(f"the log LOG-{self.generation} is there already")
-        await self._told(lambda: servers.create(self.generation))
+        await self._at_servers(lambda: servers.create(self.generation))
 
     async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* on, as long as the network brings them."""
@@ -118,11 +120,11 @@ class WiredLog(ClusterLog):
             subscription.end()
 
     def _require_connection(self) -> None:
-        """The network says whether there is one, call by call."""
+        """The network decides whether there is one, call by call."""
 
     async def _look(self, sequence: Sequence | None) -> RawEntry | None:
         wire = self._wire
-        stale = wire.world.random.random() < wire.world.weather.stale
+        stale = wire.world.random.random() < wire.world.fault_plan.stale
         try:
             found = await wire.ask(
                 lambda: wire.servers.look(self.generation, sequence, is_stale=stale)
@@ -139,15 +141,15 @@ class WiredLog(ClusterLog):
 
     async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
         wire, message = self._wire, stored.encode()
-        words = self.generation, message, expected, stored.hash
+        args = self.generation, message, expected, stored.hash
         try:
-            return await wire.ask(lambda: wire.servers.append(*words))
+            return await wire.ask(lambda: wire.servers.append(*args))
         except TimeoutError:
             return TimeoutError("no answer in time")
         except (NatsError, OSError) as error:
             return error
 
-    async def _told(self, work: Callable[[], T]) -> T:
+    async def _at_servers(self, work: Callable[[], T]) -> T:
         """What *work* at the servers found or did.
 
         Raises:
@@ -170,10 +172,10 @@ class WiredServer:
 
     async def can_write_lease(self) -> bool:
         bucket = self._wire.world.bucket
-        return await self._says(lambda: not bucket.is_lost)
+        return await self._is_true(lambda: not bucket.is_lost)
 
     async def is_alone(self) -> bool:
-        return await self._says(lambda: self._wire.servers.is_alone)
+        return await self._is_true(lambda: self._wire.servers.is_alone)
 
     async def make_lease(self, replicas: int, generation: LogGeneration) -> None:
         """Make the lease's bucket where it is missing.
@@ -188,10 +190,10 @@ class WiredServer:
             bucket.make(first_revision(generation))
             return True
 
-        if not await self._says(make):
+        if not await self._is_true(make):
             raise LogUnavailable("the lease was not made")
 
-    async def _says(self, work: Callable[[], bool]) -> bool:
+    async def _is_true(self, work: Callable[[], bool]) -> bool:
         try:
             return await self._wire.ask(work) is True
         except TimeoutError:
@@ -225,9 +227,9 @@ class Subscription:
         wire, world = self._wire, self._wire.world
         if wire.process.is_dead:
             self.end()
-        elif world.weather.is_still and not wire.process.master.deaf:
+        elif world.fault_plan.is_fault_free and not wire.process.master.deaf:
             self._arrive(RawEntry(sequence, message))
-        elif world.random.random() >= world.weather.lost and not wire.process.master.deaf:
+        elif world.random.random() >= world.fault_plan.lost and not wire.process.master.deaf:
             at = world.now + world.delay()
             world.at(at, self._arrive, RawEntry(sequence, message))
 

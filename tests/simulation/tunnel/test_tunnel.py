@@ -6,14 +6,16 @@ import pytest
 
 from clients.tunnel.effects import EndCode, PathLost, PathUp, Secured
 from tests.simulation.tunnel.traffic import Traffic
-from tests.simulation.tunnel.world import Weather, World
+from tests.simulation.tunnel.world import FaultPlan, World
 
-CALM = partial(Weather)
+CALM = partial(FaultPlan)
 STORMS = {
-    "cuts": partial(Weather, cuts_per_second=4.0, refusals=0.2, until=8.0),
-    "silence": partial(Weather, silences_per_second=0.5, until=12.0),
-    "both": partial(Weather, cuts_per_second=1.0, silences_per_second=0.3, refusals=0.5, until=15),
-    "far": partial(Weather, latency_seconds=0.2, cuts_per_second=0.7, until=15.0),
+    "cuts": partial(FaultPlan, cuts_per_second=4.0, refusals=0.2, until=8.0),
+    "silence": partial(FaultPlan, silences_per_second=0.5, until=12.0),
+    "both": partial(
+        FaultPlan, cuts_per_second=1.0, silences_per_second=0.3, refusals=0.5, until=15
+    ),
+    "far": partial(FaultPlan, latency_seconds=0.2, cuts_per_second=0.7, until=15.0),
 }
 
 
@@ -44,7 +46,7 @@ def test_every_byte_arrives_once_and_in_order(storm: str, seed: int) -> None:
     settle(world, traffic)
     close(world)
     assert {end.ended.code for end in world.ends if end.ended} == {EndCode.CLOSED}
-    assert [len(end.told(Secured)) for end in world.ends] == [1, 1]
+    assert [len(end.effects_of(Secured)) for end in world.ends] == [1, 1]
     assert all(len(end.tunnel.streams) == 0 for end in world.ends)
 
 
@@ -53,8 +55,8 @@ def test_a_storm_does_break_paths() -> None:
     traffic = Traffic(world, streams=4, most_bytes=3_000_000)
     meet(world)
     settle(world, traffic)
-    assert len(world.representative.told(PathLost)) >= 5
-    assert len(world.customer.told(PathUp)) >= 5
+    assert len(world.representative.effects_of(PathLost)) >= 5
+    assert len(world.customer.effects_of(PathUp)) >= 5
 
 
 def test_a_calm_world_needs_one_path() -> None:
@@ -62,7 +64,9 @@ def test_a_calm_world_needs_one_path() -> None:
     traffic = Traffic(world, streams=8, most_bytes=6_000_000)
     meet(world)
     settle(world, traffic)
-    assert all(len(end.told(PathUp)) == 1 and not end.told(PathLost) for end in world.ends)
+    assert all(
+        len(end.effects_of(PathUp)) == 1 and not end.effects_of(PathLost) for end in world.ends
+    )
     close(world)
 
 
@@ -76,9 +80,9 @@ def test_new_paths_are_taken_while_the_old_one_carries(seed: int) -> None:
         end.offer(4, 5)
     settle(world, traffic)
     for end in world.ends:
-        ups = [up for up in end.told(PathUp) if isinstance(up, PathUp)]
+        ups = [up for up in end.effects_of(PathUp) if isinstance(up, PathUp)]
         assert [up.generation for up in ups] == [1, 4]
-        assert not end.told(PathLost)
+        assert not end.effects_of(PathLost)
 
 
 @pytest.mark.parametrize("seed", range(8))

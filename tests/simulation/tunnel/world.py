@@ -53,8 +53,8 @@ class Connection:
 
 
 @dataclass
-class Weather:
-    """How bad the world is."""
+class FaultPlan:
+    """How the paths delay, cut and swallow bytes, and until when."""
 
     latency_seconds: float = 0.02
     bytes_per_second: float = 1_000_000
@@ -68,12 +68,12 @@ class World:
     """Time, chance, and every path."""
 
     def __init__(
-        self, seed: int, weather: Weather, words: tuple[str, str] = ("a-b", "a-b")
+        self, seed: int, fault_plan: FaultPlan, words: tuple[str, str] = ("a-b", "a-b")
     ) -> None:
         self.random = Random(seed)
-        self.weather = weather
+        self.fault_plan = fault_plan
         self.now = Instant(1000.0)
-        self.weather.until += self.now
+        self.fault_plan.until += self.now
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._link_ids = itertools.count(1)
@@ -83,7 +83,7 @@ class World:
         self.customer = End(self, Side.CUSTOMER, words[1])
         self.ends = (self.representative, self.customer)
         self.after_each: Callable[[], None] = lambda: None
-        self._schedule_trouble()
+        self._schedule_faults()
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self.now + seconds, next(self._order), action))
@@ -101,10 +101,10 @@ class World:
         return True
 
     def is_bad(self) -> bool:
-        return self.now < self.weather.until
+        return self.now < self.fault_plan.until
 
     def connect(self, end: "End", generation: PathGeneration) -> Connection:
-        """*end* says HELLO on a path."""
+        """*end* sends HELLO on a path."""
         new = Connection(LinkId(next(self._link_ids)), generation, end)
         for old in [c for c in self.connections if c.is_open and c.generation == generation]:
             if old.peer is not None or old.end is end:
@@ -140,7 +140,7 @@ class World:
         if peer is None or not connection.is_open:
             return
         connection.in_flight += len(piece)
-        seconds = len(piece) / self.weather.bytes_per_second
+        seconds = len(piece) / self.fault_plan.bytes_per_second
         connection.arrives_at = max(connection.arrives_at, self.now + self._latency()) + seconds
 
         def arrive() -> None:
@@ -152,20 +152,20 @@ class World:
         self.later(connection.arrives_at - self.now, arrive)
 
     def _latency(self) -> float:
-        return self.weather.latency_seconds * self.random.uniform(0.5, 1.5)
+        return self.fault_plan.latency_seconds * self.random.uniform(0.5, 1.5)
 
-    def _schedule_trouble(self) -> None:
-        for rate, trouble in (
-            (self.weather.cuts_per_second, self._cut_one),
-            (self.weather.silences_per_second, self._silence_one),
+    def _schedule_faults(self) -> None:
+        for rate, fault in (
+            (self.fault_plan.cuts_per_second, self._cut_one),
+            (self.fault_plan.silences_per_second, self._silence_one),
         ):
             if rate:
-                self.later(self.random.expovariate(rate), partial(self._again, trouble, rate))
+                self.later(self.random.expovariate(rate), partial(self._again, fault, rate))
 
-    def _again(self, trouble: Callable[[], None], rate: float) -> None:
+    def _again(self, fault: Callable[[], None], rate: float) -> None:
         if self.is_bad():
-            trouble()
-            self.later(self.random.expovariate(rate), lambda: self._again(trouble, rate))
+            fault()
+            self.later(self.random.expovariate(rate), lambda: self._again(fault, rate))
 
     def _paired(self) -> list[Connection]:
         self.connections = [each for each in self.connections if each.is_open]
@@ -176,7 +176,7 @@ class World:
             self.cut(self.random.choice(paired))
 
     def _silence_one(self) -> None:
-        """One direction, or both, swallow everything from now on; nobody is told."""
+        """One direction, or both, swallow everything from now on, without a sign."""
         if paired := self._paired():
             connection = self.random.choice(paired)
             connection.is_silent = True
@@ -189,7 +189,7 @@ class Program:
     """What runs at one end; a test gives it something to do."""
 
     on_stream: Callable[[StreamEffect], None] = lambda effect: None
-    said: list[Effect] = field(default_factory=list[Effect])
+    effects: list[Effect] = field(default_factory=list[Effect])
 
 
 class End:
@@ -210,7 +210,7 @@ class End:
         self._timer: float | None = None
 
     def offer(self, *generations: int) -> None:
-        """The control channel tells the paths."""
+        """The control channel brings new paths."""
         fresh = [PathGeneration(each) for each in generations]
         self.paths = [*fresh, *self.paths]
         self.perform(self.tunnel.prefer(self.paths, self.world.now))
@@ -225,7 +225,7 @@ class End:
                 case CloseLink(link):
                     self._close(link)
                 case Ended() | PathUp() | PathLost() | Secured() | WordsDiffer() | SecretUnknown():
-                    self.program.said.append(effect)
+                    self.program.effects.append(effect)
                     self._note(effect)
                 case _:
                     self.program.on_stream(effect)
@@ -295,7 +295,7 @@ class End:
         held = any(each.generation == generation for each in self._mine.values())
         if self.ended or generation in self._dialled or held or (self.is_up and not even_when_up):
             return
-        if self.world.is_bad() and self.world.random.random() < self.world.weather.refusals:
+        if self.world.is_bad() and self.world.random.random() < self.world.fault_plan.refusals:
             self.perform(self.tunnel.path_unreachable(generation, self.world.now))
             self._redial(generation)
             return
@@ -320,9 +320,9 @@ class End:
             self._timer = None
             self.perform(self.tunnel.tick(self.world.now))
 
-    def told(self, kind: type[Effect]) -> list[Effect]:
-        return [each for each in self.program.said if isinstance(each, kind)]
+    def effects_of(self, kind: type[Effect]) -> list[Effect]:
+        return [each for each in self.program.effects if isinstance(each, kind)]
 
     @property
     def differences(self) -> list[Effect]:
-        return self.told(WordsDiffer)
+        return self.effects_of(WordsDiffer)

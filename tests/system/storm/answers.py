@@ -55,14 +55,14 @@ class Asking:
 
     @property
     def name(self) -> str:
-        return str(self.context.identity)
+        return str(self.context.process.identity)
 
     def refused(self) -> int:
         """How many answers the asker has refused so far."""
         return int(
             sum(
                 sample.value
-                for metric in self.context.registry.collect()
+                for metric in self.context.telemetry.registry.collect()
                 for sample in metric.samples
                 if sample.name == REFUSED_METRIC
             )
@@ -82,11 +82,11 @@ async def asking(layout: Layout, client: RawNats) -> AsyncGenerator[Asking]:
         nats_password_file=layout.secret(secret_name(SERVICE_USER)),
     )
     context = build_context(settings, STRANGER, SystemClock())
-    await context.broker.start()
+    await context.bus.broker.start()
     try:
         yield Asking(context, client, layout)
     finally:
-        await context.broker.stop()
+        await context.bus.broker.stop()
 
 
 def requests() -> list[type[Request[Any]]]:
@@ -231,6 +231,6 @@ async def _one(
 async def _outcome(context: ServiceContext, request: Request[Any], seconds: float) -> Any:
     """The answer, or the error that came instead, of whatever kind."""
     try:
-        return await context.publisher.ask(request, timeout_seconds=seconds)
+        return await context.bus.publisher.ask(request, timeout_seconds=seconds)
     except Exception as error:  # noqa: BLE001 - which kind it is, is what is judged
         return error

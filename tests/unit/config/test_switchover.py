@@ -14,7 +14,7 @@ from shared.documents.state import Documents
 from shared.domain.errors import NotPrimary
 from shared.domain.ids import Epoch
 from shared.domain.log import Op, ReplicationMode, empty_marker
-from shared.events.config import LayDownPen
+from shared.events.config import PauseWrites
 from shared.messaging.middleware import Silent
 from tests.fakes.masters import ALPHA, GENERATION, KERNEL, Desk, Masters, wish
 from tests.fakes.virtual_time import VirtualClock, pause, turn
@@ -270,7 +270,7 @@ def test_the_order_is_answered_with_where_the_log_stands() -> None:
         desk = site.alpha
         until = desk.grant.valid_until
         handlers = Handlers(desk.writer, desk.backups, cast("MasterState", desk.state), desk.grant)
-        order = LayDownPen(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
+        order = PauseWrites(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
         answer = await handlers.on_lay_down(order)
         marker = desk.state.marker
         assert (answer.revision, answer.hash) == (marker.revision, marker.hash)

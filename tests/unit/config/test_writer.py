@@ -25,7 +25,7 @@ from shared.events.config import (
     ReplicationModeChanged,
 )
 from shared.messaging.middleware import Silent
-from tests.fakes.cluster_log import LATE_SECONDS, Fate
+from tests.fakes.cluster_log import LATE_SECONDS, AppendFault
 from tests.fakes.masters import Desk, Masters, wish
 from tests.fakes.virtual_time import pause, run, turn
 
@@ -71,10 +71,10 @@ async def refused(asked: Asked) -> MeridianError:
     return caught.value
 
 
-def fates(*coming: Fate) -> Callable[[], Fate]:
+def append_faults(*coming: AppendFault) -> Callable[[], AppendFault]:
     """These, one an append, and fine days ever after."""
     left = list(coming)
-    return lambda: left.pop(0) if left else Fate.FINE
+    return lambda: left.pop(0) if left else AppendFault.FINE
 
 
 def acting(site: Masters) -> list[Desk]:
@@ -215,7 +215,7 @@ def test_a_repeat_is_answered_with_the_recorded_revision_and_written_once() -> N
 
 def test_a_repeat_waits_for_the_backup_like_the_change_itself() -> None:
     async def story(site: Masters) -> None:
-        site.alpha.log.faults = fates(Fate.ANSWER_LOST)
+        site.alpha.log.faults = append_faults(AppendFault.ANSWER_LOST)
         assert isinstance(await refused(ask(site.alpha, wish("1"))), OutcomeUnknown)
         again = ask(site.alpha, wish("1"))
         await pause(0.5)
@@ -245,10 +245,10 @@ def test_a_request_id_is_not_used_for_another_change() -> None:
     told(story)
 
 
-@pytest.mark.parametrize("fate", [Fate.LOST, Fate.LATE, Fate.ANSWER_LOST])
-def test_an_append_without_an_answer_is_unknown_and_then_made_once(fate: Fate) -> None:
+@pytest.mark.parametrize("fault", [AppendFault.LOST, AppendFault.LATE, AppendFault.ANSWER_LOST])
+def test_an_append_without_an_answer_is_unknown_and_then_made_once(fault: AppendFault) -> None:
     async def story(site: Masters) -> None:
-        site.alpha.log.faults = fates(fate)
+        site.alpha.log.faults = append_faults(fault)
         error = await refused(ask(site.alpha, wish("1")))
         assert isinstance(error, OutcomeUnknown)
         answer = await accepted(site, ask(site.alpha, wish("1")))
@@ -262,7 +262,7 @@ def test_an_append_without_an_answer_is_unknown_and_then_made_once(fate: Fate) -
 
 def test_without_a_leader_nothing_was_written_and_that_is_what_is_told() -> None:
     async def story(site: Masters) -> None:
-        site.alpha.log.faults = fates(Fate.NO_LEADER)
+        site.alpha.log.faults = append_faults(AppendFault.NO_LEADER)
         assert type(await refused(ask(site.alpha, wish("1")))) is LogUnavailable
         await accepted(site, ask(site.alpha, wish("1")))
 
@@ -286,7 +286,7 @@ def test_a_primary_that_was_overtaken_in_the_log_writes_nothing_more() -> None:
 
 def test_the_next_primary_answers_for_what_the_last_one_wrote() -> None:
     async def story(site: Masters) -> None:
-        site.alpha.log.faults = fates(Fate.ANSWER_LOST)
+        site.alpha.log.faults = append_faults(AppendFault.ANSWER_LOST)
         await refused(ask(site.alpha, wish("1")))
         end = site.alpha.permit(1, 0.5)
         await pause(0.6)

@@ -33,7 +33,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.domain.log import Marker, ReplicationMode
-from shared.events.config import LayDownPen, PenLaidDown
+from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
     AssumeRole,
     MasterGranted,
@@ -116,8 +116,8 @@ class Site(Responder):
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
     keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
     silent: set[type[Request[Any]]] = field(default_factory=set[type[Request[Any]]])
-    laid_down: PenLaidDown = field(
-        default_factory=lambda: PenLaidDown(
+    laid_down: WritesPaused = field(
+        default_factory=lambda: WritesPaused(
             revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
         )
     )
@@ -159,7 +159,7 @@ class Site(Responder):
                 return truth.model_copy(update=self.lie)
             case AssumeRole():
                 return await Orders(self.sides[request.node].switchover).on_assume(request)
-            case LayDownPen():
+            case PauseWrites():
                 if self.has_not_begun:
                     raise NotPrimary("config of alpha is not writing")
                 return self.laid_down
@@ -230,7 +230,7 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             await turn()
             assert {grant.planned for grant in site.bravo.grants()} == {True}
             kinds = [type(each) for each in site.orders]
-            assert kinds == [PrepareForRole, LayDownPen, PrepareForRole, AssumeRole]
+            assert kinds == [PrepareForRole, PauseWrites, PrepareForRole, AssumeRole]
             await pause(10)
             assert site.bravo.is_primary
 
@@ -382,7 +382,7 @@ def test_the_last_entry_is_waited_for() -> None:
 
 @pytest.mark.parametrize(
     ("silent", "error"),
-    [(PrepareForRole, NotReady), (LayDownPen, Unavailable)],
+    [(PrepareForRole, NotReady), (PauseWrites, Unavailable)],
 )
 def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
     silent: type[Request[Any]], error: type[MeridianError]

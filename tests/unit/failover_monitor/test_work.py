@@ -22,13 +22,12 @@ from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
 from shared.domain.log import Marker
 from shared.domain.node import MasterRole
-from shared.domain.redirection import RedirectionState
+from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.failover import (
     MasterGranted,
     PrimaryChanged,
     PrimarySteppedDown,
     ReadMasterStatus,
-    RedirectionStatus,
 )
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat

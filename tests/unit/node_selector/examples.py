@@ -10,7 +10,8 @@ from services.node_selector.core.selection import Field
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride, merged
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import Liveness, NodeRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole
 
 VERSION = "1.2.0"
 IDLE = Load(sessions=0, draining=False, version=VERSION)

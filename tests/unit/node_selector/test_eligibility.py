@@ -1,7 +1,8 @@
 import pytest
 
-from services.node_selector.core.eligibility import Candidate, compatible, why_not
-from shared.domain.node import Liveness, NodeRole
+from services.node_selector.core.eligibility import Candidate, why_not
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole
 from tests.unit.node_selector.examples import VERSION, candidate, master, seen
 
 
@@ -30,13 +31,3 @@ def test_a_node_that_may_not_take_a_client_has_one_reason(node: Candidate, reaso
 
 def test_one_session_less_than_full_is_not_full() -> None:
     assert why_not(candidate("b", capacity=7, seen=seen(sessions=6)), VERSION) is None
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours", "goes"),
-    [("1.2.0", "1.9.1", True), ("1.2.0", "2.0.0", False), ("0.1", "0.2", True), ("", "1.0", False)],
-)
-def test_versions_with_the_same_first_number_go_together(
-    theirs: str, ours: str, goes: bool
-) -> None:
-    assert compatible(theirs, ours) is goes

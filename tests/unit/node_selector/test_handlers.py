@@ -21,16 +21,10 @@ from shared.documents.site import SiteDocument
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Epoch, Instant, NodeId, Revision, UnixMillis
 from shared.domain.node import MasterRole, NodeRole
+from shared.domain.placement import Choice, SharedAddress
 from shared.events.node import NodeHeartbeat
 from shared.events.rehearsal import RehearsedClient, RehearseSelection
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    SelectNodes,
-    SharedAddress,
-)
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 
 BERLIN, TOKYO, ALPHA = NodeId("berlin"), NodeId("tokyo"), NodeId("alpha")
 OSLO = NodeId("oslo")
@@ -222,22 +216,11 @@ async def test_a_change_of_the_directory_changes_the_prefixes() -> None:
 async def test_the_method_of_a_question_takes_the_place_of_the_sites() -> None:
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN)
-    own = question().model_copy(update={"method": SelectionMethod.LEAST_LOAD})
+    own = question().model_copy(update={"methods": (SelectionMethod.LEAST_LOAD,)})
 
     assert (await replica.selector.on_select(question())).method == "random"
     assert (await replica.selector.on_select(own)).method == "least_load"
     assert (await replica.selector.on_select(question())).method == "random"
-
-
-async def test_the_methods_of_a_question_take_the_place_of_its_one_method() -> None:
-    replica = Replica(BERLIN, ALPHA)
-    await replica.relay(BERLIN)
-    methods = (SelectionMethod.CONSISTENT, SelectionMethod.RANDOM)
-    told = {"method": SelectionMethod.LEAST_LOAD, "methods": methods}
-
-    answer = await replica.selector.on_select(question().model_copy(update=told))
-
-    assert answer.method == "consistent"
 
 
 async def test_the_team_s_word_wins_over_the_public_site_s_and_that_over_the_site_s() -> None:

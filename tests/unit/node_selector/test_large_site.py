@@ -88,7 +88,7 @@ async def test_the_nodes_of_a_zone_share_its_clients(shelf: Shelf) -> None:
     firsts = Counter[NodeId]()
     for number in range(500):
         facts = ClientFacts(address=f"192.0.{number >> 8}.{number & 255}", utc_offset_minutes=330)
-        asked = SelectNodes(client=facts, method=SelectionMethod.TIMEZONE_OFFSET)
+        asked = SelectNodes(client=facts, methods=(SelectionMethod.TIMEZONE_OFFSET,))
         firsts[(await here.on_select(asked)).choices[0].node] += 1
     assert {int(node[1:]) % len(ZONES) for node in firsts} == {ZONES.index("+05:30")}
     assert len(firsts) > 150

@@ -6,7 +6,7 @@ from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.panic import NOT_BELIEVED
 from services.node_selector.core.selection import place
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from tests.unit.node_selector.examples import candidate, field, master, question, seen
 
 CLIENT = question("203.0.113.9", count=4)

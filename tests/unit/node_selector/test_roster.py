@@ -23,7 +23,8 @@ from shared.documents.selection import (
 )
 from shared.documents.site import SiteDocument
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, NodeRole, Side
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole, Side
 from tests.unit.node_selector.examples import VERSION, document
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from services.node_selector.core.selection import place, require_node
 from shared.documents.selection import SelectionMethod
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from tests.unit.node_selector.examples import VERSION, candidate, field, master, question, seen
 
 BERLIN, DENVER, TOKYO = NodeId("berlin"), NodeId("denver"), NodeId("tokyo")

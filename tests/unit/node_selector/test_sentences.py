@@ -24,7 +24,8 @@ from shared.documents.node import Address, Location
 from shared.documents.selection import LatencyRule, Regions, SelectionMethod, SelectionPolicy
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness, NodeRole, Side
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole, Side
 from tests.unit.node_selector.examples import candidate, field, master, question, seen
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs/protocols/selection.md"

@@ -13,7 +13,7 @@ from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.selection import Placement, place
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from tests.unit.node_selector.examples import candidate, field, question, seen
 
 ZONES = {"oakland": "America/Los_Angeles", "boston": "America/New_York", "london": "Europe/London"}

@@ -46,7 +46,7 @@ def test_the_scope_is_among_the_signed_bytes() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"type": "meridian/snapshot/v2"},
+        {"type": "meridian/snapshot/v0"},
         {"type": None},
         {"marker": {}},
         {"marker": None},

@@ -73,12 +73,12 @@ def test_an_event_concerns_whom_it_names_or_who_says_it(
     ("fact", "body", "said"),
     [
         (
-            "service.ended_unclean",
+            "service.ended_uncleanly",
             {"node": "berlin", "service": "relay", "pid": 7, "restarts": 1, "crash_loop": False},
             "relay of berlin was started again after an unclean end",
         ),
         (
-            "service.ended_unclean",
+            "service.ended_uncleanly",
             {"node": "berlin", "service": "relay", "pid": 7, "restarts": 3, "crash_loop": True},
             "relay of berlin was started again after 3 unclean ends in a row: a crash loop",
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.ids import UnixMillis
 from shared.domain.runs import Run
-from shared.events.service import ServiceRestarts
+from shared.domain.service import ServiceRestarts
 from shared.runtime.marks import FOLDER, Mark, read_restarts
 
 NOW = UnixMillis(1_777_888_800_000)

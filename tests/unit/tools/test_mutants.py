@@ -1,4 +1,4 @@
-"""The catalogue of broken guards fits the sources, and a broken guard is really broken."""
+"""A mutant that does not apply fails the run, and a broken guard is really broken."""
 
 import importlib.util
 import os
@@ -8,37 +8,67 @@ from pathlib import Path
 
 import pytest
 
+from tools.mutants.__main__ import main
 from tools.mutants.catalogue import MUTANTS, TIMING
-from tools.mutants.mutant import Mutant
-from tools.mutants.plugin import Finder, patched
+from tools.mutants.mutant import DoesNotApplyError, Mutant, require_applicable
+from tools.mutants.plugin import Finder
 
 ROOT = Path(__file__).parents[3]
 
 
-def source_of(module: str) -> str:
-    return (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+def of_timing(old: str, new: str = "", tests: tuple[str, ...] = ()) -> Mutant:
+    return Mutant("a guard", TIMING, old, new, tests)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_breaks_one_place_that_is_there_and_can_be_compiled(mutant: Mutant) -> None:
-    source = source_of(mutant.module)
-    broken = patched(mutant, source)
-    assert broken != source
-    compile(broken, mutant.module, "exec")
+@pytest.mark.parametrize(
+    ("mutant", "reason"),
+    [
+        (of_timing("what nobody wrote"), "its text occurs 0 times"),
+        (of_timing("\n"), r"its text occurs \d\d+ times"),
+        (Mutant("a guard", "services.nowhere", "a", "b"), "no module services.nowhere"),
+        (of_timing("class Timing:", "class Timing:"), "it changes nothing"),
+        (of_timing("class Timing:", "class"), "not Python"),
+        (of_timing("class Timing:", "class Times:", ("tests/nowhere",)), "no tests/nowhere"),
+    ],
+)
+def test_a_mutant_that_does_not_apply_is_refused_with_the_reason(
+    mutant: Mutant, reason: str
+) -> None:
+    with pytest.raises(DoesNotApplyError, match=reason):
+        require_applicable(mutant)
 
 
-def test_no_two_mutants_have_one_name() -> None:
-    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+def test_a_mutant_that_does_not_apply_fails_the_run_before_any_test_is_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tested: list[str] = []
+
+    def run(mutant: Mutant) -> bool:
+        tested.append(mutant.name)
+        return True
+
+    assert main("", (MUTANTS[0], of_timing("what nobody wrote")), run) == 1
+    assert tested == []
+    assert capsys.readouterr().out == (
+        f"DOES NOT APPLY  a guard: its text occurs 0 times in {TIMING}\n"
+        "1 of 2 mutants do not apply; no test was run\n"
+    )
 
 
-def test_the_tests_of_a_mutant_are_there() -> None:
-    lost = [tests for mutant in MUTANTS for tests in mutant.tests if not (ROOT / tests).exists()]
-    assert lost == []
+def test_a_mutant_that_no_test_notices_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = MUTANTS[:2]
+    assert main("", (first, second), lambda mutant: mutant is first) == 1
+    assert capsys.readouterr().out == (
+        f"noticed   {first.name}\nSURVIVED  {second.name}\n1 of 2 noticed\n"
+    )
 
 
-def test_a_patch_that_fits_nowhere_is_refused() -> None:
-    with pytest.raises(ValueError, match="fits 0 places"):
-        patched(Mutant("gone", TIMING, "what nobody wrote", ""), source_of(TIMING))
+def test_a_run_in_which_every_mutant_is_noticed_succeeds() -> None:
+    assert main("", MUTANTS[:2], lambda _: True) == 0
+
+
+def test_a_word_that_no_mutant_has_fails_the_run() -> None:
+    assert main("what no mutant is called", MUTANTS, lambda _: True) == 1
 
 
 def test_the_finder_loads_the_broken_module_and_leaves_the_others_alone() -> None:

@@ -29,7 +29,7 @@ def built(folder: Path) -> Service:
 def test_every_replica_hears_heartbeats_and_shares_the_questions(tmp_path: Path) -> None:
     subscribed: set[tuple[str, str]] = {
         (str(each.subject.broker_address), str(each.queue))  # type: ignore[attr-defined]
-        for each in built(tmp_path).context.broker.subscribers
+        for each in built(tmp_path).context.bus.broker.subscribers
     }
     assert subscribed == {
         ("meridian.node.*.heartbeat", ""),
@@ -40,8 +40,8 @@ def test_every_replica_hears_heartbeats_and_shares_the_questions(tmp_path: Path)
 
 
 def test_a_replica_s_messages_are_signed(tmp_path: Path) -> None:
-    assert is_guarded(built(tmp_path).context.broker)
+    assert is_guarded(built(tmp_path).context.bus.broker)
 
 
 def test_a_replica_is_not_ready_before_it_has_read_the_directory(tmp_path: Path) -> None:
-    assert built(tmp_path).context.health.reasons() == ["directory: not read yet"]
+    assert built(tmp_path).context.telemetry.health.reasons() == ["directory: not read yet"]

@@ -42,13 +42,13 @@ def built(folder: Path, node: str = "berlin") -> Service:
 
 def relay_of(folder: Path, node: str) -> Relay:
     context = build_context(settings(folder, node), "relay", SystemClock())
-    return build_relay(context, is_master=node in context.trust.masters)
+    return build_relay(context, is_master=node in context.keys.trust.masters)
 
 
 def test_a_relay_listens_to_the_orders_for_its_own_node_only(tmp_path: Path) -> None:
     subjects: set[str] = {
         str(each.subject.broker_address)  # type: ignore[attr-defined]
-        for each in built(tmp_path).context.broker.subscribers
+        for each in built(tmp_path).context.bus.broker.subscribers
     }
     assert subjects == {
         "meridian.relay.berlin.drain",
@@ -58,7 +58,7 @@ def test_a_relay_listens_to_the_orders_for_its_own_node_only(tmp_path: Path) -> 
 
 
 def test_a_relay_s_messages_are_signed(tmp_path: Path) -> None:
-    assert is_guarded(built(tmp_path).context.broker)
+    assert is_guarded(built(tmp_path).context.bus.broker)
 
 
 def test_only_a_master_s_relay_asks_for_the_directory(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_a_damaged_file_of_closed_sessions_stops_the_start(tmp_path: Path) -> No
 
 async def test_an_order_signed_by_a_relay_is_no_order(tmp_path: Path) -> None:
     service = built(tmp_path)
-    async with TestNatsBroker(service.context.broker):
-        await service.context.publisher.publish(DrainNode(node=BERLIN, epoch=Epoch(1)))
+    async with TestNatsBroker(service.context.bus.broker):
+        await service.context.bus.publisher.publish(DrainNode(node=BERLIN, epoch=Epoch(1)))
         await asyncio.sleep(0)
-    rejected = service.context.registry.get_sample_value(
+    rejected = service.context.telemetry.registry.get_sample_value(
         "meridian_messages_rejected_total", {"reason": "not_a_speaker"}
     )
     assert rejected == 1

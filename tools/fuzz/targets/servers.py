@@ -184,7 +184,7 @@ TARGETS = (
             "\u0662.1".encode(),
             b"2",
         ),
-        ("services.failover_monitor.core.versions:_major",),
+        ("shared.domain.release:is_newer_major",),
         frozenset({"no_obstacle"}),
     ),
 )

@@ -8,8 +8,8 @@ from nats.aio.msg import Msg
 
 from services.gateway.sessions.store import JetStreamSessions
 from services.replication.chronicle import Chronicle
-from services.webhooks.letter import letter
-from services.webhooks.store import Kept
+from services.webhooks.delivery.consumers import StoredEvent
+from services.webhooks.delivery.message import build_delivery
 from shared.crypto.envelope import SIGNATURE_HEADER
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.events.session import SessionState
@@ -45,16 +45,16 @@ def _session_corpus() -> Iterable[bytes]:
     yield joined(b"unsigned", b"", subject, encoded(state))
 
 
-def _letter(data: bytes) -> object:
+def _delivery(data: bytes) -> object:
     """An event for a webhook's receiver."""
     sender, subject, payload = parts(data, 3)
     topic = text_of(subject)
     headers = {} if sender == b"unsigned" else signed(topic, payload, sender)
-    event = Kept(topic, payload, headers, cast("Any", None), 1)
-    return letter(event, verifier()).headers(b"secret", NOW)
+    event = StoredEvent(topic, payload, headers, cast("Any", None), 1)
+    return build_delivery(event, verifier()).headers(b"secret", NOW)
 
 
-def _letter_corpus() -> Iterable[bytes]:
+def _delivery_corpus() -> Iterable[bytes]:
     for message in STORED[:3]:
         for each in varied(example(message)):
             yield joined(b"", address_of(message).encode(), each)
@@ -123,10 +123,10 @@ TARGETS = (
         ),
     ),
     Target(
-        "messages.letter",
-        _letter,
-        _letter_corpus,
-        ("services.webhooks.letter:letter",),
+        "messages.delivery",
+        _delivery,
+        _delivery_corpus,
+        ("services.webhooks.delivery.message:build_delivery",),
         frozenset(
             {
                 *("unsigned", "bad_shape", "bad_syntax", "not_text", "number_out_of_range"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.ids import Instant, NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from shared.events.message import Event
 from shared.events.node import NodeStateChanged, ReadinessChanged
 
@@ -23,7 +23,6 @@ CAUSES: Final = {
     Liveness.ALIVE: "its heartbeats come",
     Liveness.SUSPECT: "no heartbeat came lately",
     Liveness.DEAD: "no heartbeat came for too long",
-    Liveness.LEFT: "it said that it leaves",
 }
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from services.gateway.cluster.core.observed import Observed
 from shared.documents.site import Timing
 from shared.domain.ids import Epoch, Instant, NodeId, Revision
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
+from shared.domain.service import ServiceRestarts
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
-from shared.events.service import ServiceRestarts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.documents.site import Timing
-from shared.domain.ids import Epoch, Instant, NodeId, Revision
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.ids import Instant, NodeId, Revision
+from shared.domain.liveness import Liveness, liveness_after
+from shared.domain.node import MasterRole
+from shared.domain.primary import PrimaryClaim, apparent_primary
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
 
@@ -57,26 +59,22 @@ class Observed:
         last = self.freshest(node)
         if last is None:
             return None
-        silent = now - last.at
-        if silent >= timing.dead_after_seconds:
-            return Liveness.DEAD
-        return Liveness.SUSPECT if silent >= timing.suspect_after_seconds else Liveness.ALIVE
+        return liveness_after(
+            now - last.at,
+            suspect_after_seconds=timing.suspect_after_seconds,
+            dead_after_seconds=timing.dead_after_seconds,
+        )
 
-    def primary(
-        self, nodes: Iterable[NodeId], timing: Timing, now: Instant
-    ) -> tuple[NodeId, Epoch] | None:
-        """Which of *nodes* seems to be primary: of those that say so, the one of largest epoch.
+    def primary(self, nodes: Iterable[NodeId], timing: Timing, now: Instant) -> PrimaryClaim | None:
+        """Find out which of *nodes* seems to be primary; None when none says so.
 
-        What a node said counts no more once its heartbeats stopped for too long.
+        The claim of a dead node does not count.
         """
-        claims: list[tuple[Epoch, NodeId]] = []
+        claims: list[PrimaryClaim] = []
         for node in nodes:
             heard = self.heard(node, "failover_monitor")
             if heard is None or self.liveness(node, timing, now) is Liveness.DEAD:
                 continue
             if heard.heartbeat.role is MasterRole.PRIMARY:
-                claims.append((heard.heartbeat.epoch, node))
-        if not claims:
-            return None
-        epoch, node = max(claims)
-        return node, epoch
+                claims.append(PrimaryClaim(node, heard.heartbeat.epoch))
+        return apparent_primary(claims)

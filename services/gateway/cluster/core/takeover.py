@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
+from shared.domain.primary import PrimaryClaim, apparent_primary
 from shared.events.failover import MasterStatus
 
 
@@ -19,7 +20,10 @@ class Takeover:
 
 def forecast_takeover(masters: Sequence[MasterStatus]) -> Takeover:
     """Forecast a takeover from the answers of *masters*, those that did answer."""
-    primary = next((each.node for each in masters if each.role is MasterRole.PRIMARY), None)
+    claim = apparent_primary(
+        PrimaryClaim(each.node, each.epoch) for each in masters if each.role is MasterRole.PRIMARY
+    )
+    primary = None if claim is None else claim.node
     successor = min((each.node for each in masters if each.could_take_over), default=None)
     return Takeover(primary, successor, _verdict(primary, successor))
 

@@ -14,8 +14,9 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
-from shared.domain.node import Liveness, MasterRole, NodeRole
-from shared.events.service import ServiceRestarts
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole, NodeRole
+from shared.domain.service import ServiceRestarts
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
@@ -89,7 +90,7 @@ async def status(cluster: TheCluster, caller: TheCaller) -> Status:
     return Status(
         site=directory.require_site().name,
         seen_by=cluster.node,
-        primary=None if primary is None else primary[0],
+        primary=None if primary is None else primary.node,
         revision=directory.revision,
         nodes=sorted(nodes, key=lambda each: (each.role, each.node)),
     )

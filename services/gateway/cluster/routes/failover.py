@@ -12,8 +12,9 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionStatus
 from shared.events.config import GenerationBegun
-from shared.events.failover import MasterStatus, RedirectionStatus, RoleSwitched
+from shared.events.failover import MasterStatus, RoleSwitched
 
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 

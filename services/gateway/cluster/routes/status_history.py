@@ -12,8 +12,9 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from shared.decoding.text import to_integer
+from shared.domain.history import StatusLine
 from shared.domain.ids import LATEST_UNIX_MS, NodeId
-from shared.events.operation import ReadStatusHistory, StatusLine
+from shared.events.operation import ReadStatusHistory
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 

@@ -13,8 +13,9 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from shared.decoding.text import to_integer
+from shared.domain.history import HistoryLine
 from shared.domain.ids import LATEST_UNIX_MS
-from shared.events.config import GenerationBegun, HistoryLine, ReadHistory
+from shared.events.config import GenerationBegun, ReadHistory
 
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 

@@ -10,7 +10,7 @@ from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
-from shared.events.webhook import WebhookProgress
+from shared.domain.webhook import WebhookProgress
 
 router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=DecodedRoute)
 

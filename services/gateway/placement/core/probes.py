@@ -12,7 +12,7 @@ from typing import Final
 from shared.documents.node import NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride, merged
 from shared.domain.ids import NodeId
-from shared.events.selection import Choice, NodeVerdict
+from shared.domain.placement import Choice, NodeVerdict
 
 MOST_PROBED: Final = 8
 GUESSES: Final = (SelectionMethod.GEO, SelectionMethod.TIMEZONE_OFFSET)

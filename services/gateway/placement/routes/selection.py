@@ -15,14 +15,8 @@ from services.gateway.placement.selector import Selector
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, Revision
 from shared.domain.node import Side
-from shared.events.selection import (
-    Choice,
-    ClientFacts,
-    ExplainSelection,
-    NodesSelected,
-    NodeVerdict,
-    SharedAddress,
-)
+from shared.domain.placement import Choice, NodeVerdict, SharedAddress
+from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
@@ -52,9 +46,12 @@ class SelectionQuestion(BaseModel):
     pin: str | None = Field(default=None, max_length=63)
 
 
-class ShownVerdict(NodeVerdict):
+class ShownVerdict(BaseModel):
     """A node's place or refusal, and where it is."""
 
+    node: NodeId
+    rank: int | None
+    reason: str
     region: str
 
 

@@ -1,7 +1,8 @@
 """Decides what is news of a session for tools outside: how two states of it differ."""
 
 from shared.domain.node import Side
-from shared.events.session import SessionChanged, SessionPhase, SessionState
+from shared.domain.session import SessionPhase
+from shared.events.session import SessionChanged, SessionState
 
 
 def session_news(before: SessionState | None, after: SessionState) -> SessionChanged | None:

@@ -26,7 +26,7 @@ def question_of(state: SessionState, now: UnixMillis) -> SelectNodes:
         client=aged(customer, now),
         other=None if other is None else aged(other, now),
         avoid=tuple({path.node for path in state.paths}),
-        method=None if queued is None else queued.selection_method,
+        methods=() if queued is None or not queued.selection_method else (queued.selection_method,),
         public_site=None if queued is None else queued.public_site,
         team=None if queued is None else queued.team,
         pin=state.pin,

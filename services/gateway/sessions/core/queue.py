@@ -14,7 +14,8 @@ from shared.documents.public_site import PublicSiteDocument
 from shared.documents.team import TeamDocument
 from shared.domain.errors import Forbidden, InvalidChange, NotFound, Unavailable
 from shared.domain.ids import UnixMillis
-from shared.events.session import Queued, SessionPhase, SessionState
+from shared.domain.session import SessionPhase
+from shared.events.session import Queued, SessionState
 
 LONGEST_QUEUE: Final = 500
 """So many may wait for one team; more customers are asked to come later."""

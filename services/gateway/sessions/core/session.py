@@ -12,8 +12,10 @@ from typing import Final
 from shared.domain.errors import AlreadyTaken, NotFound, SessionEnded
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts
-from shared.events.session import Joined, PathOffer, Queued, SessionPhase, SessionState
+from shared.domain.placement import Choice
+from shared.domain.session import SessionPhase
+from shared.events.selection import ClientFacts
+from shared.events.session import Joined, PathOffer, Queued, SessionState
 
 PLACE_AGAIN_AFTER_MS: Final = 3_000
 """Both ends ask at the same moment when a path is lost: the second one gets the first's answer."""

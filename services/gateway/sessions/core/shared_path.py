@@ -16,8 +16,9 @@ from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotFound
 from shared.domain.ids import NodeId, PathGeneration, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import SharedAddress
-from shared.events.session import PathOffer, SessionPhase, SessionState, SharedPath
+from shared.domain.placement import SharedAddress
+from shared.domain.session import SessionPhase
+from shared.events.session import PathOffer, SessionState, SharedPath
 
 
 @dataclass(frozen=True, slots=True)

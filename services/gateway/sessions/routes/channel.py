@@ -25,7 +25,8 @@ from shared.decoding.fields import Fields, decode_object
 from shared.domain.errors import MeridianError, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
-from shared.events.session import SessionPhase, SessionState
+from shared.domain.session import SessionPhase
+from shared.events.session import SessionState
 from shared.runtime.containment import Containment, say_nothing
 
 router = APIRouter()

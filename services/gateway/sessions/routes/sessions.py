@@ -20,7 +20,8 @@ from services.gateway.sessions.sessions import Sessions
 from shared.domain.errors import Forbidden, NotFound
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.session import SessionPhase, SessionState
+from shared.domain.session import SessionPhase
+from shared.events.session import SessionState
 
 router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
 

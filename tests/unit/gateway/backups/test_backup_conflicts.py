@@ -1,5 +1,7 @@
 """Open conflicts in backups: put in with their entries, and open again on a master afterwards."""
 
+from dataclasses import asdict, replace
+
 import pytest
 
 from services.gateway.backups.core import CONFLICT, END, MANIFEST, conflict_frame
@@ -50,10 +52,10 @@ async def test_an_open_conflict_comes_back_as_it_was(people: People, site: House
     assert kept(site) == []
 
     status, done = await sent(admin, "/backup/restore", backup)
-    assert (status, done["conflicts"]) == (200, [LINE.model_dump()])
+    assert (status, done["conflicts"]) == (200, [asdict(LINE)])
     assert kept(site) == [(BRAVO, each) for each in BUNDLES]
     listed = (await admin.get("/conflicts")).json()
-    assert listed["conflicts"] == [LINE.model_dump()]
+    assert listed["conflicts"] == [asdict(LINE)]
 
     _, again = await sent(admin, "/backup/restore", backup)
     assert again["conflicts"] == []
@@ -81,14 +83,14 @@ async def test_another_master_keeps_it_where_that_one_is_gone(people: People, si
     forget(site)
     del site.site.conflicts[BRAVO]
     _, done = await sent(admin, "/backup/restore", backup)
-    assert done["conflicts"] == [LINE.model_copy(update={"node": ALPHA}).model_dump()]
+    assert done["conflicts"] == [asdict(replace(LINE, node=ALPHA))]
     assert kept(site) == [(ALPHA, each) for each in BUNDLES]
 
 
 async def test_of_two_masters_that_keep_it_the_open_one_is_decided(
     people: People, site: House
 ) -> None:
-    decided = LINE.model_copy(update={"node": ALPHA, "resolution": "discarded"})
+    decided = replace(LINE, node=ALPHA, resolution="discarded")
     site.site.conflicts[ALPHA] = ConflictRead(line=decided, changes=())
     admin = await people.admin()
     answer = await admin.call("POST", f"/conflicts/{ID}", {"resolution": "discard"})

@@ -243,16 +243,6 @@ async def test_only_administrators_make_and_bring_back(people: People, site: Hou
     assert ended(site) == []
 
 
-async def test_a_master_of_an_older_release_is_named_as_the_reason(
-    people: People, site: House
-) -> None:
-    admin = await people.admin()
-    site.site.offers_chunks = False
-    answer = await admin.call("POST", "/backup")
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert "upgrade every master first" in answer.json()["detail"]
-
-
 async def test_a_snapshot_that_no_master_signed_is_not_sealed(people: People, site: House) -> None:
     admin = await people.admin()
     site.site.verify = lambda *_: False  # type: ignore[method-assign]

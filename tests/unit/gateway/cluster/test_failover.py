@@ -6,9 +6,9 @@ from services.gateway.cluster.core.takeover import forecast_takeover
 from shared.documents import Kind
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.node import MasterRole
-from shared.domain.redirection import RedirectionState
+from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.config import PromoteAlone
-from shared.events.failover import MasterStatus, RedirectionStatus, SwitchOver
+from shared.events.failover import MasterStatus, SwitchOver
 from shared.events.node import NodeHeartbeat
 from shared.events.operation import OperationEnded
 from tests.unit.gateway.conftest import House, People

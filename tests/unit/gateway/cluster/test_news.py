@@ -4,7 +4,7 @@ from services.gateway.cluster.core.news import REMEMBERED_SECONDS, NodeNews
 from services.gateway.cluster.status_notifier import StatusNotifier
 from shared.documents import Kind
 from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, NodeStateChanged
 from tests.unit.gateway.conftest import BOOT, House

@@ -10,10 +10,12 @@ from services.gateway.cluster.core.node_report import (
 from services.gateway.cluster.core.observed import Observed
 from shared.documents.site import Timing
 from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.node import Liveness, MasterRole
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
+from shared.domain.primary import PrimaryClaim
+from shared.domain.service import ServiceRestarts
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed, FollowerState
-from shared.events.service import ServiceRestarts
 
 ALPHA, BRAVO, TOKYO = NodeId("alpha"), NodeId("bravo"), NodeId("tokyo")
 TIMING = Timing(heartbeat_seconds=0.5, suspect_after_seconds=1.5, dead_after_seconds=3.0)
@@ -117,14 +119,14 @@ def test_services_are_those_of_the_last_heartbeat() -> None:
     [
         ((), 1.0, None),
         ((monitor(ALPHA, MasterRole.BACKUP),), 1.0, None),
-        ((monitor(ALPHA, epoch=3), monitor(BRAVO, epoch=4)), 1.0, (BRAVO, 4)),
-        ((monitor(ALPHA, epoch=5), monitor(BRAVO, epoch=4)), 1.0, (ALPHA, 5)),
+        ((monitor(ALPHA, epoch=3), monitor(BRAVO, epoch=4)), 1.0, PrimaryClaim(BRAVO, Epoch(4))),
+        ((monitor(ALPHA, epoch=5), monitor(BRAVO, epoch=4)), 1.0, PrimaryClaim(ALPHA, Epoch(5))),
         ((monitor(ALPHA),), 60.0, None),
         ((monitor(TOKYO),), 1.0, None),
     ],
 )
 def test_the_primary_is_the_configured_master_that_claims_the_largest_epoch(
-    heartbeats: tuple[NodeHeartbeat, ...], at: float, primary: tuple[NodeId, int] | None
+    heartbeats: tuple[NodeHeartbeat, ...], at: float, primary: PrimaryClaim | None
 ) -> None:
     found = observed(*heartbeats).primary((ALPHA, BRAVO), TIMING, Instant(at))
     assert found == primary

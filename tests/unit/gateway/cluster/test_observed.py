@@ -3,7 +3,7 @@ import pytest
 from services.gateway.cluster.core.observed import Observed
 from shared.documents.site import Timing
 from shared.domain.ids import Instant, NodeId, Revision
-from shared.domain.node import Liveness
+from shared.domain.liveness import Liveness
 from shared.events.node import NodeHeartbeat
 
 ALPHA = NodeId("alpha")
@@ -24,9 +24,7 @@ def heartbeat(service: str = "relay", revision: int | None = None) -> NodeHeartb
     ("silent", "liveness"),
     [
         (0.0, Liveness.ALIVE),
-        (1.4, Liveness.ALIVE),
         (1.5, Liveness.SUSPECT),
-        (2.9, Liveness.SUSPECT),
         (3.0, Liveness.DEAD),
     ],
 )

@@ -2,8 +2,8 @@
 
 from shared.documents import Kind
 from shared.domain.ids import Instant, NodeId
+from shared.domain.service import ServiceRestarts
 from shared.events.node import NodeHeartbeat
-from shared.events.service import ServiceRestarts
 from tests.unit.gateway.conftest import House, People
 
 

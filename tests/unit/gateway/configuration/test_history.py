@@ -1,18 +1,19 @@
 import pytest
+from pydantic import TypeAdapter
 
-from shared.events.config import HistoryLine, HistoryRead, NamedChange, ReadHistory
+from shared.domain.history import HistoryLine, NamedChange
+from shared.domain.ids import Epoch, LogGeneration, Revision
+from shared.events.config import HistoryRead, ReadHistory
 from tests.unit.gateway.conftest import House, People
 
-LINE = HistoryLine.model_validate(
-    {
-        "log_generation": 1,
-        "revision": 7,
-        "epoch": 2,
-        "at_unix_ms": 1_700_000_000_000,
-        "author": "anna",
-        "count": 1,
-        "changes": [NamedChange(op="put", kind="node", id="berlin")],
-    }
+LINE = HistoryLine(
+    log_generation=LogGeneration(1),
+    revision=Revision(7),
+    epoch=Epoch(2),
+    at_unix_ms=1_700_000_000_000,
+    author="anna",
+    count=1,
+    changes=(NamedChange(op="put", kind="node", id="berlin"),),
 )
 
 
@@ -30,7 +31,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
 
     first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
 
-    assert first.json()["lines"] == [LINE.model_dump(mode="json")]
+    assert first.json()["lines"] == [TypeAdapter(HistoryLine).dump_python(LINE, mode="json")]
     assert first.headers["Link"] == f'<{first.json()["next"]}>; rel="next"'
     house.site.history = HistoryRead(lines=())
     second = await admin.get(first.json()["next"].removeprefix("/api/v1"))

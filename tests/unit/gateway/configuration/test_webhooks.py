@@ -1,9 +1,11 @@
 """What the front door tells of a webhook beside its document."""
 
+from dataclasses import asdict
+
 import pytest
 
 from shared.documents import Kind
-from shared.events.webhook import WebhookProgress, WebhookState
+from shared.domain.webhook import WebhookProgress, WebhookState
 from tests.unit.gateway.conftest import House, People
 
 
@@ -44,7 +46,7 @@ async def test_how_far_the_deliveries_are_is_asked_of_the_one_that_delivers(
     )
     house.site.webhooks = [progress]
 
-    assert (await admin.get("/webhooks/ops/progress")).json() == progress.model_dump(mode="json")
+    assert (await admin.get("/webhooks/ops/progress")).json() == asdict(progress)
     house.site.is_down = True
     assert (await admin.get("/webhooks/ops/progress")).status_code == 503
 

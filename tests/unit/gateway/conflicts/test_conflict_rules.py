@@ -1,22 +1,31 @@
+from typing import Any, Literal
+
 import pytest
 
 from services.gateway.conflicts.core import changes_to_apply, find_conflict, without_secrets
 from shared.documents import Kind
-from shared.events.conflict import ConflictChange, ConflictLine
-from tools.fuzz.declared import example
+from shared.domain.conflict import ConflictChange, ConflictLine
+from shared.domain.ids import LogGeneration, NodeId, Revision
 
 USER = {"role": "auditor", "password_hash": "sealed elsewhere"}
 
 
 def line(node: str, resolution: str = "") -> ConflictLine:
-    fields = {**example(ConflictLine), "id": "7", "node": node, "resolution": resolution}
-    return ConflictLine.model_validate(fields)
+    return ConflictLine(
+        id="7",
+        node=NodeId(node),
+        at_unix_ms=1,
+        log_generation=LogGeneration(1),
+        revision=Revision(9),
+        ancestor=Revision(8),
+        count=1,
+        resolution=resolution,
+    )
 
 
-def change(kind: str, id_: str, body: dict[str, object] | None) -> ConflictChange:
-    op = "delete" if body is None else "put"
-    fields = {**example(ConflictChange), "kind": kind, "id": id_, "op": op, "body": body}
-    return ConflictChange.model_validate(fields)
+def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
+    op: Literal["put", "delete"] = "delete" if body is None else "put"
+    return ConflictChange(kind, id_, op, body, author="admin", revision=Revision(9))
 
 
 def test_of_two_copies_of_a_conflict_the_open_one_is_found() -> None:

@@ -7,14 +7,10 @@ import pytest
 from services.gateway.access.passwords import PURPOSE
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
+from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import ProposeChanges
-from shared.events.conflict import (
-    ConflictChange,
-    ConflictLine,
-    ConflictRead,
-    ResolveConflict,
-)
+from shared.events.conflict import ConflictRead, ResolveConflict
 from shared.events.operation import OperationEnded
 from tests.unit.gateway.conftest import People
 
@@ -25,9 +21,7 @@ HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA"
 
 def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
     op = "delete" if body is None else "put"
-    return ConflictChange.model_validate(
-        {"kind": kind, "id": id_, "op": op, "body": body, "author": "rita", "revision": 41}
-    )
+    return ConflictChange(kind=kind, id=id_, op=op, body=body, author="rita", revision=Revision(41))
 
 
 def line_of(count: int) -> ConflictLine:

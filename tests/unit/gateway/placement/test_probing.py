@@ -15,7 +15,8 @@ from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
-from shared.events.selection import ExplainSelection, NodeVerdict
+from shared.domain.placement import NodeVerdict
+from shared.events.selection import ExplainSelection
 from tests.unit.gateway.conftest import House, People
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))

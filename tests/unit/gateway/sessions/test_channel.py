@@ -17,7 +17,8 @@ from shared.crypto.tickets import read_ticket
 from shared.documents import Kind
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import ClientFacts, SharedAddress
+from shared.domain.placement import SharedAddress
+from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 from tests.unit.gateway.conftest import House
 

@@ -6,8 +6,10 @@ from services.gateway.sessions.core.news import session_news
 from services.gateway.sessions.core.session import Opening, closed, joined, opened, placed
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts
-from shared.events.session import SessionChanged, SessionPhase, SessionState
+from shared.domain.placement import Choice
+from shared.domain.session import SessionPhase
+from shared.events.selection import ClientFacts
+from shared.events.session import SessionChanged, SessionState
 from tests.unit.gateway.conftest import House, People
 
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")

@@ -7,7 +7,8 @@ from services.gateway.sessions.core.session import Opening, joined, opened, plac
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, Revision, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts, NodesSelected, NodeVerdict
+from shared.domain.placement import Choice, NodeVerdict
+from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import Joined, Queued, SessionState
 
 OPENED, JOINED, END = UnixMillis(1_000_000), UnixMillis(1_060_000), UnixMillis(90_000_000)
@@ -56,7 +57,7 @@ def test_a_session_from_a_queue_is_asked_for_with_its_team_and_public_site() -> 
     )
     question = question_of(both().model_copy(update={"queued": queued}), JOINED)
     assert (question.team, question.public_site) == ("desk", "help")
-    assert question.method is SelectionMethod.TIMEZONE_OFFSET
+    assert question.methods == (SelectionMethod.TIMEZONE_OFFSET,)
 
 
 @pytest.mark.parametrize("back", [0, 5_000])

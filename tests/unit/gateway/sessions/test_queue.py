@@ -8,8 +8,8 @@ from services.gateway.access.address_limits import ARRIVALS
 from shared.documents import Kind
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.selection import SelectNodes
-from shared.events.session import SessionPhase
 from tests.unit.gateway.conftest import House, People, Person
 
 

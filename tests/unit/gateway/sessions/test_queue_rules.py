@@ -39,8 +39,9 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import SessionId, UnixMillis
 from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.selection import ClientFacts
-from shared.events.session import Queued, SessionPhase, SessionState
+from shared.events.session import Queued, SessionState
 
 NOW = UnixMillis(1_000_000)
 END = UnixMillis(2_000_000)

@@ -16,8 +16,10 @@ from services.gateway.sessions.core.session import (
 from shared.domain.errors import SessionEnded
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.events.selection import Choice, ClientFacts
-from shared.events.session import SessionPhase, SessionState
+from shared.domain.placement import Choice
+from shared.domain.session import SessionPhase
+from shared.events.selection import ClientFacts
+from shared.events.session import SessionState
 
 NOW = UnixMillis(1_000_000)
 HOUR = UnixMillis(3_600_000)

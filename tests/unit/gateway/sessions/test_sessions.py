@@ -11,10 +11,10 @@ from shared.documents.site import SessionLimits
 from shared.domain.errors import AlreadyExists
 from shared.domain.ids import NodeId, SessionId
 from shared.domain.node import Side
+from shared.domain.session import SessionPhase
 from shared.events.failover import MasterGranted
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts
-from shared.events.session import SessionPhase
 from tests.unit.gateway.conftest import BOOT, House, People
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))

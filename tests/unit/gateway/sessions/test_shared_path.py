@@ -22,7 +22,8 @@ from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotFound, SessionEnded
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import NodeRole, Side
-from shared.events.selection import Choice, ClientFacts, SharedAddress
+from shared.domain.placement import Choice, SharedAddress
+from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 
 NOW = UnixMillis(1_000_000)

@@ -1,0 +1,1 @@
+"""Delivers events: one durable consumer and one dispatcher for each webhook, on the primary."""

@@ -1,0 +1,47 @@
+"""One line of the two histories: the configuration's changes, and the site's status."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChange:
+    """One change of a document, by its name: what it did, not what it wrote."""
+
+    op: str
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """What one request changed at one revision: *count* changes, of which the first are named."""
+
+    log_generation: LogGeneration
+    revision: Revision
+    epoch: Epoch
+    at_unix_ms: int
+    author: str
+    count: int
+    changes: tuple[NamedChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """One event of the site's history: what *speaker* *said*, and the event itself as *body*.
+
+    *lasted_ms* is how long the state that it reports lasted; None while it lasts, or where there is
+    nothing that could last.
+    """
+
+    id: str
+    at_unix_ms: int
+    speaker: NodeId
+    fact: str
+    nodes: tuple[str, ...]
+    said: str
+    body: dict[str, Any]
+    is_state: bool = False
+    lasted_ms: int | None = None
