@@ -145,7 +145,7 @@ class ControlChannel:
 
     async def close(self, reason: str, seconds: float) -> None:
         """Tell the site that the session is over; given up after *seconds*."""
-        self._say({"type": "close", "reason": reason})
+        self._say({"type": "close", "message": reason})
         try:
             async with asyncio.timeout(seconds):
                 await self._outgoing.join()
@@ -216,7 +216,7 @@ def _message(fields: Fields) -> Message | None:
             by = fields.text("representative") if "representative" in fields else ""
             return PhaseTold(fields.text("phase"), ends, by)
         case "closed":
-            reason = fields.text("reason") if "reason" in fields else ""
+            reason = fields.text("message") if "message" in fields else ""
             return SessionClosed(reason or "closed")
         case "error":
             return Refusal(fields.text("message"))

@@ -51,7 +51,7 @@ def _events(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any
     following: str | None = f"/status/history?{urlencode(query)}"
     while following is not None:
         page = client.get(following.removeprefix(API))
-        yield from page["events"]
+        yield from page["items"]
         following = page["next"]
 
 

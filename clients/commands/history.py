@@ -145,7 +145,7 @@ def _lines(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]
     following: str | None = f"/log?{urlencode(query)}"
     while following is not None:
         page = client.get(following.removeprefix(API))
-        yield from page["lines"]
+        yield from page["items"]
         following = page["next"]
 
 

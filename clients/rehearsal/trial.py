@@ -73,7 +73,7 @@ def locations(site: SiteApi) -> dict[str, tuple[float, float]]:
     path: str | None = "/nodes?limit=1000"
     while path is not None:
         page = site.get(path)
-        for each in page["documents"]:
+        for each in page["items"]:
             place = each["body"].get("location")
             if place and each["body"]["role"] == "traffic":
                 found[each["id"]] = (place["latitude"], place["longitude"])

@@ -39,7 +39,6 @@ class LogConflict(Rejected):
     """Somebody else extended the log; catch up and decide anew."""
 
     code = "log_conflict"
-    http_status = 409
 
 
 class LogMissing(LogUnavailable):

@@ -7,7 +7,6 @@ class MeridianError(Exception):
     """Something an operator or a caller is told, by a stable *code* and one clear sentence."""
 
     code: ClassVar[str] = "error"
-    http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, /, **attributes: object) -> None:
         super().__init__(message)
@@ -19,7 +18,6 @@ class Rejected(MeridianError):
     """The sender is wrong; trying again as it is never helps."""
 
     code = "rejected"
-    http_status = 400
 
 
 class Undecodable(Rejected):
@@ -30,7 +28,6 @@ class Undecodable(Rejected):
     """
 
     code = "undecodable"
-    http_status = 400
 
     @property
     def reason(self) -> str:

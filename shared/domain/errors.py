@@ -65,98 +65,84 @@ class InvalidChange(Rejected):
     """The change breaks a rule of the configuration; *field* says where."""
 
     code = "invalid_change"
-    http_status = 422
 
 
 class RevisionConflict(Rejected):
     """The document is not at the revision that the caller expected."""
 
     code = "revision_conflict"
-    http_status = 412
 
 
 class RequestReused(Rejected):
     """The request id was used before for another change."""
 
     code = "request_reused"
-    http_status = 409
 
 
 class NotFound(Rejected):
     """No such document, session or node."""
 
     code = "not_found"
-    http_status = 404
 
 
 class AlreadyExists(Rejected):
     """The name is taken."""
 
     code = "already_exists"
-    http_status = 409
 
 
 class InUse(Rejected):
     """What is to be deleted is named by other documents; *holders* says by which."""
 
     code = "in_use"
-    http_status = 409
 
 
 class NotPrimary(Rejected):
     """This master is not the primary; ask the other."""
 
     code = "not_primary"
-    http_status = 421
 
 
 class StaleEpoch(Rejected):
     """A newer primary exists."""
 
     code = "stale_epoch"
-    http_status = 409
 
 
 class AlreadyPrimary(Rejected):
     """This master has the role that it is to get."""
 
     code = "already_primary"
-    http_status = 409
 
 
 class NotReady(Rejected):
     """This master cannot take the role over now; *reasons* says why."""
 
     code = "not_ready"
-    http_status = 409
 
 
 class UnderWay(Rejected):
     """Somebody else's order is being carried out."""
 
     code = "under_way"
-    http_status = 409
 
 
 class LogNotLost(Rejected):
     """The log is not lost, or not known to be; it is not rebuilt."""
 
     code = "log_not_lost"
-    http_status = 409
 
 
 class MasterSilent(Rejected):
     """A master must be asked before this is done, and does not answer; *masters* says which."""
 
     code = "master_silent"
-    http_status = 409
 
 
 class AnotherHistory(Rejected):
     """Neither of two databases is the beginning of the other; an operator has to choose."""
 
     code = "another_history"
-    http_status = 409
 
 
 class NotForced(Rejected):
@@ -169,35 +155,30 @@ class PromotionUnderWay(Rejected):
     """Another operator promotes the same master right now."""
 
     code = "promotion_under_way"
-    http_status = 409
 
 
 class NoHistory(Rejected):
     """This master's database is empty; the site cannot go on from it."""
 
     code = "no_history"
-    http_status = 409
 
 
 class QuorumThere(Rejected):
     """The log's servers have a quorum; a promotion by force is neither needed nor safe."""
 
     code = "quorum_there"
-    http_status = 409
 
 
 class ServerNotAlone(Rejected):
     """The master's NATS server is one of a cluster; it has to be started alone first."""
 
     code = "server_not_alone"
-    http_status = 409
 
 
 class BadSignature(Rejected):
     """The message does not prove membership of the cluster, or speaks out of its part."""
 
     code = "bad_signature"
-    http_status = 403
 
 
 class TooOld(BadSignature):
@@ -216,56 +197,48 @@ class Unauthenticated(Rejected):
     """No valid credential came with the request."""
 
     code = "unauthenticated"
-    http_status = 401
 
 
 class Forbidden(Rejected):
     """The credential does not allow this."""
 
     code = "forbidden"
-    http_status = 403
 
 
 class TooManyAttempts(Rejected):
     """Wrong too often; wait *retry_after_seconds*."""
 
     code = "too_many_attempts"
-    http_status = 429
 
 
 class AlreadyTaken(Rejected):
     """Somebody else took the customer first."""
 
     code = "already_taken"
-    http_status = 409
 
 
 class TooLarge(Rejected):
     """There is more of it than could be of use; *limit_bytes* says how much may be."""
 
     code = "too_large"
-    http_status = 413
 
 
 class InvalidTicket(Rejected):
     """A relay ticket is forged, expired or for another node."""
 
     code = "invalid_ticket"
-    http_status = 403
 
 
 class SessionEnded(Rejected):
     """The session is closed."""
 
     code = "session_ended"
-    http_status = 410
 
 
 class BackupRefused(Rejected):
     """A backup cannot be brought back; nothing was changed."""
 
     code = "backup_refused"
-    http_status = 422
 
 
 class BackupTruncated(BackupRefused):
@@ -308,7 +281,6 @@ class Unavailable(MeridianError):
     """Nobody is wrong; the same may succeed later."""
 
     code = "unavailable"
-    http_status = 503
 
 
 class NoTrafficNode(Unavailable):

@@ -18,6 +18,14 @@ class MasterRole(StrEnum):
     BACKUP = "backup"
 
 
+class FailoverRole(StrEnum):
+    """A master's part in the failover API of the field's product; none without a second master."""
+
+    NONE = "none"
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
 class Side(StrEnum):
     """The two ends of a session."""
 

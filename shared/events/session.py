@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.message import Event, Message
 from shared.events.selection import ClientFacts
 from shared.events.subject import Subject
@@ -73,7 +73,8 @@ class SessionState(Event):
     next_generation: PathGeneration = PathGeneration(1)
     placed_unix_ms: int = 0
     explanation: tuple[str, ...] = ()
-    close_reason: str | None = None
+    close_reason: CloseReason | None = None
+    close_message: str = ""
     queued: Queued | None = None
     pin: NodeId | None = None
     shared_path: SharedPath | None = None

@@ -56,7 +56,7 @@ class Writer:
             path: str | None = FIRST_PAGE
             while path is not None:
                 page = await self._page(client, token, path)
-                names |= {user["id"] for user in page["documents"]}
+                names |= {user["id"] for user in page["items"]}
                 path = page["next"]
         return names
 

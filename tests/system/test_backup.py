@@ -18,7 +18,7 @@ async def history_with(api: Api, *facts: str) -> list[dict[str, Any]]:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             page = await api.call("GET", "/status/history?limit=200")
-            events: list[dict[str, Any]] = page["events"]
+            events: list[dict[str, Any]] = page["items"]
             if set(facts) <= {event["fact"] for event in events}:
                 return events
             await asyncio.sleep(0.2)
@@ -41,7 +41,7 @@ async def test_a_backup_brings_back_what_was_lost_and_nothing_else(
         assert [change["id"] for change in done["changes"]] == ["kept"]
         assert done["revision"] > done["backup"]["revision"]
         assert "team later" in done["stays"]
-        teams = (await api.call("GET", "/teams"))["documents"]
+        teams = (await api.call("GET", "/teams"))["items"]
         names = {each["id"]: each["body"]["display_name"] for each in teams}
         assert (names["kept"], names["later"]) == ("As it was", "New")
 

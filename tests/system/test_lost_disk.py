@@ -33,7 +33,7 @@ async def put_new_disk(site: Site, node: str) -> None:
 
 async def times_stepped_down(api: Api, node: str) -> int:
     """How often the history says that *node* stepped down."""
-    events = (await api.call("GET", "/status/history?limit=200"))["events"]
+    events = (await api.call("GET", "/status/history?limit=200"))["items"]
     fact = "failover.stepped_down"
     return sum((each["fact"], each["nodes"]) == (fact, [node]) for each in events)
 

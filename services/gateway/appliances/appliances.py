@@ -13,7 +13,6 @@ from services.gateway.appliances.core import (
     Appliance,
     ApplianceHealth,
     DataSync,
-    FailoverRole,
     SiteFacts,
     describe_appliance,
     guid,
@@ -24,7 +23,7 @@ from services.gateway.cluster.failover import Failover
 from services.gateway.cluster.local_health import LocalHealth
 from shared.domain.errors import InvalidChange, MeridianError, from_code
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import NodeRole
+from shared.domain.node import FailoverRole, NodeRole
 
 UNFORCED: Final = "force does not leave a site without a primary: see `meridian failover check`"
 

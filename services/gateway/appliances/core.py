@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,18 +17,10 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId, UnixMillis
-from shared.domain.node import NodeRole
+from shared.domain.node import FailoverRole, NodeRole
 from shared.domain.timezone import offset_minutes
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class FailoverRole(StrEnum):
-    """A master's part; none where there is no second master."""
-
-    NONE = "none"
-    PRIMARY = "primary"
-    BACKUP = "backup"
 
 
 @dataclass(frozen=True, slots=True)

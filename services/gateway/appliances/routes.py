@@ -11,12 +11,10 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
 
 from services.gateway.access.callers import TheAccounts, TheCaller
 from services.gateway.appliances.appliances import Appliances
 from services.gateway.appliances.core import (
-    FailoverRole,
     appliances_xml,
     error_xml,
     health_xml,
@@ -24,9 +22,12 @@ from services.gateway.appliances.core import (
 )
 from services.gateway.core.roles import Action, Caller
 from services.gateway.http.bodies import DecodedRoute
+from services.gateway.http.problems import status_of
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import bearer
+from shared.api.appliances import FailoverRoleRequest, FailoverRoleResult
 from shared.domain.errors import InvalidChange, MeridianError
+from shared.domain.node import FailoverRole
 
 router = APIRouter(tags=["appliances"], route_class=DecodedRoute)
 commands = APIRouter(tags=["appliances"], route_class=DecodedRoute)
@@ -35,20 +36,6 @@ XML = "text/xml; charset=utf-8"
 LONGEST_FORM = 4_096
 
 TheAppliances = Annotated[Appliances, Depends(provided(Appliances))]
-
-
-class RoleWish(BaseModel):
-    """Which part this master is to play; data is always brought up to date first."""
-
-    role: FailoverRole
-    data_sync_first: bool = False
-    force: bool = False
-
-
-class RoleAnswer(BaseModel):
-    """What was done."""
-
-    success: str
 
 
 @router.get("/appliances")
@@ -67,11 +54,13 @@ async def appliance_health(appliances: TheAppliances, caller: TheCaller) -> dict
 
 
 @router.put("/failover/role")
-async def write_role(wish: RoleWish, appliances: TheAppliances, caller: TheCaller) -> RoleAnswer:
+async def write_role(
+    wanted: FailoverRoleRequest, appliances: TheAppliances, caller: TheCaller
+) -> FailoverRoleResult:
     """Give this master the role *primary* or *backup*."""
     caller.require(Action.OPERATE)
-    done = await appliances.set_failover_role(wish.role, caller.user, force=wish.force)
-    return RoleAnswer(success=done)
+    done = await appliances.set_failover_role(wanted.role, caller.user, force=wanted.force)
+    return FailoverRoleResult(success=done)
 
 
 async def parameters(request: Request) -> Mapping[str, str]:
@@ -96,7 +85,7 @@ async def command(
         caller = accounts.caller(bearer(request))
         return Response(await _carry_out(appliances, caller, given), media_type=XML)
     except MeridianError as error:
-        return Response(error_xml(error.message), error.http_status, media_type=XML)
+        return Response(error_xml(error.message), status_of(error), media_type=XML)
 
 
 @commands.get("/check_health")

@@ -13,8 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from services.gateway.access.passwords import Passwords
 from services.gateway.backups.core import (
     CHUNK,
@@ -26,8 +24,10 @@ from services.gateway.backups.core import (
 )
 from services.gateway.backups.snapshots import MasterSnapshots
 from services.gateway.configuration.core import Edit, Planned
-from services.gateway.configuration.editor import Apply, Editor, WantedDocument
+from services.gateway.configuration.editor import Editor
 from services.gateway.conflicts.conflicts import MastersConflicts
+from shared.api.backups import BackupSummary
+from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.backup import BackupKey, Header, Opener, Sealer
 from shared.documents import DOCUMENTS, Kind
 from shared.domain.conflict import ConflictLine
@@ -39,23 +39,6 @@ from shared.runtime.clock import Clock
 
 LARGEST_BYTES: Final = 1 << 30
 """The largest backup that can be opened."""
-
-
-class BackupSummary(BaseModel):
-    """What a backup holds; *silent* are masters whose conflicts are not in it."""
-
-    site: str
-    cluster_id: str
-    at_unix_ms: int
-    log_generation: int
-    revision: int
-    epoch: int
-    hash: str
-    documents: dict[str, int]
-    requests: int
-    conflicts: int
-    silent: list[str]
-    by_passphrase: bool
 
 
 @dataclass(frozen=True)
@@ -79,7 +62,7 @@ class Opened:
             documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
             requests=self.contents.requests,
             conflicts=len(self.contents.conflicts),
-            silent=list(self.header.silent),
+            silent=tuple(self.header.silent),
             by_passphrase=self.header.by_passphrase,
         )
 
@@ -181,13 +164,13 @@ class BackupFiles:
         plan = await self.editor.plan(self._apply(backup, prune=True, dry_run=True))
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
 
-    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> Apply:
+    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> ApplyRequest:
         wanted = [
-            WantedDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
+            DesiredDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
             for each, body in backup.contents.bodies()
             for kind in (_known(each.kind),)
         ]
-        return Apply(documents=tuple(wanted), prune=prune, dry_run=dry_run)
+        return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
     def _wanted(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         """The body to apply for one document; an apply seals a clear hash, keeps a node's key."""

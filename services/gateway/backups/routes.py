@@ -4,48 +4,25 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from services.gateway.access.audit_log import AuditLog
 from services.gateway.access.callers import TheAuditLog, TheCaller
-from services.gateway.backups.backups import BackupFiles, BackupSummary
+from services.gateway.backups.backups import BackupFiles
 from services.gateway.configuration.core import Edit
-from services.gateway.configuration.routes.documents import ShownChange, shown_change
+from services.gateway.configuration.routes.documents import shown_change
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import TheRequestId
+from shared.api.backups import BackupSummary, RestoreOptions, RestoreResult
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import decode_base64, decode_text
-from shared.domain.conflict import ConflictLine
 from shared.domain.errors import InvalidChange
 
 router = APIRouter(prefix="/backup", tags=["backup"], route_class=DecodedRoute)
 
 BYTES: Final = "application/octet-stream"
-
-
-class Way(BaseModel):
-    """How a backup is brought back."""
-
-    dry_run: bool = False
-    prune: bool = False
-    from_another: bool = False
-
-
-class Restored(BaseModel):
-    """What a backup held, and what bringing it back changed, or would change.
-
-    *stays* are the documents that the site has and the backup has not, and that were not deleted;
-    *conflicts* those that are open again, each with the master that keeps it now.
-    """
-
-    backup: BackupSummary
-    changes: list[ShownChange]
-    revision: int | None
-    stays: list[str]
-    conflicts: list[ConflictLine]
 
 
 def passphrase(
@@ -112,29 +89,29 @@ async def verify(
 
 @router.post("/restore")
 async def restore(
-    way: Annotated[Way, Query()],
+    options: Annotated[RestoreOptions, Query()],
     backups: TheBackupFiles,
     audit: TheAuditLog,
     edit: RestoringEdit,
     secret: ThePassphrase,
     request: Request,
-) -> Restored:
+) -> RestoreResult:
     """Make the configuration what a backup holds; documents made since stay, unless `prune`."""
-    operation = "backup restore" + (", dry run" if way.dry_run else "")
+    operation = "backup restore" + (", dry run" if options.dry_run else "")
     with audit.record(operation, edit.author):
         key = backups.key(secret)
-        opened = await backups.open(request.stream(), key, from_another=way.from_another)
+        opened = await backups.open(request.stream(), key, from_another=options.from_another)
         changes, revision = await backups.restore(
-            opened, edit, prune=way.prune, dry_run=way.dry_run
+            opened, edit, prune=options.prune, dry_run=options.dry_run
         )
-        conflicts = await backups.restore_conflicts(opened, dry_run=way.dry_run)
-        stays = [] if way.prune else await backups.missing_documents(opened)
-    return Restored(
+        conflicts = await backups.restore_conflicts(opened, dry_run=options.dry_run)
+        stays = [] if options.prune else await backups.missing_documents(opened)
+    return RestoreResult(
         backup=opened.summary(),
-        changes=[shown_change(each) for each in changes],
+        changes=tuple(map(shown_change, changes)),
         revision=revision,
-        stays=stays,
-        conflicts=conflicts,
+        stays=tuple(stays),
+        conflicts=tuple(conflicts),
     )
 
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration.core import (
     Current,
@@ -27,32 +25,13 @@ from services.gateway.configuration.proposals import (
     PATIENCE_SECONDS,
     Configuration,
 )
+from shared.api.documents import ApplyRequest
 from shared.documents import Kind
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ChangesAccepted, ProposedChange
 
 SECRETS = ("password", "password_hash")
-
-
-class WantedDocument(BaseModel):
-    """One document of an apply."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Kind
-    id: str = Field(min_length=1, max_length=200)
-    body: dict[str, Any]
-
-
-class Apply(BaseModel):
-    """A whole configuration: what is wanted, and whether the rest goes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    documents: tuple[WantedDocument, ...]
-    prune: bool = False
-    dry_run: bool = False
 
 
 class Editor:
@@ -90,7 +69,9 @@ class Editor:
         """Delete one document."""
         return await self._propose(ref, "delete", None, edit)
 
-    async def apply(self, wanted: Apply, edit: Edit) -> tuple[tuple[Planned, ...], Revision | None]:
+    async def apply(
+        self, wanted: ApplyRequest, edit: Edit
+    ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *wanted* says; the changes, and the revision they ended at.
 
         Changes that are too large for one entry of the log go into several. The primary's rules
@@ -110,7 +91,7 @@ class Editor:
             return changes, None
         return changes, await self._write(parts, edit.author)
 
-    async def plan(self, wanted: Apply) -> tuple[Planned, ...]:
+    async def plan(self, wanted: ApplyRequest) -> tuple[Planned, ...]:
         """List the changes that *wanted* needs, whether or not the primary would accept them.
 
         Raises:
@@ -126,7 +107,9 @@ class Editor:
         )
         return await self._configuration.propose(edit.request_id, edit.author, [change])
 
-    async def _planned(self, wanted: Apply) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
+    async def _planned(
+        self, wanted: ApplyRequest
+    ) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._bodies(wanted, current)
         return current, plan(current, bodies, prune=wanted.prune)
@@ -149,7 +132,7 @@ class Editor:
         return revision
 
     async def _bodies(
-        self, wanted: Apply, current: Mapping[Ref, Current]
+        self, wanted: ApplyRequest, current: Mapping[Ref, Current]
     ) -> dict[Ref, Mapping[str, Any]]:
         bodies: dict[Ref, Mapping[str, Any]] = {}
         for document in wanted.documents:

@@ -7,8 +7,7 @@ log's chain if it is the log's last one too, or if an entry of the log names its
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from pydantic import BaseModel
-
+from shared.api.changes import CopyReport
 from shared.domain.errors import Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
@@ -26,17 +25,6 @@ PART_SECONDS: Final = 20.0
 """How long one part of a walk may take."""
 
 REBUILD_SECONDS: Final = 40.0
-
-
-class CopyReport(BaseModel):
-    """One copy: how many entries follow one another, up to which, and what is wrong if anything."""
-
-    copy_of: str
-    entries: int = 0
-    skipped: int = 0
-    revision: int | None = None
-    hash: str = ""
-    fault: str = ""
 
 
 class LogCopies:
@@ -69,10 +57,10 @@ async def verify_copies(publisher: Asks, masters: Sequence[NodeId]) -> list[Copy
     log = await _walk_log(publisher, masters)
     reports = [_report("log", log)]
     for node, walk in walks:
-        report = _report(f"database of {node}", walk)
-        if not walk.fault and not await _is_on_chain(publisher, walk, log):
-            report.fault = "its last entry is not on the log's chain"
-        reports.append(report)
+        fault = walk.fault
+        if not fault and not await _is_on_chain(publisher, walk, log):
+            fault = "its last entry is not on the log's chain"
+        reports.append(_report(f"database of {node}", walk.model_copy(update={"fault": fault})))
     return reports
 
 

@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.gateway.core.open_conflict import OpenConflict
+from shared.api.conflicts import ConflictList
 from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupTooNew, Unavailable
 from shared.domain.ids import NodeId
@@ -28,13 +29,6 @@ READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0
 IDENTITY: Final = frozenset({"id", "at_unix_ms", "log_generation", "revision", "ancestor", "count"})
 """The fields that identify a conflict, on whichever master it is kept."""
-
-
-class ConflictList(BaseModel):
-    """Every conflict of every master that answered; *silent* are those that did not."""
-
-    conflicts: list[ConflictLine]
-    silent: list[NodeId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class MastersConflicts:
         answers = await asyncio.gather(*(self._of(node) for node in masters))
         found = [line for answer in answers if answer is not None for line in answer.conflicts]
         silent = [node for node, answer in zip(masters, answers, strict=True) if answer is None]
-        return ConflictList(conflicts=found, silent=silent)
+        return ConflictList(conflicts=tuple(found), silent=tuple(silent))
 
     async def export(self, conflicts: Iterable[ConflictLine]) -> AsyncGenerator[ConflictPart]:
         """Read the entries of the open ones of *conflicts*, part by part.

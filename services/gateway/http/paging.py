@@ -1,15 +1,14 @@
-"""Pages of a list: where the next one is, in the body and in the header `Link`."""
+"""Pages of a list: where the next one is, in the body and in the header `Link` (RFC 8288)."""
 
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Request, Response
+
+from shared.api.model import Parameters
 
 
-def link_next(request: Request, response: Response, query: Mapping[str, Any]) -> str:
-    """Put the next page's address into the header `Link` (RFC 8288) of *response*; return it."""
-    address = f"{request.url.path}?{urlencode(query)}"
-    response.headers["Link"] = f'<{address}>; rel="next"'
-    return address
+def link_next(request: Request, response: Response, query: Parameters, **place: str) -> str:
+    """Put the path of the page that begins at *place* into the header `Link`; return it."""
+    path = f"{request.url.path}?{urlencode({**query.as_texts(), **place})}"
+    response.headers["Link"] = f'<{path}>; rel="next"'
+    return path

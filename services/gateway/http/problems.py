@@ -13,13 +13,68 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from shared.api.problems import MEDIA_TYPE, TYPES
+from shared.clusterlog.log import LogConflict
 from shared.decoding.errors import Undecodable
-from shared.domain.errors import MeridianError, Unavailable
+from shared.domain.errors import (
+    AlreadyExists,
+    AlreadyPrimary,
+    AlreadyTaken,
+    AnotherHistory,
+    BackupRefused,
+    BadSignature,
+    Forbidden,
+    InUse,
+    InvalidChange,
+    InvalidTicket,
+    LogNotLost,
+    MasterSilent,
+    MeridianError,
+    NoHistory,
+    NotFound,
+    NotPrimary,
+    NotReady,
+    PromotionUnderWay,
+    QuorumThere,
+    Rejected,
+    RequestReused,
+    RevisionConflict,
+    ServerNotAlone,
+    SessionEnded,
+    StaleEpoch,
+    TooLarge,
+    TooManyAttempts,
+    Unauthenticated,
+    Unavailable,
+    UnderWay,
+)
 
-MEDIA_TYPE: Final = "application/problem+json"
-TYPES: Final = "urn:meridian:problem:"
 RETRY_SECONDS: Final = 2
 """When to ask again, should the error not know it."""
+
+STATUSES: Final[Mapping[type[MeridianError], HTTPStatus]] = {
+    MeridianError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Rejected: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    **dict.fromkeys((BadSignature, Forbidden, InvalidTicket), HTTPStatus.FORBIDDEN),
+    NotFound: HTTPStatus.NOT_FOUND,
+    **dict.fromkeys(
+        (
+            *(AlreadyExists, AlreadyPrimary, AlreadyTaken, AnotherHistory, InUse, LogConflict),
+            *(LogNotLost, MasterSilent, NoHistory, NotReady, PromotionUnderWay, QuorumThere),
+            *(RequestReused, ServerNotAlone, StaleEpoch, UnderWay),
+        ),
+        HTTPStatus.CONFLICT,
+    ),
+    SessionEnded: HTTPStatus.GONE,
+    RevisionConflict: HTTPStatus.PRECONDITION_FAILED,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotPrimary: HTTPStatus.MISDIRECTED_REQUEST,
+    **dict.fromkeys((BackupRefused, InvalidChange), HTTPStatus.UNPROCESSABLE_ENTITY),
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The status of an error is that of its nearest class here."""
 
 CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
@@ -48,6 +103,12 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 """What every operation may answer instead of its success."""
+
+
+def status_of(error: MeridianError) -> HTTPStatus:
+    """The HTTP status that *error* is answered with."""
+    known = (STATUSES.get(each) for each in type(error).__mro__)
+    return next(status for status in known if status is not None)
 
 
 def answer_with_problems(api: FastAPI) -> None:
@@ -84,9 +145,10 @@ async def _refused(_: Request, error: Exception) -> Response:
         more.setdefault("retry_after_seconds", RETRY_SECONDS)
     if "retry_after_seconds" in more:
         headers["Retry-After"] = str(more["retry_after_seconds"])
-    if error.http_status == HTTPStatus.UNAUTHORIZED:
+    status = status_of(error)
+    if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(error.http_status, error.code, error.message, more, headers)
+    return problem(status, error.code, error.message, more, headers)
 
 
 async def _misshapen(_: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from services.gateway.sessions.core.session import has_expired
 from services.gateway.sessions.sessions import Sessions
 from shared.domain.errors import MeridianError
 from shared.domain.ids import SessionId, UnixMillis
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.messaging.directory import Directory
 from shared.messaging.streams import WEEK_SECONDS
 from shared.runtime.clock import Clock
@@ -33,7 +33,7 @@ class SessionReaper:
             await asyncio.sleep(SWEEP_SECONDS)
             for session in self.expired():
                 try:
-                    await self._sessions.close(session, "expired")
+                    await self._sessions.close(session, CloseReason.EXPIRED, "expired")
                 except MeridianError as error:
                     self._log.debug("session %s was not closed: %s", session, error.message)
 

@@ -37,6 +37,7 @@ from shared.documents.selection import SelectionPolicy
 from shared.domain.errors import AlreadyExists
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
+from shared.domain.session import CloseReason
 from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import Queued, SessionState
 from shared.messaging.directory import Directory
@@ -144,11 +145,14 @@ class Sessions:
 
         return await self._write(session, decide)
 
-    async def close(self, session: SessionId, reason: str) -> SessionState:
-        """End the session, here and at every relay that its tickets name."""
+    async def close(self, session: SessionId, reason: CloseReason, message: str) -> SessionState:
+        """End the session, here and at every relay that its tickets name.
+
+        *message* tells people why.
+        """
 
         async def decide(state: SessionState) -> SessionState:
-            return closed(state, reason)
+            return closed(state, reason, message)
 
         after = await self._write(session, decide)
         self.relays.start(after)

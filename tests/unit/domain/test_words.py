@@ -1,6 +1,6 @@
 import pytest
 
-from shared.domain.errors import BY_CODE, MeridianError, Rejected, Unavailable, from_code
+from shared.domain.errors import BY_CODE, MeridianError, Unavailable, from_code
 from shared.domain.ids import parse_node_id
 from shared.domain.node import Side
 
@@ -36,14 +36,6 @@ def test_an_error_crosses_the_wire_by_its_code() -> None:
 
 def test_an_unknown_code_is_still_an_error() -> None:
     assert type(from_code("from_a_newer_version", "x")) is MeridianError
-
-
-def test_the_remedy_shows_in_the_status() -> None:
-    for error in BY_CODE.values():
-        if issubclass(error, Rejected):
-            assert 400 <= error.http_status < 500
-        elif issubclass(error, Unavailable):
-            assert error.http_status == 503
 
 
 def test_each_side_has_the_other() -> None:

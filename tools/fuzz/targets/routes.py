@@ -10,11 +10,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.gateway.backups.routes import passphrase
 from services.gateway.cluster.core.proofs import SyncAnswer, check_proofs
-from services.gateway.cluster.routes.status_history import Wanted as StatusWanted
-from services.gateway.configuration.routes.history import Wanted as HistoryWanted
+from services.gateway.cluster.routes import status_history
+from services.gateway.configuration.routes import history
 from services.gateway.http.bodies import _require_small
 from services.gateway.http.requests import expected_revision
 from services.gateway.sessions.routes.channel import _receive_requests
+from shared.api.changes import ChangesQuery
+from shared.api.status_history import StatusHistoryQuery
 from shared.crypto.nodekeys import verify
 from shared.decoding.model import decode_model
 from shared.domain.ids import NodeId
@@ -37,8 +39,8 @@ def _headers(data: bytes) -> object:
         b"none": lambda: expected_revision(None, text),
         b"length": lambda: _require_small(_with_header(b"content-length", rest)),
         b"chunked": lambda: _require_small(_with_header(b"transfer-encoding", rest)),
-        b"log": lambda: decode_model(HistoryWanted, rest).as_question(),
-        b"status": lambda: decode_model(StatusWanted, rest).as_question(),
+        b"log": lambda: history.as_question(decode_model(ChangesQuery, rest)),
+        b"status": lambda: status_history.as_question(decode_model(StatusHistoryQuery, rest)),
         b"phrase": lambda: passphrase(text),
     }
     return readers.get(which, passphrase)()
@@ -112,7 +114,7 @@ def _channel_corpus() -> Iterable[bytes]:
     yield from varied({"type": "need_paths"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "berlin"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "alpha"})
-    yield from varied({"type": "close", "reason": "x"})
+    yield from varied({"type": "close", "reason": "expired", "message": "x"})
     yield from (
         encoded({"type": "close"}),
         b"x" * 5_000,
@@ -152,8 +154,8 @@ TARGETS = (
                 "services.gateway.backups.routes:passphrase",
             ),
             *("services.gateway.http.bodies:_require_small",),
-            *("services.gateway.configuration.routes.history:Wanted.as_question",),
-            *("services.gateway.cluster.routes.status_history:Wanted.as_question",),
+            *("services.gateway.configuration.routes.history:as_question",),
+            *("services.gateway.cluster.routes.status_history:as_question",),
         ),
         frozenset(
             {
@@ -170,6 +172,7 @@ TARGETS = (
             "services.gateway.sessions.routes.channel:_receive_requests",
             "services.gateway.sessions.routes.channel:_carry_out",
             "services.gateway.sessions.core.shared_path:reached_node",
+            "shared.api.channel:_decoded",
         ),
         frozenset({"undecodable", "not_found", "closed 1009"}),
         slow="each input gets a gateway of its own",

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.cluster.cluster import Cluster
@@ -12,69 +11,11 @@ from services.gateway.cluster.sync import FollowerSync
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
+from shared.api.cluster import ClusterStatus, NodeStatus, SyncReport, SyncRequest
 from shared.documents.node import NodeDocument
 from shared.domain.ids import NodeId
-from shared.domain.liveness import Liveness
-from shared.domain.node import MasterRole, NodeRole
-from shared.domain.service import ServiceRestarts
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
-
-
-class NodeStatus(BaseModel):
-    """One node: what is configured, what is heard of it, how far it follows.
-
-    *services* are those that ended uncleanly since their last clean end.
-    """
-
-    node: NodeId
-    role: NodeRole
-    region: str
-    liveness: Liveness | None
-    acts_as: MasterRole | None
-    epoch: int | None
-    revision: int | None
-    follower: str | None
-    lag: int | None
-    sessions: int | None
-    connections: int | None
-    bytes_per_second: int | None
-    draining: bool
-    accepting_new_clients: bool
-    could_take_over: bool | None
-    reasons: list[str]
-    version: str | None
-    services: list[ServiceRestarts]
-
-
-class Status(BaseModel):
-    """The cluster as the answering master sees it."""
-
-    site: str
-    seen_by: NodeId
-    primary: NodeId | None
-    revision: int
-    nodes: list[NodeStatus]
-
-
-class SyncReport(BaseModel):
-    """One follower's answer to *sync now*: where it proved to be, or what is wrong."""
-
-    node: NodeId
-    ok: bool
-    state: str
-    revision: int | None
-    hash: str
-    lag: int | None
-    code: str
-    detail: str
-
-
-class Sync(BaseModel):
-    """Which nodes (all when empty) are to catch up, and whether from a snapshot."""
-
-    nodes: list[NodeId] = []
-    resync: bool = False
 
 
 TheCluster = Annotated[Cluster, Depends(provided(Cluster))]
@@ -82,17 +23,17 @@ TheFollowerSync = Annotated[FollowerSync, Depends(provided(FollowerSync))]
 
 
 @router.get("/status")
-async def status(cluster: TheCluster, caller: TheCaller) -> Status:
+async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
     """Every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
     nodes = [_node_status(cluster, node, each) for node, each in directory.nodes.items()]
-    return Status(
+    return ClusterStatus(
         site=directory.require_site().name,
         seen_by=cluster.node,
         primary=None if primary is None else primary.node,
         revision=directory.revision,
-        nodes=sorted(nodes, key=lambda each: (each.role, each.node)),
+        nodes=tuple(sorted(nodes, key=lambda each: (each.role, each.node))),
     )
 
 
@@ -107,7 +48,9 @@ async def keys(cluster: TheCluster) -> dict[NodeId, str]:
 
 
 @router.post("/sync")
-async def sync(body: Sync, followers: TheFollowerSync, caller: TheCaller) -> list[SyncReport]:
+async def sync(
+    body: SyncRequest, followers: TheFollowerSync, caller: TheCaller
+) -> list[SyncReport]:
     """Make followers catch up now and prove their position; one row for each."""
     caller.require(Action.OPERATE)
     proofs = await followers.sync(body.nodes, caller.user, resync=body.resync)
@@ -133,7 +76,7 @@ def _node_status(cluster: Cluster, node: NodeId, document: NodeDocument) -> Node
         draining=load.draining,
         accepting_new_clients=document.accepting_new_clients,
         could_take_over=role.could_take_over,
-        reasons=list(role.reasons),
+        reasons=role.reasons,
         version=report.version,
-        services=list(report.services),
+        services=report.services,
     )

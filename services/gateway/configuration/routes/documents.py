@@ -8,17 +8,27 @@ request changes nothing twice.
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.configuration.core import Edit, Planned, Ref
-from services.gateway.configuration.editor import Apply, Editor
+from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import Configuration
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ExpectedRevision, TheRequestId
+from shared.api.documents import (
+    ApplyRequest,
+    ApplyResult,
+    ChangeResult,
+    DocumentChange,
+    DocumentsPage,
+    DocumentsQuery,
+    DocumentView,
+    Export,
+    NewDocument,
+)
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted, StoredDocument
@@ -46,85 +56,29 @@ def authorised_edit(
 TheEdit = Annotated[Edit, Depends(authorised_edit)]
 
 
-class Shown(BaseModel):
-    """A document as people see it: without what is sealed."""
-
-    kind: str
-    id: str
-    revision: int
-    body: dict[str, Any]
-
-
-class Listed(BaseModel):
-    """One page of a kind's documents; *next* is where the following one is, None after the last."""
-
-    revision: int
-    documents: list[Shown]
-    next: str | None
-
-
-class Part(BaseModel):
-    """Which page: at most *limit* documents, from behind the one called *after*."""
-
-    limit: int = Field(default=100, ge=1, le=1_000)
-    after: str | None = Field(default=None, max_length=200)
-
-
-class NewDocument(BaseModel):
-    """A document to create."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str = Field(min_length=1, max_length=200)
-    body: dict[str, Any]
-
-
-class ShownChange(BaseModel):
-    """One difference of an apply."""
-
-    op: str
-    kind: str
-    id: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-
-class Applied(BaseModel):
-    """What an apply changed, or would change; *revision* is None when nothing was written."""
-
-    changes: list[ShownChange]
-    revision: int | None
-
-
-class Exported(BaseModel):
-    """Every document, as of *revision*."""
-
-    revision: int
-    documents: list[Shown]
-
-
 @router.get("/export")
-async def export(configuration: TheConfiguration, caller: TheCaller) -> Exported:
+async def export(configuration: TheConfiguration, caller: TheCaller) -> Export:
     """The whole configuration, secrets left out."""
     caller.require(Action.READ)
     found = await configuration.read()
-    return Exported(revision=found.revision, documents=[_shown(each) for each in found.documents])
+    documents = tuple(_shown(each) for each in found.documents)
+    return Export(revision=found.revision, documents=documents)
 
 
 @router.post("/apply")
 async def apply(
-    body: Apply, editor: TheEditor, caller: TheCaller, request_id: TheRequestId
-) -> Applied:
+    body: ApplyRequest, editor: TheEditor, caller: TheCaller, request_id: TheRequestId
+) -> ApplyResult:
     """Make the configuration what the body says; `dry_run` only lists the changes."""
     caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
     changes, revision = await editor.apply(body, Edit(caller.user, request_id))
-    return Applied(changes=[shown_change(each) for each in changes], revision=revision)
+    return ApplyResult(changes=tuple(map(shown_change, changes)), revision=revision)
 
 
 @router.get("/site")
 async def read_site(
     configuration: TheConfiguration, caller: TheCaller, response: Response
-) -> Shown:
+) -> DocumentView:
     """The site's settings."""
     caller.require(Action.READ)
     return await _read(configuration, (Kind.SITE, SITE_ID), response)
@@ -133,7 +87,7 @@ async def read_site(
 @router.put("/site")
 async def write_site(
     body: dict[str, Any], editor: TheEditor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Replace the site's settings."""
     accepted = await editor.put((Kind.SITE, SITE_ID), body, edit)
     return _tagged(accepted, response)
@@ -168,23 +122,22 @@ async def read_all(
     caller: TheCaller,
     request: Request,
     response: Response,
-    part: Annotated[Part, Query()],
-) -> Listed:
+    query: Annotated[DocumentsQuery, Query()],
+) -> DocumentsPage:
     """The documents of one kind, page by page: `next` (and the header `Link`) is the next one."""
     caller.require(Action.READ)
-    found = await configuration.page(kind, part.limit, part.after)
+    found = await configuration.page(kind, query.limit, query.after)
     following = None
     if found.next is not None:
-        query = {"limit": part.limit, "after": found.next[1]}
-        following = link_next(request, response, query)
-    documents = [_shown(each) for each in found.documents]
-    return Listed(revision=found.revision, documents=documents, next=following)
+        following = link_next(request, response, query, after=found.next[1])
+    documents = tuple(_shown(each) for each in found.documents)
+    return DocumentsPage(revision=found.revision, items=documents, next=following)
 
 
 @router.post("/{collection}", status_code=201)
 async def create_one(
     kind: TheKind, body: NewDocument, editor: TheEditor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Create a document; refused when there is one of that name."""
     accepted = await editor.create((kind, body.id), body.body, edit)
     return _tagged(accepted, response)
@@ -192,7 +145,7 @@ async def create_one(
 
 @router.get(
     "/{collection}/{id_}",
-    response_model=Shown,
+    response_model=DocumentView,
     responses={304: {"description": "It is as the tag says"}},
 )
 async def read_one(
@@ -203,7 +156,7 @@ async def read_one(
     if_none_match: Annotated[str | None, Header()] = None,
     *,
     current: bool = False,
-) -> Shown | Response:
+) -> DocumentView | Response:
     """One document; with `If-None-Match` only when it is another than the one with that tag.
 
     With `?current=true` as it is now: the primary alone answers for that, and nobody without one.
@@ -218,33 +171,34 @@ async def read_one(
 @router.put("/{collection}/{id_}")
 async def write_one(
     ref: TheRef, body: dict[str, Any], editor: TheEditor, edit: TheEdit, response: Response
-) -> ChangesAccepted:
+) -> ChangeResult:
     """Create or replace one document."""
     accepted = await editor.put(ref, body, edit)
     return _tagged(accepted, response)
 
 
 @router.delete("/{collection}/{id_}")
-async def delete_one(ref: TheRef, editor: TheEditor, edit: TheEdit) -> ChangesAccepted:
+async def delete_one(ref: TheRef, editor: TheEditor, edit: TheEdit) -> ChangeResult:
     """Delete one document."""
-    return await editor.delete(ref, edit)
+    accepted = await editor.delete(ref, edit)
+    return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
 async def _read(
     configuration: Configuration, ref: Ref, response: Response, *, is_current: bool = False
-) -> Shown:
+) -> DocumentView:
     document = await configuration.document(*ref, is_current=is_current)
     response.headers["ETag"] = f'"{document.revision}"'
     return _shown(document)
 
 
-def _tagged(accepted: ChangesAccepted, response: Response) -> ChangesAccepted:
+def _tagged(accepted: ChangesAccepted, response: Response) -> ChangeResult:
     response.headers["ETag"] = f'"{accepted.revision}"'
-    return accepted
+    return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
-def _shown(document: StoredDocument) -> Shown:
-    return Shown(
+def _shown(document: StoredDocument) -> DocumentView:
+    return DocumentView(
         kind=document.kind,
         id=document.id,
         revision=document.revision,
@@ -252,10 +206,10 @@ def _shown(document: StoredDocument) -> Shown:
     )
 
 
-def shown_change(change: Planned) -> ShownChange:
+def shown_change(change: Planned) -> DocumentChange:
     before, after = (None if body is None else dict(body) for body in (change.before, change.after))
     for name in HIDDEN:
         old, new = (None if body is None else body.pop(name, None) for body in (before, after))
         if before is not None and after is not None and old != new:
             before[name], after[name] = "(old)", "(new)"
-    return ShownChange(op=change.op, kind=change.kind, id=change.id, before=before, after=after)
+    return DocumentChange(op=change.op, kind=change.kind, id=change.id, before=before, after=after)

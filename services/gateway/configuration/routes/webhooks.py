@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
+from shared.api.webhooks import WebhookSecret
 from shared.domain.webhook import WebhookProgress
 
 router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=DecodedRoute)
@@ -17,18 +17,11 @@ router = APIRouter(prefix="/webhooks", tags=["configuration"], route_class=Decod
 TheWebhooks = Annotated[Webhooks, Depends(provided(Webhooks))]
 
 
-class Secret(BaseModel):
-    """What signs the deliveries of *webhook*."""
-
-    webhook: str
-    secret: str
-
-
 @router.get("/{name}/secret")
-async def read_secret(name: str, webhooks: TheWebhooks, caller: TheCaller) -> Secret:
+async def read_secret(name: str, webhooks: TheWebhooks, caller: TheCaller) -> WebhookSecret:
     """The secret to give to the receiver; only an administrator sees it."""
     caller.require(Action.CONFIGURE)
-    return Secret(webhook=name, secret=await webhooks.secret(name))
+    return WebhookSecret(webhook=name, secret=await webhooks.secret(name))
 
 
 @router.get("/{name}/progress")

@@ -7,35 +7,20 @@ gets the same few nodes each time.
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
 from services.gateway.access.address_limits import TheAddressLimits
 from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
-from services.gateway.placement.facts import EndpointFacts
+from services.gateway.placement.facts import client_facts
 from services.gateway.placement.probing import Probing
+from shared.api.probes import ProbePlan, ProbeTarget
+from shared.api.sessions import EndpointFacts
 from shared.domain.node import Side
 
 router = APIRouter(prefix="/probes", tags=["sessions"], route_class=SmallBody)
 
 TheProbing = Annotated[Probing, Depends(provided(Probing))]
-
-
-class ProbedNode(BaseModel):
-    """A relay to measure, and where it listens."""
-
-    node: str
-    host: str
-    port: int
-
-
-class Probes(BaseModel):
-    """What to measure with which ticket, and for how long a measurement counts; maybe nothing."""
-
-    nodes: list[ProbedNode] = []
-    ticket: str = ""
-    good_for_seconds: float
 
 
 @router.post("")
@@ -44,15 +29,12 @@ async def probes(
     limits: TheAddressLimits,
     address: ClientAddress,
     body: EndpointFacts | None = None,
-) -> Probes:
+) -> ProbePlan:
     """The relays that an endpoint should measure; none when the site goes by no latency."""
     limits.probe_lists.admit(address)
-    answer = Probes(good_for_seconds=probing.good_for_seconds())
-    if probing.is_wanted():
-        facts = (body or EndpointFacts()).as_facts(address, Side.CUSTOMER)
-        answer.nodes = [
-            ProbedNode(node=each.node, host=each.host, port=each.port)
-            for each in await probing.relays(facts)
-        ]
-        answer.ticket = probing.ticket()
-    return answer
+    good_for = probing.good_for_seconds()
+    if not probing.is_wanted():
+        return ProbePlan(good_for_seconds=good_for)
+    found = await probing.relays(client_facts(body or EndpointFacts(), address, Side.CUSTOMER))
+    nodes = tuple(ProbeTarget(node=each.node, host=each.host, port=each.port) for each in found)
+    return ProbePlan(nodes=nodes, ticket=probing.ticket(), good_for_seconds=good_for)

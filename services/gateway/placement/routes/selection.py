@@ -3,75 +3,29 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
-from services.gateway.placement.facts import EndpointFacts
+from services.gateway.placement.facts import client_facts
 from services.gateway.placement.selector import Selector
-from shared.documents.selection import SelectionMethod
-from shared.domain.ids import NodeId, Revision
+from shared.api.selection import ExplainedNode, ImaginedEndpoint, SelectionAnswer, SelectionQuestion
+from shared.domain.ids import NodeId
 from shared.domain.node import Side
-from shared.domain.placement import Choice, NodeVerdict, SharedAddress
+from shared.domain.placement import NodeVerdict
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
 TheSelector = Annotated[Selector, Depends(provided(Selector))]
-Name = Annotated[str, Field(max_length=200)]
-
-
-class EndAsked(EndpointFacts):
-    """One end as an operator imagines it; a customer has the caller's own address by default."""
-
-    address: str | None = Field(default=None, max_length=64)
-
-    def facts_of(self, side: Side, own_address: str) -> ClientFacts:
-        """The facts of the end at *side*."""
-        return self.as_facts(own_address if self.address is None else self.address, side)
-
-
-class SelectionQuestion(BaseModel):
-    """Which node for these ends, at this public site, for this team, by these methods."""
-
-    client: EndAsked = EndAsked()
-    other: EndAsked | None = None
-    count: int = Field(default=3, ge=1, le=100)
-    methods: tuple[SelectionMethod, ...] = ()
-    public_site: Name | None = None
-    team: Name | None = None
-    pin: str | None = Field(default=None, max_length=63)
-
-
-class ShownVerdict(BaseModel):
-    """A node's place or refusal, and where it is."""
-
-    node: NodeId
-    rank: int | None
-    reason: str
-    region: str
-
-
-class ShownSelection(BaseModel):
-    """The selector's answer, with every node's region."""
-
-    choices: tuple[Choice, ...]
-    method: str
-    policy: str
-    notes: tuple[str, ...]
-    explanation: tuple[ShownVerdict, ...]
-    revision: Revision
-    fallback_to_primary: bool
-    shared: SharedAddress | None
 
 
 @router.post("/select")
 async def select(
     body: SelectionQuestion, selector: TheSelector, caller: TheCaller, address: ClientAddress
-) -> ShownSelection:
+) -> SelectionAnswer:
     """Which traffic nodes these ends would get, and why.
 
     Raises:
@@ -79,8 +33,8 @@ async def select(
     """
     caller.require(Action.READ)
     question = ExplainSelection(
-        client=body.client.facts_of(Side.CUSTOMER, address),
-        other=None if body.other is None else body.other.facts_of(Side.REPRESENTATIVE, ""),
+        client=_facts(body.client, Side.CUSTOMER, address),
+        other=None if body.other is None else _facts(body.other, Side.REPRESENTATIVE, ""),
         count=body.count,
         methods=body.methods,
         public_site=body.public_site,
@@ -90,8 +44,12 @@ async def select(
     return _shown(selector, await selector.explain(question))
 
 
-def _shown(selector: Selector, answer: NodesSelected) -> ShownSelection:
-    return ShownSelection(
+def _facts(end: ImaginedEndpoint, side: Side, own_address: str) -> ClientFacts:
+    return client_facts(end, own_address if end.address is None else end.address, side)
+
+
+def _shown(selector: Selector, answer: NodesSelected) -> SelectionAnswer:
+    return SelectionAnswer(
         choices=answer.choices,
         method=answer.method,
         policy=answer.policy,
@@ -103,8 +61,8 @@ def _shown(selector: Selector, answer: NodesSelected) -> ShownSelection:
     )
 
 
-def _shown_verdict(selector: Selector, verdict: NodeVerdict) -> ShownVerdict:
-    return ShownVerdict(
+def _shown_verdict(selector: Selector, verdict: NodeVerdict) -> ExplainedNode:
+    return ExplainedNode(
         node=verdict.node,
         rank=verdict.rank,
         reason=verdict.reason,

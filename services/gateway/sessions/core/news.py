@@ -27,7 +27,7 @@ def _cause(before: SessionState | None, after: SessionState) -> str:
     if before is None:
         return f"opened by {after.representative}"
     if after.phase is SessionPhase.CLOSED:
-        return after.close_reason or "closed"
+        return after.close_message or "closed"
     if before.representative != after.representative:
         return f"taken by {after.representative}"
     if before.ends.get(Side.CUSTOMER) != after.ends.get(Side.CUSTOMER):

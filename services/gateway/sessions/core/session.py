@@ -13,7 +13,7 @@ from shared.domain.errors import AlreadyTaken, NotFound, SessionEnded
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.placement import Choice
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
 from shared.events.session import Joined, PathOffer, Queued, SessionState
 
@@ -161,11 +161,17 @@ def placed(
     return after
 
 
-def closed(state: SessionState, reason: str) -> SessionState:
-    """The last state; closing what is closed changes nothing."""
+def closed(state: SessionState, reason: CloseReason, message: str) -> SessionState:
+    """The last state, with a sentence for people; closing what is closed changes nothing."""
     if state.phase is SessionPhase.CLOSED:
         return state
-    return state.model_copy(update={"phase": SessionPhase.CLOSED, "close_reason": reason})
+    return state.model_copy(
+        update={
+            "phase": SessionPhase.CLOSED,
+            "close_reason": reason,
+            "close_message": message,
+        }
+    )
 
 
 def has_expired(state: SessionState, now: UnixMillis, waiting_ms: int) -> bool:
@@ -185,7 +191,7 @@ def require_running(state: SessionState, now: UnixMillis) -> None:
     """
     if state.phase is SessionPhase.CLOSED:
         raise SessionEnded(
-            f"session {state.session} is closed: {state.close_reason}", reason=state.close_reason
+            f"session {state.session} is closed: {state.close_message}", reason=state.close_reason
         )
     if now >= state.expires_unix_ms:
-        raise SessionEnded(f"session {state.session} has expired", reason="expired")
+        raise SessionEnded(f"session {state.session} has expired", reason=CloseReason.EXPIRED)

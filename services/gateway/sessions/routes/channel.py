@@ -6,12 +6,11 @@ nothing: the endpoint comes again, here or at the other master, and gets the las
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -21,20 +20,30 @@ from services.gateway.http.provided import provided
 from services.gateway.http.requests import bearer
 from services.gateway.sessions.sessions import Sessions
 from services.gateway.sessions.tickets import Tickets
-from shared.decoding.fields import Fields, decode_object
+from shared.api.channel import (
+    LONGEST_FROM_ENDPOINT,
+    ChannelMessage,
+    CloseCode,
+    CloseRequested,
+    FromEndpoint,
+    NodeFound,
+    PathsNeeded,
+    PathsOffered,
+    RequestRefused,
+    SessionClosed,
+    SessionReported,
+    decode_from_endpoint,
+)
 from shared.domain.errors import MeridianError, Unauthenticated
-from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.ids import SessionId
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.session import SessionState
 from shared.runtime.containment import Containment, say_nothing
 
 router = APIRouter()
 
-FAILED: Final = 1011
-REFUSED: Final = 4401
-ENDED: Final = 4410
-LONGEST_MESSAGE: Final = 4_096
+LONGEST_REASON: Final = 200
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ async def channel(
     try:
         side = channels.accounts.endpoint(bearer(socket), session)
     except Unauthenticated as error:
-        await socket.close(REFUSED, error.message)
+        await socket.close(CloseCode.REFUSED, error.message)
         return
     with channels.sessions.view.listening(session) as states:
         start = partial(channels.containment.start, "control channel", session)
@@ -78,7 +87,7 @@ async def _leave(socket: WebSocket) -> None:
     both = {socket.client_state, socket.application_state}
     if both == {WebSocketState.CONNECTED}:
         with suppress(WebSocketDisconnect, RuntimeError, OSError):
-            await socket.close(FAILED)
+            await socket.close(CloseCode.FAILED)
 
 
 async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
@@ -97,24 +106,22 @@ async def _send_states(
 ) -> None:
     while True:
         state = await states.get()
-        await _send(socket, _state_message(state))
+        await _send(socket, _report(state))
         if state.phase is SessionPhase.CLOSED:
-            await _send(socket, {"type": "closed", "reason": state.close_reason})
-            await socket.close(ENDED, "closed")
+            reason = state.close_reason or CloseReason.OTHER
+            await _send(socket, SessionClosed(reason=reason, message=state.close_message))
+            await socket.close(CloseCode.ENDED, "closed")
             return
         if state.paths or (state.shared_path is not None and state.shared_path.first is side):
             limits = channels.sessions.directory.require_site().session
             paths = channels.tickets.paths(state, side, limits)
-            await _send(socket, {"type": "paths", "paths": [asdict(path) for path in paths]})
+            await _send(socket, PathsOffered(paths=paths))
 
 
-def _state_message(state: SessionState) -> dict[str, Any]:
-    return {
-        "type": "state",
-        "phase": state.phase,
-        "ends": list(state.ends),
-        "representative": state.representative,
-    }
+def _report(state: SessionState) -> SessionReported:
+    return SessionReported(
+        phase=state.phase, ends=tuple(state.ends), representative=state.representative
+    )
 
 
 async def _receive_requests(
@@ -122,13 +129,13 @@ async def _receive_requests(
 ) -> None:
     while True:
         text = await _received(socket)
-        if len(text) > LONGEST_MESSAGE:
-            await socket.close(1009, "message too long")
+        if len(text) > LONGEST_FROM_ENDPOINT:
+            await socket.close(CloseCode.TOO_LONG, "message too long")
             return
         try:
-            await _carry_out(sessions, session, side, decode_object(text, "message"))
+            await _carry_out(sessions, session, side, decode_from_endpoint(text))
         except MeridianError as error:
-            await _send(socket, {"type": "error", "code": error.code, "message": error.message})
+            await _send(socket, RequestRefused(code=error.code, message=error.message))
 
 
 async def _received(socket: WebSocket) -> str | bytes:
@@ -144,19 +151,20 @@ async def _received(socket: WebSocket) -> str | bytes:
     return text
 
 
-async def _carry_out(sessions: Sessions, session: SessionId, side: Side, message: Fields) -> None:
-    match message.text("type"):
-        case "need_paths":
+async def _carry_out(
+    sessions: Sessions, session: SessionId, side: Side, message: FromEndpoint | None
+) -> None:
+    match message:
+        case PathsNeeded():
             await sessions.place_again(session)
-        case "waits_at":
-            node, generation = message.text("node"), message.integer("generation")
-            await sessions.name_node(session, side, PathGeneration(generation), NodeId(node))
-        case "close":
-            reason = message.text("reason") if "reason" in message else ""
-            await sessions.close(session, reason[:200] or "closed by an endpoint")
-        case _:
+        case NodeFound():
+            await sessions.name_node(session, side, message.generation, message.node)
+        case CloseRequested(reason=reason, message=text):
+            message_shown = text[:LONGEST_REASON] or "closed by an endpoint"
+            await sessions.close(session, reason, message_shown)
+        case None:
             return
 
 
-async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
-    await socket.send_text(json.dumps(message, separators=(",", ":")))
+async def _send(socket: WebSocket, message: ChannelMessage) -> None:
+    await socket.send_text(message.encode())

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
 from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import TheAddressLimits
@@ -14,39 +13,22 @@ from services.gateway.core.roles import Action
 from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
-from services.gateway.placement.facts import EndpointFacts, RepresentativeFacts
+from services.gateway.placement.facts import client_facts
 from services.gateway.sessions.core.session import Taker
 from services.gateway.sessions.sessions import Sessions
+from shared.api.sessions import (
+    EndpointFacts,
+    RepresentativeFacts,
+    SessionCredentials,
+    SessionSummary,
+)
 from shared.domain.errors import Forbidden, NotFound
-from shared.domain.ids import NodeId, SessionId, UnixMillis
+from shared.domain.ids import SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.session import SessionState
 
 router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
-
-
-class EndpointLeave(BaseModel):
-    """What an endpoint needs to hold its control channel."""
-
-    session: SessionId
-    endpoint_token: str
-    expires_unix_ms: int
-    gateways: list[str]
-
-
-class ShownSession(BaseModel):
-    """A session as a list shows it."""
-
-    session: SessionId
-    phase: SessionPhase
-    representative: str
-    opened_unix_ms: int
-    expires_unix_ms: int
-    customer_address: str | None
-    nodes: list[NodeId]
-    explanation: list[str]
-    close_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -56,14 +38,16 @@ class CredentialsIssuer:
     accounts: Accounts
     gateways: GatewayUrls
 
-    def issue(self, state: SessionState, side: Side) -> EndpointLeave:
+    def issue(self, state: SessionState, side: Side) -> SessionCredentials:
         """Issue the credentials of the end at *side*."""
         expires = UnixMillis(state.expires_unix_ms)
-        return EndpointLeave(
+        return SessionCredentials(
             session=state.session,
             endpoint_token=self.accounts.endpoint_token(state.session, side, expires),
             expires_unix_ms=expires,
-            gateways=self.gateways.all(),
+            gateways=tuple(self.gateways.all()),
+            team=None if state.queued is None else state.queued.team,
+            public_site=None if state.queued is None else state.queued.public_site,
         )
 
 
@@ -90,7 +74,7 @@ async def representative(
     caller.require(Action.HOLD_SESSIONS)
     facts = body or RepresentativeFacts()
     pin = await sessions.selector.pin_for(caller.user, facts.node)
-    return Taker(caller.user, facts.as_facts(address, Side.REPRESENTATIVE), pin)
+    return Taker(caller.user, client_facts(facts, address, Side.REPRESENTATIVE), pin)
 
 
 Representative = Annotated[Taker, Depends(representative)]
@@ -99,14 +83,14 @@ Representative = Annotated[Taker, Depends(representative)]
 @router.post("", status_code=201)
 async def open_session(
     sessions: TheSessions, issuer: TheIssuer, taker: Representative
-) -> EndpointLeave:
+) -> SessionCredentials:
     """Open a session; its nameplate is the first part of the session key."""
     state = await sessions.open(taker)
     return issuer.issue(state, Side.REPRESENTATIVE)
 
 
 @router.get("")
-async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[ShownSession]:
+async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[SessionSummary]:
     """The sessions that are not over: one's own, or everybody's where the role allows it."""
     states = (each for each in sessions.view.all() if each.phase is not SessionPhase.CLOSED)
     if not caller.may(Action.SEE_ALL_SESSIONS):
@@ -123,10 +107,10 @@ async def join_session(
     limits: TheAddressLimits,
     address: ClientAddress,
     body: EndpointFacts | None = None,
-) -> EndpointLeave:
+) -> SessionCredentials:
     """A customer arrives with a nameplate; the words of the key are not for the site."""
     limits.unknown_nameplates.require(address)
-    facts = (body or EndpointFacts()).as_facts(address, Side.CUSTOMER)
+    facts = client_facts(body or EndpointFacts(), address, Side.CUSTOMER)
     try:
         state = await sessions.join(session, facts)
     except NotFound:
@@ -138,7 +122,7 @@ async def join_session(
 @router.delete("/{session}")
 async def close_session(
     session: SessionId, sessions: TheSessions, caller: TheCaller
-) -> ShownSession:
+) -> SessionSummary:
     """End a session."""
     caller.require(Action.HOLD_SESSIONS)
     state = sessions.view.get(session)
@@ -146,19 +130,21 @@ async def close_session(
         raise NotFound(f"there is no session {session}")
     if state.representative != caller.user and not caller.may(Action.SEE_ALL_SESSIONS):
         raise Forbidden(f"session {session} is somebody else's")
-    return _shown(await sessions.close(session, f"closed by {caller.user}"))
+    message = f"closed by {caller.user}"
+    return _shown(await sessions.close(session, CloseReason.CLOSED_BY_USER, message))
 
 
-def _shown(state: SessionState) -> ShownSession:
+def _shown(state: SessionState) -> SessionSummary:
     customer = state.ends.get(Side.CUSTOMER)
-    return ShownSession(
+    return SessionSummary(
         session=state.session,
         phase=state.phase,
         representative=state.representative,
         opened_unix_ms=state.opened_unix_ms,
         expires_unix_ms=state.expires_unix_ms,
         customer_address=customer.facts.address if customer else None,
-        nodes=[path.node for path in state.paths],
-        explanation=list(state.explanation),
+        nodes=tuple(path.node for path in state.paths),
+        explanation=state.explanation,
         close_reason=state.close_reason,
+        close_message=state.close_message,
     )

@@ -37,7 +37,7 @@ class SiteThatCounts:
             ),
         }
         documents, following = pages[path]
-        return {"documents": documents, "next": following}
+        return {"items": documents, "next": following}
 
 
 def test_a_large_population_goes_in_parts_that_fill_the_same_nodes() -> None:

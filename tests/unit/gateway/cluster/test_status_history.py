@@ -36,14 +36,14 @@ async def test_a_page_names_the_next_one(people: People) -> None:
     people.house.site.status_history = StatusHistoryRead(lines=(LINE,), next=(5_000, "abc"))
     admin = await people.admin()
     answer = await admin.get("/status/history?node=bravo&limit=1")
-    assert answer.json()["events"] == [TypeAdapter(StatusLine).dump_python(LINE, mode="json")]
-    following = "/api/v1/status/history?limit=1&since_unix_ms=0&node=bravo&before=5000.abc"
+    assert answer.json()["items"] == [TypeAdapter(StatusLine).dump_python(LINE, mode="json")]
+    following = "/api/v1/status/history?limit=1&node=bravo&before=5000.abc"
     assert answer.json()["next"] == following
     assert answer.headers["Link"] == f'<{following}>; rel="next"'
 
     people.house.site.status_history = StatusHistoryRead(lines=())
     last = await admin.get(following.removeprefix("/api/v1"))
-    assert last.json() == {"events": [], "next": None}
+    assert last.json() == {"items": [], "next": None}
     asked = [each for each in people.house.site.asked if isinstance(each, ReadStatusHistory)]
     assert asked[-1].before == (5_000, "abc")
 

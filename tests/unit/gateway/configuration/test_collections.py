@@ -29,7 +29,7 @@ async def test_every_kind_can_be_created_read_changed_listed_and_deleted(
     read = await admin.get(f"/{collection}/x")
     assert read.headers["ETag"] == tag
     listed = (await admin.get(f"/{collection}")).json()
-    assert "x" in [each["id"] for each in listed["documents"]]
+    assert "x" in [each["id"] for each in listed["items"]]
     assert listed["next"] is None
 
     changed = await admin.call("PUT", f"/{collection}/x", body, If_Match=tag)
@@ -75,7 +75,7 @@ async def pages(person: Person, path: str) -> list[list[str]]:
     while following is not None:
         answer = await person.get(following.removeprefix("/api/v1"))
         assert answer.status_code == 200, answer.text
-        found.append([each["id"] for each in answer.json()["documents"]])
+        found.append([each["id"] for each in answer.json()["items"]])
         following = answer.json()["next"]
         told = answer.headers.get("Link")
         assert told == (None if following is None else f'<{following}>; rel="next"')

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from services.config.core.batch import gathered
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration.core import Edit
-from services.gateway.configuration.editor import Apply, Editor
+from services.gateway.configuration.editor import Editor
+from shared.api.documents import ApplyRequest
 from shared.crypto.sealing import SiteSecret
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.shape import shaped
@@ -76,7 +77,7 @@ class Primary:
         )
 
 
-def outcome(before: dict[Ref, dict[str, Any]], wanted: Apply) -> tuple[object, bool]:
+def outcome(before: dict[Ref, dict[str, Any]], wanted: ApplyRequest) -> tuple[object, bool]:
     """What came of it: the refusal's code, words and field, or the changes; whether it wrote."""
     primary = Primary(before)
     editor = Editor(cast("Configuration", primary), PASSWORDS)
@@ -147,8 +148,8 @@ def test_a_dry_run_refuses_exactly_what_an_apply_refuses(
     before: dict[Ref, dict[str, Any]], wanted: list[dict[str, Any]], prune: bool
 ) -> None:
     body = {"documents": wanted, "prune": prune}
-    told, wrote = outcome(before, Apply.model_validate({**body, "dry_run": True}))
-    done, _ = outcome(before, Apply.model_validate(body))
+    told, wrote = outcome(before, ApplyRequest.model_validate({**body, "dry_run": True}))
+    done, _ = outcome(before, ApplyRequest.model_validate(body))
 
     assert told == done
     assert not wrote

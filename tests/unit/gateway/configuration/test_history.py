@@ -31,11 +31,11 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
 
     first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
 
-    assert first.json()["lines"] == [TypeAdapter(HistoryLine).dump_python(LINE, mode="json")]
+    assert first.json()["items"] == [TypeAdapter(HistoryLine).dump_python(LINE, mode="json")]
     assert first.headers["Link"] == f'<{first.json()["next"]}>; rel="next"'
     house.site.history = HistoryRead(lines=())
     second = await admin.get(first.json()["next"].removeprefix("/api/v1"))
-    assert second.json() == {"lines": [], "next": None}
+    assert second.json() == {"items": [], "next": None}
     assert asked(house) == ReadHistory(
         before=(1, 7), limit=1, kind="node", author="anna", since_unix_ms=5
     )
@@ -44,7 +44,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
 async def test_the_newest_are_told_when_nothing_is_asked_for(people: People, house: House) -> None:
     admin = await people.admin()
 
-    assert (await admin.get("/log")).json() == {"lines": [], "next": None}
+    assert (await admin.get("/log")).json() == {"items": [], "next": None}
     assert asked(house) == ReadHistory()
 
 

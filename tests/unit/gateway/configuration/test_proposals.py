@@ -10,7 +10,7 @@ import pytest
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration import core as plan
 from services.gateway.configuration.core import Edit
-from services.gateway.configuration.editor import Apply, Editor, WantedDocument
+from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import (
     ATTEMPT_SECONDS,
     HURRY_SECONDS,
@@ -18,6 +18,7 @@ from services.gateway.configuration.proposals import (
     PATIENCE_SECONDS,
     Configuration,
 )
+from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
 from shared.domain.errors import NoPrimary, OutcomeUnknown
@@ -227,9 +228,9 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(plan, "BATCH_BYTES", 1)
-    wanted = Apply(
+    wanted = ApplyRequest(
         documents=tuple(
-            WantedDocument(kind=Kind.TEAM, id=name, body={"display_name": name})
+            DesiredDocument(kind=Kind.TEAM, id=name, body={"display_name": name})
             for name in ("one", "two")
         )
     )

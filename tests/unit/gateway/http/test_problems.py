@@ -8,8 +8,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from services.gateway.app import build_api
-from services.gateway.http.problems import MEDIA_TYPE, answer_with_problems
-from shared.domain.errors import NoTrafficNode
+from services.gateway.http.problems import answer_with_problems, status_of
+from shared.api.problems import MEDIA_TYPE
+from shared.domain.errors import BY_CODE, MeridianError, NoTrafficNode, Rejected, Unavailable
 from tests.unit.gateway.conftest import House, People
 
 MEMBERS = {"type", "title", "status", "detail", "code"}
@@ -176,3 +177,13 @@ def test_the_interface_description_shows_problems_for_every_operation(house: Hou
         schema = responses["default"]["content"][MEDIA_TYPE]["schema"]
         assert set(schema["required"]) >= MEMBERS, (path, method)
         assert "422" not in responses, (path, method)
+
+
+def test_the_remedy_shows_in_the_status() -> None:
+    for error in BY_CODE.values():
+        status = status_of(error("x"))
+        if issubclass(error, Rejected):
+            assert 400 <= status < 500
+        elif issubclass(error, Unavailable):
+            assert status == 503
+    assert status_of(MeridianError("x")) == 500

@@ -10,14 +10,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from services.gateway.app import build_api
 from services.gateway.sessions.core.session import Taker
-from services.gateway.sessions.routes.channel import ENDED, REFUSED
 from services.gateway.sessions.sessions import Sessions
+from shared.api.channel import CloseCode
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.tickets import read_ticket
 from shared.documents import Kind
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.placement import SharedAddress
+from shared.domain.session import CloseReason
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 from tests.unit.gateway.conftest import House
@@ -104,20 +105,40 @@ def test_an_end_may_close_the_session_for_both(client: TestClient, house: House)
     joined(house, session)
 
     with channel(client, house, session, Side.CUSTOMER) as socket:
-        socket.send_json({"type": "close", "reason": "done"})
-        assert told(socket, "closed") == {"type": "closed", "reason": "done"}
+        close = {"type": "close", "reason": "key_burnt", "message": "the key is burnt"}
+        socket.send_json(close)
+        assert told(socket, "closed") == {**close, "type": "closed"}
         with pytest.raises(WebSocketDisconnect) as caught:
             socket.receive_json()
 
-    assert caught.value.code == ENDED
+    assert caught.value.code == CloseCode.ENDED
+
+
+@pytest.mark.parametrize(
+    ("close", "reason", "message"),
+    [
+        ({}, "other", "closed by an endpoint"),
+        ({"reason": "a reason of tomorrow"}, "other", "closed by an endpoint"),
+        ({"reason": "expired", "message": "x" * 300}, "expired", "x" * 200),
+    ],
+)
+def test_an_endpoint_gives_a_known_reason_and_a_short_sentence(
+    client: TestClient, house: House, close: dict[str, Any], reason: str, message: str
+) -> None:
+    with channel(client, house, opened(house).session, Side.CUSTOMER) as socket:
+        socket.send_json({"type": "close", **close})
+        closed = told(socket, "closed")
+    assert (closed["reason"], closed["message"]) == (reason, message)
 
 
 def test_a_session_that_is_over_says_so_to_whoever_comes(client: TestClient, house: House) -> None:
     session = opened(house).session
-    house.state.view.update(asyncio.run(house.gateway.sessions.close(session, "closed by rita")))
+    closing = house.gateway.sessions.close(session, CloseReason.CLOSED_BY_USER, "closed by rita")
+    asyncio.run(closing)
 
     with channel(client, house, session, Side.REPRESENTATIVE) as socket:
-        assert told(socket, "closed")["reason"] == "closed by rita"
+        closed = told(socket, "closed")
+        assert (closed["reason"], closed["message"]) == ("closed_by_user", "closed by rita")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "x"}])
@@ -133,7 +154,7 @@ def test_without_a_token_of_the_session_nobody_listens(
     ):
         socket.receive_json()
 
-    assert caught.value.code == REFUSED
+    assert caught.value.code == CloseCode.REFUSED
 
 
 def test_a_token_of_another_session_opens_nothing(client: TestClient, house: House) -> None:
@@ -156,8 +177,8 @@ def test_what_is_no_message_is_passed_over(client: TestClient, house: House, tex
 
     with channel(client, house, session, Side.CUSTOMER) as socket:
         socket.send_text(text)
-        socket.send_json({"type": "close", "reason": "still there"})
-        assert told(socket, "closed")["reason"] == "still there"
+        socket.send_json({"type": "close", "message": "still there"})
+        assert told(socket, "closed")["message"] == "still there"
 
 
 def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, house: House) -> None:

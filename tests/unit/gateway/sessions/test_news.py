@@ -7,7 +7,7 @@ from services.gateway.sessions.core.session import Opening, closed, joined, open
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.placement import Choice
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionChanged, SessionState
 from tests.unit.gateway.conftest import House, People
@@ -35,7 +35,7 @@ AGAIN = placed(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
         (OPENED, FIRST, "the customer came", (BERLIN,)),
         (JOINED, FIRST, "the ends got their paths", (BERLIN,)),
         (FIRST, AGAIN, "an end lost every path", (TOKYO,)),
-        (FIRST, closed(FIRST, "closed by ann"), "closed by ann", ()),
+        (FIRST, closed(FIRST, CloseReason.CLOSED_BY_USER, "closed by ann"), "closed by ann", ()),
         (
             FIRST,
             joined(FIRST, ClientFacts(address="192.0.2.3"), LATER),

@@ -39,7 +39,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import SessionId, UnixMillis
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
 from shared.events.session import Queued, SessionState
 
@@ -136,7 +136,7 @@ def test_a_queue_whose_team_is_gone_is_nobodys() -> None:
 def test_a_queue_is_whoever_waits_the_oldest_first() -> None:
     first, second = customer("1", at=NOW + 1), customer("2", at=NOW + 2)
     taken = accepted(customer("3"), RITA, NOW)
-    gone = closed(customer("4"), "left")
+    gone = closed(customer("4"), CloseReason.CLOSED_BY_USER, "left")
     other = customer("5", team="sales")
     named = opened(Opening(SessionId("6"), "rita", THERE, END), NOW)
     states = (second, first, taken, gone, other, named)
@@ -181,7 +181,7 @@ def test_the_second_who_takes_a_customer_is_told_who_was_faster() -> None:
 
 def test_nobody_takes_who_has_left_or_waited_too_long() -> None:
     with pytest.raises(SessionEnded):
-        accepted(closed(customer(), "left"), RITA, NOW)
+        accepted(closed(customer(), CloseReason.CLOSED_BY_USER, "left"), RITA, NOW)
     with pytest.raises(SessionEnded):
         accepted(customer(), RITA, END)
     assert has_expired(customer(), UnixMillis(NOW + 60_000), 60_000)

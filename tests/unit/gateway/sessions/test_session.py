@@ -17,7 +17,7 @@ from shared.domain.errors import SessionEnded
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.placement import Choice
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 
@@ -114,7 +114,7 @@ def test_no_two_paths_of_a_session_share_a_generation(counts: list[int]) -> None
 
 
 def test_nobody_joins_a_closed_session() -> None:
-    state = closed(active_session(), "closed by rita")
+    state = closed(active_session(), CloseReason.CLOSED_BY_USER, "closed by rita")
 
     with pytest.raises(SessionEnded, match="closed by rita"):
         joined(state, HERE, NOW)
@@ -126,10 +126,10 @@ def test_nobody_joins_an_expired_session() -> None:
 
 
 def test_closing_twice_keeps_the_first_reason() -> None:
-    state = closed(active_session(), "first")
+    state = closed(active_session(), CloseReason.CLOSED_BY_USER, "first")
 
-    assert closed(state, "second") is state
-    assert state.close_reason == "first"
+    assert closed(state, CloseReason.CLOSED_BY_USER, "second") is state
+    assert state.close_message == "first"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_closing_twice_keeps_the_first_reason() -> None:
         (active_session(), 1_000, False),
         (active_session(), HOUR - 1, False),
         (active_session(), HOUR, True),
-        (closed(active_session(), "over"), HOUR, False),
+        (closed(active_session(), CloseReason.CLOSED_BY_USER, "over"), HOUR, False),
     ],
 )
 def test_a_session_expires_when_nobody_comes_or_its_time_is_over(

@@ -11,7 +11,7 @@ from shared.documents.site import SessionLimits
 from shared.domain.errors import AlreadyExists
 from shared.domain.ids import NodeId, SessionId
 from shared.domain.node import Side
-from shared.domain.session import SessionPhase
+from shared.domain.session import CloseReason, SessionPhase
 from shared.events.failover import MasterGranted
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts
@@ -157,7 +157,7 @@ async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(
 
     house.clock.at += 3_600
     assert reaper.expired() == [session]
-    house.state.view.update(await house.gateway.sessions.close(session, "expired"))
+    await house.gateway.sessions.close(session, CloseReason.EXPIRED, "expired")
     assert reaper.expired() == []
     assert house.state.view.get(session) is not None
     house.clock.at += 9 * 86_400

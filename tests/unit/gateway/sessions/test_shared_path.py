@@ -23,6 +23,7 @@ from shared.domain.errors import NotFound, SessionEnded
 from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import NodeRole, Side
 from shared.domain.placement import Choice, SharedAddress
+from shared.domain.session import CloseReason
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
 
@@ -100,8 +101,8 @@ def test_the_first_word_stands() -> None:
 
 def test_a_session_that_is_over_has_no_more_paths() -> None:
     with pytest.raises(SessionEnded):
-        with_named_node(closed(handed_out(), "over"), found(), NOW)
-    over = closed(handed_out(), "over")
+        with_named_node(closed(handed_out(), CloseReason.CLOSED_BY_USER, "over"), found(), NOW)
+    over = closed(handed_out(), CloseReason.CLOSED_BY_USER, "over")
     assert without_shared_path(over, NOW) == over
 
 

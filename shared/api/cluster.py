@@ -1,0 +1,81 @@
+"""The cluster as people see it: its nodes, their keys, and making followers catch up."""
+
+from pydantic import TypeAdapter
+
+from shared.api.call import Call
+from shared.api.model import ApiModel
+from shared.domain.ids import NodeId
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole, NodeRole
+from shared.domain.service import ServiceRestarts
+
+
+class NodeStatus(ApiModel):
+    """One node: what is configured, what is heard of it, how far it follows.
+
+    *services* are those that ended uncleanly since their last clean end.
+    """
+
+    node: NodeId
+    role: NodeRole
+    region: str
+    liveness: Liveness | None
+    acts_as: MasterRole | None
+    epoch: int | None
+    revision: int | None
+    follower: str | None
+    lag: int | None
+    sessions: int | None
+    connections: int | None
+    bytes_per_second: int | None
+    draining: bool
+    accepting_new_clients: bool
+    could_take_over: bool | None
+    reasons: tuple[str, ...]
+    version: str | None
+    services: tuple[ServiceRestarts, ...] = ()
+
+
+class ClusterStatus(ApiModel):
+    """The cluster as the answering master sees it."""
+
+    site: str
+    seen_by: NodeId
+    primary: NodeId | None
+    revision: int
+    nodes: tuple[NodeStatus, ...]
+
+
+class SyncRequest(ApiModel):
+    """Which nodes (all when empty) are to catch up, and whether from a snapshot."""
+
+    nodes: tuple[NodeId, ...] = ()
+    resync: bool = False
+
+
+class SyncReport(ApiModel):
+    """One follower's answer to *sync now*: where it proved to be, or what is wrong."""
+
+    node: NodeId
+    ok: bool
+    state: str
+    revision: int | None
+    hash: str
+    lag: int | None
+    code: str
+    detail: str
+
+
+def cluster_status() -> Call[ClusterStatus]:
+    """Every node, with role, liveness, position and load."""
+    return Call("GET", "/status", TypeAdapter(ClusterStatus))
+
+
+def node_keys() -> Call[dict[NodeId, str]]:
+    """Every node's public key (Ed25519, base64)."""
+    return Call("GET", "/keys", TypeAdapter(dict[NodeId, str]))
+
+
+def sync(request: SyncRequest) -> Call[tuple[SyncReport, ...]]:
+    """Make followers catch up now and prove their position."""
+    return Call("POST", "/sync", TypeAdapter(tuple[SyncReport, ...]), request)

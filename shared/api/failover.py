@@ -1,0 +1,77 @@
+"""Who is primary: the planned change of it, a promotion by force, and what a failure would do."""
+
+from typing import Final
+
+from pydantic import Field, TypeAdapter
+
+from shared.api.call import Call
+from shared.api.changes import NewLogGeneration
+from shared.api.model import ApiModel
+from shared.domain.ids import Epoch, NodeId
+from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionStatus
+
+PROMOTE_SECONDS: Final = 15.0
+
+
+class SwitchoverRequest(ApiModel):
+    """Which master is to be primary; the other one when none is named."""
+
+    to: NodeId | None = None
+
+
+class SwitchoverResult(ApiModel):
+    """*primary* is primary of *epoch*; nobody acted for *seconds*."""
+
+    primary: NodeId
+    previous: NodeId
+    epoch: Epoch
+    seconds: float
+
+
+class PromotionRequest(ApiModel):
+    """Which master goes on alone, and why; without *force* it is refused."""
+
+    node: NodeId
+    force: bool = False
+    reason: str = Field(default="", max_length=500)
+
+
+class MasterCheck(ApiModel):
+    """What one master says of itself; *reasons* bar it from taking the role over.
+
+    *redirection* is how the primary leads the site's address to itself.
+    """
+
+    node: NodeId
+    answers: bool
+    role: MasterRole | None = None
+    epoch: Epoch | None = None
+    could_take_over: bool = False
+    reasons: tuple[str, ...] = ()
+    redirection: RedirectionStatus = RedirectionStatus()
+
+
+class FailoverCheck(ApiModel):
+    """What would happen if the primary failed now."""
+
+    primary: NodeId | None
+    successor: NodeId | None
+    verdict: str
+    masters: tuple[MasterCheck, ...]
+
+
+def switch_over(request: SwitchoverRequest) -> Call[SwitchoverResult]:
+    """Make another master primary; changes wait meanwhile, and none is refused."""
+    return Call("POST", "/switchover", TypeAdapter(SwitchoverResult), request)
+
+
+def check_failover() -> Call[FailoverCheck]:
+    """Ask every master what it would do if the primary failed now, and why."""
+    return Call("GET", "/failover/check", TypeAdapter(FailoverCheck))
+
+
+def promote(request: PromotionRequest) -> Call[NewLogGeneration]:
+    """Have a master go on alone, without a quorum."""
+    answer = TypeAdapter(NewLogGeneration)
+    return Call("POST", "/failover/promote", answer, request, seconds=PROMOTE_SECONDS)

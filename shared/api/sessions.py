@@ -1,0 +1,88 @@
+"""Sessions: opened and closed by representatives, joined by customers."""
+
+from typing import Final
+
+from pydantic import Field, TypeAdapter
+
+from shared.api.call import Call, path_of
+from shared.api.model import ApiModel
+from shared.domain.ids import NODE_ID_PATTERN, NodeId, SessionId
+from shared.domain.session import CloseReason, SessionPhase
+
+MOST_MEASUREMENTS: Final = 64
+
+
+class EndpointFacts(ApiModel):
+    """What an endpoint says of itself; nothing in it is trusted further than to rank nodes.
+
+    *latency_ages_seconds* says how long ago something was measured, *last_node* by which node its
+    session before went.
+    """
+
+    utc_offset_minutes: float | None = None
+    latencies_ms: dict[str, float] = Field(default_factory=dict, max_length=MOST_MEASUREMENTS)
+    latency_ages_seconds: dict[str, float] = Field(
+        default_factory=dict, max_length=MOST_MEASUREMENTS
+    )
+    last_node: str | None = Field(default=None, pattern=f"^{NODE_ID_PATTERN}$")
+
+
+class RepresentativeFacts(EndpointFacts):
+    """The same of a representative, who may ask for one *node*."""
+
+    node: str | None = Field(default=None, max_length=63)
+
+
+class SessionCredentials(ApiModel):
+    """What an endpoint needs to hold its control channel.
+
+    *team* and *public_site* say where the customer of a session from a queue arrived; such a
+    session has no words.
+    """
+
+    session: SessionId
+    endpoint_token: str
+    expires_unix_ms: int
+    gateways: tuple[str, ...] = ()
+    team: str | None = None
+    public_site: str | None = None
+
+    @property
+    def is_from_queue(self) -> bool:
+        return self.team is not None
+
+
+class SessionSummary(ApiModel):
+    """A session as a list shows it; *close_message* is the sentence for *close_reason*."""
+
+    session: SessionId
+    phase: SessionPhase
+    representative: str
+    opened_unix_ms: int
+    expires_unix_ms: int
+    customer_address: str | None
+    nodes: tuple[NodeId, ...]
+    explanation: tuple[str, ...]
+    close_reason: CloseReason | None = None
+    close_message: str = ""
+
+
+def open_session(facts: RepresentativeFacts) -> Call[SessionCredentials]:
+    """Open a session; its nameplate is the first part of the session key."""
+    return Call("POST", "/sessions", TypeAdapter(SessionCredentials), facts)
+
+
+def list_sessions() -> Call[tuple[SessionSummary, ...]]:
+    """The sessions that are not over."""
+    return Call("GET", "/sessions", TypeAdapter(tuple[SessionSummary, ...]))
+
+
+def join_session(session: SessionId, facts: EndpointFacts) -> Call[SessionCredentials]:
+    """Arrive as the customer of *session*."""
+    path = path_of("sessions", session, "join")
+    return Call("POST", path, TypeAdapter(SessionCredentials), facts)
+
+
+def close_session(session: str) -> Call[SessionSummary]:
+    """End *session*."""
+    return Call("DELETE", path_of("sessions", session), TypeAdapter(SessionSummary))
