@@ -70,7 +70,7 @@ API: Final = "/api/v1"
 
 @dataclass(frozen=True)
 class Outside:
-    """What the gateway reaches outside its process, and what reaches it: twins in tests."""
+    """The ports through which the gateway reaches what is outside its process; tests use twins."""
 
     clock: Clock
     publisher: Asks
@@ -92,7 +92,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class State:
-    """What every part of one gateway shares: what it has read, heard and been granted."""
+    """What one gateway knows: documents, sessions, heartbeats, its grant and its health."""
 
     directory: Directory
     view: SessionsView
@@ -211,7 +211,7 @@ def build_api(gateway: Gateway) -> FastAPI:
     api = FastAPI(
         title="Meridian",
         version="1",
-        description="The front door of a Meridian site: configuration, sessions, the cluster.",
+        description="The API of a Meridian site: configuration, sessions, the cluster.",
         docs_url=None,
         redoc_url=None,
         responses=RESPONSES,

@@ -1,4 +1,4 @@
-"""Signing in, and the tokens that prove it later.
+"""Signs users in and issues the tokens that prove it later.
 
 Two tokens, both sealed with the site secret so that either master accepts them: an *access*
 token names a user and the role; an *endpoint* token names one side of one session and opens
@@ -79,7 +79,7 @@ class Accounts:
         return issue_token(self._secret, claims, expires), expires
 
     def caller(self, token: str) -> Caller:
-        """Who holds the access *token*.
+        """Find out who holds the access *token*.
 
         Raises:
             Unauthenticated: it is no access token, or has ended.
@@ -94,7 +94,7 @@ class Accounts:
         return issue_token(self._secret, claims, expires)
 
     def endpoint(self, token: str, session: SessionId) -> Side:
-        """Which side of *session* the endpoint *token* speaks for.
+        """Find out which side of *session* the endpoint *token* belongs to.
 
         Raises:
             Unauthenticated: it is no endpoint token of that session, or has ended.

@@ -112,16 +112,16 @@ class Appliances:
 
     def _version(self, node: NodeId) -> str:
         for service in ("failover_monitor", "relay"):
-            heard = self.cluster.observed.heard(node, service)
+            heard = self.cluster.observed.last_heartbeat(node, service)
             if heard is not None:
                 return heard.heartbeat.version
         return ""
 
     def _data_sync(self) -> DataSync | None:
-        """What was last heard of the master that follows."""
+        """The last progress of the master that follows."""
         primary, clock = self._primary(), self.cluster.clock
         for node in self.cluster.masters():
-            heard = self.cluster.observed.progress_heard(node)
+            heard = self.cluster.observed.received_progress(node)
             if node != primary and heard is not None:
                 progress, at = heard
                 age_ms = int((clock.now() - at) * 1000)

@@ -38,7 +38,7 @@ class Appliance:
 
 @dataclass(frozen=True, slots=True)
 class DataSync:
-    """When the copy of the master state was last heard of, and how it fares."""
+    """When the copy of the master state last reported, and its status."""
 
     at: UnixMillis
     status: str
@@ -103,7 +103,7 @@ def describe_appliance(node: NodeId, document: NodeDocument, site: SiteFacts) ->
 
 
 def public_hostname(node: NodeId, document: NodeDocument) -> str:
-    """Where people find *node*: its front door, else where endpoints connect, else its name."""
+    """Where people find *node*: its gateway, else where endpoints connect, else its name."""
     found = urlsplit(document.gateway_url or "").hostname
     return found or (document.public_address.host if document.public_address else node)
 

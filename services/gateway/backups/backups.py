@@ -161,7 +161,7 @@ class BackupFiles:
 
     async def missing_documents(self, backup: Opened) -> list[str]:
         """List the documents that the site has and *backup* has not."""
-        plan = await self.editor.plan(self._apply(backup, prune=True, dry_run=True))
+        plan = await self.editor.plan_changes(self._apply(backup, prune=True, dry_run=True))
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
 
     def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> ApplyRequest:

@@ -1,4 +1,4 @@
-"""What lies in a backup: frames, each with a letter that says what it is, and what they add up to.
+"""Decides what frames a backup consists of, and whether they are whole.
 
 `M` the signed manifest, `C` its chunks in their order, `K` what masters keep as open conflicts, in
 parts, `P` what only the site's secret could open (password hashes, in a backup by passphrase), `E`
@@ -36,7 +36,7 @@ def passwords_frames(passwords: dict[str, str]) -> list[bytes]:
 
 
 def conflict_frame(line: Mapping[str, Any], bundle: str) -> bytes:
-    """A part of an open conflict: what is told of it, and some of its entries."""
+    """Make a frame of an open conflict: its description and some of its entries."""
     return CONFLICT + json.dumps({"line": line, "bundle": bundle}).encode()
 
 
@@ -59,11 +59,11 @@ class Contents:
             BackupDamaged: it is not the one that comes next.
             BackupTooNew: a later release wrote it.
         """
-        letter, content = frame[:1], frame[1:]
-        if self.is_ended or (self.manifest is None) != (letter == MANIFEST):
+        kind, content = frame[:1], frame[1:]
+        if self.is_ended or (self.manifest is None) != (kind == MANIFEST):
             raise BackupDamaged("the parts of the backup are not in their order")
         try:
-            self._take(letter, content)
+            self._take(kind, content)
         except Undecodable as error:
             raise BackupTooNew(f"this release cannot read the backup: {error}") from error
 
@@ -81,19 +81,19 @@ class Contents:
         """Each document with its body; users' with the hash that came beside them, if one did."""
         return [(each, self._body(each)) for each in self.documents]
 
-    def _take(self, letter: bytes, content: bytes) -> None:
-        if letter == MANIFEST:
+    def _take(self, kind: bytes, content: bytes) -> None:
+        if kind == MANIFEST:
             self.manifest = Manifest.decode(SignedSnapshot.decode(content).body)
-        elif letter == CHUNK:
+        elif kind == CHUNK:
             self._take_chunk(content)
-        elif letter == CONFLICT:
+        elif kind == CONFLICT:
             self._take_conflict(decode_object(content, "conflict", FILE))
-        elif letter == PASSWORDS:
+        elif kind == PASSWORDS:
             self._take_passwords(decode_object(content, "passwords", FILE))
-        elif letter == END:
+        elif kind == END:
             self.is_ended = True
         else:
-            raise Undecodable(f"it has a part {letter!r}", reason="bad_shape")
+            raise Undecodable(f"it has a part {kind!r}", reason="bad_shape")
 
     def _take_chunk(self, data: bytes) -> None:
         assert self.manifest is not None, "it comes first"

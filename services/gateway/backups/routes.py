@@ -1,4 +1,4 @@
-"""Backups over HTTP: made as a stream of bytes, looked through, and brought back as changes."""
+"""HTTP of backups: made as a stream of bytes, verified, and restored as changes."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final

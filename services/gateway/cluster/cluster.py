@@ -1,4 +1,4 @@
-"""The cluster as this gateway sees it: the configured nodes, and what was heard of each."""
+"""The cluster as this gateway sees it: the configured nodes, and what each reported."""
 
 from dataclasses import dataclass
 
@@ -28,11 +28,11 @@ class Cluster:
         return sorted(node for node, document in nodes if document.role is NodeRole.MASTER)
 
     def liveness(self, node: NodeId, now: Instant) -> Liveness | None:
-        """How *node* fares at *now*; None when it was never heard."""
+        """The liveness of *node* at *now*; None when it never sent a heartbeat."""
         return self.observed.liveness(node, self.directory.require_site().timing, now)
 
     def report(self, node: NodeId) -> NodeReport:
-        """What was heard of *node*."""
+        """What *node* reported."""
         timing = self.directory.require_site().timing
         return report_node(self.observed, node, timing, self.clock.now())
 

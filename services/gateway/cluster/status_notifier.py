@@ -47,7 +47,7 @@ class StatusNotifier:
         """What the masters that are alive and not primary say of their readiness."""
         found = dict[NodeId, Readiness]()
         for node in self._cluster.directory.nodes:
-            heard = self._cluster.observed.heard(node, "failover_monitor")
+            heard = self._cluster.observed.last_heartbeat(node, "failover_monitor")
             if heard is None or heard.heartbeat.role is not MasterRole.BACKUP:
                 continue
             if self._cluster.liveness(node, now) is Liveness.ALIVE:

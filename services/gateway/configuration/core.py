@@ -1,8 +1,8 @@
-"""What `apply` changes: the difference between the documents wanted and those that are there.
+"""Decides what an apply changes: the difference between the wanted and the present documents.
 
-Both sides are compared as whole, validated documents, so a default written out is no change and
-a second apply changes nothing; what stands there already is not judged anew. What a person does
-not write (a node's public key, a password that stays) is kept from the document that is there.
+Both sides are compared as whole, validated documents, so a default written out is no change and a
+second apply changes nothing; an unchanged document is not validated again. What a person does not
+write (a node's public key, a password that stays) is kept from the present document.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ AROUND_BYTES: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Who changes something, under which request id, and at which revision it was seen.
+    """The author of a change, its request id, and the revision that the author saw.
 
     A repeated *request_id* changes nothing twice. *expected* is None where any revision will do,
     and 0 where the document must not exist yet.
@@ -78,7 +78,7 @@ class Planned:
 
     @property
     def proposed(self) -> ProposedChange:
-        """What the primary is asked."""
+        """The change as the primary gets it."""
         return ProposedChange(
             kind=self.kind,
             id=self.id,
@@ -100,7 +100,7 @@ class Part:
         return tuple(change.proposed for change in self.changes)
 
 
-def plan(
+def plan_changes(
     current: Mapping[Ref, Current], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
 ) -> tuple[Planned, ...]:
     """The changes that lead from *current* to *wanted*, in an order in which references hold.
@@ -124,7 +124,7 @@ def plan(
     return tuple(changes)
 
 
-def accepted_parts(
+def check_parts(
     current: Mapping[Ref, Current], changes: tuple[Planned, ...], edit: Edit
 ) -> Iterator[Part]:
     """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
@@ -132,12 +132,12 @@ def accepted_parts(
     Each is judged by the primary's own rules; take all of them before the first one is written.
 
     Raises:
-        Rejected: the primary would refuse a part, which is what a dry run says too.
+        Rejected: the primary would refuse a part; a dry run raises the same.
     """
     documents = Documents(
         {(kind, id_): Stored(each.revision, each.body) for (kind, id_), each in current.items()}
     )
-    for planned in batches(changes):
+    for planned in split_into_batches(changes):
         part = Part(part_request_id(edit.request_id, planned), planned)
         outcome = tried(documents, part.proposed)
         asked = Asked(edit.author, part.request_id, DIGEST)
@@ -152,7 +152,7 @@ def part_request_id(request_id: RequestId, part: tuple[Planned, ...]) -> Request
     return RequestId(f"{request_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
 
 
-def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def normalise_body(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """*body* as its kind's document writes it, defaults included.
 
     Raises:
@@ -161,7 +161,7 @@ def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return shaped(DOCUMENTS[kind], f"{kind} {id_!r}", body)
 
 
-def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
+def split_into_batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
     """*changes* in order, cut so that each part fits into one entry of the log."""
     parts: list[list[Planned]] = []
     room = 0
@@ -192,7 +192,7 @@ def _difference(ref: Ref, there: Current | None, body: Mapping[str, Any]) -> Pla
     before = None if there is None else as_read(DOCUMENTS[kind], there.body)
     if before is not None and is_read_as(DOCUMENTS[kind], body, before):
         return None
-    after = normalised(kind, id_, body)
+    after = normalise_body(kind, id_, body)
     if before == after:
         return None
     return Planned(kind, id_, before, after, Revision(0) if there is None else there.revision)

@@ -1,4 +1,4 @@
-"""Changing documents through the front door: one by one, or a whole configuration at once.
+"""Turns changes that people write into proposals: one document, or a whole configuration.
 
 Passwords come in clear or as argon2 hashes and leave this module sealed. One that is right
 already is kept as it is, so that a second apply changes nothing.
@@ -16,9 +16,9 @@ from services.gateway.configuration.core import (
     Part,
     Planned,
     Ref,
-    accepted_parts,
-    normalised,
-    plan,
+    check_parts,
+    normalise_body,
+    plan_changes,
 )
 from services.gateway.configuration.proposals import (
     LONG_PATIENCE_SECONDS,
@@ -44,12 +44,12 @@ class Editor:
     async def put(self, ref: Ref, body: Mapping[str, Any], edit: Edit) -> ChangesAccepted:
         """Write one document.
 
-        A user's document is read first: whoever names no password keeps the one that is there.
+        A user's document is read first: a body without a password keeps the present one.
         References to other documents are the primary's to check.
         """
         kind, id_ = ref
         there = (await self._current(kind, id_=id_)).get(ref) if kind is Kind.USER else None
-        after = normalised(kind, id_, await self._sealed(kind, body, there))
+        after = normalise_body(kind, id_, await self._sealed(kind, body, there))
         return await self._propose(ref, "put", after, edit)
 
     async def create(self, ref: Ref, body: Mapping[str, Any], edit: Edit) -> ChangesAccepted:
@@ -84,14 +84,14 @@ class Editor:
         """
         current, changes = await self._planned(wanted)
         parts = list[Part]()
-        for part in accepted_parts(current, changes, edit):
+        for part in check_parts(current, changes, edit):
             parts.append(part)
             await sleep(0)  # a site of ten thousand nodes takes a second: others are served between
         if wanted.dry_run:
             return changes, None
         return changes, await self._write(parts, edit.author)
 
-    async def plan(self, wanted: ApplyRequest) -> tuple[Planned, ...]:
+    async def plan_changes(self, wanted: ApplyRequest) -> tuple[Planned, ...]:
         """List the changes that *wanted* needs, whether or not the primary would accept them.
 
         Raises:
@@ -112,7 +112,7 @@ class Editor:
     ) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._bodies(wanted, current)
-        return current, plan(current, bodies, prune=wanted.prune)
+        return current, plan_changes(current, bodies, prune=wanted.prune)
 
     async def _write(self, parts: Sequence[Part], author: str) -> Revision | None:
         """Make the changes of *parts*, one entry after the other; the last one's revision."""

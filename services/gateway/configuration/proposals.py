@@ -1,11 +1,11 @@
-"""Bringing changes to the primary, whoever that is at the moment.
+"""Reads the configuration from any master, and brings changes to the primary of the moment.
 
-A proposal is repeated with the same request id until somebody answers: config answers a repeat
-with the recorded result, so a change is made once, also when the primary died between the log
-and its answer. When the role moves, what waits is repeated at once, to the very master whose grant
-was heard, and more often for a while: the old primary does not answer any more, and the new one has
-not heard it. What holds many changes is repeated less and less often: on a busy machine its repeats
-alone would keep a master from reading its monitor's grants, and the role would move again.
+A proposal is repeated with the same request id until a master answers. Config answers a repeat
+with the recorded result, so a change is made once, even if the primary died between the log and its
+answer. When the role moves, waiting proposals are repeated at once and more often for a while: the
+old primary does not answer any more, and the new one has not received them. A proposal of many
+changes is repeated less and less often: on a busy machine its repeats alone would keep a master
+from reading its monitor's grants, and the role would move again.
 """
 
 import asyncio
@@ -180,7 +180,7 @@ class Configuration:
         )
 
     async def history(self, question: ReadHistory) -> HistoryRead:
-        """Who changed what, as any master has it."""
+        """Read the history of changes from any master."""
         return await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
         )

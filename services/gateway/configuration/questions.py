@@ -1,8 +1,8 @@
-"""One proposal, asked again and again, and whichever of its questions is answered first.
+"""Sends one request several times and takes the first answer to any of them.
 
-Asking again takes no earlier question back: config joins a repeat to what waits
-already and answers all of them at once, so an answer that comes late, to an early question, is as
-good as any. Giving one up would throw its answer away and have the next one begin anew.
+A repeat does not cancel the earlier requests: config joins a repeated proposal to the one that
+waits already and answers all of them at once, so a late answer to an early request is as good as
+any. Cancelling one would lose its answer.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from shared.messaging.ports import Asks
 
 
 class Questions(Generic[Reply]):
-    """The same *request*, as often as it was asked; its answers say the same."""
+    """Repeats of *request*; every answer to one of them is the same."""
 
     def __init__(self, publisher: Asks, request: Request[Reply]) -> None:
         self._publisher = publisher
@@ -23,21 +23,21 @@ class Questions(Generic[Reply]):
         self._open: set[asyncio.Task[Reply]] = set()
 
     def ask(self, timeout_seconds: float) -> None:
-        """Ask once more, and listen for an answer for so long."""
+        """Send the request once more, and wait at most *timeout_seconds* for its answer."""
         question = self._publisher.ask(self._request, timeout_seconds=timeout_seconds)
         task = asyncio.create_task(question)
         self._asked.append(task)
         self._open.add(task)
 
     async def answer(self) -> Reply:
-        """The first answer to any of them.
+        """Wait for the first answer to any of them.
 
         Raises:
-            Unavailable: every one was answered so, or not at all; ask again.
-            Rejected: somebody said no.
+            Unavailable: all of them failed so or timed out; try again.
+            Rejected: a service refused the request.
         """
         while True:
-            assert self._open, "who asked nothing waits for no answer"
+            assert self._open, "a request was sent before its answer is awaited"
             done, self._open = await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
             for each in done:
                 try:
@@ -47,7 +47,7 @@ class Questions(Generic[Reply]):
                         raise
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Cancel the requests that are still open."""
         for each in self._asked:
             each.cancel()
         await asyncio.gather(*self._asked, return_exceptions=True)

@@ -42,7 +42,7 @@ class LogCopies:
         return await verify_copies(self._publisher, masters)
 
     async def rebuild(self, author: str, *, force: bool, reason: str) -> GenerationBegun:
-        """Have this master begin the log anew from the masters' databases.
+        """Have this master begin a new log from the masters' databases.
 
         Raises:
             MeridianError: it refused, or cannot do it now.
@@ -88,7 +88,7 @@ async def _walk(
 
 
 async def _walk_log(publisher: Asks, masters: Sequence[NodeId]) -> ChainVerified:
-    """The log as the first master reads it who can."""
+    """Walk the log through the first master that can read it."""
     walks = [
         ChainVerified(node=NodeId(""), entries=0, skipped=0, is_whole=False, fault="no master")
     ]
@@ -100,7 +100,7 @@ async def _walk_log(publisher: Asks, masters: Sequence[NodeId]) -> ChainVerified
 
 
 async def _is_on_chain(publisher: Asks, copy: ChainVerified, log: ChainVerified) -> bool:
-    """Whether *copy*'s end is an entry of the log; a log that cannot be read accuses nobody."""
+    """Whether *copy*'s end is an entry of the log; an unreadable log proves nothing against it."""
     if log.fault or copy.end is None:
         return True
     if log.end is not None and log.end.hash == copy.end.hash:

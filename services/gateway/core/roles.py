@@ -1,4 +1,4 @@
-"""Who may do what: one table from a user's role to the actions it allows."""
+"""Decides who may do what: one table from a user's role to the actions it allows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from shared.domain.errors import Forbidden
 
 
 class Action(StrEnum):
-    """What a request to the front door does."""
+    """What a request to the API does."""
 
     READ = "read the configuration and its history"
     CONFIGURE = "change the configuration"
@@ -27,7 +27,7 @@ ALLOWED: Final[dict[UserRole, frozenset[Action]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who signed in, and as what."""
+    """A signed-in user and the user's role."""
 
     user: str
     role: UserRole
@@ -36,7 +36,7 @@ class Caller:
         return action in ALLOWED[self.role]
 
     def require(self, action: Action) -> None:
-        """Let *action* pass or say who may not.
+        """Let *action* pass.
 
         Raises:
             Forbidden: the role does not allow it.

@@ -1,4 +1,4 @@
-"""How the bodies of requests are read: within bounds, and short where anybody may call."""
+"""Reads the bodies of requests within bounds; routes without authentication take short ones."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -42,10 +42,10 @@ class DecodedRoute(APIRoute):
 
 
 class SmallBody(DecodedRoute):
-    """A route that anybody may call, and that nobody may feed with more than it can use."""
+    """A route without authentication, which refuses bodies longer than it can use."""
 
     def get_route_handler(self) -> Handler:
-        """The route's handler behind a look at the length that the request announces."""
+        """The route's handler, called only when the announced length is small enough."""
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
@@ -56,10 +56,10 @@ class SmallBody(DecodedRoute):
 
 
 def _require_small(request: Request) -> None:
-    """Let a short body pass; one of unknown length is refused like a long one.
+    """Let a short body pass; a body of unknown length counts as long.
 
     Raises:
-        TooLarge: it is longer, or does not say how long it is.
+        TooLarge: it is longer, or of unknown length.
     """
     try:
         announced = to_integer(request.headers.get("content-length", "0"))

@@ -1,7 +1,7 @@
-"""Every refusal of the front door as a problem document (RFC 9457).
+"""Answers every error of the API with a problem document (RFC 9457).
 
 `type` is this project's name of the problem, `code` the same for programs, `detail` the sentence
-for people; whatever else the error knows (a field, holders, a time to wait) stands beside them.
+for people; what else the error knows (a field, referrers, a time to wait) is a further member.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ from shared.domain.errors import (
 )
 
 RETRY_SECONDS: Final = 2
-"""When to ask again, should the error not know it."""
+"""When to try again, if the error does not say."""
 
 STATUSES: Final[Mapping[type[MeridianError], HTTPStatus]] = {
     MeridianError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -126,7 +126,7 @@ def problem(
     more: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer that says *detail*, with *more* about it."""
+    """Make the answer with *detail* as its sentence and *more* as further members."""
     body = {
         **(more or {}),
         "type": f"{TYPES}{code}",
@@ -161,7 +161,7 @@ async def _misshapen(_: Request, error: Exception) -> Response:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for these alone"
-    if isinstance(error.__cause__, Undecodable):  # the framework hides what the body's reader says
+    if isinstance(error.__cause__, Undecodable):  # the framework hides the error of the decoder
         return await _refused(request, error.__cause__)
     status = error.status_code
     details = {

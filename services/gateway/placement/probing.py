@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.placement.core.probes import GUESSES, is_measured, ranked, to_probe
+from services.gateway.placement.core.probes import (
+    GUESSES,
+    choose_nodes_to_probe,
+    rank_nodes,
+    uses_latency,
+)
 from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import issue_probe_ticket
 from shared.domain.placement import Choice
@@ -27,7 +32,7 @@ class Probing:
     def is_wanted(self) -> bool:
         """Whether any rule of the site goes by latency."""
         selection = self.directory.require_site().selection
-        return is_measured(selection, self.directory.overrides.values())
+        return uses_latency(selection, self.directory.overrides.values())
 
     def good_for_seconds(self) -> float:
         """How long a measurement counts."""
@@ -41,7 +46,7 @@ class Probing:
         """
         question = ExplainSelection(client=facts, other=facts, methods=GUESSES)
         answer = await self.publisher.ask(question, timeout_seconds=EXPLAIN_SECONDS)
-        return to_probe(ranked(answer.explanation), self.directory.nodes)
+        return choose_nodes_to_probe(rank_nodes(answer.explanation), self.directory.nodes)
 
     def ticket(self) -> str:
         """Issue a ticket to measure the site's relays for some minutes."""

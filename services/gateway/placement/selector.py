@@ -1,4 +1,4 @@
-"""Asks a node selector on behalf of endpoints and operators, with what the site says of nodes."""
+"""Asks the node selectors for sessions and operators, and checks the names in their questions."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -82,14 +82,14 @@ class Selector:
             instead,
         )
 
-    async def pin_for(self, user: str, asked: str | None) -> NodeId | None:
-        """The node that a session of *user* is pinned to: the one *asked* for, or the user's own.
+    async def pin_for(self, user: str, wanted: str | None) -> NodeId | None:
+        """The node that a session of *user* is pinned to: *wanted*, or else the user's own.
 
         Raises:
             NotFound: there is no such traffic node.
         """
-        if asked is not None:
-            return require_traffic_node(self.directory.nodes, NodeId(asked))
+        if wanted is not None:
+            return require_traffic_node(self.directory.nodes, NodeId(wanted))
         try:
             document = await self.configuration.user(user)
         except Unavailable:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from services.gateway.configuration.proposals import Configuration
 from services.gateway.core.roles import Caller
 from services.gateway.sessions.core.queue import (
-    public_site,
+    choose_team,
+    find_public_site,
     require_member,
     require_room,
-    require_seen,
-    seen_by,
-    team_for,
-    waiting,
+    require_visible,
+    visible_teams,
+    waiting_sessions,
 )
-from services.gateway.sessions.core.session import Taker
+from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.sessions import Sessions
 from shared.documents import Kind
 from shared.documents.public_site import PublicSiteDocument
@@ -49,28 +49,30 @@ class Queues:
             each.id: PublicSiteDocument.model_validate(each.body, extra="ignore")
             for each in found.documents
         }
-        name = public_site(sites, site)
-        queued = Queued(team=team_for(name, sites[name], team), public_site=name, customer=customer)
+        name = find_public_site(sites, site)
+        queued = Queued(
+            team=choose_team(name, sites[name], team), public_site=name, customer=customer
+        )
         require_room(self.sessions.view.all(), queued.team, self.clock.unix_ms())
         return await self.sessions.arrive(queued, facts)
 
-    async def waiting(self, caller: Caller, team: str | None) -> list[SessionState]:
+    async def waiting_sessions(self, caller: Caller, team: str | None) -> list[SessionState]:
         """Who waits for the teams of *caller*, or for one *team* of them, by their arrival.
 
         Raises:
             Forbidden: the caller may not see the queue of *team*.
         """
-        teams = seen_by(caller, await self._teams())
+        teams = visible_teams(caller, await self._teams())
         if team is not None:
-            require_seen(teams, team)
+            require_visible(teams, team)
             teams = frozenset({team})
-        return list(waiting(self.sessions.view.all(), teams, self.clock.unix_ms()))
+        return list(waiting_sessions(self.sessions.view.all(), teams, self.clock.unix_ms()))
 
-    async def accept(self, session: SessionId, caller: Caller, taker: Taker) -> SessionState:
-        """Give the waiting customer of *session* to *taker*; the errors are `Sessions.accept`'s."""
+    async def accept(self, session: SessionId, caller: Caller, by: Representative) -> SessionState:
+        """Let *by* accept the customer of *session*; the errors are `Sessions.accept`'s."""
         teams = await self._teams()
         return await self.sessions.accept(
-            session, taker, lambda queued: require_member(caller, teams, queued)
+            session, by, lambda queued: require_member(caller, teams, queued)
         )
 
     async def _teams(self) -> dict[str, TeamDocument]:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.placement.selector import Selector
-from services.gateway.sessions.core.news import session_news
-from services.gateway.sessions.core.question import question_of, reasons
+from services.gateway.sessions.core.news import describe_change
+from services.gateway.sessions.core.question import build_question, summarise_reasons
 from services.gateway.sessions.core.session import (
     Arrival,
     Opening,
-    Taker,
-    accepted,
-    arrived,
-    closed,
-    joined,
+    Representative,
+    accept_customer,
+    add_paths,
+    close_session,
+    join_customer,
     needs_placement,
-    opened,
-    placed,
+    open_session,
+    queue_session,
 )
 from services.gateway.sessions.core.shared_path import (
     reached_node,
@@ -66,8 +66,8 @@ class Sessions:
     directory: Directory
     clock: Clock
 
-    async def open(self, taker: Taker) -> SessionState:
-        """Open a session of *taker* under a nameplate that nobody used.
+    async def open(self, by: Representative) -> SessionState:
+        """Open a session of *by* under a nameplate that nobody used.
 
         Raises:
             AlreadyExists: all nameplates that were drawn are in use.
@@ -75,8 +75,8 @@ class Sessions:
         """
 
         def first(session: SessionId, expires: UnixMillis, now: UnixMillis) -> SessionState:
-            opening = Opening(session, taker.representative, taker.facts, expires, taker.pin)
-            return opened(opening, now)
+            opening = Opening(session, by.user, by.facts, expires, by.pin)
+            return open_session(opening, now)
 
         return await self._create(first)
 
@@ -84,22 +84,22 @@ class Sessions:
         """Put a customer into a team's queue; the errors are those of `open`."""
 
         def first(session: SessionId, expires: UnixMillis, now: UnixMillis) -> SessionState:
-            return arrived(Arrival(session, queued, facts, expires), now)
+            return queue_session(Arrival(session, queued, facts, expires), now)
 
         return await self._create(first)
 
     async def accept(
         self,
         session: SessionId,
-        taker: Taker,
+        by: Representative,
         require: Callable[[Queued], None],
     ) -> SessionState:
-        """Give a customer in a queue to *taker*; both ends get their paths.
+        """Let *by* accept a customer in a queue; both ends get their paths.
 
         Raises:
             Forbidden: *require* says that the queue is not theirs.
             NotFound: no such session waits in a queue.
-            AlreadyTaken: somebody else was faster.
+            AlreadyTaken: another representative was faster.
             SessionEnded: the customer left, or waited too long.
             NoTrafficNode: nobody may carry it now; the customer still waits.
         """
@@ -107,7 +107,7 @@ class Sessions:
         def step(state: SessionState, now: UnixMillis) -> SessionState:
             if state.queued is not None:
                 require(state.queued)
-            return accepted(state, taker, now)
+            return accept_customer(state, by, now)
 
         return await self._change(session, step, lost=False)
 
@@ -121,7 +121,7 @@ class Sessions:
         """
 
         def step(state: SessionState, now: UnixMillis) -> SessionState:
-            return joined(state, facts, now)
+            return join_customer(state, facts, now)
 
         return await self._change(session, step, lost=False)
 
@@ -152,7 +152,7 @@ class Sessions:
         """
 
         async def decide(state: SessionState) -> SessionState:
-            return closed(state, reason, message)
+            return close_session(state, reason, message)
 
         after = await self._write(session, decide)
         self.relays.start(after)
@@ -176,8 +176,8 @@ class Sessions:
             state = step(state, now)
             if not needs_placement(state, now, lost=lost):
                 return state
-            chosen = await self.selector.select(question_of(state, now))
-            after = placed(state, chosen.choices, reasons(chosen), now)
+            chosen = await self.selector.select(build_question(state, now))
+            after = add_paths(state, chosen.choices, summarise_reasons(chosen), now)
             if chosen.shared is None or state.placed_unix_ms:
                 return after
             return with_shared_path(state, after, chosen.shared, _first_end(chosen))
@@ -202,7 +202,7 @@ class Sessions:
     def _publish(self, before: SessionState | None, after: SessionState) -> None:
         """Show *after* in the view, also where nothing changed, and emit what is new in it."""
         self.view.update(after)
-        news = session_news(before, after)
+        news = describe_change(before, after)
         if news is not None:
             self.events.emit(news)
 

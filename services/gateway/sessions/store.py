@@ -1,7 +1,7 @@
 """Where sessions live: the last message on each session's subject of the stream `SESSIONS`.
 
-Every write is a compare-and-set on that subject's last sequence. An answer that never came
-proves nothing, so the writer reads again and decides anew. States carry the cluster's signature;
+Every write is a compare-and-set on that subject's last sequence. A missing answer
+proves nothing, so the writer reads again and decides again. States carry the cluster's signature;
 one that is not signed by a gateway of the cluster is not a state.
 """
 
@@ -110,7 +110,7 @@ class JetStreamSessions:
                 return after
 
     async def watch(self) -> AsyncIterator[Kept | None]:
-        """Every session's last state, then each new one; None first, once the watch stands.
+        """Every session's last state, then each new one; None first, once the watch has begun.
 
         Raises:
             nats.errors.Error: there is no such stream, or it has no leader; try again.
@@ -150,7 +150,7 @@ class JetStreamSessions:
         return True
 
     async def _last(self, subject: str) -> Kept:
-        """The last state on *subject*; the next write replaces whatever lies behind it."""
+        """The last state on *subject*; the next write replaces the last message, state or not."""
         raw = await self._jetstream.get_last_msg(SESSIONS, subject)
         end = Sequence(raw.seq or 0)
         with contextlib.suppress(BadSignature, Undecodable):

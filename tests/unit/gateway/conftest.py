@@ -34,9 +34,9 @@ class Person:
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> httpx.Response:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.client.request(
-            method, f"/api/v1{path}", json=body, headers={**own, **told}
+            method, f"/api/v1{path}", json=body, headers={**own, **extra}
         )
 
     async def get(self, path: str) -> httpx.Response:

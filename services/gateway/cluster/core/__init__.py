@@ -1,1 +1,1 @@
-"""Decides how nodes fare, who seems to be primary, what a takeover would be, and what is news."""
+"""Decides which nodes are alive, which master is primary, what a takeover does, what is news."""

@@ -1,7 +1,7 @@
-"""Decides what the heartbeats and the progress of one node say about it.
+"""Decides what the heartbeats and the progress of a node say about it.
 
-A master whose heartbeats stopped for too long has no role any more, whatever it said last. The
-relay's load and the follower's position stay as they were heard: they show where the node was.
+A master whose heartbeats stopped for too long has no role, whatever its last heartbeat says. The
+relay's load and the follower's position stay as they were reported: the last known values.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ReportedRole:
 
 @dataclass(frozen=True, slots=True)
 class ReportedLoad:
-    """A relay's load; all None for a node whose relay was never heard."""
+    """A relay's load; all None for a node whose relay never reported."""
 
     sessions: int | None = None
     connections: int | None = None
@@ -38,7 +38,7 @@ class ReportedLoad:
 
 @dataclass(frozen=True, slots=True)
 class ReportedPosition:
-    """A follower's position; all None for a node whose follower was never heard."""
+    """A follower's position; all None for a node whose follower never reported."""
 
     revision: Revision | None = None
     follower: str | None = None
@@ -47,7 +47,7 @@ class ReportedPosition:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What was heard of one node; *services* are those that ended uncleanly."""
+    """What one node reported; *services* are those that ended uncleanly."""
 
     liveness: Liveness | None
     role: ReportedRole
@@ -58,9 +58,12 @@ class NodeReport:
 
 
 def report_node(observed: Observed, node: NodeId, timing: Timing, now: Instant) -> NodeReport:
-    """Report what was heard of *node* until *now*."""
-    relay, monitor = observed.heard(node, "relay"), observed.heard(node, "failover_monitor")
-    liveness, last = observed.liveness(node, timing, now), observed.freshest(node)
+    """Collect what *node* reported until *now*."""
+    relay, monitor = (
+        observed.last_heartbeat(node, "relay"),
+        observed.last_heartbeat(node, "failover_monitor"),
+    )
+    liveness, last = observed.liveness(node, timing, now), observed.freshest_heartbeat(node)
     load = None if relay is None else relay.heartbeat
     acting = None if monitor is None or liveness is Liveness.DEAD else monitor.heartbeat
     speaker = load or acting

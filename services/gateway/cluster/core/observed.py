@@ -1,4 +1,4 @@
-"""The cluster as this gateway hears it: last heartbeats, last progress, and what they mean."""
+"""Keeps the last heartbeats and progress of every node, and decides what they mean."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.events.replication import FollowerProgressed
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedHeartbeat:
     """A heartbeat and when it arrived."""
 
     heartbeat: NodeHeartbeat
@@ -24,20 +24,20 @@ class Observed:
     """The last heartbeat of every service of a node, and the last progress of every follower."""
 
     def __init__(self) -> None:
-        self._heartbeats: dict[tuple[NodeId, str], Heard] = {}
+        self._heartbeats: dict[tuple[NodeId, str], ReceivedHeartbeat] = {}
         self._progress: dict[NodeId, tuple[FollowerProgressed, Instant]] = {}
 
     def record_heartbeat(self, event: NodeHeartbeat, now: Instant) -> None:
-        self._heartbeats[event.node, event.service] = Heard(event, now)
+        self._heartbeats[event.node, event.service] = ReceivedHeartbeat(event, now)
 
     def record_progress(self, event: FollowerProgressed, now: Instant) -> None:
         self._progress[event.node] = event, now
 
-    def heard(self, node: NodeId, service: str) -> Heard | None:
+    def last_heartbeat(self, node: NodeId, service: str) -> ReceivedHeartbeat | None:
         return self._heartbeats.get((node, service))
 
-    def freshest(self, node: NodeId) -> Heard | None:
-        """The last heartbeat of *node*, whichever of its services spoke."""
+    def freshest_heartbeat(self, node: NodeId) -> ReceivedHeartbeat | None:
+        """The last heartbeat of *node*, whichever of its services sent it."""
         of_node = (heard for (name, _), heard in self._heartbeats.items() if name == node)
         return max(of_node, key=lambda heard: heard.at, default=None)
 
@@ -45,7 +45,7 @@ class Observed:
         heard = self._progress.get(node)
         return None if heard is None else heard[0]
 
-    def progress_heard(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
+    def received_progress(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
         """The node's last progress, and when it arrived."""
         return self._progress.get(node)
 
@@ -55,8 +55,8 @@ class Observed:
         return max((revision for revision in applied if revision is not None), default=Revision(0))
 
     def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
-        """How *node* fares by its freshest heartbeat; None when none was ever heard."""
-        last = self.freshest(node)
+        """The liveness of *node* by its freshest heartbeat; None when it never sent one."""
+        last = self.freshest_heartbeat(node)
         if last is None:
             return None
         return liveness_after(
@@ -72,7 +72,7 @@ class Observed:
         """
         claims: list[PrimaryClaim] = []
         for node in nodes:
-            heard = self.heard(node, "failover_monitor")
+            heard = self.last_heartbeat(node, "failover_monitor")
             if heard is None or self.liveness(node, timing, now) is Liveness.DEAD:
                 continue
             if heard.heartbeat.role is MasterRole.PRIMARY:

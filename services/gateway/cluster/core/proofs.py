@@ -35,7 +35,7 @@ class SyncAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One node's row: how its copy is and how far; a *code* says what is wrong, if anything is."""
+    """One node's row: the state and position of its copy; *code* says what is wrong."""
 
     node: NodeId
     state: str

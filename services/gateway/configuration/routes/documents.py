@@ -1,4 +1,4 @@
-"""The configuration over HTTP: read and write single documents, apply and export all of them.
+"""HTTP of the configuration: read and write single documents, apply and export all of them.
 
 Every document carries its revision as an entity tag; `If-Match` makes a write conditional and
 answers 412 when somebody was faster. `Idempotency-Key` names a change, so that repeating the
@@ -146,7 +146,7 @@ async def create_one(
 @router.get(
     "/{collection}/{id_}",
     response_model=DocumentView,
-    responses={304: {"description": "It is as the tag says"}},
+    responses={304: {"description": "The document has the revision of the tag"}},
 )
 async def read_one(
     ref: TheRef,

@@ -1,4 +1,4 @@
-"""Who changed what, when: the cluster log for people."""
+"""HTTP of the history of changes, and of the log's copies."""
 
 from typing import Annotated
 

@@ -15,17 +15,17 @@ NAMED_NODES: Final = 10
 """A refusal names so many of the site's traffic nodes."""
 
 
-def require_traffic_node(nodes: Mapping[NodeId, NodeDocument], asked: NodeId) -> NodeId:
-    """Return *asked*, if the site has a traffic node of that name.
+def require_traffic_node(nodes: Mapping[NodeId, NodeDocument], wanted: NodeId) -> NodeId:
+    """Return *wanted*, if the site has a traffic node of that name.
 
     Raises:
         NotFound: it has none; the message names those that it has.
     """
     names = sorted(node for node, document in nodes.items() if document.role is NodeRole.TRAFFIC)
-    if asked in names:
-        return asked
+    if wanted in names:
+        return wanted
     shown = ", ".join(names[:NAMED_NODES]) or "none"
     more = f" and {len(names) - NAMED_NODES} more" if len(names) > NAMED_NODES else ""
     raise NotFound(
-        f"there is no traffic node {asked!r}; the site has {shown}{more}", kind="node", id=asked
+        f"there is no traffic node {wanted!r}; the site has {shown}{more}", kind="node", id=wanted
     )

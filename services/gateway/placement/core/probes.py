@@ -3,7 +3,7 @@
 A site of a thousand nodes must not cost a thousand probes. Half of the nodes are the nearest by
 what is known without measuring; the others are the best of each other region, so that a wrong
 guess (a clock set to UTC, an address behind a VPN) is noticed by the measurement. The same endpoint
-is told the same nodes as long as nothing changes, so it can keep what it measured.
+gets the same nodes as long as nothing changes, so it can keep what it measured.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,22 +16,22 @@ from shared.domain.placement import Choice, NodeVerdict
 
 MOST_PROBED: Final = 8
 GUESSES: Final = (SelectionMethod.GEO, SelectionMethod.TIMEZONE_OFFSET)
-"""What says who may be near before anything was measured, the better guess first."""
+"""Methods that guess which nodes are near before a measurement, the better guess first."""
 
 
-def is_measured(site: Selection, overrides: Iterable[SelectionOverride]) -> bool:
-    """Whether any rule of the site goes by latency; if none does, nobody measures."""
+def uses_latency(site: Selection, overrides: Iterable[SelectionOverride]) -> bool:
+    """Whether any rule of the site goes by latency; if none does, endpoints measure nothing."""
     rules = (site, *(merged(site, override) for override in overrides))
     return any(SelectionMethod.LATENCY in rule.methods for rule in rules)
 
 
-def ranked(explanation: Iterable[NodeVerdict]) -> tuple[NodeId, ...]:
+def rank_nodes(explanation: Iterable[NodeVerdict]) -> tuple[NodeId, ...]:
     """The nodes that may take a client, in the order of the *explanation*."""
     places = [(each.rank, each.node) for each in explanation if each.rank is not None]
     return tuple(node for _, node in sorted(places))
 
 
-def to_probe(
+def choose_nodes_to_probe(
     order: Sequence[NodeId], nodes: Mapping[NodeId, NodeDocument], most: int = MOST_PROBED
 ) -> tuple[Choice, ...]:
     """At most *most* of the nodes in *order*: the first ones, and the first of each region."""

@@ -1,4 +1,4 @@
-"""Which traffic nodes a client, or two ends together, would get, and why: asked by an operator."""
+"""HTTP of explanations: which traffic nodes one end, or two together, would get, and why."""
 
 from typing import Annotated
 

@@ -5,7 +5,7 @@ from shared.domain.session import SessionPhase
 from shared.events.session import SessionChanged, SessionState
 
 
-def session_news(before: SessionState | None, after: SessionState) -> SessionChanged | None:
+def describe_change(before: SessionState | None, after: SessionState) -> SessionChanged | None:
     """Describe what one write changed in a session; None when it changed nothing."""
     if before == after:
         return None

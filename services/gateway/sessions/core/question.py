@@ -12,19 +12,19 @@ from shared.domain.node import Side
 from shared.events.selection import ClientFacts, NodesSelected, SelectNodes
 from shared.events.session import Joined, SessionState
 
-TOLD_NODES: Final = 24
-"""A session keeps the reasons of so many nodes; `meridian select --explain` tells all."""
+EXPLAINED_NODES: Final = 24
+"""A session keeps the reasons of so many nodes; `meridian select --explain` shows all."""
 
 
-def question_of(state: SessionState, now: UnixMillis) -> SelectNodes:
+def build_question(state: SessionState, now: UnixMillis) -> SelectNodes:
     """Which nodes for the session of *state*; its customer has come."""
     customer = state.ends[Side.CUSTOMER]
     other = state.ends.get(Side.REPRESENTATIVE)
     queued = state.queued
     return SelectNodes(
         session=state.session,
-        client=aged(customer, now),
-        other=None if other is None else aged(other, now),
+        client=with_current_ages(customer, now),
+        other=None if other is None else with_current_ages(other, now),
         avoid=tuple({path.node for path in state.paths}),
         methods=() if queued is None or not queued.selection_method else (queued.selection_method,),
         public_site=None if queued is None else queued.public_site,
@@ -34,21 +34,21 @@ def question_of(state: SessionState, now: UnixMillis) -> SelectNodes:
     )
 
 
-def aged(end: Joined, now: UnixMillis) -> ClientFacts:
+def with_current_ages(end: Joined, now: UnixMillis) -> ClientFacts:
     """What is known of *end*, with its measurements as old as they are at *now*."""
     facts, passed = end.facts, max(0, now - end.at_unix_ms) / 1000
     ages = {node: facts.latency_ages_seconds.get(node, 0.0) + passed for node in facts.latencies_ms}
     return facts.model_copy(update={"latency_ages_seconds": ages})
 
 
-def reasons(chosen: NodesSelected) -> tuple[str, ...]:
+def summarise_reasons(chosen: NodesSelected) -> tuple[str, ...]:
     """What a session keeps of the answer's reasons: the notes, and the first nodes with theirs."""
     return tuple(_lines(chosen))
 
 
 def _lines(chosen: NodesSelected) -> Iterator[str]:
     yield from chosen.notes
-    for verdict in chosen.explanation[:TOLD_NODES]:
+    for verdict in chosen.explanation[:EXPLAINED_NODES]:
         yield f"{verdict.node}: {verdict.reason}"
-    if len(chosen.explanation) > TOLD_NODES:
-        yield f"and {len(chosen.explanation) - TOLD_NODES} more nodes"
+    if len(chosen.explanation) > EXPLAINED_NODES:
+        yield f"and {len(chosen.explanation) - EXPLAINED_NODES} more nodes"

@@ -23,37 +23,37 @@ LONGEST_QUEUE: Final = 500
 RETRY_SECONDS: Final = 30
 
 
-def public_site(sites: Mapping[str, PublicSiteDocument], asked: str) -> str:
-    """The name of the public site that *asked* names, or that has the host name *asked*.
+def find_public_site(sites: Mapping[str, PublicSiteDocument], wanted: str) -> str:
+    """Find the public site that is called *wanted*, or that has the host name *wanted*.
 
     Raises:
         NotFound: there is none.
     """
-    host = asked.strip().lower().removesuffix(".")
+    host = wanted.strip().lower().removesuffix(".")
     for name, site in sites.items():
-        if asked == name or host in site.hostnames:
+        if wanted == name or host in site.hostnames:
             return name
-    raise NotFound(f"there is no public site {asked!r}", kind="public_site", id=asked)
+    raise NotFound(f"there is no public site {wanted!r}", kind="public_site", id=wanted)
 
 
-def team_for(name: str, site: PublicSiteDocument, asked: str | None) -> str:
+def choose_team(name: str, site: PublicSiteDocument, wanted: str | None) -> str:
     """The team that a customer of the public site *name* waits for.
 
     Raises:
-        NotFound: the site does not offer *asked*, or no team at all.
-        InvalidChange: there are several, and nobody said which.
+        NotFound: the site does not offer *wanted*, or no team at all.
+        InvalidChange: there are several, and none was named.
     """
     offered = ", ".join(site.teams) or "none"
-    if asked is not None and asked not in site.teams:
-        raise NotFound(f"{name} offers no team {asked!r}; it offers {offered}")
-    if asked is None and len(site.teams) > 1:
+    if wanted is not None and wanted not in site.teams:
+        raise NotFound(f"{name} offers no team {wanted!r}; it offers {offered}")
+    if wanted is None and len(site.teams) > 1:
         raise InvalidChange(f"say for which team; {name} offers {offered}", field="team")
     if not site.teams:
         raise NotFound(f"{name} offers no team at the moment")
-    return asked or site.teams[0]
+    return wanted or site.teams[0]
 
 
-def seen_by(caller: Caller, teams: Mapping[str, TeamDocument]) -> frozenset[str]:
+def visible_teams(caller: Caller, teams: Mapping[str, TeamDocument]) -> frozenset[str]:
     """The teams whose queue *caller* sees."""
     if caller.may(Action.SEE_ALL_SESSIONS):
         return frozenset(teams)
@@ -64,7 +64,7 @@ def seen_by(caller: Caller, teams: Mapping[str, TeamDocument]) -> frozenset[str]
     )
 
 
-def require_seen(seen: frozenset[str], team: str) -> None:
+def require_visible(seen: frozenset[str], team: str) -> None:
     """Let a caller look at the queue of *team*.
 
     Raises:
@@ -85,7 +85,7 @@ def require_member(caller: Caller, teams: Mapping[str, TeamDocument], queued: Qu
         raise Forbidden(f"only members of the team {queued.team} take its customers")
 
 
-def waiting(
+def waiting_sessions(
     states: Iterable[SessionState], teams: frozenset[str], now: UnixMillis
 ) -> tuple[SessionState, ...]:
     """The sessions that wait for one of *teams*, by their arrival."""
@@ -106,7 +106,7 @@ def require_room(states: Iterable[SessionState], team: str, now: UnixMillis) -> 
     Raises:
         Unavailable: too many do.
     """
-    if len(waiting(states, frozenset({team}), now)) >= LONGEST_QUEUE:
+    if len(waiting_sessions(states, frozenset({team}), now)) >= LONGEST_QUEUE:
         raise Unavailable(
             f"too many wait for the team {team}; come again later",
             retry_after_seconds=RETRY_SECONDS,

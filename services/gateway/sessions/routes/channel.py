@@ -1,8 +1,9 @@
 """The control channel: a WebSocket that each endpoint keeps to a master.
 
-Down come the paths with their tickets, the session's state and its end; up come the wish for new
-paths, the node that the shared address led to, and the wish to end. A channel that breaks ends
-nothing: the endpoint comes again, here or at the other master, and gets the last state anew.
+The gateway sends the paths with their tickets, the session's state and its end. The endpoint
+requests new paths or the session's end, and reports the node that the shared address led to. A
+broken channel does not end the session: the endpoint connects again, here or at the other master,
+and gets the last state again.
 """
 
 import asyncio
@@ -79,11 +80,11 @@ async def channel(
         finally:
             down.cancel()
             up.cancel()
-    await _leave(socket)
+    await _close_failed(socket)
 
 
-async def _leave(socket: WebSocket) -> None:
-    """Close what neither side has closed: one direction failed, and the endpoint comes again."""
+async def _close_failed(socket: WebSocket) -> None:
+    """Close a socket that is still open: one direction failed, and the endpoint connects again."""
     both = {socket.client_state, socket.application_state}
     if both == {WebSocketState.CONNECTED}:
         with suppress(WebSocketDisconnect, RuntimeError, OSError):
@@ -91,12 +92,12 @@ async def _leave(socket: WebSocket) -> None:
 
 
 async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
-    """Talk in one direction; an endpoint that is gone is no news, it comes again."""
+    """Run one direction until the endpoint is gone; it connects again."""
     try:
         await talk
     except (WebSocketDisconnect, OSError):
         return
-    except RuntimeError:  # what the framework says of a socket that the other direction closed
+    except RuntimeError:  # what the framework raises for a socket that the other direction closed
         if socket.application_state is WebSocketState.CONNECTED:
             raise
 

@@ -1,4 +1,4 @@
-"""Queues over HTTP: customers arrive by a public site, members of the team take them.
+"""HTTP of queues: customers arrive by a public site, members of the team take them.
 
 A customer leaves by closing the session on the control channel; one who waits longer than the
 site's waiting time is removed. Sessions from a queue have no words: their ends compare a code.
@@ -16,8 +16,8 @@ from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
 from services.gateway.sessions.queues import Queues
 from services.gateway.sessions.routes.sessions import (
-    Representative,
     TheIssuer,
+    TheRepresentative,
 )
 from shared.api.queues import ArrivalRequest, WaitingCustomer
 from shared.api.sessions import SessionCredentials
@@ -53,7 +53,7 @@ async def who_waits(
     queues: TheQueues, caller: TheCaller, team: str | None = None
 ) -> list[WaitingCustomer]:
     """Who waits for the caller's teams, or for one *team*, by their arrival."""
-    states = await queues.waiting(caller, team)
+    states = await queues.waiting_sessions(caller, team)
     return [_shown(state, state.queued) for state in states if state.queued is not None]
 
 
@@ -63,10 +63,10 @@ async def accept(
     queues: TheQueues,
     issuer: TheIssuer,
     caller: TheCaller,
-    taker: Representative,
+    by: TheRepresentative,
 ) -> SessionCredentials:
     """A member of the team takes the customer; whoever comes second is refused."""
-    state = await queues.accept(session, caller, taker)
+    state = await queues.accept(session, caller, by)
     return issuer.issue(state, Side.REPRESENTATIVE)
 
 

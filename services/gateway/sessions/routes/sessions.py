@@ -1,4 +1,4 @@
-"""Sessions over HTTP: open and close for representatives, join for customers."""
+"""HTTP of sessions: open and close for representatives, join for customers."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +14,7 @@ from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
-from services.gateway.sessions.core.session import Taker
+from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.sessions import Sessions
 from shared.api.sessions import (
     EndpointFacts,
@@ -59,12 +59,12 @@ TheSessions = Annotated[Sessions, Depends(provided(Sessions))]
 TheIssuer = Annotated[CredentialsIssuer, Depends(credentials_issuer)]
 
 
-async def representative(
+async def signed_in_representative(
     sessions: TheSessions,
     caller: TheCaller,
     address: ClientAddress,
     body: RepresentativeFacts | None = None,
-) -> Taker:
+) -> Representative:
     """The caller as the representative of a session, from where and pinned to which node.
 
     Raises:
@@ -74,18 +74,18 @@ async def representative(
     caller.require(Action.HOLD_SESSIONS)
     facts = body or RepresentativeFacts()
     pin = await sessions.selector.pin_for(caller.user, facts.node)
-    return Taker(caller.user, client_facts(facts, address, Side.REPRESENTATIVE), pin)
+    return Representative(caller.user, client_facts(facts, address, Side.REPRESENTATIVE), pin)
 
 
-Representative = Annotated[Taker, Depends(representative)]
+TheRepresentative = Annotated[Representative, Depends(signed_in_representative)]
 
 
 @router.post("", status_code=201)
 async def open_session(
-    sessions: TheSessions, issuer: TheIssuer, taker: Representative
+    sessions: TheSessions, issuer: TheIssuer, by: TheRepresentative
 ) -> SessionCredentials:
     """Open a session; its nameplate is the first part of the session key."""
-    state = await sessions.open(taker)
+    state = await sessions.open(by)
     return issuer.issue(state, Side.REPRESENTATIVE)
 
 

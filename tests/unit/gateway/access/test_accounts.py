@@ -20,8 +20,8 @@ async def test_a_wrong_user_and_a_wrong_password_are_told_alike(
     answer = await people.stranger.call("POST", "/login", {"username": user, "password": password})
 
     assert answer.status_code == 401
-    told = answer.json()
-    assert (told["code"], told["detail"]) == ("unauthenticated", "user or password is wrong")
+    body = answer.json()
+    assert (body["code"], body["detail"]) == ("unauthenticated", "user or password is wrong")
 
 
 async def test_a_disabled_user_is_not_let_in(people: People, house: House) -> None:
@@ -107,9 +107,9 @@ async def test_each_role_reaches_what_it_may(
 
 async def test_an_endpoints_token_signs_nobody_in(people: People) -> None:
     admin = await people.admin()
-    leave = (await admin.call("POST", "/sessions")).json()
+    credentials = (await admin.call("POST", "/sessions")).json()
     person = people.stranger
-    person.token = leave["endpoint_token"]
+    person.token = credentials["endpoint_token"]
 
     assert (await person.get("/status")).status_code == 401
 

@@ -147,15 +147,15 @@ async def pair(house: House) -> House:
     house.site.write(Kind.NODE, "judge", {"role": "witness"})
     house.site.revision += 1
     await house.state.directory.read()
-    beats(house, ALPHA, MasterRole.PRIMARY)
-    beats(house, BRAVO, MasterRole.BACKUP)
+    send_heartbeat(house, ALPHA, MasterRole.PRIMARY)
+    send_heartbeat(house, BRAVO, MasterRole.BACKUP)
     follows(house, BRAVO)
     grant = MasterGranted(node=ALPHA, epoch=Epoch(3), boot_id=BOOT, valid_until=house.clock.at + 60)
     house.state.grant.offer(grant)
     return house
 
 
-def beats(house: House, node: NodeId, role: MasterRole) -> None:
+def send_heartbeat(house: House, node: NodeId, role: MasterRole) -> None:
     house.state.observed.record_heartbeat(
         NodeHeartbeat(
             node=node,
@@ -198,7 +198,7 @@ async def test_check_health_tells_the_role_and_when_the_backup_was_last_heard(
     admin = await people.admin()
     pair.clock.at += 2
     for node, role in ((ALPHA, MasterRole.PRIMARY), (BRAVO, MasterRole.BACKUP)):
-        beats(pair, node, role)
+        send_heartbeat(pair, node, role)
 
     root = await asked(admin, "action=check_health")
 
@@ -214,8 +214,8 @@ async def test_get_appliances_lists_all_but_the_witness(people: People, pair: Ho
     del pair
     otto = await people.signed_in("otto", "auditor")
     root = await asked(otto, "action=get_appliances")
-    told = [(text(each, "name"), text(each, "failover_role")) for each in root]
-    assert told == [("alpha", "primary"), ("bravo", "backup"), ("tokyo", "none")]
+    rows = [(text(each, "name"), text(each, "failover_role")) for each in root]
+    assert rows == [("alpha", "primary"), ("bravo", "backup"), ("tokyo", "none")]
 
 
 async def test_a_post_of_a_form_is_the_same_command(people: People, pair: House) -> None:
@@ -242,7 +242,7 @@ async def test_asking_for_the_other_role_hands_the_role_over(people: People, pai
 async def test_a_backup_that_is_asked_to_be_primary_is_named(people: People, pair: House) -> None:
     admin = await people.admin()
     pair.clock.at += 61
-    beats(pair, BRAVO, MasterRole.PRIMARY)
+    send_heartbeat(pair, BRAVO, MasterRole.PRIMARY)
     assert text(await asked(admin, "action=check_health"), "failover_role") == "backup"
 
     await asked(admin, "action=set_failover_role&role=primary")
@@ -318,7 +318,7 @@ async def test_a_site_with_one_master_has_no_roles_to_change(people: People, hou
     house.site.write(Kind.NODE, "alpha", {"role": "master"})
     house.site.revision += 1
     await house.state.directory.read()
-    beats(house, ALPHA, MasterRole.PRIMARY)
+    send_heartbeat(house, ALPHA, MasterRole.PRIMARY)
     admin = await people.admin()
 
     root = await asked(admin, "action=check_health")

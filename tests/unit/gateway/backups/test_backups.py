@@ -47,15 +47,15 @@ async def made(admin: Person, **headers: str) -> bytes:
 async def sent(
     person: Person, path: str, data: bytes, **headers: str
 ) -> tuple[int, dict[str, object]]:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    own = {"Authorization": f"Bearer {person.token}", **told}
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    own = {"Authorization": f"Bearer {person.token}", **extra}
     answer = await person.client.post(f"/api/v1{path}", content=data, headers=own)
     return answer.status_code, answer.json()
 
 
 def ended(house: House) -> list[tuple[str, bool, str]]:
-    told = [event for event in house.facts.kept if isinstance(event, OperationEnded)]
-    return [(event.operation, event.failed, event.code) for event in told]
+    events = [event for event in house.facts.kept if isinstance(event, OperationEnded)]
+    return [(event.operation, event.failed, event.code) for event in events]
 
 
 @pytest.fixture

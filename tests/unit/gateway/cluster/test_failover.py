@@ -55,7 +55,7 @@ def test_the_verdict_follows_from_what_the_masters_say(
     assert (found.successor, found.verdict) == (successor, verdict)
 
 
-def beats(house: House, node: NodeId, role: MasterRole, epoch: int) -> None:
+def send_heartbeat(house: House, node: NodeId, role: MasterRole, epoch: int) -> None:
     house.site.write(Kind.NODE, node, {"role": "master", "region": "x"})
     house.site.revision += 1
     beat = NodeHeartbeat(
@@ -71,8 +71,8 @@ def beats(house: House, node: NodeId, role: MasterRole, epoch: int) -> None:
 
 async def test_the_order_goes_to_the_primary_of_the_largest_epoch(people: People) -> None:
     admin = await people.admin()
-    beats(people.house, ALPHA, MasterRole.PRIMARY, 3)
-    beats(people.house, BRAVO, MasterRole.PRIMARY, 4)
+    send_heartbeat(people.house, ALPHA, MasterRole.PRIMARY, 3)
+    send_heartbeat(people.house, BRAVO, MasterRole.PRIMARY, 4)
     await people.house.state.directory.read()
     answer = await admin.call("POST", "/switchover", {"to": "alpha"})
     assert answer.status_code == 200, answer.text
@@ -83,7 +83,7 @@ async def test_the_order_goes_to_the_primary_of_the_largest_epoch(people: People
 
 async def test_without_a_primary_there_is_nothing_to_hand_over(people: People) -> None:
     admin = await people.admin()
-    beats(people.house, ALPHA, MasterRole.BACKUP, 3)
+    send_heartbeat(people.house, ALPHA, MasterRole.BACKUP, 3)
     await people.house.state.directory.read()
     answer = await admin.call("POST", "/switchover", {})
     assert (answer.status_code, answer.json()["code"]) == (503, "no_primary")
@@ -97,37 +97,37 @@ async def test_only_who_may_operate_switches_over(people: People) -> None:
 
 async def test_a_promotion_is_ordered_from_that_very_master_and_told(people: People) -> None:
     admin = await people.admin()
-    beats(people.house, BRAVO, MasterRole.BACKUP, 3)
+    send_heartbeat(people.house, BRAVO, MasterRole.BACKUP, 3)
     await people.house.state.directory.read()
-    wish = {"node": "bravo", "force": True, "reason": "it burnt"}
-    answer = await admin.call("POST", "/failover/promote", wish)
+    request = {"node": "bravo", "force": True, "reason": "it burnt"}
+    answer = await admin.call("POST", "/failover/promote", request)
     assert answer.status_code == 200, answer.text
     assert answer.json()["log_generation"] == 2
     (order,) = [each for each in people.house.site.asked if isinstance(each, PromoteAlone)]
     assert (order.node, order.force, order.author) == (BRAVO, True, "admin")
-    told = [each for each in people.house.facts.kept if isinstance(each, OperationEnded)]
-    assert [(each.operation, each.nodes) for each in told] == [("forced promotion", (BRAVO,))]
+    events = [each for each in people.house.facts.kept if isinstance(each, OperationEnded)]
+    assert [(each.operation, each.nodes) for each in events] == [("forced promotion", (BRAVO,))]
 
 
 async def test_what_is_no_master_is_not_promoted(people: People) -> None:
     admin = await people.admin()
-    beats(people.house, BRAVO, MasterRole.BACKUP, 3)
+    send_heartbeat(people.house, BRAVO, MasterRole.BACKUP, 3)
     await people.house.state.directory.read()
-    wish = {"node": "berlin", "force": True, "reason": "it burnt"}
-    answer = await admin.call("POST", "/failover/promote", wish)
+    request = {"node": "berlin", "force": True, "reason": "it burnt"}
+    answer = await admin.call("POST", "/failover/promote", request)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_only_who_may_operate_promotes(people: People) -> None:
     auditor = await people.signed_in("otto", "auditor")
-    wish = {"node": "bravo", "force": True, "reason": "it burnt"}
-    answer = await auditor.call("POST", "/failover/promote", wish)
+    request = {"node": "bravo", "force": True, "reason": "it burnt"}
+    answer = await auditor.call("POST", "/failover/promote", request)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
 async def test_a_master_that_does_not_answer_is_shown_as_silent(people: People) -> None:
     admin = await people.admin()
-    beats(people.house, ALPHA, MasterRole.PRIMARY, 3)
+    send_heartbeat(people.house, ALPHA, MasterRole.PRIMARY, 3)
     await people.house.state.directory.read()
     answer = (await admin.get("/failover/check")).json()
     assert answer["masters"][0]["reasons"] == ["it does not answer"]
@@ -137,7 +137,7 @@ async def test_a_master_that_does_not_answer_is_shown_as_silent(people: People) 
 async def test_the_check_shows_what_each_master_would_do_and_why_not(people: People) -> None:
     admin = await people.admin()
     for node, role in ((ALPHA, MasterRole.PRIMARY), (BRAVO, MasterRole.BACKUP)):
-        beats(people.house, node, role, 3)
+        send_heartbeat(people.house, node, role, 3)
         people.house.site.masters[node] = MasterStatus(
             node=node,
             role=role,

@@ -34,9 +34,9 @@ def test_a_new_primary_tells_what_it_saw_shortly_before() -> None:
     news.update({BERLIN: Liveness.ALIVE}, Instant(1.0), is_primary=False)
     news.update({BERLIN: Liveness.DEAD}, Instant(30.0), is_primary=False)
 
-    told = news.update({BERLIN: Liveness.DEAD}, Instant(31.0), is_primary=True)
+    events = news.update({BERLIN: Liveness.DEAD}, Instant(31.0), is_primary=True)
 
-    assert states(told) == [(BERLIN, Liveness.DEAD, Liveness.ALIVE)]
+    assert states(events) == [(BERLIN, Liveness.DEAD, Liveness.ALIVE)]
 
 
 def test_a_new_primary_leaves_old_news_to_the_primary_of_that_time() -> None:
@@ -54,9 +54,9 @@ def test_a_node_that_left_the_configuration_begins_anew_when_it_is_back() -> Non
     news.update({BERLIN: Liveness.DEAD}, Instant(1.0), is_primary=True)
     news.update({}, Instant(2.0), is_primary=True)
 
-    told = news.update({BERLIN: Liveness.ALIVE}, Instant(3.0), is_primary=True)
+    events = news.update({BERLIN: Liveness.ALIVE}, Instant(3.0), is_primary=True)
 
-    assert states(told) == [(BERLIN, Liveness.ALIVE, None)]
+    assert states(events) == [(BERLIN, Liveness.ALIVE, None)]
 
 
 def heartbeat(house: House, node: NodeId) -> None:
@@ -87,8 +87,8 @@ async def test_the_gateway_of_the_primary_says_how_the_nodes_fare(house: House) 
     house.clock.at += 60.0
     notifier.check()
 
-    told = [each for each in house.facts.kept if isinstance(each, NodeStateChanged)]
-    assert [(each.state, each.previous) for each in told] == [
+    events = [each for each in house.facts.kept if isinstance(each, NodeStateChanged)]
+    assert [(each.state, each.previous) for each in events] == [
         (Liveness.ALIVE, None),
         (Liveness.DEAD, Liveness.ALIVE),
     ]

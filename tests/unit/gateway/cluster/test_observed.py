@@ -61,11 +61,11 @@ def test_the_newest_revision_is_the_highest_that_a_master_told() -> None:
 
 def test_the_freshest_heartbeat_is_the_last_of_any_service() -> None:
     observed = Observed()
-    assert observed.freshest(ALPHA) is None
+    assert observed.freshest_heartbeat(ALPHA) is None
 
     observed.record_heartbeat(heartbeat("relay"), Instant(1.0))
     observed.record_heartbeat(heartbeat("failover_monitor"), Instant(2.0))
 
-    last = observed.freshest(ALPHA)
+    last = observed.freshest_heartbeat(ALPHA)
     assert last is not None
     assert last.heartbeat.service == "failover_monitor"

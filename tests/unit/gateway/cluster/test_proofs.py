@@ -18,7 +18,7 @@ KEYS: Final = {ALPHA: NodeKey.generate(), BERLIN: NodeKey.generate()}
 PUBLIC: Final = {node: key.public_b64 for node, key in KEYS.items()}
 
 
-def said(
+def progress_of(
     node: NodeId,
     revision: int = 7,
     hash_: str = "a" * 64,
@@ -43,18 +43,23 @@ def rows(*answers: SyncAnswer) -> dict[NodeId, Proof]:
 
 
 def test_equal_hashes_at_one_revision_are_well() -> None:
-    found = rows(SyncAnswer(ALPHA, said(ALPHA)), SyncAnswer(BERLIN, said(BERLIN)))
+    found = rows(SyncAnswer(ALPHA, progress_of(ALPHA)), SyncAnswer(BERLIN, progress_of(BERLIN)))
     assert all(row.ok for row in found.values())
     assert (found[BERLIN].state, found[BERLIN].revision, found[BERLIN].lag) == ("following", 7, 0)
 
 
 def test_who_is_behind_lags_and_is_well() -> None:
-    found = rows(SyncAnswer(ALPHA, said(ALPHA, 9)), SyncAnswer(BERLIN, said(BERLIN, 7, "b" * 64)))
+    found = rows(
+        SyncAnswer(ALPHA, progress_of(ALPHA, 9)),
+        SyncAnswer(BERLIN, progress_of(BERLIN, 7, "b" * 64)),
+    )
     assert (found[BERLIN].ok, found[BERLIN].lag) == (True, 2)
 
 
 def test_another_hash_at_the_same_revision_is_another_history() -> None:
-    found = rows(SyncAnswer(ALPHA, said(ALPHA)), SyncAnswer(BERLIN, said(BERLIN, 7, "b" * 64)))
+    found = rows(
+        SyncAnswer(ALPHA, progress_of(ALPHA)), SyncAnswer(BERLIN, progress_of(BERLIN, 7, "b" * 64))
+    )
     assert (found[BERLIN].ok, found[BERLIN].code) == (False, "another_history")
     assert "alpha has another entry" in found[BERLIN].detail
 
@@ -69,22 +74,24 @@ def test_another_hash_at_the_same_revision_is_another_history() -> None:
     ],
 )
 def test_a_copy_that_does_not_follow_says_what_is_wrong(state: FollowerState, code: str) -> None:
-    found = rows(SyncAnswer(ALPHA, said(ALPHA)), SyncAnswer(BERLIN, said(BERLIN, state=state)))
+    found = rows(
+        SyncAnswer(ALPHA, progress_of(ALPHA)), SyncAnswer(BERLIN, progress_of(BERLIN, state=state))
+    )
     assert (found[BERLIN].ok, found[BERLIN].code) == (False, code)
     assert found[BERLIN].detail
 
 
 def test_a_position_is_proved_by_the_nodes_own_key_alone() -> None:
-    forged = said(BERLIN, 99, key=NodeKey.generate())
-    unsigned = said(BERLIN).model_copy(update={"signature": "no hex"})
+    forged = progress_of(BERLIN, 99, key=NodeKey.generate())
+    unsigned = progress_of(BERLIN).model_copy(update={"signature": "no hex"})
     for word in (forged, unsigned):
-        found = rows(SyncAnswer(ALPHA, said(ALPHA)), SyncAnswer(BERLIN, word))
+        found = rows(SyncAnswer(ALPHA, progress_of(ALPHA)), SyncAnswer(BERLIN, word))
         assert (found[BERLIN].ok, found[BERLIN].code) == (False, "bad_signature")
         assert found[ALPHA].lag == 0, "nobody lags behind what is not proved"
 
 
 def test_a_node_without_a_key_in_its_document_proves_nothing() -> None:
-    (row,) = check_proofs([SyncAnswer(ALPHA, said(ALPHA))], {}, verify)
+    (row,) = check_proofs([SyncAnswer(ALPHA, progress_of(ALPHA))], {}, verify)
     assert row.code == "bad_signature"
 
 

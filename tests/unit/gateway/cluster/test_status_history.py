@@ -64,17 +64,17 @@ async def test_an_auditor_reads_it_and_a_representative_does_not(people: People)
 async def test_an_operation_that_is_refused_is_told_with_its_code(people: People) -> None:
     answer = await (await people.admin()).call("POST", "/switchover", {"to": "bravo"})
     assert answer.json()["code"] == "no_primary"
-    (told,) = ended(people.house)
-    assert (told.operation, told.author, told.nodes) == ("switchover", "admin", (BRAVO,))
-    assert (told.failed, told.code) == (True, "no_primary")
-    assert told.cause == answer.json()["detail"]
+    (event,) = ended(people.house)
+    assert (event.operation, event.author, event.nodes) == ("switchover", "admin", (BRAVO,))
+    assert (event.failed, event.code) == (True, "no_primary")
+    assert event.cause == answer.json()["detail"]
 
 
 async def test_an_operation_that_is_done_is_told_too(people: People) -> None:
     admin = await people.admin()
     await admin.call("POST", "/sync", {"resync": True})
-    (told,) = ended(people.house)
-    assert (told.operation, told.failed, told.code, told.cause) == ("resync", False, "", "")
+    (event,) = ended(people.house)
+    assert (event.operation, event.failed, event.code, event.cause) == ("resync", False, "", "")
 
 
 async def test_who_only_looks_leaves_no_trace(people: People) -> None:
@@ -89,9 +89,9 @@ async def test_who_may_not_operate_leaves_no_trace_of_an_operation(people: Peopl
 
 
 def readiness(news: ReadinessNews, *reasons: str, is_primary: bool = True) -> list[str]:
-    said = {BRAVO: Readiness(not reasons, reasons)}
-    told = news.update(said, is_primary=is_primary)
-    return [str(each.reasons) for each in told if isinstance(each, ReadinessChanged)]
+    backups = {BRAVO: Readiness(not reasons, reasons)}
+    events = news.update(backups, is_primary=is_primary)
+    return [str(each.reasons) for each in events if isinstance(each, ReadinessChanged)]
 
 
 def test_readiness_is_news_when_it_changes_and_not_when_its_numbers_do() -> None:
@@ -130,5 +130,5 @@ async def test_the_primarys_gateway_tells_which_master_could_follow(people: Peop
             now,
         )
     StatusNotifier(house.gateway.cluster, house.gateway.local, house.facts).check()
-    told = [event for event in house.facts.kept if isinstance(event, ReadinessChanged)]
-    assert [event.node for event in told] == [BRAVO]
+    events = [event for event in house.facts.kept if isinstance(event, ReadinessChanged)]
+    assert [event.node for event in events] == [BRAVO]

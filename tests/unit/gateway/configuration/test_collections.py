@@ -77,8 +77,8 @@ async def pages(person: Person, path: str) -> list[list[str]]:
         assert answer.status_code == 200, answer.text
         found.append([each["id"] for each in answer.json()["items"]])
         following = answer.json()["next"]
-        told = answer.headers.get("Link")
-        assert told == (None if following is None else f'<{following}>; rel="next"')
+        link = answer.headers.get("Link")
+        assert link == (None if following is None else f'<{following}>; rel="next"')
     return found
 
 
@@ -188,7 +188,7 @@ async def test_an_apply_that_is_stopped_says_how_far_it_got(people: People, hous
     answer = await admin.call("POST", "/apply", wanted(*nodes))
 
     assert answer.status_code == 412
-    told = answer.json()
-    assert "not at 0; read it again; 8 of 9 changes were made before" in told["detail"]
-    assert (told["changes_made"], told["changes"]) == (8, 9)
-    assert told["revision"] == house.site.revision
+    refusal = answer.json()
+    assert "not at 0; read it again; 8 of 9 changes were made before" in refusal["detail"]
+    assert (refusal["changes_made"], refusal["changes"]) == (8, 9)
+    assert refusal["revision"] == house.site.revision

@@ -120,18 +120,18 @@ async def test_a_password_stays_when_none_is_given(people: People, house: House)
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "detail"),
     [({"password": "short"}, "too short"), ({"password_hash": "md5"}, "no argon2 hash")],
 )
 async def test_a_password_that_cannot_be_used_is_told(
-    people: People, body: dict[str, str], told: str
+    people: People, body: dict[str, str], detail: str
 ) -> None:
     admin = await people.admin()
 
     answer = await admin.call("PUT", "/users/rita", {"role": "auditor", **body})
 
     assert answer.status_code == 422
-    assert told in answer.json()["detail"]
+    assert detail in answer.json()["detail"]
 
 
 def wanted(*documents: tuple[str, str, dict[str, Any]], **more: bool) -> dict[str, Any]:

@@ -148,10 +148,10 @@ def test_a_dry_run_refuses_exactly_what_an_apply_refuses(
     before: dict[Ref, dict[str, Any]], wanted: list[dict[str, Any]], prune: bool
 ) -> None:
     body = {"documents": wanted, "prune": prune}
-    told, wrote = outcome(before, ApplyRequest.model_validate({**body, "dry_run": True}))
+    planned, wrote = outcome(before, ApplyRequest.model_validate({**body, "dry_run": True}))
     done, _ = outcome(before, ApplyRequest.model_validate(body))
 
-    assert told == done
+    assert planned == done
     assert not wrote
 
 
@@ -204,10 +204,10 @@ async def test_the_front_door_refuses_what_cannot_work(
 
     answer = await admin.call("POST", "/apply", wanted)
 
-    told = answer.json()
-    assert (answer.status_code, told["code"]) == (422, "invalid_change")
-    assert told.get("field") == field
-    assert sentence in told["detail"]
+    refusal = answer.json()
+    assert (answer.status_code, refusal["code"]) == (422, "invalid_change")
+    assert refusal.get("field") == field
+    assert sentence in refusal["detail"]
     assert house.site.revision == revision
 
 

@@ -9,9 +9,9 @@ from services.gateway.configuration.core import (
     Current,
     Planned,
     Ref,
-    batches,
-    normalised,
-    plan,
+    normalise_body,
+    plan_changes,
+    split_into_batches,
 )
 from shared.documents import Kind
 from shared.domain.errors import InvalidChange
@@ -24,11 +24,11 @@ KEY = "A" * 43 + "="
 
 
 def there(ref: Ref, body: dict[str, Any], revision: int = 3) -> dict[Ref, Current]:
-    return {ref: Current(Revision(revision), normalised(ref[0], ref[1], body))}
+    return {ref: Current(Revision(revision), normalise_body(ref[0], ref[1], body))}
 
 
 def test_what_is_missing_is_created_and_expected_to_be_missing() -> None:
-    (change,) = plan({}, {BERLIN: {"role": "traffic"}}, prune=False)
+    (change,) = plan_changes({}, {BERLIN: {"role": "traffic"}}, prune=False)
 
     assert change.op == "create"
     assert change.expected_revision == 0
@@ -37,7 +37,7 @@ def test_what_is_missing_is_created_and_expected_to_be_missing() -> None:
 def test_what_differs_is_updated_from_the_revision_that_was_seen() -> None:
     current = there(BERLIN, {"role": "traffic", "region": "eu"})
 
-    (change,) = plan(current, {BERLIN: {"role": "traffic", "region": "us"}}, prune=False)
+    (change,) = plan_changes(current, {BERLIN: {"role": "traffic", "region": "us"}}, prune=False)
 
     assert change.op == "update"
     assert change.expected_revision == 3
@@ -48,19 +48,19 @@ def test_what_differs_is_updated_from_the_revision_that_was_seen() -> None:
 def test_a_default_written_out_is_no_change() -> None:
     current = there(BERLIN, {"role": "traffic"})
 
-    assert plan(current, {BERLIN: {"role": "traffic", "weight": 1}}, prune=False) == ()
+    assert plan_changes(current, {BERLIN: {"role": "traffic", "weight": 1}}, prune=False) == ()
 
 
 def test_nothing_is_deleted_unless_pruning_was_asked_for() -> None:
     current = there(BERLIN, {"role": "traffic"})
 
-    assert plan(current, {}, prune=False) == ()
-    (change,) = plan(current, {}, prune=True)
+    assert plan_changes(current, {}, prune=False) == ()
+    (change,) = plan_changes(current, {}, prune=True)
     assert change.op == "delete"
 
 
 def test_the_site_document_is_never_pruned() -> None:
-    assert plan(there(SITE, {"name": "s.example"}), {}, prune=True) == ()
+    assert plan_changes(there(SITE, {"name": "s.example"}), {}, prune=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,19 @@ def test_the_site_document_is_never_pruned() -> None:
 def test_what_people_do_not_write_is_kept(
     ref: Ref, kept: dict[str, str], rest: dict[str, Any]
 ) -> None:
-    assert plan(there(ref, {**rest, **kept}), {ref: rest}, prune=False) == ()
+    assert plan_changes(there(ref, {**rest, **kept}), {ref: rest}, prune=False) == ()
 
 
 def test_an_unknown_field_is_told_with_its_name() -> None:
     with pytest.raises(InvalidChange, match="node 'berlin': colour") as caught:
-        plan({}, {BERLIN: {"role": "traffic", "colour": "red"}}, prune=False)
+        plan_changes({}, {BERLIN: {"role": "traffic", "colour": "red"}}, prune=False)
 
     assert caught.value.attributes["field"] == "colour"
 
 
 def test_a_prefix_that_is_no_network_is_told() -> None:
     with pytest.raises(InvalidChange, match=r"'10\.0\.0\.1/8' is no network"):
-        normalised(Kind.NODE, "berlin", {"role": "traffic", "prefixes": ["10.0.0.1/8"]})
+        normalise_body(Kind.NODE, "berlin", {"role": "traffic", "prefixes": ["10.0.0.1/8"]})
 
 
 documents = st.dictionaries(
@@ -99,15 +99,16 @@ def test_a_second_apply_changes_nothing(
     before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
 ) -> None:
     current = {
-        ref: Current(Revision(1), normalised(ref[0], ref[1], body)) for ref, body in before.items()
+        ref: Current(Revision(1), normalise_body(ref[0], ref[1], body))
+        for ref, body in before.items()
     }
-    for change in plan(current, wanted, prune=prune):
+    for change in plan_changes(current, wanted, prune=prune):
         if change.after is None:
             del current[change.kind, change.id]
         else:
             current[change.kind, change.id] = Current(Revision(2), change.after)
 
-    assert plan(current, wanted, prune=prune) == ()
+    assert plan_changes(current, wanted, prune=prune) == ()
 
 
 def test_a_large_apply_is_cut_into_entries_in_order() -> None:
@@ -116,14 +117,14 @@ def test_a_large_apply_is_cut_into_entries_in_order() -> None:
         Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(7)
     )
 
-    parts = batches(changes)
+    parts = split_into_batches(changes)
 
     assert tuple(change for part in parts for change in part) == changes
     assert [len(part) for part in parts] == [2, 2, 2, 1]
 
 
 def test_nothing_to_change_needs_no_entry() -> None:
-    assert batches(()) == ()
+    assert split_into_batches(()) == ()
 
 
 def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
@@ -132,7 +133,7 @@ def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
         Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(3)
     )
 
-    assert [len(part) for part in batches(changes)] == [1, 1, 1]
+    assert [len(part) for part in split_into_batches(changes)] == [1, 1, 1]
 
 
 TEAM: Ref = (Kind.TEAM, "desk")
@@ -147,7 +148,7 @@ BODIES: dict[Ref, dict[str, Any]] = {
 
 
 def test_what_is_named_is_made_before_what_names_it() -> None:
-    changes = plan({}, BODIES, prune=False)
+    changes = plan_changes({}, BODIES, prune=False)
 
     assert [(change.kind, change.id) for change in changes] == [SITE, BERLIN, RITA, TEAM, HELP]
 
@@ -155,7 +156,7 @@ def test_what_is_named_is_made_before_what_names_it() -> None:
 def test_what_names_others_goes_before_them_and_after_every_other_change() -> None:
     current = {ref: each for ref in BODIES for each in there(ref, BODIES[ref]).values()}
 
-    changes = plan(current, {SITE: {"name": "t.example"}}, prune=True)
+    changes = plan_changes(current, {SITE: {"name": "t.example"}}, prune=True)
 
     assert [change.op for change in changes] == ["update", "delete", "delete", "delete", "delete"]
     assert [(change.kind, change.id) for change in changes] == [SITE, HELP, TEAM, RITA, BERLIN]

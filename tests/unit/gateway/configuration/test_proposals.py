@@ -76,7 +76,7 @@ def of(masters: Masters) -> Configuration:
 
 
 def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         is_there = False
         masters = Masters(lambda: is_there)
         configuration = of(masters)
@@ -91,11 +91,11 @@ def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() ->
         assert VirtualClock().now() == moved
         assert len(masters.asked) == 2
 
-    run(story())
+    run(scenario())
 
 
 def test_a_change_is_repeated_again_when_the_new_primary_itself_is_granted_the_epoch() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         is_there = False
         masters = Masters(lambda: is_there)
         configuration = of(masters)
@@ -112,7 +112,7 @@ def test_a_change_is_repeated_again_when_the_new_primary_itself_is_granted_the_e
         assert VirtualClock().now() == granted
         assert len(masters.asked) == 3
 
-    run(story())
+    run(scenario())
 
 
 def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
@@ -124,7 +124,7 @@ def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
             await pause(2.5 * HURRY_SECONDS if len(self.asked) == 1 else timeout_seconds)
             return ANSWER
 
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Slow(lambda: False)
         configuration = of(masters)
         configuration.role_moved(Epoch(1), ALPHA)
@@ -133,7 +133,7 @@ def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
         assert VirtualClock().now() - began == pytest.approx(2.5 * HURRY_SECONDS)
         assert len(masters.asked) == 3
 
-    run(story())
+    run(scenario())
 
 
 def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
@@ -148,7 +148,7 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
             await pause(0.2)
             return ANSWER
 
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Leaving(lambda: False)
         configuration = of(masters)
         began = VirtualClock().now()
@@ -158,11 +158,11 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
         assert await asked == ANSWER
         assert [each - began for each in masters.asked[:3]] == pytest.approx([0, 0.2, 0.3])
 
-    run(story())
+    run(scenario())
 
 
 def test_the_same_epoch_again_moves_nothing() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Masters(lambda: False)
         configuration = of(masters)
         configuration.role_moved(Epoch(2), BRAVO)
@@ -175,11 +175,11 @@ def test_the_same_epoch_again_moves_nothing() -> None:
         assert len(masters.asked) == 1
         asked.cancel()
 
-    run(story())
+    run(scenario())
 
 
 def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Masters(lambda: len(masters.asked) > 4)
         configuration = of(masters)
         configuration.role_moved(Epoch(1), ALPHA)
@@ -187,22 +187,22 @@ def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
         assert gaps == pytest.approx([HURRY_SECONDS] * len(gaps))
 
-    run(story())
+    run(scenario())
 
 
 def test_otherwise_an_attempt_lasts_its_time_and_in_the_end_nobody_is_primary() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Masters(lambda: False)
         with pytest.raises(NoPrimary, match="ask again with request id one"):
             await proposed(of(masters))
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
         assert gaps == pytest.approx([ATTEMPT_SECONDS] * len(gaps))
 
-    run(story())
+    run(scenario())
 
 
 def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and_less() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         masters = Masters(lambda: False)
         configuration = of(masters)
         began = VirtualClock().now()
@@ -216,7 +216,7 @@ def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and
         times = [asked - began for asked in masters.asked]
         assert times == pytest.approx([0, 0.5, 2.5, 6.5, *range_of(14.5, 60, 8)])
 
-    run(story())
+    run(scenario())
 
 
 def range_of(first: float, end: float, step: float) -> list[float]:
@@ -235,7 +235,7 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
         )
     )
 
-    async def story() -> None:
+    async def scenario() -> None:
         silent_until = VirtualClock().now() + 2 * PATIENCE_SECONDS
         masters = Masters(lambda: not masters.asked[1:] or VirtualClock().now() > silent_until)
         editor = Editor(of(masters), Passwords(SiteSecret(bytes(32))))
@@ -244,4 +244,4 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
         assert revision == ANSWER.revision
         assert VirtualClock().now() > silent_until
 
-    run(story())
+    run(scenario())

@@ -15,12 +15,12 @@ async def test_the_secret_is_for_administrators_and_never_in_the_document(
     admin = await people.admin()
     house.site.write(Kind.WEBHOOK, "ops", {"url": "https://a.example/"})
 
-    told = (await admin.get("/webhooks/ops/secret")).json()
+    shown = (await admin.get("/webhooks/ops/secret")).json()
 
-    assert told["webhook"] == "ops"
-    assert told["secret"].startswith("whsec_")
+    assert shown["webhook"] == "ops"
+    assert shown["secret"].startswith("whsec_")
     for path in ("/webhooks/ops", "/webhooks", "/export"):
-        assert told["secret"] not in (await admin.get(path)).text
+        assert shown["secret"] not in (await admin.get(path)).text
     for role in ("auditor", "representative"):
         person = await people.signed_in("somebody", role)
         assert (await person.get("/webhooks/ops/secret")).status_code == 403

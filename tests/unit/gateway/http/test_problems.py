@@ -19,11 +19,11 @@ MEMBERS = {"type", "title", "status", "detail", "code"}
 def require_problem(answer: httpx.Response, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == MEDIA_TYPE
-    told = answer.json()
-    assert told.keys() >= MEMBERS
-    assert (told["status"], told["code"]) == (status, code)
-    assert told["type"] == f"urn:meridian:problem:{code}"
-    assert told["detail"]
+    body = answer.json()
+    assert body.keys() >= MEMBERS
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["type"] == f"urn:meridian:problem:{code}"
+    assert body["detail"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.unit.gateway.conftest import House, People
 from tests.unit.gateway.placement.test_probing import furnish
 
 
-async def told(people: People, house: House, body: dict[str, Any]) -> ClientFacts:
+async def recorded_facts(people: People, house: House, body: dict[str, Any]) -> ClientFacts:
     """What the site keeps of a customer's *body*; the session is opened and joined for it."""
     admin = await people.admin()
     session = SessionId((await admin.call("POST", "/sessions")).json()["session"])
@@ -38,7 +38,7 @@ async def test_sensible_facts_are_kept_as_they_are(people: People, house: House)
         "latency_ages_seconds": {"berlin": 3.0},
         "last_node": "berlin",
     }
-    facts = await told(people, house, body)
+    facts = await recorded_facts(people, house, body)
     assert facts.model_dump(mode="json") == {
         **body,
         "address": "192.0.2.7",
@@ -59,7 +59,7 @@ async def test_sensible_facts_are_kept_as_they_are(people: People, house: House)
 async def test_nonsense_is_left_out_with_a_note_and_costs_nobody_a_session(
     people: People, house: House, body: dict[str, Any], note: str
 ) -> None:
-    facts = await told(people, house, body)
+    facts = await recorded_facts(people, house, body)
     assert note in " ".join(facts.left_out)
     assert (facts.utc_offset_minutes, facts.latencies_ms) == (None, {})
 

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.access.address_limits import PROBE_LISTS
-from services.gateway.placement.core.probes import MOST_PROBED, is_measured, ranked, to_probe
+from services.gateway.placement.core.probes import (
+    MOST_PROBED,
+    choose_nodes_to_probe,
+    rank_nodes,
+    uses_latency,
+)
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.tickets import require_probe_ticket
 from shared.documents import SITE_ID, Kind
@@ -33,11 +38,13 @@ def many(count: int, regions: int) -> dict[NodeId, NodeDocument]:
 
 
 def names(order: list[str], nodes: dict[NodeId, NodeDocument], most: int = 8) -> list[str]:
-    return [each.node for each in to_probe([NodeId(name) for name in order], nodes, most)]
+    return [
+        each.node for each in choose_nodes_to_probe([NodeId(name) for name in order], nodes, most)
+    ]
 
 
 def test_nobody_measures_where_no_rule_goes_by_latency() -> None:
-    assert not is_measured(Selection(), [SelectionOverride(methods=(SelectionMethod.GEO,))])
+    assert not uses_latency(Selection(), [SelectionOverride(methods=(SelectionMethod.GEO,))])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ def test_nobody_measures_where_no_rule_goes_by_latency() -> None:
 def test_everybody_measures_where_one_rule_goes_by_latency(
     site: tuple[SelectionMethod, ...], override: tuple[SelectionMethod, ...] | None
 ) -> None:
-    assert is_measured(Selection(methods=site), [SelectionOverride(methods=override)])
+    assert uses_latency(Selection(methods=site), [SelectionOverride(methods=override)])
 
 
 def test_half_are_the_nearest_and_half_the_first_of_each_other_region() -> None:
@@ -63,7 +70,7 @@ def test_a_thousand_nodes_cost_a_few_probes() -> None:
 
 def test_who_cannot_be_reached_or_is_gone_is_not_measured() -> None:
     nodes = {NodeId("here"): node("a"), NodeId("dark"): node("b", is_reachable=False)}
-    (probed,) = to_probe([NodeId("gone"), NodeId("dark"), NodeId("here")], nodes)
+    (probed,) = choose_nodes_to_probe([NodeId("gone"), NodeId("dark"), NodeId("here")], nodes)
     assert (probed.node, probed.host, probed.port) == ("here", "a.example.com", 7443)
 
 
@@ -79,9 +86,9 @@ def test_nobody_is_measured_twice_and_nobody_in_vain(count: int, regions: int, m
 
 
 def test_refused_nodes_are_not_measured() -> None:
-    told = [("b", 2), ("x", None), ("a", 1)]
-    verdicts = [NodeVerdict(node=NodeId(name), rank=rank, reason="") for name, rank in told]
-    assert ranked(verdicts) == ("a", "b")
+    ranks = [("b", 2), ("x", None), ("a", 1)]
+    verdicts = [NodeVerdict(node=NodeId(name), rank=rank, reason="") for name, rank in ranks]
+    assert rank_nodes(verdicts) == ("a", "b")
 
 
 def furnish(house: House, methods: tuple[str, ...] = ("latency", "geo")) -> None:
@@ -104,11 +111,11 @@ async def test_an_endpoint_is_told_what_to_measure_and_gets_a_ticket_for_it(
     answer = await people.stranger.call("POST", "/probes", {"utc_offset_minutes": 60})
 
     assert answer.status_code == 200, answer.text
-    told = answer.json()
-    assert told["nodes"][0] == {"node": "berlin", "host": "berlin.example.com", "port": 7443}
-    assert [each["node"] for each in told["nodes"]] == ["berlin", "denver", "tokyo"]
-    assert told["good_for_seconds"] == 120
-    require_probe_ticket(RING, told["ticket"], now_ms=house.clock.unix_ms())
+    plan = answer.json()
+    assert plan["nodes"][0] == {"node": "berlin", "host": "berlin.example.com", "port": 7443}
+    assert [each["node"] for each in plan["nodes"]] == ["berlin", "denver", "tokyo"]
+    assert plan["good_for_seconds"] == 120
+    require_probe_ticket(RING, plan["ticket"], now_ms=house.clock.unix_ms())
     (question,) = (each for each in house.site.asked if isinstance(each, ExplainSelection))
     assert question.client.utc_offset_minutes == 60
     assert LATENCY not in question.methods
@@ -120,9 +127,9 @@ async def test_without_latency_nothing_is_asked_and_nothing_is_measured(
     furnish(house, ("random",))
     await house.state.directory.read()
 
-    told = (await people.stranger.call("POST", "/probes")).json()
+    plan = (await people.stranger.call("POST", "/probes")).json()
 
-    assert (told["nodes"], told["ticket"]) == ([], "")
+    assert (plan["nodes"], plan["ticket"]) == ([], "")
     assert not any(isinstance(each, ExplainSelection) for each in house.site.asked)
 
 
@@ -133,9 +140,9 @@ async def test_a_team_that_goes_by_latency_makes_endpoints_measure(
     house.site.write(Kind.TEAM, "desk", {"selection": {"methods": ["latency"]}})
     await house.state.directory.read()
 
-    told = (await people.stranger.call("POST", "/probes")).json()
+    plan = (await people.stranger.call("POST", "/probes")).json()
 
-    assert len(told["nodes"]) == 3
+    assert len(plan["nodes"]) == 3
 
 
 async def test_one_address_may_not_ask_all_the_time(people: People) -> None:

@@ -45,10 +45,10 @@ async def test_every_node_is_shown_with_its_region(people: People, house: House)
     await house.state.directory.read()
     admin = await people.admin()
 
-    told = (await admin.call("POST", "/select", {})).json()
+    shown = (await admin.call("POST", "/select", {})).json()
 
-    assert [each["region"] for each in told["explanation"]] == ["berlin", "denver", "tokyo"]
-    assert [each["node"] for each in told["choices"]] == ["berlin", "denver", "tokyo"]
+    assert [each["region"] for each in shown["explanation"]] == ["berlin", "denver", "tokyo"]
+    assert [each["node"] for each in shown["choices"]] == ["berlin", "denver", "tokyo"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from services.gateway.app import build_api
-from services.gateway.sessions.core.session import Taker
+from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.sessions import Sessions
 from shared.api.channel import CloseCode
 from shared.crypto.keyring import KeyRing, Keys
@@ -35,7 +35,7 @@ def client(house: House) -> Iterator[TestClient]:
 
 
 def opened(house: House) -> SessionState:
-    state = asyncio.run(house.gateway.sessions.open(Taker("rita", HERE)))
+    state = asyncio.run(house.gateway.sessions.open(Representative("rita", HERE)))
     house.state.view.update(state)
     return state
 
@@ -53,7 +53,7 @@ def channel(client: TestClient, house: House, session: SessionId, side: Side) ->
     return client.websocket_connect(f"/api/v1/sessions/{session}/channel", headers=headers)
 
 
-def told(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
+def receive(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
     while True:
         message: dict[str, Any] = socket.receive_json()
         if message["type"] == kind:
@@ -68,8 +68,8 @@ def test_each_end_is_told_the_state_and_its_paths(
     joined(house, session)
 
     with channel(client, house, session, side) as socket:
-        assert told(socket, "state")["phase"] == "active"
-        paths = told(socket, "paths")["paths"]
+        assert receive(socket, "state")["phase"] == "active"
+        paths = receive(socket, "paths")["paths"]
 
     assert [path["node"] for path in paths] == ["berlin", "denver", "tokyo"]
     assert set(paths[0]) == {"node", "host", "port", "generation", "ticket"}
@@ -95,9 +95,9 @@ def test_an_end_that_needs_paths_gets_more(client: TestClient, house: House) -> 
     house.clock.at += 10
 
     with channel(client, house, session, Side.CUSTOMER) as socket:
-        assert len(told(socket, "paths")["paths"]) == 3
+        assert len(receive(socket, "paths")["paths"]) == 3
         socket.send_json({"type": "need_paths"})
-        assert len(told(socket, "paths")["paths"]) == 6
+        assert len(receive(socket, "paths")["paths"]) == 6
 
 
 def test_an_end_may_close_the_session_for_both(client: TestClient, house: House) -> None:
@@ -107,7 +107,7 @@ def test_an_end_may_close_the_session_for_both(client: TestClient, house: House)
     with channel(client, house, session, Side.CUSTOMER) as socket:
         close = {"type": "close", "reason": "key_burnt", "message": "the key is burnt"}
         socket.send_json(close)
-        assert told(socket, "closed") == {**close, "type": "closed"}
+        assert receive(socket, "closed") == {**close, "type": "closed"}
         with pytest.raises(WebSocketDisconnect) as caught:
             socket.receive_json()
 
@@ -127,7 +127,7 @@ def test_an_endpoint_gives_a_known_reason_and_a_short_sentence(
 ) -> None:
     with channel(client, house, opened(house).session, Side.CUSTOMER) as socket:
         socket.send_json({"type": "close", **close})
-        closed = told(socket, "closed")
+        closed = receive(socket, "closed")
     assert (closed["reason"], closed["message"]) == (reason, message)
 
 
@@ -137,7 +137,7 @@ def test_a_session_that_is_over_says_so_to_whoever_comes(client: TestClient, hou
     asyncio.run(closing)
 
     with channel(client, house, session, Side.REPRESENTATIVE) as socket:
-        closed = told(socket, "closed")
+        closed = receive(socket, "closed")
         assert (closed["reason"], closed["message"]) == ("closed_by_user", "closed by rita")
 
 
@@ -178,7 +178,7 @@ def test_what_is_no_message_is_passed_over(client: TestClient, house: House, tex
     with channel(client, house, session, Side.CUSTOMER) as socket:
         socket.send_text(text)
         socket.send_json({"type": "close", "message": "still there"})
-        assert told(socket, "closed")["message"] == "still there"
+        assert receive(socket, "closed")["message"] == "still there"
 
 
 def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, house: House) -> None:
@@ -189,10 +189,10 @@ def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, hous
 
     with channel(client, house, session, Side.CUSTOMER) as socket:
         socket.send_json({"type": "need_paths"})
-        assert told(socket, "error")["code"] == "unavailable"
+        assert receive(socket, "error")["code"] == "unavailable"
         house.site.is_down = False
         socket.send_json({"type": "need_paths"})
-        assert len(told(socket, "paths")["paths"]) >= 3
+        assert len(receive(socket, "paths")["paths"]) >= 3
 
 
 def shared_session(house: House, policy: str = "customer") -> SessionId:
@@ -219,13 +219,13 @@ def test_the_first_end_goes_to_the_shared_address_and_both_to_the_node_that_it_f
         channel(client, house, session, first) as one,
         channel(client, house, session, first.other) as other,
     ):
-        (path,) = told(one, "paths")["paths"]
+        (path,) = receive(one, "paths")["paths"]
         assert (path["node"], path["host"], path["port"]) == (None, "192.0.2.99", 443)
         ticket = read_ticket(RING, path["ticket"], node=NodeId("any"), now_ms=UnixMillis(0))
         assert (ticket.node, ticket.side) == (None, first)
 
         one.send_json({"type": "waits_at", "generation": path["generation"], "node": "oslo"})
-        ways = [told(socket, "paths")["paths"] for socket in (one, other)]
+        ways = [receive(socket, "paths")["paths"] for socket in (one, other)]
 
     for paths in ways:
         assert [each["node"] for each in paths] == ["oslo", "berlin", "denver", "tokyo"]
@@ -240,9 +240,9 @@ def test_a_relay_that_the_site_does_not_have_is_not_found(
     client: TestClient, house: House, node: object
 ) -> None:
     with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
-        told(socket, "paths")
+        receive(socket, "paths")
         socket.send_json({"type": "waits_at", "generation": 4, "node": node})
-        assert told(socket, "error")["code"] == "not_found"
+        assert receive(socket, "error")["code"] == "not_found"
 
 
 @pytest.mark.parametrize(
@@ -260,33 +260,33 @@ def test_what_is_no_message_is_answered_and_the_channel_goes_on(
     client: TestClient, house: House, text: str
 ) -> None:
     with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
-        told(socket, "paths")
+        receive(socket, "paths")
         socket.send_text(text)
-        assert told(socket, "error")["code"] == "undecodable"
+        assert receive(socket, "error")["code"] == "undecodable"
         socket.send_bytes(b"\xff\x00")
-        assert told(socket, "error")["code"] == "undecodable"
+        assert receive(socket, "error")["code"] == "undecodable"
 
 
 def test_an_end_that_reaches_nobody_by_the_shared_address_gets_the_alternates(
     client: TestClient, house: House
 ) -> None:
     with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
-        assert len(told(socket, "paths")["paths"]) == 1
+        assert len(receive(socket, "paths")["paths"]) == 1
         socket.send_json({"type": "waits_at", "generation": 5, "node": "oslo"})
-        assert len(told(socket, "paths")["paths"]) == 1
+        assert len(receive(socket, "paths")["paths"]) == 1
         socket.send_json({"type": "need_paths"})
-        paths = told(socket, "paths")["paths"]
+        paths = receive(socket, "paths")["paths"]
         assert [each["node"] for each in paths] == ["berlin", "denver", "tokyo"]
 
 
 def test_paths_that_are_added_later_are_nodes_own(client: TestClient, house: House) -> None:
     with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
-        told(socket, "paths")
+        receive(socket, "paths")
         socket.send_json({"type": "waits_at", "generation": 4, "node": "oslo"})
-        assert len(told(socket, "paths")["paths"]) == 4
+        assert len(receive(socket, "paths")["paths"]) == 4
         house.clock.at += 10
         socket.send_json({"type": "need_paths"})
-        assert None not in [each["node"] for each in told(socket, "paths")["paths"]]
+        assert None not in [each["node"] for each in receive(socket, "paths")["paths"]]
 
 
 def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
@@ -302,10 +302,10 @@ def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
         channel(client, house, state.session, Side.REPRESENTATIVE) as bad,
         channel(client, house, state.session, Side.REPRESENTATIVE) as good,
     ):
-        told(bad, "state")
+        receive(bad, "state")
         bad.send_json({"type": "need_paths"})
         with pytest.raises(WebSocketDisconnect):
             bad.receive_json()
-        told(good, "state")
+        receive(good, "state")
         joined(house, state.session)
-        assert told(good, "state")["phase"] == "active"
+        assert receive(good, "state")["phase"] == "active"

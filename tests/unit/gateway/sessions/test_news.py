@@ -2,8 +2,14 @@
 
 import pytest
 
-from services.gateway.sessions.core.news import session_news
-from services.gateway.sessions.core.session import Opening, closed, joined, opened, placed
+from services.gateway.sessions.core.news import describe_change
+from services.gateway.sessions.core.session import (
+    Opening,
+    add_paths,
+    close_session,
+    join_customer,
+    open_session,
+)
 from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.placement import Choice
@@ -14,7 +20,7 @@ from tests.unit.gateway.conftest import House, People
 
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")
 NOW, LATER = UnixMillis(1_000), UnixMillis(9_000)
-OPENED = opened(
+OPENED = open_session(
     Opening(
         SessionId("4711"),
         "ann",
@@ -23,9 +29,9 @@ OPENED = opened(
     ),
     NOW,
 )
-JOINED = joined(OPENED, ClientFacts(address="192.0.2.2"), NOW)
-FIRST = placed(JOINED, [Choice(node=BERLIN, host="b", port=1)], (), NOW)
-AGAIN = placed(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
+JOINED = join_customer(OPENED, ClientFacts(address="192.0.2.2"), NOW)
+FIRST = add_paths(JOINED, [Choice(node=BERLIN, host="b", port=1)], (), NOW)
+AGAIN = add_paths(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +41,15 @@ AGAIN = placed(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
         (OPENED, FIRST, "the customer came", (BERLIN,)),
         (JOINED, FIRST, "the ends got their paths", (BERLIN,)),
         (FIRST, AGAIN, "an end lost every path", (TOKYO,)),
-        (FIRST, closed(FIRST, CloseReason.CLOSED_BY_USER, "closed by ann"), "closed by ann", ()),
         (
             FIRST,
-            joined(FIRST, ClientFacts(address="192.0.2.3"), LATER),
+            close_session(FIRST, CloseReason.CLOSED_BY_USER, "closed by ann"),
+            "closed by ann",
+            (),
+        ),
+        (
+            FIRST,
+            join_customer(FIRST, ClientFacts(address="192.0.2.3"), LATER),
             "the customer came again",
             (),
         ),
@@ -47,7 +58,7 @@ AGAIN = placed(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
 def test_a_write_is_news_with_its_cause_and_both_phases(
     before: SessionState | None, after: SessionState, cause: str, added: tuple[NodeId, ...]
 ) -> None:
-    news = session_news(before, after)
+    news = describe_change(before, after)
 
     assert news is not None
     assert (news.cause, news.added) == (cause, added)
@@ -57,7 +68,7 @@ def test_a_write_is_news_with_its_cause_and_both_phases(
 
 
 def test_a_write_that_changed_nothing_is_no_news() -> None:
-    assert session_news(FIRST, FIRST) is None
+    assert describe_change(FIRST, FIRST) is None
 
 
 async def test_a_session_is_published_from_its_opening_to_its_end(
@@ -69,8 +80,8 @@ async def test_a_session_is_published_from_its_opening_to_its_end(
     await people.stranger.call("POST", f"/sessions/{session}/join")
     await admin.call("DELETE", f"/sessions/{session}")
 
-    told = [each for each in house.facts.kept if isinstance(each, SessionChanged)]
-    assert [(each.previous, each.phase, each.cause) for each in told] == [
+    events = [each for each in house.facts.kept if isinstance(each, SessionChanged)]
+    assert [(each.previous, each.phase, each.cause) for each in events] == [
         (None, SessionPhase.WAITING, "opened by admin"),
         (SessionPhase.WAITING, SessionPhase.ACTIVE, "the customer came"),
         (SessionPhase.ACTIVE, SessionPhase.CLOSED, "closed by admin"),

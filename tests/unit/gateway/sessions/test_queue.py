@@ -14,7 +14,7 @@ from tests.unit.gateway.conftest import House, People, Person
 
 
 @pytest.fixture
-def desk(house: House) -> House:
+def staffed(house: House) -> House:
     """A site with a team and a public site that chooses by time zone."""
     house.site.write(Kind.TEAM, "desk", {"members": ["rita", "anna"], "managers": ["mona"]})
     house.site.write(
@@ -29,37 +29,39 @@ def desk(house: House) -> House:
     return house
 
 
-async def arrive(person: Person, **wish: Any) -> dict[str, Any]:
-    answer = await person.call("POST", "/queue", {"public_site": "help", **wish})
+async def arrive(person: Person, **arrival: Any) -> dict[str, Any]:
+    answer = await person.call("POST", "/queue", {"public_site": "help", **arrival})
     assert answer.status_code == 201, answer.text
-    leave: dict[str, Any] = answer.json()
-    return leave
+    credentials: dict[str, Any] = answer.json()
+    return credentials
 
 
 async def test_who_arrives_is_seen_by_the_team_with_how_they_call_themselves(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
     rita = await people.signed_in("rita", "representative")
-    leave = await arrive(people.stranger, customer="Carl", facts={"utc_offset_minutes": 60})
+    credentials = await arrive(people.stranger, customer="Carl", facts={"utc_offset_minutes": 60})
 
     (shown,) = (await rita.get("/queue")).json()
 
     assert shown == {
-        "session": leave["session"],
+        "session": credentials["session"],
         "team": "desk",
         "public_site": "help",
         "customer": "Carl",
         "address": "192.0.2.7",
-        "since_unix_ms": desk.clock.unix_ms(),
+        "since_unix_ms": staffed.clock.unix_ms(),
     }
-    session = SessionId(leave["session"])
-    assert desk.gateway.accounts.endpoint(leave["endpoint_token"], session) is Side.CUSTOMER
+    session = SessionId(credentials["session"])
+    assert (
+        staffed.gateway.accounts.endpoint(credentials["endpoint_token"], session) is Side.CUSTOMER
+    )
 
 
 async def test_the_host_name_of_the_request_says_which_public_site(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
-    del desk
+    del staffed
     answer = await people.stranger.call("POST", "/queue", {}, host="help.example.com:8443")
     assert answer.json()["public_site"] == "help"
     unknown = await people.stranger.call("POST", "/queue", {}, host="elsewhere.example.com")
@@ -67,7 +69,7 @@ async def test_the_host_name_of_the_request_says_which_public_site(
 
 
 async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site_says(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
     rita = await people.signed_in("rita", "representative")
     session = SessionId((await arrive(people.stranger))["session"])
@@ -76,17 +78,17 @@ async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site
 
     assert answer.status_code == 200, answer.text
     token = answer.json()["endpoint_token"]
-    assert desk.gateway.accounts.endpoint(token, session) is Side.REPRESENTATIVE
-    state = desk.sessions.kept[session].state
+    assert staffed.gateway.accounts.endpoint(token, session) is Side.REPRESENTATIVE
+    state = staffed.sessions.kept[session].state
     assert state.phase is SessionPhase.ACTIVE
     assert [path.node for path in state.paths] == ["berlin", "denver", "tokyo"]
-    (question,) = (each for each in desk.site.asked if isinstance(each, SelectNodes))
+    (question,) = (each for each in staffed.site.asked if isinstance(each, SelectNodes))
     assert (question.public_site, question.team) == ("help", "desk")
     assert (await rita.get("/queue")).json() == []
 
 
-async def test_the_second_member_is_told_who_was_faster(people: People, desk: House) -> None:
-    del desk
+async def test_the_second_member_is_told_who_was_faster(people: People, staffed: House) -> None:
+    del staffed
     rita = await people.signed_in("rita", "representative")
     anna = await people.signed_in("anna", "representative")
     session = (await arrive(people.stranger))["session"]
@@ -98,8 +100,8 @@ async def test_the_second_member_is_told_who_was_faster(people: People, desk: Ho
     assert answer.json()["code"] == "already_taken"
 
 
-async def test_a_manager_sees_the_queue_and_takes_nobody(people: People, desk: House) -> None:
-    del desk
+async def test_a_manager_sees_the_queue_and_takes_nobody(people: People, staffed: House) -> None:
+    del staffed
     mona = await people.signed_in("mona", "representative")
     session = (await arrive(people.stranger))["session"]
     assert len((await mona.get("/queue?team=desk")).json()) == 1
@@ -107,38 +109,42 @@ async def test_a_manager_sees_the_queue_and_takes_nobody(people: People, desk: H
 
 
 async def test_an_auditor_sees_every_queue_and_holds_no_session(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
-    del desk
+    del staffed
     otto = await people.signed_in("otto", "auditor")
     session = (await arrive(people.stranger))["session"]
     assert len((await otto.get("/queue")).json()) == 1
     assert (await otto.call("POST", f"/queue/{session}/accept")).status_code == 403
 
 
-async def test_who_is_in_no_team_sees_nobody(people: People, desk: House) -> None:
-    del desk
+async def test_who_is_in_no_team_sees_nobody(people: People, staffed: House) -> None:
+    del staffed
     nora = await people.signed_in("nora", "representative")
     await arrive(people.stranger)
     assert (await nora.get("/queue")).json() == []
     assert (await nora.get("/queue?team=desk")).status_code == 403
 
 
-async def test_a_stranger_sees_no_queue_and_takes_nobody(people: People, desk: House) -> None:
-    del desk
+async def test_a_stranger_sees_no_queue_and_takes_nobody(people: People, staffed: House) -> None:
+    del staffed
     session = (await arrive(people.stranger))["session"]
     assert (await people.stranger.get("/queue")).status_code == 401
     assert (await people.stranger.call("POST", f"/queue/{session}/accept")).status_code == 401
 
 
-async def test_the_nameplate_of_who_waits_lets_nobody_else_in(people: People, desk: House) -> None:
-    del desk
+async def test_the_nameplate_of_who_waits_lets_nobody_else_in(
+    people: People, staffed: House
+) -> None:
+    del staffed
     session = (await arrive(people.stranger))["session"]
     assert (await people.stranger.call("POST", f"/sessions/{session}/join")).status_code == 404
 
 
-async def test_a_session_that_waits_in_no_queue_is_not_taken(people: People, desk: House) -> None:
-    del desk
+async def test_a_session_that_waits_in_no_queue_is_not_taken(
+    people: People, staffed: House
+) -> None:
+    del staffed
     rita = await people.signed_in("rita", "representative")
     own = (await rita.call("POST", "/sessions")).json()["session"]
     for session in (own, "1234567"):
@@ -146,18 +152,18 @@ async def test_a_session_that_waits_in_no_queue_is_not_taken(people: People, des
 
 
 async def test_a_customer_for_whom_there_is_no_node_still_waits(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
     rita = await people.signed_in("rita", "representative")
     session = (await arrive(people.stranger))["session"]
-    desk.site.refuses_selection = True
+    staffed.site.refuses_selection = True
     answer = await rita.call("POST", f"/queue/{session}/accept")
     assert answer.json()["code"] == "no_traffic_node"
     assert len((await rita.get("/queue")).json()) == 1
 
 
-async def test_one_address_cannot_fill_a_queue(people: People, desk: House) -> None:
-    del desk
+async def test_one_address_cannot_fill_a_queue(people: People, staffed: House) -> None:
+    del staffed
     for _ in range(ARRIVALS):
         await arrive(people.stranger)
     answer = await people.stranger.call("POST", "/queue", {"public_site": "help"})
@@ -165,10 +171,10 @@ async def test_one_address_cannot_fill_a_queue(people: People, desk: House) -> N
 
 
 async def test_a_team_that_is_not_offered_is_refused_with_the_ones_that_are(
-    people: People, desk: House
+    people: People, staffed: House
 ) -> None:
-    del desk
-    wish = {"public_site": "help", "team": "sales"}
-    answer = await people.stranger.call("POST", "/queue", wish)
+    del staffed
+    arrival = {"public_site": "help", "team": "sales"}
+    answer = await people.stranger.call("POST", "/queue", arrival)
     assert answer.status_code == 404
     assert "it offers desk" in answer.json()["detail"]

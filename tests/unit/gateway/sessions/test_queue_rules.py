@@ -3,28 +3,28 @@
 import pytest
 
 from services.gateway.core.roles import Caller
-from services.gateway.sessions.core.news import session_news
+from services.gateway.sessions.core.news import describe_change
 from services.gateway.sessions.core.queue import (
     LONGEST_QUEUE,
-    public_site,
+    choose_team,
+    find_public_site,
     require_member,
     require_room,
-    require_seen,
-    seen_by,
-    team_for,
-    waiting,
+    require_visible,
+    visible_teams,
+    waiting_sessions,
 )
 from services.gateway.sessions.core.session import (
     Arrival,
     Opening,
-    Taker,
-    accepted,
-    arrived,
-    closed,
+    Representative,
+    accept_customer,
+    close_session,
     has_expired,
-    joined,
+    join_customer,
     needs_placement,
-    opened,
+    open_session,
+    queue_session,
 )
 from shared.documents.public_site import PublicSiteDocument
 from shared.documents.team import TeamDocument
@@ -47,7 +47,7 @@ NOW = UnixMillis(1_000_000)
 END = UnixMillis(2_000_000)
 HERE = ClientFacts(address="192.0.2.1")
 THERE = ClientFacts(address="192.0.2.2", side=Side.REPRESENTATIVE)
-RITA, ANNA = Taker("rita", THERE), Taker("anna", THERE)
+RITA, ANNA = Representative("rita", THERE), Representative("anna", THERE)
 SITES = {
     "help": PublicSiteDocument(hostnames=("help.example.com",), teams=("desk",)),
     "shop": PublicSiteDocument(
@@ -67,7 +67,7 @@ def caller(user: str, role: UserRole = UserRole.REPRESENTATIVE) -> Caller:
 
 def customer(name: str = "4711", team: str = "desk", at: int = NOW) -> SessionState:
     queued = Queued(team=team, public_site="help")
-    return arrived(Arrival(SessionId(name), queued, HERE, END), UnixMillis(at))
+    return queue_session(Arrival(SessionId(name), queued, HERE, END), UnixMillis(at))
 
 
 @pytest.mark.parametrize(
@@ -80,44 +80,44 @@ def customer(name: str = "4711", team: str = "desk", at: int = NOW) -> SessionSt
     ],
 )
 def test_a_public_site_is_found_by_its_name_and_by_its_host_names(asked: str, name: str) -> None:
-    assert public_site(SITES, asked) == name
+    assert find_public_site(SITES, asked) == name
 
 
 @pytest.mark.parametrize("asked", ["", "example.com", "Help", "help.example.org"])
 def test_an_unknown_public_site_is_not_found(asked: str) -> None:
     with pytest.raises(NotFound):
-        public_site(SITES, asked)
+        find_public_site(SITES, asked)
 
 
 def test_the_only_team_of_a_site_need_not_be_named() -> None:
-    assert team_for("help", SITES["help"], None) == "desk"
-    assert team_for("shop", SITES["shop"], "desk") == "desk"
+    assert choose_team("help", SITES["help"], None) == "desk"
+    assert choose_team("shop", SITES["shop"], "desk") == "desk"
 
 
 def test_a_customer_of_several_teams_is_asked_for_which() -> None:
     with pytest.raises(InvalidChange, match="sales, desk"):
-        team_for("shop", SITES["shop"], None)
+        choose_team("shop", SITES["shop"], None)
 
 
 def test_a_team_that_the_site_does_not_offer_is_not_found() -> None:
     with pytest.raises(NotFound, match="it offers desk"):
-        team_for("help", SITES["help"], "sales")
+        choose_team("help", SITES["help"], "sales")
     with pytest.raises(NotFound, match="no team at the moment"):
-        team_for("shut", SITES["shut"], None)
+        choose_team("shut", SITES["shut"], None)
 
 
 def test_members_and_managers_see_their_teams_queue_and_no_other() -> None:
-    assert seen_by(caller("rita"), TEAMS) == {"desk"}
-    assert seen_by(caller("mona"), TEAMS) == {"desk"}
-    assert seen_by(caller("nobody"), TEAMS) == frozenset()
+    assert visible_teams(caller("rita"), TEAMS) == {"desk"}
+    assert visible_teams(caller("mona"), TEAMS) == {"desk"}
+    assert visible_teams(caller("nobody"), TEAMS) == frozenset()
     with pytest.raises(Forbidden, match="not yours to see"):
-        require_seen(seen_by(caller("rita"), TEAMS), "sales")
-    require_seen(seen_by(caller("rita"), TEAMS), "desk")
+        require_visible(visible_teams(caller("rita"), TEAMS), "sales")
+    require_visible(visible_teams(caller("rita"), TEAMS), "desk")
 
 
 def test_administrators_and_auditors_see_every_queue() -> None:
     for role in (UserRole.ADMINISTRATOR, UserRole.AUDITOR):
-        assert seen_by(caller("otto", role), TEAMS) == {"desk", "sales"}
+        assert visible_teams(caller("otto", role), TEAMS) == {"desk", "sales"}
 
 
 @pytest.mark.parametrize("user", ["mona", "sam", "nobody"])
@@ -135,15 +135,15 @@ def test_a_queue_whose_team_is_gone_is_nobodys() -> None:
 
 def test_a_queue_is_whoever_waits_the_oldest_first() -> None:
     first, second = customer("1", at=NOW + 1), customer("2", at=NOW + 2)
-    taken = accepted(customer("3"), RITA, NOW)
-    gone = closed(customer("4"), CloseReason.CLOSED_BY_USER, "left")
+    taken = accept_customer(customer("3"), RITA, NOW)
+    gone = close_session(customer("4"), CloseReason.CLOSED_BY_USER, "left")
     other = customer("5", team="sales")
-    named = opened(Opening(SessionId("6"), "rita", THERE, END), NOW)
+    named = open_session(Opening(SessionId("6"), "rita", THERE, END), NOW)
     states = (second, first, taken, gone, other, named)
 
-    assert waiting(states, frozenset({"desk"}), NOW) == (first, second)
-    assert waiting(states, frozenset({"desk"}), END) == ()
-    assert waiting(states, frozenset(), NOW) == ()
+    assert waiting_sessions(states, frozenset({"desk"}), NOW) == (first, second)
+    assert waiting_sessions(states, frozenset({"desk"}), END) == ()
+    assert waiting_sessions(states, frozenset(), NOW) == ()
 
 
 def test_a_full_queue_asks_to_come_again_later() -> None:
@@ -164,7 +164,7 @@ def test_who_arrives_waits_without_a_representative_and_without_paths() -> None:
 
 
 def test_who_takes_a_customer_makes_the_session_active() -> None:
-    state = accepted(customer(), RITA, NOW)
+    state = accept_customer(customer(), RITA, NOW)
 
     assert state.phase is SessionPhase.ACTIVE
     assert state.representative == "rita"
@@ -173,36 +173,36 @@ def test_who_takes_a_customer_makes_the_session_active() -> None:
 
 
 def test_the_second_who_takes_a_customer_is_told_who_was_faster() -> None:
-    taken = accepted(customer(), RITA, NOW)
+    taken = accept_customer(customer(), RITA, NOW)
     with pytest.raises(AlreadyTaken, match="rita"):
-        accepted(taken, ANNA, NOW)
-    assert accepted(taken, RITA, NOW) == taken
+        accept_customer(taken, ANNA, NOW)
+    assert accept_customer(taken, RITA, NOW) == taken
 
 
 def test_nobody_takes_who_has_left_or_waited_too_long() -> None:
     with pytest.raises(SessionEnded):
-        accepted(closed(customer(), CloseReason.CLOSED_BY_USER, "left"), RITA, NOW)
+        accept_customer(close_session(customer(), CloseReason.CLOSED_BY_USER, "left"), RITA, NOW)
     with pytest.raises(SessionEnded):
-        accepted(customer(), RITA, END)
+        accept_customer(customer(), RITA, END)
     assert has_expired(customer(), UnixMillis(NOW + 60_000), 60_000)
 
 
 def test_a_session_with_a_key_is_in_no_queue() -> None:
     with pytest.raises(NotFound):
-        accepted(opened(Opening(SessionId("1"), "rita", THERE, END), NOW), RITA, NOW)
+        accept_customer(open_session(Opening(SessionId("1"), "rita", THERE, END), NOW), RITA, NOW)
 
 
 def test_a_guessed_nameplate_joins_nobodys_queue() -> None:
-    for state in (customer(), accepted(customer(), RITA, NOW)):
+    for state in (customer(), accept_customer(customer(), RITA, NOW)):
         with pytest.raises(NotFound):
-            joined(state, HERE, NOW)
+            join_customer(state, HERE, NOW)
 
 
 def test_tools_outside_hear_why_a_session_began_and_who_took_it() -> None:
     state = customer()
     came, taken = (
-        session_news(None, state),
-        session_news(state, accepted(state, RITA, NOW)),
+        describe_change(None, state),
+        describe_change(state, accept_customer(state, RITA, NOW)),
     )
     assert came is not None
     assert taken is not None

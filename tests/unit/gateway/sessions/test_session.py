@@ -6,12 +6,14 @@ from services.gateway.sessions.core.session import (
     PATHS_KEPT,
     PLACE_AGAIN_AFTER_MS,
     Opening,
-    closed,
+    Step,
+    add_paths,
+    close_session,
     has_expired,
-    joined,
+    join_customer,
     needs_placement,
-    opened,
-    placed,
+    next_phase,
+    open_session,
 )
 from shared.domain.errors import SessionEnded
 from shared.domain.ids import NodeId, SessionId, UnixMillis
@@ -32,11 +34,11 @@ CHOICES = tuple(
 
 def new_session() -> SessionState:
     opening = Opening(SessionId("4821739"), "rita", HERE, UnixMillis(NOW + HOUR))
-    return opened(opening, NOW)
+    return open_session(opening, NOW)
 
 
 def active_session() -> SessionState:
-    return placed(joined(new_session(), HERE, NOW), CHOICES, ("why",), NOW)
+    return add_paths(join_customer(new_session(), HERE, NOW), CHOICES, ("why",), NOW)
 
 
 def later(milliseconds: int) -> UnixMillis:
@@ -52,7 +54,7 @@ def test_a_new_session_waits_for_its_customer() -> None:
 
 
 def test_the_second_end_makes_a_session_active_and_in_need_of_paths() -> None:
-    state = joined(new_session(), HERE, NOW)
+    state = join_customer(new_session(), HERE, NOW)
 
     assert state.phase is SessionPhase.ACTIVE
     assert needs_placement(state, NOW, lost=False)
@@ -69,7 +71,7 @@ def test_paths_keep_the_order_of_the_choice() -> None:
 def test_a_customer_who_comes_again_gets_the_same_paths() -> None:
     state = active_session()
 
-    again = joined(state, HERE, later(5))
+    again = join_customer(state, HERE, later(5))
 
     assert again.paths == state.paths
     assert not needs_placement(again, later(5), lost=False)
@@ -85,7 +87,7 @@ def test_the_second_end_that_lost_its_paths_gets_the_answer_of_the_first() -> No
 def test_new_paths_are_added_and_old_ones_stay() -> None:
     state = active_session()
 
-    after = placed(state, CHOICES[:1], (), later(9_000))
+    after = add_paths(state, CHOICES[:1], (), later(9_000))
 
     assert after.paths[:3] == state.paths
     assert after.paths[3].generation == 4
@@ -96,17 +98,17 @@ def test_a_session_does_not_gather_paths_without_end() -> None:
     for step in range(PATHS_KEPT):
         moment = later((step + 1) * PLACE_AGAIN_AFTER_MS)
         if needs_placement(state, moment, lost=True):
-            state = placed(state, CHOICES, (), moment)
+            state = add_paths(state, CHOICES, (), moment)
 
     assert PATHS_KEPT <= len(state.paths) < PATHS_KEPT + len(CHOICES)
 
 
 @given(st.lists(st.integers(min_value=0, max_value=3), max_size=20))
 def test_no_two_paths_of_a_session_share_a_generation(counts: list[int]) -> None:
-    state = joined(new_session(), HERE, NOW)
+    state = join_customer(new_session(), HERE, NOW)
 
     for count in counts:
-        state = placed(state, CHOICES[:count], (), NOW)
+        state = add_paths(state, CHOICES[:count], (), NOW)
 
     generations = [path.generation for path in state.paths]
     assert len(generations) == len(set(generations))
@@ -114,21 +116,21 @@ def test_no_two_paths_of_a_session_share_a_generation(counts: list[int]) -> None
 
 
 def test_nobody_joins_a_closed_session() -> None:
-    state = closed(active_session(), CloseReason.CLOSED_BY_USER, "closed by rita")
+    state = close_session(active_session(), CloseReason.CLOSED_BY_USER, "closed by rita")
 
     with pytest.raises(SessionEnded, match="closed by rita"):
-        joined(state, HERE, NOW)
+        join_customer(state, HERE, NOW)
 
 
 def test_nobody_joins_an_expired_session() -> None:
     with pytest.raises(SessionEnded, match="expired"):
-        joined(new_session(), HERE, later(HOUR))
+        join_customer(new_session(), HERE, later(HOUR))
 
 
 def test_closing_twice_keeps_the_first_reason() -> None:
-    state = closed(active_session(), CloseReason.CLOSED_BY_USER, "first")
+    state = close_session(active_session(), CloseReason.CLOSED_BY_USER, "first")
 
-    assert closed(state, CloseReason.CLOSED_BY_USER, "second") is state
+    assert close_session(state, CloseReason.CLOSED_BY_USER, "second") is state
     assert state.close_message == "first"
 
 
@@ -140,10 +142,40 @@ def test_closing_twice_keeps_the_first_reason() -> None:
         (active_session(), 1_000, False),
         (active_session(), HOUR - 1, False),
         (active_session(), HOUR, True),
-        (closed(active_session(), CloseReason.CLOSED_BY_USER, "over"), HOUR, False),
+        (close_session(active_session(), CloseReason.CLOSED_BY_USER, "over"), HOUR, False),
     ],
 )
 def test_a_session_expires_when_nobody_comes_or_its_time_is_over(
     state: SessionState, after_ms: int, *, expired: bool
 ) -> None:
     assert has_expired(state, later(after_ms), waiting_ms=1_000) is expired
+
+
+@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("phase", list(SessionPhase))
+def test_only_a_close_is_possible_after_the_end_and_a_session_never_waits_again(
+    phase: SessionPhase, step: Step
+) -> None:
+    state = new_session().model_copy(update={"phase": phase})
+    if phase is SessionPhase.CLOSED and step is not Step.CLOSE:
+        with pytest.raises(SessionEnded):
+            next_phase(state, step, NOW)
+        return
+    after = next_phase(state, step, NOW)
+    assert (after is SessionPhase.CLOSED) is (step is Step.CLOSE)
+    assert after is not SessionPhase.WAITING or phase is SessionPhase.WAITING
+    assert (
+        phase is not SessionPhase.WAITING
+        or step not in {Step.ACCEPT, Step.JOIN}
+        or (after is SessionPhase.ACTIVE)
+    )
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_an_expired_session_can_only_be_closed(step: Step) -> None:
+    expired = UnixMillis(NOW + HOUR)
+    if step is Step.CLOSE:
+        assert next_phase(new_session(), step, expired) is SessionPhase.CLOSED
+        return
+    with pytest.raises(SessionEnded, match="has expired"):
+        next_phase(new_session(), step, expired)

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from services.gateway.access.address_limits import UNKNOWN_NAMEPLATES
-from services.gateway.sessions.core.session import Taker
+from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.reaper import SessionReaper
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.tickets import read_ticket
@@ -95,8 +95,8 @@ async def test_closing_tells_every_node_that_has_a_ticket(people: People, house:
     await admin.call("DELETE", f"/sessions/{session}")
     await house.containment.finished()
 
-    told = {order.node for order in house.site.asked if isinstance(order, CloseSession)}
-    assert told == {"berlin", "denver", "tokyo"}
+    relays = {order.node for order in house.site.asked if isinstance(order, CloseSession)}
+    assert relays == {"berlin", "denver", "tokyo"}
 
 
 async def test_a_representative_sees_and_closes_own_sessions_only(people: People) -> None:
@@ -145,7 +145,7 @@ async def test_a_taken_nameplate_is_drawn_again(
     assert [await opened(people), await opened(people)] == ["1111111", "2222222"]
     monkeypatch.setattr("services.gateway.sessions.sessions._nameplate", lambda: "1111111")
     with pytest.raises(AlreadyExists):
-        await house.gateway.sessions.open(Taker("rita", ClientFacts(address="")))
+        await house.gateway.sessions.open(Representative("rita", ClientFacts(address="")))
 
 
 async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(

@@ -5,11 +5,11 @@ import pytest
 from services.gateway.sessions.core.session import (
     PLACE_AGAIN_AFTER_MS,
     Opening,
-    closed,
-    joined,
+    add_paths,
+    close_session,
+    join_customer,
     needs_placement,
-    opened,
-    placed,
+    open_session,
 )
 from services.gateway.sessions.core.shared_path import (
     ReachedNode,
@@ -40,8 +40,8 @@ OSLO = Address(host="oslo.example.com", port=7001)
 
 def handed_out(first: Side = Side.CUSTOMER) -> SessionState:
     opening = Opening(SessionId("4821739"), "rita", HERE, UnixMillis(NOW + 3_600_000))
-    before = joined(opened(opening, NOW), HERE, NOW)
-    return with_shared_path(before, placed(before, CHOICES, ("why",), NOW), SHARED, first)
+    before = join_customer(open_session(opening, NOW), HERE, NOW)
+    return with_shared_path(before, add_paths(before, CHOICES, ("why",), NOW), SHARED, first)
 
 
 def found(
@@ -50,7 +50,7 @@ def found(
     return ReachedNode(side, PathGeneration(generation), NodeId(node), address)
 
 
-def told(state: SessionState) -> list[tuple[str, str, int]]:
+def offers(state: SessionState) -> list[tuple[str, str, int]]:
     return [(path.node, path.host, path.generation) for path in state.paths]
 
 
@@ -70,7 +70,7 @@ def test_alternates_are_held_back_and_nothing_is_placed_meanwhile() -> None:
 
 
 def test_the_list_is_completed_when_wait_has_named_the_node() -> None:
-    assert told(with_named_node(handed_out(), found(), NOW)) == [
+    assert offers(with_named_node(handed_out(), found(), NOW)) == [
         ("oslo", "oslo.example.com", 3),
         ("berlin", "berlin.example.com", 1),
         ("denver", "denver.example.com", 2),
@@ -79,7 +79,7 @@ def test_the_list_is_completed_when_wait_has_named_the_node() -> None:
 
 def test_the_node_that_was_found_is_no_alternate_to_itself() -> None:
     where = Address(host="denver.example.com", port=7000)
-    assert told(with_named_node(handed_out(), found("denver", where), NOW)) == [
+    assert offers(with_named_node(handed_out(), found("denver", where), NOW)) == [
         ("denver", "denver.example.com", 3),
         ("berlin", "berlin.example.com", 1),
     ]
@@ -101,14 +101,19 @@ def test_the_first_word_stands() -> None:
 
 def test_a_session_that_is_over_has_no_more_paths() -> None:
     with pytest.raises(SessionEnded):
-        with_named_node(closed(handed_out(), CloseReason.CLOSED_BY_USER, "over"), found(), NOW)
-    over = closed(handed_out(), CloseReason.CLOSED_BY_USER, "over")
+        with_named_node(
+            close_session(handed_out(), CloseReason.CLOSED_BY_USER, "over"), found(), NOW
+        )
+    over = close_session(handed_out(), CloseReason.CLOSED_BY_USER, "over")
     assert without_shared_path(over, NOW) == over
 
 
 def test_without_the_shared_address_the_alternates_are_all_that_there_is() -> None:
     state = without_shared_path(handed_out(), LATER)
-    assert told(state) == [("berlin", "berlin.example.com", 1), ("denver", "denver.example.com", 2)]
+    assert offers(state) == [
+        ("berlin", "berlin.example.com", 1),
+        ("denver", "denver.example.com", 2),
+    ]
     assert state.shared_path is None
 
 
