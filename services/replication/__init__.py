@@ -1,7 +1,7 @@
 """Carries the cluster log to every node: PostgreSQL on masters, a signed file on traffic nodes.
 
-Consumes the log, in order; answers *sync now* and, on masters, the wish for a snapshot. Masters
-also keep the history of the site's status: what the stream of events says, for longer than it does.
-Publishes its node's progress, signed by the node. It runs on the primary too and finds there
-that config has applied everything already.
+Consumes the log in order; answers `SyncNow` and, on masters, `OfferSnapshot`. Masters also archive
+the events about the site's status for longer than the stream keeps them. Publishes the node's
+progress, signed by the node. It runs on the primary too, where config has applied every entry
+before replication reads it.
 """

@@ -1,21 +1,22 @@
 """The composition root of replication."""
 
 from faststream import FastStream
+from nats.aio.client import Client
 
-from services.replication.applying import Applier
-from services.replication.chronicle import Chronicle
-from services.replication.conflicts import ConflictKeeper
-from services.replication.exchange import Exchange
-from services.replication.following import Following
+from services.replication.conflicts.archive import ConflictArchive
+from services.replication.follow.applier import Applier
+from services.replication.follow.loop import FollowerLoop
 from services.replication.handlers import (
     ConflictHandlers,
     Handlers,
     conflict_router,
     router,
 )
-from services.replication.intake import Intake
+from services.replication.history.archiver import EventArchiver
+from services.replication.replica.store import FileStore, FollowerStore, MasterStore
 from services.replication.settings import ReplicationSettings
-from services.replication.store import FileStore, FollowerStore, MasterStore
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog
 from shared.domain.snapshot import Scope
 from shared.persistence.conflicts import Conflicts
@@ -28,14 +29,13 @@ from shared.runtime.service import Service, Task
 
 
 def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
-    """Everything of replication, wired; nothing of it runs yet."""
+    """Wire everything of replication; nothing of it runs yet."""
     context = build_context(settings, "replication", clock)
-    is_master = settings.database_url is not None
     link = context.bus.build_connection("log")
     log = ClusterLog(link.client, context.keys.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
     store = _store(settings, context, database)
-    exchange = Exchange(
+    exchange = SnapshotExchange(
         node=settings.node,
         key=context.keys.node_key,
         trust=context.keys.trust,
@@ -43,56 +43,59 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         log=log,
         store=store,
         publisher=context.bus.publisher,
-        intake=Intake(settings.state_dir),
+        cache=ChunkCache(settings.state_dir),
     )
-    keeper = None if database is None else _keeper(context, database, clock)
+    conflicts = None if database is None else _build_conflicts(context, database, clock)
+    archiver = None if database is None else _build_archiver(context, link.client, database)
     applier = Applier(
         *(settings.node, store, log, context.keys.trust),
         *(context.bus.events, context.security.rejections),
     )
-    following = Following(
+    follower = FollowerLoop(
         applier=applier,
         exchange=exchange,
         clock=clock,
         health=context.telemetry.health,
-        scope=Scope.FULL if is_master else Scope.DIRECTORY,
+        scope=Scope.DIRECTORY if database is None else Scope.FULL,
         snapshot_after=settings.snapshot_after,
-        keeper=keeper,
+        conflicts=conflicts,
     )
-    chronicle = None
-    if database is not None:
-        history = StatusHistory(database)
-        chronicle = Chronicle(
-            link.client, context.security.verifier, context.security.rejections, history, clock
-        )
-    handlers = Handlers(following, exchange, chronicle)
-    context.bus.broker.include_router(router(handlers, settings.node, is_master=is_master))
-    if keeper is not None:
-        kept = ConflictHandlers(keeper)
-        context.bus.broker.include_router(conflict_router(kept, settings.node))
+    handlers = Handlers(follower, exchange, archiver)
+    context.bus.broker.include_router(
+        router(handlers, settings.node, is_master=database is not None)
+    )
+    if conflicts is not None:
+        conflict_handlers = ConflictHandlers(conflicts)
+        context.bus.broker.include_router(conflict_router(conflict_handlers, settings.node))
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(link.run,),
-        workers=_workers(following, chronicle),
+        workers=_workers(follower, archiver),
     )
 
 
-def _workers(following: Following, chronicle: Chronicle | None) -> dict[str, Task]:
-    """What follows the log, tells of it and, on a master, keeps the history."""
+def _workers(follower: FollowerLoop, archiver: EventArchiver | None) -> dict[str, Task]:
+    """Name what runs until the service ends; only a master archives events."""
     workers: dict[str, Task] = {
-        "follower": following.run,
-        "subscription": following.listen,
-        "progress": following.tell,
+        "follower": follower.run,
+        "subscription": follower.listen,
+        "progress": follower.report_progress,
     }
-    if chronicle is not None:
-        workers |= {"history": chronicle.run, "old history": chronicle.tidy}
+    if archiver is not None:
+        workers |= {"history": archiver.run, "old history": archiver.forget_old}
     return workers
 
 
-def _keeper(context: ServiceContext, database: Database, clock: Clock) -> ConflictKeeper:
-    """Who keeps what this master had alone."""
-    return ConflictKeeper(
+def _build_archiver(context: ServiceContext, client: Client, database: Database) -> EventArchiver:
+    security = context.security
+    return EventArchiver(
+        *(client, security.verifier, security.rejections, StatusHistory(database), context.clock)
+    )
+
+
+def _build_conflicts(context: ServiceContext, database: Database, clock: Clock) -> ConflictArchive:
+    return ConflictArchive(
         *(context.process.identity.node, context.keys.trust, Conflicts(database)),
         *(context.bus.publisher, clock, context.bus.events),
     )

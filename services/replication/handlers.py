@@ -1,11 +1,11 @@
-"""What replication is asked."""
+"""The subscribers of replication: sync, snapshots, history and conflicts."""
 
 from faststream.nats import NatsRouter
 
-from services.replication.chronicle import Chronicle
-from services.replication.conflicts import ConflictKeeper
-from services.replication.exchange import Exchange
-from services.replication.following import Following
+from services.replication.conflicts.archive import ConflictArchive
+from services.replication.follow.loop import FollowerLoop
+from services.replication.history.archiver import EventArchiver
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.domain.errors import Rejected
 from shared.domain.ids import NodeId
 from shared.domain.snapshot import Scope
@@ -37,34 +37,34 @@ class Handlers:
     """Replication's subscribers."""
 
     def __init__(
-        self, following: Following, exchange: Exchange, chronicle: Chronicle | None
+        self, follower: FollowerLoop, exchange: SnapshotExchange, archiver: EventArchiver | None
     ) -> None:
-        self._following = following
+        self._follower = follower
         self._exchange = exchange
-        self._chronicle = chronicle
+        self._archiver = archiver
 
     async def on_sync(self, order: SyncNow) -> FollowerProgressed:
-        return await self._following.sync(resync=order.resync)
+        return await self._follower.sync(resync=order.resync)
 
-    async def on_offer(self, wish: OfferSnapshot) -> SnapshotOffered:
-        if self._following.state is not FollowerState.FOLLOWING:
+    async def on_offer(self, request: OfferSnapshot) -> SnapshotOffered:
+        if self._follower.state is not FollowerState.FOLLOWING:
             raise Silent
-        if wish.scope not in set(Scope):
-            raise Rejected(f"{wish.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
-        return await self._exchange.offer(Scope(wish.scope))
+        if request.scope not in set(Scope):
+            raise Rejected(f"{request.scope!r} is no scope of a snapshot: use {', '.join(Scope)}")
+        return await self._exchange.offer(Scope(request.scope))
 
     async def on_history(self, question: ReadStatusHistory) -> StatusHistoryRead:
-        answer = None if self._chronicle is None else await self._chronicle.answer(question)
+        answer = None if self._archiver is None else await self._archiver.answer(question)
         if answer is None:
             raise Silent
         return answer
 
 
 def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
-    """The subscriptions of this node's follower; only masters offer snapshots and keep a history.
+    """Build the subscriptions of this node's follower; only masters offer snapshots and history.
 
-    Every master hears the wish, and those that do not follow the log stay silent: so a master that
-    needs a snapshot is never answered by itself.
+    Every master receives a request for a snapshot. One that does not follow the log stays silent,
+    so a master that needs a snapshot never answers itself.
     """
     routes = [subscription(SyncNow, handlers.on_sync, node=node)]
     if is_master:
@@ -74,30 +74,30 @@ def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
 
 
 class ConflictHandlers:
-    """What a master is asked about what it had alone."""
+    """The subscribers for the conflicts that a master has archived."""
 
-    def __init__(self, keeper: ConflictKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, conflicts: ConflictArchive) -> None:
+        self._conflicts = conflicts
 
     async def on_list(self, _: ReadConflicts) -> ConflictsRead:
-        return await self._keeper.list()
+        return await self._conflicts.list()
 
     async def on_read(self, question: ReadConflict) -> ConflictRead:
-        return await self._keeper.read(question)
+        return await self._conflicts.read(question)
 
     async def on_entries(self, question: ReadConflictEntries) -> ConflictEntries:
-        return await self._keeper.entries(question)
+        return await self._conflicts.entries(question)
 
     async def on_keep(self, order: KeepConflict) -> Done:
-        await self._keeper.bring_back(order)
+        await self._conflicts.bring_back(order)
         return Done()
 
     async def on_resolve(self, order: ResolveConflict) -> ConflictResolved:
-        return ConflictResolved(line=await self._keeper.resolve(order))
+        return ConflictResolved(line=await self._conflicts.resolve(order))
 
 
 def conflict_router(handlers: ConflictHandlers, node: NodeId) -> NatsRouter:
-    """The questions to this master alone."""
+    """Build the subscriptions for the conflicts of this master."""
     return NatsRouter(
         handlers=(
             subscription(ReadConflicts, handlers.on_list, node=node),

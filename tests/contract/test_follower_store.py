@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.replication.core.snapshot import Snapshot
-from services.replication.store import FileStore, FollowerStore, MasterStore
+from services.replication.replica.store import FileStore, FollowerStore, MasterStore
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_marker

@@ -5,8 +5,8 @@ from typing import Final
 from tools.mutants.mutant import Mutant
 
 CHUNKS: Final = "shared.domain.snapshot"
-INTAKE: Final = "services.replication.intake"
-EXCHANGE: Final = "services.replication.exchange"
+INTAKE: Final = "services.replication.snapshots.chunk_cache"
+EXCHANGE: Final = "services.replication.snapshots.exchange"
 PROOFS: Final = "services.gateway.cluster.core.proofs"
 CONFIRM: Final = "services.config.confirm"
 FILE: Final = "shared.crypto.backup"

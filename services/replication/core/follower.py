@@ -1,9 +1,9 @@
-"""A follower's judgement of what it reads.
+"""Decides whether a message of the log is the next entry of a replica.
 
-Of messages read without a gap, one that is not validly signed, or does not follow the last valid
-entry, is skipped by every follower alike: all read the same messages and judge by the same rule,
-so all come to the same history. A gap in the stream's sequence is not judged but fetched. A
-follower whose own position is not on the log's chain stops: it would carry on another history.
+Every follower reads the same messages without a gap and applies the same rule, so all come to the
+same history: a message that is not validly signed, or that does not follow the last valid entry,
+is skipped. When the stream's sequence has a gap, the missing messages are fetched first. A follower
+whose own position is not on the log's hash chain stops, because it would continue another history.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from shared.domain.ids import Instant, LogGeneration, Sequence
 from shared.domain.log import LogEntry, Marker, StoredEntry, follows
 
 LOG_LOST_SECONDS: Final = 20.0
-"""A deposed leader answers for 10 s at most; a log that is short for longer is lost."""
+"""A deposed leader answers for 10 s at most; a log that lacks an entry for longer has lost it."""
 
 SILENT_READINGS: Final = 2
-"""So many readings in a row must find what the subscription did not bring; one may cross it."""
+"""The subscription is silent when so many reads in a row find messages that it did not bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """It is no entry of this history; every follower skips it. *signer* is who it claims."""
+    """It is no entry of this history; every follower skips it. *signer* is the signer it names."""
 
     reason: str
     signer: str = "unknown"
@@ -53,10 +53,10 @@ Verdict = Apply | Skip | Fetch | Known
 
 
 class Follower:
-    """One copy's place in the log: the last entry applied, and the last message read.
+    """A replica's position: the last entry applied, *marker*, and the last message read, *read_to*.
 
-    *generation* is that of the log that is read. Each begins with message 1, so a copy that comes
-    into a later one has read nothing of it yet.
+    *generation* is that of the log that is read. The messages of each generation begin with 1, so
+    a follower that enters a later generation has read nothing of it yet.
     """
 
     def __init__(self, marker: Marker, generation: LogGeneration | None = None) -> None:
@@ -66,7 +66,7 @@ class Follower:
         self.read_to = Sequence(0) if is_new else marker.sequence
 
     def judge(self, sequence: Sequence, stored: StoredEntry | None, *, proven: bool) -> Verdict:
-        """What to do with the message at *sequence*.
+        """Decide what to do with the message at *sequence*.
 
         *stored* is None when the message is no entry at all; *proven* says that a known master
         signed it.
@@ -87,18 +87,18 @@ class Follower:
         return Apply(stored, entry) if why is None else Skip(why, stored.signer)
 
     def _refusal(self, entry: LogEntry) -> str | None:
-        """Why *entry* is not the next one; what another generation's log says is none of it."""
+        """Say why *entry* is not the next one; None when it is."""
         if entry.log_generation != self.generation:
             return f"log generation {entry.log_generation}, not {self.generation}"
         return follows(self.marker, entry)
 
-    def applied(self, marker: Marker) -> None:
-        """The copy is at *marker* now, by what was read; on the primary it may be further."""
-        assert marker.revision >= self.marker.revision, "a copy does not go back"
+    def record_applied(self, marker: Marker) -> None:
+        """Record that the replica has every entry up to *marker*."""
+        assert marker.revision >= self.marker.revision, "a replica does not go back"
         self.marker = marker
 
-    def passed(self, sequence: Sequence) -> None:
-        """The message at *sequence* was dealt with."""
+    def record_read(self, sequence: Sequence) -> None:
+        """Record that the message at *sequence* was applied or skipped."""
         assert sequence == self.read_to + 1, "messages are read without a gap"
         is_entered = self.marker.log_generation == self.generation
         is_behind = not is_entered or self.marker.sequence <= sequence
@@ -107,7 +107,7 @@ class Follower:
 
 
 class Standing(StrEnum):
-    """The own position, seen from the log."""
+    """Whether the replica's position is on the log's hash chain."""
 
     FOLLOWING = "following"
     UNSURE = "unsure"
@@ -117,12 +117,12 @@ class Standing(StrEnum):
 
 @dataclass
 class ChainCheck:
-    """Whether the own position is on the log's chain; a short log must be short for a while."""
+    """Decides whether a position is on the log's chain; a missing entry is lost after a while."""
 
     missing_since: Instant | None = None
 
-    def found(self, marker: Marker, hash_there: str | None, now: Instant) -> Standing:
-        """Where *marker* stands; unsure while a log without it may yet prove whole.
+    def check(self, marker: Marker, hash_there: str | None, now: Instant) -> Standing:
+        """Give the standing of *marker*; UNSURE while a log without its entry may yet prove whole.
 
         *hash_there* is the hash of the entry at the marker's sequence; None when it is missing.
         """
@@ -138,16 +138,16 @@ class ChainCheck:
 
 @dataclass
 class SilenceCheck:
-    """Whether the subscription still brings what readings by message get find."""
+    """Decides whether a subscription has fallen silent, by what reads beside it find."""
 
     late: int = 0
 
-    def brought(self) -> None:
+    def record_message(self) -> None:
         """The subscription brought a message."""
         self.late = 0
 
     def read(self, news: int) -> bool:
-        """A reading found *news* messages; whether the subscription has to be made anew."""
+        """Record that a read found *news* messages; say whether to subscribe again."""
         self.late = self.late + 1 if news else 0
         if self.late < SILENT_READINGS:
             return False

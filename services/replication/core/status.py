@@ -1,8 +1,8 @@
-"""What of the events belongs into the history of the site's status, and in which words.
+"""Decides which events the history of the site's status holds, and writes a sentence for each.
 
-Everything that the site says of itself does, but for what people do in sessions, for what the log
-keeps better (who changed which document) and for what is counted elsewhere (refused messages).
-An event that says that something is another way now *lasts* until the next one about the same.
+The history holds every stored event except those about sessions, those that the log records better
+(who changed which document) and those that metrics count (rejected messages). An event that changes
+a state lasts until the next event about the same state.
 """
 
 from collections.abc import Mapping
@@ -12,29 +12,29 @@ from shared.decoding.fields import decode_mapping
 from shared.events import CATALOGUE
 
 PREFIX: Final = "meridian.event."
-LEFT_OUT: Final = ("meridian.event.session.", "meridian.event.security.")
-ALSO_LEFT_OUT: Final = frozenset({"meridian.event.config.changed"})
+EXCLUDED_PREFIXES: Final = ("meridian.event.session.", "meridian.event.security.")
+EXCLUDED_SUBJECTS: Final = frozenset({"meridian.event.config.changed"})
 
 SUBJECTS: Final = tuple(
     message.subject.template
     for message in CATALOGUE
     if message.subject.stored
     and message.subject.template.startswith(PREFIX)
-    and not message.subject.template.startswith(LEFT_OUT)
-    and message.subject.template not in ALSO_LEFT_OUT
+    and not message.subject.template.startswith(EXCLUDED_PREFIXES)
+    and message.subject.template not in EXCLUDED_SUBJECTS
 )
-"""What is kept."""
+"""The subjects of the events that are archived."""
 
 CLUSTER_WIDE: Final = frozenset(
     {"failover.primary_changed", "failover.redirection_changed", "replication.mode_changed"}
 )
-"""What the whole site has one of; everything else that changes, each node has its own of."""
+"""The states that the whole site shares; every other state belongs to one node or webhook."""
 
 NAMES: Final = ("node", "previous", "primary", "to")
 LONGEST: Final = 2_048
-"""Bytes of an event that are kept whole; of a longer one the lists are left out."""
+"""Bytes of an event that is archived whole; a longer one is archived without its lists."""
 
-WORDS: Final[Mapping[str, str]] = {
+SENTENCES: Final[Mapping[str, str]] = {
     "failover.primary_changed": "{node} is primary of epoch {epoch} after {previous}: {cause}",
     "failover.stepped_down": "{node} gave up the role of epoch {epoch}: {cause}",
     "failover.redirection_changed": "the site's address by {method}: {state}, was {before}",
@@ -52,8 +52,8 @@ WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def about(fact: str, body: Mapping[str, Any]) -> str | None:
-    """What is another way since this event; None for one that changes no state."""
+def state_key(fact: str, body: Mapping[str, Any]) -> str | None:
+    """Name the state that an event changes; None for an event that changes none."""
     if fact in CLUSTER_WIDE:
         return fact
     if not fact.endswith("_changed"):
@@ -61,8 +61,8 @@ def about(fact: str, body: Mapping[str, Any]) -> str | None:
     return f"{fact} {body.get('node') or body.get('webhook') or ''}"
 
 
-def concerned(speaker: str, body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The nodes that an event is about; who says it, when it names none."""
+def nodes_of(speaker: str, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the nodes that an event names; its sender when it names none."""
     named = [body[name] for name in NAMES if isinstance(body.get(name), str)]
     listed = body.get("nodes")
     if isinstance(listed, list):
@@ -71,21 +71,21 @@ def concerned(speaker: str, body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def sentence(fact: str, body: Mapping[str, Any]) -> str:
-    """The event for people; one of a later release as its fields."""
-    words = WORDS.get(fact)
+    """Write the event as a sentence; an event that this release does not know, as its fields."""
+    words = SENTENCES.get(fact)
     if words is None:
         return _fields(body)
     try:
-        told = words.format_map({**body, **_derived(body)})
+        text = words.format_map({**body, **_derived(body)})
     except (KeyError, IndexError, ValueError):
         return _fields(body)
     cause = body.get("cause")
     is_failing = fact == "failover.redirection_changed" and cause
-    return f"{told}: {cause} ({body.get('code')})" if is_failing else told
+    return f"{text}: {cause} ({body.get('code')})" if is_failing else text
 
 
 def shortened(payload: bytes) -> dict[str, Any]:
-    """An event's body, small enough to be kept.
+    """Give an event's body, small enough to be archived.
 
     Raises:
         Undecodable: it is no JSON object.
@@ -101,7 +101,7 @@ def shortened(payload: bytes) -> dict[str, Any]:
 
 
 def _derived(body: Mapping[str, Any]) -> dict[str, str]:
-    """Words that stand for several fields; who was nobody before is called so."""
+    """Write the words that stand for several fields."""
     reasons = "; ".join(str(each) for each in body.get("reasons") or ())
     ready = "could take the role over" if body.get("could_take_over") else "could not take over"
     failed = f"failed, {body.get('cause')} ({body.get('code')})" if body.get("failed") else "done"
@@ -112,13 +112,13 @@ def _derived(body: Mapping[str, Any]) -> dict[str, str]:
         "limit": f"{limit / 2**20:,.0f} MiB",
         "readiness": f"{ready}: {reasons}" if reasons else ready,
         "outcome": failed,
-        "unclean": _unclean(body),
+        "unclean": _unclean_ends(body),
         "previous": str(body.get("previous") or "nobody"),
     }
 
 
-def _unclean(body: Mapping[str, Any]) -> str:
-    """How often a service ended uncleanly."""
+def _unclean_ends(body: Mapping[str, Any]) -> str:
+    """Say how often a service ended uncleanly."""
     ends = body.get("restarts")
     loop = ": a crash loop" if body.get("crash_loop") else ""
     return ("an unclean end" if ends == 1 else f"{ends} unclean ends in a row") + loop

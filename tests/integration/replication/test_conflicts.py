@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.replication import conflicts as module
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts import archive as module
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Snapshot
-from services.replication.store import MasterStore
+from services.replication.replica.store import MasterStore
 from shared.crypto.nodekeys import NodeKey
 from shared.domain import bundle
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
@@ -69,7 +69,7 @@ class Place:
     state: MasterState
     bravo: Bravo
     kept: KeptFacts
-    keeper: ConflictKeeper
+    keeper: ConflictArchive
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
     async def write(self, *changes: Change, epoch: int | None = None) -> None:
@@ -101,7 +101,7 @@ async def place(postgres_url: str) -> AsyncGenerator[Place]:
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
     conflicts = Conflicts(database)
-    keeper = ConflictKeeper(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
+    keeper = ConflictArchive(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
     yield Place(pen, database, state, bravo, kept, keeper)
     await database.close()
 

@@ -13,9 +13,9 @@ import pytest_asyncio
 from nats.aio.client import Client
 
 from services.replication.core.snapshot import Snapshot
-from services.replication.exchange import FETCHES, OFFERS, Exchange
-from services.replication.intake import Intake
-from services.replication.store import FileStore
+from services.replication.replica.store import FileStore
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import FETCHES, OFFERS, SnapshotExchange
 from shared.clusterlog.log import ClusterLog
 from shared.clusterlog.snapshots import Shelf
 from shared.crypto.nodekeys import NodeKey
@@ -59,7 +59,7 @@ class Place:
     log: ClusterLog
     store: FileStore
     answers: Answers
-    exchange: Exchange
+    exchange: SnapshotExchange
 
     async def write(self, *names: str) -> None:
         for name in names:
@@ -82,8 +82,8 @@ class Place:
         proof = (key or self.pen.key).sign(body)
         return SignedSnapshot(body, NodeId(signer), proof).encode()
 
-    async def take(self, scope: Scope = Scope.DIRECTORY, at_least: int = 0) -> Snapshot:
-        content = await self.exchange.take(scope, Revision(at_least))
+    async def fetch(self, scope: Scope = Scope.DIRECTORY, at_least: int = 0) -> Snapshot:
+        content = await self.exchange.fetch(scope, Revision(at_least))
         documents = tuple(each for chunk in content.chunks() for each in chunk.documents)
         requests = tuple(each for chunk in content.chunks() for each in chunk.requests)
         return Snapshot(content.marker, content.mode, documents, requests, content.scope)
@@ -97,7 +97,7 @@ async def place(nats_server: NatsServer, tmp_path: Path) -> AsyncGenerator[Place
     log = ClusterLog(client, GENERATION)
     await log.create(1)
     store = FileStore(tmp_path, ALPHA, pen.key, GENERATION)
-    exchange = Exchange(
+    exchange = SnapshotExchange(
         node=ALPHA,
         key=pen.key,
         trust=pen.trust(),
@@ -105,7 +105,7 @@ async def place(nats_server: NatsServer, tmp_path: Path) -> AsyncGenerator[Place
         log=log,
         store=store,
         publisher=answers,
-        intake=Intake(tmp_path),
+        cache=ChunkCache(tmp_path),
     )
     yield Place(pen, client, log, store, answers, exchange)
     await client.close()
@@ -115,7 +115,7 @@ async def test_what_was_offered_is_what_is_taken(place: Place) -> None:
     await place.write("berlin", "denver")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     assert place.answers.offer.revision == 2
-    assert await place.take() == await place.store.snapshot()
+    assert await place.fetch() == await place.store.snapshot()
 
 
 async def test_a_large_snapshot_goes_in_chunks(place: Place) -> None:
@@ -127,7 +127,7 @@ async def test_a_large_snapshot_goes_in_chunks(place: Place) -> None:
     large = replace(await place.store.snapshot(), documents=documents)
     await place.store.load(large)
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
-    assert await place.take() == large
+    assert await place.fetch() == large
 
 
 async def test_one_offer_serves_everybody_until_the_next_revision(place: Place) -> None:
@@ -156,7 +156,7 @@ async def test_one_that_is_read_survives_the_next_offer(place: Place) -> None:
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     await place.write("denver")
     await place.exchange.offer(Scope.DIRECTORY)
-    assert (await place.take()).marker.revision == 1
+    assert (await place.fetch()).marker.revision == 1
 
 
 async def many_nodes(place: Place, count: int) -> Snapshot:
@@ -199,7 +199,7 @@ async def test_it_goes_in_chunks_and_each_is_an_object(place: Place) -> None:
     place.answers.offer = offer = await place.exchange.offer(Scope.DIRECTORY)
     names = await objects(place)
     assert {offer.name, f"{offer.name}.0", f"{offer.name}.1", f"{offer.name}.2"} <= names
-    assert await place.take() == large
+    assert await place.fetch() == large
 
 
 async def test_who_was_interrupted_goes_on_with_the_chunk_that_is_lacking(
@@ -210,10 +210,10 @@ async def test_who_was_interrupted_goes_on_with_the_chunk_that_is_lacking(
     line = Line(monkeypatch)
     line.breaks_after = 3
     with pytest.raises(LogUnavailable, match="the line is cut"):
-        await place.take()
+        await place.fetch()
     before, line.fetched, line.breaks_after = line.fetched, [], None
     assert before == [offer.name, f"{offer.name}.0", f"{offer.name}.1"]
-    assert await place.take() == large
+    assert await place.fetch() == large
     assert line.fetched[:2] == [offer.name, f"{offer.name}.2"]
 
 
@@ -222,11 +222,11 @@ async def test_a_newer_snapshot_is_fetched_as_far_as_it_differs(
 ) -> None:
     await many_nodes(place, 3_000)
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
-    await place.take()
+    await place.fetch()
     await place.write("n00001")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     line = Line(monkeypatch)
-    taken = await place.take()
+    taken = await place.fetch()
     assert taken == await place.store.snapshot()
     chunks = len([name for name in await objects(place) if name.startswith(f"{line.fetched[0]}.")])
     assert len(line.fetched) - 1 <= 2 < chunks
@@ -240,11 +240,11 @@ async def test_a_chunk_that_is_not_what_was_signed_is_refused_by_name(
     line = Line(monkeypatch)
     line.damaged = {f"{offer.name}.1": b"something else"}
     with pytest.raises(BrokenChunk, match=f"chunk 1 of snapshot {offer.name} is not what"):
-        await place.take()
+        await place.fetch()
     assert line.fetched.count(f"{offer.name}.1") == FETCHES * OFFERS
     assert line.fetched.count(f"{offer.name}.0") == 1, "what is here is not fetched again"
     line.damaged = {}
-    assert await place.take() == await place.store.snapshot()
+    assert await place.fetch() == await place.store.snapshot()
 
 
 async def test_a_chunk_that_is_gone_sends_the_follower_to_the_next_offer(place: Place) -> None:
@@ -254,7 +254,7 @@ async def test_a_chunk_that_is_gone_sends_the_follower_to_the_next_offer(place: 
     place.answers.offers = [stale]
     await place.write("later")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
-    taken = await place.take()
+    taken = await place.fetch()
     assert len(taken.documents) == len(large.documents) + 1
 
 
@@ -285,7 +285,7 @@ async def test_only_a_known_master_is_believed(place: Place) -> None:
     for key, signer in ((NodeKey.generate(), "alpha"), (None, "berlin")):
         await place.lay_ready(place.signed(snapshot, key, signer))
         with pytest.raises(BadSignature, match="no known master signed"):
-            await place.take()
+            await place.fetch()
 
 
 async def test_a_changed_byte_is_noticed(place: Place) -> None:
@@ -293,21 +293,21 @@ async def test_a_changed_byte_is_noticed(place: Place) -> None:
     data = place.signed(await place.store.snapshot()).replace(b"directory", b"full")
     await place.lay_ready(data)
     with pytest.raises(BadSignature, match="no known master signed"):
-        await place.take()
+        await place.fetch()
 
 
 @pytest.mark.parametrize("data", [b"noise", b'{"body": "{}", "signer": "a", "signature": ""}'])
 async def test_what_is_no_snapshot_is_refused(place: Place, data: bytes) -> None:
     await place.lay_ready(data)
     with pytest.raises(BadSignature, match=r"signed snapshot|no known master signed"):
-        await place.take()
+        await place.fetch()
 
 
 async def test_a_master_takes_no_snapshot_without_users(place: Place) -> None:
     await place.write("berlin")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     with pytest.raises(BadSignature, match="of scope directory, not full"):
-        await place.take(Scope.FULL)
+        await place.fetch(Scope.FULL)
 
 
 @pytest.mark.parametrize(
@@ -325,21 +325,21 @@ async def test_a_snapshot_of_another_history_is_refused(
     snapshot = replace(await place.store.snapshot(), marker=marker)
     await place.lay_ready(place.signed(snapshot))
     with pytest.raises(BadSignature, match="another history"):
-        await place.take()
+        await place.fetch()
 
 
 async def test_an_empty_snapshot_proves_nothing(place: Place) -> None:
     await place.lay_ready(place.signed(await place.store.snapshot()))
     with pytest.raises(BadSignature, match="another history"):
-        await place.take()
+        await place.fetch()
 
 
 async def test_one_that_is_older_than_the_copy_is_not_taken(place: Place) -> None:
     await place.write("berlin")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     with pytest.raises(Unavailable, match="ends at 1, before 2"):
-        await place.take(at_least=2)
-    assert (await place.take(at_least=1)).marker.revision == 1
+        await place.fetch(at_least=2)
+    assert (await place.fetch(at_least=1)).marker.revision == 1
 
 
 async def test_an_offer_that_is_not_there_is_unavailable(place: Place) -> None:
@@ -348,7 +348,7 @@ async def test_an_offer_that_is_not_there_is_unavailable(place: Place) -> None:
         name="gone", log_generation=GENERATION, revision=Revision(1), hash=""
     )
     with pytest.raises(LogUnavailable, match="gone is not there any more"):
-        await place.take()
+        await place.fetch()
 
 
 async def test_without_an_object_store_nothing_is_offered(place: Place) -> None:
@@ -362,5 +362,5 @@ async def test_the_mode_and_the_epoch_travel_with_it(place: Place) -> None:
     snapshot = replace(await place.store.snapshot(), mode=ReplicationMode.DEGRADED)
     await place.store.load(snapshot)
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
-    taken = await place.take()
+    taken = await place.fetch()
     assert (taken.mode, taken.marker.epoch) == (ReplicationMode.DEGRADED, Epoch(0))

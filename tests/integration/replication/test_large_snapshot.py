@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.replication.exchange import Exchange
-from services.replication.intake import Intake
-from services.replication.store import MasterStore
+from services.replication.replica.store import MasterStore
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog
 from shared.domain.ids import Revision
 from shared.domain.snapshot import Scope, SnapshotDocument
@@ -71,7 +71,7 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
         stores = MasterStore(MasterState(source)), MasterStore(MasterState(target))
         await MasterState(target).found(CLUSTER, GENERATION)
         giver, taker = (
-            Exchange(
+            SnapshotExchange(
                 node=ALPHA,
                 key=pen.key,
                 trust=pen.trust(),
@@ -79,12 +79,12 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
                 log=log,
                 store=store,
                 publisher=answers,
-                intake=Intake(tmp_path),
+                cache=ChunkCache(tmp_path),
             )
             for store in stores
         )
         answers.offer = await giver.offer(Scope.FULL)
-        content = await taker.take(Scope.FULL, Revision(1))
+        content = await taker.fetch(Scope.FULL, Revision(1))
         largest = max(len(chunk.documents) + len(chunk.requests) for chunk in content.chunks())
         assert largest < (NODES + REQUESTS) / 2, "it is not in memory at once"
         await stores[1].load(content)

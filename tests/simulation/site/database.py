@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.store import Copy as Parts
+from services.replication.replica.store import Copy as Parts
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence

@@ -132,7 +132,7 @@ class Ledger:
         verdict = self._reader.judge(sequence, stored, proven=proven)
         if isinstance(verdict, Apply):
             self._applied(verdict.entry, verdict.stored, sequence)
-        self._reader.passed(sequence)
+        self._reader.record_read(sequence)
 
     def _begin(self, generation: LogGeneration, stored: StoredEntry) -> None:
         """The history goes on in *generation*, if it is *stored* that begins it."""
@@ -174,7 +174,7 @@ class Ledger:
         place = Place(marker, before.hash, writer, requests, nodes)
         self._history.places[marker.hash] = place
         self._history.add(place)
-        self._reader.applied(marker)
+        self._reader.record_applied(marker)
 
     def committed(self, node: NodeId, here: MemoryTransaction) -> None:
         """A copy moved: it is a prefix of the history, and so are its documents."""

@@ -17,14 +17,14 @@ from services.config.promotion import Promoter
 from services.config.rebuilding import Rebuilder
 from services.config.replica import Replica
 from services.config.writer import Writer
-from services.replication.applying import Applier
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.exchange import Exchange
-from services.replication.following import Following
+from services.replication.follow.applier import Applier
+from services.replication.follow.loop import FollowerLoop
 from services.replication.handlers import ConflictHandlers
 from services.replication.handlers import Handlers as FollowingHandlers
-from services.replication.intake import Intake
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
@@ -107,12 +107,12 @@ class ProgressPublisher(Publisher):
         self._on_progress(event)
 
 
-class SnapshotExchange(Exchange):
+class MemoryExchange(SnapshotExchange):
     """Takes what another master offers at this moment, when the network lets it."""
 
     offered: Offered
 
-    async def take(self, scope: Scope, at_least: Revision) -> Content:
+    async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         snapshot = self.offered(self.node, scope)
         if snapshot is None or snapshot.marker.revision < at_least:
             raise Unavailable("nobody offers a snapshot")
@@ -147,23 +147,27 @@ class Follows:
     ) -> None:
         node, key, trust = of
         store, facts = Store(database), Facts(outside.on_event)
-        exchange = SnapshotExchange(
+        exchange = MemoryExchange(
             *(node, key, trust, Client(), log, store, ProgressPublisher(outside.on_progress)),
-            intake=Intake(Path("/nowhere")),
+            cache=ChunkCache(Path("/nowhere")),
         )
         exchange.offered = outside.offered
         clock = MachineClock(process, outside.set_by_seconds)
-        keeper = ConflictKeeper(
+        conflicts = ConflictArchive(
             *(node, trust, MemoryConflicts(database), outside.peers, clock, facts)
         )
         applier = Applier(node, store, log, trust, facts, KeptRejections())
-        self.following = Following(
+        self.following = FollowerLoop(
             *(applier, exchange, clock, Health(), scope, SNAPSHOT_AFTER),
-            keeper if scope is Scope.FULL else None,
+            conflicts if scope is Scope.FULL else None,
         )
         self.handlers = FollowingHandlers(self.following, exchange, None)
-        self.conflicts = ConflictHandlers(keeper)
-        for work in (self.following.run(), self.following.listen(), self.following.tell()):
+        self.conflicts = ConflictHandlers(conflicts)
+        for work in (
+            self.following.run(),
+            self.following.listen(),
+            self.following.report_progress(),
+        ):
             process.begin(work)
 
     async def answer(self, request: Request[Any]) -> Message:

@@ -149,7 +149,7 @@ def test_a_server_alone_that_has_the_log_needs_no_second_promotion(
 def test_a_copy_that_throws_away_what_it_had_alone_is_noticed(site: Site, gateway: Gateway) -> None:
     promoted_alone(site, gateway)
     site.start(ALPHA)
-    site.services[ALPHA].follows.following.keeper = None
+    site.services[ALPHA].follows.following.conflicts = None
     site.run(site.now + 5)
     with pytest.raises(AssertionError, match="nobody kept it"):
         answer_to(site, SyncNow(node=ALPHA, resync=True))

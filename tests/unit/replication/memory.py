@@ -8,13 +8,13 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from services.replication.applying import Applier
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.exchange import Exchange
-from services.replication.following import Following
-from services.replication.intake import Intake
-from services.replication.store import Copy
+from services.replication.follow.applier import Applier
+from services.replication.follow.loop import FollowerLoop
+from services.replication.replica.store import Copy
+from services.replication.snapshots.chunk_cache import ChunkCache
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
@@ -99,7 +99,7 @@ class MemoryStore:
     documents: dict[tuple[str, str], SnapshotDocument] = field(
         default_factory=dict[tuple[str, str], SnapshotDocument]
     )
-    applied: list[int] = field(default_factory=list[int])
+    record_applied: list[int] = field(default_factory=list[int])
 
     async def marker(self) -> Marker | None:
         return self.at
@@ -112,7 +112,7 @@ class MemoryStore:
                 key = change.kind, change.id
                 self.documents[key] = SnapshotDocument(*key, entry.revision, change.body)
         self.at = self.at.advanced(entry, stored.hash, sequence)
-        self.applied.append(sequence)
+        self.record_applied.append(sequence)
 
     async def load(self, content: Content) -> None:
         found = [each for chunk in content.chunks() for each in chunk.documents]
@@ -132,14 +132,14 @@ class MemoryStore:
         ).within(Scope.DIRECTORY)
 
 
-class MemoryExchange(Exchange):
+class MemoryExchange(SnapshotExchange):
     """Gives the snapshot that the test laid ready."""
 
     ready: Snapshot | None = None
     refusal: MeridianError = Unavailable("nobody answered")
     asked: tuple[Scope, Revision] | None = None
 
-    async def take(self, scope: Scope, at_least: Revision) -> Content:
+    async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         self.asked = scope, at_least
         if self.ready is None:
             raise self.refusal
@@ -166,7 +166,7 @@ class KeptProgress(Publisher):
         self.kept.append(event)
 
 
-class KeptConflicts(ConflictKeeper):
+class KeptConflicts(ConflictArchive):
     """Remembers what it was told to keep, and where the copy was at that moment."""
 
     def __init__(self, store: MemoryStore) -> None:
@@ -216,9 +216,9 @@ class World:
             log=self.log,
             store=self.store,
             publisher=self.publisher,
-            intake=Intake(Path("/nowhere")),
+            cache=ChunkCache(Path("/nowhere")),
         )
-        self.following = Following(
+        self.following = FollowerLoop(
             applier=self.applier,
             exchange=self.exchange,
             clock=self.clock,
@@ -247,7 +247,7 @@ class World:
     def keep_conflicts(self) -> "KeptConflicts":
         """Have what the copy has alone kept from now on."""
         keeper = KeptConflicts(self.store)
-        self.following.keeper = keeper
+        self.following.conflicts = keeper
         return keeper
 
     def snapshot(self) -> Snapshot:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.replication.core.conflict import common, left_behind
+from services.replication.core.conflict import common_revision, last_changes
 from shared.domain.ids import Revision
 from shared.domain.log import LogEntry, Op, StoredEntry
 from tests.integration.entries import Pen, control, delete, node, put
@@ -25,7 +25,7 @@ def hashes(*pairs: tuple[int, str]) -> dict[Revision, str]:
 def test_two_histories_are_one_up_to_the_last_entry_that_both_have(
     theirs: dict[Revision, str], ancestor: int
 ) -> None:
-    assert common(hashes((1, "a"), (2, "b"), (3, "c")), theirs) == ancestor
+    assert common_revision(hashes((1, "a"), (2, "b"), (3, "c")), theirs) == ancestor
 
 
 def entries(*stored: StoredEntry) -> list[LogEntry]:
@@ -34,7 +34,7 @@ def entries(*stored: StoredEntry) -> list[LogEntry]:
 
 def test_each_document_is_as_the_last_change_left_it() -> None:
     pen = Pen()
-    found = left_behind(
+    found = last_changes(
         entries(
             pen.write(put("node", "berlin", node()), put("node", "tokyo", node())),
             pen.write(put("node", "berlin", node("master"))),
@@ -49,4 +49,4 @@ def test_what_speaks_of_the_cluster_alone_leaves_nothing_behind() -> None:
     pen = Pen()
     began = pen.write(control(Op.EPOCH_BEGAN, {}), epoch=4)
     mode = pen.write(control(Op.MODE_CHANGED, {"mode": "degraded"}))
-    assert left_behind(entries(began, mode)) == ()
+    assert last_changes(entries(began, mode)) == ()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.replication.core.snapshot import Snapshot
-from services.replication.store import SNAPSHOT_FILE, FileStore
+from services.replication.replica.store import SNAPSHOT_FILE, FileStore
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import NodeId, Revision

@@ -37,8 +37,8 @@ def judge(follower: Follower, sequence: int, stored: StoredEntry | None) -> Verd
 
 def apply(follower: Follower, verdict: Apply, sequence: int) -> None:
     at, stored = Sequence(sequence), verdict.stored
-    follower.applied(follower.marker.advanced(verdict.entry, stored.hash, at))
-    follower.passed(at)
+    follower.record_applied(follower.marker.advanced(verdict.entry, stored.hash, at))
+    follower.record_read(at)
 
 
 def test_the_next_entry_is_applied() -> None:
@@ -96,7 +96,7 @@ def test_an_entry_that_does_not_follow_is_skipped(marker: Marker, reason: str) -
 def test_after_a_skipped_message_the_history_goes_on() -> None:
     pen, follower = Pen(), Follower(START)
     assert isinstance(judge(follower, 1, None), Skip)
-    follower.passed(Sequence(1))
+    follower.record_read(Sequence(1))
     pen.skip()
     verdict = judge(follower, 2, entry(pen))
     assert isinstance(verdict, Apply)
@@ -146,21 +146,21 @@ def test_nothing_is_applied_before_it_is_read() -> None:
     pen = Pen()
     entry(pen)
     follower = Follower(START)
-    follower.applied(replace(pen.marker, sequence=Sequence(9)))
+    follower.record_applied(replace(pen.marker, sequence=Sequence(9)))
     with pytest.raises(AssertionError, match="before it is read"):
-        follower.passed(Sequence(1))
+        follower.record_read(Sequence(1))
 
 
 def test_messages_are_passed_without_a_gap() -> None:
     with pytest.raises(AssertionError, match="without a gap"):
-        Follower(START).passed(Sequence(2))
+        Follower(START).record_read(Sequence(2))
 
 
 def test_a_copy_does_not_go_back() -> None:
     pen = Pen()
     entry(pen)
     with pytest.raises(AssertionError, match="does not go back"):
-        Follower(pen.marker).applied(START)
+        Follower(pen.marker).record_applied(START)
 
 
 def carried_out(follower: Follower, log: list[StoredEntry | None], pen: Pen, at: int) -> None:
@@ -171,7 +171,7 @@ def carried_out(follower: Follower, log: list[StoredEntry | None], pen: Pen, at:
         case Apply() as verdict:
             apply(follower, verdict, at)
         case Skip():
-            follower.passed(Sequence(at))
+            follower.record_read(Sequence(at))
         case Fetch(first):
             for number in range(first, at + 1):
                 carried_out(follower, log, pen, number)
@@ -239,40 +239,40 @@ AT_THREE = Marker(GENERATION, Revision(3), Sequence(3), START.epoch, "a" * 64)
 
 
 def test_a_position_on_the_chain_is_followed() -> None:
-    assert ChainCheck().found(AT_THREE, "a" * 64, Instant(0)) is Standing.FOLLOWING
+    assert ChainCheck().check(AT_THREE, "a" * 64, Instant(0)) is Standing.FOLLOWING
 
 
 def test_an_empty_copy_is_on_every_chain() -> None:
-    assert ChainCheck().found(START, None, Instant(0)) is Standing.FOLLOWING
-    assert ChainCheck().found(START, EMPTY_HASH, Instant(0)) is Standing.FOLLOWING
+    assert ChainCheck().check(START, None, Instant(0)) is Standing.FOLLOWING
+    assert ChainCheck().check(START, EMPTY_HASH, Instant(0)) is Standing.FOLLOWING
 
 
 @pytest.mark.parametrize("there", ["b" * 64, ""])
 def test_another_entry_at_the_own_position_is_divergence(there: str) -> None:
-    assert ChainCheck().found(AT_THREE, there, Instant(0)) is Standing.DIVERGED
+    assert ChainCheck().check(AT_THREE, there, Instant(0)) is Standing.DIVERGED
 
 
 def test_a_log_without_the_own_position_is_lost_after_a_while_only() -> None:
     check = ChainCheck()
-    assert check.found(AT_THREE, None, Instant(100)) is Standing.UNSURE
-    assert check.found(AT_THREE, None, Instant(100 + LOG_LOST_SECONDS - 0.1)) is Standing.UNSURE
-    lost = check.found(AT_THREE, None, Instant(100 + LOG_LOST_SECONDS))
+    assert check.check(AT_THREE, None, Instant(100)) is Standing.UNSURE
+    assert check.check(AT_THREE, None, Instant(100 + LOG_LOST_SECONDS - 0.1)) is Standing.UNSURE
+    lost = check.check(AT_THREE, None, Instant(100 + LOG_LOST_SECONDS))
     assert lost is Standing.LOG_LOST
 
 
 def test_a_log_that_proves_whole_is_lost_no_more_and_the_wait_begins_anew() -> None:
     check = ChainCheck()
-    check.found(AT_THREE, None, Instant(0))
-    check.found(AT_THREE, None, Instant(LOG_LOST_SECONDS))
-    assert check.found(AT_THREE, AT_THREE.hash, Instant(30)) is Standing.FOLLOWING
-    assert check.found(AT_THREE, None, Instant(31)) is Standing.UNSURE
+    check.check(AT_THREE, None, Instant(0))
+    check.check(AT_THREE, None, Instant(LOG_LOST_SECONDS))
+    assert check.check(AT_THREE, AT_THREE.hash, Instant(30)) is Standing.FOLLOWING
+    assert check.check(AT_THREE, None, Instant(31)) is Standing.UNSURE
 
 
 def test_divergence_ends_the_wait_too() -> None:
     check = ChainCheck()
-    check.found(AT_THREE, None, Instant(0))
-    check.found(AT_THREE, "b" * 64, Instant(19))
-    assert check.found(AT_THREE, None, Instant(21)) is Standing.UNSURE
+    check.check(AT_THREE, None, Instant(0))
+    check.check(AT_THREE, "b" * 64, Instant(19))
+    assert check.check(AT_THREE, None, Instant(21)) is Standing.UNSURE
 
 
 def test_a_subscription_is_silent_when_readings_keep_finding_news() -> None:
@@ -286,7 +286,7 @@ def test_one_message_may_cross_a_reading() -> None:
     assert not check.read(1)
     assert not check.read(0)
     assert not check.read(1)
-    check.brought()
+    check.record_message()
     assert not check.read(1)
 
 

@@ -49,7 +49,7 @@ async def test_it_reads_to_the_end_and_follows(world: World) -> None:
     world.write("a", "b", "c")
     proof = await sync(world)
     assert (proof.state, proof.revision, proof.lag) == (FollowerState.FOLLOWING, 3, 0)
-    assert world.store.applied == [1, 2, 3]
+    assert world.store.record_applied == [1, 2, 3]
     assert world.health.reasons() == []
 
 
@@ -77,7 +77,7 @@ async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
     world.intrude(b"noise")
     world.write("b")
     await sync(world)
-    assert world.store.applied == [1, 4]
+    assert world.store.record_applied == [1, 4]
     assert world.rejections.kept == [
         ("message 2 of the log is skipped: no known master signed it", "unknown"),
         ("message 3 of the log is skipped: it is no log entry", "unknown"),
@@ -91,7 +91,7 @@ async def test_a_master_named_by_an_entry_is_believed_from_then_on(world: World)
     world.pen.key, world.pen.signer = key, NodeId("charlie")
     world.write("after")
     await sync(world)
-    assert world.store.applied == [1, 2]
+    assert world.store.record_applied == [1, 2]
 
 
 async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
@@ -101,7 +101,7 @@ async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
     thief = Pen(key, BERLIN, marker=world.pen.marker)
     world.intrude(thief.write(put("node", "evil", node())).encode())
     await sync(world)
-    assert world.store.applied == [1]
+    assert world.store.record_applied == [1]
 
 
 async def test_a_short_log_is_lost_only_when_it_stays_short(world: World) -> None:
@@ -153,7 +153,7 @@ async def test_a_copy_goes_on_in_the_generation_that_began_at_its_last_entry(
     proof = await sync(world)
     assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 4)
     assert proof.hash == world.pen.marker.hash
-    assert world.store.applied == [1, 2, 1, 2]
+    assert world.store.record_applied == [1, 2, 1, 2]
     assert (await sync(world)).revision == 4
 
 
@@ -251,7 +251,7 @@ async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: Worl
     world.write("a", "b")
     proof = await sync(world)
     assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.marker.hash)
-    assert world.store.applied == [1]
+    assert world.store.record_applied == [1]
     assert states(world) == [(FollowerState.DETACHED, FollowerState.DIVERGED)]
 
 
@@ -287,7 +287,7 @@ async def test_far_behind_it_begins_with_a_snapshot() -> None:
     world.exchange.ready = world.snapshot()
     world.write("e")
     assert (await sync(world)).revision == 5
-    assert world.store.applied == [5]
+    assert world.store.record_applied == [5]
 
 
 async def test_a_snapshot_must_not_be_older_than_the_copy() -> None:
@@ -303,7 +303,7 @@ async def test_without_a_snapshot_the_log_is_read() -> None:
     world = World(snapshot_after=2)
     world.write("a", "b", "c")
     assert (await sync(world)).revision == 3
-    assert world.store.applied == [1, 2, 3]
+    assert world.store.record_applied == [1, 2, 3]
 
 
 async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> None:
@@ -314,7 +314,7 @@ async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> 
     world.exchange.ready = world.snapshot()
     world.write("d")
     assert (await sync(world)).revision == 4
-    assert world.store.applied == [4]
+    assert world.store.record_applied == [4]
 
 
 async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: World) -> None:
@@ -322,10 +322,10 @@ async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: Wo
     await world.applier.begin()
     third = await world.log.get(world.pen.marker.sequence)
     assert third is not None
-    await world.applier.take(third)
-    assert world.store.applied == [1, 2, 3]
-    await world.applier.take(third)
-    assert world.store.applied == [1, 2, 3]
+    await world.applier.fetch(third)
+    assert world.store.record_applied == [1, 2, 3]
+    await world.applier.fetch(third)
+    assert world.store.record_applied == [1, 2, 3]
 
 
 async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) -> None:
@@ -335,7 +335,7 @@ async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) 
     await world.store.apply(entry, world.pen.marker.sequence)
     world.log.messages.append(entry.encode())
     assert (await sync(world)).revision == 2
-    assert world.store.applied == [1, 2]
+    assert world.store.record_applied == [1, 2]
 
 
 async def test_the_subscription_begins_where_the_reading_ended(world: World) -> None:
@@ -357,7 +357,7 @@ async def test_what_the_subscription_brings_is_applied(world: World) -> None:
     await sync(world)
     world.write("a", "b")
     await turns(world.following.listen())
-    assert world.store.applied == [1, 2]
+    assert world.store.record_applied == [1, 2]
 
 
 async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(world: World) -> None:
@@ -394,20 +394,20 @@ async def test_a_subscription_that_fell_silent_is_made_anew(
             await turns()
     listening.cancel()
     assert "fell silent" in caplog.text
-    assert world.store.applied == [1, 2]
+    assert world.store.record_applied == [1, 2]
 
 
 async def test_progress_is_told_after_a_move(world: World) -> None:
     world.write("a")
     await sync(world)
-    await turns(world.following.tell())
+    await turns(world.following.report_progress())
     (said,) = world.publisher.kept
     assert isinstance(said, FollowerProgressed)
     assert said.revision == 1
 
 
 async def test_many_moves_are_told_as_the_newest(world: World) -> None:
-    telling = asyncio.ensure_future(world.following.tell())
+    telling = asyncio.ensure_future(world.following.report_progress())
     for name in ("a", "b", "c"):
         world.write(name)
         await sync(world)

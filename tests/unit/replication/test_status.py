@@ -7,10 +7,10 @@ import pytest
 from services.replication.core.status import (
     LONGEST,
     SUBJECTS,
-    about,
-    concerned,
+    nodes_of,
     sentence,
     shortened,
+    state_key,
 )
 from shared.decoding.errors import Undecodable
 from shared.events import CATALOGUE
@@ -50,7 +50,7 @@ def test_only_stored_events_are_read() -> None:
 def test_a_state_lasts_until_the_next_one_about_the_same(
     fact: str, body: dict[str, str], expected: str | None
 ) -> None:
-    assert about(fact, body) == expected
+    assert state_key(fact, body) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_state_lasts_until_the_next_one_about_the_same(
 def test_an_event_concerns_whom_it_names_or_who_says_it(
     body: dict[str, object], expected: tuple[str, ...]
 ) -> None:
-    assert concerned("alpha", body) == expected
+    assert nodes_of("alpha", body) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nats.aio.msg import Msg
 
 from services.gateway.sessions.store import JetStreamSessions
-from services.replication.chronicle import Chronicle
+from services.replication.history.archiver import EventArchiver
 from services.webhooks.delivery.consumers import StoredEvent
 from services.webhooks.delivery.message import build_delivery
 from shared.crypto.envelope import SIGNATURE_HEADER
@@ -67,10 +67,10 @@ def _history(data: bytes) -> object:
     topic, refusals = text_of(subject), Refusals()
     headers = {} if sender == b"unsigned" else signed(topic, payload, sender)
     headers[NODE_SIGNATURE_HEADER] = text_of(told)
-    keeper = Chronicle(
+    keeper = EventArchiver(
         cast("Any", None), verifier(), refusals, cast("Any", None), cast("Any", StillClock())
     )
-    found = keeper._event(Msg(cast("Client", None), topic, "", payload, headers))
+    found = keeper._archived_event(Msg(cast("Client", None), topic, "", payload, headers))
     if found is None:
         raise Dropped(refusals.last)
     return found
@@ -139,8 +139,8 @@ TARGETS = (
         _history,
         _history_corpus,
         (
-            *("services.replication.chronicle:Chronicle._event",),
-            *("services.replication.chronicle:Chronicle._declared",),
+            *("services.replication.history.archiver:EventArchiver._archived_event",),
+            *("services.replication.history.archiver:EventArchiver._declared",),
             *(
                 f"services.replication.core.status:{each}"
                 for each in ("shortened", "about", "concerned", "sentence")

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.replication.chronicle import Chronicle
+from services.replication.history.archiver import EventArchiver
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, make_psk
 from shared.crypto.nodekeys import NodeKey
@@ -45,7 +45,7 @@ class Town:
     """What is said on the stream, and what a chronicle keeps of it."""
 
     client: Client
-    chronicle: Chronicle
+    archiver: EventArchiver
     told: int = 0
 
     async def say(self, event: Event, ring: KeyRing = RING) -> None:
@@ -66,13 +66,13 @@ class Town:
 
     async def lines(self, limit: int = 50, node: NodeId | None = None) -> tuple[StatusLine, ...]:
         question = ReadStatusHistory(limit=limit, node=node)
-        answer = await self.chronicle.answer(question)
+        answer = await self.archiver.answer(question)
         assert answer is not None
         return answer.lines
 
     async def until(self, is_so: Callable[[tuple[StatusLine, ...]], object]) -> None:
         """Let the chronicle work until its lines are as they are awaited."""
-        working = asyncio.ensure_future(self.chronicle.run())
+        working = asyncio.ensure_future(self.archiver.run())
         try:
             async with asyncio.timeout(SECONDS):
                 while not is_so(await self.lines()):
@@ -89,7 +89,7 @@ async def town(nats_server: NatsServer, postgres_url: str, tmp_path: Path) -> As
     database, clock = Database(postgres_url), SystemClock()
     verifier = Verifier(RING, clock.unix_ms, clock.unix_ms())
     yield Town(
-        client, Chronicle(client, verifier, KeptRejections(), StatusHistory(database), clock)
+        client, EventArchiver(client, verifier, KeptRejections(), StatusHistory(database), clock)
     )
     await database.close()
     await client.close()
@@ -119,7 +119,7 @@ async def test_one_page_after_the_other_holds_each_once(town: Town) -> None:
     seen: list[int] = []
     question = ReadStatusHistory(limit=2)
     while True:
-        page = await town.chronicle.answer(question)
+        page = await town.archiver.answer(question)
         assert page is not None
         seen += [line.body["epoch"] for line in page.lines]
         if page.next is None:
@@ -158,5 +158,5 @@ async def test_what_no_member_said_or_is_kept_elsewhere_is_left_out(town: Town) 
 
 
 async def test_a_master_without_its_database_leaves_the_answer_to_the_other(town: Town) -> None:
-    town.chronicle.history = StatusHistory(Database("postgresql://nobody@127.0.0.1:1/nothing"))
-    assert await town.chronicle.answer(ReadStatusHistory()) is None
+    town.archiver.history = StatusHistory(Database("postgresql://nobody@127.0.0.1:1/nothing"))
+    assert await town.archiver.answer(ReadStatusHistory()) is None

@@ -1,4 +1,4 @@
-"""What becomes of each message of the log: judged, then applied and learned from, or skipped."""
+"""Applies the messages of the log to the replica: checks each, applies it or skips it."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from services.replication.core.follower import Apply, Fetch, Follower, Known, Skip
 from services.replication.core.snapshot import Content
-from services.replication.store import FollowerStore
+from services.replication.replica.store import FollowerStore
 from shared.clusterlog.log import ClusterLog, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
@@ -29,7 +29,7 @@ class LogShortened(LogUnavailable):
 
 @dataclass
 class Applier:
-    """Brings the copy on; *follower* is None until the copy's marker was read."""
+    """Applies messages to the replica; *follower* is None until the replica's marker was read."""
 
     node: NodeId
     store: FollowerStore
@@ -41,10 +41,10 @@ class Applier:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     async def begin(self) -> Follower:
-        """The follower of the copy as it is: on the primary, config may have moved it.
+        """Give the follower at the replica's position; on the primary config may have moved it.
 
         Raises:
-            StoreUnavailable: the copy cannot be read, or belongs to no cluster.
+            StoreUnavailable: the replica cannot be read, or belongs to no cluster.
         """
         marker = await self.store.marker()
         if marker is None:
@@ -55,18 +55,18 @@ class Applier:
         return self._ready()
 
     def enter(self, generation: LogGeneration) -> None:
-        """Go on with a later generation of the log, from its first message."""
+        """Go on in a later generation of the log, from its first message."""
         self._log.info("the log goes on with generation %d", generation)
         self.log = self.log.of(generation)
         self.follower = Follower(self._ready().marker, generation)
 
     def log_of(self, marker: Marker) -> ClusterLog:
-        """The generation of the log that a copy at *marker* is of."""
+        """Give the log of the generation that *marker* belongs to."""
         is_same = marker.log_generation == self.log.generation
         return self.log if is_same else self.log.of(marker.log_generation)
 
     async def load(self, snapshot: Content) -> None:
-        """Begin from *snapshot*, which was checked."""
+        """Replace the replica by *snapshot*, which was checked."""
         await self.store.load(snapshot)
         self._learn_nodes(await self.store.nodes())
         self._stand_at(snapshot.marker)
@@ -85,33 +85,33 @@ class Applier:
             raw = await self.log.get(number)
             if raw is None:
                 raise LogShortened(f"message {number} is not in the log any more")
-            await self.take(raw)
+            await self.fetch(raw)
 
-    async def take(self, raw: RawEntry) -> None:
-        """Deal with one message; what was missed before it is fetched first."""
-        follower, stored = self._ready(), stored_in(raw)
+    async def fetch(self, raw: RawEntry) -> None:
+        """Apply or skip one message; messages that were missed before it are fetched first."""
+        follower, stored = self._ready(), decode_stored(raw)
         proven = stored is not None and verify(stored, self.trust)
         match follower.judge(raw.sequence, stored, proven=proven):
             case Fetch():
                 await self.read_to(raw.sequence)
             case Skip(reason, signer):
-                follower.passed(raw.sequence)
+                follower.record_read(raw.sequence)
                 self._report_skipped(raw.sequence, reason, signer if proven else UNKNOWN)
             case Apply(stored, entry):
                 await self.store.apply(stored, raw.sequence)
-                # By what was read: on the primary the copy may be further already, by config.
-                follower.applied(follower.marker.advanced(entry, stored.hash, raw.sequence))
-                follower.passed(raw.sequence)
+                # On the primary, config may have moved the replica further than this message.
+                follower.record_applied(follower.marker.advanced(entry, stored.hash, raw.sequence))
+                follower.record_read(raw.sequence)
                 self._learn(entry)
             case Known():
                 pass
 
     def _stand_at(self, marker: Marker) -> None:
-        """The copy is at *marker*, which says what generation of the log it reads on."""
+        """Follow the log from *marker*, in the generation of *marker*."""
         self.log, self.follower = self.log_of(marker), Follower(marker)
 
     def _ready(self) -> Follower:
-        assert self.follower is not None, "the copy was read before the log is"
+        assert self.follower is not None, "the replica is read before the log"
         return self.follower
 
     def _report_skipped(self, sequence: Sequence, reason: str, sender: str) -> None:
@@ -133,8 +133,8 @@ class Applier:
             self.trust.learn(NodeId(node), key)
 
 
-def stored_in(raw: RawEntry) -> StoredEntry | None:
-    """The entry in *raw*; None when it is none."""
+def decode_stored(raw: RawEntry) -> StoredEntry | None:
+    """Decode the entry in *raw*; None when it is no entry."""
     try:
         return StoredEntry.decode(raw.data)
     except Undecodable:

@@ -1,7 +1,7 @@
-"""Chunks of a snapshot on their way in: kept in files until all are here.
+"""Keeps the fetched chunks of a snapshot in files until all of them are here.
 
-A file is named by its chunk's hash and believed by nothing else, so a follower that was
-interrupted, even ended, goes on with what it lacks; also when it is offered a newer snapshot.
+A file is named by its chunk's hash, and its content is checked against that name. So a follower
+that was interrupted fetches only the chunks that it lacks, also of a newer snapshot.
 """
 
 import shutil
@@ -19,14 +19,14 @@ from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope
 FOLDER: Final = "incoming"
 
 
-class Intake:
-    """One snapshot's chunks, as far as they are here."""
+class ChunkCache:
+    """The chunks of one snapshot that were fetched so far."""
 
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir / FOLDER
 
     def begin(self, manifest: Manifest) -> tuple[int, ...]:
-        """Keep what *manifest* names and throw the rest away; the numbers that are lacking.
+        """Delete the chunks that *manifest* does not name; number those that are missing.
 
         Raises:
             StoreUnavailable: the disk does not do it.
@@ -45,7 +45,7 @@ class Intake:
         return manifest.lacking(held)
 
     def keep(self, data: bytes) -> None:
-        """Keep a chunk that was checked.
+        """Store a chunk that was checked.
 
         Raises:
             StoreUnavailable: the disk does not take it.
@@ -56,7 +56,7 @@ class Intake:
             raise StoreUnavailable(f"{self._folder} cannot be written: {error}") from error
 
     def read(self, ref: ChunkRef) -> Chunk:
-        """A chunk that is here.
+        """Read a chunk that was stored.
 
         Raises:
             StoreUnavailable: the disk gives something else than it was given.
@@ -74,16 +74,16 @@ class Intake:
             raise BadSignature(f"a master signed what this release cannot read: {error}") from error
 
     def clear(self) -> None:
-        """The snapshot was loaded; nothing of it is needed any more."""
+        """Delete every chunk, once the snapshot is loaded."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """A snapshot whose chunks are all here."""
+class CachedSnapshot:
+    """A snapshot whose chunks are all in the cache."""
 
     manifest: Manifest
-    intake: Intake
+    cache: ChunkCache
 
     @property
     def marker(self) -> Marker:
@@ -98,5 +98,5 @@ class Incoming:
         return self.manifest.scope
 
     def chunks(self) -> Iterator[Chunk]:
-        """Its chunks, one in memory at a time."""
-        return (self.intake.read(ref) for ref in self.manifest.chunks)
+        """Give its chunks, one in memory at a time."""
+        return (self.cache.read(ref) for ref in self.manifest.chunks)

@@ -1,13 +1,13 @@
-"""Whether a copy stands on the log: where it was, or where a later generation begins.
+"""Checks whether the replica's position is on the log, or where a later generation begins.
 
-The generation that the copy is of comes first. Only when that log does not hold its last entry is a
-later one looked for; and only when there is none is the log called short, and then lost.
+The replica's own generation comes first. A later generation is looked for only when that log does
+not hold the replica's last entry; when there is none, the log counts as short, and later as lost.
 """
 
 from dataclasses import dataclass, field
 
-from services.replication.applying import Applier
 from services.replication.core.follower import ChainCheck, Standing
+from services.replication.follow.applier import Applier
 from shared.clusterlog.generations import Begun, begun_after, hash_at
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Revision
@@ -16,39 +16,39 @@ from shared.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the copy stands, and *why* when it cannot read on.
+class Position:
+    """The standing of the replica, with the *reason* when it cannot follow the log.
 
-    *generation* is a later one that it goes on with: from its first message, or from a snapshot
-    when it *is_behind* where that begins.
+    *generation* is a later generation to go on with: from its first message, or from a snapshot
+    when the replica *is_behind* the place where that generation begins.
     """
 
     standing: Standing
     revision: Revision
-    why: str = ""
+    reason: str = ""
     generation: LogGeneration | None = None
     is_behind: bool = False
 
     @property
     def is_proven(self) -> bool:
-        """Whether all that the copy has is the beginning of what the log has."""
+        """Whether every entry of the replica is an entry of the log."""
         return self.standing is Standing.FOLLOWING and not self.is_behind
 
 
 @dataclass
-class Whereabouts:
-    """Looks where the copy stands."""
+class PositionCheck:
+    """Compares the replica's position with the log."""
 
     applier: Applier
     clock: Clock
     _chain: ChainCheck = field(default_factory=ChainCheck)
 
-    async def look(self) -> Place:
-        """Where the copy stands now.
+    async def check(self) -> Position:
+        """Give the position as it is now.
 
         Raises:
             LogUnavailable: the log does not answer, or may yet prove whole.
-            StoreUnavailable: the copy cannot be read.
+            StoreUnavailable: the replica cannot be read.
         """
         marker = (await self.applier.begin()).marker
         log = self.applier.log_of(marker)
@@ -57,20 +57,20 @@ class Whereabouts:
             begun = await begun_after(log, self.applier.trust)
             if begun is not None:
                 self._chain = ChainCheck()
-                return _place_in(begun, marker)
-        standing = self._chain.found(marker, there, self.clock.now())
+                return _position_in(begun, marker)
+        standing = self._chain.check(marker, there, self.clock.now())
         if standing is Standing.UNSURE:
             raise LogUnavailable(f"the log does not hold revision {marker.revision}")
-        return Place(standing, marker.revision, f"{standing} at revision {marker.revision}")
+        return Position(standing, marker.revision, f"{standing} at revision {marker.revision}")
 
 
-def _place_in(begun: Begun, marker: Marker) -> Place:
+def _position_in(begun: Begun, marker: Marker) -> Position:
     how = entrance(marker, begun.first)
     if how is Entrance.DIVERGED:
         where = f"generation {begun.generation} of the log began without it"
-        why = f"diverged at revision {marker.revision}: {where}"
-        return Place(Standing.DIVERGED, marker.revision, why)
+        reason = f"diverged at revision {marker.revision}: {where}"
+        return Position(Standing.DIVERGED, marker.revision, reason)
     is_behind = how is Entrance.BEHIND
-    return Place(
+    return Position(
         Standing.FOLLOWING, marker.revision, generation=begun.generation, is_behind=is_behind
     )

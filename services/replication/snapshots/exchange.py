@@ -1,10 +1,10 @@
-"""Snapshots between nodes: offered by a master through the object store, taken by a follower.
+"""Offers and fetches snapshots of the configuration through the object store.
 
-A master has two names for each scope and uses them in turn, so that whoever still reads the last
-one is not disturbed and nothing is left behind. One that was made for a revision serves everybody
-who asks until the next revision. A follower keeps every chunk that it has checked, and asks for no
-more than it lacks; a chunk that is not what the master signed is fetched again, then from the
-snapshot that is offered next.
+A master uses two names for each scope in turn, so that a follower that still reads the last
+snapshot is not disturbed and nothing is left behind. A snapshot that was made for a revision serves
+every request until the next revision. A follower caches every chunk that it has checked and fetches
+only those that it lacks. A chunk that differs from what the master signed is fetched again, then
+taken from the next snapshot on offer.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import Final
 from nats.aio.client import Client
 
 from services.replication.core.snapshot import Content
-from services.replication.intake import Incoming, Intake
-from services.replication.store import FollowerStore
+from services.replication.replica.store import FollowerStore
+from services.replication.snapshots.chunk_cache import CachedSnapshot, ChunkCache
 from shared.clusterlog.log import ClusterLog
 from shared.clusterlog.snapshots import Shelf, SnapshotMissing, chunk_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
@@ -32,12 +32,12 @@ ASK_SECONDS: Final = 5.0
 
 FETCHES: Final = 2
 OFFERS: Final = 3
-"""How often a chunk is fetched, and how many offers are tried, before the follower gives up."""
+"""A chunk is fetched and an offer is used so often before the follower gives up."""
 
 
 @dataclass
-class Exchange:
-    """One node's way to give and take snapshots."""
+class SnapshotExchange:
+    """Offers this node's snapshots and fetches those of others."""
 
     node: NodeId
     key: NodeKey
@@ -46,7 +46,7 @@ class Exchange:
     log: ClusterLog
     store: FollowerStore
     publisher: Publisher
-    intake: Intake
+    cache: ChunkCache
     _offers: dict[Scope, SnapshotOffered] = field(default_factory=dict[Scope, SnapshotOffered])
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
@@ -56,14 +56,14 @@ class Exchange:
         return Shelf(self.client)
 
     async def offer(self, scope: Scope) -> SnapshotOffered:
-        """Put a snapshot of what this master has into the object store, if it is not there.
+        """Put a snapshot of this master's replica into the object store, if it is not there.
 
-        Whoever asks while one is made gets that one: a large one takes longer than anybody waits,
-        and is not to be made again for each question.
+        Requests that arrive while a snapshot is made get that snapshot: a large one takes longer
+        than a requester waits, and must not be made again for each request.
 
         Raises:
             LogUnavailable: the object store did not take it.
-            StoreUnavailable: the copy cannot be read.
+            StoreUnavailable: the replica cannot be read.
         """
         known = self._offers.get(scope)
         async with self._turn:
@@ -74,12 +74,12 @@ class Exchange:
             self._offers[scope] = offered
             return offered
 
-    async def take(self, scope: Scope, at_least: Revision) -> Content:
+    async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         """Ask a master for a snapshot, fetch what of it is not here, and check it.
 
         Raises:
-            Unavailable: no master offered one of *at_least*, or it could not be fetched; what was
-                fetched stays here.
+            Unavailable: no master offered one of *at_least*, or it could not be fetched; the chunks
+                that were fetched stay in the cache.
             BrokenChunk: no offer's chunks were what their master had signed.
             BadSignature: no known master signed it, or the log does not know its marker.
         """
@@ -89,17 +89,17 @@ class Exchange:
                 OfferSnapshot(scope=scope), timeout_seconds=ASK_SECONDS
             )
             try:
-                return await self._taken(offered, scope, at_least)
+                return await self._fetch(offered, scope, at_least)
             except BrokenChunk as error:
                 self._log.warning("%s", error.message)
                 broken = error
         raise broken
 
-    def loaded(self) -> None:
-        """What was taken is in the store."""
-        self.intake.clear()
+    def discard_chunks(self) -> None:
+        """Empty the cache, once the snapshot is in the store."""
+        self.cache.clear()
 
-    async def _taken(self, offered: SnapshotOffered, scope: Scope, at_least: Revision) -> Content:
+    async def _fetch(self, offered: SnapshotOffered, scope: Scope, at_least: Revision) -> Content:
         body = await self._signed_body(offered.name)
         try:
             found = Manifest.decode(body)
@@ -111,9 +111,9 @@ class Exchange:
             raise BadSignature("the snapshot is of another history than the log")
         if found.marker.revision < at_least:
             raise Unavailable(f"the snapshot ends at {found.marker.revision}, before {at_least}")
-        for number in self.intake.begin(found):
-            self.intake.keep(await self._chunk(offered.name, number, found.chunks[number]))
-        return Incoming(found, self.intake)
+        for number in self.cache.begin(found):
+            self.cache.keep(await self._chunk(offered.name, number, found.chunks[number]))
+        return CachedSnapshot(found, self.cache)
 
     async def _chunk(self, name: str, number: int, wanted: ChunkRef) -> bytes:
         for _ in range(FETCHES):
@@ -139,7 +139,7 @@ class Exchange:
         return second if last is not None and last.name == first else first
 
     async def _put_chunks(self, name: str, scope: Scope) -> SnapshotOffered:
-        """Cut the state into chunks, one in memory at a time, and lay the manifest on top."""
+        """Cut the state into chunks, one in memory at a time; the manifest comes last."""
         chunks: list[ChunkRef] = []
 
         async def put(data: bytes) -> None:

@@ -1,10 +1,10 @@
 # pyright: reportUnknownMemberType=false
-"""Writes what happens to the site into the history that each master keeps in its own database.
+"""Archives the events about the site's status in the database of each master.
 
-The stream of events holds seven days and is lost with the log servers' files; the history is
-neither. Each master reads for itself from a while before its newest event on, so that nobody has
-to remember a place in a stream that may be another one tomorrow; what is there already is not kept
-twice. Only what a member of the cluster signed is kept.
+The stream of events holds seven days and is lost with the log servers' files; the archive is
+neither. Each master reads from OVERLAP_MS before its newest archived event, and stores each event
+once. So it needs no position in the stream, which may be another stream tomorrow. Only events that
+a member of the cluster signed are archived.
 """
 
 import asyncio
@@ -20,7 +20,14 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from services.replication.core.status import PREFIX, SUBJECTS, about, concerned, sentence, shortened
+from services.replication.core.status import (
+    PREFIX,
+    SUBJECTS,
+    nodes_of,
+    sentence,
+    shortened,
+    state_key,
+)
 from shared.crypto.envelope import SIGNATURE_HEADER, WINDOW_MS, Identity, Verifier
 from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
 from shared.decoding.errors import Undecodable
@@ -43,20 +50,20 @@ if TYPE_CHECKING:
 
 CALL_SECONDS: Final = 3.0
 FETCH_SECONDS: Final = 5.0
-AGAIN_SECONDS: Final = 1.0
-ANEW_SECONDS: Final = 60.0
-"""A reading that brought nothing for so long is begun anew: it may be of a stream that is gone."""
+RETRY_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 60.0
+"""A consumer that brought nothing for so long is replaced: its stream may be gone."""
 
 BATCH: Final = 100
 OVERLAP_MS: Final = 600_000
-"""Events may come late, and nodes' clocks differ; what is read twice is kept once."""
+"""Events may come late, and the clocks of nodes differ; an event read twice is stored once."""
 
 FORGET_SECONDS: Final = 3_600.0
 
 
 @dataclass
-class Chronicle:
-    """One master's keeper of the history."""
+class EventArchiver:
+    """Reads the stream of events into one master's history."""
 
     client: Client
     verifier: Verifier
@@ -66,16 +73,16 @@ class Chronicle:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.history"))
 
     async def run(self) -> None:
-        """Keep what happens, for ever."""
+        """Archive events until cancelled."""
         while True:
             try:
                 await self._read()
             except (NatsError, OSError, TimeoutError, StoreUnavailable) as error:
                 self._log.debug("the history waits: %s", error)
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def tidy(self) -> None:
-        """Forget what is too old or too much, for ever."""
+    async def forget_old(self) -> None:
+        """Delete events that are too old or too many, until cancelled."""
         while True:
             try:
                 await self.history.forget(self.clock.unix_ms())
@@ -84,9 +91,9 @@ class Chronicle:
             await asyncio.sleep(FORGET_SECONDS)
 
     async def answer(self, question: ReadStatusHistory) -> StatusHistoryRead | None:
-        """What *question* asks for, of what this master has kept; None without its database.
+        """Read what *question* asks for; None when the database does not answer.
 
-        Every master is asked, so the other one answers then.
+        Every master receives the question, so the other one answers then.
         """
         wanted = Wanted(
             limit=question.limit + 1,
@@ -97,17 +104,17 @@ class Chronicle:
         try:
             found = await self.history.read(wanted)
         except StoreUnavailable as error:
-            self._log.warning("a question is left to the other master: %s", error.message)
+            self._log.warning("the other master has to answer a question: %s", error.message)
             return None
         shown = found[: question.limit]
         following = (shown[-1].at, shown[-1].id) if len(found) > len(shown) else None
         return StatusHistoryRead(lines=tuple(_line(each) for each in shown), next=following)
 
     async def _read(self) -> None:
-        """Read on from a while before the newest event, until nothing came for a while."""
+        """Read from OVERLAP_MS before the newest archived event, until nothing comes."""
         jetstream = jetstream_of(self.client, CALL_SECONDS)
         subscription = await jetstream.pull_subscribe(
-            "", stream=EVENTS, config=await self._beginning()
+            "", stream=EVENTS, config=await self._consumer_config()
         )
         try:
             await self._follow(subscription)
@@ -117,23 +124,23 @@ class Chronicle:
 
     async def _follow(self, subscription: "JetStreamContext.PullSubscription") -> None:
         last = self.clock.now()
-        while self.clock.now() - last < ANEW_SECONDS:
+        while self.clock.now() - last < IDLE_SECONDS:
             try:
                 messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 continue
             last = self.clock.now()
             await self.history.keep(
-                event for each in messages if (event := self._event(each)) is not None
+                event for each in messages if (event := self._archived_event(each)) is not None
             )
 
-    async def _beginning(self) -> ConsumerConfig:
+    async def _consumer_config(self) -> ConsumerConfig:
         newest = await self.history.newest()
         config = ConsumerConfig(
             filter_subjects=list(SUBJECTS),
             ack_policy=AckPolicy.NONE,
             deliver_policy=DeliverPolicy.ALL,
-            inactive_threshold=ANEW_SECONDS,
+            inactive_threshold=IDLE_SECONDS,
             mem_storage=True,
             num_replicas=1,
         )
@@ -143,8 +150,8 @@ class Chronicle:
             config.opt_start_time = datetime.fromtimestamp(since, UTC)
         return config
 
-    def _event(self, message: Msg) -> StatusEvent | None:
-        """The event in *message*; None for one that nobody of the cluster said."""
+    def _archived_event(self, message: Msg) -> StatusEvent | None:
+        """Give the event in *message*; None when no member of the cluster signed it."""
         headers = message.headers or {}
         header, kind = headers.get(SIGNATURE_HEADER, ""), headers.get("content-type", "")
         sender = UNKNOWN
@@ -152,32 +159,32 @@ class Chronicle:
             signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
             sender = str(signed.identity)
             declared = self._declared(message, signed.identity)
-            told = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
-            self._require_past(told.unix_ms)
+            statement = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
+            self._require_past(statement.unix_ms)
             body = shortened(message.data)
-            # Words are made of what the event declares: another member may be of any type.
+            # Sentences use only declared fields: others may be of any type.
             known = shortened(declared.model_dump_json(exclude_unset=True).encode())
         except (BadSignature, Undecodable) as error:
             self.rejections.refused(error, sender)
             return None
         fact, speaker = message.subject.removeprefix(PREFIX), signed.identity.node
         return StatusEvent(
-            id=told.id,
-            at=told.unix_ms,
+            id=statement.id,
+            at=statement.unix_ms,
             speaker=speaker,
             fact=fact,
-            nodes=concerned(speaker, known),
-            about=about(fact, known),
+            nodes=nodes_of(speaker, known),
+            about=state_key(fact, known),
             said=sentence(fact, known),
             body=body,
         )
 
     @staticmethod
     def _declared(message: Msg, identity: Identity) -> Event:
-        """The event of the catalogue that *message* is, from a service that may say it.
+        """Decode *message* as the event that its subject declares.
 
         Raises:
-            BadSignature: it is none, or from another service.
+            BadSignature: the subject is not declared, or its sender may not publish there.
             Undecodable: it is of another shape.
         """
         declared = find(message.subject)
@@ -187,7 +194,7 @@ class Chronicle:
         return decode_model(declared, message.data)
 
     def _require_past(self, at: UnixMillis) -> None:
-        """Let pass what has happened: an event of tomorrow would end today's reading."""
+        """Refuse an event of the future: reading would begin after it from then on."""
         if at > self.clock.unix_ms() + WINDOW_MS:
             raise BadSignature("an event that has not happened yet", reason="too_new")
 

@@ -1,10 +1,8 @@
-"""What this master had alone: kept before a snapshot takes its place, and told to who asks.
+"""Archives the changes that this master had alone, before a snapshot replaces its replica.
 
-For a backup it is told entry by entry, and what a backup brings back is kept as if it had been
-found here.
-
-The other masters are asked where the two histories part. When none answers, everything that this
-copy keeps counts as its own alone.
+Operators read the conflicts, and backups read them entry by entry; a conflict that a backup
+restores is archived as if it had been found here. The other masters are asked where the two
+histories diverge. When none answers, every entry of this replica counts as its own alone.
 """
 
 import json
@@ -12,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.replication.core.conflict import LeftBehind, common, left_behind
+from services.replication.core.conflict import LastChange, common_revision, last_changes
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.bundle import pack, unpack
@@ -37,20 +35,20 @@ from shared.runtime.clock import Clock
 
 ASK_SECONDS: Final = 3.0
 NEWEST: Final = 1_000
-"""Entries in which the place is looked for where two histories part."""
+"""The entry where two histories diverge is looked for among so many."""
 
 PART_BYTES: Final = 400_000
-"""Of a conflict in one answer; a message of NATS holds a mebibyte."""
+"""The changes in one reply; a NATS message holds one MiB."""
 
 AT_ONCE: Final = 500
-"""Entries that are read for one part of a backup."""
+"""The entries that are read for one part of a backup."""
 
 ID_DIGITS: Final = 12
 
 
 @dataclass
-class ConflictKeeper:
-    """This master's conflicts."""
+class ConflictArchive:
+    """The conflicts of this master."""
 
     node: NodeId
     trust: TrustStore
@@ -61,17 +59,17 @@ class ConflictKeeper:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     async def keep_own(self, marker: Marker) -> None:
-        """Keep what this copy, which stands at *marker*, has alone.
+        """Archive what this replica, which is at *marker*, has alone.
 
         Raises:
             StoreUnavailable: the database did not do it; nothing may take its place.
         """
         own = await self.conflicts.own_hashes(NEWEST)
-        ancestor = common(own, await self._hashes_of_others(tuple(own)))
+        ancestor = common_revision(own, await self._hashes_of_others(tuple(own)))
         if ancestor == marker.revision:
             return
         entries = [_entry(each) async for each in self.conflicts.own_after(ancestor)]
-        count = len(left_behind(entries))
+        count = len(last_changes(entries))
         if not count:
             return
         conflict = Conflict(
@@ -83,7 +81,7 @@ class ConflictKeeper:
             count=count,
         )
         if await self.conflicts.keep(conflict):
-            self._tell(conflict)
+            self._report(conflict)
 
     async def list(self) -> ConflictsRead:
         found = await self.conflicts.all()
@@ -97,14 +95,14 @@ class ConflictKeeper:
         """
         conflict = await self._one(question.id)
         messages = await self.conflicts.messages(question.id)
-        changes = left_behind(_entry(each) for each in messages)
+        changes = last_changes(_entry(each) for each in messages)
         shown: list[ConflictChange] = []
         size = 0
         for each in changes[question.begin :]:
             size += len(json.dumps(each.change.body))
             if shown and size > PART_BYTES:
                 break
-            shown.append(_shown(each))
+            shown.append(_change_message(each))
         end = question.begin + len(shown)
         following = end if end < len(changes) else None
         return ConflictRead(line=self._line(conflict), changes=tuple(shown), next=following)
@@ -122,13 +120,13 @@ class ConflictKeeper:
         return ConflictEntries(bundle=bundle, next=following)
 
     async def bring_back(self, order: KeepConflict) -> None:
-        """Keep a part of a conflict that comes from a backup; one that is there stays as it is.
+        """Archive a part of a conflict from a backup; a conflict that is there stays as it is.
 
         Raises:
             InvalidChange: it is not made of entries of a log.
         """
         try:
-            entries = [_placed(message) for message in unpack(order.bundle)]
+            entries = [_as_conflict_entry(message) for message in unpack(order.bundle)]
         except Undecodable as error:
             raise InvalidChange(f"conflict {order.id} cannot be kept: {error}") from error
         conflict = Conflict(
@@ -140,10 +138,10 @@ class ConflictKeeper:
             count=order.count,
         )
         if await self.conflicts.bring_back(conflict, entries):
-            self._tell(conflict)
+            self._report(conflict)
 
     async def resolve(self, order: ResolveConflict) -> ConflictLine:
-        """Write down what became of it.
+        """Record how an operator resolved the conflict.
 
         Raises:
             NotFound: this master keeps no such conflict.
@@ -166,26 +164,28 @@ class ConflictKeeper:
         return conflict
 
     async def _hashes_of_others(self, revisions: tuple[Revision, ...]) -> dict[Revision, str]:
-        """What the histories of the other masters have at *revisions*, as far as they answer."""
+        """Ask the other masters for the hashes in their histories at *revisions*."""
         found: dict[Revision, str] = {}
         for node in sorted(set(self.trust.masters) - {self.node}):
             question = ReadPosition(node=node, revisions=revisions)
             try:
-                told = await self.peers.ask(question, timeout_seconds=ASK_SECONDS)
+                position = await self.peers.ask(question, timeout_seconds=ASK_SECONDS)
             except Unavailable as error:
-                self._log.warning("%s does not tell its history: %s", node, error.message)
+                self._log.warning("%s did not report its history: %s", node, error.message)
                 continue
-            if self._is_proven(node, told):
-                found |= told.hashes
+            if self._is_proven(node, position):
+                found |= position.hashes
         return found
 
-    def _is_proven(self, node: NodeId, told: ReplicaPosition) -> bool:
-        return told.node == node and self.trust.verify_hex(
-            node, told.signature, told.position_bytes()
+    def _is_proven(self, node: NodeId, position: ReplicaPosition) -> bool:
+        return position.node == node and self.trust.verify_hex(
+            node, position.signature, position.position_bytes()
         )
 
-    def _tell(self, conflict: Conflict) -> None:
-        self._log.warning("what this master had alone is kept as conflict %s", conflict.id)
+    def _report(self, conflict: Conflict) -> None:
+        self._log.warning(
+            "the changes that this master had alone are archived as conflict %s", conflict.id
+        )
         self.events.emit(
             ConflictKept(
                 node=self.node,
@@ -214,12 +214,12 @@ def _entry(message: bytes) -> LogEntry:
     return LogEntry.decode(StoredEntry.decode(message).body)
 
 
-def _placed(message: bytes) -> ConflictEntry:
+def _as_conflict_entry(message: bytes) -> ConflictEntry:
     entry = _entry(message)
     return ConflictEntry(entry.log_generation, entry.revision, message)
 
 
-def _shown(each: LeftBehind) -> ConflictChange:
+def _change_message(each: LastChange) -> ConflictChange:
     change = each.change
     return ConflictChange(
         kind=change.kind,

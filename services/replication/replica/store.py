@@ -1,7 +1,7 @@
-"""Where a follower keeps its copy: PostgreSQL on masters, one signed file on traffic nodes.
+"""Stores the replica: PostgreSQL on masters, one signed file on traffic nodes.
 
-**The file is whole or it is the old one**: written beside it, synchronised, renamed, and the
-folder synchronised too. It holds the site and its nodes, and no secret.
+**The file is whole or it is the old one**: it is written beside the old one, synchronised and
+renamed, and the folder is synchronised too. It holds the site and its nodes, and no secret.
 """
 
 import logging
@@ -45,7 +45,7 @@ class Copy:
 
 
 class FollowerStore(Protocol):
-    """The verbs that a follower needs of its copy."""
+    """What a follower needs of its replica."""
 
     async def marker(self) -> Marker | None: ...
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...
@@ -56,7 +56,7 @@ class FollowerStore(Protocol):
 
 
 class MasterStore:
-    """A master's copy, in PostgreSQL."""
+    """A master's replica, in PostgreSQL."""
 
     def __init__(self, state: MasterState) -> None:
         self._state = state
@@ -71,7 +71,7 @@ class MasterStore:
 
     async def load(self, content: Content) -> None:
         """Replace everything by *content*, of which one chunk is in memory at a time."""
-        assert content.scope is Scope.FULL, "a master forgets nothing"
+        assert content.scope is Scope.FULL, "a master loads everything"
         async with self._state.transaction() as transaction:
             await transaction.empty(content.marker, content.mode)
             for chunk in content.chunks():
@@ -87,7 +87,7 @@ class MasterStore:
 
     @asynccontextmanager
     async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
-        """The state as it is now, whatever is written meanwhile."""
+        """Give the state of this moment, whatever is written meanwhile."""
         async with self._state.view() as view:
             yield Copy(view.marker, view.mode, _parts(view, scope))
 
@@ -111,7 +111,7 @@ def _documents(rows: tuple[Row, ...]) -> tuple[SnapshotDocument, ...]:
 
 
 class FileStore:
-    """A traffic node's copy: the directory's documents and the marker, in one signed file."""
+    """A traffic node's replica: the directory's documents and the marker, in one signed file."""
 
     def __init__(
         self, folder: Path, node: NodeId, key: NodeKey, log_generation: LogGeneration
@@ -162,7 +162,7 @@ class FileStore:
 
     @asynccontextmanager
     async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
-        """What this node knows, which is the directory."""
+        """Give the state of this moment, which is the directory alone."""
         kept = (await self.snapshot()).within(scope)
         yield Copy(kept.marker, kept.mode, _at_once(kept))
 
@@ -181,7 +181,7 @@ class FileStore:
             os.close(folder)
 
     def _read(self) -> Snapshot:
-        """The file's content; a damaged one is told and begun anew, as if there were none."""
+        """Read the file; a damaged one is logged, and the replica begins empty."""
         empty = Snapshot(
             empty_marker(self._generation), ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY
         )
@@ -193,7 +193,7 @@ class FileStore:
             raise BadSettings(f"{self._path} cannot be read: {error}") from error
         except Undecodable as error:
             log = logging.getLogger("meridian.replication")
-            log.error("%s is damaged (%s); this node begins anew", self._path, error)  # noqa: TRY400
+            log.error("%s is damaged (%s); the replica begins empty", self._path, error)  # noqa: TRY400
             return empty
 
     def _proven(self, signed: SignedSnapshot) -> Snapshot:

@@ -1,8 +1,8 @@
-"""The follower at work: read, judge, apply, tell; for ever.
+"""Follows the log: reads, checks, applies and reports progress, until cancelled.
 
-The subscription brings entries at once; a reading by message get, which needs no consumer, goes on
-beside it. So the copy moves also while consumers cannot be made (the cluster elects who makes
-them for 3 to 6 s after a loss), and a subscription that has fallen silent is made anew.
+A subscription brings entries at once; a reader beside it fetches messages by number, which needs
+no consumer. So the replica also moves while no consumer can be made (after a loss the servers elect
+for 3 to 6 s who makes consumers), and a subscription that has fallen silent is replaced.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.replication.applying import Applier, LogShortened
-from services.replication.conflicts import ConflictKeeper
+from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.follower import SilenceCheck, Standing
-from services.replication.exchange import Exchange
-from services.replication.whereabouts import Whereabouts
+from services.replication.follow.applier import Applier, LogShortened
+from services.replication.follow.position import PositionCheck
+from services.replication.snapshots.exchange import SnapshotExchange
 from shared.domain.containment import cause_of
 from shared.domain.errors import BadSignature, BrokenChunk, MeridianError, Rejected, Unavailable
 from shared.domain.ids import NodeId, Revision, Sequence
@@ -27,54 +27,57 @@ from shared.runtime.clock import Clock
 from shared.runtime.health import Health
 
 AGAIN_SECONDS: Final = 0.3
-TELL_SECONDS: Final = 2.0
+REPORT_SECONDS: Final = 2.0
 READ_SECONDS: Final[dict[Scope, float]] = {Scope.FULL: 0.5, Scope.DIRECTORY: 2.0}
-"""How often the log's end is looked at beside a subscription; masters wait for each other."""
+"""Seconds between two reads beside a subscription; masters wait for each other."""
 
 STOPPED: Final = frozenset({FollowerState.DIVERGED, FollowerState.LOG_LOST})
 """States that an operator must see, and that the loss of a connection does not end."""
 
 
 @dataclass
-class Following:
-    """One node's follower; *scope* is what its copy holds; *keeper* keeps what it had alone."""
+class FollowerLoop:
+    """The follower of one node; *scope* is what its replica holds.
+
+    *conflicts*, on a master, archives what the replica had alone before a snapshot replaces it.
+    """
 
     applier: Applier
-    exchange: Exchange
+    exchange: SnapshotExchange
     clock: Clock
     health: Health
     scope: Scope
     snapshot_after: int
-    keeper: ConflictKeeper | None = None
+    conflicts: ConflictArchive | None = None
     state: FollowerState = FollowerState.DETACHED
     lag: int = 0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _following: asyncio.Event = field(default_factory=asyncio.Event)
-    _whereabouts: Whereabouts = field(init=False)
+    _position_check: PositionCheck = field(init=False)
     _silence: SilenceCheck = field(default_factory=SilenceCheck)
     _subscribed: asyncio.Timeout | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     def __post_init__(self) -> None:
-        self._whereabouts = Whereabouts(self.applier, self.clock)
+        self._position_check = PositionCheck(self.applier, self.clock)
 
     async def run(self) -> None:
-        """Read the log by message get, for ever."""
+        """Read the log by message number, until cancelled."""
         self.health.set("log", ok=False, reason="the log was not read yet")
         while True:
             try:
                 async with self._turn:
                     await self._read()
             except (Unavailable, BadSignature) as error:
-                self._stopped(FollowerState.DETACHED, error.message)
+                self._record_stop(FollowerState.DETACHED, error.message)
             except Exception as error:
-                self._stopped(FollowerState.DETACHED, cause_of(error))
+                self._record_stop(FollowerState.DETACHED, cause_of(error))
                 raise
             await asyncio.sleep(self._pause_seconds)
 
     async def listen(self) -> None:
-        """Take what the subscription brings, for ever."""
+        """Apply what the subscription brings, until cancelled."""
         while True:
             await self._following.wait()
             try:
@@ -88,11 +91,11 @@ class Following:
                 self._subscribed = None
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def tell(self) -> None:
-        """Publish the position after each move and every few seconds, for ever."""
+    async def report_progress(self) -> None:
+        """Publish the position after each move and every REPORT_SECONDS, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TELL_SECONDS):
+                async with asyncio.timeout(REPORT_SECONDS):
                     await self._moved.wait()
             self._moved.clear()
             progress = self.progress()
@@ -100,11 +103,11 @@ class Following:
                 await self.exchange.publisher.publish(progress)
 
     def progress(self) -> FollowerProgressed | None:
-        """Where this copy is, signed by this node; None before it was read."""
+        """Give the replica's position, signed by this node; None before it was read."""
         if self.applier.follower is None:
             return None
         marker = self.applier.follower.marker
-        said = FollowerProgressed(
+        progress = FollowerProgressed(
             node=self.exchange.node,
             state=self.state,
             log_generation=marker.log_generation,
@@ -114,8 +117,8 @@ class Following:
             hash=marker.hash,
             lag=self.lag,
         )
-        proof = self.exchange.key.sign(said.progress_bytes())
-        return said.model_copy(update={"signature": proof.hex()})
+        proof = self.exchange.key.sign(progress.progress_bytes())
+        return progress.model_copy(update={"signature": proof.hex()})
 
     async def sync(self, *, resync: bool) -> FollowerProgressed:
         """Catch up now, from a snapshot if *resync*, and prove the position.
@@ -127,8 +130,8 @@ class Following:
         async with self._turn:
             await self.applier.begin()
             if resync:
-                place = await self._whereabouts.look()
-                await self._take_snapshot(Revision(0), is_proven=place.is_proven)
+                position = await self._position_check.check()
+                await self._take_snapshot(Revision(0), is_proven=position.is_proven)
             await self._read()
         self._moved.set()
         progress = self.progress()
@@ -136,28 +139,28 @@ class Following:
         return progress
 
     async def _read(self) -> None:
-        """Bring the copy to the log's end, unless it is not on the log's chain."""
-        if not await self._is_on_chain():
+        """Bring the replica to the log's end, if its position is on the log's chain."""
+        if not await self._check_position():
             return
         follower = await self.applier.begin()
         last = await self.applier.log.last()
         end = Sequence(0) if last is None else last.sequence
         self.lag = max(0, end - follower.read_to)
         if self.lag > self.snapshot_after:
-            await self._try_snapshot(follower.marker.revision)
+            await self._prefer_snapshot(follower.marker.revision)
         try:
             await self.applier.read_to(end)
         except LogShortened:
             await self._take_snapshot(follower.marker.revision)
             await self.applier.read_to(end)
         if self._silence.read(self.lag):
-            self._listen_anew()
+            self._restart_subscription()
         if self.lag:
             self._moved.set()
         self.lag = 0
-        self._now(FollowerState.FOLLOWING, "it is at the end of the log")
+        self._enter_state(FollowerState.FOLLOWING, "it is at the end of the log")
 
-    def _listen_anew(self) -> None:
+    def _restart_subscription(self) -> None:
         if self._subscribed is not None:
             self._subscribed.reschedule(asyncio.get_running_loop().time())
             self._subscribed = None
@@ -169,45 +172,45 @@ class Following:
                 async with self._turn:
                     if not self._following.is_set() or self.applier.log is not log:
                         return
-                    self._silence.brought()
-                    await self.applier.take(raw)
+                    self._silence.record_message()
+                    await self.applier.fetch(raw)
                 self._moved.set()
 
-    async def _is_on_chain(self) -> bool:
-        """Whether the copy can read on: where it stands, or in a later generation of the log."""
-        place = await self._whereabouts.look()
-        if place.standing is not Standing.FOLLOWING:
-            self._stopped(FollowerState(place.standing), place.why)
+    async def _check_position(self) -> bool:
+        """Say whether the replica can follow the log, here or in a later generation."""
+        position = await self._position_check.check()
+        if position.standing is not Standing.FOLLOWING:
+            self._record_stop(FollowerState(position.standing), position.reason)
             return False
-        if place.is_behind:
-            await self._take_snapshot(place.revision, is_proven=False)
-        elif place.generation is not None:
-            self.applier.enter(place.generation)
-        if place.generation is not None:
-            self._listen_anew()
+        if position.is_behind:
+            await self._take_snapshot(position.revision, is_proven=False)
+        elif position.generation is not None:
+            self.applier.enter(position.generation)
+        if position.generation is not None:
+            self._restart_subscription()
         return True
 
-    async def _try_snapshot(self, at_least: Revision) -> None:
-        """Take a snapshot, which is shorter than reading on; without one the log is read."""
+    async def _prefer_snapshot(self, at_least: Revision) -> None:
+        """Load a snapshot, which is quicker than reading on; without one the log is read."""
         try:
             await self._take_snapshot(at_least)
         except MeridianError as error:
             self._log.info("no snapshot (%s); reading the log", error.message)
 
     async def _take_snapshot(self, at_least: Revision, *, is_proven: bool = True) -> None:
-        """Begin from a snapshot; what a copy that is not *is_proven* had alone is kept first."""
+        """Load a snapshot; what a replica that is not *is_proven* had alone is archived first."""
         before = self.state
-        self._now(FollowerState.SNAPSHOTTING, "it takes a snapshot")
+        self._enter_state(FollowerState.SNAPSHOTTING, "it takes a snapshot")
         try:
-            content = await self.exchange.take(self.scope, at_least)
-            if self.keeper is not None and not is_proven:
-                await self.keeper.keep_own((await self.applier.begin()).marker)
+            content = await self.exchange.fetch(self.scope, at_least)
+            if self.conflicts is not None and not is_proven:
+                await self.conflicts.keep_own((await self.applier.begin()).marker)
             await self.applier.load(content)
-            self.exchange.loaded()
+            self.exchange.discard_chunks()
         except MeridianError as error:
             if isinstance(error, Rejected | BrokenChunk):
                 self.applier.rejections.refused(error)
-            self._now(before, "it got no snapshot")
+            self._enter_state(before, "it got no snapshot")
             raise
 
     @property
@@ -215,13 +218,13 @@ class Following:
         is_easy = self.state is FollowerState.FOLLOWING and self._subscribed is not None
         return READ_SECONDS[self.scope] if is_easy else AGAIN_SECONDS
 
-    def _stopped(self, state: FollowerState, reason: str) -> None:
-        """Nothing is applied now; a position off the log's chain stays the graver news."""
+    def _record_stop(self, state: FollowerState, reason: str) -> None:
+        """Record why nothing is applied; DETACHED does not hide a state that needs an operator."""
         self.health.set("log", ok=False, reason=reason)
         if state is not FollowerState.DETACHED or self.state not in STOPPED:
-            self._now(state, reason)
+            self._enter_state(state, reason)
 
-    def _now(self, state: FollowerState, cause: str) -> None:
+    def _enter_state(self, state: FollowerState, cause: str) -> None:
         previous, self.state = self.state, state
         if state is FollowerState.FOLLOWING:
             self.health.set("log", ok=True)
@@ -234,11 +237,11 @@ class Following:
         self._log.info("%s (was %s)", state, previous)
         follower = self.applier.follower
         if follower is not None and {state, previous} & STOPPED:
-            told = _changed(self.exchange.node, (previous, state), follower.marker, cause)
-            self.applier.events.emit(told)
+            event = _state_change(self.exchange.node, (previous, state), follower.marker, cause)
+            self.applier.events.emit(event)
 
 
-def _changed(
+def _state_change(
     node: NodeId, states: tuple[FollowerState, FollowerState], marker: Marker, cause: str
 ) -> FollowerStateChanged:
     previous, state = states

@@ -1,0 +1,1 @@
+"""Archives the changes that a master had alone when a snapshot replaced its replica."""

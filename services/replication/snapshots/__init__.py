@@ -1,0 +1,1 @@
+"""Snapshots between nodes, through the object store: offered by masters, fetched by followers."""
