@@ -2,7 +2,7 @@ import pytest
 
 from shared.documents import Kind
 from shared.events.security import SignInRefused
-from tests.unit.gateway.conftest import PASSWORD, House, People
+from tests.unit.gateway.conftest import PASSWORD, InMemoryGateway, People
 
 
 async def test_the_right_password_signs_in(people: People) -> None:
@@ -24,10 +24,10 @@ async def test_a_wrong_user_and_a_wrong_password_are_told_alike(
     assert (body["code"], body["detail"]) == ("unauthenticated", "user or password is wrong")
 
 
-async def test_a_disabled_user_is_not_let_in(people: People, house: House) -> None:
+async def test_a_disabled_user_is_not_let_in(people: People, fake: InMemoryGateway) -> None:
     await people.admin()
-    body = {**house.site.documents[Kind.USER, "admin"].body, "disabled": True}
-    house.site.write(Kind.USER, "admin", body)
+    body = {**fake.site.documents[Kind.USER, "admin"].body, "disabled": True}
+    fake.site.write(Kind.USER, "admin", body)
 
     answer = await people.stranger.call(
         "POST", "/login", {"username": "admin", "password": PASSWORD}
@@ -37,7 +37,7 @@ async def test_a_disabled_user_is_not_let_in(people: People, house: House) -> No
 
 
 async def test_wrong_again_and_again_must_wait_and_may_come_back(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     await people.admin()
     wrong = {"username": "admin", "password": "wrong one"}
@@ -50,7 +50,7 @@ async def test_wrong_again_and_again_must_wait_and_may_come_back(
     assert refused.status_code == 429
     assert refused.json()["code"] == "too_many_attempts"
     assert refused.headers["Retry-After"] == "60"
-    house.clock.at += 60
+    fake.clock.at += 60
     assert (await people.stranger.call("POST", "/login", right)).status_code == 200
 
 
@@ -65,9 +65,9 @@ async def test_without_a_token_of_this_site_nothing_is_shown(people: People, tok
     assert answer.json()["code"] == "unauthenticated"
 
 
-async def test_a_token_ends(people: People, house: House) -> None:
+async def test_a_token_ends(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
-    house.clock.at += 13 * 3600
+    fake.clock.at += 13 * 3600
 
     answer = await admin.get("/status")
 
@@ -124,7 +124,7 @@ async def test_a_misshapen_request_is_told_by_its_field(people: People, body: ob
 
 
 async def test_a_wrong_password_is_an_event_without_the_password(
-    house: House, people: People
+    fake: InMemoryGateway, people: People
 ) -> None:
     body = {"username": "ann", "password": "a wrong one"}
     for _ in range(8):
@@ -133,5 +133,5 @@ async def test_a_wrong_password_is_an_event_without_the_password(
     refused = SignInRefused(
         user="ann", client_address="192.0.2.7", cause="user or password is wrong"
     )
-    assert house.facts.kept == [refused] * 5
-    assert all("a wrong one" not in str(each) for each in house.facts.kept)
+    assert fake.facts.kept == [refused] * 5
+    assert all("a wrong one" not in str(each) for each in fake.facts.kept)

@@ -27,7 +27,7 @@ from shared.domain.node import MasterRole, NodeRole
 from shared.events.failover import MasterGranted, SwitchOver
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed, FollowerState
-from tests.unit.gateway.conftest import BOOT, House, People, Person
+from tests.unit.gateway.conftest import BOOT, InMemoryGateway, People, Person
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 SITE = "support.example.com"
@@ -139,24 +139,24 @@ def test_a_name_that_looks_like_xml_is_only_a_name() -> None:
 
 
 @pytest_asyncio.fixture
-async def pair(house: House) -> House:
+async def pair(fake: InMemoryGateway) -> InMemoryGateway:
     """Two masters, alpha here and primary, and a traffic node; both masters are heard."""
-    house.site.write(Kind.NODE, "alpha", {"role": "master", "gateway_url": "https://a:1"})
-    house.site.write(Kind.NODE, "bravo", {"role": "master", "gateway_url": "https://b:1"})
-    house.site.write(Kind.NODE, "tokyo", {"role": "traffic", "timezone": "+09:00"})
-    house.site.write(Kind.NODE, "judge", {"role": "witness"})
-    house.site.revision += 1
-    await house.state.directory.read()
-    send_heartbeat(house, ALPHA, MasterRole.PRIMARY)
-    send_heartbeat(house, BRAVO, MasterRole.BACKUP)
-    follows(house, BRAVO)
-    grant = MasterGranted(node=ALPHA, epoch=Epoch(3), boot_id=BOOT, valid_until=house.clock.at + 60)
-    house.state.grant.offer(grant)
-    return house
+    fake.site.write(Kind.NODE, "alpha", {"role": "master", "gateway_url": "https://a:1"})
+    fake.site.write(Kind.NODE, "bravo", {"role": "master", "gateway_url": "https://b:1"})
+    fake.site.write(Kind.NODE, "tokyo", {"role": "traffic", "timezone": "+09:00"})
+    fake.site.write(Kind.NODE, "judge", {"role": "witness"})
+    fake.site.revision += 1
+    await fake.state.directory.read()
+    send_heartbeat(fake, ALPHA, MasterRole.PRIMARY)
+    send_heartbeat(fake, BRAVO, MasterRole.BACKUP)
+    follows(fake, BRAVO)
+    grant = MasterGranted(node=ALPHA, epoch=Epoch(3), boot_id=BOOT, valid_until=fake.clock.at + 60)
+    fake.state.grant.offer(grant)
+    return fake
 
 
-def send_heartbeat(house: House, node: NodeId, role: MasterRole) -> None:
-    house.state.observed.record_heartbeat(
+def send_heartbeat(fake: InMemoryGateway, node: NodeId, role: MasterRole) -> None:
+    fake.state.observed.record_heartbeat(
         NodeHeartbeat(
             node=node,
             service="failover_monitor",
@@ -165,12 +165,12 @@ def send_heartbeat(house: House, node: NodeId, role: MasterRole) -> None:
             role=role,
             epoch=Epoch(3),
         ),
-        house.clock.now(),
+        fake.clock.now(),
     )
 
 
-def follows(house: House, node: NodeId) -> None:
-    house.state.observed.record_progress(
+def follows(fake: InMemoryGateway, node: NodeId) -> None:
+    fake.state.observed.record_progress(
         FollowerProgressed(
             node=node,
             state=FollowerState.FOLLOWING,
@@ -180,7 +180,7 @@ def follows(house: House, node: NodeId) -> None:
             epoch=Epoch(3),
             hash="00",
         ),
-        house.clock.now(),
+        fake.clock.now(),
     )
 
 
@@ -193,7 +193,7 @@ async def asked(person: Person, query: str, status: int = 200) -> Element:
 
 
 async def test_check_health_tells_the_role_and_when_the_backup_was_last_heard(
-    people: People, pair: House
+    people: People, pair: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     pair.clock.at += 2
@@ -210,7 +210,9 @@ async def test_check_health_tells_the_role_and_when_the_backup_was_last_heard(
     assert synced.get("ts") == "1000"
 
 
-async def test_get_appliances_lists_all_but_the_witness(people: People, pair: House) -> None:
+async def test_get_appliances_lists_all_but_the_witness(
+    people: People, pair: InMemoryGateway
+) -> None:
     del pair
     otto = await people.signed_in("otto", "auditor")
     root = await asked(otto, "action=get_appliances")
@@ -218,7 +220,7 @@ async def test_get_appliances_lists_all_but_the_witness(people: People, pair: Ho
     assert rows == [("alpha", "primary"), ("bravo", "backup"), ("tokyo", "none")]
 
 
-async def test_a_post_of_a_form_is_the_same_command(people: People, pair: House) -> None:
+async def test_a_post_of_a_form_is_the_same_command(people: People, pair: InMemoryGateway) -> None:
     del pair
     admin = await people.admin()
     answer = await admin.client.post(
@@ -229,7 +231,9 @@ async def test_a_post_of_a_form_is_the_same_command(people: People, pair: House)
     assert len(fromstring(answer.content)) == 3
 
 
-async def test_asking_for_the_other_role_hands_the_role_over(people: People, pair: House) -> None:
+async def test_asking_for_the_other_role_hands_the_role_over(
+    people: People, pair: InMemoryGateway
+) -> None:
     admin = await people.admin()
     root = await asked(admin, "action=set_failover_role&role=backup&data_sync_first=1")
 
@@ -239,7 +243,9 @@ async def test_asking_for_the_other_role_hands_the_role_over(people: People, pai
     assert "bravo is primary of epoch 4" in (root.text or "")
 
 
-async def test_a_backup_that_is_asked_to_be_primary_is_named(people: People, pair: House) -> None:
+async def test_a_backup_that_is_asked_to_be_primary_is_named(
+    people: People, pair: InMemoryGateway
+) -> None:
     admin = await people.admin()
     pair.clock.at += 61
     send_heartbeat(pair, BRAVO, MasterRole.PRIMARY)
@@ -251,7 +257,9 @@ async def test_a_backup_that_is_asked_to_be_primary_is_named(people: People, pai
     assert (order.node, order.to) == (BRAVO, ALPHA)
 
 
-async def test_the_role_that_it_has_already_changes_nothing(people: People, pair: House) -> None:
+async def test_the_role_that_it_has_already_changes_nothing(
+    people: People, pair: InMemoryGateway
+) -> None:
     admin = await people.admin()
     root = await asked(admin, "action=set_failover_role&role=primary&force=1")
     assert "already" in (root.text or "")
@@ -269,7 +277,7 @@ async def test_the_role_that_it_has_already_changes_nothing(people: People, pair
     ],
 )
 async def test_what_cannot_be_is_one_sentence_in_xml(
-    people: People, pair: House, query: str, word: str
+    people: People, pair: InMemoryGateway, query: str, word: str
 ) -> None:
     admin = await people.admin()
     root = await asked(admin, query, 422)
@@ -279,7 +287,7 @@ async def test_what_cannot_be_is_one_sentence_in_xml(
 
 
 async def test_force_changes_nothing_where_the_other_master_can_follow(
-    people: People, pair: House
+    people: People, pair: InMemoryGateway
 ) -> None:
     root = await asked(await people.admin(), "action=set_failover_role&role=backup&force=1")
     assert "the role was changed" in (root.text or "")
@@ -287,7 +295,7 @@ async def test_force_changes_nothing_where_the_other_master_can_follow(
 
 
 async def test_force_leaves_no_site_without_a_primary(
-    people: People, pair: House, monkeypatch: pytest.MonkeyPatch
+    people: People, pair: InMemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
         raise NotReady("bravo does not answer", reasons=("it does not answer",))
@@ -301,24 +309,26 @@ async def test_force_leaves_no_site_without_a_primary(
     del pair
 
 
-async def test_an_auditor_reads_and_changes_no_role(people: People, pair: House) -> None:
+async def test_an_auditor_reads_and_changes_no_role(people: People, pair: InMemoryGateway) -> None:
     del pair
     otto = await people.signed_in("otto", "auditor")
     root = await asked(otto, "action=set_failover_role&role=backup", 403)
     assert root.tag == "error"
 
 
-async def test_a_stranger_is_told_to_sign_in(people: People, pair: House) -> None:
+async def test_a_stranger_is_told_to_sign_in(people: People, pair: InMemoryGateway) -> None:
     del pair
     root = await asked(people.stranger, "action=check_health", 401)
     assert "sign in" in (root.text or "")
 
 
-async def test_a_site_with_one_master_has_no_roles_to_change(people: People, house: House) -> None:
-    house.site.write(Kind.NODE, "alpha", {"role": "master"})
-    house.site.revision += 1
-    await house.state.directory.read()
-    send_heartbeat(house, ALPHA, MasterRole.PRIMARY)
+async def test_a_site_with_one_master_has_no_roles_to_change(
+    people: People, fake: InMemoryGateway
+) -> None:
+    fake.site.write(Kind.NODE, "alpha", {"role": "master"})
+    fake.site.revision += 1
+    await fake.state.directory.read()
+    send_heartbeat(fake, ALPHA, MasterRole.PRIMARY)
     admin = await people.admin()
 
     root = await asked(admin, "action=check_health")
@@ -328,7 +338,9 @@ async def test_a_site_with_one_master_has_no_roles_to_change(people: People, hou
     assert "no second master" in (refused.text or "")
 
 
-async def test_load_balancers_are_told_by_the_status_alone(people: People, pair: House) -> None:
+async def test_load_balancers_are_told_by_the_status_alone(
+    people: People, pair: InMemoryGateway
+) -> None:
     client = people.client
     healthy = await client.get("/check_health")
     assert (healthy.status_code, healthy.text) == (200, "This appliance is healthy.\n")
@@ -341,7 +353,7 @@ async def test_load_balancers_are_told_by_the_status_alone(people: People, pair:
     assert (sick.status_code, sick.text) == (500, "This appliance is not healthy.\n")
 
 
-async def test_the_same_as_json(people: People, pair: House) -> None:
+async def test_the_same_as_json(people: People, pair: InMemoryGateway) -> None:
     admin = await people.admin()
     health = (await admin.get("/appliance-health")).json()
     assert (health["success"], health["failover_role"]) == (True, "primary")

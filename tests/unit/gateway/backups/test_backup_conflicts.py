@@ -10,37 +10,37 @@ from shared.domain.errors import BackupTooNew
 from shared.events.conflict import ConflictRead, KeepConflict
 from tests.unit.gateway.backups.test_backups import frames, made, resealed, sent
 from tests.unit.gateway.conflicts.test_conflicts import ALPHA, BRAVO, ID, line_of
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 BUNDLES = ["the first part", "the second part"]
 LINE = line_of(2)
 
 
 @pytest.fixture
-async def site(people: People) -> House:
+async def site(people: People) -> InMemoryGateway:
     """Bravo keeps an open conflict of two parts, alpha keeps none, and both answer."""
-    house = people.house
+    fake = people.fake
     for master in (ALPHA, BRAVO):
-        house.site.write(Kind.NODE, master, {"role": "master", "region": "x"})
-    house.site.conflicts = {ALPHA: None, BRAVO: ConflictRead(line=LINE, changes=())}
-    house.site.bundles = {ID: list(BUNDLES)}
-    house.site.revision += 1
-    await house.state.directory.read()
-    return house
+        fake.site.write(Kind.NODE, master, {"role": "master", "region": "x"})
+    fake.site.conflicts = {ALPHA: None, BRAVO: ConflictRead(line=LINE, changes=())}
+    fake.site.bundles = {ID: list(BUNDLES)}
+    fake.site.revision += 1
+    await fake.state.directory.read()
+    return fake
 
 
-def forget(house: House) -> None:
+def forget(fake: InMemoryGateway) -> None:
     """Every database of a master was lost."""
-    house.site.conflicts, house.site.bundles = {ALPHA: None, BRAVO: None}, {}
-    house.site.asked.clear()
+    fake.site.conflicts, fake.site.bundles = {ALPHA: None, BRAVO: None}, {}
+    fake.site.asked.clear()
 
 
-def kept(house: House) -> list[tuple[str, str]]:
-    orders = [each for each in house.site.asked if isinstance(each, KeepConflict)]
+def kept(fake: InMemoryGateway) -> list[tuple[str, str]]:
+    orders = [each for each in fake.site.asked if isinstance(each, KeepConflict)]
     return [(each.node, each.bundle) for each in orders]
 
 
-async def test_an_open_conflict_comes_back_as_it_was(people: People, site: House) -> None:
+async def test_an_open_conflict_comes_back_as_it_was(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     backup = await made(admin)
     _, found = await sent(admin, "/backup/verify", backup)
@@ -62,14 +62,16 @@ async def test_an_open_conflict_comes_back_as_it_was(people: People, site: House
     assert len(kept(site)) == len(BUNDLES)
 
 
-async def test_one_that_was_resolved_is_not_in_it(people: People, site: House) -> None:
+async def test_one_that_was_resolved_is_not_in_it(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     await admin.call("POST", f"/conflicts/{ID}", {"resolution": "discard"})
     _, found = await sent(admin, "/backup/verify", await made(admin))
     assert found["conflicts"] == 0
 
 
-async def test_one_that_was_resolved_since_stays_resolved(people: People, site: House) -> None:
+async def test_one_that_was_resolved_since_stays_resolved(
+    people: People, site: InMemoryGateway
+) -> None:
     admin = await people.admin()
     backup = await made(admin)
     await admin.call("POST", f"/conflicts/{ID}", {"resolution": "discard"})
@@ -77,7 +79,9 @@ async def test_one_that_was_resolved_since_stays_resolved(people: People, site: 
     assert (done["conflicts"], kept(site)) == ([], [])
 
 
-async def test_another_master_keeps_it_where_that_one_is_gone(people: People, site: House) -> None:
+async def test_another_master_keeps_it_where_that_one_is_gone(
+    people: People, site: InMemoryGateway
+) -> None:
     admin = await people.admin()
     backup = await made(admin)
     forget(site)
@@ -88,7 +92,7 @@ async def test_another_master_keeps_it_where_that_one_is_gone(people: People, si
 
 
 async def test_of_two_masters_that_keep_it_the_open_one_is_decided(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     decided = replace(LINE, node=ALPHA, resolution="discarded")
     site.site.conflicts[ALPHA] = ConflictRead(line=decided, changes=())
@@ -97,7 +101,7 @@ async def test_of_two_masters_that_keep_it_the_open_one_is_decided(
     assert answer.json()["conflict"]["node"] == BRAVO
 
 
-async def test_where_no_master_answers_that_is_said(people: People, site: House) -> None:
+async def test_where_no_master_answers_that_is_said(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     backup = await made(admin)
     site.site.conflicts = {}
@@ -107,7 +111,7 @@ async def test_where_no_master_answers_that_is_said(people: People, site: House)
 
 
 async def test_a_master_that_does_not_answer_is_named_in_the_backup(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     del site.site.conflicts[BRAVO]
     admin = await people.admin()
@@ -116,7 +120,7 @@ async def test_a_master_that_does_not_answer_is_named_in_the_backup(
 
 
 async def test_a_backup_from_before_conflicts_is_whole_without_them(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     backups = site.gateway.backups
     key = backups.key(None)
@@ -127,7 +131,7 @@ async def test_a_backup_from_before_conflicts_is_whole_without_them(
     assert await backups.restore_conflicts(opened, dry_run=False) == []
 
 
-async def test_a_conflict_that_is_told_otherwise_is_refused(site: House) -> None:
+async def test_a_conflict_that_is_told_otherwise_is_refused(site: InMemoryGateway) -> None:
     backups = site.gateway.backups
     key = backups.key(None)
     parts = [each for each in await frames(site, key) if each[:1] != CONFLICT]

@@ -27,7 +27,7 @@ from shared.domain.errors import (
 from shared.domain.ids import ClusterId, NodeId, UnixMillis
 from shared.domain.snapshot import SignedSnapshot
 from shared.events.operation import OperationEnded
-from tests.unit.gateway.conftest import PASSWORD, House, People, Person
+from tests.unit.gateway.conftest import PASSWORD, InMemoryGateway, People, Person
 
 PHRASE = "correct horse battery"
 OTHER = ClusterId("another0cluster0")
@@ -53,21 +53,21 @@ async def sent(
     return answer.status_code, answer.json()
 
 
-def ended(house: House) -> list[tuple[str, bool, str]]:
-    events = [event for event in house.facts.kept if isinstance(event, OperationEnded)]
+def ended(fake: InMemoryGateway) -> list[tuple[str, bool, str]]:
+    events = [event for event in fake.facts.kept if isinstance(event, OperationEnded)]
     return [(event.operation, event.failed, event.code) for event in events]
 
 
 @pytest.fixture
-def site(people: People) -> House:
+def site(people: People) -> InMemoryGateway:
     """Some documents to keep."""
-    house = people.house
-    house.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "eu", "public_key": KEY})
-    house.site.write(Kind.TEAM, "support", {"display_name": "Support"})
-    return house
+    fake = people.fake
+    fake.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "eu", "public_key": KEY})
+    fake.site.write(Kind.TEAM, "support", {"display_name": "Support"})
+    return fake
 
 
-async def test_a_backup_holds_everything_and_says_so(people: People, site: House) -> None:
+async def test_a_backup_holds_everything_and_says_so(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     status, found = await sent(admin, "/backup/verify", await made(admin))
     assert status == 200
@@ -77,7 +77,7 @@ async def test_a_backup_holds_everything_and_says_so(people: People, site: House
 
 
 async def test_what_was_changed_since_is_brought_back_and_what_is_new_stays(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
@@ -103,7 +103,7 @@ async def test_what_was_changed_since_is_brought_back_and_what_is_new_stays(
 
 
 async def test_the_key_of_a_node_that_is_there_is_not_brought_back(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
@@ -117,7 +117,7 @@ async def test_the_key_of_a_node_that_is_there_is_not_brought_back(
 
 
 async def test_the_key_of_a_node_that_is_gone_comes_back_with_it(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
@@ -127,7 +127,7 @@ async def test_the_key_of_a_node_that_is_gone_comes_back_with_it(
 
 
 async def test_passwords_come_back_on_a_site_with_another_secret(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin, **passphrase())
@@ -146,7 +146,7 @@ async def test_passwords_come_back_on_a_site_with_another_secret(
 
 
 async def test_without_a_passphrase_only_the_same_secret_opens_it(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
@@ -157,7 +157,7 @@ async def test_without_a_passphrase_only_the_same_secret_opens_it(
 
 
 async def test_another_clusters_is_brought_here_only_on_purpose(
-    people: People, site: House
+    people: People, site: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     backup = await made(admin, **passphrase())
@@ -183,7 +183,7 @@ SPOILED: Final[tuple[tuple[Spoil, str], ...]] = (
 
 @pytest.mark.parametrize(("spoil", "code"), SPOILED)
 async def test_what_is_not_as_it_was_written_changes_nothing(
-    people: People, site: House, spoil: Spoil, code: str
+    people: People, site: InMemoryGateway, spoil: Spoil, code: str
 ) -> None:
     admin = await people.admin()
     backup = spoil(await made(admin))
@@ -195,7 +195,7 @@ async def test_what_is_not_as_it_was_written_changes_nothing(
     assert ended(site)[-1] == ("backup restore", True, code)
 
 
-async def test_another_passphrase_is_told(people: People, site: House) -> None:
+async def test_another_passphrase_is_told(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     backup = await made(admin, **passphrase())
     wrong = passphrase("another horse battery")
@@ -205,7 +205,7 @@ async def test_another_passphrase_is_told(people: People, site: House) -> None:
     assert site.site.documents
 
 
-async def test_a_passphrase_must_be_long_and_base64(people: People, site: House) -> None:
+async def test_a_passphrase_must_be_long_and_base64(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     short = await admin.call("POST", "/backup", **passphrase("short"))
     assert (short.status_code, short.json()["field"]) == (422, "passphrase")
@@ -215,7 +215,7 @@ async def test_a_passphrase_must_be_long_and_base64(people: People, site: House)
 
 
 async def test_two_operators_at_once_do_not_overwrite_one_another(
-    people: People, site: House, monkeypatch: pytest.MonkeyPatch
+    people: People, site: InMemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
@@ -235,7 +235,9 @@ async def test_two_operators_at_once_do_not_overwrite_one_another(
     assert ended(site)[-1] == ("backup restore", True, "revision_conflict")
 
 
-async def test_only_administrators_make_and_bring_back(people: People, site: House) -> None:
+async def test_only_administrators_make_and_bring_back(
+    people: People, site: InMemoryGateway
+) -> None:
     ada = await people.signed_in("ada", "auditor")
     assert (await ada.call("POST", "/backup")).status_code == 403
     for path in ("/backup/verify", "/backup/restore"):
@@ -243,7 +245,9 @@ async def test_only_administrators_make_and_bring_back(people: People, site: Hou
     assert ended(site) == []
 
 
-async def test_a_snapshot_that_no_master_signed_is_not_sealed(people: People, site: House) -> None:
+async def test_a_snapshot_that_no_master_signed_is_not_sealed(
+    people: People, site: InMemoryGateway
+) -> None:
     admin = await people.admin()
     site.site.verify = lambda *_: False  # type: ignore[method-assign]
     site.gateway.backups.snapshots.verify = site.site.verify
@@ -251,7 +255,7 @@ async def test_a_snapshot_that_no_master_signed_is_not_sealed(people: People, si
     assert answer.json()["code"] == "bad_signature"
 
 
-async def test_a_chunk_that_was_replaced_meanwhile_ends_it(site: House) -> None:
+async def test_a_chunk_that_was_replaced_meanwhile_ends_it(site: InMemoryGateway) -> None:
     backups = site.gateway.backups
     stream = backups.create(backups.key(None))
     await anext(stream)
@@ -266,7 +270,7 @@ async def test_a_chunk_that_was_replaced_meanwhile_ends_it(site: House) -> None:
         await anext(stream)
 
 
-async def frames(site: House, key: BackupKey) -> list[bytes]:
+async def frames(site: InMemoryGateway, key: BackupKey) -> list[bytes]:
     """What lies in a backup, in clear."""
     opener, found = Opener(key), list[bytes]()
     async for part in site.gateway.backups.create(key):
@@ -281,7 +285,7 @@ async def resealed(parts: list[bytes], key: BackupKey) -> AsyncGenerator[bytes]:
         yield sealer.frame(part, is_last=number == len(parts))
 
 
-async def test_a_backup_is_believed_as_a_whole(site: House) -> None:
+async def test_a_backup_is_believed_as_a_whole(site: InMemoryGateway) -> None:
     key = site.gateway.backups.key(None)
     manifest, chunk, end = await frames(site, key)
     assert (manifest[:1], chunk[:1], end) == (MANIFEST, CHUNK, END)
@@ -299,7 +303,7 @@ async def test_a_backup_is_believed_as_a_whole(site: House) -> None:
             await site.gateway.backups.open(resealed(parts, key), key)
 
 
-async def test_what_a_later_release_put_in_is_refused(site: House) -> None:
+async def test_what_a_later_release_put_in_is_refused(site: InMemoryGateway) -> None:
     key = site.gateway.backups.key(None)
     manifest, chunk, end = await frames(site, key)
     for parts in ([manifest, chunk, b"Z" + b"?", end], [MANIFEST + b"{}", chunk, end]):
@@ -307,7 +311,7 @@ async def test_what_a_later_release_put_in_is_refused(site: House) -> None:
             await site.gateway.backups.open(resealed(parts, key), key)
 
 
-async def test_a_kind_of_document_that_is_not_known_is_refused(site: House) -> None:
+async def test_a_kind_of_document_that_is_not_known_is_refused(site: InMemoryGateway) -> None:
     backups = site.gateway.backups
     site.site.documents["moon", "x"] = site.site.documents[Kind.SITE, SITE_ID].model_copy(
         update={"kind": "moon", "id": "x"}
@@ -318,7 +322,7 @@ async def test_a_kind_of_document_that_is_not_known_is_refused(site: House) -> N
         await backups.missing_documents(opened)
 
 
-async def test_a_directory_is_no_backup(site: House) -> None:
+async def test_a_directory_is_no_backup(site: InMemoryGateway) -> None:
     offered = site.site.offer()
     signed = SignedSnapshot.decode(site.site.shelf[offered.name])
     body = signed.body.replace(b'"scope":"full"', b'"scope":"directory"')

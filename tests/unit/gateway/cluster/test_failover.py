@@ -1,4 +1,4 @@
-"""The front door's part in a switchover, and its answer to what would happen without one."""
+"""The gateway's part in a switchover, and its check of a takeover."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from shared.events.config import PromoteAlone
 from shared.events.failover import MasterStatus, SwitchOver
 from shared.events.node import NodeHeartbeat
 from shared.events.operation import OperationEnded
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 FAILING = RedirectionStatus(
@@ -55,9 +55,9 @@ def test_the_verdict_follows_from_what_the_masters_say(
     assert (found.successor, found.verdict) == (successor, verdict)
 
 
-def send_heartbeat(house: House, node: NodeId, role: MasterRole, epoch: int) -> None:
-    house.site.write(Kind.NODE, node, {"role": "master", "region": "x"})
-    house.site.revision += 1
+def send_heartbeat(fake: InMemoryGateway, node: NodeId, role: MasterRole, epoch: int) -> None:
+    fake.site.write(Kind.NODE, node, {"role": "master", "region": "x"})
+    fake.site.revision += 1
     beat = NodeHeartbeat(
         node=node,
         service="failover_monitor",
@@ -66,25 +66,25 @@ def send_heartbeat(house: House, node: NodeId, role: MasterRole, epoch: int) -> 
         role=role,
         epoch=Epoch(epoch),
     )
-    house.state.observed.record_heartbeat(beat, house.clock.now())
+    fake.state.observed.record_heartbeat(beat, fake.clock.now())
 
 
 async def test_the_order_goes_to_the_primary_of_the_largest_epoch(people: People) -> None:
     admin = await people.admin()
-    send_heartbeat(people.house, ALPHA, MasterRole.PRIMARY, 3)
-    send_heartbeat(people.house, BRAVO, MasterRole.PRIMARY, 4)
-    await people.house.state.directory.read()
+    send_heartbeat(people.fake, ALPHA, MasterRole.PRIMARY, 3)
+    send_heartbeat(people.fake, BRAVO, MasterRole.PRIMARY, 4)
+    await people.fake.state.directory.read()
     answer = await admin.call("POST", "/switchover", {"to": "alpha"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["primary"] == "alpha"
-    (order,) = [each for each in people.house.site.asked if isinstance(each, SwitchOver)]
+    (order,) = [each for each in people.fake.site.asked if isinstance(each, SwitchOver)]
     assert (order.node, order.epoch, order.to, order.author) == (BRAVO, 4, ALPHA, "admin")
 
 
 async def test_without_a_primary_there_is_nothing_to_hand_over(people: People) -> None:
     admin = await people.admin()
-    send_heartbeat(people.house, ALPHA, MasterRole.BACKUP, 3)
-    await people.house.state.directory.read()
+    send_heartbeat(people.fake, ALPHA, MasterRole.BACKUP, 3)
+    await people.fake.state.directory.read()
     answer = await admin.call("POST", "/switchover", {})
     assert (answer.status_code, answer.json()["code"]) == (503, "no_primary")
 
@@ -97,22 +97,22 @@ async def test_only_who_may_operate_switches_over(people: People) -> None:
 
 async def test_a_promotion_is_ordered_from_that_very_master_and_told(people: People) -> None:
     admin = await people.admin()
-    send_heartbeat(people.house, BRAVO, MasterRole.BACKUP, 3)
-    await people.house.state.directory.read()
+    send_heartbeat(people.fake, BRAVO, MasterRole.BACKUP, 3)
+    await people.fake.state.directory.read()
     request = {"node": "bravo", "force": True, "reason": "it burnt"}
     answer = await admin.call("POST", "/failover/promote", request)
     assert answer.status_code == 200, answer.text
     assert answer.json()["log_generation"] == 2
-    (order,) = [each for each in people.house.site.asked if isinstance(each, PromoteAlone)]
+    (order,) = [each for each in people.fake.site.asked if isinstance(each, PromoteAlone)]
     assert (order.node, order.force, order.author) == (BRAVO, True, "admin")
-    events = [each for each in people.house.facts.kept if isinstance(each, OperationEnded)]
+    events = [each for each in people.fake.facts.kept if isinstance(each, OperationEnded)]
     assert [(each.operation, each.nodes) for each in events] == [("forced promotion", (BRAVO,))]
 
 
 async def test_what_is_no_master_is_not_promoted(people: People) -> None:
     admin = await people.admin()
-    send_heartbeat(people.house, BRAVO, MasterRole.BACKUP, 3)
-    await people.house.state.directory.read()
+    send_heartbeat(people.fake, BRAVO, MasterRole.BACKUP, 3)
+    await people.fake.state.directory.read()
     request = {"node": "berlin", "force": True, "reason": "it burnt"}
     answer = await admin.call("POST", "/failover/promote", request)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -127,8 +127,8 @@ async def test_only_who_may_operate_promotes(people: People) -> None:
 
 async def test_a_master_that_does_not_answer_is_shown_as_silent(people: People) -> None:
     admin = await people.admin()
-    send_heartbeat(people.house, ALPHA, MasterRole.PRIMARY, 3)
-    await people.house.state.directory.read()
+    send_heartbeat(people.fake, ALPHA, MasterRole.PRIMARY, 3)
+    await people.fake.state.directory.read()
     answer = (await admin.get("/failover/check")).json()
     assert answer["masters"][0]["reasons"] == ["it does not answer"]
     assert answer["successor"] is None
@@ -137,8 +137,8 @@ async def test_a_master_that_does_not_answer_is_shown_as_silent(people: People) 
 async def test_the_check_shows_what_each_master_would_do_and_why_not(people: People) -> None:
     admin = await people.admin()
     for node, role in ((ALPHA, MasterRole.PRIMARY), (BRAVO, MasterRole.BACKUP)):
-        send_heartbeat(people.house, node, role, 3)
-        people.house.site.masters[node] = MasterStatus(
+        send_heartbeat(people.fake, node, role, 3)
+        people.fake.site.masters[node] = MasterStatus(
             node=node,
             role=role,
             epoch=Epoch(3),
@@ -147,7 +147,7 @@ async def test_the_check_shows_what_each_master_would_do_and_why_not(people: Peo
             reasons=("automatic failover is off",) if node == BRAVO else (),
             redirection=FAILING if node == ALPHA else RedirectionStatus(),
         )
-    await people.house.state.directory.read()
+    await people.fake.state.directory.read()
     answer = (await admin.get("/failover/check")).json()
     assert answer["verdict"] == "if alpha failed, no master would take the role over"
     assert [each["role"] for each in answer["masters"]] == ["primary", "backup"]

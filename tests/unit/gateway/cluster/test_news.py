@@ -7,7 +7,7 @@ from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.liveness import Liveness
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, NodeStateChanged
-from tests.unit.gateway.conftest import BOOT, House
+from tests.unit.gateway.conftest import BOOT, InMemoryGateway
 
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")
 
@@ -59,35 +59,33 @@ def test_a_node_that_left_the_configuration_begins_anew_when_it_is_back() -> Non
     assert states(events) == [(BERLIN, Liveness.ALIVE, None)]
 
 
-def heartbeat(house: House, node: NodeId) -> None:
+def heartbeat(fake: InMemoryGateway, node: NodeId) -> None:
     beat = NodeHeartbeat(node=node, service="relay", version="1", started_unix_ms=0)
-    house.state.observed.record_heartbeat(beat, house.clock.now())
+    fake.state.observed.record_heartbeat(beat, fake.clock.now())
 
 
-def grant(house: House) -> None:
-    until = house.clock.at + 1_000
-    house.state.grant.offer(
-        MasterGranted(
-            node=house.gateway.local.node, epoch=Epoch(1), boot_id=BOOT, valid_until=until
-        )
+def grant(fake: InMemoryGateway) -> None:
+    until = fake.clock.at + 1_000
+    fake.state.grant.offer(
+        MasterGranted(node=fake.gateway.local.node, epoch=Epoch(1), boot_id=BOOT, valid_until=until)
     )
 
 
-async def test_the_gateway_of_the_primary_says_how_the_nodes_fare(house: House) -> None:
-    house.site.write(Kind.NODE, BERLIN, {"role": "traffic"})
-    notifier = StatusNotifier(house.gateway.cluster, house.gateway.local, house.facts)
+async def test_the_gateway_of_the_primary_says_how_the_nodes_fare(fake: InMemoryGateway) -> None:
+    fake.site.write(Kind.NODE, BERLIN, {"role": "traffic"})
+    notifier = StatusNotifier(fake.gateway.cluster, fake.gateway.local, fake.facts)
     notifier.check()
-    await house.state.directory.read()
-    heartbeat(house, BERLIN)
+    await fake.state.directory.read()
+    heartbeat(fake, BERLIN)
     notifier.check()
-    assert house.facts.kept == []
+    assert fake.facts.kept == []
 
-    grant(house)
+    grant(fake)
     notifier.check()
-    house.clock.at += 60.0
+    fake.clock.at += 60.0
     notifier.check()
 
-    events = [each for each in house.facts.kept if isinstance(each, NodeStateChanged)]
+    events = [each for each in fake.facts.kept if isinstance(each, NodeStateChanged)]
     assert [(each.state, each.previous) for each in events] == [
         (Liveness.ALIVE, None),
         (Liveness.DEAD, Liveness.ALIVE),

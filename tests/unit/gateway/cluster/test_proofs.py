@@ -118,10 +118,10 @@ async def test_a_node_that_is_not_there_is_refused_by_name(people: People) -> No
 
 
 async def test_a_node_that_does_not_answer_has_a_row(people: People) -> None:
-    house = people.house
-    house.site.revision += 1
-    house.site.write(Kind.NODE, "berlin", {"role": "traffic"})
-    await house.state.directory.read()
+    fake = people.fake
+    fake.site.revision += 1
+    fake.site.write(Kind.NODE, "berlin", {"role": "traffic"})
+    await fake.state.directory.read()
     answer = await (await people.admin()).call("POST", "/sync", {})
     assert [(row["node"], row["ok"], row["code"]) for row in answer.json()] == [
         ("berlin", False, "no_answer")

@@ -12,7 +12,7 @@ from shared.domain.node import MasterRole
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, ReadinessChanged
 from shared.events.operation import OperationEnded, ReadStatusHistory, StatusHistoryRead
-from tests.unit.gateway.conftest import BOOT, House, People
+from tests.unit.gateway.conftest import BOOT, InMemoryGateway, People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 LINE = StatusLine(
@@ -28,12 +28,12 @@ LINE = StatusLine(
 )
 
 
-def ended(house: House) -> list[OperationEnded]:
-    return [event for event in house.facts.kept if isinstance(event, OperationEnded)]
+def ended(fake: InMemoryGateway) -> list[OperationEnded]:
+    return [event for event in fake.facts.kept if isinstance(event, OperationEnded)]
 
 
 async def test_a_page_names_the_next_one(people: People) -> None:
-    people.house.site.status_history = StatusHistoryRead(lines=(LINE,), next=(5_000, "abc"))
+    people.fake.site.status_history = StatusHistoryRead(lines=(LINE,), next=(5_000, "abc"))
     admin = await people.admin()
     answer = await admin.get("/status/history?node=bravo&limit=1")
     assert answer.json()["items"] == [TypeAdapter(StatusLine).dump_python(LINE, mode="json")]
@@ -41,10 +41,10 @@ async def test_a_page_names_the_next_one(people: People) -> None:
     assert answer.json()["next"] == following
     assert answer.headers["Link"] == f'<{following}>; rel="next"'
 
-    people.house.site.status_history = StatusHistoryRead(lines=())
+    people.fake.site.status_history = StatusHistoryRead(lines=())
     last = await admin.get(following.removeprefix("/api/v1"))
     assert last.json() == {"items": [], "next": None}
-    asked = [each for each in people.house.site.asked if isinstance(each, ReadStatusHistory)]
+    asked = [each for each in people.fake.site.asked if isinstance(each, ReadStatusHistory)]
     assert asked[-1].before == (5_000, "abc")
 
 
@@ -64,7 +64,7 @@ async def test_an_auditor_reads_it_and_a_representative_does_not(people: People)
 async def test_an_operation_that_is_refused_is_told_with_its_code(people: People) -> None:
     answer = await (await people.admin()).call("POST", "/switchover", {"to": "bravo"})
     assert answer.json()["code"] == "no_primary"
-    (event,) = ended(people.house)
+    (event,) = ended(people.fake)
     assert (event.operation, event.author, event.nodes) == ("switchover", "admin", (BRAVO,))
     assert (event.failed, event.code) == (True, "no_primary")
     assert event.cause == answer.json()["detail"]
@@ -73,19 +73,19 @@ async def test_an_operation_that_is_refused_is_told_with_its_code(people: People
 async def test_an_operation_that_is_done_is_told_too(people: People) -> None:
     admin = await people.admin()
     await admin.call("POST", "/sync", {"resync": True})
-    (event,) = ended(people.house)
+    (event,) = ended(people.fake)
     assert (event.operation, event.failed, event.code, event.cause) == ("resync", False, "", "")
 
 
 async def test_who_only_looks_leaves_no_trace(people: People) -> None:
     await (await people.admin()).call("POST", "/sync", {})
-    assert ended(people.house) == []
+    assert ended(people.fake) == []
 
 
 async def test_who_may_not_operate_leaves_no_trace_of_an_operation(people: People) -> None:
     ada = await people.signed_in("ada", "auditor")
     assert (await ada.call("POST", "/switchover", {})).status_code == 403
-    assert ended(people.house) == []
+    assert ended(people.fake) == []
 
 
 def readiness(news: ReadinessNews, *reasons: str, is_primary: bool = True) -> list[str]:
@@ -113,22 +113,22 @@ def test_a_backup_tells_nothing_of_readiness() -> None:
 
 
 async def test_the_primarys_gateway_tells_which_master_could_follow(people: People) -> None:
-    house = people.house
-    house.site.revision += 1
+    fake = people.fake
+    fake.site.revision += 1
     for name in (ALPHA, BRAVO):
-        house.site.write(Kind.NODE, name, {"role": "master"})
-    await house.state.directory.read()
-    now = house.clock.now()
-    house.state.grant.offer(
+        fake.site.write(Kind.NODE, name, {"role": "master"})
+    await fake.state.directory.read()
+    now = fake.clock.now()
+    fake.state.grant.offer(
         MasterGranted(node=ALPHA, epoch=Epoch(1), boot_id=BOOT, valid_until=now + 10)
     )
     for name, role in ((ALPHA, MasterRole.PRIMARY), (BRAVO, MasterRole.BACKUP)):
-        house.state.observed.record_heartbeat(
+        fake.state.observed.record_heartbeat(
             NodeHeartbeat(
                 node=name, service="failover_monitor", version="1", started_unix_ms=0, role=role
             ),
             now,
         )
-    StatusNotifier(house.gateway.cluster, house.gateway.local, house.facts).check()
-    events = [event for event in house.facts.kept if isinstance(event, ReadinessChanged)]
+    StatusNotifier(fake.gateway.cluster, fake.gateway.local, fake.facts).check()
+    events = [event for event in fake.facts.kept if isinstance(event, ReadinessChanged)]
     assert [event.node for event in events] == [BRAVO]

@@ -6,7 +6,7 @@ import pytest
 
 from shared.documents import COLLECTIONS, Kind
 from shared.events.config import ProposeChanges
-from tests.unit.gateway.conftest import House, People, Person
+from tests.unit.gateway.conftest import InMemoryGateway, People, Person
 
 BODIES: dict[str, dict[str, Any]] = {
     "nodes": {"role": "traffic"},
@@ -43,18 +43,18 @@ async def test_every_kind_can_be_created_read_changed_listed_and_deleted(
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 async def test_a_document_added_twice_is_refused_and_changes_nothing(
-    people: People, house: House, collection: str
+    people: People, fake: InMemoryGateway, collection: str
 ) -> None:
     admin, new = await people.admin(), {"id": "x", "body": BODIES[collection]}
     await admin.call("POST", f"/{collection}", new)
-    revision = house.site.revision
+    revision = fake.site.revision
 
     again = await admin.call("POST", f"/{collection}", new)
 
     assert again.status_code == 409
     assert again.json()["code"] == "already_exists"
     assert "'x' already; PUT changes it" in again.json()["detail"]
-    assert house.site.revision == revision
+    assert fake.site.revision == revision
 
 
 async def test_a_document_that_did_not_change_is_not_sent_again(people: People) -> None:
@@ -96,10 +96,12 @@ async def test_a_list_is_read_page_by_page(people: People) -> None:
     assert await pages(admin, "/nodes?after=lima") == [["oslo", "tokyo"]]
 
 
-async def test_a_cursor_with_strange_letters_leads_on(people: People, house: House) -> None:
+async def test_a_cursor_with_strange_letters_leads_on(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     for name in ("a&b c", "ü"):
-        house.site.write(COLLECTIONS["users"], name, {"role": "auditor"})
+        fake.site.write(COLLECTIONS["users"], name, {"role": "auditor"})
 
     assert await pages(admin, "/users?limit=1") == [["a&b c"], ["admin"], ["ü"]]
 
@@ -147,24 +149,24 @@ LARGE = {"role": "traffic", "region": "x" * 60_000}
 
 
 async def test_an_apply_that_is_too_large_for_one_entry_is_cut_into_several(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
-    before = house.site.revision
+    before = fake.site.revision
 
     answer = await admin.call(
         "POST", "/apply", wanted(*(("node", f"n{number}", LARGE) for number in range(9)))
     )
 
     assert len(answer.json()["changes"]) == 9
-    assert answer.json()["revision"] == house.site.revision == before + 3
+    assert answer.json()["revision"] == fake.site.revision == before + 3
 
 
 async def test_an_apply_that_names_what_is_not_there_writes_nothing_of_several_entries(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
-    before = house.site.revision
+    before = fake.site.revision
     nodes = [("node", f"n{number}", LARGE) for number in range(9)]
 
     answer = await admin.call(
@@ -173,22 +175,24 @@ async def test_an_apply_that_names_what_is_not_there_writes_nothing_of_several_e
 
     assert answer.status_code == 422
     assert answer.json()["detail"] == "team 'desk': members: there is no user 'nobody'"
-    assert house.site.revision == before
+    assert fake.site.revision == before
 
 
-async def test_an_apply_that_is_stopped_says_how_far_it_got(people: People, house: House) -> None:
+async def test_an_apply_that_is_stopped_says_how_far_it_got(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     nodes = [("node", f"n{number}", LARGE) for number in range(9)]
 
     def somebody_else_is_faster(proposal: ProposeChanges) -> None:
         if any(change.id == "n8" for change in proposal.changes):
-            house.site.write(Kind.NODE, "n8", {"role": "traffic"})
+            fake.site.write(Kind.NODE, "n8", {"role": "traffic"})
 
-    house.site.meanwhile = somebody_else_is_faster
+    fake.site.meanwhile = somebody_else_is_faster
     answer = await admin.call("POST", "/apply", wanted(*nodes))
 
     assert answer.status_code == 412
     refusal = answer.json()
     assert "not at 0; read it again; 8 of 9 changes were made before" in refusal["detail"]
     assert (refusal["changes_made"], refusal["changes"]) == (8, 9)
-    assert refusal["revision"] == house.site.revision
+    assert refusal["revision"] == fake.site.revision

@@ -4,7 +4,7 @@ import pytest
 
 from shared.documents import Kind
 from shared.events.config import ReadCurrent, ReadDocuments
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 NODE = {"role": "traffic", "region": "eu"}
 
@@ -52,15 +52,17 @@ async def test_a_tag_that_is_none_of_ours_is_told(people: People, tag: str) -> N
     assert answer.json()["field"] == "If-Match"
 
 
-async def test_a_repeated_request_changes_nothing_twice(people: People, house: House) -> None:
+async def test_a_repeated_request_changes_nothing_twice(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     first = await admin.call("PUT", "/nodes/berlin", NODE, Idempotency_Key="mine")
-    revision = house.site.revision
+    revision = fake.site.revision
 
     again = await admin.call("PUT", "/nodes/berlin", NODE, Idempotency_Key="mine")
 
     assert again.json() == first.json()
-    assert house.site.revision == revision
+    assert fake.site.revision == revision
 
 
 @pytest.mark.parametrize(
@@ -97,10 +99,10 @@ async def test_an_unknown_field_is_told_with_its_name(people: People) -> None:
     assert answer.json()["field"] == "colour"
 
 
-async def test_a_password_is_never_shown(people: People, house: House) -> None:
+async def test_a_password_is_never_shown(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    sealed = house.site.documents[Kind.USER, "rita"].body["password_hash"]
+    sealed = fake.site.documents[Kind.USER, "rita"].body["password_hash"]
     assert sealed
 
     for path in ("/users", "/users/rita", "/export"):
@@ -109,14 +111,14 @@ async def test_a_password_is_never_shown(people: People, house: House) -> None:
         assert sealed not in text
 
 
-async def test_a_password_stays_when_none_is_given(people: People, house: House) -> None:
+async def test_a_password_stays_when_none_is_given(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    before = house.site.documents[Kind.USER, "rita"].body["password_hash"]
+    before = fake.site.documents[Kind.USER, "rita"].body["password_hash"]
 
     await admin.call("PUT", "/users/rita", {"role": "auditor", "display_name": "Rita"})
 
-    assert house.site.documents[Kind.USER, "rita"].body["password_hash"] == before
+    assert fake.site.documents[Kind.USER, "rita"].body["password_hash"] == before
 
 
 @pytest.mark.parametrize(
@@ -143,30 +145,30 @@ RITA = ("user", "rita", {"role": "auditor", "password": "rita's own"})
 BERLIN = ("node", "berlin", NODE)
 
 
-async def test_a_dry_run_tells_and_writes_nothing(people: People, house: House) -> None:
+async def test_a_dry_run_tells_and_writes_nothing(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
-    revision = house.site.revision
+    revision = fake.site.revision
 
     answer = await admin.call("POST", "/apply", wanted(BERLIN, dry_run=True))
 
     (change,) = answer.json()["changes"]
     assert (change["op"], change["kind"], change["id"]) == ("create", "node", "berlin")
     assert answer.json()["revision"] is None
-    assert house.site.revision == revision
+    assert fake.site.revision == revision
 
 
 async def test_a_second_apply_changes_nothing_passwords_included(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     first = await admin.call("POST", "/apply", wanted(BERLIN, RITA))
     assert len(first.json()["changes"]) == 2
-    revision = house.site.revision
+    revision = fake.site.revision
 
     second = await admin.call("POST", "/apply", wanted(BERLIN, RITA))
 
     assert second.json() == {"changes": [], "revision": None}
-    assert house.site.revision == revision
+    assert fake.site.revision == revision
 
 
 async def test_a_changed_password_is_told_without_being_shown(people: People) -> None:
@@ -181,7 +183,7 @@ async def test_a_changed_password_is_told_without_being_shown(people: People) ->
 
 
 async def test_pruning_deletes_what_is_not_named_when_asked_for(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     await admin.call("POST", "/apply", wanted(BERLIN, RITA))
@@ -191,7 +193,7 @@ async def test_pruning_deletes_what_is_not_named_when_asked_for(
     answer = await admin.call("POST", "/apply", wanted(own, prune=True))
 
     assert {change["id"] for change in answer.json()["changes"]} == {"berlin", "rita"}
-    assert (Kind.NODE, "berlin") not in house.site.documents
+    assert (Kind.NODE, "berlin") not in fake.site.documents
 
 
 async def test_a_document_named_twice_is_refused(people: People) -> None:
@@ -204,21 +206,23 @@ async def test_a_document_named_twice_is_refused(people: People) -> None:
 
 
 async def test_what_is_asked_for_as_it_is_now_is_asked_of_the_primary(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/nodes/berlin", NODE)
-    house.site.asked.clear()
+    fake.site.asked.clear()
 
     assert (await admin.get("/nodes/berlin")).status_code == 200
     assert (await admin.get("/nodes/berlin?current=true")).json()["body"]["region"] == "eu"
 
-    assert [type(each) for each in house.site.asked] == [ReadDocuments, ReadCurrent]
+    assert [type(each) for each in fake.site.asked] == [ReadDocuments, ReadCurrent]
 
 
-async def test_a_site_that_does_not_answer_is_unavailable(people: People, house: House) -> None:
+async def test_a_site_that_does_not_answer_is_unavailable(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
-    house.site.is_down = True
+    fake.site.is_down = True
 
     answer = await admin.get("/nodes/berlin")
 

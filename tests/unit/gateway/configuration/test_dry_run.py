@@ -28,7 +28,7 @@ from shared.events.config import (
     ProposedChange,
     StoredDocument,
 )
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 if TYPE_CHECKING:
     from services.gateway.configuration.proposals import Configuration
@@ -189,16 +189,16 @@ def test_a_dry_run_refuses_exactly_what_an_apply_refuses(
     ],
 )
 @pytest.mark.parametrize("dry_run", [True, False])
-async def test_the_front_door_refuses_what_cannot_work(
+async def test_the_api_refuses_what_cannot_work(
     people: People,
-    house: House,
+    fake: InMemoryGateway,
     document: tuple[str, str, dict[str, Any]],
     field: str | None,
     sentence: str,
     dry_run: bool,
 ) -> None:
     admin = await people.admin()
-    revision = house.site.revision
+    revision = fake.site.revision
     kind, id_, body = document
     wanted = {"documents": [{"kind": kind, "id": id_, "body": body}], "dry_run": dry_run}
 
@@ -208,12 +208,14 @@ async def test_the_front_door_refuses_what_cannot_work(
     assert (answer.status_code, refusal["code"]) == (422, "invalid_change")
     assert refusal.get("field") == field
     assert sentence in refusal["detail"]
-    assert house.site.revision == revision
+    assert fake.site.revision == revision
 
 
-async def test_a_dry_run_refuses_to_prune_what_is_named(people: People, house: House) -> None:
+async def test_a_dry_run_refuses_to_prune_what_is_named(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
-    house.site.write(Kind.NODE, "alpha", {"role": "master"})
+    fake.site.write(Kind.NODE, "alpha", {"role": "master"})
     own = {"kind": "user", "id": "admin", "body": {"role": "administrator"}}
 
     answers = [
@@ -224,15 +226,15 @@ async def test_a_dry_run_refuses_to_prune_what_is_named(people: People, house: H
     assert [answer.status_code for answer in answers] == [422, 422]
     assert "only traffic nodes can be deleted" in answers[0].json()["detail"]
     assert answers[0].json() == answers[1].json()
-    assert (Kind.NODE, "alpha") in house.site.documents
+    assert (Kind.NODE, "alpha") in fake.site.documents
 
 
 async def test_what_an_earlier_release_stored_stands_in_nobodys_way(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     old = {"role": "traffic", "public_address": {"host": "Relay..example", "port": 1}}
-    house.site.write(Kind.NODE, "old", old)
+    fake.site.write(Kind.NODE, "old", old)
     new = {"kind": "node", "id": "new", "body": {"role": "traffic"}}
 
     assert (await admin.call("POST", "/apply", {"documents": [new]})).status_code == 200
@@ -244,4 +246,4 @@ async def test_what_an_earlier_release_stored_stands_in_nobodys_way(
     answer = await admin.call("PUT", "/nodes/old", fixed)
 
     assert answer.status_code == 200
-    assert house.site.documents[Kind.NODE, "old"].body["public_address"]["host"] == "relay.example"
+    assert fake.site.documents[Kind.NODE, "old"].body["public_address"]["host"] == "relay.example"

@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 from shared.domain.history import HistoryLine, NamedChange
 from shared.domain.ids import Epoch, LogGeneration, Revision
 from shared.events.config import HistoryRead, ReadHistory
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 LINE = HistoryLine(
     log_generation=LogGeneration(1),
@@ -17,35 +17,37 @@ LINE = HistoryLine(
 )
 
 
-def asked(house: House) -> ReadHistory:
-    question = house.site.asked[-1]
+def asked(fake: InMemoryGateway) -> ReadHistory:
+    question = fake.site.asked[-1]
     assert isinstance(question, ReadHistory)
     return question
 
 
 async def test_the_history_is_told_with_a_link_to_what_is_older(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
-    house.site.history = HistoryRead(lines=(LINE,), next=(1, 7))
+    fake.site.history = HistoryRead(lines=(LINE,), next=(1, 7))
 
     first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
 
     assert first.json()["items"] == [TypeAdapter(HistoryLine).dump_python(LINE, mode="json")]
     assert first.headers["Link"] == f'<{first.json()["next"]}>; rel="next"'
-    house.site.history = HistoryRead(lines=())
+    fake.site.history = HistoryRead(lines=())
     second = await admin.get(first.json()["next"].removeprefix("/api/v1"))
     assert second.json() == {"items": [], "next": None}
-    assert asked(house) == ReadHistory(
+    assert asked(fake) == ReadHistory(
         before=(1, 7), limit=1, kind="node", author="anna", since_unix_ms=5
     )
 
 
-async def test_the_newest_are_told_when_nothing_is_asked_for(people: People, house: House) -> None:
+async def test_the_newest_are_told_when_nothing_is_asked_for(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
 
     assert (await admin.get("/log")).json() == {"items": [], "next": None}
-    assert asked(house) == ReadHistory()
+    assert asked(fake) == ReadHistory()
 
 
 @pytest.mark.parametrize(

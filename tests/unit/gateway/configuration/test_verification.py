@@ -9,7 +9,7 @@ from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
 from shared.events.config import ChainEnd, ChainVerified, VerifyChain
 from shared.events.message import Message, Request
 from tests.fakes.responder import Responder
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
@@ -105,10 +105,10 @@ async def test_a_fault_ends_the_walk_and_is_told() -> None:
     assert (await verdict(copies))["database of alpha"].fault == copies.fault
 
 
-async def test_only_who_may_read_has_the_log_walked(people: People, house: House) -> None:
+async def test_only_who_may_read_has_the_log_walked(people: People, fake: InMemoryGateway) -> None:
     rita = await people.signed_in("rita", "representative")
     otto = await people.signed_in("otto", "auditor")
     assert (await rita.get("/log/verify")).status_code == 403
     (report,) = (await otto.get("/log/verify")).json()
     assert (report["copy_of"], report["fault"]) == ("log", "no master")
-    assert Kind.NODE not in {kind for kind, _ in house.site.documents}
+    assert Kind.NODE not in {kind for kind, _ in fake.site.documents}

@@ -1,4 +1,4 @@
-"""What the front door tells of a webhook beside its document."""
+"""What the API shows of a webhook beside its document."""
 
 from dataclasses import asdict
 
@@ -6,14 +6,14 @@ import pytest
 
 from shared.documents import Kind
 from shared.domain.webhook import WebhookProgress, WebhookState
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 
 async def test_the_secret_is_for_administrators_and_never_in_the_document(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
-    house.site.write(Kind.WEBHOOK, "ops", {"url": "https://a.example/"})
+    fake.site.write(Kind.WEBHOOK, "ops", {"url": "https://a.example/"})
 
     shown = (await admin.get("/webhooks/ops/secret")).json()
 
@@ -26,28 +26,28 @@ async def test_the_secret_is_for_administrators_and_never_in_the_document(
         assert (await person.get("/webhooks/ops/secret")).status_code == 403
 
 
-async def test_another_number_is_another_secret(people: People, house: House) -> None:
+async def test_another_number_is_another_secret(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
     secrets: list[str] = []
     for number in (1, 2, 1):
         body = {"url": "https://a.example/", "secret_number": number}
-        house.site.write(Kind.WEBHOOK, "ops", body)
+        fake.site.write(Kind.WEBHOOK, "ops", body)
         secrets.append((await admin.get("/webhooks/ops/secret")).json()["secret"])
 
     assert secrets[0] == secrets[2] != secrets[1]
 
 
 async def test_how_far_the_deliveries_are_is_asked_of_the_one_that_delivers(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     progress = WebhookProgress(
         webhook="ops", state=WebhookState.FAILING, waiting=12, attempts=3, cause="it answers 500"
     )
-    house.site.webhooks = [progress]
+    fake.site.webhooks = [progress]
 
     assert (await admin.get("/webhooks/ops/progress")).json() == asdict(progress)
-    house.site.is_down = True
+    fake.site.is_down = True
     assert (await admin.get("/webhooks/ops/progress")).status_code == 503
 
 

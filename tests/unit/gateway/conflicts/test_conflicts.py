@@ -1,4 +1,4 @@
-"""What a master had alone, at the front door: shown without secrets, and decided once."""
+"""The API of conflicts: shown without secrets, and decided once."""
 
 from typing import Any
 
@@ -40,19 +40,19 @@ def line_of(count: int) -> ConflictLine:
 @pytest.fixture
 async def kept(people: People) -> People:
     """Bravo had three changes alone; alpha does not answer."""
-    sealed = people.house.passwords.seal_hash(HASH)
+    sealed = people.fake.passwords.seal_hash(HASH)
     line = line_of(3)
     changes = (
         change("node", "berlin", {"role": "traffic", "region": "eu"}),
         change("node", "gone", None),
         change("user", "paul", {"role": "auditor", "password_hash": sealed}),
     )
-    site = people.house.site
+    site = people.fake.site
     for master in (ALPHA, BRAVO):
         site.write(Kind.NODE, master, {"role": "master", "region": "x"})
     site.conflicts[BRAVO] = ConflictRead(line=line, changes=changes)
     site.revision += 1
-    await people.house.state.directory.read()
+    await people.fake.state.directory.read()
     return people
 
 
@@ -76,24 +76,24 @@ async def test_its_documents_are_put_into_the_site_as_one_change(kept: People) -
     answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "apply"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["conflict"]["resolution"] == "applied"
-    site = kept.house.site
+    site = kept.fake.site
     (proposal,) = [each for each in site.asked if isinstance(each, ProposeChanges)]
     assert proposal.request_id == f"conflict-{ID}"
     assert [(each.id, each.op) for each in proposal.changes] == [("berlin", "put"), ("paul", "put")]
     sealed = site.documents["user", "paul"].body["password_hash"]
-    assert kept.house.passwords.clear(sealed) == HASH
+    assert kept.fake.passwords.clear(sealed) == HASH
 
 
 @pytest.mark.parametrize("is_there", [True, False])
 async def test_a_password_that_another_sites_secret_sealed_is_left_out(
     kept: People, is_there: bool
 ) -> None:
-    site, foreign = kept.house.site, SiteSecret.generate().seal(HASH, PURPOSE)
+    site, foreign = kept.fake.site, SiteSecret.generate().seal(HASH, PURPOSE)
     conflict = site.conflicts[BRAVO]
     assert conflict is not None
     paul = change("user", "paul", {"role": "auditor", "password_hash": foreign})
     site.conflicts[BRAVO] = conflict.model_copy(update={"changes": (paul,)})
-    own = kept.house.passwords.seal_hash(HASH) if is_there else ""
+    own = kept.fake.passwords.seal_hash(HASH) if is_there else ""
     if is_there:
         site.write(Kind.USER, "paul", {"role": "representative", "password_hash": own})
     answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "apply"})
@@ -105,11 +105,11 @@ async def test_a_password_that_another_sites_secret_sealed_is_left_out(
 async def test_what_is_given_up_changes_nothing_and_is_told(kept: People) -> None:
     answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "discard"})
     assert answer.json()["conflict"]["resolution"] == "discarded"
-    site = kept.house.site
+    site = kept.fake.site
     assert not [each for each in site.asked if isinstance(each, ProposeChanges)]
     (order,) = [each for each in site.asked if isinstance(each, ResolveConflict)]
     assert (order.node, order.author) == (BRAVO, "admin")
-    (event,) = [each for each in kept.house.facts.kept if isinstance(each, OperationEnded)]
+    (event,) = [each for each in kept.fake.facts.kept if isinstance(each, OperationEnded)]
     assert event.operation == f"conflict {ID}: discard"
 
 

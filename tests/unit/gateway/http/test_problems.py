@@ -11,7 +11,7 @@ from services.gateway.app import build_api
 from services.gateway.http.problems import answer_with_problems, status_of
 from shared.api.problems import MEDIA_TYPE
 from shared.domain.errors import BY_CODE, MeridianError, NoTrafficNode, Rejected, Unavailable
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 MEMBERS = {"type", "title", "status", "detail", "code"}
 
@@ -117,10 +117,10 @@ async def test_who_was_wrong_too_often_is_told_when_to_come_again(people: People
 
 
 async def test_what_is_not_possible_now_says_when_to_ask_again(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
-    house.site.is_down = True
+    fake.site.is_down = True
 
     answer = await admin.get("/nodes/berlin")
 
@@ -130,7 +130,7 @@ async def test_what_is_not_possible_now_says_when_to_ask_again(
 
 @pytest_asyncio.fixture
 async def broken() -> AsyncGenerator[httpx.AsyncClient]:
-    """A front door whose routes fail."""
+    """An API whose routes fail."""
     api = FastAPI()
     answer_with_problems(api)
 
@@ -163,8 +163,10 @@ async def test_our_own_failure_tells_nothing_of_the_inside(broken: httpx.AsyncCl
     assert "secret" not in answer.text
 
 
-def test_the_interface_description_shows_problems_for_every_operation(house: House) -> None:
-    paths = build_api(house.gateway).openapi()["paths"]
+def test_the_interface_description_shows_problems_for_every_operation(
+    fake: InMemoryGateway,
+) -> None:
+    paths = build_api(fake.gateway).openapi()["paths"]
 
     operations = [
         (path, method, operation["responses"])

@@ -14,11 +14,13 @@ from shared.domain.errors import NotFound
 from shared.domain.ids import NodeId, SessionId
 from shared.domain.node import NodeRole, Side
 from shared.events.selection import ClientFacts, SelectNodes
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 from tests.unit.gateway.placement.test_probing import furnish
 
 
-async def recorded_facts(people: People, house: House, body: dict[str, Any]) -> ClientFacts:
+async def recorded_facts(
+    people: People, fake: InMemoryGateway, body: dict[str, Any]
+) -> ClientFacts:
     """What the site keeps of a customer's *body*; the session is opened and joined for it."""
     admin = await people.admin()
     session = SessionId((await admin.call("POST", "/sessions")).json()["session"])
@@ -28,17 +30,17 @@ async def recorded_facts(people: People, house: House, body: dict[str, Any]) -> 
         headers={"Content-Type": "application/json"},
     )
     assert answer.status_code == 200, answer.text
-    return house.sessions.kept[session].state.ends[Side.CUSTOMER].facts
+    return fake.sessions.kept[session].state.ends[Side.CUSTOMER].facts
 
 
-async def test_sensible_facts_are_kept_as_they_are(people: People, house: House) -> None:
+async def test_sensible_facts_are_kept_as_they_are(people: People, fake: InMemoryGateway) -> None:
     body = {
         "utc_offset_minutes": 345,
         "latencies_ms": {"berlin": 12.5},
         "latency_ages_seconds": {"berlin": 3.0},
         "last_node": "berlin",
     }
-    facts = await recorded_facts(people, house, body)
+    facts = await recorded_facts(people, fake, body)
     assert facts.model_dump(mode="json") == {
         **body,
         "address": "192.0.2.7",
@@ -57,9 +59,9 @@ async def test_sensible_facts_are_kept_as_they_are(people: People, house: House)
     ],
 )
 async def test_nonsense_is_left_out_with_a_note_and_costs_nobody_a_session(
-    people: People, house: House, body: dict[str, Any], note: str
+    people: People, fake: InMemoryGateway, body: dict[str, Any], note: str
 ) -> None:
-    facts = await recorded_facts(people, house, body)
+    facts = await recorded_facts(people, fake, body)
     assert note in " ".join(facts.left_out)
     assert (facts.utc_offset_minutes, facts.latencies_ms) == (None, {})
 
@@ -95,15 +97,17 @@ async def test_a_body_of_unknown_length_is_refused(people: People) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-async def pin_of(people: People, house: House, user: str, body: dict[str, Any]) -> str | None:
+async def pin_of(
+    people: People, fake: InMemoryGateway, user: str, body: dict[str, Any]
+) -> str | None:
     """The pin that the selector was asked for, of a session that *user* opened."""
     person = await people.signed_in(user, "representative")
     if user == "pia":
-        house.site.write(Kind.USER, user, {"role": "representative", "pinned_node": "denver"})
+        fake.site.write(Kind.USER, user, {"role": "representative", "pinned_node": "denver"})
     answer = await person.call("POST", "/sessions", body)
     assert answer.status_code == 201, answer.text
     await people.stranger.call("POST", f"/sessions/{answer.json()['session']}/join")
-    (question,) = (each for each in house.site.asked if isinstance(each, SelectNodes))
+    (question,) = (each for each in fake.site.asked if isinstance(each, SelectNodes))
     return question.pin
 
 
@@ -117,18 +121,18 @@ async def pin_of(people: People, house: House, user: str, body: dict[str, Any]) 
     ],
 )
 async def test_a_session_is_pinned_by_wish_or_else_by_its_user(
-    people: People, house: House, user: str, body: dict[str, Any], pin: str | None
+    people: People, fake: InMemoryGateway, user: str, body: dict[str, Any], pin: str | None
 ) -> None:
-    furnish(house)
-    await house.state.directory.read()
-    assert await pin_of(people, house, user, body) == pin
+    furnish(fake)
+    await fake.state.directory.read()
+    assert await pin_of(people, fake, user, body) == pin
 
 
 async def test_an_unknown_node_is_refused_with_those_that_there_are(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
-    furnish(house)
-    await house.state.directory.read()
+    furnish(fake)
+    await fake.state.directory.read()
     rita = await people.signed_in("rita", "representative")
     answer = await rita.call("POST", "/sessions", {"node": "oslo"})
     assert answer.status_code == 404

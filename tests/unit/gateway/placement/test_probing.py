@@ -1,4 +1,4 @@
-"""Which relays an endpoint measures: the rule alone, and as the front door answers it."""
+"""Which relays an endpoint measures: the rule alone, and as the API answers."""
 
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 from shared.domain.placement import NodeVerdict
 from shared.events.selection import ExplainSelection
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 LATENCY, RANDOM = SelectionMethod.LATENCY, SelectionMethod.RANDOM
@@ -91,22 +91,22 @@ def test_refused_nodes_are_not_measured() -> None:
     assert rank_nodes(verdicts) == ("a", "b")
 
 
-def furnish(house: House, methods: tuple[str, ...] = ("latency", "geo")) -> None:
+def furnish(fake: InMemoryGateway, methods: tuple[str, ...] = ("latency", "geo")) -> None:
     """The site of the tests with its three nodes, chosen by *methods*."""
     selection = {"methods": methods, "latency": {"maximum_age_seconds": 120}}
-    house.site.write(Kind.SITE, SITE_ID, {"name": "support.example.com", "selection": selection})
-    for name in house.site.nodes:
+    fake.site.write(Kind.SITE, SITE_ID, {"name": "support.example.com", "selection": selection})
+    for name in fake.site.nodes:
         address = {"host": f"{name}.example.com", "port": 7443}
         body = {"role": "traffic", "region": name, "public_address": address}
-        house.site.write(Kind.NODE, name, body)
-    house.site.revision += 1
+        fake.site.write(Kind.NODE, name, body)
+    fake.site.revision += 1
 
 
 async def test_an_endpoint_is_told_what_to_measure_and_gets_a_ticket_for_it(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
-    furnish(house)
-    await house.state.directory.read()
+    furnish(fake)
+    await fake.state.directory.read()
 
     answer = await people.stranger.call("POST", "/probes", {"utc_offset_minutes": 60})
 
@@ -115,30 +115,30 @@ async def test_an_endpoint_is_told_what_to_measure_and_gets_a_ticket_for_it(
     assert plan["nodes"][0] == {"node": "berlin", "host": "berlin.example.com", "port": 7443}
     assert [each["node"] for each in plan["nodes"]] == ["berlin", "denver", "tokyo"]
     assert plan["good_for_seconds"] == 120
-    require_probe_ticket(RING, plan["ticket"], now_ms=house.clock.unix_ms())
-    (question,) = (each for each in house.site.asked if isinstance(each, ExplainSelection))
+    require_probe_ticket(RING, plan["ticket"], now_ms=fake.clock.unix_ms())
+    (question,) = (each for each in fake.site.asked if isinstance(each, ExplainSelection))
     assert question.client.utc_offset_minutes == 60
     assert LATENCY not in question.methods
 
 
 async def test_without_latency_nothing_is_asked_and_nothing_is_measured(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
-    furnish(house, ("random",))
-    await house.state.directory.read()
+    furnish(fake, ("random",))
+    await fake.state.directory.read()
 
     plan = (await people.stranger.call("POST", "/probes")).json()
 
     assert (plan["nodes"], plan["ticket"]) == ([], "")
-    assert not any(isinstance(each, ExplainSelection) for each in house.site.asked)
+    assert not any(isinstance(each, ExplainSelection) for each in fake.site.asked)
 
 
 async def test_a_team_that_goes_by_latency_makes_endpoints_measure(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
-    furnish(house, ("random",))
-    house.site.write(Kind.TEAM, "desk", {"selection": {"methods": ["latency"]}})
-    await house.state.directory.read()
+    furnish(fake, ("random",))
+    fake.site.write(Kind.TEAM, "desk", {"selection": {"methods": ["latency"]}})
+    await fake.state.directory.read()
 
     plan = (await people.stranger.call("POST", "/probes")).json()
 

@@ -6,31 +6,33 @@ import pytest
 
 from shared.documents.selection import SelectionMethod
 from shared.events.rehearsal import RehearseSelection
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 CLIENT = {"facts": {"address": "192.0.2.7"}}
 
 
-def asked(house: House) -> RehearseSelection:
-    (question,) = (each for each in house.site.asked if isinstance(each, RehearseSelection))
+def asked(fake: InMemoryGateway) -> RehearseSelection:
+    (question,) = (each for each in fake.site.asked if isinstance(each, RehearseSelection))
     return question
 
 
 async def test_without_a_wish_the_site_s_own_rule_is_rehearsed(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
     answer = await admin.call("POST", "/selection/rehearse", {"clients": [CLIENT]})
     assert answer.status_code == 200, answer.text
     assert answer.json()["placements"] == [{"node": "berlin", "kilometres": None}]
-    assert asked(house).rule == house.state.directory.require_site().selection
+    assert asked(fake).rule == fake.state.directory.require_site().selection
 
 
-async def test_other_methods_are_tried_in_place_of_the_site_s(people: People, house: House) -> None:
+async def test_other_methods_are_tried_in_place_of_the_site_s(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     body = {"clients": [CLIENT], "instead": {"methods": ["least_load", "consistent"]}, "first": 9}
     assert (await admin.call("POST", "/selection/rehearse", body)).status_code == 200
-    question = asked(house)
+    question = asked(fake)
     assert question.rule.methods == (SelectionMethod.LEAST_LOAD, SelectionMethod.CONSISTENT)
     assert question.first == 9
 

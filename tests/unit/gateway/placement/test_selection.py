@@ -6,17 +6,19 @@ import pytest
 
 from shared.documents import Kind
 from shared.events.selection import ExplainSelection
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 from tests.unit.gateway.placement.test_probing import furnish
 
 
-async def test_both_ends_and_every_wish_are_asked_for(people: People, house: House) -> None:
-    furnish(house)
-    house.site.write(Kind.TEAM, "desk", {})
-    house.site.write(
+async def test_both_ends_and_every_wish_are_asked_for(
+    people: People, fake: InMemoryGateway
+) -> None:
+    furnish(fake)
+    fake.site.write(Kind.TEAM, "desk", {})
+    fake.site.write(
         Kind.PUBLIC_SITE, "help", {"hostnames": ["help.example.com"], "teams": ["desk"]}
     )
-    await house.state.directory.read()
+    await fake.state.directory.read()
     admin = await people.admin()
     body = {
         "client": {"address": "192.0.2.99", "latencies_ms": {"berlin": 9, "tokyo": -1}},
@@ -31,7 +33,7 @@ async def test_both_ends_and_every_wish_are_asked_for(people: People, house: Hou
     answer = await admin.call("POST", "/select", body)
 
     assert answer.status_code == 200, answer.text
-    (question,) = (each for each in house.site.asked if isinstance(each, ExplainSelection))
+    (question,) = (each for each in fake.site.asked if isinstance(each, ExplainSelection))
     assert (question.client.address, question.client.latencies_ms) == ("192.0.2.99", {"berlin": 9})
     assert question.other is not None
     assert (question.other.address, question.other.side) == ("", "representative")
@@ -40,9 +42,9 @@ async def test_both_ends_and_every_wish_are_asked_for(people: People, house: Hou
     assert question.count == 2
 
 
-async def test_every_node_is_shown_with_its_region(people: People, house: House) -> None:
-    furnish(house)
-    await house.state.directory.read()
+async def test_every_node_is_shown_with_its_region(people: People, fake: InMemoryGateway) -> None:
+    furnish(fake)
+    await fake.state.directory.read()
     admin = await people.admin()
 
     shown = (await admin.call("POST", "/select", {})).json()

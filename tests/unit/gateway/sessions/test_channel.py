@@ -21,34 +21,34 @@ from shared.domain.placement import SharedAddress
 from shared.domain.session import CloseReason
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionState
-from tests.unit.gateway.conftest import House
+from tests.unit.gateway.conftest import InMemoryGateway
 
 HERE = ClientFacts(address="192.0.2.1")
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 
 
 @pytest.fixture
-def client(house: House) -> Iterator[TestClient]:
-    asyncio.run(house.state.directory.read())
-    with TestClient(build_api(house.gateway)) as made:
+def client(fake: InMemoryGateway) -> Iterator[TestClient]:
+    asyncio.run(fake.state.directory.read())
+    with TestClient(build_api(fake.gateway)) as made:
         yield made
 
 
-def opened(house: House) -> SessionState:
-    state = asyncio.run(house.gateway.sessions.open(Representative("rita", HERE)))
-    house.state.view.update(state)
+def opened(fake: InMemoryGateway) -> SessionState:
+    state = asyncio.run(fake.gateway.sessions.open(Representative("rita", HERE)))
+    fake.state.view.update(state)
     return state
 
 
-def joined(house: House, session: SessionId) -> SessionState:
-    state = asyncio.run(house.gateway.sessions.join(session, HERE))
-    house.state.view.update(state)
+def joined(fake: InMemoryGateway, session: SessionId) -> SessionState:
+    state = asyncio.run(fake.gateway.sessions.join(session, HERE))
+    fake.state.view.update(state)
     return state
 
 
-def channel(client: TestClient, house: House, session: SessionId, side: Side) -> Any:
-    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
-    token = house.gateway.accounts.endpoint_token(session, side, expires)
+def channel(client: TestClient, fake: InMemoryGateway, session: SessionId, side: Side) -> Any:
+    expires = UnixMillis(fake.clock.unix_ms() + 1_000_000)
+    token = fake.gateway.accounts.endpoint_token(session, side, expires)
     headers = {"Authorization": f"Bearer {token}"}
     return client.websocket_connect(f"/api/v1/sessions/{session}/channel", headers=headers)
 
@@ -62,12 +62,12 @@ def receive(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("side", list(Side))
 def test_each_end_is_told_the_state_and_its_paths(
-    client: TestClient, house: House, side: Side
+    client: TestClient, fake: InMemoryGateway, side: Side
 ) -> None:
-    session = opened(house).session
-    joined(house, session)
+    session = opened(fake).session
+    joined(fake, session)
 
-    with channel(client, house, session, side) as socket:
+    with channel(client, fake, session, side) as socket:
         assert receive(socket, "state")["phase"] == "active"
         paths = receive(socket, "paths")["paths"]
 
@@ -76,11 +76,11 @@ def test_each_end_is_told_the_state_and_its_paths(
 
 
 def test_a_representative_who_waits_is_told_nothing_but_the_state(
-    client: TestClient, house: House
+    client: TestClient, fake: InMemoryGateway
 ) -> None:
-    session = opened(house).session
+    session = opened(fake).session
 
-    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+    with channel(client, fake, session, Side.REPRESENTATIVE) as socket:
         assert socket.receive_json() == {
             "type": "state",
             "phase": "waiting",
@@ -89,22 +89,22 @@ def test_a_representative_who_waits_is_told_nothing_but_the_state(
         }
 
 
-def test_an_end_that_needs_paths_gets_more(client: TestClient, house: House) -> None:
-    session = opened(house).session
-    joined(house, session)
-    house.clock.at += 10
+def test_an_end_that_needs_paths_gets_more(client: TestClient, fake: InMemoryGateway) -> None:
+    session = opened(fake).session
+    joined(fake, session)
+    fake.clock.at += 10
 
-    with channel(client, house, session, Side.CUSTOMER) as socket:
+    with channel(client, fake, session, Side.CUSTOMER) as socket:
         assert len(receive(socket, "paths")["paths"]) == 3
         socket.send_json({"type": "need_paths"})
         assert len(receive(socket, "paths")["paths"]) == 6
 
 
-def test_an_end_may_close_the_session_for_both(client: TestClient, house: House) -> None:
-    session = opened(house).session
-    joined(house, session)
+def test_an_end_may_close_the_session_for_both(client: TestClient, fake: InMemoryGateway) -> None:
+    session = opened(fake).session
+    joined(fake, session)
 
-    with channel(client, house, session, Side.CUSTOMER) as socket:
+    with channel(client, fake, session, Side.CUSTOMER) as socket:
         close = {"type": "close", "reason": "key_burnt", "message": "the key is burnt"}
         socket.send_json(close)
         assert receive(socket, "closed") == {**close, "type": "closed"}
@@ -123,29 +123,31 @@ def test_an_end_may_close_the_session_for_both(client: TestClient, house: House)
     ],
 )
 def test_an_endpoint_gives_a_known_reason_and_a_short_sentence(
-    client: TestClient, house: House, close: dict[str, Any], reason: str, message: str
+    client: TestClient, fake: InMemoryGateway, close: dict[str, Any], reason: str, message: str
 ) -> None:
-    with channel(client, house, opened(house).session, Side.CUSTOMER) as socket:
+    with channel(client, fake, opened(fake).session, Side.CUSTOMER) as socket:
         socket.send_json({"type": "close", **close})
         closed = receive(socket, "closed")
     assert (closed["reason"], closed["message"]) == (reason, message)
 
 
-def test_a_session_that_is_over_says_so_to_whoever_comes(client: TestClient, house: House) -> None:
-    session = opened(house).session
-    closing = house.gateway.sessions.close(session, CloseReason.CLOSED_BY_USER, "closed by rita")
+def test_a_session_that_is_over_says_so_to_whoever_comes(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    session = opened(fake).session
+    closing = fake.gateway.sessions.close(session, CloseReason.CLOSED_BY_USER, "closed by rita")
     asyncio.run(closing)
 
-    with channel(client, house, session, Side.REPRESENTATIVE) as socket:
+    with channel(client, fake, session, Side.REPRESENTATIVE) as socket:
         closed = receive(socket, "closed")
         assert (closed["reason"], closed["message"]) == ("closed_by_user", "closed by rita")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "x"}])
 def test_without_a_token_of_the_session_nobody_listens(
-    client: TestClient, house: House, headers: dict[str, str]
+    client: TestClient, fake: InMemoryGateway, headers: dict[str, str]
 ) -> None:
-    session = opened(house).session
+    session = opened(fake).session
     path = f"/api/v1/sessions/{session}/channel"
 
     with (
@@ -157,10 +159,12 @@ def test_without_a_token_of_the_session_nobody_listens(
     assert caught.value.code == CloseCode.REFUSED
 
 
-def test_a_token_of_another_session_opens_nothing(client: TestClient, house: House) -> None:
-    one, other = opened(house).session, opened(house).session
-    expires = UnixMillis(house.clock.unix_ms() + 1_000_000)
-    token = house.gateway.accounts.endpoint_token(one, Side.CUSTOMER, expires)
+def test_a_token_of_another_session_opens_nothing(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    one, other = opened(fake).session, opened(fake).session
+    expires = UnixMillis(fake.clock.unix_ms() + 1_000_000)
+    token = fake.gateway.accounts.endpoint_token(one, Side.CUSTOMER, expires)
     headers = {"Authorization": f"Bearer {token}"}
 
     with (
@@ -171,39 +175,43 @@ def test_a_token_of_another_session_opens_nothing(client: TestClient, house: Hou
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "7", '{"type": "unknown"}', "{}"])
-def test_what_is_no_message_is_passed_over(client: TestClient, house: House, text: str) -> None:
-    session = opened(house).session
-    joined(house, session)
+def test_what_is_no_message_is_passed_over(
+    client: TestClient, fake: InMemoryGateway, text: str
+) -> None:
+    session = opened(fake).session
+    joined(fake, session)
 
-    with channel(client, house, session, Side.CUSTOMER) as socket:
+    with channel(client, fake, session, Side.CUSTOMER) as socket:
         socket.send_text(text)
         socket.send_json({"type": "close", "message": "still there"})
         assert receive(socket, "closed")["message"] == "still there"
 
 
-def test_a_refused_wish_is_told_and_the_channel_goes_on(client: TestClient, house: House) -> None:
-    session = opened(house).session
-    joined(house, session)
-    house.clock.at += 10
-    house.site.is_down = True
+def test_a_refused_wish_is_told_and_the_channel_goes_on(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    session = opened(fake).session
+    joined(fake, session)
+    fake.clock.at += 10
+    fake.site.is_down = True
 
-    with channel(client, house, session, Side.CUSTOMER) as socket:
+    with channel(client, fake, session, Side.CUSTOMER) as socket:
         socket.send_json({"type": "need_paths"})
         assert receive(socket, "error")["code"] == "unavailable"
-        house.site.is_down = False
+        fake.site.is_down = False
         socket.send_json({"type": "need_paths"})
         assert len(receive(socket, "paths")["paths"]) >= 3
 
 
-def shared_session(house: House, policy: str = "customer") -> SessionId:
-    house.site.revision += 1
-    house.site.shared, house.site.policy = SharedAddress(host="192.0.2.99", port=443), policy
+def shared_session(fake: InMemoryGateway, policy: str = "customer") -> SessionId:
+    fake.site.revision += 1
+    fake.site.shared, fake.site.policy = SharedAddress(host="192.0.2.99", port=443), policy
     address = {"host": "oslo.example.com", "port": 7_443}
-    house.site.write(Kind.NODE, "oslo", {"role": "traffic", "public_address": address})
-    house.site.write(Kind.NODE, "secret", {"role": "traffic"})
-    asyncio.run(house.state.directory.read())
-    session = opened(house).session
-    joined(house, session)
+    fake.site.write(Kind.NODE, "oslo", {"role": "traffic", "public_address": address})
+    fake.site.write(Kind.NODE, "secret", {"role": "traffic"})
+    asyncio.run(fake.state.directory.read())
+    session = opened(fake).session
+    joined(fake, session)
     return session
 
 
@@ -211,13 +219,13 @@ def shared_session(house: House, policy: str = "customer") -> SessionId:
     ("policy", "first"), [("customer", Side.CUSTOMER), ("representative", Side.REPRESENTATIVE)]
 )
 def test_the_first_end_goes_to_the_shared_address_and_both_to_the_node_that_it_finds(
-    client: TestClient, house: House, policy: str, first: Side
+    client: TestClient, fake: InMemoryGateway, policy: str, first: Side
 ) -> None:
-    session = shared_session(house, policy)
+    session = shared_session(fake, policy)
 
     with (
-        channel(client, house, session, first) as one,
-        channel(client, house, session, first.other) as other,
+        channel(client, fake, session, first) as one,
+        channel(client, fake, session, first.other) as other,
     ):
         (path,) = receive(one, "paths")["paths"]
         assert (path["node"], path["host"], path["port"]) == (None, "192.0.2.99", 443)
@@ -237,9 +245,9 @@ def test_the_first_end_goes_to_the_shared_address_and_both_to_the_node_that_it_f
 
 @pytest.mark.parametrize("node", ["nowhere", "secret", ""])
 def test_a_relay_that_the_site_does_not_have_is_not_found(
-    client: TestClient, house: House, node: object
+    client: TestClient, fake: InMemoryGateway, node: object
 ) -> None:
-    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+    with channel(client, fake, shared_session(fake), Side.CUSTOMER) as socket:
         receive(socket, "paths")
         socket.send_json({"type": "waits_at", "generation": 4, "node": node})
         assert receive(socket, "error")["code"] == "not_found"
@@ -257,9 +265,9 @@ def test_a_relay_that_the_site_does_not_have_is_not_found(
     ],
 )
 def test_what_is_no_message_is_answered_and_the_channel_goes_on(
-    client: TestClient, house: House, text: str
+    client: TestClient, fake: InMemoryGateway, text: str
 ) -> None:
-    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+    with channel(client, fake, shared_session(fake), Side.CUSTOMER) as socket:
         receive(socket, "paths")
         socket.send_text(text)
         assert receive(socket, "error")["code"] == "undecodable"
@@ -268,9 +276,9 @@ def test_what_is_no_message_is_answered_and_the_channel_goes_on(
 
 
 def test_an_end_that_reaches_nobody_by_the_shared_address_gets_the_alternates(
-    client: TestClient, house: House
+    client: TestClient, fake: InMemoryGateway
 ) -> None:
-    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+    with channel(client, fake, shared_session(fake), Side.CUSTOMER) as socket:
         assert len(receive(socket, "paths")["paths"]) == 1
         socket.send_json({"type": "waits_at", "generation": 5, "node": "oslo"})
         assert len(receive(socket, "paths")["paths"]) == 1
@@ -279,33 +287,35 @@ def test_an_end_that_reaches_nobody_by_the_shared_address_gets_the_alternates(
         assert [each["node"] for each in paths] == ["berlin", "denver", "tokyo"]
 
 
-def test_paths_that_are_added_later_are_nodes_own(client: TestClient, house: House) -> None:
-    with channel(client, house, shared_session(house), Side.CUSTOMER) as socket:
+def test_paths_that_are_added_later_are_nodes_own(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    with channel(client, fake, shared_session(fake), Side.CUSTOMER) as socket:
         receive(socket, "paths")
         socket.send_json({"type": "waits_at", "generation": 4, "node": "oslo"})
         assert len(receive(socket, "paths")["paths"]) == 4
-        house.clock.at += 10
+        fake.clock.at += 10
         socket.send_json({"type": "need_paths"})
         assert None not in [each["node"] for each in receive(socket, "paths")["paths"]]
 
 
 def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
-    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, fake: InMemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = opened(house)
+    state = opened(fake)
 
     async def fails(_sessions: Sessions, _session: SessionId) -> SessionState:
         raise RecursionError("nested too deeply")
 
     monkeypatch.setattr(Sessions, "place_again", fails)
     with (
-        channel(client, house, state.session, Side.REPRESENTATIVE) as bad,
-        channel(client, house, state.session, Side.REPRESENTATIVE) as good,
+        channel(client, fake, state.session, Side.REPRESENTATIVE) as bad,
+        channel(client, fake, state.session, Side.REPRESENTATIVE) as good,
     ):
         receive(bad, "state")
         bad.send_json({"type": "need_paths"})
         with pytest.raises(WebSocketDisconnect):
             bad.receive_json()
         receive(good, "state")
-        joined(house, state.session)
+        joined(fake, state.session)
         assert receive(good, "state")["phase"] == "active"

@@ -16,7 +16,7 @@ from shared.domain.placement import Choice
 from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
 from shared.events.session import SessionChanged, SessionState
-from tests.unit.gateway.conftest import House, People
+from tests.unit.gateway.conftest import InMemoryGateway, People
 
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")
 NOW, LATER = UnixMillis(1_000), UnixMillis(9_000)
@@ -72,7 +72,7 @@ def test_a_write_that_changed_nothing_is_no_news() -> None:
 
 
 async def test_a_session_is_published_from_its_opening_to_its_end(
-    house: House, people: People
+    fake: InMemoryGateway, people: People
 ) -> None:
     admin = await people.admin()
     opening = await admin.call("POST", "/sessions")
@@ -80,7 +80,7 @@ async def test_a_session_is_published_from_its_opening_to_its_end(
     await people.stranger.call("POST", f"/sessions/{session}/join")
     await admin.call("DELETE", f"/sessions/{session}")
 
-    events = [each for each in house.facts.kept if isinstance(each, SessionChanged)]
+    events = [each for each in fake.facts.kept if isinstance(each, SessionChanged)]
     assert [(each.previous, each.phase, each.cause) for each in events] == [
         (None, SessionPhase.WAITING, "opened by admin"),
         (SessionPhase.WAITING, SessionPhase.ACTIVE, "the customer came"),

@@ -10,14 +10,14 @@ from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import SessionPhase
 from shared.events.selection import SelectNodes
-from tests.unit.gateway.conftest import House, People, Person
+from tests.unit.gateway.conftest import InMemoryGateway, People, Person
 
 
 @pytest.fixture
-def staffed(house: House) -> House:
+def staffed(fake: InMemoryGateway) -> InMemoryGateway:
     """A site with a team and a public site that chooses by time zone."""
-    house.site.write(Kind.TEAM, "desk", {"members": ["rita", "anna"], "managers": ["mona"]})
-    house.site.write(
+    fake.site.write(Kind.TEAM, "desk", {"members": ["rita", "anna"], "managers": ["mona"]})
+    fake.site.write(
         Kind.PUBLIC_SITE,
         "help",
         {
@@ -26,7 +26,7 @@ def staffed(house: House) -> House:
             "selection_method": "timezone_offset",
         },
     )
-    return house
+    return fake
 
 
 async def arrive(person: Person, **arrival: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ async def arrive(person: Person, **arrival: Any) -> dict[str, Any]:
 
 
 async def test_who_arrives_is_seen_by_the_team_with_how_they_call_themselves(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     rita = await people.signed_in("rita", "representative")
     credentials = await arrive(people.stranger, customer="Carl", facts={"utc_offset_minutes": 60})
@@ -59,7 +59,7 @@ async def test_who_arrives_is_seen_by_the_team_with_how_they_call_themselves(
 
 
 async def test_the_host_name_of_the_request_says_which_public_site(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed
     answer = await people.stranger.call("POST", "/queue", {}, host="help.example.com:8443")
@@ -69,7 +69,7 @@ async def test_the_host_name_of_the_request_says_which_public_site(
 
 
 async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site_says(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     rita = await people.signed_in("rita", "representative")
     session = SessionId((await arrive(people.stranger))["session"])
@@ -87,7 +87,9 @@ async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site
     assert (await rita.get("/queue")).json() == []
 
 
-async def test_the_second_member_is_told_who_was_faster(people: People, staffed: House) -> None:
+async def test_the_second_member_is_told_who_was_faster(
+    people: People, staffed: InMemoryGateway
+) -> None:
     del staffed
     rita = await people.signed_in("rita", "representative")
     anna = await people.signed_in("anna", "representative")
@@ -100,7 +102,9 @@ async def test_the_second_member_is_told_who_was_faster(people: People, staffed:
     assert answer.json()["code"] == "already_taken"
 
 
-async def test_a_manager_sees_the_queue_and_takes_nobody(people: People, staffed: House) -> None:
+async def test_a_manager_sees_the_queue_and_takes_nobody(
+    people: People, staffed: InMemoryGateway
+) -> None:
     del staffed
     mona = await people.signed_in("mona", "representative")
     session = (await arrive(people.stranger))["session"]
@@ -109,7 +113,7 @@ async def test_a_manager_sees_the_queue_and_takes_nobody(people: People, staffed
 
 
 async def test_an_auditor_sees_every_queue_and_holds_no_session(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed
     otto = await people.signed_in("otto", "auditor")
@@ -118,7 +122,7 @@ async def test_an_auditor_sees_every_queue_and_holds_no_session(
     assert (await otto.call("POST", f"/queue/{session}/accept")).status_code == 403
 
 
-async def test_who_is_in_no_team_sees_nobody(people: People, staffed: House) -> None:
+async def test_who_is_in_no_team_sees_nobody(people: People, staffed: InMemoryGateway) -> None:
     del staffed
     nora = await people.signed_in("nora", "representative")
     await arrive(people.stranger)
@@ -126,7 +130,9 @@ async def test_who_is_in_no_team_sees_nobody(people: People, staffed: House) -> 
     assert (await nora.get("/queue?team=desk")).status_code == 403
 
 
-async def test_a_stranger_sees_no_queue_and_takes_nobody(people: People, staffed: House) -> None:
+async def test_a_stranger_sees_no_queue_and_takes_nobody(
+    people: People, staffed: InMemoryGateway
+) -> None:
     del staffed
     session = (await arrive(people.stranger))["session"]
     assert (await people.stranger.get("/queue")).status_code == 401
@@ -134,7 +140,7 @@ async def test_a_stranger_sees_no_queue_and_takes_nobody(people: People, staffed
 
 
 async def test_the_nameplate_of_who_waits_lets_nobody_else_in(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed
     session = (await arrive(people.stranger))["session"]
@@ -142,7 +148,7 @@ async def test_the_nameplate_of_who_waits_lets_nobody_else_in(
 
 
 async def test_a_session_that_waits_in_no_queue_is_not_taken(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed
     rita = await people.signed_in("rita", "representative")
@@ -152,7 +158,7 @@ async def test_a_session_that_waits_in_no_queue_is_not_taken(
 
 
 async def test_a_customer_for_whom_there_is_no_node_still_waits(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     rita = await people.signed_in("rita", "representative")
     session = (await arrive(people.stranger))["session"]
@@ -162,7 +168,7 @@ async def test_a_customer_for_whom_there_is_no_node_still_waits(
     assert len((await rita.get("/queue")).json()) == 1
 
 
-async def test_one_address_cannot_fill_a_queue(people: People, staffed: House) -> None:
+async def test_one_address_cannot_fill_a_queue(people: People, staffed: InMemoryGateway) -> None:
     del staffed
     for _ in range(ARRIVALS):
         await arrive(people.stranger)
@@ -171,7 +177,7 @@ async def test_one_address_cannot_fill_a_queue(people: People, staffed: House) -
 
 
 async def test_a_team_that_is_not_offered_is_refused_with_the_ones_that_are(
-    people: People, staffed: House
+    people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed
     arrival = {"public_site": "help", "team": "sales"}

@@ -15,7 +15,7 @@ from shared.domain.session import CloseReason, SessionPhase
 from shared.events.failover import MasterGranted
 from shared.events.relay import CloseSession
 from shared.events.selection import ClientFacts
-from tests.unit.gateway.conftest import BOOT, House, People
+from tests.unit.gateway.conftest import BOOT, InMemoryGateway, People
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 
@@ -36,33 +36,33 @@ async def test_a_session_opens_under_a_nameplate_of_digits(people: People) -> No
 
 
 async def test_the_second_end_brings_paths_with_tickets_for_each_side(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     session = SessionId(await opened(people))
     joined = await people.stranger.call("POST", f"/sessions/{session}/join")
     assert joined.status_code == 200
-    state = house.sessions.kept[session].state
+    state = fake.sessions.kept[session].state
 
     assert state.phase is SessionPhase.ACTIVE
     for side in Side:
-        paths = house.gateway.tickets.paths(state, side, SessionLimits())
+        paths = fake.gateway.tickets.paths(state, side, SessionLimits())
         assert [path.node for path in paths] == ["berlin", "denver", "tokyo"]
         for path in paths:
             assert path.node is not None
-            ticket = read_ticket(RING, path.ticket, node=path.node, now_ms=house.clock.unix_ms())
+            ticket = read_ticket(RING, path.ticket, node=path.node, now_ms=fake.clock.unix_ms())
             assert (ticket.session, ticket.side) == (session, side)
             assert ticket.generation == path.generation
 
 
-async def test_a_ticket_carries_the_sites_limits(people: People, house: House) -> None:
+async def test_a_ticket_carries_the_sites_limits(people: People, fake: InMemoryGateway) -> None:
     session = SessionId(await opened(people))
     await people.stranger.call("POST", f"/sessions/{session}/join")
-    state = house.sessions.kept[session].state
+    state = fake.sessions.kept[session].state
     limits = SessionLimits(bytes_per_second=1_000, idle_seconds=60)
 
-    (first, *_) = house.gateway.tickets.paths(state, Side.CUSTOMER, limits)
+    (first, *_) = fake.gateway.tickets.paths(state, Side.CUSTOMER, limits)
 
-    ticket = read_ticket(RING, first.ticket, node=NodeId("berlin"), now_ms=house.clock.unix_ms())
+    ticket = read_ticket(RING, first.ticket, node=NodeId("berlin"), now_ms=fake.clock.unix_ms())
     assert (ticket.limits.bytes_per_second, ticket.limits.idle_seconds) == (1_000, 60)
 
 
@@ -87,15 +87,17 @@ async def test_nobody_joins_a_closed_session(people: People) -> None:
     assert answer.json()["code"] == "session_ended"
 
 
-async def test_closing_tells_every_node_that_has_a_ticket(people: People, house: House) -> None:
+async def test_closing_tells_every_node_that_has_a_ticket(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     session = (await admin.call("POST", "/sessions")).json()["session"]
     await people.stranger.call("POST", f"/sessions/{session}/join")
 
     await admin.call("DELETE", f"/sessions/{session}")
-    await house.containment.finished()
+    await fake.containment.finished()
 
-    relays = {order.node for order in house.site.asked if isinstance(order, CloseSession)}
+    relays = {order.node for order in fake.site.asked if isinstance(order, CloseSession)}
     assert relays == {"berlin", "denver", "tokyo"}
 
 
@@ -112,32 +114,36 @@ async def test_a_representative_sees_and_closes_own_sessions_only(people: People
     assert len((await auditor.get("/sessions")).json()) == 1
 
 
-async def test_an_end_that_lost_its_paths_gets_others_first(people: People, house: House) -> None:
+async def test_an_end_that_lost_its_paths_gets_others_first(
+    people: People, fake: InMemoryGateway
+) -> None:
     session = SessionId(await opened(people))
     await people.stranger.call("POST", f"/sessions/{session}/join")
-    house.site.nodes = ["berlin", "denver", "tokyo", "lagos"]
-    house.clock.at += 10
+    fake.site.nodes = ["berlin", "denver", "tokyo", "lagos"]
+    fake.clock.at += 10
 
-    after = await house.gateway.sessions.place_again(session)
+    after = await fake.gateway.sessions.place_again(session)
 
     assert [path.node for path in after.paths] == ["berlin", "denver", "tokyo", "lagos"]
     assert len({path.generation for path in after.paths}) == 4
 
 
-async def test_both_ends_asking_at_once_get_one_answer(people: People, house: House) -> None:
+async def test_both_ends_asking_at_once_get_one_answer(
+    people: People, fake: InMemoryGateway
+) -> None:
     session = SessionId(await opened(people))
     await people.stranger.call("POST", f"/sessions/{session}/join")
-    house.clock.at += 10
+    fake.clock.at += 10
 
     one, other = await asyncio.gather(
-        house.gateway.sessions.place_again(session), house.gateway.sessions.place_again(session)
+        fake.gateway.sessions.place_again(session), fake.gateway.sessions.place_again(session)
     )
 
     assert one.paths == other.paths
 
 
 async def test_a_taken_nameplate_is_drawn_again(
-    people: People, house: House, monkeypatch: pytest.MonkeyPatch
+    people: People, fake: InMemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = iter(["1111111", "1111111", "2222222"])
     monkeypatch.setattr("services.gateway.sessions.sessions._nameplate", lambda: next(drawn))
@@ -145,43 +151,45 @@ async def test_a_taken_nameplate_is_drawn_again(
     assert [await opened(people), await opened(people)] == ["1111111", "2222222"]
     monkeypatch.setattr("services.gateway.sessions.sessions._nameplate", lambda: "1111111")
     with pytest.raises(AlreadyExists):
-        await house.gateway.sessions.open(Representative("rita", ClientFacts(address="")))
+        await fake.gateway.sessions.open(Representative("rita", ClientFacts(address="")))
 
 
 async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(
-    people: People, house: House
+    people: People, fake: InMemoryGateway
 ) -> None:
     session = SessionId(await opened(people))
-    reaper = SessionReaper(house.gateway.sessions, house.state.directory, house.clock)
+    reaper = SessionReaper(fake.gateway.sessions, fake.state.directory, fake.clock)
     assert reaper.expired() == []
 
-    house.clock.at += 3_600
+    fake.clock.at += 3_600
     assert reaper.expired() == [session]
-    await house.gateway.sessions.close(session, CloseReason.EXPIRED, "expired")
+    await fake.gateway.sessions.close(session, CloseReason.EXPIRED, "expired")
     assert reaper.expired() == []
-    assert house.state.view.get(session) is not None
-    house.clock.at += 9 * 86_400
+    assert fake.state.view.get(session) is not None
+    fake.clock.at += 9 * 86_400
     reaper.expired()
-    assert house.state.view.get(session) is None
+    assert fake.state.view.get(session) is None
 
 
-async def test_the_role_is_told_by_status_for_load_balancers(people: People, house: House) -> None:
+async def test_the_role_is_told_by_status_for_load_balancers(
+    people: People, fake: InMemoryGateway
+) -> None:
     backup = await people.client.get("/role")
     assert backup.status_code == 503
     assert backup.json()["role"] == "backup"
-    grant = {"node": "alpha", "epoch": 3, "boot_id": BOOT, "valid_until": house.clock.at + 1}
-    house.state.grant.offer(MasterGranted.model_validate(grant))
+    grant = {"node": "alpha", "epoch": 3, "boot_id": BOOT, "valid_until": fake.clock.at + 1}
+    fake.state.grant.offer(MasterGranted.model_validate(grant))
 
     primary = await people.client.get("/role")
 
     assert primary.status_code == 200
     assert primary.json() == {"node": "alpha", "role": "primary", "epoch": 3}
-    house.clock.at += 1
+    fake.clock.at += 1
     assert (await people.client.get("/role")).status_code == 503
 
 
-async def test_readiness_says_why_not(people: People, house: House) -> None:
-    house.state.health.set("sessions", ok=False, reason="the sessions' log is not read")
+async def test_readiness_says_why_not(people: People, fake: InMemoryGateway) -> None:
+    fake.state.health.set("sessions", ok=False, reason="the sessions' log is not read")
 
     answer = await people.client.get("/readyz")
 
@@ -196,11 +204,13 @@ async def test_the_api_describes_itself(people: People) -> None:
     assert "/api/v1/sessions/{session}/join" in document["paths"]
 
 
-async def test_selection_is_explained_for_a_given_client(people: People, house: House) -> None:
+async def test_selection_is_explained_for_a_given_client(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
 
     answer = await admin.call("POST", "/select", {"client": {"address": "192.0.2.99"}})
 
-    assert [each["node"] for each in answer.json()["choices"]] == house.site.nodes
+    assert [each["node"] for each in answer.json()["choices"]] == fake.site.nodes
     berlin = {"node": "berlin", "rank": 1, "reason": "random", "region": ""}
     assert answer.json()["explanation"][0] == berlin

@@ -1,5 +1,5 @@
 # pyright: reportPrivateUsage=false
-"""What routes of the front door read themselves: headers, channels' messages, proofs."""
+"""What routes of the API read themselves: headers, channels' messages, proofs."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -26,8 +26,8 @@ from tools.fuzz.declared import example
 from tools.fuzz.held import finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
+from tools.fuzz.targets.api_server import SESSION, fresh_gateway
 from tools.fuzz.targets.crypto import KEY
-from tools.fuzz.targets.door import SESSION, fresh_house
 
 
 def _headers(data: bytes) -> object:
@@ -98,11 +98,11 @@ class Socket:
 
 def _channel(data: bytes) -> object:
     """Messages of an endpoint, apart by a line feed; refusals go back to it."""
-    house, socket = fresh_house(), Socket(data.split(b"\n"))
+    fake, socket = fresh_gateway(), Socket(data.split(b"\n"))
     with suppress(WebSocketDisconnect):  # its end is no news
         finished(
             _receive_requests(
-                cast("WebSocket", socket), house.gateway.sessions, SESSION, Side.CUSTOMER
+                cast("WebSocket", socket), fake.gateway.sessions, SESSION, Side.CUSTOMER
             )
         )
     for text in socket.sent:
@@ -145,7 +145,7 @@ def _proofs_corpus() -> Iterable[bytes]:
 
 TARGETS = (
     Target(
-        "door.headers",
+        "api.headers",
         _headers,
         _headers_corpus,
         (
@@ -165,7 +165,7 @@ TARGETS = (
         ),
     ),
     Target(
-        "door.channel",
+        "api.channel",
         _channel,
         _channel_corpus,
         (
@@ -178,7 +178,7 @@ TARGETS = (
         slow="each input gets a gateway of its own",
     ),
     Target(
-        "door.proofs",
+        "api.proofs",
         _proofs,
         _proofs_corpus,
         ("services.gateway.cluster.core.proofs:_is_signed",),

@@ -23,7 +23,7 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass
-class House:
+class InMemoryGateway:
     """The gateway and everything behind it."""
 
     gateway: Gateway
@@ -36,7 +36,7 @@ class House:
     containment: Watched
 
 
-def make_house() -> House:
+def build_in_memory_gateway() -> InMemoryGateway:
     """Build a gateway on alpha; nobody has read the directory yet."""
     clock, site, store, secret = StillClock(), FakeSite(), MemorySessions(), SiteSecret.generate()
     facts, ring = KeptFacts(), KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
@@ -59,4 +59,4 @@ def make_house() -> House:
         containment=containment,
     )
     gateway = Gateway(NodeId("alpha"), outside, secrets, state)
-    return House(gateway, state, site, store, clock, passwords, facts, containment)
+    return InMemoryGateway(gateway, state, site, store, clock, passwords, facts, containment)

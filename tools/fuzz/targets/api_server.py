@@ -1,5 +1,5 @@
 # pyright: reportPrivateUsage=false
-"""The front door: bytes of a connection through the server's own parser to the routes and back."""
+"""The API: bytes of a connection through the server's own parser to the routes and back."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from shared.crypto.tokens import issue_token
 from shared.documents import SITE_ID, Kind
 from shared.domain.ids import SessionId, UnixMillis
 from shared.events.session import SessionState
-from tests.fakes.house import House, make_house
+from tests.fakes.gateway import InMemoryGateway, build_in_memory_gateway
 from tools.fuzz.declared import example
 from tools.fuzz.held import finished
 from tools.fuzz.samples import encoded, joined
@@ -79,7 +79,7 @@ class Wire:
 @cache
 def _server() -> tuple[FastAPI, uvicorn.Config, list[BaseException]]:
     """The application, a server's settings as the gateway's own, and what escaped from a route."""
-    api, escaped = build_api(make_house().gateway), list[BaseException]()
+    api, escaped = build_api(build_in_memory_gateway().gateway), list[BaseException]()
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -105,19 +105,19 @@ def _server() -> tuple[FastAPI, uvicorn.Config, list[BaseException]]:
     return api, config, escaped
 
 
-def fresh_house() -> House:
+def fresh_gateway() -> InMemoryGateway:
     """A gateway as of its start, with one session."""
-    house = make_house()
-    house.site.write(Kind.SITE, SITE_ID, {"name": "site"})
-    house.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "eu"})
+    fake = build_in_memory_gateway()
+    fake.site.write(Kind.SITE, SITE_ID, {"name": "site"})
+    fake.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "eu"})
     state = SessionState.model_validate({**example(SessionState), "session": SESSION})
-    finished(house.sessions.create(state))
-    house.state.view.update(state)
-    finished(house.state.directory.read())
-    return house
+    finished(fake.sessions.create(state))
+    fake.state.view.update(state)
+    finished(fake.state.directory.read())
+    return fake
 
 
-def _tokens(house: House, data: bytes) -> bytes:
+def _tokens(fake: InMemoryGateway, data: bytes) -> bytes:
     """*data* with true tokens where it names them."""
     for name, claims in (
         (b"{admin}", {"kind": "access", "user": "admin", "role": "administrator"}),
@@ -125,25 +125,25 @@ def _tokens(house: House, data: bytes) -> bytes:
         (b"{end}", {"kind": "endpoint", "session": SESSION, "side": "customer"}),
     ):
         if name in data:
-            secret = house.gateway.accounts._secret
+            secret = fake.gateway.accounts._secret
             data = data.replace(name, issue_token(secret, claims, FOREVER).encode())
     return data
 
 
-def _door(data: bytes) -> object:
+def _connection(data: bytes) -> object:
     """What comes over one connection, in two pieces, then its end."""
-    return finished(_served(fresh_house(), data))
+    return finished(_served(fresh_gateway(), data))
 
 
-async def _served(house: House, data: bytes) -> object:
+async def _served(fake: InMemoryGateway, data: bytes) -> object:
     api, config, escaped = _server()
     escaped.clear()
-    provide(api, *house.gateway.provided)
+    provide(api, *fake.gateway.provided)
     state, wire = ServerState(), Wire()
     loop = asyncio.get_running_loop()
     wire.protocol = HttpToolsProtocol(config, state, {}, loop)
     wire.protocol.connection_made(cast("asyncio.Transport", wire))
-    request, frames = parts(_tokens(house, data), 2)
+    request, frames = parts(_tokens(fake, data), 2)
     half = len(request) // 2
     for piece in (request[:half], request[half:], frames):
         if piece and not wire.is_closed:
@@ -195,7 +195,7 @@ def _request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
 
 
-def _door_corpus() -> Iterable[bytes]:
+def _connection_corpus() -> Iterable[bytes]:
     admin, rita = "Authorization: Bearer {admin}", "Authorization: Bearer {rita}"
     yield from _by_every_route(admin)
     node = encoded({"role": "traffic", "region": "us"})
@@ -230,7 +230,9 @@ def _door_corpus() -> Iterable[bytes]:
 
 def _by_every_route(admin: str) -> Iterable[bytes]:
     """Every route with bodies of the wrong kind."""
-    for path, methods in sorted(build_api(make_house().gateway).openapi()["paths"].items()):
+    for path, methods in sorted(
+        build_api(build_in_memory_gateway().gateway).openapi()["paths"].items()
+    ):
         place = re.sub(r"\{[a-z_]+\}", "4821739", path)
         for method in methods:
             bodies = (b"", b"{}", b"[" * 300, b'{"a":"\\u0000"}') if method != "get" else (b"",)
@@ -282,13 +284,13 @@ def _channels() -> Iterable[bytes]:
 
 TARGETS = (
     Target(
-        "door.connection",
-        _door,
-        _door_corpus,
+        "api.connection",
+        _connection,
+        _connection_corpus,
         ("services.gateway.http.bodies:DecodedRequest.json",),
         frozenset(
             {"400", "401", "403", "404", "405", "412", "413", "422", "500", "503", "no_answer"}
         ),
-        slow="each input passes the whole front door",
+        slow="each input passes the whole API",
     ),
 )
