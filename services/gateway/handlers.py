@@ -39,7 +39,7 @@ class Handlers:
 
     async def on_grant(self, event: MasterGranted) -> None:
         self._grant.offer(event)
-        self._configuration.role_moved(event.epoch, event.node)
+        self._configuration.note_grant(event.epoch, event.node)
 
 
 def router(handlers: Handlers) -> NatsRouter:

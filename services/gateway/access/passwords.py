@@ -24,13 +24,13 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def matches(self, sealed: str, password: str) -> bool:
-        """Whether *password* is the one behind *sealed*; as slow when there is none."""
+        """Whether *password* belongs to *sealed*; takes as long when there is no hash."""
         digest = self._secret.open(sealed, PURPOSE) if sealed else self._nobody
         right = await asyncio.to_thread(self._verify, digest, password)
         return right and bool(sealed)
 
-    async def sealed(self, password: str) -> str:
-        """*password* hashed and sealed.
+    async def seal(self, password: str) -> str:
+        """Hash *password* and seal the hash.
 
         Raises:
             InvalidChange: it is too short.
@@ -42,7 +42,7 @@ class Passwords:
         return self.seal_hash(await asyncio.to_thread(self._hasher.hash, password))
 
     def seal_hash(self, digest: str) -> str:
-        """An argon2 hash that somebody else made, sealed.
+        """Seal an argon2 hash that was made elsewhere.
 
         Raises:
             InvalidChange: it is no argon2 hash.
@@ -54,7 +54,7 @@ class Passwords:
         return self._secret.seal(digest, PURPOSE)
 
     def clear(self, hash_: str) -> str:
-        """The argon2 hash behind *hash_*, be it sealed or not; nothing where there is none.
+        """Return the argon2 hash behind *hash_*, which may be sealed; empty where there is none.
 
         Raises:
             BadSignature: another site's secret sealed it.
@@ -63,8 +63,8 @@ class Passwords:
             return hash_
         return self._secret.open(hash_, PURPOSE)
 
-    def opens(self, hash_: str) -> bool:
-        """Whether *hash_* is of use on this site: not one that another site's secret sealed."""
+    def can_open(self, hash_: str) -> bool:
+        """Whether this site can use *hash_*: no other site's secret sealed it."""
         try:
             self.clear(hash_)
         except BadSignature:

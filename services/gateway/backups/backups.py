@@ -20,7 +20,7 @@ from services.gateway.backups.core import (
     MANIFEST,
     Contents,
     conflict_frame,
-    passwords_frames,
+    password_frames,
 )
 from services.gateway.backups.snapshots import MasterSnapshots
 from services.gateway.configuration.core import Edit, Planned
@@ -42,8 +42,8 @@ LARGEST_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A backup that was opened to its end."""
+class OpenedBackup:
+    """A backup that was opened to its end: every part is there and unchanged."""
 
     header: Header
     manifest: Manifest
@@ -106,17 +106,17 @@ class BackupFiles:
         for number, ref in enumerate(offered.manifest.chunks):
             data = await self.snapshots.chunk(offered.name, number, ref)
             if key.by_passphrase:
-                passwords |= self._opened_passwords(data)
+                passwords |= self._clear_passwords(data)
             yield sealer.frame(CHUNK + data)
         async for part in self.conflicts.export(listed.conflicts):
             yield sealer.frame(conflict_frame(part.identity, part.bundle))
-        for frame in passwords_frames(passwords):
+        for frame in password_frames(passwords):
             yield sealer.frame(frame)
         yield sealer.frame(END, is_last=True)
 
     async def open(
         self, data: AsyncIterable[bytes], key: BackupKey, *, from_another: bool = False
-    ) -> Opened:
+    ) -> OpenedBackup:
         """Open a backup to its end.
 
         Raises:
@@ -129,9 +129,9 @@ class BackupFiles:
             if size > LARGEST_BYTES:
                 raise InvalidChange(f"a backup is no larger than {LARGEST_BYTES >> 20} MiB")
             for frame in opener.feed(part):
-                contents.take(frame)
+                contents.add_frame(frame)
         for frame in opener.end():
-            contents.take(frame)
+            contents.add_frame(frame)
         header = opener.header
         assert header is not None, "an opened backup has its header"
         if header.cluster_id != self.cluster_id and not (key.by_passphrase and from_another):
@@ -139,19 +139,21 @@ class BackupFiles:
                 f"the backup is of {header.site}, of another cluster ({header.cluster_id}): "
                 "one made with a passphrase can be brought here, by --from-another-site"
             )
-        return Opened(header, contents.whole(), contents)
+        return OpenedBackup(header, contents.require_whole(), contents)
 
     async def restore(
-        self, backup: Opened, edit: Edit, *, prune: bool, dry_run: bool
+        self, backup: OpenedBackup, edit: Edit, *, prune: bool, dry_run: bool
     ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *backup* holds; the changes and their last revision.
 
         Raises:
             MeridianError: as `Editor.apply`.
         """
-        return await self.editor.apply(self._apply(backup, prune=prune, dry_run=dry_run), edit)
+        return await self.editor.apply(
+            self._apply_request(backup, prune=prune, dry_run=dry_run), edit
+        )
 
-    async def restore_conflicts(self, backup: Opened, *, dry_run: bool) -> list[ConflictLine]:
+    async def restore_conflicts(self, backup: OpenedBackup, *, dry_run: bool) -> list[ConflictLine]:
         """Have masters keep the open conflicts of *backup* again; where each is, or would be.
 
         Raises:
@@ -159,20 +161,20 @@ class BackupFiles:
         """
         return await self.conflicts.restore(backup.contents.conflicts.values(), dry_run=dry_run)
 
-    async def missing_documents(self, backup: Opened) -> list[str]:
+    async def missing_documents(self, backup: OpenedBackup) -> list[str]:
         """List the documents that the site has and *backup* has not."""
-        plan = await self.editor.plan_changes(self._apply(backup, prune=True, dry_run=True))
+        plan = await self.editor.plan_changes(self._apply_request(backup, prune=True, dry_run=True))
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
 
-    def _apply(self, backup: Opened, *, prune: bool, dry_run: bool) -> ApplyRequest:
+    def _apply_request(self, backup: OpenedBackup, *, prune: bool, dry_run: bool) -> ApplyRequest:
         wanted = [
-            DesiredDocument(kind=kind, id=each.id, body=self._wanted(kind, each.id, body))
+            DesiredDocument(kind=kind, id=each.id, body=self._body_to_apply(kind, each.id, body))
             for each, body in backup.contents.bodies()
-            for kind in (_known(each.kind),)
+            for kind in (require_known_kind(each.kind),)
         ]
         return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
-    def _wanted(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _body_to_apply(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         """The body to apply for one document; an apply seals a clear hash, keeps a node's key."""
         if kind is Kind.NODE and id_ in self.directory.nodes:
             return {name: value for name, value in body.items() if name != "public_key"}
@@ -181,7 +183,7 @@ class BackupFiles:
             return {**body, "password_hash": hash_}
         return body
 
-    def _opened_passwords(self, chunk: bytes) -> dict[str, str]:
+    def _clear_passwords(self, chunk: bytes) -> dict[str, str]:
         return {
             each.id: self.passwords.clear(str(each.body["password_hash"]))
             for each in Chunk.decode(chunk).documents
@@ -189,7 +191,7 @@ class BackupFiles:
         }
 
 
-def _known(kind: str) -> Kind:
+def require_known_kind(kind: str) -> Kind:
     if kind not in set(DOCUMENTS):
         raise BackupTooNew(f"the backup holds a {kind}, which this release does not know")
     return Kind(kind)

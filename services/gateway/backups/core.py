@@ -1,9 +1,9 @@
 """Decides what frames a backup consists of, and whether they are whole.
 
-`M` the signed manifest, `C` its chunks in their order, `K` what masters keep as open conflicts, in
-parts, `P` what only the site's secret could open (password hashes, in a backup by passphrase), `E`
-the end. A backup is believed as a whole: every chunk is the one that the manifest names, none is
-missing, none is more. One of a release that put no conflicts in is whole without them.
+Each frame begins with one letter: `M` the signed manifest, `C` its chunks in their order, `K` the
+open conflicts of the masters, in parts, `P` what only the site's secret could open (password
+hashes, in a backup by passphrase), `E` the end. A backup is valid only as a whole: it has exactly
+the chunks that the manifest names. A backup without conflicts is whole too.
 """
 
 import json
@@ -26,7 +26,7 @@ END: Final = b"E"
 PASSWORDS_IN_A_FRAME: Final = 5_000
 
 
-def passwords_frames(passwords: dict[str, str]) -> list[bytes]:
+def password_frames(passwords: dict[str, str]) -> list[bytes]:
     """Users' password hashes, as many in a frame as fit well."""
     items = sorted(passwords.items())
     return [
@@ -52,8 +52,8 @@ class Contents:
     is_ended: bool = False
     _chunks: int = 0
 
-    def take(self, frame: bytes) -> None:
-        """Take the next frame in.
+    def add_frame(self, frame: bytes) -> None:
+        """Add the next frame.
 
         Raises:
             BackupDamaged: it is not the one that comes next.
@@ -63,12 +63,12 @@ class Contents:
         if self.is_ended or (self.manifest is None) != (kind == MANIFEST):
             raise BackupDamaged("the parts of the backup are not in their order")
         try:
-            self._take(kind, content)
+            self._add(kind, content)
         except Undecodable as error:
             raise BackupTooNew(f"this release cannot read the backup: {error}") from error
 
-    def whole(self) -> Manifest:
-        """The manifest, once everything that it names is here.
+    def require_whole(self) -> Manifest:
+        """Return the manifest, once everything that it names was added.
 
         Raises:
             BackupDamaged: something is missing.
@@ -81,21 +81,21 @@ class Contents:
         """Each document with its body; users' with the hash that came beside them, if one did."""
         return [(each, self._body(each)) for each in self.documents]
 
-    def _take(self, kind: bytes, content: bytes) -> None:
+    def _add(self, kind: bytes, content: bytes) -> None:
         if kind == MANIFEST:
             self.manifest = Manifest.decode(SignedSnapshot.decode(content).body)
         elif kind == CHUNK:
-            self._take_chunk(content)
+            self._add_chunk(content)
         elif kind == CONFLICT:
-            self._take_conflict(decode_object(content, "conflict", FILE))
+            self._add_conflict(decode_object(content, "conflict", FILE))
         elif kind == PASSWORDS:
-            self._take_passwords(decode_object(content, "passwords", FILE))
+            self._add_passwords(decode_object(content, "passwords", FILE))
         elif kind == END:
             self.is_ended = True
         else:
             raise Undecodable(f"it has a part {kind!r}", reason="bad_shape")
 
-    def _take_chunk(self, data: bytes) -> None:
+    def _add_chunk(self, data: bytes) -> None:
         assert self.manifest is not None, "it comes first"
         refs = self.manifest.chunks
         if self._chunks >= len(refs) or ChunkRef.of(data) != refs[self._chunks]:
@@ -105,10 +105,10 @@ class Contents:
         self.requests += len(chunk.requests)
         self._chunks += 1
 
-    def _take_passwords(self, part: Fields) -> None:
+    def _add_passwords(self, part: Fields) -> None:
         self.passwords.update({user: part.text(user) for user in part.members})
 
-    def _take_conflict(self, part: Fields) -> None:
+    def _add_conflict(self, part: Fields) -> None:
         line = part.object("line")
         fresh = OpenConflict(part.object("line").members, [])
         kept = self.conflicts.setdefault(line.text("id"), fresh)

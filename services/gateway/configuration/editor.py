@@ -21,8 +21,8 @@ from services.gateway.configuration.core import (
     plan_changes,
 )
 from services.gateway.configuration.proposals import (
-    LONG_PATIENCE_SECONDS,
-    PATIENCE_SECONDS,
+    PROPOSE_PART_SECONDS,
+    PROPOSE_SECONDS,
     Configuration,
 )
 from shared.api.documents import ApplyRequest
@@ -82,7 +82,7 @@ class Editor:
             InUse: a document to delete is named by another.
             RevisionConflict: somebody changed a document meanwhile.
         """
-        current, changes = await self._planned(wanted)
+        current, changes = await self._read_and_plan(wanted)
         parts = list[Part]()
         for part in check_parts(current, changes, edit):
             parts.append(part)
@@ -97,7 +97,7 @@ class Editor:
         Raises:
             InvalidChange: a document is named twice, or has another shape than its kind.
         """
-        return (await self._planned(wanted))[1]
+        return (await self._read_and_plan(wanted))[1]
 
     async def _propose(
         self, ref: Ref, op: Literal["put", "delete"], body: dict[str, Any] | None, edit: Edit
@@ -107,18 +107,18 @@ class Editor:
         )
         return await self._configuration.propose(edit.request_id, edit.author, [change])
 
-    async def _planned(
+    async def _read_and_plan(
         self, wanted: ApplyRequest
     ) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
         current = await self._current()
-        bodies = await self._bodies(wanted, current)
+        bodies = await self._sealed_bodies(wanted, current)
         return current, plan_changes(current, bodies, prune=wanted.prune)
 
     async def _write(self, parts: Sequence[Part], author: str) -> Revision | None:
         """Make the changes of *parts*, one entry after the other; the last one's revision."""
         revision, done = None, 0
         total = sum(len(part.changes) for part in parts)
-        patience = PATIENCE_SECONDS if len(parts) == 1 else LONG_PATIENCE_SECONDS
+        patience = PROPOSE_SECONDS if len(parts) == 1 else PROPOSE_PART_SECONDS
         for part in parts:
             try:
                 accepted = await self._configuration.propose(
@@ -127,11 +127,11 @@ class Editor:
             except MeridianError as error:
                 if revision is None:
                     raise
-                raise _in_part(error, done, total, revision) from error
+                raise _partial_failure(error, done, total, revision) from error
             revision, done = accepted.revision, done + len(part.changes)
         return revision
 
-    async def _bodies(
+    async def _sealed_bodies(
         self, wanted: ApplyRequest, current: Mapping[Ref, Current]
     ) -> dict[Ref, Mapping[str, Any]]:
         bodies: dict[Ref, Mapping[str, Any]] = {}
@@ -158,7 +158,7 @@ class Editor:
         sealed = "" if there is None else str(there.body.get("password_hash", ""))
         if password := body.get("password"):
             if not await self._passwords.matches(sealed, str(password)):
-                sealed = await self._passwords.sealed(str(password))
+                sealed = await self._passwords.seal(str(password))
         elif (digest := body.get("password_hash")) and not self._passwords.same_hash(
             sealed, str(digest)
         ):
@@ -166,8 +166,10 @@ class Editor:
         return {**plain, "password_hash": sealed}
 
 
-def _in_part(error: MeridianError, done: int, total: int, revision: Revision) -> MeridianError:
-    """What stopped an apply that is too large for one entry, and how far it had got."""
+def _partial_failure(
+    error: MeridianError, done: int, total: int, revision: Revision
+) -> MeridianError:
+    """Make the error of an apply of several entries that stopped in the middle: how far it got."""
     return type(error)(
         f"{error.message}; {done} of {total} changes were made before, up to revision {revision}, "
         "and every one of them whole: apply again to make the rest",

@@ -33,21 +33,21 @@ from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 from shared.runtime.clock import Clock
 
-PATIENCE_SECONDS: Final = 15.0
-"""A takeover takes 2 to 8 s; a change is held and repeated for longer than that."""
+PROPOSE_SECONDS: Final = 15.0
+"""A takeover takes 2 to 8 s; a change is repeated for longer than that."""
 
-LONG_PATIENCE_SECONDS: Final = 60.0
-"""For one part of a large apply: giving up in the middle costs its author more than waiting."""
+PROPOSE_PART_SECONDS: Final = 60.0
+"""For one part of a large apply: a failure in the middle costs its author more than waiting."""
 
 ATTEMPT_SECONDS: Final = 1.0
-HURRY_SECONDS: Final = 0.1
-"""After how long a change is repeated, and shortly after the role has moved."""
+FAST_ATTEMPT_SECONDS: Final = 0.1
+"""When a change is repeated: normally, and shortly after the role moved."""
 
-HURRIED_SECONDS: Final = 3.0
+FAST_PERIOD_SECONDS: Final = 3.0
 
 MANY_CHANGES: Final = 16
 LONGEST_ATTEMPT_SECONDS: Final = 8.0
-"""How long an attempt gets, doubled again and again, of a proposal of more changes than that."""
+"""The longest attempt of a proposal of more changes: each attempt lasts twice the one before."""
 
 READ_SECONDS: Final = 3.0
 
@@ -60,20 +60,20 @@ class Configuration:
         self._clock = clock
         self._epoch = Epoch(0)
         self._granted: set[NodeId] = set()
-        self._hurries_until = Instant(0.0)
+        self._fast_until = Instant(0.0)
         self._attempts: set[asyncio.Timeout] = set()
 
-    def role_moved(self, epoch: Epoch, node: NodeId) -> None:
-        """The first grant of *epoch* came from *node*: it has the role, or lost its own to it.
+    def note_grant(self, epoch: Epoch, node: NodeId) -> None:
+        """Repeat what waits at once, at the first grant of *epoch* from each node.
 
-        The second one is as good a news as the first: only then is there somebody to answer.
+        The old primary's monitor and the new one's both send one; only the new primary answers.
         """
         if epoch < self._epoch or (epoch == self._epoch and node in self._granted):
             return
         if epoch > self._epoch:
             self._epoch, self._granted = epoch, set()
         self._granted.add(node)
-        self._hurries_until = Instant(self._clock.now() + HURRIED_SECONDS)
+        self._fast_until = Instant(self._clock.now() + FAST_PERIOD_SECONDS)
         for attempt in self._attempts:
             attempt.reschedule(asyncio.get_running_loop().time())
 
@@ -82,18 +82,18 @@ class Configuration:
         request_id: RequestId,
         author: str,
         changes: Sequence[ProposedChange],
-        patience_seconds: float = PATIENCE_SECONDS,
+        give_up_seconds: float = PROPOSE_SECONDS,
     ) -> ChangesAccepted:
-        """Make *changes* as one entry of the log, asking for *patience_seconds*.
+        """Make *changes* as one entry of the log, within *give_up_seconds*.
 
         Raises:
-            NoPrimary: nobody answered within the patience; whether it happened is unknown.
+            NoPrimary: no master answered in time; whether the change happened is unknown.
             Rejected: the change breaks a rule, or a document is at another revision.
         """
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
         questions = Questions(self._publisher, proposal)
         try:
-            return await self._answer(proposal, questions, patience_seconds)
+            return await self._answer(proposal, questions, give_up_seconds)
         finally:
             await questions.close()
 
@@ -101,9 +101,9 @@ class Configuration:
         self,
         proposal: ProposeChanges,
         questions: Questions[ChangesAccepted],
-        patience_seconds: float,
+        give_up_seconds: float,
     ) -> ChangesAccepted:
-        deadline = Instant(self._clock.now() + patience_seconds)
+        deadline = Instant(self._clock.now() + give_up_seconds)
         last: Unavailable | None = None
         attempts = itertools.count()
         while (left := deadline - self._clock.now()) > 0:
@@ -116,7 +116,7 @@ class Configuration:
         if isinstance(last, OutcomeUnknown):
             raise last
         raise NoPrimary(
-            f"no primary confirmed the change within {patience_seconds:.0f} s; it may have "
+            f"no primary confirmed the change within {give_up_seconds:.0f} s; it may have "
             f"happened: ask again with request id {proposal.request_id}",
             request_id=proposal.request_id,
             retry_after_seconds=2,
@@ -125,15 +125,15 @@ class Configuration:
     def _attempt_seconds(self, proposal: ProposeChanges, attempt: int) -> float:
         if len(proposal.changes) > MANY_CHANGES:
             return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
-        return HURRY_SECONDS if self._clock.now() < self._hurries_until else ATTEMPT_SECONDS
+        return FAST_ATTEMPT_SECONDS if self._clock.now() < self._fast_until else ATTEMPT_SECONDS
 
     async def _attempt(
         self, questions: Questions[ChangesAccepted], seconds: float
     ) -> ChangesAccepted:
-        """The answer to any question so far, within *seconds* and until the role moves.
+        """Wait for an answer to any request so far, for *seconds* or until the role moves.
 
         Raises:
-            Unavailable: there was none.
+            Unavailable: none came.
         """
         try:
             async with asyncio.timeout(seconds) as attempt:
@@ -143,12 +143,12 @@ class Configuration:
                 finally:
                     self._attempts.discard(attempt)
         except TimeoutError as error:
-            raise Unavailable("nobody answered the proposal in time") from error
+            raise Unavailable("no master answered the proposal in time") from error
 
     async def read(
         self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)
     ) -> DocumentsRead:
-        """The documents of *kinds*, as any master has them."""
+        """Read the documents of *kinds* from any master."""
         return await self._read(ReadDocuments(kinds=kinds, id=id_, at_least=at_least))
 
     async def user(self, name: str) -> UserDocument | None:
@@ -172,7 +172,7 @@ class Configuration:
         )
 
     async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
-        """At most *limit* documents of *kind*, those after the one called *after*."""
+        """Read at most *limit* documents of *kind*, those after the one called *after*."""
         position = None if after is None else (kind.value, after)
         question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
         return await self._publisher.ask(
@@ -186,7 +186,7 @@ class Configuration:
         )
 
     async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
-        """One document, as any master has it, or as it is now: the primary answers for that alone.
+        """Read one document from any master, or, if *is_current*, from the primary.
 
         Raises:
             NotFound: there is none of that name.

@@ -76,7 +76,7 @@ class Resolution:
     async def _apply(self, line: ConflictLine, author: str) -> Revision:
         state = await self.configuration.read()
         there = {(each.kind, each.id): each.body for each in state.documents}
-        changes = changes_to_apply(await self._changes(line), there, self.passwords.opens)
+        changes = changes_to_apply(await self._changes(line), there, self.passwords.can_open)
         if not changes:
             return state.revision
         request = RequestId(f"conflict-{line.id}")

@@ -55,7 +55,7 @@ class People:
         return Person(self.client)
 
     async def signed_in(self, name: str, role: str) -> Person:
-        sealed = await self.fake.passwords.sealed(PASSWORD)
+        sealed = await self.fake.passwords.seal(PASSWORD)
         self.fake.site.write(Kind.USER, name, {"role": role, "password_hash": sealed})
         body = {"username": name, "password": PASSWORD}
         answer = await self.stranger.call("POST", "/login", body)

@@ -13,7 +13,7 @@ from services.gateway.backups.core import (
     MANIFEST,
     PASSWORDS_IN_A_FRAME,
     Contents,
-    passwords_frames,
+    password_frames,
 )
 from shared.crypto.backup import BackupKey, Opener, Sealer
 from shared.crypto.sealing import SiteSecret
@@ -336,8 +336,8 @@ async def test_a_directory_is_no_backup(site: InMemoryGateway) -> None:
 
 def test_many_passwords_go_in_several_frames() -> None:
     passwords = {f"u{number:06}": "$argon2" for number in range(PASSWORDS_IN_A_FRAME + 1)}
-    parts = passwords_frames(passwords)
+    parts = password_frames(passwords)
     contents = Contents(manifest=None)
     assert len(parts) == 2
     with pytest.raises(BackupDamaged, match="not in their order"):
-        contents.take(parts[0])
+        contents.add_frame(parts[0])

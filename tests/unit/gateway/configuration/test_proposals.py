@@ -13,9 +13,9 @@ from services.gateway.configuration.core import Edit
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import (
     ATTEMPT_SECONDS,
-    HURRY_SECONDS,
+    FAST_ATTEMPT_SECONDS,
     MANY_CHANGES,
-    PATIENCE_SECONDS,
+    PROPOSE_SECONDS,
     Configuration,
 )
 from shared.api.documents import ApplyRequest, DesiredDocument
@@ -80,13 +80,13 @@ def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() ->
         is_there = False
         masters = Masters(lambda: is_there)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         await pause(60)
         asked = proposed(configuration)
         await pause(0.2)
         is_there = True
         moved = VirtualClock().now()
-        configuration.role_moved(Epoch(2), BRAVO)
+        configuration.note_grant(Epoch(2), BRAVO)
         assert await asked == ANSWER
         assert VirtualClock().now() == moved
         assert len(masters.asked) == 2
@@ -99,14 +99,14 @@ def test_a_change_is_repeated_again_when_the_new_primary_itself_is_granted_the_e
         is_there = False
         masters = Masters(lambda: is_there)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         await pause(60)
         asked = proposed(configuration)
         await pause(0.2)
-        configuration.role_moved(Epoch(2), ALPHA)  # it lost its role to that epoch
-        await pause(HURRY_SECONDS / 2)
+        configuration.note_grant(Epoch(2), ALPHA)  # it lost its role to that epoch
+        await pause(FAST_ATTEMPT_SECONDS / 2)
         is_there = True
-        configuration.role_moved(Epoch(2), BRAVO)
+        configuration.note_grant(Epoch(2), BRAVO)
         granted = VirtualClock().now()
         assert await asked == ANSWER
         assert VirtualClock().now() == granted
@@ -121,16 +121,16 @@ def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
 
         async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
             self.asked.append(VirtualClock().now())
-            await pause(2.5 * HURRY_SECONDS if len(self.asked) == 1 else timeout_seconds)
+            await pause(2.5 * FAST_ATTEMPT_SECONDS if len(self.asked) == 1 else timeout_seconds)
             return ANSWER
 
     async def scenario() -> None:
         masters = Slow(lambda: False)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         began = VirtualClock().now()
         assert await proposed(configuration) == ANSWER
-        assert VirtualClock().now() - began == pytest.approx(2.5 * HURRY_SECONDS)
+        assert VirtualClock().now() - began == pytest.approx(2.5 * FAST_ATTEMPT_SECONDS)
         assert len(masters.asked) == 3
 
     run(scenario())
@@ -154,7 +154,7 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
         began = VirtualClock().now()
         asked = proposed(configuration)
         await pause(0.2)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         assert await asked == ANSWER
         assert [each - began for each in masters.asked[:3]] == pytest.approx([0, 0.2, 0.3])
 
@@ -165,12 +165,12 @@ def test_the_same_epoch_again_moves_nothing() -> None:
     async def scenario() -> None:
         masters = Masters(lambda: False)
         configuration = of(masters)
-        configuration.role_moved(Epoch(2), BRAVO)
+        configuration.note_grant(Epoch(2), BRAVO)
         await pause(60)
         asked = proposed(configuration)
         await pause(0.2)
-        configuration.role_moved(Epoch(2), BRAVO)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(2), BRAVO)
+        configuration.note_grant(Epoch(1), ALPHA)
         await pause(0.2)
         assert len(masters.asked) == 1
         asked.cancel()
@@ -182,10 +182,10 @@ def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
     async def scenario() -> None:
         masters = Masters(lambda: len(masters.asked) > 4)
         configuration = of(masters)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         assert await proposed(configuration) == ANSWER
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
-        assert gaps == pytest.approx([HURRY_SECONDS] * len(gaps))
+        assert gaps == pytest.approx([FAST_ATTEMPT_SECONDS] * len(gaps))
 
     run(scenario())
 
@@ -210,7 +210,7 @@ def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and
             configuration.propose(RequestId("many"), "admin", [CHANGE] * (MANY_CHANGES + 1), 60)
         )
         await pause(0.5)
-        configuration.role_moved(Epoch(1), ALPHA)
+        configuration.note_grant(Epoch(1), ALPHA)
         with pytest.raises(NoPrimary):
             await asked
         times = [asked - began for asked in masters.asked]
@@ -236,7 +236,7 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
     )
 
     async def scenario() -> None:
-        silent_until = VirtualClock().now() + 2 * PATIENCE_SECONDS
+        silent_until = VirtualClock().now() + 2 * PROPOSE_SECONDS
         masters = Masters(lambda: not masters.asked[1:] or VirtualClock().now() > silent_until)
         editor = Editor(of(masters), Passwords(SiteSecret(bytes(32))))
         changes, revision = await editor.apply(wanted, Edit("admin", RequestId("many")))
