@@ -3,6 +3,7 @@
 from typing import Final
 
 from tools.mutants.copies import COPIES
+from tools.mutants.gateway import GATEWAY
 from tools.mutants.generations import GENERATIONS
 from tools.mutants.junk import JUNK
 from tools.mutants.log import LOG
@@ -26,6 +27,7 @@ GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
     *COPIES,
+    *GATEWAY,
     *GENERATIONS,
     *JUNK,
     *LOG,
