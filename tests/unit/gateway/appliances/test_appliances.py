@@ -9,7 +9,6 @@ import pytest_asyncio
 from services.gateway.appliances.core import (
     ApplianceHealth,
     DataSync,
-    FailoverRole,
     SiteFacts,
     appliances_xml,
     describe_appliance,
@@ -23,7 +22,7 @@ from shared.documents import Kind
 from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotReady
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.node import MasterRole, NodeRole
+from shared.domain.node import FailoverRole, MasterRole, NodeRole
 from shared.events.failover import MasterGranted, SwitchOver
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed, FollowerState

@@ -1,6 +1,6 @@
 """The API of conflicts: shown without secrets, and decided once."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,7 +20,7 @@ HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA"
 
 
 def change(kind: str, id_: str, body: dict[str, Any] | None) -> ConflictChange:
-    op = "delete" if body is None else "put"
+    op: Literal["put", "delete"] = "delete" if body is None else "put"
     return ConflictChange(kind=kind, id=id_, op=op, body=body, author="rita", revision=Revision(41))
 
 
