@@ -41,10 +41,10 @@ async def measure(site: Site, results: Results) -> None:
 
 async def add(site: Site, number: int) -> None:
     """One more selector beside alpha's."""
-    program = site.crew.service_program(site.layout.node("alpha"), SERVICE, ())
+    program = site.processes.service_program(site.layout.node("alpha"), SERVICE, ())
     environment = {**program.environment, "MERIDIAN_METRICS_PORT": "0"}
     log = program.log.with_name(f"{SERVICE}-{number}.log")
-    await site.crew.nursery.run(replace(program, environment=environment, log=log))
+    await site.processes.fork_server.run(replace(program, environment=environment, log=log))
 
 
 async def settle(publisher: Publisher) -> None:

@@ -90,7 +90,7 @@ async def _session(site: Site, folder: Path, results: Results) -> None:
 
 def _cpu_seconds(site: Site, carried: Carried) -> dict[str, float]:
     """What each process on the way has used so far."""
-    (relay,) = site.crew.of(carried.node, "relay")
+    (relay,) = site.processes.of(carried.node, "relay")
     pids = {
         "share": carried.share.process.pid,
         "connect": carried.connect.process.pid,

@@ -7,83 +7,36 @@ as the session lives. What was to be said waits until there is a channel.
 """
 
 import asyncio
-import json
 import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from shared.api.channel import (
+    LONGEST_FROM_GATEWAY,
+    CloseCode,
+    CloseRequested,
+    FromEndpoint,
+    FromGateway,
+    NodeFound,
+    PathsNeeded,
+    SessionClosed,
+    channel_path,
+    decode_from_gateway,
+)
+from shared.api.sessions import SessionCredentials
 from shared.decoding.errors import Undecodable
-from shared.decoding.fields import Fields, decode_object
 from shared.domain.containment import ends_process
 from shared.domain.errors import Unauthenticated
-from shared.domain.ids import NodeId, PathGeneration, SessionId
-from shared.domain.path import Path
+from shared.domain.ids import NodeId, PathGeneration
+from shared.domain.session import CloseReason
 
 CONNECT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 5.0
 SHORTEST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 3.0
-LONGEST_MESSAGE: Final = 256 * 1024
-_REFUSED: Final = 4401
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """What a site gave an endpoint for one session."""
-
-    session: SessionId
-    token: str
-    gateways: tuple[str, ...]
-
-    @staticmethod
-    def read(answer: dict[str, Any], known_gateways: Sequence[str]) -> "Leave":
-        """The site's *answer*, and the front doors known before, in case its own do not answer.
-
-        Raises:
-            Undecodable: it is no such answer.
-        """
-        fields = Fields(answer, "session credentials")
-        named = fields.items("gateways") if "gateways" in fields else []
-        urls = [str(url).rstrip("/") for url in named]
-        gateways = tuple(dict.fromkeys([*known_gateways, *urls]))
-        return Leave(SessionId(fields.text("session")), fields.text("endpoint_token"), gateways)
-
-
-@dataclass(frozen=True, slots=True)
-class PathsOffered:
-    """All paths of the session, with tickets for this side."""
-
-    paths: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseTold:
-    """The session's phase, which ends have joined, and who represents the site."""
-
-    phase: str
-    ends: tuple[str, ...]
-    representative: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionClosed:
-    """The site says that the session is over."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The site could not do what was asked of it; it may later."""
-
-    message: str
-
-
-Message = PathsOffered | PhaseTold | SessionClosed | Refusal
 
 
 class _Connect(connect):
@@ -101,12 +54,15 @@ class ControlChannel:
     """One endpoint's channel; `run` keeps it until the session is over."""
 
     def __init__(
-        self, leave: Leave, tls: ssl.SSLContext | None, on_message: Callable[[Message], None]
+        self,
+        credentials: SessionCredentials,
+        tls: ssl.SSLContext | None,
+        on_message: Callable[[FromGateway], None],
     ) -> None:
-        self._leave = leave
+        self._credentials = credentials
         self._tls = tls
         self._on_message = on_message
-        self._gateways = list(leave.gateways)
+        self._gateways = list(credentials.gateways)
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._wants_paths = False
 
@@ -124,7 +80,7 @@ class ControlChannel:
                     if await self._converse(socket):
                         return
             except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code == _REFUSED:
+                if closed.rcvd is not None and closed.rcvd.code == CloseCode.REFUSED:
                     raise Unauthenticated(f"the site refuses this end: {closed.rcvd.reason}")  # noqa: B904 (the close frame says all)
             except Exception as error:
                 if ends_process(error):
@@ -137,36 +93,36 @@ class ControlChannel:
         """No path is left; said once, however often it is asked while nobody listens."""
         if not self._wants_paths:
             self._wants_paths = True
-            self._say({"type": "need_paths"})
+            self._send(PathsNeeded())
 
     def tell_node(self, generation: PathGeneration, node: NodeId) -> None:
         """The address that all relays share led to *node*."""
-        self._say({"type": "waits_at", "generation": generation, "node": node})
+        self._send(NodeFound(generation=generation, node=node))
 
-    async def close(self, reason: str, seconds: float) -> None:
+    async def close(self, reason: CloseReason, message: str, seconds: float) -> None:
         """Tell the site that the session is over; given up after *seconds*."""
-        self._say({"type": "close", "message": reason})
+        self._send(CloseRequested(reason=reason, message=message))
         try:
             async with asyncio.timeout(seconds):
                 await self._outgoing.join()
         except TimeoutError:
             return
 
-    def _say(self, message: dict[str, object]) -> None:
-        self._outgoing.put_nowait(json.dumps(message))
+    def _send(self, message: FromEndpoint) -> None:
+        self._outgoing.put_nowait(message.encode())
 
     def _connect(self) -> _Connect:
-        base = self._gateways[0]
-        url = f"{base.replace('http', 'ws', 1)}/api/v1/sessions/{self._leave.session}/channel"
+        base = self._gateways[0].replace("http", "ws", 1)
+        url = f"{base}{channel_path(self._credentials.session)}"
         return _Connect(
             url,
             ssl=self._tls if url.startswith("wss:") else None,
-            additional_headers={"Authorization": f"Bearer {self._leave.token}"},
+            additional_headers={"Authorization": f"Bearer {self._credentials.endpoint_token}"},
             open_timeout=CONNECT_SECONDS,
             ping_interval=SILENCE_SECONDS,
             ping_timeout=SILENCE_SECONDS,
             close_timeout=1,
-            max_size=LONGEST_MESSAGE,
+            max_size=LONGEST_FROM_GATEWAY,
         )
 
     async def _converse(self, socket: ClientConnection) -> bool:
@@ -177,8 +133,6 @@ class ControlChannel:
                 message = _read(text)
                 if message is not None:
                     self._on_message(message)
-                elif '"ping"' in str(text):
-                    await socket.send('{"type":"pong"}')
                 if isinstance(message, SessionClosed):
                     return True
         finally:
@@ -199,36 +153,9 @@ class ControlChannel:
             self._wants_paths = False
 
 
-def _read(text: str | bytes) -> Message | None:
+def _read(text: str | bytes) -> FromGateway | None:
     """The message in *text*; None for one that is not for this endpoint."""
     try:
-        return _message(decode_object(text, "message"))
+        return decode_from_gateway(text)
     except Undecodable:
         return None
-
-
-def _message(fields: Fields) -> Message | None:
-    match fields.text("type"):
-        case "paths":
-            return PathsOffered(tuple(_path(each) for each in fields.objects("paths")))
-        case "state":
-            ends = tuple(str(end) for end in fields.items("ends"))
-            by = fields.text("representative") if "representative" in fields else ""
-            return PhaseTold(fields.text("phase"), ends, by)
-        case "closed":
-            reason = fields.text("message") if "message" in fields else ""
-            return SessionClosed(reason or "closed")
-        case "error":
-            return Refusal(fields.text("message"))
-        case _:
-            return None
-
-
-def _path(fields: Fields) -> Path:
-    return Path(
-        node=NodeId(fields.text("node")) if "node" in fields else None,
-        host=fields.text("host"),
-        port=fields.integer("port", least=1, most=65_535),
-        generation=PathGeneration(fields.integer("generation")),
-        ticket=fields.text("ticket"),
-    )

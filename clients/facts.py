@@ -7,32 +7,33 @@ session from starting: without an answer in time the site places the endpoint wi
 import asyncio
 import socket
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from clients.api import SiteClient
 from clients.endpoint.clock import wall
 from clients.endpoint.probing import Relay, measured
 from clients.latencies import Known, keep, recall
 from clients.profile import Profile
-from shared.decoding.errors import Undecodable
-from shared.decoding.fields import Fields
-from shared.domain.ids import NodeId
+from shared.api.client import SiteClient
+from shared.api.probes import ProbePlan, probe_plan
+from shared.api.sessions import EndpointFacts
 
 ASK_SECONDS: Final = 1.0
 
 
-def endpoint_facts(client: SiteClient, profile: Profile) -> dict[str, Any]:
+def endpoint_facts(client: SiteClient, profile: Profile) -> EndpointFacts:
     """The facts of this end, relays measured anew when that is due."""
     site, offset = site_of(profile), utc_offset_minutes()
     now, seen_from = wall().timestamp(), own_address(site)
     known = recall(site)
     if not known.is_fresh(now, seen_from):
-        told = client.try_once("/probes", {"utc_offset_minutes": offset}, ASK_SECONDS)
-        known = _measured(told, known.last_node, seen_from)
-        if told is not None:
+        facts = EndpointFacts(utc_offset_minutes=offset)
+        plan = client.try_once(probe_plan(facts, ASK_SECONDS))
+        known = _measured(plan, known.last_node, seen_from)
+        if plan is not None:
             keep(site, known)
-    return {"utc_offset_minutes": offset, **known.facts(wall().timestamp())}
+    facts = {"utc_offset_minutes": offset, **known.facts(wall().timestamp())}
+    return EndpointFacts.model_validate(facts)
 
 
 def site_of(profile: Profile) -> str:
@@ -58,20 +59,11 @@ def own_address(site: str) -> str:
         return ""
 
 
-def _measured(told: Any, last_node: str, seen_from: str) -> Known:
-    """What the relays that the site *told* of are away; nothing when it told of none."""
-    ticket, relays, good_for = _read(told)
-    latencies = asyncio.run(measured(relays, ticket)) if relays else {}
+def _measured(plan: ProbePlan | None, last_node: str, seen_from: str) -> Known:
+    """How far the relays are that the site's *plan* names; nothing when it names none."""
+    latencies: dict[str, float] = {}
+    if plan is not None and plan.nodes:
+        relays = [Relay(each.node, each.host, each.port) for each in plan.nodes]
+        latencies = asyncio.run(measured(relays, plan.ticket))
+    good_for = plan.good_for_seconds if plan is not None else 0.0
     return Known(wall().timestamp(), good_for, seen_from, latencies, last_node)
-
-
-def _read(told: Any) -> tuple[str, list[Relay], float]:
-    try:
-        fields = Fields(told, "answer")
-        relays = [
-            Relay(NodeId(each.text("node")), each.text("host"), each.integer("port", most=65_535))
-            for each in fields.objects("nodes")
-        ]
-        return fields.text("ticket"), relays, fields.number("good_for_seconds")
-    except Undecodable:
-        return "", [], 0.0

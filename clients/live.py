@@ -1,4 +1,4 @@
-"""Runs one end of a session from its leave to its end: tunnel, control channel and narration.
+"""Runs one end of a session from its credentials to its end: tunnel, control channel and narration.
 
 The tunnel decides when the session is over; the site may say so too. An end that leaves tells both,
 the other end through the tunnel first, so that no byte is cut off by the site's own close.
@@ -12,15 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from clients.channel import (
-    ControlChannel,
-    Leave,
-    Message,
-    PathsOffered,
-    PhaseTold,
-    Refusal,
-    SessionClosed,
-)
+from clients.channel import ControlChannel
 from clients.endpoint.endpoint import Endpoint, StreamUser, Surroundings
 from clients.narration import Say
 from clients.tunnel.effects import (
@@ -35,17 +27,26 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
+from shared.api.channel import (
+    FromGateway,
+    PathsOffered,
+    RequestRefused,
+    SessionClosed,
+    SessionReported,
+)
+from shared.api.sessions import SessionCredentials
 from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
 from shared.domain.ids import PathGeneration
 from shared.domain.node import Side
+from shared.domain.session import CloseReason
 
 TELL_SITE_SECONDS: Final = 2.0
 _ENDS_FOR_BOTH: Final = {
-    EndCode.CLOSED,
-    EndCode.KEY_BURNT,
-    EndCode.BAD_OFFSET,
-    EndCode.BAD_STREAM,
-    EndCode.EXPIRED,
+    EndCode.CLOSED: CloseReason.CLOSED_BY_ENDPOINT,
+    EndCode.KEY_BURNT: CloseReason.KEY_BURNT,
+    EndCode.BAD_OFFSET: CloseReason.PROTOCOL_ERROR,
+    EndCode.BAD_STREAM: CloseReason.PROTOCOL_ERROR,
+    EndCode.EXPIRED: CloseReason.EXPIRED,
 }
 """After these the session is of no use to anybody; a mistyped key costs only its own end."""
 
@@ -62,7 +63,7 @@ class Part:
 
     side: Side
     words: str | None
-    leave: Leave
+    credentials: SessionCredentials
     tls: ssl.SSLContext | None
 
 
@@ -80,8 +81,8 @@ class Live:
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
         self.broken: str | None = None
-        credentials = Credentials(part.leave.session, part.words)
-        self._channel = ControlChannel(part.leave, part.tls, self._on_message)
+        credentials = Credentials(part.credentials.session, part.words)
+        self._channel = ControlChannel(part.credentials, part.tls, self._on_message)
         surroundings = Surroundings(
             self._on_fact,
             self._channel.ask_for_paths,
@@ -101,8 +102,9 @@ class Live:
         async with self._channelled(), _interrupts(self.endpoint.close):
             ended = await self.endpoint.ended
             user.close()
-            if ended.code in _ENDS_FOR_BOTH and not self._by_site:
-                await self._channel.close(ended.message, TELL_SITE_SECONDS)
+            reason = _ENDS_FOR_BOTH.get(ended.code)
+            if reason is not None and not self._by_site:
+                await self._channel.close(reason, ended.message, TELL_SITE_SECONDS)
         self._judge(ended)
 
     def on_stream_opened(self, stream: StreamId) -> None:
@@ -117,7 +119,7 @@ class Live:
         if ended.code is not EndCode.CLOSED:
             raise Rejected(ended.message, code=ended.code.value)
         if not self._was_secured and self._by_site:
-            session = self._part.leave.session
+            session = self._part.credentials.session
             raise SessionEnded(f"session {session} is over: {ended.message}")
 
     @contextlib.asynccontextmanager
@@ -142,17 +144,17 @@ class Live:
         else:
             self.endpoint.end(EndCode.CLOSED, message)
 
-    def _on_message(self, message: Message) -> None:
+    def _on_message(self, message: FromGateway) -> None:
         match message:
-            case PathsOffered(paths):
+            case PathsOffered(paths=paths):
                 if self.endpoint.offer(paths):
                     self._say("paths", nodes=[path.node or path.host for path in paths])
-            case SessionClosed(reason):
+            case SessionClosed(message=text):
                 self._by_site = True
-                self.endpoint.end(EndCode.CLOSED, reason)
-            case Refusal(text):
+                self.endpoint.end(EndCode.CLOSED, text or "closed")
+            case RequestRefused(message=text):
                 self._say("refused", message=text)
-            case PhaseTold(_, _, representative):
+            case SessionReported(representative=representative):
                 self._on_representative(representative)
 
     def _on_representative(self, representative: str) -> None:

@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import typer
+from pydantic_core import ValidationError, to_jsonable_python
 from rich.console import Console
 from rich.table import Table
 
@@ -30,14 +31,25 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             sys.stderr.write(f"meridian: {error.message}\n")
             code = MISUSED if isinstance(error, BadSettings) else FAILED
             raise typer.Exit(code) from error
+        except ValidationError as error:
+            sys.stderr.write(f"meridian: {_first_fault(error)}\n")
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as interrupt:
             raise typer.Exit(130) from interrupt
 
     return run
 
 
+def _first_fault(error: ValidationError) -> str:
+    """What the API does not take of what was typed, as the site itself would say it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}"
+
+
 def as_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
+    """Print *value*, a model or anything made of models and plain values, on one line."""
+    sys.stdout.write(json.dumps(to_jsonable_python(value)) + "\n")
 
 
 def say(text: str) -> None:
@@ -57,7 +69,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
-        parts: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return ", ".join(str(each) for each in parts) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, cast("Sequence[object]", value))) or "-"
     return str(value)

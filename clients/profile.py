@@ -7,11 +7,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from shared.api.sessions import SessionCredentials
 from shared.crypto.nodekeys import write_secret
 from shared.decoding.errors import Undecodable
-from shared.decoding.fields import Fields, decode_mapping, decode_object
+from shared.decoding.fields import Fields, decode_object
+from shared.decoding.model import decode_model
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 
@@ -85,22 +86,22 @@ def _profile(fields: Fields) -> Profile:
     )
 
 
-def save_leave(leave: dict[str, Any]) -> None:
-    """Keep a session's endpoint token for `meridian connect`."""
+def save_credentials(credentials: SessionCredentials) -> None:
+    """Keep a session's credentials for `meridian connect`."""
     folder = home() / "sessions"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_secret(folder / f"{leave['session']}.json", json.dumps(leave).encode())
+    write_secret(folder / f"{credentials.session}.json", credentials.model_dump_json().encode())
 
 
-def load_leave(session: SessionId) -> dict[str, Any]:
-    """The endpoint token of a session that was opened here.
+def load_credentials(session: SessionId) -> SessionCredentials:
+    """The credentials of a session that was opened here.
 
     Raises:
         BadSettings: it was not opened here.
     """
     path = home() / "sessions" / f"{session}.json"
     try:
-        return decode_mapping(path.read_bytes(), "session credentials")
+        return decode_model(SessionCredentials, path.read_bytes())
     except (OSError, Undecodable) as error:
         raise BadSettings(
             f"session {session} was not opened on this machine: run `meridian session open` here"

@@ -1,33 +1,29 @@
 """What happened to the site, read page by page, as a table or for programs."""
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from clients.api import API, SiteClient
 from clients.commands.history import since_unix_ms
 from clients.output import as_json, table
+from shared.api.client import SiteClient
+from shared.api.status_history import MOST_EVENTS, StatusHistoryQuery, status_history
+from shared.domain.history import StatusLine
 
 SHOWN: Final = 50
 """How many events are shown where no time is given."""
 
-PAGE: Final = 200
 
-
-def read(client: SiteClient, since: str | None, node: str | None) -> list[dict[str, Any]]:
+def read(client: SiteClient, since: str | None, node: str | None) -> list[StatusLine]:
     """All events since then, or the newest ones."""
-    query: dict[str, Any] = {"limit": PAGE if since else SHOWN}
-    if since is not None:
-        query["since_unix_ms"] = since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
-    if node is not None:
-        query["node"] = node
-    return list(islice(_events(client, query), None if since else SHOWN))
+    begin = 0 if since is None else since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
+    limit = SHOWN if since is None else MOST_EVENTS
+    query = StatusHistoryQuery(limit=limit, since_unix_ms=begin, node=node)
+    return list(islice(client.pages(status_history(query)), None if since else SHOWN))
 
 
-def show(events: list[dict[str, Any]], *, is_json: bool) -> None:
+def show(events: list[StatusLine], *, is_json: bool) -> None:
     """Print *events*."""
     if is_json:
         as_json(events)
@@ -47,21 +43,13 @@ def duration(milliseconds: int) -> str:
     return " ".join(each for each in parts[:2] if not each.startswith("0 "))
 
 
-def _events(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    following: str | None = f"/status/history?{urlencode(query)}"
-    while following is not None:
-        page = client.get(following.removeprefix(API))
-        yield from page["items"]
-        following = page["next"]
-
-
-def _row(event: dict[str, Any]) -> tuple[Any, ...]:
-    moment = datetime.fromtimestamp(event["at_unix_ms"] / 1000).astimezone()
-    lasted = event["lasted_ms"]
-    how_long = "until now" if event["is_state"] and lasted is None else ""
+def _row(event: StatusLine) -> tuple[Any, ...]:
+    moment = datetime.fromtimestamp(event.at_unix_ms / 1000).astimezone()
+    lasted = event.lasted_ms
+    how_long = "until now" if event.is_state and lasted is None else ""
     return (
         moment.isoformat(sep=" ", timespec="milliseconds"),
-        event["fact"],
-        event["said"],
+        event.fact,
+        event.said,
         duration(lasted) if lasted is not None else how_long,
     )

@@ -1,4 +1,4 @@
-"""The socket over which a running `meridian up` is told to kill and to start.
+"""The socket over which a running `meridian up` takes orders to kill and to start.
 
 It lies in the site's state folder, and only its owner may open it. One request and one answer a
 connection, each one JSON object on a line: `{"do": "kill" or "start", "node": "berlin", "service":
@@ -35,13 +35,13 @@ def control_in(state: Path) -> Path:
 
 
 class Verb(StrEnum):
-    """What a running site can be told to do."""
+    """The orders that a running site takes."""
 
     KILL = "kill"
     START = "start"
 
 
-class Obeys(Protocol):
+class Performs(Protocol):
     """Who kills and starts; both give the names of the processes that it concerned."""
 
     async def kill(self, node: str, service: str | None) -> tuple[str, ...]: ...
@@ -53,7 +53,7 @@ class Obeys(Protocol):
 class Control:
     """The listening side."""
 
-    obeys: Obeys
+    performs: Performs
 
     @asynccontextmanager
     async def listening(self, path: Path) -> AsyncGenerator[None]:
@@ -72,7 +72,7 @@ class Control:
                 server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one caller; whatever is wrong with the request is said to that caller."""
+        """Answer one caller; an error in the request is reported to that caller."""
         try:
             answer = await self._answer(await reader.readline())
             writer.write(json.dumps(answer).encode() + b"\n")
@@ -99,12 +99,12 @@ class Control:
     def _work(self, verb: Verb, node: str, service: str | None) -> Awaitable[tuple[str, ...]]:
         match verb:
             case Verb.KILL:
-                return self.obeys.kill(node, service)
+                return self.performs.kill(node, service)
             case Verb.START:
-                return self.obeys.start(node, service)
+                return self.performs.start(node, service)
 
 
-async def tell(path: Path, verb: Verb, node: str, service: str | None) -> tuple[str, ...]:
+async def send_order(path: Path, verb: Verb, node: str, service: str | None) -> tuple[str, ...]:
     """Tell the site whose socket is *path*; the names of the processes that it concerned.
 
     Raises:

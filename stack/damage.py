@@ -10,19 +10,19 @@ from collections.abc import Iterable
 
 from shared.domain.node import NodeRole
 from stack import nats, partition
-from stack.crew import Crew
 from stack.failure import StartFailed
+from stack.process_group import ProcessGroup
 
 
 class Damage:
-    """The verbs of destruction on the processes of a site."""
+    """Kills, freezes and cuts the processes of a site."""
 
-    def __init__(self, crew: Crew) -> None:
-        self.crew = crew
+    def __init__(self, processes: ProcessGroup) -> None:
+        self.processes = processes
 
     async def kill_node(self, node: str) -> None:
         """Kill everything that *node* runs: services, NATS server and PostgreSQL."""
-        await self.crew.kill(self.crew.of(node))
+        await self.processes.kill(self.processes.of(node))
 
     async def kill_master(self, node: str) -> None:
         """Kill a master's machine.
@@ -30,35 +30,37 @@ class Damage:
         Raises:
             StartFailed: *node* is no master.
         """
-        if self.crew.layout.node(node).place.role is not NodeRole.MASTER:
+        if self.processes.layout.node(node).place.role is not NodeRole.MASTER:
             raise StartFailed(f"{node} is no master")
         await self.kill_node(node)
 
     async def kill_service(self, node: str, service: str) -> None:
         """Kill one service (or `nats`, or `postgres`) of *node*."""
-        await self.crew.kill(self.crew.of(node, service))
+        await self.processes.kill(self.processes.of(node, service))
 
     async def stop_control_plane(self) -> None:
         """Kill both masters and every NATS server, all at once; traffic nodes run on."""
-        servers = self.crew.layout.servers
-        await self.crew.kill(child for node in servers for child in self.crew.of(node.name))
+        servers = self.processes.layout.servers
+        await self.processes.kill(
+            child for node in servers for child in self.processes.of(node.name)
+        )
 
     async def lose_the_log(self) -> None:
         """Kill every NATS server at once and remove all that they have stored."""
-        servers = self.crew.layout.servers
+        servers = self.processes.layout.servers
         keys = [(str(node.name), "nats") for node in servers]
-        children = [self.crew.members[key] for key in keys if key in self.crew.members]
-        await self.crew.kill(child for child in children if child.is_running)
+        children = [self.processes.members[key] for key in keys if key in self.processes.members]
+        await self.processes.kill(child for child in children if child.is_running)
         for node in servers:
-            nats.wipe(self.crew.layout, node)
+            nats.wipe(self.processes.layout, node)
 
     def freeze(self, node: str, *services: str) -> None:
         """Stop the clock of *node*, or of some of its services only."""
-        self.crew.nursery.send(self.crew.of(node, *services), signal.SIGSTOP)
+        self.processes.fork_server.send(self.processes.of(node, *services), signal.SIGSTOP)
 
     def thaw(self, node: str, *services: str) -> None:
         """Let what was frozen run on."""
-        self.crew.nursery.send(self.crew.of(node, *services), signal.SIGCONT)
+        self.processes.fork_server.send(self.processes.of(node, *services), signal.SIGCONT)
 
     async def cut(self, directions: Iterable[tuple[str, str]]) -> None:
         """Cut every one of *directions*, from a node to a node, and mend all others.
@@ -66,4 +68,4 @@ class Damage:
         Raises:
             StartFailed: the site was not started with links that can be cut.
         """
-        await partition.cut(self.crew.layout, directions)
+        await partition.cut(self.processes.layout, directions)

@@ -1,4 +1,4 @@
-"""What a service of a node is told by its environment: every `MERIDIAN_` variable and its value.
+"""Builds the environment of a node's service: every `MERIDIAN_` variable and its value.
 
 A process gets what it needs and no more: only those who write or read the master state know the
 database, only the failover monitor the system account.
@@ -37,7 +37,7 @@ def _common(layout: Layout, node: NodeLayout, service: str) -> dict[str, str]:
 
 
 def _own(layout: Layout, node: NodeLayout, service: str) -> dict[str, str]:
-    """What this service alone, or only on masters, is told."""
+    """Build the variables of this service alone, or of masters alone."""
     own: dict[str, str] = {}
     if service in WITH_DATABASE and node.postgres:
         own["MERIDIAN_DATABASE_URL"] = postgres.url(layout, node)

@@ -1,4 +1,4 @@
-"""What is told when a site cannot be made, with the last words of what did not start."""
+"""Errors of a site that does not start, with the end of the log of what failed."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class NotReady(StartFailed):
 
 
 def last_words(log: Path) -> str:
-    """Give the end of a process's log, indented for a message; empty when it said nothing."""
+    """Give the end of a process's log, indented for a message; empty when there is none."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except FileNotFoundError:

@@ -19,10 +19,10 @@ from shared.documents.node import Address, Location, NodeDocument
 from shared.documents.site import SiteDocument
 from shared.domain.node import NodeRole
 from stack import nats, postgres
-from stack.crew import Crew
 from stack.failure import StartFailed, last_words
 from stack.layout import Layout, NodeLayout
 from stack.ports import HOST
+from stack.process_group import ProcessGroup
 from stack.processes import Program
 
 MASTERS_ONLY: Final = ("site.secret", "ca.key")
@@ -79,40 +79,40 @@ def first_documents(layout: Layout, keys: dict[str, str]) -> dict[str, Any]:
     }
 
 
-async def found(crew: Crew) -> None:
+async def found(processes: ProcessGroup) -> None:
     """Write the first entry of the log, and give each master its database.
 
     Raises:
-        StartFailed: a verb of the config service failed; the message holds what it said.
+        StartFailed: a verb of the config service failed; the message holds the end of its log.
     """
-    layout = crew.layout
+    layout = processes.layout
     first, *others = layout.masters
     documents = str(layout.state / DOCUMENTS)
-    await _run(crew, first, "init", "--site", layout.name, "--document", documents)
+    await _run(processes, first, "init", "--site", layout.name, "--document", documents)
     for node in others:
-        await _run(crew, node, "join")
+        await _run(processes, node, "join")
 
 
-async def _run(crew: Crew, node: NodeLayout, *verb: str) -> None:
-    plain = crew.service_program(node, "config", verb)
-    password = {"MERIDIAN_ADMIN_PASSWORD_FILE": str(crew.layout.admin_password_file)}
+async def _run(processes: ProcessGroup, node: NodeLayout, *verb: str) -> None:
+    plain = processes.service_program(node, "config", verb)
+    password = {"MERIDIAN_ADMIN_PASSWORD_FILE": str(processes.layout.admin_password_file)}
     program = Program(
         name=plain.name,
         arguments=plain.arguments,
         environment={**plain.environment, **password},
-        log=crew.layout.log(node.name, f"config-{verb[0]}"),
+        log=processes.layout.log(node.name, f"config-{verb[0]}"),
         folder=plain.folder,
         module=plain.module,
     )
-    child = await crew.nursery.run(program)
+    child = await processes.fork_server.run(program)
     try:
         await asyncio.wait_for(child.wait(), VERB_SECONDS)
     except TimeoutError:
-        await crew.nursery.kill([child])
+        await processes.fork_server.kill([child])
     if child.exit_code != 0:
-        said = last_words(program.log)
+        log_end = last_words(program.log)
         raise StartFailed(
-            f"config {verb[0]} on {node.name} ended with code {child.exit_code}{said}"
+            f"config {verb[0]} on {node.name} ended with code {child.exit_code}{log_end}"
         )
 
 

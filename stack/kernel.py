@@ -2,7 +2,7 @@
 
 A child that sets a parent-death signal dies with the process that started it, however that one
 ended; a subreaper inherits the orphans of its descendants, so that it can end them too.
-Both exist on Linux only. Elsewhere they do nothing, and the nursery relies on its closed pipe.
+Both exist on Linux only. Elsewhere they do nothing, and the fork server relies on its closed pipe.
 """
 
 import ctypes

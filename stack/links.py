@@ -2,7 +2,7 @@
 
 Only a site that is to be damaged has links. There every connection from a node to another node's
 NATS server, of its services and of its own server, goes to a port of its own, where the
-switchboard passes it on. A node reaches its own server directly: a partition lies between machines.
+link proxy passes it on. A node reaches its own server directly: a partition lies between machines.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Cutting the nodes of a linked site off from one another, by telling its switchboard."""
+"""Cuts the nodes of a linked site off from one another, by orders to its link proxy."""
 
 import asyncio
 import json
@@ -8,32 +8,32 @@ from dataclasses import asdict
 from typing import Final
 
 from stack import readiness
-from stack.crew import Crew
 from stack.failure import StartFailed
 from stack.layout import Layout
+from stack.process_group import ProcessGroup
 from stack.processes import Program
 
-PLAN: Final = "switchboard.json"
+PLAN: Final = "link_proxy.json"
 
 
-async def start(crew: Crew, seconds: float) -> None:
-    """Start the switchboard and wait until every link listens.
+async def start(processes: ProcessGroup, seconds: float) -> None:
+    """Start the link proxy and wait until every link listens.
 
     Raises:
         StartFailed: it ended, or did not listen within *seconds*.
     """
-    layout = crew.layout
-    layout.switchboard.unlink(missing_ok=True)
+    layout = processes.layout
+    layout.link_proxy.unlink(missing_ok=True)
     file = layout.state / PLAN
     file.write_text(json.dumps(_plan(layout)))
-    child = await crew.nursery.run(
+    child = await processes.fork_server.run(
         Program(
-            name="switchboard",
-            arguments=("switchboard", str(file)),
+            name="link_proxy",
+            arguments=("link_proxy", str(file)),
             environment={},
-            log=layout.log("site", "switchboard"),
+            log=layout.log("site", "link_proxy"),
             folder=layout.state,
-            module="stack.switchboard",
+            module="stack.link_proxy",
         )
     )
 
@@ -44,7 +44,7 @@ async def start(crew: Crew, seconds: float) -> None:
             return str(error)
         return None
 
-    await readiness.until({"the switchboard": listens}, [child], seconds)
+    await readiness.until({"the link proxy": listens}, [child], seconds)
 
 
 async def cut(layout: Layout, directions: Iterable[tuple[str, str]]) -> None:
@@ -52,11 +52,11 @@ async def cut(layout: Layout, directions: Iterable[tuple[str, str]]) -> None:
 
     Raises:
         StartFailed: the site has no links.
-        OSError: its switchboard does not listen.
+        OSError: its link proxy does not listen.
     """
     if not layout.links:
         raise StartFailed("only a site with links can be cut; start it with linked=True")
-    reader, writer = await asyncio.open_unix_connection(layout.switchboard)
+    reader, writer = await asyncio.open_unix_connection(layout.link_proxy)
     with closing(writer):
         writer.write(json.dumps({"cut": list(directions)}).encode() + b"\n")
         await reader.readline()
@@ -64,7 +64,7 @@ async def cut(layout: Layout, directions: Iterable[tuple[str, str]]) -> None:
 
 def _plan(layout: Layout) -> dict[str, object]:
     return {
-        "socket": str(layout.switchboard),
+        "socket": str(layout.link_proxy),
         "links": [asdict(link) for link in layout.links],
         "ports": {
             node.name: {"client": node.nats.client, "cluster": node.nats.cluster}

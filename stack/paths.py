@@ -16,13 +16,13 @@ class Paths:
         return self.state / "logs"
 
     @property
-    def switchboard(self) -> Path:
-        """The socket over which the switchboard is told what to cut."""
-        return self.state / "switchboard"
+    def link_proxy(self) -> Path:
+        """The socket over which the link proxy takes orders."""
+        return self.state / "link_proxy"
 
     @property
     def control(self) -> Path:
-        """The socket over which a running `meridian up` is told to kill and to start."""
+        """The socket over which a running `meridian up` takes orders."""
         return self.state / CONTROL
 
     def secret(self, name: str) -> Path:

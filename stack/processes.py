@@ -1,7 +1,7 @@
-"""The supervisor's side of the nursery: programs that are started, signalled and waited for.
+"""The supervisor's side of the fork server: starts programs, signals them and waits for them.
 
-Everything here lives on one event loop. A `Child` knows how it ended as soon as the nursery has
-reaped it; its pid is used for nothing but requests to the nursery, which signals only children
+Everything here lives on one event loop. A `Child` knows how it ended as soon as the fork server has
+reaped it; its pid is used for nothing but requests to the fork server, which signals only children
 that it has not reaped.
 """
 
@@ -28,7 +28,7 @@ LINE_LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Program:
-    """What a child is: an executable, or the `main` of a module that the nursery has imported.
+    """What a child is: an executable, or the `main` of a module that the fork server has imported.
 
     *arguments* begins with the program's own name or path; *user* is a uid and gid to become.
     """
@@ -79,8 +79,8 @@ Importing = asyncio.Future[None]
 
 
 @dataclass(eq=False)
-class Nursery:
-    """A running nursery process."""
+class ForkServerClient:
+    """A connection to a running fork server process."""
 
     process: subprocess.Process
     children: dict[int, Child] = field(default_factory=dict[int, Child])
@@ -91,12 +91,12 @@ class Nursery:
     _reader: "asyncio.Task[None] | None" = None
 
     @classmethod
-    async def start(cls, log: Path) -> "Nursery":
-        """Start the process; *log* takes what it says of itself."""
+    async def start(cls, log: Path) -> "ForkServerClient":
+        """Start the process; its own errors go to *log*."""
         path = os.pathsep.join((str(PROJECT), os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)
         with log.open("ab") as errors:
             process = await subprocess.create_subprocess_exec(
-                *(sys.executable, "-m", "stack.nursery", str(os.getpid())),
+                *(sys.executable, "-m", "stack.fork_server", str(os.getpid())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -104,9 +104,9 @@ class Nursery:
                 limit=LINE_LIMIT_BYTES,
                 env={**os.environ, "PYTHONPATH": path},
             )
-        nursery = cls(process)
-        nursery._reader = asyncio.create_task(nursery._read())
-        return nursery
+        fork_server = cls(process)
+        fork_server._reader = asyncio.create_task(fork_server._read())
+        return fork_server
 
     @property
     def has_ended(self) -> bool:
@@ -117,7 +117,7 @@ class Nursery:
         """Start *program*.
 
         Raises:
-            StartFailed: it could not be born, or the nursery is gone.
+            StartFailed: it could not be started, or the fork server is gone.
         """
         number = next(self._numbers)
         born: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
@@ -165,12 +165,12 @@ class Nursery:
         return late
 
     def remove_at_end(self, folder: Path) -> None:
-        """Have *folder* removed when the nursery ends, whatever ends it."""
+        """Have *folder* removed when the fork server ends, whatever ends it."""
         self._ask(do="remove", folder=str(folder))
 
     async def close(self) -> None:
         """Kill what is left, remove what is to be removed, end."""
-        assert self.process.stdin is not None, "the nursery reads a pipe"
+        assert self.process.stdin is not None, "the fork server reads a pipe"
         self.process.stdin.close()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await self.process.stdin.wait_closed()
@@ -179,19 +179,19 @@ class Nursery:
             await self._reader
 
     def _ask(self, **request: object) -> None:
-        assert self.process.stdin is not None, "the nursery reads a pipe"
+        assert self.process.stdin is not None, "the fork server reads a pipe"
         if self.process.returncode is not None:
-            raise StartFailed("the nursery process has ended; its log says why")
+            raise StartFailed("the fork server process has ended; its log says why")
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None, "the nursery writes to a pipe"
-        assert self.process.stdin is not None, "the nursery reads a pipe"
+        assert self.process.stdout is not None, "the fork server writes to a pipe"
+        assert self.process.stdin is not None, "the fork server reads a pipe"
         try:
             while line := await self.process.stdout.readline():
                 self._note(decode_mapping(line, "notice", FILE))
         finally:
-            self.process.stdin.close()  # the nursery ends its children, and itself
+            self.process.stdin.close()  # the fork server ends its children, and itself
             self._give_up()
 
     def _note(self, notice: dict[str, Any]) -> None:
@@ -221,8 +221,8 @@ class Nursery:
             imported.set_result(None)
 
     def _give_up(self) -> None:
-        """The nursery has ended, and with it every child: nobody may wait for ever."""
-        failure = StartFailed("the nursery process has ended; its log says why")
+        """Fail every wait: the fork server has ended, and every child with it."""
+        failure = StartFailed("the fork server process has ended; its log says why")
         for _, born in self._starting.values():
             if not born.done():
                 born.set_exception(failure)

@@ -1,7 +1,7 @@
 """Waiting for conditions with a deadline: nothing here sleeps for a time that somebody guessed.
 
 A wait polls, and ends early with the process's last words when a process that it depends on has
-ended. A program that took one of our ports is told apart, so that the site can begin elsewhere.
+ended. A taken port is an error of its own, so that the site can begin with others.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Answer:
 
 
 async def until(probes: Mapping[str, Probe], children: Iterable[Child], seconds: float) -> None:
-    """Ask every probe until each has said yes.
+    """Ask every probe until each succeeds.
 
     Raises:
         StartFailed: one of *children* ended; the message says which, and its last words.

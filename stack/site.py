@@ -2,8 +2,8 @@
 
 It is up when every service says that it is ready and one master says that it is primary. It goes
 away without a trace: services first, then PostgreSQL and NATS, each asked and, when it does not
-listen, killed; a temporary folder is removed. If this process is killed instead, the nursery does
-the same at once.
+listen, killed; a temporary folder is removed. When this process is killed instead, the fork
+server does the same at once.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from stack import nats, readiness
-from stack.crew import Crew
 from stack.damage import Damage
 from stack.environment import environment
 from stack.failure import NotReady
 from stack.layout import Layout, NodeLayout
+from stack.process_group import ProcessGroup
 from stack.processes import Child
 from stack.readiness import Probe
 from stack.servers import start_servers, wait_for_databases
@@ -32,9 +32,9 @@ __all__ = ["Site", "SiteOptions"]
 class Site(Damage):
     """A site of child processes; `async with Site.start(SiteOptions()) as site`."""
 
-    def __init__(self, crew: Crew, patience_seconds: float) -> None:
-        super().__init__(crew)
-        self.layout: Layout = crew.layout
+    def __init__(self, processes: ProcessGroup, patience_seconds: float) -> None:
+        super().__init__(processes)
+        self.layout: Layout = processes.layout
         self._patience_seconds = patience_seconds
         self._tls = ssl.create_default_context(cafile=str(self.layout.ca_file))
 
@@ -70,7 +70,7 @@ class Site(Damage):
 
     async def start_service(self, node: str, service: str) -> Child:
         """Start one service (or `nats`, or `postgres`) that was killed."""
-        return await self.crew.start(self.layout.node(node), service)
+        return await self.processes.start(self.layout.node(node), service)
 
     async def start_node(self, *names: str, wipe: bool = False) -> None:
         """Bring killed nodes back, servers first, and wait until their services are ready.
@@ -84,9 +84,9 @@ class Site(Damage):
         for node in nodes:
             if wipe and node.nats:
                 nats.wipe(self.layout, node)
-        await start_servers(self.crew, nodes)
-        await wait_for_databases(self.crew, nodes, self._patience_seconds)
-        await start_services(self.crew, nodes)
+        await start_servers(self.processes, nodes)
+        await wait_for_databases(self.processes, nodes, self._patience_seconds)
+        await start_services(self.processes, nodes)
         await self._wait(nodes, {}, self._patience_seconds)
 
     async def start_master(self, name: str, *, wipe: bool = False) -> None:
@@ -106,7 +106,7 @@ class Site(Damage):
         try:
             await self.wait_ready()
         except NotReady as error:
-            watcher = self.crew.watcher
+            watcher = self.processes.watcher
             if watcher is None or await self.primary() is None:
                 raise
             watcher.say(f"the site has a primary and goes on without what is {error.message}")
@@ -132,6 +132,6 @@ class Site(Damage):
     async def _wait(
         self, nodes: Iterable[NodeLayout], more: Mapping[str, Probe], seconds: float | None
     ) -> None:
-        probes, children = health_of(self.crew, nodes)
+        probes, children = health_of(self.processes, nodes)
         patience = self._patience_seconds if seconds is None else seconds
         await readiness.until({**probes, **more}, children, patience)

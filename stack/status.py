@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from stack import readiness
-from stack.crew import NATS, POSTGRES, Crew
 from stack.layout import NodeLayout
+from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
 
 READY: Final = 200
@@ -45,26 +45,26 @@ class NodeStatus:
     processes: tuple[ProcessStatus, ...]
 
 
-async def survey(crew: Crew) -> tuple[NodeStatus, ...]:
+async def survey(processes: ProcessGroup) -> tuple[NodeStatus, ...]:
     """Look at every process once."""
-    return tuple(await asyncio.gather(*(_node(crew, node) for node in crew.layout.nodes)))
+    return tuple(await asyncio.gather(*(_node(processes, node) for node in processes.layout.nodes)))
 
 
-async def _node(crew: Crew, node: NodeLayout) -> NodeStatus:
+async def _node(processes: ProcessGroup, node: NodeLayout) -> NodeStatus:
     health = {
         **({NATS: (node.nats.monitor, "/healthz")} if node.nats else {}),
         **({POSTGRES: None} if node.postgres else {}),
         **{service: (port, "/readyz") for service, port in node.services.items()},
     }
-    asked = (_process(crew, node, service, where) for service, where in health.items())
+    asked = (_process(processes, node, service, where) for service, where in health.items())
     return NodeStatus(node, tuple(await asyncio.gather(*asked)))
 
 
 async def _process(
-    crew: Crew, node: NodeLayout, service: str, where: tuple[int, str] | None
+    processes: ProcessGroup, node: NodeLayout, service: str, where: tuple[int, str] | None
 ) -> ProcessStatus:
     process = (str(node.name), service)
-    child, watcher = crew.members.get(process), crew.watcher
+    child, watcher = processes.members.get(process), processes.watcher
     return ProcessStatus(
         service,
         0 if child is None else child.pid,

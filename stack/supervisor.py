@@ -1,7 +1,7 @@
-"""Starts again what ended by itself, while `meridian up` runs a site; and kills when it is told to.
+"""Restarts the processes of a site that end by themselves; kills and starts on an operator's order.
 
-What ended on purpose is not in the crew any more, and stays ended. Each end is told in a line:
-which process, by which code or signal, where its log ends, and what happens next.
+A process that was ended on purpose has left the process group and stays ended. Each end is reported
+in one line: which process, its code or signal, where its log ends, and what happens next.
 """
 
 import signal
@@ -12,9 +12,9 @@ from typing import Final
 
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.driver import Driver
-from stack.crew import NATS, POSTGRES, Crew
 from stack.failure import StartFailed
 from stack.layout import NodeLayout
+from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
 from stack.restarts import Decision, GivenUp, Process, Restarts, Start
 from stack.servers import wait_for_databases
@@ -23,23 +23,23 @@ DATABASE_SECONDS: Final = 30.0
 
 
 class Supervisor:
-    """The watcher of one crew at a time; *say* shows a line to whoever runs the site."""
+    """Watches one process group at a time; *say* shows a line to the operator."""
 
     def __init__(self, say: Callable[[str], None], clock: Clock | None = None) -> None:
         self._say = say
         self._clock = clock or SystemClock()
         self._restarts = Restarts()
         self._driver = Driver(self._restarts, self._clock, self._perform)
-        self._crew: Crew | None = None
+        self._processes: ProcessGroup | None = None
 
-    def attach(self, crew: Crew) -> None:
-        """Watch *crew*, and no other any more: a start that begins anew has a crew of its own."""
-        for process in crew.members:
+    def attach(self, processes: ProcessGroup) -> None:
+        """Watch *processes* and no other: a start that begins anew makes a new process group."""
+        for process in processes.members:
             self._restarts.forget(process)
-        self._crew, crew.watcher = crew, self
+        self._processes, processes.watcher = processes, self
 
     async def run(self) -> None:
-        """Start again what ended, for ever.
+        """Restart what ends, until cancelled.
 
         Raises:
             StartFailed: no process of the site can be started any more.
@@ -64,16 +64,16 @@ class Supervisor:
         Raises:
             StartFailed: there is no such node or service, or it does not run.
         """
-        crew = self._require_crew()
-        wanted = processes_of(crew.layout.node(node), service)
-        running = [p for p in wanted if p in crew.members and crew.members[p].is_running]
-        ended = [p for p in wanted if p in crew.members and p not in running]
+        processes = self._require_processes()
+        wanted = processes_of(processes.layout.node(node), service)
+        running = [p for p in wanted if p in processes.members and processes.members[p].is_running]
+        ended = [p for p in wanted if p in processes.members and p not in running]
         if not running and not ended:
             raise StartFailed(f"{node} does not run {service or 'anything'}")
         for process in wanted:
             self._restarts.forget(process)
-        crew.forget(ended)
-        await crew.kill([crew.members[process] for process in running])
+        processes.forget(ended)
+        await processes.kill([processes.members[process] for process in running])
         return tuple(map(name_of, (*running, *ended)))
 
     async def start(self, node: str, service: str | None) -> tuple[str, ...]:
@@ -82,48 +82,50 @@ class Supervisor:
         Raises:
             StartFailed: there is no such node or service, it runs already, or cannot be started.
         """
-        crew = self._require_crew()
-        layout = crew.layout.node(node)
+        processes = self._require_processes()
+        layout = processes.layout.node(node)
         absent = [
             process
             for process in processes_of(layout, service)
-            if process not in crew.members or not crew.members[process].is_running
+            if process not in processes.members or not processes.members[process].is_running
         ]
         if not absent:
             raise StartFailed(f"{node} runs {service or 'all that it should'} already")
         for process in absent:
             self._restarts.forget(process)
         for process in absent:
-            await crew.start(layout, process[1])
+            await processes.start(layout, process[1])
             if process[1] == POSTGRES:
-                await wait_for_databases(crew, [layout], DATABASE_SECONDS)
+                await wait_for_databases(processes, [layout], DATABASE_SECONDS)
         return tuple(map(name_of, absent))
 
-    def _require_crew(self) -> Crew:
-        if self._crew is None:
-            raise StartFailed("the site is not that far yet; try again")
-        return self._crew
+    def _require_processes(self) -> ProcessGroup:
+        if self._processes is None:
+            raise StartFailed("the site is still starting; try again")
+        return self._processes
 
     def _ended(self, process: Process, child: Child, _: object) -> None:
-        crew = self._crew
-        if crew is None or crew.members.get(process) is not child:
+        processes = self._processes
+        if processes is None or processes.members.get(process) is not child:
             return
         decision = self._restarts.ended(process, child.exit_code, self._clock.now())
-        if not crew.nursery.has_ended:  # else all of them have, and the next start says so
+        if (
+            not processes.fork_server.has_ended
+        ):  # otherwise all of them have ended, and the next start reports it
             self._say(described(process, child.exit_code, child.program.log, decision))
         self._driver.wake()
 
     async def _perform(self, effects: Sequence[Start]) -> None:
-        crew = self._require_crew()
+        processes = self._require_processes()
         for effect in effects:
             node, service = effect.process
-            ended = crew.members.get(effect.process)
+            ended = processes.members.get(effect.process)
             if ended is None or ended.is_running:
                 continue  # an operator was faster
             try:
-                await crew.start(crew.layout.node(node), service)
+                await processes.start(processes.layout.node(node), service)
             except StartFailed as error:
-                if crew.nursery.has_ended:
+                if processes.fork_server.has_ended:
                     raise
                 decision = self._restarts.ended(effect.process, None, self._clock.now())
                 self._say(f"{name_of(effect.process)} {error.message}; {next_of(decision)}")

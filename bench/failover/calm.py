@@ -35,11 +35,11 @@ class Trouble:
             await asyncio.sleep(APART_SECONDS)
 
     async def _pause(self) -> None:
-        crew = self.subject.site.crew
-        child = self.chance.choice(crew.running())
-        crew.nursery.send([child], signal.SIGSTOP)
+        processes = self.subject.site.processes
+        child = self.chance.choice(processes.running())
+        processes.fork_server.send([child], signal.SIGSTOP)
         await asyncio.sleep(self.chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
-        crew.nursery.send([child], signal.SIGCONT)
+        processes.fork_server.send([child], signal.SIGCONT)
 
 
 @asynccontextmanager

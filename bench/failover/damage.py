@@ -16,7 +16,7 @@ def processes_killed(site: Site) -> Blow:
 
     async def strike(node: str) -> float:
         moment = time.monotonic()
-        await site.crew.kill(site.crew.of(node, *SERVICES))
+        await site.processes.kill(site.processes.of(node, *SERVICES))
         return moment
 
     async def mend(node: str) -> None:

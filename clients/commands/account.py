@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, SiteOption
 from clients.output import plainly, say
 from clients.profile import Profile
+from shared.api.accounts import LoginRequest
+from shared.api.accounts import login as login_call
 from shared.crypto.keyring import make_psk
 from shared.domain.errors import BadSettings
 
@@ -34,13 +36,13 @@ def login(
     """Sign in to a site and remember it."""
     profile = Profile.load(site, ca)
     profile.token = ""
-    with SiteClient(profile) as client:
-        body = {"username": username, "password": _password(password_file)}
-        answer = client.call("POST", "/login", body)
+    with site_client(profile) as client:
+        request = LoginRequest(username=username, password=_password(password_file))
+        answer = client.ask(login_call(request))
     known = profile.gateways
-    profile.gateways = [*known, *(url for url in answer["gateways"] if url not in known)]
+    profile.gateways = [*known, *(url for url in answer.gateways if url not in known)]
     profile.ca_file = str(Path(profile.ca_file).resolve()) if profile.ca_file else ""
-    profile.token, profile.user = answer["token"], username
+    profile.token, profile.user = answer.token, username
     profile.save()
     say(f"signed in as {username} at {profile.gateways[0]}")
 

@@ -8,12 +8,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from clients.api import SiteClient, trusting
-from clients.channel import Leave
+from clients.api import site_client
 from clients.commands.addresses import read_address
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.consent import ask_whether_same, require_consent
@@ -25,6 +24,10 @@ from clients.live import Live, Part
 from clients.narration import Say, build_narrator
 from clients.output import plainly
 from clients.profile import Profile
+from shared.api.queues import ArrivalRequest
+from shared.api.queues import arrive as arrive_call
+from shared.api.sessions import EndpointFacts
+from shared.api.trust import trusted_context
 from shared.domain.errors import Forbidden
 from shared.domain.node import Side
 
@@ -72,22 +75,22 @@ def arrive(
     profile.require_site()
     if not yes:
         require_consent(f"{host}:{port}", f"Who takes you at {at}", sys.stdin, sys.stderr)
-    with SiteClient(profile) as client:
-        wish = {**read_wish(at), "facts": endpoint_facts(client, profile)}
-        answer = client.call("POST", "/queue", wish)
+    with site_client(profile) as client:
+        request = arrival(at, endpoint_facts(client, profile))
+        answer = client.ask(arrive_call(request))
     say = build_narrator(as_json=json)
-    say("arrived", **{name: answer[name] for name in ("session", "team", "public_site")})
-    leave = Leave.read(answer, profile.gateways)
-    part = Part(Side.CUSTOMER, None, leave, trusting(profile.ca_file))
+    say("arrived", session=answer.session, team=answer.team, public_site=answer.public_site)
+    credentials = answer.with_gateways(profile.gateways)
+    part = Part(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
     shared = Shared(host, port, asks=not yes)
     asyncio.run(_share(part, say, shared, lambda node: went_by(site_of(profile), node)))
 
 
-def read_wish(at: str) -> dict[str, Any]:
+def arrival(at: str, facts: EndpointFacts) -> ArrivalRequest:
     """What `[NAME@]SITE[/TEAM]` asks for."""
     name, _, where = at.rpartition("@")
     public_site, _, team = where.partition("/")
-    return {"public_site": public_site, "team": team or None, "customer": name}
+    return ArrivalRequest(public_site=public_site, team=team or None, customer=name, facts=facts)
 
 
 async def _share(part: Part, say: Say, shared: Shared, on_node: Callable[[str], None]) -> None:

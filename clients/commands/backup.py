@@ -1,22 +1,26 @@
 """`meridian backup`: everything that a site knows in one sealed file, and back again."""
 
-import base64
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.backup_file import looked_through, parts_of, written
 from clients.commands.configuration import show_change
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.output import as_json, plainly, say
 from clients.profile import Profile
+from shared.api.backups import (
+    BackupSummary,
+    RestoreOptions,
+    create_backup,
+    restore_backup,
+    verify_backup,
+)
 from shared.crypto.backup import BackupKey, Header
 from shared.domain.errors import BadSettings
-
-MOVE_SECONDS: Final = 300.0
 
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 PassphraseOption = Annotated[
@@ -43,10 +47,9 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Write everything that the site knows into FILE, sealed; FILE is whole or not there."""
-    headers = _headers(_passphrase(passphrase_file))
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.download("/backup", headers, MOVE_SECONDS)
-        header = written(file, answer)
+    call = create_backup(_passphrase(passphrase_file))
+    with site_client(Profile.load(site, ca)) as client:
+        header = written(file, client.download(call))
     if json:
         as_json({"file": str(file), "bytes": file.stat().st_size, **_known(header)})
         return
@@ -68,17 +71,16 @@ def verify(
     passphrase = _passphrase(passphrase_file)
     key = None if passphrase is None else BackupKey.of_passphrase(passphrase)
     header = looked_through(file, key)
-    if key is not None:
-        found = {**_known(header), "file": str(file)}
-    else:
-        with SiteClient(Profile.load(site, ca)) as client:
-            found = client.upload("/backup/verify", parts_of(file), {}, MOVE_SECONDS)
+    found = None
+    if key is None:
+        with site_client(Profile.load(site, ca)) as client:
+            found = client.upload(verify_backup(), parts_of(file))
     if json:
-        as_json(found)
+        as_json(found or {**_known(header), "file": str(file)})
         return
     say(f"{file} is whole: {_sentence(header)}")
     _say_who_was_silent(header)
-    if "documents" in found:
+    if found is not None:
         say(f"  {_content(found)}")
 
 
@@ -99,27 +101,26 @@ def restore(
     """Bring FILE back by ordinary changes; documents made since stay, unless --prune."""
     passphrase = _passphrase(passphrase_file)
     looked_through(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
-    way = f"dry_run={dry_run}&prune={prune}&from_another={from_another}".lower()
-    with SiteClient(Profile.load()) as client:
-        headers = _headers(passphrase)
-        answer = client.upload(f"/backup/restore?{way}", parts_of(file), headers, MOVE_SECONDS)
+    options = RestoreOptions(dry_run=dry_run, prune=prune, from_another=from_another)
+    with site_client(Profile.load()) as client:
+        answer = client.upload(restore_backup(options, passphrase), parts_of(file))
     if json:
         as_json(answer)
         return
-    for change in answer["changes"]:
+    for change in answer.changes:
         show_change(change)
-    for name in answer["stays"]:
+    for name in answer.stays:
         say(f"  {name} is newer than the backup and stays (--prune deletes it)")
-    for each in answer.get("conflicts", ()):
+    for each in answer.conflicts:
         would = "would be" if dry_run else "is"
-        say(f"  conflict {each['id']} {would} open again, on {each['node']}")
-    count = len(answer["changes"])
+        say(f"  conflict {each.id} {would} open again, on {each.node}")
+    count = len(answer.changes)
     if not count:
         say("the site is as the backup has it; nothing to change")
     elif dry_run:
         say(f"{count} change(s) would be made; nothing was written")
     else:
-        say(f"{count} change(s) made, revision {answer['revision']}")
+        say(f"{count} change(s) made, revision {answer.revision}")
 
 
 def _passphrase(file: Path | None) -> str | None:
@@ -129,12 +130,6 @@ def _passphrase(file: Path | None) -> str | None:
         return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"the passphrase cannot be read: {error}") from error
-
-
-def _headers(passphrase: str | None) -> dict[str, str]:
-    if passphrase is None:
-        return {}
-    return {"Meridian-Passphrase": base64.b64encode(passphrase.encode()).decode()}
 
 
 def _known(header: Header) -> dict[str, Any]:
@@ -158,7 +153,7 @@ def _sentence(header: Header) -> str:
     return f"site {header.site} at {moment:%Y-%m-%d %H:%M:%S %Z}, sealed with {key}"
 
 
-def _content(found: dict[str, Any]) -> str:
-    documents = ", ".join(f"{count} {kind}" for kind, count in found["documents"].items())
-    told = f"revision {found['revision']}: {documents}; {found['requests']} answered requests"
-    return f"{told}; {found.get('conflicts', 0)} open conflicts"
+def _content(found: BackupSummary) -> str:
+    documents = ", ".join(f"{count} {kind}" for kind, count in found.documents.items())
+    told = f"revision {found.revision}: {documents}; {found.requests} answered requests"
+    return f"{told}; {found.conflicts} open conflicts"

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.configuration import as_yaml
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from shared.api.conflicts import ConflictDecision, list_conflicts, read_conflict, resolve_conflict
+from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BadSettings
 
 IdArgument = Annotated[str, typer.Argument(help="The conflict, as the list names it.")]
@@ -29,14 +31,14 @@ def register(app: typer.Typer) -> None:
 @plainly
 def list_(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
     """Show what each master had alone, and what became of it."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.get("/conflicts")
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(list_conflicts())
     if json:
         as_json(answer)
         return
     columns = ("conflict", "on", "kept", "after revision", "up to", "documents", "state")
-    table(columns, (_row(each) for each in answer["conflicts"]))
-    for node in answer["silent"]:
+    table(columns, (_row(each) for each in answer.conflicts))
+    for node in answer.silent:
         say(f"{node} does not answer: what it keeps is not shown")
 
 
@@ -48,13 +50,14 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show the documents of a conflict as they were left; secrets are left out."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.get(f"/conflicts/{conflict}")
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(read_conflict(conflict))
     if json:
         as_json(answer)
         return
     names = ("revision", "author", "op", "kind", "id")
-    table(names, ([each[name] for name in names] for each in answer["changes"]))
+    rows = ((each.revision, each.author, each.op, each.kind, each.id) for each in answer.changes)
+    table(names, rows)
 
 
 @plainly
@@ -65,12 +68,12 @@ def export(
     ca: CaOption = None,
 ) -> None:
     """Write the documents of a conflict as YAML that apply takes; secrets are left out."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.get(f"/conflicts/{conflict}")
-    gone = [each for each in answer["changes"] if each["op"] == "delete"]
-    head = [f"# conflict {conflict}: what {answer['conflict']['node']} had alone"]
-    head += [f"# deleted there: {each['kind']} {each['id']}" for each in gone]
-    kept = [each for each in answer["changes"] if each["op"] == "put"]
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(read_conflict(conflict))
+    gone = [each for each in answer.changes if each.op == "delete"]
+    head = [f"# conflict {conflict}: what {answer.conflict.node} had alone"]
+    head += [f"# deleted there: {each.kind} {each.id}" for each in gone]
+    kept = [each for each in answer.changes if each.op == "put"]
     body = as_yaml(kept) if kept else ""
     text = "\n".join(head) + f"\n{body}"
     try:
@@ -95,20 +98,20 @@ def resolve(
     """Decide what becomes of a conflict; its entries stay on the master that keeps them."""
     if apply is None:
         raise BadSettings("say --apply to put its documents into the site, or --discard")
-    decision = {"resolution": "apply" if apply else "discard"}
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", f"/conflicts/{conflict}", decision)
+    decision = ConflictDecision(resolution="apply" if apply else "discard")
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(resolve_conflict(conflict, decision))
     if json:
         as_json(answer)
         return
-    at = f" at revision {answer['revision']}" if answer["revision"] is not None else ""
-    say(f"conflict {conflict} is {answer['conflict']['resolution']}{at}")
+    at = f" at revision {answer.revision}" if answer.revision is not None else ""
+    say(f"conflict {conflict} is {answer.conflict.resolution}{at}")
 
 
-def _row(line: dict[str, Any]) -> tuple[Any, ...]:
-    kept = datetime.fromtimestamp(line["at_unix_ms"] / 1000).astimezone()
-    state = line["resolution"] or "open"
-    if line["resolved_by"]:
-        state += f" by {line['resolved_by']}"
+def _row(line: ConflictLine) -> tuple[Any, ...]:
+    kept = datetime.fromtimestamp(line.at_unix_ms / 1000).astimezone()
+    state = line.resolution or "open"
+    if line.resolved_by:
+        state += f" by {line.resolved_by}"
     shown = kept.isoformat(sep=" ", timespec="seconds")
-    return line["id"], line["node"], shown, line["ancestor"], line["revision"], line["count"], state
+    return line.id, line.node, shown, line.ancestor, line.revision, line.count, state

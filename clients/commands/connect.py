@@ -2,20 +2,20 @@
 
 import asyncio
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from clients.api import trusting
-from clients.channel import Leave
 from clients.commands.addresses import read_address
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.endpoint.forwarding import LocalDoor, StandardStreams
 from clients.live import Live, Part
 from clients.narration import Say, build_narrator
 from clients.output import plainly
-from clients.profile import Profile, load_leave
+from clients.profile import Profile, load_credentials
 from clients.words import parse_key_or_nameplate
+from shared.api.sessions import SessionCredentials
+from shared.api.trust import trusted_context
 from shared.domain.errors import BadSettings, Unavailable
 from shared.domain.node import Side
 
@@ -52,12 +52,12 @@ def connect(
         raise BadSettings("say where: either --listen HOST:PORT or --stdio")
     session, words = parse_key_or_nameplate(key)
     profile = Profile.load(site, ca)
-    kept = load_leave(session)
+    kept = load_credentials(session)
     _require_fitting(kept, words)
-    leave = Leave.read(kept, profile.gateways)
-    if not leave.gateways:
+    credentials = kept.with_gateways(profile.gateways)
+    if not credentials.gateways:
         profile.require_site()
-    part = Part(Side.REPRESENTATIVE, words, leave, trusting(profile.ca_file))
+    part = Part(Side.REPRESENTATIVE, words, credentials, trusted_context(profile.ca_file))
     say = build_narrator(sys.stderr if stdio else None, as_json=json)
     if listen is None:
         asyncio.run(_connect_standard_streams(part, say))
@@ -65,9 +65,9 @@ def connect(
         asyncio.run(_listen(part, say, *read_address(listen, any_port=True)))
 
 
-def _require_fitting(kept: dict[str, Any], words: str | None) -> None:
+def _require_fitting(kept: SessionCredentials, words: str | None) -> None:
     """Let words pass for a session with a key, and none for one from a queue."""
-    session, is_from_queue = kept["session"], "team" in kept
+    session, is_from_queue = kept.session, kept.is_from_queue
     if is_from_queue and words is not None:
         raise BadSettings(f"session {session} came from a queue and has no words: --key {session}")
     if not is_from_queue and words is None:
@@ -82,7 +82,7 @@ async def _listen(part: Part, say: Say, host: str, port: int) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise BadSettings(f"cannot listen on {host}:{port}: {why}") from error
-    say("joined", session=part.leave.session)
+    say("joined", session=part.credentials.session)
     say("listening", host=host, port=port)
     await live.run(door)
 
@@ -94,7 +94,7 @@ async def _connect_standard_streams(part: Part, say: Say) -> None:
     streams = StandardStreams()
     live.endpoint.user = door
     await door.adopt(streams.connection)
-    say("joined", session=part.leave.session)
+    say("joined", session=part.credentials.session)
     await live.run(door)
     await streams.flushed(FLUSH_SECONDS)
     if live.broken is not None:

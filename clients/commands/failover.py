@@ -4,11 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.commands.promotion import promote
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from shared.api.failover import MasterCheck, SwitchoverRequest, check_failover, switch_over
+from shared.domain.ids import NodeId
+from shared.domain.node import MasterRole
+from shared.domain.redirection import RedirectionState
 
 failover = typer.Typer(no_args_is_help=True, help="What happens when the primary fails.")
 
@@ -31,48 +35,47 @@ def switchover(
     json: JsonOption = False,
 ) -> None:
     """Make the other master primary; changes wait meanwhile, and none is refused."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("POST", "/switchover", {"to": to})
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(switch_over(SwitchoverRequest(to=None if to is None else NodeId(to))))
     if json:
         as_json(answer)
         return
     say(
-        f"{answer['primary']} is primary of epoch {answer['epoch']}; {answer['previous']} is its "
-        f"backup; nobody acted for {answer['seconds'] * 1000:.0f} ms"
+        f"{answer.primary} is primary of epoch {answer.epoch}; {answer.previous} is its "
+        f"backup; nobody acted for {answer.seconds * 1000:.0f} ms"
     )
 
 
 @plainly
 def check(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
     """Say what would happen if the primary failed now, and why; fails when nobody would follow."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.get("/failover/check")
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(check_failover())
     if json:
         as_json(answer)
     else:
-        say(answer["verdict"])
-        table(("master", "acts as", "epoch", "would follow"), map(_row, answer["masters"]))
-        for master in answer["masters"]:
+        say(answer.verdict)
+        table(("master", "acts as", "epoch", "would follow"), map(_row, answer.masters))
+        for master in answer.masters:
             for fault in faults(master):
-                say(f"  {master['node']}: {fault}")
-    if answer["successor"] is None:
+                say(f"  {master.node}: {fault}")
+    if answer.successor is None:
         raise typer.Exit(1)
 
 
-def _row(master: dict[str, Any]) -> tuple[Any, ...]:
-    would = "yes" if master["could_take_over"] else "no"
-    if master["role"] == "primary":
+def _row(master: MasterCheck) -> tuple[Any, ...]:
+    would = "yes" if master.could_take_over else "no"
+    if master.role is MasterRole.PRIMARY:
         would = "-"
-    return master["node"], master["role"] or "silent", master["epoch"], would
+    return master.node, master.role or "silent", master.epoch, would
 
 
-def faults(master: dict[str, Any]) -> list[str]:
-    """What is not as it should be on *master*; one that is older says nothing of redirection."""
-    redirection: dict[str, Any] = master.get("redirection") or {}
-    found = [str(reason) for reason in master["reasons"]]
-    if redirection.get("state") == "failing":
+def faults(master: MasterCheck) -> list[str]:
+    """What is not as it should be on *master*."""
+    redirection, found = master.redirection, list(master.reasons)
+    if redirection.state is RedirectionState.FAILING:
         found.append(
-            f"the site's address does not lead to it yet: {redirection['cause']} "
-            f"({redirection['code']}, attempts so far: {redirection['attempts']})"
+            f"the site's address does not lead to it yet: {redirection.cause} "
+            f"({redirection.code}, attempts so far: {redirection.attempts})"
         )
     return found

@@ -1,25 +1,30 @@
 """`meridian log`: who changed what, when; and the log itself, walked or begun anew."""
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 
 import typer
 from typer.core import TyperGroup
 
-from clients.api import API, SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from shared.api.changes import (
+    MOST_LINES,
+    ChangesQuery,
+    RebuildRequest,
+    list_changes,
+    rebuild_log,
+    verify_log,
+)
 from shared.domain.errors import BadSettings, Rejected
+from shared.domain.history import HistoryLine
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-PAGE: Final = 200
 SHOW: Final = "show"
-VERIFY_SECONDS: Final = 600.0
-REBUILD_SECONDS: Final = 60.0
 
 SinceOption = Annotated[
     str | None,
@@ -59,12 +64,12 @@ def log(
     json: JsonOption = False,
 ) -> None:
     """Who changed what, when; newest first."""
-    query: dict[str, Any] = {"limit": min(limit, PAGE)}
-    if since is not None:
-        query["since_unix_ms"] = since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
-    query |= {name: told for name, told in (("kind", kind), ("author", author)) if told}
-    with SiteClient(Profile.load(site)) as client:
-        lines = [line for line, _ in zip(_lines(client, query), range(limit), strict=False)]
+    begin = 0 if since is None else since_unix_ms(since, time.time())  # noqa: TID251 (a person's "ago")
+    query = ChangesQuery(
+        limit=min(limit, MOST_LINES), since_unix_ms=begin, kind=kind or None, author=author or None
+    )
+    with site_client(Profile.load(site)) as client:
+        lines = list(islice(client.pages(list_changes(query)), limit))
     if json:
         as_json(lines)
         return
@@ -74,14 +79,14 @@ def log(
 @plainly
 def verify(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
     """Walk the hash chain in the log and in every master's database; fails if one is broken."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        copies: list[dict[str, Any]] = client.call("GET", "/log/verify", seconds=VERIFY_SECONDS)
+    with site_client(Profile.load(site, ca)) as client:
+        copies = client.ask(verify_log())
     if json:
         as_json(copies)
     else:
         names = ("copy_of", "entries", "skipped", "revision", "hash", "fault")
-        table(names, ([each[name] for name in names] for each in copies))
-    faulty = [each["copy_of"] for each in copies if each["fault"]]
+        table(names, ([getattr(each, name) for name in names] for each in copies))
+    faulty = [each.copy_of for each in copies if each.fault]
     if faulty:
         raise Rejected(f"the chain does not hold: {', '.join(faulty)}", code="broken_chain")
 
@@ -98,19 +103,19 @@ def rebuild(
     json: JsonOption = False,
 ) -> None:
     """Begin the log anew from the masters' databases, after its servers lost every file of it."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        wish = {"force": force, "reason": reason}
-        answer = client.call("POST", "/log/rebuild", wish, seconds=REBUILD_SECONDS)
+    with site_client(Profile.load(site, ca)) as client:
+        request = RebuildRequest(force=force, reason=reason)
+        answer = client.ask(rebuild_log(request))
     if json:
         as_json(answer)
         return
     say(
-        f"generation {answer['log_generation']} of the log began at revision "
-        f"{answer['revision']}, from {answer['node']}'s database"
+        f"generation {answer.log_generation} of the log began at revision "
+        f"{answer.revision}, from {answer.node}'s database"
     )
-    for node in answer["unasked"]:
+    for node in answer.unasked:
         say(f"{node} was not asked: what it alone had is shown as a conflict when it is back")
-    for node in answer.get("left_behind", ()):
+    for node in answer.left_behind:
         say(f"{node} gave way: what it alone had is shown as a conflict when it follows")
 
 
@@ -131,25 +136,17 @@ def since_unix_ms(text: str, now: float) -> int:
         ) from error
 
 
-def summary(line: dict[str, Any]) -> str:
+def summary(line: HistoryLine) -> str:
     """What a line's request did: `put node berlin, denver; delete user rita`."""
     parts: dict[str, list[str]] = {}
-    for change in line["changes"]:
-        parts.setdefault(f"{change['op']} {change['kind']}", []).append(change["id"])
+    for change in line.changes:
+        parts.setdefault(f"{change.op} {change.kind}", []).append(change.id)
     told = "; ".join(f"{did} {', '.join(names)}" for did, names in parts.items())
-    more = line["count"] - len(line["changes"])
+    more = line.count - len(line.changes)
     return f"{told} and {more} more" if more else told
 
 
-def _lines(client: SiteClient, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    following: str | None = f"/log?{urlencode(query)}"
-    while following is not None:
-        page = client.get(following.removeprefix(API))
-        yield from page["items"]
-        following = page["next"]
-
-
-def _row(line: dict[str, Any]) -> tuple[Any, ...]:
-    moment = datetime.fromtimestamp(line["at_unix_ms"] / 1000).astimezone()
+def _row(line: HistoryLine) -> tuple[Any, ...]:
+    moment = datetime.fromtimestamp(line.at_unix_ms / 1000).astimezone()
     shown = moment.isoformat(sep=" ", timespec="seconds")
-    return line["revision"], shown, line["author"], summary(line)
+    return line.revision, shown, line.author, summary(line)

@@ -1,18 +1,22 @@
 """`meridian failover promote`: a master goes on alone, where there is no quorum any more."""
 
 import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import SiteOption
 from clients.endpoint.clock import now
 from clients.output import plainly, say
 from clients.profile import Profile
+from shared.api.changes import NewLogGeneration
+from shared.api.client import SiteClient
+from shared.api.failover import PromotionRequest
+from shared.api.failover import promote as promote_call
 from shared.domain.errors import BadSettings, MeridianError, ServerNotAlone, Unavailable
+from shared.domain.ids import NodeId
 
-CALL_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 1.0
 RISK: Final = (
     "{node} will go on alone. The other side may still have a quorum and accept changes: then the "
@@ -44,12 +48,12 @@ def promote(
     say(RISK.format(node=node))
     if not yes:
         typer.confirm(f"promote {node} by force?", abort=True, err=True)
-    wish = {"node": node, "force": force, "reason": reason}
-    with SiteClient(Profile.load(site)) as client:
-        answer = _promoted(client, wish, now() + wait)
+    request = PromotionRequest(node=NodeId(node), force=force, reason=reason)
+    with site_client(Profile.load(site)) as client:
+        answer = _promoted(client, request, now() + wait)
     say(
-        f"{node} goes on alone: generation {answer['log_generation']} of the log began at "
-        f"revision {answer['revision']}, from its database; it is primary in a few seconds"
+        f"{node} goes on alone: generation {answer.log_generation} of the log began at "
+        f"revision {answer.revision}, from its database; it is primary in a few seconds"
     )
 
 
@@ -60,7 +64,7 @@ def waited_for(error: MeridianError, node: str) -> str:
     return f"waiting: {error.message}"
 
 
-def _promoted(client: SiteClient, wish: dict[str, Any], until: float) -> Any:
+def _promoted(client: SiteClient, request: PromotionRequest, until: float) -> NewLogGeneration:
     """What came of it, as soon as the master's server runs alone.
 
     Raises:
@@ -69,11 +73,11 @@ def _promoted(client: SiteClient, wish: dict[str, Any], until: float) -> Any:
     told = ""
     while True:
         try:
-            return client.call("POST", "/failover/promote", wish, seconds=CALL_SECONDS)
+            return client.ask(promote_call(request))
         except (ServerNotAlone, Unavailable) as error:
             if now() >= until:
                 raise
             if told != error.code:
-                say(waited_for(error, wish["node"]))
+                say(waited_for(error, request.node))
             told = error.code
         time.sleep(PAUSE_SECONDS)

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, JsonOption, SiteOption, taking
 from clients.endpoint.clock import wall
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
+from shared.api.selection import SelectionQuestion
+from shared.api.selection import select as select_call
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.domain.errors import BadSettings
@@ -74,23 +76,23 @@ def register(app: typer.Typer) -> None:
 @taking(Asked)
 def select(asked: Asked) -> None:
     """Which traffic node a client would get, and why."""
-    with SiteClient(Profile.load(asked.site, asked.ca)) as client:
-        answer = client.call("POST", "/select", question(asked))
+    with site_client(Profile.load(asked.site, asked.ca)) as client:
+        answer = client.ask(select_call(question(asked)))
     if asked.json:
         as_json(answer)
         return
-    chosen = ", ".join(each["node"] for each in answer["choices"]) or "no node"
-    policy = f", policy {answer['policy']}" if answer.get("policy") else ""
-    say(f"{chosen} (method {answer['method']}{policy}, revision {answer['revision']})")
-    for note in answer.get("notes", ()):
+    chosen = ", ".join(each.node for each in answer.choices) or "no node"
+    policy = f", policy {answer.policy}" if answer.policy else ""
+    say(f"{chosen} (method {answer.method}{policy}, revision {answer.revision})")
+    for note in answer.notes:
         say(f"  {note}")
     if asked.explain:
         columns = ("rank", "node", "region", "reason")
-        rows = ([each.get(name) for name in columns] for each in answer["explanation"])
+        rows = ([getattr(each, name) for name in columns] for each in answer.explanation)
         table(columns, rows)
 
 
-def question(asked: Asked) -> dict[str, Any]:
+def question(asked: Asked) -> SelectionQuestion:
     """What the site is asked; what was not said is left out.
 
     Raises:
@@ -105,7 +107,8 @@ def question(asked: Asked) -> dict[str, Any]:
         "pin": asked.pin,
         "methods": asked.method,
     }
-    return {name: value for name, value in body.items() if value}
+    said = {name: value for name, value in body.items() if value}
+    return SelectionQuestion.model_validate(said)
 
 
 def _end(

@@ -1,16 +1,21 @@
 """Sessions: open one and get its key, list them, close one."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, JsonOption, NodeOption, SiteOption
 from clients.facts import endpoint_facts
 from clients.output import as_json, plainly, say, table
-from clients.profile import Profile, save_leave
+from clients.profile import Profile, save_credentials
 from clients.words import draw_words, session_key
+from shared.api.queues import accept_customer as accept_call
+from shared.api.queues import list_waiting
+from shared.api.sessions import EndpointFacts, RepresentativeFacts
+from shared.api.sessions import close_session as close_call
+from shared.api.sessions import list_sessions as list_call
+from shared.api.sessions import open_session as open_call
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +38,14 @@ def open_session(
 ) -> None:
     """Open a session and print its key; the key's words never reach the site."""
     profile = Profile.load(site, ca)
-    with SiteClient(profile) as client:
+    with site_client(profile) as client:
         facts = endpoint_facts(client, profile)
-        leave = client.call("POST", "/sessions", {**facts, "node": node})
-    save_leave(leave)
-    key = session_key(leave["session"], draw_words())
+        credentials = client.ask(open_call(_facts(facts, node)))
+    save_credentials(credentials)
+    key = session_key(credentials.session, draw_words())
     if json:
-        as_json({"session": leave["session"], "key": key, "expires": leave["expires_unix_ms"]})
+        expires = credentials.expires_unix_ms
+        as_json({"session": credentials.session, "key": key, "expires": expires})
         return
     say(f"session key: [bold]{key}[/bold]")
     say(f"the customer runs:  meridian share HOST:PORT --key {key}")
@@ -49,13 +55,13 @@ def open_session(
 @plainly
 def list_sessions(site: SiteOption = None, ca: CaOption = None, json: JsonOption = False) -> None:
     """List the sessions that are not over."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        sessions: list[dict[str, Any]] = client.get("/sessions")
+    with site_client(Profile.load(site, ca)) as client:
+        sessions = client.ask(list_call())
     if json:
         as_json(sessions)
         return
     names = ("session", "phase", "representative", "customer_address", "nodes")
-    table(names, ([each[name] for name in names] for each in sessions))
+    table(names, ([getattr(each, name) for name in names] for each in sessions))
 
 
 @plainly
@@ -66,8 +72,8 @@ def close_session(
     json: JsonOption = False,
 ) -> None:
     """End a session, here and at every node that may carry it."""
-    with SiteClient(Profile.load(site, ca)) as client:
-        answer = client.call("DELETE", f"/sessions/{session}")
+    with site_client(Profile.load(site, ca)) as client:
+        answer = client.ask(close_call(session))
     if json:
         as_json(answer)
     else:
@@ -82,14 +88,13 @@ def show_queue(
     json: JsonOption = False,
 ) -> None:
     """List the customers who wait for your teams, whoever came first before the others."""
-    query = f"?{urlencode({'team': team})}" if team else ""
-    with SiteClient(Profile.load(site, ca)) as client:
-        customers: list[dict[str, Any]] = client.get(f"/queue{query}")
+    with site_client(Profile.load(site, ca)) as client:
+        customers = client.ask(list_waiting(team))
     if json:
         as_json(customers)
         return
     names = ("session", "team", "public_site", "customer", "address")
-    table(names, ([each[name] for name in names] for each in customers))
+    table(names, ([getattr(each, name) for name in names] for each in customers))
 
 
 @plainly
@@ -102,13 +107,17 @@ def accept_customer(
 ) -> None:
     """Take a customer out of your team's queue."""
     profile = Profile.load(site, ca)
-    with SiteClient(profile) as client:
+    with site_client(profile) as client:
         facts = endpoint_facts(client, profile)
-        leave = client.call("POST", f"/queue/{session}/accept", {**facts, "node": node})
-    save_leave(leave)
+        credentials = client.ask(accept_call(session, _facts(facts, node)))
+    save_credentials(credentials)
     if json:
-        as_json({"session": leave["session"], "team": leave["team"]})
+        as_json({"session": credentials.session, "team": credentials.team})
         return
     say(f"session {session} is yours")
     say(f"you run:  meridian connect --key {session} --listen 127.0.0.1:PORT")
     say("then compare the code that both ends show, by voice")
+
+
+def _facts(facts: EndpointFacts, node: str | None) -> RepresentativeFacts:
+    return RepresentativeFacts(**facts.model_dump(exclude_unset=True), node=node)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clients.api import SiteClient, trusting
-from clients.channel import Leave
+from clients.api import site_client
 from clients.commands.addresses import read_address
 from clients.commands.options import CaOption, JsonOption, SiteOption
 from clients.consent import require_consent
@@ -20,6 +19,8 @@ from clients.narration import Say, build_narrator
 from clients.output import plainly
 from clients.profile import Profile
 from clients.words import parse_key
+from shared.api.sessions import join_session
+from shared.api.trust import trusted_context
 from shared.domain.node import Side
 
 AddressArgument = Annotated[str, typer.Argument(metavar="HOST:PORT", help="What may be reached.")]
@@ -51,13 +52,13 @@ def share(
     profile.require_site()
     if not yes:
         require_consent(f"{host}:{port}", f"The holder of session {session}", sys.stdin, sys.stderr)
-    with SiteClient(profile) as client:
+    with site_client(profile) as client:
         facts = endpoint_facts(client, profile)
-        answer = client.call("POST", f"/sessions/{session}/join", facts)
+        answer = client.ask(join_session(session, facts))
     say = build_narrator(as_json=json)
     say("joined", session=session, address=f"{host}:{port}")
-    leave = Leave.read(answer, profile.gateways)
-    part = Part(Side.CUSTOMER, words, leave, trusting(profile.ca_file))
+    credentials = answer.with_gateways(profile.gateways)
+    part = Part(Side.CUSTOMER, words, credentials, trusted_context(profile.ca_file))
     asyncio.run(_share(part, say, (host, port), lambda node: went_by(site_of(profile), node)))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.commands.options import CaOption, JsonOption, SiteOption, taking
 from clients.output import as_json, plainly, say, table
 from clients.profile import Profile
@@ -71,7 +71,7 @@ def selection(asked: Asked) -> None:
         policy=asked.policy,
         failed=tuple(asked.fail or ()),
     )
-    with SiteClient(Profile.load(asked.site, asked.ca)) as client:
+    with site_client(Profile.load(asked.site, asked.ca)) as client:
         before = placed(client, people, today)
         after = before if supposed == today else placed(client, people, supposed)
         nodes = locations(client) if asked.picture else {}

@@ -25,10 +25,10 @@ from rich.text import Text
 
 from clients.profile import Profile
 from shared.domain.errors import BadSettings, MeridianError
-from stack.control import Control, Verb, control_in, tell
-from stack.crew import Crew
+from stack.control import Control, Verb, control_in, send_order
 from stack.layout import FILE
 from stack.nats import reader_environment
+from stack.process_group import ProcessGroup
 from stack.site import Site, SiteOptions
 from stack.status import NodeStatus, ProcessStatus, State, survey
 from stack.supervisor import Supervisor
@@ -97,7 +97,7 @@ def kill(
     state: RunningOption = None,
 ) -> None:
     """Kill a node of the running site, or one of its services; it is not started again."""
-    _tell(Verb.KILL, node, service, state or _given_before(context))
+    _order(Verb.KILL, node, service, state or _given_before(context))
 
 
 def start(
@@ -107,14 +107,14 @@ def start(
     state: RunningOption = None,
 ) -> None:
     """Start what a node of the running site does not run, or one of its services."""
-    _tell(Verb.START, node, service, state or _given_before(context))
+    _order(Verb.START, node, service, state or _given_before(context))
 
 
-def _tell(verb: Verb, node: str, service: str | None, state: Path | None) -> None:
+def _order(verb: Verb, node: str, service: str | None, state: Path | None) -> None:
     console = _console()
     with _refusals(console):
         folder = state.expanduser().absolute() if state is not None else running_site()
-        done = asyncio.run(tell(control_in(folder), verb, node, service))
+        done = asyncio.run(send_order(control_in(folder), verb, node, service))
         console.print(f"{DONE[verb]} {escape(', '.join(done))}")
 
 
@@ -181,9 +181,9 @@ async def _hold(options: SiteOptions, console: Console) -> None:
     supervisor = Supervisor(lambda line: console.print(f"[red]{escape(line)}[/red]"))
     show = _Show(console)
 
-    def watch(crew: Crew) -> None:
-        supervisor.attach(crew)
-        show.begin(crew)
+    def watch(processes: ProcessGroup) -> None:
+        supervisor.attach(processes)
+        show.begin(processes)
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(show.close)
@@ -217,22 +217,22 @@ class _Show:
         self._console = console
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, crew: Crew) -> None:
-        self._console.print(f"starting a site in {crew.layout.state}")
+    def begin(self, processes: ProcessGroup) -> None:
+        self._console.print(f"starting a site in {processes.layout.state}")
         if self._task is not None:
             self._task.cancel()
         if self._console.is_terminal:
-            self._task = asyncio.create_task(self._draw(crew))
+            self._task = asyncio.create_task(self._draw(processes))
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _draw(self, crew: Crew) -> None:
+    async def _draw(self, processes: ProcessGroup) -> None:
         with Live(console=self._console, auto_refresh=False) as live:
             while True:
-                live.update(_table(await survey(crew)), refresh=True)
+                live.update(_table(await survey(processes)), refresh=True)
                 await asyncio.sleep(LOOK_SECONDS)
 
 

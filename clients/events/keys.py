@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.endpoint.clock import now
 from clients.profile import Profile
+from shared.api.cluster import node_keys
 from shared.crypto.testimony import Statement, examine
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
@@ -37,8 +38,8 @@ def keys_at(profile: Profile) -> Keys:
     Raises:
         Unavailable: no front door answers.
     """
-    with SiteClient(profile) as client:
-        return {NodeId(node): key for node, key in client.get("/keys").items()}
+    with site_client(profile) as client:
+        return client.ask(node_keys())
 
 
 class Examiner:

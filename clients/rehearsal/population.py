@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from clients.rehearsal.spreadsheet import LARGEST_BYTES, Row, decoded, rows
+from shared.api.selection import RehearsedClient, RehearsedFacts
 from shared.decoding.errors import Undecodable
 from shared.decoding.text import shown, to_integer, to_number
 from shared.documents.hosts import number
+from shared.documents.node import Location
 from shared.domain.errors import BadSettings
+from shared.domain.ids import NodeId
 from shared.domain.timezone import EASTERNMOST_MINUTES, WESTERNMOST_MINUTES
 
 LATENCY: Final = "latency:"
@@ -38,17 +41,17 @@ class Person:
     clients: int = 1
     latencies_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
-    def as_body(self) -> dict[str, Any]:
+    def as_client(self) -> RehearsedClient:
         """What the site is told of them."""
-        facts = {
-            "address": self.address,
-            "utc_offset_minutes": self.utc_offset_minutes,
-            "latencies_ms": dict(self.latencies_ms),
-        }
+        facts = RehearsedFacts(
+            address=self.address,
+            utc_offset_minutes=self.utc_offset_minutes,
+            latencies_ms={NodeId(node): each for node, each in self.latencies_ms.items()},
+        )
         location = None
         if self.location is not None:
-            location = {"latitude": self.location[0], "longitude": self.location[1]}
-        return {"facts": facts, "location": location, "clients": self.clients}
+            location = Location(latitude=self.location[0], longitude=self.location[1])
+        return RehearsedClient(facts=facts, location=location, clients=self.clients)
 
 
 def read(file: Path) -> list[Person]:

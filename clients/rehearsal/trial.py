@@ -1,11 +1,22 @@
 """Asking the site to place a population, part by part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from clients.rehearsal.population import Person
 from clients.rehearsal.report import Placed
+from shared.api.call import Call
+from shared.api.documents import MOST_DOCUMENTS, DocumentsQuery, list_documents
+from shared.api.model import Page
+from shared.api.selection import RehearsalRequest, rehearse
+from shared.documents import Kind
+from shared.documents.selection import SelectionOverride
+from shared.domain.ids import NodeId
+from shared.domain.node import NodeRole
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 PART: Final = 400
 """Clients in one question: well below what the site takes at once."""
@@ -14,8 +25,8 @@ PART: Final = 400
 class SiteApi(Protocol):
     """The site's API."""
 
-    def call(self, method: str, path: str, body: Any = None) -> Any: ...
-    def get(self, path: str) -> Any: ...
+    def ask(self, call: Call[R]) -> R: ...
+    def pages(self, call: Call[Page[T]]) -> Iterator[T]: ...
 
 
 @dataclass(frozen=True)
@@ -35,15 +46,21 @@ class Supposed:
         parts += [f"without {', '.join(self.failed)}"] if self.failed else []
         return " ".join(parts)
 
-    def as_body(self) -> dict[str, Any]:
+    def request(
+        self, people: Sequence[Person], sessions: dict[NodeId, int], first: int
+    ) -> RehearsalRequest:
+        """The part of the rehearsal that places *people* on top of *sessions*."""
         wishes = {"methods": self.methods or None, "policy": self.policy}
         instead = {name: wish for name, wish in wishes.items() if wish is not None}
-        return {
-            "instead": instead or None,
-            "failed": self.failed,
-            "public_site": self.public_site,
-            "team": self.team,
-        }
+        return RehearsalRequest(
+            clients=tuple(each.as_client() for each in people),
+            instead=SelectionOverride.model_validate(instead) if instead else None,
+            failed=tuple(map(NodeId, self.failed)),
+            public_site=self.public_site,
+            team=self.team,
+            sessions=sessions,
+            first=first,
+        )
 
 
 def placed(site: SiteApi, people: Sequence[Person], supposed: Supposed) -> list[Placed]:
@@ -52,30 +69,20 @@ def placed(site: SiteApi, people: Sequence[Person], supposed: Supposed) -> list[
     Raises:
         MeridianError: the site refuses, or nobody answers.
     """
-    found, sessions = list[Placed](), dict[str, int]()
+    found, sessions = list[Placed](), dict[NodeId, int]()
     for first in range(0, len(people), PART):
         part = people[first : first + PART]
-        body = {
-            **supposed.as_body(),
-            "clients": [each.as_body() for each in part],
-            "sessions": sessions,
-            "first": first,
-        }
-        answer = site.call("POST", "/selection/rehearse", body)
-        sessions = answer["sessions"]
-        found += [Placed(each["node"], each["kilometres"]) for each in answer["placements"]]
+        answer = site.ask(rehearse(supposed.request(part, sessions, first)))
+        sessions = answer.sessions
+        found += [Placed(each.node, each.kilometres) for each in answer.placements]
     return found
 
 
 def locations(site: SiteApi) -> dict[str, tuple[float, float]]:
     """Where the traffic nodes stand that say so."""
     found = dict[str, tuple[float, float]]()
-    path: str | None = "/nodes?limit=1000"
-    while path is not None:
-        page = site.get(path)
-        for each in page["items"]:
-            place = each["body"].get("location")
-            if place and each["body"]["role"] == "traffic":
-                found[each["id"]] = (place["latitude"], place["longitude"])
-        path = page["next"] and str(page["next"]).removeprefix("/api/v1")
+    for each in site.pages(list_documents(Kind.NODE, DocumentsQuery(limit=MOST_DOCUMENTS))):
+        place = each.body.get("location")
+        if place and each.body["role"] == NodeRole.TRAFFIC:
+            found[each.id] = (place["latitude"], place["longitude"])
     return found

@@ -111,10 +111,10 @@ def export() -> Call[Export]:
     return Call("GET", "/export", TypeAdapter(Export))
 
 
-def list_documents(kind: Kind, query: DocumentsQuery) -> Call[DocumentsPage]:
+def list_documents(kind: Kind, query: DocumentsQuery) -> Call[Page[DocumentView]]:
     """The documents of one kind, page by page."""
     path = path_of(SECTIONS[kind], **query.as_texts())
-    return Call("GET", path, TypeAdapter(DocumentsPage))
+    return Call("GET", path, TypeAdapter(Page[DocumentView]))
 
 
 def read_document(kind: Kind, id_: str) -> Call[DocumentView]:

@@ -1,6 +1,7 @@
 """Sessions: opened and closed by representatives, joined by customers."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Self
 
 from pydantic import Field, TypeAdapter
 
@@ -50,6 +51,11 @@ class SessionCredentials(ApiModel):
     @property
     def is_from_queue(self) -> bool:
         return self.team is not None
+
+    def with_gateways(self, known: Iterable[str]) -> Self:
+        """The same, with the gateways *known* before, in case its own do not answer."""
+        urls = (url.rstrip("/") for url in self.gateways)
+        return self.model_copy(update={"gateways": tuple(dict.fromkeys((*known, *urls)))})
 
 
 class SessionSummary(ApiModel):

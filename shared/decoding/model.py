@@ -16,6 +16,14 @@ class Model(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Adapter(Protocol[T_co]):
+    """What pydantic's adapter of any other type has."""
+
+    def validate_python(self, obj: Any, /, *, extra: Literal["ignore"]) -> T_co: ...
 
 
 def decode_model(model: type[M], data: bytes | str, bounds: Bounds = MESSAGE) -> M:
@@ -37,6 +45,18 @@ def read_model(model: type[M], value: Json) -> M:
         return model.model_validate(value, extra="ignore")
     except ValidationError as error:
         raise _bad_shape(model.__name__, error) from error
+
+
+def read_value(adapter: Adapter[T], value: Json) -> T:
+    """The value of the adapter's type that the decoded *value* says.
+
+    Raises:
+        Undecodable: it is of another shape; the sentence names the field.
+    """
+    try:
+        return adapter.validate_python(value, extra="ignore")
+    except ValidationError as error:
+        raise _bad_shape(error.title, error) from error
 
 
 def _bad_shape(what: str, error: ValidationError) -> Undecodable:

@@ -1,11 +1,11 @@
-"""The story's voice: one line an event, with the seconds since the start."""
+"""Prints the demonstration's progress: one line an event, with the seconds since the start."""
 
 import sys
 import time
 
 
 class Narrator:
-    """Prints the story as it happens."""
+    """Prints one line for each event."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

@@ -55,7 +55,7 @@ class Program:
         """The first JSON line whose `event` is *wanted*.
 
         Raises:
-            RuntimeError: the program ended, or said nothing of it in time.
+            RuntimeError: the program ended, or did not print it in time.
         """
 
         def found() -> dict[str, Any] | None:
@@ -69,14 +69,16 @@ class Program:
                 )
         event = found()
         if event is None:
-            raise RuntimeError(f"{self.name} never said {wanted!r}; it said: {self.lines[-5:]}")
+            raise RuntimeError(
+                f"{self.name} never printed {wanted!r}; it printed: {self.lines[-5:]}"
+            )
         return event
 
     def events(self) -> list[dict[str, Any]]:
         return [decode_mapping(line, "event") for line in self.lines if line.startswith("{")]
 
     async def finished(self) -> tuple[int, str]:
-        """The exit code and everything it said."""
+        """Wait for the end; give the exit code and the whole output."""
         assert self._reader is not None, "a program is read from its start"
         await self._reader
         return await self.process.wait(), "\n".join(self.lines)
@@ -112,7 +114,7 @@ async def run(
     """Run *command* to its end and give what it printed.
 
     Raises:
-        RuntimeError: it failed; the message holds what it said.
+        RuntimeError: it failed; the message holds its output.
     """
     program = await Program.start(command[0], *command, env=env, as_user=as_user)
     code, output = await program.finished()

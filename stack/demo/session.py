@@ -22,7 +22,7 @@ class Carried:
         """Open a session and bring both ends together.
 
         Raises:
-            RuntimeError: an end did not come up; the message holds what it said.
+            RuntimeError: an end did not come up; the message holds its output.
         """
         opened = decode_mapping(
             await run(*meridian("session", "open", "--json"), env=env), "session"
@@ -46,10 +46,10 @@ class Carried:
     @property
     def node(self) -> str:
         """The traffic node that the session uses at the moment."""
-        told = [
+        placements = [
             each for each in self.connect.events() if each.get("event") in {"connected", "resumed"}
         ]
-        return str(told[-1]["node"])
+        return str(placements[-1]["node"])
 
     @property
     def resumptions(self) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ class Targets:
         """Start both servers, wait until they answer, and stop them in the end.
 
         Raises:
-            RuntimeError: one of them did not come up; the message holds what it said.
+            RuntimeError: one of them did not come up; the message holds its output.
         """
         targets = Targets(find_postgres(folder), free_port(), free_port(), folder / "files" / "big")
         targets.file.parent.mkdir()

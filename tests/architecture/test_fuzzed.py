@@ -27,13 +27,13 @@ NOT_FUZZED = {
     "clients.rehearsal.picture:_coast": "the coast is a file of this package",
     "services.failover_monitor.redirection.netlink:_place": "the kernel says it",
     "shared.persistence.pool:_read_json": "hands decode_own_json on, which is fuzzed",
-    "stack.control:tell": "its one writer is `meridian up` of the same user, by a socket",
+    "stack.control:send_order": "its one writer is `meridian up` of the same user, by a socket",
     "stack.demo.programs:Program.events": "the demonstration's own programs say it",
     "stack.demo.session:Carried.open": "the demonstration's own programs say it",
-    "stack.nursery:Nursery.read": "its one writer is the process that started it, by a pipe",
-    "stack.processes:Nursery._read": "its one writer is the process that it started, by a pipe",
-    "stack.switchboard:Switchboard.obey": "tests alone speak to it, by a socket of their own",
-    "stack.switchboard:main": "tests alone write the file",
+    "stack.fork_server:ForkServer.read": "its one writer is the process that started it, by a pipe",
+    "stack.processes:ForkServerClient._read": "its one writer is the fork server, by a pipe",
+    "stack.link_proxy:LinkProxy.serve_control": "tests alone speak to it, by a socket of their own",
+    "stack.link_proxy:main": "tests alone write the file",
 }
 """Callers without a target, each with the reason; at most 12."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from clients.api import trusting
+from shared.api.trust import trusted_context
 from stack.demo.programs import Program, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
@@ -71,7 +71,9 @@ async def calling(site: Site) -> AsyncGenerator[Api]:
         clients = [
             await stack.enter_async_context(
                 httpx.AsyncClient(
-                    base_url=f"{url}/api/v1", verify=trusting(str(site.ca_file)), timeout=30.0
+                    base_url=f"{url}/api/v1",
+                    verify=trusted_context(str(site.ca_file)),
+                    timeout=30.0,
                 )
             )
             for url in site.gateway_urls

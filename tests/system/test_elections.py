@@ -96,7 +96,7 @@ async def test_losing_the_server_that_leads_the_streams_moves_no_role(site: Site
     try:
         async with watching(site, primary, writer) as watch:
             killed_at = time.monotonic()
-            await site.crew.kill(site.crew.of(WITNESS, "nats"))
+            await site.processes.kill(site.processes.of(WITNESS, "nats"))
             await until(lambda: writer.acknowledged[-1][1] > killed_at + 1, ELECTION_SECONDS)
     finally:
         await site.start_service(WITNESS, "nats")

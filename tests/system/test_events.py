@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clients.api import trusting
+from shared.api.trust import trusted_context
 from shared.crypto.webhooks import SIGNATURE_HEADER, delivery_headers
 from stack.demo.programs import Program, meridian
 from stack.nats import reader_environment
@@ -34,7 +34,7 @@ def example() -> str:
 def public_keys(site: Site, path: Path) -> Path:
     """What `curl https://SITE/api/v1/keys` gives to anybody."""
     url = f"{site.gateway_urls[0]}/api/v1/keys"
-    with urllib.request.urlopen(url, context=trusting(str(site.ca_file))) as answer:
+    with urllib.request.urlopen(url, context=trusted_context(str(site.ca_file))) as answer:
         path.write_bytes(answer.read())
     return path
 

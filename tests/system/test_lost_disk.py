@@ -24,11 +24,11 @@ async def join(site: Site, node: str) -> None:
 
 async def put_new_disk(site: Site, node: str) -> None:
     """PostgreSQL on an empty disk: a server that knows of no site."""
-    made = postgres.creation(site.layout, site.layout.node(node), site.crew.postgres)
-    child = await site.crew.nursery.run(made)
+    made = postgres.creation(site.layout, site.layout.node(node), site.processes.postgres)
+    child = await site.processes.fork_server.run(made)
     assert await child.wait() == 0
     await site.start_service(node, "postgres")
-    await wait_for_databases(site.crew, [site.layout.node(node)], PATIENCE_SECONDS)
+    await wait_for_databases(site.processes, [site.layout.node(node)], PATIENCE_SECONDS)
 
 
 async def times_stepped_down(api: Api, node: str) -> int:

@@ -18,11 +18,11 @@ import psutil
 import pytest
 
 from stack.binaries import anybody_may_enter
-from stack.crew import NATS, POSTGRES
 from stack.damage import Damage
 from stack.failure import StartFailed
 from stack.layout import FILE, read
 from stack.ports import HOST, PortBlock, reserve
+from stack.process_group import NATS, POSTGRES
 from stack.site import Site, SiteOptions
 from stack.status import State, survey
 
@@ -95,10 +95,10 @@ async def until_primary(site: Site, name: str) -> None:
 async def test_every_process_of_a_site_is_up_and_one_master_is_primary(site: Site) -> None:
     await site.wait_ready(20)
     assert await site.primary() in {"alpha", "bravo"}
-    seen = {each.node.name: each.processes for each in await survey(site.crew)}
+    seen = {each.node.name: each.processes for each in await survey(site.processes)}
     states = {process.state for processes in seen.values() for process in processes}
     assert states == {State.READY, State.RUNNING}
-    assert len(site.crew.running()) == 3 + 2 + 2 * 7 + 3 * 2
+    assert len(site.processes.running()) == 3 + 2 + 2 * 7 + 3 * 2
 
 
 async def test_another_shell_finds_the_site_by_its_file(site: Site) -> None:
@@ -119,7 +119,7 @@ async def test_a_service_that_was_killed_is_started_again(site: Site) -> None:
 
 async def test_a_traffic_node_that_was_killed_comes_back(site: Site) -> None:
     await site.kill_node("berlin")
-    assert site.crew.of("berlin") == ()
+    assert site.processes.of("berlin") == ()
     await site.start_node("berlin")
     await site.wait_ready(20)
 
@@ -139,7 +139,7 @@ async def test_the_other_master_takes_over_and_the_killed_one_comes_back_as_back
 async def test_a_site_whose_control_plane_was_lost_comes_back(site: Site) -> None:
     await site.stop_control_plane()
     assert await site.primary() is None
-    assert {child.program.name for child in site.crew.running()} == {
+    assert {child.program.name for child in site.processes.running()} == {
         f"{node}.{service}"
         for node in ("berlin", "denver", "tokyo")
         for service in ("relay", "replication")
@@ -166,7 +166,7 @@ async def test_two_sites_run_beside_each_other(site: Site, own_site: Site) -> No
     assert own_site.layout.guard != site.layout.guard
     await own_site.wait_ready(20)
     await site.wait_ready(20)
-    await Damage(own_site.crew).kill_service("alpha", NATS)
+    await Damage(own_site.processes).kill_service("alpha", NATS)
     await own_site.kill_service("alpha", POSTGRES)
     await site.wait_ready(20)
 

@@ -264,7 +264,7 @@ async def test_nothing_is_handed_to_a_dead_backup_and_the_check_says_why(site: S
         await until_followed(operator, primary)
         check = await operator.get("/failover/check")
         assert check["verdict"] == f"if {primary} failed, {backup} would take the role over"
-        await site.crew.kill(site.crew.of(backup, "failover_monitor"))
+        await site.processes.kill(site.processes.of(backup, "failover_monitor"))
         try:
             answer = await operator.switch()
             check = await operator.get("/failover/check")

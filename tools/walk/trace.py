@@ -52,7 +52,7 @@ async def trace_change() -> Walk:
             assert primary is not None, "a site that has started has a primary"
             (backup,) = (n.name for n in site.layout.masters if n.name != primary)
             masters = {"gateway": primary, "config": primary, "replication": backup}
-            pids = {name: site.crew.of(node, name)[0].pid for name, node in masters.items()}
+            pids = {name: site.processes.of(node, name)[0].pid for name, node in masters.items()}
             await change(site, primary, pids)
             return Walk({name: await noted(Path(folder), pid) for name, pid in pids.items()})
 

@@ -55,7 +55,7 @@ class FrontDoor:
         phase = "active" if len(self.joined) == len(Side) else "waiting"
         await _send(channel, type="state", phase=phase, ends=[str(end) for end in self.joined])
         if self.closed is not None:
-            await _send(channel, type="closed", reason=self.closed)
+            await _send(channel, type="closed", reason="closed_by_endpoint", message=self.closed)
             await channel.close(4410, "closed")
         elif phase == "active":
             paths = [asdict(path) for path in self.relays.paths(side, self.first)]
@@ -65,7 +65,7 @@ class FrontDoor:
         if message["type"] == "need_paths":
             self.asked += 1
         if message["type"] == "close":
-            self.closed = message["reason"]
+            self.closed = message["message"]
             await self.tell_all()
 
     async def drop_channels(self) -> None:

@@ -10,18 +10,20 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from clients.channel import (
-    ControlChannel,
-    Leave,
-    Message,
+from clients.channel import ControlChannel
+from shared.api.channel import (
+    FromGateway,
     PathsOffered,
-    PhaseTold,
-    Refusal,
+    RequestRefused,
     SessionClosed,
+    SessionReported,
 )
+from shared.api.sessions import SessionCredentials
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.domain.node import Side
 from shared.domain.path import Path
+from shared.domain.session import CloseReason, SessionPhase
 from tests.integration.tunnel.site import IN_TIME, until
 
 pytestmark = pytest.mark.integration
@@ -34,7 +36,8 @@ PATH: dict[str, Any] = {
     "generation": 3,
     "ticket": "t",
 }
-CLOSED = {"type": "closed", "reason": "enough"}
+CLOSED = {"type": "closed", "reason": "expired", "message": "enough"}
+OVER = SessionClosed(reason=CloseReason.EXPIRED, message="enough")
 
 
 @dataclass
@@ -72,6 +75,12 @@ async def master(*script: object, close_code: int | None = None) -> AsyncGenerat
         yield made
 
 
+def credentials(*gateways: str) -> SessionCredentials:
+    return SessionCredentials(
+        session=SESSION, endpoint_token="the-token", expires_unix_ms=1, gateways=gateways
+    )
+
+
 def nobody() -> str:
     """An address where no master listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -80,9 +89,9 @@ def nobody() -> str:
 
 @contextlib.asynccontextmanager
 async def channel(
-    *gateways: str, on_message: Callable[[Message], None]
+    *gateways: str, on_message: Callable[[FromGateway], None]
 ) -> AsyncGenerator[tuple[ControlChannel, asyncio.Task[None]]]:
-    made = ControlChannel(Leave(SESSION, "the-token", gateways), None, on_message)
+    made = ControlChannel(credentials(*gateways), None, on_message)
     task = asyncio.create_task(made.run())
     try:
         yield made, task
@@ -92,7 +101,7 @@ async def channel(
 
 
 async def test_everything_that_a_master_says_is_understood() -> None:
-    told: list[Message] = []
+    told: list[FromGateway] = []
     script = (
         {"type": "state", "phase": "active", "ends": ["customer"]},
         {"type": "paths", "paths": [PATH]},
@@ -103,45 +112,37 @@ async def test_everything_that_a_master_says_is_understood() -> None:
         await asyncio.wait_for(task, IN_TIME)
         path = Path(NodeId("berlin"), "192.0.2.7", 443, PathGeneration(3), "t")
         assert told == [
-            PhaseTold("active", ("customer",)),
-            PathsOffered((path,)),
-            Refusal("none is free"),
-            SessionClosed("enough"),
+            SessionReported(phase=SessionPhase.ACTIVE, ends=(Side.CUSTOMER,)),
+            PathsOffered(paths=(path,)),
+            RequestRefused(code="no_traffic_node", message="none is free"),
+            OVER,
         ]
         assert one.requests == [(f"/api/v1/sessions/{SESSION}/channel", "Bearer the-token")]
 
 
 async def test_what_is_not_understood_is_ignored() -> None:
-    told: list[Message] = []
+    told: list[FromGateway] = []
     strange: tuple[object, ...] = ("no json", "[]", {"type": "news"}, {"type": "paths"}, {"a": 1})
     async with (
         master(*strange, CLOSED) as one,
         channel(one.url, on_message=told.append) as (_, task),
     ):
         await asyncio.wait_for(task, IN_TIME)
-        assert told == [SessionClosed("enough")]
-
-
-async def test_a_ping_is_answered() -> None:
-    async with (
-        master({"type": "ping"}) as one,
-        channel(one.url, on_message=lambda _: None),
-    ):
-        await until(lambda: one.heard == [{"type": "pong"}])
+        assert told == [OVER]
 
 
 async def test_the_other_master_is_taken_when_one_is_gone() -> None:
-    told: list[Message] = []
+    told: list[FromGateway] = []
     async with (
         master(CLOSED) as other,
         channel(nobody(), other.url, on_message=told.append) as (_, task),
     ):
         await asyncio.wait_for(task, IN_TIME)
-        assert told == [SessionClosed("enough")]
+        assert told == [OVER]
 
 
 async def test_a_channel_that_breaks_comes_again_at_the_other_master() -> None:
-    told: list[Message] = []
+    told: list[FromGateway] = []
     async with (
         master(close_code=1012) as one,
         master(CLOSED) as other,
@@ -149,7 +150,7 @@ async def test_a_channel_that_breaks_comes_again_at_the_other_master() -> None:
     ):
         await asyncio.wait_for(task, IN_TIME)
         assert len(one.requests) == 1
-        assert told == [SessionClosed("enough")]
+        assert told == [OVER]
 
 
 async def test_a_refused_token_is_an_error_at_once() -> None:
@@ -163,16 +164,17 @@ async def test_a_refused_token_is_an_error_at_once() -> None:
 
 async def test_what_was_said_without_a_channel_is_said_when_there_is_one() -> None:
     async with master() as one:
-        later = ControlChannel(Leave(SESSION, "t", (one.url,)), None, lambda _: None)
+        later = ControlChannel(credentials(one.url), None, lambda _: None)
         for _ in range(3):
             later.ask_for_paths()
         task = asyncio.create_task(later.run())
         await until(lambda: bool(one.heard))
-        await later.close("over", seconds=IN_TIME)
+        await later.close(CloseReason.KEY_BURNT, "over", seconds=IN_TIME)
         await until(lambda: len(one.heard) == 2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert one.heard == [{"type": "need_paths"}, {"type": "close", "reason": "over"}]
+        close = {"type": "close", "reason": "key_burnt", "message": "over"}
+        assert one.heard == [{"type": "need_paths"}, close]
 
 
 async def test_new_paths_are_asked_for_again_after_the_wish_was_said() -> None:
@@ -185,10 +187,9 @@ async def test_new_paths_are_asked_for_again_after_the_wish_was_said() -> None:
 
 async def test_a_close_that_nobody_hears_is_given_up() -> None:
     async with channel(nobody(), on_message=lambda _: None) as (made, _):
-        await asyncio.wait_for(made.close("over", seconds=0.2), IN_TIME)
+        await asyncio.wait_for(made.close(CloseReason.OTHER, "over", seconds=0.2), IN_TIME)
 
 
-def test_a_leave_names_every_front_door_once_the_known_ones_first() -> None:
-    answer = {"session": "1", "endpoint_token": "t", "gateways": ["https://b/", "https://a"]}
-    leave = Leave.read(answer, ["https://a", "https://c"])
-    assert leave == Leave(SessionId("1"), "t", ("https://a", "https://c", "https://b"))
+def test_credentials_name_every_gateway_once_the_known_ones_first() -> None:
+    made = credentials("https://b/", "https://a").with_gateways(["https://a", "https://c"])
+    assert made.gateways == ("https://a", "https://c", "https://b")

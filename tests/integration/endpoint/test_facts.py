@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clients.api import SiteClient
+from clients.api import site_client
 from clients.facts import ASK_SECONDS, endpoint_facts, own_address
 from clients.latencies import recall, went_by
 from clients.profile import Profile
@@ -45,8 +45,8 @@ async def told_to(url: str) -> dict[str, Any]:
     profile = Profile(gateways=[url])
 
     def tell() -> dict[str, Any]:
-        with SiteClient(profile) as client:
-            return endpoint_facts(client, profile)
+        with site_client(profile) as client:
+            return endpoint_facts(client, profile).model_dump(exclude_unset=True)
 
     return await asyncio.to_thread(tell)
 

@@ -27,10 +27,10 @@ from shared.persistence.master_state import MasterState, Pulse
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock, kernel_boot_id
 from stack import binaries, folder, founding, layout, nats, postgres
-from stack.crew import Crew
 from stack.layout import Layout
 from stack.ports import HOST, reserve
-from stack.processes import Nursery
+from stack.process_group import ProcessGroup
+from stack.processes import ForkServerClient
 from stack.servers import start_servers, wait_for_brokers, wait_for_databases
 
 MONITOR = "failover_monitor"
@@ -52,7 +52,7 @@ class Heard:
 class Masters:
     """The crew, and what its monitors said."""
 
-    crew: Crew
+    processes: ProcessGroup
     databases: dict[str, Database]
     client: Client
     system: Client
@@ -61,10 +61,10 @@ class Masters:
     deaf: set[str] = field(default_factory=set[str])
 
     async def start(self, node: str) -> None:
-        await self.crew.start(self.crew.layout.node(node), MONITOR)
+        await self.processes.start(self.processes.layout.node(node), MONITOR)
 
     async def kill(self, node: str, *services: str) -> None:
-        await self.crew.kill(self.crew.of(node, *services))
+        await self.processes.kill(self.processes.of(node, *services))
 
     def acting(self) -> str | None:
         """Who may act now, as far as grants were heard."""
@@ -148,29 +148,31 @@ async def masters() -> AsyncGenerator[Masters]:
     founding.make_folders(plan)
     founding.make_secrets(plan)
     founding.make_keys(plan)
-    nursery = await Nursery.start(plan.logs / "nursery.log")
-    crew = Crew(plan, nursery, binaries.find_nats_server(), binaries.find_postgres(place.path))
+    fork_server = await ForkServerClient.start(plan.logs / "fork_server.log")
+    processes = ProcessGroup(
+        plan, fork_server, binaries.find_nats_server(), binaries.find_postgres(place.path)
+    )
     try:
-        await start_servers(crew, plan.nodes)
-        await wait_for_databases(crew, plan.nodes, SECONDS)
-        await wait_for_brokers(crew, SECONDS)
-        async with listening(crew) as site:
+        await start_servers(processes, plan.nodes)
+        await wait_for_databases(processes, plan.nodes, SECONDS)
+        await wait_for_brokers(processes, SECONDS)
+        async with listening(processes) as site:
             yield site
     finally:
-        late = await crew.stop()
-        await nursery.close()
+        late = await processes.stop()
+        await fork_server.close()
         block.close()
         place.release()
     assert late == (), "everything ends when it is told to"
 
 
 @asynccontextmanager
-async def listening(crew: Crew) -> AsyncGenerator[Masters]:
-    plan = crew.layout
+async def listening(processes: ProcessGroup) -> AsyncGenerator[Masters]:
+    plan = processes.layout
     client = await connect(plan, nats.SERVICE_USER, "witness", "bravo")
     system = await connect(plan, nats.SYSTEM_USER, "witness", "bravo")
     try:
-        site = Masters(crew, await found(plan, client), client, system)
+        site = Masters(processes, await found(plan, client), client, system)
         await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
         await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
         yield site

@@ -205,6 +205,6 @@ async def test_the_majority_of_servers_is_lost_and_comes_back_and_the_role_stays
     await site.kill("witness", "nats")
     await site.until(lambda: site.acting() is None, 5)
     for node in ("alpha", "witness"):
-        await site.crew.start(site.crew.layout.node(node), "nats")
+        await site.processes.start(site.processes.layout.node(node), "nats")
     await site.until(lambda: site.acting() == "bravo")
     assert site.grants[-1].epoch == epoch

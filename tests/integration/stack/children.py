@@ -1,4 +1,4 @@
-"""Modules that the nursery forks in these tests: each `main` is one way a service may behave."""
+"""What the fork server forks in these tests: each `main` is one way a service may behave."""
 
 import os
 import signal

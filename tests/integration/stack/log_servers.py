@@ -14,10 +14,10 @@ from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from stack import binaries, folder, layout, nats
-from stack.crew import NATS, Crew
 from stack.layout import Layout
 from stack.ports import HOST, reserve
-from stack.processes import Nursery
+from stack.process_group import NATS, ProcessGroup
+from stack.processes import ForkServerClient
 from stack.servers import wait_for_brokers
 
 SECONDS = 30.0
@@ -61,12 +61,14 @@ async def log_servers() -> AsyncGenerator[LogServers]:
     for each in ("logs", "secrets", "nats"):
         (plan.state / each).mkdir(mode=0o711)
     nats.make_secrets(plan)
-    nursery = await Nursery.start(plan.logs / "nursery.log")
-    crew = Crew(plan, nursery, binaries.find_nats_server(), binaries.find_postgres(place.path))
+    fork_server = await ForkServerClient.start(plan.logs / "fork_server.log")
+    processes = ProcessGroup(
+        plan, fork_server, binaries.find_nats_server(), binaries.find_postgres(place.path)
+    )
     try:
         for node in plan.servers:
-            await crew.start(node, NATS)
-        await wait_for_brokers(crew, SECONDS)
+            await processes.start(node, NATS)
+        await wait_for_brokers(processes, SECONDS)
         servers = LogServers(plan)
         async with servers.connected(nats.SERVICE_USER) as client:
             await make_log(client, LogGeneration(1))
@@ -74,8 +76,8 @@ async def log_servers() -> AsyncGenerator[LogServers]:
             await ensure_streams(jetstream_of(client, SECONDS), REPLICAS)
         yield servers
     finally:
-        await crew.stop()
-        await nursery.close()
+        await processes.stop()
+        await fork_server.close()
         block.close()
         place.release()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from stack.control import Control, Verb, control_in, tell
+from stack.control import Control, Verb, control_in, send_order
 from stack.failure import StartFailed
 
 pytestmark = pytest.mark.integration
@@ -58,16 +58,16 @@ async def say(path: Path, line: bytes) -> bytes:
 
 
 async def test_a_site_is_told_to_kill_and_to_start(socket: Path, site: Site) -> None:
-    assert await tell(socket, Verb.KILL, "berlin", None) == ("berlin.relay",)
-    assert await tell(socket, Verb.START, "berlin", "replication") == ("berlin.replication",)
+    assert await send_order(socket, Verb.KILL, "berlin", None) == ("berlin.relay",)
+    assert await send_order(socket, Verb.START, "berlin", "replication") == ("berlin.replication",)
     assert site.told == [("kill", "berlin", None), ("start", "berlin", "replication")]
 
 
 @pytest.mark.parametrize("node", ["paris", "strange"])
 async def test_a_refusal_comes_back_and_the_next_one_is_heard(socket: Path, node: str) -> None:
     with pytest.raises(StartFailed, match=r"no node 'paris'|nobody foresaw this"):
-        await tell(socket, Verb.KILL, node, None)
-    assert await tell(socket, Verb.KILL, "berlin", None)
+        await send_order(socket, Verb.KILL, node, None)
+    assert await send_order(socket, Verb.KILL, "berlin", None)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_whatever_a_caller_says_the_next_one_is_heard(
         assert len(line) > 65_536, "only a line without an end is left without an answer"
     assert not answer or "refused" in json.loads(answer)
     assert site.told == []
-    assert await tell(socket, Verb.KILL, "berlin", None)
+    assert await send_order(socket, Verb.KILL, "berlin", None)
 
 
 async def test_nobody_but_its_owner_may_open_it(socket: Path) -> None:
@@ -107,10 +107,10 @@ async def test_a_socket_that_a_killed_site_left_is_taken_over_and_goes_with_the_
     path = control_in(tmp_path)
     path.touch()
     async with Control(site).listening(path):
-        assert await tell(path, Verb.KILL, "berlin", None)
+        assert await send_order(path, Verb.KILL, "berlin", None)
     assert not path.exists()
     with pytest.raises(StartFailed, match="no site runs in"):
-        await tell(path, Verb.KILL, "berlin", None)
+        await send_order(path, Verb.KILL, "berlin", None)
 
 
 async def test_a_folder_with_too_long_a_name_is_told(tmp_path: Path, site: Site) -> None:

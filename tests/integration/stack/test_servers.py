@@ -18,12 +18,12 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from stack import binaries, folder, layout, nats, postgres
-from stack.crew import NATS, POSTGRES, Crew
 from stack.damage import Damage
 from stack.failure import StartFailed
 from stack.layout import Layout
 from stack.ports import HOST, reserve
-from stack.processes import Nursery
+from stack.process_group import NATS, POSTGRES, ProcessGroup
+from stack.processes import ForkServerClient
 from stack.servers import start_servers, wait_for_brokers, wait_for_databases
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -42,19 +42,21 @@ def prepare(plan: Layout) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def crew() -> AsyncGenerator[Crew]:
+async def processes() -> AsyncGenerator[ProcessGroup]:
     place = folder.take_folder(None)
     block = reserve()
     plan = layout.plan("test.example", place.path, block.guard, block.take)
     prepare(plan)
-    nursery = await Nursery.start(plan.logs / "nursery.log")
-    crew = Crew(plan, nursery, binaries.find_nats_server(), binaries.find_postgres(place.path))
-    await start_servers(crew, plan.nodes)
-    await wait_for_databases(crew, plan.nodes, SECONDS)
-    await wait_for_brokers(crew, SECONDS)
-    yield crew
-    late = await crew.stop()
-    await nursery.close()
+    fork_server = await ForkServerClient.start(plan.logs / "fork_server.log")
+    processes = ProcessGroup(
+        plan, fork_server, binaries.find_nats_server(), binaries.find_postgres(place.path)
+    )
+    await start_servers(processes, plan.nodes)
+    await wait_for_databases(processes, plan.nodes, SECONDS)
+    await wait_for_brokers(processes, SECONDS)
+    yield processes
+    late = await processes.stop()
+    await fork_server.close()
     block.close()
     place.release()
     assert late == ()
@@ -122,28 +124,30 @@ async def messages(client: Client, name: str) -> int:
     return info.state.messages
 
 
-async def test_both_databases_are_there_and_each_is_its_own(crew: Crew) -> None:
-    for master in crew.layout.masters:
-        version = await query(crew.layout, master.name, "show server_version")
+async def test_both_databases_are_there_and_each_is_its_own(processes: ProcessGroup) -> None:
+    for master in processes.layout.masters:
+        version = await query(processes.layout, master.name, "show server_version")
         assert str(version).startswith("16.")
-        assert await query(crew.layout, master.name, "show fsync") == "on"
-    await query(crew.layout, "alpha", "create table only_here (n int)")
-    assert await query(crew.layout, "bravo", "select to_regclass('only_here')") is None
+        assert await query(processes.layout, master.name, "show fsync") == "on"
+    await query(processes.layout, "alpha", "create table only_here (n int)")
+    assert await query(processes.layout, "bravo", "select to_regclass('only_here')") is None
 
 
-async def test_a_database_lets_nobody_in_without_the_password(crew: Crew) -> None:
-    port = crew.layout.node("alpha").postgres
+async def test_a_database_lets_nobody_in_without_the_password(processes: ProcessGroup) -> None:
+    port = processes.layout.node("alpha").postgres
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(f"postgresql://meridian:guess@{HOST}:{port}/postgres")
 
 
-async def test_postgresql_never_runs_as_root(crew: Crew) -> None:
-    for child in (*crew.of("alpha", POSTGRES), *crew.of("bravo", POSTGRES)):
+async def test_postgresql_never_runs_as_root(processes: ProcessGroup) -> None:
+    for child in (*processes.of("alpha", POSTGRES), *processes.of("bravo", POSTGRES)):
         assert psutil.Process(child.pid).uids().effective != 0
 
 
-async def test_the_servers_form_one_cluster_with_replicated_streams(crew: Crew) -> None:
-    async with connected(crew.layout, nats.SERVICE_USER) as client:
+async def test_the_servers_form_one_cluster_with_replicated_streams(
+    processes: ProcessGroup,
+) -> None:
+    async with connected(processes.layout, nats.SERVICE_USER) as client:
         await with_stream(client, "THREE")
         info = await patiently(lambda: client.jetstream().stream_info("THREE"))
         assert info.cluster is not None
@@ -151,11 +155,11 @@ async def test_the_servers_form_one_cluster_with_replicated_streams(crew: Crew) 
         assert members == {"alpha", "bravo", "witness"}
 
 
-async def test_the_reader_consumes_events_and_writes_nothing(crew: Crew) -> None:
-    async with connected(crew.layout, nats.SERVICE_USER) as service:
+async def test_the_reader_consumes_events_and_writes_nothing(processes: ProcessGroup) -> None:
+    async with connected(processes.layout, nats.SERVICE_USER) as service:
         await with_stream(service, "EVENTS")
         await service.jetstream().publish("meridian.event.failover.primary_changed", b"news")
-        async with connected(crew.layout, nats.EVENTS_USER) as reader:
+        async with connected(processes.layout, nats.EVENTS_USER) as reader:
             stream = reader.jetstream()
             subscription = await stream.pull_subscribe("meridian.event.>", stream="EVENTS")
             # A consumer that was just made is not known to every server: some answer 503.
@@ -168,10 +172,10 @@ async def test_the_reader_consumes_events_and_writes_nothing(crew: Crew) -> None
         assert await messages(service, "EVENTS") == 1
 
 
-async def test_the_reader_sees_no_other_stream_and_no_request(crew: Crew) -> None:
+async def test_the_reader_sees_no_other_stream_and_no_request(processes: ProcessGroup) -> None:
     async with (
-        connected(crew.layout, nats.SERVICE_USER) as service,
-        connected(crew.layout, nats.EVENTS_USER) as reader,
+        connected(processes.layout, nats.SERVICE_USER) as service,
+        connected(processes.layout, nats.EVENTS_USER) as reader,
     ):
         heard = await reader.subscribe("meridian.config.propose")
         await patiently(lambda: refused(reader, "meridian.config.propose"))
@@ -185,66 +189,68 @@ async def test_the_reader_sees_no_other_stream_and_no_request(crew: Crew) -> Non
             await reader.request(create, json.dumps(request).encode(), timeout=0.3)
 
 
-async def test_the_system_user_sees_the_servers_and_the_site_does_not(crew: Crew) -> None:
-    async with connected(crew.layout, nats.SYSTEM_USER) as system:
+async def test_the_system_user_sees_the_servers_and_the_site_does_not(
+    processes: ProcessGroup,
+) -> None:
+    async with connected(processes.layout, nats.SYSTEM_USER) as system:
         answer = await system.request("$SYS.REQ.SERVER.PING.IDZ", b"", timeout=5)
         assert json.loads(answer.data)["name"] in {"alpha", "bravo", "witness"}
-    async with connected(crew.layout, nats.SERVICE_USER) as service:
+    async with connected(processes.layout, nats.SERVICE_USER) as service:
         with pytest.raises(Exception, match=r"(?i)no responders|timeout"):
             await service.request("$SYS.REQ.SERVER.PING.IDZ", b"", timeout=0.3)
 
 
-async def test_a_killed_master_comes_back_with_what_it_had(crew: Crew) -> None:
-    plan, damage = crew.layout, Damage(crew)
+async def test_a_killed_master_comes_back_with_what_it_had(processes: ProcessGroup) -> None:
+    plan, damage = processes.layout, Damage(processes)
     await query(plan, "bravo", "create table kept as select 7 as n")
     async with connected(plan, nats.SERVICE_USER) as client:
         await with_stream(client, "KEPT")
         await store(client, "KEPT")
     await damage.kill_master("bravo")
-    assert ("bravo", NATS) not in crew.members
+    assert ("bravo", NATS) not in processes.members
     with pytest.raises(OSError, match=r"(?i)refused|connect"):
         await query(plan, "bravo", "select 1")
     bravo = [plan.node("bravo")]
-    await start_servers(crew, bravo)
-    await wait_for_databases(crew, bravo, SECONDS)
-    await wait_for_brokers(crew, SECONDS)
+    await start_servers(processes, bravo)
+    await wait_for_databases(processes, bravo, SECONDS)
+    await wait_for_brokers(processes, SECONDS)
     assert await query(plan, "bravo", "select n from kept") == 7
     async with connected(plan, nats.SERVICE_USER, "bravo") as client:
         assert await messages(client, "KEPT") == 1
 
 
-async def test_a_server_that_was_wiped_is_given_everything_again(crew: Crew) -> None:
-    plan, damage = crew.layout, Damage(crew)
+async def test_a_server_that_was_wiped_is_given_everything_again(processes: ProcessGroup) -> None:
+    plan, damage = processes.layout, Damage(processes)
     async with connected(plan, nats.SERVICE_USER, "bravo") as client:
         await with_stream(client, "GIVEN")
         await store(client, "GIVEN")
     await damage.kill_service("witness", NATS)
     nats.wipe(plan, plan.witness)
-    await start_servers(crew, [plan.witness])
-    await wait_for_brokers(crew, SECONDS)
+    await start_servers(processes, [plan.witness])
+    await wait_for_brokers(processes, SECONDS)
     async with connected(plan, nats.SERVICE_USER) as client:
         assert await messages(client, "GIVEN") == 1
 
 
-async def test_a_frozen_database_answers_again_when_it_is_thawed(crew: Crew) -> None:
-    damage = Damage(crew)
+async def test_a_frozen_database_answers_again_when_it_is_thawed(processes: ProcessGroup) -> None:
+    damage = Damage(processes)
     damage.freeze("alpha", POSTGRES)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await query(crew.layout, "alpha", "select 1")
+            await query(processes.layout, "alpha", "select 1")
     damage.thaw("alpha", POSTGRES)
-    assert await query(crew.layout, "alpha", "select 1") == 1
+    assert await query(processes.layout, "alpha", "select 1") == 1
 
 
-async def test_what_does_not_run_cannot_be_killed(crew: Crew) -> None:
+async def test_what_does_not_run_cannot_be_killed(processes: ProcessGroup) -> None:
     with pytest.raises(StartFailed, match="alpha does not run relay"):
-        await Damage(crew).kill_service("alpha", "relay")
+        await Damage(processes).kill_service("alpha", "relay")
     with pytest.raises(StartFailed, match="witness is no master"):
-        await Damage(crew).kill_master("witness")
+        await Damage(processes).kill_master("witness")
     with pytest.raises(StartFailed, match=r"alpha\.nats is running already"):
-        await crew.start(crew.layout.node("alpha"), NATS)
+        await processes.start(processes.layout.node("alpha"), NATS)
 
 
-async def test_the_logs_are_one_file_a_process(crew: Crew) -> None:
-    names = {path.name for path in crew.layout.logs.iterdir()}
+async def test_the_logs_are_one_file_a_process(processes: ProcessGroup) -> None:
+    names = {path.name for path in processes.layout.logs.iterdir()}
     assert names >= {"alpha.nats.log", "bravo.nats.log", "witness.nats.log", "alpha.postgres.log"}

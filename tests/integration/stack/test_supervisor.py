@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from stack.binaries import Postgres
-from stack.crew import Crew
 from stack.layout import NodeLayout, plan
-from stack.processes import Nursery, Program
+from stack.process_group import ProcessGroup
+from stack.processes import ForkServerClient, Program
 from stack.supervisor import Supervisor
 
 pytestmark = pytest.mark.integration
@@ -26,8 +26,8 @@ REPLICATION = ("berlin", "replication")
 
 
 @dataclass(eq=False)
-class Small(Crew):
-    """A crew whose services are children that behave as *ways* says."""
+class Small(ProcessGroup):
+    """A process group whose services are children that behave as *ways* says."""
 
     ways: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -44,12 +44,12 @@ class Small(Crew):
 
 @dataclass
 class Watch:
-    crew: Small
+    processes: Small
     supervisor: Supervisor
     said: list[str]
 
     def pid(self, process: tuple[str, str]) -> int:
-        child = self.crew.members.get(process)
+        child = self.processes.members.get(process)
         return child.pid if child is not None and child.is_running else 0
 
     async def says(self, words: str) -> str:
@@ -67,19 +67,19 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20) -> None
 async def watch(tmp_path: Path) -> AsyncGenerator[Watch]:
     layout = plan("test.example", tmp_path, 20_000, itertools.count(20_001).__next__)
     layout.logs.mkdir()
-    nursery = await Nursery.start(tmp_path / "nursery.log")
-    crew = Small(layout, nursery, Path("nats-server"), Postgres(Path("bin"), None))
+    fork_server = await ForkServerClient.start(tmp_path / "fork_server.log")
+    processes = Small(layout, fork_server, Path("nats-server"), Postgres(Path("bin"), None))
     said = list[str]()
     supervisor = Supervisor(said.append)
-    supervisor.attach(crew)
+    supervisor.attach(processes)
     task = asyncio.create_task(supervisor.run())
     for service in layout.node("berlin").services:
-        await crew.start(layout.node("berlin"), service)
-    yield Watch(crew, supervisor, said)
+        await processes.start(layout.node("berlin"), service)
+    yield Watch(processes, supervisor, said)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    await nursery.close()
+    await fork_server.close()
 
 
 async def test_a_killed_process_comes_back_as_another_one(watch: Watch) -> None:
@@ -93,18 +93,18 @@ async def test_a_killed_process_comes_back_as_another_one(watch: Watch) -> None:
 
 async def test_bad_settings_are_not_tried_again(watch: Watch) -> None:
     await watch.supervisor.kill("berlin", "relay")
-    watch.crew.ways["relay"] = "refuse"
+    watch.processes.ways["relay"] = "refuse"
     await watch.supervisor.start("berlin", "relay")
     assert "not started again: its settings" in await watch.says("ended with code 2")
     assert watch.pid(RELAY) == 0
 
 
 async def test_a_process_that_ends_again_and_again_is_given_up(watch: Watch) -> None:
-    watch.crew.ways["relay"] = "break"
+    watch.processes.ways["relay"] = "break"
     os.kill(watch.pid(RELAY), signal.SIGTERM)
     line = await watch.says("crash loop")
     assert "ended with code 1" in line
-    log = watch.crew.layout.log("berlin", "relay")
+    log = watch.processes.layout.log("berlin", "relay")
     assert f"{log}:{len(log.read_text().splitlines())}" in line, "where its log ends"
     assert watch.pid(RELAY) == 0
     assert watch.pid(REPLICATION), "the rest goes on"

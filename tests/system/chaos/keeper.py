@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stack.crew import NATS, POSTGRES
 from stack.failure import StartFailed
+from stack.process_group import NATS, POSTGRES
 from stack.site import Site
 
 LOOK_SECONDS = 0.1
@@ -58,10 +58,10 @@ class Keeper:
         return found
 
     def _missing(self) -> list[tuple[str, str]]:
-        crew, missing = self.site.crew, list[tuple[str, str]]()
+        processes, missing = self.site.processes, list[tuple[str, str]]()
         for node in self.site.layout.nodes:
             for service in self._of(node.name):
-                child = crew.members.get((str(node.name), service))
+                child = processes.members.get((str(node.name), service))
                 if (str(node.name), service) in self.down or (child and child.is_running):
                     continue
                 if child is not None and (node.name, service) not in self._due:

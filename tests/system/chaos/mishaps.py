@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.node import NodeRole
-from stack.crew import NATS, POSTGRES
 from stack.failure import StartFailed
+from stack.process_group import NATS, POSTGRES
 from stack.site import Site
 
 Direction = tuple[str, str]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stack.crew import NATS, POSTGRES
 from stack.demo.narrator import Narrator
-from stack.demo.story import Story
+from stack.demo.scenario import Scenario
+from stack.process_group import NATS, POSTGRES
 from stack.site import Site
 from stack.start import start_services
 from tests.system.people import said, signed_in
@@ -35,7 +35,7 @@ class Stage:
 
     def processes(self) -> Processes:
         """The process id of everything that runs."""
-        members = self.site.crew.members
+        members = self.site.processes.members
         return {key: child.pid for key, child in members.items() if child.is_running}
 
     def ended(self, before: Processes, when: str) -> list[str]:
@@ -53,12 +53,12 @@ class Stage:
         Raises:
             StartFailed: one did not get ready.
         """
-        crew, nodes = self.site.crew, self.site.layout.nodes
+        processes, nodes = self.site.processes, self.site.layout.nodes
         servers = (NATS, POSTGRES)
-        await crew.kill(
-            child for (_, service), child in crew.members.items() if service not in servers
+        await processes.kill(
+            child for (_, service), child in processes.members.items() if service not in servers
         )
-        await start_services(crew, nodes)
+        await start_services(processes, nodes)
         await self.site.wait_ready(CALM_SECONDS)
 
     async def tell_demo(self) -> tuple[bool, int, int]:
@@ -69,8 +69,8 @@ class Stage:
         """
         folder = self.home / "demo"
         folder.mkdir(exist_ok=True)
-        story = Story(self.site, folder, Narrator())
-        await story.tell()
+        story = Scenario(self.site, folder, Narrator())
+        await story.run()
         outcome = story.outcome
         return outcome.ok, outcome.changes_lost, outcome.sessions_lost
 

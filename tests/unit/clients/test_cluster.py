@@ -3,6 +3,7 @@
 import pytest
 
 from clients.commands.cluster import service_line
+from shared.domain.service import ServiceRestarts
 
 
 @pytest.mark.parametrize(
@@ -18,5 +19,5 @@ from clients.commands.cluster import service_line
 def test_a_service_is_told_with_its_ends_and_how_it_is_now(
     restarts: int, crash_loop: bool, is_away: bool, said: str
 ) -> None:
-    told = {"restarts": restarts, "crash_loop": crash_loop, "is_away": is_away}
-    assert service_line({"service": "relay", **told}).startswith(said)
+    service = ServiceRestarts("relay", restarts, crash_loop, is_away)
+    assert service_line(service).startswith(said)

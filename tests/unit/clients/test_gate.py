@@ -1,8 +1,10 @@
 import pytest
 
-from clients.commands.arrive import read_wish
+from clients.commands.arrive import arrival
 from clients.gate import Gate
 from clients.tunnel.effects import StreamEffect, StreamFinished, StreamId, StreamOpened
+from shared.api.queues import ArrivalRequest
+from shared.api.sessions import EndpointFacts
 
 OPENED, FINISHED = StreamOpened(StreamId(1)), StreamFinished(StreamId(1))
 
@@ -71,4 +73,6 @@ def test_the_end_of_a_session_forgets_what_was_held() -> None:
 def test_a_wish_names_the_site_the_team_and_the_customer(
     at: str, name: str, public_site: str, team: str | None
 ) -> None:
-    assert read_wish(at) == {"public_site": public_site, "team": team, "customer": name}
+    facts = EndpointFacts()
+    request = ArrivalRequest(public_site=public_site, team=team, customer=name, facts=facts)
+    assert arrival(at, facts) == request

@@ -1,10 +1,11 @@
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from clients.commands.history import since_unix_ms, summary
 from shared.domain.errors import BadSettings
+from shared.domain.history import HistoryLine, NamedChange
+from shared.domain.ids import Epoch, LogGeneration, Revision
 
 NOW = 1_000_000.0
 
@@ -34,9 +35,16 @@ def test_what_is_no_time_is_told(text: str) -> None:
         since_unix_ms(text, NOW)
 
 
-def line(count: int, *changes: tuple[str, str, str]) -> dict[str, Any]:
-    named = [{"op": op, "kind": kind, "id": id_} for op, kind, id_ in changes]
-    return {"count": count, "changes": named}
+def line(count: int, *changes: tuple[str, str, str]) -> HistoryLine:
+    return HistoryLine(
+        log_generation=LogGeneration(1),
+        revision=Revision(7),
+        epoch=Epoch(1),
+        at_unix_ms=0,
+        author="anna",
+        count=count,
+        changes=tuple(NamedChange(*each) for each in changes),
+    )
 
 
 def test_a_line_is_summed_up_by_what_was_done_to_which_kind() -> None:

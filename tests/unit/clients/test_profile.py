@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.profile import Profile, home, load_leave, save_leave
+from clients.profile import Profile, home, load_credentials, save_credentials
+from shared.api.sessions import SessionCredentials
 from shared.domain.errors import BadSettings
 from shared.domain.ids import SessionId
 
@@ -48,12 +49,14 @@ def test_a_damaged_profile_is_told(own_home: Path, content: str) -> None:
         Profile.load()
 
 
-def test_a_leave_is_found_where_the_session_was_opened() -> None:
-    save_leave({"session": "4821739", "endpoint_token": "t"})
+def test_credentials_are_found_where_the_session_was_opened() -> None:
+    session = SessionId("4821739")
+    credentials = SessionCredentials(session=session, endpoint_token="t", expires_unix_ms=1)
+    save_credentials(credentials)
 
-    assert load_leave(SessionId("4821739"))["endpoint_token"] == "t"
+    assert load_credentials(session) == credentials
     with pytest.raises(BadSettings, match="was not opened on this machine"):
-        load_leave(SessionId("1111111"))
+        load_credentials(SessionId("1111111"))
 
 
 def test_without_a_told_home_it_is_the_users_configuration(

@@ -13,10 +13,10 @@ from shared.documents.site import SiteDocument
 from shared.domain.node import NodeRole
 from stack import founding
 from stack.binaries import Postgres
-from stack.crew import Crew
 from stack.failure import StartFailed
 from stack.layout import Layout, plan
-from tests.unit.stack.nursery_fake import NurseryFake
+from stack.process_group import ProcessGroup
+from tests.unit.stack.fork_server_fake import ForkServerFake
 
 KEYED = ("alpha", "bravo", "berlin", "denver", "tokyo")
 
@@ -106,10 +106,12 @@ def test_secrets_and_keys_are_for_their_owner_alone(founded: Layout) -> None:
 
 
 async def test_the_first_master_makes_the_log_and_the_second_joins(founded: Layout) -> None:
-    nursery = NurseryFake(exit_codes={"alpha.config": 0, "bravo.config": 0})
-    crew = Crew(founded, nursery.as_nursery(), Path("nats-server"), Postgres(Path("bin"), None))
-    await founding.found(crew)
-    init, join = nursery.started
+    fork_server = ForkServerFake(exit_codes={"alpha.config": 0, "bravo.config": 0})
+    processes = ProcessGroup(
+        founded, fork_server.as_client(), Path("nats-server"), Postgres(Path("bin"), None)
+    )
+    await founding.found(processes)
+    init, join = fork_server.started
     document = str(founded.state / founding.DOCUMENTS)
     expected = ("config", "init", "--site", "test.example", "--document", document)
     assert init.arguments == expected
@@ -120,9 +122,11 @@ async def test_the_first_master_makes_the_log_and_the_second_joins(founded: Layo
 
 
 async def test_a_verb_that_fails_is_told_with_what_it_said(founded: Layout) -> None:
-    nursery = NurseryFake(exit_codes={"alpha.config": 2})
-    crew = Crew(founded, nursery.as_nursery(), Path("nats-server"), Postgres(Path("bin"), None))
+    fork_server = ForkServerFake(exit_codes={"alpha.config": 2})
+    processes = ProcessGroup(
+        founded, fork_server.as_client(), Path("nats-server"), Postgres(Path("bin"), None)
+    )
     founded.log("alpha", "config-init").write_text("the log exists already\n")
     with pytest.raises(StartFailed, match=r"(?s)config init on alpha .*the log exists already"):
-        await founding.found(crew)
-    assert len(nursery.started) == 1
+        await founding.found(processes)
+    assert len(fork_server.started) == 1

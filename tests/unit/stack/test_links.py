@@ -9,8 +9,8 @@ from stack import nats, partition, postgres
 from stack.environment import nats_servers
 from stack.failure import StartFailed
 from stack.layout import PLACES, Layout, plan, ports_of, read
+from stack.link_proxy import Gates
 from stack.links import NOWHERE, links_between
-from stack.switchboard import Gates
 
 FIRST_PORT = 20_001
 

@@ -1,4 +1,4 @@
-"""The supervisor over a nursery without processes, in virtual time."""
+"""The supervisor over a fork server without processes, in virtual time."""
 
 import asyncio
 import itertools
@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from stack import nats, postgres
-from stack.awaited import awaited
 from stack.binaries import Postgres
-from stack.crew import Crew
 from stack.failure import PortTaken, StartFailed
 from stack.layout import FILE, plan
+from stack.process_group import ProcessGroup
 from stack.processes import Child
 from stack.restarts import GivenUp, StartAgain
+from stack.start_probes import start_probes
 from stack.status import survey
 from stack.supervisor import Supervisor, described, processes_of
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
-from tests.unit.stack.nursery_fake import NurseryFake
+from tests.unit.stack.fork_server_fake import ForkServerFake
 
 RELAY = ("berlin", "relay")
 REPLICATION = ("berlin", "replication")
@@ -29,22 +29,22 @@ REPLICATION = ("berlin", "replication")
 
 @dataclass
 class Watch:
-    """A crew of the node berlin, and what its supervisor says."""
+    """A process group of the node berlin, and what its supervisor says."""
 
-    crew: Crew
-    nursery: NurseryFake
+    processes: ProcessGroup
+    fork_server: ForkServerFake
     supervisor: Supervisor
     said: list[str] = field(default_factory=list[str])
 
     async def end(self, process: tuple[str, str], code: int) -> Child:
         """Let *process* end by itself."""
-        child = self.crew.members[process]
+        child = self.processes.members[process]
         child.ended.set_result(code)
         await turn()
         return child
 
     def runs(self, process: tuple[str, str]) -> bool:
-        return process in self.crew.members and self.crew.members[process].is_running
+        return process in self.processes.members and self.processes.members[process].is_running
 
 
 @pytest.fixture
@@ -55,19 +55,21 @@ def watched(tmp_path: Path) -> Callable[[], Watch]:
         (tmp_path / "logs").mkdir()
         nats.make_secrets(layout)
         postgres.make_secrets(layout)
-        nursery, said = NurseryFake(), list[str]()
-        crew = Crew(layout, nursery.as_nursery(), Path("nats-server"), Postgres(Path("bin"), None))
-        return Watch(crew, nursery, Supervisor(said.append, VirtualClock()), said)
+        fork_server, said = ForkServerFake(), list[str]()
+        processes = ProcessGroup(
+            layout, fork_server.as_client(), Path("nats-server"), Postgres(Path("bin"), None)
+        )
+        return Watch(processes, fork_server, Supervisor(said.append, VirtualClock()), said)
 
     return made
 
 
 @asynccontextmanager
 async def at_work(watch: Watch) -> AsyncGenerator[None]:
-    watch.supervisor.attach(watch.crew)
-    berlin = watch.crew.layout.node("berlin")
+    watch.supervisor.attach(watch.processes)
+    berlin = watch.processes.layout.node("berlin")
     for service in berlin.services:
-        await watch.crew.start(berlin, service)
+        await watch.processes.start(berlin, service)
     task = asyncio.create_task(watch.supervisor.run())
     try:
         yield
@@ -79,7 +81,7 @@ async def at_work(watch: Watch) -> AsyncGenerator[None]:
 
 def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Watch]) -> None:
     async def story(watch: Watch) -> None:
-        log = watch.crew.layout.log("berlin", "relay")
+        log = watch.processes.layout.log("berlin", "relay")
         log.write_text("one\ntwo\nthree\n")
         async with at_work(watch):
             await watch.end(RELAY, -signal.SIGKILL)
@@ -89,7 +91,7 @@ def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Wa
             ]
             await pause(1)
             assert watch.runs(RELAY)
-            seen = {str(each.node.name): each.processes for each in await survey(watch.crew)}
+            seen = {str(each.node.name): each.processes for each in await survey(watch.processes)}
             assert {p.service: p.restarts for p in seen["berlin"]}["relay"] == 1
 
     run(story(watched()))
@@ -169,9 +171,9 @@ def test_what_is_not_there_is_refused_with_what_is(
     run(story(watched()))
 
 
-def test_a_crew_without_a_supervisor_keeps_its_dead(watched: Callable[[], Watch]) -> None:
+def test_a_process_group_without_a_supervisor_keeps_its_dead(watched: Callable[[], Watch]) -> None:
     async def story(watch: Watch) -> None:
-        await watch.crew.start(watch.crew.layout.node("berlin"), "relay")
+        await watch.processes.start(watch.processes.layout.node("berlin"), "relay")
         await watch.end(RELAY, 1)
         await pause(600)
         assert not watch.runs(RELAY)
@@ -179,30 +181,30 @@ def test_a_crew_without_a_supervisor_keeps_its_dead(watched: Callable[[], Watch]
     run(story(watched()))
 
 
-def test_a_site_whose_nursery_is_gone_is_over(watched: Callable[[], Watch]) -> None:
+def test_a_site_whose_fork_server_is_gone_is_over(watched: Callable[[], Watch]) -> None:
     async def story(watch: Watch) -> None:
-        watch.supervisor.attach(watch.crew)
-        await watch.crew.start(watch.crew.layout.node("berlin"), "relay")
-        watch.nursery.has_ended = True
+        watch.supervisor.attach(watch.processes)
+        await watch.processes.start(watch.processes.layout.node("berlin"), "relay")
+        watch.fork_server.has_ended = True
         working = asyncio.create_task(watch.supervisor.run())
         await watch.end(RELAY, -signal.SIGKILL)
-        with pytest.raises(StartFailed, match="nursery process has ended"):
+        with pytest.raises(StartFailed, match="fork server process has ended"):
             await working
         assert watch.said == []
 
     run(story(watched()))
 
 
-def test_nothing_is_killed_before_there_is_a_crew() -> None:
+def test_nothing_is_killed_before_there_are_processes() -> None:
     async def story() -> None:
-        with pytest.raises(StartFailed, match="not that far yet"):
+        with pytest.raises(StartFailed, match="still starting"):
             await Supervisor(print, VirtualClock()).kill("berlin", None)
 
     run(story())
 
 
 def test_a_node_is_started_servers_first(watched: Callable[[], Watch]) -> None:
-    layout = watched().crew.layout
+    layout = watched().processes.layout
     assert [service for _, service in processes_of(layout.node("alpha"))][:3] == [
         "nats",
         "postgres",
@@ -221,7 +223,7 @@ async def yes() -> str | None:
 def test_nobody_waits_for_what_is_given_up(watched: Callable[[], Watch]) -> None:
     async def story(watch: Watch) -> None:
         async with at_work(watch):
-            probes, children = awaited(watch.crew, {RELAY: no, REPLICATION: yes})
+            probes, children = start_probes(watch.processes, {RELAY: no, REPLICATION: yes})
             assert children == (), "an end is the supervisor's affair"
             assert await probes["berlin.relay"]() == "not yet"
             await watch.end(RELAY, 2)
@@ -236,12 +238,12 @@ def test_a_taken_port_of_a_new_site_fails_its_start_and_that_of_a_kept_one_does_
 ) -> None:
     async def story(watch: Watch) -> None:
         async with at_work(watch):
-            probes, _ = awaited(watch.crew, {RELAY: no})
-            watch.crew.layout.log("berlin", "relay").write_text("the port is in use\n")
+            probes, _ = start_probes(watch.processes, {RELAY: no})
+            watch.processes.layout.log("berlin", "relay").write_text("the port is in use\n")
             await watch.end(RELAY, 2)
             with pytest.raises(PortTaken):
                 await probes["berlin.relay"]()
-            (watch.crew.layout.state / FILE).write_text("{}")
+            (watch.processes.layout.state / FILE).write_text("{}")
             assert await probes["berlin.relay"]() is None
 
     run(story(watched()))

@@ -10,15 +10,15 @@ import dns.asyncresolver
 import dns.edns
 import dns.message
 import dns.nameserver
-import httpx
+from pydantic import TypeAdapter
 
-from clients.api import _read as read_answer
-from clients.channel import Leave
 from clients.commands.select import _latency, _offset
 from clients.events.reading import Raw
 from clients.events.shown import as_line, as_object
-from clients.facts import _read as read_facts
 from services.node_selector.dns.asking import _asked
+from shared.api.answer import Answer, read_answer
+from shared.api.probes import ProbePlan
+from shared.api.sessions import SessionCredentials
 from shared.crypto.testimony import Statement
 from shared.domain.ids import NodeId, UnixMillis
 from stack.control import Control
@@ -38,14 +38,14 @@ def _site(data: bytes) -> object:
     """An answer of the site: its status, then its body."""
     status, body = parts(data, 2)
     number = int(status) if status in {b"200", b"404", b"500", b"503"} else 200
-    request = httpx.Request("GET", "https://site/api/v1/x")
-    answer = read_answer(httpx.Response(number, content=body, request=request))
-    return Leave.read(answer, ("https://site",))
+    answer = Answer(number, body, "https://site/api/v1/x")
+    credentials = read_answer(answer, TypeAdapter(SessionCredentials))
+    return credentials.with_gateways(("https://site",))
 
 
 def _site_corpus() -> Iterable[bytes]:
-    leave = {"session": "7", "endpoint_token": "t", "gateways": ["https://site/"]}
-    yield from after(b"200", varied(leave))
+    own = {"session": "7", "endpoint_token": "t", "gateways": ["https://site/"]}
+    yield from after(b"200", varied({**own, "expires_unix_ms": 1}))
     problem = {"code": "not_found", "detail": "x", "status": 404, "type": "t", "title": "T"}
     yield from after(b"404", varied({**problem, "retry_after_seconds": 1, "holders": ["a"]}))
     yield from after(b"503", varied({**problem, "code": "no_such_code"}))
@@ -54,16 +54,10 @@ def _site_corpus() -> Iterable[bytes]:
 
 def _facts(data: bytes) -> object:
     """Which relays to measure, as `/probes` answers."""
-    try:
-        answer = read_answer(
-            httpx.Response(200, content=data, request=httpx.Request("GET", "https://s/"))
-        )
-    except Exception as error:
-        raise Dropped("unavailable") from error
-    ticket, relays, good_for = read_facts(answer)
-    if not ticket:
+    plan = read_answer(Answer(200, data, "https://s/"), TypeAdapter(ProbePlan))
+    if not plan.nodes:
         raise Dropped("nothing_to_measure")
-    return relays, good_for
+    return plan
 
 
 def _facts_corpus() -> Iterable[bytes]:
@@ -225,14 +219,17 @@ TARGETS = (
         "answers.site",
         _site,
         _site_corpus,
-        ("clients.api:_read", "clients.channel:Leave.read"),
-        frozenset({"bad_shape", "unavailable", "not_found", "error"}),
+        (
+            *("shared.api.answer:read_answer", "shared.api.answer:refusal"),
+            "shared.decoding.model:read_value",
+        ),
+        frozenset({"unavailable", "not_found", "error"}),
     ),
     Target(
         "answers.probes",
         _facts,
         _facts_corpus,
-        ("clients.facts:_read",),
+        ("shared.api.answer:read_answer",),
         frozenset({"nothing_to_measure", "unavailable"}),
     ),
     Target(

@@ -15,7 +15,7 @@ from netaddr import IPSet
 from clients.document import read_documents
 from clients.events.keys import keys_in
 from clients.latencies import recall
-from clients.profile import Profile, load_leave
+from clients.profile import Profile, load_credentials
 from clients.rehearsal.population import read as read_population
 from services.config.founding import _object
 from services.node_selector.places import Database
@@ -54,7 +54,7 @@ def _own(data: bytes) -> object:
     directory = DirectoryFile(folder)
     readers: dict[bytes, Callable[[], object]] = {
         b"latencies": lambda: recall(SITE).facts(0.0),
-        b"leave": lambda: load_leave(SessionId("7")),
+        b"credentials": lambda: load_credentials(SessionId("7")),
         b"keys": lambda: keys_in(folder / name),
         b"relay": RelayFile(folder).load,
         b"directory": lambda: (directory.read_if_changed(), directory.read_if_changed()),
@@ -79,7 +79,7 @@ def _missing(folder: Path) -> object:
 
 NAMES = {
     b"latencies": "latencies.json",
-    b"leave": "sessions/7.json",
+    b"credentials": "sessions/7.json",
     b"keys": "keys.json",
     b"relay": "relay.json",
     b"directory": "snapshot.json",
@@ -102,7 +102,9 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"latencies", varied({SITE: known}))
     run = {"service": "relay", "pid": 7, "boot_id": "b", "version": "1", "started_unix_ms": 1}
     yield from after(b"run", varied({**run, "restarts": 1, "starts": [1, 2]}))
-    yield from after(b"leave", varied({"session": "7"}))
+    yield from after(
+        b"credentials", varied({"session": "7", "endpoint_token": "t", "expires_unix_ms": 1})
+    )
     yield from after(b"keys", varied({"alpha": "AAEC"}))
     yield from after(b"relay", varied({"closed": {"7": 1}, "draining": False, "epoch": 3}))
     yield from after(b"founding", varied({"site": {}}))
@@ -295,7 +297,7 @@ TARGETS = (
             *(
                 "clients.profile:Profile.load",
                 "clients.profile:_profile",
-                "clients.profile:load_leave",
+                "clients.profile:load_credentials",
             ),
             *("clients.latencies:recall", "clients.latencies:_read", "clients.latencies:_known"),
             *("clients.events.keys:keys_in", "services.relay.store:RelayFile.load"),

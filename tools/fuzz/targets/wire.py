@@ -13,11 +13,13 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from clients.channel import ControlChannel, Leave, Message, _read
+from clients.channel import ControlChannel, _read
 from clients.tunnel import frames as tunnel
 from clients.tunnel.effects import LinkId
 from clients.tunnel.records import BadRecord, Opener, Sealer
-from shared.domain.ids import NodeId, PathGeneration, SessionId
+from shared.api.channel import FromGateway
+from shared.api.sessions import SessionCredentials
+from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.node import Side
 from shared.wire.relay import (
     FrameReader,
@@ -197,12 +199,13 @@ def _channel(data: bytes) -> object:
     return finished(_shaken(body) if how == b"handshake" else _conversed(body))
 
 
-def _ignore(_: Message) -> None:
+def _ignore(_: FromGateway) -> None:
     """A channel's messages are what it was given; how it deals with them is the question."""
 
 
 def _endpoint() -> ControlChannel:
-    return ControlChannel(Leave(SessionId("7"), "token", ("https://site",)), None, _ignore)
+    told = {"session": "7", "endpoint_token": "t", "expires_unix_ms": 1, "gateways": ["https://s"]}
+    return ControlChannel(SessionCredentials.model_validate(told), None, _ignore)
 
 
 async def _conversed(data: bytes) -> bool:
@@ -378,7 +381,7 @@ TARGETS = (
         _channel,
         _channel_corpus,
         (
-            *("clients.channel:_read", "clients.channel:_message", "clients.channel:_path"),
+            *("clients.channel:_read", "shared.api.channel:_decoded"),
             "clients.channel:ControlChannel._converse",
         ),
         frozenset(

@@ -50,8 +50,8 @@ def test_an_offset_is_a_clock_or_minutes(cell: str, minutes: int | None) -> None
 
 def test_what_the_site_is_told_is_what_was_read() -> None:
     heading = "address,utc_offset,latitude,longitude,clients,latency:berlin"
-    body = person(heading, "192.0.2.7,60,52.5,13.4,2,9").as_body()
-    assert body == {
+    body = person(heading, "192.0.2.7,60,52.5,13.4,2,9").as_client()
+    assert body.model_dump(mode="json", exclude_unset=True) == {
         "facts": {
             "address": "192.0.2.7",
             "utc_offset_minutes": 60,

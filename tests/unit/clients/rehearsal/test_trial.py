@@ -1,62 +1,77 @@
 """Asking for a rehearsal: in parts that go on where the one before ended."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from clients.rehearsal.population import Person
 from clients.rehearsal.report import Placed
 from clients.rehearsal.trial import PART, Supposed, locations, placed
+from shared.api.call import Call
+from shared.api.model import Page
+from shared.api.selection import RehearsalRequest, RehearsalResult
+from shared.documents.selection import SelectionMethod
+from shared.domain.ids import NodeId, Revision
+from shared.domain.placement import RehearsedPlacement
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+BERLIN = NodeId("berlin")
 
 
 @dataclass
 class SiteThatCounts:
     """Places everybody in berlin, and remembers what it was asked."""
 
-    asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    asked: list[RehearsalRequest] = field(default_factory=list[RehearsalRequest])
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        assert (method, path) == ("POST", "/selection/rehearse")
-        self.asked.append(body)
-        count = body["sessions"].get("berlin", 0) + len(body["clients"])
-        berlin = {"node": "berlin", "kilometres": None}
-        return {"placements": [berlin] * len(body["clients"]), "sessions": {"berlin": count}}
+    def ask(self, call: Call[R]) -> R:
+        request = call.body
+        assert isinstance(request, RehearsalRequest)
+        self.asked.append(request)
+        count = request.sessions.get(BERLIN, 0) + len(request.clients)
+        answer = RehearsalResult(
+            placements=(RehearsedPlacement(BERLIN),) * len(request.clients),
+            sessions={BERLIN: count},
+            revision=Revision(1),
+        )
+        return call.answer.validate_python(answer)
 
-    def get(self, path: str) -> Any:
+    def pages(self, call: Call[Page[T]]) -> Iterator[T]:
+        assert call.path == "/nodes?limit=1000"
         place = {"latitude": 52.5, "longitude": 13.4}
-        pages = {
-            "/nodes?limit=1000": (
-                [
-                    {"id": "alpha", "body": {"role": "master", "location": place}},
-                    {"id": "berlin", "body": {"role": "traffic", "location": place}},
-                ],
-                "/api/v1/nodes?limit=1000&after=berlin",
-            ),
-            "/nodes?limit=1000&after=berlin": (
-                [{"id": "tokyo", "body": {"role": "traffic", "location": None}}],
-                None,
-            ),
+        bodies: dict[str, dict[str, Any]] = {
+            "alpha": {"role": "master", "location": place},
+            "berlin": {"role": "traffic", "location": place},
+            "tokyo": {"role": "traffic", "location": None},
         }
-        documents, following = pages[path]
-        return {"items": documents, "next": following}
+        items = [
+            {"kind": "node", "id": name, "revision": 1, "body": body}
+            for name, body in bodies.items()
+        ]
+        yield from call.answer.validate_python({"items": items}).items
 
 
 def test_a_large_population_goes_in_parts_that_fill_the_same_nodes() -> None:
     site = SiteThatCounts()
     people = [Person("192.0.2.7")] * (2 * PART + 1)
     assert placed(site, people, Supposed()) == [Placed("berlin")] * len(people)
-    assert [(len(each["clients"]), each["first"]) for each in site.asked] == [
+    assert [(len(each.clients), each.first) for each in site.asked] == [
         (PART, 0),
         (PART, PART),
         (1, 2 * PART),
     ]
-    assert [each["sessions"] for each in site.asked] == [{}, {"berlin": PART}, {"berlin": 2 * PART}]
+    assert [each.sessions for each in site.asked] == [{}, {"berlin": PART}, {"berlin": 2 * PART}]
 
 
 def test_what_is_supposed_goes_along() -> None:
     site = SiteThatCounts()
     placed(site, [Person("192.0.2.7")], Supposed(("geo", "least_load"), failed=("tokyo",)))
-    assert site.asked[0]["instead"] == {"methods": ("geo", "least_load")}
-    assert site.asked[0]["failed"] == ("tokyo",)
+    instead = site.asked[0].instead
+    assert instead is not None
+    assert instead.methods == (SelectionMethod.GEO, SelectionMethod.LEAST_LOAD)
+    assert site.asked[0].failed == ("tokyo",)
 
 
 def test_a_title_says_what_is_supposed() -> None:

@@ -1,4 +1,4 @@
-"""The switchboard over real sockets: it passes on, holds what is cut, and loses nothing."""
+"""The link proxy over real sockets: it forwards, holds what is cut, and loses nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, closing, suppress
 import pytest
 
 from stack.demo.target import free_port
+from stack.link_proxy import Gates, LinkProxy
 from stack.links import Link
 from stack.ports import HOST
-from stack.switchboard import Gates, Switchboard
 
 SECONDS = 10.0
 THERE, BACK = ("alpha", "bravo"), ("bravo", "alpha")
@@ -28,7 +28,7 @@ async def linked() -> AsyncGenerator[tuple[Gates, int]]:
     far = await asyncio.start_server(echo, HOST, 0)
     ports = {"bravo": {"client": far.sockets[0].getsockname()[1], "cluster": 0}}
     gates, port = Gates(), free_port()
-    near = await Switchboard(gates, ports).listen(Link("alpha", "bravo", "client", port))
+    near = await LinkProxy(gates, ports).listen(Link("alpha", "bravo", "client", port))
     try:
         yield gates, port
     finally:

@@ -1,4 +1,4 @@
-"""A nursery without processes: it remembers what it was asked, and children obey."""
+"""A fork server without processes: it remembers what it was asked, and children obey."""
 
 import asyncio
 import signal
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from stack.failure import StartFailed
-from stack.processes import Child, Nursery, Program
+from stack.processes import Child, ForkServerClient, Program
 
 
 @dataclass
-class NurseryFake:
+class ForkServerFake:
     """Children get pids from 1000 on; those named in *deaf* do not end when they are asked."""
 
     deaf: frozenset[str] = frozenset()
@@ -22,7 +22,7 @@ class NurseryFake:
 
     async def run(self, program: Program) -> Child:
         if self.has_ended:
-            raise StartFailed("the nursery process has ended; its log says why")
+            raise StartFailed("the fork server process has ended; its log says why")
         self.started.append(program)
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         child = Child(program, 1000 + len(self.started), ended)
@@ -49,5 +49,5 @@ class NurseryFake:
             child.ended.set_result(-signal.SIGKILL if child in late else 0)
         return late
 
-    def as_nursery(self) -> Nursery:
-        return cast("Nursery", self)
+    def as_client(self) -> ForkServerClient:
+        return cast("ForkServerClient", self)

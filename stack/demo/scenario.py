@@ -1,4 +1,4 @@
-"""The story: a site comes up, carries two programs, loses its primary and a node, loses nothing.
+"""The scenario: a site starts, carries two programs, loses its primary and a node, and no byte.
 
 Both programs run while the primary master is killed with its NATS server and PostgreSQL, and
 while the traffic node in use is killed after it; somebody changes the configuration all along.
@@ -37,8 +37,8 @@ FAILED: Final = re.compile(r"failed transactions: (\d+)")
 
 
 @dataclass
-class Cast:
-    """Everything that runs at once while the site loses its parts."""
+class RunningPrograms:
+    """The programs that run while the site loses its parts."""
 
     database: Carried
     files: Carried
@@ -49,19 +49,19 @@ class Cast:
 
 
 @dataclass
-class Story:
-    """One telling: the site, a folder to work in, and what is found."""
+class Scenario:
+    """One run: the site, a folder to work in, and the outcome."""
 
     site: Site
     folder: Path
     narrator: Narrator
     outcome: Outcome = field(default_factory=Outcome)
 
-    async def tell(self) -> None:
-        """Tell it all and judge the outcome.
+    async def run(self) -> None:
+        """Run the whole scenario and judge the outcome.
 
         Raises:
-            RuntimeError: a program did not start, or the story came to a halt.
+            RuntimeError: a program did not start, or the scenario came to a halt.
         """
         async with AsyncExitStack() as stack:
             targets = await stack.enter_async_context(Targets.start(self.folder))
@@ -75,13 +75,13 @@ class Story:
             bench = await Program.start("pgbench", *targets.pgbench(database.port, PGBENCH_SECONDS))
             downloading = asyncio.create_task(download.run())
             self.narrator.say("pgbench and a download are running; changes are being made")
-            cast = Cast(database, files, writer, bench, download, downloading)
-            await self._lose_the_primary(cast)
-            await self._lose_a_node(cast)
-            await self._compare(cast, digest)
+            programs = RunningPrograms(database, files, writer, bench, download, downloading)
+            await self._lose_the_primary(programs)
+            await self._lose_a_node(programs)
+            await self._compare(programs, digest)
             stop.set()
             await writing
-            await self._count(cast)
+            await self._count(programs)
         self.outcome.judge()
 
     async def _sign_in(self) -> dict[str, str]:
@@ -107,69 +107,75 @@ class Story:
             self.narrator.say(f"session {each.session} carries {name} through {each.node}")
         return database, files
 
-    async def _lose_the_primary(self, cast: Cast) -> None:
-        written = cast.writer.acknowledged
-        await _until(lambda: cast.download.share >= FIRST_SHARE and bool(written), cast)
+    async def _lose_the_primary(self, programs: RunningPrograms) -> None:
+        written = programs.writer.acknowledged
+        await _until(lambda: programs.download.share >= FIRST_SHARE and bool(written), programs)
         primary = await self.site.primary()
         if primary is None:
             raise RuntimeError("no master says that it is primary")
         killed_at = time.monotonic()
         await self.site.kill_master(primary)
         self.narrator.say(f"killed {primary}, the primary, with its NATS server and PostgreSQL")
-        await _until(lambda: written[-1][1] > killed_at, cast)
+        await _until(lambda: written[-1][1] > killed_at, programs)
         # An answer may have been on its way when the primary died: the first change that was
         # proposed after that is the one that counts.
         after = next(acked for _, proposed, acked in written if proposed > killed_at) - killed_at
         self.outcome.failover_seconds = after
         self.narrator.say(f"changes are accepted again, {after:.2f} s after the kill")
 
-    async def _lose_a_node(self, cast: Cast) -> None:
-        await _until(lambda: cast.download.share >= SECOND_SHARE, cast)
-        node = cast.files.node
-        pause = cast.download.watch_for_pause()
+    async def _lose_a_node(self, programs: RunningPrograms) -> None:
+        await _until(lambda: programs.download.share >= SECOND_SHARE, programs)
+        node = programs.files.node
+        pause = programs.download.watch_for_pause()
         await self.site.kill_node(node)
-        at = cast.download.share
+        at = programs.download.share
         self.narrator.say(f"killed {node}, the traffic node in use, at {at:.0%} of the download")
-        await _until(lambda: bool(cast.files.resumptions) or cast.downloading.done(), cast)
-        if not cast.files.resumptions:
+        await _until(
+            lambda: bool(programs.files.resumptions) or programs.downloading.done(), programs
+        )
+        if not programs.files.resumptions:
             raise RuntimeError("the download ended before the path was changed; make it larger")
-        arrived = cast.download.arrived
-        await _until(lambda: cast.download.arrived > arrived or cast.downloading.done(), cast)
-        cast.download.stop_watching()
+        arrived = programs.download.arrived
+        await _until(
+            lambda: programs.download.arrived > arrived or programs.downloading.done(), programs
+        )
+        programs.download.stop_watching()
         self.outcome.resume_seconds = pause.resumed_after
         self.narrator.say(
-            f"the session went on through {cast.files.node}; bytes came again after "
+            f"the session went on through {programs.files.node}; bytes came again after "
             f"{pause.resumed_after:.2f} s"
         )
-        await cast.downloading
+        await programs.downloading
 
-    async def _compare(self, cast: Cast, digest: str) -> None:
-        self.outcome.bytes = cast.download.arrived
-        self.outcome.sha256_equal = cast.download.digest == digest
+    async def _compare(self, programs: RunningPrograms, digest: str) -> None:
+        self.outcome.bytes = programs.download.arrived
+        self.outcome.sha256_equal = programs.download.digest == digest
         whole = "is whole" if self.outcome.sha256_equal else "is NOT what was sent"
-        self.narrator.say(f"the download of {cast.download.arrived >> 20} MiB {whole}")
-        code, said = await cast.bench.finished()
-        processed, failed = PROCESSED.search(said), FAILED.search(said)
+        self.narrator.say(f"the download of {programs.download.arrived >> 20} MiB {whole}")
+        code, output = await programs.bench.finished()
+        processed, failed = PROCESSED.search(output), FAILED.search(output)
         self.outcome.pgbench_transactions = int(processed[1]) if processed else 0
         self.outcome.pgbench_failed = code != 0 or failed is None or int(failed[1]) > 0
         self.narrator.say(
             f"pgbench did {self.outcome.pgbench_transactions} transactions"
-            + (f" and failed: {said}" if self.outcome.pgbench_failed else ", none failed")
+            + (f" and failed: {output}" if self.outcome.pgbench_failed else ", none failed")
         )
 
-    async def _count(self, cast: Cast) -> None:
-        acknowledged = {name for name, _, _ in cast.writer.acknowledged}
-        lost = acknowledged - await cast.writer.found()
+    async def _count(self, programs: RunningPrograms) -> None:
+        acknowledged = {name for name, _, _ in programs.writer.acknowledged}
+        lost = acknowledged - await programs.writer.found()
         self.outcome.changes_acknowledged = len(acknowledged)
         self.outcome.changes_lost = len(lost)
-        self.outcome.sessions_lost = sum(not each.alive for each in (cast.database, cast.files))
+        self.outcome.sessions_lost = sum(
+            not each.alive for each in (programs.database, programs.files)
+        )
         self.narrator.say(
             f"{len(acknowledged)} changes were acknowledged, {len(lost)} are missing on the new "
             f"primary; {self.outcome.sessions_lost} of 2 sessions lost"
         )
 
 
-async def _until(condition: Callable[[], bool], cast: Cast) -> None:
+async def _until(condition: Callable[[], bool], programs: RunningPrograms) -> None:
     """Wait for *condition*.
 
     Raises:
@@ -179,9 +185,9 @@ async def _until(condition: Callable[[], bool], cast: Cast) -> None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():
-                if cast.downloading.done():
-                    cast.downloading.result()
+                if programs.downloading.done():
+                    programs.downloading.result()
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
-        said = [*cast.files.connect.lines[-3:], *cast.files.share.lines[-3:]]
-        raise RuntimeError(f"the story came to a halt; the ends said last: {said}") from error
+        output = [*programs.files.connect.lines[-3:], *programs.files.share.lines[-3:]]
+        raise RuntimeError(f"the scenario halted; the ends printed last: {output}") from error

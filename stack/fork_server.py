@@ -1,13 +1,13 @@
-"""The process that bears every process of a site: `python -m stack.nursery`.
+"""The fork server of a site: it starts every process (`python -m stack.fork_server`).
 
 It owns the lives of its children and decides nothing else. It imports the services once and forks
 them on request, which takes milliseconds where a fresh interpreter takes seconds; it has one
 thread, so that a fork copies nothing half done.
 
-Law: nothing outlives the supervisor. The supervisor's end, however it comes, closes the pipe and
-wakes this process; it then kills what it bore and removes the folder it was told to remove. Its
-own end kills its children through their parent-death signal. Signals go to children that have not
-been reaped, so a process id never names a stranger.
+Law: nothing outlives the supervisor. When the supervisor ends, however that happens, the pipe
+closes and wakes this process; it then kills its children and removes the folder that it was given
+to remove. When it ends itself, the parent-death signal kills its children. Signals go only to
+children that have not been reaped, so a process id never names another process.
 
 It speaks JSON, one object a line. In on standard input: `{"do": "start", "id", "program"}`,
 `{"do": "signal", "pids", "signal"}`, `{"do": "import", "modules"}`, `{"do": "remove", "folder"}`.
@@ -43,7 +43,7 @@ WHOLE_TREE: Final = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
 
 
 @dataclass
-class Nursery:
+class ForkServer:
     """The children, the requests read so far, and what is still to be imported."""
 
     parent: int
@@ -75,10 +75,10 @@ class Nursery:
             data = b""
         *lines, self.pending = (self.pending + data).split(b"\n")
         for line in lines:
-            self.obey(decode_mapping(line, "request", FILE))
+            self.perform(decode_mapping(line, "request", FILE))
         return bool(data)
 
-    def obey(self, request: dict[str, Any]) -> None:
+    def perform(self, request: dict[str, Any]) -> None:
         match request["do"]:
             case "start":
                 self.start(int(request["id"]), request["program"])
@@ -92,14 +92,14 @@ class Nursery:
                 raise AssertionError(f"unknown request {verb!r}")
 
     def start(self, number: int, program: dict[str, Any]) -> None:
-        """Fork a child and tell its pid, or why it could not be born."""
+        """Fork a child and report its pid, or why it could not be started."""
         try:
             log = os.open(program["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             self.say(failed=number, why=str(error))
             return
         parent = os.getpid()
-        # Until the child has its own handlers, a signal would meet the nursery's in it.
+        # Until the child has its own handlers, a signal would meet the fork server's in it.
         signal.pthread_sigmask(signal.SIG_BLOCK, OWN_SIGNALS)
         pid = os.fork()
         if pid == 0:
@@ -119,7 +119,7 @@ class Nursery:
                 os.kill(pid, number)
 
     def reap(self) -> None:
-        """Collect the dead, tell of those that were asked for, and end their orphans."""
+        """Reap ended processes, report the children among them, and kill their orphans."""
         while dead := collect():
             pid, code = dead
             if pid in self.children:
@@ -131,7 +131,7 @@ class Nursery:
     def import_one(self, module: str) -> None:
         try:
             importlib.import_module(module)
-        except Exception:  # noqa: BLE001 (whatever it is, it is told)
+        except Exception:  # noqa: BLE001 (whatever it is, it is reported)
             self.say(imported=module, why=traceback.format_exc().strip())
         else:
             self.say(imported=module, why=None)
@@ -140,7 +140,7 @@ class Nursery:
             gc.freeze()
 
     def say(self, **notice: object) -> None:
-        """Tell the supervisor; when it is gone, the other pipe says so next."""
+        """Notify the supervisor; when it is gone, the other pipe shows it next."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self.notices, json.dumps(notice).encode() + b"\n")
 
@@ -182,7 +182,7 @@ def live(program: dict[str, Any], log: int, parent: int) -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             sys.stderr.write(f"{end.code}\n")
-    except BaseException:  # noqa: BLE001 (nothing of the child may run on in the nursery's code)
+    except BaseException:  # noqa: BLE001 (nothing of the child may run on in the fork server's code)
         traceback.print_exc()
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -209,7 +209,7 @@ def prepare(program: dict[str, Any], log: int, parent: int) -> None:
         kernel.become(*program["user"])
     kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
-        raise SystemExit("the nursery ended")
+        raise SystemExit("the fork server ended")
     kernel.call_this_process(program["name"])
     os.environ.clear()
     os.environ.update(program["environment"])
@@ -227,12 +227,12 @@ def main() -> None:
     for number in (signal.SIGCHLD, signal.SIGUSR1):
         signal.signal(number, _wake)
     kernel.die_with_parent(signal.SIGUSR1)
-    nursery = Nursery(int(sys.argv[1]), reading, notices)
+    fork_server = ForkServer(int(sys.argv[1]), reading, notices)
     signal.signal(signal.SIGTERM, _leave)
     try:
-        nursery.serve()
+        fork_server.serve()
     finally:
-        nursery.close()
+        fork_server.close()
 
 
 def _wake(_number: int, _frame: FrameType | None) -> None:

@@ -1,11 +1,11 @@
-"""The process that passes connections between nodes on, and holds what a cut direction carries.
+"""Forwards the connections between nodes in a process of its own, and can cut directions.
 
-A cut is a direction from one node to another. Its bytes are held as long as it lasts, as a network
-does whose packets are lost and sent again; a connection that is opened meanwhile is accepted and
-hears nothing. Who was cut off learns it by time-outs only, as in a real partition.
+A cut direction leads from one node to another. Its bytes are held as long as the cut lasts, as in a
+network that loses packets and sends them again; a connection that is opened meanwhile is accepted
+and receives nothing. A node that is cut off notices it by time-outs only, as in a real partition.
 
-It is told in JSON, one object a line, over a Unix socket: `{"cut": [[from, to], ...]}` names every
-direction that is cut from now on. It answers `{}` once that is so.
+Orders arrive as JSON, one object a line, over a Unix socket: `{"cut": [[from, to], ...]}` names
+every direction that is cut from now on. The answer is `{}` once that is done.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Direction = tuple[str, str]
 
 @dataclass
 class Gates:
-    """Which directions are open; one that nobody named is."""
+    """The gate of each direction; a direction that nobody named is open."""
 
     _open: dict[Direction, asyncio.Event] = field(default_factory=dict[Direction, asyncio.Event])
 
@@ -50,8 +50,8 @@ class Gates:
 
 
 @dataclass(frozen=True)
-class Switchboard:
-    """Every link of a site; *ports* gives where each node's server really listens, by kind."""
+class LinkProxy:
+    """Serves every link of a site; *ports* has the real port of each node's server, by kind."""
 
     gates: Gates
     ports: dict[str, dict[str, int]]
@@ -85,8 +85,10 @@ class Switchboard:
 
         return await asyncio.start_server(serve, HOST, link.port)
 
-    async def obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Do what somebody says over the socket, line by line."""
+    async def serve_control(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Obey the orders that arrive over the socket, line by line."""
         with contextlib.closing(writer):
             while line := await reader.readline():
                 cut = decode_object(line, "order").items("cut")
@@ -108,11 +110,11 @@ async def carry(
 
 
 async def run(plan: dict[str, Any]) -> None:
-    """Serve *plan*: its `links`, its `ports`, and the `socket` to be told over."""
-    board = Switchboard(Gates(), plan["ports"])
+    """Serve *plan*: its `links`, its `ports`, and the `socket` that takes orders."""
+    proxy = LinkProxy(Gates(), plan["ports"])
     for each in plan["links"]:
-        await board.listen(Link(**each))
-    control = await asyncio.start_unix_server(board.obey, plan["socket"])
+        await proxy.listen(Link(**each))
+    control = await asyncio.start_unix_server(proxy.serve_control, plan["socket"])
     await control.serve_forever()
 
 

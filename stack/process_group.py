@@ -15,7 +15,7 @@ from stack.binaries import Postgres
 from stack.environment import environment
 from stack.failure import StartFailed
 from stack.layout import Layout, NodeLayout
-from stack.processes import Child, Nursery, Program
+from stack.processes import Child, ForkServerClient, Program
 from stack.restarts import Process
 
 NATS: Final = "nats"
@@ -38,11 +38,11 @@ class Watcher(Protocol):
 
 
 @dataclass(eq=False)
-class Crew:
+class ProcessGroup:
     """The children by (node, service); one that was ended on purpose is not in it."""
 
     layout: Layout
-    nursery: Nursery
+    fork_server: ForkServerClient
     nats_server: Path
     postgres: Postgres
     members: dict[Process, Child] = field(default_factory=dict[Process, Child])
@@ -57,7 +57,7 @@ class Crew:
         key = (str(node.name), service)
         if key in self.members and self.members[key].is_running:
             raise StartFailed(f"{node.name}.{service} is running already")
-        child = self.members[key] = await self.nursery.run(self.program(node, service))
+        child = self.members[key] = await self.fork_server.run(self.program(node, service))
         if self.watcher is not None:
             self.watcher.started(key, child)
         return child
@@ -113,11 +113,11 @@ class Crew:
         """End *children* all at once, as a power cut does."""
         doomed = tuple(children)
         self._forget(doomed)
-        await self.nursery.kill(doomed)
+        await self.fork_server.kill(doomed)
 
     async def stop(self) -> tuple[Child, ...]:
         """End everything in good order, what was frozen too; give those that had to be killed."""
-        self.nursery.send(self.running(), signal.SIGCONT)
+        self.fork_server.send(self.running(), signal.SIGCONT)
         services = self._named(lambda service: service not in (NATS, POSTGRES))
         late = await self._stop(services, signal.SIGTERM)
         databases = self._stop(self._named(lambda service: service == POSTGRES), signal.SIGINT)
@@ -128,7 +128,7 @@ class Crew:
 
     async def _stop(self, children: tuple[Child, ...], number: signal.Signals) -> tuple[Child, ...]:
         self._forget(children)
-        return await self.nursery.stop(children, number, PATIENCE_SECONDS)
+        return await self.fork_server.stop(children, number, PATIENCE_SECONDS)
 
     def _named(self, wanted: Callable[[str], bool]) -> tuple[Child, ...]:
         return tuple(child for (_, service), child in self.members.items() if wanted(service))

@@ -1,0 +1,172 @@
+"""The typed client of a site: performs calls at any of its gateways, at another one when one fails.
+
+```python
+with SiteClient(gateways, clock=now) as site:
+    status = site.ask(cluster_status())
+```
+
+A call is sent again, to the next gateway, as long as no answer comes and there is time; whatever a
+gateway answers is final. The HTTP library is imported when a client is made, not with this module.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from pydantic import BaseModel
+
+from shared.api.answer import Answer, ConnectionFailed, read_answer, refusal
+from shared.api.call import API, Call
+from shared.api.model import Page
+from shared.domain.errors import BadSettings, MeridianError, Unavailable
+from shared.domain.ids import Instant
+
+if TYPE_CHECKING:
+    from shared.api.transport import Transport
+
+PATIENCE_SECONDS: Final = 20.0
+PAUSE_SECONDS: Final = 0.3
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccess:
+    """Where a site's gateways are, what proves them, and who asks (nobody without a *token*)."""
+
+    gateways: Sequence[str]
+    ca_file: str = ""
+    token: str = ""
+
+
+def _open_transport(ca_file: str) -> "Transport":
+    from shared.api.transport import Transport  # noqa: PLC0415 (importing httpx takes 60 ms)
+
+    return Transport(ca_file)
+
+
+class SiteClient:
+    """Calls the API of a site."""
+
+    def __init__(
+        self,
+        access: SiteAccess,
+        clock: Callable[[], Instant],
+        sleep: Callable[[float], None] = time.sleep,
+        open_transport: "Callable[[str], Transport]" = _open_transport,
+    ) -> None:
+        self._access = access
+        self._gateways = list(access.gateways)
+        self._now = clock
+        self._sleep = sleep
+        self._transport = open_transport(access.ca_file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
+
+    def ask(self, call: Call[R]) -> R:
+        """The site's answer, within about the call's own time.
+
+        Raises:
+            Unavailable: no gateway could be reached.
+            MeridianError: the site refused; it is the error that the answer names.
+        """
+        until = self._now() + max(PATIENCE_SECONDS, call.seconds)
+        while True:
+            try:
+                return read_answer(self._send(call), call.answer)
+            except ConnectionFailed as failure:
+                self._require_time(until, failure)
+            self._gateways.append(self._gateways.pop(0))
+            self._sleep(PAUSE_SECONDS)
+
+    def pages(self, call: Call[Page[T]]) -> Iterator[T]:
+        """The items of every page, from that of *call* on.
+
+        Raises:
+            MeridianError: as `ask`.
+        """
+        following: Call[Page[T]] | None = call
+        while following is not None:
+            page = self.ask(following)
+            yield from page.items
+            following = call.at(page.next) if page.next is not None else None
+
+    def try_once(self, call: Call[R]) -> R | None:
+        """What the gateway in use answers in time; None: nothing of use."""
+        try:
+            return read_answer(self._send(call), call.answer)
+        except (ConnectionFailed, MeridianError):
+            return None
+
+    def download(self, call: Call[bytes]) -> Iterator[bytes]:
+        """What the site answers to a POST, as its bytes come.
+
+        Raises:
+            Unavailable: no gateway can be reached, or the answer broke off.
+            MeridianError: the site refused; it is the error that the answer names.
+        """
+        url, headers = self._url(call), self._headers(call)
+        try:
+            with self._transport.download(url, headers, call.seconds) as (answer, parts):
+                if not answer.is_success:
+                    raise refusal(answer)
+                yield from parts
+        except ConnectionFailed as failure:
+            raise Unavailable(f"the answer broke off ({failure.message}): try again") from failure
+
+    def upload(self, call: Call[R], parts: Iterable[bytes]) -> R:
+        """The site's answer to *parts*, sent as they come.
+
+        Raises:
+            Unavailable: no gateway can be reached, or the connection broke off.
+            MeridianError: the site refused; it is the error that the answer names.
+        """
+        url, headers = self._url(call), self._headers(call)
+        try:
+            answer = self._transport.upload(url, headers, parts, call.seconds)
+        except ConnectionFailed as failure:
+            sentence = f"the connection broke off ({failure.message}): try again"
+            raise Unavailable(sentence) from failure
+        return read_answer(answer, call.answer)
+
+    def _send(self, call: Call[R]) -> Answer:
+        body = call.body
+        if isinstance(body, BaseModel):
+            body = body.model_dump(mode="json", exclude_unset=True)
+        return self._transport.send(
+            call.method, self._url(call), self._headers(call), body, call.seconds
+        )
+
+    def _url(self, call: Call[R]) -> str:
+        return f"{self._gateways[0]}{API}{call.path}"
+
+    def _headers(self, call: Call[R]) -> dict[str, str]:
+        token = self._access.token
+        own = {"Authorization": f"Bearer {token}"} if token else {}
+        return {**own, **call.headers}
+
+    def _require_time(self, until: float, failure: ConnectionFailed) -> None:
+        """Let another attempt pass.
+
+        Raises:
+            BadSettings: no attempt ever succeeds.
+            Unavailable: the time is over.
+        """
+        gateway = self._gateways[0]
+        if "CERTIFICATE_VERIFY_FAILED" in failure.message:
+            raise BadSettings(
+                f"{gateway} is not the site that you trust: give its authority with --ca FILE"
+            ) from failure
+        if failure.is_misaddressed:
+            raise BadSettings(f"{gateway!r} is no address of a site: begin with https://")
+        if self._now() >= until:
+            raise Unavailable(
+                f"no front door of the site answers ({', '.join(self._gateways)}): "
+                f"{failure.message}"
+            )

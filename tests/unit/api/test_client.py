@@ -1,0 +1,192 @@
+"""The typed client: another gateway when one is gone, for so long; and what answers mean."""
+
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from pydantic import TypeAdapter
+
+from shared.api.answer import Answer, ConnectionFailed
+from shared.api.call import Call, path_of
+from shared.api.client import SiteAccess, SiteClient
+from shared.api.model import ApiModel, Page
+from shared.domain.errors import BadSettings, MeridianError, NotFound, Unavailable
+from shared.domain.ids import Instant
+
+if TYPE_CHECKING:
+    from shared.api.transport import Transport
+
+TEAMS = Call("GET", "/teams", TypeAdapter(Page[str]))
+
+
+class Order(ApiModel):
+    """A body with a member that nobody has to set."""
+
+    name: str
+    count: int = 3
+
+
+@dataclass
+class Network:
+    """Gateways that answer as told, and a clock that goes on with every pause."""
+
+    answers: dict[str, Callable[[], Answer]]
+    at: float = 0.0
+    urls: list[str] = field(default_factory=list[str])
+    bodies: list[Any] = field(default_factory=list[Any])
+    headers: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+
+    def now(self) -> Instant:
+        return Instant(self.at)
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, seconds: float
+    ) -> Answer:
+        del method, seconds
+        self.urls.append(url)
+        self.bodies.append(body)
+        self.headers.append(headers)
+        return self.answers[url.partition("/api/v1")[0]]()
+
+    @contextmanager
+    def download(
+        self, url: str, headers: Mapping[str, str], seconds: float
+    ) -> Generator[tuple[Answer, Iterator[bytes]]]:
+        answer = self.send("POST", url, headers, None, seconds)
+        yield answer, self._parts(answer.content)
+
+    def _parts(self, content: bytes) -> Iterator[bytes]:
+        yield content
+        raise ConnectionFailed("reset")
+
+
+def answered(value: object, status: int = 200) -> Callable[[], Answer]:
+    content = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return lambda: Answer(status, content, "https://site/api/v1/teams")
+
+
+def unreachable(message: str = "refused", *, is_misaddressed: bool = False) -> Callable[[], Answer]:
+    def fail() -> Answer:
+        raise ConnectionFailed(message, is_misaddressed=is_misaddressed)
+
+    return fail
+
+
+def client(network: Network, token: str = "") -> SiteClient:
+    access = SiteAccess(tuple(network.answers), token=token)
+    return SiteClient(access, network.now, network.sleep, lambda _: cast("Transport", network))
+
+
+def test_another_gateway_is_asked_when_one_does_not_answer() -> None:
+    network = Network({"https://a": unreachable(), "https://b": answered({"items": ["help"]})})
+    site = client(network)
+    assert site.ask(TEAMS).items == ("help",)
+    assert site.ask(TEAMS).items == ("help",)
+    assert [url[:9] for url in network.urls] == ["https://a", "https://b", "https://b"]
+
+
+def test_a_site_that_never_answers_is_given_up_when_the_time_is_over() -> None:
+    network = Network({"https://a": unreachable(), "https://b": unreachable()})
+    with pytest.raises(Unavailable, match="no front door of the site answers"):
+        client(network).ask(TEAMS)
+    assert 20 <= network.at < 21
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (unreachable("CERTIFICATE_VERIFY_FAILED"), "is not the site that you trust"),
+        (unreachable(is_misaddressed=True), "begin with https://"),
+    ],
+)
+def test_what_never_succeeds_is_not_tried_again(
+    failure: Callable[[], Answer], sentence: str
+) -> None:
+    network = Network({"https://a": failure})
+    with pytest.raises(BadSettings, match=sentence):
+        client(network).ask(TEAMS)
+    assert len(network.urls) == 1
+
+
+def test_a_refusal_is_the_error_that_it_names() -> None:
+    problem = {"type": "urn:x", "title": "X", "status": 404, "code": "not_found", "id": "help"}
+    network = Network({"https://a": answered({**problem, "detail": "no team"}, 404)})
+    with pytest.raises(NotFound, match="no team") as caught:
+        client(network).ask(TEAMS)
+    assert caught.value.attributes == {"id": "help"}
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"<html>", 502), (b"<html>", 200), ([1], 200), ({"items": 7}, 200)]
+)
+def test_what_is_no_gateway_is_unavailable(content: object, status: int) -> None:
+    network = Network({"https://a": answered(content, status)})
+    with pytest.raises(Unavailable, match=r"the site answered 502|speaks another protocol"):
+        client(network).ask(TEAMS)
+
+
+def test_a_refusal_without_a_code_is_an_error() -> None:
+    network = Network({"https://a": answered([1], 500)})
+    with pytest.raises(MeridianError, match="the site answered 500"):
+        client(network).ask(TEAMS)
+
+
+def test_pages_are_one_list() -> None:
+    listed: list[dict[str, Any]] = [
+        {"items": ["a", "b"], "next": "/api/v1/teams?after=b"},
+        {"items": [], "next": "/api/v1/teams?after=c"},
+        {"items": ["d"], "next": None},
+    ]
+    pages = iter(listed)
+
+    def turn() -> Answer:
+        return answered(next(pages))()
+
+    network = Network({"https://a": turn})
+    assert list(client(network).pages(TEAMS)) == ["a", "b", "d"]
+    assert [url.partition("/api/v1")[2] for url in network.urls] == [
+        "/teams",
+        "/teams?after=b",
+        "/teams?after=c",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer", [unreachable(), answered(b"no json"), answered({"code": "x"}, 503)]
+)
+def test_a_call_that_is_tried_once_gives_nothing_of_no_use(answer: Callable[[], Answer]) -> None:
+    network = Network({"https://a": answer})
+    assert client(network).try_once(TEAMS) is None
+    assert len(network.urls) == 1
+
+
+def test_a_body_says_what_was_set_and_the_token_who_asks() -> None:
+    network = Network({"https://a": answered({"items": []})})
+    call = Call("POST", "/teams", TypeAdapter(Page[str]), Order(name="x"), {"If-Match": '"7"'})
+    client(network, "t").ask(call)
+    assert network.bodies == [{"name": "x"}]
+    assert network.headers == [{"Authorization": "Bearer t", "If-Match": '"7"'}]
+
+
+def test_a_download_that_breaks_off_is_unavailable() -> None:
+    network = Network({"https://a": answered(b"part")})
+    parts = client(network).download(Call("POST", "/backup", TypeAdapter(bytes)))
+    assert next(parts) == b"part"
+    with pytest.raises(Unavailable, match="broke off"):
+        next(parts)
+
+
+def test_a_refused_download_is_the_error_that_it_names() -> None:
+    network = Network({"https://a": answered({"code": "not_found", "detail": "none"}, 404)})
+    with pytest.raises(NotFound, match="none"):
+        next(client(network).download(Call("POST", "/backup", TypeAdapter(bytes))))
+
+
+def test_a_path_quotes_its_parts_and_parameters() -> None:
+    assert path_of("users", "a&b/ü", after="x y") == "/users/a%26b%2F%C3%BC?after=x+y"
