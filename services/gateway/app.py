@@ -40,6 +40,7 @@ from services.gateway.http.server import HttpsServer, build_server, write_certif
 from services.gateway.placement.probing import Probing
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import Selector
+from services.gateway.sessions.credentials import CredentialsIssuer
 from services.gateway.sessions.queues import Queues
 from services.gateway.sessions.reaper import SessionReaper
 from services.gateway.sessions.relay_closing import RelayClosing
@@ -130,6 +131,7 @@ class Gateway:
         conflicts, editor = self.backups.conflicts, self.backups.editor
         self.provided: tuple[object, ...] = (
             *(self.accounts, AddressLimits(clock), audit, urls),
+            CredentialsIssuer(self.accounts, urls),
             *(configuration, editor, LogCopies(node, publisher, directory)),
             Webhooks(configuration, publisher, secrets.site.webhook_secret),
             *(conflicts, Resolution(conflicts, configuration, secrets.passwords, audit, publisher)),

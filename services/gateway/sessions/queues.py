@@ -26,7 +26,7 @@ from shared.runtime.clock import Clock
 
 @dataclass(frozen=True)
 class Queues:
-    """Lets customers arrive and members of teams take them."""
+    """Lets customers arrive, and members of teams accept them."""
 
     configuration: Configuration
     sessions: Sessions

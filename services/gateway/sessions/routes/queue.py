@@ -14,11 +14,9 @@ from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
+from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.queues import Queues
-from services.gateway.sessions.routes.sessions import (
-    TheIssuer,
-    TheRepresentative,
-)
+from services.gateway.sessions.routes.sessions import TheRepresentative
 from shared.api.queues import ArrivalRequest, WaitingCustomer
 from shared.api.sessions import SessionCredentials
 from shared.domain.ids import SessionId
@@ -26,7 +24,6 @@ from shared.domain.node import Side
 from shared.events.session import Queued, SessionState
 
 router = APIRouter(prefix="/queue", tags=["queues"], route_class=SmallBody)
-
 
 TheQueues = Annotated[Queues, Depends(provided(Queues))]
 
@@ -40,7 +37,7 @@ async def arrive(
     address: ClientAddress,
     host: Annotated[str, Header(max_length=300)] = "",
 ) -> SessionCredentials:
-    """A customer arrives and waits until somebody of the team takes the session."""
+    """A customer arrives and waits until a member of the team accepts the session."""
     limits.arrivals.admit(address)
     site = body.public_site or host.rsplit(":", 1)[0]
     facts = client_facts(body.facts, address, Side.CUSTOMER)
@@ -65,7 +62,7 @@ async def accept(
     caller: TheCaller,
     by: TheRepresentative,
 ) -> SessionCredentials:
-    """A member of the team takes the customer; whoever comes second is refused."""
+    """A member of the team accepts the customer; the second one to do so is refused."""
     state = await queues.accept(session, caller, by)
     return issuer.issue(state, Side.REPRESENTATIVE)
 

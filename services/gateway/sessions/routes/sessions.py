@@ -1,20 +1,19 @@
 """HTTP of sessions: open and close for representatives, join for customers."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import TheAddressLimits
-from services.gateway.access.callers import TheAccounts, TheCaller
-from services.gateway.access.gateway_urls import GatewayUrls, TheGatewayUrls
+from services.gateway.access.callers import TheCaller
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
+from services.gateway.sessions.core.ownership import require_own, visible_sessions
 from services.gateway.sessions.core.session import Representative
+from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.sessions import Sessions
 from shared.api.sessions import (
     EndpointFacts,
@@ -22,41 +21,16 @@ from shared.api.sessions import (
     SessionCredentials,
     SessionSummary,
 )
-from shared.domain.errors import Forbidden, NotFound
-from shared.domain.ids import SessionId, UnixMillis
+from shared.domain.errors import NotFound
+from shared.domain.ids import SessionId
 from shared.domain.node import Side
-from shared.domain.session import CloseReason, SessionPhase
+from shared.domain.session import CloseReason
 from shared.events.session import SessionState
 
 router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
 
 
-@dataclass(frozen=True)
-class CredentialsIssuer:
-    """Issues what an endpoint needs to hold its control channel."""
-
-    accounts: Accounts
-    gateways: GatewayUrls
-
-    def issue(self, state: SessionState, side: Side) -> SessionCredentials:
-        """Issue the credentials of the end at *side*."""
-        expires = UnixMillis(state.expires_unix_ms)
-        return SessionCredentials(
-            session=state.session,
-            endpoint_token=self.accounts.endpoint_token(state.session, side, expires),
-            expires_unix_ms=expires,
-            gateways=tuple(self.gateways.all()),
-            team=None if state.queued is None else state.queued.team,
-            public_site=None if state.queued is None else state.queued.public_site,
-        )
-
-
-def credentials_issuer(accounts: TheAccounts, gateways: TheGatewayUrls) -> CredentialsIssuer:
-    return CredentialsIssuer(accounts, gateways)
-
-
 TheSessions = Annotated[Sessions, Depends(provided(Sessions))]
-TheIssuer = Annotated[CredentialsIssuer, Depends(credentials_issuer)]
 
 
 async def signed_in_representative(
@@ -92,11 +66,7 @@ async def open_session(
 @router.get("")
 async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[SessionSummary]:
     """The sessions that are not over: one's own, or everybody's where the role allows it."""
-    states = (each for each in sessions.view.all() if each.phase is not SessionPhase.CLOSED)
-    if not caller.may(Action.SEE_ALL_SESSIONS):
-        caller.require(Action.HOLD_SESSIONS)
-        states = (each for each in states if each.representative == caller.user)
-    return [_shown(each) for each in sorted(states, key=lambda each: each.opened_unix_ms)]
+    return [_shown(each) for each in visible_sessions(sessions.view.all(), caller)]
 
 
 @router.post("/{session}/join")
@@ -124,12 +94,7 @@ async def close_session(
     session: SessionId, sessions: TheSessions, caller: TheCaller
 ) -> SessionSummary:
     """End a session."""
-    caller.require(Action.HOLD_SESSIONS)
-    state = sessions.view.get(session)
-    if state is None:
-        raise NotFound(f"there is no session {session}")
-    if state.representative != caller.user and not caller.may(Action.SEE_ALL_SESSIONS):
-        raise Forbidden(f"session {session} is somebody else's")
+    require_own(session, sessions.view.get(session), caller)
     message = f"closed by {caller.user}"
     return _shown(await sessions.close(session, CloseReason.CLOSED_BY_USER, message))
 
