@@ -1,4 +1,4 @@
-"""Decides which sessions a caller sees and may close: one's own, or all where the role allows it."""
+"""Decides which sessions a caller sees and may close: one's own, or all where a role allows it."""
 
 from collections.abc import Iterable
 
