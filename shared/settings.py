@@ -1,4 +1,4 @@
-"""What every service is told by its environment, checked as a whole before anything starts.
+"""The settings of every service, read from its environment and checked before anything starts.
 
 Names begin with `MERIDIAN_`. A name that no service knows is refused, because a misspelt option
 that is silently ignored is found out in the middle of a failover.
@@ -195,8 +195,8 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _clause(problem: Mapping[str, Any]) -> str:
-    said = "is missing" if problem["type"] == "missing" else problem["msg"]
-    said = said.removeprefix("Value error, ")
+    problem_text = "is missing" if problem["type"] == "missing" else problem["msg"]
+    problem_text = problem_text.removeprefix("Value error, ")
     if not problem["loc"]:
-        return str(said)
-    return f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: {said}"
+        return str(problem_text)
+    return f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: {problem_text}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from clients.tunnel.effects import LinkId
-from shared.domain.containment import cause_of, ends_process
+from shared.domain.containment import cause_of, describe_error, ends_process
 from shared.domain.path import Path
 from shared.wire.relay import (
     BadFrame,
@@ -203,7 +203,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return f"its address is no host name: {error}"
     if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
+        return error.strerror or describe_error(error)
     return cause_of(error)
 
 

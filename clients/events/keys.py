@@ -8,7 +8,7 @@ from clients.api import site_client
 from clients.endpoint.clock import now
 from clients.profile import Profile
 from shared.api.cluster import node_keys
-from shared.crypto.testimony import Statement, examine
+from shared.crypto.node_signature import Statement, verify_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings, BadSignature
@@ -59,9 +59,9 @@ class Examiner:
             MeridianError: the keys could not be read again.
         """
         try:
-            return examine(self._keys, testimony, subject, payload)
+            return verify_statement(self._keys, testimony, subject, payload)
         except BadSignature:
             if self._now() < self._asked_at + ASK_AGAIN_SECONDS:
                 raise
         self._keys, self._asked_at = self._ask(), self._now()
-        return examine(self._keys, testimony, subject, payload)
+        return verify_statement(self._keys, testimony, subject, payload)

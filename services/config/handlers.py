@@ -82,7 +82,7 @@ class Handlers:
 
     async def on_grant(self, grant: MasterGranted) -> None:
         if not self._grant.offer(grant):
-            if grant.paused and self._grant.is_anothers(grant):
+            if grant.paused and self._grant.is_for_another_master(grant):
                 self._writer.expect_role()
             return
         self._writer.wake()

@@ -24,7 +24,7 @@ from services.config.core.rebuilding import (
     require_asked,
     require_lost,
 )
-from shared.clusterlog.generations import Begun, hash_at, next_after
+from shared.clusterlog.generations import BegunGeneration, find_next_generation, read_hash
 from shared.clusterlog.log import ClusterLog, LogConflict
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, LogNotLost, LogUnavailable, Unavailable
@@ -179,7 +179,7 @@ class Rebuilder:
             LogUnavailable: the log's servers do not answer.
         """
         marker = Marker(*(told.log_generation, told.revision, told.sequence, told.epoch), told.hash)
-        there = await hash_at(self.log.of(marker.log_generation), marker)
+        there = await read_hash(self.log.of(marker.log_generation), marker)
         return Position(
             told.node,
             marker,
@@ -199,8 +199,8 @@ class Rebuilder:
             LogNotLost: one of them has begun.
         """
         last = self.log.of(max(each.marker.log_generation for each in positions))
-        found = await next_after(last, self.trust)
-        if isinstance(found, Begun):
+        found = await find_next_generation(last, self.trust)
+        if isinstance(found, BegunGeneration):
             raise LogNotLost(
                 f"the log was rebuilt already, as generation {found.generation}; nothing was done"
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.config.ports import Log, Open, State
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import verify
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
@@ -169,9 +169,9 @@ class Replica:
         A copy of another history must neither extend this log nor learn from it.
         """
         log = self.log if self._is_of(marker) else self.log.of(marker.log_generation)
-        if await hash_at(log, marker) == marker.hash:
+        if await read_hash(log, marker) == marker.hash:
             return log, marker.sequence
-        begun = await begun_after(log, self.trust)
+        begun = await find_last_begun(log, self.trust)
         if begun is not None and entrance(marker, begun.first) is Entrance.GOES_ON:
             return log.of(begun.generation), Sequence(0)
         raise LogUnavailable("the cluster log does not hold this database's last entry")

@@ -44,7 +44,7 @@ class Tenure:
     @property
     def is_valid(self) -> bool:
         """Whether the monitor still grants it."""
-        return self.grant.valid(self.clock.now()) == self.epoch
+        return self.grant.valid_epoch(self.clock.now()) == self.epoch
 
     async def begin(self) -> None:
         """Fence every older primary out of the log, once this copy is at its end.

@@ -6,7 +6,6 @@ the log, and never says "failed" of what may be in it.
 """
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +26,7 @@ from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 0.05
 IDLE_SECONDS: Final = 0.25
@@ -114,9 +114,7 @@ class Writer:
     async def run(self) -> None:
         """Write, for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._work.wait()
+            await wait_at_most(self._work, IDLE_SECONDS)
             self._work.clear()
             if not await self._did_turn():
                 self._work.set()
@@ -143,7 +141,7 @@ class Writer:
     async def _turn(self) -> None:
         """Do what there is to do: begin an epoch, write what waits, mind the backup."""
         now = self.clock.now()
-        epoch = self.grant.valid(now)
+        epoch = self.grant.valid_epoch(now)
         if epoch is None and self.grant.is_paused(now):
             return
         if epoch is None:
@@ -181,7 +179,7 @@ class Writer:
         return self.tenure
 
     def _is_granted(self) -> bool:
-        return self.grant.valid(self.clock.now()) is not None
+        return self.grant.valid_epoch(self.clock.now()) is not None
 
     def _step_back(self, why: str) -> None:
         """Act no more until the epoch is begun anew."""

@@ -128,7 +128,7 @@ def build_work(
         link.client,
         Seal(node, context.keys.node_key, trust),
         timing.renew_seconds,
-        context.security.rejections.refused,
+        context.security.rejections.record,
     )
     log = ClusterLog(link.client, trust.log_generation)
     examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)

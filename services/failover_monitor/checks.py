@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
 from services.failover_monitor.core.versions import Versions
-from shared.clusterlog.generations import hash_at
+from shared.clusterlog.generations import read_hash
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
@@ -158,7 +158,7 @@ class Examiner:
             async with asyncio.timeout(LOG_SECONDS):
                 log = self._log if marker is None else self._log_of(marker)
                 found.last = self._epoch(await log.last())
-                if marker is not None and await hash_at(log, marker) != marker.hash:
+                if marker is not None and await read_hash(log, marker) != marker.hash:
                     found.unfit.append("its database has another history than the cluster log")
         except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"the cluster log cannot be read: {_said(error)}")

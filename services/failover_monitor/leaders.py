@@ -21,11 +21,10 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
+from shared.messaging.jetstream import META_LEADER_STEP_DOWN, leader_step_down_subject
 from shared.messaging.streams import EVENTS, SESSIONS
 
 CALL_SECONDS: Final = 1.0
-STREAM_STEPDOWN: Final = "$JS.API.STREAM.LEADER.STEPDOWN."
-META_STEPDOWN: Final = "$JS.API.META.LEADER.STEPDOWN"
 SERVERS_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
 
 
@@ -74,7 +73,7 @@ class Leaders:
 
     async def _step_down(self, group: str, preferred: str) -> None:
         client = self._system if group == META else self._site
-        subject = META_STEPDOWN if group == META else f"{STREAM_STEPDOWN}{group}"
+        subject = META_LEADER_STEP_DOWN if group == META else leader_step_down_subject(group)
         order = json.dumps({"placement": {"preferred": preferred}}).encode()
         try:
             answer = await client.request(subject, order, timeout=CALL_SECONDS)

@@ -19,7 +19,6 @@ from typing import Final, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import APIError
 
 from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.record import LeaseRecord, Seen
@@ -30,21 +29,28 @@ from shared.decoding.jsontext import Bounds
 from shared.decoding.text import shown
 from shared.domain.errors import BadSignature, Rejected
 from shared.domain.ids import NodeId
+from shared.messaging.compare_and_set import (
+    Expectation,
+    SequenceConflict,
+    Target,
+    publish_if_last,
+)
 from shared.messaging.connection import jetstream_of
+from shared.messaging.jetstream import (
+    EXPECTED_LAST_ON_SUBJECT,
+    ErrorCode,
+    read_message_subject,
+)
 
 STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
-GET_SUBJECT: Final = f"$JS.API.STREAM.MSG.GET.{STREAM}"
+KEY: Final = Target(STREAM, KEY_SUBJECT)
+GET_SUBJECT: Final = read_message_subject(STREAM)
 GET_LAST: Final = json.dumps({"last_by_subj": KEY_SUBJECT}).encode()
 ANSWER: Final = Bounds(size_bytes=4 << 20)
 """What the server answers: the largest message, in base64, and its headers."""
 
 PROBE_SUBJECT: Final = "$KV.lease.probe."
-EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
-NO_MESSAGE: Final = 10037
-WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-"""The server's codes for a compare-and-set that lost, and for one behind another in flight."""
-
 SIGNED_AS: Final = "meridian/lease/v1\n"
 
 
@@ -114,7 +120,7 @@ class JetStreamLease:
                 fields = decode_object(answer.data, "answer of the lease's bucket", ANSWER)
                 if "error" in fields:
                     code = fields.object("error").integer("err_code")
-                    return await self._make() if code == NO_MESSAGE else None
+                    return await self._make() if code == ErrorCode.NO_MESSAGE else None
                 return self._seen(fields.object("message"))
         except (Undecodable, NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not read: %s", error)
@@ -132,15 +138,12 @@ class JetStreamLease:
         return None if isinstance(revision, Refusal) else Seen(None, revision)
 
     async def _put(self, data: bytes, expected: int) -> int | Refusal:
-        headers = {EXPECTED_LAST: str(expected)}
+        wanted = Expectation.on_subject(expected)
         try:
             async with asyncio.timeout(self._timeout):
-                ack = await self._jetstream.publish(
-                    KEY_SUBJECT, data, stream=STREAM, headers=headers
-                )
-        except APIError as error:
-            lost = error.err_code in WRONG_LAST_SEQUENCE
-            return Refusal.REFUSED if lost else Refusal.UNKNOWN
+                ack = await publish_if_last(self._jetstream, KEY, data, wanted)
+        except SequenceConflict:
+            return Refusal.REFUSED
         except (NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not written: %s", error)
             return Refusal.UNKNOWN
@@ -196,8 +199,8 @@ def require_in_place(record: LeaseRecord, headers: bytes) -> None:
         return
     # A server takes the first header of this name, a longer name that begins so included, and
     # enforces nothing that is no number: only what is exactly as it was sent proves anything.
-    wanted = f"{EXPECTED_LAST}: {record.replaces}".encode()
-    is_named_once = headers.lower().count(EXPECTED_LAST.lower().encode()) == 1
+    wanted = f"{EXPECTED_LAST_ON_SUBJECT}: {record.replaces}".encode()
+    is_named_once = headers.lower().count(EXPECTED_LAST_ON_SUBJECT.lower().encode()) == 1
     if not is_named_once or wanted not in headers.split(b"\r\n"):
         raise Undecodable(
             f"a copy: this lease record was written to replace revision {record.replaces}",

@@ -1,7 +1,6 @@
 """What a master's monitor does at its leisure: heartbeats, and the streams while it is primary."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Final
 
@@ -14,13 +13,14 @@ from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.leaders import Leaders
 from services.failover_monitor.space import Space
 from shared.events.node import NodeHeartbeat
-from shared.messaging.alone import carried
+from shared.messaging.alone import possible_replicas
 from shared.messaging.connection import jetstream_of
 from shared.messaging.ports import Publishes
 from shared.messaging.streams import ensure_streams
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
 from shared.runtime.process import Process
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 1.0
 SPACE_SECONDS: Final = 30.0
@@ -58,7 +58,7 @@ class Upkeep:
         while True:
             self._news.clear()
             await self._publisher.publish(self._heartbeat(health))
-            await _wait(self._news, self._timing.heartbeat_seconds)
+            await wait_at_most(self._news, self._timing.heartbeat_seconds)
 
     async def keep_streams(self, client: Client, replicas: int) -> None:
         """Make the streams that are missing, once in every term."""
@@ -67,7 +67,7 @@ class Upkeep:
             acting = self._monitor.is_primary(self._clock.now())
             if acting and not made and client.is_connected:
                 try:
-                    possible = await carried(client, replicas)
+                    possible = await possible_replicas(client, replicas)
                     await ensure_streams(jetstream_of(client), possible)
                     made = True
                 except (NatsError, OSError, TimeoutError) as error:
@@ -83,7 +83,7 @@ class Upkeep:
             if generation is not None and self._monitor.is_primary(self._clock.now()):
                 await leaders.look_after(generation)
                 self._handlers.leaders = leaders.known
-            await _wait(self._taken, self._timing.leaders_seconds)
+            await wait_at_most(self._taken, self._timing.leaders_seconds)
 
     async def keep_space_known(self, space: Space) -> None:
         """Look how much room the log's servers have left while this master is primary."""
@@ -112,10 +112,3 @@ class Upkeep:
             reasons=reasons,
             services=process.read_restarts(self._clock.unix_ms()),
         )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until *event* happens, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -52,15 +52,15 @@ from services.gateway.sessions.tickets import Tickets
 from services.gateway.sessions.view import SessionsView
 from services.gateway.sessions.watch import SessionWatch
 from services.gateway.settings import GatewaySettings
-from shared.clusterlog.snapshots import Shelf
+from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.keyring import KeyRing
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.ids import ClusterId, NodeId
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.containment import Containment
 from shared.runtime.context import build_context
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from shared.runtime.service import Service
@@ -173,7 +173,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         publisher=context.bus.publisher,
         events=context.bus.events,
         sessions=store,
-        snapshots=Shelf(link.client),
+        snapshots=SnapshotStore(link.client),
         verify=context.keys.trust.verify,
     )
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)

@@ -18,9 +18,9 @@ from services.node_selector.handlers import Draws, Selector, router
 from services.node_selector.places import Database, Nowhere
 from services.node_selector.rehearsing import Rehearsals
 from services.node_selector.settings import NodeSelectorSettings
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 from shared.runtime.context import build_context
+from shared.runtime.directory import Directory
 from shared.runtime.health import Health
 from shared.runtime.service import Service, Task
 

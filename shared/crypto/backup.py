@@ -256,7 +256,7 @@ class Reader:
             self._read_end()
             return None
         if size > (LARGEST_HEADER if self.header is None else LARGEST_FRAME):
-            raise BackupDamaged("a part of the backup says that it is larger than any may be")
+            raise BackupDamaged("a part of the backup is longer than any part may be")
         if len(self._buffer) < LENGTH.size + size:
             return None
         return self._take(LENGTH.size + size)[LENGTH.size :]
@@ -266,23 +266,23 @@ class Reader:
         if len(self._buffer) < LENGTH.size + digest_size:
             return
         self._take(LENGTH.size)
-        told = bytes(self._buffer[:digest_size])
+        expected = bytes(self._buffer[:digest_size])
         del self._buffer[:digest_size]
-        if not is_equal(told, self._sum.digest()):
+        if not is_equal(expected, self._sum.digest()):
             raise BackupDamaged("the backup's checksum does not hold: the file was changed")
         self.is_whole = True
         if self._buffer:
             raise BackupDamaged("something follows the backup's end")
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._buffer[:size])
+        data = bytes(self._buffer[:size])
         del self._buffer[:size]
-        self._sum.update(taken)
-        return taken
+        self._sum.update(data)
+        return data
 
 
 class Opener:
-    """Opens a backup as its bytes come; nothing of it may be used before `end` has said yes."""
+    """Opens a backup as its bytes arrive; use nothing of it before `end` has returned."""
 
     def __init__(self, key: BackupKey) -> None:
         self._reader = Reader()
@@ -354,7 +354,7 @@ class Opener:
 
 
 def _check(file_key: bytes) -> bytes:
-    """What tells a wrong key from a damaged file; it says nothing of the key."""
+    """A check value that distinguishes a wrong key from a damaged file; it reveals no key."""
     return expand(file_key, b"check", CHECK_BYTES)
 
 

@@ -49,7 +49,7 @@ class Identity:
 
     @staticmethod
     def parse(text: str) -> "Identity":
-        """Read what a header says of its sender.
+        """Parse the sender in a header.
 
         Raises:
             Undecodable: it is no `node.service.instance`.
@@ -154,7 +154,7 @@ class Verifier:
     ) -> Signed:
         """Who signed a message, or the answer to the request *in_reply_to*.
 
-        A *live* message must be fresh and new; the age of a stored one says nothing.
+        A *live* message must be fresh and new; a stored one may have any age.
 
         Raises:
             BadSignature: the message is refused; its attribute `reason` is a word for counting.

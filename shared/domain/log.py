@@ -244,9 +244,9 @@ def entrance(marker: Marker, first: LogEntry) -> Entrance:
 def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
-        told = (change.body or {}).get("mode")
-        if change.op in SETTING_MODE and told:
-            mode = ReplicationMode(told)
+        mode_text = (change.body or {}).get("mode")
+        if change.op in SETTING_MODE and mode_text:
+            mode = ReplicationMode(mode_text)
     return mode
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from shared.decoding.jsontext import decode_own_json
+from shared.domain.containment import describe_error
 from shared.domain.errors import StoreUnavailable
 from shared.persistence.migrate import migrate
 
@@ -64,7 +65,9 @@ class Database:
                 "`python -m services.config join` makes it the site's again"
             ) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"the database did not do it: {_said(error)}") from error
+            raise StoreUnavailable(
+                f"the database did not do it: {describe_error(error)}"
+            ) from error
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -95,7 +98,3 @@ async def _read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
         "jsonb", encoder=json.dumps, decoder=decode_own_json, schema="pg_catalog"
     )
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -13,7 +13,7 @@ FILE: Final = "shared.crypto.backup"
 CONTENTS: Final = "services.gateway.backups.core"
 BACKUPS: Final = "services.gateway.backups.backups"
 SNAPSHOTS: Final = "services.gateway.backups.snapshots"
-DIRECTORY: Final = "shared.messaging.directory"
+DIRECTORY: Final = "shared.runtime.directory"
 
 SNAPSHOT_TESTS: Final = ("tests/unit/domain/test_snapshot.py", "tests/unit/replication")
 EXCHANGE_TESTS: Final = ("tests/integration/replication/test_exchange.py",)
@@ -21,7 +21,7 @@ PROOF_TESTS: Final = ("tests/unit/gateway/cluster/test_proofs.py",)
 WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
 FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
 BACKUP_TESTS: Final = ("tests/unit/gateway/backups/test_backups.py",)
-DIRECTORY_TESTS: Final = ("tests/unit/messaging/test_directory.py",)
+DIRECTORY_TESTS: Final = ("tests/unit/runtime/test_directory.py",)
 
 COPIES: Final = (
     Mutant(
@@ -112,7 +112,7 @@ COPIES: Final = (
     Mutant(
         "a changed file's checksum holds",
         FILE,
-        "if not is_equal(told, self._sum.digest()):",
+        "if not is_equal(expected, self._sum.digest()):",
         "if False:",
         FILE_TESTS,
     ),
@@ -218,8 +218,8 @@ COPIES: Final = (
     Mutant(
         "a later generation is older than what is known",
         DIRECTORY,
-        "return told.log_generation, told.revision",
-        "return LogGeneration(1), told.revision",
+        "return read.log_generation, read.revision",
+        "return LogGeneration(1), read.revision",
         DIRECTORY_TESTS,
     ),
     Mutant(

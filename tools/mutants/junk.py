@@ -146,8 +146,8 @@ JUNK: Final = (
     Mutant(
         "a missing key stays missing",
         STORE,
-        "return await self._make() if code == NO_MESSAGE else None",
-        "return Seen(None, 1) if code == NO_MESSAGE else None",
+        "return await self._make() if code == ErrorCode.NO_MESSAGE else None",
+        "return Seen(None, 1) if code == ErrorCode.NO_MESSAGE else None",
         ON_A_SERVER,
     ),
 )

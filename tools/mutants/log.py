@@ -233,7 +233,7 @@ LOG: Final = (
     Mutant(
         "a master without its log takes the lease",
         "services.failover_monitor.checks",
-        "if marker is not None and await hash_at(log, marker) != marker.hash:",
+        "if marker is not None and await read_hash(log, marker) != marker.hash:",
         "if False:",
         LOOKS,
     ),

@@ -48,8 +48,8 @@ REDIRECTION: Final = (
     Mutant(
         "a redirection that is refused is asked again every second",
         REDIRECTING,
-        "min(attempts - 1, 10)",
-        "0",
+        "ATTEMPTS.pause_seconds(attempts)",
+        "ATTEMPTS.pause_seconds(1)",
         TESTS,
     ),
     Mutant(

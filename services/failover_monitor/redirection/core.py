@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.documents.redirection import Redirection
+from shared.domain.backoff import Backoff
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Redirecting:
         if cause is None:
             self._next_at = Instant(now + (tried.again_seconds or 0.0))
             return self._stands(Standing(RedirectionState.DONE, tried.epoch))
-        self._next_at = Instant(now + pause_seconds(attempts))
+        self._next_at = Instant(now + ATTEMPTS.pause_seconds(attempts))
         return self._stands(Standing(RedirectionState.FAILING, tried.epoch, attempts, cause))
 
     def deadline(self) -> Instant | None:
@@ -156,8 +156,3 @@ class Redirecting:
         if told == (standing.state, standing.epoch, standing.cause):
             return ()
         return (Tell(before, standing, self._wish),)
-
-
-def pause_seconds(attempts: int) -> float:
-    """How long to wait after that many failures."""
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10))

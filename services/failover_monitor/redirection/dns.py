@@ -23,6 +23,7 @@ import dns.update
 
 from services.failover_monitor.redirection.core import Wish
 from shared.documents.redirection import Dns
+from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, RedirectionFailed
 
 KEY: Final = re.compile(
@@ -107,7 +108,7 @@ class DnsMethod:
                 f"the DNS server {server} does not take this master's key: {error}"
             ) from error
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            why = str(error) or type(error).__name__
+            why = describe_error(error)
             raise RedirectionFailed(f"the DNS server {server} cannot be told: {why}") from error
         return answer.rcode()
 

@@ -5,7 +5,6 @@ failed attempt, told and tried again like any other.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from shared.messaging.ports import Emits
 from shared.persistence.master_state import State
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
+from shared.runtime.waiting import wait_at_most
 
 ROLE_SECONDS: Final = 0.5
 """How often the role is looked at; a new primary is told at once."""
@@ -157,7 +157,7 @@ class Redirector:
             if self._is_primary():
                 await self._read()
             knows = self._known is not None and self._known.epoch == self._around.role.epoch
-            await _wait(self._taken, DOCUMENTS_SECONDS if knows else ROLE_SECONDS)
+            await wait_at_most(self._taken, DOCUMENTS_SECONDS if knows else ROLE_SECONDS)
 
     async def _read(self) -> None:
         """Read the documents; what is known stays when that fails."""
@@ -176,7 +176,7 @@ class Redirector:
             now = self._around.clock.now()
             self._perform(self._core.wished(self._wish(), now))
             self._perform(self._core.tick(now))
-            await _wait(self._news, self._pause(now))
+            await wait_at_most(self._news, self._pause(now))
 
     def _pause(self, now: Instant) -> float:
         due_at = self._core.deadline()
@@ -284,13 +284,6 @@ def _known(epoch: Epoch, node: NodeId, state: State) -> Known | None:
         elif row.id == node:
             gateway_url = str(row.body.get("gateway_url") or "")
     return None if site is None else Known(epoch, site, gateway_url)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until *event* happens, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _code(standing: Standing) -> str:

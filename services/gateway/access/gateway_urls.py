@@ -6,7 +6,7 @@ from fastapi import Depends
 
 from services.gateway.http.provided import provided
 from shared.domain.ids import NodeId
-from shared.messaging.directory import Directory
+from shared.runtime.directory import Directory
 
 
 class GatewayUrls:

@@ -34,8 +34,8 @@ from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupForeign, BackupTooNew, InvalidChange
 from shared.domain.ids import ClusterId, Revision
 from shared.domain.snapshot import Chunk, Manifest
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 
 LARGEST_BYTES: Final = 1 << 30
 """The largest backup that can be opened."""

@@ -9,8 +9,8 @@ from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import NodeRole
 from shared.domain.primary import PrimaryClaim
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 
 
 @dataclass(frozen=True)

@@ -23,4 +23,4 @@ class LocalHealth:
 
     def primary_epoch(self) -> Epoch | None:
         """The epoch in which this master is primary now; None when it is not."""
-        return self.grant.valid(self.clock.now())
+        return self.grant.valid_epoch(self.clock.now())

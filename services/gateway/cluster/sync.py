@@ -12,8 +12,8 @@ from shared.crypto.nodekeys import verify
 from shared.domain.errors import MeridianError
 from shared.domain.ids import NodeId
 from shared.events.replication import SyncNow
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 SYNC_SECONDS: Final = 5.0
 RESYNC_SECONDS: Final = 15.0

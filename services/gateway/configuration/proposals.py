@@ -16,6 +16,7 @@ from typing import Final
 from services.gateway.configuration.questions import Questions
 from shared.documents import Kind
 from shared.documents.user import UserDocument
+from shared.domain.backoff import Backoff
 from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
 from shared.events.config import (
@@ -46,7 +47,7 @@ FAST_ATTEMPT_SECONDS: Final = 0.1
 FAST_PERIOD_SECONDS: Final = 3.0
 
 MANY_CHANGES: Final = 16
-LONGEST_ATTEMPT_SECONDS: Final = 8.0
+MANY_CHANGES_ATTEMPTS: Final = Backoff(ATTEMPT_SECONDS, longest_seconds=8.0)
 """The longest attempt of a proposal of more changes: each attempt lasts twice the one before."""
 
 READ_SECONDS: Final = 3.0
@@ -124,7 +125,7 @@ class Configuration:
 
     def _attempt_seconds(self, proposal: ProposeChanges, attempt: int) -> float:
         if len(proposal.changes) > MANY_CHANGES:
-            return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
+            return MANY_CHANGES_ATTEMPTS.pause_seconds(attempt + 1)
         return FAST_ATTEMPT_SECONDS if self._clock.now() < self._fast_until else ATTEMPT_SECONDS
 
     async def _attempt(

@@ -18,8 +18,8 @@ from shared.events.config import (
     RebuildLog,
     VerifyChain,
 )
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 PART_SECONDS: Final = 20.0
 """How long one part of a walk may take."""

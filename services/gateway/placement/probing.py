@@ -13,9 +13,9 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import issue_probe_ticket
 from shared.domain.placement import Choice
 from shared.events.selection import ClientFacts, ExplainSelection
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 
 EXPLAIN_SECONDS: Final = 2.0
 

@@ -12,8 +12,8 @@ from shared.domain.errors import Unavailable
 from shared.domain.ids import NodeId
 from shared.events.rehearsal import RehearseSelection, SelectionRehearsed
 from shared.events.selection import ExplainSelection, NodesSelected, SelectNodes
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 SELECT_SECONDS: Final = 4.0
 SELECT_ATTEMPT_SECONDS: Final = 1.5

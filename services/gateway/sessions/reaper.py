@@ -9,9 +9,9 @@ from services.gateway.sessions.sessions import Sessions
 from shared.domain.errors import MeridianError
 from shared.domain.ids import SessionId, UnixMillis
 from shared.domain.session import CloseReason, SessionPhase
-from shared.messaging.directory import Directory
 from shared.messaging.streams import WEEK_SECONDS
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 
 SWEEP_SECONDS: Final = 15.0
 REMEMBERED_MS: Final = WEEK_SECONDS * 1000

@@ -40,9 +40,9 @@ from shared.domain.node import Side
 from shared.domain.session import CloseReason
 from shared.events.selection import ClientFacts, NodesSelected
 from shared.events.session import Queued, SessionState
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Emits
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 
 NAMEPLATE_DIGITS: Final = 7
 NAMEPLATE_TRIES: Final = 8

@@ -23,6 +23,7 @@ import dns.resolver
 
 from services.node_selector.dns.core.networks import Network
 from services.node_selector.dns.reading import LONGEST_SECONDS, RecordKind, Said, absent, read
+from shared.domain.containment import describe_error
 
 Servers = tuple[tuple[str, int], ...]
 """Numbers and ports of name servers, in the order in which they are asked."""
@@ -145,7 +146,7 @@ def _failed(name: str, error: Exception, network: Network | None, seconds: float
 
 def why(error: Exception) -> str:
     """What went wrong, in one line of bounded length."""
-    text = str(error) or type(error).__name__
+    text = describe_error(error)
     return text[:LONGEST_REASON] if text.isprintable() else ascii(text)[1 : LONGEST_REASON + 1]
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from shared.clusterlog.snapshots import STREAM, Shelf, SnapshotMissing, meta_subject
+from shared.clusterlog.snapshots import STREAM, SnapshotMissing, SnapshotStore, meta_subject
 from shared.domain.errors import LogUnavailable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
@@ -47,7 +47,7 @@ async def messages(client: Client) -> int:
 
 
 async def test_junk_under_a_name_keeps_no_object_from_being_stored(client: Client) -> None:
-    shelf = Shelf(client)
+    shelf = SnapshotStore(client)
     await shelf.put("another", b"kept")
     for name, junk in JUNK.items():
         await shelf.put(NAME, b"before")
@@ -60,7 +60,7 @@ async def test_junk_under_a_name_keeps_no_object_from_being_stored(client: Clien
 
 
 async def test_junk_under_a_name_is_no_object_and_is_taken_away_like_one(client: Client) -> None:
-    shelf = Shelf(client)
+    shelf = SnapshotStore(client)
     for name, junk in JUNK.items():
         await spoil(client, junk)
 
@@ -72,7 +72,7 @@ async def test_junk_under_a_name_is_no_object_and_is_taken_away_like_one(client:
 
 
 async def test_what_is_replaced_leaves_nothing_behind(client: Client) -> None:
-    shelf = Shelf(client)
+    shelf = SnapshotStore(client)
     await shelf.put(NAME, b"one")
     before = await messages(client)
 

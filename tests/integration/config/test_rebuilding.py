@@ -14,7 +14,7 @@ from nats.aio.client import Client
 
 from services.config.founding import first_revision, make_lease
 from services.config.rebuilding import Rebuilder, digest_of
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
@@ -142,8 +142,8 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     marker = await place.state.marker()
     assert marker is not None
     assert (marker.log_generation, marker.revision, marker.sequence) == (2, 4, 1)
-    assert await hash_at(place.log(2), marker) == told.hash == marker.hash
-    begun = await begun_after(place.log(), place.rebuilder.trust)
+    assert await read_hash(place.log(2), marker) == told.hash == marker.hash
+    begun = await find_last_begun(place.log(), place.rebuilder.trust)
     assert begun is not None
     body = begun.first.changes[0].body
     assert body is not None

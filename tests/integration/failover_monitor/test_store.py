@@ -13,10 +13,11 @@ from nats.js.api import KeyValueConfig, StorageType
 
 from services.failover_monitor.core.effects import Refusal
 from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.store import EXPECTED_LAST, KEY_SUBJECT, JetStreamLease, Seal
+from services.failover_monitor.store import KEY_SUBJECT, JetStreamLease, Seal
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import Rejected
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from shared.runtime.clock import SystemClock
 from tests.integration.servers import NatsServer
 

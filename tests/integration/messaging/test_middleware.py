@@ -103,7 +103,7 @@ class Scene:
         route = (NodeHeartbeat, on_heartbeat)
         async with self.cluster.member("alpha", "gateway", route) as gateway:
             listener = Listener(gateway, heard)
-            gateway.security.rejections.tell = listener.told.append
+            gateway.security.rejections.notify = listener.told.append
             yield listener
 
 

@@ -13,8 +13,8 @@ from clients.events.keys import Examiner, keys_in
 from clients.events.reading import Raw
 from clients.events.shown import as_line, as_object
 from clients.events.wishes import durable_name, is_known, known_subjects, pattern, since
+from shared.crypto.node_signature import Statement, attest
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import Statement, attest
 from shared.domain.errors import BadSettings, BadSignature
 from shared.domain.ids import Instant, NodeId, UnixMillis
 

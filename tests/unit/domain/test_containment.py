@@ -1,6 +1,12 @@
 import pytest
 
-from shared.domain.containment import LONGEST_CAUSE, cause_of, ends_process, shortened
+from shared.domain.containment import (
+    LONGEST_CAUSE,
+    cause_of,
+    describe_error,
+    ends_process,
+    shortened,
+)
 from shared.domain.errors import BadSettings, Unavailable
 
 
@@ -22,6 +28,11 @@ def test_a_cause_is_a_sentence_or_names_what_it_was() -> None:
     assert cause_of(Unavailable("the log does not answer")) == "the log does not answer"
     assert cause_of(OverflowError("port must be 0-65535")) == "OverflowError: port must be 0-65535"
     assert cause_of(RecursionError()) == "RecursionError"
+
+
+def test_an_error_without_words_is_described_by_its_type() -> None:
+    assert describe_error(TimeoutError()) == "TimeoutError"
+    assert describe_error(OSError("no route")) == "no route"
 
 
 def test_a_cause_has_at_most_500_characters() -> None:

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
-from services.failover_monitor.store import EXPECTED_LAST, Seal, require_in_place
+from services.failover_monitor.store import Seal, require_in_place
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 RECORD = LeaseRecord(Epoch(7), ALPHA, "a1", 3, 1.5, 0.15)
@@ -73,7 +74,10 @@ def test_a_record_counts_where_the_server_compared_the_revision_that_it_replaces
         headers(f"{EXPECTED_LAST}: 41 "),
         headers(f"{EXPECTED_LAST}: 42", f"{EXPECTED_LAST}: 41"),
         headers(f"{EXPECTED_LAST}: 41", f"{EXPECTED_LAST.lower()}: 41"),
-        headers(f"{EXPECTED_LAST}: 41", f"{EXPECTED_LAST}-Subject: $KV.lease.probe.alpha"),
+        headers(
+            f"{EXPECTED_LAST}: 41",
+            f"{EXPECTED_LAST}-Subject: $KV.lease.probe.alpha",
+        ),
         headers(f"Other: {EXPECTED_LAST}: 42", f"{EXPECTED_LAST}: 41"),
         headers("Nats-Expected-Last-Sequence: 41"),
         b"\xff" * 100,

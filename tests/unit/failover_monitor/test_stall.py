@@ -22,7 +22,7 @@ async def test_while_the_monitors_loop_is_blocked_the_grant_ends_at_its_deadline
         last = voice.grants()[-1]
         assert config.offer(last)
         block_until(last.valid_until)
-        assert config.valid(clock.now()) is None
+        assert config.valid_epoch(clock.now()) is None
         assert not monitor.is_primary(clock.now())
 
 
@@ -43,5 +43,5 @@ async def test_a_grant_that_was_delayed_by_a_blocked_loop_gives_nothing_any_more
         late = voice.grants()[-1]
         block_until(late.valid_until)
         assert config.offer(late)
-        assert config.valid(clock.now()) is None
+        assert config.valid_epoch(clock.now()) is None
         assert not config.is_paused(clock.now())

@@ -172,9 +172,9 @@ async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:
         await voice.until(lambda: voice.grants()[-1].epoch == 2)
     first = voice.grants()[0].model_copy(update={"valid_until": clock.now() + 60})
     assert config.offer(first)
-    assert config.valid(clock.now()) == 1
+    assert config.valid_epoch(clock.now()) == 1
     assert config.offer(voice.grants()[-1])
-    assert config.valid(clock.now()) is None
+    assert config.valid_epoch(clock.now()) is None
     assert not config.offer(first), "and none of the old epoch comes back"
 
 

@@ -104,7 +104,7 @@ def test_the_traceback_of_a_fault_is_logged_once_for_its_place(
         run(story())
     assert [bool(record.exc_info) for record in caplog.records] == [True, False, False, False]
     assert "webhook" not in caplog.text
-    assert "peer a failed, and others go on: OverflowError" in caplog.text
+    assert "peer a failed; others go on: OverflowError" in caplog.text
 
 
 @pytest.mark.parametrize("error", [AssertionError("ours"), BadSettings("no key")])

@@ -12,7 +12,6 @@ from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.leaders import Leaders, _result
 from services.failover_monitor.space import _room
 from services.failover_monitor.store import (
-    EXPECTED_LAST,
     SIGNED_AS,
     JetStreamLease,
     Seal,
@@ -20,6 +19,7 @@ from services.failover_monitor.store import (
 )
 from shared.domain.ids import Epoch, NodeId
 from shared.messaging.alone import is_alone
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from tools.fuzz.held import answering, finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, reason_of, text_of

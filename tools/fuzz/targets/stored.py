@@ -11,7 +11,7 @@ from services.replication.history.archiver import EventArchiver
 from services.webhooks.delivery.consumers import StoredEvent
 from services.webhooks.delivery.message import build_delivery
 from shared.crypto.envelope import SIGNATURE_HEADER
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.events.session import SessionState
 from shared.messaging.client import SafeClient
 from tools.fuzz.declared import example

@@ -40,7 +40,7 @@ from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason, SessionPhase
 from shared.events.session import SessionState
-from shared.runtime.containment import Containment, say_nothing
+from shared.runtime.containment import Containment, ignore_fault
 
 router = APIRouter()
 
@@ -72,9 +72,11 @@ async def channel(
         return
     with channels.sessions.view.listening(session) as states:
         start = partial(channels.containment.start, "control channel", session)
-        down = start(_until_gone(socket, _send_states(socket, channels, side, states)), say_nothing)
+        down = start(
+            _until_gone(socket, _send_states(socket, channels, side, states)), ignore_fault
+        )
         requests = _receive_requests(socket, channels.sessions, session, side)
-        up = start(_until_gone(socket, requests), say_nothing)
+        up = start(_until_gone(socket, requests), ignore_fault)
         try:
             await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
         finally:

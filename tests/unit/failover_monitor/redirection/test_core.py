@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.failover_monitor.redirection.core import (
-    LONGEST_PAUSE_SECONDS,
+    ATTEMPTS,
     Attempt,
     Effect,
     Redirecting,
@@ -15,7 +15,6 @@ from services.failover_monitor.redirection.core import (
     Stop,
     Tell,
     Wish,
-    pause_seconds,
 )
 from shared.documents.redirection import Redirection, RedirectionMethod
 from shared.domain.ids import Epoch, Instant, NodeId
@@ -106,10 +105,10 @@ def test_another_failure_is_told() -> None:
 
 
 def test_pauses_double_up_to_a_minute() -> None:
-    pauses = [pause_seconds(attempts) for attempts in range(1, 9)]
+    pauses = [ATTEMPTS.pause_seconds(attempts) for attempts in range(1, 9)]
 
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert pause_seconds(100_000) == LONGEST_PAUSE_SECONDS
+    assert ATTEMPTS.pause_seconds(100_000) == ATTEMPTS.longest_seconds
 
 
 def test_success_after_failures_is_told() -> None:

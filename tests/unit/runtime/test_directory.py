@@ -12,7 +12,7 @@ from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments
 from shared.events.message import Message, Request
-from shared.messaging.directory import Directory
+from shared.runtime.directory import Directory
 from tests.fakes.copy import Copy
 from tests.fakes.responder import Responder
 from tests.integration.entries import delete, node, put

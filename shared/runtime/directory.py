@@ -1,15 +1,14 @@
-"""The site and its nodes, as a gateway or a node selector keeps them in memory.
+"""The documents of the site and its nodes, as a service keeps them in memory.
 
-A node selector also keeps what public sites and teams say of selection.
+A node selector also keeps what public sites and teams override of selection.
 
-Read from any master's config service at the start, again when a heartbeat tells of a later
-revision than ours, and every few seconds all the same: everything once, then what changed since.
+It reads them from any master's config service at the start, again when a heartbeat names a later
+revision, and every few seconds all the same: everything once, then what changed since.
 A heartbeat proves nothing: a revision that no master has is not waited for twice. Documents of a
 newer version are read as far as we know them.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -27,6 +26,7 @@ from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import DocumentsRead, Known, ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
+from shared.runtime.waiting import wait_at_most
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.2
@@ -40,14 +40,14 @@ OVERRIDING: Final[dict[Kind, type[PublicSiteDocument | TeamDocument]]] = {
 class Directory:
     """What is configured, as of *revision*; *site* is None before the first reading.
 
-    *overrides* says whether public sites and teams are read too, for their word on selection.
+    With *overrides* public sites and teams are read too, for what they override of selection.
     """
 
     def __init__(self, publisher: Asks, *, overrides: bool = False) -> None:
         self._publisher = publisher
         self._kinds = (Kind.SITE, Kind.NODE, *(OVERRIDING if overrides else ()))
         self._wanted = asyncio.Event()
-        self._told: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = []
         self._log = logging.getLogger("meridian.directory")
         self.site: SiteDocument | None = None
         self.nodes: dict[NodeId, NodeDocument] = {}
@@ -56,9 +56,9 @@ class Directory:
         self.newest = Revision(0)
         self._known: Known | None = None
 
-    def on_change(self, tell: Callable[[], None]) -> None:
-        """Call *tell* after each reading that changed something."""
-        self._told.append(tell)
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call *notify* after each reading that changed something."""
+        self._listeners.append(notify)
 
     def require_site(self) -> SiteDocument:
         """The site's settings.
@@ -71,13 +71,13 @@ class Directory:
         return self.site
 
     def heard(self, revision: Revision | None) -> None:
-        """A master told that it has applied *revision*."""
+        """A master reported that it has applied *revision*."""
         if revision is not None and revision > self.newest:
             self.newest = revision
             self._wanted.set()
 
     async def run(self) -> None:
-        """Keep reading, for ever."""
+        """Keep reading until cancelled."""
         while True:
             try:
                 await self.read()
@@ -86,9 +86,7 @@ class Directory:
                 self.newest = Revision(0)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await self._wanted.wait()
+            await wait_at_most(self._wanted, EVERY_SECONDS)
 
     async def read(self) -> None:
         """Read once.
@@ -106,14 +104,14 @@ class Directory:
             page_seconds=READ_SECONDS,
             attempt_seconds=READ_SECONDS / 4,
         )
-        if known is not None and _place(answer) <= _place(known):
+        if known is not None and _position(answer) <= _position(known):
             return
-        self._take(answer)
+        self._apply(answer)
         if answer.since is None or answer.documents or answer.gone:
-            for tell in self._told:
-                tell()
+            for notify in self._listeners:
+                notify()
 
-    def _take(self, answer: DocumentsRead) -> None:
+    def _apply(self, answer: DocumentsRead) -> None:
         is_whole = answer.since is None
         self.nodes = {} if is_whole else dict(self.nodes)
         self.overrides = {} if is_whole else dict(self.overrides)
@@ -122,13 +120,13 @@ class Directory:
         for document in answer.documents:
             self._drop(Kind(document.kind), document.id)
             try:
-                self._take_one(Kind(document.kind), document.id, document.body)
+                self._apply_one(Kind(document.kind), document.id, document.body)
             except ValidationError as error:
                 name = f"{document.kind} {document.id}"
                 self._log.warning("%s cannot be read by this version: %s", name, error)
         self.nodes = dict(sorted(self.nodes.items()))
         self.revision = answer.revision
-        generation, revision = _place(answer)
+        generation, revision = _position(answer)
         self._known = Known(log_generation=generation, revision=revision, hash=answer.hash)
 
     def _drop(self, kind: Kind, id_: str) -> None:
@@ -136,7 +134,7 @@ class Directory:
             self.nodes.pop(NodeId(id_), None)
         self.overrides.pop((kind, id_), None)
 
-    def _take_one(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> None:
+    def _apply_one(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> None:
         if kind is Kind.NODE:
             self.nodes[NodeId(id_)] = NodeDocument.model_validate(body, extra="ignore")
         elif kind is Kind.SITE and id_ == SITE_ID:
@@ -147,5 +145,5 @@ class Directory:
                 self.overrides[kind, id_] = override
 
 
-def _place(told: DocumentsRead | Known) -> tuple[LogGeneration, Revision]:
-    return told.log_generation, told.revision
+def _position(read: DocumentsRead | Known) -> tuple[LogGeneration, Revision]:
+    return read.log_generation, read.revision

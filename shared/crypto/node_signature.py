@@ -1,9 +1,9 @@
-"""A node's word for an event, which anybody can check who has the node's public key.
+"""A node's signature of an event, which anybody can verify who has the node's public key.
 
 One header: `version;node;unix_ms;id;signature`. The Ed25519 signature (base64) covers what
 stands before it in the header, the subject and the payload, each ended by a line feed but the
-last; neither of the first two can hold one. So who spoke, when, where and what cannot be told
-apart from the proof, and no pre-shared key is needed to check it.
+last; neither of the first two can hold one. So the signature binds node, time, subject and payload
+together, and no pre-shared key is needed to verify it.
 """
 
 import base64
@@ -25,7 +25,7 @@ LONGEST_HEADER: Final = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Who says it, when it happened by that node's clock, and the event's own id."""
+    """The signing node, the time by that node's clock, and the event's own id."""
 
     node: NodeId
     unix_ms: UnixMillis
@@ -36,36 +36,38 @@ class Statement:
         return f"{VERSION};{self.node};{self.unix_ms};{self.id}"
 
 
-def attest(key: NodeKey, said: Statement, subject: str, payload: bytes) -> str:
+def attest(key: NodeKey, statement: Statement, subject: str, payload: bytes) -> str:
     """The header's value."""
-    proof = key.sign(_covered(said.head, subject, payload))
-    return f"{said.head};{base64.b64encode(proof).decode()}"
+    proof = key.sign(_covered(statement.head, subject, payload))
+    return f"{statement.head};{base64.b64encode(proof).decode()}"
 
 
-def examine(keys: Mapping[NodeId, str], header: str, subject: str, payload: bytes) -> Statement:
-    """Who said *payload* on *subject*; *keys* are the nodes' public keys, base64.
+def verify_statement(
+    keys: Mapping[NodeId, str], header: str, subject: str, payload: bytes
+) -> Statement:
+    """The statement that signs *payload* on *subject*; *keys* are the nodes' public keys, base64.
 
     Raises:
-        BadSignature: nobody whom we know did; its attribute `reason` is a word for counting.
+        BadSignature: no known node signed it; its attribute `reason` is a word for counting.
     """
-    said, told = stated(header), header.rpartition(";")[2]
-    key = keys.get(said.node)
+    statement, text = parse_statement(header), header.rpartition(";")[2]
+    key = keys.get(statement.node)
     if key is None:
-        raise BadSignature(f"no key of node {said.node} is known", reason="unknown_node")
+        raise BadSignature(f"no key of node {statement.node} is known", reason="unknown_node")
     try:
-        proof = decode_base64(told)
+        proof = decode_base64(text)
     except Undecodable as error:
         raise BadSignature("the node's signature is no base64", reason="malformed") from error
     if not verify(key, proof, _covered(header.rpartition(";")[0], subject, payload)):
-        raise BadSignature(f"the signature of node {said.node} does not hold", reason="bad_proof")
-    return said
+        raise BadSignature(f"the signature of node {statement.node} is wrong", reason="bad_proof")
+    return statement
 
 
-def stated(header: str) -> Statement:
-    """What *header* says, not proved yet.
+def parse_statement(header: str) -> Statement:
+    """Parse *header*; its signature is not verified.
 
     Raises:
-        BadSignature: it says nothing.
+        BadSignature: it is malformed.
     """
     parts = header.split(";")
     if len(parts) != FIELDS or parts[0] != VERSION:

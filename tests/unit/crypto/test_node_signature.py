@@ -5,8 +5,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.crypto.node_signature import Statement, attest, verify_statement
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import Statement, attest, examine
 from shared.domain.errors import BadSignature
 from shared.domain.ids import NodeId, UnixMillis
 
@@ -23,12 +23,12 @@ HEADER = attest(KEYS[ALPHA], SAID, SUBJECT, PAYLOAD)
 
 def refused(header: str, subject: str = SUBJECT, payload: bytes = PAYLOAD) -> str:
     with pytest.raises(BadSignature) as caught:
-        examine(PUBLIC, header, subject, payload)
+        verify_statement(PUBLIC, header, subject, payload)
     return str(caught.value.attributes["reason"])
 
 
 def test_the_word_of_a_known_node_holds_and_says_who_when_and_which() -> None:
-    assert examine(PUBLIC, HEADER, SUBJECT, PAYLOAD) == SAID
+    assert verify_statement(PUBLIC, HEADER, SUBJECT, PAYLOAD) == SAID
 
 
 def test_the_header_is_the_same_in_every_version_of_this_project() -> None:
@@ -65,11 +65,11 @@ def test_nothing_in_the_header_can_be_changed(old: str, new: str) -> None:
         (HEADER.rpartition(";")[0] + ";AAAA", "bad_proof"),
     ],
 )
-def test_what_is_no_testimony_is_refused_with_a_reason(header: str, reason: str) -> None:
+def test_a_malformed_statement_is_refused_with_a_reason(header: str, reason: str) -> None:
     assert refused(header) == reason
 
 
 @given(st.text(), st.text(), st.binary())
 def test_no_text_makes_the_check_fail_otherwise(header: str, subject: str, payload: bytes) -> None:
     with pytest.raises(BadSignature):
-        examine(PUBLIC, header, subject.encode(errors="replace").decode(), payload)
+        verify_statement(PUBLIC, header, subject.encode(errors="replace").decode(), payload)
