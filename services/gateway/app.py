@@ -27,7 +27,8 @@ from services.gateway.cluster.status_history import StatusHistoryReader
 from services.gateway.cluster.status_notifier import StatusNotifier
 from services.gateway.cluster.sync import FollowerSync
 from services.gateway.configuration.editor import Editor
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.proposals import Proposals
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.configuration.routes import documents, history, webhooks
 from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
@@ -112,12 +113,15 @@ class Gateway:
     def __init__(self, node: NodeId, outside: Outside, secrets: Secrets, state: State) -> None:
         publisher, clock, directory = outside.publisher, outside.clock, state.directory
         audit, urls = AuditLog(outside.events), GatewayUrls(node, directory)
-        configuration = Configuration(publisher, clock)
-        selector = Selector(publisher, directory, configuration)
+        reader, proposals = ConfigurationReader(publisher), Proposals(publisher, clock)
+        editor = Editor(reader, proposals, secrets.passwords)
+        conflicts = MastersConflicts(publisher, directory)
+        resolution = Resolution(conflicts, reader, proposals, secrets.passwords, audit, publisher)
+        selector = Selector(publisher, directory, reader)
         relays = RelayClosing(publisher, clock, state.containment)
-        self.configuration = configuration
+        self.proposals = proposals
         self.accounts = Accounts(
-            configuration.user, secrets.passwords, secrets.site, clock, outside.events
+            reader.user, secrets.passwords, secrets.site, clock, outside.events
         )
         self.sessions = Sessions(
             outside.sessions, state.view, selector, relays, outside.events, directory, clock
@@ -125,18 +129,16 @@ class Gateway:
         self.tickets = Tickets(secrets.keyring)
         self.cluster = Cluster(node, directory, state.observed, clock)
         self.local = LocalHealth(node, state.health, state.grant, clock)
-        self.backups = build_backups(configuration, outside, secrets, directory)
+        self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = Failover(publisher, self.cluster, audit)
         channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
-        conflicts, editor = self.backups.conflicts, self.backups.editor
         self.provided: tuple[object, ...] = (
             *(self.accounts, AddressLimits(clock), audit, urls),
             CredentialsIssuer(self.accounts, urls),
-            *(configuration, editor, LogCopies(node, publisher, directory)),
-            Webhooks(configuration, publisher, secrets.site.webhook_secret),
-            *(conflicts, Resolution(conflicts, configuration, secrets.passwords, audit, publisher)),
+            *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
+            Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, Probing(publisher, directory, secrets.keyring, clock)),
-            *(self.sessions, Queues(configuration, self.sessions, clock), channels),
+            *(self.sessions, Queues(reader, self.sessions, clock), channels),
             *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
             *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
             self.backups,
@@ -144,14 +146,18 @@ class Gateway:
 
 
 def build_backups(
-    configuration: Configuration, outside: Outside, secrets: Secrets, directory: Directory
+    editor: Editor,
+    conflicts: MastersConflicts,
+    outside: Outside,
+    secrets: Secrets,
+    directory: Directory,
 ) -> BackupFiles:
-    """Build the backups, with the editor that restores one and the conflicts in one."""
+    """Build the backups over the *editor* that restores one, and the *conflicts* in one."""
     return BackupFiles(
         snapshots=MasterSnapshots(outside.publisher, outside.snapshots, outside.verify),
-        conflicts=MastersConflicts(outside.publisher, directory),
+        conflicts=conflicts,
         directory=directory,
-        editor=Editor(configuration, secrets.passwords),
+        editor=editor,
         passwords=secrets.passwords,
         cluster_id=secrets.cluster_id,
         own_key=secrets.site.backup_key,
@@ -189,7 +195,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         containment=context.faults.containment,
     )
     gateway = Gateway(settings.node, outside, secrets, state)
-    handlers = Handlers(state.observed, state.directory, state.grant, gateway.configuration, clock)
+    handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
     context.bus.broker.include_router(router(handlers))
     return Service(
         FastStream(context.bus.broker, logger=None),

@@ -3,7 +3,7 @@
 from faststream.nats import NatsRouter
 
 from services.gateway.cluster.core.observed import Observed
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.proposals import Proposals
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
@@ -21,13 +21,13 @@ class Handlers:
         observed: Observed,
         directory: Directory,
         grant: GrantHolder,
-        configuration: Configuration,
+        proposals: Proposals,
         clock: Clock,
     ) -> None:
         self._observed = observed
         self._directory = directory
         self._grant = grant
-        self._configuration = configuration
+        self._proposals = proposals
         self._clock = clock
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
@@ -39,7 +39,7 @@ class Handlers:
 
     async def on_grant(self, event: MasterGranted) -> None:
         self._grant.offer(event)
-        self._configuration.note_grant(event.epoch, event.node)
+        self._proposals.note_grant(event.epoch, event.node)
 
 
 def router(handlers: Handlers) -> NatsRouter:

@@ -23,8 +23,9 @@ from services.gateway.configuration.core import (
 from services.gateway.configuration.proposals import (
     PROPOSE_PART_SECONDS,
     PROPOSE_SECONDS,
-    Configuration,
+    Proposals,
 )
+from services.gateway.configuration.reader import ConfigurationReader
 from shared.api.documents import ApplyRequest
 from shared.documents import Kind
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
@@ -37,8 +38,11 @@ SECRETS = ("password", "password_hash")
 class Editor:
     """Turns what people write into proposals to the primary."""
 
-    def __init__(self, configuration: Configuration, passwords: Passwords) -> None:
-        self._configuration = configuration
+    def __init__(
+        self, reader: ConfigurationReader, proposals: Proposals, passwords: Passwords
+    ) -> None:
+        self._reader = reader
+        self._proposals = proposals
         self._passwords = passwords
 
     async def put(self, ref: Ref, body: Mapping[str, Any], edit: Edit) -> ChangesAccepted:
@@ -105,7 +109,7 @@ class Editor:
         change = ProposedChange(
             kind=ref[0], id=ref[1], op=op, body=body, expected_revision=edit.expected
         )
-        return await self._configuration.propose(edit.request_id, edit.author, [change])
+        return await self._proposals.propose(edit.request_id, edit.author, [change])
 
     async def _read_and_plan(
         self, wanted: ApplyRequest
@@ -121,7 +125,7 @@ class Editor:
         patience = PROPOSE_SECONDS if len(parts) == 1 else PROPOSE_PART_SECONDS
         for part in parts:
             try:
-                accepted = await self._configuration.propose(
+                accepted = await self._proposals.propose(
                     part.request_id, author, part.proposed, patience
                 )
             except MeridianError as error:
@@ -143,7 +147,7 @@ class Editor:
         return bodies
 
     async def _current(self, *kinds: Kind, id_: str | None = None) -> dict[Ref, Current]:
-        found = await self._configuration.read(*kinds, id_=id_)
+        found = await self._reader.read(*kinds, id_=id_)
         return {
             (Kind(document.kind), document.id): Current(document.revision, document.body)
             for document in found.documents

@@ -1,4 +1,4 @@
-"""Reads the configuration from any master, and brings changes to the primary of the moment.
+"""Brings changes to the primary of the moment.
 
 A proposal is repeated with the same request id until a master answers. Config answers a repeat
 with the recorded result, so a change is made once, even if the primary died between the log and its
@@ -14,24 +14,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.gateway.configuration.questions import Questions
-from shared.documents import Kind
-from shared.documents.user import UserDocument
 from shared.domain.backoff import Backoff
-from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
-from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
-from shared.events.config import (
-    ChangesAccepted,
-    DocumentsRead,
-    HistoryRead,
-    ProposeChanges,
-    ProposedChange,
-    ReadCurrent,
-    ReadDocuments,
-    ReadHistory,
-    StoredDocument,
-)
+from shared.domain.errors import NoPrimary, OutcomeUnknown, Unavailable
+from shared.domain.ids import Epoch, Instant, NodeId, RequestId
+from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
 from shared.messaging.ports import Asks
-from shared.messaging.reading import read_documents
 from shared.runtime.clock import Clock
 
 PROPOSE_SECONDS: Final = 15.0
@@ -50,11 +37,9 @@ MANY_CHANGES: Final = 16
 MANY_CHANGES_ATTEMPTS: Final = Backoff(ATTEMPT_SECONDS, longest_seconds=8.0)
 """The longest attempt of a proposal of more changes: each attempt lasts twice the one before."""
 
-READ_SECONDS: Final = 3.0
 
-
-class Configuration:
-    """Reads and changes the master state through the config services of the masters."""
+class Proposals:
+    """Proposals of changes to config, each repeated until the primary answers."""
 
     def __init__(self, publisher: Asks, clock: Clock) -> None:
         self._publisher = publisher
@@ -145,57 +130,3 @@ class Configuration:
                     self._attempts.discard(attempt)
         except TimeoutError as error:
             raise Unavailable("no master answered the proposal in time") from error
-
-    async def read(
-        self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)
-    ) -> DocumentsRead:
-        """Read the documents of *kinds* from any master."""
-        return await self._read(ReadDocuments(kinds=kinds, id=id_, at_least=at_least))
-
-    async def user(self, name: str) -> UserDocument | None:
-        """The document of the user *name*; None when there is none.
-
-        Raises:
-            Unavailable: no master answered.
-        """
-        try:
-            document = await self.document(Kind.USER, name)
-        except NotFound:
-            return None
-        return UserDocument.model_validate(document.body)
-
-    async def _read(self, question: ReadDocuments) -> DocumentsRead:
-        return await read_documents(
-            self._publisher,
-            question,
-            page_seconds=READ_SECONDS,
-            attempt_seconds=ATTEMPT_SECONDS / 2,
-        )
-
-    async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
-        """Read at most *limit* documents of *kind*, those after the one called *after*."""
-        position = None if after is None else (kind.value, after)
-        question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
-        return await self._publisher.ask(
-            question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS / 2
-        )
-
-    async def history(self, question: ReadHistory) -> HistoryRead:
-        """Read the history of changes from any master."""
-        return await self._publisher.ask(
-            question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
-        )
-
-    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
-        """Read one document from any master, or, if *is_current*, from the primary.
-
-        Raises:
-            NotFound: there is none of that name.
-            Unavailable: no master answered, or none is the primary.
-        """
-        question = ReadCurrent if is_current else ReadDocuments
-        found = await self._read(question(kinds=(kind,), id=id_))
-        for document in found.documents:
-            if document.kind == kind and document.id == id_:
-                return document
-        raise NotFound(f"there is no {kind} {id_!r}", kind=kind, id=id_)

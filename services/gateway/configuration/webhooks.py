@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.reader import ConfigurationReader
 from shared.crypto.webhooks import shown_secret
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
@@ -22,9 +22,9 @@ class Webhooks:
     """Secrets and deliveries of the webhooks."""
 
     def __init__(
-        self, configuration: Configuration, publisher: Asks, derive_secret: DeriveSecret
+        self, reader: ConfigurationReader, publisher: Asks, derive_secret: DeriveSecret
     ) -> None:
-        self._configuration = configuration
+        self._reader = reader
         self._publisher = publisher
         self._derive_secret = derive_secret
 
@@ -34,7 +34,7 @@ class Webhooks:
         Raises:
             NotFound: there is no such webhook.
         """
-        found = await self._configuration.read(Kind.WEBHOOK, id_=name)
+        found = await self._reader.read(Kind.WEBHOOK, id_=name)
         for document in found.documents:
             number = WebhookDocument.model_validate(document.body).secret_number
             return shown_secret(self._derive_secret(name, number))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from services.gateway.access.audit_log import AuditLog
 from services.gateway.access.passwords import Passwords
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.proposals import Proposals
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.conflicts.conflicts import READ_SECONDS, MastersConflicts
 from services.gateway.conflicts.core import changes_to_apply, find_conflict, without_secrets
 from shared.domain.conflict import ConflictChange, ConflictLine
@@ -19,7 +20,8 @@ class Resolution:
     """Finds conflicts, and puts their documents into the site again or gives them up."""
 
     conflicts: MastersConflicts
-    configuration: Configuration
+    reader: ConfigurationReader
+    proposals: Proposals
     passwords: Passwords
     audit: AuditLog
     publisher: Asks
@@ -74,10 +76,10 @@ class Resolution:
         return changes
 
     async def _apply(self, line: ConflictLine, author: str) -> Revision:
-        state = await self.configuration.read()
+        state = await self.reader.read()
         there = {(each.kind, each.id): each.body for each in state.documents}
         changes = changes_to_apply(await self._changes(line), there, self.passwords.can_open)
         if not changes:
             return state.revision
         request = RequestId(f"conflict-{line.id}")
-        return (await self.configuration.propose(request, author, changes)).revision
+        return (await self.proposals.propose(request, author, changes)).revision

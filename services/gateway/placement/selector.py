@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.placement.core.pins import require_traffic_node
 from services.gateway.placement.core.rules import rehearsed_rule, require_nodes
 from shared.documents import Kind
@@ -27,7 +27,7 @@ class Selector:
 
     publisher: Asks
     directory: Directory
-    configuration: Configuration
+    reader: ConfigurationReader
 
     async def select(self, question: SelectNodes) -> NodesSelected:
         """Ask for the nodes of a session.
@@ -49,7 +49,7 @@ class Selector:
         named = ((Kind.PUBLIC_SITE, question.public_site), (Kind.TEAM, question.team))
         for kind, name in named:
             if name is not None:
-                await self.configuration.document(kind, name)
+                await self.reader.document(kind, name)
         if question.pin is not None:
             require_traffic_node(self.directory.nodes, question.pin)
         return await self.publisher.ask(question, timeout_seconds=EXPLAIN_SECONDS)
@@ -91,7 +91,7 @@ class Selector:
         if wanted is not None:
             return require_traffic_node(self.directory.nodes, NodeId(wanted))
         try:
-            document = await self.configuration.user(user)
+            document = await self.reader.user(user)
         except Unavailable:
             return None
         if document is None or not document.pinned_node:

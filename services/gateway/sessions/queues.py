@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.core.roles import Caller
 from services.gateway.sessions.core.queue import (
     choose_team,
@@ -28,7 +28,7 @@ from shared.runtime.clock import Clock
 class Queues:
     """Lets customers arrive, and members of teams accept them."""
 
-    configuration: Configuration
+    reader: ConfigurationReader
     sessions: Sessions
     clock: Clock
 
@@ -44,7 +44,7 @@ class Queues:
             InvalidChange: the site offers several teams, and none was named.
             Unavailable: too many wait for the team.
         """
-        found = await self.configuration.read(Kind.PUBLIC_SITE)
+        found = await self.reader.read(Kind.PUBLIC_SITE)
         sites = {
             each.id: PublicSiteDocument.model_validate(each.body, extra="ignore")
             for each in found.documents
@@ -76,7 +76,7 @@ class Queues:
         )
 
     async def _teams(self) -> dict[str, TeamDocument]:
-        found = await self.configuration.read(Kind.TEAM)
+        found = await self.reader.read(Kind.TEAM)
         return {
             each.id: TeamDocument.model_validate(each.body, extra="ignore")
             for each in found.documents

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from services.gateway.access.callers import TheCaller
 from services.gateway.configuration.core import Edit, Planned, Ref
 from services.gateway.configuration.editor import Editor
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
@@ -37,7 +37,7 @@ router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
 HIDDEN = frozenset({"password_hash"})
 
-TheConfiguration = Annotated[Configuration, Depends(provided(Configuration))]
+TheReader = Annotated[ConfigurationReader, Depends(provided(ConfigurationReader))]
 TheEditor = Annotated[Editor, Depends(provided(Editor))]
 
 
@@ -57,10 +57,10 @@ TheEdit = Annotated[Edit, Depends(authorised_edit)]
 
 
 @router.get("/export")
-async def export(configuration: TheConfiguration, caller: TheCaller) -> Export:
+async def export(reader: TheReader, caller: TheCaller) -> Export:
     """The whole configuration, secrets left out."""
     caller.require(Action.READ)
-    found = await configuration.read()
+    found = await reader.read()
     documents = tuple(_shown(each) for each in found.documents)
     return Export(revision=found.revision, documents=documents)
 
@@ -76,12 +76,10 @@ async def apply(
 
 
 @router.get("/site")
-async def read_site(
-    configuration: TheConfiguration, caller: TheCaller, response: Response
-) -> DocumentView:
+async def read_site(reader: TheReader, caller: TheCaller, response: Response) -> DocumentView:
     """The site's settings."""
     caller.require(Action.READ)
-    return await _read(configuration, (Kind.SITE, SITE_ID), response)
+    return await _read(reader, (Kind.SITE, SITE_ID), response)
 
 
 @router.put("/site")
@@ -118,7 +116,7 @@ TheRef = Annotated[Ref, Depends(the_ref)]
 @router.get("/{collection}")
 async def read_all(
     kind: TheKind,
-    configuration: TheConfiguration,
+    reader: TheReader,
     caller: TheCaller,
     request: Request,
     response: Response,
@@ -126,7 +124,7 @@ async def read_all(
 ) -> DocumentsPage:
     """The documents of one kind, page by page: `next` (and the header `Link`) is the next one."""
     caller.require(Action.READ)
-    found = await configuration.page(kind, query.limit, query.after)
+    found = await reader.page(kind, query.limit, query.after)
     following = None
     if found.next is not None:
         following = link_next(request, response, query, after=found.next[1])
@@ -150,7 +148,7 @@ async def create_one(
 )
 async def read_one(
     ref: TheRef,
-    configuration: TheConfiguration,
+    reader: TheReader,
     caller: TheCaller,
     response: Response,
     if_none_match: Annotated[str | None, Header()] = None,
@@ -162,7 +160,7 @@ async def read_one(
     With `?current=true` as it is now: the primary alone answers for that, and nobody without one.
     """
     caller.require(Action.READ)
-    found = await _read(configuration, ref, response, is_current=current)
+    found = await _read(reader, ref, response, is_current=current)
     if if_none_match is not None and if_none_match.strip() in {"*", response.headers["ETag"]}:
         return Response(None, 304, {"ETag": response.headers["ETag"]})
     return found
@@ -185,9 +183,9 @@ async def delete_one(ref: TheRef, editor: TheEditor, edit: TheEdit) -> ChangeRes
 
 
 async def _read(
-    configuration: Configuration, ref: Ref, response: Response, *, is_current: bool = False
+    reader: ConfigurationReader, ref: Ref, response: Response, *, is_current: bool = False
 ) -> DocumentView:
-    document = await configuration.document(*ref, is_current=is_current)
+    document = await reader.document(*ref, is_current=is_current)
     response.headers["ETag"] = f'"{document.revision}"'
     return _shown(document)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.gateway.access.callers import TheAuditLog, TheCaller
-from services.gateway.configuration.proposals import Configuration
+from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.configuration.verification import LogCopies
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
@@ -20,7 +20,7 @@ from shared.events.config import ReadHistory
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
 
-TheConfiguration = Annotated[Configuration, Depends(provided(Configuration))]
+TheReader = Annotated[ConfigurationReader, Depends(provided(ConfigurationReader))]
 TheLogCopies = Annotated[LogCopies, Depends(provided(LogCopies))]
 
 
@@ -44,7 +44,7 @@ async def rebuild_log(
 
 @router.get("/log")
 async def read_log(
-    configuration: TheConfiguration,
+    reader: TheReader,
     caller: TheCaller,
     query: Annotated[ChangesQuery, Query()],
     request: Request,
@@ -52,7 +52,7 @@ async def read_log(
 ) -> Page[HistoryLine]:
     """The changes of the configuration; a page may hold fewer lines than asked for, even none."""
     caller.require(Action.READ)
-    found = await configuration.history(as_question(query))
+    found = await reader.history(as_question(query))
     following = None
     if found.next is not None:
         following = link_next(request, response, query, before="{}.{}".format(*found.next))

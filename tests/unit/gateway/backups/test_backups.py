@@ -220,15 +220,15 @@ async def test_two_operators_at_once_do_not_overwrite_one_another(
     admin = await people.admin()
     backup = await made(admin)
     site.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "us"})
-    propose = site.gateway.configuration.propose
+    propose = site.gateway.proposals.propose
 
     async def late(*args: object, **more: object) -> object:
         site.site.revision += 1
         site.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "asia"})
-        monkeypatch.setattr(site.gateway.configuration, "propose", propose)
+        monkeypatch.setattr(site.gateway.proposals, "propose", propose)
         return await propose(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(site.gateway.configuration, "propose", late)
+    monkeypatch.setattr(site.gateway.proposals, "propose", late)
     status, refusal = await sent(admin, "/backup/restore", backup)
     assert (status, refusal["code"]) == (412, "revision_conflict")
     assert site.site.documents[Kind.NODE, "berlin"].body["region"] == "asia"

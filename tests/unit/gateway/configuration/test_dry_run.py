@@ -31,7 +31,8 @@ from shared.events.config import (
 from tests.unit.gateway.conftest import InMemoryGateway, People
 
 if TYPE_CHECKING:
-    from services.gateway.configuration.proposals import Configuration
+    from services.gateway.configuration.proposals import Proposals
+    from services.gateway.configuration.reader import ConfigurationReader
 
 ADMIN = {"role": "administrator", "password_hash": "sealed"}
 LARGE = "x" * 150_000
@@ -80,7 +81,7 @@ class Primary:
 def outcome(before: dict[Ref, dict[str, Any]], wanted: ApplyRequest) -> tuple[object, bool]:
     """What came of it: the refusal's code, words and field, or the changes; whether it wrote."""
     primary = Primary(before)
-    editor = Editor(cast("Configuration", primary), PASSWORDS)
+    editor = Editor(cast("ConfigurationReader", primary), cast("Proposals", primary), PASSWORDS)
     try:
         changes, _ = asyncio.run(editor.apply(wanted, Edit("admin", RequestId("r"))))
     except Rejected as error:

@@ -9,15 +9,16 @@ import pytest
 
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration import core as plan
-from services.gateway.configuration.core import Edit
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import (
     ATTEMPT_SECONDS,
     FAST_ATTEMPT_SECONDS,
     MANY_CHANGES,
     PROPOSE_SECONDS,
-    Configuration,
+    Proposals,
 )
+from services.gateway.configuration.reader import ConfigurationReader
+from services.gateway.proposals import core as plan
 from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
@@ -67,26 +68,26 @@ class Masters(Responder):
         return ANSWER
 
 
-def proposed(configuration: Configuration) -> asyncio.Task[ChangesAccepted]:
-    return asyncio.create_task(configuration.propose(RequestId("one"), "admin", [CHANGE]))
+def proposed(proposals: Proposals) -> asyncio.Task[ChangesAccepted]:
+    return asyncio.create_task(proposals.propose(RequestId("one"), "admin", [CHANGE]))
 
 
-def of(masters: Masters) -> Configuration:
-    return Configuration(masters, VirtualClock())
+def of(masters: Masters) -> Proposals:
+    return Proposals(masters, VirtualClock())
 
 
 def test_a_change_in_flight_is_repeated_as_soon_as_another_epoch_is_granted() -> None:
     async def scenario() -> None:
         is_there = False
         masters = Masters(lambda: is_there)
-        configuration = of(masters)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals = of(masters)
+        proposals.note_grant(Epoch(1), ALPHA)
         await pause(60)
-        asked = proposed(configuration)
+        asked = proposed(proposals)
         await pause(0.2)
         is_there = True
         moved = VirtualClock().now()
-        configuration.note_grant(Epoch(2), BRAVO)
+        proposals.note_grant(Epoch(2), BRAVO)
         assert await asked == ANSWER
         assert VirtualClock().now() == moved
         assert len(masters.asked) == 2
@@ -98,15 +99,15 @@ def test_a_change_is_repeated_again_when_the_new_primary_itself_is_granted_the_e
     async def scenario() -> None:
         is_there = False
         masters = Masters(lambda: is_there)
-        configuration = of(masters)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals = of(masters)
+        proposals.note_grant(Epoch(1), ALPHA)
         await pause(60)
-        asked = proposed(configuration)
+        asked = proposed(proposals)
         await pause(0.2)
-        configuration.note_grant(Epoch(2), ALPHA)  # it lost its role to that epoch
+        proposals.note_grant(Epoch(2), ALPHA)  # it lost its role to that epoch
         await pause(FAST_ATTEMPT_SECONDS / 2)
         is_there = True
-        configuration.note_grant(Epoch(2), BRAVO)
+        proposals.note_grant(Epoch(2), BRAVO)
         granted = VirtualClock().now()
         assert await asked == ANSWER
         assert VirtualClock().now() == granted
@@ -126,10 +127,10 @@ def test_the_answer_to_an_early_question_counts_after_it_was_repeated() -> None:
 
     async def scenario() -> None:
         masters = Slow(lambda: False)
-        configuration = of(masters)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals = of(masters)
+        proposals.note_grant(Epoch(1), ALPHA)
         began = VirtualClock().now()
-        assert await proposed(configuration) == ANSWER
+        assert await proposed(proposals) == ANSWER
         assert VirtualClock().now() - began == pytest.approx(2.5 * FAST_ATTEMPT_SECONDS)
         assert len(masters.asked) == 3
 
@@ -150,11 +151,11 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
 
     async def scenario() -> None:
         masters = Leaving(lambda: False)
-        configuration = of(masters)
+        proposals = of(masters)
         began = VirtualClock().now()
-        asked = proposed(configuration)
+        asked = proposed(proposals)
         await pause(0.2)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals.note_grant(Epoch(1), ALPHA)
         assert await asked == ANSWER
         assert [each - began for each in masters.asked[:3]] == pytest.approx([0, 0.2, 0.3])
 
@@ -164,13 +165,13 @@ def test_an_early_question_that_fails_leaves_the_later_one_open() -> None:
 def test_the_same_epoch_again_moves_nothing() -> None:
     async def scenario() -> None:
         masters = Masters(lambda: False)
-        configuration = of(masters)
-        configuration.note_grant(Epoch(2), BRAVO)
+        proposals = of(masters)
+        proposals.note_grant(Epoch(2), BRAVO)
         await pause(60)
-        asked = proposed(configuration)
+        asked = proposed(proposals)
         await pause(0.2)
-        configuration.note_grant(Epoch(2), BRAVO)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals.note_grant(Epoch(2), BRAVO)
+        proposals.note_grant(Epoch(1), ALPHA)
         await pause(0.2)
         assert len(masters.asked) == 1
         asked.cancel()
@@ -181,9 +182,9 @@ def test_the_same_epoch_again_moves_nothing() -> None:
 def test_after_the_role_moved_attempts_are_short_for_a_while() -> None:
     async def scenario() -> None:
         masters = Masters(lambda: len(masters.asked) > 4)
-        configuration = of(masters)
-        configuration.note_grant(Epoch(1), ALPHA)
-        assert await proposed(configuration) == ANSWER
+        proposals = of(masters)
+        proposals.note_grant(Epoch(1), ALPHA)
+        assert await proposed(proposals) == ANSWER
         gaps = [b - a for a, b in zip(masters.asked, masters.asked[1:], strict=False)]
         assert gaps == pytest.approx([FAST_ATTEMPT_SECONDS] * len(gaps))
 
@@ -204,13 +205,13 @@ def test_otherwise_an_attempt_lasts_its_time_and_in_the_end_nobody_is_primary() 
 def test_many_changes_are_repeated_at_once_when_the_role_moves_and_then_less_and_less() -> None:
     async def scenario() -> None:
         masters = Masters(lambda: False)
-        configuration = of(masters)
+        proposals = of(masters)
         began = VirtualClock().now()
         asked = asyncio.create_task(
-            configuration.propose(RequestId("many"), "admin", [CHANGE] * (MANY_CHANGES + 1), 60)
+            proposals.propose(RequestId("many"), "admin", [CHANGE] * (MANY_CHANGES + 1), 60)
         )
         await pause(0.5)
-        configuration.note_grant(Epoch(1), ALPHA)
+        proposals.note_grant(Epoch(1), ALPHA)
         with pytest.raises(NoPrimary):
             await asked
         times = [asked - began for asked in masters.asked]
@@ -238,7 +239,7 @@ def test_an_apply_of_many_entries_outwaits_a_silence_that_ends_a_single_change(
     async def scenario() -> None:
         silent_until = VirtualClock().now() + 2 * PROPOSE_SECONDS
         masters = Masters(lambda: not masters.asked[1:] or VirtualClock().now() > silent_until)
-        editor = Editor(of(masters), Passwords(SiteSecret(bytes(32))))
+        editor = Editor(ConfigurationReader(masters), of(masters), Passwords(SiteSecret(bytes(32))))
         changes, revision = await editor.apply(wanted, Edit("admin", RequestId("many")))
         assert [change.id for change in changes] == ["one", "two"]
         assert revision == ANSWER.revision
