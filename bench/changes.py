@@ -106,8 +106,8 @@ async def propagation(site: Site, results: Results) -> None:
     moved = asyncio.Event()
 
     async def on_progress(message: Msg) -> None:
-        told: dict[str, Any] = json.loads(message.data)
-        reached[told["node"]] = int(told["revision"])
+        progress: dict[str, Any] = json.loads(message.data)
+        reached[progress["node"]] = int(progress["revision"])
         moved.set()
 
     async def change() -> float:

@@ -51,7 +51,7 @@ class Round:
 
     answers_per_second: float
     per_server_cpu_second: float
-    asker_us: float
+    client_us: float
     latencies_us: list[float]
 
 
@@ -66,8 +66,8 @@ def measure(results: Results) -> None:
         for _ in range(ROUNDS):
             for server, (child, port) in servers.items():
                 rounds[server].append(_ask_all(child, port, clients))
-    for server, took in rounds.items():
-        _tell(results, server, took)
+    for server, rounds_taken in rounds.items():
+        _report(results, server, rounds_taken)
     for peer in PACKAGES.keys() - rounds.keys():
         sys.stdout.write(f"{peer} is not installed and was left out\n")
 
@@ -87,13 +87,13 @@ def population() -> tuple[dict[IPv4Network, int], list[Client]]:
     return networks, [client.packed[:3] for client in clients]
 
 
-def _tell(results: Results, server: str, took: list[Round]) -> None:
+def _report(results: Results, server: str, rounds_taken: list[Round]) -> None:
     add = results.add
-    add("geo answers per second", server, [each.answers_per_second for each in took], "1/s")
-    per_cpu = [each.per_server_cpu_second for each in took]
+    add("geo answers per second", server, [each.answers_per_second for each in rounds_taken], "1/s")
+    per_cpu = [each.per_server_cpu_second for each in rounds_taken]
     add("geo answers per CPU-second", server, per_cpu, "1/s")
-    add("geo asker's own cost", server, [each.asker_us for each in took], "us/answer")
-    latencies = [latency for each in took for latency in each.latencies_us]
+    add("geo asker's own cost", server, [each.client_us for each in rounds_taken], "us/answer")
+    latencies = [latency for each in rounds_taken for latency in each.latencies_us]
     add(f"geo answer, {IN_FLIGHT} in flight", server, latencies, "us")
 
 

@@ -71,15 +71,15 @@ async def _round(publisher: Publisher) -> float:
 @asynccontextmanager
 async def asking(site: Site) -> AsyncGenerator[Publisher]:
     """A member that may ask: one more gateway of alpha."""
-    told = site.environment("alpha", "gateway")
+    environment = site.environment("alpha", "gateway")
     settings = ServiceSettings.model_validate(
         {
-            "node": told["MERIDIAN_NODE"],
-            "state_dir": told["MERIDIAN_STATE_DIR"],
-            "psk_file": told["MERIDIAN_PSK_FILE"],
-            "nats_servers": tuple(told["MERIDIAN_NATS_SERVERS"].split(",")),
-            "nats_user": told["MERIDIAN_NATS_USER"],
-            "nats_password_file": Path(told["MERIDIAN_NATS_PASSWORD_FILE"]),
+            "node": environment["MERIDIAN_NODE"],
+            "state_dir": environment["MERIDIAN_STATE_DIR"],
+            "psk_file": environment["MERIDIAN_PSK_FILE"],
+            "nats_servers": tuple(environment["MERIDIAN_NATS_SERVERS"].split(",")),
+            "nats_user": environment["MERIDIAN_NATS_USER"],
+            "nats_password_file": Path(environment["MERIDIAN_NATS_PASSWORD_FILE"]),
         }
     )
     context = build_context(settings, "gateway", SystemClock())

@@ -35,9 +35,9 @@ async def _rows(publisher: Publisher, instances: int, callers: int, results: Res
     rates: list[float] = []
     times: list[float] = []
     for _ in range(ROUNDS):
-        rate, took = await _round(publisher, callers)
+        rate, milliseconds = await _round(publisher, callers)
         rates.append(rate)
-        times += took
+        times += milliseconds
     replicas = f"{instances} selector{'s' if instances > 1 else ''}"
     where = f"{replicas}, {callers} caller{'s' if callers > 1 else ''}"
     results.add(f"signed selections per second: {where}", "meridian", rates, "1/s")
@@ -45,7 +45,7 @@ async def _rows(publisher: Publisher, instances: int, callers: int, results: Res
 
 
 async def _round(publisher: Publisher, callers: int) -> tuple[float, list[float]]:
-    """Questions a second of so many callers at once, and how many milliseconds each took."""
+    """Questions a second of so many callers at once, and the milliseconds of each."""
     times: list[float] = []
     began = time.perf_counter()
     until = began + ROUND_SECONDS

@@ -63,20 +63,20 @@ def benchmarks_page(folder: Path = RESULTS) -> str:
 
 
 def _chapter(path: Path) -> str:
-    told: dict[str, Any] = json.loads(path.read_text())
-    machine = ", ".join(f"{name} {value}" for name, value in told["machine"].items())
-    versions = ", ".join(f"{name} {value}" for name, value in told["versions"].items())
+    results: dict[str, Any] = json.loads(path.read_text())
+    machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     lines = [f"## {path.stem}", ""]
     if path.stem in ABOUT:
         lines += [ABOUT[path.stem], ""]
     lines += [
         f"Machine: {machine}. Versions: {versions}.",
         "",
-        *(line for note in told.get("notes", ()) for line in (note, "")),
+        *(line for note in results.get("notes", ()) for line in (note, "")),
         "| measure | subject | median | p99 | range | n | beside |",
         "|---|---|---:|---:|---:|---:|---|",
     ]
-    for measure, rows in groupby(told["rows"], key=lambda row: str(row["measure"])):
+    for measure, rows in groupby(results["rows"], key=lambda row: str(row["measure"])):
         lines += [_row("" if at else measure, row) for at, row in enumerate(rows)]
     return "\n".join([*lines, ""])
 

@@ -8,16 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.system.chaos.story import tell
+from tests.system.chaos.run import run_chaos
 
 
 def main() -> None:
-    """Tell one story; exit 1 when something happened that must not."""
+    """Run chaos once; exit 1 when something happened that must not."""
     minutes = float(os.environ.get("MINUTES") or 5)
     seed = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
     print(f"chaos for {minutes:g} minutes; again: make chaos MINUTES={minutes:g} SEED={seed}")
     with tempfile.TemporaryDirectory() as home:
-        outcome = asyncio.run(tell(minutes * 60, seed, Path(home), print))
+        outcome = asyncio.run(run_chaos(minutes * 60, seed, Path(home), print))
     print(json.dumps(outcome.as_dict()))
     sys.exit(bool(outcome.faults))
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from stack.failure import StartFailed
 from stack.site import Site, SiteOptions
+from tests.system.storm.run import Outcome, aftermath, storm
 from tests.system.storm.stage import staged
-from tests.system.storm.story import Outcome, aftermath, storm
 
 MESSAGES = 10_000
 
 
-async def tell(total: int, seed: int, home: Path) -> Outcome:
+async def report(total: int, seed: int, home: Path) -> Outcome:
     """Storm a new site, and see what is left of it."""
     async with Site.start(SiteOptions()) as site, staged(site, home) as stage:
         outcome = await storm(stage, total, seed, say)
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="meridian-storm-") as name:
         home = Path(name)
         home.chmod(0o711)  # PostgreSQL runs as a user of its own and passes through
-        outcome = asyncio.run(tell(total, seed, home))
+        outcome = asyncio.run(report(total, seed, home))
     say(json.dumps(outcome.as_dict()))
     sys.exit(bool(outcome.faults))
 

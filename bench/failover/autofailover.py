@@ -119,12 +119,12 @@ class AutoFailover:
 
     async def _states(self) -> dict[str, str]:
         """Each node's state; an empty word while it is to become another."""
-        told: list[dict[str, Any]] = await self._monitor("show", "state", "--json") or []
+        states: list[dict[str, Any]] = await self._monitor("show", "state", "--json") or []
         return {
             each["nodename"]: each["current_group_state"]
             if each["current_group_state"] == each["assigned_group_state"]
             else ""
-            for each in told
+            for each in states
         }
 
     async def _monitor(self, *words: str) -> Any:

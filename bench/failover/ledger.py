@@ -39,17 +39,17 @@ class Ledger:
     is_reported: bool = False
 
     @classmethod
-    def open(cls, path: Path, wish: dict[str, Any]) -> "Ledger":
-        """The run with that *wish* which was interrupted on this boot, or a new one."""
-        of = {**wish, "boot": kernel_boot_id()}
-        told: dict[str, Any] = {}
+    def open(cls, path: Path, options: dict[str, Any]) -> "Ledger":
+        """The run with that *options* which was interrupted on this boot, or a new one."""
+        of = {**options, "boot": kernel_boot_id()}
+        stored: dict[str, Any] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
-            told = json.loads(path.read_text())
-        if told.get("of") != of or told.get("is_reported"):
+            stored = json.loads(path.read_text())
+        if stored.get("of") != of or stored.get("is_reported"):
             now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
             return cls(path, secrets.token_hex(4), of, now)
-        series = {(m, s): Series(values, unit) for m, s, values, unit in told["series"]}
-        return cls(path, told["run"], of, told["begun"], series, told["notes"])
+        series = {(m, s): Series(values, unit) for m, s, values, unit in stored["series"]}
+        return cls(path, stored["run"], of, stored["begun"], series, stored["notes"])
 
     def count(self, measure: str, subject: str) -> int:
         """How many values there are."""
@@ -69,12 +69,12 @@ class Ledger:
 
     def save(self) -> None:
         """Write everything, whole or not at all."""
-        told: dict[str, Any] = asdict(self)
-        told["series"] = [[*key, each.values, each.unit] for key, each in self.series.items()]
-        told["path"] = str(self.path)
+        stored: dict[str, Any] = asdict(self)
+        stored["series"] = [[*key, each.values, each.unit] for key, each in self.series.items()]
+        stored["path"] = str(self.path)
         self.path.parent.mkdir(exist_ok=True)
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(told))
+        draft.write_text(json.dumps(stored))
         draft.rename(self.path)
         kept = sum(len(series.values) for series in self.series.values())
         sys.stdout.write(f"run {self.run}: {kept} values kept\n")

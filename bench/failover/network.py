@@ -43,12 +43,12 @@ def missing() -> str:
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"it needs {' and '.join(absent)}"
-    tried = subprocess.run(
+    attempt = subprocess.run(
         ["unshare", "--net", "--", "iptables", "-A", "INPUT", "-p", "tcp", *loss(0.5)],
         capture_output=True,
         check=False,
     )
-    return "" if tried.returncode == 0 else "its kernel refuses rules for packets"
+    return "" if attempt.returncode == 0 else "its kernel refuses rules for packets"
 
 
 def loss(share: float) -> Rule:

@@ -48,7 +48,7 @@ SUMS: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunOptions:
     """How much of each is measured."""
 
     kills: int
@@ -61,13 +61,13 @@ class Wish:
     minutes: float
 
     @staticmethod
-    def read(environment: Mapping[str, str]) -> "Wish":
+    def read(environment: Mapping[str, str]) -> "RunOptions":
         """What *environment* asks for, and else what a whole run has."""
 
         def number(name: str, usual: float) -> float:
             return float(environment.get(name) or usual)
 
-        return Wish(
+        return RunOptions(
             kills=int(number("KILLS", 100)),
             machines=int(number("MACHINES", 30)),
             freezes=int(number("FREEZES", 30)),
@@ -79,66 +79,68 @@ class Wish:
         )
 
 
-def part(work: Callable[[Ledger, Wish], Coroutine[Any, Any, None]]) -> Callable[[Results], None]:
+def part(
+    work: Callable[[Ledger, RunOptions], Coroutine[Any, Any, None]],
+) -> Callable[[Results], None]:
     """A part of the run as `python -m bench` calls it: what is done already is not done again."""
 
     def measure(_: Results) -> None:
-        wish = Wish.read(os.environ)
-        if wish.peers:
+        options = RunOptions.read(os.environ)
+        if options.peers:
             _install()
         network.enter()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left running
-        asyncio.run(work(_ledger(wish), wish))
+        asyncio.run(work(_ledger(options), options))
 
     return measure
 
 
-async def switchovers(ledger: Ledger, wish: Wish) -> None:
-    await ours.switchovers(ledger, wish.switchovers)
+async def switchovers(ledger: Ledger, options: RunOptions) -> None:
+    await ours.switchovers(ledger, options.switchovers)
 
 
-async def blows(ledger: Ledger, wish: Wish) -> None:
-    await ours.blows(ledger, "process killed", wish.kills)
-    await ours.blows(ledger, "machine killed", wish.machines)
-    await ours.blows(ledger, "frozen", wish.freezes)
+async def blows(ledger: Ledger, options: RunOptions) -> None:
+    await ours.blows(ledger, "process killed", options.kills)
+    await ours.blows(ledger, "machine killed", options.machines)
+    await ours.blows(ledger, "frozen", options.freezes)
     if reason := network.missing():
         ledger.note(f"No primary was cut off: {reason}.")
     else:
-        await ours.blows(ledger, "cut off", wish.cuts)
-    await ours.leader_killed(ledger, wish.leaders)
+        await ours.blows(ledger, "cut off", options.cuts)
+    await ours.leader_killed(ledger, options.leaders)
 
 
-async def peers(ledger: Ledger, wish: Wish) -> None:
+async def peers(ledger: Ledger, options: RunOptions) -> None:
     for name, ttl in ((f"patroni (ttl {TTL})", TTL), ("patroni (default)", None)):
-        await _patroni(ledger, wish.peers, name, ttl)
-    if _left(ledger, autofailover.NAME, wish.peers):
+        await _patroni(ledger, options.peers, name, ttl)
+    if _left(ledger, autofailover.NAME, options.peers):
         with _folder() as folder:
             try:
                 async with AutoFailover.start(Path(folder)) as peer:
-                    await _hurt(ledger, peer, _left(ledger, peer.name, wish.peers))
+                    await _hurt(ledger, peer, _left(ledger, peer.name, options.peers))
             except PEER_FAILED as error:
                 ledger.note(f"{autofailover.NAME} was not measured: {_why(error)}.")
     ledger.save()
 
 
-async def calm(ledger: Ledger, wish: Wish) -> None:
+async def calm(ledger: Ledger, options: RunOptions) -> None:
     for timing in TIMINGS:
-        await ours.false_failovers(ledger, timing, wish.minutes)
+        await ours.false_failovers(ledger, timing, options.minutes)
 
 
-async def changes(ledger: Ledger, _: Wish) -> None:
+async def changes(ledger: Ledger, _: RunOptions) -> None:
     await latency.changes(ledger)
 
 
 def report(results: Results) -> None:
     """Make the rows of what the run has found."""
-    ledger = _ledger(Wish.read(os.environ))
-    tell(ledger, results)
+    ledger = _ledger(RunOptions.read(os.environ))
+    report_medians(ledger, results)
     ledger.is_reported = True
     ledger.save()
 
 
-def tell(ledger: Ledger, results: Results) -> None:
+def report_medians(ledger: Ledger, results: Results) -> None:
     """Add a row for each series of *ledger*; one measure's subjects stand together."""
     measures = dict.fromkeys(measure for measure, _ in ledger.series)
     acknowledged = {
@@ -175,12 +177,12 @@ async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
     blow = Blow("machine killed", peer.strike, peer.mend)
     times = [await fail_over(peer, blow, PEER_PHASE_SECONDS) for _ in range(rounds)]
     await peer.settled()
-    told = peer.history.so_far()
-    lost = told.lost(await peer.found())
+    history = peer.history.so_far()
+    lost = history.lost(await peer.found())
     ledger.add(PEER_MEASURE, peer.name, times)
     ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
-    ledger.add("acknowledged stamps", peer.name, [float(len(told.stamps))], "")
-    ledger.add("stamps per second, faults and all", peer.name, [told.per_second()], "1/s")
+    ledger.add("acknowledged stamps", peer.name, [float(len(history.stamps))], "")
+    ledger.add("stamps per second, faults and all", peer.name, [history.per_second()], "1/s")
 
 
 def _why(error: Exception) -> str:
@@ -212,8 +214,8 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
     return folder
 
 
-def _ledger(wish: Wish) -> Ledger:
-    return Ledger.open(LEDGER, {**asdict(wish), "commit": _commit()})
+def _ledger(options: RunOptions) -> Ledger:
+    return Ledger.open(LEDGER, {**asdict(options), "commit": _commit()})
 
 
 def _commit() -> str:

@@ -29,8 +29,13 @@ def test_every_figure_of_a_file_stands_on_the_page_bad_ones_too(tmp_path: Path) 
     compared = {"value": 1234.5, "ratio_to": "meridian", "ratio": 2.0162, "min": 1.0, "max": 2.0}
     rows = [slow, row | {"subject": "direct", "p99": 1.5} | compared]
     notes = ["A peer was not measured: it is not installed."]
-    told = {"machine": {"cores": 2}, "versions": {"python": "3.11"}, "rows": rows, "notes": notes}
-    (tmp_path / "other.json").write_text(json.dumps(told))
+    results = {
+        "machine": {"cores": 2},
+        "versions": {"python": "3.11"},
+        "rows": rows,
+        "notes": notes,
+    }
+    (tmp_path / "other.json").write_text(json.dumps(results))
 
     page = benchmarks_page(tmp_path)
 

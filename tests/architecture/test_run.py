@@ -31,19 +31,19 @@ def test_a_stage_says_what_it_took_of_its_budget() -> None:
 
 
 def test_a_stage_that_fails_fails_the_run_and_the_next_one_is_run_all_the_same() -> None:
-    code, said = stages("stage bad 5 within false; stage good 5 within true")
+    code, output = stages("stage bad 5 within false; stage good 5 within true")
     assert code == 1
-    assert said == "run: bad 0 s of 5 s, failed\nrun: good 0 s of 5 s\n"
+    assert output == "run: bad 0 s of 5 s, failed\nrun: good 0 s of 5 s\n"
 
 
 def test_a_stage_is_ended_at_its_budget() -> None:
-    code, said = stages("stage slow 1 within sleep 60")
+    code, output = stages("stage slow 1 within sleep 60")
     assert code == 124
-    assert said == "run: slow 1 s of 1 s, ended at its budget\n"
+    assert output == "run: slow 1 s of 1 s, ended at its budget\n"
 
 
 def test_nothing_is_begun_when_the_budget_is_used_up() -> None:
     slow = "slow() { within sleep 60 || within echo begun >&2; }"
-    code, said = stages(f"{slow}; stage slow 1 slow")
+    code, output = stages(f"{slow}; stage slow 1 slow")
     assert code == 124
-    assert "begun" not in said
+    assert "begun" not in output

@@ -39,7 +39,7 @@ class Machines:
     run: str
     address: str
     ports: Mapping[tuple[str, int], int]
-    said: list[str] = field(default_factory=list[str])
+    output: list[str] = field(default_factory=list[str])
 
     def home(self, machine: str) -> Path:
         return self.folder / machine / "meridian" / "compose" / ROLES[machine]
@@ -66,14 +66,14 @@ class Machines:
 
     async def type(self, typed: Typed) -> str:
         """Type what a page says, on the machine that it names, and give what was said."""
-        code, said = await shell(
+        code, output = await shell(
             *("bash", "-euo", "pipefail", "-c", self.translated(typed.commands)),
             env=self.environment(typed.machine),
             folder=self.home(typed.machine),
         )
-        assert code == 0, f"{typed}: {said}"
-        self.said.append(said)
-        return said
+        assert code == 0, f"{typed}: {output}"
+        self.output.append(output)
+        return output
 
 
 @asynccontextmanager
@@ -113,8 +113,8 @@ def _bring_files(target: Path) -> None:
 async def _bridge_address() -> str:
     """The host as every container sees it, whichever project's network it is in."""
     template = "{{(index .IPAM.Config 0).Subnet}}"
-    code, said = await shell(
+    code, output = await shell(
         "docker", "network", "inspect", "bridge", "--format", template, env=os.environ
     )
-    assert code == 0, said
-    return str(ip_network(said.strip())[1])
+    assert code == 0, output
+    return str(ip_network(output.strip())[1])

@@ -107,8 +107,8 @@ class Composed:
 
     async def metrics(self, service: str, number: int) -> dict[str, float]:
         """The counters of one container of *service*."""
-        said = await self.compose("exec", "-T", f"--index={number}", service, "python", "-c", ASK)
-        lines = (line.rpartition(" ") for line in said.splitlines() if line[:1].isalpha())
+        output = await self.compose("exec", "-T", f"--index={number}", service, "python", "-c", ASK)
+        lines = (line.rpartition(" ") for line in output.splitlines() if line[:1].isalpha())
         return {name: float(value) for name, _, value in lines}
 
 
@@ -146,8 +146,8 @@ async def remove(run: str) -> None:
     for kind, words in lists.items():
         label = '{{.Label "com.docker.compose.project"}}'
         listed = (*(word for word in words if word != "--quiet"), "--format", label)
-        _, said = await shell("docker", *listed, env=os.environ)
-        for project in {name for name in said.split() if name.startswith(run)}:
+        _, output = await shell("docker", *listed, env=os.environ)
+        for project in {name for name in output.split() if name.startswith(run)}:
             mark = f"label=com.docker.compose.project={project}"
             _, found = await shell("docker", *words, "--filter", mark, env=os.environ)
             force = () if kind == "network" else ("--force",)

@@ -14,12 +14,12 @@ COMPOSE = ("docker", "compose", "--project-directory", str(ROOT))
 
 async def test_without_secrets_the_site_says_how_to_make_them() -> None:
     env = {name: value for name, value in os.environ.items() if name != "SITE_SECRETS"}
-    code, said = await shell(
+    code, output = await shell(
         "env", "-u", "SITE_SECRETS", *COMPOSE, "--env-file", ".env.example", "up", "--wait", env=env
     )
 
     assert code != 0
-    assert "there are no secrets yet; make them with: make secrets" in said
+    assert "there are no secrets yet; make them with: make secrets" in output
 
 
 async def test_secrets_are_never_made_twice(site: Composed) -> None:
@@ -36,13 +36,13 @@ async def test_a_port_that_is_taken_is_named(site: Composed) -> None:
         port = int(env["BERLIN_RELAY_PORT"])
         await other.make("secrets")
         with socket.create_server((HOST, port)):
-            code, said = await shell(
+            code, output = await shell(
                 *COMPOSE, "up", "--detach", "--no-build", "berlin-relay", env=env
             )
 
     assert code != 0
-    assert str(port) in said
-    assert "address already in use" in said or "already allocated" in said
+    assert str(port) in output
+    assert "address already in use" in output or "already allocated" in output
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ async def test_a_machine_without_a_name_is_asked_for_one(
     # Of several that are missing the engine names any one.
     others = {"NATS_SERVERS": "nats://127.0.0.1:9", "GATEWAY_URL": "https://127.0.0.1:9"}
     env = {**site.env, **others}
-    code, said = await shell("docker", "compose", "--file", str(file), "config", env=env)
+    code, output = await shell("docker", "compose", "--file", str(file), "config", env=env)
 
     assert code != 0
-    assert asked in said
+    assert asked in output
 
 
 async def test_a_witness_without_its_secrets_does_not_start_and_names_the_file(
@@ -77,7 +77,7 @@ async def test_a_witness_without_its_secrets_does_not_start_and_names_the_file(
         "NATS_PORT": site.env["RELAY_PORT"],
         "NATS_CLUSTER_PORT": site.env["GATEWAY_PORT"],
     }
-    code, said = await shell("docker", "compose", "--file", str(file), "up", "--detach", env=env)
+    code, output = await shell("docker", "compose", "--file", str(file), "up", "--detach", env=env)
 
     assert code != 0
-    assert str(tmp_path / "secrets" / "nats.conf") in said
+    assert str(tmp_path / "secrets" / "nats.conf") in output

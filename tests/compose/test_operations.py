@@ -40,8 +40,8 @@ async def test_every_command_of_the_operations_pages_does_what_the_page_says() -
         assert states == {"alpha": "alive", "bravo": "alive", "lisbon": "alive", "witness": None}
         assert sorted(str(roles[name]) for name in ("alpha", "bravo")) == ["backup", "primary"]
         assert {node["lag"] for node in status["nodes"] if node["role"] != "witness"} == {0}
-        assert any("session key:" in said for said in site.said)
-        assert any("nothing to change" in said for said in site.said)
+        assert any("session key:" in output for output in site.output)
+        assert any("nothing to change" in output for output in site.output)
 
 
 async def _status(site: Machines) -> dict[str, list[dict[str, object]]]:

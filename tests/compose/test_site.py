@@ -10,7 +10,7 @@ import pytest
 from shared.domain.log import ReplicationMode
 from stack.demo.programs import meridian, run
 from tests.compose.site import Composed, until_primary
-from tests.system.people import said, talking, until
+from tests.system.people import run_meridian, talking, until
 
 UP_SECONDS = 90.0
 FAILOVER_SECONDS = 10.0
@@ -97,7 +97,7 @@ async def test_a_new_traffic_node_joins_once_it_is_in_the_configuration(
     status = json.loads(await run(*meridian("status", "--json"), env=env))
     lisbon = next(node for node in status["nodes"] if node["node"] == "lisbon")
     assert lisbon["liveness"] == "alive"
-    assert (await said(env, "sync", "lisbon"))[0] == 0
+    assert (await run_meridian(env, "sync", "lisbon"))[0] == 0
 
 
 @pytest.mark.timeout(300)
@@ -117,5 +117,5 @@ async def _selections(site: Composed, number: int) -> float:
 
 
 async def _first_choice(env: dict[str, str], address: str) -> str:
-    code, answer = await said(env, "select", "--client-ip", address, "--json")
+    code, answer = await run_meridian(env, "select", "--client-ip", address, "--json")
     return str(json.loads(answer)["choices"][0]["node"]) if code == 0 else ""

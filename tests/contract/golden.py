@@ -27,8 +27,8 @@ class Golden:
 
 def read(path: Path) -> Golden:
     message, version, _ = path.name.split(".")
-    told = json.loads(path.read_text())
-    return Golden(message, int(version.removeprefix("v")), told["subject"], told["payload"])
+    content = json.loads(path.read_text())
+    return Golden(message, int(version.removeprefix("v")), content["subject"], content["payload"])
 
 
 ALL = tuple(read(path) for path in sorted(FOLDER.glob("*.json")))

@@ -110,22 +110,22 @@ class BlackBox:
         """The services that are not ready, and what they say."""
         names = list(self.services)
         answers = await asyncio.gather(*(self.get(name, "/readyz") for name in names))
-        told = zip(names, answers, strict=True)
-        return {name: body.decode() for name, (status, body) in told if status != OK}
+        content = zip(names, answers, strict=True)
+        return {name: body.decode() for name, (status, body) in content if status != OK}
 
     async def streams(self) -> dict[str, Any]:
         """Each stream's last sequence and number of messages, by its name."""
         async with self.connect() as client:
-            told = await client.jetstream("STREAM.LIST")
+            content = await client.jetstream("STREAM.LIST")
         return {
             each["config"]["name"]: (each["state"]["last_seq"], each["state"]["messages"])
-            for each in told["streams"]
+            for each in content["streams"]
         }
 
     async def start_command(self, *arguments: str, home: Path) -> subprocess.Process:
         """Start `meridian` as an administrator's shell would; its output is piped."""
-        told = site_file(self.state)
-        servers = [each["nats"]["client"] for each in told["nodes"] if each["nats"]]
+        content = site_file(self.state)
+        servers = [each["nats"]["client"] for each in content["nodes"] if each["nats"]]
         return await subprocess.create_subprocess_exec(
             interpreter(self.tree),
             *("-m", "clients.cli", *arguments),
@@ -133,9 +133,9 @@ class BlackBox:
             env={
                 **_environment(),
                 "MERIDIAN_HOME": str(home),
-                "MERIDIAN_SITE": ",".join(told["gateway_urls"]),
-                "MERIDIAN_CA_FILE": told["ca_file"],
-                "MERIDIAN_PASSWORD_FILE": told["admin_password_file"],
+                "MERIDIAN_SITE": ",".join(content["gateway_urls"]),
+                "MERIDIAN_CA_FILE": content["ca_file"],
+                "MERIDIAN_PASSWORD_FILE": content["admin_password_file"],
                 "MERIDIAN_EVENTS_SERVERS": ",".join(f"nats://{HOST}:{port}" for port in servers),
                 "MERIDIAN_EVENTS_PASSWORD_FILE": str(self.state / "secrets" / "nats-events"),
             },
@@ -149,17 +149,17 @@ class BlackBox:
         process = await self.start_command(*arguments, home=home)
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
-                said, _ = await process.communicate()
+                output, _ = await process.communicate()
         finally:
             await kill(process)
         assert process.returncode is not None, "it has ended"
-        return process.returncode, said.decode(errors="replace")
+        return process.returncode, output.decode(errors="replace")
 
     async def role(self, node: str) -> int:
         """What the front door of *node* answers to the question whether it is primary."""
-        told = site_file(self.state)
-        port = next(each["gateway"] for each in told["nodes"] if each["place"]["name"] == node)
-        tls = ssl.create_default_context(cafile=told["ca_file"])
+        content = site_file(self.state)
+        port = next(each["gateway"] for each in content["nodes"] if each["place"]["name"] == node)
+        tls = ssl.create_default_context(cafile=content["ca_file"])
         with suppress(OSError, TimeoutError, ValueError, IndexError):
             async with asyncio.timeout(5):
                 return (await _get(port, "/role", tls))[0]

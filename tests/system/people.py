@@ -41,7 +41,7 @@ async def signed_in(site: Site, home: Path) -> dict[str, str]:
     return env
 
 
-async def said(env: dict[str, str], *arguments: str) -> tuple[int, str]:
+async def run_meridian(env: dict[str, str], *arguments: str) -> tuple[int, str]:
     """Run a command and give its exit code and everything it said."""
     program = await Program.start("meridian", *meridian(*arguments), env=env)
     return await program.finished()

@@ -5,7 +5,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from tests.system.people import said
+from tests.system.people import run_meridian
 
 AGAIN_SECONDS = 2.0
 LOST_AFTER = 90.0
@@ -16,7 +16,9 @@ async def rebuilt(env: dict[str, str], *options: str) -> str:
     """What the command said when it had done it; until then it says why not yet."""
     async with asyncio.timeout(LOST_AFTER):
         while True:
-            code, answer = await said(env, "log", "rebuild", "--reason", "it burnt", *options)
+            code, answer = await run_meridian(
+                env, "log", "rebuild", "--reason", "it burnt", *options
+            )
             if code == 0:
                 return answer
             await asyncio.sleep(AGAIN_SECONDS)
@@ -26,8 +28,8 @@ async def resynced(env: dict[str, str], node: str) -> str:
     """Have *node* take the site's history; the conflict that it keeps then."""
     async with asyncio.timeout(LOST_AFTER):
         while True:
-            await said(env, "sync", "--resync", node)
-            _, words = await said(env, "conflicts", "list", "--json")
+            await run_meridian(env, "sync", "--resync", node)
+            _, words = await run_meridian(env, "conflicts", "list", "--json")
             with suppress(ValueError):
                 for each in json.loads(words)["conflicts"]:
                     return str(each["id"])
@@ -36,6 +38,6 @@ async def resynced(env: dict[str, str], node: str) -> str:
 
 async def exported(env: dict[str, str], conflict: str, file: Path) -> str:
     """What the file says that *conflict* was exported to."""
-    code, words = await said(env, "conflicts", "export", conflict, str(file))
+    code, words = await run_meridian(env, "conflicts", "export", conflict, str(file))
     assert code == 0, words
     return file.read_text()

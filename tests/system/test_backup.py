@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stack.site import Site
-from tests.system.people import PATIENCE_SECONDS, Api, calling, said, signed_in
+from tests.system.people import PATIENCE_SECONDS, Api, calling, run_meridian, signed_in
 
 
 async def write_team(api: Api, name: str, display_name: str) -> None:
@@ -30,12 +30,12 @@ async def test_a_backup_brings_back_what_was_lost_and_nothing_else(
     env, file = await signed_in(site, tmp_path), tmp_path / "site.backup"
     async with calling(site) as api:
         await write_team(api, "kept", "As it was")
-        code, words = await said(env, "backup", "create", str(file))
+        code, words = await run_meridian(env, "backup", "create", str(file))
         assert code == 0, words
         await write_team(api, "kept", "Spoiled")
         await write_team(api, "later", "New")
 
-        code, words = await said(env, "backup", "restore", str(file), "--json")
+        code, words = await run_meridian(env, "backup", "restore", str(file), "--json")
         assert code == 0, words
         done = json.loads(words)
         assert [change["id"] for change in done["changes"]] == ["kept"]
@@ -46,7 +46,7 @@ async def test_a_backup_brings_back_what_was_lost_and_nothing_else(
         assert (names["kept"], names["later"]) == ("As it was", "New")
 
     file.write_bytes(file.read_bytes()[:-1])
-    code, sentence = await said(env, "backup", "restore", str(file))
+    code, sentence = await run_meridian(env, "backup", "restore", str(file))
     assert code == 1
     assert sentence.strip() == (
         "meridian: the backup ends in the middle: a part of the file is missing"
@@ -57,7 +57,7 @@ async def test_the_history_tells_who_was_primary_and_what_operators_did(
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)
-    code, refusal = await said(env, "switchover", "--to", "nowhere")
+    code, refusal = await run_meridian(env, "switchover", "--to", "nowhere")
     assert code == 1
     async with calling(site) as api:
         switched = await api.call("POST", "/switchover", {})
@@ -69,7 +69,7 @@ async def test_the_history_tells_who_was_primary_and_what_operators_did(
     assert before["lasted_ms"] == newest["at_unix_ms"] - before["at_unix_ms"]
     failed = [each for each in events if each["body"].get("failed")]
     assert any(refusal.strip().removeprefix("meridian: ") in each["said"] for each in failed)
-    code, table = await said(env, "status", "--history")
+    code, table = await run_meridian(env, "status", "--history")
     assert code == 0
     assert "is primary of epoch" in table
     assert "until now" in table

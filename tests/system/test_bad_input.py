@@ -10,7 +10,7 @@ import httpx
 
 from shared.crypto.keyring import make_psk
 from stack.site import Site
-from tests.system.people import PATIENCE_SECONDS, said, signed_in, talking, until
+from tests.system.people import PATIENCE_SECONDS, run_meridian, signed_in, talking, until
 
 GARBAGE = b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n" + bytes(range(256)) * 64
 ROUNDS = 40
@@ -28,7 +28,7 @@ def one_sentence(text: str) -> str:
 
 
 async def export(env: dict[str, str]) -> str:
-    code, text = await said(env, "export")
+    code, text = await run_meridian(env, "export")
     assert code == 0, text
     return text
 
@@ -60,12 +60,12 @@ async def test_wrong_documents_are_refused_whole_each_with_its_place(
     env = await signed_in(site, tmp_path)
     before = await export(env)
 
-    async def refused(number: int, text: str, told: str) -> None:
+    async def refused(number: int, text: str, expected: str) -> None:
         path = tmp_path / f"{number}.yaml"
         path.write_text(text)
-        code, output = await said(env, "apply", "-f", str(path))
+        code, output = await run_meridian(env, "apply", "-f", str(path))
         assert code != 0
-        assert told in one_sentence(output)
+        assert expected in one_sentence(output)
 
     asked = enumerate(DOCUMENTS.values())
     await asyncio.gather(*(refused(number, *document) for number, document in asked))
@@ -79,7 +79,7 @@ async def test_who_guesses_a_password_is_slowed_down_and_told_for_how_long(
     (tmp_path / "password").write_text("a long enough one\n")
     path = tmp_path / "users.yaml"
     path.write_text("users:\n  wanda: {role: representative, password_file: password}\n")
-    code, output = await said(env, "apply", "-f", str(path))
+    code, output = await run_meridian(env, "apply", "-f", str(path))
     assert code == 0, output
     async with httpx.AsyncClient(
         verify=tls(site), base_url=site.gateway_urls[0], timeout=PATIENCE_SECONDS
@@ -93,7 +93,7 @@ async def test_who_guesses_a_password_is_slowed_down_and_told_for_how_long(
     assert [answers[0].status_code, answers[-1].status_code] == [UNAUTHORIZED, TOO_MANY]
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert all(answer.json()["code"] for answer in answers)
-    assert (await said(env, "status"))[0] == 0, "others are not slowed down"
+    assert (await run_meridian(env, "status"))[0] == 0, "others are not slowed down"
 
 
 def tls(site: Site) -> ssl.SSLContext:
@@ -109,12 +109,12 @@ SETTINGS = {
 
 
 async def test_a_service_with_wrong_settings_says_what_is_wrong_and_ends(site: Site) -> None:
-    async def refused(change: dict[str, str], told: str) -> None:
+    async def refused(change: dict[str, str], expected: str) -> None:
         env = {**site.environment("berlin", "relay"), **change}
         env.pop("MERIDIAN_PSK_FILE", None)
         code, output = await relay(env)
         assert code == BAD_SETTINGS
-        assert told in one_sentence(output)
+        assert expected in one_sentence(output)
 
     await asyncio.gather(*(refused(*each) for each in SETTINGS.values()))
 
@@ -153,10 +153,10 @@ async def test_a_member_with_another_key_is_refused_and_the_site_says_so(
     try:
         logs = site.layout.state / "logs"
 
-        def is_told() -> bool:
+        def is_reported() -> bool:
             return any("unknown key" in path.read_text() for path in logs.rglob("*.log"))
 
-        await until(is_told)
+        await until(is_reported)
     finally:
         process.kill()
         await process.wait()
@@ -172,7 +172,7 @@ async def test_garbage_on_every_open_port_disturbs_nobody(site: Site, tmp_path: 
         for _ in range(ROUNDS):
             await asyncio.gather(*(spoil(port) for port in ports))
         await until(lambda: talk.echoed > already + 20)
-        code, output = await said(env, "status")
+        code, output = await run_meridian(env, "status")
         assert code == 0, output
 
 

@@ -18,7 +18,7 @@ from shared.crypto.webhooks import SIGNATURE_HEADER, delivery_headers
 from stack.demo.programs import Program, meridian
 from stack.nats import reader_environment
 from stack.site import Site
-from tests.system.people import environment, said, signed_in, until
+from tests.system.people import environment, run_meridian, signed_in, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -66,7 +66,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        headers = {name.lower(): told for name, told in (line.split(": ", 1) for line in lines)}
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         body = await reader.readexactly(int(headers["content-length"]))
         status = "500 Broken" if self.is_broken else "204 Thanks"
         if not self.is_broken:
@@ -84,7 +84,7 @@ async def until_failing(env: dict[str, str], file: Path, address: str) -> None:
 
     async def apply(content: dict[str, Any]) -> None:
         file.write_text(json.dumps(content))
-        code, words = await said(env, "apply", "-f", str(file))
+        code, words = await run_meridian(env, "apply", "-f", str(file))
         assert code == 0, words
 
     wanted = {"url": address, "events": ["config.>", "failover.>"]}
@@ -93,7 +93,7 @@ async def until_failing(env: dict[str, str], file: Path, address: str) -> None:
     async with asyncio.timeout(60):
         while '"failing"' not in words:
             await apply({"teams": {"day": {"display_name": str(time.monotonic())}}})
-            _, words = await said(env, "webhook", "progress", "ops", "--json")
+            _, words = await run_meridian(env, "webhook", "progress", "ops", "--json")
 
 
 async def test_a_webhook_is_told_in_order_over_a_broken_receiver_and_a_lost_primary(
@@ -111,7 +111,7 @@ async def test_a_webhook_is_told_in_order_over_a_broken_receiver_and_a_lost_prim
         assert primary is not None
         await own_site.kill_master(primary)
         await until(lambda: "failover.primary_changed" in receiver.types())
-        _, secret = await said(env, "webhook", "secret", "ops")
+        _, secret = await run_meridian(env, "webhook", "secret", "ops")
     finally:
         server.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.node import NodeRole
 from stack.site import Site
-from tests.system.people import said, signed_in
+from tests.system.people import run_meridian, signed_in
 
 NODES = 600
 ENTRIES = 2
@@ -30,27 +30,29 @@ async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)
-    _, before = await said(env, "export")
+    _, before = await run_meridian(env, "export")
     original = tmp_path / "before.yaml"
     original.write_text(before)
 
-    code, text = await said(env, "apply", "-f", str(written(tmp_path / "many.yaml", NODES)))
+    code, text = await run_meridian(env, "apply", "-f", str(written(tmp_path / "many.yaml", NODES)))
 
     assert code == 0, text[-500:]
     assert f"{NODES} change(s) made, revision " in text
-    _, text = await said(env, "export")
+    _, text = await run_meridian(env, "export")
     assert sum(f"  n{number:05}:" in text for number in range(NODES)) == NODES
-    code, text = await said(env, "log", "--kind", "node", "--author", "admin", "--since", "1h")
+    code, text = await run_meridian(
+        env, "log", "--kind", "node", "--author", "admin", "--since", "1h"
+    )
     assert code == 0, text
     assert text.count("put node n0") >= ENTRIES
 
-    code, text = await said(env, "apply", "-f", str(original), "--prune")
+    code, text = await run_meridian(env, "apply", "-f", str(original), "--prune")
 
     assert code == 0, text[-500:]
     assert f"{NODES} change(s) made, revision " in text
-    _, text = await said(env, "export")
+    _, text = await run_meridian(env, "export")
     assert text == before
-    code, text = await said(env, "log", "verify", "--json")
+    code, text = await run_meridian(env, "log", "verify", "--json")
     assert code == 0, text
     copies = json.loads(text)
     assert [each["copy_of"] for each in copies] == ["log", *databases(site)]

@@ -69,8 +69,8 @@ async def known(env: dict[str, str], ports: set[int]) -> None:
 
 
 async def explained(env: dict[str, str], *more: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(await run(*meridian("select", "--json", *more), env=env))
-    return told
+    answer: dict[str, Any] = json.loads(await run(*meridian("select", "--json", *more), env=env))
+    return answer
 
 
 def lengthen(ways: dict[str, Road], seconds: dict[str, float]) -> None:
@@ -113,12 +113,12 @@ async def test_two_ends_meet_at_the_node_with_the_least_sum_of_their_latencies(
         await arrive.stop()
 
         near = {"customer": measured(carl), "representative": measured(rita)}
-        told = await explained(rita, "--team", "near", *options(near))
+        answer = await explained(rita, "--team", "near", *options(near))
     assert min(near["customer"], key=near["customer"].__getitem__) == "berlin"
     assert min(near["representative"], key=near["representative"].__getitem__) == "denver"
     assert nodes == ["tokyo", "tokyo"]
-    first = told["explanation"][0]
-    assert (first["node"], first["region"], told["policy"]) == ("tokyo", "ap", "pair")
+    first = answer["explanation"][0]
+    assert (first["node"], first["region"], answer["policy"]) == ("tokyo", "ap", "pair")
     assert "ms from the customer" in first["reason"]
     assert "ms from the representative" in first["reason"]
 

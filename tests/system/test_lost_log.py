@@ -8,7 +8,7 @@ import pytest
 from shared.domain.log import ReplicationMode
 from stack.demo.writer import Writer
 from stack.site import Site
-from tests.system.people import said, signed_in, talking
+from tests.system.people import run_meridian, signed_in, talking
 from tests.system.repairs import rebuilt
 
 
@@ -20,7 +20,7 @@ async def test_a_log_that_lost_every_file_is_rebuilt_with_every_acknowledged_cha
     writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
     for number in range(5):
         await writer.propose_once(f"before-{number}")
-    whole = await said(env, "log", "rebuild")
+    whole = await run_meridian(env, "log", "rebuild")
     assert whole[0] != 0
     assert "it is not lost" in whole[1]
 
@@ -39,5 +39,5 @@ async def test_a_log_that_lost_every_file_is_rebuilt_with_every_acknowledged_cha
         echoed = talk.echoed
     assert echoed > 0
     for command in (("log", "verify"), ("sync",)):
-        code, words = await said(env, *command)
+        code, words = await run_meridian(env, *command)
         assert code == 0, words

@@ -18,7 +18,7 @@ from tests.system.black_box import (
     tree,
     until,
 )
-from tests.system.judged import Sites, everybody_read, keep
+from tests.system.disposable import Sites, everybody_read, keep
 from tests.system.mended import FaultShown, require
 from tests.system.raw_nats import RawNats, header_block
 from tests.system.wire_dialect import (
@@ -86,33 +86,33 @@ async def keeps_running(site: BlackBox, subject: str, payload: bytes, head: byte
 
 @pytest.mark.mends(sign="process ended")
 async def test_a_deeply_nested_entry_of_the_log_ends_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         await keeps_running(site, LOG, DEEP)
 
 
 @pytest.mark.mends(sign="process ended")
 async def test_a_deeply_nested_lease_ends_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         await keeps_running(site, LEASE, DEEP)
 
 
 @pytest.mark.mends(sign="process ended")
 async def test_a_session_with_a_proof_that_is_not_ascii_ends_no_gateway(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         speaker = Speaker(site.credentials("alpha.gateway"))
         await keeps_running(site, SESSION, b"{}", spoilt(speaker.signed(SESSION, b"{}")))
 
 
 @pytest.mark.mends(sign="process ended")
 async def test_a_proven_session_with_a_malformed_body_ends_no_gateway(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         speaker = Speaker(site.credentials("alpha.gateway"))
         await keeps_running(site, SESSION, MALFORMED, speaker.block(SESSION, MALFORMED))
 
 
 @pytest.mark.mends(sign="process ended")
 async def test_an_event_with_a_proof_that_is_not_ascii_ends_no_replication(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         speaker = Speaker(site.credentials("alpha.gateway"))
         headers = {**speaker.signed(EVENT, BODY), NODE_SIGNATURE: speaker.attested(EVENT, BODY)}
         await keeps_running(site, EVENT, BODY, spoilt(headers))
@@ -134,7 +134,7 @@ async def spoil_answers(client: RawNats, known: Credentials, answered: set[str])
 
 @pytest.mark.mends(sign="process ended")
 async def test_an_answer_with_a_proof_that_is_not_ascii_ends_no_asker(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         before = await asyncio.to_thread(site.pids)
         known = site.credentials("alpha.config")
         answered: set[str] = set()
@@ -156,7 +156,7 @@ async def test_an_answer_with_a_proof_that_is_not_ascii_ends_no_asker(sites: Sit
 async def test_an_event_with_a_misshapen_signature_does_not_end_a_reader(
     sites: Sites, tmp_path: Path
 ) -> None:
-    async with sites.judged() as site, site.connect() as client:
+    async with sites.disposable() as site, site.connect() as client:
         speaker = Speaker(site.credentials("alpha.gateway"))
         good = {**speaker.signed(EVENT, BODY), NODE_SIGNATURE: speaker.attested(EVENT, BODY)}
         head = good[NODE_SIGNATURE].rpartition(";")[0]
@@ -174,18 +174,18 @@ async def test_an_event_with_a_misshapen_signature_does_not_end_a_reader(
             }
             await keep(client, EVENT, marked, header_block(headers))
             assert tail.stdout is not None, "it was opened as a pipe"
-            said = b""
+            output = b""
             async with asyncio.timeout(ASKED_SECONDS):
-                while b"after it" not in said and (line := await tail.stdout.readline()):
-                    said += line
-            require("after it" in said.decode(), "process ended", said.decode()[-500:])
+                while b"after it" not in output and (line := await tail.stdout.readline()):
+                    output += line
+            require("after it" in output.decode(), "process ended", output.decode()[-500:])
         finally:
             await kill(tail)
 
 
 @pytest.mark.mends(sign="reply wrong")
 async def test_a_counter_of_4000_digits_is_not_taken(sites: Sites) -> None:
-    async with sites.judged() as site, site.connect() as client:
+    async with sites.disposable() as site, site.connect() as client:
         speaker = Speaker(site.credentials("alpha.gateway"))
         head = speaker.block(READ, QUESTION)
         good = await client.request(READ, QUESTION, head, below=speaker.inbox)
@@ -221,27 +221,27 @@ async def hears_on(site: BlackBox, send: Callable[[RawNats], None]) -> None:
 
 @pytest.mark.mends(sign="stream gone")
 async def test_a_status_line_that_is_no_text_deafens_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         await hears_on(site, lambda client: client.send(HEARTBEAT, b"{}", STATUS_LINE))
 
 
 @pytest.mark.mends(sign="stream gone")
 async def test_a_subject_that_is_no_text_deafens_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         subject = HEARTBEAT.replace("alpha", NO_TEXT)
         await hears_on(site, lambda client: client.send(subject, b"{}"))
 
 
 @pytest.mark.mends(sign="stream gone")
 async def test_a_kept_subject_that_is_no_text_deafens_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         subject = SESSION.replace("ghost", NO_TEXT)
         await hears_on(site, lambda client: client.send(subject, b"{}"))
 
 
 @pytest.mark.mends(sign="stream gone")
 async def test_a_reply_subject_that_is_no_text_deafens_nobody(sites: Sites) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         await hears_on(site, lambda client: client.send(HEARTBEAT, b"{}", reply=NO_TEXT))
 
 
@@ -277,9 +277,9 @@ async def test_a_poisoned_site_starts_and_takes_changes(sites: Sites, tmp_path: 
 
 
 async def takes_a_change(site: BlackBox, home: Path) -> None:
-    code, said = await site.command("login", "admin", home=home)
-    assert code == 0, said
+    code, output = await site.command("login", "admin", home=home)
+    assert code == 0, output
     document = home / "team.yaml"
     document.write_text("teams:\n  second-line: {}\n")
-    code, said = await site.command("apply", "-f", str(document), home=home)
-    require(code == 0, "reply wrong", f"a change was refused: {said}")
+    code, output = await site.command("apply", "-f", str(document), home=home)
+    require(code == 0, "reply wrong", f"a change was refused: {output}")

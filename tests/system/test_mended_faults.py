@@ -16,7 +16,7 @@ import pytest_asyncio
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.system.black_box import BlackBox, interpreter, kill, tree, until
-from tests.system.judged import Sites
+from tests.system.disposable import Sites
 from tests.system.mended import FaultShown, require
 
 NOWHERE: Final = "http://127.0.0.1:80800/"
@@ -67,7 +67,7 @@ async def test_a_webhook_to_a_port_that_cannot_be_ends_no_service(
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     good = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with sites.judged() as site, server:
+    async with sites.disposable() as site, server:
         code, words = await site.command("login", "admin", home=tmp_path)
         assert code == 0, words
         code, words = await applied(site, tmp_path, {"webhooks": {"good": {"url": good}}})
@@ -76,25 +76,25 @@ async def test_a_webhook_to_a_port_that_cannot_be_ends_no_service(
 
         names = (f"Day {number}" for number in itertools.count())
 
-        async def is_told() -> bool:
+        async def is_delivered() -> bool:
             team = {"display_name": next(names)}
             code, words = await applied(site, tmp_path, {"teams": {"day": team}})
             assert code == 0, words
             return receiver.taken > 0
 
-        assert await until(is_told, BACK_SECONDS), "the webhook is told while it is alone"
+        assert await until(is_delivered, BACK_SECONDS), "the webhook is told while it is alone"
         await applied(site, tmp_path, {"webhooks": {"bad": {"url": NOWHERE}}})
         receiver.taken = 0
-        await is_told()
+        await is_delivered()
         await site.stays_whole(before, WATCHED_SECONDS)
-        assert await until(is_told, BACK_SECONDS), "the other webhook is told"
+        assert await until(is_delivered, BACK_SECONDS), "the other webhook is told"
 
 
 @pytest.mark.mends(sign="process ended")
 async def test_a_service_that_was_killed_comes_back_and_a_node_killed_on_purpose_does_not(
     sites: Sites, tmp_path: Path
 ) -> None:
-    async with sites.judged() as site:
+    async with sites.disposable() as site:
         before = await asyncio.to_thread(site.pids)
         relay = before["berlin.relay"]
         os.kill(relay, signal.SIGKILL)
@@ -151,10 +151,10 @@ async def gateway(paths: list[dict[str, Any]]) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def representative(url: str, home: Path) -> AsyncGenerator[subprocess.Process]:
     """`meridian connect` for the session, with the leave that somebody opened it with."""
-    leave = {"session": SESSION, "endpoint_token": "t", "gateways": [url]}
+    credentials = {"session": SESSION, "endpoint_token": "t", "gateways": [url]}
     folder = home / "sessions"
     folder.mkdir()
-    (folder / f"{SESSION}.json").write_text(json.dumps({**leave, "expires_unix_ms": 10**13}))
+    (folder / f"{SESSION}.json").write_text(json.dumps({**credentials, "expires_unix_ms": 10**13}))
     process = await subprocess.create_subprocess_exec(
         interpreter(tree()),
         *("-m", "clients.cli", "connect", "--key", f"{SESSION}-lusab-rodim"),

@@ -88,9 +88,9 @@ async def test_ssh_gives_a_shell_and_its_exit_code(
     async with sharing(shell.port, env) as shared:
         ssh = (require_program("ssh"), *shell.through(shared.key), shell.address)
         program = await Program.start("ssh", *ssh, "echo $((6 * 7)); exit 5", env=env)
-        code, said = await program.finished()
-        assert code == 5, said
-        assert "42" in said.splitlines()
+        code, output = await program.finished()
+        assert code == 5, output
+        assert "42" in output.splitlines()
 
 
 @pytest.mark.timeout(240)
@@ -107,8 +107,8 @@ async def test_scp_of_a_hundred_mebibytes_survives_the_kill_of_its_traffic_node(
         node = await shared.node()
         async with losing_its_node(site, node, lambda: size(received) > MEBIBYTE):
             assert size(received) < FILE_BYTES, "the node died in the middle"
-            code, said = await copying.finished()
-            assert code == 0, said
+            code, output = await copying.finished()
+            assert code == 0, output
         assert shared.resumptions >= 1
     assert checksum(received) == digest
 
@@ -136,19 +136,19 @@ async def test_psql_reads_a_long_answer_over_the_kill_of_its_traffic_node(
 ) -> None:
     env = await signed_in(site, tmp_path)
     database = site.layout.node("bravo")
-    output = tmp_path / "rows"
+    file = tmp_path / "rows"
     carried = await Carried.open(database.postgres, free_port(), env)
     try:
         url = postgres.url(site.layout, database).replace(f":{database.postgres}/", ":{}/")
         query = f"select n, repeat(md5(n::text), 30) from generate_series(1, {ROWS}) n"
-        psql = (str(find_postgres(site.layout.state).program("psql")), "-XAtq", "-o", str(output))
+        psql = (str(find_postgres(site.layout.state).program("psql")), "-XAtq", "-o", str(file))
         reading = await Program.start("psql", *psql, "-c", query, url.format(carried.port), env=env)
         async with losing_its_node(site, carried.node, lambda: carried.alive):
-            code, said = await reading.finished()
-            assert code == 0, said
+            code, output = await reading.finished()
+            assert code == 0, output
         assert carried.alive
     finally:
         await carried.stop()
-    rows = await asyncio.to_thread(output.read_text)
+    rows = await asyncio.to_thread(file.read_text)
     wanted = (f"{n}|{hashlib.md5(str(n).encode()).hexdigest() * 30}" for n in range(1, ROWS + 1))
     assert all(got == want for got, want in zip(rows.splitlines(), wanted, strict=True))

@@ -9,7 +9,7 @@ from shared.domain.log import ReplicationMode
 from stack.alone import rejoin_empty, restart_alone
 from stack.demo.writer import Writer
 from stack.site import Site
-from tests.system.people import said, signed_in
+from tests.system.people import run_meridian, signed_in
 from tests.system.repairs import exported, rebuilt, resynced
 
 WITNESS = "witness"
@@ -26,7 +26,7 @@ async def test_a_master_goes_on_alone_and_what_the_other_had_alone_is_kept(
     assert lost is not None
     (kept,) = (each.name for each in own_site.layout.masters if each.name != lost)
     order = ("failover", "promote", kept, "--yes", "--force", "--reason", "its data centre burns")
-    code, words = await said(env, *order)
+    code, words = await run_meridian(env, *order)
     assert (code, "use `meridian switchover`" in words) == (1, True), words
 
     await own_site.kill_master(kept)
@@ -36,7 +36,7 @@ async def test_a_master_goes_on_alone_and_what_the_other_had_alone_is_kept(
     for service in ("postgres", "nats", *own_site.layout.node(kept).services):
         await own_site.start_service(kept, service)
 
-    promotion = asyncio.create_task(said(env, *order))
+    promotion = asyncio.create_task(run_meridian(env, *order))
     await restart_alone(own_site, kept)
     code, words = await promotion
     assert code == 0, words
@@ -51,6 +51,6 @@ async def test_a_master_goes_on_alone_and_what_the_other_had_alone_is_kept(
         await own_site.start_service(lost, service)
     conflict = await resynced(env, lost)
     assert "alone" in await exported(env, conflict, tmp_path / "alone.yaml")
-    code, words = await said(env, "conflicts", "resolve", conflict, "--apply")
+    code, words = await run_meridian(env, "conflicts", "resolve", conflict, "--apply")
     assert code == 0, words
     assert {"common", "alone", "promoted"} <= await writer.found()

@@ -9,7 +9,7 @@ import pytest
 from stack.demo.programs import Program, meridian, run
 from stack.demo.target import free_port
 from stack.site import Site
-from tests.system.people import environment, said, signed_in
+from tests.system.people import environment, run_meridian, signed_in
 
 CONFIGURATION = """
 users:
@@ -88,7 +88,7 @@ async def test_a_customer_who_leaves_is_gone_from_the_queue(site: Site, tmp_path
     customer, session = await arriving(site, tmp_path / "carl", "127.0.0.1:9", "help/desk")
     await customer.stop()
 
-    code, words = await said(rita, "session", "accept", session)
+    code, words = await run_meridian(rita, "session", "accept", session)
 
     assert code != 0
     assert "closed by its user" in words

@@ -48,8 +48,8 @@ BAD_REPLY = 'meridian_messages_rejected_total{reason="bad_reply"}'
 
 def is_answer(message: Received) -> bool:
     """Whether somebody answered: nothing else is empty or names what it replies to."""
-    told = message.headers.get(SIGNATURE, "").split(";")
-    names_a_request = len(told) > IN_REPLY_TO and bool(told[IN_REPLY_TO])
+    fields = message.headers.get(SIGNATURE, "").split(";")
+    names_a_request = len(fields) > IN_REPLY_TO and bool(fields[IN_REPLY_TO])
     return names_a_request or not message.payload or b"io.nats.jetstream.api" in message.payload
 
 
@@ -80,13 +80,13 @@ class Streams:
 
     @staticmethod
     async def read(client: RawNats) -> "Streams":
-        told = (await client.jetstream("STREAM.LIST"))["streams"]
+        streams = (await client.jetstream("STREAM.LIST"))["streams"]
         asked = {"subjects_filter": ">"}
         states = {
             name: (await client.jetstream(f"STREAM.INFO.{name}", asked))["state"]
-            for name in sorted(each["config"]["name"] for each in told)
+            for name in sorted(each["config"]["name"] for each in streams)
         }
-        config = {each["config"]["name"]: (each["created"], each["config"]) for each in told}
+        config = {each["config"]["name"]: (each["created"], each["config"]) for each in streams}
         return Streams(config, states)
 
     def require_grown_by(self, tapped: list[Received], before: "Streams") -> None:
@@ -94,9 +94,9 @@ class Streams:
         assert [each for each in tapped if is_answer(each)] == []
         assert self.config == before.config
         for name, (_, config) in self.config.items():
-            told = [each for each in tapped if _is_stored(each.subject, config["subjects"])]
+            stored = [each for each in tapped if _is_stored(each.subject, config["subjects"])]
             grown = self.state[name]["last_seq"] - before.state[name]["last_seq"]
-            assert 0 <= grown <= len(told), name
+            assert 0 <= grown <= len(stored), name
             if name not in FORGETFUL:
                 assert self.state[name]["first_seq"] == before.state[name]["first_seq"], name
         assert self.state["LOG-1"]["subjects"].keys() == {"meridian.log.1.entry"}
@@ -145,8 +145,8 @@ async def refused(site: Site) -> dict[str, float]:
         for node in site.layout.nodes
         for service, port in node.services.items()
     }
-    told = await asyncio.gather(*(asyncio.to_thread(_counted, port) for port in ports.values()))
-    return dict(zip(ports, told, strict=True))
+    counts = await asyncio.gather(*(asyncio.to_thread(_counted, port) for port in ports.values()))
+    return dict(zip(ports, counts, strict=True))
 
 
 def _counted(port: int) -> float:

@@ -56,8 +56,8 @@ async def until_known(site: BlackBox) -> None:
         while True:
             if LOG not in await site.streams():
                 raise FaultShown("stream gone", f"the answer to a heartbeat deleted {LOG}")
-            told = [await site.get(f"{node}.gateway", "/metrics") for node in ("alpha", "bravo")]
-            if all(f"{BAD_REPLY} 1.0".encode() in body for _, body in told):
+            replies = [await site.get(f"{node}.gateway", "/metrics") for node in ("alpha", "bravo")]
+            if all(f"{BAD_REPLY} 1.0".encode() in body for _, body in replies):
                 return
             await asyncio.sleep(0.1)
 
@@ -106,8 +106,8 @@ async def test_the_reader_of_events_writes_nowhere_by_a_reply_subject() -> None:
             await client.flush()
             for subject in STORED_AT:
                 reader.send("$JS.API.STREAM.INFO.EVENTS", b"", b"", subject)
-            told = await ask(reader, answers, "STREAM.INFO.EVENTS", None)
-            assert b"stream_info_response" in told
+            replies = await ask(reader, answers, "STREAM.INFO.EVENTS", None)
+            assert b"stream_info_response" in replies
             await client.flush()
             for queue in stored:
                 while not queue.empty():
@@ -125,18 +125,18 @@ async def test_the_reader_of_events_cannot_delete_the_log_by_an_empty_answer() -
         "filter_subject": "meridian.event.nothing.at.all",
         "inactive_threshold": 60 * 10**9,
     }
-    wish = {"batch": 1, "no_wait": True}
+    request = {"batch": 1, "no_wait": True}
     with state_folder() as state:
         async with (
             running_site(tree(), state) as site,
             connected_reader(state) as (reader, answers),
         ):
             made = {"stream_name": "EVENTS", "config": config}
-            told = await ask(reader, answers, "CONSUMER.CREATE.EVENTS.nothing", made)
-            assert b'"error"' not in told, told
+            replies = await ask(reader, answers, "CONSUMER.CREATE.EVENTS.nothing", made)
+            assert b'"error"' not in replies, replies
             next_event = "CONSUMER.MSG.NEXT.EVENTS.nothing"
-            assert await ask(reader, answers, next_event, wish) == b""
-            reader.send(f"$JS.API.{next_event}", json.dumps(wish).encode(), b"", DELETE_LOG)
-            assert await ask(reader, answers, next_event, wish) == b""
+            assert await ask(reader, answers, next_event, request) == b""
+            reader.send(f"$JS.API.{next_event}", json.dumps(request).encode(), b"", DELETE_LOG)
+            assert await ask(reader, answers, next_event, request) == b""
             if LOG not in await site.streams():
                 raise FaultShown("stream gone", f"the reader's empty answer deleted {LOG}")

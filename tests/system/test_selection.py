@@ -18,7 +18,7 @@ from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.layout import PLACES, Place
 from stack.site import Site, SiteOptions
-from tests.system.people import PATIENCE_SECONDS, said, signed_in
+from tests.system.people import PATIENCE_SECONDS, run_meridian, signed_in
 
 TRAFFIC = NodeRole.TRAFFIC
 WORLD = (
@@ -53,8 +53,8 @@ async def admin(site: Site, address: str | None = None) -> AsyncGenerator[httpx.
     """The administrator at the front door, coming from *address*."""
     context = ssl.create_default_context(cafile=str(site.ca_file))
     transport = httpx.AsyncHTTPTransport(verify=context, local_address=address)
-    door = f"{site.gateway_urls[0]}/api/v1"
-    async with httpx.AsyncClient(transport=transport, base_url=door, timeout=20) as client:
+    gateway = f"{site.gateway_urls[0]}/api/v1"
+    async with httpx.AsyncClient(transport=transport, base_url=gateway, timeout=20) as client:
         body = {"username": "admin", "password": site.admin_password}
         token = (await client.post("/login", json=body)).raise_for_status().json()["token"]
         client.headers["Authorization"] = f"Bearer {token}"
@@ -68,7 +68,7 @@ async def change(client: httpx.AsyncClient, path: str, **parts: Any) -> None:
 
 
 async def explained(env: dict[str, str], *facts: str) -> dict[str, Any]:
-    code, text = await said(env, "select", "--explain", "--json", *facts)
+    code, text = await run_meridian(env, "select", "--explain", "--json", *facts)
     assert code == 0, text
     return dict(json.loads(text))
 
@@ -120,12 +120,12 @@ async def test_a_rehearsal_shows_who_goes_where_without_a_node_and_changes_nothi
     world: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(world, tmp_path)
-    _, before = await said(env, "export")
+    _, before = await run_meridian(env, "export")
     (tmp_path / "clients.csv").write_text(POPULATION)
     picture = tmp_path / "world.svg"
     people = ("--clients", str(tmp_path / "clients.csv"), "--method", "geo")
 
-    code, text = await said(
+    code, text = await run_meridian(
         env,
         "simulate",
         "selection",
@@ -141,5 +141,5 @@ async def test_a_rehearsal_shows_who_goes_where_without_a_node_and_changes_nothi
     supposed = {each["node"]: each["clients"] for each in json.loads(text)["supposed"]["nodes"]}
     assert supposed == {"dublin": 500, "denver": 150, "recife": 100, "tokyo": 150, "sydney": 100}
     assert ET.fromstring(picture.read_text()).tag.endswith("svg")
-    _, after = await said(env, "export")
+    _, after = await run_meridian(env, "export")
     assert after == before

@@ -37,16 +37,16 @@ class Shell:
     """A `meridian up` in another process, and what it said so far."""
 
     process: asyncio.subprocess.Process
-    said: list[str] = field(default_factory=list[str])
+    output: list[str] = field(default_factory=list[str])
 
     async def until(self, words: str) -> str:
         assert self.process.stdout is not None
         async with asyncio.timeout(SECONDS):
             async for line in self.process.stdout:
-                self.said.append(line.decode().rstrip("\n"))
-                if words in self.said[-1]:
-                    return self.said[-1]
-        raise AssertionError(f"it ended without {words!r}: {self.said}")
+                self.output.append(line.decode().rstrip("\n"))
+                if words in self.output[-1]:
+                    return self.output[-1]
+        raise AssertionError(f"it ended without {words!r}: {self.output}")
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -220,7 +220,7 @@ async def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path
     async with up("--state", str(tmp_path)) as shell:
         await shell.until("holds no complete site")
         assert await shell.process.wait() == 1
-    assert [line for line in shell.said if "Traceback" in line] == []
+    assert [line for line in shell.output if "Traceback" in line] == []
 
 
 @pytest.mark.root

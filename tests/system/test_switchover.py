@@ -12,7 +12,7 @@ import pytest
 from shared.domain.log import ReplicationMode
 from stack.demo.writer import Writer
 from stack.site import Site
-from tests.system.people import said, signed_in, talking, until
+from tests.system.people import run_meridian, signed_in, talking, until
 
 WRITERS = 4
 PATIENCE = 20.0
@@ -161,15 +161,15 @@ async def test_the_command_says_who_is_primary_now_and_who_would_follow(
         await operator.switched(first)
         await until_followed(operator, first)
     second = other(site, first)
-    code, text = await said(env, "failover", "check")
+    code, text = await run_meridian(env, "failover", "check")
     assert (code, text.splitlines()[0]) == (
         0,
         f"if {first} failed, {second} would take the role over",
     )
-    code, text = await said(env, "switchover", "--to", second)
+    code, text = await run_meridian(env, "switchover", "--to", second)
     assert code == 0, text
     assert f"{second} is primary of epoch" in text
-    code, text = await said(env, "switchover", "--to", second)
+    code, text = await run_meridian(env, "switchover", "--to", second)
     assert code != 0
     assert f"{second} is primary already" in text
 
@@ -233,24 +233,24 @@ async def test_a_master_in_maintenance_gets_no_role_until_it_is_over(site: Site)
     async with Operator(site) as operator:
         await operator.maintain(backup, is_so=True)
         try:
-            await until_said(operator, backup, ["it is in maintenance"])
+            await until_reported(operator, backup, ["it is in maintenance"])
             answer = await operator.switch(backup)
         finally:
             await operator.maintain(backup, is_so=False)
-        await until_said(operator, backup, [])
+        await until_reported(operator, backup, [])
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
     assert answer.json()["detail"] == f"{backup} cannot take the role over: it is in maintenance"
     assert await site.primary() == primary
 
 
-async def until_said(operator: Operator, node: str, reasons: list[str]) -> None:
+async def until_reported(operator: Operator, node: str, reasons: list[str]) -> None:
     """Until *node* says that *reasons* bar it, and nothing else does."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found = await operator.get("/failover/check")
-            said = {each["node"]: each["reasons"] for each in found["masters"]}
-            if said[node] == reasons:
+            reported = {each["node"]: each["reasons"] for each in found["masters"]}
+            if reported[node] == reasons:
                 return
             await asyncio.sleep(0.1)
 

@@ -49,11 +49,11 @@ class Result:
     def complaints(self) -> list[str]:
         """What is not as it should be."""
         reasons = self.reached.outcomes.keys() - {"value"}
-        told = [f"finding: {each}" for each in self.findings]
+        problems = [f"finding: {each}" for each in self.findings]
         if self.share < ENOUGH:
-            told += [f"not reached: {each}" for each in self.reached.missing]
-        told += [f"refusal never reached: {each}" for each in self.target.reasons - reasons]
-        return told + ([f"the process broke off: {self.broke_off}"] if self.broke_off else [])
+            problems += [f"not reached: {each}" for each in self.reached.missing]
+        problems += [f"refusal never reached: {each}" for each in self.target.reasons - reasons]
+        return problems + ([f"the process broke off: {self.broke_off}"] if self.broke_off else [])
 
     def __str__(self) -> str:
         reasons = len(self.reached.outcomes.keys() - {"value"})
@@ -75,14 +75,14 @@ def fuzz(target: Target, engine: str, seconds: int) -> Result:
             (corpus / f"seed-{number}").write_bytes(data)
         began = time.perf_counter()
         done = _run("worker", target.name, place, str(seconds), str(RUNS), engine)
-        took = time.perf_counter() - began
+        elapsed = time.perf_counter() - began
         counted = _run("branches", target.name, str(corpus))
         if counted.returncode:
             raise SystemExit(counted.stderr)
         return Result(
             target,
             _executions(done.stderr),
-            took,
+            elapsed,
             Reached(**json.loads(counted.stdout)),
             _kept(target, folder, done.stderr),
             done.stderr[-2_000:] if done.returncode else "",
@@ -94,17 +94,17 @@ def _run(module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
-def _executions(said: str) -> int:
-    for line in reversed(said.splitlines()):
+def _executions(output: str) -> int:
+    for line in reversed(output.splitlines()):
         for begins in (EXECUTED_UNITS, EXECUTED):
             if line.startswith(begins):
                 return int(line.removeprefix(begins))
     return 0
 
 
-def _kept(target: Target, folder: Path, said: str) -> list[str]:
+def _kept(target: Target, folder: Path, output: str) -> list[str]:
     """The findings, each with the command that repeats it; also what ended the process itself."""
-    causes = [line for line in said.splitlines() if line.startswith("finding: ")]
+    causes = [line for line in output.splitlines() if line.startswith("finding: ")]
     files = [*(folder / "findings").glob("*"), *folder.glob("crash-*"), *folder.glob("timeout-*")]
     files += folder.glob("oom-*")
     for each in files:

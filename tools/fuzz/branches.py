@@ -120,9 +120,9 @@ def count(name: str, folder: Path) -> Reached:
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         files = {str(_file(module)): names for module, names in functions_of(target.covers).items()}
         measure.json_report(morfs=list(files), outfile=report.name)
-        told = json.loads(Path(report.name).read_text())
+        report_data = json.loads(Path(report.name).read_text())
     found = Reached(outcomes=dict(outcomes))
-    for path, each in told["files"].items():
+    for path, each in report_data["files"].items():
         _add(found, path, each["functions"], files[str(Path(path).resolve())] - set(target.beside))
     return found
 

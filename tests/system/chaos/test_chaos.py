@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.chaos.story import tell
+from tests.system.chaos.run import run_chaos
 
 
 @pytest.mark.timeout(240)
 async def test_nothing_acknowledged_is_lost_and_all_reads_are_current_in_chaos(
     tmp_path: Path,
 ) -> None:
-    story = list[str]()
+    lines = list[str]()
 
-    outcome = await tell(15.0, 4, tmp_path, story.append)
+    outcome = await run_chaos(15.0, 4, tmp_path, lines.append)
 
-    assert outcome.faults == (), "\n".join(story)
+    assert outcome.faults == (), "\n".join(lines)
     assert min(outcome.mishaps, outcome.writes, outcome.reads, outcome.blocks) > 2

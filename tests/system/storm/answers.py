@@ -29,11 +29,11 @@ from stack.ports import HOST
 from tests.system.raw_nats import RawNats, Received, header_block
 from tests.system.storm.bodies import Body, broken, reshaped
 from tests.system.storm.samples import from_schema, sample_of
-from tests.system.storm.shots import DIGITS, STRANGER, Fate, Shot, headless
+from tests.system.storm.shots import DIGITS, STRANGER, Expected, Shot, headless
 from tests.system.storm.volley import Row
 from tests.system.wire_dialect import CONTENT_TYPE, MESSAGE, SIGNATURE, Speaker, credentials
 
-ASKER_NODE: Final = "alpha"
+REQUESTER_NODE: Final = "alpha"
 NOWHERE: Final = "nowhere"
 """A node that there is not, so that nobody else answers."""
 
@@ -74,8 +74,8 @@ async def asking(layout: Layout, client: RawNats) -> AsyncGenerator[Asking]:
     """An asker on the first master, connected."""
     servers = [f"nats://{HOST}:{node.nats.client}" for node in layout.servers if node.nats]
     settings = ServiceSettings(
-        node=NodeId(ASKER_NODE),
-        state_dir=layout.node_folder(ASKER_NODE),
+        node=NodeId(REQUESTER_NODE),
+        state_dir=layout.node_folder(REQUESTER_NODE),
         psk_file=layout.secret("psk"),
         nats_servers=tuple(servers),
         nats_user=SERVICE_USER,
@@ -93,18 +93,20 @@ def requests() -> list[type[Request[Any]]]:
     return [message for message in CATALOGUE if issubclass(message, Request)]
 
 
-async def ask(asker: Asking, message: type[Request[Any]], chance: random.Random, count: int) -> Row:
+async def ask(
+    requester: Asking, message: type[Request[Any]], chance: random.Random, count: int
+) -> Row:
     """Ask *count* times, and judge what became of as many hostile answers."""
     asked = {**sample_of(message), **dict.fromkeys(message.subject.fields, NOWHERE)}
     request = decode_model(message, json.dumps(asked))
-    node = str(asker.layout.masters[0].name)
+    node = str(requester.layout.masters[0].name)
     able = min(message.subject.answered_by)
-    speaker = Speaker(credentials(asker.layout.state, f"{node}.{able}"))
-    heard = asker.client.subscribe(request.address)
-    await asker.client.flush()
-    before, faults, sent = asker.refused(), list[str](), 0
+    speaker = Speaker(credentials(requester.layout.state, f"{node}.{able}"))
+    heard = requester.client.subscribe(request.address)
+    await requester.client.flush()
+    before, faults, sent = requester.refused(), list[str](), 0
     for make in islice(hostile(speaker, message, chance), count):
-        fault = await _one(asker, request, heard, make)
+        fault = await _one(requester, request, heard, make)
         faults += [fault] if fault else []
         sent += 1
     return Row(
@@ -112,7 +114,7 @@ async def ask(asker: Asking, message: type[Request[Any]], chance: random.Random,
         request.address,
         sent,
         1,
-        asker.refused() - before,
+        requester.refused() - before,
         tuple(faults),
     )
 
@@ -136,7 +138,9 @@ class Answer:
             wrong = self.speaker.mac(MESSAGE, request.reply, head, self.shot.payload)
             value = self.edit.format(head=head, mac=mac, half=mac[:32], message=wrong)
             good = {CONTENT_TYPE: good[CONTENT_TYPE], SIGNATURE: value}
-        return Shot(self.shot.name, self.shot.payload, header_block(good), fate=self.shot.fate)
+        return Shot(
+            self.shot.name, self.shot.payload, header_block(good), expected=self.shot.expected
+        )
 
 
 EDITS: Final = {
@@ -154,8 +158,8 @@ CHANGES: Final[dict[str, dict[str, str]]] = {
     "of no request": {"in_reply_to": ""},
     "with another key": {"kid": "00000000"},
     "without a sender": {"sender": ""},
-    "of one who may not": {"sender": f"{ASKER_NODE}.{STRANGER}.1"},
-    "of a sender of one part": {"sender": ASKER_NODE},
+    "of one who may not": {"sender": f"{REQUESTER_NODE}.{STRANGER}.1"},
+    "of a sender of one part": {"sender": REQUESTER_NODE},
     "with a time that is no number": {"unix_ms": "now"},
     "with a time of 4000 digits": {"unix_ms": DIGITS},
     "with a counter of 4000 digits": {"id": f"storm+{DIGITS}"},
@@ -173,8 +177,8 @@ def hostile(
     for shot in headless(payload):
         if shot.head:
             says_nobody_listens = b" 503" in shot.head.partition(b"\r\n")[0]
-            fate = Fate.EITHER if says_nobody_listens else Fate.REFUSED
-            yield Answer(speaker, replace(shot, fate=fate), {})
+            expected = Expected.EITHER if says_nobody_listens else Expected.REFUSED
+            yield Answer(speaker, replace(shot, expected=expected), {})
     for name, edit in EDITS.items():
         yield Answer(speaker, Shot(f"proof: {name}", payload), {}, edit or " ")
     for name, change in CHANGES.items():
@@ -182,8 +186,8 @@ def hostile(
     refusal = {"error_code": "not_primary", "message": "no", "attributes": {"a": 1}}
     odd = _in_turn(reshaped(good, chance), reshaped(refusal, chance))
     for body in chain(broken(payload), odd):
-        fate = Fate.TAKEN if _is_answer(message, body.payload) else Fate.REFUSED
-        yield Answer(speaker, Shot(f"body: {body.name}", body.payload, fate=fate), {})
+        expected = Expected.TAKEN if _is_answer(message, body.payload) else Expected.REFUSED
+        yield Answer(speaker, Shot(f"body: {body.name}", body.payload, expected=expected), {})
 
 
 def _in_turn(one: Iterator[Body], other: Iterator[Body]) -> Iterator[Body]:
@@ -203,26 +207,26 @@ def _is_answer(message: type[Request[Any]], payload: bytes) -> bool:
 
 
 async def _one(
-    asker: Asking, request: Request[Any], heard: "asyncio.Queue[Received]", answer: Answer
+    requester: Asking, request: Request[Any], heard: "asyncio.Queue[Received]", answer: Answer
 ) -> str:
     """Ask once; what is wrong with what became of *answer*, or nothing."""
     while not heard.empty():  # asked again, after an answer that said that nobody listens
         heard.get_nowait()
-    before = asker.refused()
-    patience = AGAIN_SECONDS if answer.shot.fate is Fate.EITHER else ASK_SECONDS
-    question = asyncio.create_task(_outcome(asker.context, request, patience))
+    before = requester.refused()
+    patience = AGAIN_SECONDS if answer.shot.expected is Expected.EITHER else ASK_SECONDS
+    question = asyncio.create_task(_outcome(requester.context, request, patience))
     async with asyncio.timeout(HEAR_SECONDS):
         received = await heard.get()
-        while asker.name not in received.headers.get(SIGNATURE, ""):  # a service asks the same
+        while requester.name not in received.headers.get(SIGNATURE, ""):  # a service asks the same
             received = await heard.get()
     shot = answer.to(received)
-    asker.client.send(received.reply, shot.payload, shot.head)
-    await asker.client.flush()
+    requester.client.send(received.reply, shot.payload, shot.head)
+    await requester.client.flush()
     outcome = await question
-    refused = asker.refused() - before
-    wanted = int(shot.fate is Fate.REFUSED)
+    refused = requester.refused() - before
+    wanted = int(shot.expected is Expected.REFUSED)
     if isinstance(outcome, MeridianError | Message) and (
-        refused == wanted or shot.fate is Fate.EITHER
+        refused == wanted or shot.expected is Expected.EITHER
     ):
         return ""
     return f"{shot.name}: {refused} refused of {wanted}, and {outcome!r:.120} came of it"

@@ -38,8 +38,8 @@ async def places(client: RawNats) -> list[Place]:
     declared = [message.subject.wildcard for message in CATALOGUE]
     found: list[Place] = []
     for stream in (await client.jetstream("STREAM.NAMES", {}))["streams"]:
-        told = await client.jetstream(f"STREAM.INFO.{stream}", {"subjects_filter": ">"})
-        subjects: list[str] = sorted(told["state"].get("subjects") or {})
+        reply = await client.jetstream(f"STREAM.INFO.{stream}", {"subjects_filter": ">"})
+        subjects: list[str] = sorted(reply["state"].get("subjects") or {})
         found += [
             Place(stream, subject, await last(client, stream, subject))
             for subject in subjects
@@ -50,8 +50,8 @@ async def places(client: RawNats) -> list[Place]:
 
 async def last(client: RawNats, stream: str, subject: str) -> bytes:
     """The last value of *subject*."""
-    told = await client.jetstream(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
-    return base64.b64decode(told.get("message", {}).get("data", ""))
+    reply = await client.jetstream(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    return base64.b64decode(reply.get("message", {}).get("data", ""))
 
 
 def values(place: Place, speaker: Speaker, chance: random.Random, count: int) -> list[Shot]:

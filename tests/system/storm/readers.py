@@ -47,7 +47,7 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """The connection over which *service* asks: the server that it is at, and its inbox there."""
 
     service: str
@@ -61,7 +61,7 @@ class Readers:
 
     ears: list[Ear] = field(default_factory=list[Ear])
     consumers: dict[str, list[Ear]] = field(default_factory=dict[str, list[Ear]])
-    askers: list["Asker"] = field(default_factory=list["Asker"])
+    requesters: list["Requester"] = field(default_factory=list["Requester"])
     polled: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     """How often each service asked for the last message of a subject while it was watched."""
 
@@ -115,15 +115,15 @@ async def find(layout: Layout, client: RawNats, watch_seconds: float) -> Readers
     asked = [each.get_nowait() for heard in asking for each in [*_waiting(heard)]]
     connections = await asyncio.to_thread(_connections, layout)
     readers.ears = [ear for _, each in connections for ear in _heard_by(each, layout)]
-    readers.askers = [
-        Asker(service, server, inbox)
+    readers.requesters = [
+        Requester(service, server, inbox)
         for server, each in connections
         if (service := _service(str(each.get("name", "")), layout))
         and (inbox := _asking_inbox(str(each["name"])))
     ]
     pulled = _pullers(asked)
-    told = await client.jetstream("STREAM.NAMES", {})
-    for stream in told["streams"]:
+    reply = await client.jetstream("STREAM.NAMES", {})
+    for stream in reply["streams"]:
         listed = await client.jetstream(f"CONSUMER.LIST.{stream}", {})
         readers.consumers[stream] = [
             ear for each in listed["consumers"] for ear in _consumer(each, pulled)
@@ -143,8 +143,8 @@ def _connections(layout: Layout) -> list[tuple[str, Mapping[str, Any]]]:
         assert node.nats is not None, "a server has ports"
         url = f"http://{HOST}:{node.nats.monitor}/connz?subs=detail&limit=1024"
         with urllib.request.urlopen(url, timeout=5) as answer:
-            told: dict[str, Any] = json.load(answer)
-        found += [(str(node.name), each) for each in told["connections"]]
+            reply: dict[str, Any] = json.load(answer)
+        found += [(str(node.name), each) for each in reply["connections"]]
     return found
 
 
@@ -188,11 +188,11 @@ def _pullers(asked: list[Received]) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def _consumer(told: Mapping[str, Any], pulled: dict[tuple[str, str], set[str]]) -> list[Ear]:
-    config = told["config"]
+def _consumer(reply: Mapping[str, Any], pulled: dict[tuple[str, str], set[str]]) -> list[Ear]:
+    config = reply["config"]
     filters = config.get("filter_subjects") or [config.get("filter_subject") or ">"]
     inbox = config.get("deliver_subject")
-    who = {by_inbox(inbox)} if inbox else pulled.get((told["stream_name"], told["name"]), set())
+    who = {by_inbox(inbox)} if inbox else pulled.get((reply["stream_name"], reply["name"]), set())
     return [Ear(service, each) for service in who if service for each in filters]
 
 

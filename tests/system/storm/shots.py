@@ -34,7 +34,7 @@ STRANGER: Final = "nobody"
 AHEAD_MS: Final = 300_000
 
 
-class Fate(StrEnum):
+class Expected(StrEnum):
     """What must become of a message at each reader."""
 
     REFUSED = "refused"
@@ -51,7 +51,7 @@ class Shot:
     payload: bytes
     head: bytes = b""
     reply: str = ""
-    fate: Fate = Fate.REFUSED
+    expected: Expected = Expected.REFUSED
 
 
 def headless(payload: bytes) -> Iterator[Shot]:
@@ -151,7 +151,7 @@ def mistimed(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
     """Stored messages of times that no clock shows; what a message's age says is nobody's rule."""
     for time in ("0", "-1", "999999999999999", "9223372036854775807"):
         head = speaker.block(subject, payload, unix_ms=time)
-        yield Shot(f"stored at {time}", payload, head, fate=Fate.EITHER)
+        yield Shot(f"stored at {time}", payload, head, expected=Expected.EITHER)
 
 
 def misattested(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
@@ -176,7 +176,9 @@ def misattested(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot
     }
     for name, value in values.items():
         more = {} if value is None else {NODE_SIGNATURE: value}
-        yield Shot(f"attested: {name}", payload, header_block({**good, **more}), fate=Fate.EITHER)
+        yield Shot(
+            f"attested: {name}", payload, header_block({**good, **more}), expected=Expected.EITHER
+        )
 
 
 def misdirected(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
@@ -196,7 +198,7 @@ def misdirected(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot
 def replayed(speaker: Speaker, subject: str, payload: bytes) -> Iterator[Shot]:
     """A good message, which is taken, and the very same again."""
     head = speaker.block(subject, payload)
-    yield Shot(GOOD, payload, head, fate=Fate.TAKEN)
+    yield Shot(GOOD, payload, head, expected=Expected.TAKEN)
     yield Shot(REPLAYED, payload, head)
 
 
@@ -206,7 +208,9 @@ def bodies(
     """Proven messages with a body that is wrong, or odd; all broken ones first."""
     for body in chain(broken(json.dumps(good).encode()), reshaped(good, chance)):
         headers = speaker.signed(subject, body.payload)
-        yield Shot(f"body: {body.name}", body.payload, header_block(headers), fate=Fate.BY_SHAPE)
+        yield Shot(
+            f"body: {body.name}", body.payload, header_block(headers), expected=Expected.BY_SHAPE
+        )
 
 
 def attested(shot: Shot, speaker: Speaker, subject: str) -> Shot:

@@ -14,7 +14,7 @@ from stack.demo.scenario import Scenario
 from stack.process_group import NATS, POSTGRES
 from stack.site import Site
 from stack.start import start_services
-from tests.system.people import said, signed_in
+from tests.system.people import run_meridian, signed_in
 from tests.system.raw_nats import RawNats
 from tests.system.storm.places import last
 
@@ -61,7 +61,7 @@ class Stage:
         await start_services(processes, nodes)
         await self.site.wait_ready(CALM_SECONDS)
 
-    async def tell_demo(self) -> tuple[bool, int, int]:
+    async def run_demo(self) -> tuple[bool, int, int]:
         """Tell the demonstration's story: whether all was kept, and the changes and sessions lost.
 
         Raises:
@@ -69,9 +69,9 @@ class Stage:
         """
         folder = self.home / "demo"
         folder.mkdir(exist_ok=True)
-        story = Scenario(self.site, folder, Narrator())
-        await story.run()
-        outcome = story.outcome
+        scenario = Scenario(self.site, folder, Narrator())
+        await scenario.run()
+        outcome = scenario.outcome
         return outcome.ok, outcome.changes_lost, outcome.sessions_lost
 
     async def role(self, client: RawNats) -> tuple[str, str, int]:
@@ -89,7 +89,7 @@ class Stage:
 
     async def resync(self, node: str) -> tuple[int, str]:
         """Have *node* take a snapshot."""
-        return await said(self.env, "sync", "--resync", node)
+        return await run_meridian(self.env, "sync", "--resync", node)
 
 
 @asynccontextmanager
@@ -101,8 +101,8 @@ async def staged(site: Site, home: Path) -> AsyncGenerator[Stage]:
         env = await signed_in(site, home)
         document = home / "webhook.yaml"
         document.write_text(f"webhooks:\n  storm: {{url: 'http://127.0.0.1:{port}/'}}\n")
-        code, told = await said(env, "apply", "-f", str(document))
-        assert code == 0, told
+        code, output = await run_meridian(env, "apply", "-f", str(document))
+        assert code == 0, output
         yield Stage(site, env, home)
     finally:
         server.close()

@@ -15,7 +15,7 @@ from stack.layout import Layout
 from tests.system.storm.readers import Audience, Readers
 from tests.system.storm.samples import sample_of
 from tests.system.storm.shots import (
-    Fate,
+    Expected,
     Shot,
     attested,
     bodies,
@@ -64,28 +64,30 @@ class Target:
     def shots(self, layout: Layout, chance: random.Random, count: int) -> list[Shot]:
         """*count* hostile messages, or as many as there are; forgeries before odd bodies."""
         speaker = Speaker(credentials(layout.state, self.sender))
-        return list(islice(self._judged(speaker, chance), count))
+        return list(islice(self._expecting(speaker, chance), count))
 
-    def _judged(self, speaker: Speaker, chance: random.Random) -> Iterator[Shot]:
+    def _expecting(self, speaker: Speaker, chance: random.Random) -> Iterator[Shot]:
         is_request = issubclass(self.message, Request)
         for shot in self._all(speaker, chance):
-            told = self._with_fate(shot)
-            if told.fate is Fate.TAKEN and not self.is_harmless:
+            shot_now = self._with_expectation(shot)
+            if shot_now.expected is Expected.TAKEN and not self.is_harmless:
                 continue
             if self._is_event:
-                told = attested(told, speaker, self.subject)
+                shot_now = attested(shot_now, speaker, self.subject)
             # A question that cannot be answered would try another fault than its own.
-            asks = is_request and not told.reply
-            yield replace(told, reply=f"{speaker.inbox}.storm") if asks else told
+            asks = is_request and not shot_now.reply
+            yield replace(shot_now, reply=f"{speaker.inbox}.storm") if asks else shot_now
 
     @property
     def _is_event(self) -> bool:
         return self.subject.startswith(EVENT_AREA)
 
-    def _with_fate(self, shot: Shot) -> Shot:
-        if shot.fate is not Fate.BY_SHAPE:
+    def _with_expectation(self, shot: Shot) -> Shot:
+        if shot.expected is not Expected.BY_SHAPE:
             return shot
-        return replace(shot, fate=Fate.TAKEN if self.takes(shot.payload) else Fate.REFUSED)
+        return replace(
+            shot, expected=Expected.TAKEN if self.takes(shot.payload) else Expected.REFUSED
+        )
 
     def _all(self, speaker: Speaker, chance: random.Random) -> Iterator[Shot]:
         good = decode_model(self.message, json.dumps(self.good)).model_dump_json().encode()

@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.system.raw_nats import RawNats
 from tests.system.storm.counters import Counters, Counts
-from tests.system.storm.shots import Fate, Shot
+from tests.system.storm.shots import Expected, Shot
 from tests.system.storm.targets import Target
 
 COUNT_SECONDS: Final = 30.0
@@ -122,9 +122,9 @@ async def volley(
 
 def expected(target: Target, shots: Sequence[Shot]) -> list[Wanted]:
     """What each audience of *target* must count of *shots*."""
-    refused = sum(shot.fate is Fate.REFUSED for shot in shots)
-    either = sum(shot.fate is Fate.EITHER for shot in shots)
-    taken = sum(shot.fate is Fate.TAKEN for shot in shots)
+    refused = sum(shot.expected is Expected.REFUSED for shot in shots)
+    either = sum(shot.expected is Expected.EITHER for shot in shots)
+    taken = sum(shot.expected is Expected.TAKEN for shot in shots)
     live = () if target.is_stored or not taken else ((target.name, taken),)
     return [
         Wanted(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.failover.ledger import Ledger
-from bench.failover.run import Wish, tell
+from bench.failover.run import RunOptions, report_medians
 from bench.results import Results, Row
 
 KILLED = "failover: machine killed"
@@ -37,7 +37,7 @@ def test_a_run_ends_in_rows_that_compare_each_peer_with_us(tmp_path: Path) -> No
     ledger.add(KILLED, "patroni (ttl 20)", [18.0])
     ledger.note("pg_auto_failover was not measured: it is not installed.")
     results = Results("failover")
-    tell(ledger, results)
+    report_medians(ledger, results)
     peer = row(results, KILLED, "patroni (ttl 20)")
     assert (peer.value, peer.ratio, peer.ratio_to) == (18.0, 10.0, "meridian")
     assert [each.subject for each in results.rows[:2]] == ["meridian", "patroni (ttl 20)"]
@@ -48,9 +48,9 @@ def test_a_run_ends_in_rows_that_compare_each_peer_with_us(tmp_path: Path) -> No
 
 
 def test_how_much_is_measured_is_told_by_the_environment() -> None:
-    usual = Wish.read({})
+    usual = RunOptions.read({})
     assert (usual.kills, usual.machines, usual.switchovers, usual.peers) == (100, 30, 50, 7)
-    assert Wish.read({"KILLS": "5", "MINUTES": "0.5", "PEERS": "0"}) == Wish(
+    assert RunOptions.read({"KILLS": "5", "MINUTES": "0.5", "PEERS": "0"}) == RunOptions(
         5, 30, 30, 30, 10, 50, 0, 0.5
     )
-    assert Wish.read({"KILLS": ""}).kills == 100
+    assert RunOptions.read({"KILLS": ""}).kills == 100

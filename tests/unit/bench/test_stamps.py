@@ -1,4 +1,4 @@
-"""What is told of a history: who took over when, the longest pause, and what was lost."""
+"""What is seen of a history: who took over when, the longest pause, and what was lost."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from bench.failover.stamps import History, Stamp
 OLD, NEW = "alpha", "bravo"
 
 
-def history(*told: tuple[float, str]) -> History:
+def history(*moments: tuple[float, str]) -> History:
     """Stamps 1, 2, 3... acknowledged at those moments by those servers."""
     found = History()
-    for number, (moment, servers) in enumerate(told, start=1):
+    for number, (moment, servers) in enumerate(moments, start=1):
         found.add(Stamp(number, moment - 0.01, moment, frozenset(servers.split())))
     return found
 
 
 def test_the_first_stamp_without_the_old_primary_ends_a_failover() -> None:
-    told = history((1.0, "alpha bravo"), (2.1, "alpha"), (4.0, "bravo"), (4.1, "bravo"))
-    assert told.first_without(OLD, since=2.0) == 4.0
+    seen = history((1.0, "alpha bravo"), (2.1, "alpha"), (4.0, "bravo"), (4.1, "bravo"))
+    assert seen.first_without(OLD, since=2.0) == 4.0
 
 
 def test_what_was_acknowledged_before_the_blow_ends_none() -> None:
@@ -29,23 +29,23 @@ def test_what_the_old_primary_still_had_a_part_in_ends_none() -> None:
 
 
 def test_the_longest_pause_counts_from_the_edges_too() -> None:
-    told = history((1.0, OLD), (1.1, OLD), (1.6, NEW), (1.7, NEW))
-    assert told.longest_pause(0.9, 1.8) == pytest.approx(0.5)
-    assert told.longest_pause(0.9, 3.0) == pytest.approx(1.3)
-    assert told.longest_pause(5.0, 6.0) == pytest.approx(1.0)
+    seen = history((1.0, OLD), (1.1, OLD), (1.6, NEW), (1.7, NEW))
+    assert seen.longest_pause(0.9, 1.8) == pytest.approx(0.5)
+    assert seen.longest_pause(0.9, 3.0) == pytest.approx(1.3)
+    assert seen.longest_pause(5.0, 6.0) == pytest.approx(1.0)
 
 
 def test_only_acknowledged_stamps_can_be_lost() -> None:
-    told = history((1.0, OLD), (2.0, OLD), (3.0, NEW))
-    assert told.lost([1, 2, 3, 4, 5]) == frozenset()
-    assert told.lost([1, 3, 9]) == {2}
+    seen = history((1.0, OLD), (2.0, OLD), (3.0, NEW))
+    assert seen.lost([1, 2, 3, 4, 5]) == frozenset()
+    assert seen.lost([1, 3, 9]) == {2}
 
 
 def test_what_is_acknowledged_while_somebody_looks_is_not_lost() -> None:
     growing = history((1.0, OLD))
-    told = growing.so_far()
+    seen = growing.so_far()
     growing.add(Stamp(2, 1.9, 2.0, frozenset([OLD])))
-    assert told.lost([1]) == frozenset()
+    assert seen.lost([1]) == frozenset()
     assert growing.lost([1]) == {2}
 
 

@@ -19,7 +19,7 @@ from stack.layout import Layout
 from tests.system.raw_nats import RawNats, Received, header_block
 from tests.system.storm.answers import CHANGES, EDITS, Answer, requests
 from tests.system.storm.counters import Counters
-from tests.system.storm.readers import INBOX, Asker, Readers
+from tests.system.storm.readers import INBOX, Readers, Requester
 from tests.system.storm.shots import Shot
 from tests.system.storm.volley import Readings, Row
 from tests.system.wire_dialect import SIGNATURE, Speaker, connect, credentials
@@ -58,10 +58,10 @@ class Heard:
         if message.subject.startswith(INBOX):
             self.first.setdefault(message.subject, (message.head, now))
             return
-        before = self._last.get((_asker(message), message.subject))
+        before = self._last.get((_requester(message), message.subject))
         if before is not None:
             self.again.setdefault(before, now)
-        self._last[_asker(message), message.subject] = message.reply
+        self._last[_requester(message), message.subject] = message.reply
 
     def first_hostile(self) -> Iterator[tuple[str, str]]:
         """The services that got a hostile answer first, each with the inbox it came to."""
@@ -85,10 +85,10 @@ class Heard:
 async def mislead(layout: Layout, readers: Readers, chance: random.Random) -> Row:
     """Answer every request of the site's services wrongly for a while, and count."""
     counters, heard = Counters(layout), Heard()
-    before = await counters.read({each.service for each in readers.askers})
+    before = await counters.read({each.service for each in readers.requesters})
     async with AsyncExitStack() as stack:
-        for server in {each.server for each in readers.askers}:
-            at = [each for each in readers.askers if each.server == server]
+        for server in {each.server for each in readers.requesters}:
+            at = [each for each in readers.requesters if each.server == server]
             nats = layout.node(server).nats
             assert nats is not None, "a server has ports"
             known = credentials(layout.state, f"{server}.gateway")
@@ -118,8 +118,8 @@ def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
     stack.push_async_callback(stop)
 
 
-async def _observe(client: RawNats, askers: Sequence[Asker], heard: Heard) -> None:
-    subjects = [f"{each.inbox}.>" for each in askers]
+async def _observe(client: RawNats, requesters: Sequence[Requester], heard: Heard) -> None:
+    subjects = [f"{each.inbox}.>" for each in requesters]
     subjects += [message.subject.wildcard for message in requests()]
     queues = [client.subscribe(subject) for subject in subjects]
 
@@ -152,7 +152,7 @@ async def _answer(
 ) -> None:
     for answer in answers:
         request = await queue.get()
-        service = _asker(request)
+        service = _requester(request)
         shot = answer.to(request)
         client.send(request.reply, shot.payload, shot.head)
         if service:
@@ -171,7 +171,7 @@ def _refusable(speaker: Speaker, chance: random.Random) -> Iterator[Answer]:
     return cycle(made)
 
 
-def _asker(request: Received) -> str:
+def _requester(request: Received) -> str:
     """The `node.service` that asks."""
     words = request.headers.get(SIGNATURE, "").split(";")
     return ".".join(words[2].split(".")[:2]) if len(words) > SENDER else ""

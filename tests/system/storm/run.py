@@ -2,7 +2,7 @@
 
 Every message of the catalogue, every answer, every key and every object gets hostile variants of
 its own declaration. `storm` sends and judges them; `aftermath` starts every service anew and has
-the demonstration told on that same site.
+the demonstration run on that same site.
 """
 
 import random
@@ -16,11 +16,11 @@ from stack.layout import Layout
 from stack.site import Site
 from tests.system.raw_nats import RawNats
 from tests.system.storm.answers import ask, asking, requests
-from tests.system.storm.askers import mislead
 from tests.system.storm.counters import Counters
 from tests.system.storm.kept import Keeping
 from tests.system.storm.places import places, values
 from tests.system.storm.readers import Readers, find
+from tests.system.storm.requesters import mislead
 from tests.system.storm.shots import GOOD, REPLAYED, Shot
 from tests.system.storm.stage import Stage
 from tests.system.storm.targets import Target, targets
@@ -64,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Weather:
+class VariantPlan:
     """What a storm is made of: chance, and how many of each kind."""
 
     chance: random.Random
@@ -76,8 +76,8 @@ async def all_targets(stage: Stage, client: RawNats, readers: Readers) -> list[T
     layout = stage.site.layout
     streams: dict[str, str] = {}
     for target in targets(layout, readers, {}):
-        told = await client.jetstream("STREAM.NAMES", {"subject": target.subject})
-        names: list[str] = told.get("streams") or []
+        reply = await client.jetstream("STREAM.NAMES", {"subject": target.subject})
+        names: list[str] = reply.get("streams") or []
         streams |= dict.fromkeys([target.subject][: len(names)], names[0] if names else "")
     return list(targets(layout, readers, streams))
 
@@ -91,8 +91,8 @@ async def storm(stage: Stage, total: int, seed: int, say: Say) -> Outcome:
         chosen = await all_targets(stage, client, readers)
         kinds = len(chosen) + len(requests()) + len(await places(client))
         role = await stage.role(client)
-        weather = Weather(random.Random(seed), max(LEAST, -(-total // kinds)))
-        async for row in _rows(stage, client, readers, chosen, weather):
+        plan = VariantPlan(random.Random(seed), max(LEAST, -(-total // kinds)))
+        async for row in _rows(stage, client, readers, chosen, plan):
             outcome.add(row)
             say(line_of(row))
             outcome.faults += stage.ended(before, f"after {row.name} {row.subject}")
@@ -109,9 +109,9 @@ async def _rows(
     client: RawNats,
     readers: Readers,
     chosen: Sequence[Target],
-    weather: Weather,
+    plan: VariantPlan,
 ) -> AsyncGenerator[Row]:
-    layout, chance, each = stage.site.layout, weather.chance, weather.each
+    layout, chance, each = stage.site.layout, plan.chance, plan.each
     counters = Counters(layout)
 
     def shots(target: Target) -> list[Shot]:
@@ -120,9 +120,9 @@ async def _rows(
     live = [target for target in chosen if not target.is_stored]
     for target in live:
         yield await volley(client, counters, [target], shots)
-    async with asking(layout, client) as asker:
+    async with asking(layout, client) as requester:
         for message in requests():
-            yield await ask(asker, message, chance, each)
+            yield await ask(requester, message, chance, each)
     yield await mislead(layout, readers, chance)
     await stage.resync(str(layout.nodes[-1].name))
     keeping = Keeping(client, counters, readers, WATCH_SECONDS)
@@ -147,9 +147,9 @@ async def gust(site: Site, each: int, seed: int) -> Outcome:
             return _drawn(target, layout, chance, each)
 
         outcome.add(await volley(client, Counters(layout), chosen, drawn))
-        async with asking(layout, client) as asker:
+        async with asking(layout, client) as requester:
             for message in requests():
-                outcome.add(await ask(asker, message, chance, each))
+                outcome.add(await ask(requester, message, chance, each))
         keeping = Keeping(client, Counters(layout), readers, WATCH_SECONDS)
         speaker = Speaker(credentials(layout.state, SENDER))
         for place in await places(client):
@@ -174,22 +174,24 @@ async def aftermath(stage: Stage, outcome: Outcome, say: Say) -> None:
 
     Raises:
         StartFailed: a service did not get ready.
-        RuntimeError: the story came to a halt.
+        RuntimeError: the demonstration halted.
     """
     await stage.site.wait_ready()
     began = time.monotonic()
     await stage.restart()
     outcome.restart_seconds = round(time.monotonic() - began, 1)
     say(f"every service was started anew and is ready after {outcome.restart_seconds:.1f} s")
-    code, told = await stage.resync(str(stage.site.layout.nodes[-1].name))
+    code, output = await stage.resync(str(stage.site.layout.nodes[-1].name))
     if code != 0:
-        outcome.faults.append(f"a follower cannot take a snapshot any more: {told}")
-    ok, outcome.changes_lost, outcome.sessions_lost = await stage.tell_demo()
+        outcome.faults.append(f"a follower cannot take a snapshot any more: {output}")
+    ok, outcome.changes_lost, outcome.sessions_lost = await stage.run_demo()
     outcome.demo_ok = ok
     if not ok:
         outcome.faults.append("the demonstration's promises were not kept after the storm")
 
 
 def line_of(row: Row) -> str:
-    said = f"{row.name:<28} {row.subject:<46} {row.sent:>5} sent {row.readers:>3} readers "
-    return f"{said}{row.refused:>6} refused{''.join(f'{chr(10)}    {each}' for each in row.faults)}"
+    counts = f"{row.name:<28} {row.subject:<46} {row.sent:>5} sent {row.readers:>3} readers "
+    return (
+        f"{counts}{row.refused:>6} refused{''.join(f'{chr(10)}    {each}' for each in row.faults)}"
+    )

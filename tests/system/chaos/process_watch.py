@@ -15,7 +15,7 @@ OUR_FAULT = re.compile(r"AssertionError: .*")
 
 
 @dataclass
-class Keeper:
+class ProcessWatch:
     """Keeps every process of a site running, except what is meant to be down for now.
 
     *ended* counts who ended by itself, and with which exit code.

@@ -20,9 +20,9 @@ from stack.failure import StartFailed
 from stack.site import Site, SiteOptions
 from tests.system.chaos import mishaps
 from tests.system.chaos.history import faults
-from tests.system.chaos.keeper import Keeper
+from tests.system.chaos.process_watch import ProcessWatch
 from tests.system.chaos.registers import REGISTERS, Registers
-from tests.system.people import Talk, said, signed_in, talking
+from tests.system.people import Talk, run_meridian, signed_in, talking
 
 WRITERS: Final = 3
 READERS: Final = 2
@@ -57,7 +57,7 @@ class Stage:
     """The site and everybody on it."""
 
     site: Site
-    keeper: Keeper
+    watch: ProcessWatch
     registers: Registers
     writer: Writer
     talk: Talk
@@ -65,16 +65,16 @@ class Stage:
     say: Say
 
 
-async def tell(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
+async def run_chaos(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
     """Let mishaps happen for so many *seconds*, wait for calm, and judge."""
     async with Site.start(SiteOptions(linked=True)) as site:
         env = await signed_in(site, home)
         facts = (site.gateway_urls, site.ca_file, site.admin_password)
         registers = Registers(Writer(*facts), random.Random(f"people {seed}"))
         async with talking(env) as (carried, talk):
-            stage = Stage(site, Keeper(site), registers, Writer(*facts), talk, env, say)
+            stage = Stage(site, ProcessWatch(site), registers, Writer(*facts), talk, env, say)
             count, calm_after = await _chaos(stage, seconds, random.Random(seed))
-            found = await _judged(stage)
+            found = await _find_faults(stage)
             if not carried.alive:
                 found.append("an end of the session gave up")
         history = registers.history
@@ -88,14 +88,14 @@ async def tell(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
             blocks=talk.echoed,
             longest_pause_seconds=round(talk.longest_pause, 1),
             calm_after_seconds=round(calm_after, 1),
-            ended_by_themselves=dict(stage.keeper.ended),
+            ended_by_themselves=dict(stage.watch.ended),
             faults=tuple(found),
         )
 
 
 async def _chaos(stage: Stage, seconds: float, chance: random.Random) -> tuple[int, float]:
     """Everybody at work while it happens; how many mishaps, and how long until calm."""
-    keeping = asyncio.create_task(stage.keeper.run())
+    keeping = asyncio.create_task(stage.watch.run())
     try:
         async with _working(stage):
             count = await _mishaps(stage, seconds, chance)
@@ -138,11 +138,11 @@ async def _mishaps(stage: Stage, seconds: float, chance: random.Random) -> int:
         mishap = mishaps.draw(stage.site, chance)
         stage.say(f"{time.monotonic() - begin:7.1f} s  {mishap}")
         if mishap.verb.startswith("kill"):
-            stage.keeper.keep_down(mishap.node, *([mishap.service] if mishap.service else []))
+            stage.watch.keep_down(mishap.node, *([mishap.service] if mishap.service else []))
         await mishaps.begin(stage.site, mishap)
         await asyncio.sleep(mishap.seconds)
         await mishaps.mend(stage.site, mishap)
-        stage.keeper.release()
+        stage.watch.release()
         await asyncio.sleep(mishap.pause)
     raise AssertionError("numbers never end")
 
@@ -161,10 +161,10 @@ async def _calm(stage: Stage) -> float:
         return time.monotonic() - begin
 
 
-async def _judged(stage: Stage) -> list[str]:
-    found = faults(stage.registers.history) + stage.keeper.faults()
+async def _find_faults(stage: Stage) -> list[str]:
+    found = faults(stage.registers.history) + stage.watch.faults()
     acknowledged = {name for name, _, _ in stage.writer.acknowledged}
     lost = acknowledged - await stage.writer.found()
     found += [f"{name} was acknowledged and is lost" for name in sorted(lost)]
-    code, told = await said(stage.env, "log", "verify")
-    return found if code == 0 else [*found, f"meridian log verify: {told.strip()}"]
+    code, output = await run_meridian(stage.env, "log", "verify")
+    return found if code == 0 else [*found, f"meridian log verify: {output.strip()}"]

@@ -26,7 +26,7 @@ class Sites:
     _site: BlackBox | None = None
 
     @asynccontextmanager
-    async def judged(self) -> AsyncGenerator[BlackBox]:
+    async def disposable(self) -> AsyncGenerator[BlackBox]:
         """A whole site; it is given up when the test fails."""
         site = self._site or await self._start()
         try:
@@ -68,9 +68,9 @@ async def keep(client: RawNats, subject: str, payload: bytes, head: bytes = b"")
         while answer.status == NO_RESPONDERS:  # the stream has no leader yet
             await asyncio.sleep(AGAIN_SECONDS)
             answer = await client.request(subject, payload, head)
-    told: dict[str, Any] = json.loads(answer.payload)
-    assert "error" not in told, f"{subject} is not kept: {told}"
-    return str(told["stream"]), int(told["seq"])
+    reply: dict[str, Any] = json.loads(answer.payload)
+    assert "error" not in reply, f"{subject} is not kept: {reply}"
+    return str(reply["stream"]), int(reply["seq"])
 
 
 async def everybody_read(client: RawNats, stream: str, sequence: int) -> None:
@@ -80,9 +80,9 @@ async def everybody_read(client: RawNats, stream: str, sequence: int) -> None:
     """
 
     async def is_read() -> bool:
-        told = await client.jetstream(f"CONSUMER.LIST.{stream}", {})
-        delivered = [each["delivered"]["stream_seq"] for each in told["consumers"]]
-        pending = [each["num_pending"] for each in told["consumers"]]
+        reply = await client.jetstream(f"CONSUMER.LIST.{stream}", {})
+        delivered = [each["delivered"]["stream_seq"] for each in reply["consumers"]]
+        pending = [each["num_pending"] for each in reply["consumers"]]
         return bool(delivered) and all(
             place >= sequence or not waiting
             for place, waiting in zip(delivered, pending, strict=True)
