@@ -18,7 +18,6 @@ from services.gateway.configuration.proposals import (
     Proposals,
 )
 from services.gateway.configuration.reader import ConfigurationReader
-from services.gateway.proposals import core as plan
 from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
