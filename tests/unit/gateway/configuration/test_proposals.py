@@ -9,6 +9,7 @@ import pytest
 
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration import core as plan
+from services.gateway.configuration.core import Edit
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import (
     ATTEMPT_SECONDS,
