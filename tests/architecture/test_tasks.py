@@ -18,7 +18,7 @@ ALLOWED = {
     ("services/failover_monitor/work.py", "__init__"): "calls to others are contained one by one",
     ("services/failover_monitor/work.py", "_start"): "calls to others are contained one by one",
     ("services/failover_monitor/redirection/redirector.py", "run"): "its own worker contains them",
-    ("services/gateway/configuration/questions.py", "ask"): "awaited: who asks gets the error",
+    ("services/gateway/configuration/proposals.py", "send"): "awaited: the author gets the error",
     ("clients/channel.py", "_converse"): "gathered when the connection is over",
     ("clients/live.py", "_channelled"): "its end is told, and awaited with the session",
     ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",

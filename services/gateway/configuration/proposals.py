@@ -6,6 +6,10 @@ answer. When the role moves, waiting proposals are repeated at once and more oft
 old primary does not answer any more, and the new one has not received them. A proposal of many
 changes is repeated less and less often: on a busy machine its repeats alone would keep a master
 from reading its monitor's grants, and the role would move again.
+
+A repeat does not cancel the earlier requests. Config joins a repeated proposal to the one that
+waits already and answers all of them at once, so a late answer to an early request is as good as
+any; cancelling one would lose its answer.
 """
 
 import asyncio
@@ -13,7 +17,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from services.gateway.configuration.questions import Questions
 from shared.domain.backoff import Backoff
 from shared.domain.errors import NoPrimary, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch, Instant, NodeId, RequestId
@@ -77,26 +80,26 @@ class Proposals:
             Rejected: the change breaks a rule, or a document is at another revision.
         """
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
-        questions = Questions(self._publisher, proposal)
+        requests = RepeatedProposal(self._publisher, proposal)
         try:
-            return await self._answer(proposal, questions, give_up_seconds)
+            return await self._answer(proposal, requests, give_up_seconds)
         finally:
-            await questions.close()
+            await requests.cancel()
 
     async def _answer(
         self,
         proposal: ProposeChanges,
-        questions: Questions[ChangesAccepted],
+        requests: "RepeatedProposal",
         give_up_seconds: float,
     ) -> ChangesAccepted:
         deadline = Instant(self._clock.now() + give_up_seconds)
         last: Unavailable | None = None
         attempts = itertools.count()
         while (left := deadline - self._clock.now()) > 0:
-            questions.ask(left)
+            requests.send(left)
             seconds = min(left, self._attempt_seconds(proposal, next(attempts)))
             try:
-                return await self._attempt(questions, seconds)
+                return await self._attempt(requests, seconds)
             except Unavailable as error:
                 last = error
         if isinstance(last, OutcomeUnknown):
@@ -113,9 +116,7 @@ class Proposals:
             return MANY_CHANGES_ATTEMPTS.pause_seconds(attempt + 1)
         return FAST_ATTEMPT_SECONDS if self._clock.now() < self._fast_until else ATTEMPT_SECONDS
 
-    async def _attempt(
-        self, questions: Questions[ChangesAccepted], seconds: float
-    ) -> ChangesAccepted:
+    async def _attempt(self, requests: "RepeatedProposal", seconds: float) -> ChangesAccepted:
         """Wait for an answer to any request so far, for *seconds* or until the role moves.
 
         Raises:
@@ -125,8 +126,48 @@ class Proposals:
             async with asyncio.timeout(seconds) as attempt:
                 self._attempts.add(attempt)
                 try:
-                    return await questions.answer()
+                    return await requests.first_answer()
                 finally:
                     self._attempts.discard(attempt)
         except TimeoutError as error:
             raise Unavailable("no master answered the proposal in time") from error
+
+
+class RepeatedProposal:
+    """One proposal, sent several times; every answer to it is the same."""
+
+    def __init__(self, publisher: Asks, proposal: ProposeChanges) -> None:
+        self._publisher = publisher
+        self._proposal = proposal
+        self._sent: list[asyncio.Task[ChangesAccepted]] = []
+        self._open: set[asyncio.Task[ChangesAccepted]] = set()
+
+    def send(self, timeout_seconds: float) -> None:
+        """Send the proposal once more, and wait at most *timeout_seconds* for its answer."""
+        answer = self._publisher.ask(self._proposal, timeout_seconds=timeout_seconds)
+        task = asyncio.create_task(answer)
+        self._sent.append(task)
+        self._open.add(task)
+
+    async def first_answer(self) -> ChangesAccepted:
+        """Wait for the first answer to any of them.
+
+        Raises:
+            Unavailable: all of them failed so or timed out; try again.
+            Rejected: config refused the proposal.
+        """
+        while True:
+            assert self._open, "a proposal was sent before its answer is awaited"
+            done, self._open = await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                try:
+                    return each.result()
+                except Unavailable:
+                    if not self._open:
+                        raise
+
+    async def cancel(self) -> None:
+        """Cancel the requests that are still open."""
+        for each in self._sent:
+            each.cancel()
+        await asyncio.gather(*self._sent, return_exceptions=True)
