@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import ValidationError
+
 from services.gateway.configuration.reader import ConfigurationReader
-from services.gateway.placement.core.pins import require_traffic_node
-from services.gateway.placement.core.rules import rehearsed_rule, require_nodes
+from services.gateway.placement.core.pins import require_nodes, require_traffic_node
 from shared.documents import Kind
-from shared.documents.selection import Selection, SelectionOverride
-from shared.domain.errors import Unavailable
+from shared.documents.selection import Selection, SelectionOverride, merged
+from shared.domain.errors import InvalidChange, Unavailable
 from shared.domain.ids import NodeId
 from shared.events.rehearsal import RehearseSelection, SelectionRehearsed
 from shared.events.selection import ExplainSelection, NodesSelected, SelectNodes
@@ -102,3 +103,17 @@ class Selector:
         """The region of *node*; empty when the site has no such node."""
         document = self.directory.nodes.get(node)
         return "" if document is None else document.region
+
+
+def rehearsed_rule(site: Selection, *overrides: SelectionOverride | None) -> Selection:
+    """Merge *overrides* into the rule of the *site*, the later ones over the earlier ones.
+
+    Raises:
+        InvalidChange: the result is no valid rule.
+    """
+    rule = merged(site, *overrides)
+    try:
+        return Selection.model_validate(rule.model_dump(mode="json"))
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InvalidChange(f"this cannot be tried: {message}", field="instead") from error

@@ -1,9 +1,9 @@
-"""Decides whether a session may be pinned to a node: it must be a traffic node of the site.
+"""Decides which names of nodes a session's pin and a rehearsal may use: those of the site.
 
-The node selector decides later whether that node can take the session.
+The node selector decides later whether a pinned node can take the session.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shared.documents.node import NodeDocument
@@ -29,3 +29,14 @@ def require_traffic_node(nodes: Mapping[NodeId, NodeDocument], wanted: NodeId) -
     raise NotFound(
         f"there is no traffic node {wanted!r}; the site has {shown}{more}", kind="node", id=wanted
     )
+
+
+def require_nodes(known: Mapping[NodeId, NodeDocument], wanted: Iterable[NodeId]) -> None:
+    """Let names of nodes pass.
+
+    Raises:
+        NotFound: there is none of such a name.
+    """
+    for node in wanted:
+        if node not in known:
+            raise NotFound(f"there is no node {node!r}: {', '.join(sorted(known))}", id=node)

@@ -1,6 +1,7 @@
 import pytest
 
-from services.gateway.placement.core.rules import rehearsed_rule, require_nodes
+from services.gateway.placement.core.pins import require_nodes
+from services.gateway.placement.selector import rehearsed_rule
 from shared.documents.node import NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride
 from shared.domain.errors import InvalidChange, NotFound
