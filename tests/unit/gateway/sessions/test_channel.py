@@ -35,15 +35,11 @@ def client(fake: InMemoryGateway) -> Iterator[TestClient]:
 
 
 def opened(fake: InMemoryGateway) -> SessionState:
-    state = asyncio.run(fake.gateway.sessions.open(Representative("rita", HERE)))
-    fake.state.view.update(state)
-    return state
+    return asyncio.run(fake.gateway.sessions.open(Representative("rita", HERE)))
 
 
 def joined(fake: InMemoryGateway, session: SessionId) -> SessionState:
-    state = asyncio.run(fake.gateway.sessions.join(session, HERE))
-    fake.state.view.update(state)
-    return state
+    return asyncio.run(fake.gateway.sessions.join(session, HERE))
 
 
 def channel(client: TestClient, fake: InMemoryGateway, session: SessionId, side: Side) -> Any:

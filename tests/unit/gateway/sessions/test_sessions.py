@@ -154,6 +154,21 @@ async def test_a_taken_nameplate_is_drawn_again(
         await fake.gateway.sessions.open(Representative("rita", ClientFacts(address="")))
 
 
+async def test_a_gateway_shows_at_once_what_it_wrote(fake: InMemoryGateway) -> None:
+    await fake.state.directory.read()
+    sessions, view = fake.gateway.sessions, fake.state.view
+    opened = await sessions.open(Representative("rita", ClientFacts(address="")))
+    assert view.get(opened.session) == opened
+
+    joined = await sessions.join(opened.session, ClientFacts(address=""))
+    assert view.get(opened.session) == joined
+
+    with view.listening(opened.session) as states:
+        assert states.get_nowait() == joined
+        assert await sessions.place_again(opened.session) == joined
+        assert states.get_nowait() == joined, "an end that asks again gets its paths again"
+
+
 async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(
     people: People, fake: InMemoryGateway
 ) -> None:
