@@ -12,7 +12,7 @@ async def test_the_right_password_signs_in(people: People) -> None:
 
 
 @pytest.mark.parametrize(("user", "password"), [("admin", "wrong one"), ("nobody", PASSWORD)])
-async def test_a_wrong_user_and_a_wrong_password_are_told_alike(
+async def test_a_wrong_user_and_a_wrong_password_are_reported_alike(
     people: People, user: str, password: str
 ) -> None:
     await people.admin()
@@ -115,7 +115,7 @@ async def test_an_endpoints_token_signs_nobody_in(people: People) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"username": "a"}, {"username": "", "password": "x"}])
-async def test_a_misshapen_request_is_told_by_its_field(people: People, body: object) -> None:
+async def test_a_misshapen_request_is_reported_by_its_field(people: People, body: object) -> None:
     answer = await people.stranger.call("POST", "/login", body)
 
     assert answer.status_code == 422

@@ -95,7 +95,7 @@ def test_a_node_is_named_by_where_people_find_it(document: NodeDocument, name: s
     assert public_hostname(ALPHA, document) == name
 
 
-def test_health_in_xml_tells_all_that_there_is() -> None:
+def test_health_in_xml_shows_all_that_there_is() -> None:
     health = ApplianceHealth(
         id=guid(SITE, ALPHA),
         hostname="alpha.example.com",
@@ -191,7 +191,7 @@ async def asked(person: Person, query: str, status: int = 200) -> Element:
     return fromstring(answer.content)
 
 
-async def test_check_health_tells_the_role_and_when_the_backup_was_last_heard(
+async def test_check_health_shows_the_role_and_when_the_backup_was_last_heard(
     people: People, pair: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -315,7 +315,7 @@ async def test_an_auditor_reads_and_changes_no_role(people: People, pair: InMemo
     assert root.tag == "error"
 
 
-async def test_a_stranger_is_told_to_sign_in(people: People, pair: InMemoryGateway) -> None:
+async def test_a_stranger_is_asked_to_sign_in(people: People, pair: InMemoryGateway) -> None:
     del pair
     root = await asked(people.stranger, "action=check_health", 401)
     assert "sign in" in (root.text or "")
@@ -337,9 +337,7 @@ async def test_a_site_with_one_master_has_no_roles_to_change(
     assert "no second master" in (refused.text or "")
 
 
-async def test_load_balancers_are_told_by_the_status_alone(
-    people: People, pair: InMemoryGateway
-) -> None:
+async def test_load_balancers_read_the_status_alone(people: People, pair: InMemoryGateway) -> None:
     client = people.client
     healthy = await client.get("/check_health")
     assert (healthy.status_code, healthy.text) == (200, "This appliance is healthy.\n")

@@ -101,7 +101,9 @@ async def test_of_two_masters_that_keep_it_the_open_one_is_decided(
     assert answer.json()["conflict"]["node"] == BRAVO
 
 
-async def test_where_no_master_answers_that_is_said(people: People, site: InMemoryGateway) -> None:
+async def test_where_no_master_answers_the_caller_learns_it(
+    people: People, site: InMemoryGateway
+) -> None:
     admin = await people.admin()
     backup = await made(admin)
     site.site.conflicts = {}
@@ -131,7 +133,7 @@ async def test_a_backup_from_before_conflicts_is_whole_without_them(
     assert await backups.restore_conflicts(opened, dry_run=False) == []
 
 
-async def test_a_conflict_that_is_told_otherwise_is_refused(site: InMemoryGateway) -> None:
+async def test_a_conflict_that_is_reported_otherwise_is_refused(site: InMemoryGateway) -> None:
     backups = site.gateway.backups
     key = backups.key(None)
     parts = [each for each in await frames(site, key) if each[:1] != CONFLICT]

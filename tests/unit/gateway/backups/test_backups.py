@@ -195,7 +195,7 @@ async def test_what_is_not_as_it_was_written_changes_nothing(
     assert ended(site)[-1] == ("backup restore", True, code)
 
 
-async def test_another_passphrase_is_told(people: People, site: InMemoryGateway) -> None:
+async def test_another_passphrase_is_reported(people: People, site: InMemoryGateway) -> None:
     admin = await people.admin()
     backup = await made(admin, **passphrase())
     wrong = passphrase("another horse battery")

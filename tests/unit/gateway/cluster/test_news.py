@@ -16,7 +16,7 @@ def states(news: tuple[NodeStateChanged, ...]) -> list[tuple[str, Liveness, Live
     return [(each.node, each.state, each.previous) for each in news]
 
 
-def test_the_primary_tells_each_change_once() -> None:
+def test_the_primary_reports_each_change_once() -> None:
     news = NodeNews()
 
     first = news.update({BERLIN: Liveness.ALIVE, TOKYO: None}, Instant(1.0), is_primary=True)
@@ -29,7 +29,7 @@ def test_the_primary_tells_each_change_once() -> None:
     assert dead[0].cause == "no heartbeat came for too long"
 
 
-def test_a_new_primary_tells_what_it_saw_shortly_before() -> None:
+def test_a_new_primary_reports_what_it_saw_shortly_before() -> None:
     news = NodeNews()
     news.update({BERLIN: Liveness.ALIVE}, Instant(1.0), is_primary=False)
     news.update({BERLIN: Liveness.DEAD}, Instant(30.0), is_primary=False)

@@ -95,7 +95,7 @@ def test_a_node_without_a_key_in_its_document_proves_nothing() -> None:
     assert row.code == "bad_signature"
 
 
-def test_a_silent_node_and_a_failing_one_are_told_apart() -> None:
+def test_a_silent_node_and_a_failing_one_are_reported_apart() -> None:
     found = rows(
         SyncAnswer(ALPHA, error=LogUnavailable("the log does not answer")),
         SyncAnswer(BERLIN, error=Unavailable("nobody answered within 5 s")),

@@ -61,7 +61,7 @@ async def test_an_auditor_reads_it_and_a_representative_does_not(people: People)
     assert (await rita.get("/status/history")).status_code == 403
 
 
-async def test_an_operation_that_is_refused_is_told_with_its_code(people: People) -> None:
+async def test_an_operation_that_is_refused_is_reported_with_its_code(people: People) -> None:
     answer = await (await people.admin()).call("POST", "/switchover", {"to": "bravo"})
     assert answer.json()["code"] == "no_primary"
     (event,) = ended(people.fake)
@@ -70,7 +70,7 @@ async def test_an_operation_that_is_refused_is_told_with_its_code(people: People
     assert event.cause == answer.json()["detail"]
 
 
-async def test_an_operation_that_is_done_is_told_too(people: People) -> None:
+async def test_an_operation_that_is_done_is_reported_too(people: People) -> None:
     admin = await people.admin()
     await admin.call("POST", "/sync", {"resync": True})
     (event,) = ended(people.fake)
@@ -105,14 +105,14 @@ def test_readiness_is_news_when_it_changes_and_not_when_its_numbers_do() -> None
     assert readiness(news, "it is in maintenance") == ["('it is in maintenance',)"]
 
 
-def test_a_backup_tells_nothing_of_readiness() -> None:
+def test_a_backup_reports_nothing_of_readiness() -> None:
     news = ReadinessNews()
     assert readiness(news, is_primary=False) == []
     assert readiness(news) == []
     assert readiness(news, "it is in maintenance") == ["('it is in maintenance',)"]
 
 
-async def test_the_primarys_gateway_tells_which_master_could_follow(people: People) -> None:
+async def test_the_primarys_gateway_reports_which_master_could_follow(people: People) -> None:
     fake = people.fake
     fake.site.revision += 1
     for name in (ALPHA, BRAVO):

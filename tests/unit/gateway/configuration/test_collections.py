@@ -107,7 +107,7 @@ async def test_a_cursor_with_strange_letters_leads_on(
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", f"after={'x' * 201}"])
-async def test_a_page_that_cannot_be_is_told(people: People, query: str) -> None:
+async def test_a_page_that_cannot_be_is_reported(people: People, query: str) -> None:
     admin = await people.admin()
 
     answer = await admin.get(f"/nodes?{query}")
@@ -116,7 +116,7 @@ async def test_a_page_that_cannot_be_is_told(people: People, query: str) -> None
     assert answer.json()["field"] == f"query.{query.partition('=')[0]}"
 
 
-async def test_an_unknown_user_or_team_is_told_with_its_name(people: People) -> None:
+async def test_an_unknown_user_or_team_is_reported_with_its_name(people: People) -> None:
     admin = await people.admin()
 
     team = await admin.call("PUT", "/teams/desk", {"members": ["nobody"]})
@@ -127,7 +127,7 @@ async def test_an_unknown_user_or_team_is_told_with_its_name(people: People) -> 
     assert public.json()["detail"] == "public_site 'x': teams: there is no team 'night'"
 
 
-async def test_what_is_in_use_is_not_deleted_and_its_holders_are_told(people: People) -> None:
+async def test_what_is_in_use_is_not_deleted_and_its_holders_are_reported(people: People) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "representative"})
     await admin.call("PUT", "/teams/desk", {"members": ["rita"]})

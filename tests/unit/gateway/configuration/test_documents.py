@@ -43,7 +43,7 @@ async def test_a_new_document_can_be_asked_to_be_new(people: People) -> None:
 
 
 @pytest.mark.parametrize("tag", ['"x"', "seven", '""'])
-async def test_a_tag_that_is_none_of_ours_is_told(people: People, tag: str) -> None:
+async def test_a_tag_that_is_none_of_ours_is_reported(people: People, tag: str) -> None:
     admin = await people.admin()
 
     answer = await admin.call("PUT", "/nodes/berlin", NODE, If_Match=tag)
@@ -90,7 +90,7 @@ async def test_a_document_can_be_deleted(people: People) -> None:
     assert (await admin.get("/nodes/berlin")).status_code == 404
 
 
-async def test_an_unknown_field_is_told_with_its_name(people: People) -> None:
+async def test_an_unknown_field_is_reported_with_its_name(people: People) -> None:
     admin = await people.admin()
 
     answer = await admin.call("PUT", "/nodes/berlin", {**NODE, "colour": "red"})
@@ -125,7 +125,7 @@ async def test_a_password_stays_when_none_is_given(people: People, fake: InMemor
     ("body", "detail"),
     [({"password": "short"}, "too short"), ({"password_hash": "md5"}, "no argon2 hash")],
 )
-async def test_a_password_that_cannot_be_used_is_told(
+async def test_a_password_that_cannot_be_used_is_reported(
     people: People, body: dict[str, str], detail: str
 ) -> None:
     admin = await people.admin()
@@ -145,7 +145,9 @@ RITA = ("user", "rita", {"role": "auditor", "password": "rita's own"})
 BERLIN = ("node", "berlin", NODE)
 
 
-async def test_a_dry_run_tells_and_writes_nothing(people: People, fake: InMemoryGateway) -> None:
+async def test_a_dry_run_shows_changes_and_writes_nothing(
+    people: People, fake: InMemoryGateway
+) -> None:
     admin = await people.admin()
     revision = fake.site.revision
 
@@ -171,7 +173,7 @@ async def test_a_second_apply_changes_nothing_passwords_included(
     assert fake.site.revision == revision
 
 
-async def test_a_changed_password_is_told_without_being_shown(people: People) -> None:
+async def test_a_changed_password_is_reported_without_being_shown(people: People) -> None:
     admin = await people.admin()
     await admin.call("POST", "/apply", wanted(RITA))
     changed = ("user", "rita", {"role": "auditor", "password": "another one"})

@@ -23,7 +23,7 @@ def asked(fake: InMemoryGateway) -> ReadHistory:
     return question
 
 
-async def test_the_history_is_told_with_a_link_to_what_is_older(
+async def test_the_history_comes_with_a_link_to_what_is_older(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -41,7 +41,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
     )
 
 
-async def test_the_newest_are_told_when_nothing_is_asked_for(
+async def test_the_newest_come_when_nothing_is_asked_for(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -65,7 +65,7 @@ async def test_the_history_is_for_administrators_and_auditors(
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "before=x", "before=1", "before=1.2.3", "since_unix_ms=-1"]
 )
-async def test_a_page_that_cannot_be_is_told(people: People, query: str) -> None:
+async def test_a_page_that_cannot_be_is_reported(people: People, query: str) -> None:
     admin = await people.admin()
 
     answer = await admin.get(f"/log?{query}")

@@ -76,14 +76,14 @@ def test_what_people_do_not_write_is_kept(
     assert plan_changes(there(ref, {**rest, **kept}), {ref: rest}, prune=False) == ()
 
 
-def test_an_unknown_field_is_told_with_its_name() -> None:
+def test_an_unknown_field_is_reported_with_its_name() -> None:
     with pytest.raises(InvalidChange, match="node 'berlin': colour") as caught:
         plan_changes({}, {BERLIN: {"role": "traffic", "colour": "red"}}, prune=False)
 
     assert caught.value.attributes["field"] == "colour"
 
 
-def test_a_prefix_that_is_no_network_is_told() -> None:
+def test_a_prefix_that_is_no_network_is_reported() -> None:
     with pytest.raises(InvalidChange, match=r"'10\.0\.0\.1/8' is no network"):
         normalise_body(Kind.NODE, "berlin", {"role": "traffic", "prefixes": ["10.0.0.1/8"]})
 

@@ -99,7 +99,7 @@ async def test_a_log_that_nobody_can_read_accuses_no_database() -> None:
     assert all("nobody answered" in each.fault for each in found.values())
 
 
-async def test_a_fault_ends_the_walk_and_is_told() -> None:
+async def test_a_fault_ends_the_walk_and_is_reported() -> None:
     copies = Copies(2, alpha=end(2), bravo=end(2))
     copies.fault = "after revision 1: another history"
     assert (await verdict(copies))["database of alpha"].fault == copies.fault

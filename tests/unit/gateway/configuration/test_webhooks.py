@@ -52,7 +52,7 @@ async def test_how_far_the_deliveries_are_is_asked_of_the_one_that_delivers(
 
 
 @pytest.mark.parametrize("path", ["/webhooks/nobody/secret", "/webhooks/nobody/progress"])
-async def test_a_webhook_that_is_not_there_is_told(people: People, path: str) -> None:
+async def test_a_webhook_that_is_not_there_is_reported(people: People, path: str) -> None:
     admin = await people.admin()
     answer = await admin.get(path)
 

@@ -102,7 +102,7 @@ async def test_a_password_that_another_sites_secret_sealed_is_left_out(
     assert (body["role"], body["password_hash"]) == ("auditor", own)
 
 
-async def test_what_is_given_up_changes_nothing_and_is_told(kept: People) -> None:
+async def test_what_is_given_up_changes_nothing_and_is_reported(kept: People) -> None:
     answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "discard"})
     assert answer.json()["conflict"]["resolution"] == "discarded"
     site = kept.fake.site
@@ -113,7 +113,9 @@ async def test_what_is_given_up_changes_nothing_and_is_told(kept: People) -> Non
     assert event.operation == f"conflict {ID}: discard"
 
 
-async def test_a_conflict_that_nobody_keeps_is_told_with_who_was_not_asked(kept: People) -> None:
+async def test_a_conflict_that_nobody_keeps_is_reported_with_who_was_not_asked(
+    kept: People,
+) -> None:
     answer = await (await kept.admin()).get("/conflicts/none")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "alpha did not answer" in answer.json()["detail"]

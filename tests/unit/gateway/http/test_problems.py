@@ -39,7 +39,7 @@ def require_problem(answer: httpx.Response, status: int, code: str) -> None:
         ("POST", "/apply", {"documents": [{"kind": "planet"}]}, 422, "invalid_request"),
     ],
 )
-async def test_whatever_is_refused_is_told_as_a_problem(
+async def test_every_refusal_is_a_problem_document(
     people: People, method: str, path: str, body: object, status: int, code: str
 ) -> None:
     admin = await people.admin()
@@ -100,13 +100,13 @@ async def test_a_stranger_is_asked_to_sign_in(people: People) -> None:
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_who_may_not_is_told_so(people: People) -> None:
+async def test_who_may_not_is_refused(people: People) -> None:
     rita = await people.signed_in("rita", "representative")
 
     require_problem(await rita.get("/nodes"), 403, "forbidden")
 
 
-async def test_who_was_wrong_too_often_is_told_when_to_come_again(people: People) -> None:
+async def test_who_was_wrong_too_often_gets_the_time_to_wait(people: People) -> None:
     for _ in range(5):
         await people.stranger.call("POST", "/login", {"username": "x", "password": "wrong"})
 
@@ -156,7 +156,7 @@ async def test_an_error_that_knows_when_to_ask_again_is_believed(
     assert answer.headers["Retry-After"] == "7"
 
 
-async def test_our_own_failure_tells_nothing_of_the_inside(broken: httpx.AsyncClient) -> None:
+async def test_our_own_failure_shows_nothing_of_the_inside(broken: httpx.AsyncClient) -> None:
     answer = await broken.get("/broken")
 
     require_problem(answer, 500, "error")

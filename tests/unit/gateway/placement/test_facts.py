@@ -141,7 +141,7 @@ async def test_an_unknown_node_is_refused_with_those_that_there_are(
     )
 
 
-def test_a_master_is_no_node_to_be_pinned_to_and_not_all_names_are_told() -> None:
+def test_a_master_is_no_node_to_be_pinned_to_and_not_all_names_are_reported() -> None:
     nodes = {NodeId(f"t{n:02}"): NodeDocument(role=NodeRole.TRAFFIC) for n in range(12)}
     nodes[NodeId("alpha")] = NodeDocument(role=NodeRole.MASTER)
     with pytest.raises(NotFound, match=r"no traffic node 'alpha'; .* t09 and 2 more$"):

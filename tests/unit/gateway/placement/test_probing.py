@@ -102,7 +102,7 @@ def furnish(fake: InMemoryGateway, methods: tuple[str, ...] = ("latency", "geo")
     fake.site.revision += 1
 
 
-async def test_an_endpoint_is_told_what_to_measure_and_gets_a_ticket_for_it(
+async def test_an_endpoint_gets_the_relays_to_measure_and_a_ticket(
     people: People, fake: InMemoryGateway
 ) -> None:
     furnish(fake)

@@ -65,7 +65,7 @@ async def test_every_node_is_shown_with_its_region(people: People, fake: InMemor
         ({"public_site": "nowhere"}, 404, "nowhere"),
     ],
 )
-async def test_what_is_not_there_or_cannot_be_is_told_in_a_sentence(
+async def test_what_is_not_there_or_cannot_be_is_reported_in_a_sentence(
     people: People, body: dict[str, Any], status: int, words: str
 ) -> None:
     admin = await people.admin()

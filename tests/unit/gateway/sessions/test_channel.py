@@ -57,7 +57,7 @@ def receive(socket: WebSocketTestSession, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_each_end_is_told_the_state_and_its_paths(
+def test_each_end_gets_the_state_and_its_paths(
     client: TestClient, fake: InMemoryGateway, side: Side
 ) -> None:
     session = opened(fake).session
@@ -71,7 +71,7 @@ def test_each_end_is_told_the_state_and_its_paths(
     assert set(paths[0]) == {"node", "host", "port", "generation", "ticket"}
 
 
-def test_a_representative_who_waits_is_told_nothing_but_the_state(
+def test_a_representative_who_waits_gets_nothing_but_the_state(
     client: TestClient, fake: InMemoryGateway
 ) -> None:
     session = opened(fake).session
@@ -183,7 +183,7 @@ def test_what_is_no_message_is_passed_over(
         assert receive(socket, "closed")["message"] == "still there"
 
 
-def test_a_refused_wish_is_told_and_the_channel_goes_on(
+def test_a_refused_request_is_answered_and_the_channel_goes_on(
     client: TestClient, fake: InMemoryGateway
 ) -> None:
     session = opened(fake).session

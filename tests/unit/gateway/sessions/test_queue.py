@@ -87,7 +87,7 @@ async def test_a_member_takes_the_customer_and_both_get_paths_as_the_public_site
     assert (await rita.get("/queue")).json() == []
 
 
-async def test_the_second_member_is_told_who_was_faster(
+async def test_the_second_member_learns_who_was_faster(
     people: People, staffed: InMemoryGateway
 ) -> None:
     del staffed

@@ -172,7 +172,7 @@ def test_who_takes_a_customer_makes_the_session_active() -> None:
     assert needs_placement(state, NOW, lost=False)
 
 
-def test_the_second_who_takes_a_customer_is_told_who_was_faster() -> None:
+def test_the_second_who_takes_a_customer_learns_who_was_faster() -> None:
     taken = accept_customer(customer(), RITA, NOW)
     with pytest.raises(AlreadyTaken, match="rita"):
         accept_customer(taken, ANNA, NOW)

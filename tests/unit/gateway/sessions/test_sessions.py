@@ -87,7 +87,7 @@ async def test_nobody_joins_a_closed_session(people: People) -> None:
     assert answer.json()["code"] == "session_ended"
 
 
-async def test_closing_tells_every_node_that_has_a_ticket(
+async def test_closing_asks_every_node_that_has_a_ticket(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -142,7 +142,7 @@ async def test_both_ends_asking_at_once_get_one_answer(
     assert one.paths == other.paths
 
 
-async def test_a_taken_nameplate_is_drawn_again(
+async def test_a_used_nameplate_is_drawn_again(
     people: People, fake: InMemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = iter(["1111111", "1111111", "2222222"])
@@ -186,7 +186,7 @@ async def test_what_has_expired_is_found_and_what_is_over_is_forgotten_in_time(
     assert fake.state.view.get(session) is None
 
 
-async def test_the_role_is_told_by_status_for_load_balancers(
+async def test_the_role_is_the_status_for_load_balancers(
     people: People, fake: InMemoryGateway
 ) -> None:
     backup = await people.client.get("/role")
