@@ -1,7 +1,6 @@
 """The composition root of the gateway: the one place that knows all of its parts."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from fastapi import FastAPI
 from faststream import FastStream
@@ -53,6 +52,7 @@ from services.gateway.sessions.tickets import Tickets
 from services.gateway.sessions.view import SessionsView
 from services.gateway.sessions.watch import SessionWatch
 from services.gateway.settings import GatewaySettings
+from shared.api.call import API
 from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.keyring import KeyRing
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
@@ -66,8 +66,6 @@ from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from shared.runtime.service import Service
 from shared.runtime.watchdog import Watchdog
-
-API: Final = "/api/v1"
 
 
 @dataclass(frozen=True)

@@ -28,5 +28,5 @@ class Parameters(ApiModel):
 
     def as_texts(self) -> dict[str, str]:
         """The parameters that are not as they are by default."""
-        told = self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-        return {name: str(value) for name, value in told.items()}
+        members = self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        return {name: str(value) for name, value in members.items()}

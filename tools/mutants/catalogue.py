@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tools.mutants.api import API
 from tools.mutants.copies import COPIES
 from tools.mutants.gateway import GATEWAY
 from tools.mutants.generations import GENERATIONS
@@ -26,6 +27,7 @@ ROLE: Final = "services.failover_monitor.core.role"
 GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
+    *API,
     *COPIES,
     *GATEWAY,
     *GENERATIONS,

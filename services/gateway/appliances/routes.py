@@ -5,8 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -25,7 +24,12 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.problems import status_of
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import bearer
-from shared.api.appliances import FailoverRoleRequest, FailoverRoleResult
+from shared.api.appliances import (
+    ApplianceHealthReport,
+    ApplianceInfo,
+    FailoverRoleRequest,
+    FailoverRoleResult,
+)
 from shared.domain.errors import InvalidChange, MeridianError
 from shared.domain.node import FailoverRole
 
@@ -39,18 +43,18 @@ TheAppliances = Annotated[Appliances, Depends(provided(Appliances))]
 
 
 @router.get("/appliances")
-async def list_appliances(appliances: TheAppliances, caller: TheCaller) -> list[dict[str, Any]]:
+async def list_appliances(appliances: TheAppliances, caller: TheCaller) -> list[ApplianceInfo]:
     """Every node that people or endpoints reach."""
     caller.require(Action.READ)
-    return [asdict(each) for each in appliances.all()]
+    found = appliances.all()
+    return [ApplianceInfo.model_validate(each, from_attributes=True) for each in found]
 
 
 @router.get("/appliance-health")
-async def appliance_health(appliances: TheAppliances, caller: TheCaller) -> dict[str, Any]:
+async def appliance_health(appliances: TheAppliances, caller: TheCaller) -> ApplianceHealthReport:
     """How this master fares."""
     caller.require(Action.READ)
-    found = appliances.health()
-    return {"success": found.success, **asdict(found)}
+    return ApplianceHealthReport.model_validate(appliances.health(), from_attributes=True)
 
 
 @router.put("/failover/role")

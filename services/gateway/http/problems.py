@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from shared.api.problems import MEDIA_TYPE, TYPES
+from shared.api.problems import MEDIA_TYPE, TYPES, Problem
 from shared.clusterlog.log import LogConflict
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import (
@@ -78,28 +78,10 @@ STATUSES: Final[Mapping[type[MeridianError], HTTPStatus]] = {
 
 CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
-SCHEMA: Final[dict[str, Any]] = {
-    "title": "Problem",
-    "type": "object",
-    "description": "A problem document (RFC 9457); more members depend on the code.",
-    "required": ["type", "title", "status", "detail", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "examples": [f"{TYPES}in_use"]},
-        "title": {"type": "string", "examples": ["Conflict"]},
-        "status": {"type": "integer", "examples": [409]},
-        "detail": {"type": "string", "description": "One sentence for a person."},
-        "code": {"type": "string", "description": "Stable, for programs.", "examples": ["in_use"]},
-        "field": {"type": "string", "description": "Where the request is wrong."},
-        "holders": {"type": "array", "items": {"type": "string"}},
-        "retry_after_seconds": {"type": "number"},
-    },
-    "additionalProperties": True,
-}
-
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
         "description": "Refused, or not possible now",
-        "content": {MEDIA_TYPE: {"schema": SCHEMA}},
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
 }
 """What every operation may answer instead of its success."""

@@ -105,9 +105,7 @@ def test_a_site_that_never_answers_is_given_up_when_the_time_is_over() -> None:
         (unreachable(is_misaddressed=True), "begin with https://"),
     ],
 )
-def test_what_never_succeeds_is_not_tried_again(
-    failure: Callable[[], Answer], sentence: str
-) -> None:
+def test_what_never_succeeds_is_not_repeated(failure: Callable[[], Answer], sentence: str) -> None:
     network = Network({"https://a": failure})
     with pytest.raises(BadSettings, match=sentence):
         client(network).ask(TEAMS)
@@ -160,7 +158,7 @@ def test_pages_are_one_list() -> None:
 @pytest.mark.parametrize(
     "answer", [unreachable(), answered(b"no json"), answered({"code": "x"}, 503)]
 )
-def test_a_call_that_is_tried_once_gives_nothing_of_no_use(answer: Callable[[], Answer]) -> None:
+def test_a_single_attempt_gives_no_error(answer: Callable[[], Answer]) -> None:
     network = Network({"https://a": answer})
     assert client(network).try_once(TEAMS) is None
     assert len(network.urls) == 1
