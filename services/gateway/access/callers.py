@@ -14,7 +14,7 @@ TheAccounts = Annotated[Accounts, Depends(provided(Accounts))]
 TheAuditLog = Annotated[AuditLog, Depends(provided(AuditLog))]
 
 
-def signed_in_caller(accounts: TheAccounts, token: Bearer) -> Caller:
+async def signed_in_caller(accounts: TheAccounts, token: Bearer) -> Caller:
     return accounts.caller(token)
 
 

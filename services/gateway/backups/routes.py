@@ -47,7 +47,7 @@ ThePassphrase = Annotated[str | None, Depends(passphrase)]
 TheBackupFiles = Annotated[BackupFiles, Depends(provided(BackupFiles))]
 
 
-def restoring_edit(caller: TheCaller, request_id: TheRequestId) -> Edit:
+async def restoring_edit(caller: TheCaller, request_id: TheRequestId) -> Edit:
     """The edit of a caller who may restore a backup.
 
     Raises:

@@ -4,7 +4,7 @@ The composition root registers one object of each class; a route declares what i
 `Annotated[Accounts, Depends(provided(Accounts))]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi import FastAPI
@@ -18,10 +18,13 @@ def provide(api: FastAPI, *services: object) -> None:
     api.state.services = {type(each): each for each in services}
 
 
-def provided(kind: type[T]) -> Callable[[HTTPConnection], T]:
-    """Make a dependency that finds the registered service of class *kind*."""
+def provided(kind: type[T]) -> Callable[[HTTPConnection], Awaitable[T]]:
+    """Make a dependency that finds the registered service of class *kind*.
 
-    def find(connection: HTTPConnection) -> T:
+    It is a coroutine only because the framework runs any other dependency in a thread.
+    """
+
+    async def find(connection: HTTPConnection) -> T:
         services: dict[type[object], object] = connection.app.state.services
         service = services[kind]
         assert isinstance(service, kind), "registered by its own class"

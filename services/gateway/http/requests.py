@@ -27,14 +27,14 @@ def bearer(connection: HTTPConnection) -> str:
 Bearer = Annotated[str, Depends(bearer)]
 
 
-def client_address(request: Request) -> str:
+async def client_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
 ClientAddress = Annotated[str, Depends(client_address)]
 
 
-def request_id(
+async def request_id(
     idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
 ) -> RequestId:
     """Read the caller's own id of the change, or draw one."""

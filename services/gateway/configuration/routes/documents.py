@@ -41,7 +41,7 @@ TheReader = Annotated[ConfigurationReader, Depends(provided(ConfigurationReader)
 TheEditor = Annotated[Editor, Depends(provided(Editor))]
 
 
-def authorised_edit(
+async def authorised_edit(
     caller: TheCaller, request_id: TheRequestId, expected: ExpectedRevision
 ) -> Edit:
     """The edit of a caller who may change the configuration.
@@ -91,7 +91,7 @@ async def write_site(
     return _tagged(accepted, response)
 
 
-def the_kind(collection: str) -> Kind:
+async def the_kind(collection: str) -> Kind:
     """The kind of the documents in *collection*.
 
     Raises:
@@ -106,7 +106,7 @@ def the_kind(collection: str) -> Kind:
 TheKind = Annotated[Kind, Depends(the_kind)]
 
 
-def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
+async def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
     return kind, id_
 
 
