@@ -50,6 +50,6 @@ def _row(event: StatusLine) -> tuple[Any, ...]:
     return (
         moment.isoformat(sep=" ", timespec="milliseconds"),
         event.fact,
-        event.said,
+        event.sentence,
         duration(lasted) if lasted is not None else how_long,
     )

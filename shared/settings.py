@@ -72,7 +72,7 @@ KNOWN: Final = frozenset(
 """Every variable that some service or command knows; a test compares it with their settings."""
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -91,7 +91,7 @@ class ServiceSettings(BaseSettings):
     psk_file: Path | None = None
     psk_previous_file: Path | None = None
     nats_servers: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+        tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)
     ]
     nats_user: str = ""
     nats_password_file: Path | None = None

@@ -113,7 +113,7 @@ def rebuild(
         f"generation {answer.log_generation} of the log began at revision "
         f"{answer.revision}, from {answer.node}'s database"
     )
-    for node in answer.unasked:
+    for node in answer.unreachable:
         say(f"{node} was not asked: what it alone had is shown as a conflict when it is back")
     for node in answer.left_behind:
         say(f"{node} gave way: what it alone had is shown as a conflict when it follows")

@@ -1,31 +1,22 @@
 """Which generation of the log a copy reads, and how it goes from one to the next.
 
-A copy reads the generation that its marker names, for as long as that log holds its last entry.
+A copy reads the generation that its position names, for as long as that log holds its last entry.
 Only when it does not is a later one looked for: a generation counts once its first message is an
 entry that begins it, signed by a known master. So nobody follows a stream that was created and
 never begun, or that a stranger created.
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from shared.clusterlog.log import LogMissing, RawEntry, verify
+from shared.clusterlog.ports import LogReader
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import LogGeneration, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 
 FIRST: Final = Sequence(1)
-
-
-class Log(Protocol):
-    """What is asked of a generation of the log."""
-
-    @property
-    def generation(self) -> LogGeneration: ...
-    def of(self, generation: LogGeneration) -> "Log": ...
-    async def later(self) -> tuple[LogGeneration, ...]: ...
-    async def get(self, sequence: Sequence) -> RawEntry | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +27,8 @@ class BegunGeneration:
     first: LogEntry
 
 
-async def read_hash(log: Log, marker: Marker) -> str | None:
-    """The hash of the entry where *marker* stands; empty for a message that is no entry.
+async def read_hash(log: LogReader, position: LogPosition) -> str | None:
+    """The hash of the entry where *position* stands; empty for a message that is no entry.
 
     None when the log holds no such message, or is not there at all.
 
@@ -45,11 +36,11 @@ async def read_hash(log: Log, marker: Marker) -> str | None:
         LogUnavailable: the log does not answer.
     """
     try:
-        raw = await log.get(max(FIRST, marker.sequence))
+        raw = await log.get(max(FIRST, position.sequence))
     except LogMissing:
         return None
-    if marker.revision == 0:
-        return marker.hash
+    if position.revision == 0:
+        return position.hash
     if raw is None:
         return None
     try:
@@ -58,7 +49,7 @@ async def read_hash(log: Log, marker: Marker) -> str | None:
         return ""
 
 
-async def find_last_begun(log: Log, trust: TrustStore) -> BegunGeneration | None:
+async def find_last_begun(log: LogReader, trust: TrustStore) -> BegunGeneration | None:
     """The last generation after that of *log* that has begun; None when there is none.
 
     Raises:
@@ -71,7 +62,9 @@ async def find_last_begun(log: Log, trust: TrustStore) -> BegunGeneration | None
     return None
 
 
-async def find_next_generation(log: Log, trust: TrustStore) -> LogGeneration | BegunGeneration:
+async def find_next_generation(
+    log: LogReader, trust: TrustStore
+) -> LogGeneration | BegunGeneration:
     """The first generation after that of *log* whose stream holds nothing, or one that has begun.
 
     One read of its first message decides about a stream. So of two callers at the same time neither
@@ -93,12 +86,12 @@ async def find_next_generation(log: Log, trust: TrustStore) -> LogGeneration | B
     return found
 
 
-async def _first_of(log: Log, trust: TrustStore) -> LogEntry | None:
+async def _first_of(log: LogReader, trust: TrustStore) -> LogEntry | None:
     raw = await _first_message(log)
     return None if raw is None else _beginning(raw, log.generation, trust)
 
 
-async def _first_message(log: Log) -> RawEntry | None:
+async def _first_message(log: LogReader) -> RawEntry | None:
     try:
         return await log.get(FIRST)
     except LogMissing:

@@ -13,10 +13,10 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from shared.clusterlog.names import list_generations, stream_name, subject_name
-from shared.crypto.nodekeys import TrustStore
+from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
-from shared.domain.ids import LogGeneration, Sequence
-from shared.domain.log import StoredEntry, signed_bytes
+from shared.domain.ids import LogGeneration, NodeId, Sequence
+from shared.domain.log import LogEntry, StoredEntry, entry_hash, signed_bytes
 from shared.messaging.client import sequence_of
 from shared.messaging.compare_and_set import (
     Expectation,
@@ -56,6 +56,20 @@ class RawEntry:
 
     sequence: Sequence
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySigner:
+    """Signs the entries that a master writes."""
+
+    node: NodeId
+    key: NodeKey
+
+    def sign(self, entry: LogEntry) -> StoredEntry:
+        """The entry as the log stores it."""
+        body = entry.encode()
+        digest = entry_hash(body)
+        return StoredEntry(body, digest, self.node, self.key.sign(signed_bytes(digest)))
 
 
 def verify(stored: StoredEntry, trust: TrustStore) -> bool:

@@ -178,7 +178,7 @@ class Sealer:
 
     def begin(self) -> bytes:
         """The file's beginning."""
-        return self._counted(MAGIC + LENGTH.pack(len(self._header)) + self._header)
+        return self._add_to_checksum(MAGIC + LENGTH.pack(len(self._header)) + self._header)
 
     def frame(self, plain: bytes, *, is_last: bool = False) -> bytes:
         """The next frame; after the last one the checksum."""
@@ -186,14 +186,14 @@ class Sealer:
         sealed = self._cipher.encrypt(nonce, plain, _bound_to(self._bound, is_last=is_last))
         assert len(sealed) <= LARGEST_FRAME, "a frame is a chunk of a snapshot, or less"
         self._number += 1
-        written = self._counted(LENGTH.pack(len(sealed)) + sealed)
+        written = self._add_to_checksum(LENGTH.pack(len(sealed)) + sealed)
         return written if not is_last else written + self._end()
 
     def _end(self) -> bytes:
-        zero = self._counted(LENGTH.pack(0))
+        zero = self._add_to_checksum(LENGTH.pack(0))
         return zero + self._sum.digest()
 
-    def _counted(self, data: bytes) -> bytes:
+    def _add_to_checksum(self, data: bytes) -> bytes:
         self._sum.update(data)
         return data
 
@@ -304,7 +304,7 @@ class Opener:
         """
         for sealed in self._reader.feed(data):
             if self._held is not None:
-                yield self._opened(self._held, is_last=False)
+                yield self._open_frame(self._held, is_last=False)
             self._held = sealed
         if self._reader.header is not None and self._cipher is None:
             self._unlock(self._reader.header)
@@ -319,7 +319,7 @@ class Opener:
         self._reader.end()
         if self._held is None:
             raise BackupTruncated("the backup holds nothing")
-        yield self._opened(self._held, is_last=True)
+        yield self._open_frame(self._held, is_last=True)
 
     def _unlock(self, header: Header) -> None:
         if header.by_passphrase != self._key.by_passphrase:
@@ -335,7 +335,7 @@ class Opener:
             )
         self._cipher = AESGCM(expand(file_key, b"frames"))
 
-    def _opened(self, sealed: bytes, *, is_last: bool) -> bytes:
+    def _open_frame(self, sealed: bytes, *, is_last: bool) -> bytes:
         header = self._reader.header
         if self._cipher is None and header is not None:
             self._unlock(header)

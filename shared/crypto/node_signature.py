@@ -38,7 +38,7 @@ class Statement:
 
 def attest(key: NodeKey, statement: Statement, subject: str, payload: bytes) -> str:
     """The header's value."""
-    proof = key.sign(_covered(statement.head, subject, payload))
+    proof = key.sign(_bytes_to_sign(statement.head, subject, payload))
     return f"{statement.head};{base64.b64encode(proof).decode()}"
 
 
@@ -58,7 +58,7 @@ def verify_statement(
         proof = decode_base64(text)
     except Undecodable as error:
         raise BadSignature("the node's signature is no base64", reason="malformed") from error
-    if not verify(key, proof, _covered(header.rpartition(";")[0], subject, payload)):
+    if not verify(key, proof, _bytes_to_sign(header.rpartition(";")[0], subject, payload)):
         raise BadSignature(f"the signature of node {statement.node} is wrong", reason="bad_proof")
     return statement
 
@@ -81,5 +81,5 @@ def parse_statement(header: str) -> Statement:
     return Statement(NodeId(parts[1]), unix_ms, parts[3])
 
 
-def _covered(head: str, subject: str, payload: bytes) -> bytes:
+def _bytes_to_sign(head: str, subject: str, payload: bytes) -> bytes:
     return f"{head}\n{subject}\n".encode("utf-8", "surrogatepass") + payload

@@ -8,7 +8,7 @@ MeridianError
 │   ├── RequestReused        the request id was used for another change
 │   ├── NotFound             no such document, session or node
 │   ├── AlreadyExists        a new name is taken
-│   ├── InUse                what is to be deleted is named by others; holders says by whom
+│   ├── InUse                what is to be deleted is named by others; referrers says by whom
 │   ├── NotPrimary           this master is not the primary
 │   ├── StaleEpoch           a newer primary exists
 │   ├── AlreadyPrimary       this master has the role that it is to get
@@ -43,7 +43,7 @@ MeridianError
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
     ├── NoTrafficNode        no node may take this client now
     ├── NoPrimary            no primary answered in time
-    ├── StoreUnavailable     the database did not do it
+    ├── StoreUnavailable     the database failed or does not answer
     ├── LogUnavailable       the cluster log did not answer
     ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
     ├── RedirectionFailed    the site's address was not led here; it is tried again
@@ -92,7 +92,7 @@ class AlreadyExists(Rejected):
 
 
 class InUse(Rejected):
-    """What is to be deleted is named by other documents; *holders* says by which."""
+    """What is to be deleted is named by other documents; *referrers* says by which."""
 
     code = "in_use"
 
@@ -296,7 +296,7 @@ class NoPrimary(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The database did not do it."""
+    """The database failed or does not answer."""
 
     code = "store_unavailable"
 

@@ -1,4 +1,4 @@
-"""How the runs of one service ended, as the mark in the node's folder records it; pure.
+"""How the runs of one service ended, read from its mark in the node's folder; pure.
 
 The mark is there while a service runs, and removed at a clean end. So one that is found at a start
 is of a run that ended uncleanly: it crashed, was killed, or its machine lost power. The marks of
@@ -44,15 +44,15 @@ class Run:
         Raises:
             Undecodable: it is none.
         """
-        mark = decode_object(data, "the mark of a run")
-        starts = mark.items("starts")
+        fields = decode_object(data, "the mark of a run")
+        starts = fields.items("starts")
         return Run(
-            service=mark.text("service"),
-            pid=mark.integer("pid"),
-            boot_id=mark.text("boot_id"),
-            version=mark.text("version"),
-            started_unix_ms=mark.integer("started_unix_ms"),
-            restarts=mark.integer("restarts"),
+            service=fields.text("service"),
+            pid=fields.integer("pid"),
+            boot_id=fields.text("boot_id"),
+            version=fields.text("version"),
+            started_unix_ms=fields.integer("started_unix_ms"),
+            restarts=fields.integer("restarts"),
             starts=tuple(each for each in starts if isinstance(each, int))[-LOOP_RUNS - 1 :],
         )
 

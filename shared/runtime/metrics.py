@@ -25,7 +25,7 @@ REQUEST_SECONDS: Final = 5.0
 
 LONGEST_HEAD_BYTES: Final = 8_192
 CONNECTIONS: Final = 64
-"""Connections at a time; one more is closed at once."""
+"""Connections at a time; one more closes the oldest, so silent clients keep nobody out."""
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -73,20 +73,21 @@ class StatusApp:
 
 
 class LimitedProtocol(H11Protocol):
-    """One connection: it is ended after some seconds, and at once when there are too many."""
+    """One connection: it is closed after some seconds, and earlier when too many came after it."""
 
-    _deadline: asyncio.TimerHandle | None = None
+    deadline: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.deadline = self.loop.call_later(REQUEST_SECONDS, transport.abort)
         if len(self.connections) > CONNECTIONS:
-            transport.abort()
-            return
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, transport.abort)
+            others = (each for each in self.connections if isinstance(each, LimitedProtocol))
+            oldest = min(others, key=lambda each: each.deadline.when())
+            self.connections.discard(oldest)  # the transport reports its end later
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self.deadline.cancel()
         super().connection_lost(exc)
 
 

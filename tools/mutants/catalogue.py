@@ -14,6 +14,7 @@ from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
 from tools.mutants.replies import REPLIES
 from tools.mutants.selection import SELECTION
+from tools.mutants.writing import WRITING
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
 LEASE: Final = "services.failover_monitor.core.lease"
@@ -37,6 +38,7 @@ MUTANTS: Final = (
     *PROMISE,
     *REDIRECTION,
     *REPLIES,
+    *WRITING,
     *SELECTION,
     Mutant(
         "a holder acts without margin",

@@ -26,7 +26,7 @@ from services.failover_monitor.redirection.core import (
 from shared.documents import Kind
 from shared.documents.redirection import RedirectionMethod
 from shared.documents.site import SiteDocument
-from shared.domain.containment import shortened
+from shared.domain.containment import shorten
 from shared.domain.errors import MeridianError, RedirectionFailed
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState, RedirectionStatus
@@ -250,7 +250,7 @@ class Redirector:
         except TimeoutError:
             return f"{method} took longer than {limit:g} s and was stopped"
         except RedirectionFailed as error:
-            return shortened(error.message)
+            return shorten(error.message)
         return None
 
     def _tell(self, effect: Tell) -> None:
@@ -278,7 +278,7 @@ class Redirector:
 
 def _known(epoch: Epoch, node: NodeId, state: State) -> Known | None:
     site, gateway_url = None, ""
-    for row in state.rows:
+    for row in state.documents:
         if row.kind == Kind.SITE:
             site = SiteDocument.model_validate(row.body)
         elif row.id == node:

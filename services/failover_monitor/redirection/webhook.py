@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from services.failover_monitor.redirection.core import Wish
-from shared.domain.containment import describe_error, shortened
+from shared.domain.containment import describe_error, shorten
 from shared.domain.errors import RedirectionFailed
 
 SIGNATURE_HEADER: Final = "Meridian-Signature"
@@ -45,7 +45,7 @@ async def post(url: str, key: bytes, wish: Wish) -> None:
         ):
             status = answer.status_code
     except Exception as error:  # the library's own asserts judge what came, not us
-        why = shortened(describe_error(error))
+        why = shorten(describe_error(error))
         raise RedirectionFailed(f"the webhook on {host} cannot be told: {why}") from error
     if not answer.is_success:
         raise RedirectionFailed(f"the webhook on {host} answered {status}")

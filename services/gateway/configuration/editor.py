@@ -11,11 +11,9 @@ from typing import Any, Literal
 
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration.core import (
-    Current,
     Edit,
     Part,
     Planned,
-    Ref,
     check_parts,
     normalise_body,
     plan_changes,
@@ -28,6 +26,7 @@ from services.gateway.configuration.proposals import (
 from services.gateway.configuration.reader import ConfigurationReader
 from shared.api.documents import ApplyRequest
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ChangesAccepted, ProposedChange
@@ -51,7 +50,7 @@ class Editor:
         A user's document is read first: a body without a password keeps the present one.
         References to other documents are the primary's to check.
         """
-        kind, id_ = ref
+        kind, id_ = Kind(ref.kind), ref.id
         there = (await self._current(kind, id_=id_)).get(ref) if kind is Kind.USER else None
         after = normalise_body(kind, id_, await self._sealed(kind, body, there))
         return await self._propose(ref, "put", after, edit)
@@ -66,7 +65,9 @@ class Editor:
             return await self.put(ref, body, replace(edit, expected=Revision(0)))
         except RevisionConflict as error:
             raise AlreadyExists(
-                f"there is a {ref[0]} {ref[1]!r} already; PUT changes it", kind=ref[0], id=ref[1]
+                f"there is a {ref.kind} {ref.id!r} already; PUT changes it",
+                kind=ref.kind,
+                id=ref.id,
             ) from error
 
     async def delete(self, ref: Ref, edit: Edit) -> ChangesAccepted:
@@ -107,13 +108,13 @@ class Editor:
         self, ref: Ref, op: Literal["put", "delete"], body: dict[str, Any] | None, edit: Edit
     ) -> ChangesAccepted:
         change = ProposedChange(
-            kind=ref[0], id=ref[1], op=op, body=body, expected_revision=edit.expected
+            kind=ref.kind, id=ref.id, op=op, body=body, expected_revision=edit.expected
         )
         return await self._proposals.propose(edit.request_id, edit.author, [change])
 
     async def _read_and_plan(
         self, wanted: ApplyRequest
-    ) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
+    ) -> tuple[Mapping[Ref, Document], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._sealed_bodies(wanted, current)
         return current, plan_changes(current, bodies, prune=wanted.prune)
@@ -136,25 +137,22 @@ class Editor:
         return revision
 
     async def _sealed_bodies(
-        self, wanted: ApplyRequest, current: Mapping[Ref, Current]
+        self, wanted: ApplyRequest, current: Mapping[Ref, Document]
     ) -> dict[Ref, Mapping[str, Any]]:
         bodies: dict[Ref, Mapping[str, Any]] = {}
         for document in wanted.documents:
-            ref = (document.kind, document.id)
+            ref = Ref(document.kind, document.id)
             if ref in bodies:
                 raise InvalidChange(f"{document.kind} {document.id!r} is named twice")
             bodies[ref] = await self._sealed(document.kind, document.body, current.get(ref))
         return bodies
 
-    async def _current(self, *kinds: Kind, id_: str | None = None) -> dict[Ref, Current]:
+    async def _current(self, *kinds: Kind, id_: str | None = None) -> dict[Ref, Document]:
         found = await self._reader.read(*kinds, id_=id_)
-        return {
-            (Kind(document.kind), document.id): Current(document.revision, document.body)
-            for document in found.documents
-        }
+        return {document.ref: document for document in found.documents}
 
     async def _sealed(
-        self, kind: Kind, body: Mapping[str, Any], there: Current | None
+        self, kind: Kind, body: Mapping[str, Any], there: Document | None
     ) -> dict[str, Any]:
         plain = {name: value for name, value in body.items() if name not in SECRETS}
         if kind is not Kind.USER:

@@ -4,6 +4,7 @@ from typing import Final
 
 from shared.documents import Kind
 from shared.documents.user import UserDocument
+from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
 from shared.domain.ids import Revision
 from shared.events.config import (
@@ -12,7 +13,6 @@ from shared.events.config import (
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
-    StoredDocument,
 )
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
@@ -56,8 +56,8 @@ class ConfigurationReader:
 
     async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
         """Read at most *limit* documents of *kind*, those after the one called *after*."""
-        position = None if after is None else (kind.value, after)
-        question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
+        place = None if after is None else Ref(kind, after)
+        question = ReadDocuments(kinds=(kind,), after=place, limit=limit)
         return await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
         )
@@ -68,7 +68,7 @@ class ConfigurationReader:
             question, timeout_seconds=READ_SECONDS, attempt_seconds=HISTORY_ATTEMPT_SECONDS
         )
 
-    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
+    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> Document:
         """Read one document from any master, or, if *is_current*, from the primary.
 
         Raises:

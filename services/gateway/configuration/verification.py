@@ -10,9 +10,9 @@ from typing import Final, Literal
 from shared.api.changes import CopyReport
 from shared.domain.errors import Unavailable
 from shared.domain.ids import NodeId
+from shared.domain.log import LogPosition
 from shared.domain.node import NodeRole
 from shared.events.config import (
-    ChainEnd,
     ChainVerified,
     GenerationBegun,
     RebuildLog,
@@ -68,7 +68,7 @@ async def _walk(
     publisher: Asks,
     node: NodeId,
     of: Literal["log", "database"],
-    after: ChainEnd | None = None,
+    after: LogPosition | None = None,
 ) -> ChainVerified:
     """A walk to the end, or to the first fault; no answer is one."""
     whole = ChainVerified(node=node, entries=0, skipped=0, end=after, is_whole=False)

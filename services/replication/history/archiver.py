@@ -172,7 +172,7 @@ class EventArchiver:
             fact=fact,
             nodes=nodes_of(speaker, known),
             about=state_key(fact, known),
-            said=sentence(fact, known),
+            sentence=sentence(fact, known),
             body=body,
         )
 
@@ -203,7 +203,7 @@ def _line(event: StatusEvent) -> StatusLine:
         speaker=event.speaker,
         fact=event.fact,
         nodes=event.nodes,
-        said=event.said,
+        sentence=event.sentence,
         body=event.body,
         is_state=event.about is not None,
         lasted_ms=None if event.until is None else event.until - event.at,

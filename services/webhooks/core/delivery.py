@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.backoff import Backoff
-from shared.domain.containment import shortened
+from shared.domain.containment import shorten
 
 ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=300.0)
 SUCCESS: Final = range(200, 300)
@@ -62,7 +62,7 @@ def decide(response: Response, attempt: int, age_seconds: float, limit_seconds: 
 
 
 def _cause(response: Response) -> str:
-    return shortened(_sentence(response))
+    return shorten(_sentence(response))
 
 
 def _sentence(response: Response) -> str:

@@ -20,15 +20,15 @@ PARIS = NodeId("paris")
 @contextlib.asynccontextmanager
 async def silent() -> AsyncGenerator[int]:
     """A port whose owner takes connections and never says a word."""
-    guests: list[asyncio.StreamWriter] = []
-    server = await asyncio.start_server(lambda _, writer: guests.append(writer), "127.0.0.1", 0)
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        for guest in guests:
-            guest.close()
-            await guest.wait_closed()
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_a_relay_is_measured_as_far_as_its_road_is_long() -> None:

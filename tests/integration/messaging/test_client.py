@@ -55,8 +55,8 @@ class Raw:
         sizes = f"{len(headers)} {len(headers) + len(data)}"
         line = f"HPUB {subject} {reply} {sizes}\r\n" if reply else f"HPUB {subject} {sizes}\r\n"
         self.writer.write(line.encode() + headers + data + b"\r\nPING\r\n")
-        while not (said := await self.reader.readline()).startswith(b"PONG"):
-            assert not said.startswith(b"-ERR"), said
+        while not (answer := await self.reader.readline()).startswith(b"PONG"):
+            assert not answer.startswith(b"-ERR"), answer
 
 
 @dataclass

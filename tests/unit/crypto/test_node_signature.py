@@ -16,9 +16,9 @@ KEYS = {
     for number, node in enumerate((ALPHA, BRAVO), start=1)
 }
 PUBLIC = {node: key.public_b64 for node, key in KEYS.items()}
-SAID = Statement(ALPHA, UnixMillis(1_790_000_000_000), "4f2a")
+STATEMENT = Statement(ALPHA, UnixMillis(1_790_000_000_000), "4f2a")
 SUBJECT, PAYLOAD = "meridian.event.failover.primary_changed", b'{"node":"alpha"}'
-HEADER = attest(KEYS[ALPHA], SAID, SUBJECT, PAYLOAD)
+HEADER = attest(KEYS[ALPHA], STATEMENT, SUBJECT, PAYLOAD)
 
 
 def refused(header: str, subject: str = SUBJECT, payload: bytes = PAYLOAD) -> str:
@@ -28,7 +28,7 @@ def refused(header: str, subject: str = SUBJECT, payload: bytes = PAYLOAD) -> st
 
 
 def test_the_word_of_a_known_node_holds_and_says_who_when_and_which() -> None:
-    assert verify_statement(PUBLIC, HEADER, SUBJECT, PAYLOAD) == SAID
+    assert verify_statement(PUBLIC, HEADER, SUBJECT, PAYLOAD) == STATEMENT
 
 
 def test_the_header_is_the_same_in_every_version_of_this_project() -> None:

@@ -5,7 +5,7 @@ from shared.domain.containment import (
     cause_of,
     describe_error,
     ends_process,
-    shortened,
+    shorten,
 )
 from shared.domain.errors import BadSettings, Unavailable
 
@@ -37,6 +37,6 @@ def test_an_error_without_words_is_described_by_its_type() -> None:
 
 def test_a_cause_has_at_most_500_characters() -> None:
     assert LONGEST_CAUSE == 500
-    assert shortened("x" * 500) == "x" * 500
-    assert shortened("x" * 501) == "x" * 499 + "\u2026"
+    assert shorten("x" * 500) == "x" * 500
+    assert shorten("x" * 501) == "x" * 499 + "\u2026"
     assert len(cause_of(ValueError("y" * 10_000))) == 500

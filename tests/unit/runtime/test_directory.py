@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import reading
+from services.config.read import documents as reading
 from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments
@@ -47,7 +47,7 @@ def content(found: Directory) -> tuple[object, ...]:
 def test_a_directory_that_reads_on_has_what_a_new_one_reads(
     batches: list[list[list[Change]]],
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         copy = Copy()
         await copy.apply(copy.pen.write(SITE))
         reads_on = directory(copy)
@@ -58,7 +58,7 @@ def test_a_directory_that_reads_on_has_what_a_new_one_reads(
             await new.read()
             assert content(reads_on) == content(new)
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 async def grown(*changes: Change) -> Copy:
@@ -68,7 +68,7 @@ async def grown(*changes: Change) -> Copy:
 
 
 class Listening(Responder):
-    """Hears what a directory asks and is told."""
+    """Records what a directory asks and receives."""
 
     def __init__(self, copy: Copy) -> None:
         self.copy = copy
@@ -81,7 +81,7 @@ class Listening(Responder):
         return answer
 
 
-async def test_only_what_changed_is_told() -> None:
+async def test_only_what_changed_is_reported() -> None:
     copy = await grown(put("node", "a", node()), put("node", "b", node()))
     ear = Listening(copy)
     found = directory(ear)
@@ -96,33 +96,13 @@ async def test_only_what_changed_is_told() -> None:
 async def test_a_revision_that_is_about_something_else_changes_nothing() -> None:
     copy = await grown(put("node", "a", node()))
     found = directory(copy)
-    told: list[Revision] = []
-    found.on_change(lambda: told.append(found.revision))
+    notified: list[Revision] = []
+    found.on_change(lambda: notified.append(found.revision))
     await found.read()
     await copy.apply(copy.pen.write(put("user", "u", {})))
     await found.read()
 
-    assert (found.revision, told) == (3, [2])
-
-
-async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
-    class Older(Listening):
-        async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
-            whole = request.model_copy(update={"since": None})
-            answer = await super().respond(whole, timeout_seconds)
-            return answer.model_copy(update={"hash": ""})
-
-    copy = await grown(put("node", "a", node()))
-    found = directory(Older(copy))
-    told: list[Revision] = []
-    found.on_change(lambda: told.append(found.revision))
-    await found.read()
-    await found.read()
-    await copy.apply(copy.pen.write(delete("node", "a")))
-    await found.read()
-
-    assert told == [2, 3]
-    assert found.nodes == {}
+    assert (found.revision, notified) == (3, [2])
 
 
 async def test_the_side_that_lost_learns_what_the_other_one_has() -> None:

@@ -265,7 +265,7 @@ TARGETS = (
         "crypto.envelope",
         _envelope,
         _envelope_corpus,
-        ("shared.crypto.envelope:Verifier.check", "shared.crypto.envelope:_signed"),
+        ("shared.crypto.envelope:Verifier.check", "shared.crypto.envelope:_parse_signed"),
         frozenset(
             {
                 *("unsigned", "malformed", "unknown_key", "bad_mac", "other_request", "too_old"),

@@ -143,7 +143,7 @@ TARGETS = (
             *("services.replication.history.archiver:EventArchiver._declared",),
             *(
                 f"services.replication.core.status:{each}"
-                for each in ("shortened", "about", "concerned", "sentence")
+                for each in ("shortened", "state_key", "nodes_of", "sentence")
             ),
         ),
         frozenset({"unsigned", "unknown_subject", "not_a_speaker", "bad_shape", "too_new"}),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.gateway.access.callers import TheCaller
-from services.gateway.configuration.core import Edit, Planned, Ref
+from services.gateway.configuration.core import Edit, Planned
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.core.roles import Action
@@ -30,8 +30,9 @@ from shared.api.documents import (
     NewDocument,
 )
 from shared.documents import COLLECTIONS, SITE_ID, Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
-from shared.events.config import ChangesAccepted, StoredDocument
+from shared.events.config import ChangesAccepted
 
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
@@ -79,7 +80,7 @@ async def apply(
 async def read_site(reader: TheReader, caller: TheCaller, response: Response) -> DocumentView:
     """The site's settings."""
     caller.require(Action.READ)
-    return await _read(reader, (Kind.SITE, SITE_ID), response)
+    return await _read(reader, Ref(Kind.SITE, SITE_ID), response)
 
 
 @router.put("/site")
@@ -87,7 +88,7 @@ async def write_site(
     body: dict[str, Any], editor: TheEditor, edit: TheEdit, response: Response
 ) -> ChangeResult:
     """Replace the site's settings."""
-    accepted = await editor.put((Kind.SITE, SITE_ID), body, edit)
+    accepted = await editor.put(Ref(Kind.SITE, SITE_ID), body, edit)
     return _tagged(accepted, response)
 
 
@@ -107,7 +108,7 @@ TheKind = Annotated[Kind, Depends(the_kind)]
 
 
 async def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
-    return kind, id_
+    return Ref(kind, id_)
 
 
 TheRef = Annotated[Ref, Depends(the_ref)]
@@ -137,7 +138,7 @@ async def create_one(
     kind: TheKind, body: NewDocument, editor: TheEditor, edit: TheEdit, response: Response
 ) -> ChangeResult:
     """Create a document; refused when there is one of that name."""
-    accepted = await editor.create((kind, body.id), body.body, edit)
+    accepted = await editor.create(Ref(kind, body.id), body.body, edit)
     return _tagged(accepted, response)
 
 
@@ -185,7 +186,7 @@ async def delete_one(ref: TheRef, editor: TheEditor, edit: TheEdit) -> ChangeRes
 async def _read(
     reader: ConfigurationReader, ref: Ref, response: Response, *, is_current: bool = False
 ) -> DocumentView:
-    document = await reader.document(*ref, is_current=is_current)
+    document = await reader.document(Kind(ref.kind), ref.id, is_current=is_current)
     response.headers["ETag"] = f'"{document.revision}"'
     return _shown(document)
 
@@ -195,7 +196,7 @@ def _tagged(accepted: ChangesAccepted, response: Response) -> ChangeResult:
     return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
-def _shown(document: StoredDocument) -> DocumentView:
+def _shown(document: Document) -> DocumentView:
     return DocumentView(
         kind=document.kind,
         id=document.id,

@@ -15,6 +15,8 @@ from shared.api.changes import ChangesQuery, CopyReport, NewLogGeneration, Rebui
 from shared.api.model import Page
 from shared.decoding.text import to_integer
 from shared.domain.history import HistoryLine
+from shared.domain.ids import LogGeneration, Revision
+from shared.domain.log import LogPlace
 from shared.events.config import ReadHistory
 
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
@@ -62,7 +64,8 @@ async def read_log(
 def as_question(query: ChangesQuery) -> ReadHistory:
     """Make the question to a master of *query*."""
     generation, _, revision = (query.before or "").partition(".")
+    place = LogGeneration(to_integer(generation or "0")), Revision(to_integer(revision or "0"))
     return ReadHistory(
-        before=(to_integer(generation), to_integer(revision)) if query.before else None,
+        before=LogPlace(*place) if query.before else None,
         **query.model_dump(exclude={"before"}),
     )

@@ -1,6 +1,7 @@
 import pytest
 
 from shared.documents import Kind
+from shared.domain.document import Ref
 from shared.events.security import SignInRefused
 from tests.unit.gateway.conftest import PASSWORD, InMemoryGateway, People
 
@@ -26,7 +27,7 @@ async def test_a_wrong_user_and_a_wrong_password_are_reported_alike(
 
 async def test_a_disabled_user_is_not_let_in(people: People, fake: InMemoryGateway) -> None:
     await people.admin()
-    body = {**fake.site.documents[Kind.USER, "admin"].body, "disabled": True}
+    body = {**fake.site.documents[Ref(Kind.USER, "admin")].body, "disabled": True}
     fake.site.write(Kind.USER, "admin", body)
 
     answer = await people.stranger.call(

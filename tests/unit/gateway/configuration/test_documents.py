@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from shared.documents import Kind
+from shared.domain.document import Ref
 from shared.events.config import ReadCurrent, ReadDocuments
 from tests.unit.gateway.conftest import InMemoryGateway, People
 
@@ -102,7 +103,7 @@ async def test_an_unknown_field_is_reported_with_its_name(people: People) -> Non
 async def test_a_password_is_never_shown(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    sealed = fake.site.documents[Kind.USER, "rita"].body["password_hash"]
+    sealed = fake.site.documents[Ref(Kind.USER, "rita")].body["password_hash"]
     assert sealed
 
     for path in ("/users", "/users/rita", "/export"):
@@ -114,11 +115,11 @@ async def test_a_password_is_never_shown(people: People, fake: InMemoryGateway) 
 async def test_a_password_stays_when_none_is_given(people: People, fake: InMemoryGateway) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    before = fake.site.documents[Kind.USER, "rita"].body["password_hash"]
+    before = fake.site.documents[Ref(Kind.USER, "rita")].body["password_hash"]
 
     await admin.call("PUT", "/users/rita", {"role": "auditor", "display_name": "Rita"})
 
-    assert fake.site.documents[Kind.USER, "rita"].body["password_hash"] == before
+    assert fake.site.documents[Ref(Kind.USER, "rita")].body["password_hash"] == before
 
 
 @pytest.mark.parametrize(
