@@ -26,6 +26,7 @@ KEPT_UNLESS_GIVEN: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.USER: ("password_hash",),
 }
 
+KINDS: Final = {kind.value: kind for kind in Kind}
 ORDER: Final = {kind.value: place for place, kind in enumerate(Kind)}
 """Kinds are made in this order and deleted in the opposite one, so that all references hold."""
 
@@ -169,7 +170,7 @@ def _place(ref: Ref) -> tuple[int, str]:
 
 
 def _difference(ref: Ref, there: Document | None, body: Mapping[str, Any]) -> Planned | None:
-    kind, id_ = Kind(ref.kind), ref.id
+    kind, id_ = KINDS[ref.kind], ref.id
     if there is not None:
         kept = {
             field: there.body.get(field, "")
