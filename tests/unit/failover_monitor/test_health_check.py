@@ -1,13 +1,13 @@
-"""The look at a master: each thing that is wrong is one sentence."""
+"""The health check of a master: each failed check and each veto is one sentence."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from services.failover_monitor.checks import Examiner, Log
-from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.health.check import HealthCheck, Log
 from shared.clusterlog.log import RawEntry
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents.site import Failover, SiteDocument
@@ -108,36 +108,36 @@ class FakeLog:
         return RawEntry(sequence, self.entries[sequence - 1].encode())
 
 
-async def look(store: FakeStore | None = None, log: Log | None = None) -> Checks:
-    there = FakeLog() if log is None else log
-    return await Examiner((ALPHA, "boot"), store or FakeStore(), there, TRUST, VERSIONS).look()
+async def check(store: FakeStore | None = None, log: Log | None = None) -> HealthReport:
+    entries = FakeLog() if log is None else log
+    return await HealthCheck(ALPHA, "boot", store or FakeStore(), entries, TRUST, VERSIONS).check()
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
-    assert await look() == Checks(
+    assert await check() == HealthReport(
         epoch=Epoch(6), revision=Revision(1), is_attached=True, log_generation=GENERATION
     )
     ahead = replace(POSITION, epoch=Epoch(7))
-    assert (await look(FakeStore(ahead))).epoch == 7
+    assert (await check(FakeStore(ahead))).epoch == 7
 
 
 async def test_a_pulse_counts_on_the_same_kernel_only() -> None:
     def beat(boot_id: str) -> FakeStore:
         return FakeStore(pulse=Pulse(Epoch(4), boot_id, Instant(12.5)))
 
-    assert (await look(beat("boot"))).pulse == 12.5
-    assert (await look(beat("another"))).pulse is None
+    assert (await check(beat("boot"))).pulse == 12.5
+    assert (await check(beat("another"))).pulse is None
 
 
 async def test_a_database_that_belongs_to_no_cluster_is_no_candidate() -> None:
-    found = await look(FakeStore(None))
-    assert found.unfit == ("its database belongs to no cluster yet",)
-    assert found.revision is None
+    report = await check(FakeStore(None))
+    assert report.failed_checks == ("its database belongs to no cluster yet",)
+    assert report.revision is None
 
 
 async def test_an_empty_copy_is_in_every_log() -> None:
-    assert (await look(FakeStore(empty_position(GENERATION)))).unfit == ()
-    assert (await look(FakeStore(empty_position(GENERATION)), FakeLog(()))).unfit == ()
+    assert (await check(FakeStore(empty_position(GENERATION)))).failed_checks == ()
+    assert (await check(FakeStore(empty_position(GENERATION)), FakeLog(()))).failed_checks == ()
 
 
 @pytest.mark.parametrize(
@@ -149,17 +149,19 @@ async def test_an_empty_copy_is_in_every_log() -> None:
     ],
 )
 async def test_a_copy_of_another_history_is_no_candidate(position: LogPosition) -> None:
-    found = await look(FakeStore(position))
-    assert found.unfit == ("its database has another history than the cluster log",)
+    report = await check(FakeStore(position))
+    assert report.failed_checks == ("its database has another history than the cluster log",)
 
 
-async def test_a_silent_database_is_told() -> None:
-    assert (await look(FakeStore(fails=True))).unfit == ("its database does not answer: gone",)
+async def test_a_silent_database_is_a_failed_check() -> None:
+    assert (await check(FakeStore(fails=True))).failed_checks == (
+        "its database does not answer: gone",
+    )
 
 
-async def test_a_silent_log_is_told() -> None:
-    found = await look(log=FakeLog(fails=True))
-    assert found.unfit == ("the cluster log cannot be read: no leader",)
+async def test_a_silent_log_is_a_failed_check() -> None:
+    report = await check(log=FakeLog(fails=True))
+    assert report.failed_checks == ("the cluster log cannot be read: no leader",)
 
 
 NEWER = b'{"of": "a version that this one cannot read"}'
@@ -181,7 +183,7 @@ async def test_what_is_no_entry_behind_the_logs_end_raises_no_epoch_and_bars_nob
         async def last(self) -> RawEntry | None:
             return RawEntry(Sequence(3), message)
 
-    assert await look(log=Strange()) == Checks(
+    assert await check(log=Strange()) == HealthReport(
         epoch=Epoch(4), revision=Revision(1), is_attached=True, log_generation=GENERATION
     )
 
@@ -191,8 +193,8 @@ async def test_what_is_no_entry_in_the_place_of_its_own_is_another_history() -> 
         async def get(self, sequence: Sequence) -> RawEntry | None:
             return RawEntry(sequence, b"?")
 
-    found = await look(log=Strange())
-    assert found.unfit == ("its database has another history than the cluster log",)
+    report = await check(log=Strange())
+    assert report.failed_checks == ("its database has another history than the cluster log",)
 
 
 @pytest.mark.parametrize(
@@ -206,19 +208,19 @@ async def test_what_is_no_entry_in_the_place_of_its_own_is_another_history() -> 
     ],
 )
 async def test_what_the_operator_set_is_no_fault_but_forbids(site: Failover, reason: str) -> None:
-    found = await look(FakeStore(site=site))
-    assert found.unfit == ()
-    assert found.forbidden == (reason,)
+    report = await check(FakeStore(site=site))
+    assert report.failed_checks == ()
+    assert report.vetoes == (reason,)
 
 
-async def test_what_the_operator_changes_is_seen_by_the_next_look() -> None:
+async def test_what_the_operator_changes_is_seen_by_the_next_check() -> None:
     store = FakeStore()
-    examiner = Examiner((ALPHA, "boot"), store, FakeLog(), TRUST, VERSIONS)
-    assert (await examiner.look()).forbidden == ()
+    health_check = HealthCheck(ALPHA, "boot", store, FakeLog(), TRUST, VERSIONS)
+    assert (await health_check.check()).vetoes == ()
     store.site = Failover(automatic=False)
-    assert (await examiner.look()).forbidden == ("automatic failover is off",)
+    assert (await health_check.check()).vetoes == ("automatic failover is off",)
     store.site = Failover()
-    assert (await examiner.look()).forbidden == ()
+    assert (await health_check.check()).vetoes == ()
 
 
 async def test_a_target_that_answers_is_reached() -> None:
@@ -226,23 +228,23 @@ async def test_a_target_that_answers_is_reached() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         targets = (f"127.0.0.1:{port}", f"tcp://127.0.0.1:{port}")
-        assert (await look(FakeStore(site=Failover(probe_targets=targets)))).forbidden == ()
+        assert (await check(FakeStore(site=Failover(probe_targets=targets)))).vetoes == ()
 
 
 async def test_a_host_without_a_port_is_reached_when_it_refuses() -> None:
     site = Failover(probe_targets=("127.0.0.1",))
-    assert (await look(FakeStore(site=site))).forbidden == ()
+    assert (await check(FakeStore(site=site))).vetoes == ()
 
 
 async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does() -> None:
-    found = await look(FakeStore(maintained=("alpha",)))
-    assert found.forbidden == ("it is in maintenance",)
-    assert found.unfit == ()
-    assert (await look(FakeStore(maintained=("bravo",)))).forbidden == ()
+    report = await check(FakeStore(maintained=("alpha",)))
+    assert report.vetoes == ("it is in maintenance",)
+    assert report.failed_checks == ()
+    assert (await check(FakeStore(maintained=("bravo",)))).vetoes == ()
 
 
 async def test_a_master_of_an_older_release_may_replace_nobody() -> None:
     versions = Versions("1.0.0")
-    versions.heard(NodeId("bravo"), "2.0.0")
-    found = await Examiner((ALPHA, "boot"), FakeStore(), FakeLog(), TRUST, versions).look()
-    assert found.forbidden == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)
+    versions.record(NodeId("bravo"), "2.0.0")
+    report = await HealthCheck(ALPHA, "boot", FakeStore(), FakeLog(), TRUST, versions).check()
+    assert report.vetoes == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)

@@ -1,7 +1,7 @@
-"""Puts the leaders of JetStream where they belong while this master is primary.
+"""Moves the leaders of JetStream to the servers where they belong, while this master is primary.
 
-Streams are asked over the site's own account; the leader of JetStream itself is known to, and
-moved by, the system account alone.
+The leaders of streams are found and moved over the site's own account. Only the system account
+knows the leader of JetStream itself, and may move it.
 """
 
 import asyncio
@@ -14,22 +14,21 @@ from nats.errors import Error as NatsError
 from nats.js.api import ClusterInfo
 from nats.js.errors import NotFoundError
 
-from services.failover_monitor.core.leaders import META, Group, moves
-from services.failover_monitor.store import STREAM
+from services.failover_monitor.core.leaders import META, RaftGroup, plan_moves
 from shared.clusterlog.names import stream_name
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of
 from shared.messaging.jetstream import META_LEADER_STEP_DOWN, leader_step_down_subject
-from shared.messaging.streams import EVENTS, SESSIONS
+from shared.messaging.streams import EVENTS, LEASE, SESSIONS
 
 CALL_SECONDS: Final = 1.0
 SERVERS_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
 
 
-class Leaders:
-    """Where the leaders are, and their way to the witness."""
+class LeaderPlacement:
+    """Where the leaders are, and their moves to the witness."""
 
     def __init__(self, site: Client, system: Client, own: str, witness: str) -> None:
         self._site = site
@@ -37,18 +36,22 @@ class Leaders:
         self._own = own
         self._witness = witness
         self._log = logging.getLogger("meridian.leaders")
-        self.known: dict[str, str] = {}
+        self._leaders: dict[str, str] = {}
 
-    async def look_after(self, generation: LogGeneration) -> None:
-        """Move every leader that stands elsewhere than it should."""
-        streams = (stream_name(generation), STREAM, SESSIONS, EVENTS)
-        found = await asyncio.gather(self._meta(), *(self._stream(name) for name in streams))
-        groups = [group for group in found if group is not None]
-        self.known = {group.name: group.leader or "" for group in groups}
-        for move in moves(groups, self._own, self._witness):
+    def leaders(self) -> dict[str, str]:
+        """The server that leads each group, as of the last round."""
+        return self._leaders
+
+    async def place(self, generation: LogGeneration) -> None:
+        """Move every leader that is on the wrong server."""
+        streams = (stream_name(generation), LEASE, SESSIONS, EVENTS)
+        answers = await asyncio.gather(self._meta(), *(self._stream(name) for name in streams))
+        groups = [group for group in answers if group is not None]
+        self._leaders = {group.name: group.leader or "" for group in groups}
+        for move in plan_moves(groups, self._own, self._witness):
             await self._step_down(move.group, move.preferred)
 
-    async def _stream(self, name: str) -> Group | None:
+    async def _stream(self, name: str) -> RaftGroup | None:
         if not self._site.is_connected:
             return None
         try:
@@ -60,7 +63,7 @@ class Leaders:
             return None
         return _group(name, info.cluster)
 
-    async def _meta(self) -> Group | None:
+    async def _meta(self) -> RaftGroup | None:
         if not self._system.is_connected:
             return None
         question = json.dumps({"leader_only": True}).encode()
@@ -83,14 +86,14 @@ class Leaders:
             self._log.info("leader of %s to %s: %s", group, preferred, _result(answer.data))
 
 
-def _group(name: str, cluster: ClusterInfo | None) -> Group | None:
+def _group(name: str, cluster: ClusterInfo | None) -> RaftGroup | None:
     if cluster is None:
         return None
     current = {peer.name for peer in cluster.replicas or () if peer.current and not peer.offline}
-    return Group(name, cluster.leader, frozenset(str(peer) for peer in current))
+    return RaftGroup(name, cluster.leader, frozenset(str(peer) for peer in current))
 
 
-def _meta_group(answer: Fields) -> Group | None:
+def _meta_group(answer: Fields) -> RaftGroup | None:
     if "data" not in answer or "meta_cluster" not in answer.object("data"):
         return None
     meta = answer.object("data").object("meta_cluster")
@@ -98,7 +101,7 @@ def _meta_group(answer: Fields) -> Group | None:
         return None
     peers = meta.objects("replicas") if "replicas" in meta else ()
     current = (peer for peer in peers if _is_current(peer))
-    return Group(META, meta.text("leader"), frozenset(peer.text("name") for peer in current))
+    return RaftGroup(META, meta.text("leader"), frozenset(peer.text("name") for peer in current))
 
 
 def _is_current(peer: Fields) -> bool:
@@ -111,4 +114,4 @@ def _result(data: bytes) -> str:
         answer = decode_object(data, "answer")
         return answer.object("error").text("description") if "error" in answer else "done"
     except Undecodable:
-        return "an answer that is none"
+        return "the answer cannot be read"

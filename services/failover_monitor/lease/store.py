@@ -1,13 +1,13 @@
 """The lease's key: the last message on one subject of the bucket's stream.
 
-Read by message get, which needs no consumer; written by compare-and-set on the subject's last
-sequence, without a message id, because an answer marked duplicate proves nothing.
+It is read by message get, which needs no consumer. It is written by compare-and-set on the
+subject's last sequence, without a message id, because an answer marked duplicate proves nothing.
 
-Whoever reaches the server can write or delete the key, so what counts is decided here. A record is
-signed by the writing master's own key, and names the revision that it replaces; the server keeps,
-with each message, the revision that it compared. Where both are not the same, somebody put a copy
-of the record there. A key that is missing is written at once, with an empty message: revision 0
-would come again at each deletion, and a late compare-and-set upon it with it.
+Anyone who reaches the server can write or delete the key, so this module decides what counts. A
+record is signed with the writing master's own key, and names the revision that it replaces. The
+server keeps, with each message, the revision that it compared. Where the two differ, somebody put a
+copy of the record there. A missing key is written at once, with an empty message: otherwise
+revision 0 would come again at each deletion, and a late compare-and-set on it could land.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from typing import Final, Protocol
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
@@ -41,11 +41,11 @@ from shared.messaging.jetstream import (
     ErrorCode,
     read_message_subject,
 )
+from shared.messaging.streams import LEASE
 
-STREAM: Final = "KV_lease"
 KEY_SUBJECT: Final = "$KV.lease.primary"
-KEY: Final = Target(STREAM, KEY_SUBJECT)
-GET_SUBJECT: Final = read_message_subject(STREAM)
+KEY: Final = Target(LEASE, KEY_SUBJECT)
+GET_SUBJECT: Final = read_message_subject(LEASE)
 GET_LAST: Final = json.dumps({"last_by_subj": KEY_SUBJECT}).encode()
 ANSWER: Final = Bounds(size_bytes=4 << 20)
 """What the server answers: the largest message, in base64, and its headers."""
@@ -55,31 +55,31 @@ SIGNED_AS: Final = "meridian/lease/v1\n"
 
 
 class LeaseStore(Protocol):
-    """The verbs that the monitor needs of the key."""
+    """Reads the key and writes it by compare-and-set."""
 
-    async def read(self) -> Seen | None: ...
-    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal: ...
+    async def read(self) -> KeyState | None: ...
+    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure: ...
 
 
-class Seal:
-    """Who writes records here, and whose records count."""
+class RecordSigner:
+    """Signs this master's records, and verifies those of all masters."""
 
     def __init__(self, node: NodeId, key: NodeKey, trust: TrustStore) -> None:
         self._node = node
         self._key = key
         self._trust = trust
 
-    def close(self, record: LeaseRecord) -> bytes:
-        """The record as it is stored, signed by this master."""
+    def sign(self, record: LeaseRecord) -> bytes:
+        """Write the record as it is stored, signed by this master."""
         text = record.encode()
         signature = base64.b64encode(self._key.sign(_signed(text))).decode()
         return json.dumps({"record": text, "signer": self._node, "signature": signature}).encode()
 
-    def open(self, data: bytes) -> LeaseRecord:
+    def verify(self, data: bytes) -> LeaseRecord:
         """Read a stored record.
 
         Raises:
-            Undecodable: it is none.
+            Undecodable: it is no record.
             BadSignature: no known master signed it.
         """
         document = decode_object(data, "signed lease record")
@@ -98,20 +98,20 @@ class JetStreamLease:
     def __init__(
         self,
         client: Client,
-        seal: Seal,
+        signer: RecordSigner,
         timeout_seconds: float,
         refused: Callable[[Rejected], None],
     ) -> None:
         self._client = client
         self._jetstream = jetstream_of(client, timeout_seconds)
-        self._seal = seal
+        self._signer = signer
         self._timeout = timeout_seconds
         self._refused = refused
         self._junk_revision = 0
         self._log = logging.getLogger("meridian.lease")
 
-    async def read(self) -> Seen | None:
-        """The key as it is now; None when nothing could be found out."""
+    async def read(self) -> KeyState | None:
+        """Read the key as it is now; None when that fails."""
         if not self._client.is_connected:
             return None
         try:
@@ -121,53 +121,53 @@ class JetStreamLease:
                 if "error" in fields:
                     code = fields.object("error").integer("err_code")
                     return await self._make() if code == ErrorCode.NO_MESSAGE else None
-                return self._seen(fields.object("message"))
+                return self._key_state(fields.object("message"))
         except (Undecodable, NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not read: %s", error)
             return None
 
-    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
         """Replace the key where it is at revision *expected*; the new revision."""
         if not self._client.is_connected:
-            return Refusal.UNKNOWN
-        return await self._put(self._seal.close(record), expected)
+            return WriteFailure.UNKNOWN
+        return await self._put(self._signer.sign(record), expected)
 
-    async def _make(self) -> Seen | None:
+    async def _make(self) -> KeyState | None:
         """Put an empty message where the key is missing, so that it has a revision."""
         revision = await self._put(b"", 0)
-        return None if isinstance(revision, Refusal) else Seen(None, revision)
+        return None if isinstance(revision, WriteFailure) else KeyState(None, revision)
 
-    async def _put(self, data: bytes, expected: int) -> int | Refusal:
+    async def _put(self, data: bytes, expected: int) -> int | WriteFailure:
         wanted = Expectation.on_subject(expected)
         try:
             async with asyncio.timeout(self._timeout):
                 ack = await publish_if_last(self._jetstream, KEY, data, wanted)
         except SequenceConflict:
-            return Refusal.REFUSED
+            return WriteFailure.REFUSED
         except (NatsError, OSError, TimeoutError) as error:
             self._log.debug("the lease was not written: %s", error)
-            return Refusal.UNKNOWN
-        return Refusal.UNKNOWN if ack.duplicate else ack.seq
+            return WriteFailure.UNKNOWN
+        return WriteFailure.UNKNOWN if ack.duplicate else ack.seq
 
-    def _seen(self, message: Fields) -> Seen:
+    def _key_state(self, message: Fields) -> KeyState:
         revision = message.integer("seq", least=1)
         data = message.base64("data") if "data" in message else b""
         headers = message.base64("hdrs") if "hdrs" in message else b""
         if not data:
-            return Seen(None, revision)
+            return KeyState(None, revision)
         try:
-            record = self._seal.open(data)
+            record = self._signer.verify(data)
             require_in_place(record, headers)
-            return Seen(record, revision)
+            return KeyState(record, revision)
         except (Undecodable, BadSignature) as error:
-            if revision != self._junk_revision:  # read again and again, refused once
+            if revision != self._junk_revision:  # the same junk is read often, and reported once
                 self._junk_revision = revision
                 self._refused(error)
-            return Seen(None, revision)
+            return KeyState(None, revision)
 
 
 class BucketProbe:
-    """A write beside the lease, only to know whether one would land; made when it is asked for."""
+    """Probes whether the bucket takes a write, by writing to a key beside the lease."""
 
     def __init__(self, client: Client, node: NodeId, timeout_seconds: float) -> None:
         self._client = client
@@ -177,12 +177,12 @@ class BucketProbe:
         self._log = logging.getLogger("meridian.lease")
 
     async def probe(self) -> bool:
-        """Whether the bucket takes a write; False when it does not say so in time."""
+        """Write to the probe key; False when the bucket does not acknowledge it in time."""
         if not self._client.is_connected:
             return False
         try:
             async with asyncio.timeout(self._timeout):
-                await self._jetstream.publish(self._subject, b"", stream=STREAM)
+                await self._jetstream.publish(self._subject, b"", stream=LEASE)
         except (NatsError, OSError, TimeoutError) as error:
             self._log.debug("the bucket was not written to: %s", error)
             return False
@@ -193,7 +193,7 @@ def require_in_place(record: LeaseRecord, headers: bytes) -> None:
     """Refuse a copy of a record: the server compared another revision than the record replaces.
 
     Raises:
-        Undecodable: it is one.
+        Undecodable: it is a copy.
     """
     if record.replaces is None:
         return

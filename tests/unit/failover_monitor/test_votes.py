@@ -1,4 +1,4 @@
-"""The shell of the failsafe promise: who is asked, what counts, and how long it takes."""
+"""Votes on the bus: which masters have to vote, which votes count, and how long it takes."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.facts import VotesCollected
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.promise import Answers, PromiseAsked
+from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS
-from services.failover_monitor.promises import Promises, Word
+from services.failover_monitor.promises.collector import VoteCollector
+from services.failover_monitor.promises.voter import Voter
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import MeridianError, StoreUnavailable, Unavailable
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
-from shared.events.failover import AskPromise, PromiseDecided
+from shared.events.failover import PromiseTerms, PromiseVote, RequestPromise
 from shared.events.message import Message, Reply, Request
 from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, run
@@ -22,7 +23,14 @@ from tests.fakes.virtual_time import VirtualClock, run
 TIMING = PRESETS["local"]
 ALPHA, BRAVO, CHARLIE = NodeId("alpha"), NodeId("bravo"), NodeId("charlie")
 KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO, CHARLIE)}
-ASKED = PromiseAsked(4, Epoch(3), ALPHA, "a1", TIMING.ttl_seconds, TIMING.margin_seconds)
+TERMS = PromiseTerms(
+    holder=ALPHA,
+    instance="a1",
+    number=4,
+    epoch=Epoch(3),
+    ttl=TIMING.ttl_seconds,
+    margin=TIMING.margin_seconds,
+)
 
 
 def trust(*nodes: NodeId) -> TrustStore:
@@ -48,7 +56,7 @@ class Directory:
     error: MeridianError | None = None
     hangs: bool = False
 
-    async def masters(self) -> tuple[frozenset[NodeId], Epoch]:
+    async def read_masters(self) -> tuple[frozenset[NodeId], Epoch]:
         if self.hangs:
             await asyncio.Event().wait()
         if self.error is not None:
@@ -80,28 +88,28 @@ class Others(Responder):
         return await super().ask(request, timeout_seconds=timeout_seconds)
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
-        assert isinstance(request, AskPromise)
+        assert isinstance(request, RequestPromise)
         self.asked.append(request.node)
         self.timeouts.append(timeout_seconds)
         if request.node in self.silent:
             raise Unavailable("nobody answered")
-        said = await self.word(self.speaks_for.get(request.node, request.node)).give(request)
-        return said.model_copy(update=self.lie)
+        vote = await self.voter(self.speaks_for.get(request.node, request.node)).vote(request)
+        return vote.model_copy(update=self.lie)
 
-    def word(self, node: NodeId) -> Word:
-        giver = Monitor(Holder(node, "x1"), TIMING).giver
-        return Word(giver, self.buckets[node], KEYS[node], trust(node), VirtualClock())
+    def voter(self, node: NodeId) -> Voter:
+        monitor = Monitor(Holder(node, "x1"), TIMING)
+        return Voter(monitor, self.buckets[node], KEYS[node], VirtualClock())
 
 
 def ask(
     others: Others, directory: Directory | None = None, pinned: TrustStore | None = None
-) -> Answers:
-    promises = Promises(
+) -> VotesCollected:
+    collector = VoteCollector(
         ALPHA, pinned or trust(ALPHA, BRAVO), others, directory or Directory(), TIMING.renew_seconds
     )
 
-    async def call() -> Answers:
-        return await promises.ask(ASKED)
+    async def call() -> VotesCollected:
+        return await collector.collect(TERMS)
 
     return run(call())
 
@@ -111,16 +119,14 @@ def test_every_other_master_is_asked_and_its_promise_names_the_request() -> None
     answers = ask(others)
     assert answers.masters == frozenset({BRAVO})
     assert (answers.number, answers.epoch) == (4, Epoch(3))
-    assert [(each.node, each.asked, each.refusal) for each in answers.promises] == [
-        (BRAVO, ASKED, "")
-    ]
+    assert [(each.node, each.terms, each.refusal) for each in answers.votes] == [(BRAVO, TERMS, "")]
     assert others.asked == [BRAVO]
 
 
 def test_whoever_is_asked_tries_to_write_first() -> None:
     others = Others()
     others.buckets[BRAVO].takes_writes = True
-    assert ask(others).promises[0].refusal == "it can write the lease"
+    assert ask(others).votes[0].refusal == "it can write the lease"
     assert others.buckets[BRAVO].probes == 1
 
 
@@ -133,34 +139,42 @@ def test_a_master_that_only_the_directory_or_only_the_pinned_keys_name_must_prom
     directory = Directory(frozenset({ALPHA, BRAVO, CHARLIE}))
     joined = ask(Others(), directory)
     assert joined.masters == frozenset({BRAVO, CHARLIE})
-    assert [each.node for each in joined.promises] == [BRAVO], "nobody knows the other's key yet"
+    assert [each.node for each in joined.votes] == [BRAVO], "nobody knows the other's key yet"
 
 
-@pytest.mark.parametrize("lie", [{"largest": 9}, {"number": 5}, {"refusal": ""}, {"node": CHARLIE}])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"largest": 9},
+        {"terms": TERMS.model_copy(update={"number": 5})},
+        {"refusal": ""},
+        {"node": CHARLIE},
+    ],
+)
 def test_what_a_master_did_not_sign_is_no_promise(
     lie: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     others = Others(lie=lie)
     others.buckets[BRAVO].takes_writes = True
-    assert ask(others).promises == ()
+    assert ask(others).votes == ()
     assert "is not signed by it" in caplog.text
 
 
 def test_a_master_promises_for_no_other() -> None:
     both = trust(ALPHA, BRAVO, CHARLIE)
     answers = ask(Others(speaks_for={BRAVO: CHARLIE}), pinned=both)
-    assert [each.node for each in answers.promises] == [CHARLIE], "and not for bravo"
+    assert [each.node for each in answers.votes] == [CHARLIE], "and not for bravo"
 
 
 @pytest.mark.parametrize("signature", ["", "00", "?"])
 def test_a_signature_that_is_none_signs_nothing(signature: str) -> None:
-    assert ask(Others(lie={"signature": signature})).promises == ()
+    assert ask(Others(lie={"signature": signature})).votes == ()
 
 
 def test_a_master_that_says_nothing_holds_up_no_other() -> None:
     directory = Directory(frozenset({ALPHA, BRAVO, CHARLIE}))
     answers = ask(Others(silent={CHARLIE}), directory, trust(ALPHA, BRAVO, CHARLIE))
-    assert [each.node for each in answers.promises] == [BRAVO]
+    assert [each.node for each in answers.votes] == [BRAVO]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +184,7 @@ def test_while_the_database_is_silent_nobody_is_known_to_have_promised(
     directory: Directory,
 ) -> None:
     others = Others()
-    assert ask(others, directory) == Answers(4)
+    assert ask(others, directory) == VotesCollected(4)
     assert others.asked == []
 
 
@@ -179,10 +193,10 @@ def test_asking_takes_no_longer_than_a_renewal_interval() -> None:
 
     async def slow() -> float:
         began = clock.now()
-        promises = Promises(
+        collector = VoteCollector(
             *(ALPHA, trust(ALPHA, BRAVO), others, Directory(hangs=True), TIMING.renew_seconds)
         )
-        await promises.ask(ASKED)
+        await collector.collect(TERMS)
         return clock.now() - began
 
     assert run(slow()) <= TIMING.renew_seconds + 0.001
@@ -192,15 +206,13 @@ def test_asking_takes_no_longer_than_a_renewal_interval() -> None:
 
 def test_a_decision_is_signed_whatever_it_is() -> None:
     others = Others()
-    question = AskPromise(
-        node=BRAVO, holder=ALPHA, instance="a1", number=1, epoch=Epoch(3), ttl=1.5, margin=0.15
-    )
+    question = RequestPromise(node=BRAVO, terms=TERMS)
     for takes_writes in (False, True):
         others.buckets[BRAVO].takes_writes = takes_writes
 
-        async def give() -> PromiseDecided:
-            return await others.word(BRAVO).give(question)
+        async def give() -> PromiseVote:
+            return await others.voter(BRAVO).vote(question)
 
-        said = run(give())
-        signature = bytes.fromhex(said.signature)
-        assert trust(BRAVO).verify(BRAVO, signature, said.promise_bytes())
+        vote = run(give())
+        signature = bytes.fromhex(vote.signature)
+        assert trust(BRAVO).verify(BRAVO, signature, vote.promise_bytes())

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 from prometheus_client import CollectorRegistry
 
-from services.failover_monitor.space import Space
+from services.failover_monitor.log_servers.storage import StorageMonitor
 from shared.events.replication import LogSpaceChanged
 from tests.fakes.events import KeptFacts
 from tests.integration.servers import NatsServer, until
@@ -69,13 +69,13 @@ async def test_a_server_with_little_room_left_is_told_of_once_and_again_when_it_
     site: Client, system: Client
 ) -> None:
     facts, registry = KeptFacts(), CollectorRegistry()
-    space = Space(system, facts, registry)
-    await space.look()
+    space = StorageMonitor(system, facts, registry)
+    await space.check()
     assert facts.kept == []
 
     await fill(site, 0.8)
-    await space.look()
-    await space.look()
+    await space.check()
+    await space.check()
     (low,) = facts.kept
     assert isinstance(low, LogSpaceChanged)
     assert (low.node, low.is_low, low.limit_bytes) == ("alpha", True, LIMIT)
@@ -84,16 +84,16 @@ async def test_a_server_with_little_room_left_is_told_of_once_and_again_when_it_
     assert ratio == pytest.approx(low.used_bytes / LIMIT)
 
     await site.jetstream().purge_stream("LOG")
-    await space.look()
+    await space.check()
     assert [type(each) for each in facts.kept] == [LogSpaceChanged, LogSpaceChanged]
-    space.look_away()
+    space.reset()
     assert next(iter(registry.collect())).samples == []
 
 
 async def test_without_a_connection_nothing_is_known(server: NatsServer, system: Client) -> None:
     facts = KeptFacts()
-    space = Space(system, facts, CollectorRegistry())
+    space = StorageMonitor(system, facts, CollectorRegistry())
     server.kill()
     await system.close()
-    await space.look()
+    await space.check()
     assert facts.kept == []

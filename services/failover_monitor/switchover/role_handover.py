@@ -1,8 +1,9 @@
-"""A planned change of primary, step by step; whatever fails, the old one goes on.
+"""The primary's side of a planned change of primary, step by step.
 
-The other master proves that it is well and near the end of the log; this one stops, and its config
-says that no entry is under way; the other proves that it has the last one; one compare-and-set
-names it, and it is told. Nothing here is a condition of safety: that is the cores' business.
+The successor proves that it is healthy and near the end of the log. This master pauses, and its
+config confirms that no entry is under way. The successor proves that it has the last entry; one
+compare-and-set names it in the lease, and it is notified. Whatever fails, the old primary goes on.
+None of this is a condition of safety: the core sees to that.
 """
 
 import asyncio
@@ -10,12 +11,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.failover_monitor.core.handover import Prepared
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.handover import PreparedRecord
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.takeover import AUTOMATIC_OFF
-from services.failover_monitor.work import Work
-from shared.crypto.nodekeys import NodeKey, TrustStore
+from services.failover_monitor.core.record import Holder
+from services.failover_monitor.lease.runner import MonitorRunner
+from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
     BadSignature,
@@ -28,7 +28,7 @@ from shared.domain.errors import (
     Unavailable,
     UnderWay,
 )
-from shared.domain.ids import Epoch, NodeId, Revision
+from shared.domain.ids import Epoch, NodeId
 from shared.domain.log import ReplicationMode
 from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
@@ -38,33 +38,31 @@ from shared.events.failover import (
     RoleSwitched,
     SwitchOver,
 )
-from shared.events.message import Done
 from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock
 
 ANSWER_SECONDS: Final = 1.0
-"""How long each step waits for an answer; all together stay under the core's patience."""
+"""The time limit of each step's answer; all steps together stay below the core's patience."""
 
 LAST_ENTRY_SECONDS: Final = 1.5
 OUTCOME_SECONDS: Final = 1.0
 LARGEST_LAG: Final = 100
-"""So many entries a backup may lack before changes wait for it."""
+"""How many entries the successor may lack before changes are made to wait for it."""
 
 STEP_SECONDS: Final = 0.005
 
 
 @dataclass
-class Switchover:
-    """Hands this master's role over, and takes another's; one at a time."""
+class RoleHandover:
+    """Hands this master's role over to another master; one switchover at a time."""
 
-    monitor: Monitor
-    work: Work
-    publisher: Asks
-    clock: Clock
-    holder: Holder
+    node: NodeId
     boot_id: str
-    key: NodeKey
+    monitor: Monitor
+    runner: MonitorRunner
+    publisher: Asks
     trust: TrustStore
+    clock: Clock
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.failover"))
 
@@ -75,59 +73,27 @@ class Switchover:
             NotFound, AlreadyPrimary, NotPrimary, StaleEpoch, NotReady, UnderWay: it cannot be
                 done; nothing happened.
             Unavailable: a step got no answer; this master goes on.
-            OutcomeUnknown: who has the role is not known yet.
+            OutcomeUnknown: it is not known yet which master has the role.
         """
         target = self._target(order)
         if self._busy.locked():
             raise UnderWay("another switchover is being carried out; wait for its end")
         async with self._busy:
-            _require_ready(await self._prepare(target, order.epoch))
-            _require_attached(target, is_attached=self.monitor.checks.is_attached)
+            _require_ready(await self._ask_readiness(target, order.epoch))
             began = self.clock.now()
+            health = self.monitor.status(began).health
+            _require_attached(target, is_attached=health.is_attached)
             try:
                 await self._carry_out(target, order.epoch)
             finally:
-                self.monitor.handover.resume(self.clock.now())
-                await self.work.perform()
-            await self._tell(target)
+                self.monitor.resume(self.clock.now())
+                await self.runner.perform()
+            await self._notify(target)
             epoch, seconds = self.monitor.epoch, self.clock.now() - began
         self._log.warning(
-            "handed the role over to %s in %.3f s, as %s wished", target, seconds, order.author
+            "handed the role over to %s in %.3f s, by order of %s", target, seconds, order.author
         )
         return RoleSwitched(primary=target, previous=self.node, epoch=epoch, seconds=seconds)
-
-    async def prepare(self, question: PrepareForRole) -> RoleReadiness:
-        """Where this master stands; it awaits the role from now on."""
-        now = self.clock.now()
-        prepared = self.monitor.handover.prepare(now)
-        position = await self.work.stand()
-        ready = RoleReadiness(
-            node=self.node,
-            epoch=question.epoch,
-            instance=prepared.holder.instance,
-            n=prepared.n,
-            revision=Revision(0) if position is None else position.revision,
-            hash="" if position is None else position.hash,
-            reasons=tuple(each for each in self.monitor.reasons(now) if each != AUTOMATIC_OFF),
-        )
-        signature = self.key.sign(ready.readiness_bytes()).hex()
-        return ready.model_copy(update={"signature": signature})
-
-    async def assume(self, order: AssumeRole) -> Done:
-        """Look at the lease at once, and say when this master acts.
-
-        Raises:
-            NotPrimary: the lease does not name it.
-        """
-        self.monitor.handover.told(self.clock.now())
-        await self.work.perform()
-        if not await self.work.until(lambda: self._acts_in(order.epoch), ANSWER_SECONDS):
-            raise NotPrimary(f"the lease does not name {self.node} in epoch {order.epoch}")
-        return Done()
-
-    @property
-    def node(self) -> NodeId:
-        return self.holder.node
 
     def _target(self, order: SwitchOver) -> NodeId:
         others = sorted(node for node in self.trust.masters if node != self.node)
@@ -150,38 +116,39 @@ class Switchover:
         now = self.clock.now()
         if not self.monitor.is_primary(now):
             raise NotPrimary(f"{self.node} is not primary any more")
-        pauses = self.monitor.handover.stop(now)
-        await self.work.perform(pauses)
-        laid_down = await self._lay_down(epoch, pauses[0].valid_until)
-        _require_attached(target, is_attached=laid_down.mode is ReplicationMode.SYNCHRONOUS)
-        prepared = await self._last_entry(target, epoch, laid_down)
-        if not self.monitor.handover.give(prepared, self.clock.now()):
+        pauses = self.monitor.pause(now)
+        await self.runner.perform(pauses)
+        last = await self._pause_config(epoch, pauses[0].valid_until)
+        _require_attached(target, is_attached=last.mode is ReplicationMode.SYNCHRONOUS)
+        successor = await self._wait_for_last_entry(target, epoch, last)
+        if not self.monitor.name_successor(successor, self.clock.now()):
             raise Unavailable(f"the switchover took too long; {self.node} goes on")
-        await self.work.perform()
-        named = await self.work.until(lambda: self.monitor.holder == target, OUTCOME_SECONDS)
-        if not named:
+        await self.runner.perform()
+        if not await self.runner.wait_for(lambda: self._holder() == target, OUTCOME_SECONDS):
             raise OutcomeUnknown("the lease did not answer; `meridian status` says who is primary")
 
-    async def _lay_down(self, epoch: Epoch, valid_until: float) -> WritesPaused:
+    async def _pause_config(self, epoch: Epoch, valid_until: float) -> WritesPaused:
+        """Let this master's config write nothing more; returns the position of the last entry."""
         order = PauseWrites(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
         try:
-            answer = await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
+            return await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
         except NotPrimary as error:
             raise NotReady(
                 f"{self.node} has only just become primary and its config has not begun; ask again",
                 reasons=("beginning",),
             ) from error
-        return answer
 
-    async def _last_entry(self, target: NodeId, epoch: Epoch, last: WritesPaused) -> Prepared:
-        """Wait until *target* has the last entry; the record that it awaits."""
+    async def _wait_for_last_entry(
+        self, target: NodeId, epoch: Epoch, last: WritesPaused
+    ) -> PreparedRecord:
+        """Wait until *target* has the last entry; returns the record that it awaits."""
         until = self.clock.now() + LAST_ENTRY_SECONDS
         while True:
-            ready = await self._prepare(target, epoch)
+            ready = await self._ask_readiness(target, epoch)
             if (ready.revision, ready.hash) == (last.revision, last.hash):
-                return Prepared(Holder(target, ready.instance), ready.n)
+                return PreparedRecord(Holder(target, ready.instance), ready.n)
             if self.clock.now() >= until:
                 raise NotReady(
                     f"{target} is at revision {ready.revision} of {last.revision} and does not "
@@ -190,34 +157,35 @@ class Switchover:
                 )
             await asyncio.sleep(STEP_SECONDS)
 
-    async def _prepare(self, target: NodeId, epoch: Epoch) -> RoleReadiness:
-        question = PrepareForRole(node=target, epoch=epoch)
+    async def _ask_readiness(self, target: NodeId, epoch: Epoch) -> RoleReadiness:
+        request = PrepareForRole(node=target, epoch=epoch)
         try:
-            answer = await self.publisher.ask(question, timeout_seconds=ANSWER_SECONDS)
+            ready = await self.publisher.ask(request, timeout_seconds=ANSWER_SECONDS)
         except Unavailable as error:
             raise NotReady(f"{target} does not answer", reasons=("silent",)) from error
-        if (answer.node, answer.epoch) != (target, epoch) or not self._is_signed(answer):
-            raise BadSignature(f"what {target} is said to have answered is not signed by it")
-        lag = (self.monitor.checks.revision or 0) - answer.revision
+        if (ready.node, ready.epoch) != (target, epoch) or not self._is_signed(ready):
+            raise BadSignature(f"an answer in the name of {target} is not signed by it")
+        own = self.monitor.status(self.clock.now()).health.revision or 0
+        lag = own - ready.revision
         if lag > LARGEST_LAG:
             raise NotReady(f"{target} lags {lag} entries behind", reasons=("lagging",))
-        return answer
+        return ready
 
     def _is_signed(self, ready: RoleReadiness) -> bool:
         return self.trust.verify_hex(ready.node, ready.signature, ready.readiness_bytes())
 
-    async def _tell(self, target: NodeId) -> None:
-        """The new primary finds it out by itself, too, only later."""
+    async def _notify(self, target: NodeId) -> None:
+        """Notify the new primary, which would find it out by itself a little later."""
         order = AssumeRole(node=target, epoch=self.monitor.epoch)
         try:
             await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
         except MeridianError as error:
             raise OutcomeUnknown(
-                f"{target} has the role but has not said so; see `meridian status`"
+                f"{target} has the role but has not confirmed it; see `meridian status`"
             ) from error
 
-    def _acts_in(self, epoch: Epoch) -> bool:
-        return self.monitor.is_primary(self.clock.now()) and self.monitor.epoch >= epoch
+    def _holder(self) -> NodeId | None:
+        return self.monitor.status(self.clock.now()).holder
 
 
 def _require_ready(ready: RoleReadiness) -> None:
