@@ -110,8 +110,8 @@ def _ask_all(child: psutil.Process, port: int, clients: list[Client]) -> Round:
         for following in range(IN_FLIGHT, len(clients) + IN_FLIGHT):
             head: tuple[int, int, int, int] = _HEAD.unpack_from(connection.recv(4_096))
             number, flags, _, answers = head
-            assert answers, "a name server answered without an address"
-            assert not flags & 0xF, "a name server answered with an error"
+            assert answers, "a name server describe_answer without an address"
+            assert not flags & 0xF, "a name server describe_answer with an error"
             latencies.append((time.perf_counter() - sent[number]) * 1e6)
             if following < len(clients):
                 _send(connection, question, following, clients, sent)

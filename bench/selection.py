@@ -16,8 +16,13 @@ from typing import Final
 from bench.results import Results
 from bench.selection_population import Population, Shape
 from services.node_selector.core.facts import Question
-from services.node_selector.core.liveness import Load
-from services.node_selector.core.selection import choose, chosen_because, field_of, place
+from services.node_selector.core.live_state import Load
+from services.node_selector.core.selection import (
+    build_placement_input,
+    choose,
+    choose_with_reasons,
+    place,
+)
 from shared.crypto.keyring import derive_keys, make_psk
 from shared.crypto.tickets import issue_ticket
 from shared.documents.selection import Selection, SelectionMethod
@@ -117,13 +122,15 @@ def around(results: Results) -> None:
     here = Population(Shape())
     rule, asked = Selection(), here.questions(QUESTIONS)
     roster = here.roster
-    _cost(results, "ranking with reasons", asked, lambda each: chosen_because(each, rule, roster))
+    _cost(
+        results, "ranking with reasons", asked, lambda each: choose_with_reasons(each, rule, roster)
+    )
     _cost(results, "three tickets", asked, _tickets())
     _cost(
         results,
         "full explanation, 1,000 nodes",
         asked[:20],
-        lambda each: place(each, field_of(roster, rule, each.now)),
+        lambda each: place(each, build_placement_input(roster, rule, each.now)),
     )
     loads = [Load(number % 50, draining=False, version="1.0") for number in range(QUESTIONS)]
     spoken = iter([*loads] * ROUNDS * 2)
@@ -132,7 +139,7 @@ def around(results: Results) -> None:
         results,
         "heartbeat",
         asked,
-        lambda each: roster.relay_spoke(names[each.chance % len(names)], next(spoken), each.now),
+        lambda each: roster.record_relay(names[each.chance % len(names)], next(spoken), each.now),
     )
 
 
@@ -165,7 +172,7 @@ def _by_load(here: Population) -> float:
         if number % 1_000 == 0:
             for node in here.nodes:
                 load = Load(sessions[node], draining=False, version="1.0")
-                here.roster.relay_spoke(node, load, Instant(0.0))
+                here.roster.record_relay(node, load, Instant(0.0))
     return max(sessions.values()) * EQUAL_NODES / CLIENTS
 
 

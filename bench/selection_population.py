@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from services.node_selector.core.facts import End, Question
-from services.node_selector.core.liveness import Load
+from services.node_selector.core.live_state import Load
 from services.node_selector.core.roster import Roster
 from shared.documents.node import Address, Location, NodeDocument
 from shared.documents.site import SiteDocument
@@ -48,15 +48,15 @@ class Population:
         self._prefixes = shape.prefixes
         self.nodes = {NodeId(f"node-{at}"): self._node(at, shape) for at in range(shape.nodes)}
         self.roster = Roster(VERSION)
-        self.roster.read(SiteDocument(name="bench"), self.nodes)
+        self.roster.update_directory(SiteDocument(name="bench"), self.nodes)
         for node in self.nodes:
             load = Load(self._random.randrange(100), draining=False, version=VERSION)
-            self.roster.relay_spoke(node, load, Instant(0.0))
+            self.roster.record_relay(node, load, Instant(0.0))
 
     def without(self, node: NodeId) -> None:
         """One node is taken out of the directory."""
         del self.nodes[node]
-        self.roster.read(SiteDocument(name="bench"), self.nodes)
+        self.roster.update_directory(SiteDocument(name="bench"), self.nodes)
 
     def questions(self, count: int, *, in_prefix: bool = False) -> list[Question]:
         """Clients with every fact that a method asks for; those *in_prefix* match a network."""

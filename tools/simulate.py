@@ -102,11 +102,11 @@ def _play(seed: int, tally: Tally, on_line: OnLine | None) -> None:
     if LEASE is not None:
         world = LEASE.play(seed, on_line)
         tally.lease_seconds += world.now
-        tally.roles += len(world.taken)
+        tally.roles += len(world.acquired)
     if SITE is not None and seed % SITE_EVERY == 0:
         whole = SITE.play(seed, on_line)
         tally.site_seconds += whole.now
-        tally.roles += len(whole.taken)
+        tally.roles += len(whole.acquired)
         tally.changes += len(whole.ledger.acknowledged)
 
 

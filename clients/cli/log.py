@@ -107,7 +107,7 @@ def _show_rebuilt(answer: NewLogGeneration) -> None:
         f"generation {answer.log_generation} of the log began at revision "
         f"{answer.revision}, from {answer.node}'s database"
     )
-    for node in answer.unasked:
+    for node in answer.unreachable:
         print_line(
             f"{node} was not asked: what it alone had is shown as a conflict when it is back"
         )

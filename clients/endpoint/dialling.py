@@ -1,4 +1,4 @@
-"""Gets links from relays: connects, sends HELLO, waits for READY, and retries when refused.
+"""Dials relays: connects, exchanges HELLO and READY, and dials again when refused.
 
 A path is dialled again and again while no path carries, the lost one included. The pause between
 tries doubles up to `LONGEST_PAUSE_SECONDS`; a relay that refuses may name another pause. A path by
@@ -18,27 +18,22 @@ from typing import Final, Protocol, cast
 from clients.tunnel.effects import LinkId
 from shared.domain.containment import cause_of, ends_process
 from shared.domain.path import Path
-from shared.wire.relay import (
-    BadFrame,
-    FrameReader,
-    Ready,
-    RefusalCode,
-    Refused,
-    Wait,
-    encode_hello,
+from shared.wire.dialling import (
+    SHORTEST_PAUSE_SECONDS,
+    Answer,
+    HelloExchange,
+    PathReady,
+    PathRefused,
+    PathWaiting,
 )
 
 CONNECT_SECONDS: Final = 5.0
-SHORTEST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 2.0
-REFUSED_PAUSE_SECONDS: Final = 5.0
 TRIES_BESIDE_A_PATH: Final = 5
 """While another path carries, a new one is given up after this many failures."""
 
 HIGH_WATER_BYTES: Final = 1024 * 1024
 """The link's own send buffer; more waits in the tunnel, where streams take turns."""
-
-_RETRIED_AT_ONCE: Final = {RefusalCode.TIMEOUT.value, RefusalCode.REPLACED.value}
 
 
 class LinkOwner(Protocol):
@@ -77,7 +72,7 @@ class RelayLink(asyncio.Protocol):
         self.outcome: asyncio.Future[DialOutcome] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
-        self._reader = FrameReader()
+        self._exchange = HelloExchange(path.ticket)
         self.node = path.node
         self.is_waiting = False
         self._is_ready = False
@@ -89,29 +84,14 @@ class RelayLink(asyncio.Protocol):
         connection = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transport.write(encode_hello(self.path.ticket))
+        self._transport.write(self._exchange.hello())
 
     def data_received(self, data: bytes) -> None:
         if self._is_ready:
             self._owner.on_bytes(self, data)
             return
-        try:
-            frames = self._reader.feed(data)
-        except BadFrame:
-            self._set_outcome(DialOutcome(is_ready=False, pause_seconds=REFUSED_PAUSE_SECONDS))
-            self.close()
-            return
-        for frame in frames:
-            if isinstance(frame, Refused):
-                self._set_outcome(DialOutcome(is_ready=False, pause_seconds=_pause_seconds(frame)))
-                self.close()
-            elif isinstance(frame, Wait):
-                self.node, self.is_waiting = frame.node, True
-                self._owner.on_waiting(self)
-            elif isinstance(frame, Ready):
-                self.node, self.is_waiting, self._is_ready = frame.node, False, True
-                self._set_outcome(DialOutcome(is_ready=True))
-                self._owner.on_ready(self, self._reader.leftover)
+        for answer in self._exchange.receive(data):
+            self._on_answer(answer)
 
     def pause_writing(self) -> None:
         self._owner.on_blocked(self, blocked=True)
@@ -140,6 +120,19 @@ class RelayLink(asyncio.Protocol):
         """Abort the connection, unless it became READY: then it belongs to its owner."""
         if self._transport is not None and not self._is_ready:
             self._transport.abort()
+
+    def _on_answer(self, answer: Answer) -> None:
+        match answer:
+            case PathWaiting(node):
+                self.node, self.is_waiting = node, True
+                self._owner.on_waiting(self)
+            case PathReady(node, leftover):
+                self.node, self.is_waiting, self._is_ready = node, False, True
+                self._set_outcome(DialOutcome(is_ready=True))
+                self._owner.on_ready(self, leftover)
+            case PathRefused(pause_seconds):
+                self._set_outcome(DialOutcome(is_ready=False, pause_seconds=pause_seconds))
+                self.close()
 
     def _set_outcome(self, outcome: DialOutcome) -> None:
         if not self.outcome.done():
@@ -205,9 +198,3 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return cause_of(error)
-
-
-def _pause_seconds(refused: Refused) -> float:
-    if refused.retry_after_seconds is not None:
-        return max(SHORTEST_PAUSE_SECONDS, refused.retry_after_seconds)
-    return SHORTEST_PAUSE_SECONDS if refused.code in _RETRIED_AT_ONCE else REFUSED_PAUSE_SECONDS

@@ -14,7 +14,7 @@ from typing import Final
 from clients.clock import now
 from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId
-from shared.wire.relay import Frame, FrameReader, Pong, encode_ping
+from shared.wire.dialling import PingExchange
 
 PINGS: Final = 3
 MOMENT_SECONDS: Final = 0.4
@@ -70,20 +70,20 @@ async def _ping(
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     latencies: dict[str, float],
 ) -> None:
-    (reader, writer), frames = streams, FrameReader()
+    (reader, writer), exchange = streams, PingExchange(relay.node, ticket)
     for _ in range(PINGS):
-        nonce = secrets.randbits(32)
-        writer.write(encode_ping(nonce, ticket))
+        writer.write(exchange.ping(secrets.randbits(32)))
         sent_at = now()
-        if await _frame(reader, frames) != Pong(relay.node, nonce):
+        if not await _is_answered(reader, exchange):
             return
         milliseconds = round((now() - sent_at) * 1000, 3)
         latencies[relay.node] = min(milliseconds, latencies.get(relay.node, milliseconds))
 
 
-async def _frame(reader: asyncio.StreamReader, frames: FrameReader) -> Frame | None:
-    """The next frame; None when the relay has closed the connection."""
+async def _is_answered(reader: asyncio.StreamReader, exchange: PingExchange) -> bool:
+    """Wait for the answer to the last PING; False when the relay closes the connection."""
     while data := await reader.read(READ_BYTES):
-        if complete := frames.feed(data):
-            return complete[0]
-    return None
+        answer = exchange.receive(data)
+        if answer is not None:
+            return answer
+    return False

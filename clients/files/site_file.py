@@ -23,7 +23,7 @@ from clients.files.yaml_tree import Mapping, Node, parse, printable
 from clients.files.yaml_values import Reader, text_or_none
 from shared.decoding.errors import Undecodable
 from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
-from shared.documents.document import WRITING
+from shared.documents.body import WRITING
 from shared.domain.errors import BadSettings
 
 SECTIONS: Final = {"site": Kind.SITE, **COLLECTIONS}

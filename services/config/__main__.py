@@ -9,7 +9,7 @@ from typing import Final
 from nats.errors import Error as NatsError
 
 from services.config.app import build_app
-from services.config.founding import Founder, Plan
+from services.config.repair.founding import Founder, Plan
 from services.config.settings import ConfigSettings
 from shared.crypto.envelope import Identity
 from shared.domain.errors import AlreadyExists, LogUnavailable, MeridianError, Unavailable
@@ -17,11 +17,11 @@ from shared.messaging.connection import NatsAccess, connect
 from shared.runtime.clock import SystemClock
 from shared.runtime.service import run_service
 
-AGAIN_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 
 
 def main() -> None:
-    """Run the service, or a verb of it."""
+    """Run the service, or its command `init` or `join`."""
     parser = argparse.ArgumentParser(prog="python -m services.config")
     verbs = parser.add_subparsers(dest="verb")
     init = verbs.add_parser("init", help="make the site: its log, lease and first documents")
@@ -40,14 +40,15 @@ def main() -> None:
         run_service(ConfigSettings, build_app)
         return
     try:
-        asyncio.run(_once(arguments) if arguments.once else _verb(arguments))
+        run = _run_once_servers_answer if arguments.once else _run_command
+        asyncio.run(run(arguments))
     except MeridianError as error:
         sys.stderr.write(f"{error.message}\n")
         sys.exit(1)
 
 
-async def _once(arguments: argparse.Namespace) -> None:
-    """Do the verb when the servers are there; a master whose database is the site's has done it.
+async def _run_once_servers_answer(arguments: argparse.Namespace) -> None:
+    """Run the command as soon as the servers answer, unless it was done before.
 
     An empty database beside a log that has begun is a master that lost its disk: it joins again.
     """
@@ -55,17 +56,17 @@ async def _once(arguments: argparse.Namespace) -> None:
     while True:
         try:
             if not await founder.is_founded():
-                await _verb(arguments)
+                await _run_command(arguments)
         except AlreadyExists:
             await founder.join()
         except Unavailable as error:
             sys.stderr.write(f"{error.message}; trying again\n")
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             continue
         return
 
 
-async def _verb(arguments: argparse.Namespace) -> None:
+async def _run_command(arguments: argparse.Namespace) -> None:
     settings = ConfigSettings.read()
     founder = Founder(settings, SystemClock())
     if arguments.verb == "join":

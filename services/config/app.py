@@ -4,24 +4,25 @@ from functools import partial
 
 from faststream import FastStream
 
-from services.config.confirm import Backups
-from services.config.founding import make_lease
 from services.config.handlers import (
-    Handlers,
-    PromotionHandlers,
-    RebuildHandlers,
-    promotion,
-    rebuilding,
+    ReadHandlers,
+    RepairHandlers,
+    WriteHandlers,
+    repair_router,
     router,
 )
-from services.config.log_server import LogServer
-from services.config.promotion import Promoter
-from services.config.rebuilding import Rebuilder
-from services.config.replica import Replica
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import make_lease
+from services.config.repair.log_server import LogServer
+from services.config.repair.positions import MasterPositions, PositionReporter
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
 from services.config.settings import ConfigSettings
-from services.config.upkeep import Upkeep
-from services.config.writer import Writer
-from shared.clusterlog.log import ClusterLog
+from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.cleanup import RequestCleanup
+from services.config.write.replica import Replica, WritePermission
+from services.config.write.writer import Writer
+from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -34,29 +35,34 @@ from shared.runtime.watchdog import Watchdog
 def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     """Everything of config, wired; nothing of it runs yet."""
     context = build_context(settings, "config", clock)
-    link = context.bus.build_connection("log")
+    bus, trust = context.bus, context.keys.trust
+    link = bus.build_connection("log")
+    log = ClusterLog(link.client, trust.log_generation)
     state = MasterState(Database(settings.database))
-    log = ClusterLog(link.client, context.keys.trust.log_generation)
-    replica = Replica.of(settings.node, context.keys.node_key, context.keys.trust, state, log)
-    backups = Backups(settings.node, context.keys.trust, replica)
+    signer = EntrySigner(settings.node, context.keys.node_key)
     grant = GrantHolder(settings.node, kernel_boot_id())
-    writer = Writer(replica, backups, grant, clock, context.bus.events, context.faults.containment)
+    replica = Replica.of(signer, trust, state, log, WritePermission(grant, clock))
+    backups = BackupPositions(trust, replica)
+    writer = Writer(replica, Acknowledgements(replica, backups), bus.events)
+    reporter = PositionReporter(signer, state, lambda: backups.follower)
+    streams = LogStreams(log, trust, partial(make_lease, link.client))
     rebuilder = Rebuilder(
-        *(settings.node, context.keys.node_key, context.keys.trust, state, log),
-        *(context.bus.publisher, clock, context.bus.events, settings.nats_replicas),
-        make_lease=partial(make_lease, link.client),
-        follower=lambda: backups.follower,
+        MasterPositions(reporter, trust, log, bus.publisher),
+        GenerationStarter(signer, state, streams, clock),
+        bus.events,
+        settings.nats_replicas,
     )
-    handlers = Handlers(writer, backups, state, grant)
-    context.bus.broker.include_router(router(handlers, settings.node))
-    context.bus.broker.include_router(rebuilding(RebuildHandlers(rebuilder), settings.node))
     server = LogServer(link.client, settings.node)
     promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
-    context.bus.broker.include_router(promotion(PromotionHandlers(promoter), settings.node))
+    repair = RepairHandlers(reporter, rebuilder, promoter)
+    bus.broker.include_router(
+        router(WriteHandlers(writer), ReadHandlers(writer, state), settings.node)
+    )
+    bus.broker.include_router(repair_router(repair, settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
     return Service(
-        FastStream(context.bus.broker, logger=None),
+        FastStream(bus.broker, logger=None),
         context,
         tasks=(link.run, writer.run, watchdog.run),
-        workers={"requests": Upkeep(state, clock).run},
+        workers={"requests": RequestCleanup(state, clock).run},
     )

@@ -1,18 +1,18 @@
-"""What config is asked and told."""
+"""Config's subscribers: each passes its message to the room that acts on it."""
 
 from typing import Final
 
 from faststream.nats import NatsRouter
 
-from services.config.confirm import Backups
-from services.config.history import read_history
-from services.config.promotion import Promoter
-from services.config.reading import read_documents
-from services.config.rebuilding import Rebuilder
-from services.config.verifying import verify_chain
-from services.config.writer import Writer
+from services.config.read.chain import verify_chain
+from services.config.read.documents import read_documents
+from services.config.read.history import read_history
+from services.config.repair.positions import PositionReporter
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
+from services.config.write.writer import Writer
 from shared.clusterlog.log import verify
-from shared.domain.ids import Epoch, NodeId
+from shared.domain.ids import NodeId
 from shared.domain.log import StoredEntry
 from shared.events.config import (
     ChainVerified,
@@ -36,27 +36,41 @@ from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.subscription import subscription
-from shared.persistence.master_state import MasterState, Pulse
-from shared.runtime.grant import GrantHolder
+from shared.persistence.master_state import MasterState
 
 QUEUE: Final = "config"
 AT_ONCE: Final = 128
 """Proposals and reads that wait here at the same time; each waits for the log or a revision."""
 
 
-class Handlers:
-    """Config's subscribers."""
+class WriteHandlers:
+    """Proposals, and what decides whether this master writes them."""
 
-    def __init__(
-        self, writer: Writer, backups: Backups, state: MasterState, grant: GrantHolder
-    ) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._backups = backups
-        self._state = state
-        self._grant = grant
 
     async def on_propose(self, proposal: ProposeChanges) -> ChangesAccepted:
         return await self._writer.propose(proposal)
+
+    async def on_grant(self, grant: MasterGranted) -> None:
+        await self._writer.accept_grant(grant)
+
+    async def on_pause_writes(self, order: PauseWrites) -> WritesPaused:
+        paused = MasterGranted(**order.model_dump(), paused=True)
+        position = await self._writer.pause_writes(paused)
+        mode = self._writer.replica.mode
+        return WritesPaused(revision=position.revision, hash=position.hash, mode=mode)
+
+    async def on_progress(self, event: FollowerProgressed) -> None:
+        self._writer.record_progress(event)
+
+
+class ReadHandlers:
+    """Questions about the configuration and its log."""
+
+    def __init__(self, writer: Writer, state: MasterState) -> None:
+        self._writer = writer
+        self._state = state
 
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
         if question.current and not self._writer.is_acting:
@@ -80,79 +94,49 @@ class Handlers:
 
         return await verify_chain(question, self._state, replica.log, is_signed)
 
-    async def on_grant(self, grant: MasterGranted) -> None:
-        if not self._grant.offer(grant):
-            if grant.paused and self._grant.is_anothers(grant):
-                self._writer.expect_role()
-            return
-        self._writer.wake()
-        now = self._writer.clock.now()
-        await self._state.pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
-    async def on_lay_down(self, order: PauseWrites) -> WritesPaused:
-        paused = MasterGranted(**order.model_dump(), paused=True)
-        marker = await self._writer.lay_down(paused)
-        mode = self._writer.replica.mode
-        return WritesPaused(revision=marker.revision, hash=marker.hash, mode=mode)
+class RepairHandlers:
+    """The question and the orders for a log that its servers lost, or that has no quorum."""
 
-    async def on_progress(self, event: FollowerProgressed) -> None:
-        await self._backups.progressed(event)
-        if self._writer.is_acting:
-            self._writer.wake()
-        elif event.node == self._writer.replica.node:
-            self._writer.followed(event.revision)
-
-
-def router(handlers: Handlers, node: NodeId) -> NatsRouter:
-    """Config's subscriptions; a read goes to any master, a proposal to all."""
-    return NatsRouter(
-        handlers=(
-            subscription(ProposeChanges, handlers.on_propose, max_workers=AT_ONCE),
-            subscription(ReadDocuments, handlers.on_read, queue=QUEUE, max_workers=AT_ONCE),
-            subscription(ReadCurrent, handlers.on_read_current, max_workers=AT_ONCE),
-            subscription(ReadHistory, handlers.on_history, queue=QUEUE, max_workers=AT_ONCE),
-            subscription(PauseWrites, handlers.on_lay_down, node=node),
-            subscription(VerifyChain, handlers.on_verify, node=node),
-            subscription(MasterGranted, handlers.on_grant),
-            subscription(FollowerProgressed, handlers.on_progress),
-        )
-    )
-
-
-class RebuildHandlers:
-    """What config is asked when the log's servers lost it."""
-
-    def __init__(self, rebuilder: Rebuilder) -> None:
+    def __init__(
+        self, reporter: PositionReporter, rebuilder: Rebuilder, promoter: Promoter
+    ) -> None:
+        self._reporter = reporter
         self._rebuilder = rebuilder
+        self._promoter = promoter
 
-    async def on_tell_position(self, question: ReadPosition) -> ReplicaPosition:
-        return await self._rebuilder.position(question.revisions)
+    async def on_read_position(self, question: ReadPosition) -> ReplicaPosition:
+        return await self._reporter.report(question.revisions)
 
     async def on_rebuild(self, order: RebuildLog) -> GenerationBegun:
         return await self._rebuilder.rebuild(order)
-
-
-def rebuilding(handlers: RebuildHandlers, node: NodeId) -> NatsRouter:
-    """The question and the order to this master alone."""
-    return NatsRouter(
-        handlers=(
-            subscription(ReadPosition, handlers.on_tell_position, node=node),
-            subscription(RebuildLog, handlers.on_rebuild, node=node),
-        )
-    )
-
-
-class PromotionHandlers:
-    """What config is ordered when the log's servers have no quorum."""
-
-    def __init__(self, promoter: Promoter) -> None:
-        self._promoter = promoter
 
     async def on_promote(self, order: PromoteAlone) -> GenerationBegun:
         return await self._promoter.promote(order)
 
 
-def promotion(handlers: PromotionHandlers, node: NodeId) -> NatsRouter:
-    """The order to this master alone."""
-    route = subscription(PromoteAlone, handlers.on_promote, node=node, max_workers=AT_ONCE)
-    return NatsRouter(handlers=(route,))
+def router(write: WriteHandlers, read: ReadHandlers, node: NodeId) -> NatsRouter:
+    """The subscriptions of every day; a read goes to any master, a proposal to all."""
+    return NatsRouter(
+        handlers=(
+            subscription(ProposeChanges, write.on_propose, max_workers=AT_ONCE),
+            subscription(ReadDocuments, read.on_read, queue=QUEUE, max_workers=AT_ONCE),
+            subscription(ReadCurrent, read.on_read_current, max_workers=AT_ONCE),
+            subscription(ReadHistory, read.on_history, queue=QUEUE, max_workers=AT_ONCE),
+            subscription(PauseWrites, write.on_pause_writes, node=node),
+            subscription(VerifyChain, read.on_verify, node=node),
+            subscription(MasterGranted, write.on_grant),
+            subscription(FollowerProgressed, write.on_progress),
+        )
+    )
+
+
+def repair_router(repair: RepairHandlers, node: NodeId) -> NatsRouter:
+    """The question and the orders to this master alone."""
+    return NatsRouter(
+        handlers=(
+            subscription(ReadPosition, repair.on_read_position, node=node),
+            subscription(RebuildLog, repair.on_rebuild, node=node),
+            subscription(PromoteAlone, repair.on_promote, node=node, max_workers=AT_ONCE),
+        )
+    )

@@ -1,4 +1,4 @@
-"""What the config service is told."""
+"""The settings of the config service."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from shared.settings import ServiceSettings, database_address
 
 
 class ConfigSettings(ServiceSettings):
-    """Its own master's database."""
+    """The settings of every service, and the address of this master's database."""
 
     database_url: SecretStr
     database_password_file: Path | None = None

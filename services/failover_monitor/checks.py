@@ -22,7 +22,7 @@ from shared.decoding.errors import Undecodable
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError, StoreUnavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Sequence
-from shared.domain.log import LogEntry, Marker, ReplicationMode, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
 STORE_SECONDS: Final = 1.0
@@ -35,7 +35,7 @@ PROBE_PORT: Final = 443
 class Store(Protocol):
     """What is looked at in the own database."""
 
-    async def marker(self) -> Marker | None: ...
+    async def position(self) -> LogPosition | None: ...
     async def read(self, kinds: tuple[str, ...] = (), id_: str | None = None) -> State: ...
     async def last_pulse(self) -> Pulse | None: ...
 
@@ -55,7 +55,7 @@ class Log(Protocol):
 class Found:
     """What a look has found so far."""
 
-    marker: Marker | None = None
+    position: LogPosition | None = None
     mode: ReplicationMode | None = None
     failover: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
@@ -84,7 +84,7 @@ class Examiner:
         self._site: dict[str, Any] = {}
         self._wish = Failover()
 
-    async def stand(self) -> Marker | None:
+    async def stand(self) -> LogPosition | None:
         """Where the own database stands.
 
         Raises:
@@ -92,7 +92,7 @@ class Examiner:
         """
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                return await self._store.marker()
+                return await self._store.position()
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer") from error
 
@@ -107,21 +107,21 @@ class Examiner:
                 state = await self._store.read(("node",))
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer") from error
-        named = (NodeId(row.id) for row in state.rows if row.body.get("role") == "master")
-        return frozenset(named), state.marker.epoch
+        named = (NodeId(row.id) for row in state.documents if row.body.get("role") == "master")
+        return frozenset(named), state.position.epoch
 
     async def look(self) -> Checks:
         """Everything that a take depends on, and config's last pulse."""
         found = Found()
         await self._look_at_store(found)
         await asyncio.gather(self._look_at_log(found), self._look_around(found))
-        pulse, marker = found.pulse, found.marker
+        pulse, position = found.pulse, found.position
         return Checks(
             unfit=tuple(found.unfit),
             forbidden=(*found.forbidden, *self._versions.obstacles()),
-            epoch=max(found.last, Epoch(0) if marker is None else marker.epoch),
-            revision=None if marker is None else marker.revision,
-            log_generation=None if marker is None else marker.log_generation,
+            epoch=max(found.last, Epoch(0) if position is None else position.epoch),
+            revision=None if position is None else position.revision,
+            log_generation=None if position is None else position.log_generation,
             is_attached=found.mode is ReplicationMode.SYNCHRONOUS,
             pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
         )
@@ -129,8 +129,8 @@ class Examiner:
     async def _look_at_store(self, found: Found) -> None:
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                found.marker = await self._store.marker()
-                if found.marker is None:
+                found.position = await self._store.position()
+                if found.position is None:
                     found.unfit.append("its database belongs to no cluster yet")
                     return
                 found.pulse = await self._store.last_pulse()
@@ -147,18 +147,18 @@ class Examiner:
 
     def _wish_in(self, state: State) -> Failover:
         """What the operator wants; the site's document is read anew where it has changed."""
-        site = state.rows[0].body if state.rows else {}
+        site = state.documents[0].body if state.documents else {}
         if site != self._site:
             self._site, self._wish = site, _wish(site)
         return self._wish
 
     async def _look_at_log(self, found: Found) -> None:
-        marker = found.marker
+        position = found.position
         try:
             async with asyncio.timeout(LOG_SECONDS):
-                log = self._log if marker is None else self._log_of(marker)
+                log = self._log if position is None else self._log_of(position)
                 found.last = self._epoch(await log.last())
-                if marker is not None and await hash_at(log, marker) != marker.hash:
+                if position is not None and await hash_at(log, position) != position.hash:
                     found.unfit.append("its database has another history than the cluster log")
         except (MeridianError, TimeoutError) as error:
             found.unfit.append(f"the cluster log cannot be read: {_said(error)}")
@@ -172,9 +172,9 @@ class Examiner:
             return LogEntry.decode(stored.body).epoch
         return Epoch(0)
 
-    def _log_of(self, marker: Marker) -> Log:
-        if marker.log_generation != self._log.generation:
-            self._log = self._log.of(marker.log_generation)
+    def _log_of(self, position: LogPosition) -> Log:
+        if position.log_generation != self._log.generation:
+            self._log = self._log.of(position.log_generation)
         return self._log
 
     async def _look_around(self, found: Found) -> None:
@@ -192,7 +192,7 @@ def _wish(site: dict[str, Any]) -> Failover:
 
 
 def _is_in_maintenance(state: State) -> bool:
-    return any(bool(row.body.get("maintenance")) for row in state.rows)
+    return any(bool(row.body.get("maintenance")) for row in state.documents)
 
 
 def _stored(raw: RawEntry) -> StoredEntry | None:

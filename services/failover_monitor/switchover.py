@@ -100,14 +100,14 @@ class Switchover:
         """Where this master stands; it awaits the role from now on."""
         now = self.clock.now()
         prepared = self.monitor.handover.prepare(now)
-        marker = await self.work.stand()
+        position = await self.work.stand()
         ready = RoleReadiness(
             node=self.node,
             epoch=question.epoch,
             instance=prepared.holder.instance,
             n=prepared.n,
-            revision=Revision(0) if marker is None else marker.revision,
-            hash="" if marker is None else marker.hash,
+            revision=Revision(0) if position is None else position.revision,
+            hash="" if position is None else position.hash,
             reasons=tuple(each for each in self.monitor.reasons(now) if each != AUTOMATIC_OFF),
         )
         signature = self.key.sign(ready.readiness_bytes()).hex()

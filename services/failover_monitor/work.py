@@ -23,7 +23,7 @@ from services.failover_monitor.core.promise import Answers, PromiseAsked
 from services.failover_monitor.core.takeover import Checks
 from services.failover_monitor.store import LeaseStore
 from shared.domain.ids import Instant, NodeId
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.failover import MasterGranted, PrimaryChanged, PrimarySteppedDown
 from shared.messaging.ports import Emits, Publishes
 from shared.runtime.clock import Clock
@@ -37,7 +37,7 @@ class Looks(Protocol):
     """Looks at this master."""
 
     async def look(self) -> Checks: ...
-    async def stand(self) -> Marker | None: ...
+    async def stand(self) -> LogPosition | None: ...
 
 
 class AsksMasters(Protocol):
@@ -88,7 +88,7 @@ class Work:
         async with self._tasks:
             await self._driver.run()
 
-    async def stand(self) -> Marker | None:
+    async def stand(self) -> LogPosition | None:
         """Where this master's copy stands at this moment."""
         return await self._examiner.stand()
 

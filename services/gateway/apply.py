@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.gateway.core.plan import (
-    Current,
     Part,
     Planned,
-    Ref,
     accepted_parts,
     normalised,
     plan,
@@ -25,6 +23,7 @@ from services.gateway.proposals import (
 )
 from shared.api.documents import ApplyRequest
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import RequestId, Revision
 from shared.events.config import ChangesAccepted, ProposedChange
@@ -47,7 +46,7 @@ class Editor:
         request: tuple[RequestId, str],
     ) -> ChangesAccepted:
         """Write one document; *request* is the request's id and its author."""
-        kind, id_ = ref
+        kind, id_ = Kind(ref.kind), ref.id
         there = (await self._current()).get(ref) if kind is Kind.USER else None
         after = normalised(kind, id_, await self._sealed(kind, body, there))
         change = ProposedChange(kind=kind, id=id_, op="put", body=after, expected_revision=expected)
@@ -65,14 +64,16 @@ class Editor:
             return await self.put(ref, body, Revision(0), request)
         except RevisionConflict as error:
             raise AlreadyExists(
-                f"there is a {ref[0]} {ref[1]!r} already; PUT changes it", kind=ref[0], id=ref[1]
+                f"there is a {ref.kind} {ref.id!r} already; PUT changes it",
+                kind=ref.kind,
+                id=ref.id,
             ) from error
 
     async def delete(
         self, ref: Ref, expected: Revision | None, request: tuple[RequestId, str]
     ) -> ChangesAccepted:
         """Delete one document."""
-        change = ProposedChange(kind=ref[0], id=ref[1], op="delete", expected_revision=expected)
+        change = ProposedChange(kind=ref.kind, id=ref.id, op="delete", expected_revision=expected)
         return await self._configuration.propose(request[0], request[1], [change])
 
     async def apply(
@@ -107,7 +108,7 @@ class Editor:
 
     async def _planned(
         self, wanted: ApplyRequest
-    ) -> tuple[Mapping[Ref, Current], tuple[Planned, ...]]:
+    ) -> tuple[Mapping[Ref, Document], tuple[Planned, ...]]:
         current = await self._current()
         bodies = await self._bodies(wanted, current)
         return current, plan(current, bodies, prune=wanted.prune)
@@ -130,25 +131,22 @@ class Editor:
         return revision
 
     async def _bodies(
-        self, wanted: ApplyRequest, current: Mapping[Ref, Current]
+        self, wanted: ApplyRequest, current: Mapping[Ref, Document]
     ) -> dict[Ref, Mapping[str, Any]]:
         bodies: dict[Ref, Mapping[str, Any]] = {}
         for document in wanted.documents:
-            ref = (document.kind, document.id)
+            ref = Ref(document.kind, document.id)
             if ref in bodies:
                 raise InvalidChange(f"{document.kind} {document.id!r} is named twice")
             bodies[ref] = await self._sealed(document.kind, document.body, current.get(ref))
         return bodies
 
-    async def _current(self) -> dict[Ref, Current]:
+    async def _current(self) -> dict[Ref, Document]:
         found = await self._configuration.read()
-        return {
-            (Kind(document.kind), document.id): Current(document.revision, document.body)
-            for document in found.documents
-        }
+        return {document.ref: document for document in found.documents}
 
     async def _sealed(
-        self, kind: Kind, body: Mapping[str, Any], there: Current | None
+        self, kind: Kind, body: Mapping[str, Any], there: Document | None
     ) -> dict[str, Any]:
         plain = {name: value for name, value in body.items() if name not in SECRETS}
         if kind is not Kind.USER:

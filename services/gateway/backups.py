@@ -60,15 +60,15 @@ class Opened:
     contents: Contents
 
     def summary(self) -> BackupSummary:
-        marker = self.manifest.marker
+        position = self.manifest.position
         return BackupSummary(
             site=self.header.site,
             cluster_id=self.header.cluster_id,
             at_unix_ms=self.header.at,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            epoch=marker.epoch,
-            hash=marker.hash,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            epoch=position.epoch,
+            hash=position.hash,
             documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
             requests=self.contents.requests,
             conflicts=len(self.contents.conflicts),

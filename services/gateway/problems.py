@@ -1,7 +1,7 @@
 """Every refusal of the front door as a problem document (RFC 9457).
 
 `type` is this project's name of the problem, `code` the same for programs, `detail` the sentence
-for people; whatever else the error knows (a field, holders, a time to wait) stands beside them.
+for people; whatever else the error knows (a field, referrers, a time to wait) stands beside them.
 """
 
 from collections.abc import Mapping

@@ -15,6 +15,7 @@ from typing import Final
 
 from services.gateway.questions import Questions
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
 from shared.events.config import (
@@ -26,7 +27,6 @@ from shared.events.config import (
     ReadCurrent,
     ReadDocuments,
     ReadHistory,
-    StoredDocument,
 )
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
@@ -160,8 +160,8 @@ class Configuration:
 
     async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
         """At most *limit* documents of *kind*, those after the one called *after*."""
-        position = None if after is None else (kind.value, after)
-        question = ReadDocuments(kinds=(kind,), after=position, limit=limit)
+        place = None if after is None else Ref(kind, after)
+        question = ReadDocuments(kinds=(kind,), after=place, limit=limit)
         return await self._publisher.ask(
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS / 2
         )
@@ -172,7 +172,7 @@ class Configuration:
             question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
         )
 
-    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> StoredDocument:
+    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> Document:
         """One document, as any master has it, or as it is now: the primary answers for that alone.
 
         Raises:

@@ -10,7 +10,8 @@ from typing import Final, Literal
 from shared.api.changes import CopyReport
 from shared.domain.errors import Unavailable
 from shared.domain.ids import NodeId
-from shared.events.config import ChainEnd, ChainVerified, VerifyChain
+from shared.domain.log import LogPosition
+from shared.events.config import ChainVerified, VerifyChain
 from shared.messaging.ports import Asks
 
 PART_SECONDS: Final = 20.0
@@ -34,7 +35,7 @@ async def _walk(
     publisher: Asks,
     node: NodeId,
     of: Literal["log", "database"],
-    after: ChainEnd | None = None,
+    after: LogPosition | None = None,
 ) -> ChainVerified:
     """A walk to the end, or to the first fault; no answer is one."""
     whole = ChainVerified(node=node, entries=0, skipped=0, end=after, is_whole=False)

@@ -7,16 +7,17 @@ from typing import Final
 
 from faststream import FastStream
 
-from services.node_selector import rehearsing
-from services.node_selector.core.reasons import feed_lost
-from services.node_selector.dns.asking import Asker
-from services.node_selector.dns.lookups import Lookups
-from services.node_selector.dns.names import DnsNames
-from services.node_selector.dns.servers import ZoneServers
-from services.node_selector.ends import Ends
-from services.node_selector.handlers import Draws, Selector, router
-from services.node_selector.places import Database, Nowhere
-from services.node_selector.rehearsing import Rehearsals
+from services.node_selector.core.reasons import feed_lost_note
+from services.node_selector.core.roster import Roster
+from services.node_selector.dns.client import DnsClient
+from services.node_selector.dns.lookups import DnsLookups
+from services.node_selector.dns.node_lookup import NodeLookup
+from services.node_selector.dns.zone_servers import ZoneServers
+from services.node_selector.handlers import router
+from services.node_selector.placement.fact_collector import FactCollector
+from services.node_selector.placement.geo_database import GeoDatabase, NoGeoDatabase
+from services.node_selector.placement.rehearsals import Rehearsals
+from services.node_selector.placement.selector import Selector
 from services.node_selector.settings import NodeSelectorSettings
 from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
@@ -28,26 +29,25 @@ FEED_SECONDS: Final = 1.0
 
 
 def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
-    """One replica, wired; nothing of it runs yet.
+    """Build one replica and connect its parts; nothing runs yet.
 
     Raises:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "node_selector", clock)
     directory = Directory(context.bus.publisher, overrides=True)
-    draws = Draws(context.process.version, partial(secrets.randbits, 64))
     file = settings.geo_database_file
-    places = Nowhere() if file is None else Database(file, clock)
+    locations = NoGeoDatabase() if file is None else GeoDatabase(file, clock)
     zones = ZoneServers(clock)
-    names = DnsNames(Lookups(Asker(zones), zones, clock, context.faults.containment))
-    ends = Ends(places, names)
-    selector = Selector(directory, ends, clock, draws)
+    dns = NodeLookup(DnsLookups(DnsClient(zones), zones, clock, context.faults.containment))
+    collector = FactCollector(locations, dns)
+    chance = partial(secrets.randbits, 64)
+    selector = Selector(directory, collector, clock, Roster(context.process.version), chance)
     health = context.telemetry.health
     health.set("directory", ok=False, reason="not read yet")
-    directory.on_change(selector.on_directory)
+    directory.on_change(selector.refresh_directory)
     directory.on_change(lambda: health.set("directory", ok=directory.site is not None))
-    context.bus.broker.include_router(router(selector))
-    context.bus.broker.include_router(rehearsing.router(Rehearsals(selector, ends, clock)))
+    context.bus.broker.include_router(router(selector, Rehearsals(selector, collector, clock)))
     workers: dict[str, Task] = {
         "directory": directory.run,
         "feed": partial(_watch_feed, selector, health),
@@ -56,8 +56,10 @@ def build_app(settings: NodeSelectorSettings, *, clock: Clock) -> Service:
 
 
 async def _watch_feed(selector: Selector, health: Health) -> None:
-    """Say in the replica's health when it hears nobody any more, and when it does again."""
+    """Report in the replica's health whether it still hears relays, until cancelled."""
     while True:
-        deaf = selector.deaf_seconds
-        health.set("state_feed", ok=deaf is None, reason=feed_lost(deaf or 0.0))
+        lost_seconds = selector.feed_lost_seconds
+        health.set(
+            "state_feed", ok=lost_seconds is None, reason=feed_lost_note(lost_seconds or 0.0)
+        )
         await asyncio.sleep(FEED_SECONDS)

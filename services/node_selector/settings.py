@@ -1,4 +1,4 @@
-"""What a node selector is told beyond what every service is told."""
+"""The settings of a node selector beyond those of every service."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from shared.settings import ServiceSettings
 
 
 class NodeSelectorSettings(ServiceSettings):
-    """Where the database of places is; everything else the site's document says."""
+    """The path of the database of places; the site's document holds everything else."""
 
     geo_database_file: Path | None = None

@@ -8,18 +8,19 @@ from functools import partial
 
 from faststream import FastStream
 
-from services.relay.beats import Beats
+from services.relay.control.configuration import NodeConfiguration, default_capacity
+from services.relay.control.files import DirectoryCopy, DirectoryFile, RelayFile
+from services.relay.control.orders import NodeOrders
 from services.relay.core.admission import Admission
-from services.relay.core.reception import Effect, Reception
-from services.relay.data_plane.door import listen
+from services.relay.core.pairing import Effect, PairingTable
+from services.relay.data_plane.listener import listen
 from services.relay.data_plane.plane import DataPlane
-from services.relay.data_plane.pump import Tools
-from services.relay.handlers import Orders, router
-from services.relay.metrics import RelayCollector, Tally
-from services.relay.own import OwnPart, default_capacity
-from services.relay.reports import Reports
+from services.relay.data_plane.pump import PumpResources
+from services.relay.handlers import router
+from services.relay.reporting.heartbeats import HeartbeatSender
+from services.relay.reporting.metrics import RelayCollector, RelayCounters
+from services.relay.reporting.reporter import PathReporter
 from services.relay.settings import RelaySettings
-from services.relay.store import Copy, DirectoryFile, RelayFile
 from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import read_ticket, require_probe_ticket
 from shared.domain.ids import NodeId
@@ -36,35 +37,35 @@ from shared.runtime.service import Service, Task
 
 @dataclass(frozen=True)
 class Relay:
-    """The relay's parts, as they hang together."""
+    """The relay's parts that `build_app` wires."""
 
     admission: Admission
-    reception: Reception
+    pairings: PairingTable
     plane: DataPlane
-    tally: Tally
+    counters: RelayCounters
     facts: EventPublisher
     file: RelayFile
 
 
 @dataclass(frozen=True)
 class SignedTickets:
-    """Tickets as this node's key ring proves them."""
+    """Checks tickets with this node's key ring and clock."""
 
-    node: NodeId
     keyring: KeyRing
+    node: NodeId
     clock: Clock
 
-    def path(self, text: str) -> Ticket:
-        """The path that *text* admits to, here and now."""
+    def read_path_ticket(self, text: str) -> Ticket:
+        """Return the ticket in *text*, if it admits to a path here and now."""
         return read_ticket(self.keyring, text, node=self.node, now_ms=self.clock.unix_ms())
 
     def require_probe(self, text: str) -> None:
-        """Let who may measure pass."""
+        """Refuse *text* unless it is a valid probe ticket."""
         require_probe_ticket(self.keyring, text, now_ms=self.clock.unix_ms())
 
 
 def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
-    """Everything of the relay, wired; nothing of it runs yet.
+    """Build the relay's parts and connect them; nothing runs yet.
 
     Raises:
         BadSettings: a key or a file is missing or damaged.
@@ -72,13 +73,15 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
     context = build_context(settings, "relay", clock)
     is_master = settings.node in context.keys.trust.masters
     relay = build_relay(context, is_master=is_master)
-    orders = Orders(relay.admission, relay.reception, relay.plane.perform, relay.file)
-    own = OwnPart(settings.node, relay.admission, DirectoryFile(settings.state_dir))
-    beats = Beats(
-        *(context.process, context.bus.publisher, clock),
-        *(relay.admission, relay.reception, relay.plane),
+    orders = NodeOrders(relay.admission, relay.pairings, relay.plane.perform, relay.file)
+    configuration = NodeConfiguration(
+        settings.node, relay.admission, DirectoryFile(settings.state_dir)
     )
-    driver = Driver(relay.reception, clock, partial(_perform, relay.plane))
+    heartbeats = HeartbeatSender(
+        *(context.process, context.bus.publisher, clock),
+        *(relay.admission, relay.pairings, relay.plane),
+    )
+    driver = Driver(relay.pairings, clock, partial(_perform, relay.plane))
     relay.plane.wake = driver.wake
     context.bus.broker.include_router(router(orders, settings.node))
     context.telemetry.registry.register(_collector(relay))
@@ -91,38 +94,38 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
             relay.facts.run,
         ),
         workers={
-            "heartbeat": partial(beats.run, own, orders),
-            **_directory(context, own, is_master=is_master),
+            "heartbeat": partial(heartbeats.run, configuration, orders),
+            **_directory(context, configuration, is_master=is_master),
         },
-        ending=(beats.farewell,),
+        ending=(heartbeats.announce_stop,),
     )
 
 
 def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
-    """The data plane of *context*'s node, and what it tells.
+    """Build the data plane of *context*'s node and its reporter.
 
     Raises:
         BadSettings: the relay's own file is damaged.
     """
     node, clock = context.process.identity.node, context.clock
-    file, tally = RelayFile(context.settings.state_dir), Tally()
+    file, counters = RelayFile(context.settings.state_dir), RelayCounters()
     admission = Admission(default_capacity(is_master=is_master), file.load())
-    reception = Reception(admission)
+    pairings = PairingTable(admission)
     facts = context.bus.build_event_publisher(SESSIONS)
-    reports = Reports(node, facts, context.bus.events, tally, clock)
-    tickets = SignedTickets(node, context.keys.keyring, clock)
-    tools = Tools(clock, context.faults.containment)
-    plane = DataPlane(node, reception, tools, tickets, reports)
-    return Relay(admission, reception, plane, tally, facts, file)
+    reporter = PathReporter(node, facts, context.bus.events, counters, clock)
+    resources = PumpResources(clock, context.faults.containment)
+    tickets = SignedTickets(context.keys.keyring, node, clock)
+    plane = DataPlane(node, pairings, resources, tickets, reporter)
+    return Relay(admission, pairings, plane, counters, facts, file)
 
 
 async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> None:
-    """Listen and carry until cancelled; nothing else of the site has to be there.
+    """Listen and carry until cancelled; no other part of the site has to run.
 
     Raises:
         BadSettings: the port is in use.
     """
-    _allow_as_many_descriptors_as_may_be()
+    _raise_descriptor_limit()
     plane.open(listen(settings.relay_host, settings.relay_port))
     health.set("data_plane", ok=True)
     try:
@@ -131,19 +134,21 @@ async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> No
         plane.close()
 
 
-def _directory(context: ServiceContext, own: OwnPart, *, is_master: bool) -> dict[str, Task]:
-    """On a master the directory is asked for: replication keeps no copy of it on disk there."""
+def _directory(
+    context: ServiceContext, configuration: NodeConfiguration, *, is_master: bool
+) -> dict[str, Task]:
+    """Read the directory on a master, where replication keeps no copy of it on disk."""
     if not is_master:
         return {}
     directory = Directory(context.bus.publisher)
-    directory.on_change(lambda: own.take(Copy(directory.site, directory.nodes)))
+    directory.on_change(lambda: configuration.apply(DirectoryCopy(directory.site, directory.nodes)))
     return {"directory": directory.run}
 
 
 def _collector(relay: Relay) -> RelayCollector:
     plane = relay.plane
     return RelayCollector(
-        relay.reception, relay.tally, lambda: plane.bytes_carried, lambda: plane.connections
+        relay.pairings, relay.counters, lambda: plane.bytes_carried, lambda: plane.connections
     )
 
 
@@ -151,7 +156,7 @@ async def _perform(plane: DataPlane, effects: Sequence[Effect]) -> None:
     plane.perform(tuple(effects))
 
 
-def _allow_as_many_descriptors_as_may_be() -> None:
-    """Each pair takes two, and the default of many systems is 1,024."""
+def _raise_descriptor_limit() -> None:
+    """Allow all descriptors that the system does: a pair needs two, the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

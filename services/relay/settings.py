@@ -1,4 +1,4 @@
-"""What a relay is told: where it listens."""
+"""The settings of a relay: where it listens."""
 
 from pydantic import Field
 

@@ -45,15 +45,15 @@ class RebuildRequest(ApiModel):
 class NewLogGeneration(ApiModel):
     """The log goes on in *log_generation* with *revision*, from the database of *node*.
 
-    *unasked* are masters that could not be asked, *left_behind* those of an earlier generation that
-    have another history: what either had alone is not in the log.
+    *unreachable* are masters that could not be asked, *left_behind* those of an earlier generation
+    that have another history: what either had alone is not in the log.
     """
 
     node: NodeId
     log_generation: LogGeneration
     revision: Revision
     hash: str
-    unasked: tuple[NodeId, ...] = ()
+    unreachable: tuple[NodeId, ...] = ()
     left_behind: tuple[NodeId, ...] = ()
 
 

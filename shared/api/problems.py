@@ -21,5 +21,5 @@ class Problem(ApiModel):
     detail: str = Field(description="One sentence for a person.")
     code: str = Field(description="Stable, for programs.", examples=["in_use"])
     field: str | None = Field(default=None, description="Where the request is wrong.")
-    holders: tuple[str, ...] | None = None
+    referrers: tuple[str, ...] | None = None
     retry_after_seconds: float | None = None

@@ -1,6 +1,6 @@
 """Which generation of the log a copy reads, and how it comes from one into the next.
 
-A copy reads the generation that its marker names, for as long as that log holds its last entry.
+A copy reads the generation that its position names, for as long as that log holds its last entry.
 Only when it does not is a later one looked for: a generation counts once its first message is an
 entry that begins it, signed by a known master. So a stream that was made and never begun, or that
 a stranger made, leads nobody away.
@@ -13,7 +13,7 @@ from shared.clusterlog.log import LogMissing, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import LogGeneration, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 
 FIRST: Final = Sequence(1)
 
@@ -36,8 +36,8 @@ class Begun:
     first: LogEntry
 
 
-async def hash_at(log: Log, marker: Marker) -> str | None:
-    """The hash of the entry where *marker* stands; empty for a message that is no entry.
+async def hash_at(log: Log, position: LogPosition) -> str | None:
+    """The hash of the entry where *position* stands; empty for a message that is no entry.
 
     None when the log holds no such message, or is not there at all.
 
@@ -45,11 +45,11 @@ async def hash_at(log: Log, marker: Marker) -> str | None:
         LogUnavailable: the log does not answer.
     """
     try:
-        raw = await log.get(max(FIRST, marker.sequence))
+        raw = await log.get(max(FIRST, position.sequence))
     except LogMissing:
         return None
-    if marker.revision == 0:
-        return marker.hash
+    if position.revision == 0:
+        return position.hash
     if raw is None:
         return None
     try:

@@ -13,10 +13,10 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, Stre
 from nats.js.errors import APIError, NotFoundError
 
 from shared.clusterlog.names import generations_there, stream_name, subject_name
-from shared.crypto.nodekeys import TrustStore
+from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
-from shared.domain.ids import LogGeneration, Sequence
-from shared.domain.log import StoredEntry, signed_bytes
+from shared.domain.ids import LogGeneration, NodeId, Sequence
+from shared.domain.log import LogEntry, StoredEntry, entry_hash, signed_bytes
 from shared.messaging.client import sequence_of
 from shared.messaging.connection import jetstream_of
 
@@ -53,6 +53,20 @@ class RawEntry:
 
     sequence: Sequence
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySigner:
+    """Signs the entries that a master writes."""
+
+    node: NodeId
+    key: NodeKey
+
+    def sign(self, entry: LogEntry) -> StoredEntry:
+        """The entry as the log stores it."""
+        body = entry.encode()
+        digest = entry_hash(body)
+        return StoredEntry(body, digest, self.node, self.key.sign(signed_bytes(digest)))
 
 
 def verify(stored: StoredEntry, trust: TrustStore) -> bool:

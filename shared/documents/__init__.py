@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from shared.documents.document import Document
+from shared.documents.body import DocumentBody
 from shared.documents.node import NodeDocument
 from shared.documents.public_site import PublicSiteDocument
 from shared.documents.site import SiteDocument
@@ -23,7 +23,7 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"
 
 
-DOCUMENTS: Final[dict[Kind, type[Document]]] = {
+DOCUMENTS: Final[dict[Kind, type[DocumentBody]]] = {
     Kind.SITE: SiteDocument,
     Kind.NODE: NodeDocument,
     Kind.USER: UserDocument,

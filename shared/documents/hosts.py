@@ -100,7 +100,7 @@ def web_address(text: str) -> str:
     """
     if len(text) > LONGEST_URL:
         raise ValueError(f"an address has at most {LONGEST_URL:,} characters")
-    if any(letter.isspace() or not letter.isprintable() for letter in text):
+    if any(character.isspace() or not character.isprintable() for character in text):
         raise ValueError(f"{text[:SHOWN]!r} is no address: it holds a space or a control character")
     parts = _split(text)
     if parts.scheme not in _SCHEMES or not parts.netloc:
@@ -124,18 +124,18 @@ def _place(text: str) -> str:
     """*text* as `host` or `host:port` of a web address."""
     bracketed = text.startswith("[")
     name, _, rest = text[1:].partition("]") if bracketed else text.partition(":")
-    told = rest.removeprefix(":") if bracketed else rest
-    if bracketed and (":" not in name or rest == told != ""):
+    port = rest.removeprefix(":") if bracketed else rest
+    if bracketed and (":" not in name or rest == port != ""):
         raise ValueError(f"{text[:SHOWN]!r} is no host: only an IPv6 address stands in brackets")
     found = host(name)
     shown = f"[{found}]" if ":" in found else found
-    return f"{shown}:{_port(told)}" if told else shown
+    return f"{shown}:{_port(port)}" if port else shown
 
 
-def _port(told: str) -> int:
-    if not (told.isascii() and told.isdecimal() and len(told) <= len(str(HIGHEST_PORT))):
-        raise ValueError(f"{told[:SHOWN]!r} is no port from 1 to {HIGHEST_PORT}")
-    port = int(told)
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(HIGHEST_PORT))):
+        raise ValueError(f"{text[:SHOWN]!r} is no port from 1 to {HIGHEST_PORT}")
+    port = int(text)
     if not 1 <= port <= HIGHEST_PORT:
         raise ValueError(f"the port {port} does not lie in 1 to {HIGHEST_PORT}")
     return port

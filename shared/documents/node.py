@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
-from shared.documents.document import Document, is_writing, written_as
+from shared.documents.body import DocumentBody, is_writing, written_as
 from shared.documents.hosts import host, web_address
 from shared.domain.node import NodeRole
 from shared.domain.timezone import is_timezone, require_timezone
@@ -66,21 +66,21 @@ Timezone = Annotated[str | None, AfterValidator(_timezone)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
-class Address(Document):
+class Address(DocumentBody):
     """A name or number, and the port that listens there."""
 
     host: Annotated[str, Field(min_length=1), written_as(host)]
     port: Port
 
 
-class Location(Document):
+class Location(DocumentBody):
     """Degrees north and east."""
 
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
 
 
-class NodeDocument(Document):
+class NodeDocument(DocumentBody):
     """One node: where it is, how clients reach it, and what it takes.
 
     *public_address* is where endpoints find the relay, *gateway_url* (masters only) where they

@@ -5,17 +5,17 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import host_name
 from shared.documents.selection import SelectionOverride
 
 Hostname = Annotated[str, written_as(host_name)]
 
 
-class PublicSiteDocument(Document):
+class PublicSiteDocument(DocumentBody):
     """Where customers arrive: under *hostnames*, to wait for one of *teams*.
 
-    *selection* says how the traffic node of its sessions is chosen where the site says otherwise.
+    *selection* is the rule for the traffic node of its sessions; it precedes the site's.
     A body may say `selection_method: X`, as bodies did once: it is `selection: {methods: [X]}`.
     """
 
@@ -29,13 +29,13 @@ class PublicSiteDocument(Document):
     def _short_form(cls, body: Any) -> Any:
         if not isinstance(body, Mapping):
             return body
-        told = dict(cast("Mapping[str, Any]", body))
-        method = told.pop("selection_method", None)
+        fields = dict(cast("Mapping[str, Any]", body))
+        method = fields.pop("selection_method", None)
         if method is None:
-            return told
-        if told.get("selection"):
+            return fields
+        if fields.get("selection"):
             raise ValueError("say selection or selection_method, not both")
-        return {**told, "selection": {"methods": (method,)}}
+        return {**fields, "selection": {"methods": (method,)}}
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import LONGEST_URL, dns_name, host, number, web_address
 
 
@@ -34,8 +34,8 @@ def _web_address(text: str) -> str:
         ) from error
 
 
-class Hook(Document):
-    """The web address that is told of a new primary; without one, each master runs its command."""
+class Hook(DocumentBody):
+    """The web address to notify of a new primary; without one, each master runs a command."""
 
     webhook_url: Annotated[str, Field(max_length=LONGEST_URL), written_as(_web_address)] = ""
 
@@ -44,7 +44,7 @@ HostName = Annotated[str, written_as(dns_name)]
 Address = Annotated[str, written_as(number)]
 
 
-class Dns(Document):
+class Dns(DocumentBody):
     """The name that is led, in which zone of which server, and where it leads for each master."""
 
     server: Annotated[str, Field(min_length=1), written_as(host)]
@@ -68,14 +68,14 @@ def _interface_address(text: str) -> str:
     return str(found)
 
 
-class SharedIp(Document):
+class SharedIp(DocumentBody):
     """The address that the primary has beside its own; both masters lie in its network."""
 
     address: Annotated[str, AfterValidator(_interface_address)]
     interface: str = Field(default="", pattern=r"^[^/\s]{0,15}$")
 
 
-class Redirection(Document):
+class Redirection(DocumentBody):
     """The method, how long one attempt may take, and what the method must know."""
 
     method: RedirectionMethod = RedirectionMethod.NONE

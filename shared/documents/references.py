@@ -1,4 +1,4 @@
-"""Who names whom: the fields of documents that hold the ids of other documents."""
+"""References: the fields of documents that hold the ids of other documents."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

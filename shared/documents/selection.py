@@ -1,4 +1,4 @@
-"""How a traffic node is chosen: the site's rule, and what a public site or a team says instead.
+"""How a traffic node is chosen: the site's rule, and the overrides of public sites and teams.
 
 `methods` is an ordered list: the first decides, and what it sees no difference between, or knows
 nothing of, goes to the next. What is left equal then is shared by the client's rendezvous hash.
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import unmapped
 from shared.documents.node import Address, Port
 from shared.documents.redirection import HostName
@@ -53,7 +53,7 @@ Region = Annotated[str, Field(min_length=1, max_length=200)]
 RegionNames = Annotated[tuple[Region, ...], AfterValidator(_each_once)]
 
 
-class Resolver(Document):
+class Resolver(DocumentBody):
     """A DNS server, by number; a body may say the number alone."""
 
     address: Annotated[IPv4Address | IPv6Address, written_as(unmapped)]
@@ -69,7 +69,7 @@ LONGEST_LOOKUP_SECONDS: Final = 1.2
 """Nobody waits longer for DNS: a gateway asks another replica after 1.5 seconds."""
 
 
-class DnsLookup(Document):
+class DnsLookup(DocumentBody):
     """The name whose records name nodes; asked of *resolvers*, or of the zone's own servers.
 
     More than `LONGEST_LOOKUP_SECONDS` may stand in documents of before, and count as so many.
@@ -80,7 +80,7 @@ class DnsLookup(Document):
     timeout_seconds: float = Field(default=1.0, gt=0, le=10)
 
 
-class Regions(Document):
+class Regions(DocumentBody):
     """Regions that come first, in this order, and regions whose nodes are never chosen."""
 
     affinity: RegionNames = ()
@@ -94,7 +94,7 @@ class Regions(Document):
         return self
 
 
-class LatencyRule(Document):
+class LatencyRule(DocumentBody):
     """What counts of the latencies that endpoints measured.
 
     A node that was chosen before keeps its place unless another is nearer by *hysteresis_ms*.
@@ -109,24 +109,24 @@ NEEDED: Final[Mapping[SelectionMethod, str]] = {
     SelectionMethod.SRV_RECORD: "name, as in srv_record: {name: _relay._tcp.example.com}",
     SelectionMethod.IP_ANYCAST: "address, as in ip_anycast: {host: 192.0.2.1, port: 443}",
 }
-"""The methods that must be told something, each in the field of its own name."""
+"""The methods that need a parameter, each in the field of its own name."""
 
 
 def _as_list(body: Any) -> Any:
-    """*body* with `method: X` said as `methods: [X]`."""
+    """*body* with `method: X` written as `methods: [X]`."""
     if not isinstance(body, Mapping):
         return body
-    told = dict(cast("Mapping[str, Any]", body))
-    method = told.pop("method", None)
+    fields = dict(cast("Mapping[str, Any]", body))
+    method = fields.pop("method", None)
     if method is None:
-        return told
-    if told.get("methods") is not None:
+        return fields
+    if fields.get("methods") is not None:
         raise ValueError("say method or methods, not both")
-    return {**told, "methods": (method,)}
+    return {**fields, "methods": (method,)}
 
 
-class Selection(Document):
-    """Which methods choose, for whom, and what happens when no traffic node may take a client.
+class Selection(DocumentBody):
+    """The methods in their order, their parameters, and the fallback without a traffic node.
 
     A node that came back after it was silent gets its full share only after *slow_start_seconds*.
     Once *panic_threshold_percent* of all relays are silent, silence is not believed; 0: always is.
@@ -153,8 +153,8 @@ class Selection(Document):
         return self
 
 
-class SelectionOverride(Document):
-    """What a public site or a team says instead of the site; None leaves it as it is."""
+class SelectionOverride(DocumentBody):
+    """What a public site or a team overrides; None keeps the site's value."""
 
     methods: Methods | None = None
     policy: SelectionPolicy | None = None
@@ -168,15 +168,15 @@ class SelectionOverride(Document):
 
 
 def merged(site: Selection, *overrides: SelectionOverride | None) -> Selection:
-    """*site* with what each of *overrides* says instead; a later one wins.
+    """*site* with *overrides* applied in order; a later one wins.
 
-    A method may lack what it needs then, because the site's rule changed later: it knows nothing.
+    A method may then lack what it needs, because the site's rule changed later: it knows nothing.
     """
-    said = {
+    changes = {
         name: getattr(override, name)
         for override in overrides
         if override is not None
         for name in SelectionOverride.model_fields
         if getattr(override, name) is not None
     }
-    return site.model_copy(update=said) if said else site
+    return site.model_copy(update=changes) if changes else site

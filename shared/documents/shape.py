@@ -1,32 +1,34 @@
-"""Checking a body against its kind, for whoever writes or reads documents."""
+"""Validates a document's body against the model of its kind, for writers and for readers."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from shared.documents.document import WRITING, Document
+from shared.documents.body import WRITING, DocumentBody
 from shared.domain.errors import InvalidChange
 
 
-def as_read(model: type[Document], body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body*, which is stored, as *model* reads it; as it stands where the model cannot."""
+def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored *body* as *model* reads it; unchanged where the model cannot read it."""
     try:
         return model.model_validate(body, extra="ignore").model_dump(mode="json")
     except ValidationError:
         return dict(body)
 
 
-def is_read_as(model: type[Document], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
-    """Whether *body* says nothing else than a stored document that was *read* as this."""
+def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    """Whether *body* means the same as a stored document that was *read* as this."""
     try:
         return model.model_validate(body).model_dump(mode="json") == read
     except ValidationError:
         return False
 
 
-def shaped(model: type[Document], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as *model* writes it, canonical and with defaults; *name* is the document's, told.
+def validate_body(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body* as *model* writes it, canonical and with defaults.
+
+    *name* is the document's, for the error's message.
 
     Raises:
         InvalidChange: the body has another shape; `field` says where.

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import place
 from shared.documents.redirection import Redirection
 from shared.documents.selection import Selection
@@ -14,9 +14,9 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Durability(StrEnum):
-    """Whom an accepted change waits for.
+    """Which masters must have a change before it is acknowledged.
 
-    `synchronous` waits for the backup and goes on without it once the log says so;
+    `synchronous` waits for the backup and goes on without it once the log records that;
     `strict` takes no change without it.
     """
 
@@ -24,7 +24,7 @@ class Durability(StrEnum):
     STRICT = "strict"
 
 
-class Failover(Document):
+class Failover(DocumentBody):
     """What the backup master is allowed to do by itself."""
 
     automatic: bool = True
@@ -32,14 +32,14 @@ class Failover(Document):
     probe_targets: tuple[Annotated[str, written_as(place)], ...] = ()
 
 
-class Replication(Document):
+class Replication(DocumentBody):
     """How an accepted change is kept."""
 
     durability: Durability = Durability.SYNCHRONOUS
     sync_timeout_seconds: Seconds = 2.0
 
 
-class SessionLimits(Document):
+class SessionLimits(DocumentBody):
     """What one session may take."""
 
     bytes_per_second: int = Field(default=0, ge=0)
@@ -48,7 +48,7 @@ class SessionLimits(Document):
     waiting_seconds: int = Field(default=3_600, ge=60)
 
 
-class Timing(Document):
+class Timing(DocumentBody):
     """How often nodes speak and when silence is taken for absence, in seconds."""
 
     heartbeat_seconds: Seconds = 0.5
@@ -70,7 +70,7 @@ def _printable(text: str) -> str:
     return text
 
 
-class SiteDocument(Document):
+class SiteDocument(DocumentBody):
     """What one site promises and how it behaves."""
 
     name: Annotated[str, Field(min_length=1, max_length=253), written_as(_printable)]

@@ -4,14 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from shared.documents.document import Document
+from shared.documents.body import DocumentBody
 from shared.documents.selection import SelectionOverride
 
 
-class TeamDocument(Document):
+class TeamDocument(DocumentBody):
     """A team and the users that belong to it; *managers* see its queue without being members.
 
-    *selection* says how the traffic node of its sessions is chosen, before the public site does.
+    *selection* is the rule for the traffic node of its sessions; it precedes the public site's.
     """
 
     display_name: str = Field(default="", max_length=200)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.documents.document import Document
+from shared.documents.body import DocumentBody
 
 
 class UserRole(StrEnum):
@@ -15,7 +15,7 @@ class UserRole(StrEnum):
     AUDITOR = "auditor"
 
 
-class UserDocument(Document):
+class UserDocument(DocumentBody):
     """A user; *password_hash* is an argon2 hash sealed with the site secret, or empty for none.
 
     Sessions of this user go by *pinned_node* as long as it may take them.

@@ -1,4 +1,4 @@
-"""A webhook: a receiver outside that is told what happens in the site."""
+"""A webhook: a receiver outside that is notified of what happens in the site."""
 
 import re
 from typing import Annotated, Final, Self
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from shared.documents.document import Document, written_as
+from shared.documents.body import DocumentBody, written_as
 from shared.documents.hosts import LONGEST_URL, web_address
 
 PREFIX: Final = "meridian.event."
@@ -38,8 +38,8 @@ def pattern(value: str) -> str:
     return value.removeprefix(PREFIX)
 
 
-class WebhookDocument(Document):
-    """Who is told: *url*, of the events that one of the patterns in *events* names.
+class WebhookDocument(DocumentBody):
+    """A receiver at *url*, which gets the events that a pattern in *events* matches.
 
     An event that could not be delivered within *give_up_after_hours* of its happening is dropped.
     *since* begins at that time, and another *since* begins again there; without one it begins

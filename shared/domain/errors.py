@@ -8,7 +8,7 @@ MeridianError
 │   ├── RequestReused        the request id was used for another change
 │   ├── NotFound             no such document, session or node
 │   ├── AlreadyExists        a new name is taken
-│   ├── InUse                what is to be deleted is named by others; holders says by whom
+│   ├── InUse                what is to be deleted is named by others; referrers says by whom
 │   ├── NotPrimary           this master is not the primary
 │   ├── StaleEpoch           a newer primary exists
 │   ├── AlreadyPrimary       this master has the role that it is to get
@@ -92,7 +92,7 @@ class AlreadyExists(Rejected):
 
 
 class InUse(Rejected):
-    """What is to be deleted is named by other documents; *holders* says by which."""
+    """What is to be deleted is named by other documents; *referrers* says by which."""
 
     code = "in_use"
 

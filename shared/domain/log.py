@@ -3,7 +3,7 @@
 Every change of master state is an entry of one ordered log, and nothing else changes it.
 An entry names the hash of the one before, so equal hashes at a revision prove equal histories.
 Hash and signature cover the entry's bytes *as stored*: a reader checks those bytes and parses
-them afterwards, and nobody serialises an entry a second time.
+them afterwards, and no entry is serialised a second time.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.decoding.fields import Fields, decode_object
 from shared.decoding.jsontext import SMALLEST_INTEGER
@@ -53,7 +53,7 @@ SETTING_MODE: Final = frozenset({Op.EPOCH_BEGAN, Op.MODE_CHANGED})
 """The ops whose body may set the replication mode."""
 
 CONTROL_KIND: Final = "cluster"
-"""The *kind* of changes that speak of the cluster itself and not of a document."""
+"""The *kind* of changes of the cluster itself, which change no document."""
 
 
 class ReplicationMode(StrEnum):
@@ -171,9 +171,19 @@ class StoredEntry:
         return stored
 
 
+class LogPlace(NamedTuple):
+    """The name of an entry: its log generation and revision; the larger one is the later."""
+
+    log_generation: LogGeneration
+    revision: Revision
+
+
 @dataclass(frozen=True, slots=True)
-class Marker:
-    """How far a copy of the master state has come, and on which history."""
+class LogPosition:
+    """The last entry that a copy or a reader has: how far it is, and on which history.
+
+    *sequence* is the number of its message in the stream of that generation.
+    """
 
     log_generation: LogGeneration
     revision: Revision
@@ -181,14 +191,19 @@ class Marker:
     epoch: Epoch
     hash: str
 
-    def advanced(self, entry: LogEntry, digest: str, sequence: Sequence) -> "Marker":
-        """The marker after *entry* (whose hash is *digest*), read at *sequence*, was applied."""
-        return Marker(entry.log_generation, entry.revision, sequence, entry.epoch, digest)
+    @property
+    def place(self) -> LogPlace:
+        return LogPlace(self.log_generation, self.revision)
+
+    @staticmethod
+    def of(entry: LogEntry, digest: str, sequence: Sequence) -> "LogPosition":
+        """The position of *entry*, whose hash is *digest*, in the log at *sequence*."""
+        return LogPosition(entry.log_generation, entry.revision, sequence, entry.epoch, digest)
 
 
-def empty_marker(log_generation: LogGeneration) -> Marker:
+def empty_position(log_generation: LogGeneration) -> LogPosition:
     """Where a new copy stands before it has read anything of that generation."""
-    return Marker(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
+    return LogPosition(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
 
 
 def entry_hash(body: bytes) -> str:
@@ -201,24 +216,24 @@ def signed_bytes(digest: str) -> bytes:
     return f"{ENTRY_TYPE}\n{digest}".encode()
 
 
-def follows(marker: Marker, entry: LogEntry) -> str | None:
-    """Why *entry* is not the next one after *marker*; None when it is.
+def follows(position: LogPosition, entry: LogEntry) -> str | None:
+    """Why *entry* is not the next one after *position*; None when it is.
 
     An entry of an older epoch, of another chain or a repeated revision is not the next one; only
     an entry that begins an epoch may raise it, and only one that begins a generation of the log
     leads from an earlier generation into it.
     """
-    if entry.log_generation != marker.log_generation and not _leads_on(marker, entry):
-        return f"log generation {entry.log_generation}, not {marker.log_generation}"
-    if entry.revision != marker.revision + 1:
-        return f"revision {entry.revision}, not {marker.revision + 1}"
-    if entry.previous_hash != marker.hash:
+    if entry.log_generation != position.log_generation and not _leads_on(position, entry):
+        return f"log generation {entry.log_generation}, not {position.log_generation}"
+    if entry.revision != position.revision + 1:
+        return f"revision {entry.revision}, not {position.revision + 1}"
+    if entry.previous_hash != position.hash:
         return "another history: the previous hash differs"
     if entry.begins_epoch:
-        if entry.epoch <= marker.epoch:
-            return f"epoch {entry.epoch} does not begin after {marker.epoch}"
-    elif entry.epoch != marker.epoch:
-        return f"epoch {entry.epoch}, not {marker.epoch}"
+        if entry.epoch <= position.epoch:
+            return f"epoch {entry.epoch} does not begin after {position.epoch}"
+    elif entry.epoch != position.epoch:
+        return f"epoch {entry.epoch}, not {position.epoch}"
     return None
 
 
@@ -230,28 +245,28 @@ class Entrance(StrEnum):
     DIVERGED = "diverged"
 
 
-def entrance(marker: Marker, first: LogEntry) -> Entrance:
-    """How a copy at *marker* comes into the generation that *first* begins.
+def entrance(position: LogPosition, first: LogEntry) -> Entrance:
+    """How a copy at *position* comes into the generation that *first* begins.
 
     It goes on from the very entry where the generation begins. One that is behind lacks entries
     that are in no log any more, so it takes a snapshot; any other one is of another history.
     """
-    if follows(marker, first) is None:
+    if follows(position, first) is None:
         return Entrance.GOES_ON
-    return Entrance.BEHIND if marker.revision + 1 < first.revision else Entrance.DIVERGED
+    return Entrance.BEHIND if position.revision + 1 < first.revision else Entrance.DIVERGED
 
 
 def mode_after(mode: ReplicationMode, changes: Iterable[Change]) -> ReplicationMode:
     """The mode after *changes*; the beginning of an epoch may set it too."""
     for change in changes:
-        told = (change.body or {}).get("mode")
-        if change.op in SETTING_MODE and told:
-            mode = ReplicationMode(told)
+        new_mode = (change.body or {}).get("mode")
+        if change.op in SETTING_MODE and new_mode:
+            mode = ReplicationMode(new_mode)
     return mode
 
 
-def _leads_on(marker: Marker, entry: LogEntry) -> bool:
-    return entry.begins_generation and entry.log_generation > marker.log_generation
+def _leads_on(position: LogPosition, entry: LogEntry) -> bool:
+    return entry.begins_generation and entry.log_generation > position.log_generation
 
 
 def _change_to_json(change: Change) -> dict[str, Any]:

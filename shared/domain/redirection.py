@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class RedirectionState(StrEnum):
-    """`none` while a master has nothing to lead; `failing` is tried again for ever."""
+    """`none` while a master has nothing to lead; `failing` is retried until it succeeds."""
 
     NONE = "none"
     PENDING = "pending"

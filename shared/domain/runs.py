@@ -1,4 +1,4 @@
-"""How the runs of one service ended, as its mark in the node's folder tells; pure.
+"""How the runs of one service ended, read from its mark in the node's folder; pure.
 
 The mark is there while a service runs, and removed at a clean end. So one that is found at a start
 is of a run that ended uncleanly: it crashed, was killed, or its machine lost power. The marks of
@@ -44,15 +44,15 @@ class Run:
         Raises:
             Undecodable: it is none.
         """
-        told = decode_object(data, "the mark of a run")
-        starts = told.items("starts")
+        fields = decode_object(data, "the mark of a run")
+        starts = fields.items("starts")
         return Run(
-            service=told.text("service"),
-            pid=told.integer("pid"),
-            boot_id=told.text("boot_id"),
-            version=told.text("version"),
-            started_unix_ms=told.integer("started_unix_ms"),
-            restarts=told.integer("restarts"),
+            service=fields.text("service"),
+            pid=fields.integer("pid"),
+            boot_id=fields.text("boot_id"),
+            version=fields.text("version"),
+            started_unix_ms=fields.integer("started_unix_ms"),
+            restarts=fields.integer("restarts"),
             starts=tuple(each for each in starts if isinstance(each, int))[-LOOP_RUNS - 1 :],
         )
 

@@ -1,10 +1,10 @@
 """A snapshot of the master state in chunks: what is in one, and the manifest that names them all.
 
 A chunk holds documents and answered requests, one record a line, compressed. The manifest says
-at which marker the state was taken and names every chunk by its SHA-256; a master signs the
-manifest, and so each chunk too. Chunks are cut where a record's name says so, not where a count
-ends: a change alters the chunk that it falls into and leaves the others as they were, so whoever
-has some of an older snapshot lacks few of the next.
+at which position the state was taken and names every chunk by its SHA-256; a master signs the
+manifest, and so each chunk too. The name of a record decides whether a chunk ends behind it, not a
+count: a change alters the chunk that it falls into and leaves the others as they were, so a reader
+that has the chunks of an older snapshot lacks few of the next.
 """
 
 import hashlib
@@ -18,8 +18,18 @@ from typing import Any, Final
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object, row
 from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json, decode_json
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.log import ENTRY_LIMIT_BYTES, Marker, ReplicationMode
+from shared.domain.document import Document
+from shared.domain.ids import (
+    Epoch,
+    LogGeneration,
+    NodeId,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
+from shared.domain.log import ENTRY_LIMIT_BYTES, LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
 
 MANIFEST_TYPE: Final = "meridian/manifest/v1"
 
@@ -44,25 +54,11 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotDocument:
-    """A document and the revision that made it so."""
-
-    kind: str
-    id: str
-    revision: Revision
-    body: dict[str, Any]
-
-
-Answered = tuple[str, str, int, int]
-"""A request that is in the log: its id, its digest, its revision, and when, in Unix ms."""
-
-
-@dataclass(frozen=True, slots=True)
 class Chunk:
     """Some records of the state."""
 
-    documents: tuple[SnapshotDocument, ...] = ()
-    requests: tuple[Answered, ...] = ()
+    documents: tuple[Document, ...] = ()
+    requests: tuple[AnsweredRequest, ...] = ()
 
     @staticmethod
     def decode(data: bytes) -> "Chunk":
@@ -91,7 +87,7 @@ class Cutter:
             name = f"{each.kind}/{each.id}"
             yield from self._take(name, ["d", each.kind, each.id, each.revision, each.body])
         for request in records.requests:
-            yield from self._take(request[0], ["r", *request])
+            yield from self._take(request.request_id, ["r", *request])
 
     def rest(self) -> Iterator[bytes]:
         """What was added since the last full chunk, if anything was."""
@@ -126,9 +122,9 @@ class ChunkRef:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The state at *marker*, as the chunks that hold it."""
+    """The state at *position*, as the chunks that hold it."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
     scope: Scope
     chunks: tuple[ChunkRef, ...]
@@ -141,7 +137,7 @@ class Manifest:
         """The bytes that are signed and stored."""
         content = {
             "type": MANIFEST_TYPE,
-            "marker": marker_to_json(self.marker),
+            "position": position_to_json(self.position),
             "mode": self.mode.value,
             "scope": self.scope.value,
             "chunks": [[ref.hash, ref.size] for ref in self.chunks],
@@ -160,7 +156,7 @@ class Manifest:
             raise fields.wrong("type", f"not {MANIFEST_TYPE}")
         chunks = (row(each, ("hash", "size"), "chunk") for each in fields.items("chunks"))
         return Manifest(
-            marker_from_json(fields.object("marker")),
+            position_from_json(fields.object("position")),
             fields.choice("mode", ReplicationMode),
             fields.choice("scope", Scope),
             tuple(ChunkRef(each.text("hash"), each.integer("size")) for each in chunks),
@@ -193,23 +189,23 @@ class SignedSnapshot:
         )
 
 
-def marker_to_json(marker: Marker) -> dict[str, Any]:
+def position_to_json(position: LogPosition) -> dict[str, Any]:
     return {
-        "log_generation": marker.log_generation,
-        "revision": marker.revision,
-        "sequence": marker.sequence,
-        "epoch": marker.epoch,
-        "hash": marker.hash,
+        "log_generation": position.log_generation,
+        "revision": position.revision,
+        "sequence": position.sequence,
+        "epoch": position.epoch,
+        "hash": position.hash,
     }
 
 
-def marker_from_json(fields: Fields) -> Marker:
-    """A marker as `marker_to_json` wrote it.
+def position_from_json(fields: Fields) -> LogPosition:
+    """A position as `position_to_json` wrote it.
 
     Raises:
         Undecodable: it is none.
     """
-    return Marker(
+    return LogPosition(
         LogGeneration(fields.integer("log_generation")),
         Revision(fields.integer("revision")),
         Sequence(fields.integer("sequence")),
@@ -237,19 +233,17 @@ def _tag(record: Json) -> Json:
     return record[0]
 
 
-def _document(record: Json) -> SnapshotDocument:
+def _document(record: Json) -> Document:
     fields = row(record, ("tag", "kind", "id", "revision", "body"), "document in a chunk")
     revision = Revision(fields.integer("revision"))
-    return SnapshotDocument(
-        fields.text("kind"), fields.text("id"), revision, fields.object("body").members
-    )
+    return Document(fields.text("kind"), fields.text("id"), revision, fields.object("body").members)
 
 
-def _request(record: Json) -> Answered:
+def _request(record: Json) -> AnsweredRequest:
     fields = row(record, ("tag", "id", "digest", "revision", "at"), "request in a chunk")
-    return (
-        fields.text("id"),
+    return AnsweredRequest(
+        RequestId(fields.text("id")),
         fields.text("digest"),
-        fields.integer("revision"),
-        fields.integer("at", least=SMALLEST_INTEGER),
+        Revision(fields.integer("revision")),
+        UnixMillis(fields.integer("at", least=SMALLEST_INTEGER)),
     )

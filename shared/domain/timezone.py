@@ -27,7 +27,7 @@ def zone_names() -> frozenset[str]:
 
 
 def is_timezone(text: str) -> bool:
-    """Whether the offset of *text* can be told."""
+    """Whether *text* names an offset or a zone."""
     return _parse_offset(text) is not None or text in zone_names()
 
 
@@ -37,10 +37,10 @@ def require_timezone(text: str) -> str:
     Raises:
         ValueError: it is neither.
     """
-    told = _parse_offset(text)
+    minutes = _parse_offset(text)
     if not is_timezone(text):
         raise ValueError(f"{text!r} is neither an offset like +05:30 nor a zone like Europe/Berlin")
-    if told is not None and not WESTERNMOST_MINUTES <= told <= EASTERNMOST_MINUTES:
+    if minutes is not None and not WESTERNMOST_MINUTES <= minutes <= EASTERNMOST_MINUTES:
         raise ValueError(f"{text!r} is no offset from -12:00 to +14:00")
     return text
 
@@ -51,9 +51,9 @@ def offset_minutes(timezone: str, at: UnixMillis) -> int:
     Raises:
         ValueError: it is neither an offset nor the name of a zone.
     """
-    told = _parse_offset(timezone)
-    if told is not None:
-        return told
+    minutes = _parse_offset(timezone)
+    if minutes is not None:
+        return minutes
     require_timezone(timezone)
     there = (EPOCH + timedelta(milliseconds=at)).astimezone(_zone(timezone))
     ahead_by = there.utcoffset()

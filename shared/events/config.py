@@ -1,12 +1,13 @@
-"""Asking for a change of the configuration, and for what it says."""
+"""Messages of config: changes of the configuration, reads of it, and repairs of its log."""
 
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.domain.document import Document, Ref
 from shared.domain.history import HistoryLine
-from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
-from shared.domain.log import ReplicationMode
+from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
+from shared.domain.log import LogPlace, LogPosition, ReplicationMode
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
 
@@ -77,39 +78,23 @@ class PauseWrites(Request[WritesPaused]):
     valid_until: float
 
 
-class StoredDocument(Message):
-    """A document with the revision that last changed it."""
-
-    kind: str
-    id: str
-    revision: Revision
-    body: dict[str, Any]
-
-
-class Known(Message):
-    """Up to where somebody knows the documents: an entry of the log, by its place and hash."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    hash: str
-
-
 class DocumentsRead(Message):
-    """The documents asked for, as of *revision*; *next* is the last one's name when more follow.
+    """The documents asked for, as of *position*; *next* is the last one's name when more follow.
 
     *since* says that these are only what changed after that revision, and *gone* what was deleted;
     None says that they are all.
     """
 
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    hash: str = ""
+    position: LogPosition
     mode: ReplicationMode
-    documents: tuple[StoredDocument, ...]
-    next: tuple[str, str] | None = None
+    documents: tuple[Document, ...]
+    next: Ref | None = None
     since: Revision | None = None
-    gone: tuple[tuple[str, str], ...] = ()
+    gone: tuple[Ref, ...] = ()
+
+    @property
+    def revision(self) -> Revision:
+        return self.position.revision
 
 
 class ReadDocuments(Request[DocumentsRead]):
@@ -117,8 +102,8 @@ class ReadDocuments(Request[DocumentsRead]):
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
     What does not fit into one message comes page by page: ask again with *after* = *next*, the kind
-    and id of the last one. *limit* asks for shorter pages. Who knows them up to *since* gets what
-    changed after that, unless it was too much, or is not in this master's history.
+    and id of the last one. *limit* asks for shorter pages. A reader that knows them up to *since*
+    gets what changed after that, unless it was too much, or is not in this master's history.
     """
 
     subject: ClassVar = Subject(
@@ -131,9 +116,9 @@ class ReadDocuments(Request[DocumentsRead]):
     id: str | None = None
     at_least: Revision = Revision(0)
     current: bool = False
-    after: tuple[str, str] | None = None
+    after: Ref | None = None
     limit: int | None = Field(default=None, ge=1)
-    since: Known | None = None
+    since: LogPosition | None = None
 
 
 class ReadCurrent(ReadDocuments):
@@ -155,7 +140,7 @@ class HistoryRead(Message):
     """
 
     lines: tuple[HistoryLine, ...]
-    next: tuple[int, int] | None = None
+    next: LogPlace | None = None
 
 
 class ReadHistory(Request[HistoryRead]):
@@ -171,40 +156,30 @@ class ReadHistory(Request[HistoryRead]):
         answered_by=frozenset({"config"}),
     )
 
-    before: tuple[int, int] | None = None
+    before: LogPlace | None = None
     limit: int = Field(default=50, ge=1, le=200)
     since_unix_ms: int = 0
     kind: str | None = None
     author: str | None = None
 
 
-class ChainEnd(Message):
-    """The last entry of a chain, as far as it was walked."""
-
-    log_generation: LogGeneration
-    revision: Revision
-    epoch: Epoch
-    hash: str
-    sequence: Sequence
-
-
 class ChainVerified(Message):
-    """One part of a walk: *entries* follow one another up to *end*.
+    """The result for one part of a chain: *entries* follow one another up to *end*.
 
-    *skipped* messages are none of the chain, and none of anybody's; *fault* says what is wrong, and
-    *is_whole* that there is nothing behind *end*.
+    *skipped* messages of the log are no entries, and every follower skips them; *fault* is empty
+    unless the chain is broken, and *is_whole* says that nothing follows *end*.
     """
 
     node: NodeId
     entries: int
     skipped: int
     fault: str = ""
-    end: ChainEnd | None = None
+    end: LogPosition | None = None
     is_whole: bool
 
 
 class VerifyChain(Request[ChainVerified]):
-    """Walk the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
+    """Verify the log, or *node*'s own copy of it, from behind *after*: is it one signed chain."""
 
     subject: ClassVar = Subject(
         "meridian.config.{node}.verify",
@@ -214,11 +189,11 @@ class VerifyChain(Request[ChainVerified]):
 
     node: NodeId
     of: Literal["log", "database"]
-    after: ChainEnd | None = None
+    after: LogPosition | None = None
 
 
 class ReplicaPosition(Message):
-    """Where *node*'s database stands, and what its follower calls the log.
+    """The position of *node*'s database, and the state of its follower.
 
     *digest* is of every document in it; *hashes* are what its history has at the revisions
     that were asked for, as far as it keeps them. The signature is the node's own, over
@@ -226,11 +201,7 @@ class ReplicaPosition(Message):
     """
 
     node: NodeId
-    log_generation: LogGeneration
-    revision: Revision
-    sequence: Sequence
-    epoch: Epoch
-    hash: str
+    position: LogPosition
     digest: str
     follower: str = ""
     hashes: dict[Revision, str] = {}
@@ -238,10 +209,11 @@ class ReplicaPosition(Message):
 
     def position_bytes(self) -> bytes:
         """What the node signs."""
-        parts = (self.node, self.log_generation, self.revision, self.sequence, self.epoch)
+        at = self.position
+        place = (at.log_generation, at.revision, at.sequence, at.epoch, at.hash)
         hashes = (f"{revision} {hash_}" for revision, hash_ in sorted(self.hashes.items()))
-        told = (*parts, self.hash, self.digest, self.follower, *hashes)
-        return "\n".join(("meridian/position/v1", *(str(part) for part in told))).encode()
+        signed = (self.node, *place, self.digest, self.follower, *hashes)
+        return "\n".join(("meridian/position/v1", *(str(part) for part in signed))).encode()
 
 
 class ReadPosition(Request[ReplicaPosition]):
@@ -263,7 +235,7 @@ class ReadPosition(Request[ReplicaPosition]):
 class GenerationBegun(Message):
     """The log goes on in *log_generation* with *revision*, from the database of *node*.
 
-    *unasked* are masters that could not be asked, *left_behind* those of an earlier generation that
+    *unreachable* are masters that gave no report, *left_behind* those of an earlier generation that
     have another history: what either had alone is not in the log.
     """
 
@@ -271,7 +243,7 @@ class GenerationBegun(Message):
     log_generation: LogGeneration
     revision: Revision
     hash: str
-    unasked: tuple[NodeId, ...] = ()
+    unreachable: tuple[NodeId, ...] = ()
     left_behind: tuple[NodeId, ...] = ()
 
 
@@ -318,7 +290,7 @@ class ConfigChanged(Event):
     """The configuration changed: which documents, by whom, at which revision.
 
     *deleted* are those of *changed* that are gone; *request_id* names the request that caused it.
-    What the documents say is not told: it may be secret, and REST has it under its own rights.
+    The event holds no bodies: they may be secret, and REST shows them by its own rights.
     """
 
     subject: ClassVar = Subject(

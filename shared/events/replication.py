@@ -67,8 +67,8 @@ class LogRebuilt(Event):
     """The log goes on in *log_generation*, from the database of *node*.
 
     It was rebuilt by *author* because the servers had lost it. *revision*, *hash* and *epoch* are
-    where it goes on from; *unasked* are masters whose databases nobody could look into, and
-    *left_behind* those of an earlier generation that have another history.
+    where it goes on from; *unreachable* are masters that gave no report, and *left_behind*
+    those of an earlier generation that have another history.
     """
 
     subject: ClassVar = Subject(
@@ -82,7 +82,7 @@ class LogRebuilt(Event):
     epoch: Epoch
     author: str
     reason: str = ""
-    unasked: tuple[NodeId, ...] = ()
+    unreachable: tuple[NodeId, ...] = ()
     left_behind: tuple[NodeId, ...] = ()
 
 

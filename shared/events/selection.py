@@ -37,10 +37,10 @@ class ClientFacts(Message):
 
     @model_validator(mode="before")
     @classmethod
-    def _sensible(cls, told: Any) -> Any:
-        if not isinstance(told, Mapping):
-            return told
-        facts, nonsense = dict(cast("Mapping[str, Any]", told)), list[str]()
+    def _sensible(cls, body: Any) -> Any:
+        if not isinstance(body, Mapping):
+            return body
+        facts, nonsense = dict(cast("Mapping[str, Any]", body)), list[str]()
         _keep_address(facts, nonsense)
         _keep_offset(facts, nonsense)
         for field in ("latencies_ms", "latency_ages_seconds"):
@@ -69,11 +69,13 @@ def _keep_offset(facts: dict[str, Any], nonsense: list[str]) -> None:
 
 
 def _keep_measurements(facts: dict[str, Any], field: str, nonsense: list[str]) -> None:
-    told = facts.get(field)
-    if not told:
+    measurements = facts.get(field)
+    if not measurements:
         facts.pop(field, None)
         return
-    table: Mapping[Any, Any] = cast("Any", told) if isinstance(told, Mapping) else {}
+    table: Mapping[Any, Any] = (
+        cast("Any", measurements) if isinstance(measurements, Mapping) else {}
+    )
     if not 0 < len(table) <= MOST_MEASUREMENTS:
         facts[field] = {}
         nonsense.append(f"{field} was left out: it is no table of at most {MOST_MEASUREMENTS:,}")

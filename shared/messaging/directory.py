@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -23,10 +23,13 @@ from shared.documents.selection import SelectionOverride
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
 from shared.domain.errors import MeridianError
-from shared.domain.ids import LogGeneration, NodeId, Revision
-from shared.events.config import DocumentsRead, Known, ReadDocuments
+from shared.domain.ids import NodeId, Revision
+from shared.events.config import DocumentsRead, ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
+
+if TYPE_CHECKING:
+    from shared.domain.log import LogPosition
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.2
@@ -54,7 +57,7 @@ class Directory:
         self.overrides: dict[tuple[Kind, str], SelectionOverride] = {}
         self.revision = Revision(0)
         self.newest = Revision(0)
-        self._known: Known | None = None
+        self._known: LogPosition | None = None
 
     def on_change(self, tell: Callable[[], None]) -> None:
         """Call *tell* after each reading that changed something."""
@@ -88,15 +91,14 @@ class Directory:
         """
         self._wanted.clear()
         known = self._known
-        since = known if known is not None and known.hash else None
-        question = ReadDocuments(kinds=self._kinds, at_least=self.newest, since=since)
+        question = ReadDocuments(kinds=self._kinds, at_least=self.newest, since=known)
         answer = await read_documents(
             self._publisher,
             question,
             page_seconds=READ_SECONDS,
             attempt_seconds=READ_SECONDS / 4,
         )
-        if known is not None and _place(answer) <= _place(known):
+        if known is not None and answer.position.place <= known.place:
             return
         self._take(answer)
         if answer.since is None or answer.documents or answer.gone:
@@ -117,9 +119,7 @@ class Directory:
                 name = f"{document.kind} {document.id}"
                 self._log.warning("%s cannot be read by this version: %s", name, error)
         self.nodes = dict(sorted(self.nodes.items()))
-        self.revision = answer.revision
-        generation, revision = _place(answer)
-        self._known = Known(log_generation=generation, revision=revision, hash=answer.hash)
+        self.revision, self._known = answer.revision, answer.position
 
     def _drop(self, kind: Kind, id_: str) -> None:
         if kind is Kind.NODE:
@@ -135,7 +135,3 @@ class Directory:
             override = OVERRIDING[kind].model_validate(body, extra="ignore").selection
             if override != SelectionOverride():
                 self.overrides[kind, id_] = override
-
-
-def _place(told: DocumentsRead | Known) -> tuple[LogGeneration, Revision]:
-    return told.log_generation, told.revision

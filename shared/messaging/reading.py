@@ -4,7 +4,8 @@ Pages may be of different revisions when somebody writes meanwhile; what was rea
 smallest, and whoever keeps it reads again when a later revision is heard of.
 """
 
-from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.domain.document import Document
+from shared.events.config import DocumentsRead, ReadDocuments
 from shared.messaging.ports import Asks
 
 
@@ -16,7 +17,7 @@ async def read_documents(
     Raises:
         Unavailable: no master answered.
     """
-    documents: list[StoredDocument] = []
+    documents = list[Document]()
     first: DocumentsRead | None = None
     while True:
         page = await publisher.ask(
@@ -28,5 +29,5 @@ async def read_documents(
             break
         onward = {"after": page.next, "at_least": first.revision, "since": None}
         question = question.model_copy(update=onward)
-    oldest = min(first, page, key=lambda each: (each.log_generation, each.revision))
+    oldest = min(first, page, key=lambda each: each.position.place)
     return oldest.model_copy(update={"documents": tuple(documents), "next": None})

@@ -1,6 +1,6 @@
 """The master state in PostgreSQL: the adapter of everybody who reads or applies it.
 
-On one master config (as writer) and replication (as follower) both apply entries. The marker's
+On one master config (as writer) and replication (as follower) both apply entries. The position's
 row is locked for each transaction, and an entry that is there already is skipped, so whichever
 comes first does it and neither does it twice.
 """
@@ -8,10 +8,11 @@ comes first does it and neither does it twice.
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import (
     ClusterId,
@@ -27,14 +28,15 @@ from shared.domain.log import (
     CONTROL_KIND,
     EMPTY_HASH,
     LogEntry,
-    Marker,
+    LogPlace,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
     follows,
     mode_after,
 )
-from shared.domain.snapshot import Answered
+from shared.domain.request import AnsweredRequest
 from shared.persistence.pool import Connection, Database
 
 REQUESTS_KEPT_MS: Final = 30 * 86_400_000
@@ -43,32 +45,14 @@ EMPTY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A document as it is stored."""
-
-    kind: str
-    id: str
-    revision: Revision
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """A part of the documents: at most *limit*, from behind the one whose kind and id are given."""
 
-    after: tuple[str, str] | None = None
+    after: Ref | None = None
     limit: int | None = None
 
 
 WHOLE: Final = Part()
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredRequest:
-    """A request that is in the log already."""
-
-    digest: str
-    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +66,21 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The documents asked for, with the marker and mode of the same moment."""
+    """The documents asked for, with the position and mode of the same moment."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
-    rows: tuple[Row, ...]
+    documents: tuple[Document, ...]
 
 
 class Transaction:
-    """One transaction that holds the marker's lock."""
+    """One transaction that holds the position's lock."""
 
     def __init__(
-        self, connection: "Connection[asyncpg.Record]", marker: Marker, mode: ReplicationMode
+        self, connection: "Connection[asyncpg.Record]", position: LogPosition, mode: ReplicationMode
     ) -> None:
         self._connection = connection
-        self.marker = marker
+        self.position = position
         self.mode = mode
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
@@ -108,30 +92,30 @@ class Transaction:
             StoreUnavailable: it is not the next entry, or another one is in its place.
         """
         entry = LogEntry.decode(stored.body)
-        here = self.marker
+        here = self.position
         if entry.log_generation == here.log_generation and entry.revision <= here.revision:
             await self._require_same(entry, stored)
             return False
         why = follows(here, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        marker = here.advanced(entry, stored.hash, sequence)
+        position = LogPosition.of(entry, stored.hash, sequence)
         mode = mode_after(self.mode, entry.changes)
         if entry.begins_epoch:
             await self._raise_epoch(entry.epoch)
         await self._connection.execute(
             "INSERT INTO log_entry VALUES ($1, $2, $3, $4, $5, $6)",
-            *(marker.log_generation, marker.revision, marker.sequence, marker.epoch),
-            *(marker.hash, stored.encode()),
+            *(position.log_generation, position.revision, position.sequence, position.epoch),
+            *(position.hash, stored.encode()),
         )
-        await self._write_marker(marker, mode)
+        await self._write_position(position, mode)
         await self._apply_changes(entry)
-        self.marker, self.mode = marker, mode
+        self.position, self.mode = position, mode
         return True
 
-    async def rows(
+    async def documents(
         self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
-    ) -> tuple[Row, ...]:
+    ) -> tuple[Document, ...]:
         """The documents of *kinds* (all when empty), or the one called *id_*, in order."""
         found = await self._connection.fetch(
             "SELECT kind, id, revision, body FROM document"
@@ -140,56 +124,56 @@ class Transaction:
             " AND ($3::text IS NULL OR (kind, id) > ($3, $4)) ORDER BY kind, id LIMIT $5",
             *(list(kinds), id_, *(part.after or (None, None)), part.limit),
         )
-        return tuple(Row(*row) for row in found)
+        return tuple(Document(*row) for row in found)
 
-    async def entries_behind(
-        self, place: tuple[LogGeneration, Revision, str], limit: int
-    ) -> tuple[bytes, ...] | None:
+    async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None:
         """The log's messages behind the entry at *place*, with that hash, oldest first.
 
         None when this copy keeps no such entry, or more than *limit* messages behind it.
         """
-        if place == (self.marker.log_generation, self.marker.revision, self.marker.hash):
+        if place == self.position:
             return ()
         rows = await self._connection.fetch(
             "SELECT message FROM log_entry WHERE (log_generation, revision) > ($1, $2)"
             " AND EXISTS (SELECT FROM log_entry"
             " WHERE (log_generation, revision, hash) = ($1, $2, $3))"
             " ORDER BY log_generation, revision LIMIT $4",
-            *place,
+            *(place.log_generation, place.revision, place.hash),
             limit + 1,
         )
         return tuple(bytes(row["message"]) for row in rows) if 0 < len(rows) <= limit else None
 
     async def requests(
-        self, after: Answered | None = None, limit: int | None = None
-    ) -> list[Answered]:
+        self, after: AnsweredRequest | None = None, limit: int | None = None
+    ) -> list[AnsweredRequest]:
         """The request table, oldest first: at most *limit*, from behind *after*."""
         rows = await self._connection.fetch(
             "SELECT request_id, digest, revision, at FROM request"
             " WHERE $1::bigint IS NULL OR (at, request_id) > ($1, $2)"
             " ORDER BY at, request_id LIMIT $3",
-            *((None, None) if after is None else (after[3], after[0])),
+            *((None, None) if after is None else (after.at, after.request_id)),
             limit,
         )
-        return [(row["request_id"], row["digest"], row["revision"], row["at"]) for row in rows]
+        return [AnsweredRequest(*row) for row in rows]
 
-    async def empty(self, marker: Marker, mode: ReplicationMode) -> None:
-        """Throw everything away: the copy is at *marker*, and `fill` brings its content."""
+    async def empty(self, position: LogPosition, mode: ReplicationMode) -> None:
+        """Throw everything away: the copy is at *position*, and `fill` brings its content."""
         for table in ("document", "log_entry", "request"):
             await self._connection.execute(
                 f"DELETE FROM {table}",  # noqa: S608 - our own names
                 timeout=EMPTY_SECONDS,
             )
-        await self._raise_epoch(marker.epoch)
-        await self._write_marker(marker, mode)
-        self.marker, self.mode = marker, mode
+        await self._raise_epoch(position.epoch)
+        await self._write_position(position, mode)
+        self.position, self.mode = position, mode
 
-    async def fill(self, rows: Iterable[Row], requests: Iterable[Answered]) -> None:
+    async def fill(
+        self, documents: Iterable[Document], requests: Iterable[AnsweredRequest]
+    ) -> None:
         """Add a part of a snapshot's content."""
         await self._connection.executemany(
             "INSERT INTO document VALUES ($1, $2, $3, $4)",
-            [(row.kind, row.id, row.revision, row.body) for row in rows],
+            [(each.kind, each.id, each.revision, each.body) for each in documents],
         )
         await self._connection.executemany(
             "INSERT INTO request VALUES ($1, $2, $3, $4)", list(requests)
@@ -208,18 +192,18 @@ class Transaction:
         """What applying `epoch_began` does, and nothing else: the trigger holds entries to it."""
         await self._connection.execute("UPDATE cluster_state SET epoch = $1", epoch)
 
-    async def _write_marker(self, marker: Marker, mode: ReplicationMode) -> None:
+    async def _write_position(self, position: LogPosition, mode: ReplicationMode) -> None:
         await self._connection.execute(
             "UPDATE cluster_state SET log_generation = $1, revision = $2, sequence = $3,"
             " hash = $4, mode = $5",
-            *(marker.log_generation, marker.revision, marker.sequence),
-            *(marker.hash, mode.value),
+            *(position.log_generation, position.revision, position.sequence),
+            *(position.hash, mode.value),
         )
 
     async def _apply_changes(self, entry: LogEntry) -> None:
         """Write what *entry* leaves of each document; an entry may hold hundreds of changes."""
         last = {
-            (change.kind, change.id): change
+            Ref(change.kind, change.id): change
             for change in entry.changes
             if change.kind != CONTROL_KIND and change.op in {Op.PUT, Op.DELETE}
         }
@@ -259,15 +243,15 @@ class MasterState:
             )
         return done.endswith(" 1")
 
-    async def marker(self) -> Marker | None:
+    async def position(self) -> LogPosition | None:
         """How far this copy has come; None for a database that belongs to no cluster yet."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT * FROM cluster_state")
-        return None if row is None else _marker(row)
+        return None if row is None else _position(row)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
-        """A transaction that holds the marker; committed at the block's end, undone by an error.
+        """A transaction that holds the position; committed at the block's end, undone by an error.
 
         Raises:
             StoreUnavailable: the database failed, or belongs to no cluster.
@@ -276,18 +260,18 @@ class MasterState:
             row = await connection.fetchrow("SELECT * FROM cluster_state FOR UPDATE")
             if row is None:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
-            yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
+            yield Transaction(connection, _position(row), ReplicationMode(row["mode"]))
 
     async def read(
         self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
     ) -> State:
-        """Documents with the marker of the same moment.
+        """Documents with the position of the same moment.
 
         Raises:
             StoreUnavailable: the database failed, or belongs to no cluster.
         """
         async with self.view() as view:
-            return State(view.marker, view.mode, await view.rows(kinds, id_, part))
+            return State(view.position, view.mode, await view.documents(kinds, id_, part))
 
     @asynccontextmanager
     async def view(self) -> AsyncGenerator[Transaction]:
@@ -303,9 +287,9 @@ class MasterState:
             row = await connection.fetchrow("SELECT * FROM cluster_state")
             if row is None:
                 raise StoreUnavailable("this database belongs to no cluster: init or join it first")
-            yield Transaction(connection, _marker(row), ReplicationMode(row["mode"]))
+            yield Transaction(connection, _position(row), ReplicationMode(row["mode"]))
 
-    async def entries(self, before: tuple[int, int] | None, limit: int) -> tuple[bytes, ...]:
+    async def entries(self, before: LogPlace | None, limit: int) -> tuple[bytes, ...]:
         """The log's messages that this copy keeps, newest first: at most *limit* of them.
 
         Those from *before* a log generation and revision, or the newest. A copy that began with a
@@ -322,7 +306,7 @@ class MasterState:
         return tuple(bytes(row["message"]) for row in rows)
 
     async def entries_after(
-        self, position: tuple[int, int], limit: int
+        self, place: LogPlace, limit: int
     ) -> tuple[tuple[LogSequence, bytes], ...]:
         """The log's messages that this copy keeps, oldest first, each with its sequence.
 
@@ -333,7 +317,7 @@ class MasterState:
                 "SELECT sequence, message FROM log_entry"
                 " WHERE (log_generation, revision) > ($1, $2)"
                 " ORDER BY log_generation, revision LIMIT $3",
-                *position,
+                *place,
                 limit,
             )
         return tuple((LogSequence(row["sequence"]), bytes(row["message"])) for row in rows)
@@ -350,8 +334,8 @@ class MasterState:
             )
         return {Revision(row["revision"]): row["hash"] for row in rows}
 
-    async def pulse(self, pulse: Pulse) -> None:
-        """Config commits: write that down, with its reading of this kernel's clock."""
+    async def record_pulse(self, pulse: Pulse) -> None:
+        """Record that config commits, with its reading of this kernel's clock."""
         async with self._database.connection() as connection:
             await connection.execute(
                 "INSERT INTO writer_pulse VALUES (true, $1, $2, $3) ON CONFLICT (only_row)"
@@ -368,30 +352,29 @@ class MasterState:
             return None
         return Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
 
-    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
-        """What became of those of *requests* that are in the log, as this copy has it.
+    async def find_requests(
+        self, requests: Sequence[RequestId]
+    ) -> dict[RequestId, AnsweredRequest]:
+        """Those of *requests* that are in the log, as this copy has it.
 
         Raises:
             StoreUnavailable: the database failed.
         """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT request_id, digest, revision FROM request WHERE request_id = ANY ($1)",
+                "SELECT request_id, digest, revision, at FROM request WHERE request_id = ANY ($1)",
                 list(requests),
             )
-        return {
-            RequestId(row["request_id"]): AnsweredRequest(row["digest"], Revision(row["revision"]))
-            for row in rows
-        }
+        return {each.request_id: each for each in (AnsweredRequest(*row) for row in rows)}
 
     async def forget_requests(self, now: UnixMillis) -> None:
-        """Drop requests that nobody repeats any more."""
+        """Drop requests that are too old to be repeated."""
         async with self._database.connection() as connection:
             await connection.execute("DELETE FROM request WHERE at < $1", now - REQUESTS_KEPT_MS)
 
 
-def _marker(row: asyncpg.Record) -> Marker:
-    return Marker(
+def _position(row: asyncpg.Record) -> LogPosition:
+    return LogPosition(
         LogGeneration(row["log_generation"]),
         Revision(row["revision"]),
         LogSequence(row["sequence"]),

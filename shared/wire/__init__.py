@@ -1,1 +1,1 @@
-"""What endpoints and relays say to each other, as bytes; nothing here waits or sends."""
+"""The relay protocol as bytes, and its dialling side; nothing here waits or sends."""

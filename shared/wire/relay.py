@@ -1,4 +1,4 @@
-"""Owns the relay protocol: how an endpoint is admitted to a path, or measures one, on one screen.
+"""Defines the relay protocol on one screen: how an endpoint gets a path, or measures a relay.
 
 Every frame is `u16 length, u8 type, payload`, big-endian; the length counts type and payload.
 
@@ -11,16 +11,17 @@ Every frame is `u16 length, u8 type, payload`, big-endian; the length counts typ
 | 5    | PING    | endpoint | u8 version = 1, u32 nonce, then the probe ticket's text in ASCII   |
 | 6    | PONG    | relay    | JSON `{"node", "nonce"}`: the PING came here                       |
 
-An endpoint says HELLO once, within `HELLO_SECONDS`, in one frame of at most `LONGEST_FRAME_BYTES`.
-The relay answers WAIT any number of times, then READY to both sides at once, or REFUSED.
-**From READY on the bytes are opaque**: a relay needs nothing but the ticket.
+An endpoint sends HELLO once, within `HELLO_SECONDS`, in one frame of at most
+`LONGEST_FRAME_BYTES`. The relay answers WAIT any number of times, then READY to both sides at the
+same time, or REFUSED. **From READY on the bytes are opaque**: a relay needs only the ticket.
 
-Who only measures says PING instead, a few times, and closes; each is answered by its PONG. A nonce
-is drawn by chance, so that nobody answers before he was asked. A relay that does not know PING
-refuses it as `bad_hello`: that node is not measured. A connection is for a path or for measuring.
+An endpoint that measures sends PING instead, a few times, and closes; the relay answers each with a
+PONG. A nonce is random, so a relay cannot answer a PING that it has not received. A relay that does
+not know PING refuses it as `bad_hello`. A connection is for a path or for measuring, never both.
 
-A second HELLO of the same side and generation closes that pair's both connections; both come again.
-Unknown fields of the JSON are ignored, so that relays and endpoints can be upgraded one at a time.
+A second HELLO of the same side and generation closes both connections of that pair, and both ends
+dial again. Readers ignore unknown fields of the JSON, so nodes can be upgraded one at a time.
+The dialling side is driven by `shared.wire.dialling`, the relay's by `services.relay`.
 """
 
 import json
@@ -72,7 +73,7 @@ class BadFrame(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """An endpoint shows its ticket."""
+    """An endpoint asks for a path with its ticket."""
 
     ticket: str
 
@@ -86,7 +87,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Both sides are there; what follows belongs to them."""
+    """Both sides are there; the bytes that follow belong to the path."""
 
     node: NodeId
     generation: PathGeneration
@@ -94,7 +95,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The path is not to be had; *code* is a `RefusalCode`, or one of a newer relay."""
+    """The relay refuses the path; *code* is a `RefusalCode`, or one of a newer relay."""
 
     code: str
     message: str
@@ -103,7 +104,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Somebody with a probe ticket measures how far away this relay is."""
+    """An endpoint with a probe ticket measures how far away this relay is."""
 
     nonce: int
     ticket: str
@@ -121,7 +122,7 @@ Frame = Hello | Wait | Ready | Refused | Ping | Pong
 
 
 def encode_hello(ticket: str) -> bytes:
-    """The only frame of an endpoint that comes for a path.
+    """Encode the only frame that an endpoint sends for a path.
 
     Raises:
         BadFrame: *ticket* is no ASCII or too long for a frame.
@@ -130,7 +131,7 @@ def encode_hello(ticket: str) -> bytes:
 
 
 def encode_ping(nonce: int, ticket: str) -> bytes:
-    """One measurement; the errors are those of `encode_hello`."""
+    """Encode one measurement; the errors are those of `encode_hello`."""
     return _frame(_PINGED, _PING.pack(VERSION, nonce) + _ascii(ticket))
 
 
@@ -153,10 +154,10 @@ def encode_refused(code: RefusalCode, message: str, retry_after_seconds: float |
 
 
 class FrameReader:
-    """Takes bytes as they come and gives frames, up to the last that its sender may say.
+    """Decodes frames from a stream of bytes, up to the last that the sender may send.
 
-    After HELLO, READY and REFUSED it reads nothing more: whatever follows is in `leftover`, which
-    after READY belongs to the tunnel and after HELLO is a breach.
+    After HELLO, READY and REFUSED it decodes nothing more. Later bytes are in `leftover`: after
+    READY they belong to the tunnel, after HELLO they break the protocol.
     """
 
     def __init__(self) -> None:
@@ -169,7 +170,7 @@ class FrameReader:
         return self._buffer if self.done else b""
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that *data* completes.
+        """Return the frames that *data* completes.
 
         Raises:
             BadFrame: the bytes are no frame; the connection is of no use any more.
@@ -191,7 +192,7 @@ class FrameReader:
         if len(self._buffer) < end:
             return None
         payload, self._buffer = self._buffer[_HEAD.size : end], self._buffer[end:]
-        return _decoded(kind, payload)
+        return _decode(kind, payload)
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
@@ -204,16 +205,16 @@ def _json_frame(kind: int, **fields: object) -> bytes:
     return _frame(kind, json.dumps(fields, separators=(",", ":")).encode())
 
 
-def _decoded(kind: int, payload: bytes) -> Frame:
+def _decode(kind: int, payload: bytes) -> Frame:
     if kind in {_HELLO, _PINGED}:
-        return _asked(kind, payload)
+        return _decode_request(kind, payload)
     try:
-        return _answer(kind, decode_object(payload, "answer"))
+        return _decode_answer(kind, decode_object(payload, "answer"))
     except Undecodable as error:
         raise BadFrame("a relay's answer cannot be read") from error
 
 
-def _asked(kind: int, payload: bytes) -> Frame:
+def _decode_request(kind: int, payload: bytes) -> Frame:
     if not payload or payload[0] != VERSION:
         given = payload[0] if payload else "none"
         raise BadFrame(f"this relay speaks version {VERSION}, not {given}", RefusalCode.BAD_VERSION)
@@ -234,7 +235,7 @@ def _ascii(ticket: str) -> bytes:
     return ticket.encode()
 
 
-def _answer(kind: int, fields: Fields) -> Frame:
+def _decode_answer(kind: int, fields: Fields) -> Frame:
     if kind == _WAIT:
         return Wait(NodeId(fields.text("node")))
     if kind == _READY:

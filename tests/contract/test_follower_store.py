@@ -9,9 +9,10 @@ import pytest_asyncio
 from services.replication.core.snapshot import Snapshot
 from services.replication.replica.store import FileStore, FollowerStore, MasterStore
 from shared.crypto.nodekeys import NodeKey
+from shared.domain.document import Document
 from shared.domain.ids import NodeId, Revision
-from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_marker
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_position
+from shared.domain.snapshot import Scope
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -39,7 +40,7 @@ def pen() -> Pen:
 
 
 async def apply(store: FollowerStore, pen: Pen, stored: StoredEntry) -> None:
-    await store.apply(stored, pen.marker.sequence)
+    await store.apply(stored, pen.position.sequence)
 
 
 async def ids(store: FollowerStore) -> list[tuple[str, str, int]]:
@@ -49,15 +50,15 @@ async def ids(store: FollowerStore) -> list[tuple[str, str, int]]:
 
 
 async def test_a_new_store_is_empty_and_before_the_first_entry(store: FollowerStore) -> None:
-    assert await store.marker() == empty_marker(GENERATION)
+    assert await store.position() == empty_position(GENERATION)
     assert await ids(store) == []
 
 
 async def test_the_marker_moves_with_every_entry(store: FollowerStore, pen: Pen) -> None:
     for name in ("berlin", "denver", "tokyo"):
         await apply(store, pen, pen.write(put("node", name, node())))
-        assert await store.marker() == pen.marker
-        assert (await store.snapshot()).marker == pen.marker
+        assert await store.position() == pen.position
+        assert (await store.snapshot()).position == pen.position
 
 
 async def test_a_skipped_message_shows_in_the_sequence_alone(
@@ -65,9 +66,9 @@ async def test_a_skipped_message_shows_in_the_sequence_alone(
 ) -> None:
     pen.skip()
     await apply(store, pen, pen.write(put("node", "berlin", node())))
-    marker = await store.marker()
-    assert marker is not None
-    assert (marker.revision, marker.sequence) == (1, 2)
+    position = await store.position()
+    assert position is not None
+    assert (position.revision, position.sequence) == (1, 2)
 
 
 async def test_a_document_has_the_revision_of_its_last_change(
@@ -99,7 +100,7 @@ async def test_an_entry_about_the_cluster_is_no_document(store: FollowerStore, p
     )
     found = await store.snapshot()
     assert found.documents == ()
-    assert found.marker.epoch == 4
+    assert found.position.epoch == 4
     assert found.mode is ReplicationMode.DEGRADED
 
 
@@ -115,10 +116,10 @@ async def test_a_snapshot_replaces_everything_and_the_log_goes_on(
     await apply(store, pen, pen.write(put("node", "old", node())))
     elsewhere = Pen()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=3)
-    document = SnapshotDocument("node", "new", Revision(1), node())
-    await store.load(Snapshot(elsewhere.marker, ReplicationMode.DEGRADED, (document,)))
+    document = Document("node", "new", Revision(1), node())
+    await store.load(Snapshot(elsewhere.position, ReplicationMode.DEGRADED, (document,)))
 
-    assert await store.marker() == elsewhere.marker
+    assert await store.position() == elsewhere.position
     assert await ids(store) == [("node", "new", 1)]
     await apply(store, elsewhere, elsewhere.write(put("node", "next", node())))
     assert await ids(store) == [("node", "new", 1), ("node", "next", 2)]
@@ -127,5 +128,5 @@ async def test_a_snapshot_replaces_everything_and_the_log_goes_on(
 async def test_a_snapshot_of_a_snapshot_is_the_same(store: FollowerStore, pen: Pen) -> None:
     await apply(store, pen, pen.write(put("node", "berlin", node()), put("site", "site", {})))
     first = await store.snapshot()
-    await store.load(Snapshot(first.marker, first.mode, first.documents, first.requests))
+    await store.load(Snapshot(first.position, first.mode, first.documents, first.requests))
     assert await store.snapshot() == first

@@ -5,9 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.config.reading import read_documents
+from services.config.read.documents import read_documents
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import Marker, StoredEntry
+from shared.domain.log import LogPosition, StoredEntry
 from shared.events.config import ReadDocuments
 from shared.events.message import Message, Request
 from shared.persistence.master_state import Part, State
@@ -26,15 +26,15 @@ class Copy(Responder):
     async def apply(self, *entries: StoredEntry) -> None:
         for stored in entries:
             async with self.state.transaction() as transaction:
-                await transaction.apply(stored, LogSequence(transaction.marker.sequence + 1))
+                await transaction.apply(stored, LogSequence(transaction.position.sequence + 1))
 
-    async def marker(self) -> Marker:
-        return self.state.marker
+    async def position(self) -> LogPosition:
+        return self.state.position
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:
         found = await self.state.read(kinds, id_)
-        rows = [row for row in found.rows if part.after is None or (row.kind, row.id) > part.after]
-        return replace(found, rows=tuple(rows[: part.limit]))
+        behind = [each for each in found.documents if part.after is None or each.ref > part.after]
+        return replace(found, documents=tuple(behind[: part.limit]))
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.state.view()

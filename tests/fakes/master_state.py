@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
@@ -12,86 +13,87 @@ from shared.domain.log import (
     CONTROL_KIND,
     Change,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     follows,
     mode_after,
 )
-from shared.persistence.master_state import AnsweredRequest, Row, State
-
-Name = tuple[str, str]
+from shared.domain.request import AnsweredRequest
+from shared.persistence.master_state import Pulse, State
 
 
 @dataclass
 class MemoryTransaction:
-    """What one transaction sees and does; *rows_by_name* and the rest are its own copies.
+    """What one transaction sees and does; *documents_by_ref* and the rest are its own copies.
 
     *entries* are those that were applied since the copy began, by their revisions.
     """
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
     entries: dict[Revision, StoredEntry] = field(default_factory=dict[Revision, StoredEntry])
-    rows_by_name: dict[Name, Row] = field(default_factory=dict[Name, Row])
+    documents_by_ref: dict[Ref, Document] = field(default_factory=dict[Ref, Document])
     requests: dict[RequestId, AnsweredRequest] = field(
         default_factory=dict[RequestId, AnsweredRequest]
     )
 
     def copy(self) -> "MemoryTransaction":
         return MemoryTransaction(
-            *(self.marker, self.mode, dict(self.entries)),
-            *(dict(self.rows_by_name), dict(self.requests)),
+            *(self.position, self.mode, dict(self.entries)),
+            *(dict(self.documents_by_ref), dict(self.requests)),
         )
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> bool:
         entry = LogEntry.decode(stored.body)
-        is_same_log = entry.log_generation == self.marker.log_generation
-        if is_same_log and entry.revision <= self.marker.revision:
+        is_same_log = entry.log_generation == self.position.log_generation
+        if is_same_log and entry.revision <= self.position.revision:
             here = self.entries.get(entry.revision)
             if here is not None and here.hash != stored.hash:
                 raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
             return False
-        why = follows(self.marker, entry)
+        why = follows(self.position, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
-        self.marker = self.marker.advanced(entry, stored.hash, sequence)
+        self.position = LogPosition.of(entry, stored.hash, sequence)
         self.mode = mode_after(self.mode, entry.changes)
         self.entries[entry.revision] = stored
         for change in entry.changes:
             self._apply(change, entry)
         return True
 
-    async def rows(self, kinds: Sequence[str] = (), id_: str | None = None) -> tuple[Row, ...]:
+    async def documents(
+        self, kinds: Sequence[str] = (), id_: str | None = None
+    ) -> tuple[Document, ...]:
         wanted = [
-            row
-            for row in self.rows_by_name.values()
-            if (not kinds or row.kind in kinds) and (id_ is None or row.id == id_)
+            each
+            for each in self.documents_by_ref.values()
+            if (not kinds or each.kind in kinds) and (id_ is None or each.id == id_)
         ]
-        return tuple(sorted(wanted, key=lambda row: (row.kind, row.id)))
+        return tuple(sorted(wanted, key=lambda each: each.ref))
 
-    async def entries_behind(
-        self, place: tuple[LogGeneration, Revision, str], limit: int
-    ) -> tuple[bytes, ...] | None:
-        here = self.marker
-        if place == (here.log_generation, here.revision, here.hash):
+    async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None:
+        if place == self.position:
             return ()
-        known = self.entries.get(place[1])
-        if known is None or known.hash != place[2]:
+        known = self.entries.get(place.revision)
+        if known is None or known.hash != place.hash:
             return None
-        behind = [each for revision, each in sorted(self.entries.items()) if revision > place[1]]
+        entries = sorted(self.entries.items())
+        behind = [each for revision, each in entries if revision > place.revision]
         return None if len(behind) > limit else tuple(each.encode() for each in behind)
 
     def _apply(self, change: Change, entry: LogEntry) -> None:
-        name = change.kind, change.id
+        ref = Ref(change.kind, change.id)
         if change.kind != CONTROL_KIND and change.op is Op.PUT:
             assert change.body is not None, "a put has a body"
-            self.rows_by_name[name] = Row(*name, entry.revision, change.body)
+            self.documents_by_ref[ref] = Document(*ref, entry.revision, change.body)
         elif change.op is Op.DELETE:
-            self.rows_by_name.pop(name, None)
-        answered = AnsweredRequest(change.request_digest, entry.revision)
+            self.documents_by_ref.pop(ref, None)
+        answered = AnsweredRequest(
+            change.request_id, change.request_digest, entry.revision, entry.at
+        )
         self.requests.setdefault(change.request_id, answered)
 
 
@@ -100,15 +102,15 @@ class MemoryState:
     """The database; *refusals* of the next commits fail, and all of them while it is *down*."""
 
     here: MemoryTransaction = field(
-        default_factory=lambda: MemoryTransaction(empty_marker(LogGeneration(1)))
+        default_factory=lambda: MemoryTransaction(empty_position(LogGeneration(1)))
     )
     refusals: int = 0
     is_down: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def marker(self) -> Marker:
-        return self.here.marker
+    def position(self) -> LogPosition:
+        return self.here.position
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
@@ -117,12 +119,18 @@ class MemoryState:
             draft = self.here.copy()
             yield draft
             self.require_up()
-            if draft.marker != self.here.marker and self.refusals > 0:
+            if draft.position != self.here.position and self.refusals > 0:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
 
-    async def answered(self, requests: Sequence[RequestId]) -> dict[RequestId, AnsweredRequest]:
+    async def record_pulse(self, pulse: Pulse) -> None:
+        self.require_up()
+        del pulse
+
+    async def find_requests(
+        self, requests: Sequence[RequestId]
+    ) -> dict[RequestId, AnsweredRequest]:
         self.require_up()
         return {each: self.here.requests[each] for each in requests if each in self.here.requests}
 
@@ -134,11 +142,11 @@ class MemoryState:
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         self.require_up()
         here = self.here.copy()
-        return State(here.marker, here.mode, await here.rows(kinds, id_))
+        return State(here.position, here.mode, await here.documents(kinds, id_))
 
     def moved(self, **changes: object) -> None:
         """Pretend that the copy is elsewhere."""
-        self.here.marker = replace(self.here.marker, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        self.here.position = replace(self.here.position, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def require_up(self) -> None:
         if self.is_down:

@@ -1,6 +1,6 @@
 """Two masters' write paths in memory, on one log: grants come from the test, time from the loop.
 
-Each `Desk` is the real `Writer` with the real replica, backups and answers; only what lies behind
+Each `FakeMaster` has the real `Writer` with its replica and acknowledgements; only what lies behind
 the ports is a twin. `follow` is what replication does on the same master.
 """
 
@@ -10,22 +10,22 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.config.confirm import Backups
-from services.config.replica import Replica
-from services.config.writer import Writer
+from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.replica import Replica, WritePermission
+from services.config.write.writer import Writer
+from shared.clusterlog.log import EntrySigner
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents import SITE_ID
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, RequestId, Sequence
-from shared.domain.log import Change, LogEntry, Marker, Op, StoredEntry, follows
+from shared.domain.log import Change, LogEntry, LogPosition, Op, StoredEntry, follows
 from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges, ProposedChange
 from shared.events.failover import MasterGranted
 from shared.events.message import Event
 from shared.events.replication import FollowerProgressed, FollowerState
 from shared.runtime.grant import GrantHolder
 from tests.fakes.cluster_log import MemoryLog, Messages
-from tests.fakes.containment import contained
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
 from tests.integration.entries import Pen
@@ -38,8 +38,8 @@ FIRST = Sequence(1)
 
 
 @dataclass
-class Said:
-    """The events that a master told."""
+class RecordedEvents:
+    """The events that a master published."""
 
     events: list[Event] = field(default_factory=list[Event])
 
@@ -52,26 +52,30 @@ class Said:
 
 
 @dataclass
-class Desk:
-    """One master: its database, its view of the log, its pen."""
+class FakeMaster:
+    """One master: its database, its view of the log, its writer."""
 
     node: NodeId
     key: NodeKey
     state: MemoryState
     log: MemoryLog
     grant: GrantHolder
-    backups: Backups
+    acknowledgements: Acknowledgements
     writer: Writer
-    said: Said
+    recorded: RecordedEvents
 
     @staticmethod
-    def of(node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages) -> "Desk":
-        state, log, said = MemoryState(), MemoryLog(messages), Said()
+    def of(
+        node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages
+    ) -> "FakeMaster":
+        state, log, recorded = MemoryState(), MemoryLog(messages), RecordedEvents()
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
-        replica = Replica.of(node, key, trust, state, log)
-        grant, backups = GrantHolder(node, KERNEL), Backups(node, trust, replica)
-        writer = Writer(replica, backups, grant, VirtualClock(), said, contained())
-        return Desk(node, key, state, log, grant, backups, writer, said)
+        grant = GrantHolder(node, KERNEL)
+        permission = WritePermission(grant, VirtualClock())
+        replica = Replica.of(EntrySigner(node, key), trust, state, log, permission)
+        acknowledgements = Acknowledgements(replica, BackupPositions(trust, replica))
+        writer = Writer(replica, acknowledgements, recorded)
+        return FakeMaster(node, key, state, log, grant, acknowledgements, writer, recorded)
 
     def permit(self, epoch: int, seconds: float, *, planned: bool = False) -> float:
         """The monitor's grant; when it ends."""
@@ -83,40 +87,42 @@ class Desk:
     def granted(self, epoch: int, until: float) -> MasterGranted:
         return MasterGranted(node=self.node, epoch=Epoch(epoch), boot_id=KERNEL, valid_until=until)
 
-    async def lay_down(self, epoch: int) -> Marker:
-        """What the monitor asks for when it hands the role over."""
+    async def pause_writes(self, epoch: int) -> LogPosition:
+        """The monitor's order when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
-        return await self.writer.lay_down(grant.model_copy(update={"paused": True}))
+        return await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
 
-    async def propose(self, wish: ProposeChanges) -> ChangesAccepted:
-        return await self.writer.propose(wish)
+    async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
+        return await self.writer.propose(proposal)
 
     async def follow(self) -> FollowerProgressed:
         """Apply what the log has more, as replication does, and prove the position."""
         async with self.state.transaction() as transaction:
-            end = transaction.marker.sequence
+            end = transaction.position.sequence
             for sequence, message in enumerate(self.log.messages.stored[end:], end + 1):
                 stored = StoredEntry.decode(message)
-                if follows(transaction.marker, LogEntry.decode(stored.body)) is None:
+                if follows(transaction.position, LogEntry.decode(stored.body)) is None:
                     await transaction.apply(stored, Sequence(sequence))
         return self.position()
 
     def position(self, **other: Any) -> FollowerProgressed:
         """Where the copy is, or where it says it is."""
-        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.marker), **other})
+        bare = FollowerProgressed.model_validate(
+            {**_facts(self.node, self.state.position), **other}
+        )
         signature = self.key.sign(bare.progress_bytes()).hex()
         return bare.model_copy(update={"signature": signature})
 
 
-def _facts(node: NodeId, marker: Marker) -> dict[str, Any]:
+def _facts(node: NodeId, position: LogPosition) -> dict[str, Any]:
     return {
         "node": node,
         "state": FollowerState.FOLLOWING,
-        "log_generation": marker.log_generation,
-        "revision": marker.revision,
-        "sequence": marker.sequence,
-        "epoch": marker.epoch,
-        "hash": marker.hash,
+        "log_generation": position.log_generation,
+        "revision": position.revision,
+        "sequence": position.sequence,
+        "epoch": position.epoch,
+        "hash": position.hash,
     }
 
 
@@ -125,8 +131,8 @@ class Masters:
     """A founded site: its log has the first entry, neither database has applied it."""
 
     messages: Messages
-    alpha: Desk
-    bravo: Desk
+    alpha: FakeMaster
+    bravo: FakeMaster
 
     @staticmethod
     def found(**rules: object) -> "Masters":
@@ -136,43 +142,44 @@ class Masters:
         messages = Messages()
         first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
         messages.extend(first.encode(), Sequence(0))
-        alpha, bravo = (Desk.of(node, key, masters, messages) for node, key in keys.items())
+        alpha, bravo = (FakeMaster.of(node, key, masters, messages) for node, key in keys.items())
         return Masters(messages, alpha, bravo)
 
     @property
-    def desks(self) -> tuple[Desk, Desk]:
+    def nodes(self) -> tuple[FakeMaster, FakeMaster]:
         return self.alpha, self.bravo
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncGenerator[None]:
-        """Both pens at work; whatever breaks in one of them breaks the test."""
-        pens = [asyncio.create_task(desk.writer.run()) for desk in self.desks]
+        """Both writers at work; whatever breaks in one of them breaks the test."""
+        writers = [asyncio.create_task(master.writer.run()) for master in self.nodes]
         try:
             yield
-            broken = [pen for pen in pens if pen.done()]
+            broken = [writer for writer in writers if writer.done()]
             assert not broken, broken[0].exception()
         finally:
-            for pen in pens:
-                pen.cancel()
-            await asyncio.gather(*pens, return_exceptions=True)
+            for writer in writers:
+                writer.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
 
-    async def confirm(self, backup: Desk | None = None) -> None:
-        """The backup applies the log and tells the primary."""
+    async def confirm(self, backup: FakeMaster | None = None) -> None:
+        """The backup applies the log and reports it to the primary."""
         follower = backup or self.bravo
         event = await follower.follow()
-        for desk in self.desks:
-            await desk.backups.progressed(event)
-            desk.writer.wake()
+        for master in self.nodes:
+            master.writer.record_progress(event)
 
     def history(self) -> list[LogEntry]:
         """The entries that every follower applies."""
         entries: list[LogEntry] = []
-        marker = Marker(GENERATION, *(Pen().marker.revision, Sequence(0)), Epoch(0), "0" * 64)
+        position = LogPosition(
+            GENERATION, *(Pen().position.revision, Sequence(0)), Epoch(0), "0" * 64
+        )
         for message in self.messages.stored:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
-            if follows(marker, entry) is None:
-                marker = marker.advanced(entry, stored.hash, FIRST)
+            if follows(position, entry) is None:
+                position = LogPosition.of(entry, stored.hash, FIRST)
                 entries.append(entry)
         return entries
 
@@ -184,14 +191,14 @@ def first_changes(masters: dict[NodeId, str], rules: dict[str, object]) -> tuple
         ("user", "admin", {"role": "administrator", "password_hash": "sealed"}),
     ]
     puts = tuple(ProposedChange(kind=k, id=i, op="put", body=body) for k, i, body in wanted)
-    outcome = tried(Documents({}), puts)
+    outcome = apply_changes(Documents({}), puts)
     return tuple(
         Change(kind, id_, Op.PUT, body, "admin", RequestId("init"), "")
         for (kind, id_), body in outcome.items()
     )
 
 
-def wish(
+def proposal(
     request_id: str, node: str = "berlin", author: str = "rita", **body: Any
 ) -> ProposeChanges:
     """A proposal to put one traffic node."""

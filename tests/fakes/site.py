@@ -4,26 +4,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from services.config.core.paging import cut
+from services.config.core.paging import first_page
 from services.gateway.store import Kept
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.documents.rules.changes import tried
-from shared.documents.state import Documents, Stored
+from shared.documents.rules.changes import apply_changes
+from shared.documents.state import Documents
 from shared.domain.conflict import ConflictLine
+from shared.domain.document import Document, Ref
 from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
     Instant,
     LogGeneration,
     NodeId,
+    RequestId,
     Revision,
     Sequence,
     SessionId,
     UnixMillis,
 )
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.domain.placement import Choice, NodeVerdict, RehearsedPlacement, SharedAddress
+from shared.domain.request import AnsweredRequest
 from shared.domain.snapshot import (
     Chunk,
     ChunkRef,
@@ -31,7 +34,6 @@ from shared.domain.snapshot import (
     Manifest,
     Scope,
     SignedSnapshot,
-    SnapshotDocument,
 )
 from shared.events.config import (
     ChangesAccepted,
@@ -43,7 +45,6 @@ from shared.events.config import (
     ReadDocuments,
     ReadHistory,
     RebuildLog,
-    StoredDocument,
 )
 from shared.events.conflict import (
     ConflictEntries,
@@ -88,7 +89,7 @@ class FakeSite(Responder):
 
     def __init__(self) -> None:
         self.revision = 1
-        self.documents: dict[tuple[str, str], StoredDocument] = {}
+        self.documents: dict[Ref, Document] = {}
         self.answered: dict[str, ChangesAccepted] = {}
         self.nodes = ["berlin", "denver", "tokyo"]
         self.asked: list[Request[Any]] = []
@@ -107,6 +108,11 @@ class FakeSite(Responder):
         self.meanwhile: Callable[[ProposeChanges], object] = lambda _: None
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
+    @property
+    def position(self) -> LogPosition:
+        generation, revision = LogGeneration(1), Revision(self.revision)
+        return LogPosition(generation, revision, Sequence(9), Epoch(1), "a" * 64)
+
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
         """Whether the one master of this site signed *data*."""
         return node == "alpha" and verify(self.key.public_b64, signature, data)
@@ -119,30 +125,29 @@ class FakeSite(Responder):
 
     def offer(self) -> SnapshotOffered:
         """Lay a snapshot of the documents into the object store, as a master's replication does."""
-        cutter, requests = Cutter(), tuple(("r" + key, "d", 1, 1_000) for key in self.answered)
-        documents = tuple(
-            SnapshotDocument(each.kind, each.id, each.revision, each.body)
-            for _, each in sorted(self.documents.items())
+        cutter = Cutter()
+        requests = tuple(
+            AnsweredRequest(RequestId(f"r{key}"), "d", Revision(1), UnixMillis(1_000))
+            for key in self.answered
         )
+        documents = tuple(document for _, document in sorted(self.documents.items()))
         chunks = [*cutter.add(Chunk(documents, requests)), *cutter.rest()]
-        marker = Marker(
-            *(LogGeneration(1), Revision(self.revision), Sequence(9), Epoch(1), "a" * 64)
-        )
+        position = self.position
         refs = tuple(ChunkRef.of(data) for data in chunks)
-        body = Manifest(marker, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
+        body = Manifest(position, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
         signed = SignedSnapshot(body, NodeId("alpha"), self.key.sign(body)).encode()
         self.shelf = {f"full.{number}": data for number, data in enumerate(chunks)}
         self.shelf["full"] = signed
         return SnapshotOffered(
             name="full",
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            hash=marker.hash,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            hash=position.hash,
         )
 
     def write(self, kind: Kind, id_: str, body: dict[str, Any]) -> None:
         whole = DOCUMENTS[kind].model_validate(body).model_dump(mode="json")
-        self.documents[kind, id_] = StoredDocument(
+        self.documents[Ref(kind, id_)] = Document(
             kind=kind, id=id_, revision=Revision(self.revision), body=whole
         )
 
@@ -235,16 +240,14 @@ class FakeSite(Responder):
     def _read(self, question: ReadDocuments) -> DocumentsRead:
         found = tuple(
             document
-            for (kind, id_), document in sorted(self.documents.items())
-            if (not question.kinds or kind in question.kinds)
-            and question.id in {None, id_}
-            and (question.after is None or (kind, id_) > question.after)
+            for ref, document in sorted(self.documents.items())
+            if (not question.kinds or ref.kind in question.kinds)
+            and question.id in {None, ref.id}
+            and (question.after is None or ref > question.after)
         )
-        shown, following = cut(found, question.limit)
+        shown, following = first_page(found, question.limit)
         return DocumentsRead(
-            log_generation=LogGeneration(1),
-            revision=Revision(self.revision),
-            epoch=Epoch(1),
+            position=self.position,
             mode=ReplicationMode.SYNCHRONOUS,
             documents=tuple(shown),
             next=following,
@@ -254,12 +257,11 @@ class FakeSite(Responder):
         if proposal.request_id in self.answered:
             return self.answered[proposal.request_id]
         self.meanwhile(proposal)
-        there = {ref: Stored(each.revision, each.body) for ref, each in self.documents.items()}
-        tried(Documents(there), proposal.changes)
+        apply_changes(Documents(self.documents), proposal.changes)
         self.revision += 1
         for change in proposal.changes:
             if change.op == "delete":
-                del self.documents[change.kind, change.id]
+                del self.documents[Ref(change.kind, change.id)]
             else:
                 self.write(Kind(change.kind), change.id, change.body or {})
         answer = ChangesAccepted(

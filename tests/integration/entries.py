@@ -18,7 +18,7 @@ from shared.domain.log import (
     EMPTY_HASH,
     Change,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     StoredEntry,
     entry_hash,
@@ -48,12 +48,14 @@ def node(role: str = "traffic", public_key: str = "") -> dict[str, Any]:
 
 @dataclass
 class Pen:
-    """Writes entries that follow one another; *marker* is where they end."""
+    """Writes entries that follow one another; *position* is where they end."""
 
     key: NodeKey = field(default_factory=NodeKey.generate)
     signer: NodeId = ALPHA
-    marker: Marker = field(
-        default_factory=lambda: Marker(GENERATION, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
+    position: LogPosition = field(
+        default_factory=lambda: LogPosition(
+            GENERATION, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH
+        )
     )
 
     def trust(self) -> TrustStore:
@@ -63,14 +65,14 @@ class Pen:
         """The next entry, which the one after will follow."""
         stored = self.draft(*changes, epoch=epoch)
         entry = LogEntry.decode(stored.body)
-        sequence = Sequence(self.marker.sequence + 1)
-        self.marker = self.marker.advanced(entry, stored.hash, sequence)
+        sequence = Sequence(self.position.sequence + 1)
+        self.position = LogPosition.of(entry, stored.hash, sequence)
         return stored
 
     def begin(self, generation: int) -> StoredEntry:
         """The first entry of a later generation of the log, which goes on from here."""
-        before = self.marker
-        self.marker = replace(
+        before = self.position
+        self.position = replace(
             before, log_generation=LogGeneration(generation), sequence=Sequence(0)
         )
         place = {"revision": before.revision, "hash": before.hash, "epoch": before.epoch}
@@ -79,12 +81,12 @@ class Pen:
     def draft(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
         """The next entry, and nothing comes of it."""
         entry = LogEntry(
-            log_generation=self.marker.log_generation,
-            revision=Revision(self.marker.revision + 1),
-            epoch=self.marker.epoch if epoch is None else Epoch(epoch),
+            log_generation=self.position.log_generation,
+            revision=Revision(self.position.revision + 1),
+            epoch=self.position.epoch if epoch is None else Epoch(epoch),
             changes=changes,
             at=UnixMillis(1_000),
-            previous_hash=self.marker.hash,
+            previous_hash=self.position.hash,
         )
         return self.sign(entry.encode())
 
@@ -94,8 +96,8 @@ class Pen:
 
     def skip(self) -> None:
         """A message that is no entry of this history came in between."""
-        marker = self.marker
-        self.marker = Marker(
-            *(marker.log_generation, marker.revision, Sequence(marker.sequence + 1)),
-            *(marker.epoch, marker.hash),
+        position = self.position
+        self.position = LogPosition(
+            *(position.log_generation, position.revision, Sequence(position.sequence + 1)),
+            *(position.epoch, position.hash),
         )

@@ -2,7 +2,7 @@
 
 A test marked `mends(sign=...)` speaks to processes by wire, files and command line only, so that it
 can be run against a commit from before the mend (`make shown-faults`). There it must fail, and by
-`FaultShown` with the sign that its marker declares: a failure of any other kind shows nothing.
+`FaultShown` with the sign that its position declares: a failure of any other kind shows nothing.
 """
 
 from typing import Final, Literal, get_args

@@ -8,7 +8,7 @@ CHUNKS: Final = "shared.domain.snapshot"
 INTAKE: Final = "services.replication.snapshots.chunk_cache"
 EXCHANGE: Final = "services.replication.snapshots.exchange"
 PROOFS: Final = "services.gateway.core.proofs"
-CONFIRM: Final = "services.config.confirm"
+CONFIRM: Final = "services.config.write.acknowledgements"
 FILE: Final = "shared.crypto.backup"
 CONTENTS: Final = "services.gateway.core.contents"
 BACKUPS: Final = "services.gateway.backups"
@@ -69,7 +69,7 @@ COPIES: Final = (
     Mutant(
         "a snapshot of another history is taken",
         EXCHANGE,
-        "if not await self._is_on_the_log(found.marker):",
+        "if not await self._is_on_the_log(found.position):",
         "if False:",
         EXCHANGE_TESTS,
     ),
@@ -88,16 +88,16 @@ COPIES: Final = (
         PROOF_TESTS,
     ),
     Mutant(
-        "a backup's word is believed without its proof",
+        "a backup's position is believed without its signature",
         CONFIRM,
-        " or not self._proven(event):",
+        " or not self._is_signed(event):",
         ":",
         (*WRITER_TESTS, "tests/unit/config"),
     ),
     Mutant(
         "a backup on another history confirms",
         CONFIRM,
-        " and self.replica.knows(event.revision, event.hash)",
+        " and self.replica.has_entry(event.revision, event.hash)",
         "",
         WRITER_TESTS,
     ),
@@ -217,8 +217,8 @@ COPIES: Final = (
     Mutant(
         "a later generation is older than what is known",
         DIRECTORY,
-        "return told.log_generation, told.revision",
-        "return LogGeneration(1), told.revision",
+        "answer.position.place <= known.place",
+        "answer.position.revision <= known.revision",
         DIRECTORY_TESTS,
     ),
     Mutant(

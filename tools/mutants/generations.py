@@ -16,7 +16,7 @@ GENERATIONS: Final = (
     Mutant(
         "a log that may prove whole is rebuilt",
         REBUILDING,
-        "if each.marker.revision and not each.calls_lost:",
+        "if each.position.revision and not each.calls_lost:",
         "if False:",
         CONFIG,
     ),
@@ -37,14 +37,14 @@ GENERATIONS: Final = (
     Mutant(
         "the longest database is gone on from, whatever its generation",
         REBUILDING,
-        "key=lambda each: (each.marker.log_generation, each.marker.revision)",
-        "key=lambda each: each.marker.revision",
+        "key=lambda each: (each.position.log_generation, each.position.revision)",
+        "key=lambda each: each.position.revision",
         CONFIG,
     ),
     Mutant(
         "an empty database of a later generation is gone on from",
         REBUILDING,
-        "[each for each in positions if each.marker.revision]",
+        "[each for each in positions if each.position.revision]",
         "[*positions]",
         CONFIG,
     ),
@@ -65,14 +65,14 @@ GENERATIONS: Final = (
     Mutant(
         "two histories are merged",
         REBUILDING,
-        "if revision and hashes.get(revision) != each.marker.hash:",
+        "if revision and hashes.get(revision) != each.position.hash:",
         "if False:",
         CONFIG,
     ),
     Mutant(
         "databases that differ are called equal",
         REBUILDING,
-        "if each.marker == chosen.marker and each.digest != chosen.digest:",
+        "if each.position == chosen.position and each.digest != chosen.digest:",
         "if False:",
         CONFIG,
     ),

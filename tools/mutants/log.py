@@ -6,7 +6,7 @@ from tools.mutants.mutant import Mutant
 
 ENTRIES: Final = "shared.domain.log"
 FOLLOWER: Final = "services.replication.core.follower"
-DURABILITY: Final = "services.config.core.durability"
+COMMIT: Final = "services.config.core.commit"
 CONFLICT: Final = "services.replication.core.conflict"
 TESTS: Final = ("tests/unit/domain", "tests/unit/replication", "tests/simulation/site")
 CONFIG: Final = ("tests/unit/config",)
@@ -21,7 +21,7 @@ LOG: Final = (
     Mutant(
         "an entry of another log generation follows",
         ENTRIES,
-        "if entry.log_generation != marker.log_generation and not _leads_on(marker, entry):",
+        "if entry.log_generation != position.log_generation and not _leads_on(position, entry):",
         "if False:",
         TESTS,
     ),
@@ -35,14 +35,14 @@ LOG: Final = (
     Mutant(
         "a generation leads back into an earlier one",
         ENTRIES,
-        " and entry.log_generation > marker.log_generation",
+        " and entry.log_generation > position.log_generation",
         "",
         TESTS,
     ),
     Mutant(
         "a copy that has more than a generation began with takes a snapshot",
         ENTRIES,
-        "return Entrance.BEHIND if marker.revision + 1 < first.revision else Entrance.DIVERGED",
+        "return Entrance.BEHIND if position.revision + 1 < first.revision else Entrance.DIVERGED",
         "return Entrance.BEHIND",
         TESTS,
     ),
@@ -77,28 +77,28 @@ LOG: Final = (
     Mutant(
         "a revision may be left out or repeated",
         ENTRIES,
-        "if entry.revision != marker.revision + 1:",
+        "if entry.revision != position.revision + 1:",
         "if False:",
         TESTS,
     ),
     Mutant(
         "an entry of another history follows",
         ENTRIES,
-        "if entry.previous_hash != marker.hash:",
+        "if entry.previous_hash != position.hash:",
         "if False:",
         TESTS,
     ),
     Mutant(
         "an epoch may begin that is over",
         ENTRIES,
-        "if entry.epoch <= marker.epoch:",
+        "if entry.epoch <= position.epoch:",
         "if False:",
         TESTS,
     ),
     Mutant(
         "an entry of an older epoch follows",
         ENTRIES,
-        "elif entry.epoch != marker.epoch:",
+        "elif entry.epoch != position.epoch:",
         "elif False:",
         TESTS,
     ),
@@ -123,7 +123,7 @@ LOG: Final = (
     Mutant(
         "a copy goes back",
         FOLLOWER,
-        "assert marker.revision >= self.marker.revision",
+        "assert position.revision >= self.position.revision",
         "assert True",
         TESTS,
     ),
@@ -157,21 +157,21 @@ LOG: Final = (
     ),
     Mutant(
         "a strict site goes without a backup",
-        DURABILITY,
+        COMMIT,
         " and rules.durability is not Durability.STRICT",
         "",
         CONFIG,
     ),
     Mutant(
         "an attached backup is not waited for",
-        DURABILITY,
+        COMMIT,
         "return mode is ReplicationMode.DEGRADED and rules",
         "return rules",
         CONFIG,
     ),
     Mutant(
         "a strict site takes changes without a backup",
-        DURABILITY,
+        COMMIT,
         "if rules.durability is not Durability.STRICT or not changes:",
         "if True:",
         CONFIG,
@@ -185,39 +185,67 @@ LOG: Final = (
     ),
     Mutant(
         "an entry that the database refused is forgotten",
-        "services.config.writer",
-        """            self._step_back(error.message)
-            self._refuse_open""",
-        "            self._refuse_open",
+        "services.config.write.writer",
+        """            self._stop_writing(error.message)
+            self._refuse_unwritten""",
+        "            self._refuse_unwritten",
         (*CONFIG, *SITE),
     ),
     Mutant(
-        "a copy that stood ready and is behind does not catch up",
-        "services.config.tenure",
+        "a copy that was ready and is behind does not catch up",
+        "services.config.write.writer",
         "with contextlib.suppress(LogConflict, NotPrimary):",
         "with contextlib.suppress():",
         SWITCHOVER,
     ),
     Mutant(
-        "to have stood ready is relied on again and again",
-        "services.config.replica",
+        "readiness is relied on again and again",
+        "services.config.write.replica",
         "was_ready, self._is_ready = self._is_ready, False",
         "was_ready = self._is_ready",
         SWITCHOVER,
     ),
     Mutant(
         "documents are read but once",
-        "services.config.replica",
-        "if not self._has_read or before != self.marker:",
+        "services.config.write.replica",
+        "if not self._has_read or before != self.position:",
         "if not self._has_read:",
         SWITCHOVER,
     ),
     Mutant(
         "a master that expects the role reads nothing that its follower applies",
-        "services.config.writer",
-        "if self.clock.now() < self._expects_until and revision > self.replica.marker.revision:",
+        "services.config.write.writer",
+        "if is_expected and revision > self.replica.position.revision:",
         "if False:",
         SWITCHOVER,
+    ),
+    Mutant(
+        "a change is acknowledged without a valid grant",
+        "services.config.write.acknowledgements",
+        "if self.replica.permission.epoch is None:",
+        "if False:",
+        CONFIG,
+    ),
+    Mutant(
+        "an entry is appended after the grant of its epoch has ended",
+        "services.config.write.replica",
+        "if self.permission.epoch != epoch:",
+        "if False:",
+        (*CONFIG, *SITE),
+    ),
+    Mutant(
+        "the end of a backup's time is noticed at the next idle turn",
+        "services.config.write.writer",
+        "if deadline is None:",
+        "if True:",
+        CONFIG,
+    ),
+    Mutant(
+        "a backup is never too late",
+        "services.config.write.acknowledgements",
+        "ReplicationMode.SYNCHRONOUS and any(",
+        "ReplicationMode.DEGRADED and any(",
+        CONFIG,
     ),
     Mutant(
         "a current answer leaves after the grant has ended",
@@ -233,7 +261,7 @@ LOG: Final = (
     Mutant(
         "a master without its log takes the lease",
         "services.failover_monitor.checks",
-        "if marker is not None and await hash_at(log, marker) != marker.hash:",
+        "if position is not None and await hash_at(log, position) != position.hash:",
         "if False:",
         LOOKS,
     ),
@@ -246,7 +274,7 @@ LOG: Final = (
     ),
     Mutant(
         "the revisions of a lost lease come again",
-        "services.config.founding",
+        "services.config.repair.lease",
         "return 1 + (generation - 1) * REVISIONS_OF_A_BUCKET",
         "return 1",
         REBUILDS,

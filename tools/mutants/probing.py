@@ -7,33 +7,39 @@ from tools.mutants.mutant import Mutant
 RELAY: Final = ("tests/unit/relay",)
 CRYPTO: Final = ("tests/unit/crypto",)
 PROBES: Final = "services.relay.core.probing"
-RECEPTION: Final = "services.relay.core.reception"
+PAIRING: Final = "services.relay.core.pairing"
 HELLO: Final = "services.relay.data_plane.hello"
 PROVEN: Final = "shared.crypto.proven"
 
 PROBING: Final = (
     Mutant(
-        "a guest has pings without end", PROBES, "probe.pings > PINGS_PER_GUEST", "False", RELAY
+        "a connection has pings without end",
+        PROBES,
+        "probe.pings > PINGS_PER_CONNECTION",
+        "False",
+        RELAY,
     ),
     Mutant(
-        "all guests have pings without end",
+        "all connections have pings without end",
         PROBES,
         "self._answered > PINGS_PER_SECOND",
         "False",
         RELAY,
     ),
     Mutant(
-        "any number of guests measure",
+        "any number of connections measure",
         PROBES,
-        "len(self._probes) >= PROBING_GUESTS",
+        "len(self._probes) >= MOST_PROBING_CONNECTIONS",
         "False",
         RELAY,
     ),
-    Mutant("a guest measures for ever", RECEPTION, "self._probing.late(now)", "()", RELAY),
     Mutant(
-        "a guest that measured gets a path",
-        RECEPTION,
-        "        if self._probing.forget(guest):\n            return",
+        "a connection measures without an end", PAIRING, "self._probing.expired(now)", "()", RELAY
+    ),
+    Mutant(
+        "a connection that measured gets a path",
+        PAIRING,
+        "        if self._probing.forget(connection):\n            return",
         "        if False:\n            return",
         RELAY,
     ),

@@ -8,19 +8,19 @@ TESTS: Final = "tests/unit/node_selector/"
 SENTENCES: Final = (f"{TESTS}test_sentences.py",)
 ELIGIBLE: Final = (f"{TESTS}test_eligibility.py",)
 PREFIX: Final = (f"{TESTS}test_prefixes.py", *SENTENCES)
-DRAWS: Final = (f"{TESTS}test_draws.py", f"{TESTS}test_methods.py")
-LISTENING: Final = (f"{TESTS}test_liveness.py", f"{TESTS}test_roster.py")
+DRAWS: Final = (f"{TESTS}test_sampling.py", f"{TESTS}test_methods.py")
+LISTENING: Final = (f"{TESTS}test_live_state.py", f"{TESTS}test_roster.py")
 PANICS: Final = (f"{TESTS}test_panic.py",)
-HANDLERS: Final = (f"{TESTS}test_handlers.py",)
+SELECTOR: Final = (f"{TESTS}test_selector.py",)
 
 ELIGIBILITY: Final = "services.node_selector.core.eligibility"
 PREFIXES: Final = "services.node_selector.core.prefixes"
-ORDER: Final = "services.node_selector.core.order"
+RANKING: Final = "services.node_selector.core.ranking"
 PANIC: Final = "services.node_selector.core.panic"
-DRAWING: Final = "services.node_selector.core.draws"
+SAMPLING: Final = "services.node_selector.core.sampling"
 POOL: Final = "services.node_selector.core.pool"
-NEAREST: Final = "services.node_selector.core.nearest"
-LIVENESS: Final = "services.node_selector.core.liveness"
+PROXIMITY: Final = "services.node_selector.core.proximity"
+LIVE_STATE: Final = "services.node_selector.core.live_state"
 CHOICE: Final = "services.node_selector.core.selection"
 RULES: Final = "shared.documents.rules.selections"
 
@@ -81,24 +81,28 @@ SELECTION: Final = (
     Mutant(
         "a silent node is chosen",
         ELIGIBILITY,
-        "if seen.liveness is not Liveness.ALIVE:",
+        "if status.liveness is not Liveness.ALIVE:",
         "if False:",
         ELIGIBLE,
     ),
     Mutant(
-        "a node that drains is chosen", ELIGIBILITY, "if seen.load.draining:", "if False:", ELIGIBLE
+        "a node that drains is chosen",
+        ELIGIBILITY,
+        "if status.load.draining:",
+        "if False:",
+        ELIGIBLE,
     ),
     Mutant(
         "a full node takes one more",
         ELIGIBILITY,
-        "seen.load.sessions >= capacity",
-        "seen.load.sessions > capacity",
+        "status.load.sessions >= capacity",
+        "status.load.sessions > capacity",
         ELIGIBLE,
     ),
     Mutant(
         "any version goes with any other",
         ELIGIBILITY,
-        "if not are_compatible(seen.load.version, version):",
+        "if not are_compatible(status.load.version, version):",
         "if False:",
         ELIGIBLE,
     ),
@@ -125,22 +129,22 @@ SELECTION: Final = (
     ),
     Mutant(
         "a pin to a node to be avoided counts",
-        ORDER,
+        RANKING,
         "if pin in eligible.sure and pin not in avoid:",
         "if pin in eligible.sure:",
         SENTENCES,
     ),
-    Mutant("a pinned node is named twice", ORDER, "skip = avoid | {pin}", "pass", SENTENCES),
+    Mutant("a pinned node is named twice", RANKING, "skip = avoid | {pin}", "pass", SENTENCES),
     Mutant(
         "nodes to be avoided are left out",
-        ORDER,
+        RANKING,
         "if avoid else ():",
         "if False else ():",
         SENTENCES,
     ),
     Mutant(
         "a node of a prefix is named twice",
-        ORDER,
+        RANKING,
         "skip = skip.union([each.node for each in found])",
         "pass",
         SENTENCES,
@@ -175,15 +179,15 @@ SELECTION: Final = (
     ),
     Mutant(
         "a node that came back has its whole share at once",
-        DRAWING,
+        SAMPLING,
         "if back is None or self._now - back >= self._seconds:",
         "if True:",
         DRAWS,
     ),
     Mutant(
         "a node that comes back is drawn by its whole share",
-        DRAWING,
-        "if each.back_at is not None and below > (each.weight << FINE) * shares.of(each):",
+        SAMPLING,
+        "if each.back_at is not None and below > (each.weight << SCALE_BITS) * shares.of(each):",
         "if False:",
         DRAWS,
     ),
@@ -197,59 +201,59 @@ SELECTION: Final = (
     Mutant(
         "a pool that changed is hashed as before",
         POOL,
-        "        self._hashed = None\n        self._joins.clear()",
+        "        self._hash_inputs = None\n        self._joins.clear()",
         "        self._joins.clear()",
         DRAWS,
     ),
     Mutant(
         "parts that were joined stay as they were",
         POOL,
-        "        self._hashed = None\n        self._joins.clear()",
-        "        self._hashed = None",
+        "        self._hash_inputs = None\n        self._joins.clear()",
+        "        self._hash_inputs = None",
         DRAWS,
     ),
     Mutant(
         "a node is passed over by nobody's hash",
-        DRAWING,
+        SAMPLING,
         "(each for each in ordered if each.node not in skip) if skip else ordered",
         "ordered",
         DRAWS,
     ),
     Mutant(
         "small differences move a session",
-        NEAREST,
-        "return total - asked.rule.latency.hysteresis_ms",
+        PROXIMITY,
+        "return total - context.rule.latency.hysteresis_ms",
         "return total",
         SENTENCES,
     ),
     Mutant(
         "an old measurement counts",
-        NEAREST,
+        PROXIMITY,
         "latency is None or _age(end, node) > oldest",
         "latency is None",
         DRAWS,
     ),
     Mutant(
-        "a replica that was deaf takes everybody for back",
-        LIVENESS,
+        "a replica that lost its feed takes every relay for back",
+        LIVE_STATE,
         "since is not None and now - since > dead_after_seconds",
         "True",
         LISTENING,
     ),
-    Mutant("a silent relay is never noticed", LIVENESS, "silent.append(node)", "pass", LISTENING),
+    Mutant("a silent relay is never noticed", LIVE_STATE, "silent.append(node)", "pass", LISTENING),
     Mutant(
         "DNS is not asked between nodes of one network",
         CHOICE,
         "if len(longest) == 1 else",
         "if longest else",
-        HANDLERS,
+        SELECTOR,
     ),
     Mutant(
         "DNS is not asked for a pin that is passed over",
         CHOICE,
         "return node in sure and node not in question.avoid",
         "return node in sure",
-        HANDLERS,
+        SELECTOR,
     ),
     Mutant(
         "a rule without what it needs is taken",

@@ -1,1 +1,1 @@
-"""What config decides: is a change valid, and what is the entry that makes it."""
+"""Decides: is a change valid, which entry makes it, and when is a log rebuilt."""

@@ -1,26 +1,25 @@
 """Decides whether a copy of the log is one chain: each entry whole, signed, and behind the last.
 
 A database holds nothing but entries of the chain, so one that does not follow is a fault. The log
-may hold a message that every follower skips (a deposed master's last word): it is counted and no
-fault. A copy that began with a snapshot begins where the snapshot ended. Copies are walked in
-parts, so that no answer waits for a long log; a part goes on from where the last one ended.
+may hold a message that every follower skips (the last one of a deposed master): it is counted, and
+it is no fault. A copy that began with a snapshot begins where the snapshot ended. Copies are
+verified in parts, so that no answer waits for a long log; a part begins where the last one ended.
 """
 
 from collections.abc import Callable
 
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry, follows
-from shared.events.config import ChainEnd
+from shared.domain.log import LogEntry, LogPosition, StoredEntry, follows
 
 Verify = Callable[[StoredEntry], bool]
 """Whether a known master signed an entry."""
 
 
 class Chain:
-    """One part of a walk, from behind *end*."""
+    """One part of a verification, from behind *end*."""
 
-    def __init__(self, end: ChainEnd | None, verify: Verify, *, may_skip: bool) -> None:
+    def __init__(self, end: LogPosition | None, verify: Verify, *, may_skip: bool) -> None:
         self.entries = 0
         self.skipped = 0
         self.fault = ""
@@ -29,12 +28,12 @@ class Chain:
         self._may_skip = may_skip
 
     @property
-    def end(self) -> ChainEnd | None:
+    def end(self) -> LogPosition | None:
         """The last entry of the chain; None before the first."""
         return self._end
 
-    def take(self, message: bytes, sequence: Sequence) -> bool:
-        """Look at the next message, read at *sequence*; False after a fault."""
+    def add(self, message: bytes, sequence: Sequence) -> bool:
+        """Check the next message, read at *sequence*; False after a fault."""
         why = self._refusal(message, sequence)
         if why is None:
             self.entries += 1
@@ -53,17 +52,7 @@ class Chain:
             return str(error)
         if not self._verify(stored):
             return f"the entry of revision {entry.revision} is not signed by a known master"
-        if self._end is not None and (why := follows(_marker(self._end), entry)) is not None:
+        if self._end is not None and (why := follows(self._end, entry)) is not None:
             return why
-        self._end = ChainEnd(
-            log_generation=entry.log_generation,
-            revision=entry.revision,
-            epoch=entry.epoch,
-            hash=stored.hash,
-            sequence=sequence,
-        )
+        self._end = LogPosition.of(entry, stored.hash, sequence)
         return None
-
-
-def _marker(end: ChainEnd) -> Marker:
-    return Marker(end.log_generation, end.revision, end.sequence, end.epoch, end.hash)

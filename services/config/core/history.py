@@ -1,8 +1,8 @@
 """Who changed what: the entries of the log as people read them, newest first.
 
 A line is what one request changed in one entry; it names the documents and never shows a body, so
-no secret can stand in it. One question looks at a bounded number of entries and says where to go
-on, however few of them it was about.
+no secret can stand in it. One question searches a bounded number of entries and says where to go
+on, however few of them match.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,25 +10,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.history import HistoryLine, NamedChange
-from shared.domain.log import Change, LogEntry
+from shared.domain.log import Change, LogEntry, LogPlace
 from shared.events.config import ReadHistory
 
-ENTRIES_SEEN: Final = 2_000
-"""Most entries that one question looks at."""
+ENTRIES_SEARCHED: Final = 2_000
+"""Most entries that one question searches."""
 
-NAMES_TOLD: Final = 10
+NAMES_LISTED: Final = 10
 """Most documents that one line names; `count` says how many it changed."""
-
-Position = tuple[int, int]
-"""An entry's log generation and revision."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The lines asked for and where to go on; None when nothing older can be meant."""
+class Lines:
+    """The lines that match, and where to go on; None when nothing older can match."""
 
     lines: tuple[HistoryLine, ...]
-    next: Position | None
+    next: LogPlace | None
 
 
 class Search:
@@ -38,19 +35,19 @@ class Search:
         self._question = question
         self._lines: list[HistoryLine] = []
         self._seen = 0
-        self._last: Position | None = None
+        self._last: LogPlace | None = None
         self._is_over = False
 
     @property
     def is_done(self) -> bool:
-        return self._is_over or self._is_full or self._seen >= ENTRIES_SEEN
+        return self._is_over or self._is_full or self._seen >= ENTRIES_SEARCHED
 
     @property
     def _is_full(self) -> bool:
         return len(self._lines) >= self._question.limit
 
-    def look(self, entries: Iterable[LogEntry]) -> Position | None:
-        """Look at *entries*, newest first; where the next older ones are."""
+    def add(self, entries: Iterable[LogEntry]) -> LogPlace | None:
+        """Search *entries*, newest first; where the next older ones are."""
         for entry in entries:
             if self.is_done:
                 break
@@ -58,19 +55,19 @@ class Search:
                 self._is_over = True
                 break
             self._seen += 1
-            self._last = (entry.log_generation, entry.revision)
+            self._last = LogPlace(entry.log_generation, entry.revision)
             self._lines += self._lines_of(entry)
         return self._last
 
-    def found(self, *, is_end: bool) -> Found:
-        """What was found; *is_end* says that the log has no older entry."""
+    def lines(self, *, is_end: bool) -> Lines:
+        """What the search found; *is_end* says that the log has no older entry."""
         over = self._is_over or (is_end and not self.is_done)
-        return Found(tuple(self._lines), None if over else self._last)
+        return Lines(tuple(self._lines), None if over else self._last)
 
     def _lines_of(self, entry: LogEntry) -> Iterator[HistoryLine]:
         requests: dict[tuple[str, str], list[Change]] = {}
         for change in entry.changes:
-            if self._is_asked_for(change):
+            if self._matches(change):
                 requests.setdefault((change.request_id, change.author), []).append(change)
         for (_, author), changes in requests.items():
             yield HistoryLine(
@@ -82,10 +79,10 @@ class Search:
                 count=len(changes),
                 changes=tuple(
                     NamedChange(op=change.op.value, kind=change.kind, id=change.id)
-                    for change in changes[:NAMES_TOLD]
+                    for change in changes[:NAMES_LISTED]
                 ),
             )
 
-    def _is_asked_for(self, change: Change) -> bool:
+    def _matches(self, change: Change) -> bool:
         question = self._question
         return question.kind in {None, change.kind} and question.author in {None, change.author}

@@ -1,47 +1,36 @@
 """How many documents one answer holds: as many as were asked for and as fit into a message."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Final
+
+from shared.domain.document import Document, Ref
 
 PAGE_BYTES: Final = 512 * 1024
 """Half of the broker's message; what stands around the bodies takes the rest."""
 
-PAGE_ROWS: Final = 1_000
+PAGE_DOCUMENTS: Final = 1_000
 """Most documents of one answer, however small they are."""
 
 AROUND_BYTES: Final = 100
 
-Position = tuple[str, str]
-"""The kind and id of the last document of a page: the next page begins after it."""
+
+def read_limit(limit: int | None) -> int:
+    """The number of documents to read for a page of *limit*: one more shows that others follow."""
+    return min(PAGE_DOCUMENTS, limit or PAGE_DOCUMENTS) + 1
 
 
-class Named(Protocol):
-    """A document with its name."""
+def first_page(
+    documents: Sequence[Document], limit: int | None
+) -> tuple[Sequence[Document], Ref | None]:
+    """The first of *documents* that make a page, at least one.
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def body(self) -> Mapping[str, Any]: ...
-
-
-R = TypeVar("R", bound=Named)
-
-
-def rows_wanted(limit: int | None) -> int:
-    """How many rows to read for a page of *limit*: one more tells whether another one follows."""
-    return min(PAGE_ROWS, limit or PAGE_ROWS) + 1
-
-
-def cut(rows: Sequence[R], limit: int | None) -> tuple[Sequence[R], Position | None]:
-    """The first of *rows* that make a page, at least one, and where the next one begins."""
-    most = min(PAGE_ROWS, limit or PAGE_ROWS)
+    With it the last one's name, after which the next page begins; None when this is the last page.
+    """
+    most = min(PAGE_DOCUMENTS, limit or PAGE_DOCUMENTS)
     size = 0
-    for count, row in enumerate(rows):
-        size += len(json.dumps([row.id, row.body], ensure_ascii=False).encode()) + AROUND_BYTES
+    for count, each in enumerate(documents):
+        size += len(json.dumps([each.id, each.body], ensure_ascii=False).encode()) + AROUND_BYTES
         if count and (count == most or size > PAGE_BYTES):
-            last = rows[count - 1]
-            return rows[:count], (last.kind, last.id)
-    return rows, None
+            return documents[:count], documents[count - 1].ref
+    return documents, None

@@ -1,9 +1,9 @@
 """Decides whether a master may be promoted without a quorum of the log's servers.
 
-Keeps three laws. Nobody is promoted by accident: an operator insists and says why. Nobody is
-promoted beside a quorum that this master can see: where the lease can be written, a switchover or
+Keeps three laws. No master is promoted by accident: an operator insists and gives a reason. No
+master is promoted beside a quorum that it can see: where the lease can be written, a switchover or
 a takeover is safe and this is not. And the new log begins on a server that is in no cluster: its
-own write is then the whole quorum, and no older server can come in with what it remembers.
+own write is then the whole quorum, and no older server can join with an older log.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from shared.domain.errors import (
 from shared.domain.ids import Epoch, NodeId
 
 EPOCHS_AHEAD: Final = 1000
-"""The other side may go on counting; it is not to come so far before both meet."""
+"""The other side may begin epochs too; it must not reach this one before both meet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found on *node*, in the order in which it was looked for.
+    """The state of *node*, in the order in which it is checked.
 
-    *can_write_lease* says that a write to the lease's bucket was answered, *is_alone* that its
-    NATS server is in no cluster, *has_history* that its database holds an entry of the log.
+    *can_write_lease*: a write to the lease's bucket was answered; *is_alone*: its NATS server is in
+    no cluster; *has_history*: its database holds an entry of the log.
     """
 
     node: NodeId
@@ -42,11 +42,11 @@ class Facts:
 
 
 def require_promotable(facts: Facts) -> None:
-    """Refuse unless *facts* leave nothing but a forced promotion.
+    """Refuse unless a forced promotion is the only way to go on.
 
     Raises:
         NotForced: the operator does not insist, or does not say why.
-        PromotionUnderWay: another operator is faster.
+        PromotionUnderWay: another operator's promotion has begun.
         AlreadyPrimary: it has the role.
         NoHistory: its database is empty.
         QuorumThere: the lease can be written, and not by one server alone.
@@ -76,7 +76,7 @@ def require_promotable(facts: Facts) -> None:
 
 
 def require_absent(node: NodeId, *, in_log: bool) -> None:
-    """Refuse where the server alone has the log already, as after the first of two promotions.
+    """Refuse where the server already has the log, as after the first of two promotions.
 
     Raises:
         QuorumThere: the log there holds the last entry of *node*'s database.

@@ -2,11 +2,11 @@
 
 Keeps three laws. A log that may be whole is never replaced: neither master's last entry is in it,
 and both masters' followers have called it lost for as long as a deposed leader can answer for it.
-The next generation goes on from the database of the latest one, and of equals from the longest: an
-operator had the site go on there, by a rebuild or a promotion. And nothing acknowledged is left
-behind unless the operator insists: every master is asked for its database, and each has to be the
-beginning of the one that is gone on from. One of an earlier generation that is not gives way, for
-what it had alone is kept as a conflict; two of the same generation are never chosen between.
+The next generation continues the database of the latest generation, and of equals the longest: an
+operator made the site continue there, by a rebuild or a promotion. And nothing acknowledged is left
+behind unless the operator insists: every master reports its database, and each must be the
+beginning of the one that is continued. A database of an earlier generation that is not gives way,
+and what it had alone is kept as a conflict; between two of one generation nothing is chosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,25 +14,25 @@ from dataclasses import dataclass
 
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, UnixMillis
-from shared.domain.log import CONTROL_KIND, Change, LogEntry, Marker, Op
+from shared.domain.log import CONTROL_KIND, Change, LogEntry, LogPosition, Op
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class MasterPosition:
     """Where *node*'s database stands: *digest* is of its documents.
 
-    *in_log* says that the log holds its last entry, *calls_lost* that its follower has found for
-    long enough that the log does not.
+    *in_log*: the log holds its last entry; *calls_lost*: its follower has reported for long enough
+    that the log does not.
     """
 
     node: NodeId
-    marker: Marker
+    position: LogPosition
     digest: str
     in_log: bool
     calls_lost: bool
 
 
-def require_lost(positions: Sequence[Position]) -> None:
+def require_lost(positions: Sequence[MasterPosition]) -> None:
     """Refuse unless the log is lost for every one of *positions*.
 
     Raises:
@@ -44,15 +44,15 @@ def require_lost(positions: Sequence[Position]) -> None:
                 f"the log holds the last entry of {each.node}'s database: it is not lost, and "
                 "nothing was done"
             )
-        if each.marker.revision and not each.calls_lost:
+        if each.position.revision and not each.calls_lost:
             raise LogNotLost(
                 f"{each.node} does not call the log lost yet; wait 20 s after the log's servers "
                 "are back, see `meridian status`, and try again"
             )
 
 
-def require_asked(silent: Sequence[NodeId], *, force: bool) -> None:
-    """Refuse to go on without the *silent* masters, unless the operator insists.
+def require_reports(silent: Sequence[NodeId], *, force: bool) -> None:
+    """Refuse to go on without the reports of the *silent* masters, unless the operator insists.
 
     Raises:
         MasterSilent: one of them does not answer.
@@ -67,20 +67,24 @@ def require_asked(silent: Sequence[NodeId], *, force: bool) -> None:
         )
 
 
-def latest(positions: Sequence[Position]) -> Position:
+def latest(positions: Sequence[MasterPosition]) -> MasterPosition:
     """The one to go on from: of the latest generation, then the longest; of equals the first.
 
     Raises:
         AnotherHistory: none holds anything.
     """
-    written = [each for each in positions if each.marker.revision]
+    written = [each for each in positions if each.position.revision]
     if not written:
         raise AnotherHistory("no master's database holds an entry of the log; restore a backup")
-    return max(written, key=lambda each: (each.marker.log_generation, each.marker.revision))
+    return max(written, key=lambda each: (each.position.log_generation, each.position.revision))
 
 
 def left_behind(
-    chosen: Position, others: Sequence[Position], hashes: Mapping[Revision, str], *, force: bool
+    chosen: MasterPosition,
+    others: Sequence[MasterPosition],
+    hashes: Mapping[Revision, str],
+    *,
+    force: bool,
 ) -> tuple[NodeId, ...]:
     """Those of *others* that give way to *chosen*, because the operator insists.
 
@@ -88,25 +92,25 @@ def left_behind(
     has at the revisions of the others.
 
     Raises:
-        AnotherHistory: one is not, or nobody can tell, and it does not give way.
+        AnotherHistory: one is not, or that is unknown, and it does not give way.
     """
-    found: list[NodeId] = []
+    behind: list[NodeId] = []
     for each in others:
-        revision = each.marker.revision
-        if revision and hashes.get(revision) != each.marker.hash:
+        revision = each.position.revision
+        if revision and hashes.get(revision) != each.position.hash:
             _require_way(each, chosen, force=force)
-            found.append(each.node)
-        if each.marker == chosen.marker and each.digest != chosen.digest:
+            behind.append(each.node)
+        if each.position == chosen.position and each.digest != chosen.digest:
             raise AnotherHistory(
                 f"{each.node}'s and {chosen.node}'s databases name the same last entry and hold "
                 "different documents; restore one of them from a backup"
             )
-    return tuple(found)
+    return tuple(behind)
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Which generation begins, for whom and why; *epoch* where another one begins with it."""
+    """The generation that begins, on whose order and why; *epoch* if an epoch begins with it."""
 
     generation: LogGeneration
     author: str
@@ -114,13 +118,13 @@ class Beginning:
     epoch: Epoch | None = None
 
 
-def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry:
-    """The entry with which the log goes on from *own* in the next generation."""
-    marker = own.marker
-    epoch = marker.epoch if beginning.epoch is None else beginning.epoch
+def first_entry(own: MasterPosition, beginning: Beginning, at: UnixMillis) -> LogEntry:
+    """The entry that continues the log from *own* in the next generation."""
+    position = own.position
+    epoch = position.epoch if beginning.epoch is None else beginning.epoch
     body = {
-        "revision": marker.revision,
-        "hash": marker.hash,
+        "revision": position.revision,
+        "hash": position.hash,
         "epoch": epoch,
         "snapshot": own.digest,
         "node": own.node,
@@ -132,25 +136,25 @@ def first_entry(own: Position, beginning: Beginning, at: UnixMillis) -> LogEntry
         ops.append(Op.EPOCH_BEGAN)
     return LogEntry(
         log_generation=beginning.generation,
-        revision=Revision(marker.revision + 1),
+        revision=Revision(position.revision + 1),
         epoch=epoch,
         changes=tuple(
             Change(CONTROL_KIND, CONTROL_KIND, op, body, beginning.author, request, "")
             for op in ops
         ),
         at=at,
-        previous_hash=marker.hash,
+        previous_hash=position.hash,
     )
 
 
-def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
+def _require_way(other: MasterPosition, chosen: MasterPosition, *, force: bool) -> None:
     """Refuse unless *other*, which has another history than *chosen*, gives way to it."""
-    is_earlier = other.marker.log_generation < chosen.marker.log_generation
+    is_earlier = other.position.log_generation < chosen.position.log_generation
     if is_earlier and force:
         return
     differs = (
-        f"{other.node}'s database ({_place(other.marker)}) is not the beginning of "
-        f"{chosen.node}'s ({_place(chosen.marker)})"
+        f"{other.node}'s database ({_place(other.position)}) is not the beginning of "
+        f"{chosen.node}'s ({_place(chosen.position)})"
     )
     if is_earlier:
         raise AnotherHistory(
@@ -164,5 +168,5 @@ def _require_way(other: Position, chosen: Position, *, force: bool) -> None:
     )
 
 
-def _place(marker: Marker) -> str:
-    return f"generation {marker.log_generation}, revision {marker.revision}"
+def _place(position: LogPosition) -> str:
+    return f"generation {position.log_generation}, revision {position.revision}"

@@ -278,7 +278,7 @@ class Redirector:
 
 def _known(epoch: Epoch, node: NodeId, state: State) -> Known | None:
     site, gateway_url = None, ""
-    for row in state.rows:
+    for row in state.documents:
         if row.kind == Kind.SITE:
             site = SiteDocument.model_validate(row.body)
         elif row.id == node:

@@ -14,8 +14,9 @@ from typing import Any, Final
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 from shared.decoding.jsontext import FILE
+from shared.domain.document import Document
 from shared.domain.errors import BackupDamaged, BackupTooNew
-from shared.domain.snapshot import Chunk, ChunkRef, Manifest, SignedSnapshot, SnapshotDocument
+from shared.domain.snapshot import Chunk, ChunkRef, Manifest, SignedSnapshot
 
 MANIFEST: Final = b"M"
 CHUNK: Final = b"C"
@@ -52,7 +53,7 @@ class Contents:
     """A backup's content, as far as it was read."""
 
     manifest: Manifest | None = None
-    documents: list[SnapshotDocument] = field(default_factory=list[SnapshotDocument])
+    documents: list[Document] = field(default_factory=list[Document])
     requests: int = 0
     passwords: dict[str, str] = field(default_factory=dict[str, str])
     conflicts: dict[str, OpenConflict] = field(default_factory=dict[str, OpenConflict])
@@ -84,7 +85,7 @@ class Contents:
             raise BackupDamaged("the backup does not hold all that its manifest names")
         return self.manifest
 
-    def bodies(self) -> list[tuple[SnapshotDocument, dict[str, Any]]]:
+    def bodies(self) -> list[tuple[Document, dict[str, Any]]]:
         """Each document with its body; users' with the hash that came beside them, if one did."""
         return [(each, self._body(each)) for each in self.documents]
 
@@ -121,6 +122,6 @@ class Contents:
         kept = self.conflicts.setdefault(line.text("id"), fresh)
         kept.bundles.append(part.text("bundle"))
 
-    def _body(self, document: SnapshotDocument) -> dict[str, Any]:
+    def _body(self, document: Document) -> dict[str, Any]:
         hash_ = self.passwords.get(document.id) if document.kind == "user" else None
         return document.body if hash_ is None else {**document.body, "password_hash": hash_}

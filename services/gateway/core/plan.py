@@ -12,23 +12,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents import DOCUMENTS, Kind
-from shared.documents.rules.changes import tried
-from shared.documents.rules.entry import Asked, entry_bytes, entry_changes
-from shared.documents.shape import as_read, is_read_as, shaped
-from shared.documents.state import Documents, Stored
+from shared.documents.rules.changes import apply_changes
+from shared.documents.rules.entry import ChangeRequest, entry_bytes, entry_changes
+from shared.documents.shape import as_read, is_read_as, validate_body
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import EMPTY_HASH, ENTRY_LIMIT_BYTES
 from shared.events.config import ProposedChange
-
-Ref = tuple[Kind, str]
-"""A document's name: its kind and id."""
 
 KEPT_UNLESS_GIVEN: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.NODE: ("public_key",),
     Kind.USER: ("password_hash",),
 }
 
-ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+KINDS: Final = {kind.value: kind for kind in Kind}
+ORDER: Final = {kind.value: place for place, kind in enumerate(Kind)}
 """Kinds are made in this order and deleted in the opposite one, so that all references hold."""
 
 BATCH_BYTES: Final = ENTRY_LIMIT_BYTES // 2
@@ -39,14 +38,6 @@ DIGEST: Final = EMPTY_HASH
 
 AROUND_BYTES: Final = 300
 """What an entry adds to a change: its names, its author and the digest of its request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """A document as it is, and the revision that made it so."""
-
-    revision: Revision
-    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,7 @@ class Part:
 
 
 def plan(
-    current: Mapping[Ref, Current], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
+    current: Mapping[Ref, Document], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
 ) -> tuple[Planned, ...]:
     """The changes that lead from *current* to *wanted*, in an order in which references hold.
 
@@ -104,15 +95,18 @@ def plan(
     ]
     if prune:
         changes += [
-            Planned(kind, id_, current[kind, id_].body, None, current[kind, id_].revision)
-            for kind, id_ in sorted(current, key=_place, reverse=True)
-            if kind is not Kind.SITE and (kind, id_) not in wanted
+            Planned(Kind(ref.kind), ref.id, current[ref].body, None, current[ref].revision)
+            for ref in sorted(current, key=_place, reverse=True)
+            if ref.kind != Kind.SITE and ref not in wanted
         ]
     return tuple(changes)
 
 
 def accepted_parts(
-    current: Mapping[Ref, Current], changes: tuple[Planned, ...], author: str, request_id: RequestId
+    current: Mapping[Ref, Document],
+    changes: tuple[Planned, ...],
+    author: str,
+    request_id: RequestId,
 ) -> Iterator[Part]:
     """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
 
@@ -121,13 +115,11 @@ def accepted_parts(
     Raises:
         Rejected: the primary would refuse a part, which is what a dry run says too.
     """
-    documents = Documents(
-        {(kind, id_): Stored(each.revision, each.body) for (kind, id_), each in current.items()}
-    )
+    documents = Documents(current)
     for planned in batches(changes):
         part = Part(derived(request_id, planned), planned)
-        outcome = tried(documents, part.proposed)
-        asked = Asked(author, part.request_id, DIGEST)
+        outcome = apply_changes(documents, part.proposed)
+        asked = ChangeRequest(author, part.request_id, DIGEST)
         entry_bytes(entry_changes(part.proposed, outcome, asked))
         documents = documents.with_(outcome, Revision(0))
         yield part
@@ -145,7 +137,7 @@ def normalised(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidChange: the body has another shape.
     """
-    return shaped(DOCUMENTS[kind], f"{kind} {id_!r}", body)
+    return validate_body(DOCUMENTS[kind], f"{kind} {id_!r}", body)
 
 
 def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
@@ -164,11 +156,11 @@ def batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
 
 
 def _place(ref: Ref) -> tuple[int, str]:
-    return ORDER[ref[0]], ref[1]
+    return ORDER[ref.kind], ref.id
 
 
-def _difference(ref: Ref, there: Current | None, body: Mapping[str, Any]) -> Planned | None:
-    kind, id_ = ref
+def _difference(ref: Ref, there: Document | None, body: Mapping[str, Any]) -> Planned | None:
+    kind, id_ = KINDS[ref.kind], ref.id
     if there is not None:
         kept = {
             field: there.body.get(field, "")

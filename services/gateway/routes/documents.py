@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.gateway.core.access import Action
-from services.gateway.core.plan import Planned, Ref
+from services.gateway.core.plan import Planned
 from services.gateway.routes.bodies import DecodedRoute
 from services.gateway.routes.door import TheCaller, TheDoor, TheEdit, TheRequestId
 from services.gateway.routes.pages import link_next
@@ -26,8 +26,9 @@ from shared.api.documents import (
     NewDocument,
 )
 from shared.documents import COLLECTIONS, SITE_ID, Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
-from shared.events.config import ChangesAccepted, StoredDocument
+from shared.events.config import ChangesAccepted
 
 router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
 
@@ -57,7 +58,7 @@ async def apply(
 async def read_site(door: TheDoor, caller: TheCaller, response: Response) -> DocumentView:
     """The site's settings."""
     caller.require(Action.READ)
-    return await _read(door, (Kind.SITE, SITE_ID), response)
+    return await _read(door, Ref(Kind.SITE, SITE_ID), response)
 
 
 @router.put("/site")
@@ -65,7 +66,7 @@ async def write_site(
     body: dict[str, Any], door: TheDoor, edit: TheEdit, response: Response
 ) -> ChangeResult:
     """Replace the site's settings."""
-    accepted = await door.editor.put((Kind.SITE, SITE_ID), body, edit.expected, edit.request)
+    accepted = await door.editor.put(Ref(Kind.SITE, SITE_ID), body, edit.expected, edit.request)
     return _tagged(accepted, response)
 
 
@@ -85,7 +86,7 @@ TheKind = Annotated[Kind, Depends(the_kind)]
 
 
 def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
-    return kind, id_
+    return Ref(kind, id_)
 
 
 TheRef = Annotated[Ref, Depends(the_ref)]
@@ -115,7 +116,7 @@ async def create_one(
     kind: TheKind, body: NewDocument, door: TheDoor, edit: TheEdit, response: Response
 ) -> ChangeResult:
     """Create a document; refused when there is one of that name."""
-    accepted = await door.editor.create((kind, body.id), body.body, edit.request)
+    accepted = await door.editor.create(Ref(kind, body.id), body.body, edit.request)
     return _tagged(accepted, response)
 
 
@@ -163,7 +164,7 @@ async def delete_one(ref: TheRef, door: TheDoor, edit: TheEdit) -> ChangeResult:
 async def _read(
     door: TheDoor, ref: Ref, response: Response, *, is_current: bool = False
 ) -> DocumentView:
-    document = await door.configuration.document(*ref, is_current=is_current)
+    document = await door.configuration.document(Kind(ref.kind), ref.id, is_current=is_current)
     response.headers["ETag"] = f'"{document.revision}"'
     return _shown(document)
 
@@ -173,7 +174,7 @@ def _tagged(accepted: ChangesAccepted, response: Response) -> ChangeResult:
     return ChangeResult.model_validate(accepted, from_attributes=True)
 
 
-def _shown(document: StoredDocument) -> DocumentView:
+def _shown(document: Document) -> DocumentView:
     return DocumentView(
         kind=document.kind,
         id=document.id,

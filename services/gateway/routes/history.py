@@ -14,6 +14,8 @@ from shared.api.changes import ChangesQuery, CopyReport, NewLogGeneration, Rebui
 from shared.api.model import Page
 from shared.decoding.text import to_integer
 from shared.domain.history import HistoryLine
+from shared.domain.ids import LogGeneration, Revision
+from shared.domain.log import LogPlace
 from shared.domain.node import NodeRole
 from shared.events.config import ReadHistory, RebuildLog
 
@@ -61,7 +63,8 @@ async def read_log(
 def as_question(query: ChangesQuery) -> ReadHistory:
     """What the masters are asked."""
     generation, _, revision = (query.before or "").partition(".")
+    place = LogGeneration(to_integer(generation or "0")), Revision(to_integer(revision or "0"))
     return ReadHistory(
-        before=(to_integer(generation), to_integer(revision)) if query.before else None,
+        before=LogPlace(*place) if query.before else None,
         **query.model_dump(exclude={"before"}),
     )

@@ -1,7 +1,7 @@
-"""What is asked of a selection, and what is known of the two ends that it is asked for.
+"""The facts of a selection: the question, and what is known of the two ends of the session.
 
-Nothing here is trusted further than to rank nodes. What had to be waited for, such as the answer
-of a DNS server or the place of an address, was found before and stands here as a fact.
+These facts are trusted to rank nodes and for nothing else. Facts that had to be waited for, such
+as the answer of a DNS server or the place of an address, were collected before.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from shared.domain.node import Side
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """How DNS ranks a node: the least *priority* first, then drawn by *weight* unless all equal."""
+class DnsRank:
+    """How DNS ranks a node: smaller *priority* first, then drawn by *weight* unless all equal."""
 
     priority: int = 0
     weight: int = 0
@@ -23,19 +23,19 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What DNS said for one end: the nodes that it named, or the *failure* why it named none.
+    """The nodes that DNS names for one end, or the *failure* why it names none.
 
-    *basis* tells in the explanation where the answer is from.
+    *basis* says in the explanation where the answer is from.
     """
 
-    nodes: Mapping[NodeId, Named] = field(default_factory=dict[NodeId, Named])
+    nodes: Mapping[NodeId, DnsRank] = field(default_factory=dict[NodeId, DnsRank])
     basis: str = ""
     failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """Where an address is, or the *failure* why that is not known."""
+class AddressLocation:
+    """Where an address is, or the *failure* why that is unknown."""
 
     location: Location | None = None
     failure: str = "no database of places is configured"
@@ -45,7 +45,7 @@ class Located:
 class End:
     """One end of a session.
 
-    *latency_ages_seconds* tells how old a measurement is; without an entry it is of now.
+    *latency_ages_seconds* is the age of a measurement; without an entry it is 0.
     *location* is unknown for the reason in *no_location*.
     """
 
@@ -62,9 +62,9 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who is to be placed, when, and where to or where not if it can be helped.
+    """Which client to place, when, and which nodes to prefer or avoid.
 
-    *chance* is a random number of 64 bits: with it, equal questions have equal answers.
+    *chance* is a random number of 64 bits: equal questions with equal chance have equal answers.
     """
 
     end: End
@@ -78,7 +78,7 @@ class Question:
     now: Instant = Instant(0.0)
 
     def ends(self, policy: SelectionPolicy) -> tuple[End, ...]:
-        """Whose path counts under *policy*: the customer first where both do; never nobody."""
+        """Return the ends whose path counts under *policy*, the customer first; at least one."""
         if self.other is None:
             return (self.end,)
         both = (self.end, self.other)

@@ -1,9 +1,9 @@
-"""A set of nodes, kept apart by what methods ask of them.
+"""A set of nodes, split by the properties that methods rank by.
 
-A method that ranks by a property with few values (a time zone, a place, a region) asks for
-`split` by it, and looks at the values in place of the nodes. The parts are made when they are first
-asked for and kept up to date from then on, so a node that comes or goes costs the same however
-many there are. Parts are pools themselves, so a second method may split them again.
+A method that ranks by a property with few values (a time zone, a place, a region) reads `split` by
+it and ranks the values instead of the nodes. The parts are built at their first use and updated
+from then on, so adding or removing a node costs the same however many nodes there are. Parts are
+pools themselves, so a second method may split them again.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -16,22 +16,22 @@ from shared.domain.ids import NodeId
 
 Property = Callable[[Candidate], Hashable]
 
-PLACES: Final = 1 << 16
-"""So many nodes can be told apart by what stands below a hash."""
+MOST_NODES: Final = 1 << 16
+"""Most nodes of a pool: the low bits of a hash hold the index of its node."""
 
 LANE_BYTES: Final = 16
 
-REMEMBERED: Final = 4_096
-"""So many outcomes are kept beside a pool before all are forgotten."""
+MOST_OUTCOMES: Final = 4_096
+"""Most outcomes that `memoize` keeps before it forgets all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hashed:
-    """Nodes by name, what hashes are made of, and whether all have the same share for good.
+class HashInputs:
+    """The constants that hash all nodes of a pool with one multiplication.
 
-    *factors*, *addends* and *mask* hold a lane of 128 bits for each node, one above the other, so
-    that one multiplication of long numbers hashes all nodes: `number * factors + addends & mask`,
-    read by *lanes*, is a hash for each, with the node's place among *nodes* below it.
+    *factors*, *addends* and *mask* hold a lane of 128 bits for each node, side by side in one long
+    integer: `number * factors + addends & mask`, unpacked by *lanes*, is a hash for each node, with
+    the node's index in *nodes* in the low bits. *is_even* says that all nodes have equal shares.
     """
 
     nodes: Sequence[Candidate]
@@ -42,21 +42,21 @@ class Hashed:
     lanes: Struct
 
 
-JOINED: Final = 256
-"""So many joins of parts are kept until a node comes or goes."""
+MOST_JOINS: Final = 256
+"""Most joins of parts that are kept until the pool changes."""
 
 
 class Pool:
-    """Nodes that may be chosen, by name."""
+    """Nodes by name, with their splits, joins and hash inputs cached."""
 
-    __slots__ = ("_hashed", "_joins", "_memory", "_parts", "members")
+    __slots__ = ("_hash_inputs", "_joins", "_memory", "_parts", "members")
 
     def __init__(self, members: Iterable[Candidate] = ()) -> None:
         self.members: dict[NodeId, Candidate] = {each.node: each for each in members}
         self._parts: dict[Property, dict[Any, Pool]] = {}
         self._memory: dict[Hashable, Any] = {}
         self._joins: dict[tuple[Hashable, ...], Pool] = {}
-        self._hashed: Hashed | None = None
+        self._hash_inputs: HashInputs | None = None
 
     def __len__(self) -> int:
         return len(self.members)
@@ -78,7 +78,7 @@ class Pool:
             parts[of(candidate)].discard(candidate)
 
     def split(self, of: Property) -> Mapping[Any, "Pool"]:
-        """The nodes by that property; a part may be empty."""
+        """Return the nodes by that property; a part may be empty."""
         parts = self._parts.get(of)
         if parts is None:
             parts = self._parts[of] = {}
@@ -87,33 +87,33 @@ class Pool:
         return parts
 
     def joined(self, of: Property, values: tuple[Hashable, ...]) -> "Pool":
-        """The parts of `split` with one of *values* as one pool."""
+        """Return the parts of `split` with one of *values* as one pool."""
         parts = self.split(of)
         if len(values) == 1:
             return parts[values[0]]
         name = (of, *values)
         if name not in self._joins:
-            if len(self._joins) >= JOINED:
+            if len(self._joins) >= MOST_JOINS:
                 self._joins.clear()
             self._joins[name] = joined(parts[value] for value in values)
         return self._joins[name]
 
-    def hashed(self) -> Hashed:
-        """What draws ask of the nodes."""
-        if self._hashed is None:
-            self._hashed = _hashed([each for _, each in sorted(self.members.items())])
-        return self._hashed
+    def hash_inputs(self) -> HashInputs:
+        """Return the constants for hashing these nodes."""
+        if self._hash_inputs is None:
+            self._hash_inputs = _hash_inputs([each for _, each in sorted(self.members.items())])
+        return self._hash_inputs
 
-    def remembered(self, name: Hashable, outcome: Callable[[], Any]) -> Any:
-        """*outcome* of what depends on the values of properties only, not on who has them."""
+    def memoize(self, name: Hashable, outcome: Callable[[], Any]) -> Any:
+        """Cache *outcome*, which depends on the values of a property and not on the nodes."""
         if name not in self._memory:
-            if len(self._memory) >= REMEMBERED:
+            if len(self._memory) >= MOST_OUTCOMES:
                 self._memory.clear()
             self._memory[name] = outcome()
         return self._memory[name]
 
     def _changed(self) -> None:
-        self._hashed = None
+        self._hash_inputs = None
         self._joins.clear()
 
     def _put(self, parts: dict[Any, "Pool"], value: Hashable, candidate: Candidate) -> None:
@@ -123,28 +123,28 @@ class Pool:
         parts[value].add(candidate)
 
 
-def _hashed(nodes: Sequence[Candidate]) -> Hashed:
-    assert len(nodes) <= PLACES, f"{len(nodes)} nodes are more than a pool can tell apart"
+def _hash_inputs(nodes: Sequence[Candidate]) -> HashInputs:
+    assert len(nodes) <= MOST_NODES, f"{len(nodes)} nodes are more than a pool can tell apart"
     is_even = len({each.weight for each in nodes}) < 2  # noqa: PLR2004 - one weight for all
-    return Hashed(
+    return HashInputs(
         nodes,
         is_even and all(each.back_at is None for each in nodes),
-        factors=_laid([each.factor * PLACES for each in nodes]),
-        addends=_laid([each.addend * PLACES + place for place, each in enumerate(nodes)]),
-        mask=_laid([(PLACES << HASH_BITS) - 1] * len(nodes)),
+        factors=_pack_lanes([each.factor * MOST_NODES for each in nodes]),
+        addends=_pack_lanes([each.addend * MOST_NODES + place for place, each in enumerate(nodes)]),
+        mask=_pack_lanes([(MOST_NODES << HASH_BITS) - 1] * len(nodes)),
         lanes=Struct("<" + "Q8x" * len(nodes)),
     )
 
 
-def _laid(numbers: Sequence[int]) -> int:
-    """*numbers* in lanes, the first one lowest."""
+def _pack_lanes(numbers: Sequence[int]) -> int:
+    """Pack *numbers* into lanes, the first one lowest."""
     return int.from_bytes(
         b"".join(each.to_bytes(LANE_BYTES, "little") for each in numbers), "little"
     )
 
 
 def joined(pools: Iterable[Pool]) -> Pool:
-    """One pool of all; a pool alone is itself, so that what it remembers counts."""
+    """Join *pools*; a single pool is returned itself, so that its caches serve."""
     found = [each for each in pools if each.members]
     if len(found) == 1:
         return found[0]

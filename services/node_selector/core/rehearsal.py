@@ -1,17 +1,17 @@
-"""Places a population one after the other, as if the site were what somebody supposes.
+"""Places a population of clients one after the other under assumed conditions.
 
-A rehearsal has a roster of its own: the nodes that are alive now, less those that are supposed to
-have failed, by the rule that is tried. Whoever is placed stays, so nodes fill up and loads grow as
-they would; nodes that just came back count in full, because it is the steady state that is asked
-for. The live roster is read and never changed.
+A rehearsal has a roster of its own: the nodes that are alive now, without those assumed to have
+failed, under the rule to try. Each client that is placed stays, so loads grow and nodes fill up as
+they would in reality. Nodes that just came back count in full, because the question is the steady
+state. The live roster is read and never changed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.node_selector.core.facts import Question
-from services.node_selector.core.liveness import Load
-from services.node_selector.core.nearest import great_circle_km
+from services.node_selector.core.live_state import Load
+from services.node_selector.core.proximity import great_circle_km
 from services.node_selector.core.roster import Roster
 from services.node_selector.core.selection import choose
 from shared.documents.node import NodeDocument
@@ -22,8 +22,8 @@ from shared.domain.liveness import Liveness
 
 
 @dataclass(frozen=True, slots=True)
-class Supposed:
-    """What is tried: a rule, nodes that *failed*, and *sessions* that nodes are to begin with."""
+class Assumptions:
+    """The rule to try, the nodes that *failed*, and the *sessions* that nodes begin with."""
 
     rule: Selection
     failed: Collection[NodeId] = ()
@@ -31,27 +31,31 @@ class Supposed:
 
 
 class Rehearsal:
-    """A site as it is supposed to be."""
+    """A site under assumptions."""
 
     def __init__(
         self,
         live: Roster,
         site: SiteDocument,
         nodes: Mapping[NodeId, NodeDocument],
-        supposed: Supposed,
+        assumptions: Assumptions,
         now: Instant,
     ) -> None:
-        self._rule = supposed.rule.model_copy(update={"slow_start_seconds": 0.0})
+        self._rule = assumptions.rule.model_copy(update={"slow_start_seconds": 0.0})
         self._nodes = nodes
         self._now = now
         self._roster = Roster(live.version)
-        self._roster.read(site.model_copy(update={"selection": self._rule}), nodes)
+        self._roster.update_directory(site.model_copy(update={"selection": self._rule}), nodes)
         self._loads: dict[NodeId, Load] = {}
         for node in nodes:
-            seen = live.live.seen(node, site.timing, now)
-            if seen is not None and seen.liveness is Liveness.ALIVE and node not in supposed.failed:
-                sessions = supposed.sessions.get(node, seen.load.sessions)
-                self._speak(node, Load(sessions, seen.load.draining, seen.load.version))
+            status = live.live.status_of(node, site.timing, now)
+            if (
+                status is not None
+                and status.liveness is Liveness.ALIVE
+                and node not in assumptions.failed
+            ):
+                sessions = assumptions.sessions.get(node, status.load.sessions)
+                self._record_load(node, Load(sessions, status.load.draining, status.load.version))
 
     @property
     def sessions(self) -> dict[NodeId, int]:
@@ -59,7 +63,7 @@ class Rehearsal:
         return {node: load.sessions for node, load in self._loads.items()}
 
     def place(self, questions: Iterable[tuple[Question, int]]) -> list[NodeId | None]:
-        """Where each goes, with so many clients that look alike; None when nobody takes them."""
+        """Return a node for each question and its number of clients; None when none takes them."""
         return [self._place(question, clients) for question, clients in questions]
 
     def kilometres(self, question: Question, node: NodeId | None) -> float | None:
@@ -75,9 +79,9 @@ class Rehearsal:
         if not chosen:
             return None
         load = self._loads[chosen[0]]
-        self._speak(chosen[0], Load(load.sessions + clients, load.draining, load.version))
+        self._record_load(chosen[0], Load(load.sessions + clients, load.draining, load.version))
         return chosen[0]
 
-    def _speak(self, node: NodeId, load: Load) -> None:
+    def _record_load(self, node: NodeId, load: Load) -> None:
         self._loads[node] = load
-        self._roster.relay_spoke(node, load, self._now)
+        self._roster.record_relay(node, load, self._now)

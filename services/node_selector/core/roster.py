@@ -1,21 +1,21 @@
 """Keeps the directory and the live state so that a question costs little.
 
-Who may take a client is judged when something is said of a node, not when somebody asks: a
-heartbeat, a silence and a change of a document each move that node alone in or out of the pools.
-A silence is nobody's message, so it is looked for at the next question, from whoever spoke longest
-ago: it costs nothing while everybody speaks.
+The roster decides who may take a client when something changes, not when a client asks: a
+heartbeat, a silence and a changed document each move that one node in or out of the pools.
+Nobody reports a silence, so each question first checks the relays in the order of their last
+heartbeats; the check stops at the first that is not silent.
 """
 
 from collections.abc import Container, Mapping
 from typing import Final
 
-from services.node_selector.core.draws import Table, table_of
 from services.node_selector.core.eligibility import Candidate, why_not
-from services.node_selector.core.liveness import LiveState, Load, Seen, Word
-from services.node_selector.core.order import Eligible
+from services.node_selector.core.live_state import LiveState, Load, RelayRecord, RelayStatus
 from services.node_selector.core.panic import is_panic
 from services.node_selector.core.pool import Pool
 from services.node_selector.core.prefixes import PrefixTable
+from services.node_selector.core.ranking import EligiblePools
+from services.node_selector.core.sampling import WeightTable, build_weight_table
 from shared.documents.node import NodeDocument
 from shared.documents.site import SiteDocument, Timing
 from shared.domain.ids import Epoch, Instant, NodeId
@@ -27,22 +27,22 @@ NO_SUCH_NODE: Final = "there is no such node"
 
 
 class Roster:
-    """Every node of the directory, and who of them may take a client now."""
+    """Every node of the directory, and which of them may take a client now."""
 
     def __init__(self, version: str) -> None:
         self.version = version
         self.live = LiveState()
         self.prefixes = PrefixTable()
-        self.table = Table(())
+        self.table = WeightTable(())
         self._site: SiteDocument | None = None
         self._candidates: dict[NodeId, Candidate] = {}
         self._silent: set[NodeId] = set()
         self._heard = 0
-        self._panics = False
-        self._eligible: dict[Regions, Eligible] = {}
+        self._in_panic = False
+        self._eligible: dict[Regions, EligiblePools] = {}
 
-    def read(self, site: SiteDocument, nodes: Mapping[NodeId, NodeDocument]) -> None:
-        """The directory is this now; what was heard before stays known."""
+    def update_directory(self, site: SiteDocument, nodes: Mapping[NodeId, NodeDocument]) -> None:
+        """Replace the directory; what was heard of nodes before stays known."""
         self._site = site
         for node, candidate in list(self._candidates.items()):
             if nodes.get(node) != candidate.document:
@@ -51,113 +51,114 @@ class Roster:
             if node not in self._candidates:
                 self._candidates[node] = candidate = Candidate(node, document, None)
                 self.prefixes.add(node, document.prefixes)
-                if (word := self.live.word(node)) is not None:
-                    _take(candidate, word)
-        self.table = table_of(self._candidates.values())
-        self._heard = sum(each.seen is not None for each in self._candidates.values())
+                if (record := self.live.record_of(node)) is not None:
+                    _apply_record(candidate, record)
+        self.table = build_weight_table(self._candidates.values())
+        self._heard = sum(each.status is not None for each in self._candidates.values())
         self._silent = set(filter(self.live.is_silent, self._candidates))
         for candidate in self._candidates.values():
-            self._judge(candidate)
-        self._judge_panic()
+            self._update_pools(candidate)
+        self._update_panic()
 
-    def relay_spoke(self, node: NodeId, load: Load, now: Instant) -> None:
-        """A relay's heartbeat."""
-        was_known = self.live.word(node) is not None
-        word = self.live.relay_spoke(node, load, now, self._timing.dead_after_seconds)
+    def record_relay(self, node: NodeId, load: Load, now: Instant) -> None:
+        """Record a relay's heartbeat."""
+        was_known = self.live.record_of(node) is not None
+        record = self.live.record_relay(node, load, now, self._timing.dead_after_seconds)
         candidate = self._candidates.get(node)
         if candidate is None:
             return
-        if word.back_at != candidate.back_at:
-            self._take_out(candidate)
-        _take(candidate, word)
+        if record.back_at != candidate.back_at:
+            self._discard(candidate)
+        _apply_record(candidate, record)
         was_silent = node in self._silent
         self._silent.discard(node)
-        self._judge(candidate)
+        self._update_pools(candidate)
         if was_silent or not was_known:
             self._heard += not was_known
-            self._judge_panic()
+            self._update_panic()
 
-    def master_spoke(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
-        self.live.master_spoke(node, epoch, is_primary=is_primary)
+    def record_master(self, node: NodeId, epoch: Epoch, *, is_primary: bool) -> None:
+        self.live.record_master(node, epoch, is_primary=is_primary)
 
-    def eligible(self, excluded: Regions, now: Instant) -> Eligible:
-        """Who may take a client now, outside of the *excluded* regions."""
-        self._listen(now)
+    def eligible(self, excluded: Regions, now: Instant) -> EligiblePools:
+        """Return the nodes that may take a client now, outside of the *excluded* regions."""
+        self._check_silence(now)
         if excluded not in self._eligible:
-            self._eligible[excluded] = Eligible(Pool(), Pool())
+            self._eligible[excluded] = EligiblePools(Pool(), Pool())
             for candidate in self._candidates.values():
-                self._judge(candidate)
+                self._update_pools(candidate)
         return self._eligible[excluded]
 
     def why_not(self, node: NodeId, excluded: Container[str], now: Instant) -> str | None:
-        """The reason why *node* takes no client now; None when it may."""
+        """Say why *node* takes no client now; None when it may."""
         if node not in self._candidates:
             return NO_SUCH_NODE
         candidate = self._candidates[node]
-        as_believed = candidate if self._panics else self._as_of(candidate, now)
+        as_believed = candidate if self._in_panic else self._as_of(candidate, now)
         return why_not(as_believed, self.version, excluded)
 
-    def deaf_seconds(self, now: Instant) -> float | None:
-        """For how long nobody at all was heard, once that is too long to be chance."""
-        return self.live.deaf_seconds(now, self._timing.dead_after_seconds)
+    def feed_lost_seconds(self, now: Instant) -> float | None:
+        """For how long no relay at all was heard, once that is too long to be chance."""
+        return self.live.feed_lost_seconds(now, self._timing.dead_after_seconds)
 
     def candidates(self, now: Instant) -> list[Candidate]:
-        """Everybody as of now, for an explanation."""
+        """Return every node as of now, for an explanation."""
         return [self._as_of(candidate, now) for candidate in self._candidates.values()]
 
     def _as_of(self, candidate: Candidate, now: Instant) -> Candidate:
-        seen = self.live.seen(candidate.node, self._timing, now)
-        return Candidate(candidate.node, candidate.document, seen, back_at=candidate.back_at)
+        status = self.live.status_of(candidate.node, self._timing, now)
+        return Candidate(candidate.node, candidate.document, status, back_at=candidate.back_at)
 
     @property
     def _timing(self) -> Timing:
         return Timing() if self._site is None else self._site.timing
 
-    def _listen(self, now: Instant) -> None:
-        silent = self.live.fallen_silent(now, self._timing.suspect_after_seconds)
+    def _check_silence(self, now: Instant) -> None:
+        silent = self.live.take_newly_silent(now, self._timing.suspect_after_seconds)
         for node in silent:
             if node in self._candidates:
                 self._silent.add(node)
-                self._judge(self._candidates[node])
+                self._update_pools(self._candidates[node])
         if silent:
-            self._judge_panic()
+            self._update_panic()
 
-    def _judge(self, candidate: Candidate) -> None:
-        """Put one node where it belongs."""
+    def _update_pools(self, candidate: Candidate) -> None:
+        """Put one node into the pools that it belongs to."""
         may = why_not(candidate, self.version) is None
         is_silent = candidate.node in self._silent
         for excluded, eligible in self._eligible.items():
             may_here = may and candidate.document.region not in excluded
-            _keep(eligible.sure, candidate, belongs=may_here and not is_silent)
-            _keep(eligible.doubtful, candidate, belongs=may_here and is_silent and self._panics)
+            counts_as_doubtful = is_silent and self._in_panic
+            _set_membership(eligible.sure, candidate, belongs=may_here and not is_silent)
+            _set_membership(eligible.doubtful, candidate, belongs=may_here and counts_as_doubtful)
 
-    def _judge_panic(self) -> None:
+    def _update_panic(self) -> None:
         percent = 0 if self._site is None else self._site.selection.panic_threshold_percent
-        panics = is_panic(self._heard, len(self._silent), percent)
-        if panics != self._panics:
-            self._panics = panics
+        in_panic = is_panic(self._heard, len(self._silent), percent)
+        if in_panic != self._in_panic:
+            self._in_panic = in_panic
             for node in self._silent:
-                self._judge(self._candidates[node])
+                self._update_pools(self._candidates[node])
 
     def _forget(self, candidate: Candidate) -> None:
         node = candidate.node
         del self._candidates[node]
         self.prefixes.discard(node, candidate.document.prefixes)
-        self._take_out(candidate)
+        self._discard(candidate)
 
-    def _take_out(self, candidate: Candidate) -> None:
+    def _discard(self, candidate: Candidate) -> None:
         for eligible in self._eligible.values():
             eligible.sure.discard(candidate)
             eligible.doubtful.discard(candidate)
 
 
-def _take(candidate: Candidate, word: Word) -> None:
-    """The relay's word as it spoke: whether it is silent since is kept beside the candidates."""
-    candidate.seen = Seen(Liveness.ALIVE, 0.0, word.load)
-    candidate.back_at = word.back_at
+def _apply_record(candidate: Candidate, record: RelayRecord) -> None:
+    """Set the status of the moment of the heartbeat; the roster keeps apart who is silent since."""
+    candidate.status = RelayStatus(Liveness.ALIVE, 0.0, record.load)
+    candidate.back_at = record.back_at
 
 
-def _keep(pool: Pool, candidate: Candidate, *, belongs: bool) -> None:
+def _set_membership(pool: Pool, candidate: Candidate, *, belongs: bool) -> None:
     if belongs:
         if candidate.node not in pool.members:
             pool.add(candidate)

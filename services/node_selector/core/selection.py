@@ -3,12 +3,11 @@
 1. who may take a client at all (`eligibility`), unless nearly everybody seems dead (`panic`);
 2. a pin, network address prefixes, regions, the methods in their order, the rendezvous hash, as
    `order` describes it;
-3. nobody eligible: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
+3. no eligible node: the primary's own relay, up to the site's limit, or `NoTrafficNode`.
 
-`choose` answers from the roster and ranks no more nodes than are asked for; `place` ranks and
-explains everybody as of one moment. Both read the same order, so the answer of the first is the
-head of the second. The order is total: no two nodes are ever equal, so equal facts give equal
-answers on every replica.
+`choose` answers from the roster and ranks only as many nodes as the question wants; `place` ranks
+and explains every node as of one moment. Both use the same order, so the answer of the first is
+the head of the second. The order is total, so equal facts give equal answers on every replica.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +15,22 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from services.node_selector.core.asked import Asked
-from services.node_selector.core.draws import table_of
 from services.node_selector.core.eligibility import Candidate, why_not, why_unable
 from services.node_selector.core.facts import Question
-from services.node_selector.core.order import Eligible, Matches, decision, network_chooses, ranking
-from services.node_selector.core.panic import believed
+from services.node_selector.core.panic import apply_panic
 from services.node_selector.core.pool import Pool
 from services.node_selector.core.prefixes import Bits, PrefixTable, parse_bits
+from services.node_selector.core.ranking import (
+    EligiblePools,
+    Matches,
+    decision,
+    is_chosen_by_network,
+    rank_nodes,
+)
+from services.node_selector.core.ranking_context import RankingContext
 from services.node_selector.core.reasons import Reasons, notes, summary
 from services.node_selector.core.roster import NO_SUCH_NODE, Roster
+from services.node_selector.core.sampling import build_weight_table
 from shared.documents.selection import Selection
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId
@@ -33,8 +38,8 @@ from shared.domain.node import NodeRole
 
 RETRY_AFTER_SECONDS: Final = 2
 NO_LIVE_STATE: Final = "no live state yet"
-TOLD_NODES: Final = 5
-"""A refusal names so many nodes; the explanation names all."""
+SHOWN_NODES: Final = 5
+"""Nodes that a refusal names; the explanation names all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,10 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """Everything that a placement is chosen from: the directory and the live state of now.
+class PlacementInput:
+    """Everything that a placement rests on: the directory and the live state of now.
 
-    *deaf_seconds* is for how long nobody at all was heard, when that is too long to be chance.
+    *feed_lost_seconds* is for how long no relay was heard, when that is too long to be chance.
     """
 
     candidates: Sequence[Candidate]
@@ -73,32 +78,32 @@ class Field:
     version: str
     primary: NodeId | None
     nothing_heard: bool
-    deaf_seconds: float | None = None
+    feed_lost_seconds: float | None = None
 
 
-def field_of(roster: Roster, rule: Selection, now: Instant) -> Field:
-    """What the roster knows at this moment."""
-    return Field(
+def build_placement_input(roster: Roster, rule: Selection, now: Instant) -> PlacementInput:
+    """Collect what the roster knows at this moment."""
+    return PlacementInput(
         candidates=roster.candidates(now),
         prefixes=roster.prefixes,
         policy=rule,
         version=roster.version,
         primary=roster.live.primary,
         nothing_heard=roster.live.is_empty,
-        deaf_seconds=roster.deaf_seconds(now),
+        feed_lost_seconds=roster.feed_lost_seconds(now),
     )
 
 
 def choose(question: Question, rule: Selection, roster: Roster) -> tuple[NodeId, ...]:
-    """Whom the client gets, best first; nobody when nobody may take it."""
+    """Return the nodes for the client, best first; empty when none may take it."""
     eligible = roster.eligible(rule.regions.exclude, question.now)
-    asked = Asked(question, rule, roster.table)
-    ranked = ranking(eligible, _matches(asked, roster.prefixes)[1], asked)
+    context = RankingContext(question, rule, roster.table)
+    ranked = rank_nodes(eligible, _matches(context, roster.prefixes)[1], context)
     return tuple([each.node for each in islice(ranked, question.count)])
 
 
-def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
-    """What decides alone who is first, before any method is asked; "" when methods decide."""
+def deciding_fact(question: Question, rule: Selection, roster: Roster) -> str:
+    """Name the fact that alone decides the first node before any method; "" when methods do."""
     sure = roster.eligible(rule.regions.exclude, question.now).sure
 
     def is_free(node: NodeId | None) -> bool:
@@ -106,75 +111,77 @@ def comes_first(question: Question, rule: Selection, roster: Roster) -> str:
 
     if is_free(question.pin):
         return "the pin"
-    _, matches = _matches(Asked(question, rule, roster.table), roster.prefixes)
+    _, matches = _matches(RankingContext(question, rule, roster.table), roster.prefixes)
     groups = ([node for node in nodes if is_free(node)] for _, nodes in matches)
     longest = next(filter(None, groups), list[NodeId]())
     return "a network address prefix" if len(longest) == 1 else ""
 
 
-def chosen_because(question: Question, rule: Selection, roster: Roster) -> Placement:
-    """What `choose` answers, with the reasons for the chosen and no word on the others."""
+def choose_with_reasons(question: Question, rule: Selection, roster: Roster) -> Placement:
+    """Answer like `choose`, with the reasons for the chosen nodes and no verdict on others."""
     eligible = roster.eligible(rule.regions.exclude, question.now)
-    asked = Asked(question, rule, roster.table, told={})
-    address, matches = _matches(asked, roster.prefixes)
-    ranked = list(islice(ranking(eligible, matches, asked), question.count))
-    deaf = roster.deaf_seconds(question.now)
-    verdicts = _verdicts(ranked, eligible, Reasons(asked, address, matches, deaf))
+    context = RankingContext(question, rule, roster.table, draw_notes={})
+    address, matches = _matches(context, roster.prefixes)
+    ranked = list(islice(rank_nodes(eligible, matches, context), question.count))
+    lost_seconds = roster.feed_lost_seconds(question.now)
+    verdicts = _verdicts(ranked, eligible, Reasons(context, address, matches, lost_seconds))
     first = ranked[0].node if ranked else None
 
     def why(node: NodeId) -> str | None:
         return roster.why_not(node, rule.regions.exclude, question.now)
 
-    decided = decision(eligible, asked)
-    told = (*decided.notes, *notes(asked, first, why, deaf))
+    decided = decision(eligible, context)
+    notes_shown = (*decided.notes, *notes(context, first, why, lost_seconds))
     return Placement(
         tuple(each.node for each in ranked),
         verdicts,
         decided.method,
-        told,
-        is_by_network=network_chooses(decided, eligible, matches, asked),
+        notes_shown,
+        is_by_network=is_chosen_by_network(decided, eligible, matches, context),
     )
 
 
-def place(question: Question, field: Field) -> Placement:
-    """The placement of a client with everybody's verdict; `chosen` is empty when nobody may."""
-    rule = field.policy
-    field = replace(field, candidates=believed(field.candidates, rule.panic_threshold_percent))
+def place(question: Question, facts: PlacementInput) -> Placement:
+    """Place a client with a verdict on every node; `chosen` is empty when none may take it."""
+    rule = facts.policy
+    facts = replace(facts, candidates=apply_panic(facts.candidates, rule.panic_threshold_percent))
     refused = {
-        each.node: why_not(each, field.version, rule.regions.exclude) for each in field.candidates
+        each.node: why_not(each, facts.version, rule.regions.exclude) for each in facts.candidates
     }
-    eligible = _eligible(field.candidates, refused)
-    asked = Asked(question, rule, table_of(field.candidates), told={})
-    address, matches = _matches(asked, field.prefixes)
-    ranked = list(ranking(eligible, matches, asked))
+    eligible = _eligible(facts.candidates, refused)
+    context = RankingContext(question, rule, build_weight_table(facts.candidates), draw_notes={})
+    address, matches = _matches(context, facts.prefixes)
+    ranked = list(rank_nodes(eligible, matches, context))
     verdicts = (
-        *_verdicts(ranked, eligible, Reasons(asked, address, matches, field.deaf_seconds)),
+        *_verdicts(ranked, eligible, Reasons(context, address, matches, facts.feed_lost_seconds)),
         *(Verdict(node, None, why) for node, why in sorted(refused.items()) if why is not None),
     )
-    decided, first = decision(eligible, asked), ranked[0].node if ranked else None
+    decided, first = decision(eligible, context), ranked[0].node if ranked else None
 
     def why(node: NodeId) -> str | None:
         return refused.get(node, NO_SUCH_NODE)
 
-    told = (*decided.notes, *notes(asked, first, why, field.deaf_seconds))
+    notes_shown = (*decided.notes, *notes(context, first, why, facts.feed_lost_seconds))
     chosen = tuple(each.node for each in ranked[: question.count])
-    by_network = network_chooses(decided, eligible, matches, asked)
-    placement = Placement(chosen, verdicts, decided.method, told, is_by_network=by_network)
-    if field.nothing_heard:
+    by_network = is_chosen_by_network(decided, eligible, matches, context)
+    placement = Placement(chosen, verdicts, decided.method, notes_shown, is_by_network=by_network)
+    if facts.nothing_heard:
         return replace(placement, chosen=(), refused_because=NO_LIVE_STATE)
-    return placement if ranked else _fallback(field, placement)
+    return placement if ranked else _fallback(facts, placement)
 
 
-def _eligible(candidates: Sequence[Candidate], refused: Mapping[NodeId, str | None]) -> Eligible:
+def _eligible(
+    candidates: Sequence[Candidate], refused: Mapping[NodeId, str | None]
+) -> EligiblePools:
     able = [each for each in candidates if refused[each.node] is None]
-    return Eligible(
+    return EligiblePools(
         Pool(each for each in able if not each.is_doubtful),
         Pool(each for each in able if each.is_doubtful),
     )
 
 
 def _verdicts(
-    ranked: Sequence[Candidate], eligible: Eligible, reasons: Reasons
+    ranked: Sequence[Candidate], eligible: EligiblePools, reasons: Reasons
 ) -> tuple[Verdict, ...]:
     return tuple(
         Verdict(each.node, rank, reasons.of(each, is_doubtful=each.node in eligible.doubtful))
@@ -182,17 +189,17 @@ def _verdicts(
     )
 
 
-def _matches(asked: Asked, prefixes: PrefixTable) -> tuple[Bits | None, Matches]:
-    """The client's address, and the networks that it lies in."""
-    address = parse_bits(asked.end.address)
+def _matches(context: RankingContext, prefixes: PrefixTable) -> tuple[Bits | None, Matches]:
+    """Return the client's address, and the networks that hold it."""
+    address = parse_bits(context.end.address)
     return address, () if address is None else prefixes.matches(address)
 
 
 def require_node(placement: Placement) -> None:
-    """Let a placement with a node pass.
+    """Refuse a placement without a node.
 
     Raises:
-        NoTrafficNode: nobody may take the client.
+        NoTrafficNode: no node may take the client.
     """
     if not placement.chosen:
         raise NoTrafficNode(
@@ -201,39 +208,39 @@ def require_node(placement: Placement) -> None:
         )
 
 
-def _fallback(field: Field, placement: Placement) -> Placement:
-    why, limit = _why_no_fallback(field), field.policy.maximum_client_fallback_to_primary
+def _fallback(facts: PlacementInput, placement: Placement) -> Placement:
+    why, limit = _why_no_fallback(facts), facts.policy.maximum_client_fallback_to_primary
     if why is not None:
-        reason = f"{_refusals(field, placement)}; {why}"
+        reason = f"{_refusals(facts, placement)}; {why}"
         return replace(placement, refused_because=reason)
-    assert field.primary is not None, "a fallback without a primary"
-    first = Verdict(field.primary, 1, f"fallback to the primary, for at most {limit} sessions")
-    others = (each for each in placement.verdicts if each.node != field.primary)
+    assert facts.primary is not None, "a fallback without a primary"
+    first = Verdict(facts.primary, 1, f"fallback to the primary, for at most {limit} sessions")
+    others = (each for each in placement.verdicts if each.node != facts.primary)
     return replace(
         placement,
-        chosen=(field.primary,),
+        chosen=(facts.primary,),
         verdicts=(first, *others),
         method="fallback",
         fallback_to_primary=True,
     )
 
 
-def _why_no_fallback(field: Field) -> str | None:
-    limit, excluded = field.policy.maximum_client_fallback_to_primary, field.policy.regions.exclude
-    primary = next((each for each in field.candidates if each.node == field.primary), None)
+def _why_no_fallback(facts: PlacementInput) -> str | None:
+    limit, excluded = facts.policy.maximum_client_fallback_to_primary, facts.policy.regions.exclude
+    primary = next((each for each in facts.candidates if each.node == facts.primary), None)
     if limit == 0:
         return "the site allows no fallback to the primary"
     if primary is None:
         return "no primary is known for the fallback"
-    reason = why_unable(primary, field.version, limit, excluded)
+    reason = why_unable(primary, facts.version, limit, excluded)
     return f"the primary {primary.node} cannot stand in ({reason})" if reason else None
 
 
-def _refusals(field: Field, placement: Placement) -> str:
-    role = {each.node: each.document.role for each in field.candidates}
+def _refusals(facts: PlacementInput, placement: Placement) -> str:
+    role = {each.node: each.document.role for each in facts.candidates}
     traffic = [
         (each.node, each.reason)
         for each in placement.verdicts
         if role[each.node] is NodeRole.TRAFFIC
     ]
-    return summary(traffic, TOLD_NODES)
+    return summary(traffic, SHOWN_NODES)

@@ -1,6 +1,7 @@
-"""Asks DNS on behalf of a client: its network goes with the question, its answer is kept by scope.
+"""Queries DNS on behalf of a client: sends the client's network and caches answers by scope.
 
-The parts: `core.networks` says what is told of a client, `core.cache` which kept answer counts for
-whom, `servers` who is asked, `asking` puts one question, `lookups` puts all that one placement
-needs, within its time and never twice at once. Which nodes an answer names is `core.named`'s.
+`core.networks` decides what DNS learns of a client and `core.cache` which cached answer serves
+whom. `zone_servers` finds the servers of a zone, `client` sends one query, `lookups` sends all
+queries of one placement within its time and never the same twice at once, and `node_lookup`
+matches the records with nodes.
 """

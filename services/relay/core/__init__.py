@@ -1,1 +1,1 @@
-"""Decides who is admitted, who meets whom and how fast; knows no socket and no clock."""
+"""Decides which connections are admitted, which two become a pair, and how fast a pair may go."""

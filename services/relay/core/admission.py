@@ -1,8 +1,8 @@
 """Decides whether this relay takes a path at all: closed sessions, draining, capacity.
 
-A relay needs nothing but the ticket and its own state; this is that state. What must outlive a
-restart is `Remembered`: closed sessions until their last ticket has expired, whether the node
-drains, and the largest epoch that an order named, so that an older primary is refused.
+A relay decides from the ticket and its own state. The part of the state that must survive a
+restart is `RelayState`: closed sessions until their last ticket has expired, whether the node
+drains, and the largest epoch of an order, so that the relay refuses orders of an older primary.
 """
 
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import NodeRole
 from shared.wire.relay import RefusalCode
 
-GuestId = NewType("GuestId", int)
-"""One connection that is not yet part of a pair; never used twice."""
+ConnectionId = NewType("ConnectionId", int)
+"""Identifies one connection before it is part of a pair; no number is used twice."""
 
 RETRY_WHEN_FULL_SECONDS: Final = 5
 RETRY_WHEN_DRAINING_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why somebody is sent away, and after how many seconds coming again makes sense, if ever."""
+class ConnectionRefusal:
+    """Why the relay closes a connection, and after how many seconds to dial again, if ever."""
 
     code: RefusalCode
     message: str
@@ -33,8 +33,8 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """What a relay keeps across restarts."""
+class RelayState:
+    """The part of a relay's state that survives restarts."""
 
     closed: dict[SessionId, UnixMillis] = field(default_factory=dict[SessionId, UnixMillis])
     draining: bool = False
@@ -42,33 +42,33 @@ class Remembered:
 
 
 class Admission:
-    """Says no, or nothing."""
+    """Decides whether a path is admitted, by this node's orders and capacity."""
 
-    def __init__(self, capacity: int, remembered: Remembered) -> None:
+    def __init__(self, capacity: int, state: RelayState) -> None:
         self.capacity = capacity
-        self._closed = dict(remembered.closed)
-        self._draining = remembered.draining
-        self._epoch = remembered.epoch
+        self._closed = dict(state.closed)
+        self._draining = state.draining
+        self._epoch = state.epoch
 
     @property
     def draining(self) -> bool:
         return self._draining
 
-    def remembered(self) -> Remembered:
-        return Remembered(dict(self._closed), self._draining, self._epoch)
+    def state(self) -> RelayState:
+        return RelayState(dict(self._closed), self._draining, self._epoch)
 
-    def refusal(self, session: SessionId, other_pairs: int) -> Refusal | None:
-        """Why a path of *session* is not taken beside *other_pairs* running ones; None: it is."""
+    def refusal(self, session: SessionId, other_pairs: int) -> ConnectionRefusal | None:
+        """Say why a path of *session* is refused beside *other_pairs* running ones; None: admit."""
         if session in self._closed:
-            return Refusal(RefusalCode.CLOSED, f"session {session} is closed")
+            return ConnectionRefusal(RefusalCode.CLOSED, f"session {session} is closed")
         if self._draining:
-            return Refusal(
+            return ConnectionRefusal(
                 RefusalCode.DRAINING,
                 "this node takes no new sessions; use another path",
                 RETRY_WHEN_DRAINING_SECONDS,
             )
         if other_pairs >= self.capacity:
-            return Refusal(
+            return ConnectionRefusal(
                 RefusalCode.FULL,
                 f"this node carries {other_pairs} of {self.capacity} sessions",
                 RETRY_WHEN_FULL_SECONDS,
@@ -90,7 +90,7 @@ class Admission:
         self._draining = draining
 
     def close(self, session: SessionId, until: UnixMillis) -> None:
-        """Refuse *session* until *until*, or longer when that was said before."""
+        """Refuse *session* until *until*, or until the later time of an earlier order."""
         self._closed[session] = max(until, self._closed.get(session, until))
 
     def forget_expired(self, unix_ms: UnixMillis) -> bool:
@@ -102,7 +102,7 @@ class Admission:
 
 
 def capacity_of(node: NodeDocument, site: SiteDocument | None) -> int:
-    """How many sessions a node's relay carries: a master's is for the fallback only."""
+    """Return how many sessions a node's relay carries; a master carries the fallback's only."""
     if node.role is not NodeRole.MASTER:
         return node.capacity
     selection = site.selection if site is not None else Selection()

@@ -43,17 +43,17 @@ class RateLimit:
 
 
 class IdleWatch:
-    """Notices that a path carried nothing for *idle_seconds*, from a count read now and then."""
+    """Notices that a path carried nothing for *idle_seconds*, from its byte count."""
 
     def __init__(self, idle_seconds: float, now: Instant) -> None:
-        assert idle_seconds > 0, "a path that may be silent for ever is not watched"
+        assert idle_seconds > 0, "a path without an idle limit is not watched"
         self._idle = idle_seconds
         self._carried = 0
         self._changed = now
 
     @property
-    def look_every_seconds(self) -> float:
-        """How often to look: silence is noticed at most a quarter late."""
+    def check_every_seconds(self) -> float:
+        """How often to check: silence is noticed at most a quarter of the limit late."""
         return self._idle / 4
 
     def has_been_idle(self, carried: int, now: Instant) -> bool:
@@ -63,7 +63,7 @@ class IdleWatch:
         return now - self._changed >= self._idle
 
 
-def stricter(one: TicketLimits, other: TicketLimits) -> TicketLimits:
+def stricter_limits(one: TicketLimits, other: TicketLimits) -> TicketLimits:
     """The limits of a path whose ends hold tickets with *one* and *other*; 0 is no limit."""
     return TicketLimits(
         bytes_per_second=_least(one.bytes_per_second, other.bytes_per_second),

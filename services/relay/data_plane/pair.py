@@ -1,7 +1,7 @@
 """Carries one path: two connections, a pump for each direction, and the limits of its tickets.
 
-A path ends when both directions have ended, when a connection fails or when it was silent for too
-long: then both connections are closed and *on_parted* is called once. Whoever closes it knows.
+A path ends when both directions have ended, when a connection fails, or when it carried nothing for
+too long. Then both connections are closed and *on_ended* is called once; `close` does not call it.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from services.relay.core.limits import IdleWatch, RateLimit
-from services.relay.data_plane.pump import Pump, Tools
+from services.relay.data_plane.pump import Pump, PumpResources
 from shared.domain.ticket import TicketLimits
 
 HALF_CLOSED_IDLE_SECONDS: Final = 600.0
@@ -22,25 +22,25 @@ class Pair:
 
     def __init__(
         self,
-        tools: Tools,
+        resources: PumpResources,
         ends: tuple[socket.socket, socket.socket],
         limits: TicketLimits,
-        on_parted: Callable[[], None],
+        on_ended: Callable[[], None],
     ) -> None:
-        now = tools.clock.now()
+        now = resources.clock.now()
         rate, idle = limits.bytes_per_second, limits.idle_seconds
         limit = RateLimit(rate, now) if rate else None
         one, other = ends
-        self._tools = tools
+        self._resources = resources
         self._ends = ends
-        self._on_parted = on_parted
+        self._on_ended = on_ended
         self._closed = False
         self._pumps = (
-            Pump(tools, (one, other), limit, self._on_end, self._part),
-            Pump(tools, (other, one), limit, self._on_end, self._part),
+            Pump(resources, (one, other), limit, self._on_direction_end, self._end),
+            Pump(resources, (other, one), limit, self._on_direction_end, self._end),
         )
         self._idle = IdleWatch(idle, now) if idle else None
-        self._stop_looking: Callable[[], None] | None = None
+        self._cancel_check: Callable[[], None] | None = None
 
     @property
     def carried(self) -> int:
@@ -50,39 +50,39 @@ class Pair:
     def start(self) -> None:
         for pump in self._pumps:
             pump.start()
-        self._look_again()
+        self._check_later()
 
     def close(self) -> None:
-        """Close both connections without a word to anybody; once is enough."""
+        """Close both connections without calling *on_ended*; call it once."""
         assert not self._closed, "a pair was closed twice"
         self._closed = True
-        if self._stop_looking is not None:
-            self._stop_looking()
+        if self._cancel_check is not None:
+            self._cancel_check()
         for pump in self._pumps:
             pump.stop()
         for end in self._ends:
             with contextlib.suppress(OSError):
                 end.close()
 
-    def _part(self) -> None:
+    def _end(self) -> None:
         self.close()
-        self._on_parted()
+        self._on_ended()
 
-    def _on_end(self) -> None:
+    def _on_direction_end(self) -> None:
         if all(pump.ended for pump in self._pumps):
-            self._part()
+            self._end()
         elif self._idle is None:
-            self._idle = IdleWatch(HALF_CLOSED_IDLE_SECONDS, self._tools.clock.now())
-            self._look_again()
+            self._idle = IdleWatch(HALF_CLOSED_IDLE_SECONDS, self._resources.clock.now())
+            self._check_later()
 
-    def _look_again(self) -> None:
+    def _check_later(self) -> None:
         if self._idle is not None:
-            seconds = self._idle.look_every_seconds
-            self._stop_looking = self._tools.loop.call_later(seconds, self._on_look).cancel
+            seconds = self._idle.check_every_seconds
+            self._cancel_check = self._resources.loop.call_later(seconds, self._check_idle).cancel
 
-    def _on_look(self) -> None:
+    def _check_idle(self) -> None:
         assert self._idle is not None, "a path without an idle limit was watched"
-        if self._idle.has_been_idle(self.carried, self._tools.clock.now()):
-            self._part()
+        if self._idle.has_been_idle(self.carried, self._resources.clock.now()):
+            self._end()
         else:
-            self._look_again()
+            self._check_later()

@@ -31,7 +31,7 @@ class Pipe:
 
 
 class PipePool:
-    """Empty pipes, kept for the next one who needs them."""
+    """Empty pipes, kept for reuse."""
 
     def __init__(self) -> None:
         self._idle: list[Pipe] = []

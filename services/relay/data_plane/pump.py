@@ -1,10 +1,10 @@
 """Carries the bytes of one direction, from one socket to another, in order and unread.
 
-Small messages are copied through one shared buffer (two system calls); when a read fills the
-buffer the bytes go by `splice` through a pipe and never enter this process, until a turn brings
-little again. **Back-pressure is not reading**: while the target is full or the path has no tokens,
-the source's readable events are off. The end of the source is carried over as a half-close, after
-the last byte.
+Small messages are copied through one shared buffer (two system calls). When a read fills the
+buffer, `splice` moves the bytes through a pipe and they never enter this process, until a turn
+moves little again. **Back-pressure is not reading**: while the target is full or the path has no
+tokens, the source's readable events are off. After its last byte, the end of the source is carried
+over as a half-close.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from shared.runtime.containment import Containment
 COPY_BYTES: Final = 16 * 1024
 SPLICE_BYTES: Final = 512 * 1024
 TURN_BYTES: Final = 2 * 1024 * 1024
-"""Most bytes of one direction before the others get their turn."""
+"""Most bytes of one direction in one turn; then the other directions get theirs."""
 
 
 class Clock(Protocol):
@@ -32,8 +32,8 @@ class Clock(Protocol):
 
 
 @dataclass
-class Tools:
-    """What all pumps of one relay share; *loop* is known when the data plane opens."""
+class PumpResources:
+    """What all pumps of one relay share; the data plane sets *loop* when it opens."""
 
     clock: Clock
     containment: Containment
@@ -52,7 +52,7 @@ class Pump:
 
     def __init__(
         self,
-        tools: Tools,
+        resources: PumpResources,
         ends: tuple[socket.socket, socket.socket],
         limit: RateLimit | None,
         on_end: Callable[[], None],
@@ -60,7 +60,7 @@ class Pump:
     ) -> None:
         self.carried = 0
         self.ended = False
-        self._tools = tools
+        self._resources = resources
         self._source, self._target = ends
         self._limit = limit
         self._on_end = on_end
@@ -71,12 +71,12 @@ class Pump:
         self._pause: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._tools.loop.add_reader(self._source.fileno(), self._on_readable)
+        self._resources.loop.add_reader(self._source.fileno(), self._on_readable)
 
     def stop(self) -> None:
         """Leave both sockets alone for good; bytes still pending are lost with the path."""
-        self._tools.loop.remove_reader(self._source.fileno())
-        self._tools.loop.remove_writer(self._target.fileno())
+        self._resources.loop.remove_reader(self._source.fileno())
+        self._resources.loop.remove_writer(self._target.fileno())
         if self._pause is not None:
             self._pause.cancel()
         self._release()
@@ -95,7 +95,7 @@ class Pump:
         except OSError:
             self._on_broken()
         except Exception as error:  # noqa: BLE001 (one path ends, and no other)
-            self._tools.containment.fault("path", "", error)
+            self._resources.containment.fault("path", "", error)
             self._on_broken()
 
     def _on_writable(self) -> None:
@@ -105,11 +105,11 @@ class Pump:
         except OSError:
             self._on_broken()
             return
-        self._tools.loop.remove_writer(self._target.fileno())
+        self._resources.loop.remove_writer(self._target.fileno())
         self.start()
 
     def _copy(self, allowed: int) -> None:
-        view = self._tools.buffer[:allowed]
+        view = self._resources.buffer[:allowed]
         count = self._source.recv_into(view)
         if count == 0:
             self._finish()
@@ -125,7 +125,7 @@ class Pump:
     def _splice(self, allowed: int) -> None:
         """Move bytes until the source is dry (BlockingIOError), or the turn or tokens are over."""
         if self._pipe is None:
-            self._pipe = self._tools.pipes.take()
+            self._pipe = self._resources.pipes.take()
         if self._pipe is None:
             self._copy(allowed)
             return
@@ -167,11 +167,11 @@ class Pump:
             return 0
 
     def _wait_for_target(self) -> None:
-        self._tools.loop.remove_reader(self._source.fileno())
-        self._tools.loop.add_writer(self._target.fileno(), self._on_writable)
+        self._resources.loop.remove_reader(self._source.fileno())
+        self._resources.loop.add_writer(self._target.fileno(), self._on_writable)
 
     def _finish(self) -> None:
-        self._tools.loop.remove_reader(self._source.fileno())
+        self._resources.loop.remove_reader(self._source.fileno())
         self._release()
         self._target.shutdown(socket.SHUT_WR)
         self.ended = True
@@ -179,12 +179,12 @@ class Pump:
 
     def _release(self) -> None:
         if self._pipe is not None:
-            self._tools.pipes.give_back(self._pipe)
+            self._resources.pipes.give_back(self._pipe)
             self._pipe = None
 
     def _count(self, count: int) -> None:
         self.carried += count
-        self._tools.bytes_carried += count
+        self._resources.bytes_carried += count
         if self._limit is not None:
             self._limit.spend(count)
 
@@ -192,10 +192,10 @@ class Pump:
         """How many bytes may be read now; 0 after arranging to come again later."""
         if self._limit is None:
             return TURN_BYTES
-        allowed = self._limit.available(self._tools.clock.now())
+        allowed = self._limit.available(self._resources.clock.now())
         if allowed == 0:
-            self._tools.loop.remove_reader(self._source.fileno())
-            self._pause = self._tools.loop.call_later(self._limit.pause_seconds(), self.start)
+            self._resources.loop.remove_reader(self._source.fileno())
+            self._pause = self._resources.loop.call_later(self._limit.pause_seconds(), self.start)
         return allowed
 
 

@@ -17,7 +17,7 @@ from shared.domain.bundle import pack, unpack
 from shared.domain.conflict import ConflictChange, ConflictLine
 from shared.domain.errors import InvalidChange, NotFound, Unavailable, UnderWay
 from shared.domain.ids import NodeId, Revision, UnixMillis
-from shared.domain.log import LogEntry, Marker, Op, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, Op, StoredEntry
 from shared.events.config import ReadPosition, ReplicaPosition
 from shared.events.conflict import (
     ConflictEntries,
@@ -58,25 +58,25 @@ class ConflictArchive:
     events: Emits
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
-    async def keep_own(self, marker: Marker) -> None:
-        """Archive what this replica, which is at *marker*, has alone.
+    async def keep_own(self, position: LogPosition) -> None:
+        """Archive what this replica, which is at *position*, has alone.
 
         Raises:
             StoreUnavailable: the database did not do it; nothing may take its place.
         """
         own = await self.conflicts.own_hashes(NEWEST)
         ancestor = common_revision(own, await self._hashes_of_others(tuple(own)))
-        if ancestor == marker.revision:
+        if ancestor == position.revision:
             return
         entries = [_entry(each) async for each in self.conflicts.own_after(ancestor)]
         count = len(last_changes(entries))
         if not count:
             return
         conflict = Conflict(
-            id=marker.hash[:ID_DIGITS],
+            id=position.hash[:ID_DIGITS],
             at=self.clock.unix_ms(),
-            log_generation=marker.log_generation,
-            revision=marker.revision,
+            log_generation=position.log_generation,
+            revision=position.revision,
             ancestor=ancestor,
             count=count,
         )

@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Instant, LogGeneration, Sequence
-from shared.domain.log import LogEntry, Marker, StoredEntry, follows
+from shared.domain.log import LogEntry, LogPosition, StoredEntry, follows
 
 LOG_LOST_SECONDS: Final = 20.0
 """A deposed leader answers for 10 s at most; a log that lacks an entry for longer has lost it."""
@@ -53,17 +53,17 @@ Verdict = Apply | Skip | Fetch | Known
 
 
 class Follower:
-    """A replica's position: the last entry applied, *marker*, and the last message read, *read_to*.
+    """How far a replica is: *position* is the last entry applied, *read_to* the last one read.
 
     *generation* is that of the log that is read. The messages of each generation begin with 1, so
     a follower that enters a later generation has read nothing of it yet.
     """
 
-    def __init__(self, marker: Marker, generation: LogGeneration | None = None) -> None:
-        self.marker = marker
-        self.generation = generation or marker.log_generation
-        is_new = self.generation != marker.log_generation
-        self.read_to = Sequence(0) if is_new else marker.sequence
+    def __init__(self, position: LogPosition, generation: LogGeneration | None = None) -> None:
+        self.position = position
+        self.generation = generation or position.log_generation
+        is_new = self.generation != position.log_generation
+        self.read_to = Sequence(0) if is_new else position.sequence
 
     def judge(self, sequence: Sequence, stored: StoredEntry | None, *, proven: bool) -> Verdict:
         """Decide what to do with the message at *sequence*.
@@ -90,18 +90,18 @@ class Follower:
         """Say why *entry* is not the next one; None when it is."""
         if entry.log_generation != self.generation:
             return f"log generation {entry.log_generation}, not {self.generation}"
-        return follows(self.marker, entry)
+        return follows(self.position, entry)
 
-    def record_applied(self, marker: Marker) -> None:
-        """Record that the replica has every entry up to *marker*."""
-        assert marker.revision >= self.marker.revision, "a replica does not go back"
-        self.marker = marker
+    def record_applied(self, position: LogPosition) -> None:
+        """Record that the replica has every entry up to *position*."""
+        assert position.revision >= self.position.revision, "a replica does not go back"
+        self.position = position
 
     def record_read(self, sequence: Sequence) -> None:
         """Record that the message at *sequence* was applied or skipped."""
         assert sequence == self.read_to + 1, "messages are read without a gap"
-        is_entered = self.marker.log_generation == self.generation
-        is_behind = not is_entered or self.marker.sequence <= sequence
+        is_entered = self.position.log_generation == self.generation
+        is_behind = not is_entered or self.position.sequence <= sequence
         assert is_behind, "nothing is applied before it is read"
         self.read_to = sequence
 
@@ -121,14 +121,14 @@ class ChainCheck:
 
     missing_since: Instant | None = None
 
-    def check(self, marker: Marker, hash_there: str | None, now: Instant) -> Standing:
-        """Give the standing of *marker*; UNSURE while a log without its entry may yet prove whole.
+    def check(self, position: LogPosition, hash_there: str | None, now: Instant) -> Standing:
+        """Give the standing of *position*; UNSURE while a log without its entry may prove whole.
 
-        *hash_there* is the hash of the entry at the marker's sequence; None when it is missing.
+        *hash_there* is the hash of the entry at the position's sequence; None when it is missing.
         """
-        if hash_there is not None or marker.revision == 0:
+        if hash_there is not None or position.revision == 0:
             self.missing_since = None
-            on_chain = marker.revision == 0 or hash_there == marker.hash
+            on_chain = position.revision == 0 or hash_there == position.hash
             return Standing.FOLLOWING if on_chain else Standing.DIVERGED
         if self.missing_since is None:
             self.missing_since = now

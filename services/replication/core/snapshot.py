@@ -1,4 +1,4 @@
-"""A snapshot in one piece: the state at one marker, as bytes that a node signs.
+"""A snapshot in one piece: the state at one position, as bytes that a node signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
 nodes only (for traffic nodes). A traffic node keeps its copy like this in a file. Between nodes a
@@ -13,16 +13,11 @@ from typing import Final, Protocol
 from shared.decoding.fields import Fields, decode_object, row
 from shared.decoding.jsontext import FILE, SMALLEST_INTEGER, Json
 from shared.documents import DIRECTORY_KINDS
-from shared.domain.ids import Revision
-from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import (
-    Answered,
-    Chunk,
-    Scope,
-    SnapshotDocument,
-    marker_from_json,
-    marker_to_json,
-)
+from shared.domain.document import Document
+from shared.domain.ids import RequestId, Revision, UnixMillis
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Chunk, Scope, position_from_json, position_to_json
 
 KIND: Final = "meridian/snapshot/v1"
 
@@ -31,7 +26,7 @@ class Content(Protocol):
     """A state that a store can load, however it came here."""
 
     @property
-    def marker(self) -> Marker: ...
+    def position(self) -> LogPosition: ...
     @property
     def mode(self) -> ReplicationMode: ...
     @property
@@ -46,12 +41,12 @@ def kinds_of(scope: Scope) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state at *marker*; *requests* are (id, digest, revision, Unix ms)."""
+    """The state at *position*; *requests* are (id, digest, revision, Unix ms)."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
-    documents: tuple[SnapshotDocument, ...]
-    requests: tuple[Answered, ...] = ()
+    documents: tuple[Document, ...]
+    requests: tuple[AnsweredRequest, ...] = ()
     scope: Scope = Scope.FULL
 
     def chunks(self) -> Iterator[Chunk]:
@@ -62,7 +57,7 @@ class Snapshot:
         """The bytes that are signed and stored."""
         content = {
             "type": KIND,
-            "marker": marker_to_json(self.marker),
+            "position": position_to_json(self.position),
             "mode": self.mode.value,
             "scope": self.scope.value,
             "documents": [
@@ -84,7 +79,7 @@ class Snapshot:
         if content.text("type") != KIND:
             raise content.wrong("type", f"not {KIND}")
         return Snapshot(
-            marker=marker_from_json(content.object("marker")),
+            position=position_from_json(content.object("position")),
             mode=content.choice("mode", ReplicationMode),
             documents=tuple(_document(each) for each in content.objects("documents")),
             requests=tuple(_request(each) for each in content.items("requests")),
@@ -96,21 +91,19 @@ class Snapshot:
         if scope is Scope.FULL:
             return self
         kept = tuple(each for each in self.documents if each.kind in kinds_of(scope))
-        return Snapshot(self.marker, self.mode, kept, scope=scope)
+        return Snapshot(self.position, self.mode, kept, scope=scope)
 
 
-def _document(fields: Fields) -> SnapshotDocument:
+def _document(fields: Fields) -> Document:
     revision = Revision(fields.integer("revision"))
-    return SnapshotDocument(
-        fields.text("kind"), fields.text("id"), revision, fields.object("body").members
-    )
+    return Document(fields.text("kind"), fields.text("id"), revision, fields.object("body").members)
 
 
-def _request(record: Json) -> Answered:
+def _request(record: Json) -> AnsweredRequest:
     fields = row(record, ("id", "digest", "revision", "at"), "request of a snapshot")
-    return (
-        fields.text("id"),
+    return AnsweredRequest(
+        RequestId(fields.text("id")),
         fields.text("digest"),
-        fields.integer("revision"),
-        fields.integer("at", least=SMALLEST_INTEGER),
+        Revision(fields.integer("revision")),
+        UnixMillis(fields.integer("at", least=SMALLEST_INTEGER)),
     )

@@ -12,11 +12,11 @@ from shared.clusterlog.log import ClusterLog, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
-from shared.domain.log import LogEntry, Marker, Op, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, Op, StoredEntry
 from shared.domain.node import NodeRole
-from shared.domain.snapshot import SnapshotDocument
 from shared.messaging.events import EventPublisher
 from shared.messaging.rejections import UNKNOWN, Rejections
 
@@ -29,7 +29,7 @@ class LogShortened(LogUnavailable):
 
 @dataclass
 class Applier:
-    """Applies messages to the replica; *follower* is None until the replica's marker was read."""
+    """Applies messages to the replica; *follower* is None until the replica's position was read."""
 
     node: NodeId
     store: FollowerStore
@@ -46,31 +46,31 @@ class Applier:
         Raises:
             StoreUnavailable: the replica cannot be read, or belongs to no cluster.
         """
-        marker = await self.store.marker()
-        if marker is None:
+        position = await self.store.position()
+        if position is None:
             raise StoreUnavailable("this database belongs to no site yet: init or join it first")
-        if self.follower is None or self.follower.marker != marker:
+        if self.follower is None or self.follower.position != position:
             self._learn_nodes(await self.store.nodes())
-            self._stand_at(marker)
+            self._stand_at(position)
         return self._ready()
 
     def enter(self, generation: LogGeneration) -> None:
         """Go on in a later generation of the log, from its first message."""
         self._log.info("the log goes on with generation %d", generation)
         self.log = self.log.of(generation)
-        self.follower = Follower(self._ready().marker, generation)
+        self.follower = Follower(self._ready().position, generation)
 
-    def log_of(self, marker: Marker) -> ClusterLog:
-        """Give the log of the generation that *marker* belongs to."""
-        is_same = marker.log_generation == self.log.generation
-        return self.log if is_same else self.log.of(marker.log_generation)
+    def log_of(self, position: LogPosition) -> ClusterLog:
+        """Give the log of the generation that *position* belongs to."""
+        is_same = position.log_generation == self.log.generation
+        return self.log if is_same else self.log.of(position.log_generation)
 
     async def load(self, snapshot: Content) -> None:
         """Replace the replica by *snapshot*, which was checked."""
         await self.store.load(snapshot)
         self._learn_nodes(await self.store.nodes())
-        self._stand_at(snapshot.marker)
-        self._log.info("began from a snapshot at revision %d", snapshot.marker.revision)
+        self._stand_at(snapshot.position)
+        self._log.info("began from a snapshot at revision %d", snapshot.position.revision)
 
     async def read_to(self, end: Sequence) -> None:
         """Read every message up to *end* by message get.
@@ -100,15 +100,15 @@ class Applier:
             case Apply(stored, entry):
                 await self.store.apply(stored, raw.sequence)
                 # On the primary, config may have moved the replica further than this message.
-                follower.record_applied(follower.marker.advanced(entry, stored.hash, raw.sequence))
+                follower.record_applied(LogPosition.of(entry, stored.hash, raw.sequence))
                 follower.record_read(raw.sequence)
                 self._learn(entry)
             case Known():
                 pass
 
-    def _stand_at(self, marker: Marker) -> None:
-        """Follow the log from *marker*, in the generation of *marker*."""
-        self.log, self.follower = self.log_of(marker), Follower(marker)
+    def _stand_at(self, position: LogPosition) -> None:
+        """Follow the log from *position*, in the generation of *position*."""
+        self.log, self.follower = self.log_of(position), Follower(position)
 
     def _ready(self) -> Follower:
         assert self.follower is not None, "the replica is read before the log"
@@ -123,7 +123,7 @@ class Applier:
             if change.kind == Kind.NODE and change.op is Op.PUT and change.body:
                 self._learn_master(change.id, change.body)
 
-    def _learn_nodes(self, documents: Iterable[SnapshotDocument]) -> None:
+    def _learn_nodes(self, documents: Iterable[Document]) -> None:
         for document in documents:
             self._learn_master(document.id, document.body)
 

@@ -20,7 +20,7 @@ from services.replication.snapshots.exchange import SnapshotExchange
 from shared.domain.containment import cause_of
 from shared.domain.errors import BadSignature, BrokenChunk, MeridianError, Rejected, Unavailable
 from shared.domain.ids import NodeId, Revision, Sequence
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
@@ -106,15 +106,15 @@ class FollowerLoop:
         """Give the replica's position, signed by this node; None before it was read."""
         if self.applier.follower is None:
             return None
-        marker = self.applier.follower.marker
+        position = self.applier.follower.position
         progress = FollowerProgressed(
             node=self.exchange.node,
             state=self.state,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            sequence=marker.sequence,
-            epoch=marker.epoch,
-            hash=marker.hash,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            sequence=position.sequence,
+            epoch=position.epoch,
+            hash=position.hash,
             lag=self.lag,
         )
         proof = self.exchange.key.sign(progress.progress_bytes())
@@ -147,11 +147,11 @@ class FollowerLoop:
         end = Sequence(0) if last is None else last.sequence
         self.lag = max(0, end - follower.read_to)
         if self.lag > self.snapshot_after:
-            await self._prefer_snapshot(follower.marker.revision)
+            await self._prefer_snapshot(follower.position.revision)
         try:
             await self.applier.read_to(end)
         except LogShortened:
-            await self._take_snapshot(follower.marker.revision)
+            await self._take_snapshot(follower.position.revision)
             await self.applier.read_to(end)
         if self._silence.read(self.lag):
             self._restart_subscription()
@@ -204,7 +204,7 @@ class FollowerLoop:
         try:
             content = await self.exchange.fetch(self.scope, at_least)
             if self.conflicts is not None and not is_proven:
-                await self.conflicts.keep_own((await self.applier.begin()).marker)
+                await self.conflicts.keep_own((await self.applier.begin()).position)
             await self.applier.load(content)
             self.exchange.discard_chunks()
         except MeridianError as error:
@@ -237,19 +237,19 @@ class FollowerLoop:
         self._log.info("%s (was %s)", state, previous)
         follower = self.applier.follower
         if follower is not None and {state, previous} & STOPPED:
-            event = _state_change(self.exchange.node, (previous, state), follower.marker, cause)
+            event = _state_change(self.exchange.node, (previous, state), follower.position, cause)
             self.applier.events.emit(event)
 
 
 def _state_change(
-    node: NodeId, states: tuple[FollowerState, FollowerState], marker: Marker, cause: str
+    node: NodeId, states: tuple[FollowerState, FollowerState], position: LogPosition, cause: str
 ) -> FollowerStateChanged:
     previous, state = states
     return FollowerStateChanged(
         node=node,
         state=state,
         previous=previous,
-        revision=marker.revision,
-        hash=marker.hash,
+        revision=position.revision,
+        hash=position.hash,
         cause=cause,
     )

@@ -11,7 +11,7 @@ from services.replication.follow.applier import Applier
 from shared.clusterlog.generations import Begun, begun_after, hash_at
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Revision
-from shared.domain.log import Entrance, Marker, entrance
+from shared.domain.log import Entrance, LogPosition, entrance
 from shared.runtime.clock import Clock
 
 
@@ -50,27 +50,27 @@ class PositionCheck:
             LogUnavailable: the log does not answer, or may yet prove whole.
             StoreUnavailable: the replica cannot be read.
         """
-        marker = (await self.applier.begin()).marker
-        log = self.applier.log_of(marker)
-        there = await hash_at(log, marker)
-        if there != marker.hash:
+        position = (await self.applier.begin()).position
+        log = self.applier.log_of(position)
+        there = await hash_at(log, position)
+        if there != position.hash:
             begun = await begun_after(log, self.applier.trust)
             if begun is not None:
                 self._chain = ChainCheck()
-                return _position_in(begun, marker)
-        standing = self._chain.check(marker, there, self.clock.now())
+                return _position_in(begun, position)
+        standing = self._chain.check(position, there, self.clock.now())
         if standing is Standing.UNSURE:
-            raise LogUnavailable(f"the log does not hold revision {marker.revision}")
-        return Position(standing, marker.revision, f"{standing} at revision {marker.revision}")
+            raise LogUnavailable(f"the log does not hold revision {position.revision}")
+        return Position(standing, position.revision, f"{standing} at revision {position.revision}")
 
 
-def _position_in(begun: Begun, marker: Marker) -> Position:
-    how = entrance(marker, begun.first)
+def _position_in(begun: Begun, position: LogPosition) -> Position:
+    how = entrance(position, begun.first)
     if how is Entrance.DIVERGED:
         where = f"generation {begun.generation} of the log began without it"
-        reason = f"diverged at revision {marker.revision}: {where}"
-        return Position(Standing.DIVERGED, marker.revision, reason)
+        reason = f"diverged at revision {position.revision}: {where}"
+        return Position(Standing.DIVERGED, position.revision, reason)
     is_behind = how is Entrance.BEHIND
     return Position(
-        Standing.FOLLOWING, marker.revision, generation=begun.generation, is_behind=is_behind
+        Standing.FOLLOWING, position.revision, generation=begun.generation, is_behind=is_behind
     )

@@ -16,19 +16,21 @@ from services.replication.core.snapshot import Content, Snapshot, kinds_of
 from shared.crypto.nodekeys import NodeKey, verify, write_secret
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import BadSettings, StoreUnavailable
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import (
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     mode_after,
 )
-from shared.domain.snapshot import Answered, Chunk, Scope, SignedSnapshot, SnapshotDocument
-from shared.persistence.master_state import MasterState, Part, Row, Transaction
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Chunk, Scope, SignedSnapshot
+from shared.persistence.master_state import MasterState, Part, Transaction
 
 SNAPSHOT_FILE: Final = "snapshot.json"
 DOCUMENTS_AT_A_TIME: Final = 500
@@ -39,7 +41,7 @@ REQUESTS_AT_A_TIME: Final = 5_000
 class Copy:
     """The state of one moment, to be read once and part by part."""
 
-    marker: Marker
+    position: LogPosition
     mode: ReplicationMode
     parts: AsyncGenerator[Chunk]
 
@@ -47,12 +49,12 @@ class Copy:
 class FollowerStore(Protocol):
     """What a follower needs of its replica."""
 
-    async def marker(self) -> Marker | None: ...
+    async def position(self) -> LogPosition | None: ...
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...
     async def load(self, content: Content) -> None: ...
     async def snapshot(self) -> Snapshot: ...
     def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]: ...
-    async def nodes(self) -> tuple[SnapshotDocument, ...]: ...
+    async def nodes(self) -> tuple[Document, ...]: ...
 
 
 class MasterStore:
@@ -61,8 +63,8 @@ class MasterStore:
     def __init__(self, state: MasterState) -> None:
         self._state = state
 
-    async def marker(self) -> Marker | None:
-        return await self._state.marker()
+    async def position(self) -> LogPosition | None:
+        return await self._state.position()
 
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
         """Apply the entry, unless config was faster."""
@@ -73,45 +75,41 @@ class MasterStore:
         """Replace everything by *content*, of which one chunk is in memory at a time."""
         assert content.scope is Scope.FULL, "a master loads everything"
         async with self._state.transaction() as transaction:
-            await transaction.empty(content.marker, content.mode)
+            await transaction.empty(content.position, content.mode)
             for chunk in content.chunks():
-                rows = (
-                    Row(each.kind, each.id, each.revision, each.body) for each in chunk.documents
-                )
-                await transaction.fill(rows, chunk.requests)
+                await transaction.fill(chunk.documents, chunk.requests)
 
     async def snapshot(self) -> Snapshot:
         async with self._state.view() as view:
-            rows, requests = await view.rows(), await view.requests()
-            return Snapshot(view.marker, view.mode, _documents(rows), tuple(requests))
+            documents, requests = await view.documents(), await view.requests()
+            return Snapshot(view.position, view.mode, documents, tuple(requests))
 
     @asynccontextmanager
     async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
         """Give the state of this moment, whatever is written meanwhile."""
         async with self._state.view() as view:
-            yield Copy(view.marker, view.mode, _parts(view, scope))
+            yield Copy(view.position, view.mode, _parts(view, scope))
 
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
-        return _documents((await self._state.read((Kind.NODE,))).rows)
+    async def nodes(self) -> tuple[Document, ...]:
+        return (await self._state.read((Kind.NODE,))).documents
 
 
 async def _parts(view: Transaction, scope: Scope) -> AsyncGenerator[Chunk]:
-    place: tuple[str, str] | None = None
-    while rows := await view.rows(kinds_of(scope), part=Part(place, DOCUMENTS_AT_A_TIME)):
-        yield Chunk(_documents(rows))
-        place = rows[-1].kind, rows[-1].id
-    last: Answered | None = None
-    while scope is Scope.FULL and (requests := await view.requests(last, REQUESTS_AT_A_TIME)):
+    place: Ref | None = None
+    while documents := await view.documents(kinds_of(scope), part=Part(place, DOCUMENTS_AT_A_TIME)):
+        yield Chunk(documents)
+        place = documents[-1].ref
+    requests = list[AnsweredRequest]()
+    while scope is Scope.FULL:
+        last = requests[-1] if requests else None
+        requests = await view.requests(last, REQUESTS_AT_A_TIME)
+        if not requests:
+            break
         yield Chunk(requests=tuple(requests))
-        last = requests[-1]
-
-
-def _documents(rows: tuple[Row, ...]) -> tuple[SnapshotDocument, ...]:
-    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)
 
 
 class FileStore:
-    """A traffic node's replica: the directory's documents and the marker, in one signed file."""
+    """A traffic node's replica: the directory's documents and the position, in one signed file."""
 
     def __init__(
         self, folder: Path, node: NodeId, key: NodeKey, log_generation: LogGeneration
@@ -122,22 +120,22 @@ class FileStore:
         self._generation = log_generation
         self._kept: Snapshot | None = None
 
-    async def marker(self) -> Marker | None:
-        return (await self.snapshot()).marker
+    async def position(self) -> LogPosition | None:
+        return (await self.snapshot()).position
 
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
-        """Apply the entry and write the file; an entry of other kinds moves the marker alone."""
+        """Apply the entry and write the file; an entry of other kinds moves the position alone."""
         before, entry = await self.snapshot(), LogEntry.decode(stored.body)
-        documents = {(each.kind, each.id): each for each in before.documents}
+        documents = {each.ref: each for each in before.documents}
         for change in entry.changes:
-            key = change.kind, change.id
+            ref = Ref(change.kind, change.id)
             if change.op is Op.PUT and change.body is not None:
-                documents[key] = SnapshotDocument(*key, entry.revision, change.body)
+                documents[ref] = Document(*ref, entry.revision, change.body)
             elif change.op is Op.DELETE:
-                documents.pop(key, None)
-        marker = before.marker.advanced(entry, stored.hash, sequence)
+                documents.pop(ref, None)
+        position = LogPosition.of(entry, stored.hash, sequence)
         mode = mode_after(before.mode, entry.changes)
-        await self.load(Snapshot(marker, mode, tuple(documents.values())))
+        await self.load(Snapshot(position, mode, tuple(documents.values())))
 
     async def load(self, content: Content) -> None:
         """Replace the file by what of *content* belongs on this node.
@@ -148,7 +146,7 @@ class FileStore:
             StoreUnavailable: the disk did not take it; the old file stands.
         """
         found = tuple(each for chunk in content.chunks() for each in chunk.documents)
-        kept = Snapshot(content.marker, content.mode, found).within(Scope.DIRECTORY)
+        kept = Snapshot(content.position, content.mode, found).within(Scope.DIRECTORY)
         try:
             self._write(kept)
         except OSError as error:
@@ -164,9 +162,9 @@ class FileStore:
     async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
         """Give the state of this moment, which is the directory alone."""
         kept = (await self.snapshot()).within(scope)
-        yield Copy(kept.marker, kept.mode, _at_once(kept))
+        yield Copy(kept.position, kept.mode, _at_once(kept))
 
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+    async def nodes(self) -> tuple[Document, ...]:
         kept = await self.snapshot()
         return tuple(each for each in kept.documents if each.kind == Kind.NODE)
 
@@ -183,7 +181,7 @@ class FileStore:
     def _read(self) -> Snapshot:
         """Read the file; a damaged one is logged, and the replica begins empty."""
         empty = Snapshot(
-            empty_marker(self._generation), ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY
+            empty_position(self._generation), ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY
         )
         try:
             return self._proven(SignedSnapshot.decode(self._path.read_bytes()))

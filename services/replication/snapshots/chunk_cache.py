@@ -13,7 +13,7 @@ from typing import Final
 from shared.crypto.nodekeys import write_secret
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, StoreUnavailable
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope
 
 FOLDER: Final = "incoming"
@@ -86,8 +86,8 @@ class CachedSnapshot:
     cache: ChunkCache
 
     @property
-    def marker(self) -> Marker:
-        return self.manifest.marker
+    def position(self) -> LogPosition:
+        return self.manifest.position
 
     @property
     def mode(self) -> ReplicationMode:

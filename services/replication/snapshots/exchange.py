@@ -23,7 +23,7 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
 from shared.domain.ids import NodeId, Revision
-from shared.domain.log import LogEntry, Marker, StoredEntry
+from shared.domain.log import LogEntry, LogPosition, StoredEntry
 from shared.domain.snapshot import ChunkRef, Cutter, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot, SnapshotOffered
 from shared.messaging.publisher import Publisher
@@ -67,8 +67,8 @@ class SnapshotExchange:
         """
         known = self._offers.get(scope)
         async with self._turn:
-            last, marker = self._offers.get(scope), await self.store.marker()
-            if last is not None and (last is not known or _position(last) == _position(marker)):
+            last, position = self._offers.get(scope), await self.store.position()
+            if last is not None and (last is not known or _position(last) == _position(position)):
                 return last
             offered = await self._put_chunks(self._next_name(scope, last), scope)
             self._offers[scope] = offered
@@ -81,7 +81,7 @@ class SnapshotExchange:
             Unavailable: no master offered one of *at_least*, or it could not be fetched; the chunks
                 that were fetched stay in the cache.
             BrokenChunk: no offer's chunks were what their master had signed.
-            BadSignature: no known master signed it, or the log does not know its marker.
+            BadSignature: no known master signed it, or the log does not know its position.
         """
         broken = BrokenChunk("there is no chunk")
         for _ in range(OFFERS):
@@ -107,10 +107,10 @@ class SnapshotExchange:
             raise BadSignature(str(error)) from error
         if found.scope is not scope:
             raise BadSignature(f"the snapshot is of scope {found.scope}, not {scope}")
-        if not await self._is_on_the_log(found.marker):
+        if not await self._is_on_the_log(found.position):
             raise BadSignature("the snapshot is of another history than the log")
-        if found.marker.revision < at_least:
-            raise Unavailable(f"the snapshot ends at {found.marker.revision}, before {at_least}")
+        if found.position.revision < at_least:
+            raise Unavailable(f"the snapshot ends at {found.position.revision}, before {at_least}")
         for number in self.cache.begin(found):
             self.cache.keep(await self._chunk(offered.name, number, found.chunks[number]))
         return CachedSnapshot(found, self.cache)
@@ -153,20 +153,20 @@ class SnapshotExchange:
                     await put(data)
             for data in cutter.rest():
                 await put(data)
-        manifest = Manifest(copy.marker, copy.mode, scope, tuple(chunks))
+        manifest = Manifest(copy.position, copy.mode, scope, tuple(chunks))
         await self._put_signed(name, manifest.encode())
         surplus = len(chunks)
         while await self._shelf.drop(chunk_name(name, surplus)):
             surplus += 1
-        return _offered(name, copy.marker)
+        return _offered(name, copy.position)
 
     async def _put_signed(self, name: str, body: bytes) -> None:
         signed = SignedSnapshot(body, self.node, self.key.sign(body))
         await self._shelf.put(name, signed.encode())
 
-    async def _is_on_the_log(self, marker: Marker) -> bool:
-        log = self.log.of(marker.log_generation)
-        raw = await log.get(marker.sequence) if marker.revision else None
+    async def _is_on_the_log(self, position: LogPosition) -> bool:
+        log = self.log.of(position.log_generation)
+        raw = await log.get(position.sequence) if position.revision else None
         if raw is None:
             return False
         try:
@@ -174,17 +174,17 @@ class SnapshotExchange:
             entry = LogEntry.decode(stored.body)
         except Undecodable:
             return False
-        return marker == marker.advanced(entry, stored.hash, raw.sequence)
+        return position == LogPosition.of(entry, stored.hash, raw.sequence)
 
 
-def _position(of: Marker | SnapshotOffered | None) -> tuple[Revision, str] | None:
+def _position(of: LogPosition | SnapshotOffered | None) -> tuple[Revision, str] | None:
     return None if of is None else (of.revision, of.hash)
 
 
-def _offered(name: str, marker: Marker) -> SnapshotOffered:
+def _offered(name: str, position: LogPosition) -> SnapshotOffered:
     return SnapshotOffered(
         name=name,
-        log_generation=marker.log_generation,
-        revision=marker.revision,
-        hash=marker.hash,
+        log_generation=position.log_generation,
+        revision=position.revision,
+        hash=position.hash,
     )

@@ -13,10 +13,11 @@ from services.webhooks.core.consumers import consumer_name, orphaned_consumers
 from services.webhooks.delivery.dispatcher import Dispatcher, DispatcherDependencies
 from shared.documents import Kind
 from shared.documents.webhook import WebhookDocument
+from shared.domain.document import Document
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Revision
 from shared.domain.webhook import WebhookProgress, WebhookState
-from shared.events.config import ReadDocuments, StoredDocument
+from shared.events.config import ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
 
@@ -29,13 +30,13 @@ _LOG: Final = logging.getLogger("meridian.webhooks")
 class ReadWebhooks(Protocol):
     """Reads the webhooks that config has at *at_least* or later, with the revision read."""
 
-    async def __call__(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]: ...
+    async def __call__(self, at_least: Revision) -> tuple[Sequence[Document], Revision]: ...
 
 
 def reader_of(publisher: Asks) -> ReadWebhooks:
     """Build a reader that asks any master's config."""
 
-    async def read(at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
+    async def read(at_least: Revision) -> tuple[Sequence[Document], Revision]:
         question = ReadDocuments(kinds=(Kind.WEBHOOK,), at_least=at_least)
         answer = await read_documents(
             publisher, question, page_seconds=READ_SECONDS, attempt_seconds=READ_SECONDS / 4
@@ -153,7 +154,7 @@ class DispatcherPool:
         )
 
 
-def _readable(found: Sequence[StoredDocument]) -> dict[str, WebhookDocument]:
+def _readable(found: Sequence[Document]) -> dict[str, WebhookDocument]:
     documents: dict[str, WebhookDocument] = {}
     for each in found:
         try:

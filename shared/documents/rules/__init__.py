@@ -1,5 +1,5 @@
-"""What a change of the documents must keep: the one validation of config and of the front door.
+"""The rules for changes of documents, which config and the gateway share.
 
-The primary accepts a change by these rules, and a dry run at the front door tells what would be
-changed by the same ones, so a dry run refuses exactly what an apply refuses.
+The primary accepts a change by these rules, and the gateway's dry run predicts a change by the
+same ones, so a dry run refuses exactly what an apply refuses.
 """

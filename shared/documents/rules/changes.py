@@ -1,8 +1,8 @@
 """The rules that a change must keep for the documents to stay one consistent whole.
 
-A proposal is tried on a copy: all of its changes stand together or none does. The rules are
-those that no single document can show: names that are taken, administrators that must remain,
-masters that must not vanish.
+A proposal is applied to a copy: all of its changes are made together, or none is. The rules are
+those that need more than one document: names in use, administrators that must remain, masters
+that must not be deleted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,9 @@ from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.hosts import comparable
 from shared.documents.rules.references import require_own_hostnames, require_references
 from shared.documents.rules.selections import require_working_rules
-from shared.documents.shape import shaped
-from shared.documents.state import Documents, Ref, Stored
+from shared.documents.shape import validate_body
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision, parse_node_id
 from shared.domain.node import NodeRole
@@ -34,14 +35,16 @@ class Proposed(Protocol):
     def op(self) -> str: ...
 
     @property
-    def body(self) -> Mapping[str, Any] | None: ...
+    def body(self) -> dict[str, Any] | None: ...
 
     @property
     def expected_revision(self) -> Revision | None: ...
 
 
-def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
-    """What *changes* make of the documents they touch: the body each will have, or None.
+def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
+    """The outcome of *changes*: the body that each document will have, or None for a deleted one.
+
+    It has one item for each of *changes*, in their order.
 
     Raises:
         InvalidChange: a body has another shape, or a rule would be broken.
@@ -51,10 +54,10 @@ def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     """
     outcome: dict[Ref, Any] = {}
     for change in changes:
-        ref = (change.kind, change.id)
+        ref = Ref(change.kind, change.id)
         if ref in outcome:
             raise InvalidChange(f"{change.kind} {change.id!r} is changed twice in one request")
-        outcome[ref] = _apply_change(documents, change)
+        outcome[ref] = _apply_change(documents.find(ref), change)
     after = documents.with_(outcome, Revision(0))
     _require_an_administrator(documents, after)
     _require_own_addresses(after, outcome)
@@ -64,16 +67,15 @@ def tried(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref, Any]:
     return outcome
 
 
-def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | None:
+def _apply_change(stored: Document | None, change: Proposed) -> dict[str, Any] | None:
     kind = _kind(change.kind)
-    there = documents.get(change.kind, change.id)
-    _require_expected(change, there)
+    _require_expected(change, stored)
     if change.op == "delete":
-        _require_deletable(change, kind, there)
+        _require_deletable(change, kind, stored)
         return None
     _require_id(kind, change.id)
-    body = shaped(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
-    if kind is Kind.NODE and there is not None and there.body["role"] != body["role"]:
+    body = validate_body(DOCUMENTS[kind], f"{kind} {change.id!r}", change.body or {})
+    if kind is Kind.NODE and stored is not None and stored.body["role"] != body["role"]:
         raise InvalidChange(
             f"node {change.id!r}: role: a node keeps its role; delete it and add it anew",
             field="role",
@@ -81,14 +83,14 @@ def _apply_change(documents: Documents, change: Proposed) -> dict[str, Any] | No
     return body
 
 
-def _require_deletable(change: Proposed, kind: Kind, there: Stored | None) -> None:
-    if there is None:
+def _require_deletable(change: Proposed, kind: Kind, stored: Document | None) -> None:
+    if stored is None:
         raise NotFound(f"there is no {kind} {change.id!r}", kind=kind, id=change.id)
     if kind is Kind.SITE:
         raise InvalidChange("the site's own document cannot be deleted")
-    if kind is Kind.NODE and there.body["role"] != NodeRole.TRAFFIC:
+    if kind is Kind.NODE and stored.body["role"] != NodeRole.TRAFFIC:
         raise InvalidChange(
-            f"node {change.id!r} is a {there.body['role']}; only traffic nodes can be deleted"
+            f"node {change.id!r} is a {stored.body['role']}; only traffic nodes can be deleted"
         )
 
 
@@ -115,12 +117,12 @@ def _require_id(kind: Kind, id_: str) -> None:
         )
 
 
-def _require_expected(change: Proposed, there: Stored | None) -> None:
+def _require_expected(change: Proposed, stored: Document | None) -> None:
     if change.expected_revision is None:
         return
-    actual = Revision(0) if there is None else there.revision
+    actual = Revision(0) if stored is None else stored.revision
     if actual != change.expected_revision:
-        was = "is not there" if there is None else f"is at revision {actual}"
+        was = "is not there" if stored is None else f"is at revision {actual}"
         raise RevisionConflict(
             f"{change.kind} {change.id!r} {was}, not at {change.expected_revision}; read it again",
             kind=change.kind,

@@ -1,11 +1,11 @@
-"""Changes as an entry of the cluster log holds them, and how many of them fit into one."""
+"""Changes in the form of an entry of the cluster log, and how many fit into one entry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.documents.rules.changes import Proposed
-from shared.documents.state import Ref
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, UnixMillis
 from shared.domain.log import ENTRY_LIMIT_BYTES, Change, LogEntry, Op
@@ -22,8 +22,8 @@ NEVER: Final = UnixMillis(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for changes, by which request, and the digest of what it asks for."""
+class ChangeRequest:
+    """A request for changes: its author, its id, and the digest of its content."""
 
     author: str
     request_id: RequestId
@@ -31,20 +31,20 @@ class Asked:
 
 
 def entry_changes(
-    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], asked: Asked
+    changes: Sequence[Proposed], outcome: Mapping[Ref, Any], request: ChangeRequest
 ) -> list[Change]:
-    """*changes*, whose bodies become *outcome*, as an entry holds them."""
+    """*changes*, whose *outcome* `apply_changes` gave, as an entry holds them."""
     return [
         Change(
             kind=change.kind,
             id=change.id,
             op=Op.PUT if change.op == "put" else Op.DELETE,
-            body=outcome[change.kind, change.id],
-            author=asked.author,
-            request_id=asked.request_id,
-            request_digest=asked.digest,
+            body=body,
+            author=request.author,
+            request_id=request.request_id,
+            request_digest=request.digest,
         )
-        for change in changes
+        for change, body in zip(changes, outcome.values(), strict=True)
     ]
 
 

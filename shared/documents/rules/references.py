@@ -1,7 +1,8 @@
-"""What documents say of each other must be true: names that are there, names that nobody shares.
+"""References between documents hold: what a document names exists, and host names are unique.
 
-A document may name only what is there after the change, and nothing goes while somebody names it.
-Both are judged on the whole outcome, so a team and its members may come, or go, in one request.
+A document may name only documents that exist after the change, and none is deleted while another
+names it. Both rules apply to the whole outcome, so a team and its members may be created, or
+deleted, in one request.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,12 +10,14 @@ from typing import Any, Final
 
 from shared.documents import Kind
 from shared.documents.references import REFERENCES, named_by
+from shared.domain.document import Ref
 from shared.domain.errors import InUse, InvalidChange
 
-HOLDERS_TOLD: Final = 20
+REFERRERS_LISTED: Final = 20
+"""Most referrers that an error lists."""
 
 Body = Mapping[str, Any]
-Outcome = Mapping[tuple[str, str], Body | None]
+Outcome = Mapping[Ref, Body | None]
 """What a request makes of the documents that it touches; None for one that goes."""
 
 Of = Callable[[Kind], Mapping[str, Body]]
@@ -22,30 +25,34 @@ Of = Callable[[Kind], Mapping[str, Body]]
 
 
 def require_references(outcome: Outcome, of: Of) -> None:
-    """Let a request pass that names only what is there and deletes only what nobody names.
+    """Refuse a request that names a missing document or deletes one that another names.
 
     Raises:
         InvalidChange: a document names one that is not there; `field` says where.
-        InUse: a document goes that others name; `holders` says which.
+        InUse: a document goes that others name; `referrers` says which.
     """
     _require_named(outcome, of)
     gone = {Kind(kind): set[str]() for (kind, _), body in outcome.items() if body is None}
     for (kind, id_), body in outcome.items():
         if body is None:
             gone[Kind(kind)].add(id_)
-    for (kind, id_), holders in sorted(_holders(gone, of).items()):
-        told = ", ".join(holders[:HOLDERS_TOLD])
-        more = f" and {len(holders) - HOLDERS_TOLD} more" if len(holders) > HOLDERS_TOLD else ""
+    for (kind, id_), referrers in sorted(_referrers(gone, of).items()):
+        listed = ", ".join(referrers[:REFERRERS_LISTED])
+        more = (
+            f" and {len(referrers) - REFERRERS_LISTED} more"
+            if len(referrers) > REFERRERS_LISTED
+            else ""
+        )
         raise InUse(
-            f"{kind} {id_!r} cannot be deleted: it is named by {told}{more}; change them first",
+            f"{kind} {id_!r} cannot be deleted: it is named by {listed}{more}; change them first",
             kind=kind,
             id=id_,
-            holders=tuple(holders[:HOLDERS_TOLD]),
+            referrers=tuple(referrers[:REFERRERS_LISTED]),
         )
 
 
 def require_own_hostnames(outcome: Outcome, of: Of) -> None:
-    """Let a request pass that gives no host name to two public sites.
+    """Refuse a request that gives one host name to two public sites.
 
     Raises:
         InvalidChange: another public site has the host name.
@@ -81,15 +88,15 @@ def _require_named(outcome: Outcome, of: Of) -> None:
                 )
 
 
-def _holders(gone: Mapping[Kind, set[str]], of: Of) -> dict[tuple[Kind, str], list[str]]:
-    """Who names what goes."""
-    holders: dict[tuple[Kind, str], list[str]] = {}
-    for holding, references in REFERENCES.items():
+def _referrers(gone: Mapping[Kind, set[str]], of: Of) -> dict[Ref, list[str]]:
+    """The documents that name a deleted one, by the deleted one."""
+    referrers: dict[Ref, list[str]] = {}
+    for kind_of_referrer, references in REFERENCES.items():
         if not any(reference.kind in gone for reference in references):
             continue
-        for id_, body in sorted(of(holding).items()):
-            named = {(each.kind, name) for each, name in named_by(holding, body)}
+        for id_, body in sorted(of(kind_of_referrer).items()):
+            named = {(each.kind, name) for each, name in named_by(kind_of_referrer, body)}
             for kind, name in named:
                 if name in gone.get(kind, ()):
-                    holders.setdefault((kind, name), []).append(f"{holding} {id_!r}")
-    return holders
+                    referrers.setdefault(Ref(kind, name), []).append(f"{kind_of_referrer} {id_!r}")
+    return referrers

@@ -1,7 +1,8 @@
-"""A rule of selection must be able to work when it is written: what its methods need is said.
+"""A rule of selection must be able to work when it is written: its methods have what they need.
 
-A public site or a team may name a method whose needs the site tells, so both are looked at. Rules
-that were written before stay as they are: a method that lacks something knows nothing and says so.
+A public site or a team may name a method whose parameters the site's rule sets, so both are
+checked. Rules that were written before stay as they are: a method that lacks a parameter chooses
+nothing and says so.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from shared.documents.selection import (
     SelectionOverride,
     merged,
 )
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 
 OVERRIDING: Final = frozenset({Kind.PUBLIC_SITE, Kind.TEAM})
@@ -30,16 +32,16 @@ def require_working_rules(outcome: Outcome, of: Of) -> None:
         InvalidChange: something is missing, or waits longer than anybody does; `field` says what.
     """
     for (kind, id_), body in sorted(_ruling(outcome), key=lambda each: each[0]):
-        told: Body = body.get("selection") or {}
+        selection: Body = body.get("selection") or {}
         for method in LOOKUPS:
-            _require_short(f"{kind} {id_!r}", method, told.get(method) or {})
+            _require_short(f"{kind} {id_!r}", method, selection.get(method) or {})
         if kind in OVERRIDING:
-            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(told), of)
+            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(selection), of)
 
 
-def _ruling(outcome: Outcome) -> Iterator[tuple[tuple[str, str], Body]]:
+def _ruling(outcome: Outcome) -> Iterator[tuple[Ref, Body]]:
     for ref, body in outcome.items():
-        if body is not None and (ref[0] == Kind.SITE or ref[0] in OVERRIDING):
+        if body is not None and (ref.kind == Kind.SITE or ref.kind in OVERRIDING):
             yield ref, body
 
 

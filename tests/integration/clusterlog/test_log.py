@@ -73,7 +73,7 @@ async def appended(log: ClusterLog, pen: Pen, *names: str) -> list[StoredEntry]:
     """Append one entry for each name."""
     written: list[StoredEntry] = []
     for name in names:
-        end = pen.marker.sequence
+        end = pen.position.sequence
         written.append(pen.write(put("node", name, node())))
         assert await log.append(written[-1], end) == end + 1
     return written
@@ -231,7 +231,7 @@ async def test_a_follower_survives_the_loss_of_any_server(
             nats_cluster.servers[name].kill()
             await patiently_appended(log, pen, f"without-{name}")
             async with asyncio.timeout(30):
-                while pen.marker.sequence not in seen:
+                while pen.position.sequence not in seen:
                     await asyncio.sleep(0.05)
             nats_cluster.servers[name].start()
             await asyncio.to_thread(nats_cluster.wait_ready)
@@ -255,7 +255,7 @@ async def made(log: ClusterLog) -> None:
 
 async def patiently_appended(log: ClusterLog, pen: Pen, name: str) -> None:
     """Append while an election goes on: the identical entry again until it counts."""
-    end = pen.marker.sequence
+    end = pen.position.sequence
     entry = pen.write(put("node", name, node()))
     async with asyncio.timeout(40):
         while True:

@@ -79,7 +79,7 @@ async def test_the_first_documents_hold_the_public_key_of_every_node(
     found = await MasterState(database).read(("node",))
     await database.close()
 
-    keys = {row.id: row.body["public_key"] for row in found.rows}
+    keys = {row.id: row.body["public_key"] for row in found.documents}
     assert keys == {
         name: NodeKey.load(folder / f"{name}.key").public_b64
         for name in ("alpha", "bravo", "berlin")
@@ -94,10 +94,10 @@ async def test_a_master_that_lost_its_disk_joins_the_log_that_is_there(
 
     assert init(folder, nats_server, empty, "--once")[0] == 0
     database = Database(empty)
-    marker = await MasterState(database).marker()
+    position = await MasterState(database).position()
     await database.close()
-    assert marker is not None
-    assert marker.revision == Revision(0)
+    assert position is not None
+    assert position.revision == Revision(0)
 
 
 async def test_joining_twice_is_no_fault_of_a_container(

@@ -11,12 +11,14 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import make_lease
-from services.config.log_server import LogServer
-from services.config.promotion import Promoter
-from services.config.rebuilding import Rebuilder
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import make_lease
+from services.config.repair.log_server import LogServer
+from services.config.repair.positions import MasterPositions, PositionReporter
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog
+from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.domain.errors import QuorumThere, Unavailable
 from shared.domain.log import LogEntry, Op
 from shared.events.config import GenerationBegun, PromoteAlone
@@ -69,12 +71,14 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     await state.found(CLUSTER, GENERATION)
     async with state.transaction() as transaction:
         entry = pen.write(put("node", "berlin", node(), "r-berlin"))
-        await transaction.apply(entry, pen.marker.sequence)
+        await transaction.apply(entry, pen.position.sequence)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    reporter = PositionReporter(signer, state, lambda: None)
+    streams = LogStreams(log, pen.trust(), partial(make_lease, client))
     rebuilder = Rebuilder(
-        *(ALPHA, pen.key, pen.trust(), state, ClusterLog(client, GENERATION)),
-        *(nobody, SystemClock(), nobody, WANTED),
-        make_lease=partial(make_lease, client),
-        follower=lambda: None,
+        MasterPositions(reporter, pen.trust(), log, nobody),
+        GenerationStarter(signer, state, streams, SystemClock()),
+        *(nobody, WANTED),
     )
     promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)
     yield Place(client, pen, state, promoter)
@@ -83,14 +87,14 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
 
 
 async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -> None:
-    before = place.pen.marker
+    before = place.pen.position
     told = await place.promote()
     assert (told.log_generation, told.revision) == (2, before.revision + 1)
-    marker = await place.state.marker()
-    assert marker is not None
-    assert (marker.log_generation, marker.epoch) == (2, before.epoch + 1000)
+    position = await place.state.position()
+    assert position is not None
+    assert (position.log_generation, position.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
-    assert await hash_at(log.of(marker.log_generation), marker) == told.hash
+    assert await hash_at(log.of(position.log_generation), position) == told.hash
     begun = await begun_after(log, place.pen.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]

@@ -12,10 +12,12 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from services.config.founding import first_revision, make_lease
-from services.config.rebuilding import Rebuilder, digest_of
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.lease import first_revision, make_lease
+from services.config.repair.positions import MasterPositions, PositionReporter, digest_of
+from services.config.repair.rebuilding import Rebuilder
 from shared.clusterlog.generations import begun_after, hash_at
-from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
+from shared.clusterlog.log import ClusterLog, EntrySigner, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
     AnotherHistory,
@@ -25,7 +27,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.ids import LogGeneration, NodeId, Sequence
-from shared.domain.log import Marker, StoredEntry
+from shared.domain.log import LogPosition, StoredEntry
 from shared.events.config import (
     GenerationBegun,
     PromoteAlone,
@@ -55,28 +57,24 @@ class Bravo(Responder):
     """The other master: where it stands, and what it is asked."""
 
     key: NodeKey = field(default_factory=NodeKey.generate)
-    marker: Marker | None = None
+    position: LogPosition | None = None
     digest: str = ""
     follower: str = FollowerState.LOG_LOST
     ordered: list[RebuildLog] = field(default_factory=list[RebuildLog])
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         assert timeout_seconds > 0
-        if self.marker is None:
+        if self.position is None:
             raise Unavailable("nobody answers")
-        marker = self.marker
+        position = self.position
         if isinstance(request, RebuildLog):
             self.ordered.append(request)
-            place = {"log_generation": 2, "revision": marker.revision + 1, "hash": "h"}
+            place = {"log_generation": 2, "revision": position.revision + 1, "hash": "h"}
             return GenerationBegun.model_validate({"node": BRAVO, **place})
         assert isinstance(request, ReadPosition)
         told = ReplicaPosition(
             node=BRAVO,
-            log_generation=marker.log_generation,
-            revision=marker.revision,
-            sequence=marker.sequence,
-            epoch=marker.epoch,
-            hash=marker.hash,
+            position=position,
             digest=self.digest,
             follower=self.follower,
         )
@@ -94,16 +92,20 @@ class Place:
     bravo: Bravo
     kept: KeptFacts
     rebuilder: Rebuilder
-    markers: list[Marker]
+    positions: list[LogPosition]
+
+    @property
+    def streams(self) -> LogStreams:
+        return self.rebuilder.starter.streams
 
     def log(self, generation: int = 1) -> ClusterLog:
         return ClusterLog(self.client, LogGeneration(generation))
 
     async def level(self) -> None:
         """Bravo stands where alpha does."""
-        self.bravo.marker = self.markers[-1]
+        self.bravo.position = self.positions[-1]
         async with self.state.view() as view:
-            self.bravo.digest = digest_of(await view.rows())
+            self.bravo.digest = digest_of(await view.documents())
 
     async def rebuild(self, *, force: bool = False) -> GenerationBegun:
         order = RebuildLog(node=ALPHA, force=force, author="rita", reason="it burnt")
@@ -115,21 +117,23 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
     client, database = await nats.connect(nats_server.url), Database(postgres_url)
     state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), KeptFacts()
     await state.found(CLUSTER, GENERATION)
-    markers: list[Marker] = []
+    positions: list[LogPosition] = []
     for name in ("berlin", "denver", "tokyo"):
         async with state.transaction() as transaction:
             entry = pen.write(put("node", name, node(), f"r-{name}"))
-            await transaction.apply(entry, pen.marker.sequence)
-        markers.append(pen.marker)
+            await transaction.apply(entry, pen.position.sequence)
+        positions.append(pen.position)
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    reporter = PositionReporter(signer, state, lambda: FollowerState.LOG_LOST)
+    streams = LogStreams(log, trust, partial(make_lease, client))
     rebuilder = Rebuilder(
-        *(ALPHA, pen.key, trust, state, ClusterLog(client, GENERATION)),
-        *(bravo, SystemClock(), kept, 1),
-        make_lease=partial(make_lease, client),
-        follower=lambda: FollowerState.LOG_LOST,
+        MasterPositions(reporter, trust, log, bravo),
+        GenerationStarter(signer, state, streams, SystemClock()),
+        *(kept, 1),
     )
-    yield Place(client, pen, state, bravo, kept, rebuilder, markers)
+    yield Place(client, pen, state, bravo, kept, rebuilder, positions)
     await client.close()
     await database.close()
 
@@ -138,16 +142,16 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     await place.level()
     told = await place.rebuild()
 
-    assert (told.node, told.log_generation, told.revision, told.unasked) == (ALPHA, 2, 4, ())
-    marker = await place.state.marker()
-    assert marker is not None
-    assert (marker.log_generation, marker.revision, marker.sequence) == (2, 4, 1)
-    assert await hash_at(place.log(2), marker) == told.hash == marker.hash
-    begun = await begun_after(place.log(), place.rebuilder.trust)
+    assert (told.node, told.log_generation, told.revision, told.unreachable) == (ALPHA, 2, 4, ())
+    position = await place.state.position()
+    assert position is not None
+    assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
+    assert await hash_at(place.log(2), position) == told.hash == position.hash
+    begun = await begun_after(place.log(), place.rebuilder.positions.trust)
     assert begun is not None
     body = begun.first.changes[0].body
     assert body is not None
-    assert body["hash"] == place.markers[-1].hash
+    assert body["hash"] == place.positions[-1].hash
     assert body["snapshot"] == place.bravo.digest
     lease = await jetstream_of(place.client).stream_info("KV_lease")
     assert lease.config.first_seq == first_revision(SECOND)
@@ -158,20 +162,20 @@ async def test_every_document_and_every_answered_request_is_there_afterwards(pla
     await place.level()
     await place.rebuild()
     async with place.state.view() as view:
-        assert {row.id for row in await view.rows()} == {"berlin", "denver", "tokyo"}
+        assert {row.id for row in await view.documents()} == {"berlin", "denver", "tokyo"}
         requests = {request for request, *_ in await view.requests()}
     assert {"r-berlin", "r-denver", "r-tokyo"} <= requests
 
 
 async def test_a_master_that_is_behind_is_the_beginning_of_the_longest(place: Place) -> None:
-    place.bravo.marker = place.markers[0]
+    place.bravo.position = place.positions[0]
     assert (await place.rebuild()).revision == 4
 
 
 async def test_the_master_that_has_more_does_it(place: Place) -> None:
-    pen = Pen(place.pen.key, ALPHA, place.pen.marker)
+    pen = Pen(place.pen.key, ALPHA, place.pen.position)
     pen.write(put("node", "more", node()))
-    place.bravo.marker = pen.marker
+    place.bravo.position = pen.position
     told = await place.rebuild()
     assert (told.node, told.revision) == (BRAVO, 5)
     assert [(each.node, each.author) for each in place.bravo.ordered] == [(BRAVO, "rita")]
@@ -180,9 +184,9 @@ async def test_the_master_that_has_more_does_it(place: Place) -> None:
 
 
 async def test_the_master_of_the_later_generation_does_it_though_it_has_less(place: Place) -> None:
-    promoted = Pen(place.bravo.key, BRAVO, place.markers[0])
+    promoted = Pen(place.bravo.key, BRAVO, place.positions[0])
     promoted.begin(SECOND)
-    place.bravo.marker = promoted.marker
+    place.bravo.position = promoted.position
     told = await place.rebuild(force=True)
     assert (told.node, told.revision) == (BRAVO, 3)
     assert [(each.node, each.force) for each in place.bravo.ordered] == [(BRAVO, True)]
@@ -192,10 +196,10 @@ async def test_the_master_of_the_later_generation_does_it_though_it_has_less(pla
 async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
     place: Place,
 ) -> None:
-    other = Pen(place.pen.key, marker=place.markers[0])
+    other = Pen(place.pen.key, position=place.positions[0])
     for name in ("more", "and", "more", "and", "more"):
         other.write(put("node", name, node()))
-    place.bravo.marker = other.marker
+    place.bravo.position = other.position
     promotion = PromoteAlone(node=ALPHA, force=True, author="rita", reason="it burnt")
     await place.rebuilder.begin_alone(promotion)
     await jetstream_of(place.client).delete_stream("LOG-2")
@@ -204,7 +208,7 @@ async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
         await place.rebuild()
     told = await place.rebuild(force=True)
     assert (told.node, told.log_generation, told.revision) == (ALPHA, 3, 5)
-    assert (told.unasked, told.left_behind) == ((), (BRAVO,))
+    assert (told.unreachable, told.left_behind) == ((), (BRAVO,))
     last = place.kept.kept[-1]
     assert isinstance(last, LogRebuilt)
     assert last.left_behind == (BRAVO,)
@@ -220,8 +224,8 @@ async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(plac
                 raise LogUnavailable("it elects a leader")
             return await super().get(sequence)
 
-    place.bravo.marker = replace(place.markers[-1], log_generation=SECOND)
-    place.rebuilder.log = HalfThere(place.client, GENERATION)
+    place.bravo.position = replace(place.positions[-1], log_generation=SECOND)
+    place.rebuilder.positions.log = HalfThere(place.client, GENERATION)
     with pytest.raises(LogUnavailable, match="it elects a leader"):
         await place.rebuild(force=True)
     assert await place.log().later() == ()
@@ -230,7 +234,7 @@ async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(plac
 async def test_another_history_is_refused(place: Place) -> None:
     other = Pen(place.pen.key)
     other.write(put("node", "other", node()))
-    place.bravo.marker = other.marker
+    place.bravo.position = other.position
     with pytest.raises(AnotherHistory):
         await place.rebuild(force=True)
 
@@ -238,7 +242,7 @@ async def test_another_history_is_refused(place: Place) -> None:
 async def test_a_silent_master_needs_force_and_is_named(place: Place) -> None:
     with pytest.raises(MasterSilent):
         await place.rebuild()
-    assert (await place.rebuild(force=True)).unasked == (BRAVO,)
+    assert (await place.rebuild(force=True)).unreachable == (BRAVO,)
 
 
 async def test_a_position_that_somebody_else_signed_is_none(place: Place) -> None:
@@ -253,7 +257,7 @@ async def test_a_log_that_is_whole_is_not_rebuilt(place: Place) -> None:
     log, pen = place.log(), Pen(place.pen.key)
     await log.create(1)
     for name in ("berlin", "denver", "tokyo"):
-        end = pen.marker.sequence
+        end = pen.position.sequence
         await log.append(pen.write(put("node", name, node(), f"r-{name}")), end)
     with pytest.raises(LogNotLost, match="it is not lost"):
         await place.rebuild(force=True)
@@ -277,38 +281,38 @@ async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(plac
 
 async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.streams.make_lease
 
     async def another_operator_is_faster(replicas: int, generation: LogGeneration) -> None:
-        place.rebuilder.make_lease = make_lease
+        place.streams.make_lease = make_lease
         await place.rebuild()
         await make_lease(replicas, generation)
 
-    place.rebuilder.make_lease = another_operator_is_faster
+    place.streams.make_lease = another_operator_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
     (told,) = place.kept.kept
     assert isinstance(told, LogRebuilt)
-    marker = await place.state.marker()
-    assert marker is not None
-    assert marker.hash == told.hash
+    position = await place.state.position()
+    assert position is not None
+    assert position.hash == told.hash
 
 
 async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> None:
     await place.level()
-    before = await place.state.marker()
-    begun = Pen(place.bravo.key, BRAVO, place.pen.marker).begin(SECOND)
-    make_lease = place.rebuilder.make_lease
+    before = await place.state.position()
+    begun = Pen(place.bravo.key, BRAVO, place.pen.position).begin(SECOND)
+    make_lease = place.streams.make_lease
 
     async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await place.log(2).append(begun, Sequence(0))
 
-    place.rebuilder.make_lease = bravo_is_faster
+    place.streams.make_lease = bravo_is_faster
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
-    assert await place.state.marker() == before
+    assert await place.state.position() == before
     assert await place.log().later() == (SECOND,)
 
 
@@ -316,16 +320,16 @@ async def test_what_comes_into_the_new_stream_first_is_passed_by_the_next_time(
     place: Place,
 ) -> None:
     await place.level()
-    make_lease = place.rebuilder.make_lease
+    make_lease = place.streams.make_lease
 
     async def somebody_else_writes(replicas: int, generation: LogGeneration) -> None:
         await make_lease(replicas, generation)
         await jetstream_of(place.client).publish("meridian.log.2.entry", b"noise")
 
-    place.rebuilder.make_lease = somebody_else_writes
+    place.streams.make_lease = somebody_else_writes
     with pytest.raises(LogUnavailable, match="generation 2 of the log did not begin; try again"):
         await place.rebuild()
-    place.rebuilder.make_lease = make_lease
+    place.streams.make_lease = make_lease
     assert (await place.rebuild()).log_generation == 3
 
 
@@ -347,7 +351,7 @@ async def test_what_was_prepared_in_one_generation_lands_in_no_other(place: Plac
     prepared: StoredEntry = place.pen.draft(put("node", "late", node()))
     await place.rebuild()
     with pytest.raises((LogUnavailable, LogConflict)):
-        await place.log().append(prepared, place.pen.marker.sequence)
+        await place.log().append(prepared, place.pen.position.sequence)
     last = await place.log(2).last()
     assert last is not None
     assert last.sequence == 1

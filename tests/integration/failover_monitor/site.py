@@ -90,7 +90,7 @@ class Masters:
         if node not in self.deaf:
             pulse = Pulse(Epoch(epoch), kernel_boot_id(), Instant(now))
             with contextlib.suppress(Exception):
-                await MasterState(self.databases[node]).pulse(pulse)
+                await MasterState(self.databases[node]).record_pulse(pulse)
 
     async def on_heartbeat(self, message: Msg) -> None:
         body = json.loads(message.data)

@@ -1,4 +1,4 @@
-"""Lookups for clients, asked of real name servers that answer by the client's network."""
+"""DnsLookups for clients, asked of real name servers that answer by the client's network."""
 
 import asyncio
 import socket
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.node_selector.core.named import Audience, LookedUp, Record, named
-from services.node_selector.dns.asking import Asker, Servers
+from services.node_selector.core.dns_matching import Audience, DnsAnswer, Record, match_nodes
+from services.node_selector.core.roster import Roster
+from services.node_selector.dns.answers import RecordKind, ServerAnswer
+from services.node_selector.dns.client import DnsClient, Servers
 from services.node_selector.dns.core.networks import Network
-from services.node_selector.dns.lookups import Lookups
-from services.node_selector.dns.names import DnsNames
-from services.node_selector.dns.reading import RecordKind, Said
-from services.node_selector.dns.servers import ZoneServers
-from services.node_selector.ends import Ends
-from services.node_selector.handlers import Draws, Selector
-from services.node_selector.places import Nowhere
+from services.node_selector.dns.lookups import DnsLookups
+from services.node_selector.dns.node_lookup import NodeLookup
+from services.node_selector.dns.zone_servers import ZoneServers
+from services.node_selector.placement.fact_collector import FactCollector
+from services.node_selector.placement.geo_database import NoGeoDatabase
+from services.node_selector.placement.selector import Selector
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import (
     DnsLookup,
@@ -65,15 +66,15 @@ class Counting:
 
     def __init__(self, servers: NameServers) -> None:
         self.zones = ZoneServers(SystemClock(), servers.resolver, servers.port)
-        self.lookups = Lookups(self, self.zones, SystemClock(), contained())
+        self.lookups = DnsLookups(self, self.zones, SystemClock(), contained())
         self.port = servers.port
         self.asked = 0
 
     async def ask(
         self, name: str, kind: RecordKind, network: Network | None, fixed: Servers, seconds: float
-    ) -> Said:
+    ) -> ServerAnswer:
         self.asked += 1
-        return await Asker(self.zones).ask(name, kind, network, fixed, seconds)
+        return await DnsClient(self.zones).ask(name, kind, network, fixed, seconds)
 
     async def look_up(
         self,
@@ -84,10 +85,10 @@ class Counting:
         method: SelectionMethod = A,
         port: int = 0,
         seconds: float = 5,
-    ) -> LookedUp:
+    ) -> DnsAnswer:
         resolvers: list[dict[str, Any]] = [{"address": at, "port": port or self.port}] if at else []
-        said = {"name": name, "timeout_seconds": seconds, "resolvers": resolvers}
-        rule = DnsLookup.model_validate(said)
+        fields = {"name": name, "timeout_seconds": seconds, "resolvers": resolvers}
+        rule = DnsLookup.model_validate(fields)
         hosts = [address.host for address in ADDRESSES.values()]
         return await self.lookups.look_up(method, rule, client, hosts)
 
@@ -97,8 +98,8 @@ def asking(servers: NameServers) -> Counting:
     return Counting(servers)
 
 
-def nodes(found: LookedUp) -> set[NodeId]:
-    return set(named(found, ADDRESSES))
+def nodes(found: DnsAnswer) -> set[NodeId]:
+    return set(match_nodes(found, ADDRESSES))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ async def test_an_answer_for_a_20_serves_it_and_no_other_network(asking: Countin
 
 async def test_a_private_address_is_not_sent_and_the_answer_not_for_it(asking: Counting) -> None:
     found = await asking.look_up("nodes.geo.example.com", AT_HOME, at=POWERDNS)
-    assert (nodes(found), found.audience) == ({NYC}, Audience.UNTOLD)
+    assert (nodes(found), found.audience) == ({NYC}, Audience.UNKNOWN)
 
 
 async def test_a_server_that_knows_no_networks_answers_everybody(asking: Counting) -> None:
@@ -207,7 +208,7 @@ async def test_a_port_where_nobody_listens_is_a_failure_and_no_error(asking: Cou
     assert found.failure.startswith("a.example.com: ")
 
 
-class Shelf:
+class DirectoryCopy:
     """A directory of the nodes in `ADDRESSES`, under one rule."""
 
     def __init__(self, selection: Selection) -> None:
@@ -227,15 +228,15 @@ async def selected(asking: Counting, name: str, client: str) -> NodesSelected:
     """The answer of a whole node selector to a client, with `a_record` before `consistent`."""
     resolver = {"address": POWERDNS, "port": asking.port}
     rule = {"name": name, "resolvers": [resolver], "timeout_seconds": 1}
-    told = {"methods": ["a_record", "consistent"], "a_record": rule}
-    ends = Ends(Nowhere(), DnsNames(asking.lookups))
-    shelf = Shelf(Selection.model_validate(told))
-    selector = Selector(shelf, ends, SystemClock(), Draws("1.0", lambda: 7))
-    selector.on_directory()
+    rules = {"methods": ["a_record", "consistent"], "a_record": rule}
+    ends = FactCollector(NoGeoDatabase(), NodeLookup(asking.lookups))
+    directory = DirectoryCopy(Selection.model_validate(rules))
+    selector = Selector(directory, ends, SystemClock(), Roster("1.0"), lambda: 7)
+    selector.refresh_directory()
     for node in ADDRESSES:
         beat = NodeHeartbeat(node=node, service="relay", version="1.0", started_unix_ms=0)
-        await selector.on_heartbeat(beat)
-    return await selector.on_explain(ExplainSelection(client=ClientFacts(address=client)))
+        selector.record_heartbeat(beat)
+    return await selector.explain(ExplainSelection(client=ClientFacts(address=client)))
 
 
 @pytest.mark.parametrize(("client", "first"), [(IN_FRANKFURT, FRA), (IN_NEW_YORK, NYC)])

@@ -13,10 +13,10 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from services.node_selector.core.named import Record
-from services.node_selector.dns.asking import Asker, Servers
-from services.node_selector.dns.reading import Said
-from services.node_selector.dns.servers import ZoneServers
+from services.node_selector.core.dns_matching import Record
+from services.node_selector.dns.answers import ServerAnswer
+from services.node_selector.dns.client import DnsClient, Servers
+from services.node_selector.dns.zone_servers import ZoneServers
 from shared.runtime.clock import SystemClock
 
 pytestmark = pytest.mark.integration
@@ -58,11 +58,11 @@ async def responding(answer: Answer) -> AsyncGenerator[tuple[Responder, Servers]
         transport.close()
 
 
-async def ask(answer: Answer, seconds: float = SECONDS) -> tuple[Said, list[str]]:
-    asker = Asker(ZoneServers(SystemClock()))
+async def ask(answer: Answer, seconds: float = SECONDS) -> tuple[ServerAnswer, list[str]]:
+    client = DnsClient(ZoneServers(SystemClock()))
     async with responding(answer) as (responder, servers):
-        said = await asker.ask(NAME, "A", CLIENT, servers, seconds)
-    return said, responder.asked
+        answered = await client.ask(NAME, "A", CLIENT, servers, seconds)
+    return answered, responder.asked
 
 
 def records(
@@ -71,10 +71,10 @@ def records(
     """An answer with *lines*."""
     made = dns.message.make_response(question)
     made.set_rcode(dns.rcode.Rcode(rcode))
-    told = [(made.answer, line) for line in lines]
+    sections = [(made.answer, line) for line in lines]
     if authority:
-        told.append((made.authority, authority))
-    for section, line in told:
+        sections.append((made.authority, authority))
+    for section, line in sections:
         name, ttl, rdclass, rdtype, *rest = line.split()
         section.append(dns.rrset.from_text(name, int(ttl), rdclass, rdtype, " ".join(rest)))
     return made.to_wire()
@@ -93,9 +93,9 @@ async def test_an_alias_beside_the_soa_of_its_zone_is_followed() -> None:
         f"{NAME}.": (f"{NAME}. 60 IN CNAME fra.example.net.",),
         "fra.example.net.": ("fra.example.net. 60 IN A 192.0.2.1",),
     }
-    said, asked = await ask(by_name(answers, SOA))
+    answered, asked = await ask(by_name(answers, SOA))
 
-    assert (said.records, said.aliases) == ((Record("192.0.2.1"),), ("fra.example.net",))
+    assert (answered.records, answered.aliases) == ((Record("192.0.2.1"),), ("fra.example.net",))
     assert asked == [f"{NAME}.", "fra.example.net."]
 
 
@@ -105,9 +105,9 @@ async def test_aliases_in_a_circle_are_asked_once_each() -> None:
         "a.example.net.": ("a.example.net. 60 IN CNAME b.example.org.",),
         "b.example.org.": (f"b.example.org. 60 IN CNAME {NAME}.",),
     }
-    said, asked = await ask(by_name(answers))
+    answered, asked = await ask(by_name(answers))
 
-    assert said.failure == f"{NAME}: its aliases lead in a circle, by {NAME}"
+    assert answered.failure == f"{NAME}: its aliases lead in a circle, by {NAME}"
     assert len(asked) == 3
 
 
@@ -116,9 +116,9 @@ async def test_aliases_without_an_end_are_left() -> None:
         name = question.question[0].name.to_text()
         return records(question, f"{name} 60 IN CNAME x{name[-200:].lstrip('.')}")
 
-    said, asked = await ask(answer, seconds=2)
+    answered, asked = await ask(answer, seconds=2)
 
-    assert said.failure == f"{NAME}: its aliases lead from zone to zone without an end"
+    assert answered.failure == f"{NAME}: its aliases lead from zone to zone without an end"
     assert len(asked) == 8
 
 
@@ -149,12 +149,12 @@ HOSTILE: dict[str, Answer] = {
 
 @pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
 async def test_an_answer_of_nobody_is_one_sentence(answer: Answer) -> None:
-    said, _ = await ask(answer)
+    answered, _ = await ask(answer)
 
-    assert said.records == ()
-    assert said.failure
-    assert said.failure.isprintable()
-    assert len(said.failure) < 700
+    assert answered.records == ()
+    assert answered.failure
+    assert answered.failure.isprintable()
+    assert len(answered.failure) < 700
 
 
 async def test_no_damage_of_an_answer_leaves_the_lookup() -> None:
@@ -168,10 +168,10 @@ async def test_no_damage_of_an_answer_leaves_the_lookup() -> None:
             whole[chance.randrange(2, len(whole))] = chance.randrange(256)
         return bytes(whole)
 
-    asker = Asker(ZoneServers(SystemClock()))
+    client = DnsClient(ZoneServers(SystemClock()))
     async with responding(answer) as (_, servers):
         found = await asyncio.gather(
-            *(asker.ask(NAME, "A", CLIENT, servers, SECONDS) for _ in range(400))
+            *(client.ask(NAME, "A", CLIENT, servers, SECONDS) for _ in range(400))
         )
 
-    assert all(said.records or said.failure for said in found)
+    assert all(answered.records or answered.failure for answered in found)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -13,11 +13,12 @@ import pytest
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection
 from shared.documents.site import SiteDocument, Timing
+from shared.domain.document import Document
 from shared.domain.errors import NoTrafficNode, Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision
-from shared.domain.log import ReplicationMode
+from shared.domain.log import ReplicationMode, empty_position
 from shared.domain.node import MasterRole, NodeRole
-from shared.events.config import DocumentsRead, ReadDocuments, StoredDocument
+from shared.events.config import DocumentsRead, ReadDocuments
 from shared.events.node import NodeHeartbeat
 from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected, SelectNodes
 from shared.runtime.context import ServiceContext, package_version
@@ -56,19 +57,15 @@ class Master:
 
     async def on_read(self, question: ReadDocuments) -> DocumentsRead:
         revision = Revision(self.revision)
-        site = StoredDocument(
+        site = Document(
             kind="site", id="site", revision=revision, body=SITE.model_dump(mode="json")
         )
         nodes = [
-            StoredDocument(
-                kind="node", id=name, revision=revision, body=each.model_dump(mode="json")
-            )
+            Document(kind="node", id=name, revision=revision, body=each.model_dump(mode="json"))
             for name, each in self.nodes.items()
         ]
         return DocumentsRead(
-            log_generation=LogGeneration(1),
-            revision=revision,
-            epoch=Epoch(1),
+            position=replace(empty_position(LogGeneration(1)), revision=revision),
             mode=ReplicationMode.SYNCHRONOUS,
             documents=(site, *nodes),
         )
@@ -296,7 +293,7 @@ async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_
         replica(cluster) as first,
         asyncio.TaskGroup() as group,
     ):
-        askers = [group.create_task(asking(here, answered, stop)) for _ in range(8)]
+        clients = [group.create_task(asking(here, answered, stop)) for _ in range(8)]
         async with replica(cluster, port):
             async with asyncio.timeout(1):
                 while not await handled(port):
@@ -306,9 +303,9 @@ async def test_a_replica_that_is_added_answers_within_a_second_and_a_killed_one_
             async with asyncio.timeout(10):
                 while sum(moment > killed_at + 0.5 for moment in answered) < 50:
                     await asyncio.sleep(0.02)
-            assert not any(asker.done() for asker in askers), "every question was answered"
+            assert not any(client.done() for client in clients), "every question was answered"
             stop.set()
-            await asyncio.wait(askers)
+            await asyncio.wait(clients)
 
 
 async def test_nobody_answers_for_a_selector_that_is_not_there(

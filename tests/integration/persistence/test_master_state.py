@@ -2,30 +2,40 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from importlib.resources import files
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.ids import (
+    Epoch,
+    Instant,
+    LogGeneration,
+    RequestId,
+    Revision,
+    Sequence,
+    UnixMillis,
+)
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
-    Marker,
+    LogPlace,
+    LogPosition,
     Op,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
 )
+from shared.domain.request import AnsweredRequest
 from shared.persistence.master_state import (
     REQUESTS_KEPT_MS,
-    AnsweredRequest,
     MasterState,
     Part,
     Pulse,
-    Row,
 )
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -69,8 +79,8 @@ def pen() -> Pen:
 
 
 async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
-    """Apply what *pen* wrote; its marker is behind the last of *entries*."""
-    first = pen.marker.sequence - len(entries) + 1
+    """Apply what *pen* wrote; its position is behind the last of *entries*."""
+    first = pen.position.sequence - len(entries) + 1
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
@@ -78,7 +88,7 @@ async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
 
 async def test_a_database_belongs_to_no_cluster_until_it_is_founded(database: Database) -> None:
     state = MasterState(database)
-    assert await state.marker() is None
+    assert await state.position() is None
     with pytest.raises(StoreUnavailable, match="init or join it first"):
         async with state.transaction():
             pass
@@ -87,7 +97,7 @@ async def test_a_database_belongs_to_no_cluster_until_it_is_founded(database: Da
 
 
 async def test_a_database_is_founded_once(state: MasterState) -> None:
-    assert await state.marker() == empty_marker(GENERATION)
+    assert await state.position() == empty_position(GENERATION)
     assert not await state.found(CLUSTER, GENERATION)
 
 
@@ -97,8 +107,8 @@ async def test_entries_become_documents_at_their_revision(state: MasterState, pe
     await apply(state, pen, first, second)
 
     found = await state.read()
-    assert found.marker == pen.marker == await state.marker()
-    assert found.rows == (Row("node", "berlin", Revision(2), node("master")),)
+    assert found.position == pen.position == await state.position()
+    assert found.documents == (Document("node", "berlin", Revision(2), node("master")),)
 
 
 async def test_documents_are_read_by_kind_and_by_id(state: MasterState, pen: Pen) -> None:
@@ -109,12 +119,12 @@ async def test_documents_are_read_by_kind_and_by_id(state: MasterState, pen: Pen
         pen.write(put("user", "rita", {"role": "auditor"})),
     )
 
-    assert [row.id for row in (await state.read(("node",))).rows] == ["berlin", "denver"]
-    assert [row.id for row in (await state.read(("node", "user"))).rows] == [
+    assert [row.id for row in (await state.read(("node",))).documents] == ["berlin", "denver"]
+    assert [row.id for row in (await state.read(("node", "user"))).documents] == [
         *("berlin", "denver", "rita")
     ]
-    assert [row.id for row in (await state.read((), "rita")).rows] == ["rita"]
-    assert (await state.read(("site",))).rows == ()
+    assert [row.id for row in (await state.read((), "rita")).documents] == ["rita"]
+    assert (await state.read(("site",))).documents == ()
 
 
 async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
@@ -124,7 +134,7 @@ async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
     await apply(state, pen, pen.write(first, last, put("node", "b", node()), delete("node", "b")))
     await apply(state, pen, pen.write(delete("node", "a"), put("node", "a", node())))
 
-    (row,) = (await state.read()).rows
+    (row,) = (await state.read()).documents
 
     assert (row.id, row.body) == ("a", node())
 
@@ -132,27 +142,28 @@ async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
 async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
 
-    async def part(before: tuple[int, int] | None, limit: int) -> list[int]:
+    async def part(before: LogPlace | None, limit: int) -> list[Revision]:
         messages = await state.entries(before, limit)
         return [LogEntry.decode(StoredEntry.decode(each).body).revision for each in messages]
 
     everything = await part(None, 10)
     assert everything == sorted(everything, reverse=True)
     assert await part(None, 2) == everything[:2]
-    assert await part((GENERATION, everything[1]), 10) == everything[2:]
-    assert await part((GENERATION - 1, 99), 10) == []
+    assert await part(LogPlace(GENERATION, everything[1]), 10) == everything[2:]
+    assert await part(LogPlace(LogGeneration(GENERATION - 1), Revision(99)), 10) == []
 
 
 async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
     state: MasterState, pen: Pen
 ) -> None:
     await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
-    last = pen.marker.revision
+    last = pen.position.revision
 
-    everything = await state.entries_after((0, 0), 100)
-    assert everything[-1][0] == pen.marker.sequence
-    assert await state.entries_after((GENERATION, last - 2), 1) == everything[-2:-1]
-    assert await state.entries_after((GENERATION, last), 100) == ()
+    everything = await state.entries_after(LogPlace(LogGeneration(0), Revision(0)), 100)
+    assert everything[-1][0] == pen.position.sequence
+    middle = LogPlace(GENERATION, Revision(last - 2))
+    assert await state.entries_after(middle, 1) == everything[-2:-1]
+    assert await state.entries_after(pen.position.place, 100) == ()
     newest_first = await state.entries(None, 100)
     assert [message for _, message in everything] == list(reversed(newest_first))
 
@@ -165,12 +176,12 @@ async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState,
         pen.write(put("user", "anna", {"role": "auditor"})),
     )
 
-    async def part(after: tuple[str, str] | None) -> list[str]:
-        return [row.id for row in (await state.read(part=Part(after, 2))).rows]
+    async def part(after: Ref | None) -> list[str]:
+        return [row.id for row in (await state.read(part=Part(after, 2))).documents]
 
     assert await part(None) == ["berlin", "denver"]
-    assert await part(("node", "denver")) == ["lima", "anna"]
-    assert await part(("user", "anna")) == []
+    assert await part(Ref("node", "denver")) == ["lima", "anna"]
+    assert await part(Ref("user", "anna")) == []
 
 
 async def test_an_entry_that_is_there_already_changes_nothing(state: MasterState, pen: Pen) -> None:
@@ -178,7 +189,7 @@ async def test_an_entry_that_is_there_already_changes_nothing(state: MasterState
     await apply(state, pen, stored)
     async with state.transaction() as transaction:
         assert not await transaction.apply(stored, Sequence(1))
-    assert await state.marker() == pen.marker
+    assert await state.position() == pen.position
 
 
 async def test_another_entry_in_place_of_an_applied_one_is_told(
@@ -197,7 +208,7 @@ async def test_an_entry_that_does_not_follow_is_refused_whole(state: MasterState
     with pytest.raises(StoreUnavailable, match="entry 2 does not follow"):
         async with state.transaction() as transaction:
             await transaction.apply(later, Sequence(2))
-    assert (await state.read()).rows == ()
+    assert (await state.read()).documents == ()
 
 
 async def test_an_error_in_the_block_undoes_the_transaction(state: MasterState, pen: Pen) -> None:
@@ -208,8 +219,8 @@ async def test_an_error_in_the_block_undoes_the_transaction(state: MasterState, 
 
     with pytest.raises(LookupError):
         await break_off()
-    assert await state.marker() == empty_marker(GENERATION)
-    assert (await state.read()).rows == ()
+    assert await state.position() == empty_position(GENERATION)
+    assert (await state.read()).documents == ()
 
 
 async def test_only_the_beginning_of_an_epoch_raises_it(
@@ -218,7 +229,7 @@ async def test_only_the_beginning_of_an_epoch_raises_it(
     began = control(Op.EPOCH_BEGAN, {"node": "bravo", "mode": "degraded"})
     await apply(state, pen, pen.write(began, epoch=3))
     found = await state.read()
-    assert found.marker.epoch == 3
+    assert found.position.epoch == 3
     assert found.mode is ReplicationMode.DEGRADED
 
     await apply(state, pen, pen.write(control(Op.MODE_CHANGED, {"mode": "synchronous"})))
@@ -237,38 +248,42 @@ async def test_the_database_itself_refuses_an_entry_of_another_epoch(
                 )
 
 
+def request(request_id: str, digest: str, at: int) -> AnsweredRequest:
+    return AnsweredRequest(RequestId(request_id), digest, Revision(1), UnixMillis(at))
+
+
 async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: Pen) -> None:
     await apply(
         state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
     )
-    known = await state.answered([RequestId("r1"), RequestId("r2")])
-    assert known == {"r1": AnsweredRequest("digest of r1", Revision(1))}
-    assert await state.answered([]) == {}
+    known = await state.find_requests([RequestId("r1"), RequestId("r2")])
+    assert known == {"r1": request("r1", "digest of r1", 1_000)}
+    assert await state.find_requests([]) == {}
 
 
 async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
 
     await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
-    assert await state.answered([RequestId("r1")])
+    assert await state.find_requests([RequestId("r1")])
     await state.forget_requests(UnixMillis(1_001 + REQUESTS_KEPT_MS))
-    assert not await state.answered([RequestId("r1")])
+    assert not await state.find_requests([RequestId("r1")])
 
 
 async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
     await apply(state, pen, pen.write(put("node", "old", node(), "r1")))
     elsewhere = Pen()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
-    rows = [Row("node", "new", Revision(1), node())]
-    requests = [("r2", "d", 1, 2_000)]
+    rows = [Document("node", "new", Revision(1), node())]
+    requests = [request("r2", "d", 2_000)]
     async with state.transaction() as transaction:
-        await transaction.empty(elsewhere.marker, ReplicationMode.DEGRADED)
+        await transaction.empty(elsewhere.position, ReplicationMode.DEGRADED)
         await transaction.fill(rows, requests)
 
     found = await state.read()
-    assert found.marker == elsewhere.marker
+    assert found.position == elsewhere.position
     assert found.mode is ReplicationMode.DEGRADED
-    assert found.rows == tuple(rows)
+    assert found.documents == tuple(rows)
     async with state.view() as view:
         assert await view.requests() == requests
     await apply(state, elsewhere, elsewhere.write(put("node", "next", node())))
@@ -290,32 +305,32 @@ async def test_the_row_orders_two_that_apply_the_same_entry(
         assert not waiting.done()
         assert await transaction.apply(stored, Sequence(1))
     assert not await waiting
-    assert len((await state.read()).rows) == 1
+    assert len((await state.read()).documents) == 1
 
 
 async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
     async with state.transaction() as transaction:
         await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
         async with asyncio.timeout(2):
-            assert (await state.read()).marker.hash == EMPTY_HASH
+            assert (await state.read()).position.hash == EMPTY_HASH
 
 
 async def test_the_last_pulse_is_kept(state: MasterState) -> None:
     assert await state.last_pulse() is None
     for at in (1.5, 2.5):
-        await state.pulse(Pulse(Epoch(4), "boot", Instant(at)))
+        await state.record_pulse(Pulse(Epoch(4), "boot", Instant(at)))
     assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))
 
 
 async def test_two_services_may_migrate_at_once(opened: Opened) -> None:
-    markers = await asyncio.gather(*(MasterState(opened()).marker() for _ in range(4)))
-    assert markers == [None] * 4
+    positions = await asyncio.gather(*(MasterState(opened()).position() for _ in range(4)))
+    assert positions == [None] * 4
 
 
 async def test_a_migration_is_applied_once(
     state: MasterState, opened: Opened, postgres_url: str
 ) -> None:
-    await MasterState(opened()).marker()
+    await MasterState(opened()).position()
     connection = await asyncpg.connect(postgres_url)
     names = [row["name"] for row in await connection.fetch("SELECT name FROM migration")]
     await connection.close()
@@ -326,7 +341,7 @@ async def test_a_migration_is_applied_once(
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     state = MasterState(Database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"))
     with pytest.raises(StoreUnavailable, match="the database did not do it"):
-        await state.marker()
+        await state.position()
 
 
 async def test_the_pool_survives_a_restart_of_the_server(
@@ -335,17 +350,17 @@ async def test_the_pool_survives_a_restart_of_the_server(
     await apply(state, pen, pen.write(put("node", "berlin", node())))
     postgres.stop()
     with pytest.raises(StoreUnavailable):
-        await state.marker()
+        await state.position()
     postgres.start()
     async with asyncio.timeout(20):
-        while await marker_or_none(state) != pen.marker:
+        while await position_or_none(state) != pen.position:
             await asyncio.sleep(0.1)
 
 
-async def marker_or_none(state: MasterState) -> Marker | None:
+async def position_or_none(state: MasterState) -> LogPosition | None:
     """Where the copy is; None while its server recovers."""
     try:
-        return await state.marker()
+        return await state.position()
     except StoreUnavailable:
         return None
 
@@ -354,20 +369,25 @@ async def test_the_entries_behind_a_place_are_those_that_came_after_it(
     state: MasterState, pen: Pen
 ) -> None:
     first, second = pen.write(put("node", "a", node())), pen.write(put("node", "b", node()))
-    await apply(state, pen, first, second)
+    await apply(state, pen, first)
+    at_first = await state.position()
+    await apply(state, pen, second)
+    at_second = await state.position()
     begun = pen.begin(2)
     await apply(state, pen, begun)
     later = second.encode(), begun.encode()
-    at_first = GENERATION, Revision(1), first.hash
-    end = pen.marker.log_generation, pen.marker.revision, pen.marker.hash
+    end = await state.position()
+    assert at_first is not None
+    assert at_second is not None
+    assert end is not None
 
     async with state.view() as view:
         assert await view.entries_behind(at_first, 2) == later
         assert await view.entries_behind(at_first, 1) is None
-        assert await view.entries_behind((GENERATION, Revision(2), second.hash), 9) == later[1:]
+        assert await view.entries_behind(at_second, 9) == later[1:]
         assert await view.entries_behind(end, 9) == ()
-        assert await view.entries_behind((GENERATION, Revision(1), "f" * 64), 9) is None
-        assert await view.entries_behind((GENERATION, Revision(0), EMPTY_HASH), 9) is None
+        assert await view.entries_behind(replace(at_first, hash="f" * 64), 9) is None
+        assert await view.entries_behind(empty_position(GENERATION), 9) is None
 
 
 async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
@@ -375,13 +395,13 @@ async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
 ) -> None:
     first = pen.write(put("node", "a", node()))
     await apply(state, pen, first)
-    marker = pen.marker
+    position = pen.position
     async with state.transaction() as transaction:
-        await transaction.empty(marker, ReplicationMode.SYNCHRONOUS)
+        await transaction.empty(position, ReplicationMode.SYNCHRONOUS)
     second = pen.write(put("node", "b", node()))
 
     async with state.view() as view:
-        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) == ()
+        assert await view.entries_behind(position, 9) == ()
     await apply(state, pen, second)
     async with state.view() as view:
-        assert await view.entries_behind((GENERATION, Revision(1), first.hash), 9) is None
+        assert await view.entries_behind(position, 9) is None

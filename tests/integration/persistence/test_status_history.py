@@ -109,7 +109,7 @@ async def test_a_snapshot_leaves_the_history_as_it_is(
     await state.found(CLUSTER, GENERATION)
     await history.keep([event(1)])
     async with state.transaction() as transaction:
-        await transaction.empty(Pen().marker, ReplicationMode.DEGRADED)
+        await transaction.empty(Pen().position, ReplicationMode.DEGRADED)
     assert await ids(history, Wanted(10)) == ["e1"]
 
 

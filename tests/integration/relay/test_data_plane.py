@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.relay.data_plane.door import listen
+from services.relay.data_plane.listener import listen
 from shared.domain.errors import BadSettings
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 from shared.domain.node import Side
@@ -124,7 +124,7 @@ async def test_a_connection_that_breaks_takes_its_pair_along() -> None:
         await other.exactly(1)
         one.reset()
         assert await other.ended()
-        await until(lambda: world.reception.reading.pairs == 0)
+        await until(lambda: world.pairings.snapshot.pairs == 0)
         assert world.plane.connections == 0
 
 
@@ -144,7 +144,7 @@ async def test_a_second_hello_of_a_side_closes_both_and_both_come_again() -> Non
         assert len(world.notes.paired) == 2
 
 
-async def test_a_waiting_side_that_comes_again_is_told_that_it_was_replaced() -> None:
+async def test_a_waiting_side_that_comes_again_learns_that_it_was_replaced() -> None:
     async with data_plane() as world:
         one = await world.hello("1", CUSTOMER)
         await one.frame()
@@ -159,14 +159,14 @@ async def test_a_waiting_peer_that_died_is_noticed_by_its_end_of_file() -> None:
     async with data_plane() as world:
         one = await world.hello("1", CUSTOMER)
         await one.frame()
-        assert world.reception.reading.waiting == 1
+        assert world.pairings.snapshot.waiting == 1
         one.writer.transport.abort()
-        await until(lambda: world.reception.reading.waiting == 0)
+        await until(lambda: world.pairings.snapshot.waiting == 0)
         assert world.plane.connections == 0
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("sent", "code"),
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", RefusalCode.BAD_HELLO),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", RefusalCode.BAD_HELLO),
@@ -179,43 +179,43 @@ async def test_a_waiting_peer_that_died_is_noticed_by_its_end_of_file() -> None:
     ],
 )
 async def test_what_is_no_valid_hello_is_refused_and_counted(
-    said: bytes, code: RefusalCode
+    sent: bytes, code: RefusalCode
 ) -> None:
     async with data_plane() as world:
-        guest = await world.connect()
-        guest.writer.write(said)
-        answer = await guest.frame()
+        connection = await world.connect()
+        connection.writer.write(sent)
+        answer = await connection.frame()
         assert isinstance(answer, Refused)
         assert answer.code == code
         assert world.notes.refused == [code]
-        assert await guest.ended()
-        guest.close()
+        assert await connection.ended()
+        connection.close()
         await until(lambda: world.plane.connections == 0)
 
 
 async def test_a_hello_may_come_byte_by_byte() -> None:
     async with data_plane() as world:
-        guest = await world.connect()
+        connection = await world.connect()
         for byte in encode_hello("1.customer.1.0.0"):
-            await guest.send(bytes([byte]))
-        assert isinstance(await guest.frame(), Wait)
+            await connection.send(bytes([byte]))
+        assert isinstance(await connection.frame(), Wait)
 
 
 async def test_speaking_while_waiting_is_refused() -> None:
     async with data_plane() as world:
-        guest = await world.hello("1", CUSTOMER)
-        await guest.frame()
-        await guest.send(b"are you there?")
-        answer = await guest.frame()
+        connection = await world.hello("1", CUSTOMER)
+        await connection.frame()
+        await connection.send(b"are you there?")
+        answer = await connection.frame()
         assert isinstance(answer, Refused)
         assert answer.code == RefusalCode.BAD_HELLO
-        assert world.reception.reading.waiting == 0
+        assert world.pairings.snapshot.waiting == 0
 
 
-async def test_a_refused_guest_that_lingers_is_closed_by_the_relay() -> None:
+async def test_a_refused_connection_that_lingers_is_closed_by_the_relay() -> None:
     async with data_plane() as world:
-        guest = await world.hello("forged", CUSTOMER)
-        await guest.frame()
+        connection = await world.hello("forged", CUSTOMER)
+        await connection.frame()
         await until(lambda: world.plane.connections == 0)
 
 
@@ -223,7 +223,7 @@ async def test_a_closed_session_loses_its_pair_and_is_refused_afterwards() -> No
     async with data_plane() as world:
         one, other = await world.pair("1")
         world.admission.close(SessionId("1"), UnixMillis(10**13))
-        world.plane.perform(world.reception.close(SessionId("1")))
+        world.plane.perform(world.pairings.close_session(SessionId("1")))
         assert await one.ended()
         assert await other.ended()
         again = await world.hello("1", CUSTOMER)
@@ -238,7 +238,7 @@ async def test_draining_sends_on_who_waits_and_leaves_who_runs() -> None:
         waiting = await world.hello("2", CUSTOMER)
         await waiting.frame()
         world.admission.order_drain(Epoch(1), draining=True)
-        world.plane.perform(world.reception.drain())
+        world.plane.perform(world.pairings.drain())
         answer = await waiting.frame()
         assert isinstance(answer, Refused)
         assert answer.code == RefusalCode.DRAINING
@@ -278,7 +278,7 @@ async def test_many_pairs_come_and_go_without_leaving_a_descriptor() -> None:
             one.close()
             other.close()
         await until(lambda: world.plane.connections == 0)
-        assert world.reception.describe() == "0 pairs, 0 waiting, 0 without a HELLO, 0 measuring"
+        assert world.pairings.describe() == "0 pairs, 0 waiting, 0 without a HELLO, 0 measuring"
     assert open_descriptors() <= before + 2
 
 
@@ -304,10 +304,10 @@ async def test_who_measures_is_answered_by_nonce_and_leaves_nothing_behind() -> 
         endpoint.close()
         await until(lambda: world.plane.connections == 0)
         assert world.notes.pings == 3
-        assert world.reception.deadline() is None
+        assert world.pairings.deadline() is None
 
 
-async def test_a_forged_probe_ticket_is_told_why_it_measures_nothing() -> None:
+async def test_a_forged_probe_ticket_learns_why_it_measures_nothing() -> None:
     async with data_plane() as world:
         endpoint = await world.connect()
         await endpoint.send(encode_ping(1, "1.customer.1.0.0"))
@@ -329,7 +329,7 @@ async def test_too_many_pings_end_the_connection_and_nobody_else_s() -> None:
         assert await other.exactly(10) == b"still here"
 
 
-async def test_a_guest_that_fails_in_an_unforeseen_way_is_refused_and_no_other() -> None:
+async def test_a_connection_that_fails_in_an_unforeseen_way_is_refused_and_no_other() -> None:
     async with data_plane() as world:
         ends = await world.pair("1")
         strange = await world.connect()

@@ -147,8 +147,8 @@ async def test_the_data_plane_starts_and_carries_without_nats(lonely: Node) -> N
 
 async def test_a_ticket_for_another_node_is_refused_and_counted(lonely: Node) -> None:
     with lonely.relay():
-        guest = await lonely.hello("1234567", Side.CUSTOMER, node="tokyo")
-        assert await refusal(guest) == RefusalCode.WRONG_NODE
+        connection = await lonely.hello("1234567", Side.CUSTOMER, node="tokyo")
+        assert await refusal(connection) == RefusalCode.WRONG_NODE
         metrics = await lonely.page("/metrics")
         assert 'meridian_relay_refused_total{code="wrong_node"} 1.0' in metrics
         assert "meridian_relay_pairs 0.0" in metrics
@@ -161,10 +161,10 @@ async def test_a_port_in_use_is_one_sentence_and_exit_code_2(lonely: Node) -> No
         with again.relay() as second:
             code = await asyncio.to_thread(second.wait, 20)
             assert second.stderr is not None
-            said = second.stderr.read()
+            errors = second.stderr.read()
         assert code == 2
-        assert "Traceback" not in said
-        assert f"the relay cannot listen on 127.0.0.1:{lonely.port}: the port is in use" in said
+        assert "Traceback" not in errors
+        assert f"the relay cannot listen on 127.0.0.1:{lonely.port}: the port is in use" in errors
         assert first.poll() is None
 
 
@@ -173,9 +173,9 @@ async def test_a_damaged_state_file_is_one_sentence_and_exit_code_2(lonely: Node
     with lonely.relay() as child:
         assert await asyncio.to_thread(child.wait, 20) == 2
         assert child.stderr is not None
-        said = child.stderr.read()
-    assert "relay.json cannot be read" in said
-    assert said.count("\n") == 1
+        errors = child.stderr.read()
+    assert "relay.json cannot be read" in errors
+    assert errors.count("\n") == 1
 
 
 async def test_heartbeats_tell_the_load_and_facts_reach_the_stream(node: Node) -> None:
@@ -214,8 +214,8 @@ async def test_draining_takes_no_new_pair_keeps_the_old_and_outlives_a_crash(nod
             await until(lambda: bool(heard))
             order = DrainNode(node=BERLIN, epoch=Epoch(3))
             assert isinstance(await gateway.bus.publisher.ask(order, timeout_seconds=5), Done)
-            guest = await node.hello("2222222", Side.CUSTOMER)
-            assert await refusal(guest) == RefusalCode.DRAINING
+            connection = await node.hello("2222222", Side.CUSTOMER)
+            assert await refusal(connection) == RefusalCode.DRAINING
             await one.send(b"on")
             assert await other.exactly(2) == b"on"
             await until(lambda: heard[-1].draining)
@@ -246,8 +246,8 @@ async def test_a_closed_session_ends_and_stays_closed_after_a_crash(node: Node) 
             assert await other.ended()
             assert isinstance(await gateway.bus.publisher.ask(order, timeout_seconds=5), Done)
         with node.relay():
-            guest = await node.hello("1111111", Side.CUSTOMER)
-            assert await refusal(guest) == RefusalCode.CLOSED
+            connection = await node.hello("1111111", Side.CUSTOMER)
+            assert await refusal(connection) == RefusalCode.CLOSED
             await node.pair("2222222")
 
 
@@ -264,7 +264,7 @@ async def test_an_order_from_somebody_who_may_not_order_changes_nothing(node: No
             assert not heard[-1].draining
 
 
-async def test_a_relay_that_is_told_to_end_says_goodbye(node: Node) -> None:
+async def test_a_relay_that_stops_announces_it(node: Node) -> None:
     async with listening(node) as (_, heard):
         with node.relay() as child:
             await until(lambda: bool(heard))

@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
-from services.relay.core.admission import Admission, Remembered
-from services.relay.core.reception import PathKey, Reception
-from services.relay.data_plane.door import listen
+from services.relay.core.admission import Admission, RelayState
+from services.relay.core.pairing import PairingTable, PathKey
+from services.relay.data_plane.listener import listen
 from services.relay.data_plane.plane import DataPlane
-from services.relay.data_plane.pump import Tools
+from services.relay.data_plane.pump import PumpResources
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import Instant, NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
@@ -32,7 +32,7 @@ class BootClock:
 class PlainTickets:
     """Tickets without a proof."""
 
-    def path(self, text: str) -> Ticket:
+    def read_path_ticket(self, text: str) -> Ticket:
         """The path of `session.side.generation.rate.idle`."""
         return plain_ticket(text)
 
@@ -61,7 +61,7 @@ def plain_ticket(text: str) -> Ticket:
 
 @dataclass
 class Notes:
-    """What the data plane told."""
+    """What the data plane reported."""
 
     paired: list[PathKey] = field(default_factory=list[PathKey])
     parted: list[tuple[PathKey, int]] = field(default_factory=list[tuple[PathKey, int]])
@@ -136,7 +136,7 @@ class World:
     """A running data plane."""
 
     plane: DataPlane
-    reception: Reception
+    pairings: PairingTable
     admission: Admission
     notes: Notes
     port: int
@@ -161,12 +161,14 @@ class World:
 
 @contextlib.asynccontextmanager
 async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
-    admission, notes = Admission(capacity, Remembered()), Notes()
-    reception = Reception(admission)
-    plane = DataPlane(BERLIN, reception, Tools(BootClock(), contained()), PlainTickets(), notes)
+    admission, notes = Admission(capacity, RelayState()), Notes()
+    pairings = PairingTable(admission)
+    plane = DataPlane(
+        BERLIN, pairings, PumpResources(BootClock(), contained()), PlainTickets(), notes
+    )
     listener = listen("127.0.0.1", 0)
     plane.open(listener)
-    world = World(plane, reception, admission, notes, int(listener.getsockname()[1]))
+    world = World(plane, pairings, admission, notes, int(listener.getsockname()[1]))
     try:
         yield world
     finally:

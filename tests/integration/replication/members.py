@@ -123,7 +123,7 @@ class Members:
         if said is None or said.state is not FollowerState.FOLLOWING:
             return False
         return said.revision == revision and (
-            revision != self.pen.marker.revision or said.hash == self.pen.marker.hash
+            revision != self.pen.position.revision or said.hash == self.pen.position.hash
         )
 
 
@@ -139,7 +139,7 @@ class Watcher:
     async def write(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
         """Append the next entry, as a primary does."""
         pen = self.members.pen
-        end = pen.marker.sequence
+        end = pen.position.sequence
         entry = pen.write(*changes, epoch=epoch)
         async with asyncio.timeout(SECONDS):
             while True:
@@ -171,7 +171,7 @@ class Watcher:
 
     async def until_at(self, node: str, revision: int | None = None) -> None:
         """Wait until *node* is at *revision*, or at the pen's."""
-        wanted = self.members.pen.marker.revision if revision is None else revision
+        wanted = self.members.pen.position.revision if revision is None else revision
         await until(lambda: self.members.is_at(node, wanted))
 
     async def until_state(self, node: str, state: FollowerState) -> None:

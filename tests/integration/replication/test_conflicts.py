@@ -54,7 +54,7 @@ class Bravo(Responder):
         known = {each: self.hashes[each] for each in request.revisions if each in self.hashes}
         place = {"log_generation": 2, "revision": 9, "sequence": 3, "epoch": 4, "hash": "h"}
         position = ReplicaPosition.model_validate(
-            {"node": BRAVO, **place, "digest": "", "hashes": known}
+            {"node": BRAVO, "position": place, "digest": "", "hashes": known}
         )
         proof = self.key.sign(position.position_bytes())
         return position.model_copy(update={"signature": proof.hex()})
@@ -75,8 +75,8 @@ class Place:
     async def write(self, *changes: Change, epoch: int | None = None) -> None:
         stored = self.pen.write(*changes, epoch=epoch)
         async with self.state.transaction() as transaction:
-            await transaction.apply(stored, self.pen.marker.sequence)
-        self.hashes[self.pen.marker.revision] = self.pen.marker.hash
+            await transaction.apply(stored, self.pen.position.sequence)
+        self.hashes[self.pen.position.revision] = self.pen.position.hash
 
     async def part(self, *changes: Change) -> None:
         """Bravo has what alpha has until now, and alpha writes on alone."""
@@ -86,7 +86,7 @@ class Place:
             await self.write(each)
 
     async def keep(self) -> None:
-        await self.keeper.keep_own(self.pen.marker)
+        await self.keeper.keep_own(self.pen.position)
 
     async def listed(self) -> list[tuple[int, int, int]]:
         found = (await self.keeper.list()).conflicts
@@ -116,7 +116,7 @@ async def test_the_beginning_of_the_other_history_is_no_conflict(place: Place) -
 async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place: Place) -> None:
     await place.part(put("node", "berlin", node()), put("node", "tokyo", node()))
     await place.keep()
-    snapshot = Snapshot(Pen().marker, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
+    snapshot = Snapshot(Pen().position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
     await MasterStore(place.state).load(snapshot)
 
     (line,) = (await place.keeper.list()).conflicts

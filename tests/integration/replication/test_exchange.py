@@ -19,10 +19,11 @@ from services.replication.snapshots.exchange import FETCHES, OFFERS, SnapshotExc
 from shared.clusterlog.log import ClusterLog
 from shared.clusterlog.snapshots import Shelf
 from shared.crypto.nodekeys import NodeKey
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, BrokenChunk, LogUnavailable, Unavailable
 from shared.domain.ids import Epoch, NodeId, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import Manifest, Scope, SignedSnapshot, SnapshotDocument
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.snapshot import Manifest, Scope, SignedSnapshot
 from shared.events.message import Message, Request
 from shared.events.replication import SnapshotOffered
 from shared.messaging.connection import jetstream_of
@@ -63,22 +64,22 @@ class Place:
 
     async def write(self, *names: str) -> None:
         for name in names:
-            end = self.pen.marker.sequence
+            end = self.pen.position.sequence
             entry = self.pen.write(put("node", name, node()))
             await self.log.append(entry, end)
-            await self.store.apply(entry, self.pen.marker.sequence)
+            await self.store.apply(entry, self.pen.position.sequence)
 
     async def lay_ready(self, data: bytes) -> None:
         """What a follower finds when it asks."""
         bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
         await bucket.put("found", data)
-        marker = self.pen.marker
+        position = self.pen.position
         self.answers.offer = SnapshotOffered(
-            name="found", log_generation=GENERATION, revision=marker.revision, hash=marker.hash
+            name="found", log_generation=GENERATION, revision=position.revision, hash=position.hash
         )
 
     def signed(self, snapshot: Snapshot, key: NodeKey | None = None, signer: str = ALPHA) -> bytes:
-        body = Manifest(snapshot.marker, snapshot.mode, snapshot.scope, ()).encode()
+        body = Manifest(snapshot.position, snapshot.mode, snapshot.scope, ()).encode()
         proof = (key or self.pen.key).sign(body)
         return SignedSnapshot(body, NodeId(signer), proof).encode()
 
@@ -86,7 +87,7 @@ class Place:
         content = await self.exchange.fetch(scope, Revision(at_least))
         documents = tuple(each for chunk in content.chunks() for each in chunk.documents)
         requests = tuple(each for chunk in content.chunks() for each in chunk.requests)
-        return Snapshot(content.marker, content.mode, documents, requests, content.scope)
+        return Snapshot(content.position, content.mode, documents, requests, content.scope)
 
 
 @pytest_asyncio.fixture
@@ -121,7 +122,7 @@ async def test_what_was_offered_is_what_is_taken(place: Place) -> None:
 async def test_a_large_snapshot_goes_in_chunks(place: Place) -> None:
     await place.write("berlin")
     documents = tuple(
-        SnapshotDocument("node", f"n{number}", Revision(1), node() | {"region": "x" * 1_000})
+        Document("node", f"n{number}", Revision(1), node() | {"region": "x" * 1_000})
         for number in range(2_000)
     )
     large = replace(await place.store.snapshot(), documents=documents)
@@ -156,14 +157,14 @@ async def test_one_that_is_read_survives_the_next_offer(place: Place) -> None:
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     await place.write("denver")
     await place.exchange.offer(Scope.DIRECTORY)
-    assert (await place.fetch()).marker.revision == 1
+    assert (await place.fetch()).position.revision == 1
 
 
 async def many_nodes(place: Place, count: int) -> Snapshot:
     """A state that takes several chunks."""
     await place.write("berlin")
     documents = tuple(
-        SnapshotDocument("node", f"n{number:05}", Revision(1), node() | {"region": f"{number:999}"})
+        Document("node", f"n{number:05}", Revision(1), node() | {"region": f"{number:999}"})
         for number in range(count)
     )
     large = replace(await place.store.snapshot(), documents=documents)
@@ -318,11 +319,11 @@ async def test_a_snapshot_of_another_history_is_refused(
     place: Place, revision: int, sequence: int, epoch: int, hash_: str
 ) -> None:
     await place.write("berlin", "denver")
-    marker = Marker(
+    position = LogPosition(
         *(GENERATION, Revision(revision), Sequence(sequence), Epoch(epoch)),
-        hash_ or place.pen.marker.hash,
+        hash_ or place.pen.position.hash,
     )
-    snapshot = replace(await place.store.snapshot(), marker=marker)
+    snapshot = replace(await place.store.snapshot(), position=position)
     await place.lay_ready(place.signed(snapshot))
     with pytest.raises(BadSignature, match="another history"):
         await place.fetch()
@@ -339,7 +340,7 @@ async def test_one_that_is_older_than_the_copy_is_not_taken(place: Place) -> Non
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     with pytest.raises(Unavailable, match="ends at 1, before 2"):
         await place.fetch(at_least=2)
-    assert (await place.fetch(at_least=1)).marker.revision == 1
+    assert (await place.fetch(at_least=1)).position.revision == 1
 
 
 async def test_an_offer_that_is_not_there_is_unavailable(place: Place) -> None:
@@ -363,4 +364,4 @@ async def test_the_mode_and_the_epoch_travel_with_it(place: Place) -> None:
     await place.store.load(snapshot)
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)
     taken = await place.fetch()
-    assert (taken.mode, taken.marker.epoch) == (ReplicationMode.DEGRADED, Epoch(0))
+    assert (taken.mode, taken.position.epoch) == (ReplicationMode.DEGRADED, Epoch(0))

@@ -13,8 +13,9 @@ from services.replication.replica.store import MasterStore
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog
+from shared.domain.document import Document
 from shared.domain.ids import Revision
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.snapshot import Scope
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState
@@ -42,7 +43,7 @@ async def filled(database: Database, pen: Pen) -> None:
     state = MasterState(database)
     await state.found(CLUSTER, GENERATION)
     async with state.transaction() as transaction:
-        await transaction.apply(pen.write(put("node", "first", node())), pen.marker.sequence)
+        await transaction.apply(pen.write(put("node", "first", node())), pen.position.sequence)
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO document SELECT 'node', 'n' || i, 1,"
@@ -92,7 +93,7 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
         assert len(taken.documents) == NODES + 1
         assert len(taken.requests) == REQUESTS
         assert taken == given
-        assert SnapshotDocument("node", "first", Revision(1), node()) in taken.documents
+        assert Document("node", "first", Revision(1), node()) in taken.documents
     finally:
         await source.close()
         await target.close()

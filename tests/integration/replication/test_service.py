@@ -58,11 +58,11 @@ async def test_masters_and_traffic_nodes_follow_the_log(watcher: Watcher) -> Non
         await watcher.until_at(name)
 
     found = await watcher.states["bravo"].read()
-    assert found.marker == members.pen.marker
+    assert found.position == members.pen.position
     assert found.mode is ReplicationMode.DEGRADED
-    assert [row.kind for row in found.rows] == ["node", "site", "user"]
+    assert [row.kind for row in found.documents] == ["node", "site", "user"]
     kept = file_of(members)
-    assert kept.marker == members.pen.marker
+    assert kept.position == members.pen.position
     assert kept.mode is ReplicationMode.DEGRADED
     assert {document.kind for document in kept.documents} == {"node", "site"}
 
@@ -72,13 +72,13 @@ async def test_on_the_primary_what_config_applied_is_found_applied(watcher: Watc
     members.start("alpha")
     await watcher.until_at("alpha")
     for number in range(5):
-        end = members.pen.marker.sequence
+        end = members.pen.position.sequence
         entry = members.pen.write(put("node", f"n{number}", node()))
         async with watcher.states["alpha"].transaction() as transaction:
-            assert await transaction.apply(entry, members.pen.marker.sequence)
+            assert await transaction.apply(entry, members.pen.position.sequence)
             await watcher.log.append(entry, end)
         await watcher.until_at("alpha")
-    assert (await watcher.states["alpha"].read()).marker == members.pen.marker
+    assert (await watcher.states["alpha"].read()).position == members.pen.position
 
 
 async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watcher) -> None:
@@ -87,7 +87,7 @@ async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watch
         members.start(name)
         await watcher.until_at(name, 0)
     await watcher.write(put("node", "a", node()))
-    stranger = Pen(NodeKey.generate(), marker=members.pen.marker)
+    stranger = Pen(NodeKey.generate(), position=members.pen.position)
     await watcher.inject(stranger.write(put("node", "evil", node())).encode())
     await watcher.inject(b"noise")
     await watcher.write(put("node", "b", node()))
@@ -96,7 +96,7 @@ async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watch
         # That message 3 is skipped too is said when the minute is over.
         skipped = "message 2 of the log is skipped: no known master"
         assert any(skipped in line for line in members.said(name))
-    assert [row.id for row in (await watcher.states["bravo"].read()).rows] == ["a", "b"]
+    assert [row.id for row in (await watcher.states["bravo"].read()).documents] == ["a", "b"]
     assert [document.id for document in file_of(members).documents] == ["a", "b"]
 
 
@@ -120,7 +120,7 @@ async def test_sync_now_proves_the_position(watcher: Watcher) -> None:
     members.start("berlin")
     await watcher.write(put("node", "berlin", node()))
     proof = await watcher.sync("berlin")
-    assert (proof.revision, proof.hash) == (1, members.pen.marker.hash)
+    assert (proof.revision, proof.hash) == (1, members.pen.position.hash)
     assert proof.state is FollowerState.FOLLOWING
     assert proof.lag == 0
 
@@ -161,7 +161,7 @@ async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watch
     other = Pen(members.pen.key)
     async with watcher.states["bravo"].transaction() as transaction:
         await transaction.apply(
-            other.write(put("node", "elsewhere", node())), other.marker.sequence
+            other.write(put("node", "elsewhere", node())), other.position.sequence
         )
     members.start("alpha")
     await watcher.write(put("node", "berlin", node()))
@@ -170,11 +170,14 @@ async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watch
     await watcher.until_state("bravo", FollowerState.DIVERGED)
     await watcher.write(put("node", "denver", node()))
     proof = await watcher.sync("bravo")
-    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.marker.hash)
+    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.position.hash)
 
     proof = await watcher.sync("bravo", resync=True)
-    assert (proof.state, proof.hash) == (FollowerState.FOLLOWING, members.pen.marker.hash)
-    assert [row.id for row in (await watcher.states["bravo"].read()).rows] == ["berlin", "denver"]
+    assert (proof.state, proof.hash) == (FollowerState.FOLLOWING, members.pen.position.hash)
+    assert [row.id for row in (await watcher.states["bravo"].read()).documents] == [
+        "berlin",
+        "denver",
+    ]
     await watcher.write(put("node", "tokyo", node()))
     await watcher.until_at("bravo")
 
@@ -216,7 +219,7 @@ async def test_a_traffic_node_keeps_its_file_and_goes_on_when_nats_comes_back(
     members.start("berlin")
     await until(lambda: any("NATS" in line for line in members.said("berlin")))
     assert members.children["berlin"].poll() is None
-    assert file_of(members).marker == members.pen.marker
+    assert file_of(members).position == members.pen.position
 
     nats_server.start()
     await watcher.write(put("node", "denver", node()))

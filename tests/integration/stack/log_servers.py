@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import nats as nats_client
 from nats.aio.client import Client
 
-from services.config.founding import make_lease
+from services.config.repair.lease import make_lease
 from shared.clusterlog.log import ClusterLog
 from shared.domain.ids import LogGeneration
 from shared.messaging.connection import jetstream_of

@@ -6,19 +6,21 @@
 import asyncio
 import sys
 
-from services.relay.core.admission import Admission, Remembered
-from services.relay.core.reception import Reception
-from services.relay.data_plane.door import listen
+from services.relay.core.admission import Admission, RelayState
+from services.relay.core.pairing import PairingTable
+from services.relay.data_plane.listener import listen
 from services.relay.data_plane.plane import DataPlane
-from services.relay.data_plane.pump import Tools
+from services.relay.data_plane.pump import PumpResources
 from shared.domain.ids import NodeId
 from tests.fakes.containment import contained
 from tests.integration.relay.worlds import BootClock, Notes, PlainTickets
 
 
 async def serve(port: int, node: NodeId) -> None:
-    reception = Reception(Admission(100, Remembered()))
-    plane = DataPlane(node, reception, Tools(BootClock(), contained()), PlainTickets(), Notes())
+    pairings = PairingTable(Admission(100, RelayState()))
+    plane = DataPlane(
+        node, pairings, PumpResources(BootClock(), contained()), PlainTickets(), Notes()
+    )
     listener = listen("127.0.0.1", port)
     plane.open(listener)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")

@@ -65,8 +65,8 @@ class SiteRunner:
 
     def on_look(self) -> list[str]:
         """Where the log ends, and how far each copy is."""
-        end = self._site.ledger.marker
-        copies = (f"{node} at {self._site.marker_of(node).revision}" for node in EVERYBODY)
+        end = self._site.ledger.position
+        copies = (f"{node} at {self._site.position_of(node).revision}" for node in EVERYBODY)
         where = f"revision {end.revision} of epoch {end.epoch}"
         if end.log_generation > GENERATION:
             where = f"{where}, generation {end.log_generation}"
@@ -191,9 +191,10 @@ def describe_event(event: Event) -> str:
                 f"{event.node}: {event.cause if is_repeated else f'{event.state}, {event.cause}'}"
             )
         case LogRebuilt():
-            unasked = f", {' and '.join(event.unasked)} was not asked" if event.unasked else ""
+            missing = " and ".join(event.unreachable)
+            unreachable = f", {missing} was not asked" if missing else ""
             where = f"revision {event.revision} of epoch {event.epoch}"
-            return f"generation {event.log_generation} begins on {event.node}, {where}{unasked}"
+            return f"generation {event.log_generation} begins on {event.node}, {where}{unreachable}"
         case ConflictKept():
             count = f"{event.count} {'document' if event.count == 1 else 'documents'}"
             return f"{event.node} had {count} another way after revision {event.ancestor}: kept"

@@ -66,7 +66,7 @@ class Bucket:
         return revision
 
     def put_junk(self) -> None:
-        """Somebody puts what is no record into the key, or deletes it and leaves a marker."""
+        """Somebody puts what is no record into the key, or deletes it and leaves a position."""
         self._spoil(None)
 
     def put_copy(self, instance: str = "") -> None:

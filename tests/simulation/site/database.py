@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.replica.store import Copy as Parts
+from shared.domain.document import Document
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import NodeId, RequestId, Revision
+from shared.domain.ids import NodeId, Revision
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import Marker, StoredEntry
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.log import LogPosition, StoredEntry
+from shared.domain.snapshot import Scope
 from shared.persistence.conflicts import Conflict
-from shared.persistence.master_state import AnsweredRequest, Pulse, Row, State
+from shared.persistence.master_state import Pulse, State
 from tests.fakes.master_state import MemoryState, MemoryTransaction
 
 Committed = Callable[[NodeId, MemoryTransaction], None]
@@ -44,10 +45,10 @@ class Database(MemoryState):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
-        before = self.here.marker
+        before = self.here.position
         async with super().transaction() as draft:
             yield draft
-        if self.here.marker != before:
+        if self.here.position != before:
             self._committed(self._node, self.here)
 
     @asynccontextmanager
@@ -60,10 +61,10 @@ class Database(MemoryState):
         """The hashes that this copy's history has at *revisions*, as far as it keeps them."""
         self.require_up()
         known = {revision: stored.hash for revision, stored in self.here.entries.items()}
-        known[self.here.marker.revision] = self.here.marker.hash
+        known[self.here.position.revision] = self.here.position.hash
         return {each: known[each] for each in revisions if each in known}
 
-    async def pulse(self, pulse: Pulse) -> None:
+    async def record_pulse(self, pulse: Pulse) -> None:
         self.require_up()
         if self.refusals:
             raise StoreUnavailable("the database did not commit")
@@ -76,7 +77,7 @@ class Database(MemoryState):
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         """What is committed; it waits for no lock, and copies nothing."""
         self.require_up()
-        return State(self.here.marker, self.here.mode, await self.here.rows(kinds, id_))
+        return State(self.here.position, self.here.mode, await self.here.documents(kinds, id_))
 
 
 class Store:
@@ -85,8 +86,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def marker(self) -> Marker | None:
-        return (await self._database.read()).marker
+    async def position(self) -> LogPosition | None:
+        return (await self._database.read()).position
 
     async def apply(self, stored: StoredEntry, sequence: LogSequence) -> None:
         async with self._database.transaction() as transaction:
@@ -95,31 +96,23 @@ class Store:
     async def load(self, content: Content) -> None:
         parts = tuple(content.chunks())
         async with self._database.transaction() as transaction:
-            transaction.marker, transaction.mode = content.marker, content.mode
-            rows = (
-                Row(each.kind, each.id, each.revision, each.body)
-                for part in parts
-                for each in part.documents
-            )
-            transaction.rows_by_name = {(row.kind, row.id): row for row in rows}
+            transaction.position, transaction.mode = content.position, content.mode
+            transaction.documents_by_ref = {
+                each.ref: each for part in parts for each in part.documents
+            }
             transaction.entries = {}
             transaction.requests = {
-                RequestId(request_id): AnsweredRequest(digest, Revision(revision))
-                for part in parts
-                for request_id, digest, revision, _ in part.requests
+                each.request_id: each for part in parts for each in part.requests
             }
 
     async def snapshot(self) -> Snapshot:
         here = self._database.here
-        rows = await self._database.read()
-        requests = tuple(
-            (str(request_id), each.digest, int(each.revision), 0)
-            for request_id, each in here.requests.items()
-        )
-        return Snapshot(here.marker, here.mode, _documents(rows.rows), requests)
+        state = await self._database.read()
+        requests = tuple(here.requests.values())
+        return Snapshot(here.position, here.mode, state.documents, requests)
 
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
-        return _documents((await self._database.read(("node",))).rows)
+    async def nodes(self) -> tuple[Document, ...]:
+        return (await self._database.read(("node",))).documents
 
     def copy(self, scope: Scope) -> AbstractAsyncContextManager[Parts]:
         raise AssertionError(f"nobody asks this copy for a snapshot of scope {scope} in parts")
@@ -129,7 +122,3 @@ class Store:
 
     async def last_pulse(self) -> Pulse | None:
         return await self._database.last_pulse()
-
-
-def _documents(rows: Sequence[Row]) -> tuple[SnapshotDocument, ...]:
-    return tuple(SnapshotDocument(row.kind, row.id, row.revision, row.body) for row in rows)

@@ -18,7 +18,7 @@ from services.replication.core.follower import Apply, Follower
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
-from shared.domain.log import EMPTY_HASH, LogEntry, Marker, Op, StoredEntry, empty_marker
+from shared.domain.log import EMPTY_HASH, LogEntry, LogPosition, Op, StoredEntry, empty_position
 from shared.events.config import ChangesAccepted
 from shared.events.replication import LogRebuilt
 from tests.fakes.master_state import MemoryTransaction
@@ -34,7 +34,7 @@ class Place:
     *writer* wrote it as primary; nobody did where a generation is begun in an epoch that goes on.
     """
 
-    marker: Marker
+    position: LogPosition
     before: str
     writer: NodeId | None
     requests: tuple[RequestId, ...]
@@ -60,13 +60,15 @@ class History:
     writers: dict[Epoch, NodeId] = field(default_factory=dict[Epoch, NodeId])
 
     def add(self, place: Place) -> None:
-        marker = place.marker
+        position = place.position
         if place.writer is not None:
-            first = self.writers.setdefault(marker.epoch, place.writer)
-            assert first == place.writer, f"{first} and {place.writer} both wrote in {marker.epoch}"
-        self.hashes[marker.revision] = marker.hash
+            first = self.writers.setdefault(position.epoch, place.writer)
+            assert first == place.writer, (
+                f"{first} and {place.writer} both wrote in {position.epoch}"
+            )
+        self.hashes[position.revision] = position.hash
         for request_id in place.requests:
-            self.written.setdefault(request_id, marker.revision)
+            self.written.setdefault(request_id, position.revision)
 
     def up_to(self, hash_: str) -> "History":
         """The history whose last entry is the one called *hash_*."""
@@ -80,7 +82,7 @@ class History:
         return history
 
     def has(self, hash_: str) -> bool:
-        return self.hashes.get(self.places[hash_].marker.revision) == hash_
+        return self.hashes.get(self.places[hash_].position.revision) == hash_
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Ledger:
 
     generation: LogGeneration
     verify: Verify
-    copies: Callable[[NodeId], Marker]
+    copies: Callable[[NodeId], LogPosition]
     masters: Sequence[NodeId]
     kept: Callable[[], set[str]]
     acknowledged: dict[RequestId, Revision] = field(default_factory=dict[RequestId, Revision])
@@ -107,14 +109,14 @@ class Ledger:
     _reader: Follower = field(init=False)
 
     def __post_init__(self) -> None:
-        empty = empty_marker(self.generation)
+        empty = empty_position(self.generation)
         self._history = History({EMPTY_HASH: Place(empty, "", None, (), {})})
         self._reader = Follower(empty)
 
     @property
-    def marker(self) -> Marker:
+    def position(self) -> LogPosition:
         """Where the history ends."""
-        return self._reader.marker
+        return self._reader.position
 
     @property
     def written(self) -> dict[RequestId, Revision]:
@@ -141,8 +143,8 @@ class Ledger:
             return
         base = self._history.places.get(entry.previous_hash)
         assert base is not None, f"generation {generation} goes on from what never was"
-        before, self._history = self._history, self._history.up_to(base.marker.hash)
-        self.generation, self._reader = generation, Follower(base.marker, generation)
+        before, self._history = self._history, self._history.up_to(base.position.hash)
+        self.generation, self._reader = generation, Follower(base.position, generation)
         for request_id, revision in self.acknowledged.items():
             if self.written.get(request_id) != revision and request_id not in self.left_behind:
                 durable_on = frozenset(self._durable_on[request_id])
@@ -152,14 +154,14 @@ class Ledger:
 
     def rebuilt(self, event: LogRebuilt) -> None:
         """What was left behind was on those alone who were not asked, or are named for it."""
-        without = {*event.unasked, *event.left_behind}
+        without = {*event.unreachable, *event.left_behind}
         for request_id, left in self.left_behind.items():
             if left.generation == event.log_generation:
                 where = f"{request_id} was on {sorted(left.durable_on)}"
                 assert left.durable_on <= without, f"{where}, who were asked"
 
     def _applied(self, entry: LogEntry, stored: StoredEntry, sequence: LogSequence) -> None:
-        before = self.marker
+        before = self.position
         assert entry.epoch >= before.epoch, f"epoch {entry.epoch} came after {before.epoch}"
         nodes = dict(self._history.places[before.hash].nodes)
         for change in entry.changes:
@@ -167,30 +169,32 @@ class Ledger:
                 nodes[change.id] = entry.revision
             elif change.kind == "node" and change.op is Op.DELETE:
                 nodes.pop(change.id, None)
-        marker = before.advanced(entry, stored.hash, sequence)
+        position = LogPosition.of(entry, stored.hash, sequence)
         requests = tuple({change.request_id: None for change in entry.changes})
         is_primarys = entry.begins_epoch or not entry.begins_generation
         writer = stored.signer if is_primarys else None
-        place = Place(marker, before.hash, writer, requests, nodes)
-        self._history.places[marker.hash] = place
+        place = Place(position, before.hash, writer, requests, nodes)
+        self._history.places[position.hash] = place
         self._history.add(place)
-        self._reader.record_applied(marker)
+        self._reader.record_applied(position)
 
     def committed(self, node: NodeId, here: MemoryTransaction) -> None:
         """A copy moved: it is a prefix of the history, and so are its documents."""
-        self.moved(node, here.marker)
-        nodes = {row.id: row.revision for row in here.rows_by_name.values() if row.kind == "node"}
-        there = self._history.places[here.marker.hash].nodes
+        self.moved(node, here.position)
+        nodes = {
+            row.id: row.revision for row in here.documents_by_ref.values() if row.kind == "node"
+        }
+        there = self._history.places[here.position.hash].nodes
         assert nodes == there, f"{node} has other documents"
         self.check_left_behind()
 
-    def moved(self, node: NodeId, marker: Marker) -> None:
-        """A copy reports that it is at *marker*."""
-        place = self._history.places.get(marker.hash)
+    def moved(self, node: NodeId, position: LogPosition) -> None:
+        """A copy reports that it is at *position*."""
+        place = self._history.places.get(position.hash)
         assert place is not None, f"{node} is ahead of the log, or has another history"
-        assert marker.revision == place.marker.revision, f"{node} counts otherwise"
-        is_behind = marker.log_generation < self.generation
-        assert is_behind or self._history.has(marker.hash), f"{node} has another history"
+        assert position.revision == place.position.revision, f"{node} counts otherwise"
+        is_behind = position.log_generation < self.generation
+        assert is_behind or self._history.has(position.hash), f"{node} has another history"
 
     def answered(self, request_id: RequestId, answer: ChangesAccepted) -> None:
         """Somebody got the answer that a change is made."""

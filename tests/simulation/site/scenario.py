@@ -197,8 +197,8 @@ def check_healed(site: Site, gateway: Gateway) -> None:
     asked = gateway.ask(is_put=True)
     site.run(site.now + 10)
     _require_accepted(site, asked)
-    end = site.ledger.marker
-    places = {node: site.marker_of(node).revision for node in EVERYBODY}
+    end = site.ledger.position
+    places = {node: site.position_of(node).revision for node in EVERYBODY}
     assert set(places.values()) == {end.revision}, f"the log is at {end.revision}, copies {places}"
     modes = {site.databases[node].here.mode for node in NODES}
     assert modes == {ReplicationMode.SYNCHRONOUS}, "the backup is not attached"

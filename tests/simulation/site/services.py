@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nats.aio.client import Client
 
-from services.config.confirm import Backups
-from services.config.handlers import Handlers, PromotionHandlers, RebuildHandlers
-from services.config.promotion import Promoter
-from services.config.rebuilding import Rebuilder
-from services.config.replica import Replica
-from services.config.writer import Writer
+from services.config.handlers import ReadHandlers, RepairHandlers, WriteHandlers
+from services.config.repair.generation import GenerationStarter, LogStreams
+from services.config.repair.positions import MasterPositions, PositionReporter
+from services.config.repair.promotion import Promoter
+from services.config.repair.rebuilding import Rebuilder
+from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.replica import Replica, WritePermission
+from services.config.write.writer import Writer
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.core.snapshot import Content, Snapshot
 from services.replication.follow.applier import Applier
@@ -25,6 +27,7 @@ from services.replication.handlers import ConflictHandlers
 from services.replication.handlers import Handlers as FollowingHandlers
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
+from shared.clusterlog.log import EntrySigner
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
@@ -114,9 +117,9 @@ class MemoryExchange(SnapshotExchange):
 
     async def fetch(self, scope: Scope, at_least: Revision) -> Content:
         snapshot = self.offered(self.node, scope)
-        if snapshot is None or snapshot.marker.revision < at_least:
+        if snapshot is None or snapshot.position.revision < at_least:
             raise Unavailable("nobody offers a snapshot")
-        if not await self._is_on_the_log(snapshot.marker):
+        if not await self._is_on_the_log(snapshot.position):
             raise BadSignature("the snapshot is of another history than the log")
         return snapshot
 
@@ -197,23 +200,26 @@ class Masters:
         node, key, trust = of
         self.process = process
         self.grant = GrantHolder(node, KERNEL)
-        self.replica = Replica.of(node, key, trust, database, log)
-        backups = Backups(node, trust, self.replica)
-        clock = MachineClock(process, outside.set_by_seconds)
+        clock, signer = MachineClock(process, outside.set_by_seconds), EntrySigner(node, key)
+        permission = WritePermission(self.grant, clock)
+        self.replica = Replica.of(signer, trust, database, log, permission)
+        backups = BackupPositions(trust, self.replica)
         facts = Facts(outside.on_event)
-        self.writer = Writer(self.replica, backups, self.grant, clock, facts, Strict(process))
+        self.writer = Writer(self.replica, Acknowledgements(self.replica, backups), facts)
         state = cast("MasterState", database)
+        reporter = PositionReporter(signer, state, lambda: backups.follower)
+        streams = LogStreams(log, trust, outside.server.make_lease)
         rebuilder = Rebuilder(
-            *(node, key, trust, state, log, outside.peers, clock, facts, REPLICAS),
-            make_lease=outside.server.make_lease,
-            follower=lambda: backups.follower,
+            MasterPositions(reporter, trust, log, outside.peers),
+            GenerationStarter(signer, state, streams, clock),
+            *(facts, REPLICAS),
         )
         promoter = Promoter(
             *(node, rebuilder, outside.server, Store(database), lambda: self.writer.is_acting)
         )
-        self.rebuilding = RebuildHandlers(rebuilder)
-        self.promotion = PromotionHandlers(promoter)
-        self.handlers = Handlers(self.writer, backups, state, self.grant)
+        self.repair = RepairHandlers(reporter, rebuilder, promoter)
+        self.write = WriteHandlers(self.writer)
+        self.read = ReadHandlers(self.writer, state)
         process.begin(self.writer.run())
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
@@ -221,10 +227,10 @@ class Masters:
         """This master's answer to *request*."""
         match request:
             case ReadPosition():
-                return await self.rebuilding.on_tell_position(request)
+                return await self.repair.on_read_position(request)
             case RebuildLog():
-                return await self.rebuilding.on_rebuild(request)
+                return await self.repair.on_rebuild(request)
             case PromoteAlone():
-                return await self.promotion.on_promote(request)
+                return await self.repair.on_promote(request)
             case _:
                 return await self.follows.answer(request)

@@ -16,8 +16,8 @@ from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.log import verify
 from shared.domain.errors import MeridianError
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
-from shared.domain.log import Marker
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.log import LogPosition
+from shared.domain.snapshot import Scope
 from shared.events.config import ProposeChanges
 from shared.events.conflict import ConflictKept
 from shared.events.failover import MasterGranted
@@ -59,7 +59,7 @@ class Site(World):
         self.ledger = Ledger(
             GENERATION,
             verify=lambda stored: verify(stored, trust),
-            copies=self.marker_of,
+            copies=self.position_of,
             masters=NODES,
             kept=self._kept,
         )
@@ -146,7 +146,7 @@ class Site(World):
         self.ask_config(node, self._proposed, node, proposal)
 
     async def _proposed(self, node: NodeId, proposal: ProposeChanges) -> None:
-        answer = await self.services[node].handlers.on_propose(proposal)
+        answer = await self.services[node].write.on_propose(proposal)
         self.ledger.answered(proposal.request_id, answer)
 
     def ask_config(self, node: NodeId, work: Work, *args: Any) -> None:
@@ -156,10 +156,10 @@ class Site(World):
 
     def epoch_of(self, master: Master) -> Epoch:
         """The epoch that a master's own database has."""
-        return self.marker_of(master.node).epoch
+        return self.position_of(master.node).epoch
 
-    def marker_of(self, node: NodeId) -> Marker:
-        return self.databases[node].here.marker
+    def position_of(self, node: NodeId) -> LogPosition:
+        return self.databases[node].here.position
 
     def _runs(self, node: NodeId) -> bool:
         process = self.processes.get(node)
@@ -184,7 +184,7 @@ class Site(World):
                 self.carry(master, hearer, self._granted, hearer.node, grant_event)
 
     def _granted(self, node: NodeId, grant: MasterGranted) -> None:
-        self.ask_config(node, lambda: self.services[node].handlers.on_grant(grant))
+        self.ask_config(node, lambda: self.services[node].write.on_grant(grant))
 
     def _check(self, master: Master) -> tuple[Effect, ...]:
         """The examiner looks, in the monitor's process."""
@@ -201,7 +201,7 @@ class Site(World):
             self.carry(sender, master, self._progress_received, master.node, event)
 
     def _progress_received(self, node: NodeId, event: FollowerProgressed) -> None:
-        self.ask_config(node, lambda: self.services[node].handlers.on_progress(event))
+        self.ask_config(node, lambda: self.services[node].write.on_progress(event))
 
     def carry(
         self, sender: Master, receiver: Master, action: Callable[..., None], *args: Any
@@ -221,15 +221,9 @@ class Site(World):
         for node in NODES:
             if node != asking and self._offers(node):
                 here = self.databases[node].here
-                documents = tuple(
-                    SnapshotDocument(row.kind, row.id, row.revision, row.body)
-                    for row in here.rows_by_name.values()
-                )
-                requests = tuple(
-                    (str(request_id), each.digest, int(each.revision), 0)
-                    for request_id, each in here.requests.items()
-                )
-                return Snapshot(here.marker, here.mode, documents, requests).within(scope)
+                documents = tuple(here.documents_by_ref.values())
+                requests = tuple(here.requests.values())
+                return Snapshot(here.position, here.mode, documents, requests).within(scope)
         return None
 
     def _offers(self, node: NodeId) -> bool:

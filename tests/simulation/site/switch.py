@@ -31,5 +31,5 @@ class SiteSwitch(Switch):
         self._site.ask_config(self._old.node, self._laid_down, order)
 
     async def _laid_down(self, order: PauseWrites) -> None:
-        await self._site.services[order.node].handlers.on_lay_down(order)
+        await self._site.services[order.node].write.on_pause_writes(order)
         self._next(self._old, self._confirmed)

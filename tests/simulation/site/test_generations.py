@@ -56,7 +56,7 @@ def promoted_alone(site: Site, gateway: Gateway) -> list[RequestId]:
     site.run(site.now + 5)
     answer = answer_to(site, repairs.promotion(BRAVO, "it burns"))
     assert isinstance(answer, GenerationBegun)
-    assert answer.unasked == (ALPHA,)
+    assert answer.unreachable == (ALPHA,)
     return alone
 
 
@@ -68,9 +68,9 @@ def test_a_lost_log_is_rebuilt_with_everything_that_was_acknowledged(
     site.run(site.now + LOST_AFTER)
     answer = answer_to(site, repairs.rebuilding(BRAVO))
     assert isinstance(answer, GenerationBegun)
-    assert (answer.log_generation, answer.unasked) == (SECOND, ())
+    assert (answer.log_generation, answer.unreachable) == (SECOND, ())
     check_healed(site, gateway)
-    assert {site.marker_of(node).log_generation for node in EVERYBODY} == {SECOND}
+    assert {site.position_of(node).log_generation for node in EVERYBODY} == {SECOND}
     assert set(before) <= set(site.ledger.written)
     site.ledger.check_kept()
 
@@ -161,7 +161,7 @@ def test_a_generation_that_leaves_behind_what_an_asked_master_had_is_noticed(
     promoted_alone(site, gateway)
     (rebuilt,) = (each for each in site.facts if isinstance(each, LogRebuilt))
     with pytest.raises(AssertionError, match="who were asked"):
-        site.ledger.rebuilt(rebuilt.model_copy(update={"unasked": ()}))
+        site.ledger.rebuilt(rebuilt.model_copy(update={"unreachable": ()}))
 
 
 def test_a_master_that_slept_through_the_loss_renews_no_other_masters_lease(

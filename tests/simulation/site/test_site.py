@@ -55,7 +55,7 @@ def test_a_change_outlives_the_primary_and_the_next_one_is_accepted(
     site.crash(ALPHA)
     assert accepted(site, gateway.ask(is_put=True))
     assert site.primaries() == [BRAVO]
-    assert site.ledger.marker.epoch == 2
+    assert site.ledger.position.epoch == 2
     site.start(ALPHA)
     site.run(site.now + 10)
     check_healed(site, gateway)
@@ -91,10 +91,10 @@ def test_an_answer_marked_duplicate_commits_nothing_that_is_not_in_the_log(
     site: Site, gateway: Gateway
 ) -> None:
     site.servers.loses = 1
-    before, asked = site.ledger.marker, gateway.ask(is_put=True)
+    before, asked = site.ledger.position, gateway.ask(is_put=True)
     site.run(site.now + 0.05)
     assert site.servers.loses == 0
-    assert site.marker_of(ALPHA) == site.ledger.marker == before
+    assert site.position_of(ALPHA) == site.ledger.position == before
     assert accepted(site, asked)
 
 
@@ -137,7 +137,7 @@ def test_a_message_that_the_subscription_lost_is_fetched(site: Site, gateway: Ga
     site.traffic_node.deaf = False
     gateway.ask(is_put=True)
     site.run(site.now + 0.2)
-    assert site.marker_of(TRAFFIC) == site.ledger.marker
+    assert site.position_of(TRAFFIC) == site.ledger.position
 
 
 def test_a_copy_far_behind_begins_with_a_snapshot(site: Site, gateway: Gateway) -> None:
@@ -147,7 +147,7 @@ def test_a_copy_far_behind_begins_with_a_snapshot(site: Site, gateway: Gateway) 
         site.run(site.now + 0.3)
     site.start_services(TRAFFIC)
     site.run(site.now + 3)
-    assert {site.marker_of(node) for node in EVERYBODY} == {site.ledger.marker}
+    assert {site.position_of(node) for node in EVERYBODY} == {site.ledger.position}
 
 
 def test_without_a_grant_config_neither_writes_nor_answers(site: Site, gateway: Gateway) -> None:

@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import NotFoundError
 
-from services.config.founding import first_revision
+from services.config.repair.lease import first_revision
 from shared.clusterlog.log import (
     CALL_SECONDS,
     NO_MESSAGE,

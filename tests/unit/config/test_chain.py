@@ -6,13 +6,13 @@ from typing import Literal
 
 import pytest
 
-from services.config import verifying
 from services.config.core.chain import Chain
-from services.config.verifying import verify_chain
+from services.config.read import chain as reading
+from services.config.read.chain import verify_chain
 from shared.clusterlog.log import RawEntry, verify
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.ids import Sequence
-from shared.domain.log import Op, StoredEntry
+from shared.domain.log import LogPlace, Op, StoredEntry
 from shared.events.config import ChainVerified, VerifyChain
 from tests.fakes.cluster_log import MemoryLog, Messages
 from tests.integration.entries import ALPHA, Pen, control, node, put
@@ -26,14 +26,14 @@ def entries(pen: Pen, count: int) -> list[bytes]:
 def walked(pen: Pen, messages: list[bytes], *, may_skip: bool = False) -> Chain:
     chain = Chain(None, lambda stored: verify(stored, pen.trust()), may_skip=may_skip)
     for sequence, message in enumerate(messages, 1):
-        if not chain.take(message, Sequence(sequence)):
+        if not chain.add(message, Sequence(sequence)):
             break
     return chain
 
 
 def forged(pen: Pen) -> bytes:
     """The next entry, signed by a stranger in a master's name."""
-    stranger = Pen(NodeKey.generate(), ALPHA, pen.marker)
+    stranger = Pen(NodeKey.generate(), ALPHA, pen.position)
     return stranger.write(put("node", "x", node())).encode()
 
 
@@ -43,7 +43,7 @@ def test_entries_that_follow_one_another_are_a_chain() -> None:
 
     assert (chain.entries, chain.skipped, chain.fault) == (3, 0, "")
     assert chain.end is not None
-    assert (chain.end.revision, chain.end.hash) == (3, pen.marker.hash)
+    assert (chain.end.revision, chain.end.hash) == (3, pen.position.hash)
 
 
 def test_a_new_epoch_is_part_of_the_chain() -> None:
@@ -86,7 +86,7 @@ def test_an_entry_that_a_stranger_signed_is_a_fault() -> None:
 def test_another_history_is_a_fault_although_each_entry_is_whole() -> None:
     pen = Pen()
     messages = entries(pen, 2)
-    other = Pen(pen.key, ALPHA, replace(pen.marker, hash="0" * 63 + "1"))
+    other = Pen(pen.key, ALPHA, replace(pen.position, hash="0" * 63 + "1"))
     messages.append(other.write(put("node", "x", node())).encode())
     assert "another history" in walked(pen, messages).fault
 
@@ -102,19 +102,19 @@ def test_the_log_may_hold_what_every_follower_skips() -> None:
 
 
 @dataclass
-class Shelf:
+class DatabaseCopy:
     """A database's copy, in memory."""
 
     pen: Pen
     messages: list[bytes]
-    asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    asked: list[LogPlace] = field(default_factory=list[LogPlace])
 
     async def entries_after(
-        self, position: tuple[int, int], limit: int
+        self, place: LogPlace, limit: int
     ) -> tuple[tuple[Sequence, bytes], ...]:
-        self.asked.append(position)
+        self.asked.append(place)
         there = [(Sequence(number), each) for number, each in enumerate(self.messages, 1)]
-        return tuple(there[position[1] :][:limit])
+        return tuple(there[place.revision :][:limit])
 
 
 class Endless(MemoryLog):
@@ -129,37 +129,40 @@ class Endless(MemoryLog):
 
 
 async def part(
-    shelf: Shelf, log: Endless, of: Literal["log", "database"], after: ChainVerified | None = None
+    copy: DatabaseCopy,
+    log: Endless,
+    of: Literal["log", "database"],
+    after: ChainVerified | None = None,
 ) -> ChainVerified:
     def is_signed(stored: StoredEntry) -> bool:
-        return verify(stored, shelf.pen.trust())
+        return verify(stored, copy.pen.trust())
 
     question = VerifyChain(node=ALPHA, of=of, after=None if after is None else after.end)
-    return await verify_chain(question, shelf, log, is_signed)
+    return await verify_chain(question, copy, log, is_signed)
 
 
 @pytest.mark.parametrize("of", ["log", "database"])
 async def test_a_long_copy_is_walked_in_parts(
     of: Literal["log", "database"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "AT_A_TIME", 4)
+    monkeypatch.setattr(reading, "AT_A_TIME", 4)
     pen = Pen()
     messages = entries(pen, 6)
-    shelf, log = Shelf(pen, messages), Endless(Messages(messages))
+    copy, log = DatabaseCopy(pen, messages), Endless(Messages(messages))
 
-    first = await part(shelf, log, of)
-    second = await part(shelf, log, of, first)
+    first = await part(copy, log, of)
+    second = await part(copy, log, of, first)
 
     assert (first.entries, first.is_whole) == (4, False)
     assert (second.entries, second.is_whole, second.fault) == (2, True, "")
     assert second.end is not None
-    assert second.end.hash == pen.marker.hash
+    assert second.end.hash == pen.position.hash
     assert log.read == (6 if of == "log" else 0)
 
 
 async def test_a_broken_copy_is_not_whole() -> None:
     pen = Pen()
     messages = entries(pen, 3)
-    found = await part(Shelf(pen, [messages[0], messages[2]]), Endless(), "database")
+    found = await part(DatabaseCopy(pen, [messages[0], messages[2]]), Endless(), "database")
     assert not found.is_whole
     assert found.fault

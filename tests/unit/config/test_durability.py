@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from services.config.core.durability import needs_a_backup, rules_of
+from services.config.core.commit import replication_rules, requires_attached_backup
 from shared.documents.site import Durability, Replication
-from shared.documents.state import Documents, Stored
+from shared.documents.state import Documents
+from shared.domain.document import Document
 from shared.domain.ids import RequestId, Revision
 from shared.domain.log import Change, Op
 
@@ -36,13 +37,14 @@ STAYING = change("site", {"replication": {"durability": "strict"}})
 def test_strict_durability_waits_for_a_backup_but_for_its_own_end(
     rules: Replication, changes: list[Change], *, needs: bool
 ) -> None:
-    assert needs_a_backup(rules, changes) is needs
+    assert requires_attached_backup(rules, changes) is needs
 
 
 def test_the_rules_are_the_sites_own() -> None:
     body = {"replication": {"durability": "strict", "sync_timeout_seconds": 7}}
 
-    assert rules_of(Documents({})) == Replication()
-    assert rules_of(Documents({("site", "site"): Stored(Revision(1), body)})) == Replication(
+    assert replication_rules(Documents({})) == Replication()
+    site = Document("site", "site", Revision(1), body)
+    assert replication_rules(Documents({site.ref: site})) == Replication(
         durability=Durability.STRICT, sync_timeout_seconds=7
     )

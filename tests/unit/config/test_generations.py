@@ -6,7 +6,7 @@ from shared.domain.errors import LogUnavailable, MeridianError
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import LogEntry, StoredEntry
 from tests.fakes.cluster_log import Messages
-from tests.fakes.masters import Masters, wish
+from tests.fakes.masters import Masters, proposal
 from tests.fakes.virtual_time import pause, run, turn
 from tests.integration.entries import Pen
 
@@ -25,7 +25,7 @@ async def begun(site: Masters) -> None:
 def later(site: Masters, generation: int = 2) -> Messages:
     """The log is lost; a later generation goes on where alpha's database stands."""
     site.messages.lose()
-    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.marker)
+    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.position)
     first = pen.begin(generation).encode()
     return Messages([first], LogGeneration(generation), site.messages.site)
 
@@ -37,43 +37,43 @@ def generations(messages: Messages) -> list[int]:
 
 
 def test_a_primary_goes_on_in_the_generation_that_began_at_its_last_entry() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         site = Masters.found()
         async with site.writing():
             await begun(site)
             second = later(site)
             with pytest.raises(MeridianError):
-                await site.alpha.propose(wish("lost"))
+                await site.alpha.propose(proposal("lost"))
             site.alpha.permit(2, LONG)
             await pause(1.0)
             assert site.alpha.writer.is_acting
-            assert site.alpha.state.marker.log_generation == 2
+            assert site.alpha.state.position.log_generation == 2
             assert set(generations(second)) == {2}
             assert len(second.stored) >= 2  # what began it, and the new epoch
 
-    run(story())
+    run(scenario())
 
 
 def test_a_log_that_is_lost_takes_no_change_and_none_is_called_failed_after_all() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         site = Masters.found()
         async with site.writing():
             await begun(site)
             site.messages.lose()
             with pytest.raises(LogUnavailable):
-                await site.alpha.propose(wish("r-1"))
+                await site.alpha.propose(proposal("r-1"))
             assert not site.alpha.writer.is_acting
 
-    run(story())
+    run(scenario())
 
 
 def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         site = Masters.found()
         async with site.writing():
             await begun(site)
             replica = site.alpha.writer.replica
-            prepared = Pen(site.alpha.key, site.alpha.node, replica.marker)
+            prepared = Pen(site.alpha.key, site.alpha.node, replica.position)
             log, entry = replica.log, prepared.draft()
             second = later(site)
             before = list(second.stored)
@@ -82,11 +82,11 @@ def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
                     await log.append(entry, expected)
             assert second.stored == before
 
-    run(story())
+    run(scenario())
 
 
 def test_a_generation_that_began_elsewhere_is_not_extended() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         site = Masters.found()
         async with site.writing():
             await begun(site)
@@ -98,4 +98,4 @@ def test_a_generation_that_began_elsewhere_is_not_extended() -> None:
                 await site.alpha.writer.replica.catch_up()
             assert len(other.stored) == 1
 
-    run(story())
+    run(scenario())

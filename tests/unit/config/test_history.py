@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.config.core.history import ENTRIES_SEEN, NAMES_TOLD
-from services.config.history import AT_A_TIME, read_history
+from services.config.core.history import ENTRIES_SEARCHED, NAMES_LISTED
+from services.config.read.history import AT_A_TIME, read_history
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.log import EMPTY_HASH, Change, LogEntry, Op, StoredEntry, entry_hash
 from shared.events.config import HistoryRead, ReadHistory
@@ -104,15 +104,15 @@ async def test_nothing_older_than_asked_is_told_nor_looked_for() -> None:
 
 async def test_page_by_page_everything_is_told_once() -> None:
     entries = [entry(number, change("node", f"n{number}")) for number in range(1, 8)]
-    told, before = list[int](), None
+    answer, before = list[int](), None
     while True:
         page = await read(entries, before=before, limit=3)
-        told += revisions(page)
+        answer += revisions(page)
         before = page.next
         if before is None:
             break
 
-    assert told == [7, 6, 5, 4, 3, 2, 1]
+    assert answer == [7, 6, 5, 4, 3, 2, 1]
 
 
 async def test_an_entry_of_many_changes_names_the_first_and_counts_all() -> None:
@@ -121,18 +121,18 @@ async def test_an_entry_of_many_changes_names_the_first_and_counts_all() -> None
     (line,) = (await read([many])).lines
 
     assert line.count == 400
-    assert len(line.changes) == NAMES_TOLD
+    assert len(line.changes) == NAMES_LISTED
 
 
 async def test_a_question_about_little_looks_at_a_bounded_part_and_says_where_to_go_on() -> None:
-    entries = [entry(number, change("node", "x")) for number in range(1, ENTRIES_SEEN + 150)]
+    entries = [entry(number, change("node", "x")) for number in range(1, ENTRIES_SEARCHED + 150)]
     kept = Kept(entries)
 
     found = await read_history(kept, ReadHistory(author="nobody"))
 
     assert found.lines == ()
     assert found.next == (1, 150)
-    assert kept.reads == ENTRIES_SEEN // AT_A_TIME
+    assert kept.reads == ENTRIES_SEARCHED // AT_A_TIME
 
 
 async def test_older_generations_of_the_log_follow_the_newer_one() -> None:

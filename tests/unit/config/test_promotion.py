@@ -1,4 +1,4 @@
-"""Whether a master goes on alone, what is said when it does not, and one operator at a time."""
+"""Whether a master goes on alone, what is recorded when it does not, and one operator at a time."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from services.config.core.promotion import Facts, epoch_after, require_absent, require_promotable
-from services.config.promotion import Promoter
+from services.config.repair.promotion import Promoter
 from shared.domain.errors import (
     AlreadyPrimary,
     NoHistory,
@@ -17,7 +17,7 @@ from shared.domain.errors import (
     ServerNotAlone,
 )
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import GenerationBegun, PromoteAlone
 
 ALPHA = NodeId("alpha")
@@ -86,8 +86,8 @@ class Slow:
         self.begun.append(order.author)
         self.has_begun.set()
         await self.may_go.wait()
-        told = {"node": ALPHA, "log_generation": 2, "revision": 8, "hash": "h"}
-        return GenerationBegun.model_validate(told)
+        answer = {"node": ALPHA, "log_generation": 2, "revision": 8, "hash": "h"}
+        return GenerationBegun.model_validate(answer)
 
 
 @dataclass
@@ -102,8 +102,8 @@ class House:
     async def is_alone(self) -> bool:
         return self.alone
 
-    async def marker(self) -> Marker | None:
-        return Marker(LogGeneration(1), Revision(7), Sequence(7), Epoch(2), "h")
+    async def position(self) -> LogPosition | None:
+        return LogPosition(LogGeneration(1), Revision(7), Sequence(7), Epoch(2), "h")
 
 
 def order_of(author: str) -> PromoteAlone:

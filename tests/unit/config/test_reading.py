@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.config.handlers import Handlers
+from services.config.handlers import ReadHandlers
 from shared.documents import Kind
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Revision
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.events.config import ReadCurrent, ReadDocuments
 from shared.messaging.middleware import Silent
 from tests.fakes.master_state import MemoryState, MemoryTransaction
-from tests.fakes.masters import Desk, Masters
+from tests.fakes.masters import FakeMaster, Masters
 from tests.fakes.virtual_time import pause
-from tests.unit.config.test_writer import LONG, told
+from tests.unit.config.test_writer import LONG, run_scenario
 
 if TYPE_CHECKING:
     from shared.persistence.master_state import MasterState, State
@@ -31,8 +31,8 @@ class SlowState:
 
     inner: MemoryState
 
-    async def marker(self) -> Marker:
-        return self.inner.marker
+    async def position(self) -> LogPosition:
+        return self.inner.position
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.inner.view()
@@ -44,25 +44,25 @@ class SlowState:
         return found
 
 
-def handlers(desk: Desk) -> Handlers:
-    state = cast("MasterState", SlowState(desk.state))
-    return Handlers(desk.writer, desk.backups, state, desk.grant)
+def handlers(master: FakeMaster) -> ReadHandlers:
+    state = cast("MasterState", SlowState(master.state))
+    return ReadHandlers(master.writer, state)
 
 
 CURRENT = ReadCurrent(kinds=(Kind.USER,), id="admin")
 
 
 def test_any_master_answers_for_what_it_has() -> None:
-    async def story(site: Masters) -> None:
+    async def scenario(site: Masters) -> None:
         await site.bravo.follow()
         found = await handlers(site.bravo).on_read(ReadDocuments(kinds=(Kind.USER,), id="admin"))
         assert [each.id for each in found.documents] == ["admin"]
 
-    told(story)
+    run_scenario(scenario)
 
 
 def test_the_primary_alone_answers_for_what_is_now() -> None:
-    async def story(site: Masters) -> None:
+    async def scenario(site: Masters) -> None:
         site.alpha.permit(1, LONG)
         await pause(0.1)
         found = await handlers(site.alpha).on_read_current(CURRENT)
@@ -70,11 +70,11 @@ def test_the_primary_alone_answers_for_what_is_now() -> None:
         with pytest.raises(Silent):
             await handlers(site.bravo).on_read_current(CURRENT)
 
-    told(story)
+    run_scenario(scenario)
 
 
 def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
-    async def story(site: Masters) -> None:
+    async def scenario(site: Masters) -> None:
         await pause(LONG + 100)
         site.alpha.permit(1, A_READ / 2)
         await pause(0.01)
@@ -82,14 +82,14 @@ def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
         with pytest.raises(Silent):
             await handlers(site.alpha).on_read_current(CURRENT)
 
-    told(story)
+    run_scenario(scenario)
 
 
 def test_a_revision_that_does_not_come_is_waited_for_and_then_refused() -> None:
-    async def story(site: Masters) -> None:
+    async def scenario(site: Masters) -> None:
         await site.bravo.follow()
-        question = ReadDocuments(at_least=Revision(site.bravo.state.marker.revision + 1))
+        question = ReadDocuments(at_least=Revision(site.bravo.state.position.revision + 1))
         with pytest.raises(StoreUnavailable, match="has not arrived here yet"):
             await handlers(site.bravo).on_read(question)
 
-    told(story)
+    run_scenario(scenario)

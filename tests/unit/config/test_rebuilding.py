@@ -1,4 +1,4 @@
-"""Whether a lost log is rebuilt, from whose database, and what is said when it is not."""
+"""Whether a lost log is rebuilt, from whose database, and what is recorded when it is not."""
 
 from dataclasses import replace
 
@@ -6,28 +6,28 @@ import pytest
 
 from services.config.core.rebuilding import (
     Beginning,
-    Position,
+    MasterPosition,
     first_entry,
     latest,
     left_behind,
-    require_asked,
     require_lost,
+    require_reports,
 )
 from shared.domain.errors import AnotherHistory, LogNotLost, MasterSilent
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.log import Marker, follows
+from shared.domain.log import LogPosition, follows
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
 
 def at(
     node: NodeId, revision: int, hash_: str = "h", digest: str = "d", generation: int = 1
-) -> Position:
-    marker = Marker(
+) -> MasterPosition:
+    position = LogPosition(
         *(LogGeneration(generation), Revision(revision), Sequence(revision)),
         *(Epoch(2), f"{hash_}{revision}"),
     )
-    return Position(node, marker, digest, in_log=False, calls_lost=True)
+    return MasterPosition(node, position, digest, in_log=False, calls_lost=True)
 
 
 def test_a_log_that_both_call_lost_is_lost() -> None:
@@ -52,10 +52,10 @@ def test_an_empty_database_has_nothing_that_could_be_lost() -> None:
 
 def test_a_silent_master_has_to_be_forced() -> None:
     with pytest.raises(MasterSilent, match="degraded mode and are on bravo alone") as refused:
-        require_asked([BRAVO], force=False)
+        require_reports([BRAVO], force=False)
     assert refused.value.attributes == {"masters": (BRAVO,)}
-    require_asked([BRAVO], force=True)
-    require_asked([], force=False)
+    require_reports([BRAVO], force=True)
+    require_reports([], force=False)
 
 
 def test_the_longest_database_is_gone_on_from_and_of_equals_the_first() -> None:
@@ -84,7 +84,9 @@ HISTORY = {Revision(revision): f"h{revision}" for revision in range(1, 8)}
 
 @pytest.mark.parametrize("other", [at(BRAVO, 5), at(BRAVO, 7), at(BRAVO, 0, "any")])
 @pytest.mark.parametrize("generation", [1, 2])
-def test_the_beginning_of_the_longest_is_of_its_history(other: Position, generation: int) -> None:
+def test_the_beginning_of_the_longest_is_of_its_history(
+    other: MasterPosition, generation: int
+) -> None:
     chosen = at(ALPHA, 7, generation=generation)
     assert left_behind(chosen, [other], HISTORY, force=False) == ()
     assert left_behind(chosen, [other], HISTORY, force=True) == ()
@@ -128,7 +130,7 @@ def test_the_first_entry_goes_on_from_the_database(ahead: Epoch | None, epoch: i
     own = at(ALPHA, 7)
     beginning = Beginning(LogGeneration(3), "rita", "it burnt", ahead)
     entry = first_entry(own, beginning, UnixMillis(5_000))
-    assert follows(own.marker, entry) is None
+    assert follows(own.position, entry) is None
     assert (entry.log_generation, entry.revision, entry.epoch) == (3, 8, epoch)
     assert (entry.begins_generation, entry.begins_epoch) == (True, ahead is not None)
     first = entry.changes[0]

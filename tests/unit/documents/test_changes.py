@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from shared.documents import SITE_ID, Kind
-from shared.documents.rules.changes import tried
-from shared.documents.state import Documents, Stored
+from shared.documents.rules.changes import apply_changes
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange
@@ -27,7 +28,7 @@ def delete(kind: str, id_: str, expected: int | None = None) -> ProposedChange:
 
 def documents(*changes: ProposedChange) -> Documents:
     nothing = Documents({})
-    return nothing.with_(tried(nothing, changes), Revision(5))
+    return nothing.with_(apply_changes(nothing, changes), Revision(5))
 
 
 SITE = documents(
@@ -40,19 +41,19 @@ SITE = documents(
 
 def refused(*changes: ProposedChange) -> str:
     with pytest.raises(InvalidChange) as caught:
-        tried(SITE, changes)
+        apply_changes(SITE, changes)
     return caught.value.message
 
 
 def test_a_body_is_kept_whole_with_its_defaults() -> None:
-    outcome = tried(SITE, (put("node", "denver", {"role": "traffic"}),))
+    outcome = apply_changes(SITE, (put("node", "denver", {"role": "traffic"}),))
 
-    assert outcome["node", "denver"]["weight"] == 1
-    assert outcome["node", "denver"]["accepting_new_clients"] is True
+    assert outcome[Ref("node", "denver")]["weight"] == 1
+    assert outcome[Ref("node", "denver")]["accepting_new_clients"] is True
 
 
 def test_a_delete_leaves_nothing() -> None:
-    assert tried(SITE, (delete("node", "berlin"),)) == {("node", "berlin"): None}
+    assert apply_changes(SITE, (delete("node", "berlin"),)) == {("node", "berlin"): None}
 
 
 @pytest.mark.parametrize(
@@ -94,11 +95,11 @@ def test_one_document_is_changed_once_in_a_request() -> None:
 
 
 def test_the_last_administrator_may_go_when_another_comes_with_the_same_request() -> None:
-    assert tried(SITE, (delete("user", "admin"), put("user", "anna", ADMIN)))
+    assert apply_changes(SITE, (delete("user", "admin"), put("user", "anna", ADMIN)))
 
 
 def test_a_node_may_be_written_with_the_address_that_it_has() -> None:
-    assert tried(SITE, (put("node", "berlin", {**BERLIN, "region": "eu"}),))
+    assert apply_changes(SITE, (put("node", "berlin", {**BERLIN, "region": "eu"}),))
 
 
 def test_two_nodes_may_change_addresses_at_once() -> None:
@@ -107,7 +108,7 @@ def test_two_nodes_may_change_addresses_at_once() -> None:
         put("node", "two", {"role": "traffic", "public_address": {"host": "b", "port": 1}}),
     )
 
-    assert tried(
+    assert apply_changes(
         two,
         (
             put("node", "one", {"role": "traffic", "public_address": {"host": "b", "port": 1}}),
@@ -118,7 +119,7 @@ def test_two_nodes_may_change_addresses_at_once() -> None:
 
 @pytest.mark.parametrize("expected", [None, 5])
 def test_a_change_passes_at_the_revision_that_was_seen(expected: int | None) -> None:
-    assert tried(SITE, (put("node", "berlin", BERLIN, expected),))
+    assert apply_changes(SITE, (put("node", "berlin", BERLIN, expected),))
 
 
 @pytest.mark.parametrize(
@@ -132,19 +133,21 @@ def test_a_change_passes_at_the_revision_that_was_seen(expected: int | None) -> 
 )
 def test_a_change_of_another_revision_is_a_conflict(change: ProposedChange, told: str) -> None:
     with pytest.raises(RevisionConflict, match=told):
-        tried(SITE, (change,))
+        apply_changes(SITE, (change,))
 
 
 def test_what_is_not_there_cannot_be_deleted() -> None:
     with pytest.raises(NotFound, match="there is no user 'nobody'"):
-        tried(SITE, (delete("user", "nobody"),))
+        apply_changes(SITE, (delete("user", "nobody"),))
 
 
 def test_documents_after_changes_carry_the_revision_and_leave_the_old_ones_alone() -> None:
-    after = SITE.with_({("node", "berlin"): None, ("node", "x"): {"role": "traffic"}}, Revision(6))
+    after = SITE.with_(
+        {Ref("node", "berlin"): None, Ref("node", "x"): {"role": "traffic"}}, Revision(6)
+    )
 
     assert after.get("node", "berlin") is None
-    assert after.get("node", "x") == Stored(Revision(6), {"role": "traffic"})
+    assert after.get("node", "x") == Document("node", "x", Revision(6), {"role": "traffic"})
     assert SITE.get("node", "berlin") is not None
     assert len(after) == len(SITE)
     assert set(after.of(Kind.NODE)) == {"alpha", "x"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.documents import DOCUMENTS, Kind
 from shared.documents.hosts import dns_name, host, host_name, number, place, web_address
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.domain.errors import InvalidChange
 
 LONG = ".".join(["a" * 63] * 4)
@@ -271,7 +271,7 @@ def test_a_document_with_a_host_or_port_of_nobody_is_refused_with_its_field(
     kind: Kind, body: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
-        shaped(DOCUMENTS[kind], "x", body)
+        validate_body(DOCUMENTS[kind], "x", body)
     assert caught.value.attributes["field"] == field
 
 

@@ -3,13 +3,13 @@ from typing import Any
 import pytest
 
 from shared.documents.node import NodeDocument
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.domain.errors import InvalidChange
 
 
 def prefixes(*networks: str) -> list[str]:
     body: dict[str, Any] = {"role": "traffic", "prefixes": networks}
-    kept: list[str] = shaped(NodeDocument, "node 'berlin'", body)["prefixes"]
+    kept: list[str] = validate_body(NodeDocument, "node 'berlin'", body)["prefixes"]
     return kept
 
 
@@ -85,7 +85,7 @@ def test_networks_that_an_earlier_release_stored_are_read_and_match() -> None:
 
 
 def timezone(text: str) -> str:
-    kept: str = shaped(NodeDocument, "node 'berlin'", {"role": "traffic", "timezone": text})[
+    kept: str = validate_body(NodeDocument, "node 'berlin'", {"role": "traffic", "timezone": text})[
         "timezone"
     ]
     return kept

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from shared.documents.document import WRITING
+from shared.documents.body import WRITING
 from shared.documents.redirection import Redirection, RedirectionMethod
 from shared.documents.site import SiteDocument
 

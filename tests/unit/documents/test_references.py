@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.errors import InUse, InvalidChange
 from shared.domain.ids import Revision
@@ -22,7 +22,7 @@ def delete(kind: str, id_: str) -> ProposedChange:
 
 def documents(*changes: ProposedChange) -> Documents:
     nothing = Documents({})
-    return nothing.with_(tried(nothing, changes), Revision(5))
+    return nothing.with_(apply_changes(nothing, changes), Revision(5))
 
 
 SITE = documents(
@@ -34,7 +34,7 @@ SITE = documents(
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "field"),
+    ("change", "sentence", "field"),
     [
         (
             put("team", "desk", {"members": ["rita", "nobody"]}),
@@ -59,17 +59,17 @@ SITE = documents(
     ],
 )
 def test_a_name_that_is_not_there_or_taken_is_told(
-    change: ProposedChange, told: str, field: str
+    change: ProposedChange, sentence: str, field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
-        tried(SITE, (change,))
+        apply_changes(SITE, (change,))
 
-    assert caught.value.message == told
+    assert caught.value.message == sentence
     assert caught.value.attributes["field"] == field
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "holders"),
+    ("change", "sentence", "referrers"),
     [
         (
             delete("user", "rita"),
@@ -89,13 +89,13 @@ def test_a_name_that_is_not_there_or_taken_is_told(
     ],
 )
 def test_what_others_name_cannot_go(
-    change: ProposedChange, told: str, holders: tuple[str, ...]
+    change: ProposedChange, sentence: str, referrers: tuple[str, ...]
 ) -> None:
     with pytest.raises(InUse) as caught:
-        tried(SITE, (change,))
+        apply_changes(SITE, (change,))
 
-    assert caught.value.message == told
-    assert caught.value.attributes["holders"] == holders
+    assert caught.value.message == sentence
+    assert caught.value.attributes["referrers"] == referrers
 
 
 def test_a_long_list_of_holders_is_told_in_part() -> None:
@@ -103,32 +103,34 @@ def test_a_long_list_of_holders_is_told_in_part() -> None:
     many = documents(put("user", "rita", RITA), *teams)
 
     with pytest.raises(InUse, match=r"team 't00', .*team 't19' and 5 more; change") as caught:
-        tried(many, (delete("user", "rita"),))
+        apply_changes(many, (delete("user", "rita"),))
 
-    told = tuple(f"team 't{number:02}'" for number in range(20))
-    assert caught.value.attributes["holders"] == told
+    sentence = tuple(f"team 't{number:02}'" for number in range(20))
+    assert caught.value.attributes["referrers"] == sentence
 
 
 def test_what_names_and_what_is_named_may_go_together() -> None:
     everything = (delete("user", "rita"), delete("team", "desk"), delete("public_site", "help"))
 
-    assert tried(SITE, everything)
+    assert apply_changes(SITE, everything)
 
 
 def test_what_is_named_may_go_with_the_change_that_no_longer_names_it() -> None:
-    assert tried(SITE, (delete("user", "rita"), put("team", "desk", {"managers": ["max"]})))
+    assert apply_changes(SITE, (delete("user", "rita"), put("team", "desk", {"managers": ["max"]})))
 
 
 def test_what_names_and_what_is_named_may_come_together() -> None:
-    assert tried(SITE, (put("team", "night", {"members": ["ole"]}), put("user", "ole", RITA)))
+    assert apply_changes(
+        SITE, (put("team", "night", {"members": ["ole"]}), put("user", "ole", RITA))
+    )
 
 
 def test_a_document_that_nobody_names_may_go() -> None:
-    assert tried(SITE, (delete("public_site", "help"),)) == {("public_site", "help"): None}
+    assert apply_changes(SITE, (delete("public_site", "help"),)) == {("public_site", "help"): None}
 
 
 def test_a_public_site_may_be_written_with_the_host_name_that_it_has() -> None:
-    assert tried(SITE, (put("public_site", "help", {**HELP, "display_name": "Help"}),))
+    assert apply_changes(SITE, (put("public_site", "help", {**HELP, "display_name": "Help"}),))
 
 
 def test_two_public_sites_may_change_host_names_at_once() -> None:
@@ -137,7 +139,7 @@ def test_two_public_sites_may_change_host_names_at_once() -> None:
         put("public_site", "two", {"hostnames": ["b"]}),
     )
 
-    assert tried(
+    assert apply_changes(
         two,
         (
             put("public_site", "one", {"hostnames": ["b"]}),
@@ -151,10 +153,10 @@ def test_two_new_public_sites_cannot_share_a_host_name() -> None:
     two = put("public_site", "two", {"hostnames": ["a"]})
 
     with pytest.raises(InvalidChange, match=r"hostnames: a belongs to public_site '\w+' already"):
-        tried(SITE, (one, two))
+        apply_changes(SITE, (one, two))
 
 
 def test_a_host_name_may_move_with_the_public_site_that_gives_it_up() -> None:
     taken = put("public_site", "other", {"hostnames": ["help.example"]})
 
-    assert tried(SITE, (delete("public_site", "help"), taken))
+    assert apply_changes(SITE, (delete("public_site", "help"), taken))

@@ -10,7 +10,7 @@ from shared.documents.selection import (
     SelectionPolicy,
     merged,
 )
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.domain.errors import InvalidChange
 
 RANDOM, ZONE, LOAD = (
@@ -23,7 +23,7 @@ NAMED = {"name": "relay.example.com"}
 
 def site(selection: dict[str, Any]) -> dict[str, Any]:
     body = {"name": "support.example.com", "selection": selection}
-    kept: dict[str, Any] = shaped(DOCUMENTS[Kind.SITE], "site", body)["selection"]
+    kept: dict[str, Any] = validate_body(DOCUMENTS[Kind.SITE], "site", body)["selection"]
     return kept
 
 
@@ -127,7 +127,7 @@ def test_public_sites_and_teams_may_override(kind: Kind) -> None:
     if kind is Kind.PUBLIC_SITE:
         body["hostnames"] = ["help.example.com"]
 
-    kept = shaped(DOCUMENTS[kind], "x", body)["selection"]
+    kept = validate_body(DOCUMENTS[kind], "x", body)["selection"]
 
     assert kept["methods"] == ["geo"]
     assert kept["policy"] == "pair"

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from services.gateway.sessions import SELECT_ATTEMPT_SECONDS
-from shared.documents.rules.changes import tried
+from shared.documents.rules.changes import apply_changes
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS
 from shared.documents.state import Documents
+from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 from shared.events.config import ProposedChange
@@ -30,7 +31,9 @@ def put(kind: str, id_: str, selection: dict[str, Any]) -> ProposedChange:
 
 def site(selection: dict[str, Any] | None = None) -> Documents:
     nothing = Documents({})
-    return nothing.with_(tried(nothing, (put("site", "site", selection or {}),)), Revision(1))
+    return nothing.with_(
+        apply_changes(nothing, (put("site", "site", selection or {}),)), Revision(1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_a_rule_that_cannot_work_is_refused_with_one_sentence(
     change: ProposedChange, told: str, field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
-        tried(site(), (change,))
+        apply_changes(site(), (change,))
     assert caught.value.message == told
     assert caught.value.attributes["field"] == field
 
@@ -92,12 +95,12 @@ def test_a_rule_that_cannot_work_is_refused_with_one_sentence(
     [{}, {"policy": "pair"}, {"methods": ["geo"]}, {"methods": ["a_record"], "a_record": LOOKUP}],
 )
 def test_a_rule_that_says_what_it_needs_is_taken(selection: dict[str, Any]) -> None:
-    assert tried(site(), (put("team", "desk", selection),))
+    assert apply_changes(site(), (put("team", "desk", selection),))
 
 
 def test_what_the_site_says_need_not_be_said_again() -> None:
     told = site({"a_record": LOOKUP})
-    assert tried(told, (put("team", "desk", {"methods": ["a_record"]}),))
+    assert apply_changes(told, (put("team", "desk", {"methods": ["a_record"]}),))
 
 
 def test_the_site_may_say_it_in_the_same_request() -> None:
@@ -105,14 +108,14 @@ def test_the_site_may_say_it_in_the_same_request() -> None:
         put("team", "desk", {"methods": ["a_record"]}),
         put("site", "site", {"a_record": LOOKUP}),
     )
-    assert tried(site(), changes)
+    assert apply_changes(site(), changes)
 
 
 def test_rules_of_before_do_not_bar_a_change_of_something_else() -> None:
-    old = tried(site(), (put("team", "desk", {}),))
-    old["team", "desk"]["selection"] = {"methods": ["a_record"], "srv_record": LATE}
+    old = apply_changes(site(), (put("team", "desk", {}),))
+    old[Ref("team", "desk")]["selection"] = {"methods": ["a_record"], "srv_record": LATE}
     there = site().with_(old, Revision(2))
-    assert tried(there, (put("public_site", "help", {}),))
+    assert apply_changes(there, (put("public_site", "help", {}),))
 
 
 def test_a_lookup_ends_before_a_gateway_asks_another_replica() -> None:

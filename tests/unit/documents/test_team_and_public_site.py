@@ -5,7 +5,7 @@ import pytest
 from shared.documents import COLLECTIONS, DIRECTORY_KINDS, DOCUMENTS, Kind
 from shared.documents.references import REFERENCES, Reference, named_by
 from shared.documents.selection import SelectionMethod
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.domain.errors import InvalidChange
 
 HELP = {"hostnames": ["help.example"]}
@@ -13,14 +13,14 @@ HELP = {"hostnames": ["help.example"]}
 
 def refused(kind: Kind, body: dict[str, Any]) -> str:
     with pytest.raises(InvalidChange) as caught:
-        shaped(DOCUMENTS[kind], kind, body)
+        validate_body(DOCUMENTS[kind], kind, body)
     return caught.value.message
 
 
 def test_a_host_name_is_kept_as_host_names_are_compared() -> None:
     body = {"hostnames": [" Help.Example.COM. ", "localhost"]}
 
-    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", body)
+    kept = validate_body(DOCUMENTS[Kind.PUBLIC_SITE], "help", body)
 
     assert kept["hostnames"] == ["help.example.com", "localhost"]
 
@@ -60,17 +60,19 @@ def test_a_team_or_public_site_of_another_shape_is_told(
 
 
 def test_a_public_site_without_a_method_leaves_it_to_the_site() -> None:
-    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", HELP)
+    kept = validate_body(DOCUMENTS[Kind.PUBLIC_SITE], "help", HELP)
 
     assert set(kept["selection"].values()) == {None}
 
 
 def test_the_method_of_a_public_site_as_it_was_once_written_is_read() -> None:
-    kept = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": "random"})
+    kept = validate_body(
+        DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": "random"}
+    )
 
     assert kept["selection"]["methods"] == [SelectionMethod.RANDOM]
     assert "selection_method" not in kept
-    without = shaped(DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": None})
+    without = validate_body(DOCUMENTS[Kind.PUBLIC_SITE], "help", {**HELP, "selection_method": None})
     assert set(without["selection"].values()) == {None}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.documents.document import WRITING
+from shared.documents.body import WRITING
 from shared.documents.webhook import WebhookDocument
 
 URL = "https://chat.example.com/hooks/7?channel=ops"

@@ -20,10 +20,10 @@ from shared.domain.log import (
     Change,
     Entrance,
     LogEntry,
-    Marker,
+    LogPosition,
     Op,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entrance,
     entry_hash,
     follows,
@@ -98,7 +98,7 @@ def test_what_is_signed_names_its_kind() -> None:
     assert signed_bytes("abc") == b"meridian/log-entry/v1\nabc"
 
 
-MARKER = Marker(GENERATION, Revision(7), Sequence(9), Epoch(2), "h" * 64)
+POSITION = LogPosition(GENERATION, Revision(7), Sequence(9), Epoch(2), "h" * 64)
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ MARKER = Marker(GENERATION, Revision(7), Sequence(9), Epoch(2), "h" * 64)
 def test_only_the_next_entry_of_the_same_history_follows(
     following: LogEntry, why: str | None
 ) -> None:
-    assert follows(MARKER, following) == why
+    assert follows(POSITION, following) == why
 
 
 def test_the_first_entry_follows_the_empty_log() -> None:
-    assert follows(empty_marker(GENERATION), entry()) is None
+    assert follows(empty_position(GENERATION), entry()) is None
 
 
 def test_a_marker_advances_to_what_was_applied() -> None:
-    after = MARKER.advanced(entry(8, 3, "h" * 64, BEGAN), "n" * 64, Sequence(12))
+    after = LogPosition.of(entry(8, 3, "h" * 64, BEGAN), "n" * 64, Sequence(12))
 
-    assert after == Marker(GENERATION, Revision(8), Sequence(12), Epoch(3), "n" * 64)
+    assert after == LogPosition(GENERATION, Revision(8), Sequence(12), Epoch(3), "n" * 64)
 
 
 def beginning(revision: int, hash_: str, generation: int = 2, epoch: int = 2) -> LogEntry:
@@ -156,14 +156,14 @@ def beginning(revision: int, hash_: str, generation: int = 2, epoch: int = 2) ->
 def test_a_copy_comes_into_a_later_generation_at_the_very_entry_where_it_begins(
     first: LogEntry, how: Entrance
 ) -> None:
-    assert entrance(MARKER, first) is how
+    assert entrance(POSITION, first) is how
 
 
 def test_only_an_entry_that_begins_a_generation_leads_into_it() -> None:
     plain = replace(entry(8, 2, "h" * 64), log_generation=LogGeneration(2))
-    assert follows(MARKER, plain) == "log generation 2, not 1"
+    assert follows(POSITION, plain) == "log generation 2, not 1"
 
 
 def test_no_generation_leads_back_into_an_earlier_one() -> None:
-    later = replace(MARKER, log_generation=LogGeneration(3))
+    later = replace(POSITION, log_generation=LogGeneration(3))
     assert follows(later, beginning(8, "h" * 64)) == "log generation 2, not 3"

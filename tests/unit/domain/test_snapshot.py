@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from shared.decoding.errors import Undecodable
-from shared.domain.ids import Epoch, LogGeneration, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.document import Document
+from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
 from shared.domain.snapshot import (
     LARGEST_BYTES,
     UNPACKED_BYTES,
@@ -17,15 +19,14 @@ from shared.domain.snapshot import (
     Cutter,
     Manifest,
     Scope,
-    SnapshotDocument,
 )
 
-MARKER = Marker(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
+POSITION = LogPosition(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
 
 
-def document(number: int, text: str = "") -> SnapshotDocument:
+def document(number: int, text: str = "") -> Document:
     name = f"n{number:05}"
-    return SnapshotDocument("node", name, Revision(3), {"region": text or f"{name:>900}"})
+    return Document("node", name, Revision(3), {"region": text or f"{name:>900}"})
 
 
 def cut(records: Chunk) -> list[bytes]:
@@ -35,12 +36,17 @@ def cut(records: Chunk) -> list[bytes]:
 
 def manifest(chunks: list[bytes]) -> Manifest:
     refs = tuple(ChunkRef.of(data) for data in chunks)
-    return Manifest(MARKER, ReplicationMode.DEGRADED, Scope.FULL, refs)
+    return Manifest(POSITION, ReplicationMode.DEGRADED, Scope.FULL, refs)
 
 
 def test_records_come_back_in_their_order() -> None:
     documents = tuple(document(number) for number in range(1_500))
-    requests = tuple((f"r{number}", "d" * 64, number, 1_000 + number) for number in range(4_000))
+    requests = tuple(
+        AnsweredRequest(
+            RequestId(f"r{number}"), "d" * 64, Revision(number), UnixMillis(1_000 + number)
+        )
+        for number in range(4_000)
+    )
     chunks = [Chunk.decode(data) for data in cut(Chunk(documents, requests))]
     assert len(chunks) > 3
     assert tuple(each for chunk in chunks for each in chunk.documents) == documents
@@ -106,7 +112,8 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"type": "meridian/snapshot/v1"}, {"chunks": [["a"]]}, {"marker": {}}, {"mode": ""}]
+    "change",
+    [{"type": "meridian/snapshot/v1"}, {"chunks": [["a"]]}, {"position": {}}, {"mode": ""}],
 )
 def test_what_has_another_shape_is_no_manifest(change: dict[str, object]) -> None:
     content = json.loads(manifest([]).encode()) | change

@@ -11,6 +11,7 @@ from services.failover_monitor.core.versions import Versions
 from shared.clusterlog.log import RawEntry
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents.site import Failover, SiteDocument
+from shared.domain.document import Document
 from shared.domain.errors import LogUnavailable, StoreUnavailable
 from shared.domain.ids import (
     ClusterId,
@@ -25,14 +26,14 @@ from shared.domain.ids import (
 from shared.domain.log import (
     EMPTY_HASH,
     LogEntry,
-    Marker,
+    LogPosition,
     ReplicationMode,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entry_hash,
     signed_bytes,
 )
-from shared.persistence.master_state import Pulse, Row, State
+from shared.persistence.master_state import Pulse, State
 
 GENERATION = LogGeneration(1)
 
@@ -49,20 +50,20 @@ def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
 
 
 FIRST, SECOND = stored(1, 0), stored(2, 6)
-MARKER = Marker(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
+POSITION = LogPosition(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
 
 VERSIONS = Versions("1.0.0")
 
 
 @dataclass
 class FakeStore:
-    at: Marker | None = MARKER
+    at: LogPosition | None = POSITION
     site: Failover = field(default_factory=Failover)
     pulse: Pulse | None = None
     fails: bool = False
     maintained: tuple[str, ...] = ()
 
-    async def marker(self) -> Marker | None:
+    async def position(self) -> LogPosition | None:
         if self.fails:
             raise StoreUnavailable("gone")
         return self.at
@@ -71,13 +72,13 @@ class FakeStore:
         if kinds == ("node",):
             return self._node(id_)
         body = SiteDocument(name="test", failover=self.site).model_dump(mode="json")
-        rows = (Row("site", "site", Revision(1), body),)
-        return State(MARKER, ReplicationMode.SYNCHRONOUS, rows)
+        rows = (Document("site", "site", Revision(1), body),)
+        return State(POSITION, ReplicationMode.SYNCHRONOUS, rows)
 
     def _node(self, id_: str | None) -> State:
         node = {"role": "master", "maintenance": id_ in self.maintained}
-        rows = (Row("node", str(id_), Revision(1), node),)
-        return State(MARKER, ReplicationMode.SYNCHRONOUS, rows)
+        rows = (Document("node", str(id_), Revision(1), node),)
+        return State(POSITION, ReplicationMode.SYNCHRONOUS, rows)
 
     async def last_pulse(self) -> Pulse | None:
         return self.pulse
@@ -116,7 +117,7 @@ async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> Non
     assert await look() == Checks(
         epoch=Epoch(6), revision=Revision(1), is_attached=True, log_generation=GENERATION
     )
-    ahead = replace(MARKER, epoch=Epoch(7))
+    ahead = replace(POSITION, epoch=Epoch(7))
     assert (await look(FakeStore(ahead))).epoch == 7
 
 
@@ -135,20 +136,20 @@ async def test_a_database_that_belongs_to_no_cluster_is_no_candidate() -> None:
 
 
 async def test_an_empty_copy_is_in_every_log() -> None:
-    assert (await look(FakeStore(empty_marker(GENERATION)))).unfit == ()
-    assert (await look(FakeStore(empty_marker(GENERATION)), FakeLog(()))).unfit == ()
+    assert (await look(FakeStore(empty_position(GENERATION)))).unfit == ()
+    assert (await look(FakeStore(empty_position(GENERATION)), FakeLog(()))).unfit == ()
 
 
 @pytest.mark.parametrize(
-    "marker",
+    "position",
     [
-        replace(MARKER, hash="f" * 64),
-        replace(MARKER, sequence=Sequence(9)),
-        replace(MARKER, log_generation=LogGeneration(2)),
+        replace(POSITION, hash="f" * 64),
+        replace(POSITION, sequence=Sequence(9)),
+        replace(POSITION, log_generation=LogGeneration(2)),
     ],
 )
-async def test_a_copy_of_another_history_is_no_candidate(marker: Marker) -> None:
-    found = await look(FakeStore(marker))
+async def test_a_copy_of_another_history_is_no_candidate(position: LogPosition) -> None:
+    found = await look(FakeStore(position))
     assert found.unfit == ("its database has another history than the cluster log",)
 
 

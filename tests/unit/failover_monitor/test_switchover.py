@@ -32,7 +32,7 @@ from shared.domain.errors import (
     UnderWay,
 )
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
+from shared.domain.log import LogPosition, ReplicationMode
 from shared.events.config import PauseWrites, WritesPaused
 from shared.events.failover import (
     AssumeRole,
@@ -86,8 +86,10 @@ class Body:
     async def look(self) -> Checks:
         return self.checks
 
-    async def stand(self) -> Marker | None:
-        return Marker(LogGeneration(1), self.revision, Sequence(9), Epoch(1), f"h{self.revision}")
+    async def stand(self) -> LogPosition | None:
+        return LogPosition(
+            LogGeneration(1), self.revision, Sequence(9), Epoch(1), f"h{self.revision}"
+        )
 
 
 @dataclass

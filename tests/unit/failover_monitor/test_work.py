@@ -20,7 +20,7 @@ from services.failover_monitor.handlers import Handlers
 from services.failover_monitor.work import Voice, Work
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
-from shared.domain.log import Marker
+from shared.domain.log import LogPosition
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.failover import (
@@ -96,7 +96,7 @@ class Sound:
     async def look(self) -> Checks:
         return Checks()
 
-    async def stand(self) -> Marker | None:
+    async def stand(self) -> LogPosition | None:
         return None
 
 
@@ -107,7 +107,7 @@ class Broken:
     async def look(self) -> Checks:
         raise self.error
 
-    async def stand(self) -> Marker | None:
+    async def stand(self) -> LogPosition | None:
         raise self.error
 
 

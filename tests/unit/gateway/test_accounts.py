@@ -1,6 +1,7 @@
 import pytest
 
 from shared.documents import Kind
+from shared.domain.document import Ref
 from tests.unit.gateway.conftest import PASSWORD, House, People
 
 
@@ -25,7 +26,7 @@ async def test_a_wrong_user_and_a_wrong_password_are_told_alike(
 
 async def test_a_disabled_user_is_not_let_in(people: People, house: House) -> None:
     await people.admin()
-    body = {**house.site.documents[Kind.USER, "admin"].body, "disabled": True}
+    body = {**house.site.documents[Ref(Kind.USER, "admin")].body, "disabled": True}
     house.site.write(Kind.USER, "admin", body)
 
     answer = await people.stranger.call(

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -18,6 +19,7 @@ from services.gateway.passwords import PURPOSE
 from shared.crypto.backup import BackupKey, Opener, Sealer
 from shared.crypto.sealing import SiteSecret
 from shared.documents import SITE_ID, Kind
+from shared.domain.document import Ref
 from shared.domain.errors import (
     BackupDamaged,
     BackupTooNew,
@@ -83,15 +85,15 @@ async def test_what_was_changed_since_is_brought_back_and_what_is_new_stays(
     backup = await made(admin)
     site.site.write(Kind.NODE, "berlin", {"role": "traffic", "region": "us", "public_key": KEY})
     site.site.write(Kind.NODE, "tokyo", {"role": "traffic"})
-    del site.site.documents[Kind.TEAM, "support"]
+    del site.site.documents[Ref(Kind.TEAM, "support")]
 
     status, plan = await sent(admin, "/backup/restore?dry_run=true", backup)
     assert (status, plan["revision"], plan["stays"]) == (200, None, ["node tokyo"])
-    assert site.site.documents[Kind.NODE, "berlin"].body["region"] == "us"
+    assert site.site.documents[Ref(Kind.NODE, "berlin")].body["region"] == "us"
 
     status, done = await sent(admin, "/backup/restore", backup)
     assert (status, done["changes"]) == (200, plan["changes"])
-    assert site.site.documents[Kind.NODE, "berlin"].body["region"] == "eu"
+    assert site.site.documents[Ref(Kind.NODE, "berlin")].body["region"] == "eu"
     assert (Kind.TEAM, "support") in site.site.documents
     assert (Kind.NODE, "tokyo") in site.site.documents
 
@@ -112,7 +114,7 @@ async def test_the_key_of_a_node_that_is_there_is_not_brought_back(
     site.site.write(Kind.NODE, "berlin", {"role": "traffic", "public_key": fresh})
     await site.door.directory.read()
     await sent(admin, "/backup/restore", backup)
-    berlin = site.site.documents[Kind.NODE, "berlin"].body
+    berlin = site.site.documents[Ref(Kind.NODE, "berlin")].body
     assert (berlin["public_key"], berlin["region"]) == (fresh, "eu")
 
 
@@ -121,9 +123,9 @@ async def test_the_key_of_a_node_that_is_gone_comes_back_with_it(
 ) -> None:
     admin = await people.admin()
     backup = await made(admin)
-    del site.site.documents[Kind.NODE, "berlin"]
+    del site.site.documents[Ref(Kind.NODE, "berlin")]
     await sent(admin, "/backup/restore", backup)
-    assert site.site.documents[Kind.NODE, "berlin"].body["public_key"] == KEY
+    assert site.site.documents[Ref(Kind.NODE, "berlin")].body["public_key"] == KEY
 
 
 async def test_passwords_come_back_on_a_site_with_another_secret(
@@ -131,16 +133,16 @@ async def test_passwords_come_back_on_a_site_with_another_secret(
 ) -> None:
     admin = await people.admin()
     backup = await made(admin, **passphrase())
-    site.site.documents[Kind.USER, "rita"] = site.site.documents[Kind.USER, "admin"]
+    site.site.documents[Ref(Kind.USER, "rita")] = site.site.documents[Ref(Kind.USER, "admin")]
     fresh = SiteSecret.generate()
     anew = site.door.backups.passwords  # the site is founded anew, with another secret
     anew._secret = fresh  # pyright: ignore[reportPrivateUsage]
     site.door.backups.own_key = fresh.backup_key
-    del site.site.documents[Kind.USER, "admin"], site.site.documents[Kind.USER, "rita"]
+    del site.site.documents[Ref(Kind.USER, "admin")], site.site.documents[Ref(Kind.USER, "rita")]
 
     status, _ = await sent(admin, "/backup/restore", backup, **passphrase())
     assert status == 200
-    sealed = str(site.site.documents[Kind.USER, "admin"].body["password_hash"])
+    sealed = str(site.site.documents[Ref(Kind.USER, "admin")].body["password_hash"])
     assert fresh.open(sealed, PURPOSE).startswith("$argon2")
     assert await site.door.backups.passwords.matches(sealed, PASSWORD)
 
@@ -231,7 +233,7 @@ async def test_two_operators_at_once_do_not_overwrite_one_another(
     monkeypatch.setattr(site.door.configuration, "propose", late)
     status, refusal = await sent(admin, "/backup/restore", backup)
     assert (status, refusal["code"]) == (412, "revision_conflict")
-    assert site.site.documents[Kind.NODE, "berlin"].body["region"] == "asia"
+    assert site.site.documents[Ref(Kind.NODE, "berlin")].body["region"] == "asia"
     assert ended(site)[-1] == ("backup restore", True, "revision_conflict")
 
 
@@ -309,8 +311,8 @@ async def test_what_a_later_release_put_in_is_refused(site: House) -> None:
 
 async def test_a_kind_of_document_that_is_not_known_is_refused(site: House) -> None:
     backups = site.door.backups
-    site.site.documents["moon", "x"] = site.site.documents[Kind.SITE, SITE_ID].model_copy(
-        update={"kind": "moon", "id": "x"}
+    site.site.documents[Ref("moon", "x")] = replace(
+        site.site.documents[Ref(Kind.SITE, SITE_ID)], kind="moon", id="x"
     )
     key = backups.key(None)
     opened = await backups.open(backups.create(key, UnixMillis(0)), key)

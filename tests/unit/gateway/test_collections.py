@@ -134,7 +134,7 @@ async def test_what_is_in_use_is_not_deleted_and_its_holders_are_told(people: Pe
 
     assert answer.status_code == 409
     assert answer.json()["code"] == "in_use"
-    assert answer.json()["holders"] == ["team 'desk'"]
+    assert answer.json()["referrers"] == ["team 'desk'"]
     assert (await admin.get("/users/rita")).status_code == 200
 
 

@@ -8,6 +8,7 @@ from services.gateway.passwords import PURPOSE
 from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
 from shared.domain.conflict import ConflictChange, ConflictLine
+from shared.domain.document import Ref
 from shared.domain.ids import LogGeneration, NodeId, Revision
 from shared.events.config import ProposeChanges
 from shared.events.conflict import ConflictRead, ResolveConflict
@@ -80,7 +81,7 @@ async def test_its_documents_are_put_into_the_site_as_one_change(kept: People) -
     (proposal,) = [each for each in site.asked if isinstance(each, ProposeChanges)]
     assert proposal.request_id == f"conflict-{ID}"
     assert [(each.id, each.op) for each in proposal.changes] == [("berlin", "put"), ("paul", "put")]
-    sealed = site.documents["user", "paul"].body["password_hash"]
+    sealed = site.documents[Ref("user", "paul")].body["password_hash"]
     assert kept.house.passwords.clear(sealed) == HASH
 
 
@@ -98,7 +99,7 @@ async def test_a_password_that_another_sites_secret_sealed_is_left_out(
         site.write(Kind.USER, "paul", {"role": "representative", "password_hash": own})
     answer = await (await kept.admin()).call("POST", f"/conflicts/{ID}", {"resolution": "apply"})
     assert answer.status_code == 200, answer.text
-    body = site.documents["user", "paul"].body
+    body = site.documents[Ref("user", "paul")].body
     assert (body["role"], body["password_hash"]) == ("auditor", own)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from shared.documents import Kind
+from shared.domain.document import Ref
 from shared.events.config import ReadCurrent, ReadDocuments
 from tests.unit.gateway.conftest import House, People
 
@@ -100,7 +101,7 @@ async def test_an_unknown_field_is_told_with_its_name(people: People) -> None:
 async def test_a_password_is_never_shown(people: People, house: House) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    sealed = house.site.documents[Kind.USER, "rita"].body["password_hash"]
+    sealed = house.site.documents[Ref(Kind.USER, "rita")].body["password_hash"]
     assert sealed
 
     for path in ("/users", "/users/rita", "/export"):
@@ -112,11 +113,11 @@ async def test_a_password_is_never_shown(people: People, house: House) -> None:
 async def test_a_password_stays_when_none_is_given(people: People, house: House) -> None:
     admin = await people.admin()
     await admin.call("PUT", "/users/rita", {"role": "auditor", "password": "rita's own"})
-    before = house.site.documents[Kind.USER, "rita"].body["password_hash"]
+    before = house.site.documents[Ref(Kind.USER, "rita")].body["password_hash"]
 
     await admin.call("PUT", "/users/rita", {"role": "auditor", "display_name": "Rita"})
 
-    assert house.site.documents[Kind.USER, "rita"].body["password_hash"] == before
+    assert house.site.documents[Ref(Kind.USER, "rita")].body["password_hash"] == before
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -9,24 +10,19 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.config.core.batch import gathered
+from services.config.core.commit import build_batch
 from services.gateway.apply import Editor
 from services.gateway.passwords import Passwords
 from shared.api.documents import ApplyRequest
 from shared.crypto.sealing import SiteSecret
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.documents.shape import shaped
-from shared.documents.state import Documents, Ref, Stored
+from shared.documents.shape import validate_body
+from shared.documents.state import Documents
+from shared.domain.document import Document, Ref
 from shared.domain.errors import Rejected
-from shared.domain.ids import Epoch, LogGeneration, RequestId, Revision
-from shared.domain.log import ReplicationMode
-from shared.events.config import (
-    ChangesAccepted,
-    DocumentsRead,
-    ProposeChanges,
-    ProposedChange,
-    StoredDocument,
-)
+from shared.domain.ids import LogGeneration, RequestId, Revision
+from shared.domain.log import ReplicationMode, empty_position
+from shared.events.config import ChangesAccepted, DocumentsRead, ProposeChanges, ProposedChange
 from tests.unit.gateway.conftest import House, People
 
 if TYPE_CHECKING:
@@ -44,31 +40,28 @@ class Primary:
 
     def __init__(self, bodies: dict[Ref, dict[str, Any]]) -> None:
         self.revision = Revision(1)
-        self.documents = Documents({ref: Stored(self.revision, b) for ref, b in bodies.items()})
+        self.documents = Documents(
+            {ref: Document(*ref, self.revision, body) for ref, body in bodies.items()}
+        )
         self.refs = set(bodies)
 
     async def read(self) -> DocumentsRead:
-        found = [(ref, stored) for ref in self.refs if (stored := self.documents.get(*ref))]
+        found = (self.documents.get(*ref) for ref in self.refs)
         return DocumentsRead(
-            log_generation=LogGeneration(1),
-            revision=self.revision,
-            epoch=Epoch(1),
+            position=replace(empty_position(LogGeneration(1)), revision=self.revision),
             mode=ReplicationMode.SYNCHRONOUS,
-            documents=tuple(
-                StoredDocument(kind=k, id=i, revision=s.revision, body=dict(s.body))
-                for (k, i), s in found
-            ),
+            documents=tuple(each for each in found if each is not None),
         )
 
     async def propose(
         self, request_id: RequestId, author: str, changes: Sequence[ProposedChange], _: float
     ) -> ChangesAccepted:
         proposal = ProposeChanges(request_id=request_id, author=author, changes=tuple(changes))
-        batch = gathered(self.documents, (proposal,), {}, self.revision)
+        batch = build_batch(self.documents, (proposal,), {}, self.revision)
         for refusal in batch.refused.values():
             raise refusal
         self.revision = Revision(self.revision + 1)
-        made = {(each.kind, each.id): each.body for each in batch.changes}
+        made = {Ref(each.kind, each.id): each.body for each in batch.changes}
         self.documents = self.documents.with_(made, self.revision)
         self.refs |= set(made)
         return ChangesAccepted(
@@ -124,18 +117,18 @@ documents: st.SearchStrategy[dict[str, Any]] = st.sampled_from(list(Kind)).flatm
     lambda kind: st.fixed_dictionaries({"kind": st.just(kind), "id": ids, "body": BODIES[kind]})
 )
 GOOD: dict[Ref, dict[str, Any]] = {
-    (Kind.SITE, SITE_ID): {"name": "s"},
-    (Kind.NODE, "alpha"): {"role": "master"},
-    (Kind.NODE, "berlin"): {
+    Ref(Kind.SITE, SITE_ID): {"name": "s"},
+    Ref(Kind.NODE, "alpha"): {"role": "master"},
+    Ref(Kind.NODE, "berlin"): {
         "role": "traffic",
         "public_address": {"host": "a.example", "port": 1},
     },
-    (Kind.USER, "admin"): ADMIN,
-    (Kind.USER, "rita"): {"role": "representative", "pinned_node": "berlin"},
-    (Kind.TEAM, "desk"): {"members": ["rita"]},
-    (Kind.PUBLIC_SITE, "help"): {"hostnames": ["help.example"], "teams": ["desk"]},
+    Ref(Kind.USER, "admin"): ADMIN,
+    Ref(Kind.USER, "rita"): {"role": "representative", "pinned_node": "berlin"},
+    Ref(Kind.TEAM, "desk"): {"members": ["rita"]},
+    Ref(Kind.PUBLIC_SITE, "help"): {"hostnames": ["help.example"], "teams": ["desk"]},
 }
-STORED = {ref: shaped(DOCUMENTS[Kind(ref[0])], ref[1], body) for ref, body in GOOD.items()}
+STORED = {ref: validate_body(DOCUMENTS[Kind(ref[0])], ref[1], body) for ref, body in GOOD.items()}
 befores = st.sets(st.sampled_from(sorted(STORED))).map(
     lambda refs: {ref: STORED[ref] for ref in refs}
 )
@@ -243,4 +236,7 @@ async def test_what_an_earlier_release_stored_stands_in_nobodys_way(
     answer = await admin.call("PUT", "/nodes/old", fixed)
 
     assert answer.status_code == 200
-    assert house.site.documents[Kind.NODE, "old"].body["public_address"]["host"] == "relay.example"
+    assert (
+        house.site.documents[Ref(Kind.NODE, "old")].body["public_address"]["host"]
+        == "relay.example"
+    )

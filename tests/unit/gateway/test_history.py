@@ -3,9 +3,11 @@ from pydantic import TypeAdapter
 
 from shared.domain.history import HistoryLine, NamedChange
 from shared.domain.ids import Epoch, LogGeneration, Revision
+from shared.domain.log import LogPlace
 from shared.events.config import HistoryRead, ReadHistory
 from tests.unit.gateway.conftest import House, People
 
+SEVENTH = LogPlace(LogGeneration(1), Revision(7))
 LINE = HistoryLine(
     log_generation=LogGeneration(1),
     revision=Revision(7),
@@ -27,7 +29,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
     people: People, house: House
 ) -> None:
     admin = await people.admin()
-    house.site.history = HistoryRead(lines=(LINE,), next=(1, 7))
+    house.site.history = HistoryRead(lines=(LINE,), next=SEVENTH)
 
     first = await admin.get("/log?limit=1&kind=node&author=anna&since_unix_ms=5")
 
@@ -37,7 +39,7 @@ async def test_the_history_is_told_with_a_link_to_what_is_older(
     second = await admin.get(first.json()["next"].removeprefix("/api/v1"))
     assert second.json() == {"items": [], "next": None}
     assert asked(house) == ReadHistory(
-        before=(1, 7), limit=1, kind="node", author="anna", since_unix_ms=5
+        before=SEVENTH, limit=1, kind="node", author="anna", since_unix_ms=5
     )
 
 

@@ -6,25 +6,28 @@ from hypothesis import strategies as st
 
 from services.gateway.core.plan import (
     BATCH_BYTES,
-    Current,
     Planned,
-    Ref,
     batches,
     normalised,
     plan,
 )
 from shared.documents import Kind
+from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
 
-BERLIN: Ref = (Kind.NODE, "berlin")
-RITA: Ref = (Kind.USER, "rita")
-SITE: Ref = (Kind.SITE, "site")
+BERLIN: Ref = Ref(Kind.NODE, "berlin")
+RITA: Ref = Ref(Kind.USER, "rita")
+SITE: Ref = Ref(Kind.SITE, "site")
 KEY = "A" * 43 + "="
 
 
-def there(ref: Ref, body: dict[str, Any], revision: int = 3) -> dict[Ref, Current]:
-    return {ref: Current(Revision(revision), normalised(ref[0], ref[1], body))}
+def there(ref: Ref, body: dict[str, Any], revision: int = 3) -> dict[Ref, Document]:
+    return {ref: stored(ref, body, revision)}
+
+
+def stored(ref: Ref, body: dict[str, Any], revision: int) -> Document:
+    return Document(*ref, Revision(revision), normalised(Kind(ref.kind), ref.id, body))
 
 
 def test_what_is_missing_is_created_and_expected_to_be_missing() -> None:
@@ -89,7 +92,7 @@ def test_a_prefix_that_is_no_network_is_told() -> None:
 
 
 documents = st.dictionaries(
-    st.sampled_from([BERLIN, (Kind.NODE, "denver"), (Kind.NODE, "tokyo")]),
+    st.sampled_from([BERLIN, Ref(Kind.NODE, "denver"), Ref(Kind.NODE, "tokyo")]),
     st.fixed_dictionaries({"role": st.just("traffic"), "weight": st.integers(0, 3)}),
 )
 
@@ -98,14 +101,13 @@ documents = st.dictionaries(
 def test_a_second_apply_changes_nothing(
     before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
 ) -> None:
-    current = {
-        ref: Current(Revision(1), normalised(ref[0], ref[1], body)) for ref, body in before.items()
-    }
+    current = {ref: stored(ref, body, 1) for ref, body in before.items()}
     for change in plan(current, wanted, prune=prune):
+        ref = Ref(change.kind, change.id)
         if change.after is None:
-            del current[change.kind, change.id]
+            del current[ref]
         else:
-            current[change.kind, change.id] = Current(Revision(2), change.after)
+            current[ref] = Document(*ref, Revision(2), dict(change.after))
 
     assert plan(current, wanted, prune=prune) == ()
 
@@ -135,8 +137,8 @@ def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
     assert [len(part) for part in batches(changes)] == [1, 1, 1]
 
 
-TEAM: Ref = (Kind.TEAM, "desk")
-HELP: Ref = (Kind.PUBLIC_SITE, "help")
+TEAM: Ref = Ref(Kind.TEAM, "desk")
+HELP: Ref = Ref(Kind.PUBLIC_SITE, "help")
 BODIES: dict[Ref, dict[str, Any]] = {
     HELP: {"hostnames": ["help.example"], "teams": ["desk"]},
     TEAM: {"members": ["rita"]},

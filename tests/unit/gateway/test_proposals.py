@@ -22,7 +22,7 @@ from shared.crypto.sealing import SiteSecret
 from shared.documents import Kind
 from shared.domain.errors import NoPrimary, OutcomeUnknown
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision
-from shared.domain.log import ReplicationMode
+from shared.domain.log import ReplicationMode, empty_position
 from shared.events.config import (
     ChangesAccepted,
     DocumentsRead,
@@ -40,9 +40,7 @@ ANSWER = ChangesAccepted(
     revision=Revision(3), durable_on=("bravo",), mode=ReplicationMode.SYNCHRONOUS
 )
 NOTHING = DocumentsRead(
-    log_generation=LogGeneration(1),
-    revision=Revision(1),
-    epoch=Epoch(1),
+    position=empty_position(LogGeneration(1)),
     mode=ReplicationMode.SYNCHRONOUS,
     documents=(),
     next=None,

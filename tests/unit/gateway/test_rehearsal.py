@@ -1,4 +1,4 @@
-"""A rehearsal over HTTP: the rule that is tried, and what cannot be tried."""
+"""A rehearsal over HTTP: the rule that is tried, and what cannot be apply_changes."""
 
 from typing import Any
 

@@ -6,7 +6,8 @@ from services.gateway.verifying import verify_copies
 from shared.documents import Kind
 from shared.domain.errors import Unavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
-from shared.events.config import ChainEnd, ChainVerified, VerifyChain
+from shared.domain.log import LogPosition
+from shared.events.config import ChainVerified, VerifyChain
 from shared.events.message import Message, Request
 from tests.fakes.responder import Responder
 from tests.unit.gateway.conftest import House, People
@@ -14,8 +15,8 @@ from tests.unit.gateway.conftest import House, People
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 
 
-def end(revision: int, mark: str = "") -> ChainEnd:
-    return ChainEnd(
+def end(revision: int, mark: str = "") -> LogPosition:
+    return LogPosition(
         log_generation=LogGeneration(1),
         revision=Revision(revision),
         epoch=Epoch(1),
@@ -27,7 +28,7 @@ def end(revision: int, mark: str = "") -> ChainEnd:
 class Copies(Responder):
     """A log of so many entries, and databases that have come so far."""
 
-    def __init__(self, log: int, **databases: ChainEnd | None) -> None:
+    def __init__(self, log: int, **databases: LogPosition | None) -> None:
         self.log = log
         self.databases = databases
         self.part = 3

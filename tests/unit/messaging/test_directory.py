@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.config import reading
+from services.config.read import documents as reading
 from shared.domain.ids import Revision
 from shared.domain.log import Change
 from shared.events.config import DocumentsRead, ReadDocuments
@@ -103,26 +103,6 @@ async def test_a_revision_that_is_about_something_else_changes_nothing() -> None
     await found.read()
 
     assert (found.revision, told) == (3, [2])
-
-
-async def test_a_master_that_tells_no_hash_is_asked_for_everything() -> None:
-    class Older(Listening):
-        async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
-            whole = request.model_copy(update={"since": None})
-            answer = await super().respond(whole, timeout_seconds)
-            return answer.model_copy(update={"hash": ""})
-
-    copy = await grown(put("node", "a", node()))
-    found = directory(Older(copy))
-    told: list[Revision] = []
-    found.on_change(lambda: told.append(found.revision))
-    await found.read()
-    await found.read()
-    await copy.apply(copy.pen.write(delete("node", "a")))
-    await found.read()
-
-    assert told == [2, 3]
-    assert found.nodes == {}
 
 
 async def test_the_side_that_lost_learns_what_the_other_one_has() -> None:

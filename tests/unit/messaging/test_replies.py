@@ -41,14 +41,16 @@ def test_a_refusal_is_raised_as_the_error_that_it_names() -> None:
 
 
 def test_the_holders_of_what_is_in_use_come_through_as_a_list() -> None:
-    error = InUse("named", holders=("team 'desk'", "team 'night'"), kind="user", at=None, of=Path())
+    error = InUse(
+        "named", referrers=("team 'desk'", "team 'night'"), kind="user", at=None, of=Path()
+    )
     refusal = ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
 
     with pytest.raises(InUse) as caught:
         read_reply(refusal.model_dump_json().encode())
 
     assert caught.value.attributes == {
-        "holders": ("team 'desk'", "team 'night'"),
+        "referrers": ("team 'desk'", "team 'night'"),
         "kind": "user",
         "at": None,
         "of": ".",

@@ -4,9 +4,9 @@ from typing import Any
 
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.facts import End, Question
-from services.node_selector.core.liveness import Load, Seen
+from services.node_selector.core.live_state import Load, RelayStatus
 from services.node_selector.core.prefixes import PrefixTable
-from services.node_selector.core.selection import Field
+from services.node_selector.core.selection import PlacementInput
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import Selection, SelectionMethod, SelectionOverride, merged
 from shared.domain.ids import NodeId, UnixMillis
@@ -15,7 +15,7 @@ from shared.domain.node import NodeRole
 
 VERSION = "1.2.0"
 IDLE = Load(sessions=0, draining=False, version=VERSION)
-ALIVE = Seen(Liveness.ALIVE, 0.1, IDLE)
+ALIVE = RelayStatus(Liveness.ALIVE, 0.1, IDLE)
 
 
 def document(**fields: object) -> NodeDocument:
@@ -24,23 +24,25 @@ def document(**fields: object) -> NodeDocument:
     return NodeDocument.model_validate(given)
 
 
-def candidate(name: str, *prefixes: str, seen: Seen | None = ALIVE, **fields: object) -> Candidate:
+def candidate(
+    name: str, *prefixes: str, status: RelayStatus | None = ALIVE, **fields: object
+) -> Candidate:
     networks = tuple(ip_network(prefix) for prefix in prefixes)
-    return Candidate(NodeId(name), document(prefixes=networks, **fields), seen)
+    return Candidate(NodeId(name), document(prefixes=networks, **fields), status)
 
 
-def seen(
+def status(
     liveness: Liveness = Liveness.ALIVE,
     *,
     sessions: int = 0,
     draining: bool = False,
     version: str = VERSION,
-) -> Seen:
-    return Seen(liveness, 2.0, Load(sessions, draining, version))
+) -> RelayStatus:
+    return RelayStatus(liveness, 2.0, Load(sessions, draining, version))
 
 
-def master(name: str, seen: Seen | None = ALIVE, **fields: object) -> Candidate:
-    return Candidate(NodeId(name), document(role=NodeRole.MASTER, **fields), seen)
+def master(name: str, status: RelayStatus | None = ALIVE, **fields: object) -> Candidate:
+    return Candidate(NodeId(name), document(role=NodeRole.MASTER, **fields), status)
 
 
 def question(
@@ -49,10 +51,10 @@ def question(
     offset: int | None = None,
     at: int = 0,
     end: End | None = None,
-    **wishes: Any,
+    **facts: Any,
 ) -> Question:
-    told = end or End(address, utc_offset_minutes=offset)
-    return Question(end=told, at=UnixMillis(at), **wishes)
+    known = end or End(address, utc_offset_minutes=offset)
+    return Question(end=known, at=UnixMillis(at), **facts)
 
 
 def table(nodes: Iterable[Candidate]) -> PrefixTable:
@@ -71,10 +73,10 @@ def field(
     method: SelectionMethod | Sequence[SelectionMethod] = SelectionMethod.RANDOM,
     panic: int = 90,
     **rule: Any,
-) -> Field:
+) -> PlacementInput:
     nodes: Sequence[Candidate] = tuple(candidates)
     methods = (method,) if isinstance(method, SelectionMethod) else tuple(method)
-    return Field(
+    return PlacementInput(
         candidates=nodes,
         prefixes=table(nodes),
         policy=merged(

@@ -3,7 +3,7 @@ import pytest
 from services.node_selector.core.eligibility import Candidate, why_not
 from shared.domain.liveness import Liveness
 from shared.domain.node import NodeRole
-from tests.unit.node_selector.examples import VERSION, candidate, master, seen
+from tests.unit.node_selector.examples import VERSION, candidate, master, status
 
 
 def test_a_healthy_traffic_node_may_take_a_client() -> None:
@@ -17,12 +17,12 @@ def test_a_healthy_traffic_node_may_take_a_client() -> None:
         (candidate("w", role=NodeRole.WITNESS), "a witness, not a traffic node"),
         (candidate("b", accepting_new_clients=False), "not accepting new clients"),
         (candidate("b", public_address=None), "no public address"),
-        (candidate("b", seen=None), "no heartbeat yet"),
-        (candidate("b", seen=seen(Liveness.SUSPECT)), "suspect: silent for 2.0 s"),
-        (candidate("b", seen=seen(Liveness.DEAD)), "dead: silent for 2.0 s"),
-        (candidate("b", seen=seen(draining=True)), "draining"),
-        (candidate("b", capacity=7, seen=seen(sessions=7)), "full: 7 of 7 sessions"),
-        (candidate("b", seen=seen(version="2.0.0")), "version 2.0.0 does not go with 1.2.0"),
+        (candidate("b", status=None), "no heartbeat yet"),
+        (candidate("b", status=status(Liveness.SUSPECT)), "suspect: silent for 2.0 s"),
+        (candidate("b", status=status(Liveness.DEAD)), "dead: silent for 2.0 s"),
+        (candidate("b", status=status(draining=True)), "draining"),
+        (candidate("b", capacity=7, status=status(sessions=7)), "full: 7 of 7 sessions"),
+        (candidate("b", status=status(version="2.0.0")), "version 2.0.0 does not go with 1.2.0"),
     ],
 )
 def test_a_node_that_may_not_take_a_client_has_one_reason(node: Candidate, reason: str) -> None:
@@ -30,4 +30,4 @@ def test_a_node_that_may_not_take_a_client_has_one_reason(node: Candidate, reaso
 
 
 def test_one_session_less_than_full_is_not_full() -> None:
-    assert why_not(candidate("b", capacity=7, seen=seen(sessions=6)), VERSION) is None
+    assert why_not(candidate("b", capacity=7, status=status(sessions=6)), VERSION) is None

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.node_selector.ends import Ends
-from services.node_selector.handlers import Draws, Selector
-from services.node_selector.places import Nowhere
+from services.node_selector.core.roster import Roster
+from services.node_selector.placement.fact_collector import FactCollector
+from services.node_selector.placement.geo_database import NoGeoDatabase
+from services.node_selector.placement.selector import Selector
 from shared.documents.node import Address, NodeDocument
 from shared.documents.selection import SelectionMethod, SelectionOverride
 from shared.documents.site import SiteDocument
@@ -31,7 +32,7 @@ class Clock:
         return UnixMillis(0)
 
 
-class Shelf:
+class DirectoryCopy:
     """A directory of the size of a large site."""
 
     def __init__(self) -> None:
@@ -59,44 +60,50 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Shelf:
-    return Shelf()
+def directory() -> DirectoryCopy:
+    return DirectoryCopy()
 
 
-async def selector(shelf: Shelf) -> Selector:
+async def selector(directory: DirectoryCopy) -> Selector:
     chances = iter(range(1, 10**6))
-    made = Selector(shelf, Ends(Nowhere()), Clock(), Draws("1.0", lambda: next(chances) * 2**40))
-    made.on_directory()
-    for node in shelf.nodes:
-        await made.on_heartbeat(
+    made = Selector(
+        directory,
+        FactCollector(NoGeoDatabase()),
+        Clock(),
+        Roster("1.0"),
+        lambda: next(chances) * 2**40,
+    )
+    made.refresh_directory()
+    for node in directory.nodes:
+        made.record_heartbeat(
             NodeHeartbeat(node=node, service="relay", version="1.0", started_unix_ms=0)
         )
     return made
 
 
-async def test_every_network_leads_to_its_node(shelf: Shelf) -> None:
-    here = await selector(shelf)
+async def test_every_network_leads_to_its_node(directory: DirectoryCopy) -> None:
+    here = await selector(directory)
     for number in range(0, NODES * NETWORKS_EACH, 97):
         facts = ClientFacts(address=f"10.{number >> 8}.{number & 255}.9")
-        answer = await here.on_select(SelectNodes(client=facts))
+        answer = await here.select(SelectNodes(client=facts))
         assert answer.choices[0].node == f"n{number // NETWORKS_EACH}"
         assert len(answer.choices) == len(answer.explanation) == 3
 
 
-async def test_the_nodes_of_a_zone_share_its_clients(shelf: Shelf) -> None:
-    here = await selector(shelf)
+async def test_the_nodes_of_a_zone_share_its_clients(directory: DirectoryCopy) -> None:
+    here = await selector(directory)
     firsts = Counter[NodeId]()
     for number in range(500):
         facts = ClientFacts(address=f"192.0.{number >> 8}.{number & 255}", utc_offset_minutes=330)
         asked = SelectNodes(client=facts, methods=(SelectionMethod.TIMEZONE_OFFSET,))
-        firsts[(await here.on_select(asked)).choices[0].node] += 1
+        firsts[(await here.select(asked)).choices[0].node] += 1
     assert {int(node[1:]) % len(ZONES) for node in firsts} == {ZONES.index("+05:30")}
     assert len(firsts) > 150
     assert max(firsts.values()) < 15
 
 
-async def test_an_explanation_has_a_word_on_every_node(shelf: Shelf) -> None:
-    here = await selector(shelf)
+async def test_an_explanation_has_a_word_on_every_node(directory: DirectoryCopy) -> None:
+    here = await selector(directory)
     asked = ExplainSelection(client=ClientFacts(address="203.0.113.9"))
-    answer = await here.on_explain(asked)
+    answer = await here.explain(asked)
     assert [each.rank for each in answer.explanation] == list(range(1, NODES + 1))

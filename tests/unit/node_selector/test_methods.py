@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from services.node_selector.core.draws import Shares, by_hash, spread
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.facts import End, Lookup, Named
+from services.node_selector.core.facts import DnsRank, End, Lookup
 from services.node_selector.core.pool import Pool
+from services.node_selector.core.sampling import Shares, hash_text, rendezvous_order
 from services.node_selector.core.selection import Placement, place
 from shared.documents.node import Address, Location
 from shared.documents.selection import LatencyRule, SelectionMethod, SelectionPolicy
 from shared.domain.ids import Instant, NodeId
 from shared.domain.node import Side
-from tests.unit.node_selector.examples import candidate, field, question, seen
+from tests.unit.node_selector.examples import candidate, field, question, status
 
 RANDOM, ZONE, LOAD, GEO, LATENCY, SRV, A, SAME, CAST = (
     SelectionMethod.RANDOM,
@@ -28,7 +28,7 @@ RANDOM, ZONE, LOAD, GEO, LATENCY, SRV, A, SAME, CAST = (
     SelectionMethod.IP_ANYCAST,
 )
 BERLIN, DENVER, TOKYO = NodeId("berlin"), NodeId("denver"), NodeId("tokyo")
-PLACES = {
+MOST_NODES = {
     BERLIN: Location(latitude=52.5, longitude=13.4),
     DENVER: Location(latitude=39.7, longitude=-105.0),
     TOKYO: Location(latitude=35.7, longitude=139.7),
@@ -46,18 +46,20 @@ def first_by(method: SelectionMethod, nodes: list[Candidate], chance: int) -> No
 
 
 def three(**fields: Any) -> list[Candidate]:
-    return [candidate(node, **fields) for node in PLACES]
+    return [candidate(node, **fields) for node in MOST_NODES]
 
 
 @pytest.mark.parametrize("crowd", [0, 60])
 def test_random_shares_by_capacity_times_weight(crowd: int) -> None:
-    """With a crowd that may take nobody, too, among which few throws hit."""
+    """With a crowd that may take nobody, too, among which few samples hit."""
     weights = {BERLIN: (600, 1), DENVER: (100, 2), TOKYO: (50, 4)}
     nodes = [
         candidate(node, capacity=capacity, weight=weight)
         for node, (capacity, weight) in weights.items()
     ]
-    nodes += [candidate(f"full-{number}", seen=seen(sessions=10_000)) for number in range(crowd)]
+    nodes += [
+        candidate(f"full-{number}", status=status(sessions=10_000)) for number in range(crowd)
+    ]
     shares = Counter(first_by(RANDOM, nodes, chance) for chance in range(2_000))
     for node, (capacity, weight) in weights.items():
         assert abs(shares[node] / 2_000 - capacity * weight / 1_000) < 0.04
@@ -121,7 +123,7 @@ def test_a_node_without_a_timezone_comes_behind_those_with_one() -> None:
 
 
 def test_a_client_without_an_offset_goes_to_the_next_method_and_that_is_said() -> None:
-    nodes = [candidate(BERLIN, timezone="+01:00"), candidate(TOKYO, seen=seen(sessions=1))]
+    nodes = [candidate(BERLIN, timezone="+01:00"), candidate(TOKYO, status=status(sessions=1))]
     placement = place(question(), field(nodes, method=(ZONE, LOAD)))
     assert placement.chosen[0] == BERLIN
     assert placement.method == "least_load"
@@ -132,8 +134,8 @@ def test_a_client_without_an_offset_goes_to_the_next_method_and_that_is_said() -
 
 def test_equally_near_clocks_go_to_the_next_method() -> None:
     nodes = [
-        candidate(BERLIN, timezone="Europe/Berlin", seen=seen(sessions=7)),
-        candidate(DENVER, timezone="Europe/Paris", seen=seen(sessions=3)),
+        candidate(BERLIN, timezone="Europe/Berlin", status=status(sessions=7)),
+        candidate(DENVER, timezone="Europe/Paris", status=status(sessions=3)),
         candidate(TOKYO, timezone="Asia/Tokyo"),
     ]
     placement = place(question(offset=60), field(nodes, method=(ZONE, LOAD)))
@@ -148,13 +150,13 @@ def test_equally_near_clocks_go_to_the_next_method() -> None:
 def test_of_two_that_are_drawn_the_less_full_is_taken(
     sessions: dict[NodeId, int], best: NodeId
 ) -> None:
-    nodes = [candidate(name, seen=seen(sessions=count)) for name, count in sessions.items()]
+    nodes = [candidate(name, status=status(sessions=count)) for name, count in sessions.items()]
     assert all(first_by(LOAD, nodes, chance) == best for chance in range(50))
 
 
 def test_the_fullest_of_three_is_never_first_and_the_emptiest_not_always() -> None:
     nodes = [
-        candidate(node, seen=seen(sessions=count))
+        candidate(node, status=status(sessions=count))
         for node, count in ((BERLIN, 9), (DENVER, 5), (TOKYO, 1))
     ]
     firsts = Counter(first_by(LOAD, nodes, chance) for chance in range(500))
@@ -163,16 +165,16 @@ def test_the_fullest_of_three_is_never_first_and_the_emptiest_not_always() -> No
 
 
 def test_fullness_is_a_share_of_the_capacity() -> None:
-    large = candidate(BERLIN, seen=seen(sessions=30), capacity=1_000)
-    small = candidate(DENVER, seen=seen(sessions=20), capacity=40)
+    large = candidate(BERLIN, status=status(sessions=30), capacity=1_000)
+    small = candidate(DENVER, status=status(sessions=20), capacity=40)
     placement = place(question(), field([large, small], method=LOAD))
     assert placement.chosen[0] == BERLIN
     assert reasons(placement)[BERLIN] == "30 of 1000 sessions; drawn for comparison"
 
 
 def test_of_three_one_is_not_drawn_and_that_is_said() -> None:
-    told = reasons(place(question(), field(three(), method=LOAD)))
-    assert sorted(told.values()) == [
+    shown = reasons(place(question(), field(three(), method=LOAD)))
+    assert sorted(shown.values()) == [
         "0 of 1000 sessions; drawn for comparison",
         "0 of 1000 sessions; drawn for comparison",
         "0 of 1000 sessions; not drawn",
@@ -201,7 +203,8 @@ def test_the_hash_shares_by_weight() -> None:
     pool = Pool([candidate("light"), candidate("heavy", weight=3)])
     whole = Shares(0.0, 0.0)
     firsts = Counter(
-        next(by_hash(pool, spread(str(number)), whole, frozenset())).node for number in range(999)
+        next(rendezvous_order(pool, hash_text(str(number)), whole, frozenset())).node
+        for number in range(999)
     )
     assert abs(firsts[NodeId("heavy")] / 999 - 0.75) < 0.05
 
@@ -213,7 +216,7 @@ def test_consistent_says_for_whom() -> None:
 
 
 def located() -> list[Candidate]:
-    return [candidate(node, location=place) for node, place in PLACES.items()]
+    return [candidate(node, location=place) for node, place in MOST_NODES.items()]
 
 
 def test_geo_takes_the_nearest_on_the_globe() -> None:
@@ -240,7 +243,7 @@ def ends(**facts: tuple[Any, Any]) -> tuple[End, End]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "nearest", "told"),
+    ("policy", "nearest", "shown"),
     [
         (SelectionPolicy.CUSTOMER, BERLIN, "929 km"),
         (SelectionPolicy.REPRESENTATIVE, DENVER, "5,377 km"),
@@ -248,13 +251,13 @@ def ends(**facts: tuple[Any, Any]) -> tuple[End, End]:
     ],
 )
 def test_the_policy_says_whose_distance_counts(
-    policy: SelectionPolicy, nearest: NodeId, told: str
+    policy: SelectionPolicy, nearest: NodeId, shown: str
 ) -> None:
     customer, representative = ends(location=(LONDON, HONOLULU))
     asked = question(end=customer, other=representative)
     placement = place(asked, field(located(), method=GEO, policy=policy))
     assert placement.chosen[0] == nearest
-    assert reasons(placement)[nearest] == told
+    assert reasons(placement)[nearest] == shown
 
 
 def test_the_pair_is_the_same_whoever_asks() -> None:
@@ -352,13 +355,13 @@ def looked_up(method: SelectionMethod, lookup: Lookup) -> End:
 
 
 def test_the_nodes_that_records_name_come_first_and_the_next_method_decides_among_them() -> None:
-    lookup = Lookup({BERLIN: Named(), TOKYO: Named()}, basis="192.0.2.1 from ns1")
-    rule = field(three(seen=seen(sessions=0)), method=(A, SAME))
+    lookup = Lookup({BERLIN: DnsRank(), TOKYO: DnsRank()}, basis="192.0.2.1 from ns1")
+    rule = field(three(status=status(sessions=0)), method=(A, SAME))
     placement = place(question(end=looked_up(A, lookup)), rule)
     assert set(placement.chosen[:2]) == {BERLIN, TOKYO}
-    told = reasons(placement)
-    assert told[BERLIN].startswith("a_record: 192.0.2.1 from ns1; always the same")
-    assert told[DENVER].startswith("a_record: not named; always the same")
+    shown = reasons(placement)
+    assert shown[BERLIN].startswith("a_record: 192.0.2.1 from ns1; always the same")
+    assert shown[DENVER].startswith("a_record: not named; always the same")
 
 
 def test_a_failed_lookup_goes_to_the_next_method_and_says_so() -> None:
@@ -371,8 +374,8 @@ def test_a_failed_lookup_goes_to_the_next_method_and_says_so() -> None:
 
 
 def test_names_of_no_node_that_may_take_the_client_are_no_help() -> None:
-    lookup = Lookup({BERLIN: Named()}, basis="192.0.2.1")
-    nodes = [candidate(BERLIN, seen=seen(draining=True)), candidate(TOKYO)]
+    lookup = Lookup({BERLIN: DnsRank()}, basis="192.0.2.1")
+    nodes = [candidate(BERLIN, status=status(draining=True)), candidate(TOKYO)]
     placement = place(question(end=looked_up(A, lookup)), field(nodes, method=A))
     assert placement.chosen == (TOKYO,)
     assert placement.method == "rendezvous"
@@ -382,7 +385,7 @@ def test_names_of_no_node_that_may_take_the_client_are_no_help() -> None:
 
 
 def test_a_priority_comes_before_a_weight_and_weights_share() -> None:
-    lookup = Lookup({BERLIN: Named(20, 100), DENVER: Named(10, 1), TOKYO: Named(10, 3)})
+    lookup = Lookup({BERLIN: DnsRank(20, 100), DENVER: DnsRank(10, 1), TOKYO: DnsRank(10, 3)})
     firsts = Counter[NodeId]()
     for chance in range(800):
         asked = question(end=looked_up(SRV, lookup), chance=chance)

@@ -7,14 +7,14 @@ from services.node_selector.core.panic import NOT_BELIEVED
 from services.node_selector.core.selection import place
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
-from tests.unit.node_selector.examples import candidate, field, master, question, seen
+from tests.unit.node_selector.examples import candidate, field, master, question, status
 
 CLIENT = question("203.0.113.9", count=4)
 SILENT = [Liveness.SUSPECT, Liveness.DEAD]
 
 
 def silent(*names: str, liveness: Liveness = Liveness.DEAD) -> list[Candidate]:
-    return [candidate(name, seen=seen(liveness)) for name in names]
+    return [candidate(name, status=status(liveness)) for name in names]
 
 
 @pytest.mark.parametrize("liveness", SILENT)
@@ -22,7 +22,7 @@ def test_when_everybody_is_silent_the_last_word_of_each_counts_and_is_said(
     liveness: Liveness,
 ) -> None:
     nodes = silent("berlin", "denver", liveness=liveness)
-    placement = place(CLIENT, field([*nodes, master("alpha", seen(liveness))], primary="alpha"))
+    placement = place(CLIENT, field([*nodes, master("alpha", status(liveness))], primary="alpha"))
     assert set(placement.chosen) == {"berlin", "denver"}
     assert not placement.fallback_to_primary
     ranked = [each for each in placement.verdicts if each.rank is not None]
@@ -53,7 +53,7 @@ def test_the_threshold_is_reached_at_nine_of_ten(alive: int, is_panic: bool) -> 
 
 
 def test_a_threshold_of_nothing_always_believes() -> None:
-    nodes = [*silent("berlin", "denver", "tokyo"), master("alpha", seen(Liveness.DEAD))]
+    nodes = [*silent("berlin", "denver", "tokyo"), master("alpha", status(Liveness.DEAD))]
     placement = place(CLIENT, field(nodes, primary="alpha", panic=0))
     assert placement.chosen == ()
     assert "berlin (dead: silent for 2.0 s)" in placement.refused_because
@@ -65,9 +65,9 @@ def test_of_two_relays_nobody_can_tell_who_is_deaf() -> None:
 
 
 def test_what_a_node_said_last_still_bars_it() -> None:
-    full = candidate("full", seen=seen(Liveness.DEAD, sessions=3), capacity=3)
-    draining = candidate("gone", seen=seen(Liveness.DEAD, draining=True))
-    closed = candidate("closed", seen=seen(Liveness.DEAD), accepting_new_clients=False)
+    full = candidate("full", status=status(Liveness.DEAD, sessions=3), capacity=3)
+    draining = candidate("gone", status=status(Liveness.DEAD, draining=True))
+    closed = candidate("closed", status=status(Liveness.DEAD), accepting_new_clients=False)
     placement = place(CLIENT, field([full, draining, closed, *silent("berlin")]))
     assert placement.chosen == ("berlin",)
     reasons = {each.node: each.reason for each in placement.verdicts}
@@ -76,6 +76,6 @@ def test_what_a_node_said_last_still_bars_it() -> None:
 
 
 def test_nodes_that_never_spoke_are_not_guessed() -> None:
-    nodes = [*silent("berlin", "denver", "tokyo"), candidate("new", seen=None)]
+    nodes = [*silent("berlin", "denver", "tokyo"), candidate("new", status=None)]
     placement = place(CLIENT, field(nodes))
     assert "new" not in placement.chosen

@@ -1,4 +1,4 @@
-"""The roster answers as if it had looked at everybody anew, whatever was said before."""
+"""The roster answers as if it had looked at everybody anew, whatever was heard before."""
 
 from random import Random
 from typing import TypeVar
@@ -7,11 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.node_selector.core.eligibility import why_not
-from services.node_selector.core.facts import End, Lookup, Named, Question
-from services.node_selector.core.liveness import Load
-from services.node_selector.core.panic import believed
+from services.node_selector.core.facts import DnsRank, End, Lookup, Question
+from services.node_selector.core.live_state import Load
+from services.node_selector.core.panic import apply_panic
 from services.node_selector.core.roster import Roster
-from services.node_selector.core.selection import choose, chosen_because, field_of, place
+from services.node_selector.core.selection import (
+    build_placement_input,
+    choose,
+    choose_with_reasons,
+    place,
+)
 from shared.documents.node import Location, NodeDocument
 from shared.documents.selection import (
     Regions,
@@ -45,9 +50,9 @@ class World:
         self.roster = Roster(VERSION)
         self.now = Instant(100.0)
         self.directory = {name: self.document() for name in NAMES}
-        self.roster.read(SITE, dict(self.directory))
+        self.roster.update_directory(SITE, dict(self.directory))
         for name in NAMES:
-            self.roster.relay_spoke(name, Load(0, draining=False, version=VERSION), self.now)
+            self.roster.record_relay(name, Load(0, draining=False, version=VERSION), self.now)
         self.rule, self.question = self.any_rule(), self.any_question()
 
     def step(self) -> None:
@@ -59,15 +64,15 @@ class World:
                 load = Load(
                     pick([0, 1, 2, 3]), draining=pick([False, False, True]), version=version
                 )
-                self.roster.relay_spoke(node, load, self.now)
+                self.roster.record_relay(node, load, self.now)
             case "wait":
                 self.now = Instant(self.now + pick([0.4, 1.6, 3.5]))
             case "change":
                 self.directory[node] = self.document()
-                self.roster.read(SITE, dict(self.directory))
+                self.roster.update_directory(SITE, dict(self.directory))
             case _:
                 self.directory.pop(node, None)
-                self.roster.read(SITE, dict(self.directory))
+                self.roster.update_directory(SITE, dict(self.directory))
         self.rule, self.question = self.any_rule(), self.any_question()
 
     def document(self) -> NodeDocument:
@@ -108,7 +113,7 @@ class World:
 
     def end(self, side: Side) -> End:
         pick = self.random.choice
-        named = {name: Named(pick([0, 1]), pick([0, 1, 5])) for name in self.some(NAMES, 4)}
+        named = {name: DnsRank(pick([0, 1]), pick([0, 1, 5])) for name in self.some(NAMES, 4)}
         return End(
             address=pick(["198.51.100.7", "198.51.100.200", "2001:db8::1", "?"]),
             side=side,
@@ -132,14 +137,16 @@ def test_the_answer_is_the_head_of_the_explanation(seed: int) -> None:
     world = World(seed)
     for _ in range(20):
         world.step()
-        explained = place(world.question, field_of(world.roster, world.rule, world.now))
+        explained = place(
+            world.question, build_placement_input(world.roster, world.rule, world.now)
+        )
         chosen = choose(world.question, world.rule, world.roster)
-        told = chosen_because(world.question, world.rule, world.roster)
-        assert told.chosen == chosen
+        reasoned = choose_with_reasons(world.question, world.rule, world.roster)
+        assert reasoned.chosen == chosen
         if chosen:
             assert chosen == explained.chosen
-            assert told.verdicts == explained.verdicts[: len(chosen)]
-            assert (told.method, told.notes) == (explained.method, explained.notes)
+            assert reasoned.verdicts == explained.verdicts[: len(chosen)]
+            assert (reasoned.method, reasoned.notes) == (explained.method, explained.notes)
         else:
             assert explained.fallback_to_primary or not explained.chosen
 
@@ -154,7 +161,7 @@ def test_nobody_is_chosen_who_may_not_take_a_client(seed: int) -> None:
         everybody = world.roster.candidates(world.now)
         able = {
             each.node
-            for each in believed(everybody, world.rule.panic_threshold_percent)
+            for each in apply_panic(everybody, world.rule.panic_threshold_percent)
             if why_not(each, VERSION, world.rule.regions.exclude) is None
         }
         assert set(chosen) <= able
@@ -167,25 +174,25 @@ def test_nobody_dead_is_chosen_while_most_are_heard(seed: int) -> None:
     world = World(seed)
     for _ in range(20):
         world.step()
-        seen = {each.node: each.seen for each in world.roster.candidates(world.now)}
-        alive = [each is not None and each.liveness is Liveness.ALIVE for each in seen.values()]
-        if sum(alive) * 2 > len(seen):
+        status = {each.node: each.status for each in world.roster.candidates(world.now)}
+        alive = [each is not None and each.liveness is Liveness.ALIVE for each in status.values()]
+        if sum(alive) * 2 > len(status):
             for node in choose(world.question, world.rule, world.roster):
-                found = seen[node]
+                found = status[node]
                 assert found is not None
                 assert found.liveness is Liveness.ALIVE
 
 
 def roster(count: int) -> Roster:
     made = Roster(VERSION)
-    made.read(SITE, {NodeId(f"n{number}"): document() for number in range(count)})
+    made.update_directory(SITE, {NodeId(f"n{number}"): document() for number in range(count)})
     return made
 
 
 def speak(roster: Roster, now: float, *numbers: int) -> None:
     for number in numbers:
         idle = Load(0, draining=False, version=VERSION)
-        roster.relay_spoke(NodeId(f"n{number}"), idle, Instant(now))
+        roster.record_relay(NodeId(f"n{number}"), idle, Instant(now))
 
 
 def back_at(roster: Roster, now: float) -> dict[str, float | None]:
@@ -228,24 +235,24 @@ def test_a_node_first_heard_long_after_the_others_came_back() -> None:
 
 def test_nobody_heard_at_all_is_a_lost_feed_from_when_a_node_would_be_dead() -> None:
     here = roster(2)
-    assert here.deaf_seconds(Instant(50)) is None, "nobody was ever heard"
+    assert here.feed_lost_seconds(Instant(50)) is None, "nobody was ever heard"
     speak(here, 0, 0)
-    assert here.deaf_seconds(Instant(2.9)) is None
-    assert here.deaf_seconds(Instant(3)) == 3
+    assert here.feed_lost_seconds(Instant(2.9)) is None
+    assert here.feed_lost_seconds(Instant(3)) == 3
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.floats(0, 2)), max_size=30))
 def test_who_fell_silent_is_told_once(words: list[tuple[NodeId, float]]) -> None:
     here, now = Roster(VERSION), 0.0
     last: dict[NodeId, float] = {}
-    told: set[NodeId] = set()
+    silent_nodes: set[NodeId] = set()
     for node, pause in words:
         now += pause
-        for silent in here.live.fallen_silent(Instant(now), 1.5):
+        for silent in here.live.take_newly_silent(Instant(now), 1.5):
             assert now - last[silent] >= 1.5
-            assert silent not in told
-            told.add(silent)
-        here.relay_spoke(node, Load(0, draining=False, version=VERSION), Instant(now))
+            assert silent not in silent_nodes
+            silent_nodes.add(silent)
+        here.record_relay(node, Load(0, draining=False, version=VERSION), Instant(now))
         last[node] = now
-        told.discard(node)
-    assert told == set(filter(here.live.is_silent, NAMES))
+        silent_nodes.discard(node)
+    assert silent_nodes == set(filter(here.live.is_silent, NAMES))

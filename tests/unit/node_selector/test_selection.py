@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.node_selector.core.eligibility import Candidate, why_not
-from services.node_selector.core.panic import believed
+from services.node_selector.core.panic import apply_panic
 from services.node_selector.core.selection import place, require_node
 from shared.documents.selection import SelectionMethod
 from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
-from tests.unit.node_selector.examples import VERSION, candidate, field, master, question, seen
+from tests.unit.node_selector.examples import VERSION, candidate, field, master, question, status
 
 BERLIN, DENVER, TOKYO = NodeId("berlin"), NodeId("denver"), NodeId("tokyo")
 
@@ -22,7 +22,7 @@ def candidates_of_any_kind(draw: st.DrawFn) -> Candidate:
     return candidate(
         draw(st.text("abc", min_size=1, max_size=4)),
         *draw(st.lists(networks, unique=True)),
-        seen=seen(live, sessions=sessions, draining=draining) if live else None,
+        status=status(live, sessions=sessions, draining=draining) if live else None,
         accepting_new_clients=draw(st.booleans()),
         capacity=3,
         weight=draw(st.integers(0, 3)),
@@ -42,7 +42,7 @@ def test_nobody_who_may_not_take_a_client_is_ever_chosen(
     candidates: list[Candidate], chance: int, count: int, method: SelectionMethod
 ) -> None:
     placement = place(question(chance=chance, count=count), field(candidates, method=method))
-    able = {each.node for each in believed(candidates, 90) if why_not(each, VERSION) is None}
+    able = {each.node for each in apply_panic(candidates, 90) if why_not(each, VERSION) is None}
     assert set(placement.chosen) <= able
     assert len(placement.chosen) == min(count, len(able))
 
@@ -97,7 +97,7 @@ def test_the_longest_prefix_wins_over_the_method_and_the_next_are_alternates(cha
 
 def test_a_node_of_the_client_s_network_that_is_dead_is_passed_over() -> None:
     nodes = [
-        candidate("berlin", "198.51.100.0/24", seen=seen(Liveness.DEAD)),
+        candidate("berlin", "198.51.100.0/24", status=status(Liveness.DEAD)),
         candidate("denver"),
     ]
     assert place(question(), field(nodes)).chosen == (DENVER,)
@@ -123,7 +123,7 @@ def test_nodes_to_be_avoided_come_last_but_do_come() -> None:
 
 
 def test_the_primary_stands_in_when_no_traffic_node_can() -> None:
-    nodes = [candidate("berlin", seen=seen(Liveness.DEAD)), master("alpha"), master("bravo")]
+    nodes = [candidate("berlin", status=status(Liveness.DEAD)), master("alpha"), master("bravo")]
     placement = place(question(), field(nodes, primary="bravo"))
     assert placement.chosen == (NodeId("bravo"),)
     assert placement.fallback_to_primary
@@ -144,7 +144,7 @@ def test_the_primary_does_not_stand_in_while_a_traffic_node_is_able() -> None:
         (master("alpha"), None, 10, "no primary is known for the fallback"),
         (master("alpha"), "alpha", 0, "the site allows no fallback to the primary"),
         (
-            master("alpha", seen(sessions=2)),
+            master("alpha", status(sessions=2)),
             "alpha",
             2,
             "the primary alpha cannot stand in (full: 2 of 2 sessions)",
@@ -160,7 +160,7 @@ def test_the_primary_does_not_stand_in_while_a_traffic_node_is_able() -> None:
 def test_without_a_fallback_the_reason_and_a_retry_time_are_given(
     alpha: Candidate, primary: str | None, limit: int, reason: str
 ) -> None:
-    nodes = [candidate("berlin", seen=seen(draining=True)), alpha]
+    nodes = [candidate("berlin", status=status(draining=True)), alpha]
     placement = place(question(), field(nodes, primary=primary, fallback=limit))
     with pytest.raises(NoTrafficNode) as caught:
         require_node(placement)
@@ -169,7 +169,7 @@ def test_without_a_fallback_the_reason_and_a_retry_time_are_given(
 
 
 def test_a_refusal_names_a_few_nodes_and_counts_the_others() -> None:
-    nodes = [candidate(f"n{number}", seen=seen(draining=True)) for number in range(1_000)]
+    nodes = [candidate(f"n{number}", status=status(draining=True)) for number in range(1_000)]
     placement = place(question(), field(nodes, primary="alpha", fallback=0))
     assert placement.refused_because.startswith("n0 (draining), n1 (draining), ")
     assert "n101 (draining), and 995 more; " in placement.refused_because
@@ -182,7 +182,7 @@ def test_a_site_without_traffic_nodes_says_so() -> None:
 
 
 def test_before_the_first_heartbeat_nothing_is_guessed() -> None:
-    nodes = [candidate("berlin", seen=None), master("alpha", None)]
+    nodes = [candidate("berlin", status=None), master("alpha", None)]
     placement = place(question(), field(nodes, primary="alpha", nothing_heard=True))
     assert placement.chosen == ()
     assert placement.refused_because == "no live state yet"

@@ -1,4 +1,4 @@
-"""The semantics of node selection, sentence by sentence: facts, who is chosen, and what is said.
+"""The semantics of node selection, sentence by sentence: facts, who is chosen, and the explanation.
 
 Sentences of `docs/protocols/selection.md` are quoted as they stand there. The others are what
 administrators of such sites expect of the settings of a node and of the methods.
@@ -12,11 +12,11 @@ from typing import Any, Final
 import pytest
 
 from services.node_selector.core.eligibility import Candidate
-from services.node_selector.core.facts import End, Lookup, Named, Question
+from services.node_selector.core.facts import DnsRank, End, Lookup, Question
 from services.node_selector.core.selection import (
     RETRY_AFTER_SECONDS,
-    Field,
     Placement,
+    PlacementInput,
     place,
     require_node,
 )
@@ -26,11 +26,11 @@ from shared.domain.errors import NoTrafficNode
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.node import NodeRole, Side
-from tests.unit.node_selector.examples import candidate, field, master, question, seen
+from tests.unit.node_selector.examples import candidate, field, master, question, status
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs/protocols/selection.md"
 JULY: Final = 196 * 86_400_000 + 10 * 365 * 86_400_000
-DEAD: Final = seen(Liveness.DEAD)
+DEAD: Final = status(Liveness.DEAD)
 BERLIN, DENVER, TOKYO = NodeId("berlin"), NodeId("denver"), NodeId("tokyo")
 A, SRV, CAST, ZONE, LATENCY, LOAD, GEO, SAME, RANDOM = (
     SelectionMethod.A_RECORD,
@@ -51,18 +51,18 @@ SYDNEY = Location(latitude=-33.9, longitude=151.2)
 class Row:
     """What a *sentence* means for *nodes* when *asked* is asked under a rule.
 
-    *chosen* begins the answer; nobody is chosen when it is empty. *told* stands in the explanation.
+    *chosen* begins the answer; no node is chosen when it is empty. The explanation holds *shown*.
     """
 
     sentence: str
     nodes: Sequence[Candidate]
     chosen: tuple[str, ...]
-    told: str
+    shown: str
     asked: Question
     rule: dict[str, Any]
 
     @property
-    def field(self) -> Field:
+    def field(self) -> PlacementInput:
         return field(self.nodes, **self.rule)
 
 
@@ -70,11 +70,11 @@ def row(
     sentence: str,
     nodes: Sequence[Candidate],
     chosen: tuple[str, ...],
-    told: str,
+    shown: str,
     asked: Question | None = None,
     **rule: Any,
 ) -> Row:
-    return Row(sentence, nodes, chosen, told, asked or question(), rule)
+    return Row(sentence, nodes, chosen, shown, asked or question(), rule)
 
 
 def here(**facts: Any) -> Question:
@@ -91,7 +91,7 @@ def zones(**offsets: str) -> list[Candidate]:
 
 
 def silent(*names: str) -> list[Candidate]:
-    return [candidate(name, seen=DEAD) for name in names]
+    return [candidate(name, status=DEAD) for name in names]
 
 
 def back(node: Candidate, at: float) -> Candidate:
@@ -104,9 +104,9 @@ def ms(**latencies: float) -> dict[NodeId, float]:
 
 
 OTHER = candidate(TOKYO)
-PLACES = [
-    candidate(BERLIN, location=PARIS, seen=seen(sessions=9)),
-    candidate(DENVER, location=PARIS, seen=seen(sessions=1)),
+MOST_NODES = [
+    candidate(BERLIN, location=PARIS, status=status(sessions=9)),
+    candidate(DENVER, location=PARIS, status=status(sessions=1)),
     candidate(TOKYO, location=SYDNEY),
 ]
 
@@ -131,25 +131,25 @@ WHO_MAY = [
     ),
     row(
         "heard within `suspect_after_seconds`",
-        [candidate(BERLIN, seen=seen(Liveness.SUSPECT)), OTHER],
+        [candidate(BERLIN, status=status(Liveness.SUSPECT)), OTHER],
         (TOKYO,),
         "suspect: silent for 2.0 s",
     ),
     row(
         "A node that drains takes no new client.",
-        [candidate(BERLIN, seen=seen(draining=True)), OTHER],
+        [candidate(BERLIN, status=status(draining=True)), OTHER],
         (TOKYO,),
         "draining",
     ),
     row(
         "A node that is full takes no new client.",
-        [candidate(BERLIN, capacity=3, seen=seen(sessions=3)), OTHER],
+        [candidate(BERLIN, capacity=3, status=status(sessions=3)), OTHER],
         (TOKYO,),
         "full: 3 of 3 sessions",
     ),
     row(
         "of a version that goes with the site's",
-        [candidate(BERLIN, seen=seen(version="2.0")), OTHER],
+        [candidate(BERLIN, status=status(version="2.0")), OTHER],
         (TOKYO,),
         "version 2.0 does not go with 1.2.0",
     ),
@@ -236,7 +236,7 @@ WHAT_GOES_FIRST = [
     ),
     row(
         "comes first as long as it may take the session",
-        [candidate(BERLIN, seen=seen(draining=True)), OTHER],
+        [candidate(BERLIN, status=status(draining=True)), OTHER],
         (TOKYO,),
         "pinned to berlin, which is passed over: draining",
         question(pin=BERLIN),
@@ -259,7 +259,7 @@ METHODS = [
     ),
     row(
         "the less full of two that are drawn",
-        [candidate(BERLIN, seen=seen(sessions=9)), candidate(TOKYO, seen=seen(sessions=2))],
+        [candidate(BERLIN, status=status(sessions=9)), candidate(TOKYO, status=status(sessions=2))],
         (TOKYO, BERLIN),
         "9 of 1000 sessions; drawn for comparison",
         method=LOAD,
@@ -281,7 +281,10 @@ METHODS = [
     ),
     row(
         "The offset of a client is matched with the nearest node that is available.",
-        [candidate(BERLIN, timezone="+01:00", seen=seen(draining=True)), *zones(tokyo="+09:00")],
+        [
+            candidate(BERLIN, timezone="+01:00", status=status(draining=True)),
+            *zones(tokyo="+09:00"),
+        ],
         (TOKYO,),
         "480 minutes",
         question(offset=60),
@@ -324,7 +327,7 @@ METHODS = [
         [candidate(BERLIN), OTHER],
         (TOKYO, BERLIN),
         "a_record: 192.0.2.1 from ns1",
-        here(lookups={A: Lookup({TOKYO: Named()}, basis="192.0.2.1 from ns1")}),
+        here(lookups={A: Lookup({TOKYO: DnsRank()}, basis="192.0.2.1 from ns1")}),
         method=A,
     ),
     row(
@@ -332,12 +335,16 @@ METHODS = [
         [candidate(BERLIN), OTHER, candidate(DENVER)],
         (DENVER, TOKYO, BERLIN),
         "priority 20, weight 5",
-        here(lookups={SRV: Lookup({BERLIN: Named(30), TOKYO: Named(20, 5), DENVER: Named(10, 1)})}),
+        here(
+            lookups={
+                SRV: Lookup({BERLIN: DnsRank(30), TOKYO: DnsRank(20, 5), DENVER: DnsRank(10, 1)})
+            }
+        ),
         method=SRV,
     ),
     row(
         "the network chooses behind the shared address; the methods behind it name alternates",
-        [candidate(BERLIN, seen=seen(sessions=5)), OTHER],
+        [candidate(BERLIN, status=status(sessions=5)), OTHER],
         (TOKYO, BERLIN),
         "the network chooses behind 192.0.2.1; 5 of 1000",
         method=(CAST, LOAD),
@@ -345,7 +352,7 @@ METHODS = [
     ),
     row(
         "takes the nearest place, and in it the less loaded of two.",
-        PLACES,
+        MOST_NODES,
         (DENVER, BERLIN, TOKYO),
         "339 km; 1 of 1000 sessions",
         here(location=LONDON),
@@ -353,7 +360,7 @@ METHODS = [
     ),
     row(
         "What a method sees no difference between, or knows nothing of, goes to the next one.",
-        [candidate(BERLIN, seen=seen(sessions=5)), OTHER],
+        [candidate(BERLIN, status=status(sessions=5)), OTHER],
         (TOKYO, BERLIN),
         "timezone_offset failed: the UTC offset of the customer is unknown; least_load decided",
         method=(ZONE, LOAD),
@@ -461,21 +468,21 @@ LIVE_STATE = [
         fallback=0,
     ),
     row(
-        "The last word of each counts then, those that are still heard come first",
+        "The last heartbeat of each counts then, those that are still heard come first",
         [*silent(*(f"n{number}" for number in range(9))), OTHER],
         (TOKYO,),
         "nearly every relay seems silent, which is not believed; random",
     ),
     row(
         "Nobody eligible: the primary's own relay, up to `maximum_client_fallback_to_primary`",
-        [candidate(BERLIN, seen=seen(draining=True)), master("alpha", seen(sessions=9))],
+        [candidate(BERLIN, status=status(draining=True)), master("alpha", status(sessions=9))],
         ("alpha",),
         "fallback to the primary, for at most 10 sessions",
         primary="alpha",
     ),
     row(
         "then a refusal with the reasons and a time to come back",
-        [candidate(BERLIN, seen=seen(draining=True)), master("alpha", seen(sessions=10))],
+        [candidate(BERLIN, status=status(draining=True)), master("alpha", status(sessions=10))],
         (),
         "berlin (draining); the primary alpha cannot stand in (full: 10 of 10 sessions)",
         primary="alpha",
@@ -485,7 +492,7 @@ LIVE_STATE = [
 ROWS = [*WHO_MAY, *WHAT_GOES_FIRST, *METHODS, *BOTH_ENDS, *LIVE_STATE]
 
 
-def said(placement: Placement) -> str:
+def explanation_of(placement: Placement) -> str:
     reasons = (each.reason for each in placement.verdicts)
     return "\n".join((*reasons, *placement.notes, placement.refused_because))
 
@@ -495,7 +502,7 @@ def test_the_sentence_is_true(row: Row) -> None:
     for chance in range(20):
         placement = place(replace(row.asked, chance=chance), row.field)
         assert placement.chosen[: len(row.chosen) or None] == row.chosen
-        assert row.told in said(placement)
+        assert row.shown in explanation_of(placement)
         assert len({each.node for each in placement.verdicts}) == len(placement.verdicts)
         if not row.chosen:
             with pytest.raises(NoTrafficNode) as caught:
@@ -529,5 +536,5 @@ def test_equal_nodes_are_shared_by_the_hash_of_the_client_and_each_client_keeps_
 
 
 def test_the_state_feed_is_lost_when_nobody_at_all_was_heard() -> None:
-    rule = replace(field([candidate(BERLIN)]), deaf_seconds=7.0)
-    assert "state feed lost since 7 s: nobody is heard" in said(place(question(), rule))
+    rule = replace(field([candidate(BERLIN)]), feed_lost_seconds=7.0)
+    assert "state feed lost since 7 s: nobody is heard" in explanation_of(place(question(), rule))

@@ -14,19 +14,21 @@ from services.node_selector.core.selection import Placement, place
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId, UnixMillis
 from shared.domain.liveness import Liveness
-from tests.unit.node_selector.examples import candidate, field, question, seen
+from tests.unit.node_selector.examples import candidate, field, question, status
 
 ZONES = {"oakland": "America/Los_Angeles", "boston": "America/New_York", "london": "Europe/London"}
 WINTER = UnixMillis(round(datetime(2026, 1, 15, tzinfo=UTC).timestamp() * 1_000))
 SUMMER = UnixMillis(round(datetime(2026, 7, 15, tzinfo=UTC).timestamp() * 1_000))
-DEAD = seen(Liveness.DEAD)
+DEAD = status(Liveness.DEAD)
 
 
 def nodes(dead: Iterable[str] = ()) -> list[Candidate]:
     gone = set(dead)
     return [
         candidate(
-            f"{city}-{number}", timezone=zone, seen=DEAD if f"{city}-{number}" in gone else seen()
+            f"{city}-{number}",
+            timezone=zone,
+            status=DEAD if f"{city}-{number}" in gone else status(),
         )
         for city, zone in ZONES.items()
         for number in (1, 2)

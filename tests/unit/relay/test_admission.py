@@ -1,6 +1,6 @@
 import pytest
 
-from services.relay.core.admission import Admission, Remembered, capacity_of
+from services.relay.core.admission import Admission, RelayState, capacity_of
 from shared.documents.node import NodeDocument
 from shared.documents.selection import Selection
 from shared.documents.site import SiteDocument
@@ -13,7 +13,7 @@ ONE, TWO = SessionId("1111111"), SessionId("2222222")
 
 
 def admission(capacity: int = 2) -> Admission:
-    return Admission(capacity, Remembered())
+    return Admission(capacity, RelayState())
 
 
 def code(admission: Admission, session: SessionId = ONE, other_pairs: int = 0) -> str | None:
@@ -26,7 +26,7 @@ def test_a_new_relay_admits_everybody_up_to_its_capacity() -> None:
     assert code(admission(2), other_pairs=2) == RefusalCode.FULL
 
 
-def test_whoever_is_refused_for_now_is_told_when_to_come_again() -> None:
+def test_a_refusal_for_now_says_when_to_dial_again() -> None:
     full = admission(1).refusal(ONE, 1)
     assert full is not None
     assert full.retry_after_seconds == 5
@@ -38,7 +38,7 @@ def test_whoever_is_refused_for_now_is_told_when_to_come_again() -> None:
     assert draining.retry_after_seconds == 30
 
 
-def test_a_draining_relay_admits_nobody_until_it_is_told_otherwise() -> None:
+def test_a_draining_relay_admits_nobody_until_it_is_ordered_to() -> None:
     relay = admission()
     relay.order_drain(Epoch(1), draining=True)
     assert code(relay) == RefusalCode.DRAINING
@@ -58,7 +58,7 @@ def test_an_order_of_an_older_primary_is_refused_and_changes_nothing() -> None:
 def test_the_largest_epoch_is_remembered_across_restarts() -> None:
     before = admission()
     before.order_drain(Epoch(5), draining=True)
-    after = Admission(2, before.remembered())
+    after = Admission(2, before.state())
     assert after.draining
     with pytest.raises(StaleEpoch):
         after.order_drain(Epoch(4), draining=False)
@@ -87,7 +87,7 @@ def test_closing_again_never_shortens_the_refusal() -> None:
 def test_a_closed_session_stays_closed_across_restarts() -> None:
     before = admission()
     before.close(ONE, UnixMillis(1_000))
-    assert code(Admission(2, before.remembered())) == RefusalCode.CLOSED
+    assert code(Admission(2, before.state())) == RefusalCode.CLOSED
 
 
 def test_closed_is_said_before_draining_and_full() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.core.limits import SMALLEST_BURST_BYTES, IdleWatch, RateLimit, stricter
+from services.relay.core.limits import SMALLEST_BURST_BYTES, IdleWatch, RateLimit, stricter_limits
 from shared.domain.ids import Instant
 from shared.domain.ticket import TicketLimits
 
@@ -52,13 +52,13 @@ def test_reading_more_than_allowed_is_noticed() -> None:
 def test_the_stricter_limit_of_both_tickets_holds_and_zero_is_none(
     one: tuple[int, int], other: tuple[int, int], result: tuple[int, int]
 ) -> None:
-    assert stricter(TicketLimits(*one), TicketLimits(*other)) == TicketLimits(*result)
-    assert stricter(TicketLimits(*other), TicketLimits(*one)) == TicketLimits(*result)
+    assert stricter_limits(TicketLimits(*one), TicketLimits(*other)) == TicketLimits(*result)
+    assert stricter_limits(TicketLimits(*other), TicketLimits(*one)) == TicketLimits(*result)
 
 
 def test_a_path_is_idle_when_its_count_stands_still_for_long_enough() -> None:
     watch = IdleWatch(8, Instant(100))
-    assert watch.look_every_seconds == 2
+    assert watch.check_every_seconds == 2
     assert not watch.has_been_idle(10, Instant(102))
     assert not watch.has_been_idle(10, Instant(109.9))
     assert watch.has_been_idle(10, Instant(110))

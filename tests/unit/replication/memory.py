@@ -17,10 +17,18 @@ from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import ClusterLog, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
+from shared.domain.document import Document
 from shared.domain.errors import LogUnavailable, MeridianError, Unavailable
 from shared.domain.ids import Instant, LogGeneration, NodeId, Revision, Sequence, UnixMillis
-from shared.domain.log import LogEntry, Marker, Op, ReplicationMode, StoredEntry, empty_marker
-from shared.domain.snapshot import Scope, SnapshotDocument
+from shared.domain.log import (
+    LogEntry,
+    LogPosition,
+    Op,
+    ReplicationMode,
+    StoredEntry,
+    empty_position,
+)
+from shared.domain.snapshot import Scope
 from shared.events.message import Event
 from shared.messaging.events import EventPublisher
 from shared.messaging.publisher import Publisher
@@ -95,13 +103,13 @@ class MemoryLog(ClusterLog):
 class MemoryStore:
     """A copy in memory."""
 
-    at: Marker | None = field(default_factory=lambda: empty_marker(GENERATION))
-    documents: dict[tuple[str, str], SnapshotDocument] = field(
-        default_factory=dict[tuple[str, str], SnapshotDocument]
+    at: LogPosition | None = field(default_factory=lambda: empty_position(GENERATION))
+    documents: dict[tuple[str, str], Document] = field(
+        default_factory=dict[tuple[str, str], Document]
     )
     record_applied: list[int] = field(default_factory=list[int])
 
-    async def marker(self) -> Marker | None:
+    async def position(self) -> LogPosition | None:
         return self.at
 
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
@@ -110,19 +118,19 @@ class MemoryStore:
         for change in entry.changes:
             if change.op is Op.PUT and change.body is not None:
                 key = change.kind, change.id
-                self.documents[key] = SnapshotDocument(*key, entry.revision, change.body)
-        self.at = self.at.advanced(entry, stored.hash, sequence)
+                self.documents[key] = Document(*key, entry.revision, change.body)
+        self.at = LogPosition.of(entry, stored.hash, sequence)
         self.record_applied.append(sequence)
 
     async def load(self, content: Content) -> None:
         found = [each for chunk in content.chunks() for each in chunk.documents]
-        self.at = content.marker
+        self.at = content.position
         self.documents = {(each.kind, each.id): each for each in found}
 
     def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
         raise AssertionError(f"nobody asks this follower for a snapshot of scope {scope}")
 
-    async def nodes(self) -> tuple[SnapshotDocument, ...]:
+    async def nodes(self) -> tuple[Document, ...]:
         return tuple(each for each in self.documents.values() if each.kind == "node")
 
     async def snapshot(self) -> Snapshot:
@@ -171,10 +179,10 @@ class KeptConflicts(ConflictArchive):
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.kept: list[tuple[Marker, Marker | None]] = []
+        self.kept: list[tuple[LogPosition, LogPosition | None]] = []
 
-    async def keep_own(self, marker: Marker) -> None:
-        self.kept.append((marker, self._store.at))
+    async def keep_own(self, position: LogPosition) -> None:
+        self.kept.append((position, self._store.at))
 
 
 @dataclass
@@ -251,5 +259,5 @@ class World:
         return keeper
 
     def snapshot(self) -> Snapshot:
-        """The state at the pen's marker, as a master would offer it."""
-        return Snapshot(self.pen.marker, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)
+        """The state at the pen's position, as a master would offer it."""
+        return Snapshot(self.pen.position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)

@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 
 from services.replication.snapshots.chunk_cache import FOLDER, CachedSnapshot, ChunkCache
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.ids import Epoch, LogGeneration, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope, SnapshotDocument
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.snapshot import Chunk, ChunkRef, Cutter, Manifest, Scope
 
-MARKER = Marker(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
+POSITION = LogPosition(LogGeneration(1), Revision(7), Sequence(9), Epoch(2), "c" * 64)
 
 
 def packed(name: str) -> bytes:
     cutter = Cutter()
-    for _ in cutter.add(Chunk((SnapshotDocument("node", name, Revision(1), {}),))):
+    for _ in cutter.add(Chunk((Document("node", name, Revision(1), {}),))):
         raise AssertionError("it is small")
     (data,) = cutter.rest()
     return data
@@ -26,7 +27,7 @@ ONE, TWO, THREE = packed("one"), packed("two"), packed("three")
 
 def manifest(*chunks: bytes) -> Manifest:
     refs = tuple(ChunkRef.of(data) for data in chunks)
-    return Manifest(MARKER, ReplicationMode.SYNCHRONOUS, Scope.DIRECTORY, refs)
+    return Manifest(POSITION, ReplicationMode.SYNCHRONOUS, Scope.DIRECTORY, refs)
 
 
 def test_what_is_here_is_not_lacking_also_for_the_next_process(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_its_content_is_read_one_chunk_after_the_other(tmp_path: Path) -> None:
     cache.keep(ONE)
     content = CachedSnapshot(both, cache)
     assert [chunk.documents[0].id for chunk in content.chunks()] == ["one", "two"]
-    assert (content.marker, content.mode, content.scope) == (both.marker, both.mode, both.scope)
+    assert (content.position, content.mode, content.scope) == (both.position, both.mode, both.scope)
 
 
 def test_what_was_signed_and_cannot_be_read_is_told(tmp_path: Path) -> None:

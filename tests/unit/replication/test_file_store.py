@@ -13,10 +13,12 @@ import pytest
 from services.replication.core.snapshot import Snapshot
 from services.replication.replica.store import SNAPSHOT_FILE, FileStore
 from shared.crypto.nodekeys import NodeKey, verify
+from shared.domain.document import Document
 from shared.domain.errors import BadSettings, StoreUnavailable
-from shared.domain.ids import NodeId, Revision
-from shared.domain.log import ReplicationMode, StoredEntry, empty_marker
-from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
+from shared.domain.ids import NodeId, RequestId, Revision, UnixMillis
+from shared.domain.log import ReplicationMode, StoredEntry, empty_position
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Scope, SignedSnapshot
 from tests.integration.entries import GENERATION, Pen, node, put
 
 BERLIN = NodeId("berlin")
@@ -36,27 +38,27 @@ def kept(folder: Path) -> Snapshot:
 
 
 def apply(store: FileStore, pen: Pen, stored: StoredEntry) -> None:
-    asyncio.run(store.apply(stored, pen.marker.sequence))
+    asyncio.run(store.apply(stored, pen.position.sequence))
 
 
 def test_without_a_file_the_copy_is_empty(tmp_path: Path) -> None:
-    assert asyncio.run(store(tmp_path).marker()) == empty_marker(GENERATION)
+    assert asyncio.run(store(tmp_path).position()) == empty_position(GENERATION)
     assert not (tmp_path / SNAPSHOT_FILE).exists()
 
 
 def test_every_entry_is_in_the_file_when_it_is_applied(tmp_path: Path) -> None:
     pen, mine = Pen(), store(tmp_path)
     apply(mine, pen, pen.write(put("node", "berlin", node())))
-    assert kept(tmp_path).marker == pen.marker
+    assert kept(tmp_path).position == pen.position
     assert kept(tmp_path).scope is Scope.DIRECTORY
-    assert kept(tmp_path).documents == (SnapshotDocument("node", "berlin", Revision(1), node()),)
+    assert kept(tmp_path).documents == (Document("node", "berlin", Revision(1), node()),)
 
 
 def test_users_never_reach_the_file(tmp_path: Path) -> None:
     pen, mine = Pen(), store(tmp_path)
     apply(mine, pen, pen.write(put("user", "rita", {"password_hash": "sealed"}, "r1")))
     assert b"rita" not in (tmp_path / SNAPSHOT_FILE).read_bytes()
-    assert kept(tmp_path).marker == pen.marker
+    assert kept(tmp_path).position == pen.position
 
 
 def test_the_file_is_for_its_owner_alone_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_the_next_process_goes_on_from_the_file(tmp_path: Path) -> None:
     pen = Pen()
     apply(store(tmp_path), pen, pen.write(put("node", "berlin", node())))
     again = store(tmp_path)
-    assert asyncio.run(again.marker()) == pen.marker
+    assert asyncio.run(again.position()) == pen.position
     apply(again, pen, pen.write(put("node", "denver", node())))
     assert [document.id for document in kept(tmp_path).documents] == ["berlin", "denver"]
 
@@ -81,7 +83,7 @@ def test_a_damaged_file_is_told_and_begun_anew(
 ) -> None:
     (tmp_path / SNAPSHOT_FILE).write_text(text)
     with caplog.at_level(logging.ERROR):
-        assert asyncio.run(store(tmp_path).marker()) == empty_marker(GENERATION)
+        assert asyncio.run(store(tmp_path).position()) == empty_position(GENERATION)
     assert "is damaged" in caplog.text
 
 
@@ -90,7 +92,7 @@ def test_a_file_of_another_node_is_not_believed(
 ) -> None:
     pen = Pen()
     apply(store(tmp_path, NodeKey.generate()), pen, pen.write(put("node", "berlin", node())))
-    assert asyncio.run(store(tmp_path).marker()) == empty_marker(GENERATION)
+    assert asyncio.run(store(tmp_path).position()) == empty_position(GENERATION)
     assert "not signed by this node" in caplog.text
 
 
@@ -101,32 +103,31 @@ def test_a_changed_byte_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixt
     content = json.loads(path.read_text())
     content["body"] = content["body"].replace("berlin", "merlin")
     path.write_text(json.dumps(content))
-    assert asyncio.run(store(tmp_path).marker()) == empty_marker(GENERATION)
+    assert asyncio.run(store(tmp_path).position()) == empty_position(GENERATION)
     assert "not signed by this node" in caplog.text
 
 
 def test_a_file_that_may_not_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / SNAPSHOT_FILE).mkdir()
     with pytest.raises(BadSettings, match="cannot be read"):
-        asyncio.run(store(tmp_path).marker())
+        asyncio.run(store(tmp_path).position())
 
 
 def test_a_disk_that_does_not_take_it_leaves_the_copy_as_it_was(tmp_path: Path) -> None:
     pen, mine = Pen(), store(tmp_path)
     apply(mine, pen, pen.write(put("node", "berlin", node())))
-    before = pen.marker
+    before = pen.position
     (tmp_path / f"{SNAPSHOT_FILE}.new").mkdir()
     with pytest.raises(StoreUnavailable, match="was not written"):
         apply(mine, pen, pen.write(put("node", "denver", node())))
-    assert asyncio.run(mine.marker()) == before == kept(tmp_path).marker
+    assert asyncio.run(mine.position()) == before == kept(tmp_path).position
 
 
 def test_a_full_snapshot_is_kept_within_the_directory(tmp_path: Path) -> None:
     pen = Pen()
     pen.write(put("node", "berlin", node()))
-    documents = tuple(
-        SnapshotDocument(kind, "x", Revision(1), {}) for kind in ("node", "site", "user")
-    )
-    whole = Snapshot(pen.marker, ReplicationMode.DEGRADED, documents, (("r", "d", 1, 1),))
+    documents = tuple(Document(kind, "x", Revision(1), {}) for kind in ("node", "site", "user"))
+    request = AnsweredRequest(RequestId("r"), "d", Revision(1), UnixMillis(1))
+    whole = Snapshot(pen.position, ReplicationMode.DEGRADED, documents, (request,))
     asyncio.run(store(tmp_path).load(whole))
     assert kept(tmp_path) == whole.within(Scope.DIRECTORY)

@@ -21,10 +21,10 @@ from services.replication.core.follower import (
 )
 from shared.clusterlog.log import verify
 from shared.domain.ids import Epoch, Instant, LogGeneration, Revision, Sequence
-from shared.domain.log import EMPTY_HASH, Marker, Op, StoredEntry, empty_marker
+from shared.domain.log import EMPTY_HASH, LogPosition, Op, StoredEntry, empty_position
 from tests.integration.entries import GENERATION, Pen, control, node, put
 
-START = empty_marker(GENERATION)
+START = empty_position(GENERATION)
 
 
 def entry(pen: Pen, name: str = "berlin") -> StoredEntry:
@@ -37,7 +37,7 @@ def judge(follower: Follower, sequence: int, stored: StoredEntry | None) -> Verd
 
 def apply(follower: Follower, verdict: Apply, sequence: int) -> None:
     at, stored = Sequence(sequence), verdict.stored
-    follower.record_applied(follower.marker.advanced(verdict.entry, stored.hash, at))
+    follower.record_applied(LogPosition.of(verdict.entry, stored.hash, at))
     follower.record_read(at)
 
 
@@ -52,7 +52,7 @@ def test_the_next_entry_is_applied() -> None:
 def test_what_was_read_before_is_known() -> None:
     pen = Pen()
     stored = entry(pen)
-    assert judge(Follower(pen.marker), 1, stored) == Known()
+    assert judge(Follower(pen.position), 1, stored) == Known()
 
 
 def test_a_gap_is_fetched_before_anything_is_judged() -> None:
@@ -79,7 +79,7 @@ def test_signed_bytes_that_are_no_entry_are_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("marker", "reason"),
+    ("position", "reason"),
     [
         (replace(START, hash="f" * 64), "another history"),
         (replace(START, revision=Revision(4)), "revision 1, not 5"),
@@ -87,8 +87,8 @@ def test_signed_bytes_that_are_no_entry_are_skipped() -> None:
         (replace(START, log_generation=LogGeneration(2)), "log generation 1, not 2"),
     ],
 )
-def test_an_entry_that_does_not_follow_is_skipped(marker: Marker, reason: str) -> None:
-    verdict = judge(Follower(marker), 1, entry(Pen()))
+def test_an_entry_that_does_not_follow_is_skipped(position: LogPosition, reason: str) -> None:
+    verdict = judge(Follower(position), 1, entry(Pen()))
     assert isinstance(verdict, Skip)
     assert reason in verdict.reason
 
@@ -101,25 +101,25 @@ def test_after_a_skipped_message_the_history_goes_on() -> None:
     verdict = judge(follower, 2, entry(pen))
     assert isinstance(verdict, Apply)
     apply(follower, verdict, 2)
-    assert follower.marker == pen.marker
-    assert (follower.marker.revision, follower.marker.sequence) == (1, 2)
+    assert follower.position == pen.position
+    assert (follower.position.revision, follower.position.sequence) == (1, 2)
 
 
 def test_a_copy_of_an_earlier_generation_reads_a_later_one_from_its_first_message() -> None:
     pen = Pen()
     entry(pen)
-    follower = Follower(pen.marker, LogGeneration(2))
+    follower = Follower(pen.position, LogGeneration(2))
     assert follower.read_to == 0
     began = judge(follower, 1, pen.begin(2))
     assert isinstance(began, Apply)
     apply(follower, began, 1)
-    assert (follower.marker, follower.read_to) == (pen.marker, 1)
+    assert (follower.position, follower.read_to) == (pen.position, 1)
 
 
 def test_the_beginning_of_a_generation_counts_in_its_own_log_alone() -> None:
     pen = Pen()
     entry(pen)
-    follower = Follower(pen.marker)
+    follower = Follower(pen.position)
     verdict = judge(follower, 2, pen.begin(2))
     assert isinstance(verdict, Skip)
     assert verdict.reason == "log generation 2, not 1"
@@ -146,7 +146,7 @@ def test_nothing_is_applied_before_it_is_read() -> None:
     pen = Pen()
     entry(pen)
     follower = Follower(START)
-    follower.record_applied(replace(pen.marker, sequence=Sequence(9)))
+    follower.record_applied(replace(pen.position, sequence=Sequence(9)))
     with pytest.raises(AssertionError, match="before it is read"):
         follower.record_read(Sequence(1))
 
@@ -160,7 +160,7 @@ def test_a_copy_does_not_go_back() -> None:
     pen = Pen()
     entry(pen)
     with pytest.raises(AssertionError, match="does not go back"):
-        Follower(pen.marker).record_applied(START)
+        Follower(pen.position).record_applied(START)
 
 
 def carried_out(follower: Follower, log: list[StoredEntry | None], pen: Pen, at: int) -> None:
@@ -189,13 +189,13 @@ def a_log(kinds: list[str]) -> tuple[list[StoredEntry | None], Pen]:
                 log.append(entry(pen))
                 continue
             case "epoch":
-                epoch = pen.marker.epoch + 1
+                epoch = pen.position.epoch + 1
                 log.append(pen.write(control(Op.EPOCH_BEGAN, {}), epoch=epoch))
                 continue
             case "noise":
                 log.append(None)
             case "forged":
-                stranger.marker = pen.marker
+                stranger.position = pen.position
                 log.append(stranger.draft(put("node", "evil", node())))
             case _:
                 log.append(pen.sign(b"{}"))
@@ -216,9 +216,9 @@ def test_every_follower_comes_to_the_same_history_in_whatever_order_messages_arr
     for at in [*arrivals, *range(1, len(log) + 1)]:
         carried_out(follower, log, pen, at)
     assert follower.read_to == len(log)
-    assert follower.marker.hash == pen.marker.hash
-    assert follower.marker.revision == pen.marker.revision
-    assert follower.marker.epoch == pen.marker.epoch
+    assert follower.position.hash == pen.position.hash
+    assert follower.position.revision == pen.position.revision
+    assert follower.position.epoch == pen.position.epoch
 
 
 @given(kinds=kinds, cut=st.integers(0, 12))
@@ -229,13 +229,13 @@ def test_a_follower_that_starts_again_from_its_marker_comes_to_the_same_history(
     first = Follower(START)
     for at in range(1, min(cut, len(log)) + 1):
         carried_out(first, log, pen, at)
-    second = Follower(first.marker)
+    second = Follower(first.position)
     for at in range(1, len(log) + 1):
         carried_out(second, log, pen, at)
-    assert second.marker.hash == pen.marker.hash
+    assert second.position.hash == pen.position.hash
 
 
-AT_THREE = Marker(GENERATION, Revision(3), Sequence(3), START.epoch, "a" * 64)
+AT_THREE = LogPosition(GENERATION, Revision(3), Sequence(3), START.epoch, "a" * 64)
 
 
 def test_a_position_on_the_chain_is_followed() -> None:

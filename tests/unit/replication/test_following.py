@@ -56,7 +56,7 @@ async def test_it_reads_to_the_end_and_follows(world: World) -> None:
 async def test_its_position_is_signed_by_its_own_key(world: World) -> None:
     world.write("a")
     proof = await sync(world)
-    assert proof.hash == world.pen.marker.hash
+    assert proof.hash == world.pen.position.hash
     assert verify(world.key.public_b64, bytes.fromhex(proof.signature), proof.progress_bytes())
 
 
@@ -72,7 +72,7 @@ async def test_a_copy_of_no_cluster_waits(world: World) -> None:
 
 async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
     world.write("a")
-    stranger = Pen(NodeKey.generate(), NodeId("mallory"), marker=world.pen.marker)
+    stranger = Pen(NodeKey.generate(), NodeId("mallory"), position=world.pen.position)
     world.intrude(stranger.write(put("node", "evil", node())).encode())
     world.intrude(b"noise")
     world.write("b")
@@ -98,7 +98,7 @@ async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
     key = NodeKey.generate()
     berlin = put("node", "berlin", node("traffic", key.public_b64))
     world.log.messages.append(world.pen.write(berlin).encode())
-    thief = Pen(key, BERLIN, marker=world.pen.marker)
+    thief = Pen(key, BERLIN, position=world.pen.position)
     world.intrude(thief.write(put("node", "evil", node())).encode())
     await sync(world)
     assert world.store.record_applied == [1]
@@ -152,7 +152,7 @@ async def test_a_copy_goes_on_in_the_generation_that_began_at_its_last_entry(
 
     proof = await sync(world)
     assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 4)
-    assert proof.hash == world.pen.marker.hash
+    assert proof.hash == world.pen.position.hash
     assert world.store.record_applied == [1, 2, 1, 2]
     assert (await sync(world)).revision == 4
 
@@ -174,7 +174,7 @@ async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged
 ) -> None:
     world.write("a", "b")
     await sync(world)
-    alone, world.pen.marker = world.pen.marker, Pen().marker
+    alone, world.pen.position = world.pen.position, Pen().position
     world.write("a")
     world.rebuild()
 
@@ -186,21 +186,21 @@ async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged
 async def test_what_a_diverged_copy_had_alone_is_kept_before_it_is_replaced(world: World) -> None:
     keeper = world.keep_conflicts()
     other = Pen(world.pen.key)
-    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     await sync(world)
     assert keeper.kept == []
 
     world.exchange.ready = world.snapshot()
     assert (await sync(world, resync=True)).state is FollowerState.FOLLOWING
-    assert keeper.kept == [(other.marker, other.marker)]
+    assert keeper.kept == [(other.position, other.position)]
 
 
 async def test_a_copy_behind_a_new_generation_may_have_something_alone(world: World) -> None:
     keeper = world.keep_conflicts()
     world.write("a")
     await sync(world)
-    behind = world.pen.marker
+    behind = world.pen.position
     world.write("b")
     world.rebuild()
     world.exchange.ready = world.snapshot()
@@ -226,7 +226,7 @@ async def test_a_stream_that_nobody_began_leads_nobody_away(
     world.log.is_missing = True
     later = world.log.begin(LogGeneration(2))
     if first == "unsigned":
-        first = Pen(marker=world.pen.marker).begin(2).encode()
+        first = Pen(position=world.pen.position).begin(2).encode()
     if first == "plain":
         first = world.pen.draft(put("node", "x", node())).encode()
     if isinstance(first, bytes):
@@ -247,10 +247,10 @@ async def test_a_log_that_holds_the_last_entry_is_not_left(world: World) -> None
 
 async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: World) -> None:
     other = Pen(world.pen.key)
-    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     proof = await sync(world)
-    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.marker.hash)
+    assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.position.hash)
     assert world.store.record_applied == [1]
     assert states(world) == [(FollowerState.DETACHED, FollowerState.DIVERGED)]
 
@@ -264,7 +264,7 @@ async def test_noise_at_the_own_position_is_another_history(world: World) -> Non
 
 async def test_a_resync_mends_a_diverged_copy(world: World) -> None:
     other = Pen(world.pen.key)
-    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     world.exchange.ready = world.snapshot()
     world.write("c")
@@ -320,7 +320,7 @@ async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> 
 async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: World) -> None:
     world.write("a", "b", "c")
     await world.applier.begin()
-    third = await world.log.get(world.pen.marker.sequence)
+    third = await world.log.get(world.pen.position.sequence)
     assert third is not None
     await world.applier.fetch(third)
     assert world.store.record_applied == [1, 2, 3]
@@ -332,7 +332,7 @@ async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) 
     world.write("a")
     await sync(world)
     entry = world.pen.write(put("node", "b", node()))
-    await world.store.apply(entry, world.pen.marker.sequence)
+    await world.store.apply(entry, world.pen.position.sequence)
     world.log.messages.append(entry.encode())
     assert (await sync(world)).revision == 2
     assert world.store.record_applied == [1, 2]
@@ -371,7 +371,7 @@ async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(wor
 
 async def test_the_loss_of_the_log_does_not_hide_that_the_copy_diverged(world: World) -> None:
     other = Pen(world.pen.key)
-    await world.store.apply(other.write(put("node", "x", node())), other.marker.sequence)
+    await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a")
     await sync(world)
     world.log.is_away = True

@@ -7,17 +7,22 @@ import pytest
 
 from services.replication.core.snapshot import Snapshot
 from shared.decoding.errors import Undecodable
-from shared.domain.ids import Epoch, NodeId, Revision, Sequence
-from shared.domain.log import Marker, ReplicationMode
-from shared.domain.snapshot import Scope, SignedSnapshot, SnapshotDocument
+from shared.domain.document import Document
+from shared.domain.ids import Epoch, NodeId, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.log import LogPosition, ReplicationMode
+from shared.domain.request import AnsweredRequest
+from shared.domain.snapshot import Scope, SignedSnapshot
 from tests.integration.entries import GENERATION, node
 
-MARKER = Marker(GENERATION, Revision(7), Sequence(9), Epoch(2), "c" * 64)
-SITE = SnapshotDocument("site", "site", Revision(1), {"name": "support.example.com"})
-BERLIN = SnapshotDocument("node", "berlin", Revision(3), node())
-RITA = SnapshotDocument("user", "rita", Revision(4), {"role": "auditor", "display_name": "Ritä"})
-REQUESTS = (("r1", "digest", 3, 1_000), ("r2", "other", 4, 2_000))
-WHOLE = Snapshot(MARKER, ReplicationMode.DEGRADED, (SITE, BERLIN, RITA), REQUESTS)
+POSITION = LogPosition(GENERATION, Revision(7), Sequence(9), Epoch(2), "c" * 64)
+SITE = Document("site", "site", Revision(1), {"name": "support.example.com"})
+BERLIN = Document("node", "berlin", Revision(3), node())
+RITA = Document("user", "rita", Revision(4), {"role": "auditor", "display_name": "Ritä"})
+REQUESTS = (
+    AnsweredRequest(RequestId("r1"), "digest", Revision(3), UnixMillis(1_000)),
+    AnsweredRequest(RequestId("r2"), "other", Revision(4), UnixMillis(2_000)),
+)
+WHOLE = Snapshot(POSITION, ReplicationMode.DEGRADED, (SITE, BERLIN, RITA), REQUESTS)
 
 
 def test_a_snapshot_is_read_as_it_was_written() -> None:
@@ -29,7 +34,7 @@ def test_within_the_directory_there_are_no_users_and_no_requests() -> None:
     assert directory.documents == (SITE, BERLIN)
     assert directory.requests == ()
     assert directory.scope is Scope.DIRECTORY
-    assert (directory.marker, directory.mode) == (WHOLE.marker, WHOLE.mode)
+    assert (directory.position, directory.mode) == (WHOLE.position, WHOLE.mode)
     assert Snapshot.decode(directory.encode()) == directory
     assert b"rita" not in directory.encode()
 
@@ -48,8 +53,8 @@ def test_the_scope_is_among_the_signed_bytes() -> None:
     [
         {"type": "meridian/snapshot/v0"},
         {"type": None},
-        {"marker": {}},
-        {"marker": None},
+        {"position": {}},
+        {"position": None},
         {"mode": "asleep"},
         {"scope": "half"},
         {"documents": [{"kind": "node"}]},
@@ -64,7 +69,7 @@ def test_what_has_another_shape_is_no_snapshot(change: dict[str, object]) -> Non
         Snapshot.decode(json.dumps(content).encode())
 
 
-@pytest.mark.parametrize("field", ["type", "marker", "mode", "scope", "documents", "requests"])
+@pytest.mark.parametrize("field", ["type", "position", "mode", "scope", "documents", "requests"])
 def test_every_field_must_be_there(field: str) -> None:
     content = json.loads(WHOLE.encode())
     del content[field]

@@ -24,10 +24,10 @@ from services.webhooks.delivery.post import HttpPost
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, Keys
 from shared.documents.webhook import WebhookDocument
+from shared.domain.document import Document
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.domain.webhook import WebhookState
-from shared.events.config import StoredDocument
 from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
@@ -261,9 +261,9 @@ class Ledger:
     is_primary: bool = True
     revision: int = 1
 
-    async def read(self, at_least: Revision) -> tuple[Sequence[StoredDocument], Revision]:
+    async def read(self, at_least: Revision) -> tuple[Sequence[Document], Revision]:
         found = [
-            StoredDocument(kind="webhook", id=name, revision=Revision(1), body=body)
+            Document(kind="webhook", id=name, revision=Revision(1), body=body)
             for name, body in self.documents.items()
         ]
         return found, Revision(max(self.revision, at_least))

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from clients.cli.select import _latency, _offset
 from clients.events.reader import RawEvent
 from clients.events.rendering import as_line, as_object
-from services.node_selector.dns.asking import _asked
+from services.node_selector.dns.client import _query
 from shared.api.answer import Answer, read_answer
 from shared.api.probes import ProbePlan
 from shared.api.sessions import SessionCredentials
@@ -28,7 +28,7 @@ from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, text_of
 
 if TYPE_CHECKING:
-    from services.node_selector.dns.reading import RecordKind
+    from services.node_selector.dns.answers import RecordKind
 
 NAME = "nodes.example.com"
 CLIENT = IPv4Network("198.51.100.0/24")
@@ -47,7 +47,7 @@ def _site_corpus() -> Iterable[bytes]:
     own = {"session": "7", "endpoint_token": "t", "gateways": ["https://site/"]}
     yield from after(b"200", varied({**own, "expires_unix_ms": 1}))
     problem = {"code": "not_found", "detail": "x", "status": 404, "type": "t", "title": "T"}
-    yield from after(b"404", varied({**problem, "retry_after_seconds": 1, "holders": ["a"]}))
+    yield from after(b"404", varied({**problem, "retry_after_seconds": 1, "referrers": ["a"]}))
     yield from after(b"503", varied({**problem, "code": "no_such_code"}))
     yield from after(b"500", (b"<html>", b"", b"[1]"))
 
@@ -130,7 +130,7 @@ def _dns(data: bytes) -> object:
     kind: RecordKind = "SRV" if told == b"SRV" else "AAAA" if told == b"AAAA" else "A"
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = [Told(wire)]
-    said = finished(_asked(resolver, NAME, kind, CLIENT, 0.01))
+    said = finished(_query(resolver, NAME, kind, CLIENT, 0.01))
     if said.failure is not None:
         raise Dropped("absent" if said.is_absent else "failed")
     return said
@@ -256,12 +256,12 @@ TARGETS = (
         _dns_corpus,
         (
             *(
-                "services.node_selector.dns.asking:_asked",
-                "services.node_selector.dns.asking:_failed",
+                "services.node_selector.dns.client:_query",
+                "services.node_selector.dns.client:_failed",
             ),
             *(
-                "services.node_selector.dns.reading:read",
-                "services.node_selector.dns.reading:absent",
+                "services.node_selector.dns.answers:read",
+                "services.node_selector.dns.answers:negative_answer",
             ),
         ),
         frozenset({"absent", "failed"}),

@@ -18,9 +18,9 @@ from clients.rehearsal.population import read_population
 from clients.session.credentials import load_credentials
 from clients.session.latencies import load_measurements
 from clients.site.profile import Profile
-from services.config.founding import _object
-from services.node_selector.places import Database
-from services.relay.store import DirectoryFile, RelayFile
+from services.config.repair.founding import _object
+from services.node_selector.placement.geo_database import GeoDatabase
+from services.relay.control.files import DirectoryFile, RelayFile
 from shared.domain.ids import SessionId
 from shared.domain.runs import Run
 from stack.layout import plan
@@ -29,7 +29,7 @@ from tests.fakes.site import StillClock
 from tools.fuzz.held import file_of
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts
-from tools.fuzz.targets.log import DOCUMENT, MARKER
+from tools.fuzz.targets.log import DOCUMENT, POSITION
 
 SITE = "https://site"
 
@@ -112,7 +112,7 @@ def _own_corpus() -> Iterable[bytes]:
     yield from after(b"layout", varied(_layout()))
     site = {**DOCUMENT, "kind": "site", "id": "site", "body": {"name": "s"}}
     node = {**DOCUMENT, "body": {"role": "traffic", "region": "eu"}}
-    snapshot = {"type": "meridian/snapshot/v1", "marker": MARKER, "documents": [site, node]}
+    snapshot = {"type": "meridian/snapshot/v1", "position": POSITION, "documents": [site, node]}
     for each in varied(snapshot):
         signed = {"body": each.decode("utf-8", "replace"), "signer": "alpha", "signature": "00"}
         yield joined(b"directory", encoded(signed))
@@ -258,7 +258,7 @@ CSV_FILES = (
 def _places(data: bytes) -> object:
     path = _folder() / "places.mmdb"
     path.write_bytes(data)
-    places = Database(path, StillClock())
+    places = GeoDatabase(path, StillClock())
     found = [places.locate(each) for each in ("198.51.100.7", "8.8.8.8", "2001:db8::1", "x", "")]
     if all(each.location is None for each in found):
         raise Dropped("no_place")
@@ -305,9 +305,12 @@ TARGETS = (
                 "clients.session.latencies:_read",
                 "clients.session.latencies:_decode",
             ),
-            *("clients.events.keys:read_keys", "services.relay.store:RelayFile.load"),
-            *("services.relay.store:DirectoryFile.read_if_changed", "services.relay.store:_copy"),
-            *("stack.layout:read", "services.config.founding:_object"),
+            *("clients.events.keys:read_keys", "services.relay.control.files:RelayFile.load"),
+            *(
+                "services.relay.control.files:DirectoryFile.read_if_changed",
+                "services.relay.control.files:_read_directory",
+            ),
+            *("stack.layout:read", "services.config.repair.founding:_object"),
             *("shared.decoding.model:read_model", "shared.domain.runs:Run.decode"),
         ),
         frozenset(
@@ -360,7 +363,7 @@ TARGETS = (
         "files.places",
         _places,
         _places_corpus,
-        ("services.node_selector.places:Database.locate",),
+        ("services.node_selector.placement.geo_database:GeoDatabase.locate",),
         frozenset({"no_place"}),
         slow="each input is written to a file, and looked up more than 200 times",
     ),

@@ -25,9 +25,9 @@ from shared.domain.log import (
     EMPTY_HASH,
     ENTRY_TYPE,
     LogEntry,
-    Marker,
+    LogPosition,
     StoredEntry,
-    empty_marker,
+    empty_position,
     entry_hash,
     follows,
 )
@@ -36,7 +36,7 @@ from tools.fuzz.held import answering, finished
 from tools.fuzz.samples import NO_JSON, after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, text_of
 
-MARKER = {"log_generation": 1, "revision": 2, "sequence": 2, "epoch": 1, "hash": EMPTY_HASH}
+POSITION = {"log_generation": 1, "revision": 2, "sequence": 2, "epoch": 1, "hash": EMPTY_HASH}
 DOCUMENT = {"kind": "node", "id": "berlin", "revision": 1, "body": {"role": "traffic"}}
 CHANGE = {
     "kind": "node",
@@ -81,12 +81,12 @@ def _entry(data: bytes) -> object:
     found = StoredEntry.decode(stored.encode())
     for may_skip in (True, False):
         chain = Chain(None, lambda _: True, may_skip=may_skip)
-        chain.take(found.encode(), Sequence(1))
-        chain.take(found.encode(), Sequence(2))
-    Chain(None, lambda _: False, may_skip=False).take(found.encode(), Sequence(1))
-    end = Marker(LogGeneration(1), Revision(6), Sequence(6), Epoch(3), EMPTY_HASH)
+        chain.add(found.encode(), Sequence(1))
+        chain.add(found.encode(), Sequence(2))
+    Chain(None, lambda _: False, may_skip=False).add(found.encode(), Sequence(1))
+    end = LogPosition(LogGeneration(1), Revision(6), Sequence(6), Epoch(3), EMPTY_HASH)
     follows(end, entry)
-    verdict = Follower(empty_marker(LogGeneration(1))).judge(Sequence(1), found, proven=True)
+    verdict = Follower(empty_position(LogGeneration(1))).judge(Sequence(1), found, proven=True)
     if isinstance(verdict, Skip):
         raise Dropped("skipped")
     return entry.begins_epoch, entry.begins_generation, entry.encode()
@@ -130,7 +130,7 @@ def _snapshot(data: bytes) -> object:
 
 
 def _snapshot_corpus() -> Iterable[bytes]:
-    mode = {"marker": MARKER, "mode": "synchronous", "scope": "full"}
+    mode = {"position": POSITION, "mode": "synchronous", "scope": "full"}
     requests = [["id", "digest", 1, 2]]
     yield from after(b"manifest", varied({"type": MANIFEST_TYPE, **mode, "chunks": [["ff", 1]]}))
     yield from after(b"signed", varied({"body": "{}", "signer": "alpha", "signature": "00"}))
@@ -226,7 +226,7 @@ def _frames() -> Iterable[tuple[bytes, ...]]:
             encoded(["d", "user", f"rita{len(chunk)}", 1, {"role": "x" * len(chunk)}])
         )
     ref = ChunkRef.of(chunk)
-    mode = {"type": MANIFEST_TYPE, "marker": MARKER, "mode": "synchronous", "scope": "full"}
+    mode = {"type": MANIFEST_TYPE, "position": POSITION, "mode": "synchronous", "scope": "full"}
     manifest = encoded({**mode, "chunks": [[ref.hash, ref.size]]})
     signed = encoded({"body": manifest.decode(), "signer": "alpha", "signature": "00"})
     conflict = encoded({"line": {"id": "c1"}, "bundle": "x"})
@@ -262,7 +262,7 @@ TARGETS = (
         _entry_corpus,
         (
             *("shared.domain.log:LogEntry.decode", "shared.domain.log:StoredEntry.decode"),
-            *("shared.domain.log:_change_from_json", "services.config.core.chain:Chain.take"),
+            *("shared.domain.log:_change_from_json", "services.config.core.chain:Chain.add"),
         ),
         frozenset(
             {
@@ -293,7 +293,7 @@ TARGETS = (
                 "shared.domain.snapshot:SignedSnapshot.decode",
             ),
             *(
-                "shared.domain.snapshot:marker_from_json",
+                "shared.domain.snapshot:position_from_json",
                 "services.replication.core.snapshot:_request",
             ),
             *("services.replication.core.snapshot:Snapshot.decode",),

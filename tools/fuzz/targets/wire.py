@@ -320,8 +320,8 @@ TARGETS = (
         _relay,
         _relay_corpus,
         (
-            *("shared.wire.relay:FrameReader.feed", "shared.wire.relay:_decoded"),
-            "shared.wire.relay:_answer",
+            *("shared.wire.relay:FrameReader.feed", "shared.wire.relay:_decode"),
+            "shared.wire.relay:_decode_answer",
         ),
         frozenset({"bad_frame"}),
     ),

@@ -1,1 +1,1 @@
-"""Decides what DNS is told of a client and whom a kept answer is for; asks nobody."""
+"""Decides what DNS learns of a client, and which clients a cached answer serves."""

@@ -1,9 +1,9 @@
-"""Keeps answers by their scope, and finds the one that counts for a client.
+"""Caches answers by their scope, and finds the one that serves a client.
 
-An answer with scope /20 serves everybody in that /20, one with scope 0 everybody; where several
-are kept, the longest scope that the client lies in counts (RFC 7871, section 7.3.1). A question
-without a network has a place of its own: its answer proves nothing for anybody's network.
-The memory is bounded: the answer that nobody used for longest goes first.
+An answer with scope /20 serves every client in that /20, one with scope 0 every client. Of several
+cached answers the longest scope that holds the client counts (RFC 7871, section 7.3.1). An answer
+to a query without a network is cached apart, because it says nothing of any network.
+The cache is bounded: the least recently used answer goes first.
 """
 
 from collections import Counter, OrderedDict

@@ -1,9 +1,9 @@
 """Decides what DNS may learn of a client's address: its network, or nothing.
 
 A network is cut to 24 bits of IPv4 or 56 of IPv6, as RFC 7871 (section 11.1) advises: enough for a
-place, too little for a person. Addresses that mean something only inside a network are told nobody
-(section 7.1.2): they would lead an authoritative server astray and say how somebody's house is
-built.
+place, too little for a person. Addresses that mean something only inside a network are not sent
+(section 7.1.2): they would mislead an authoritative server and reveal the layout of a private
+network.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -12,7 +12,7 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-TOLD_BITS: Final = {4: 24, 6: 56}
+DISCLOSED_BITS: Final = {4: 24, 6: 56}
 
 NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
     ip_network(each)
@@ -33,19 +33,19 @@ NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
         "ff00::/8",
     )
 )
-"""Networks of special use (RFC 6890); those of documentation stay, nobody real is in them."""
+"""Networks of special use (RFC 6890); networks of documentation count as public."""
 
 
-def told_network(address: Address | None) -> Network | None:
-    """The network of *address* that DNS is told; None when it is told nothing."""
+def disclosed_network(address: Address | None) -> Network | None:
+    """Return the network of *address* to send to DNS; None when nothing is sent."""
     if address is None or any(address in network for network in NOT_PUBLIC):
         return None
-    return ip_network((int(address), TOLD_BITS[address.version]), strict=False)
+    return ip_network((int(address), DISCLOSED_BITS[address.version]), strict=False)
 
 
 def scoped(network: Network, scope: int) -> Network:
-    """The network that an answer with *scope* bits is for.
+    """Return the network that an answer with *scope* bits serves.
 
-    A scope longer than what was told counts as what was told (RFC 7871, section 7.3.1).
+    A scope longer than the network sent counts as that network (RFC 7871, section 7.3.1).
     """
     return network.supernet(new_prefix=min(scope, network.prefixlen))

@@ -14,7 +14,7 @@ from clients.files.yaml_writer import write_yaml
 from shared.api.documents import DocumentView
 from shared.decoding.errors import REASONS, Undecodable
 from shared.documents import DOCUMENTS, Kind
-from shared.documents.shape import shaped
+from shared.documents.shape import validate_body
 from shared.domain.errors import BadSettings
 
 LOOKS_LIKE_MORE = [
@@ -308,7 +308,7 @@ def test_what_export_prints_is_read_back_as_it_was(
     tmp_path: Path, listed: list[tuple[Kind, str, dict[str, Any]]]
 ) -> None:
     exported = [
-        {"kind": kind.value, "id": id_, "body": shaped(DOCUMENTS[kind], id_, body)}
+        {"kind": kind.value, "id": id_, "body": validate_body(DOCUMENTS[kind], id_, body)}
         for kind, id_, body in listed
         if not any("\ud800" <= character <= "\udfff" for character in repr(body) + id_)
     ]

@@ -11,13 +11,14 @@ from prometheus_client import CollectorRegistry
 from services.failover_monitor.redirection.core import Wish
 from services.failover_monitor.redirection.redirector import Redirector, Surroundings
 from shared.documents.redirection import RedirectionMethod
+from shared.domain.document import Document
 from shared.domain.errors import RedirectionFailed, StoreUnavailable
 from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
-from shared.domain.log import ReplicationMode, empty_marker
+from shared.domain.log import ReplicationMode, empty_position
 from shared.domain.redirection import RedirectionState
 from shared.events.failover import RedirectionChanged
 from shared.events.message import Event
-from shared.persistence.master_state import Row, State
+from shared.persistence.master_state import State
 from tests.fakes.containment import contained
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
@@ -50,9 +51,12 @@ class Ground:
             raise StoreUnavailable("the database does not answer")
         site = {"name": "support.example.com", "redirection": self.setting}
         node = {"role": "master", "region": "eu", "gateway_url": "https://alpha.example:8443"}
-        rows = (Row("site", "site", Revision(1), site), Row("node", ALPHA, Revision(1), node))
-        marker = empty_marker(LogGeneration(1))
-        return State(marker, ReplicationMode.SYNCHRONOUS, rows)
+        rows = (
+            Document("site", "site", Revision(1), site),
+            Document("node", ALPHA, Revision(1), node),
+        )
+        position = empty_position(LogGeneration(1))
+        return State(position, ReplicationMode.SYNCHRONOUS, rows)
 
     async def lead(self, wish: Wish) -> None:
         self.wishes.append(wish)

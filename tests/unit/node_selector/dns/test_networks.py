@@ -2,11 +2,11 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.node_selector.dns.core.networks import scoped, told_network
+from services.node_selector.dns.core.networks import disclosed_network, scoped
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "disclosed"),
     [
         ("203.0.113.77", "203.0.113.0/24"),
         ("9.9.9.9", "9.9.9.0/24"),
@@ -15,8 +15,8 @@ from services.node_selector.dns.core.networks import scoped, told_network
         ("100.128.0.1", "100.128.0.0/24"),
     ],
 )
-def test_of_a_public_address_dns_is_told_the_network(address: str, told: str) -> None:
-    assert told_network(ip_address(address)) == ip_network(told)
+def test_of_a_public_address_dns_is_told_the_network(address: str, disclosed: str) -> None:
+    assert disclosed_network(ip_address(address)) == ip_network(disclosed)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def test_of_a_public_address_dns_is_told_the_network(address: str, told: str) ->
     ],
 )
 def test_addresses_that_mean_nothing_outside_are_told_nobody(address: str) -> None:
-    assert told_network(ip_address(address)) is None
+    assert disclosed_network(ip_address(address)) is None
 
 
 def test_of_a_client_without_an_address_dns_is_told_nothing() -> None:
-    assert told_network(None) is None
+    assert disclosed_network(None) is None
 
 
 @pytest.mark.parametrize(
-    ("told", "scope", "covers"),
+    ("disclosed", "scope", "covers"),
     [
         ("203.0.113.0/24", 20, "203.0.112.0/20"),
         ("203.0.113.0/24", 24, "203.0.113.0/24"),
@@ -44,8 +44,8 @@ def test_of_a_client_without_an_address_dns_is_told_nothing() -> None:
         ("2001:db8:1:200::/56", 48, "2001:db8:1::/48"),
     ],
 )
-def test_an_answer_is_for_the_network_of_its_scope(told: str, scope: int, covers: str) -> None:
-    assert scoped(ip_network(told), scope) == ip_network(covers)
+def test_an_answer_is_for_the_network_of_its_scope(disclosed: str, scope: int, covers: str) -> None:
+    assert scoped(ip_network(disclosed), scope) == ip_network(covers)
 
 
 def test_a_scope_longer_than_what_was_told_counts_as_what_was_told() -> None:

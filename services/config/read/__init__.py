@@ -1,0 +1,1 @@
+"""Reads from this master's copy: documents, the history of changes, the chain of entries."""

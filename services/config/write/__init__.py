@@ -1,0 +1,1 @@
+"""Writes changes: orders proposals into entries of the log and acknowledges them."""

@@ -1,0 +1,1 @@
+"""Reports what the relay does: heartbeats, the facts of its paths, metrics."""
