@@ -33,6 +33,6 @@ def _row(event: StatusLine) -> tuple[Any, ...]:
     return (
         format_time(event.at_unix_ms, "milliseconds"),
         event.fact,
-        event.said,
+        event.sentence,
         format_duration(lasted) if lasted is not None else how_long,
     )

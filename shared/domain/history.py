@@ -30,7 +30,7 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
-    """One event of the site's history: what *speaker* *said*, and the event itself as *body*.
+    """One event of the site's history: what *speaker* reported, as a *sentence*, and its *body*.
 
     *lasted_ms* is how long the state that it reports lasted; None while it lasts, or where there is
     nothing that could last.
@@ -41,7 +41,7 @@ class StatusLine:
     speaker: NodeId
     fact: str
     nodes: tuple[str, ...]
-    said: str
+    sentence: str
     body: dict[str, Any]
     is_state: bool = False
     lasted_ms: int | None = None

@@ -68,7 +68,7 @@ async def test_the_history_tells_who_was_primary_and_what_operators_did(
     assert (newest["is_state"], newest["lasted_ms"]) == (True, None)
     assert before["lasted_ms"] == newest["at_unix_ms"] - before["at_unix_ms"]
     failed = [each for each in events if each["body"].get("failed")]
-    assert any(refusal.strip().removeprefix("meridian: ") in each["said"] for each in failed)
+    assert any(refusal.strip().removeprefix("meridian: ") in each["sentence"] for each in failed)
     code, table = await run_meridian(env, "status", "--history")
     assert code == 0
     assert "is primary of epoch" in table

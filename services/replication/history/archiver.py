@@ -206,7 +206,7 @@ def _line(event: StatusEvent) -> StatusLine:
         speaker=event.speaker,
         fact=event.fact,
         nodes=event.nodes,
-        said=event.said,
+        sentence=event.said,
         body=event.body,
         is_state=event.about is not None,
         lasted_ms=None if event.until is None else event.until - event.at,

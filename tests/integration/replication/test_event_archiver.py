@@ -104,7 +104,7 @@ async def test_what_the_site_says_is_kept_with_how_long_it_lasted(town: Town) ->
     await town.say(changed(BRAVO, 2))
     await town.until(lambda lines: len(lines) == 2)
     newest, oldest = await town.lines()
-    assert (newest.said, newest.lasted_ms) == (
+    assert (newest.sentence, newest.lasted_ms) == (
         "bravo is primary of epoch 2 after nobody: takeover",
         None,
     )
