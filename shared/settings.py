@@ -1,4 +1,4 @@
-"""What every service is told by its environment, checked as a whole before anything starts.
+"""The settings of every service, read from its environment and checked before anything starts.
 
 Names begin with `MERIDIAN_`. A name that no service knows is refused, because a misspelt option
 that is silently ignored is found out in the middle of a failover.
@@ -72,7 +72,7 @@ KNOWN: Final = frozenset(
 """Every variable that some service or command knows; a test compares it with their settings."""
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -91,7 +91,7 @@ class ServiceSettings(BaseSettings):
     psk_file: Path | None = None
     psk_previous_file: Path | None = None
     nats_servers: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+        tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)
     ]
     nats_user: str = ""
     nats_password_file: Path | None = None
@@ -195,8 +195,8 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _clause(problem: Mapping[str, Any]) -> str:
-    said = "is missing" if problem["type"] == "missing" else problem["msg"]
-    said = said.removeprefix("Value error, ")
+    problem_text = "is missing" if problem["type"] == "missing" else problem["msg"]
+    problem_text = problem_text.removeprefix("Value error, ")
     if not problem["loc"]:
-        return str(said)
-    return f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: {said}"
+        return str(problem_text)
+    return f"{PREFIX}{'__'.join(str(each) for each in problem['loc']).upper()}: {problem_text}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.crypto.nodekeys import write_secret
+from shared.messaging.jetstream import acknowledgement_subject, api_subject
 from stack.layout import Layout, NodeLayout
 from stack.links import NOWHERE
 from stack.ports import HOST
@@ -30,19 +31,21 @@ MAX_STORE_BYTES: Final = 2 << 30
 MAX_MEMORY_BYTES: Final = 64 << 20
 
 SITE: Final = "SITE"
+EVENTS: Final = "EVENTS"
 READERS: Final = "READERS"
+NEXT_EVENT: Final = api_subject("CONSUMER", "MSG", "NEXT", EVENTS, ">")
 READ_EVENTS: Final = (
-    "$JS.API.STREAM.INFO.EVENTS",
-    "$JS.API.CONSUMER.CREATE.EVENTS",
-    "$JS.API.CONSUMER.CREATE.EVENTS.>",
-    "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.>",
-    "$JS.API.CONSUMER.INFO.EVENTS.>",
-    "$JS.API.CONSUMER.MSG.NEXT.EVENTS.>",
-    "$JS.ACK.EVENTS.>",
+    api_subject("STREAM", "INFO", EVENTS),
+    api_subject("CONSUMER", "CREATE", EVENTS),
+    api_subject("CONSUMER", "CREATE", EVENTS, ">"),
+    api_subject("CONSUMER", "DURABLE", "CREATE", EVENTS, ">"),
+    api_subject("CONSUMER", "INFO", EVENTS, ">"),
+    NEXT_EVENT,
+    acknowledgement_subject(EVENTS),
 )
 """What a reader asks of JetStream; all of it concerns the stream `EVENTS`."""
 
-MANY_ANSWERS: Final = frozenset({"$JS.API.CONSUMER.MSG.NEXT.EVENTS.>"})
+MANY_ANSWERS: Final = frozenset({NEXT_EVENT})
 LIVE_EVENTS: Final = "meridian.event.>"
 
 
@@ -52,7 +55,7 @@ def accounts(passwords: Mapping[str, str]) -> dict[str, Any]:
     A reply subject is a sender's choice, and JetStream's answers go wherever it points within the
     account. The reader therefore has an account of its own: an answer to it comes out there and
     nowhere else. It speaks as if the stream were its own: the mappings turn its questions to the
-    imports, because the server takes `$JS.API.>` itself for an account's own JetStream.
+    imports, because the server keeps JetStream's API subjects for an account's own JetStream.
     """
     login = {user: {"user": user, "password": passwords[user]} for user in USERS}
     reader = {

@@ -17,6 +17,7 @@ import asyncpg
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_mapping
 from shared.decoding.text import to_integer
+from shared.domain.containment import describe_error
 from stack.failure import NotReady, PortTaken, StartFailed, last_words
 from stack.ports import HOST
 from stack.processes import Child
@@ -95,7 +96,7 @@ def postgres_probe(url: str) -> Probe:
         try:
             connection = await asyncpg.connect(url, timeout=PROBE_SECONDS)
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            return str(error) or type(error).__name__
+            return describe_error(error)
         await connection.close()
         return None
 

@@ -10,13 +10,13 @@ nothing for the others. What an operator ended on purpose is forgotten and never
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.domain.backoff import Backoff
 from shared.domain.ids import Instant
 
 Process = tuple[str, str]
 """A node and what runs on it: a service, `nats` or `postgres`."""
 
-FIRST_PAUSE_SECONDS: Final = 0.5
-LONGEST_PAUSE_SECONDS: Final = 30.0
+STARTS: Final = Backoff(first_seconds=0.5, longest_seconds=30.0)
 LOOP_ENDS: Final = 3
 LOOP_SECONDS: Final = 60.0
 """So many ends within so long are a crash loop; a run of so long without one makes it a new day."""
@@ -54,7 +54,7 @@ class History:
     """One process: when it ended within the last minute, and when it is to be started."""
 
     ends: list[Instant] = field(default_factory=list[Instant])
-    pause: float = FIRST_PAUSE_SECONDS
+    failures: int = 0
     due_at: Instant | None = None
     restarts: int = 0
     given_up: str = ""
@@ -70,7 +70,7 @@ class Restarts:
         """*process* ended by itself, or could not be started (None)."""
         history = self._histories.setdefault(process, History())
         if not history.ends or now - history.ends[-1] > LOOP_SECONDS:
-            history.pause = FIRST_PAUSE_SECONDS
+            history.failures = 0
         history.ends = [at for at in history.ends if now - at <= LOOP_SECONDS] + [now]
         if exit_code == BAD_SETTINGS and is_service(process):
             history.given_up = "its settings cannot be used, and would be the same the next time"
@@ -79,8 +79,8 @@ class Restarts:
         if history.given_up:
             history.due_at = None
             return GivenUp(history.given_up)
-        pause = history.pause
-        history.pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        history.failures += 1
+        pause = STARTS.pause_seconds(history.failures)
         history.due_at = Instant(now + pause)
         return StartAgain(pause)
 

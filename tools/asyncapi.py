@@ -8,7 +8,7 @@ import inspect
 import json
 from typing import Any, Final
 
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.events import CATALOGUE
 from shared.events.message import Event
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from clients.tunnel.effects import LinkId
-from shared.domain.containment import cause_of, ends_process
+from shared.domain.containment import cause_of, describe_error, ends_process
 from shared.domain.path import Path
 from shared.wire.dialling import (
     SHORTEST_PAUSE_SECONDS,
@@ -196,5 +196,5 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return f"its address is no host name: {error}"
     if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
+        return error.strerror or describe_error(error)
     return cause_of(error)

@@ -8,7 +8,7 @@ from clients.clock import now
 from clients.site.api import site_client
 from clients.site.profile import Profile
 from shared.api.cluster import node_keys
-from shared.crypto.testimony import Statement, examine
+from shared.crypto.node_signature import Statement, verify_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings, BadSignature
@@ -60,9 +60,9 @@ class SignatureChecker:
             MeridianError: the keys could not be fetched again.
         """
         try:
-            return examine(self._keys, testimony, subject, payload)
+            return verify_statement(self._keys, testimony, subject, payload)
         except BadSignature:
             if self._now() < self._fetched_at + REFETCH_SECONDS:
                 raise
         self._keys, self._fetched_at = self._fetch(), self._now()
-        return examine(self._keys, testimony, subject, payload)
+        return verify_statement(self._keys, testimony, subject, payload)

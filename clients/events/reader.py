@@ -15,18 +15,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
+from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, Unavailable
-from shared.messaging.client import SafeClient, answered, delivery_of
+from shared.messaging.client import (
+    PullSubscription,
+    SafeClient,
+    SafeJetStream,
+    delivery_of,
+    require_readable,
+)
 
 STREAM: Final = "EVENTS"
 CONNECT_SECONDS: Final = 3
@@ -93,11 +98,11 @@ class Reader:
                 self.warn(f"{error.message}; trying again")
             except (NatsError, OSError, TimeoutError) as error:
                 self._require_rights()
-                self.warn(f"lost the events ({str(error) or type(error).__name__}); trying again")
+                self.warn(f"lost the events ({describe_error(error)}); trying again")
             await asyncio.sleep(RECONNECT_SECONDS)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[Client]:
+    async def _connected(self) -> AsyncGenerator[SafeClient]:
         problems: list[str] = []
         for server in self.access.servers:
             try:
@@ -112,7 +117,7 @@ class Reader:
             return
         raise Unavailable(f"no server can be reached ({'; '.join(problems)})")
 
-    async def _connect(self, server: str) -> Client:
+    async def _connect(self, server: str) -> SafeClient:
         self._refusals.clear()
         access = self.access
         tls = ssl.create_default_context(cafile=access.ca_file or None)
@@ -148,7 +153,7 @@ class Reader:
         Raises:
             BadSettings: it refuses the credential; no other server will take it.
         """
-        reason = str(error) or type(error).__name__
+        reason = describe_error(error)
         if isinstance(error, NoServersError) and self._refusals:
             reason = self._refusals[-1]
         if "authorization" in reason.lower() or any("authorization" in e for e in self._refusals):
@@ -163,7 +168,7 @@ class Reader:
         if any("permissions violation" in each for each in self._refusals):
             raise BadSettings(f"user {self.access.user!r} may not read the site's events")
 
-    async def _read(self, client: Client) -> AsyncGenerator[RawEvent]:
+    async def _read(self, client: SafeClient) -> AsyncGenerator[RawEvent]:
         jetstream = client.jetstream(timeout=CALL_SECONDS)
         consumer = await self._consumer(jetstream)
         subscription = await jetstream.pull_subscribe_bind(consumer=consumer, stream=STREAM)
@@ -185,7 +190,7 @@ class Reader:
                     await self._give_back(client, unread)
         raise NatsError
 
-    async def _fetch(self, subscription: "JetStreamContext.PullSubscription") -> list[Msg]:
+    async def _fetch(self, subscription: PullSubscription) -> list[Msg]:
         """The messages that arrive within `FETCH_SECONDS`.
 
         A consumer that was just made, or has no leader, is not known to every server, and then no
@@ -194,7 +199,7 @@ class Reader:
         patience = CALL_SECONDS
         while True:
             try:
-                return await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+                return await require_readable(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 return []
             except ServiceUnavailableError:
@@ -203,14 +208,14 @@ class Reader:
                 patience -= NO_RESPONDER_SECONDS
                 await asyncio.sleep(NO_RESPONDER_SECONDS)
 
-    async def _give_back(self, client: Client, messages: Iterable[Msg]) -> None:
+    async def _give_back(self, client: SafeClient, messages: Iterable[Msg]) -> None:
         """Return unread messages to the consumer; else the server would wait for their ack."""
         with suppress(NatsError, TimeoutError):
             for message in messages:
                 await message.nak()
             await client.flush(timeout=CONNECT_SECONDS)
 
-    async def _consumer(self, jetstream: JetStreamContext) -> str:
+    async def _consumer(self, jetstream: SafeJetStream) -> str:
         """Make the consumer, or find the durable one; returns its name.
 
         Raises:
@@ -234,7 +239,7 @@ class Reader:
             raise BadSettings(f"the server makes no such consumer: {error.description}") from error
         return consumer.name
 
-    async def _exists(self, jetstream: JetStreamContext, name: str) -> bool:
+    async def _exists(self, jetstream: SafeJetStream, name: str) -> bool:
         try:
             info = await jetstream.consumer_info(STREAM, name)
         except NotFoundError:
@@ -248,9 +253,7 @@ class Reader:
             self.warn(f"{name!r} goes on where it stopped; --since is for a new one")
         return True
 
-    async def _with_start(
-        self, jetstream: JetStreamContext, config: ConsumerConfig
-    ) -> ConsumerConfig:
+    async def _with_start(self, jetstream: SafeJetStream, config: ConsumerConfig) -> ConsumerConfig:
         """*config* with the first event: after the last one read, from `since`, or from now on."""
         if self.last is None and self.since is not None:
             return config.evolve(

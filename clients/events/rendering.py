@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from clients.events.filters import PREFIX
 from clients.events.reader import RawEvent
-from shared.crypto.testimony import Statement
+from shared.crypto.node_signature import Statement
 from shared.decoding.fields import decode_mapping
 from shared.decoding.jsontext import decode_json
 

@@ -5,24 +5,39 @@ from typing import Final
 
 from faststream import FastStream
 
-from services.failover_monitor.checks import Examiner
-from services.failover_monitor.core.lease import Holder
 from services.failover_monitor.core.monitor import Monitor
+from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS, Timing
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.handlers import Handlers, Orders, orders, promises, router
-from services.failover_monitor.leaders import Leaders
-from services.failover_monitor.promises import Promises, Word
+from services.failover_monitor.handlers import (
+    HeartbeatHandler,
+    StatusHandler,
+    SwitchoverHandlers,
+    heartbeat_router,
+    promise_router,
+    status_router,
+    switchover_router,
+)
+from services.failover_monitor.health.check import HealthCheck
+from services.failover_monitor.health.database import OwnDatabase
+from services.failover_monitor.health.heartbeat import HeartbeatSender
+from services.failover_monitor.lease.announcer import RoleAnnouncer
+from services.failover_monitor.lease.calls import Calls
+from services.failover_monitor.lease.runner import MonitorRunner
+from services.failover_monitor.lease.store import BucketProbe, JetStreamLease, RecordSigner
+from services.failover_monitor.log_servers.leaders import LeaderPlacement
+from services.failover_monitor.log_servers.storage import StorageMonitor
+from services.failover_monitor.log_servers.upkeep import Upkeep
+from services.failover_monitor.promises.collector import VoteCollector
+from services.failover_monitor.promises.voter import Voter
+from services.failover_monitor.redirection.desired import DesiredStateReader
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from services.failover_monitor.redirection.hook import HookMethod
-from services.failover_monitor.redirection.redirector import Method, Redirector, Surroundings
+from services.failover_monitor.redirection.redirector import Redirector
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
-from services.failover_monitor.space import Space
-from services.failover_monitor.store import BucketProbe, JetStreamLease, Seal
-from services.failover_monitor.switchover import Switchover
-from services.failover_monitor.upkeep import Upkeep
-from services.failover_monitor.work import Voice, Work
+from services.failover_monitor.switchover.role_handover import RoleHandover
+from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.clusterlog.log import ClusterLog
 from shared.documents.redirection import RedirectionMethod
 from shared.messaging.connection import NatsAccess
@@ -39,7 +54,7 @@ SYSTEM: Final = "system"
 
 
 def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
-    """Everything of the failover monitor, wired; nothing of it runs yet.
+    """Wire everything of the failover monitor; nothing of it runs yet.
 
     Raises:
         BadSettings: a key or a file is missing or damaged.
@@ -50,41 +65,40 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
     versions = Versions(context.process.version)
-    work = build_work(context, monitor, link, database, versions)
+    heartbeats = build_heartbeats(context, monitor, timing)
     redirector = build_redirector(settings, context, monitor, database)
-    handlers = Handlers(
-        monitor, settings.node, context.keys.trust, clock, redirector.status, versions
+    upkeep = Upkeep(monitor, clock)
+    announcer = RoleAnnouncer(
+        *(settings.node, kernel_boot_id(), context.bus.publisher, context.bus.events),
+        (heartbeats.on_acquired, upkeep.on_acquired, redirector.on_acquired),
     )
-    switchover = Switchover(
-        *(monitor, work, context.bus.publisher, clock),
-        Holder(settings.node, context.process.identity.instance),
-        kernel_boot_id(),
-        context.keys.node_key,
-        context.keys.trust,
+    calls = build_calls(context, link, database, versions)
+    runner = MonitorRunner(monitor, calls, announcer, clock)
+    leaders = LeaderPlacement(link.client, system.client, settings.node, settings.witness)
+    routers = (
+        heartbeat_router(
+            HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
+        ),
+        status_router(
+            StatusHandler(settings.node, monitor, leaders.leaders, redirector.status, clock),
+            settings.node,
+        ),
+        switchover_router(build_switchover(context, monitor, runner, database), settings.node),
+        promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
-    context.bus.broker.include_router(router(handlers, settings.node))
-    context.bus.broker.include_router(orders(Orders(switchover), settings.node))
-    word = build_word(context, monitor, link, timing)
-    context.bus.broker.include_router(promises(word, settings.node))
-    upkeep = Upkeep(context.process, context.bus.publisher, clock, monitor, handlers, timing)
-    work.on_taken += [upkeep.on_taken, redirector.on_taken]
-    leaders = Leaders(link.client, system.client, settings.node, settings.witness)
-
-    async def keep_space_known() -> None:
-        await upkeep.keep_space_known(
-            Space(system.client, context.bus.events, context.telemetry.registry)
-        )
-
-    tasks: list[Task] = [link.run, work.run, Watchdog(lambda: work.granted_until, clock).run]
+    for router in routers:
+        context.bus.broker.include_router(router)
+    tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
-        "heartbeat": partial(upkeep.beat, context.telemetry.health),
+        "heartbeat": heartbeats.run,
         "redirection": redirector.run,
         "streams": partial(upkeep.keep_streams, link.client, settings.nats_replicas),
-        "leaders": partial(upkeep.keep_leaders, leaders),
+        "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
     }
     if settings.nats_system_user:
+        storage = StorageMonitor(system.client, context.bus.events, context.telemetry.registry)
         tasks += [system.run]
-        workers |= {"space": keep_space_known}
+        workers |= {"space": partial(upkeep.watch_storage, storage)}
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
@@ -97,7 +111,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
 def build_links(
     settings: MonitorSettings, context: ServiceContext
 ) -> tuple[DedicatedConnection, DedicatedConnection]:
-    """The connection for lease and log, and the one of the system account."""
+    """Build the connection for lease and log, and the one of the system account."""
     password = settings.system_password()
     system = NatsAccess(settings.nats_servers, settings.nats_system_user, password)
     return (
@@ -107,64 +121,87 @@ def build_links(
 
 
 def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
-    """The core; the first of the masters need not wait for the others at the very first start."""
+    """Build the core; the first master has a head start at the very first start of a site."""
     identity = context.process.identity
     first = min(context.keys.trust.masters, default=identity.node)
     head_start = 0.0 if identity.node == first else timing.ttl_seconds
     return Monitor(Holder(identity.node, identity.instance), timing, head_start)
 
 
-def build_work(
-    context: ServiceContext,
-    monitor: Monitor,
-    link: DedicatedConnection,
-    database: Database,
-    versions: Versions,
-) -> Work:
-    """The core's hands: the key, the look at this master, and its voice."""
-    node, trust, boot_id = context.process.identity.node, context.keys.trust, kernel_boot_id()
+def build_heartbeats(context: ServiceContext, monitor: Monitor, timing: Timing) -> HeartbeatSender:
+    """Build the sender of this master's heartbeats."""
+    return HeartbeatSender(
+        *(context.process, monitor, context.bus.publisher, context.telemetry.health),
+        *(context.clock, timing.heartbeat_seconds),
+    )
+
+
+def build_calls(
+    context: ServiceContext, link: DedicatedConnection, database: Database, versions: Versions
+) -> Calls:
+    """Build the core's calls: to the key, to this master, and to the other masters."""
+    node, trust = context.process.identity.node, context.keys.trust
     timing = PRESETS[context.settings.timing]
     store = JetStreamLease(
         link.client,
-        Seal(node, context.keys.node_key, trust),
+        RecordSigner(node, context.keys.node_key, trust),
         timing.renew_seconds,
-        context.security.rejections.refused,
+        context.security.rejections.record,
     )
+    state = MasterState(database)
     log = ClusterLog(link.client, trust.log_generation)
-    examiner = Examiner((node, boot_id), MasterState(database), log, trust, versions)
-    others = Promises(node, trust, context.bus.publisher, examiner, timing.renew_seconds)
-    voice = Voice(node, boot_id, context.bus.publisher, context.bus.events, others)
-    return Work(monitor, store, examiner, voice, context.clock, context.faults.containment)
+    health = HealthCheck(node, kernel_boot_id(), state, log, trust, versions)
+    votes = VoteCollector(
+        node, trust, context.bus.publisher, OwnDatabase(state), timing.renew_seconds
+    )
+    return Calls(store, health, votes, context.faults.containment)
 
 
-def build_word(
+def build_switchover(
+    context: ServiceContext, monitor: Monitor, runner: MonitorRunner, database: Database
+) -> SwitchoverHandlers:
+    """Build both sides of a planned change of primary."""
+    node = context.process.identity.node
+    handover = RoleHandover(
+        node=node,
+        boot_id=kernel_boot_id(),
+        monitor=monitor,
+        runner=runner,
+        publisher=context.bus.publisher,
+        trust=context.keys.trust,
+        clock=context.clock,
+    )
+    own = OwnDatabase(MasterState(database))
+    succession = RoleSuccession(node, monitor, runner, own, context.keys.node_key, context.clock)
+    return SwitchoverHandlers(handover, succession)
+
+
+def build_voter(
     context: ServiceContext, monitor: Monitor, link: DedicatedConnection, timing: Timing
-) -> Word:
-    """What this master promises to a primary that cannot renew its lease."""
+) -> Voter:
+    """Build what votes on the requests of a primary that cannot renew its lease."""
     bucket = BucketProbe(link.client, context.process.identity.node, timing.probe_seconds)
-    return Word(monitor.giver, bucket, context.keys.node_key, context.keys.trust, context.clock)
+    return Voter(monitor, bucket, context.keys.node_key, context.clock)
 
 
 def build_redirector(
     settings: MonitorSettings, context: ServiceContext, monitor: Monitor, database: Database
 ) -> Redirector:
-    """What leads the site's address here; beside the lease and never in its way."""
-    around = Surroundings(
-        context.process.identity.node,
-        monitor,
-        MasterState(database),
+    """Build what directs the site's address to this master, beside the lease."""
+    timing = PRESETS[settings.timing]
+    return Redirector(
+        DesiredStateReader(
+            context.process.identity.node, monitor, MasterState(database), context.clock
+        ),
+        {
+            RedirectionMethod.HOOK: HookMethod(settings.hook_command(), settings.webhook_key()),
+            RedirectionMethod.DNS: DnsMethod(read_key(settings.dns_key())),
+            RedirectionMethod.SHARED_IP: SharedIpMethod(
+                monitor, context.clock, timing.renew_seconds
+            ),
+        },
         context.bus.events,
         context.clock,
         context.telemetry.registry,
         context.faults.containment,
     )
-    hook = HookMethod(settings.hook_command(), settings.webhook_key())
-    dns = DnsMethod(read_key(settings.dns_key()))
-    timing = PRESETS[settings.timing]
-    shared_ip = SharedIpMethod(monitor, context.clock, timing.renew_seconds)
-    methods: dict[RedirectionMethod, Method] = {
-        RedirectionMethod.HOOK: hook,
-        RedirectionMethod.DNS: dns,
-        RedirectionMethod.SHARED_IP: shared_ip,
-    }
-    return Redirector(around, methods)

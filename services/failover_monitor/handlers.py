@@ -1,24 +1,26 @@
-"""What the failover monitor hears and answers: the other masters' heartbeats, and its status."""
+"""What the failover monitor receives: heartbeats, status questions, orders, promise requests."""
 
 from collections.abc import Callable
 from typing import Final
 
 from faststream.nats import NatsRouter
 
+from services.failover_monitor.core.facts import PeerHeartbeat
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.promises import Word
-from services.failover_monitor.switchover import Switchover
+from services.failover_monitor.promises.voter import Voter
+from services.failover_monitor.switchover.role_handover import RoleHandover
+from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import NodeId
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionStatus
 from shared.events.failover import (
-    AskPromise,
     AssumeRole,
     MasterStatus,
     PrepareForRole,
     ReadMasterStatus,
+    RequestPromise,
     RoleReadiness,
     RoleSwitched,
     SwitchOver,
@@ -29,93 +31,99 @@ from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
 
 AT_ONCE: Final = 8
-"""Orders to switch over that are answered at the same time; all but one are refused."""
+"""How many switchover orders are answered at the same time; all but one are refused."""
 
 
-class Handlers:
-    """The monitor's subscribers, and what it says of itself."""
+class HeartbeatHandler:
+    """Learns from the other masters' heartbeats who could take over, and which release they run."""
 
     def __init__(
-        self,
-        monitor: Monitor,
-        node: NodeId,
-        trust: TrustStore,
-        clock: Clock,
-        redirection: Callable[[], RedirectionStatus] = RedirectionStatus,
-        versions: Versions | None = None,
+        self, node: NodeId, trust: TrustStore, monitor: Monitor, versions: Versions, clock: Clock
     ) -> None:
-        self._monitor = monitor
         self._node = node
         self._trust = trust
+        self._monitor = monitor
+        self._versions = versions
         self._clock = clock
-        self.leaders: dict[str, str] = {}
-        self._redirection = redirection
-        self._versions = versions or Versions("")
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
         if event.service != "failover_monitor" or event.node == self._node:
             return
         if event.node in self._trust.masters:
-            now = self._clock.now()
-            self._versions.heard(event.node, event.version)
-            self._monitor.peer_heard(event.node, now, could_take_over=event.could_take_over)
+            self._versions.record(event.node, event.version)
+            fact = PeerHeartbeat(event.node, could_take_over=event.could_take_over)
+            self._monitor.step(fact, self._clock.now())
+
+
+class StatusHandler:
+    """Answers what this master knows about its role."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        monitor: Monitor,
+        leaders: Callable[[], dict[str, str]],
+        redirection: Callable[[], RedirectionStatus],
+        clock: Clock,
+    ) -> None:
+        self._node = node
+        self._monitor = monitor
+        self._leaders = leaders
+        self._redirection = redirection
+        self._clock = clock
 
     async def on_status(self, _: ReadMasterStatus) -> MasterStatus:
-        now = self._clock.now()
+        status = self._monitor.status(self._clock.now())
         return MasterStatus(
             node=self._node,
-            role=self.role,
-            epoch=self._monitor.epoch,
-            holder=self._monitor.holder,
-            could_take_over=self._monitor.could_take_over(now),
-            reasons=self._monitor.reasons(now),
-            leaders=self.leaders,
+            role=MasterRole.PRIMARY if status.is_primary else MasterRole.BACKUP,
+            epoch=status.epoch,
+            holder=status.holder,
+            could_take_over=status.could_take_over,
+            reasons=status.reasons,
+            leaders=self._leaders(),
             redirection=self._redirection(),
         )
 
-    @property
-    def role(self) -> MasterRole:
-        acting = self._monitor.is_primary(self._clock.now())
-        return MasterRole.PRIMARY if acting else MasterRole.BACKUP
 
+class SwitchoverHandlers:
+    """Carries out orders about this master's role."""
 
-def router(handlers: Handlers, node: NodeId) -> NatsRouter:
-    """Every master's heartbeats; questions to this master alone."""
-    return NatsRouter(
-        handlers=(
-            subscription(NodeHeartbeat, handlers.on_heartbeat),
-            subscription(ReadMasterStatus, handlers.on_status, node=node),
-        )
-    )
-
-
-class Orders:
-    """What a master is told to do about its role."""
-
-    def __init__(self, switchover: Switchover) -> None:
-        self._switchover = switchover
+    def __init__(self, handover: RoleHandover, succession: RoleSuccession) -> None:
+        self._handover = handover
+        self._succession = succession
 
     async def on_switch_over(self, order: SwitchOver) -> RoleSwitched:
-        return await self._switchover.hand_over(order)
+        return await self._handover.hand_over(order)
 
-    async def on_prepare(self, question: PrepareForRole) -> RoleReadiness:
-        return await self._switchover.prepare(question)
+    async def on_prepare(self, request: PrepareForRole) -> RoleReadiness:
+        return await self._succession.prepare(request)
 
     async def on_assume(self, order: AssumeRole) -> Done:
-        return await self._switchover.assume(order)
+        return await self._succession.assume(order)
 
 
-def orders(orders: Orders, node: NodeId) -> NatsRouter:
-    """Orders to this master alone; two operators are told of each other, not made to wait."""
+def heartbeat_router(handler: HeartbeatHandler) -> NatsRouter:
+    """Subscribe to every master's heartbeats."""
+    return NatsRouter(handlers=(subscription(NodeHeartbeat, handler.on_heartbeat),))
+
+
+def status_router(handler: StatusHandler, node: NodeId) -> NatsRouter:
+    """Subscribe to the questions about this master's status."""
+    return NatsRouter(handlers=(subscription(ReadMasterStatus, handler.on_status, node=node),))
+
+
+def switchover_router(handlers: SwitchoverHandlers, node: NodeId) -> NatsRouter:
+    """Subscribe to the orders to this master; a second operator is refused, and does not wait."""
     return NatsRouter(
         handlers=(
-            subscription(SwitchOver, orders.on_switch_over, node=node, max_workers=AT_ONCE),
-            subscription(PrepareForRole, orders.on_prepare, node=node),
-            subscription(AssumeRole, orders.on_assume, node=node),
+            subscription(SwitchOver, handlers.on_switch_over, node=node, max_workers=AT_ONCE),
+            subscription(PrepareForRole, handlers.on_prepare, node=node),
+            subscription(AssumeRole, handlers.on_assume, node=node),
         )
     )
 
 
-def promises(word: Word, node: NodeId) -> NatsRouter:
-    """What a primary that cannot renew asks this master for."""
-    return NatsRouter(handlers=(subscription(AskPromise, word.give, node=node),))
+def promise_router(voter: Voter, node: NodeId) -> NatsRouter:
+    """Subscribe to the requests of a primary that cannot renew its lease."""
+    return NatsRouter(handlers=(subscription(RequestPromise, voter.vote, node=node),))

@@ -1,4 +1,4 @@
-"""What the failover monitor is told: its database, the witness, the system account, its hook."""
+"""The failover monitor's settings: its database, the witness, the system account, its hook."""
 
 import shlex
 from pathlib import Path
@@ -9,7 +9,7 @@ from shared.settings import ServiceSettings, database_address, read_secret
 
 
 class MonitorSettings(ServiceSettings):
-    """The leaders are placed on *witness*, through the system account."""
+    """Settings of one master's monitor; leaders are moved to the log server *witness*."""
 
     database_url: SecretStr
     database_password_file: Path | None = None

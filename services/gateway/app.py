@@ -47,15 +47,15 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.store import JetStreamSessions, SessionStore
 from services.gateway.view import SessionsView
 from shared.api.call import API
-from shared.clusterlog.snapshots import Shelf
+from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.authority import issue_certificate
 from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
 from shared.crypto.nodekeys import write_secret
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
 from shared.domain.errors import BadSettings
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.service import Service
 from shared.runtime.watchdog import Watchdog
@@ -83,7 +83,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     store = JetStreamSessions(
         link.client, context.security.signer, context.security.verifier, context.security.rejections
     )
-    door = build_door(settings, context, store, Shelf(link.client))
+    door = build_door(settings, context, store, SnapshotStore(link.client))
     keeper, herald = Keeper(door, store), Herald(door)
     handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)
     context.bus.broker.include_router(router(handlers))
@@ -106,7 +106,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
 
 
 def build_door(
-    settings: GatewaySettings, context: ServiceContext, store: SessionStore, shelf: Shelf
+    settings: GatewaySettings, context: ServiceContext, store: SessionStore, shelf: SnapshotStore
 ) -> Door:
     """The gateway's parts, as its routes use them."""
     clock, publisher = context.clock, context.bus.publisher

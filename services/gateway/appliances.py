@@ -70,7 +70,7 @@ def failover_role(door: Door) -> FailoverRole:
     """This master's part: it is primary by its monitor's grant, not by what is heard of it."""
     if len(_masters(door)) < 2:  # noqa: PLR2004 (a pair)
         return FailoverRole.NONE
-    is_primary = door.grant.valid(door.clock.now()) is not None
+    is_primary = door.grant.valid_epoch(door.clock.now()) is not None
     return FailoverRole.PRIMARY if is_primary else FailoverRole.BACKUP
 
 

@@ -35,8 +35,8 @@ from shared.domain.errors import (
 from shared.domain.ids import ClusterId, NodeId, RequestId, Revision, UnixMillis
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, Scope, SignedSnapshot
 from shared.events.replication import OfferSnapshot
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 OFFER_SECONDS: Final = 15.0
 LARGEST_BYTES: Final = 1 << 30

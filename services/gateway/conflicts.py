@@ -19,8 +19,8 @@ from shared.domain.errors import BackupTooNew, Unavailable
 from shared.domain.ids import NodeId
 from shared.domain.node import NodeRole
 from shared.events.conflict import ConflictsRead, KeepConflict, ReadConflictEntries, ReadConflicts
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks
+from shared.runtime.directory import Directory
 
 READ_SECONDS: Final = 4.0
 KEEP_SECONDS: Final = 10.0

@@ -7,9 +7,9 @@ from services.gateway.proposals import Configuration
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
-from shared.messaging.directory import Directory
 from shared.messaging.subscription import subscription
 from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 
 

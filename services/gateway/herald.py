@@ -35,7 +35,7 @@ class Herald:
         states = {
             node: door.observed.liveness(node, site.timing, now) for node in door.directory.nodes
         }
-        is_primary = door.grant.valid(now) is not None
+        is_primary = door.grant.valid_epoch(now) is not None
         for event in self._news.look(states, now, is_primary=is_primary):
             door.events.emit(event)
         for told in self._readiness.look(self._said(now), is_primary=is_primary):

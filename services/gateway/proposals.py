@@ -15,6 +15,7 @@ from typing import Final
 
 from services.gateway.questions import Questions
 from shared.documents import Kind
+from shared.domain.backoff import Backoff
 from shared.domain.document import Document, Ref
 from shared.domain.errors import NoPrimary, NotFound, OutcomeUnknown, Unavailable
 from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
@@ -45,7 +46,7 @@ HURRY_SECONDS: Final = 0.1
 HURRIED_SECONDS: Final = 3.0
 
 MANY_CHANGES: Final = 16
-LONGEST_ATTEMPT_SECONDS: Final = 8.0
+MANY_CHANGES_ATTEMPTS: Final = Backoff(ATTEMPT_SECONDS, longest_seconds=8.0)
 """How long an attempt gets, doubled again and again, of a proposal of more changes than that."""
 
 READ_SECONDS: Final = 3.0
@@ -123,7 +124,7 @@ class Configuration:
 
     def _attempt_seconds(self, proposal: ProposeChanges, attempt: int) -> float:
         if len(proposal.changes) > MANY_CHANGES:
-            return min(LONGEST_ATTEMPT_SECONDS, ATTEMPT_SECONDS * 2.0**attempt)
+            return MANY_CHANGES_ATTEMPTS.pause_seconds(attempt + 1)
         return HURRY_SECONDS if self._clock.now() < self._hurries_until else ATTEMPT_SECONDS
 
     async def _attempt(

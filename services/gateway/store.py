@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Signer, Verifier
 from shared.decoding.errors import Undecodable
@@ -25,6 +25,13 @@ from shared.domain.ids import Sequence, SessionId
 from shared.events.session import SessionState
 from shared.messaging.catalogue import require_speaker
 from shared.messaging.client import sequence_of
+from shared.messaging.compare_and_set import (
+    Expectation,
+    SequenceConflict,
+    Target,
+    is_missing_message,
+    publish_if_last,
+)
 from shared.messaging.connection import jetstream_of
 from shared.messaging.rejections import Rejections
 from shared.messaging.streams import SESSIONS
@@ -32,13 +39,6 @@ from shared.messaging.streams import SESSIONS
 T = TypeVar("T")
 
 CONTENT_TYPE: Final = "application/json"
-NO_MESSAGE: Final = 10037
-"""The server's code for "the stream is there, such a message is not"."""
-
-WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-"""The server's codes for a compare-and-set that lost, and for one that is still in flight."""
-
-EXPECTED_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
 PATIENCE_SECONDS: Final = 10.0
 """How long start, join and close wait for a stream without a leader (elections take 4 to 8 s)."""
 
@@ -137,16 +137,15 @@ class JetStreamSessions:
         subject, payload = state.address, state.model_dump_json().encode()
         header, _ = self._signer.sign(MESSAGE, subject, CONTENT_TYPE, payload)
         try:
-            await self._jetstream.publish(
-                subject,
+            await publish_if_last(
+                self._jetstream,
+                Target(SESSIONS, subject),
                 payload,
-                stream=SESSIONS,
-                headers={SIGNATURE_HEADER: header, EXPECTED_LAST: str(expected)},
+                Expectation.on_subject(expected),
+                {SIGNATURE_HEADER: header},
             )
-        except APIError as error:
-            if error.err_code in WRONG_LAST_SEQUENCE:
-                return False
-            raise
+        except SequenceConflict:
+            return False
         return True
 
     async def _last(self, subject: str) -> Kept:
@@ -178,7 +177,7 @@ class JetStreamSessions:
         try:
             state = self._read(message.subject, header, message.data)
         except (BadSignature, Undecodable) as error:
-            self._rejections.refused(error)
+            self._rejections.record(error)
             return None
         return Kept(state, sequence_of(message))
 
@@ -225,7 +224,7 @@ class JetStreamSessions:
         try:
             return await call()
         except NotFoundError as error:
-            if error.err_code == NO_MESSAGE:
+            if is_missing_message(error):
                 raise NotFound("there is no such session") from error
             raise
 

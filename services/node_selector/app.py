@@ -19,9 +19,9 @@ from services.node_selector.placement.geo_database import GeoDatabase, NoGeoData
 from services.node_selector.placement.rehearsals import Rehearsals
 from services.node_selector.placement.selector import Selector
 from services.node_selector.settings import NodeSelectorSettings
-from shared.messaging.directory import Directory
 from shared.runtime.clock import Clock
 from shared.runtime.context import build_context
+from shared.runtime.directory import Directory
 from shared.runtime.health import Health
 from shared.runtime.service import Service, Task
 

@@ -25,11 +25,11 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import read_ticket, require_probe_ticket
 from shared.domain.ids import NodeId
 from shared.domain.ticket import Ticket
-from shared.messaging.directory import Directory
 from shared.messaging.events import EventPublisher
 from shared.messaging.streams import SESSIONS
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.directory import Directory
 from shared.runtime.driver import Driver
 from shared.runtime.health import Health
 from shared.runtime.service import Service, Task

@@ -31,7 +31,7 @@ def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
         reader_of(context.bus.publisher),
         _dependencies(context, Consumers(link.client), post),
         secret.webhook_secret,
-        lambda: grant.valid(clock.now()) is not None,
+        lambda: grant.valid_epoch(clock.now()) is not None,
     )
     context.bus.broker.include_router(router(Handlers(pool, grant, clock)))
     return Service(
@@ -51,7 +51,7 @@ def _dependencies(
         consumers=consumers,
         post=post,
         verifier=context.security.verifier,
-        reject=context.security.rejections.refused,
+        reject=context.security.rejections.record,
         events=context.bus.events,
         unix_ms=context.clock.unix_ms,
         count=lambda outcome: deliveries.labels(outcome).inc(),

@@ -27,7 +27,7 @@ class Handlers:
         self._office.record_revision(event.applied_revision)
 
     async def on_progress(self, _question: ReadWebhooksProgress) -> WebhooksProgress:
-        if self._grant.valid(self._clock.now()) is None:
+        if self._grant.valid_epoch(self._clock.now()) is None:
             raise Silent
         return WebhooksProgress(webhooks=await self._office.progress())
 

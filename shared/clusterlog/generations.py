@@ -1,15 +1,16 @@
-"""Which generation of the log a copy reads, and how it comes from one into the next.
+"""Which generation of the log a copy reads, and how it goes from one to the next.
 
 A copy reads the generation that its position names, for as long as that log holds its last entry.
 Only when it does not is a later one looked for: a generation counts once its first message is an
-entry that begins it, signed by a known master. So a stream that was made and never begun, or that
-a stranger made, leads nobody away.
+entry that begins it, signed by a known master. So nobody follows a stream that was created and
+never begun, or that a stranger created.
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from shared.clusterlog.log import LogMissing, RawEntry, verify
+from shared.clusterlog.ports import LogReader
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.ids import LogGeneration, Sequence
@@ -18,25 +19,15 @@ from shared.domain.log import LogEntry, LogPosition, StoredEntry
 FIRST: Final = Sequence(1)
 
 
-class Log(Protocol):
-    """What is asked of a generation of the log."""
-
-    @property
-    def generation(self) -> LogGeneration: ...
-    def of(self, generation: LogGeneration) -> "Log": ...
-    async def later(self) -> tuple[LogGeneration, ...]: ...
-    async def get(self, sequence: Sequence) -> RawEntry | None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BegunGeneration:
     """A generation that has begun, and its first entry."""
 
     generation: LogGeneration
     first: LogEntry
 
 
-async def hash_at(log: Log, position: LogPosition) -> str | None:
+async def read_hash(log: LogReader, position: LogPosition) -> str | None:
     """The hash of the entry where *position* stands; empty for a message that is no entry.
 
     None when the log holds no such message, or is not there at all.
@@ -58,7 +49,7 @@ async def hash_at(log: Log, position: LogPosition) -> str | None:
         return ""
 
 
-async def begun_after(log: Log, trust: TrustStore) -> Begun | None:
+async def find_last_begun(log: LogReader, trust: TrustStore) -> BegunGeneration | None:
     """The last generation after that of *log* that has begun; None when there is none.
 
     Raises:
@@ -67,21 +58,23 @@ async def begun_after(log: Log, trust: TrustStore) -> Begun | None:
     for generation in await log.later():
         first = await _first_of(log.of(generation), trust)
         if first is not None:
-            return Begun(generation, first)
+            return BegunGeneration(generation, first)
     return None
 
 
-async def next_after(log: Log, trust: TrustStore) -> LogGeneration | Begun:
+async def find_next_generation(
+    log: LogReader, trust: TrustStore
+) -> LogGeneration | BegunGeneration:
     """The first generation after that of *log* whose stream holds nothing, or one that has begun.
 
-    One look at its first message judges a stream. So of two who ask at the same time neither passes
-    by the generation that the other begins meanwhile: both are told of it, or both come to it, and
-    its first append decides.
+    One read of its first message decides about a stream. So of two callers at the same time neither
+    skips the generation that the other one begins meanwhile: both find it begun, or both get its
+    number, and its first append decides.
 
     Raises:
         LogUnavailable: the log does not answer.
     """
-    found = await begun_after(log, trust)
+    found = await find_last_begun(log, trust)
     following = log
     while found is None:
         following = following.of(LogGeneration(following.generation + 1))
@@ -89,16 +82,16 @@ async def next_after(log: Log, trust: TrustStore) -> LogGeneration | Begun:
         if raw is None:
             return following.generation
         first = _beginning(raw, following.generation, trust)
-        found = None if first is None else Begun(following.generation, first)
+        found = None if first is None else BegunGeneration(following.generation, first)
     return found
 
 
-async def _first_of(log: Log, trust: TrustStore) -> LogEntry | None:
+async def _first_of(log: LogReader, trust: TrustStore) -> LogEntry | None:
     raw = await _first_message(log)
     return None if raw is None else _beginning(raw, log.generation, trust)
 
 
-async def _first_message(log: Log) -> RawEntry | None:
+async def _first_message(log: LogReader) -> RawEntry | None:
     try:
         return await log.get(FIRST)
     except LogMissing:

@@ -9,16 +9,24 @@ from typing import Final
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.api import ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
 
-from shared.clusterlog.names import generations_there, stream_name, subject_name
+from shared.clusterlog.names import list_generations, stream_name, subject_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import LogUnavailable, OutcomeUnknown, Rejected
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import LogEntry, StoredEntry, entry_hash, signed_bytes
 from shared.messaging.client import sequence_of
+from shared.messaging.compare_and_set import (
+    Expectation,
+    SequenceConflict,
+    Target,
+    is_missing_message,
+    publish_if_last,
+)
 from shared.messaging.connection import jetstream_of
+from shared.messaging.jetstream import MESSAGE_ID
 
 CALL_SECONDS: Final = 2.0
 RESENDS: Final = 3
@@ -29,14 +37,9 @@ ELECTION_SECONDS: Final = 10.0
 IDLE_HEARTBEAT_SECONDS: Final = 0.5
 """How soon a reader notices that its consumer died with its server; the default takes 18 s."""
 
-NO_MESSAGE: Final = 10037
-"""The server's code for "the stream is there, such a message is not"."""
-
-WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-
 
 class LogConflict(Rejected):
-    """Somebody else extended the log; catch up and decide anew."""
+    """Somebody else extended the log; catch up and decide again."""
 
     code = "log_conflict"
 
@@ -77,8 +80,8 @@ def verify(stored: StoredEntry, trust: TrustStore) -> bool:
 class ClusterLog:
     """The log of one generation, over a connection of its own.
 
-    An object is of one generation for ever: what was prepared for it is sent to that generation's
-    own stream and subject, and can never land in the next one.
+    An object never changes its generation: an entry that was prepared for it is sent to that
+    generation's own stream and subject, and can never be stored in the next one.
     """
 
     def __init__(self, client: Client, generation: LogGeneration) -> None:
@@ -100,7 +103,7 @@ class ClusterLog:
             LogUnavailable: JetStream does not answer.
         """
         self._require_connection()
-        there = await generations_there(self._client, CALL_SECONDS)
+        there = await list_generations(self._client, CALL_SECONDS)
         return tuple(sorted((each for each in there if each > self.generation), reverse=True))
 
     async def create(self, replicas: int) -> None:
@@ -158,8 +161,8 @@ class ClusterLog:
                 if answer == expected + 1:
                     return Sequence(answer)
                 raise LogConflict("the log answered for an entry elsewhere")
-            if isinstance(answer, APIError) and answer.err_code in WRONG_LAST_SEQUENCE:
-                return await self._judged(stored, expected, answer, silent)
+            if isinstance(answer, SequenceConflict):
+                return await self._resolve_conflict(stored, expected, answer, silent)
             silent += isinstance(answer, TimeoutError)
             if silent > RESENDS or asyncio.get_running_loop().time() >= deadline:
                 if silent:
@@ -174,7 +177,7 @@ class ClusterLog:
             LogUnavailable: the log does not answer.
             LogMissing: it is not there.
         """
-        return await self._look(None)
+        return await self._read(None)
 
     async def get(self, sequence: Sequence) -> RawEntry | None:
         """The message at *sequence*; None when there is none.
@@ -183,7 +186,7 @@ class ClusterLog:
             LogUnavailable: the log does not answer.
             LogMissing: it is not there.
         """
-        return await self._look(sequence)
+        return await self._read(sequence)
 
     async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         """Every message from *sequence* to the end, by message get.
@@ -199,7 +202,7 @@ class ClusterLog:
                 yield raw
 
     async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
-        """Every message from *sequence* on, for ever, in order.
+        """Every message from *sequence* on, in order, until cancelled.
 
         Raises:
             LogUnavailable: the log does not answer, or is not there; follow again.
@@ -233,7 +236,7 @@ class ClusterLog:
         if not self._client.is_connected:
             raise LogUnavailable("there is no connection to NATS")
 
-    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         self._require_connection()
         try:
             if sequence is None:
@@ -241,7 +244,7 @@ class ClusterLog:
             else:
                 raw = await self._jetstream.get_msg(self._stream, sequence)
         except NotFoundError as error:
-            if error.err_code == NO_MESSAGE:
+            if is_missing_message(error):
                 return None
             raise LogMissing(f"the log {self._stream} is not there") from error
         except (NatsError, OSError, TimeoutError) as error:
@@ -250,13 +253,13 @@ class ClusterLog:
 
     async def _send(self, stored: StoredEntry, expected: Sequence) -> int | Exception:
         """The acknowledged sequence of one try, or what came instead; TimeoutError is silence."""
-        headers = {
-            Header.EXPECTED_LAST_SEQUENCE.value: str(expected),
-            Header.MSG_ID.value: stored.hash,
-        }
         try:
-            ack = await self._jetstream.publish(
-                self._subject, stored.encode(), stream=self._stream, headers=headers
+            ack = await publish_if_last(
+                self._jetstream,
+                Target(self._stream, self._subject),
+                stored.encode(),
+                Expectation.in_stream(expected),
+                {MESSAGE_ID: stored.hash},
             )
         except (NatsTimeoutError, TimeoutError):
             return TimeoutError("no answer in time")
@@ -264,13 +267,13 @@ class ClusterLog:
             return error
         return ack.seq
 
-    async def _judged(
-        self, stored: StoredEntry, expected: Sequence, refusal: APIError, silent: int
+    async def _resolve_conflict(
+        self, stored: StoredEntry, expected: Sequence, refusal: SequenceConflict, silent: int
     ) -> Sequence:
-        """What became of an append that was refused, after *silent* tries without an answer.
+        """Find out what became of a refused append, after *silent* attempts without an answer.
 
-        Refused at once, it is not in the log. After a silent try only the message at that very
-        sequence tells: it is ours, another's, or not there yet, and then ours may come late.
+        Refused at once, it is not in the log. After a silent attempt only the message at that
+        sequence decides: it is ours, another's, or not there yet, and then ours may come late.
         """
         raw = await self.get(Sequence(expected + 1)) if silent else None
         if raw is not None and raw.data == stored.encode():

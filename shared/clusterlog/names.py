@@ -1,4 +1,4 @@
-"""What the streams of the log are called: one for each generation, never used again.
+"""The names of the log's streams: one for each generation, never used again.
 
 A generation's number is in the names of its stream and of its subject, so that a message meant for
 one can come into no other.
@@ -16,9 +16,9 @@ from shared.decoding.fields import decode_object
 from shared.decoding.text import to_integer
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration
+from shared.messaging.jetstream import STREAM_NAMES
 
 NAME: Final = re.compile(r"LOG-([0-9]{1,18})")
-LIST_STREAMS: Final = "$JS.API.STREAM.NAMES"
 EVERY_GENERATION: Final = "meridian.log.*.entry"
 
 
@@ -30,7 +30,7 @@ def subject_name(generation: LogGeneration) -> str:
     return f"meridian.log.{generation}.entry"
 
 
-async def generations_there(client: Client, seconds: float) -> tuple[LogGeneration, ...]:
+async def list_generations(client: Client, seconds: float) -> tuple[LogGeneration, ...]:
     """The generations that have a stream, in no order; there are few.
 
     Raises:
@@ -38,7 +38,7 @@ async def generations_there(client: Client, seconds: float) -> tuple[LogGenerati
     """
     question = json.dumps({"subject": EVERY_GENERATION}).encode()
     try:
-        message = await client.request(LIST_STREAMS, question, timeout=seconds)
+        message = await client.request(STREAM_NAMES, question, timeout=seconds)
         answer = decode_object(message.data, "answer")
         names = answer.items("streams") if "streams" in answer else []
     except (NatsError, OSError, TimeoutError, Undecodable) as error:

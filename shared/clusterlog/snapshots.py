@@ -1,10 +1,10 @@
 # pyright: reportUnknownMemberType=false
-"""The object store in which masters lay snapshots ready: one object for each chunk and manifest.
+"""The object store of snapshots: one object for each chunk and each manifest.
 
 Each object is small, so that none takes long on a slow line, and a call that got no answer is
-repeated for that object alone. What lies under a name and describes no object is thrown away
-before one is stored there: the library reads it first, and would fail, or clear away chunks of
-other objects.
+repeated for that object alone. A message in place of an object's description that describes no
+object is deleted before an object is stored there: the library reads it first, and would fail, or
+delete chunks of other objects.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from nats.errors import Error as NatsError
 from nats.js.errors import BadObjectMetaError, NotFoundError
 from nats.js.object_store import ObjectStore
 
+from shared.domain.containment import describe_error
 from shared.domain.errors import LogUnavailable
-from shared.messaging.client import UnreadableAnswer, answered
+from shared.messaging.client import UnreadableAnswer, require_readable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import SNAPSHOTS
 
@@ -36,8 +37,8 @@ class SnapshotMissing(LogUnavailable):
     code = "snapshot_missing"
 
 
-class Shelf:
-    """The objects; every method raises LogUnavailable when the store does not do it."""
+class SnapshotStore:
+    """Stores, reads and deletes objects; every method raises LogUnavailable when it cannot."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -48,9 +49,9 @@ class Shelf:
             async with asyncio.timeout(MOVE_SECONDS):
                 bucket = await self._bucket()
                 await self._clear_junk(bucket, name)
-                await answered(bucket.put(name, data))
+                await require_readable(bucket.put(name, data))
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not stored: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not stored: {describe_error(error)}") from error
 
     async def get(self, name: str) -> bytes:
         """What is stored under *name*.
@@ -63,28 +64,28 @@ class Shelf:
                 bucket = await self._bucket()
                 if await self._is_junk(bucket, name):
                     raise LogUnavailable(f"{name} was not fetched: no object is described there")
-                return (await answered(bucket.get(name))).data or b""
+                return (await require_readable(bucket.get(name))).data or b""
         except NotFoundError as error:
             raise SnapshotMissing(f"{name} is not there any more") from error
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not fetched: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not fetched: {describe_error(error)}") from error
 
     async def drop(self, name: str) -> bool:
-        """Take *name* away; False when it was not there."""
+        """Delete *name*; False when it was not there."""
         try:
             async with asyncio.timeout(MOVE_SECONDS):
                 bucket = await self._bucket()
                 if await self._clear_junk(bucket, name):
                     return True
-                await answered(bucket.delete(name))
+                await require_readable(bucket.delete(name))
         except NotFoundError:
             return False
         except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{name} was not taken away: {_said(error)}") from error
+            raise LogUnavailable(f"{name} was not deleted: {describe_error(error)}") from error
         return True
 
     async def _clear_junk(self, bucket: ObjectStore, name: str) -> bool:
-        """Throw away what lies under *name* if it describes no object; whether it was so."""
+        """Delete the description of *name* if it describes no object; whether it did."""
         is_junk = await self._is_junk(bucket, name)
         if is_junk:
             await jetstream_of(self._client).purge_stream(STREAM, subject=meta_subject(name))
@@ -93,7 +94,7 @@ class Shelf:
     async def _is_junk(self, bucket: ObjectStore, name: str) -> bool:
         """Whether something lies under *name* and describes no object."""
         try:
-            info = await answered(bucket.get_info(name, show_deleted=True))
+            info = await require_readable(bucket.get_info(name, show_deleted=True))
         except NotFoundError:
             return False
         except (BadObjectMetaError, UnreadableAnswer):
@@ -112,7 +113,3 @@ def chunk_name(snapshot: str, number: int) -> str:
 def meta_subject(name: str) -> str:
     """Where the description of the object *name* lies."""
     return f"$O.{SNAPSHOTS}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

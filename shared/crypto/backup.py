@@ -178,7 +178,7 @@ class Sealer:
 
     def begin(self) -> bytes:
         """The file's beginning."""
-        return self._counted(MAGIC + LENGTH.pack(len(self._header)) + self._header)
+        return self._add_to_checksum(MAGIC + LENGTH.pack(len(self._header)) + self._header)
 
     def frame(self, plain: bytes, *, is_last: bool = False) -> bytes:
         """The next frame; after the last one the checksum."""
@@ -186,14 +186,14 @@ class Sealer:
         sealed = self._cipher.encrypt(nonce, plain, _bound_to(self._bound, is_last=is_last))
         assert len(sealed) <= LARGEST_FRAME, "a frame is a chunk of a snapshot, or less"
         self._number += 1
-        written = self._counted(LENGTH.pack(len(sealed)) + sealed)
+        written = self._add_to_checksum(LENGTH.pack(len(sealed)) + sealed)
         return written if not is_last else written + self._end()
 
     def _end(self) -> bytes:
-        zero = self._counted(LENGTH.pack(0))
+        zero = self._add_to_checksum(LENGTH.pack(0))
         return zero + self._sum.digest()
 
-    def _counted(self, data: bytes) -> bytes:
+    def _add_to_checksum(self, data: bytes) -> bytes:
         self._sum.update(data)
         return data
 
@@ -256,7 +256,7 @@ class Reader:
             self._read_end()
             return None
         if size > (LARGEST_HEADER if self.header is None else LARGEST_FRAME):
-            raise BackupDamaged("a part of the backup says that it is larger than any may be")
+            raise BackupDamaged("a part of the backup is longer than any part may be")
         if len(self._buffer) < LENGTH.size + size:
             return None
         return self._take(LENGTH.size + size)[LENGTH.size :]
@@ -266,23 +266,23 @@ class Reader:
         if len(self._buffer) < LENGTH.size + digest_size:
             return
         self._take(LENGTH.size)
-        told = bytes(self._buffer[:digest_size])
+        expected = bytes(self._buffer[:digest_size])
         del self._buffer[:digest_size]
-        if not is_equal(told, self._sum.digest()):
+        if not is_equal(expected, self._sum.digest()):
             raise BackupDamaged("the backup's checksum does not hold: the file was changed")
         self.is_whole = True
         if self._buffer:
             raise BackupDamaged("something follows the backup's end")
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._buffer[:size])
+        data = bytes(self._buffer[:size])
         del self._buffer[:size]
-        self._sum.update(taken)
-        return taken
+        self._sum.update(data)
+        return data
 
 
 class Opener:
-    """Opens a backup as its bytes come; nothing of it may be used before `end` has said yes."""
+    """Opens a backup as its bytes arrive; use nothing of it before `end` has returned."""
 
     def __init__(self, key: BackupKey) -> None:
         self._reader = Reader()
@@ -304,7 +304,7 @@ class Opener:
         """
         for sealed in self._reader.feed(data):
             if self._held is not None:
-                yield self._opened(self._held, is_last=False)
+                yield self._open_frame(self._held, is_last=False)
             self._held = sealed
         if self._reader.header is not None and self._cipher is None:
             self._unlock(self._reader.header)
@@ -319,7 +319,7 @@ class Opener:
         self._reader.end()
         if self._held is None:
             raise BackupTruncated("the backup holds nothing")
-        yield self._opened(self._held, is_last=True)
+        yield self._open_frame(self._held, is_last=True)
 
     def _unlock(self, header: Header) -> None:
         if header.by_passphrase != self._key.by_passphrase:
@@ -335,7 +335,7 @@ class Opener:
             )
         self._cipher = AESGCM(expand(file_key, b"frames"))
 
-    def _opened(self, sealed: bytes, *, is_last: bool) -> bytes:
+    def _open_frame(self, sealed: bytes, *, is_last: bool) -> bytes:
         header = self._reader.header
         if self._cipher is None and header is not None:
             self._unlock(header)
@@ -354,7 +354,7 @@ class Opener:
 
 
 def _check(file_key: bytes) -> bytes:
-    """What tells a wrong key from a damaged file; it says nothing of the key."""
+    """A check value that distinguishes a wrong key from a damaged file; it reveals no key."""
     return expand(file_key, b"check", CHECK_BYTES)
 
 

@@ -49,7 +49,7 @@ class Identity:
 
     @staticmethod
     def parse(text: str) -> "Identity":
-        """Read what a header says of its sender.
+        """Parse the sender in a header.
 
         Raises:
             Undecodable: it is no `node.service.instance`.
@@ -154,7 +154,7 @@ class Verifier:
     ) -> Signed:
         """Who signed a message, or the answer to the request *in_reply_to*.
 
-        A *live* message must be fresh and new; the age of a stored one says nothing.
+        A *live* message must be fresh and new; a stored one may have any age.
 
         Raises:
             BadSignature: the message is refused; its attribute `reason` is a word for counting.
@@ -169,7 +169,7 @@ class Verifier:
         if not is_equal(mac, parts[6]):
             raise BadSignature("the signature does not hold", reason="bad_mac")
         try:
-            signed = _signed(parts)
+            signed = _parse_signed(parts)
         except Undecodable as error:
             raise BadSignature("the envelope is malformed", reason="malformed") from error
         if in_reply_to is not None:
@@ -222,7 +222,7 @@ def _split(header: str) -> list[str]:
     return parts
 
 
-def _signed(parts: list[str]) -> Signed:
+def _parse_signed(parts: list[str]) -> Signed:
     boot, plus, number = parts[4].rpartition("+")
     if not plus:
         raise Undecodable(f"{shown(parts[4])} is no message's id", reason="bad_syntax")
@@ -231,11 +231,11 @@ def _signed(parts: list[str]) -> Signed:
 
 
 def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payload: bytes) -> str:
-    about = () if kind == REPLY else (_encoded(subject),)
-    fields = (kind.encode(), *about, head.encode(), _encoded(content_type), payload)
+    about = () if kind == REPLY else (_encode(subject),)
+    fields = (kind.encode(), *about, head.encode(), _encode(content_type), payload)
     return hmac.digest(key, canonical(*fields), "sha256").hex()
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     """The bytes of what a library decoded, whatever it made of them."""
     return text.encode("utf-8", "surrogatepass")

@@ -55,7 +55,7 @@ def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> Fields:
 
 
 def unreadable() -> InvalidTicket:
-    """What is said of a document that is proven and yet not what its purpose needs."""
+    """The error for a document that is proven but not what its purpose needs."""
     return InvalidTicket("the ticket cannot be read", reason="invalid_ticket")
 
 

@@ -170,7 +170,7 @@ class SelectionOverride(DocumentBody):
 def merged(site: Selection, *overrides: SelectionOverride | None) -> Selection:
     """*site* with *overrides* applied in order; a later one wins.
 
-    A method may then lack what it needs, because the site's rule changed later: it knows nothing.
+    A method may lack what it needs then, because the site's rule changed later: it knows nothing.
     """
     changes = {
         name: getattr(override, name)

@@ -24,10 +24,15 @@ def ends_process(error: BaseException) -> bool:
 def cause_of(error: BaseException) -> str:
     """Say in one sentence what *error* was, short enough for an event."""
     if isinstance(error, MeridianError):
-        return shortened(error.message)
-    return shortened(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        return shorten(error.message)
+    return shorten(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
-def shortened(cause: str) -> str:
+def describe_error(error: BaseException) -> str:
+    """The words of *error*, or the name of its type where it has none."""
+    return str(error) or type(error).__name__
+
+
+def shorten(cause: str) -> str:
     """*cause*, or its first 500 characters with a mark that there was more."""
     return cause if len(cause) <= LONGEST_CAUSE else f"{cause[: LONGEST_CAUSE - 1]}\u2026"

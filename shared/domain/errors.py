@@ -43,7 +43,7 @@ MeridianError
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
     ├── NoTrafficNode        no node may take this client now
     ├── NoPrimary            no primary answered in time
-    ├── StoreUnavailable     the database did not do it
+    ├── StoreUnavailable     the database failed or does not answer
     ├── LogUnavailable       the cluster log did not answer
     ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
     ├── RedirectionFailed    the site's address was not led here; it is tried again
@@ -296,7 +296,7 @@ class NoPrimary(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The database did not do it."""
+    """The database failed or does not answer."""
 
     code = "store_unavailable"
 

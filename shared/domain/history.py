@@ -30,7 +30,7 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
-    """One event of the site's history: what *speaker* reported, as a *sentence*, and its *body*.
+    """One event of the site's history, which *speaker* reported: a *sentence*, and its *body*.
 
     *lasted_ms* is how long the state that it reports lasted; None while it lasts, or where there is
     nothing that could last.

@@ -1,11 +1,11 @@
-"""How leading the site's address to the primary stands."""
+"""How far the redirection of the site's address to the primary is."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class RedirectionState(StrEnum):
-    """`none` while a master has nothing to lead; `failing` is retried until it succeeds."""
+    """`none` while a master has nothing to redirect; `failing` is tried again until it succeeds."""
 
     NONE = "none"
     PENDING = "pending"
@@ -15,7 +15,7 @@ class RedirectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedirectionStatus:
-    """How a master leads the site's address to itself; *code* and *cause* say why it fails."""
+    """How a master directs the site's address to itself; *code* and *cause* say why it fails."""
 
     state: RedirectionState = RedirectionState.NONE
     attempts: int = 0

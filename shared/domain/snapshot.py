@@ -67,7 +67,7 @@ class Chunk:
         Raises:
             Undecodable: it is none.
         """
-        records = [decode_json(line) for line in _unpacked(data).splitlines()]
+        records = [decode_json(line) for line in _unpack(data).splitlines()]
         return Chunk(
             tuple(_document(each) for each in records if _tag(each) == "d"),
             tuple(_request(each) for each in records if _tag(each) == "r"),
@@ -214,7 +214,7 @@ def position_from_json(fields: Fields) -> LogPosition:
     )
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpack(data: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     try:
         text = unpacker.decompress(data, UNPACKED_BYTES)

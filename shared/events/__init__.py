@@ -28,7 +28,6 @@ from shared.events.conflict import (
     ResolveConflict,
 )
 from shared.events.failover import (
-    AskPromise,
     AssumeRole,
     MasterGranted,
     PrepareForRole,
@@ -36,6 +35,7 @@ from shared.events.failover import (
     PrimarySteppedDown,
     ReadMasterStatus,
     RedirectionChanged,
+    RequestPromise,
     SwitchOver,
 )
 from shared.events.message import Event
@@ -92,7 +92,7 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     SwitchOver,
     PrepareForRole,
     AssumeRole,
-    AskPromise,
+    RequestPromise,
     PrimaryChanged,
     PrimarySteppedDown,
     RedirectionChanged,

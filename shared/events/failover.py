@@ -14,8 +14,8 @@ class MasterGranted(Event):
 
     *valid_until* is an absolute CLOCK_BOOTTIME reading, in seconds, of the kernel *boot_id*:
     never counted from arrival, void on any other machine. Sent at each renewal of the lease.
-    While it is *paused* they do not act and keep what waits for them: the role may be handed over,
-    or go on. *planned* says that the epoch began by a switchover.
+    While it is *paused* they do not act, and keep the requests that wait for them: the role may be
+    handed over, or go on. *planned* says that the epoch began by a switchover.
     """
 
     subject: ClassVar = Subject(
@@ -33,10 +33,11 @@ class MasterGranted(Event):
 
 
 class RoleReadiness(Message):
-    """Where a master stands, what bars it, and the record that it awaits in the lease from now on.
+    """The log position of a master, its obstacles, and the record that it awaits from now on.
 
-    *instance* and *n* name that record: whoever is primary may write it for this master.
-    *signature* is the master's own, over `readiness_bytes`: the cluster's key proves no mastery.
+    *instance* and *n* name that record: the primary may write it into the lease for this master.
+    *signature* is the master's own, over `readiness_bytes`: the cluster's key does not prove which
+    master spoke.
     """
 
     node: NodeId
@@ -49,14 +50,14 @@ class RoleReadiness(Message):
     signature: str = ""
 
     def readiness_bytes(self) -> bytes:
-        """What the master signs: all that the primary relies on."""
+        """Build the text that the master signs: all that the primary relies on."""
         parts = (self.node, self.epoch, self.instance, self.n, self.revision, self.hash)
-        said = (*(str(part) for part in parts), *self.reasons)
-        return "\n".join(("meridian/readiness/v1", *said)).encode()
+        texts = (*(str(part) for part in parts), *self.reasons)
+        return "\n".join(("meridian/readiness/v1", *texts)).encode()
 
 
 class PrepareForRole(Request[RoleReadiness]):
-    """Say where you stand, and await the role: the primary wants to hand it to *node*."""
+    """Report your log position, and await the role: the primary wants to hand it to *node*."""
 
     subject: ClassVar = Subject(
         "meridian.failover.{node}.prepare",
@@ -69,7 +70,7 @@ class PrepareForRole(Request[RoleReadiness]):
 
 
 class AssumeRole(Request[Done]):
-    """The lease names *node* from *epoch* on: look at once, and answer when you act."""
+    """The lease names *node* from *epoch* on: read it at once, and answer when you act."""
 
     subject: ClassVar = Subject(
         "meridian.failover.{node}.promote",
@@ -110,7 +111,7 @@ class SwitchOver(Request[RoleSwitched]):
 
 
 class MasterStatus(Message):
-    """One master's view of its own part."""
+    """What one master knows about its own role."""
 
     node: NodeId
     role: MasterRole
@@ -123,7 +124,7 @@ class MasterStatus(Message):
 
 
 class ReadMasterStatus(Request[MasterStatus]):
-    """What the failover monitor of *node* sees and would do."""
+    """Ask the failover monitor of *node* for its status."""
 
     subject: ClassVar = Subject(
         "meridian.failover.{node}.status",
@@ -134,37 +135,47 @@ class ReadMasterStatus(Request[MasterStatus]):
     node: NodeId
 
 
-class PromiseDecided(Message):
-    """*node*'s answer to request *number* of *holder*'s process *instance*, primary of *epoch*.
+class PromiseTerms(Message):
+    """The request number *number* of *holder*'s process *instance*, primary of *epoch*.
 
-    Without a *refusal* it promises not to act as primary before `ttl + margin` of the asker's
-    lease have gone by since it answered. *largest* is the largest epoch that it saw.
-    *signature* is the master's own, over `promise_bytes`: the cluster's key proves no mastery.
+    It asks another master not to act as primary for a while. *ttl* and *margin* are those of the
+    holder's lease, in seconds.
     """
 
-    node: NodeId
     holder: NodeId
     instance: str
     number: int
     epoch: Epoch
     ttl: float
     margin: float
+
+
+class PromiseVote(Message):
+    """*node*'s answer to a request for a promise on *terms*.
+
+    Without a *refusal* it promises not to act as primary before `ttl + margin` of the holder's
+    lease have gone by since it voted. *largest* is the largest epoch that it has seen. *signature*
+    is the master's own, over `promise_bytes`: the cluster's key does not prove which master spoke.
+    """
+
+    node: NodeId
+    terms: PromiseTerms
     largest: Epoch
     refusal: str = ""
     signature: str = ""
 
     def promise_bytes(self) -> bytes:
-        """What the master signs: all that the primary relies on."""
-        asked = (self.holder, self.instance, self.number, self.epoch, self.ttl, self.margin)
-        said = ("meridian/promise/v1", self.node, *asked, self.largest, self.refusal)
-        return "\n".join(str(part) for part in said).encode()
+        """Build the text that the master signs: all that the primary relies on."""
+        terms = self.terms
+        request = (terms.holder, terms.instance, terms.number, terms.epoch, terms.ttl, terms.margin)
+        parts = ("meridian/promise/v1", self.node, *request, self.largest, self.refusal)
+        return "\n".join(str(part) for part in parts).encode()
 
 
-class AskPromise(Request[PromiseDecided]):
-    """Promise not to act as primary for a while: *holder*, primary of *epoch*, cannot renew.
+class RequestPromise(Request[PromiseVote]):
+    """Promise the holder of the lease, on *terms*, not to act as primary for a while.
 
-    The lease's bucket gives no answer. *number* counts what the process *instance* asked; *ttl*
-    and *margin* are those of its lease, in seconds.
+    The holder cannot renew, because the lease's bucket gives no answer.
     """
 
     subject: ClassVar = Subject(
@@ -174,12 +185,7 @@ class AskPromise(Request[PromiseDecided]):
     )
 
     node: NodeId
-    holder: NodeId
-    instance: str
-    number: int
-    epoch: Epoch
-    ttl: float
-    margin: float
+    terms: PromiseTerms
 
 
 class PrimaryChanged(Event):
@@ -200,8 +206,8 @@ class PrimaryChanged(Event):
 class PrimarySteppedDown(Event):
     """*node* was primary of *epoch* and is no more, for *cause*.
 
-    It says so as soon as it can: a primary that died or is cut off is told by its successor's
-    `PrimaryChanged` first, or alone.
+    It publishes this as soon as it can. When a primary died or is cut off, its successor's
+    `PrimaryChanged` comes first, or alone.
     """
 
     subject: ClassVar = Subject(
@@ -216,10 +222,10 @@ class PrimarySteppedDown(Event):
 
 
 class RedirectionChanged(Event):
-    """Leading the site's address to *node*, by *method*, went from *before* to *state*.
+    """The redirection of the site's address to *node*, by *method*, went from *before* to *state*.
 
-    One that is `failing` says why with *code* and *cause*, and is tried again until it is done or
-    *node* is primary no more.
+    A redirection that is `failing` has a *code* and a *cause*; it is tried again until it is done
+    or *node* is no longer primary.
     """
 
     subject: ClassVar = Subject(

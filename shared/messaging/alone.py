@@ -1,7 +1,7 @@
 """Whether the NATS server that this process is connected to runs alone, outside of any cluster.
 
-A server alone says so itself: it refuses, at once and with a code of its own, what only servers in
-a cluster can do. One in a cluster without a quorum says nothing.
+A server that runs alone refuses, at once and with an error code of its own, what only servers in a
+cluster can do. A server in a cluster without a quorum does not answer.
 """
 
 from typing import Final
@@ -11,12 +11,10 @@ from nats.errors import Error as NatsError
 
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
+from shared.messaging.jetstream import ErrorCode, leader_step_down_subject
 
-QUESTION: Final = "$JS.API.STREAM.LEADER.STEPDOWN.LOG-0"
-"""Asks the leader of a stream that never is, so that nothing comes of it in a cluster either."""
-
-NOT_CLUSTERED: Final = 10010
-"""The server's code for "JetStream clustering support required"."""
+QUESTION: Final = leader_step_down_subject("LOG-0")
+"""Asks the leader of a stream that never exists, so that it has no effect in a cluster either."""
 
 ANSWER_SECONDS: Final = 1.0
 ALONE: Final = 1
@@ -24,15 +22,15 @@ ALONE: Final = 1
 
 
 async def is_alone(client: Client) -> bool:
-    """Whether the server says that it is in no cluster; silence says nothing."""
+    """Whether the server answers that it is in no cluster; False when it does not answer."""
     try:
         message = await client.request(QUESTION, timeout=ANSWER_SECONDS)
         answer = decode_object(message.data, "answer")
-        return answer.object("error").value("err_code") == NOT_CLUSTERED
+        return answer.object("error").value("err_code") == ErrorCode.NOT_CLUSTERED
     except (NatsError, OSError, TimeoutError, Undecodable):
         return False
 
 
-async def carried(client: Client, replicas: int) -> int:
-    """As many of *replicas* as the server can carry."""
+async def possible_replicas(client: Client, replicas: int) -> int:
+    """How many of *replicas* the server can store: one where it runs alone."""
     return ALONE if await is_alone(client) else replicas

@@ -6,8 +6,8 @@ from nats.aio.client import Client
 
 from shared.crypto.envelope import Identity
 from shared.messaging.client import OnMalformed, SafeClient
-from shared.messaging.connection import NatsAccess, inbox_prefix, options
-from shared.messaging.middleware import Guard, SigningMiddleware, decode_declared, layers
+from shared.messaging.connection import NatsAccess, connection_options, inbox_prefix
+from shared.messaging.middleware import Guard, SigningMiddleware, build_layers, decode_declared
 
 
 class SafeBroker(NatsBroker):
@@ -25,17 +25,17 @@ class SafeBroker(NatsBroker):
 def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBroker:
     """A broker that signs and checks every message; not connected yet."""
     assert guard.inbox_prefix == inbox_prefix(identity), (
-        "replies are told by the inbox they come to"
+        "replies are recognised by the inbox that they arrive in"
     )
     broker = SafeBroker(
         security=NatsUserPassword(username=access.user, password=access.password),
-        middlewares=layers(guard),
+        middlewares=build_layers(guard),
         decoder=decode_declared,
         logger=None,
         graceful_timeout=5.0,
-        **options(access, identity, "broker"),
+        **connection_options(access, identity, "broker"),
     )
-    broker.on_malformed = guard.rejections.refused
+    broker.on_malformed = guard.rejections.record
     return broker
 
 

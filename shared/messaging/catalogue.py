@@ -9,7 +9,7 @@ from shared.events.message import Event
 
 
 @lru_cache(maxsize=4096)
-def find(subject: str) -> type[Event] | None:
+def find_message(subject: str) -> type[Event] | None:
     """The message that travels on *subject*, or None for a subject that is not declared."""
     for message in CATALOGUE:
         if message.subject.parse(subject) is not None:

@@ -1,14 +1,14 @@
-"""The NATS client, so that no message can end its reading, and no answer its caller.
+"""A NATS client that survives every message: none ends its reading loop, or an API call's caller.
 
-The library parses before we do. Where it fails on a message it stops reading the connection, and a
-message that lies in a stream fails at every new try. Here each message is dealt with on its own:
-what the library cannot parse is reported and dropped, a stored one is given on without its headers
-so that its reader skips it like any other that is not signed, and an answer that cannot be read
-counts as none.
+The library parses a message before our code sees it. Where that fails it stops reading the
+connection, and a message that lies in a stream fails again after each reconnection. This client
+handles each message on its own: one that the library cannot parse is reported and dropped, a stored
+one is delivered without its headers, so that its reader skips it like any other unsigned one, and
+an answer that cannot be read counts as no answer.
 
 A message that lies in a stream may also begin with a status line, as the server's own do
-(`NATS/1.0 100 Idle Heartbeat`). The library takes it for a word of the server and waits for the
-sequence that it left out, for ever; so the line is taken away where a message comes from a stream.
+(`NATS/1.0 100 Idle Heartbeat`). The library would take it for a message of the server and wait for
+a missing sequence without end; so the line is removed from every message that comes from a stream.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,32 +23,35 @@ from nats.js.api import ConsumerInfo, PubAck, RawStreamMsg, StreamInfo
 from nats.js.object_store import ObjectStore
 
 from shared.decoding.errors import Undecodable
+from shared.domain.containment import describe_error
 from shared.domain.ids import Sequence
+from shared.messaging.jetstream import ACKNOWLEDGEMENTS
 
 T = TypeVar("T")
 
-FROM_STREAM: Final = b"$JS.ACK."
-"""How the reply subject of a message begins that a consumer delivers; the server lets no client
-say so."""
+FROM_STREAM: Final = f"{ACKNOWLEDGEMENTS}.".encode()
+"""How the reply subject of a message begins that a consumer delivers; the server refuses it from
+clients."""
 
 VERSION_LINE: Final = b"NATS/1.0\r\n"
 LINE_END: Final = b"\r\n"
 
+PullSubscription = JetStreamContext.PullSubscription
 OnMalformed = Callable[[Undecodable], None]
 
 
 class UnreadableAnswer(NatsError):
-    """An answer of JetStream that is none; whoever asked may ask again."""
+    """An answer of JetStream that cannot be read; the caller may ask again."""
 
 
-def ignore(error: Undecodable) -> None:
-    """For connections of commands, which have nobody to report to."""
+def ignore_malformed(error: Undecodable) -> None:
+    """Report nothing: for the connections of commands."""
 
 
 class SafeClient(Client):
-    """A client that survives whatever comes; *on_malformed* gets what it cannot parse."""
+    """A client that survives every message; *on_malformed* receives what it cannot parse."""
 
-    def __init__(self, on_malformed: OnMalformed = ignore) -> None:
+    def __init__(self, on_malformed: OnMalformed = ignore_malformed) -> None:
         super().__init__()
         self._on_malformed = on_malformed
 
@@ -63,7 +66,7 @@ class SafeClient(Client):
             headers = without_status(headers)
         try:
             await super()._process_msg(sid, subject, reply, data, headers)
-        except Exception as error:  # noqa: BLE001 - the library says nowhere what it may raise
+        except Exception as error:  # noqa: BLE001 - what the library may raise is documented nowhere
             self._report(subject, error)
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
@@ -73,13 +76,13 @@ class SafeClient(Client):
             return None
 
     def _is_of_consumer(self, sid: int) -> bool:
-        """Whether only what lies in a stream, and the server's own words, may come to *sid*."""
+        """Whether *sid* may receive only stored messages and the server's own."""
         subscription = self._subs.get(sid)
         return subscription is not None and getattr(subscription, "_jsi", None) is not None
 
     def _report(self, subject: bytes, error: Exception) -> None:
         where = subject.decode("ascii", "replace") or "its headers"
-        sentence = f"a message could not be parsed ({where}): {str(error) or type(error).__name__}"
+        sentence = f"a message could not be parsed ({where}): {describe_error(error)}"
         self._on_malformed(Undecodable(sentence, reason="malformed"))
 
     def jetstream(self, **options: Any) -> "SafeJetStream":
@@ -113,12 +116,12 @@ def sequence_of(message: Msg) -> Sequence:
     return Sequence(delivery_of(message).sequence.stream)
 
 
-async def answered(call: Awaitable[T]) -> T:
-    """What *call* of the library gives.
+async def require_readable(call: Awaitable[T]) -> T:
+    """The result of *call*, a call of the library.
 
     Raises:
         UnreadableAnswer: the library failed on what came.
-        nats.errors.Error, OSError: as the library says.
+        nats.errors.Error, OSError: as the library raises them.
     """
     try:
         return await call
@@ -132,28 +135,28 @@ class SafeJetStream(JetStreamContext):
     """JetStream, each call of which gives an answer or raises an error of the library's family."""
 
     async def publish(self, *args: Any, **kwargs: Any) -> PubAck:
-        return await answered(super().publish(*args, **kwargs))
+        return await require_readable(super().publish(*args, **kwargs))
 
     async def get_msg(self, *args: Any, **kwargs: Any) -> RawStreamMsg:
-        return await answered(super().get_msg(*args, **kwargs))
+        return await require_readable(super().get_msg(*args, **kwargs))
 
     async def stream_info(self, *args: Any, **kwargs: Any) -> StreamInfo:
-        return await answered(super().stream_info(*args, **kwargs))
+        return await require_readable(super().stream_info(*args, **kwargs))
 
     async def add_stream(self, *args: Any, **kwargs: Any) -> StreamInfo:
-        return await answered(super().add_stream(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
+        return await require_readable(super().add_stream(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
 
     async def consumer_info(self, *args: Any, **kwargs: Any) -> ConsumerInfo:
-        return await answered(super().consumer_info(*args, **kwargs))
+        return await require_readable(super().consumer_info(*args, **kwargs))
 
     async def add_consumer(self, *args: Any, **kwargs: Any) -> ConsumerInfo:
-        return await answered(super().add_consumer(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
+        return await require_readable(super().add_consumer(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
 
     async def subscribe(self, *args: Any, **kwargs: Any) -> JetStreamContext.PushSubscription:
-        return await answered(super().subscribe(*args, **kwargs))
+        return await require_readable(super().subscribe(*args, **kwargs))
 
     async def pull_subscribe(self, *args: Any, **kwargs: Any) -> JetStreamContext.PullSubscription:
-        return await answered(super().pull_subscribe(*args, **kwargs))
+        return await require_readable(super().pull_subscribe(*args, **kwargs))
 
     async def object_store(self, *args: Any, **kwargs: Any) -> ObjectStore:
-        return await answered(super().object_store(*args, **kwargs))
+        return await require_readable(super().object_store(*args, **kwargs))

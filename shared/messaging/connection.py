@@ -10,6 +10,7 @@ from typing import Any, Final
 from nats.aio.client import Client
 
 from shared.crypto.envelope import Identity
+from shared.domain.containment import describe_error
 from shared.messaging.client import SafeClient, SafeJetStream
 
 PATIENCE: Final[dict[str, Any]] = {
@@ -27,7 +28,7 @@ CALL_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class NatsAccess:
-    """Where the servers are, own first, and who we are to them."""
+    """Where the servers are, the own node's first, and with which user to log in."""
 
     servers: tuple[str, ...]
     user: str
@@ -35,7 +36,7 @@ class NatsAccess:
 
 
 def inbox_prefix(identity: Identity) -> str:
-    """This process's own inbox: nobody else may listen there."""
+    """The prefix of this process's own inboxes: nobody else may subscribe there."""
     return inbox_of(str(identity))
 
 
@@ -44,24 +45,24 @@ def inbox_of(sender: str) -> str:
     return f"_INBOX.{sender}"
 
 
-def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
-    """How every connection of this process is made, but for its credentials."""
+def connection_options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
+    """The options of every connection of this process, but for its credentials."""
     log = logging.getLogger("meridian.nats")
-    said = ""
+    reported = ""
 
     async def on_error(error: Exception) -> None:
-        nonlocal said
-        sentence = str(error) or type(error).__name__
-        if sentence != said:  # the same at every try would bury everything else
+        nonlocal reported
+        sentence = describe_error(error)
+        if sentence != reported:  # the same at every try would bury everything else
             log.warning("NATS (%s): %s", name, sentence)
-        said = sentence
+        reported = sentence
 
     async def on_disconnect() -> None:
         log.warning("lost the connection to NATS (%s)", name)
 
     async def on_reconnect() -> None:
-        nonlocal said
-        said = ""
+        nonlocal reported
+        reported = ""
         log.info("connected to NATS again (%s)", name)
 
     return {
@@ -76,15 +77,15 @@ def options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]
 
 
 async def connect(access: NatsAccess, identity: Identity, name: str) -> SafeClient:
-    """A connection of its own for users that need order, sequences and compare-and-set.
+    """A connection of its own, for callers that need order, sequences and compare-and-set.
 
     Raises:
-        nats.errors.Error: no server let us in; try again.
+        nats.errors.Error: no server accepted the login; try again.
         OSError: no server could be reached; try again.
     """
     client = SafeClient()
     await client.connect(
-        user=access.user, password=access.password, **options(access, identity, name)
+        user=access.user, password=access.password, **connection_options(access, identity, name)
     )
     return client
 

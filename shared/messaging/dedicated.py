@@ -1,7 +1,7 @@
-"""A connection of its own to NATS, for users that need order, sequences and compare-and-set.
+"""A dedicated NATS connection, for users that need order, sequences and compare-and-set.
 
-The client is there from the start and is connected when NATS lets us in; until then, and while
-the connection is lost, those who use it find that it is not connected and say so.
+The client exists from the start and is connected once NATS accepts the login. Until then, and while
+the connection is lost, its users check `is_connected` and fail with an error of their own.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Final
 from shared.crypto.envelope import Identity
 from shared.domain.containment import ends_process
 from shared.messaging.client import OnMalformed, SafeClient
-from shared.messaging.connection import NatsAccess, options
+from shared.messaging.connection import NatsAccess, connection_options
 
-AGAIN_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 0.5
 
 
 class DedicatedConnection:
@@ -31,24 +31,24 @@ class DedicatedConnection:
         """Connect, however long it takes, and hold the connection until cancelled."""
         try:
             while True:
-                if await self._connected():
+                if await self._connect():
                     await asyncio.Event().wait()
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self.client.close()
 
-    async def _connected(self) -> bool:
+    async def _connect(self) -> bool:
         access = self._access
         try:
             await self.client.connect(
                 user=access.user,
                 password=access.password,
-                **options(access, self._identity, self._name),
+                **connection_options(access, self._identity, self._name),
             )
-        except Exception as error:  # whatever a server says, it is asked again
+        except Exception as error:  # whatever the server answers, we try again
             if ends_process(error):
                 raise
             log = logging.getLogger("meridian.nats")
-            log.warning("NATS did not let us in (%s): %s", self._name, error)
+            log.warning("NATS refused the connection (%s): %s", self._name, error)
             return False
         return True

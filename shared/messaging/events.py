@@ -1,9 +1,9 @@
 """Publishes events into the stream `EVENTS`: signed by the cluster and by the node.
 
-The node's Ed25519 signature (`shared.crypto.testimony`) lets tools outside check an event without
-the pre-shared key. It is made when the event is emitted, so its time is that moment. Events wait
-in a bounded queue until JetStream has acknowledged them; no caller waits for that. Each carries an
-id, so that JetStream stores an event once although its acknowledgement was lost and it was resent.
+The node's Ed25519 signature (`shared.crypto.node_signature`) lets tools outside verify an event
+without the pre-shared key. It is made when the event is emitted, so its time is that moment. Events
+wait in a bounded queue until JetStream has acknowledged them; no caller waits for that. Each has an
+id, so that JetStream stores it once although an acknowledgement was lost and the event was resent.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from nats.errors import Error as NatsError
 
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER, Statement, attest
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER, Statement, attest
 from shared.domain.containment import ends_process
 from shared.domain.ids import NodeId, UnixMillis
 from shared.events.message import Event
+from shared.messaging.jetstream import MESSAGE_ID
 from shared.messaging.streams import EVENTS
 
-EVENT_ID_HEADER: Final = "Nats-Msg-Id"
 WAITING: Final = 1_000
 LIMIT_BYTES: Final = 512 * 1024
 PAUSE_SECONDS: Final = 0.5
@@ -76,7 +76,7 @@ class EventPublisher:
         if self._queue.full():
             lost = self._queue.get_nowait()
             self._queue.task_done()
-            self._log.warning("too many events wait; %s was dropped", lost.address)
+            self._log.warning("too many events wait to be sent; %s was dropped", lost.address)
         self._queue.put_nowait(signed)
 
     async def run(self) -> None:
@@ -112,7 +112,7 @@ class EventPublisher:
                 headers={
                     "content-type": "application/json",
                     NODE_SIGNATURE_HEADER: signed.node_signature,
-                    EVENT_ID_HEADER: signed.id,
+                    MESSAGE_ID: signed.id,
                 },
             )
         except (NatsError, OSError, TimeoutError, IncorrectState) as error:

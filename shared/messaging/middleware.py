@@ -3,10 +3,10 @@
 Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
 byte is parsed. A forged message is dropped and never redelivered, and so is one that asks for an
 answer where its sender does not listen (`shared.messaging.replies`). A reply is bound to its
-request by the request's id, since the client library chooses the inbox. What a message says of
-itself must be its address: nobody speaks for another node by naming it inside.
-Only a request is answered, and never with nothing: an empty message deletes a stream where its
-subject says so.
+request by the request's id, since the client library chooses the inbox. The fields of a
+message must agree with its subject: nobody speaks for another node by naming it inside.
+Only a request is answered, and never with an empty message: sent to a subject of JetStream's API
+it could delete a stream.
 """
 
 import logging
@@ -29,7 +29,7 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, MeridianError, Unavailable
 from shared.events.message import Attribute, ErrorReply, Event, Message, Request
-from shared.messaging.catalogue import find, require_answerer, require_speaker
+from shared.messaging.catalogue import find_message, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
 from shared.messaging.replies import require_own_inbox
 
@@ -55,11 +55,11 @@ PENDING: ContextVar[PendingRequest | None] = ContextVar("pending", default=None)
 
 
 class Silent(Exception):
-    """The handler is not the one to answer; nothing is sent and nothing is wrong."""
+    """Another process answers this request: nothing is sent, and nothing is wrong."""
 
 
 class Meter(Protocol):
-    """Where messages that passed are counted, by their declared name."""
+    """Counts messages that passed, by their declared name."""
 
     def received(self, message: str) -> None: ...
     def handled(self, message: str, seconds: float) -> None: ...
@@ -69,7 +69,7 @@ class Meter(Protocol):
 class Guard:
     """What both layers need: keys, where refusals are counted, whose inbox is ours.
 
-    *fail* is told of a broken invariant; the service must end then.
+    *fail* receives a broken invariant; the service must end then.
     """
 
     signer: Signer
@@ -95,7 +95,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         self, call_next: Callable[[PublishCommand], Awaitable[Any]], cmd: PublishCommand
     ) -> Any:
         assert isinstance(cmd, NatsPublishCommand), "this layer is for NATS"
-        payload, kind = encoded(cmd.body)
+        payload, kind = encode_body(cmd.body)
         headers = dict(cmd.headers or {})
         kind = headers.get(CONTENT_TYPE) or kind
         signer = self.guard.signer
@@ -120,7 +120,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         try:
             (self._check_reply if is_reply else self._check_message)(message)
         except (BadSignature, Undecodable) as error:
-            self.guard.rejections.refused(error, _claimed(message))
+            self.guard.rejections.record(error, _claimed_sender(message))
             if is_reply:
                 raise  # whoever asked goes on waiting for the true answer
             raise RejectMessage from error
@@ -165,36 +165,36 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         pending.answer = decode_reply(pending.request, message.data)
 
     def _check_message(self, message: Msg) -> None:
-        declared = find(message.subject)
+        declared = find_message(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
-        require_own_inbox(declared, _claimed(message), message.reply)
+        require_own_inbox(declared, _claimed_sender(message), message.reply)
         header, kind = _head(message)
         live = not declared.subject.stored
         signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
         if live:
             skew = signed.unix_ms - self.guard.verifier.now_ms()
-            self.guard.rejections.late_or_skewed(str(signed.identity), skew)
+            self.guard.rejections.record_skew(str(signed.identity), skew)
         self._answering, self._sender, self._declared = signed.id, str(signed.identity), declared
 
     def _check_body(self, declared: type[Event], subject: str, body: object) -> None:
-        """Let pass what was decoded, and says the same of itself as its subject does.
+        """Let pass what was decoded and agrees with its subject.
 
         Raises:
             Undecodable: the body has another shape.
             RejectMessage: the body names another node, session or the like than the subject.
         """
         if isinstance(body, Undecodable):
-            self.guard.rejections.refused(body, self._sender)
+            self.guard.rejections.record(body, self._sender)
             raise body
         assert isinstance(body, declared), "the decoder gives what the subject declares"
         if not body.is_addressed_to(subject):
             refusal = BadSignature(
-                f"{self._sender} says another thing than its subject {subject}",
+                f"a message of {self._sender} does not agree with its subject {subject}",
                 reason="another_address",
             )
-            self.guard.rejections.refused(refusal, self._sender)
+            self.guard.rejections.record(refusal, self._sender)
             raise RejectMessage
 
 
@@ -204,7 +204,7 @@ def decode_declared(message: StreamMessage[Msg]) -> object:
     FastStream ends its work on a message whose decoder raises, before any layer hears of it; so the
     refusal is handed on as a value.
     """
-    declared = find(message.raw_message.subject)
+    declared = find_message(message.raw_message.subject)
     if declared is None:
         return message.body
     try:
@@ -222,7 +222,7 @@ def decode_reply(request: type[Request[Any]], body: bytes) -> Message:
     return decode_model(ErrorReply if body.startswith(REFUSAL) else request.reply, body)
 
 
-def layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
+def build_layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
     """Both layers with this process's keys, the signing one last."""
     return (
         type("BoundErrorMiddleware", (ErrorMiddleware,), {"fail": staticmethod(guard.fail)}),
@@ -263,7 +263,9 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
 
 def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
     if _is_answered(msg):
-        return ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
+        return ErrorReply(
+            error_code=error.code, message=error.message, attributes=portable_attributes(error)
+        )
     if isinstance(error, Unavailable):
         raise NackMessage(delay=RETRY_SECONDS) from error
     _LOG.warning("a message was dropped: %s", error.message)
@@ -272,11 +274,11 @@ def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
 
 def _is_answered(msg: StreamMessage[Any]) -> bool:
     """Whether somebody waits for an answer: that is declared, and never read from the message."""
-    declared = find(msg.raw_message.subject)
+    declared = find_message(msg.raw_message.subject)
     return bool(msg.reply_to) and declared is not None and issubclass(declared, Request)
 
 
-def encoded(body: Any) -> tuple[bytes, str]:
+def encode_body(body: Any) -> tuple[bytes, str]:
     """The bytes that go over the wire and their content type."""
     if isinstance(body, BaseModel):
         return body.model_dump_json().encode(), JSON
@@ -289,12 +291,12 @@ def _head(message: Msg) -> tuple[str, str]:
     return headers.get(SIGNATURE_HEADER, ""), headers.get(CONTENT_TYPE, "")
 
 
-def _claimed(message: Msg) -> str:
+def _claimed_sender(message: Msg) -> str:
     parts = _head(message)[0].split(";")
     return parts[2] if len(parts) == FIELDS else "unknown"
 
 
-def plain(error: MeridianError) -> dict[str, Attribute]:
+def portable_attributes(error: MeridianError) -> dict[str, Attribute]:
     """The attributes of *error*, as they can travel."""
     return {name: _attribute(value) for name, value in error.attributes.items()}
 

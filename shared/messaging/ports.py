@@ -1,4 +1,4 @@
-"""What a service needs of the bus: to ask, to publish now, and to emit what must arrive.
+"""The ports of the bus: ask, publish now, and emit what must arrive.
 
 `Publisher` and `EventPublisher` are these over NATS.
 """

@@ -1,4 +1,4 @@
-"""Saying and asking: addresses, types and errors come from the message's own declaration."""
+"""Publishes events and asks requests: each message's declaration gives address, type and errors."""
 
 import asyncio
 import logging
@@ -11,11 +11,20 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.decoding.errors import Undecodable
+from shared.domain.backoff import Backoff
 from shared.domain.errors import BadSignature, StoreUnavailable, Unavailable, from_code
 from shared.events.message import ErrorReply, Event, Message, Reply, Request
 from shared.messaging.middleware import PENDING, PendingRequest
 
-PAUSE_SECONDS: Final = 0.05
+UNHEARD_SECONDS: Final = 0.05
+"""The pause before a request that reached nobody is sent again: somebody will listen soon."""
+
+REFUSED: Final = Backoff(first_seconds=0.05, longest_seconds=0.4)
+"""The pauses after answers that are none: whoever gave them is asked less and less often."""
+
+
+class _Unproven(Exception):
+    """What came in place of an answer is not one."""
 
 
 class Publisher:
@@ -49,42 +58,51 @@ class Publisher:
 
         Raises:
             Unavailable: nobody answered in time.
-            MeridianError: the one who answered said no; it is the error that was named.
+            MeridianError: the receiver refused; it is the error that it named.
         """
-        last: Unavailable | None = None
+        refusals: list[Unavailable] = []
         try:
             async with asyncio.timeout(timeout_seconds):
-                while True:
-                    answer = await self._answer(request, attempt_seconds, timeout_seconds)
-                    try:
-                        return unwrap_reply(request, answer)
-                    except StoreUnavailable as error:
-                        if attempt_seconds is None:
-                            raise
-                        last = error
-                    await asyncio.sleep(PAUSE_SECONDS)
-        except (TimeoutError, NatsError, OSError) as error:
+                if attempt_seconds is None:
+                    return unwrap_reply(request, await self._answer(request, timeout_seconds))
+                return await self._ask_repeatedly(request, attempt_seconds, refusals)
+        except (_Unproven, TimeoutError, NatsError, OSError) as error:
             silence = f"nobody answered on {request.address} within {timeout_seconds:g} s"
-            raise last or Unavailable(silence) from error
+            raise (refusals[-1] if refusals else Unavailable(silence)) from error
 
-    async def _answer(
-        self, request: Request[Any], attempt_seconds: float | None, longest_seconds: float
-    ) -> Message:
+    async def _ask_repeatedly(
+        self, request: Request[Reply], attempt_seconds: float, refusals: list[Unavailable]
+    ) -> Reply:
+        """The first valid answer; *refusals* keeps the last refusal for want of a database."""
+        failures = 0
+        while True:
+            try:
+                return unwrap_reply(request, await self._answer(request, attempt_seconds))
+            except (NatsTimeoutError, TimeoutError):
+                continue  # silence was pause enough
+            except StoreUnavailable as error:
+                refusals[:] = [error]
+            except _Unproven as error:
+                self._log.debug("%s: %s", request.address, error.__cause__)
+            failures += 1
+            await asyncio.sleep(REFUSED.pause_seconds(failures))
+
+    async def _answer(self, request: Request[Any], seconds: float) -> Message:
+        """The answer to *request*, sent again while it reaches nobody.
+
+        Raises:
+            _Unproven: an answer came that is not signed by who may answer, or is malformed.
+            TimeoutError, nats.errors.TimeoutError: no answer came within *seconds*.
+        """
         while True:
             pending = PendingRequest(type(request))
             token = PENDING.set(pending)
             try:
-                await self._broker.request(
-                    request, request.address, timeout=attempt_seconds or longest_seconds
-                )
-            except (NatsTimeoutError, TimeoutError):
-                if attempt_seconds is None:
-                    raise
-            except (BadSignature, Undecodable):  # counted where it came in; it is no answer
-                if attempt_seconds is None:  # it was sent: only the true answer may come now
-                    raise TimeoutError from None
+                await self._broker.request(request, request.address, timeout=seconds)
+            except (BadSignature, Undecodable) as error:
+                raise _Unproven from error
             except (NoRespondersError, IncorrectState):  # nobody yet, or not connected yet
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(UNHEARD_SECONDS)
             else:
                 assert pending.answer is not None, "the signing layer decodes every answer"
                 return pending.answer

@@ -1,7 +1,7 @@
-"""Reading many documents: page by page, since one message holds no more than a megabyte.
+"""Reads many documents page by page, since one message holds no more than a megabyte.
 
-Pages may be of different revisions when somebody writes meanwhile; what was read is then as of the
-smallest, and whoever keeps it reads again when a later revision is heard of.
+Pages may be of different revisions when somebody writes meanwhile. The result is then as of the
+smallest one, and whoever keeps it reads again once a later revision is known.
 """
 
 from shared.domain.document import Document

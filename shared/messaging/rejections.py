@@ -1,8 +1,8 @@
-"""Counting what is refused, and saying it once a minute for each known sender.
+"""Counts refused messages and reports them once a minute for each known sender.
 
-The first refusal is told at once, those of the next minute together when it is over. A flood of
-forged messages costs one event a minute: all unknown senders are told of together, and so are
-all beyond the hundreds that are told of by name.
+The first refusal is reported at once, those of the next minute together when it is over. A flood of
+forged messages costs one event a minute: all unknown senders are reported together, and so are
+all beyond the hundreds that are reported by name.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SENTENCE: Final = 500
 """Characters of a refusal that are reported: parts of them are what a stranger wrote."""
 
 NAMED: Final = 512
-"""Senders and reasons that are told of by name at one time."""
+"""Senders and reasons that are reported by name at one time."""
 
 UNPROVEN: Final = frozenset(
     {"unsigned", "unknown_key", "bad_mac", "malformed", "unknown_subject", "unasked", "bad_reply"}
@@ -28,12 +28,12 @@ UNPROVEN: Final = frozenset(
 """Reasons under which the sender's name proves nothing."""
 
 LARGEST_DIFFERENCE_MS: Final = 5_000
-"""From here on a message's age by our clock is told of, though the message still passes."""
+"""From here on a message's age by our clock is reported, though the message still passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """So many messages of one sender, refused for one reason."""
+    """Messages of one sender that were refused for one reason, and how many."""
 
     sender: str
     reason: str
@@ -43,32 +43,32 @@ class Rejection:
 
 @dataclass(slots=True)
 class Tally:
-    """What was held back of one sender and reason since *told*."""
+    """What was not reported yet of one sender and reason since *reported_at*."""
 
-    told: Instant
+    reported_at: Instant
     detail: str
     count: int = 0
 
 
 @dataclass
 class Rejections:
-    """What was refused since the last report; *tell* is called with each report."""
+    """What was refused since the last report; *notify* is called with each report."""
 
     now: Callable[[], Instant]
-    tell: Callable[[Rejection], None]
+    notify: Callable[[Rejection], None]
     count: Callable[[str], None]
     _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
 
-    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
+    def record(self, error: MeridianError, sender: str = UNKNOWN) -> None:
         """A message or a stored value that claimed to be from *sender* was refused for *error*."""
         reason = str(error.attributes.get("reason", error.code))
         self.count(reason)
         self._note(UNKNOWN if reason in UNPROVEN else sender, reason, error.message)
 
-    def late_or_skewed(self, sender: str, milliseconds: int) -> None:
-        """A message passed whose stamp differs from our clock by so many *milliseconds*.
+    def record_skew(self, sender: str, milliseconds: int) -> None:
+        """A message passed whose stamp differs from our clock by *milliseconds*.
 
-        One message cannot tell a slow way from a wrong clock.
+        One message alone does not show whether it was late or a clock is wrong.
         """
         if abs(milliseconds) >= LARGEST_DIFFERENCE_MS:
             detail = (
@@ -78,13 +78,13 @@ class Rejections:
             self._note(sender, "late_or_skewed", detail)
 
     def report(self) -> None:
-        """Tell what was held back for a minute, and forget who went silent; call it regularly."""
+        """Report what waited for a minute, and forget silent senders; call it regularly."""
         now = self.now()
         for (sender, reason), tally in list(self._tallies.items()):
-            if now - tally.told < MINUTE:
+            if now - tally.reported_at < MINUTE:
                 continue
             if tally.count:
-                self._tell(sender, reason, tally)
+                self._report(sender, reason, tally)
             else:
                 del self._tallies[sender, reason]
 
@@ -96,9 +96,9 @@ class Rejections:
         )
         tally.count += 1
         tally.detail = one_line(detail, SENTENCE)
-        if self.now() - tally.told >= MINUTE:
-            self._tell(sender, reason, tally)
+        if self.now() - tally.reported_at >= MINUTE:
+            self._report(sender, reason, tally)
 
-    def _tell(self, sender: str, reason: str, tally: Tally) -> None:
-        count, tally.count, tally.told = tally.count, 0, self.now()
-        self.tell(Rejection(sender, reason, count, tally.detail))
+    def _report(self, sender: str, reason: str, tally: Tally) -> None:
+        count, tally.count, tally.reported_at = tally.count, 0, self.now()
+        self.notify(Rejection(sender, reason, count, tally.detail))

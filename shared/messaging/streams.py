@@ -10,6 +10,9 @@ from nats.js import JetStreamContext
 from nats.js.api import ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+LEASE: Final = "KV_lease"
+"""The bucket of the lease; config makes it with each generation of the log."""
+
 SESSIONS: Final = "SESSIONS"
 EVENTS: Final = "EVENTS"
 SNAPSHOTS: Final = "SNAPSHOTS"

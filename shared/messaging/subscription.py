@@ -3,7 +3,7 @@
 The broker's library answers every message that carries a reply subject, with nothing when the
 handler returns nothing. What it answers, and where, must not be the sender's choice: only a request
 is answered, so every other subscription is made without answers. A handler's annotation must agree
-with the declaration, which is checked when the service is wired.
+with the declaration; that is checked when the service is wired.
 """
 
 import inspect
@@ -29,8 +29,8 @@ def subscription(
     Members of one *queue* share the messages; *max_workers* are handled at the same time.
     """
     is_answered = issubclass(message, Request)
-    says_nothing = inspect.signature(handler).return_annotation in (None, "None")
-    assert is_answered is not says_nothing, (
+    returns_nothing = inspect.signature(handler).return_annotation in (None, "None")
+    assert is_answered is not returns_nothing, (
         f"{message.__name__} is {'a request' if is_answered else 'not answered'}, but its handler "
         f"{'returns nothing' if is_answered else 'returns something'}"
     )

@@ -1,8 +1,8 @@
-"""What a master had alone when the site went on without it, in two tables of its own.
+"""The conflicts: entries that one master had alone when the site went on without it.
 
-They stand beside the master state, so a snapshot that replaces the state leaves them. A conflict is
-kept before that happens, whole or not at all, and once: the last entry's hash names it. One that a
-backup brings back comes in parts, and is there once its last entry is.
+Their two tables stand beside the master state, so a snapshot that replaces the state leaves them.
+A conflict is stored before that happens, whole or not at all, and once: the last entry's hash names
+it. One that a backup restores arrives in parts, and exists once its last entry does.
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -14,7 +14,7 @@ import asyncpg
 from shared.domain.ids import LogGeneration, Revision, UnixMillis
 from shared.persistence.pool import Connection, Database
 
-AT_A_TIME: Final = 200
+BATCH: Final = 200
 
 IS_WHOLE: Final = (
     "EXISTS (SELECT FROM conflict_entry AS entry WHERE entry.conflict_id = conflict.id"
@@ -73,12 +73,12 @@ class Conflicts:
                     "SELECT log_generation, revision, message FROM log_entry"
                     " WHERE revision > $1 AND (log_generation, revision) > ($2, $3)"
                     " ORDER BY log_generation, revision LIMIT $4",
-                    *(ancestor, *after, AT_A_TIME),
+                    *(ancestor, *after, BATCH),
                 )
             for row in rows:
                 after = row["log_generation"], row["revision"]
                 yield bytes(row["message"])
-            if len(rows) < AT_A_TIME:
+            if len(rows) < BATCH:
                 return
 
     async def keep(self, conflict: Conflict) -> bool:

@@ -1,4 +1,4 @@
-"""The master state in PostgreSQL: the adapter of everybody who reads or applies it.
+"""The master state in PostgreSQL: the adapter of all services that read or apply it.
 
 On one master config (as writer) and replication (as follower) both apply entries. The position's
 row is locked for each transaction, and an entry that is there already is skipped, so whichever
@@ -41,7 +41,7 @@ from shared.persistence.pool import Connection, Database
 
 REQUESTS_KEPT_MS: Final = 30 * 86_400_000
 EMPTY_SECONDS: Final = 60.0
-"""How long throwing a large table away may take."""
+"""How long emptying a large table may take."""
 
 
 @dataclass(frozen=True, slots=True)

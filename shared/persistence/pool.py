@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL; whatever it refuses or fails becomes one of our errors."""
+"""Connections to PostgreSQL; every error of the driver becomes one of our errors."""
 
 import asyncio
 import json
@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from shared.decoding.jsontext import decode_own_json
+from shared.domain.containment import describe_error
 from shared.domain.errors import StoreUnavailable
 from shared.persistence.migrate import migrate
 
 CONNECT_SECONDS: Final = 3.0
 COMMAND_SECONDS: Final = 5.0
-LARGEST: Final = 6
+LARGEST_POOL: Final = 6
 
 Connection = asyncpg.pool.PoolConnectionProxy
-"""What the pool lends."""
+"""A connection of the pool, as a caller holds it."""
 
 
 if TYPE_CHECKING:
-    Plain = asyncpg.Connection[asyncpg.Record]
+    BaseConnection = asyncpg.Connection[asyncpg.Record]
 else:
-    Plain = asyncpg.Connection  # generic for those who check types alone
+    BaseConnection = asyncpg.Connection  # generic for type checkers only
 
 
-class Unsettled(Plain):
-    """A connection on which nobody settles anything that outlives a transaction.
+class StatelessConnection(BaseConnection):
+    """A connection whose callers leave nothing behind that outlives a transaction.
 
-    No setting, no lock of a session, no cursor, no subscription: so there is nothing to take back
-    before the next one has it, and a round trip to the server less for whatever is asked.
+    They leave no setting, session lock, cursor or subscription. So the pool need not reset it
+    before the next caller gets it, which saves a round trip to the server.
     """
 
     def get_reset_query(self) -> str:
@@ -39,7 +40,7 @@ class Unsettled(Plain):
 
 
 class Database:
-    """A pool that is made when it is first needed, and made again when it could not be."""
+    """A pool of connections, opened at its first use, and again at the next where that failed."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -51,27 +52,27 @@ class Database:
         """A connection for the block.
 
         Raises:
-            StoreUnavailable: the database cannot be reached, or failed at what it was asked.
+            StoreUnavailable: the database cannot be reached, or failed.
         """
         try:
-            pool = await self._made()
+            pool = await self._open_pool()
             async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
         except asyncpg.UndefinedTableError as error:
-            await self.close()  # made anew, it brings the schema
+            await self.close()  # the next pool creates the schema
             raise StoreUnavailable(
                 "the database has none of our tables: it lost its disk, or it is another one; "
                 "`python -m services.config join` makes it the site's again"
             ) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"the database did not do it: {_said(error)}") from error
+            raise StoreUnavailable(f"the database failed: {describe_error(error)}") from error
 
     async def close(self) -> None:
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
 
-    async def _made(self) -> "asyncpg.Pool[asyncpg.Record]":
+    async def _open_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
         async with self._making:
             if self._pool is None:
                 connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
@@ -82,11 +83,11 @@ class Database:
                 self._pool = await asyncpg.create_pool(
                     self._url,
                     min_size=1,
-                    max_size=LARGEST,
+                    max_size=LARGEST_POOL,
                     timeout=CONNECT_SECONDS,
                     command_timeout=COMMAND_SECONDS,
                     init=_read_json,
-                    connection_class=Unsettled,
+                    connection_class=StatelessConnection,
                 )
             return self._pool
 
@@ -95,7 +96,3 @@ async def _read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
         "jsonb", encoder=json.dumps, decoder=decode_own_json, schema="pg_catalog"
     )
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

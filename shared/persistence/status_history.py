@@ -33,7 +33,7 @@ class StatusEvent:
     fact: str
     nodes: tuple[str, ...]
     about: str | None
-    said: str
+    sentence: str
     body: dict[str, Any]
     until: UnixMillis | None = None
 
@@ -59,7 +59,7 @@ class StatusHistory:
         rows = [
             (
                 *(each.id, each.at, each.speaker, each.fact),
-                *([*each.nodes], each.about, each.said, each.body),
+                *([*each.nodes], each.about, each.sentence, each.body),
             )
             for each in events
         ]
@@ -97,7 +97,7 @@ class StatusHistory:
                 fact=row["fact"],
                 nodes=tuple(row["nodes"]),
                 about=row["about"],
-                said=row["said"],
+                sentence=row["sentence"],
                 body=row["body"],
                 until=None if row["until"] is None else UnixMillis(row["until"]),
             )

@@ -1,8 +1,8 @@
 """Tasks that each serve one receiver, peer, client, session or lookup, and contain their faults.
 
-Whatever goes wrong in such a task concerns the one that it serves: it is logged (with its
-traceback once for each place in the code), counted, told to whoever asked for the task, and the
-others go on. A broken invariant ends the service instead, through its `Fault`.
+Whatever goes wrong in such a task concerns only the one that it serves: it is logged (with its
+traceback once for each place in the code), counted, reported to the caller that started the task,
+and the others go on. A broken invariant ends the service instead, through its `Fault`.
 
 Every task of a service is made here, or stands in the table of `tests/architecture/test_tasks.py`
 with the reason why its faults cannot get lost.
@@ -13,10 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from shared.domain.backoff import Backoff
 from shared.domain.containment import cause_of, ends_process
+from shared.runtime.waiting import Pauses
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+RESTARTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 STEADY_SECONDS: Final = 60.0
 """A worker that ran for so long had recovered: its next fault is a first one again."""
 
@@ -24,23 +25,23 @@ _LOG: Final = logging.getLogger("meridian.containment")
 
 Result = TypeVar("Result")
 OnFault = Callable[[str], object]
-"""Is told the cause of a fault, at most 500 characters of it."""
+"""Receives the cause of a fault, at most 500 characters of it."""
 
 
-def say_nothing(_cause: str) -> None:
-    """Whoever started the work does not need to know of its faults."""
+def ignore_fault(_cause: str) -> None:
+    """Do nothing: for callers that need not know of faults."""
 
 
 class Containment:
     """Makes contained tasks, and contains what a callback does.
 
-    *broken* is told of an error that ends the process, *count* the kind of work of each fault.
+    *on_fatal* receives an error that ends the process, *count* the kind of work of each fault.
     """
 
     def __init__(
-        self, broken: Callable[[BaseException], None], count: Callable[[str], None] = say_nothing
+        self, on_fatal: Callable[[BaseException], None], count: Callable[[str], None] = ignore_fault
     ) -> None:
-        self._broken = broken
+        self._on_fatal = on_fatal
         self._count = count
         self._known: set[tuple[str, str, int]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -73,10 +74,10 @@ class Containment:
         kind: str,
         name: str,
         run: Callable[[], Awaitable[None]],
-        on_fault: OnFault = say_nothing,
+        on_fault: OnFault = ignore_fault,
     ) -> "asyncio.Task[None]":
         """Call *run* for *name*, and again after each fault with back-off, until it returns."""
-        return self._task(self._again_and_again(kind, name, run, on_fault))
+        return self._task(self._repeat(kind, name, run, on_fault))
 
     def fault(self, kind: str, name: str, error: Exception) -> str:
         """Take note of *error*, which happened in work of a *kind* for *name*; its cause.
@@ -85,33 +86,33 @@ class Containment:
             Exception: *error* itself, when it must end the process.
         """
         if ends_process(error):
-            self._broken(error)
+            self._on_fatal(error)
             raise error
         cause = cause_of(error)
         self._count(kind)
         place = kind, *_place(error)
         if place in self._known:
-            _LOG.warning("%s %s failed, and others go on: %s", kind, name, cause)
+            _LOG.warning("%s %s failed; others go on: %s", kind, name, cause)
         else:
             self._known.add(place)
-            _LOG.error("%s %s failed, and others go on: %s", kind, name, cause, exc_info=error)
+            _LOG.error("%s %s failed; others go on: %s", kind, name, cause, exc_info=error)
         return cause
 
     def _task(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
         task = asyncio.create_task(work)
         self._tasks.add(task)  # the loop itself keeps weak references only
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_done)
         return task
 
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
+    def _on_done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # it was told to `broken`
+            task.exception()  # `on_fatal` received it
 
-    async def _again_and_again(
+    async def _repeat(
         self, kind: str, name: str, run: Callable[[], Awaitable[None]], on_fault: OnFault
     ) -> None:
-        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
+        loop, pauses = asyncio.get_running_loop(), Pauses(RESTARTS)
         while True:
             began = loop.time()
             try:
@@ -120,9 +121,9 @@ class Containment:
                 on_fault(self.fault(kind, name, error))
             else:
                 return
-            pause = FIRST_PAUSE_SECONDS if loop.time() - began >= STEADY_SECONDS else pause
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if loop.time() - began >= STEADY_SECONDS:
+                pauses.reset()
+            await pauses.pause()
 
 
 def _place(error: BaseException) -> tuple[str, int]:

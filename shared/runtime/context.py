@@ -1,4 +1,4 @@
-"""What a service has before it has done anything: who it is, its keys, its clock, its counters."""
+"""Builds what every service starts with: its identity, keys, clock, bus, health and counters."""
 
 import logging
 import secrets
@@ -122,16 +122,16 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     registry = _registry(service)
     rejections = Rejections(clock.now, _log_rejection, _rejected_counter(registry))
     fault, meter = Fault(), PrometheusMeter(registry)
-    guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.happened)
+    guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.report)
     broker = build_broker(access, identity, guard)
     bus = _build_bus(
         identity,
         access,
         broker,
         EventSigner(settings.node, node_key, clock.unix_ms),
-        rejections.refused,
+        rejections.record,
     )
-    rejections.tell = _alarm(identity, bus.events)
+    rejections.notify = _rejection_reporter(identity, bus.events)
     return ServiceContext(
         settings=settings,
         clock=clock,
@@ -140,7 +140,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         security=MessageSecurity(signer, verifier, rejections),
         bus=bus,
         telemetry=Telemetry(Health(), registry),
-        faults=Faults(fault, Containment(fault.happened, _contained_counter(registry))),
+        faults=Faults(fault, Containment(fault.report, _contained_counter(registry))),
     )
 
 
@@ -168,10 +168,10 @@ def _log_rejection(rejection: Rejection) -> None:
     )
 
 
-def _alarm(identity: Identity, events: EventPublisher) -> Callable[[Rejection], None]:
-    """Tell the log and the stream of events what was refused."""
+def _rejection_reporter(identity: Identity, events: EventPublisher) -> Callable[[Rejection], None]:
+    """Report refusals to the log and to the stream of events."""
 
-    def tell(rejection: Rejection) -> None:
+    def notify(rejection: Rejection) -> None:
         _log_rejection(rejection)
         events.emit(
             MessageRejected(
@@ -183,7 +183,7 @@ def _alarm(identity: Identity, events: EventPublisher) -> Callable[[Rejection], 
             )
         )
 
-    return tell
+    return notify
 
 
 def _rejected_counter(registry: CollectorRegistry) -> Callable[[str], None]:

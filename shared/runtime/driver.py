@@ -1,16 +1,16 @@
-"""The loop that ticks a core at its deadlines; written once, for every core that knows time.
+"""The loop that calls `tick` of a core at its deadlines; one for every core that depends on time.
 
 Waiting does not count suspend while deadlines do, so the clock is looked at again every second:
 after a machine wakes up, what has run out meanwhile runs out within a second.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from shared.domain.ids import Instant
 from shared.runtime.clock import Clock
+from shared.runtime.waiting import wait_at_most
 
 LONGEST_WAIT_SECONDS: Final = 1.0
 
@@ -43,17 +43,18 @@ class Driver:
         self._woken.set()
 
     async def run(self) -> None:
-        """Drive the core, for ever."""
+        """Drive the core until cancelled."""
         while True:
             deadline = self._core.deadline()
-            wait = None if deadline is None else deadline - self._clock.now()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(
-                    wait and min(max(0.0, wait), LONGEST_WAIT_SECONDS)
-                ):  # wait_for may swallow a cancellation
-                    await self._woken.wait()
+            await wait_at_most(self._woken, self._wait_seconds(deadline))
             self._woken.clear()
             now = self._clock.now()
             deadline = self._core.deadline()
             if deadline is not None and now >= deadline:
                 await self._perform(self._core.tick(now))
+
+    def _wait_seconds(self, deadline: Instant | None) -> float | None:
+        """How long to wait before the clock is read again; None until the driver is woken."""
+        if deadline is None:
+            return None
+        return min(max(0.0, deadline - self._clock.now()), LONGEST_WAIT_SECONDS)

@@ -1,7 +1,7 @@
-"""A broken invariant: we are wrong, and the service ends.
+"""A broken invariant: our own code is wrong, and the service ends.
 
-It is better to stop than to have two primaries; whoever starts us again gives us a state that
-is read anew.
+It is better to stop than to have two primaries; the supervisor starts the service again, and it
+reads its state anew.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ class Fault:
         self._error: BaseException | None = None
         self._known = asyncio.Event()
 
-    def happened(self, error: BaseException) -> None:
-        """*error* shows that we are wrong."""
+    def report(self, error: BaseException) -> None:
+        """Keep *error*, the first one, and let `run` raise it."""
         self._error = self._error or error
         self._known.set()
 

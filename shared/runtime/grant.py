@@ -1,4 +1,4 @@
-"""The monitor's word to the other processes of its master: act as primary until then.
+"""The grant: the failover monitor permits the processes of its master to act as primary until then.
 
 A grant is an absolute reading of this kernel's clock. It is never counted from its arrival, so a
 message that was late, or a process that slept, finds it ended.
@@ -26,11 +26,11 @@ class GrantHolder:
         self._grant = grant
         return True
 
-    def is_anothers(self, grant: MasterGranted) -> bool:
-        """Whether *grant* is another master's."""
+    def is_for_another_master(self, grant: MasterGranted) -> bool:
+        """Whether *grant* is for another master."""
         return grant.node != self._node
 
-    def valid(self, now: Instant) -> Epoch | None:
+    def valid_epoch(self, now: Instant) -> Epoch | None:
         """The epoch that this master may act in at *now*; None when it may not."""
         grant = self._grant
         if grant is None or grant.paused:

@@ -17,9 +17,9 @@ class JsonFormatter(logging.Formatter):
         self._identity = identity
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {name: value for name, value in vars(record).items() if name not in STANDARD}
+        extra = {name: value for name, value in vars(record).items() if name not in STANDARD}
         line: dict[str, object] = {
-            **told,
+            **extra,
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": self._identity,

@@ -59,7 +59,7 @@ def read_restarts(state: Path, now: UnixMillis) -> tuple[ServiceRestarts, ...]:
     """The services of this node that have ended uncleanly since they last ended cleanly."""
     found: list[ServiceRestarts] = []
     for path in sorted((state / FOLDER).glob("*.json")):
-        with contextlib.suppress(OSError), _opened(path) as (run, runs):
+        with contextlib.suppress(OSError), _open_mark(path) as (run, runs):
             if run is not None and (run.restarts or not runs):
                 found.append(
                     ServiceRestarts(
@@ -73,25 +73,25 @@ def read_restarts(state: Path, now: UnixMillis) -> tuple[ServiceRestarts, ...]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Generator[tuple[Run | None, bool]]:
+def _open_mark(path: Path) -> Generator[tuple[Run | None, bool]]:
     """The run in a mark, and whether its process lives."""
     with path.open("rb") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield _decoded(path, mark.read()), True
+            yield _decode(path, mark.read()), True
         else:
-            yield _decoded(path, mark.read()), False
+            yield _decode(path, mark.read()), False
 
 
 def _read(path: Path) -> Run | None:
     try:
-        return _decoded(path, path.read_bytes())
+        return _decode(path, path.read_bytes())
     except FileNotFoundError:
         return None
 
 
-def _decoded(path: Path, data: bytes) -> Run | None:
+def _decode(path: Path, data: bytes) -> Run | None:
     try:
         return Run.decode(data)
     except Undecodable as error:

@@ -1,15 +1,15 @@
 """How every service starts, runs and ends.
 
 A service is a `FastStream` app (its subscribers), a context (who it is) and tasks that run beside
-it. Health is served before anything is connected; the tasks start at once and never wait for
-NATS, which is tried for ever and told of in `/readyz`.
+it. Health is served before anything is connected. The tasks start at once and never wait for NATS:
+the service tries to connect until it succeeds, and `/readyz` shows whether it has.
 
 ```python
 def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
     context = build_context(settings, "relay", clock)
-    door = Door(...)
-    context.bus.broker.include_router(router(Handlers(door)))
-    return Service(FastStream(context.bus.broker), context, tasks=(door.serve,))
+    plane = DataPlane(...)
+    context.bus.broker.include_router(router(Handlers(plane)))
+    return Service(FastStream(context.bus.broker), context, tasks=(plane.serve,))
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
 
 *tasks* own the service's state: one that ends or fails ends the service, with a sentence and exit
 code 1; so does a broken invariant wherever it shows. *workers* keep no state that a fault could
-spoil: one that fails is reported, says so in `/readyz`, and runs again with back-off. A setting
+spoil: one that fails is reported, shown in `/readyz`, and started again after a backoff. A setting
 that cannot be used ends the service with a sentence and exit code 2. SIGTERM and SIGINT end it
 gracefully: first `ending`, then the events that wait, then the rest.
 """
@@ -37,7 +37,7 @@ from typing import Any, Final, Protocol, TypeVar
 from faststream import FastStream
 from nats.errors import Error as NatsError
 
-from shared.domain.containment import ends_process
+from shared.domain.containment import describe_error, ends_process
 from shared.domain.errors import BadSettings, MeridianError
 from shared.domain.runs import Run
 from shared.events.service import ServiceEndedUncleanly
@@ -63,7 +63,7 @@ S = TypeVar("S", bound=ServiceSettings, contravariant=True)  # noqa: PLC0105 - t
 class Service:
     """What `build_app` gives: the subscribers, who the service is, and what runs beside them.
 
-    *workers* have the name under which `/readyz` says that one fails.
+    *workers* are named as `/readyz` shows them when they fail.
     *ending* is called on the way out, before the broker stops.
     """
 
@@ -81,7 +81,7 @@ class Build(Protocol[S]):
 
 
 def run_service(settings_class: type[S], build_app: Build[S]) -> None:
-    """Read the environment, build the service and run it until it is told to stop."""
+    """Read the environment, build the service and run it until a signal or a failed task."""
     try:
         settings = settings_class.read()
         set_up_logging(settings.node, form=settings.log_format, level=settings.log_level)
@@ -114,16 +114,16 @@ async def serve(service: Service) -> int:
     context.telemetry.health.set("nats", ok=False, reason="not connected yet")
     metrics = MetricsServer(context.telemetry.registry, context.telemetry.health)
     await _listen(metrics, context.settings)
-    mark = _marked(context)
-    tasks = [asyncio.create_task(_named(task)) for task in _tasks(service)]
-    workers = [_kept(context, name, run) for name, run in _workers(service).items()]
+    mark = _begin_mark(context)
+    tasks = [asyncio.create_task(_run_task(task)) for task in _tasks(service)]
+    workers = [_start_worker(context, name, run) for name, run in _workers(service).items()]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if stopping.done() else FAILED
     try:
         for task in tasks:
             if task.done():
-                _tell(task)
+                _report_end(task)
     except BadSettings:
         code = MISUSED
         raise
@@ -135,8 +135,8 @@ async def serve(service: Service) -> int:
     return code
 
 
-def _marked(context: ServiceContext) -> Mark | None:
-    """Leave the mark of this run, and say so when the one before it did not end cleanly."""
+def _begin_mark(context: ServiceContext) -> Mark | None:
+    """Write the mark of this run, and report when the previous run did not end cleanly."""
     identity, log = context.process.identity, logging.getLogger("meridian.service")
     own = Run(
         *(identity.service, os.getpid(), kernel_boot_id()),
@@ -176,21 +176,21 @@ def _workers(service: Service) -> dict[str, Task]:
     return {"rejections": partial(_report, service.context), **service.workers}
 
 
-def _kept(context: ServiceContext, name: str, run: Task) -> "asyncio.Task[None]":
-    """Run a worker for ever; while it rests after a fault the service is not ready."""
+def _start_worker(context: ServiceContext, name: str, run: Task) -> "asyncio.Task[None]":
+    """Run a worker until cancelled; while it pauses after a fault the service is not ready."""
     condition = f"worker {name}"
 
     async def begin() -> None:
         context.telemetry.health.set(condition, ok=True)
         await run()
-        raise AssertionError(f"the worker {name!r} runs for ever")
+        raise AssertionError(f"the worker {name!r} returned; a worker runs until cancelled")
 
-    def failed(cause: str) -> None:
+    def on_fault(cause: str) -> None:
         context.telemetry.health.set(
             condition, ok=False, reason=f"it failed and is started again: {cause}"
         )
 
-    return context.faults.containment.keep("worker", name, begin, failed)
+    return context.faults.containment.keep("worker", name, begin, on_fault)
 
 
 async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
@@ -200,7 +200,7 @@ async def _listen(metrics: MetricsServer, settings: ServiceSettings) -> None:
 
 
 async def _stay_connected(service: Service) -> None:
-    """Connect, and keep the condition `nats` true to the connection, for ever."""
+    """Connect, and keep the condition `nats` up to date until cancelled."""
     await connect(service)
     health, broker = service.context.telemetry.health, service.context.bus.broker
     while True:
@@ -210,7 +210,7 @@ async def _stay_connected(service: Service) -> None:
 
 
 async def _report(context: ServiceContext) -> None:
-    """Tell what was refused, for ever."""
+    """Report refused messages until cancelled."""
     while True:
         await asyncio.sleep(AGAIN_SECONDS)
         context.security.rejections.report()
@@ -222,30 +222,30 @@ async def connect(service: Service) -> None:
     while True:
         try:
             await service.app.start()
-        except Exception as error:  # whatever a server says, it is asked again
+        except Exception as error:  # whatever the server answers, we try again
             if ends_process(error):
                 raise
-            reason = _why(error, service.context.bus.access.user)
+            reason = _describe_refusal(error, service.context.bus.access.user)
             service.context.telemetry.health.set("nats", ok=False, reason=reason)
-            log.warning("NATS did not let us in: %s", reason)
+            log.warning("NATS refused the connection: %s", reason)
             await asyncio.sleep(AGAIN_SECONDS)
         else:
             service.context.telemetry.health.set("nats", ok=True)
             return
 
 
-def _why(error: Exception, user: str) -> str:
-    """Why NATS did not let *user* in, for an operator."""
+def _describe_refusal(error: Exception, user: str) -> str:
+    """Why NATS refused *user*, for an operator."""
     if "authorization" in str(error).lower():
         return f"it refused user {user!r}: see MERIDIAN_NATS_USER, MERIDIAN_NATS_PASSWORD_FILE"
-    return str(error) or type(error).__name__
+    return describe_error(error)
 
 
-async def _named(task: Task) -> None:
+async def _run_task(task: Task) -> None:
     await task()
 
 
-def _tell(task: "asyncio.Task[None]") -> None:
+def _report_end(task: "asyncio.Task[None]") -> None:
     log = logging.getLogger("meridian.service")
     error = task.exception()
     if isinstance(error, BadSettings):
@@ -264,14 +264,14 @@ async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FLUSH_SECONDS):
             await service.context.bus.events.flush()
-    await asyncio.gather(*(_cancelled(task) for task in tasks))
+    await asyncio.gather(*(_cancel(task) for task in tasks))
     try:
         await asyncio.wait_for(service.app.stop(), STOP_SECONDS)
     except (NatsError, OSError, TimeoutError) as error:
         log.debug("the broker did not stop in time: %s", error)
 
 
-async def _cancelled(task: "asyncio.Task[Any]") -> None:
+async def _cancel(task: "asyncio.Task[Any]") -> None:
     """Cancel *task* until it has ended: a connect that fails at that moment swallows the first."""
     while not task.done():
         task.cancel()

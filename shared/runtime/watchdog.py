@@ -1,14 +1,14 @@
-"""Ends a process whose event loop does not run when its right to act as primary ends.
+"""Ends a process whose event loop is stalled when its right to act as primary ends.
 
 Nobody acts without a grant that is still valid, however long a loop stalls: that needs no watchdog.
 But a stalled process goes on to *hold* what others wait for: an open transaction on the database
 that its own replication must write to, a place in a queue group that is handed questions, the
 connections of people who would find the other master if theirs were closed. So when the grant is
-over a thread asks the loop for a sign of life. Without one it says where the loop hangs and ends
-the process; whoever supervises it starts it anew, as a backup.
+over a thread asks the loop for a sign of life. Without one it prints where the loop hangs and ends
+the process; its supervisor starts it again, as a backup.
 
 Only time in which this thread itself runs counts against the loop: a process that was stopped, or
-a machine that slept, is not told from one that never did, and gets its chance to step down.
+a machine that slept, is treated like any other, and gets its chance to step down.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SLICE_SECONDS: Final = 0.02
 
 
 def end_process(why: str) -> None:
-    """End at once, without the loop's help; the stacks tell where it hangs."""
+    """End at once, without the loop's help; the printed stacks show where it hangs."""
     sys.stderr.write(f"{why}\n")
     faulthandler.dump_traceback(file=sys.stderr)
     sys.stderr.flush()

@@ -25,7 +25,7 @@ NO_DECODERS = frozenset(
 
 NOT_FUZZED = {
     "clients.rehearsal.picture:_coast": "the coast is a file of this package",
-    "services.failover_monitor.redirection.netlink:_place": "the kernel says it",
+    "services.failover_monitor.redirection.netlink:_interface": "the kernel says it",
     "shared.persistence.pool:_read_json": "hands decode_own_json on, which is fuzzed",
     "stack.control:send_order": "its one writer is `meridian up` of the same user, by a socket",
     "stack.demo.programs:Program.events": "the demonstration's own programs say it",

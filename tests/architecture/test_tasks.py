@@ -15,8 +15,8 @@ MAKES_TASKS = {"create_task", "ensure_future", "TaskGroup", "Task", "run_corouti
 ALLOWED = {
     ("shared/runtime/containment.py", "_task"): "the one place where contained tasks are made",
     ("shared/runtime/service.py", "serve"): "the service's own tasks: one that ends, ends it",
-    ("services/failover_monitor/work.py", "__init__"): "calls to others are contained one by one",
-    ("services/failover_monitor/work.py", "_start"): "calls to others are contained one by one",
+    ("services/failover_monitor/lease/runner.py", "__init__"): "its calls are contained one by one",
+    ("services/failover_monitor/lease/runner.py", "_start"): "its calls are contained one by one",
     ("services/failover_monitor/redirection/redirector.py", "run"): "its own worker contains them",
     ("services/gateway/questions.py", "ask"): "awaited: who asks gets the error",
     ("clients/session/channel.py", "_converse"): "gathered when the connection is over",

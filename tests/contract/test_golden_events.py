@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.messaging.catalogue import find
+from shared.messaging.catalogue import find_message
 from tests.contract.golden import ALL, BY_NAME, Golden
 
 every_golden = pytest.mark.parametrize("golden", ALL, ids=lambda golden: golden.name)
@@ -31,7 +31,7 @@ def test_a_message_travels_on_the_subject_that_it_always_had(golden: Golden) -> 
     message = BY_NAME[golden.message].model_validate(golden.payload)
 
     assert message.address == golden.subject
-    assert find(golden.subject) is BY_NAME[golden.message]
+    assert find_message(golden.subject) is BY_NAME[golden.message]
 
 
 @every_golden

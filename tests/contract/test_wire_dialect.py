@@ -9,7 +9,7 @@ import pytest
 from shared.crypto.envelope import MESSAGE, REPLY, Identity, Signer, Verifier
 from shared.crypto.join import prepare_node
 from shared.crypto.keyring import KeyRing, make_psk
-from shared.crypto.testimony import examine
+from shared.crypto.node_signature import verify_statement
 from shared.domain.ids import ClusterId, NodeId, UnixMillis
 from tests.system import wire_dialect
 from tests.system.wire_dialect import CONTENT_TYPE, SIGNATURE, Credentials, Speaker, credentials
@@ -89,4 +89,4 @@ def test_an_answer_of_the_site_is_proven_to_the_dialect(
 def test_a_tool_outside_takes_what_the_dialect_attests(state: Path, known: Credentials) -> None:
     keys = {NodeId("alpha"): prepare_node(state / "nodes" / "alpha")}
     header = Speaker(known).attested(SUBJECT, PAYLOAD)
-    assert examine(keys, header, SUBJECT, PAYLOAD).node == "alpha"
+    assert verify_statement(keys, header, SUBJECT, PAYLOAD).node == "alpha"

@@ -18,7 +18,7 @@ from services.gateway.view import SessionsView
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.sealing import SiteSecret
 from shared.domain.ids import ClusterId, NodeId
-from shared.messaging.directory import Directory
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from tests.fakes.containment import Watched, contained

@@ -12,6 +12,6 @@ class KeptRejections(Rejections):
         super().__init__(lambda: Instant(0.0), lambda _: None, lambda _: None)
         self.kept: list[tuple[str, str]] = []
 
-    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
-        super().refused(error, sender)
+    def record(self, error: MeridianError, sender: str = UNKNOWN) -> None:
+        super().record(error, sender)
         self.kept.append((error.message, sender))

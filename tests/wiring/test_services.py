@@ -22,7 +22,7 @@ from shared.domain.ids import NodeId
 from shared.events import CATALOGUE
 from shared.events.message import Request
 from shared.messaging.broker import is_guarded
-from shared.messaging.catalogue import find
+from shared.messaging.catalogue import find_message
 from shared.runtime.clock import SystemClock
 from shared.runtime.context import ServiceContext
 from shared.runtime.service import Service, serve
@@ -153,7 +153,7 @@ def test_every_service_answers_requests_and_nothing_else(
 ) -> None:
     subscribers: Any = ground.build(service, monkeypatch).context.bus.broker.subscribers
     for each in subscribers:
-        message = find(str(each.subject.broker_address).replace("*", ALPHA))
+        message = find_message(str(each.subject.broker_address).replace("*", ALPHA))
         assert message is not None
         assert each._no_reply is not issubclass(message, Request), message.__name__
 

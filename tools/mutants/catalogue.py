@@ -13,11 +13,13 @@ from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
 from tools.mutants.replies import REPLIES
 from tools.mutants.selection import SELECTION
+from tools.mutants.writing import WRITING
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
 LEASE: Final = "services.failover_monitor.core.lease"
-TAKEOVER: Final = "services.failover_monitor.core.takeover"
-HEALTH: Final = "services.failover_monitor.core.health"
+OBSERVER: Final = "services.failover_monitor.core.observer"
+CONFIG_WATCH: Final = "services.failover_monitor.core.config_watch"
+KEY_CALLS: Final = "services.failover_monitor.core.key_calls"
 TIMING: Final = "services.failover_monitor.core.timing"
 LEADERS: Final = "services.failover_monitor.core.leaders"
 HANDOVER: Final = "services.failover_monitor.core.handover"
@@ -35,6 +37,7 @@ MUTANTS: Final = (
     *PROMISE,
     *REDIRECTION,
     *REPLIES,
+    *WRITING,
     *SELECTION,
     Mutant(
         "a holder acts without margin",
@@ -57,11 +60,11 @@ MUTANTS: Final = (
     Mutant(
         "an ended role is still held",
         LEASE,
-        "        self.held = False\n        self.v",
+        "        self.is_held = False\n        self.v",
         "        self.v",
     ),
     Mutant("an ended role awaits what it sent", LEASE, "self._sent.clear()", "pass"),
-    Mutant("an ended role knows a revision", LEASE, "self.base.proved(0)", "pass"),
+    Mutant("an ended role knows a revision", LEASE, "self.base.move_to(0)", "pass"),
     Mutant(
         "a restarted process takes its predecessor's record for its own",
         LEASE,
@@ -73,111 +76,111 @@ MUTANTS: Final = (
     Mutant(
         "acting does not end with the lease",
         LEASE,
-        "self.held and now < self.valid_until",
-        "self.held",
+        "self.is_held and now < self.valid_until",
+        "self.is_held",
     ),
     Mutant(
         "an own record of a smaller epoch counts",
         ROLE,
-        "if record.epoch < self.largest:",
+        "if record.epoch < self._largest:",
         "if False:",
     ),
     Mutant(
         "an old revision proves something",
         ROLE,
-        "if seen.revision <= self.lease.base.revision:",
+        "if key.revision <= self._lease.base.revision:",
         "if False:",
     ),
     Mutant(
         "a larger epoch does not end the role",
         ROLE,
-        "if self.lease.held and self.lease.epoch < self.largest:",
+        "if self._lease.is_held and self._lease.epoch < self._largest:",
         "if False:",
     ),
     Mutant(
         "another's record does not end the role",
         ROLE,
-        "if not self.lease.is_mine(record):",
-        "if not self.lease.is_mine(record):\n            return NOTHING\n        if False:",
+        "if not self._lease.is_mine(record):",
+        "if not self._lease.is_mine(record):\n            return NOTHING\n        if False:",
     ),
     Mutant(
         "the epoch in the key is not learned",
         ROLE,
-        "self.largest = max(self.largest, record.epoch)",
+        "self._largest = max(self._largest, record.epoch)",
         "pass",
     ),
     Mutant(
         "the epoch in the log is not learned",
         ROLE,
-        "        self.largest = max(self.largest, epoch)\n",
+        "        self._largest = max(self._largest, epoch)\n",
         "",
     ),
     Mutant(
         "the epoch does not grow",
-        MONITOR,
-        "role.lease.write(Epoch(role.largest + 1),",
-        "role.lease.write(Epoch(max(1, role.largest)),",
+        ROLE,
+        "self._lease.write(Epoch(self._largest + 1),",
+        "self._lease.write(Epoch(max(1, self._largest)),",
     ),
     Mutant(
-        "the look before a take may be old",
+        "the health check before a takeover may be old",
         MONITOR,
-        "if self._checked_at < self._observer.look_at:",
+        "if self._checked_at < self._observer.check_from:",
         "if False:",
     ),
     Mutant(
-        "no look is begun in time",
-        TAKEOVER,
-        "return self.look_at if last < self.look_at < regular else regular",
+        "no health check is begun in time",
+        OBSERVER,
+        "return self._check_from if last < self._check_from < regular else regular",
         "return regular",
     ),
     Mutant(
-        "the lease is not looked at the moment it is due",
+        "the lease is not read the moment it is due",
         MONITOR,
-        "due_at = self._observer.due_after(self._called_at)",
+        "due_at = self._observer.due_after(self._calls.called_at)",
         "due_at = NEVER",
     ),
     Mutant(
-        "a look counts while the holder acts",
-        TAKEOVER,
+        "a health check counts while the holder acts",
+        OBSERVER,
         "margin if record is None else min(margin, record.margin)",
         "margin",
     ),
     Mutant(
         "an unfit master takes over",
         MONITOR,
-        "return NOTHING if self._observer.obstacles(self.checks) else self._take(now)",
+        "return NOTHING if self._observer.obstacles(self._health) else self._take(now)",
         "return self._take(now)",
     ),
     Mutant("the lease is taken early", MONITOR, " and self._observer.is_due(now)", ""),
-    Mutant("a holder takes again", MONITOR, "not self._role.lease.held and self._o", "self._o"),
+    Mutant("a holder takes again", MONITOR, "not self._lease.is_held and self._o", "self._o"),
     Mutant(
         "a renewal goes on after an unknown outcome",
-        MONITOR,
+        KEY_CALLS,
         "            self._must_read = True\n",
         "",
     ),
     Mutant(
         "a renewal does not wait for the read",
         MONITOR,
-        "write = None if self._must_read else self._role",
+        "write = None if self._calls.must_read else self._role",
         "write = self._role",
     ),
     Mutant(
         "a primary whose config is dead renews",
         ROLE,
-        "self.lease.renewal(now) if self.may_renew(now) else None",
-        "self.lease.renewal(now)",
+        "self._lease.renewal(now) if self.may_renew(now) else None",
+        "self._lease.renewal(now)",
     ),
     Mutant(
         "a primary whose config is dead gives way to nobody",
         ROLE,
-        " or not (\n            self._config.somebody_could(now)\n        )",
+        " or not (\n            self._config.has_ready_peer(now)\n        )",
         "",
     ),
     Mutant(
         "a larger epoch withdraws no grant",
         ROLE,
-        "return (lost, Grant(self.largest, now)) if self.largest > lost.epoch else (lost,)",
+        "return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)",
         "return (lost,)",
     ),
     Mutant(
@@ -189,34 +192,34 @@ MUTANTS: Final = (
     Mutant(
         "a primary says that it could take over",
         MONITOR,
-        "not self._role.lease.held and not self.r",
-        "not self.r",
+        "not self._lease.is_held and not reasons",
+        "not reasons",
     ),
-    Mutant("blind time is silence", TAKEOVER, "self.is_blind(now) or ", ""),
+    Mutant("blind time is silence", OBSERVER, "self.is_blind(now) or ", ""),
     Mutant(
         "a blind observer is due",
-        TAKEOVER,
-        "now >= self.due_at and not self.is_blind(now)",
-        "now >= self.due_at",
+        OBSERVER,
+        "now >= self._due_at and not self.is_blind(now)",
+        "now >= self._due_at",
     ),
     Mutant(
         "the holder's own patience is not respected",
-        TAKEOVER,
+        OBSERVER,
         "max(wait, record.ttl + record.margin)",
         "wait",
     ),
-    Mutant("nobody has a head start", TAKEOVER, "wait + self._head_start if", "wait if"),
+    Mutant("nobody has a head start", OBSERVER, "wait + self._head_start if", "wait if"),
     Mutant(
-        "what the operator forbids is done",
-        TAKEOVER,
-        "checks.unfit if own else checks.unfit + checks.forbidden",
-        "checks.unfit",
+        "what the operator vetoes is done",
+        OBSERVER,
+        "report.failed_checks if is_own else report.failed_checks + report.vetoes",
+        "report.failed_checks",
     ),
     Mutant(
         "a master may not take back what was its own",
-        TAKEOVER,
-        "own = record is None or record.holder == self._node",
-        "own = False",
+        OBSERVER,
+        "is_own = record is None or record.holder == self._node",
+        "is_own = False",
     ),
     Mutant(
         "an observer waits without margin",
@@ -239,23 +242,25 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a new term owes a pulse at once",
-        HEALTH,
-        "self._last_sign = max(self._last_sign, now)",
+        CONFIG_WATCH,
+        "self._committed_at = max(self._committed_at, now)",
         "pass",
     ),
-    Mutant("an old pulse undoes a newer", HEALTH, "max(self._last_sign, at)", "at"),
-    Mutant("a peer that can no more still counts", HEALTH, "self._ready.pop(peer, None)", "pass"),
+    Mutant("an old pulse undoes a newer", CONFIG_WATCH, "max(self._committed_at, at)", "at"),
+    Mutant(
+        "a peer that can no more still counts", CONFIG_WATCH, "self._ready.pop(peer, None)", "pass"
+    ),
     Mutant(
         "a peer that fell silent still counts",
-        HEALTH,
+        CONFIG_WATCH,
         "any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())",
         "bool(self._ready)",
     ),
     Mutant(
         "who has stopped still acts",
         ROLE,
-        "self.lease.is_valid(now) and not self.handover.has_stopped",
-        "self.lease.is_valid(now)",
+        "self._lease.is_valid(now) and not self._handover.is_paused",
+        "self._lease.is_valid(now)",
     ),
     Mutant(
         "a renewal while stopped lets the others act",
@@ -272,14 +277,14 @@ MUTANTS: Final = (
     Mutant(
         "the role is given while the holder acts",
         HANDOVER,
-        "if not self.has_stopped or self._resumes_at != NEVER:",
+        "if not self._is_paused or self._resumes_at != NEVER:",
         "if self._resumes_at != NEVER:",
     ),
     Mutant(
         "the role is given by who goes on",
         HANDOVER,
-        "if not self.has_stopped or self._resumes_at != NEVER:",
-        "if not self.has_stopped:",
+        "if not self._is_paused or self._resumes_at != NEVER:",
+        "if not self._is_paused:",
     ),
     Mutant(
         "who resumes acts without a new renewal",
@@ -299,9 +304,7 @@ MUTANTS: Final = (
         "if successor is None or not self._lease.is_valid(now):",
         "if successor is None:",
     ),
-    Mutant(
-        "a forgotten switchover lasts for ever", HANDOVER, "if now >= self._until:", "if False:"
-    ),
+    Mutant("a forgotten switchover never ends", HANDOVER, "if now >= self._until:", "if False:"),
     Mutant(
         "a record that was prepared counts from when it is read",
         LEASE,
@@ -315,8 +318,8 @@ MUTANTS: Final = (
     Mutant(
         "a handover gives the epoch that the holder has",
         ROLE,
-        "self.handover.write(Epoch(self.largest + 1), now)",
-        "self.handover.write(Epoch(self.largest), now)",
+        "self._handover.transfer(Epoch(self._largest + 1), now)",
+        "self._handover.transfer(Epoch(self._largest), now)",
     ),
     Mutant(
         "a paused grant lets others act",

@@ -12,7 +12,7 @@ CONFIRM: Final = "services.config.write.acknowledgements"
 FILE: Final = "shared.crypto.backup"
 CONTENTS: Final = "services.gateway.core.contents"
 BACKUPS: Final = "services.gateway.backups"
-DIRECTORY: Final = "shared.messaging.directory"
+DIRECTORY: Final = "shared.runtime.directory"
 
 SNAPSHOT_TESTS: Final = ("tests/unit/domain/test_snapshot.py", "tests/unit/replication")
 EXCHANGE_TESTS: Final = ("tests/integration/replication/test_exchange.py",)
@@ -20,7 +20,7 @@ PROOF_TESTS: Final = ("tests/unit/gateway/test_proofs.py",)
 WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
 FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
 BACKUP_TESTS: Final = ("tests/unit/gateway/test_backups.py",)
-DIRECTORY_TESTS: Final = ("tests/unit/messaging/test_directory.py",)
+DIRECTORY_TESTS: Final = ("tests/unit/runtime/test_directory.py",)
 
 COPIES: Final = (
     Mutant(
@@ -111,7 +111,7 @@ COPIES: Final = (
     Mutant(
         "a changed file's checksum holds",
         FILE,
-        "if not is_equal(told, self._sum.digest()):",
+        "if not is_equal(expected, self._sum.digest()):",
         "if False:",
         FILE_TESTS,
     ),

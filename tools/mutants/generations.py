@@ -79,7 +79,7 @@ GENERATIONS: Final = (
     Mutant(
         "a rebuild passes by a generation that another operator begins meanwhile",
         STREAMS,
-        "found = None if first is None else Begun(following.generation, first)",
+        "found = None if first is None else BegunGeneration(following.generation, first)",
         "found = None",
         LOOKS,
     ),
@@ -93,7 +93,7 @@ GENERATIONS: Final = (
     Mutant(
         "a generation begins though a later one has",
         STREAMS,
-        "found = await begun_after(log, trust)",
+        "found = await find_last_begun(log, trust)",
         "found = None",
         LOOKS,
     ),

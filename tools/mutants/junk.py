@@ -8,8 +8,8 @@ LEASE: Final = "services.failover_monitor.core.lease"
 MONITOR: Final = "services.failover_monitor.core.monitor"
 RECORD: Final = "services.failover_monitor.core.record"
 ROLE: Final = "services.failover_monitor.core.role"
-TAKEOVER: Final = "services.failover_monitor.core.takeover"
-STORE: Final = "services.failover_monitor.store"
+OBSERVER: Final = "services.failover_monitor.core.observer"
+STORE: Final = "services.failover_monitor.lease.store"
 IN_THE_WORLD: Final = ("tests/simulation/failover/test_junk.py",)
 RECORDS: Final = ("tests/unit/failover_monitor/test_record.py",)
 ON_A_SERVER: Final = ("tests/integration/failover_monitor/test_store.py",)
@@ -50,7 +50,7 @@ JUNK: Final = (
         IN_THE_WORLD,
     ),
     Mutant(
-        "a successor that was given up is feared for ever",
+        "a successor that was given up is feared without end",
         LEASE,
         "self.is_junk, self._may_be_handed_over = revision, False, False",
         "self.is_junk = revision, False",
@@ -70,51 +70,51 @@ JUNK: Final = (
     Mutant(
         "a copy of another's record ends a role",
         ROLE,
-        "if record is None or record.epoch < self.lease.epoch:",
+        "if record is None or record.epoch < self._lease.epoch:",
         "if record is None:",
     ),
     Mutant(
         "a copy of an own record counts",
         ROLE,
-        "return self._found_junk(seen.revision, now)\n        if seen.revision",
-        "pass\n        if seen.revision",
+        "return self._handle_junk(key.revision, now)\n        if key.revision",
+        "pass\n        if key.revision",
     ),
     Mutant(
         "junk is replaced when the next renewal is due",
         MONITOR,
-        "self._role.next_write(now) if self._role.lease.base.is_junk else None",
+        "self._role.next_write(now) if self._lease.base.is_junk else None",
         "None",
     ),
     Mutant(
         "junk does not begin the wait anew",
-        TAKEOVER,
-        "self._since, self.seen = now, Seen(",
-        "self._since, self.seen = self._since if self.seen and not seen.record else now, Seen(",
+        OBSERVER,
+        "self._since, self._key = now, KeyState(",
+        "self._since, self._key = self._since if self._key and not key.record else now, KeyState(",
     ),
     Mutant(
         "junk makes two primaries where it does not begin the wait anew",
-        TAKEOVER,
-        "self._since, self.seen = now, Seen(",
-        "self._since, self.seen = self._since if self.seen and not seen.record else now, Seen(",
+        OBSERVER,
+        "self._since, self._key = now, KeyState(",
+        "self._since, self._key = self._since if self._key and not key.record else now, KeyState(",
         IN_THE_WORLD,
     ),
     Mutant(
         "junk says that the key names nobody",
-        TAKEOVER,
-        "Seen(self._believed(seen), seen.revision)",
-        "seen",
+        OBSERVER,
+        "KeyState(self._believed(key), key.revision)",
+        "key",
     ),
     Mutant(
         "a copy of a record names whom an observer waits for",
-        TAKEOVER,
-        " or (last is not None and seen.record.is_older_than(last))",
+        OBSERVER,
+        " or (last is not None and key.record.is_older_than(last))",
         "",
     ),
     Mutant(
         "whom a lost bucket named is remembered",
-        TAKEOVER,
-        "if self.seen is None or not are_of_one_bucket(seen.revision, self.seen.revision):",
-        "if self.seen is None:",
+        OBSERVER,
+        "if self._key is None or not are_of_one_bucket(key.revision, self._key.revision):",
+        "if self._key is None:",
     ),
     Mutant(
         "of two records of a process either is the newer",
@@ -137,7 +137,7 @@ JUNK: Final = (
         RECORDS,
     ),
     Mutant(
-        "where a record was put is not looked at",
+        "where a record was put is not checked",
         STORE,
         "            require_in_place(record, headers)\n",
         "",
@@ -146,8 +146,8 @@ JUNK: Final = (
     Mutant(
         "a missing key stays missing",
         STORE,
-        "return await self._make() if code == NO_MESSAGE else None",
-        "return Seen(None, 1) if code == NO_MESSAGE else None",
+        "return await self._make() if code == ErrorCode.NO_MESSAGE else None",
+        "return KeyState(None, 1) if code == ErrorCode.NO_MESSAGE else None",
         ON_A_SERVER,
     ),
 )

@@ -14,8 +14,8 @@ SITE: Final = ("tests/simulation/site/test_site.py",)
 REBUILDS: Final = ("tests/simulation/site/test_generations.py",)
 SWITCHOVER: Final = ("tests/unit/config/test_switchover.py",)
 READING: Final = ("tests/unit/config/test_reading.py",)
-LOOKS: Final = ("tests/unit/failover_monitor/test_checks.py",)
-HEARS: Final = ("tests/unit/failover_monitor/test_work.py",)
+CHECKS_HEALTH: Final = ("tests/unit/failover_monitor/test_health_check.py",)
+HEARS: Final = ("tests/unit/failover_monitor/test_handlers.py",)
 
 LOG: Final = (
     Mutant(
@@ -260,16 +260,16 @@ LOG: Final = (
     ),
     Mutant(
         "a master without its log takes the lease",
-        "services.failover_monitor.checks",
-        "if position is not None and await hash_at(log, position) != position.hash:",
+        "services.failover_monitor.health.check",
+        "if position is not None and await read_hash(log, position) != position.hash:",
         "if False:",
-        LOOKS,
+        CHECKS_HEALTH,
     ),
     Mutant(
         "a heartbeat's epoch is believed",
         "services.failover_monitor.handlers",
-        "self._versions.heard(event.node, event.version)",
-        "self._monitor.checked(type(self._monitor.checks)(epoch=event.epoch), now)",
+        "self._versions.record(event.node, event.version)",
+        "self._monitor._role.learn_epoch(event.epoch, self._clock.now())",
         HEARS,
     ),
     Mutant(

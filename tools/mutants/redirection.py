@@ -6,6 +6,7 @@ from tools.mutants.mutant import Mutant
 
 TESTS: Final = ("tests/unit/failover_monitor/redirection",)
 REDIRECTING: Final = "services.failover_monitor.redirection.core"
+DESIRED: Final = "services.failover_monitor.redirection.desired"
 REDIRECTOR: Final = "services.failover_monitor.redirection.redirector"
 SHARED_IP: Final = "services.failover_monitor.redirection.shared_ip"
 
@@ -13,56 +14,56 @@ REDIRECTION: Final = (
     Mutant(
         "an old primary's redirection goes on",
         REDIRECTING,
-        "return (Stop(),)",
+        "return (CancelAttempt(),)",
         "return ()",
         TESTS,
     ),
     Mutant(
         "two redirections are under way at once",
         REDIRECTING,
-        "if wish is None or self._trying is not None:",
-        "if wish is None:",
+        "if desired is None or self._trying is not None:",
+        "if desired is None:",
         TESTS,
     ),
     Mutant(
         "a redirection that failed counts as done",
         REDIRECTING,
-        "        if cause is None:\n            self._fulfilled = tried",
-        "        if True:\n            self._fulfilled = tried",
+        "        if cause is None:\n            self._reached = attempted",
+        "        if True:\n            self._reached = attempted",
         TESTS,
     ),
     Mutant(
         "a redirection that fails later still counts as done",
         REDIRECTING,
-        "            self._fulfilled = None\n        if tried",
-        "            pass\n        if tried",
+        "            self._reached = None\n        if attempted",
+        "            pass\n        if attempted",
         TESTS,
     ),
     Mutant(
         "a redirection that was stopped counts as a failure",
         REDIRECTING,
-        " or (cause is not None and self._stopped)",
+        " or (cause is not None and self._is_cancelled)",
         "",
         TESTS,
     ),
     Mutant(
         "a redirection that is refused is asked again every second",
         REDIRECTING,
-        "min(attempts - 1, 10)",
-        "0",
+        "ATTEMPTS.pause_seconds(attempts)",
+        "ATTEMPTS.pause_seconds(1)",
         TESTS,
     ),
     Mutant(
         "a redirection that is over is not released",
         REDIRECTING,
-        "return (Release(wish),) if wish in (self._fulfilled, self._trying) else ()",
+        "return (Release(desired),) if desired in (self._reached, self._trying) else ()",
         "return ()",
         TESTS,
     ),
     Mutant(
         "a redirection follows the documents of an earlier epoch",
-        REDIRECTOR,
-        "known.epoch != around.role.epoch or ",
+        DESIRED,
+        "settings.epoch != self._role.epoch or ",
         "",
         TESTS,
     ),

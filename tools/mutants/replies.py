@@ -47,7 +47,7 @@ REPLIES: Final = (
     Mutant(
         "a handler need not agree with what its message declares",
         SUBSCRIPTION,
-        "assert is_answered is not says_nothing",
+        "assert is_answered is not returns_nothing",
         "assert True",
         TESTS,
     ),

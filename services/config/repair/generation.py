@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.config.core.rebuilding import Beginning, MasterPosition, first_entry
-from shared.clusterlog.generations import Begun, next_after
+from shared.clusterlog.generations import BegunGeneration, find_next_generation
 from shared.clusterlog.log import ClusterLog, EntrySigner, LogConflict
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.errors import LogNotLost
@@ -42,8 +42,8 @@ class LogStreams:
         Raises:
             LogNotLost: one of them has begun.
         """
-        found = await next_after(self.log.of(last), self.trust)
-        if isinstance(found, Begun):
+        found = await find_next_generation(self.log.of(last), self.trust)
+        if isinstance(found, BegunGeneration):
             raise LogNotLost(
                 f"the log was rebuilt already, as generation {found.generation}; nothing was done"
             )

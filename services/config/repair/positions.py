@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.config.core.rebuilding import MasterPosition
-from shared.clusterlog.generations import hash_at
+from shared.clusterlog.generations import read_hash
 from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.document import Document
@@ -111,7 +111,7 @@ class MasterPositions:
             LogUnavailable: the log's servers do not answer.
         """
         position = report.position
-        found = await hash_at(self.log.of(position.log_generation), position)
+        found = await read_hash(self.log.of(position.log_generation), position)
         return MasterPosition(
             report.node,
             position,

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import EntrySigner, RawEntry, verify
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
@@ -85,7 +85,7 @@ class WritePermission:
     @property
     def epoch(self) -> Epoch | None:
         """The epoch that this master may write in now; None when it may not."""
-        return self.grant.valid(self.clock.now())
+        return self.grant.valid_epoch(self.clock.now())
 
     @property
     def is_paused(self) -> bool:
@@ -228,9 +228,9 @@ class Replica:
                 apply what is in it.
         """
         log = self.log if self._is_of(position) else self.log.of(position.log_generation)
-        if await hash_at(log, position) == position.hash:
+        if await read_hash(log, position) == position.hash:
             return log, position.sequence
-        begun = await begun_after(log, self.trust)
+        begun = await find_last_begun(log, self.trust)
         if begun is not None and entrance(position, begun.first) is Entrance.GOES_ON:
             return log.of(begun.generation), Sequence(0)
         raise LogUnavailable("the cluster log does not hold this database's last entry")

@@ -43,6 +43,7 @@ from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.ports import Emits
 from shared.persistence.master_state import Pulse
+from shared.runtime.waiting import wait_at_most
 
 RETRY_SECONDS: Final = 0.05
 IDLE_SECONDS: Final = 0.25
@@ -253,7 +254,7 @@ class Writer:
         When another master pauses, to hand its role over, this one may be the next: it prepares.
         """
         if not self.permission.grant.offer(grant):
-            if grant.paused and self.permission.grant.is_anothers(grant):
+            if grant.paused and self.permission.grant.is_for_another_master(grant):
                 self._expect_role()
             return
         self._work.set()
@@ -291,9 +292,7 @@ class Writer:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._idle_seconds()):
-                    await self._work.wait()
+            await wait_at_most(self._work, self._idle_seconds())
             self._work.clear()
             if not await self._take_turn():
                 self._work.set()

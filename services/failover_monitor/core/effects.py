@@ -1,38 +1,48 @@
-"""What the monitor wants done, and what came of its writes."""
+"""What the monitor wants done. Each effect that calls somebody is answered with a fact."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from services.failover_monitor.core.promise import PromiseAsked
 from services.failover_monitor.core.record import LeaseRecord
 from shared.domain.ids import Epoch, Instant, NodeId
+from shared.events.failover import PromiseTerms
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLease:
-    """Read the key, and answer `lease_read` in any case."""
+    """Read the key, and answer with `LeaseRead` in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteLease:
-    """Compare-and-set the key, once, and answer `lease_written` in any case."""
+    """Compare-and-set the key once, and answer with `LeaseWritten` in any case."""
 
     record: LeaseRecord
     expected: int
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Look at this master, and answer `checked` in any case."""
+class CheckHealth:
+    """Check the health of this master, and answer with `HealthChecked` in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectVotes:
+    """Request a promise of every master that could take the lease; answer with `VotesCollected`.
+
+    The answer is due in any case, within one renewal interval.
+    """
+
+    terms: PromiseTerms
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """This master's processes may act in *epoch* until *valid_until*.
 
-    Whoever holds a grant forgets it for one of a larger epoch, also when that is over already.
-    While it is *paused* they do not act, and keep what waits for them. *planned* says that the
-    epoch began by a switchover: the other master is well and stays attached.
+    A process forgets its grant as soon as it receives one of a larger epoch, even one that has
+    expired. While a grant is *paused* the processes do not act, and keep the requests that wait
+    for them. *planned* says that the epoch began by a switchover: the other master is healthy and
+    stays attached.
     """
 
     epoch: Epoch
@@ -42,7 +52,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class RoleAcquired:
     """This master is primary from now on."""
 
     epoch: Epoch
@@ -51,31 +61,12 @@ class Took:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class RoleLost:
     """This master's role ended, for *cause*."""
 
     epoch: Epoch
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskPromises:
-    """Find out who could take the lease, ask them, and answer `answered` in any case.
-
-    It takes no longer than a renewal interval.
-    """
-
-    asked: PromiseAsked
-
-
-Effect = ReadLease | WriteLease | Check | Grant | Took | Lost | AskPromises
-
-
-class Refusal(StrEnum):
-    """How a compare-and-set ended without a new revision.
-
-    `REFUSED` is the server's word that it lost; anything else that is no success is `UNKNOWN`.
-    """
-
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
+Call = ReadLease | WriteLease | CheckHealth | CollectVotes
+Effect = Call | Grant | RoleAcquired | RoleLost

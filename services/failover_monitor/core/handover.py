@@ -1,87 +1,100 @@
 """A planned change of primary, as both of its sides see it.
 
-The holder stops acting, and goes on renewing so that the lease is never free; then one
-compare-and-set on its own last revision names the other. That record is one which the other has
-prepared: it awaits it as if it had sent it itself, at the moment when it said so. So it counts from
-then, like every record, and what no law of the lease knew before it need not know now.
+The holder stops acting but goes on renewing, so that the lease is never free. Then one
+compare-and-set on its own last revision names the successor. The successor has prepared that record
+and awaits it as if it had sent it itself, at the moment when it reported it. The record
+therefore counts from that moment, like every record, and the laws of the lease hold unchanged.
 
-Keeps the law that there is no moment with two primaries: the record is sent only while the holder
-has stopped, and it acts again only when a *new* compare-and-set on its own last revision succeeded
-after it decided to, which proves that the record has not landed and never will.
+Keeps the law that there is no moment with two primaries. The holder sends the record only while it
+is paused. It acts again only when a *new* compare-and-set on its own last revision, sent after it
+decided to resume, succeeded: that proves that the record has not landed and never will.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from services.failover_monitor.core.effects import Grant, WriteLease
-from services.failover_monitor.core.lease import Holder, Lease
+from services.failover_monitor.core.lease import Lease
+from services.failover_monitor.core.record import Holder
+from services.failover_monitor.core.timing import NEVER
 from shared.domain.ids import Epoch, Instant
 
 PATIENCE_SECONDS: Final = 5.0
-"""A holder that stopped and was then forgotten acts again after so long."""
-
-NEVER: Final = Instant(float("inf"))
+"""A paused holder resumes by itself after this time, if it was not resumed before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a master awaits in the key: a record of its process, with this number."""
+class PreparedRecord:
+    """The record that a successor awaits in the key: of its own process, with number *n*."""
 
     holder: Holder
     n: int
 
 
 class Handover:
-    """Whether the holder has stopped, for whom, and whether it wants to go on."""
+    """Whether the holder is paused, for which successor, and whether it wants to resume."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._until = NEVER
         self._resumes_at = NEVER
-        self._successor: Prepared | None = None
+        self._successor: PreparedRecord | None = None
         self._expected: set[int] = set()
-        self.has_stopped = False
-        self.urgent_at = NEVER
-        """When the key is to be called out of turn."""
+        self._is_paused = False
+        self._call_at = NEVER
 
-    def prepare(self, now: Instant) -> Prepared:
+    @property
+    def is_paused(self) -> bool:
+        """Whether the holder has stopped acting."""
+        return self._is_paused
+
+    @property
+    def call_at(self) -> Instant:
+        """When the key is to be read or written out of turn."""
+        return self._call_at
+
+    def record_call(self) -> None:
+        """Note that a call to the key begins: no other is due out of turn."""
+        self._call_at = NEVER
+
+    def prepare(self, now: Instant) -> PreparedRecord:
         """Await a record of this process that the present holder will write."""
-        n = self._lease.expect(now)
+        n = self._lease.await_record(now)
         self._expected.add(n)
-        return Prepared(self._lease.holder, n)
+        return PreparedRecord(self._lease.holder, n)
 
     def is_planned(self, n: int) -> bool:
-        """Whether record *n* of this process was prepared for another to write."""
+        """Whether record *n* of this process was prepared for another master to write."""
         return n in self._expected
 
-    def told(self, now: Instant) -> None:
-        """The holder says that it named this master: look at once."""
-        self.urgent_at = now
+    def expect_role(self, now: Instant) -> None:
+        """Read the key at once: the holder reports that it named this master."""
+        self._call_at = now
 
-    def stop(self, now: Instant) -> tuple[Grant, ...]:
-        """Act no more; the lease is kept."""
+    def pause(self, now: Instant) -> tuple[Grant, ...]:
+        """Stop acting, and keep the lease."""
         assert self._lease.is_valid(now), "only who acts can stop"
-        self.has_stopped, self._until, self._resumes_at = True, _after(now), NEVER
+        self._is_paused, self._until, self._resumes_at = True, _after(now), NEVER
         self._successor = None
         return (Grant(self._lease.epoch, self._lease.valid_until, paused=True),)
 
-    def give(self, successor: Prepared, now: Instant) -> bool:
-        """Name *successor* in the key as soon as no other call is under way.
+    def name_successor(self, successor: PreparedRecord, now: Instant) -> bool:
+        """Write *successor* into the key as soon as no other call is under way.
 
-        False when it is too late: the role is over, or the holder wants to go on.
+        False when it is too late: the role is over, or the holder resumes.
         """
-        if not self.has_stopped or self._resumes_at != NEVER:
+        if not self._is_paused or self._resumes_at != NEVER:
             return False
-        self._successor, self.urgent_at = successor, now
+        self._successor, self._call_at = successor, now
         return True
 
     def resume(self, now: Instant) -> None:
         """Act again, once a renewal that is sent from now on has succeeded."""
-        if self.has_stopped and self._resumes_at == NEVER:
-            self._successor, self._resumes_at, self.urgent_at = None, now, now
+        if self._is_paused and self._resumes_at == NEVER:
+            self._successor, self._resumes_at, self._call_at = None, now, now
 
-    def write(self, epoch: Epoch, now: Instant) -> WriteLease | None:
-        """The compare-and-set that names the successor; once, and only while the lease is held."""
+    def transfer(self, epoch: Epoch, now: Instant) -> WriteLease | None:
+        """Build the compare-and-set that names the successor, once, if the lease is still valid."""
         if now >= self._until:
             self.resume(now)
         successor, self._successor = self._successor, None
@@ -89,14 +102,14 @@ class Handover:
             return None
         return self._lease.transfer(epoch, successor.holder, successor.n)
 
-    def renewed(self, sent_at: Instant) -> None:
-        """A renewal of this process, sent then, is in the key."""
+    def record_renewal(self, sent_at: Instant) -> None:
+        """Note that a renewal of this process, sent *sent_at*, is in the key."""
         if sent_at >= self._resumes_at:
-            self.ended()
+            self.clear()
 
-    def ended(self) -> None:
-        """The role is over, or goes on: there is nothing to hand over any more."""
-        self.has_stopped, self._successor = False, None
+    def clear(self) -> None:
+        """Forget the handover: the role is over, or goes on."""
+        self._is_paused, self._successor = False, None
         self._until = self._resumes_at = NEVER
 
 

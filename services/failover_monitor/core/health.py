@@ -1,43 +1,32 @@
-"""Whether the acting master's config still commits, and whether anybody could do better.
+"""What a health check of this master finds."""
 
-Only the time in which config had a grant counts: without one it has nothing to prove.
-"""
+from dataclasses import dataclass
+from typing import Final
 
-from services.failover_monitor.core.timing import Timing
-from shared.domain.ids import Instant, NodeId
+from shared.domain.ids import Epoch, Instant, LogGeneration, Revision
+
+AUTOMATIC_OFF: Final = "automatic failover is off"
+"""The one veto that does not apply to a switchover, because an operator ordered that."""
 
 
-class ConfigWatch:
-    """Config's last pulse, and the other masters' readiness."""
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The result of one health check of this master.
 
-    def __init__(self, timing: Timing) -> None:
-        self._timing = timing
-        self._last_sign = Instant(0.0)
-        self._ready: dict[NodeId, Instant] = {}
+    *failed_checks* bar this master from the lease altogether: its database or the log is not in
+    order. *vetoes* only bar it from replacing another master: the operator does not want that, or
+    this master is cut off. *epoch* is the largest in its own database and in the log. *revision*
+    and *log_generation* are the position of that database. *pulse* is the time of config's last
+    commit. *is_attached* says that changes wait for the backup.
+    """
 
-    def begun(self, now: Instant) -> None:
-        """A term begins, or goes on after a pause: config gets time to find its feet."""
-        self._last_sign = max(self._last_sign, now)
+    failed_checks: tuple[str, ...] = ()
+    vetoes: tuple[str, ...] = ()
+    epoch: Epoch = Epoch(0)
+    revision: Revision | None = None
+    is_attached: bool = False
+    pulse: Instant | None = None
+    log_generation: LogGeneration | None = None
 
-    def committed(self, at: Instant | None) -> None:
-        """Config's last pulse; None when it could not be read, which proves nothing new."""
-        if at is not None:
-            self._last_sign = max(self._last_sign, at)
 
-    def peer_heard(self, peer: NodeId, now: Instant, *, could_take_over: bool) -> None:
-        if could_take_over:
-            self._ready[peer] = now
-        else:
-            self._ready.pop(peer, None)
-
-    def is_well(self, granted_until: Instant) -> bool:
-        """Whether config committed within the store time-out before *granted_until*."""
-        return granted_until - self._last_sign < self._timing.store_timeout_seconds
-
-    def somebody_could(self, now: Instant) -> bool:
-        """Whether another master said of late that it would take over."""
-        return any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())
-
-    def describe(self) -> str:
-        ready = ", ".join(sorted(self._ready)) or "nobody"
-        return f"config committed at {self._last_sign:.3f}, {ready} said it could take over"
+NOT_CHECKED = HealthReport(failed_checks=("this master has not checked itself yet",))

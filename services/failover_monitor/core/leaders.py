@@ -1,19 +1,19 @@
 """Where the leaders of JetStream belong: on the witness, and never beside the primary.
 
 A leader that dies with the primary costs an election of 4 to 8 s; one that lives elsewhere costs
-nothing. Another master stands in while the witness is away, and gives back when it returns: a
-leader beside the backup would be beside the primary after a failover.
+nothing. The other master's server stands in while the witness is away, and gives the leaders back
+when it returns: a leader beside the backup would be beside the primary after a failover.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 META = "meta"
-"""The leader of JetStream itself, beside those of the streams."""
+"""The group of JetStream itself, beside those of the streams."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RaftGroup:
     """A group of servers that elect a leader; *current* are the others that could lead at once."""
 
     name: str
@@ -22,23 +22,23 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """*group*'s leader steps down in favour of *preferred*."""
+class LeaderMove:
+    """*group*'s leader has to step down in favour of *preferred*."""
 
     group: str
     preferred: str
 
 
-def moves(groups: Iterable[Group], own: str, witness: str) -> tuple[Move, ...]:
-    """The leaders that stand elsewhere than they should, and where each goes."""
-    places = ((group.name, _better(group, own, witness)) for group in groups)
-    return tuple(Move(name, place) for name, place in places if place is not None)
+def plan_moves(groups: Iterable[RaftGroup], own: str, witness: str) -> tuple[LeaderMove, ...]:
+    """Plan a move for each leader that is on the wrong server."""
+    servers = ((group.name, _better_server(group, own, witness)) for group in groups)
+    return tuple(LeaderMove(name, server) for name, server in servers if server is not None)
 
 
-def _better(group: Group, own: str, witness: str) -> str | None:
-    """Where *group*'s leader should rather be; None when it stays.
+def _better_server(group: RaftGroup, own: str, witness: str) -> str | None:
+    """The server on which *group*'s leader should rather be; None when it stays.
 
-    A group without anybody current stays: an election would find nobody better.
+    A group in which no other server is current stays: an election would find none better.
     """
     if group.leader is None or group.leader == witness:
         return None

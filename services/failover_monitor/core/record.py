@@ -1,4 +1,7 @@
-"""What the lease's key says, as text; who signed it is the store's business."""
+"""The lease's key: the record in it as text, and what a read of it found.
+
+The store checks who signed a record.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,12 +12,20 @@ from shared.domain.log import REVISIONS_OF_A_BUCKET
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseRecord:
-    """*holder*'s process *instance* is primary of *epoch*; *n* counts what that process wrote.
+class Holder:
+    """One process of a master; a new process is another holder."""
 
-    *replaces* is the revision that it was written upon. It is signed with the rest, so a copy that
-    somebody puts into the key later is told from the record itself; None in records of versions
-    that did not say so.
+    node: NodeId
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """*holder*'s process *instance* is primary of *epoch*; *n* counts the records of that process.
+
+    *ttl* and *margin* are in seconds. *replaces* is the revision that the record was written to
+    replace; it is part of the signed text, so a copy that somebody puts into the key later differs
+    from the record itself. Records without it were written before it was introduced.
     """
 
     epoch: Epoch
@@ -26,7 +37,7 @@ class LeaseRecord:
     replaces: int | None = None
 
     def encode(self) -> str:
-        """The text that is signed and stored."""
+        """Write the text that is signed and stored."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
     @staticmethod
@@ -59,11 +70,11 @@ class LeaseRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The key as a read found it, at *revision*; no record where it holds junk.
+class KeyState:
+    """The key at *revision*, as a read found it; *record* is None where the key holds junk.
 
-    Junk is whatever is not the record of a known master where that master put it: any other
-    bytes, a copy of a record, nothing at all after somebody deleted the key.
+    Junk is everything but the record of a known master in the place where that master put it:
+    other bytes, a copy of a record, or nothing after somebody deleted the key.
     """
 
     record: LeaseRecord | None
@@ -71,5 +82,8 @@ class Seen:
 
 
 def are_of_one_bucket(revision: int, other: int) -> bool:
-    """Whether both are revisions of the same bucket; one made after a loss begins further on."""
+    """Whether both are revisions of the same bucket.
+
+    Revisions of a bucket that is made after a loss begin above all revisions of the old one.
+    """
     return (revision - 1) // REVISIONS_OF_A_BUCKET == (other - 1) // REVISIONS_OF_A_BUCKET

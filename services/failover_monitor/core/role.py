@@ -1,167 +1,186 @@
 """This master's role: what a record of this process in the key begins, keeps and ends.
 
-Keeps three laws. A larger epoch ends the role at once, whatever lease or promise says: the grants
-that are out are withdrawn by one of that epoch which is over already. And however this master got
+Keeps three laws. A larger epoch ends the role at once, whatever lease or promise says: a grant of
+that epoch, which has expired already, withdraws the grants that are out. However this master got
 the lease, it acts only after its last promise has run out: until then it holds the lease, renews
-it, and tells nobody. And junk in the key ends no role that is valid: the holder writes over it.
+it, and announces nothing. Junk in the key ends no role that is valid: the holder writes over it.
 """
 
 from typing import Final
 
-from services.failover_monitor.core.effects import Effect, Grant, Lost, Took, WriteLease
+from services.failover_monitor.core.config_watch import ConfigWatch
+from services.failover_monitor.core.effects import (
+    Effect,
+    Grant,
+    RoleAcquired,
+    RoleLost,
+    WriteLease,
+)
 from services.failover_monitor.core.handover import Handover
-from services.failover_monitor.core.health import ConfigWatch
-from services.failover_monitor.core.lease import Holder, Lease
-from services.failover_monitor.core.record import LeaseRecord, Seen, are_of_one_bucket
-from services.failover_monitor.core.timing import Timing
+from services.failover_monitor.core.lease import Lease
+from services.failover_monitor.core.record import KeyState, LeaseRecord, are_of_one_bucket
 from shared.domain.ids import Epoch, Instant, NodeId
 
 NOTHING: Final[tuple[Effect, ...]] = ()
 
 
 class Role:
-    """The lease as this process holds it, from the take to the end."""
+    """The role of this process, from the acquired lease to its end."""
 
-    def __init__(self, holder: Holder, timing: Timing, config: ConfigWatch) -> None:
-        self._timing = timing
+    def __init__(self, lease: Lease, handover: Handover, config: ConfigWatch) -> None:
+        self._lease = lease
+        self._handover = handover
         self._config = config
-        self.lease = Lease(holder, timing)
-        self.handover = Handover(self.lease)
-        self.largest = Epoch(0)
-        self.acts_from = Instant(0.0)
+        self._largest = Epoch(0)
+        self._acts_from = Instant(0.0)
         self._promised_to: NodeId | None = None
-        self._untold: Took | None = None
+        self._unannounced: RoleAcquired | None = None
         self._is_planned = False
 
     @property
+    def largest_epoch(self) -> Epoch:
+        """The largest epoch that this master has seen in key, database, log or vote."""
+        return self._largest
+
+    @property
     def has_begun(self) -> bool:
-        """Whether the lease is held and this master's processes were told so."""
-        return self.lease.held and self._untold is None
+        """Whether the lease is held and the role was announced to this master's processes."""
+        return self._lease.is_held and self._unannounced is None
 
     def is_acting(self, now: Instant) -> bool:
         """Whether this master acts as primary at *now*."""
-        return self.has_begun and self.lease.is_valid(now) and not self.handover.has_stopped
+        return self.has_begun and self._lease.is_valid(now) and not self._handover.is_paused
 
     def may_renew(self, now: Instant) -> bool:
-        """Whether config commits, or nobody else could do better."""
-        return self._config.is_well(min(now, self.lease.valid_until)) or not (
-            self._config.somebody_could(now)
+        """Whether config commits, or no other master could do better."""
+        return self._config.is_committing(min(now, self._lease.valid_until)) or not (
+            self._config.has_ready_peer(now)
         )
 
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """What is wrong with this role; of a master without one, what it has promised."""
-        if now < self.acts_from and not self.has_begun:
+        if now < self._acts_from and not self.has_begun:
             return (f"it promised {self._promised_to} not to act yet",)
-        if not self.lease.held:
+        if not self._lease.is_held:
             return ()
-        if not self.lease.is_valid(now):
+        if not self._lease.is_valid(now):
             return ("its lease ran out and is not renewed yet",)
-        if self.handover.has_stopped:
+        if self._handover.is_paused:
             return ("it is handing its role over",)
         if not self.may_renew(now):
             return ("its config service commits nothing",)
-        kept = ("the lease cannot be written: it acts on the other masters' promises",)
-        return kept if self.lease.is_kept(now) else ()
+        extended = ("the lease cannot be written: it acts on the other masters' promises",)
+        return extended if self._lease.is_extended(now) else ()
 
-    def wait_until(self, moment: Instant, promised_to: NodeId) -> None:
-        """Act no sooner, however this master gets the lease."""
-        assert not self.lease.held, "who holds the lease promises nothing"
-        assert moment >= self.acts_from, "a promise is never shorter than the last"
-        self.acts_from, self._promised_to = moment, promised_to
+    def defer_acting(self, until: Instant, promised_to: NodeId) -> None:
+        """Act no sooner than *until*, however this master gets the lease."""
+        assert not self._lease.is_held, "who holds the lease promises nothing"
+        assert until >= self._acts_from, "a promise is never shorter than the last"
+        self._acts_from, self._promised_to = until, promised_to
+
+    def acquire(self, revision: int, now: Instant) -> WriteLease:
+        """Build the record that acquires the lease, at the next epoch, by replacing *revision*."""
+        return self._lease.write(Epoch(self._largest + 1), revision, now)
 
     def next_write(self, now: Instant) -> WriteLease | None:
-        """The record that a holder writes next; None when it may only read."""
-        if not self.lease.held:
+        """Build the record that a holder writes next; None when it may only read."""
+        if not self._lease.is_held:
             return None
-        successor = self.handover.write(Epoch(self.largest + 1), now)
-        if successor is not None:
-            return successor
-        return self.lease.renewal(now) if self.may_renew(now) else None
+        transfer = self._handover.transfer(Epoch(self._largest + 1), now)
+        if transfer is not None:
+            return transfer
+        return self._lease.renewal(now) if self.may_renew(now) else None
 
-    def found(self, seen: Seen, before: NodeId | None, now: Instant) -> tuple[Effect, ...]:
-        """The key was seen, where it named *before* until now."""
-        record = seen.record
-        self.lease.doubt.saw(seen.revision)
+    def record_key(
+        self, key: KeyState, previous: NodeId | None, now: Instant
+    ) -> tuple[Effect, ...]:
+        """Note the key as a call found it; until now it named *previous*."""
+        record = key.record
+        self._lease.pending_write.record_revision(key.revision)
         if record is not None:
-            self.largest = max(self.largest, record.epoch)
-        if record is None or record.epoch < self.lease.epoch:
-            return self._found_junk(seen.revision, now)
-        if not self.lease.is_mine(record):
+            self._largest = max(self._largest, record.epoch)
+        if record is None or record.epoch < self._lease.epoch:
+            return self._handle_junk(key.revision, now)
+        if not self._lease.is_mine(record):
             return self._end(f"the lease is {record.holder}'s", now)
-        if record.epoch < self.largest:
+        if record.epoch < self._largest:
             return self._end("a larger epoch was seen", now)
-        if not self.lease.awaits(record):
-            return self._found_junk(seen.revision, now)
-        if seen.revision <= self.lease.base.revision:
+        if not self._lease.awaits(record):
+            return self._handle_junk(key.revision, now)
+        if key.revision <= self._lease.base.revision:
             return NOTHING
-        return self._proved(record, seen.revision, before, now)
+        return self._confirm(record, key.revision, previous, now)
 
-    def _found_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
-        """The key holds no record, or one that is over, as a copy of it is."""
-        lease, base = self.lease, self.lease.base
-        if revision <= base.revision and are_of_one_bucket(revision, base.revision):
-            return NOTHING
-        if base.go_on_upon(revision, is_valid=lease.is_valid(now)):
-            return NOTHING
-        return self._end("the lease is nobody's", now)
-
-    def keep(self, asked_at: Instant, now: Instant) -> tuple[Effect, ...]:
-        """Every other master promised, to a request sent then, not to act meanwhile."""
+    def extend(self, requested_at: Instant, now: Instant) -> tuple[Effect, ...]:
+        """Extend the role: all other masters promised, on a request sent *requested_at*."""
         if not self.is_acting(now):
             return NOTHING
-        self.lease.keep(asked_at)
+        self._lease.extend(requested_at)
         return (self._grant(),)
 
-    def learn(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
-        """A lease, an entry or a promise of *epoch* exists."""
-        self.largest = max(self.largest, epoch)
-        if self.lease.held and self.lease.epoch < self.largest:
+    def learn_epoch(self, epoch: Epoch, now: Instant) -> tuple[Effect, ...]:
+        """Learn that a lease, an entry or a vote of *epoch* exists."""
+        self._largest = max(self._largest, epoch)
+        if self._lease.is_held and self._lease.epoch < self._largest:
             return self._end("a larger epoch was seen", now)
         return NOTHING
 
-    def _proved(
-        self, record: LeaseRecord, revision: int, before: NodeId | None, now: Instant
+    def _handle_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
+        """Go on upon junk, or end the role: the key holds no record, or a copy of an old one."""
+        lease, base = self._lease, self._lease.base
+        if revision <= base.revision and are_of_one_bucket(revision, base.revision):
+            return NOTHING
+        if base.adopt_junk(revision, is_valid=lease.is_valid(now)):
+            return NOTHING
+        return self._end("the lease is nobody's", now)
+
+    def _confirm(
+        self, record: LeaseRecord, revision: int, previous: NodeId | None, now: Instant
     ) -> tuple[Effect, ...]:
-        was_held, was_until = self.lease.held, self.lease.valid_until
-        sent_at = self.lease.proved(record, revision)
+        """Begin or renew the role: a record that this process awaits is in the key."""
+        was_held, was_until = self._lease.is_held, self._lease.valid_until
+        sent_at = self._lease.confirm(record, revision)
         if not was_held or sent_at > was_until:
-            self._config.begun(sent_at)
+            self._config.restart(sent_at)
         if not was_held:
-            self._is_planned = self.handover.is_planned(record.n)
-            cause = _cause(before, record.epoch, is_planned=self._is_planned)
-            self._untold = Took(record.epoch, before, cause)
-        elif self._untold is None:
-            self.handover.renewed(sent_at)
+            self._is_planned = self._handover.is_planned(record.n)
+            cause = _cause(previous, record.epoch, is_planned=self._is_planned)
+            self._unannounced = RoleAcquired(record.epoch, previous, cause)
+        elif self._unannounced is None:
+            self._handover.record_renewal(sent_at)
             return (self._grant(),)
         return self._begin(now)
 
     def _begin(self, now: Instant) -> tuple[Effect, ...]:
-        """Tell of the role, once the last promise has run out; until then each renewal tries."""
-        took = self._untold
-        if took is None or now < self.acts_from or not self.lease.is_valid(now):
+        """Announce the role once the last promise has run out; until then each renewal tries."""
+        acquired = self._unannounced
+        if acquired is None or now < self._acts_from or not self._lease.is_valid(now):
             return NOTHING
-        self._untold = None
-        return (took, self._grant())
+        self._unannounced = None
+        return (acquired, self._grant())
 
     def _grant(self) -> Grant:
-        lease, paused = self.lease, self.handover.has_stopped
+        lease, paused = self._lease, self._handover.is_paused
         return Grant(lease.epoch, lease.valid_until, paused=paused, planned=self._is_planned)
 
     def _end(self, cause: str, now: Instant) -> tuple[Effect, ...]:
-        """The role is over; without a larger epoch its grants run out before anybody may take."""
-        if not self.lease.held:
+        """End the role; its grants run out before another master may act.
+
+        Where a larger epoch was seen, they are withdrawn at once.
+        """
+        if not self._lease.is_held:
             return NOTHING
-        told, self._untold = self._untold is None, None
-        self.lease.end(now)
-        self.handover.ended()
-        assert not self.lease.is_valid(now), "an ended role is over"
-        if not told:
+        was_announced, self._unannounced = self._unannounced is None, None
+        self._lease.end(now)
+        self._handover.clear()
+        assert not self._lease.is_valid(now), "an ended role is over"
+        if not was_announced:
             return NOTHING
-        lost = Lost(self.lease.epoch, cause)
-        return (lost, Grant(self.largest, now)) if self.largest > lost.epoch else (lost,)
+        lost = RoleLost(self._lease.epoch, cause)
+        return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)
 
 
-def _cause(before: NodeId | None, epoch: Epoch, *, is_planned: bool) -> str:
-    if before is not None:
-        return f"{before} {'handed its role over' if is_planned else 'did not renew its lease'}"
+def _cause(previous: NodeId | None, epoch: Epoch, *, is_planned: bool) -> str:
+    if previous is not None:
+        return f"{previous} {'handed its role over' if is_planned else 'did not renew its lease'}"
     return "the site starts" if epoch == 1 else "the lease named nobody"

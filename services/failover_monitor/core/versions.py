@@ -1,4 +1,4 @@
-"""Whether this master may follow the others: one of an older release must not.
+"""Whether this master may replace another one: a master of an older release must not.
 
 A newer major release may have written what an older one cannot read (`shared.domain.release`): the
 older one takes no role over.
@@ -9,13 +9,13 @@ from shared.domain.release import is_newer_major
 
 
 class Versions:
-    """What the other masters run, as they last said it."""
+    """The releases of the other masters, as their last heartbeats named them."""
 
     def __init__(self, own: str) -> None:
         self._own = own
         self._others: dict[NodeId, str] = {}
 
-    def heard(self, node: NodeId, version: str) -> None:
+    def record(self, node: NodeId, version: str) -> None:
         self._others[node] = version
 
     def obstacles(self) -> tuple[str, ...]:

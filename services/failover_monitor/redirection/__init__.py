@@ -1,5 +1,5 @@
-"""Leads the site's address to this master once it is primary.
+"""Directs the site's address to this master once it is primary.
 
-It runs beside the lease and never in its way: the role changes whether or not anything here works,
-and whatever fails is told, and tried again.
+It runs beside the lease: the role changes whether or not anything here works. A redirection that
+fails is reported and tried again.
 """

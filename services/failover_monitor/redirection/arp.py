@@ -1,4 +1,4 @@
-"""Says on an Ethernet who has an address now (RFC 5227, an ARP announcement)."""
+"""Announces on an Ethernet which machine has an address now (RFC 5227, an ARP announcement)."""
 
 import socket
 import struct
@@ -13,17 +13,17 @@ REQUEST: Final = 1
 
 
 def announcement(hardware: bytes, address: IPv4Address) -> bytes:
-    """The frame with which the machine *hardware* claims *address*, for everybody to learn."""
+    """Build the broadcast frame with which the machine *hardware* claims *address*."""
     head = struct.pack("!6s6sH", EVERYBODY, hardware, ARP)
     kind = struct.pack("!HHBBH", ETHERNET, IPV4, len(hardware), len(address.packed), REQUEST)
     return head + kind + hardware + address.packed + bytes(6) + address.packed
 
 
 def announce(interface: str, hardware: bytes, address: IPv4Address) -> None:
-    """Send it on *interface*.
+    """Send the announcement on *interface*.
 
     Raises:
-        OSError: it is not sent; PermissionError without the capability NET_RAW.
+        OSError: it cannot be sent; PermissionError without the capability NET_RAW.
     """
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
         wire.bind((interface, 0))

@@ -1,7 +1,7 @@
-"""The hook as a command of this machine, told of the new primary by its environment.
+"""The hook as a command of this machine; its environment names the new primary.
 
-It gets nothing of the service's own environment but the path, so no secret. Its words are kept in
-a file and not in a pipe: what it leaves running in the background holds nothing up.
+Of the service's own environment it gets only the path, so no secret. Its error output goes to a
+file and not to a pipe, so that a process which it leaves in the background delays nothing.
 """
 
 import asyncio
@@ -11,26 +11,27 @@ import tempfile
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.core import DesiredState
 from shared.domain.errors import RedirectionFailed
 
-LAST_WORDS_BYTES: Final = 300
+OUTPUT_BYTES: Final = 300
+"""How much of the end of the error output goes into the cause of a failure."""
 
 
-async def run_command(command: tuple[str, ...], wish: Wish) -> None:
+async def run_command(command: tuple[str, ...], desired: DesiredState) -> None:
     """Run *command* to its end; it is killed with all that it started when this is cancelled.
 
     Raises:
         RedirectionFailed: it cannot be started, or ended with another code than 0.
     """
-    with tempfile.TemporaryFile() as words:
+    with tempfile.TemporaryFile() as output:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=words,
-                env=told(wish),
+                stderr=output,
+                env=environment(desired),
                 start_new_session=True,
             )
         except OSError as error:
@@ -45,23 +46,23 @@ async def run_command(command: tuple[str, ...], wish: Wish) -> None:
             await process.wait()
             raise
         if code:
-            raise RedirectionFailed(f"the hook {command[0]} ended with {code}{_last_words(words)}")
+            raise RedirectionFailed(f"the hook {command[0]} ended with {code}{_last_line(output)}")
 
 
-def told(wish: Wish) -> dict[str, str]:
-    """What a command learns."""
+def environment(desired: DesiredState) -> dict[str, str]:
+    """Build the environment of the command."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "REDIRECTION_SITE": wish.site,
-        "REDIRECTION_NODE": wish.node,
-        "REDIRECTION_EPOCH": str(wish.epoch),
-        "REDIRECTION_GATEWAY_URL": wish.gateway_url,
+        "REDIRECTION_SITE": desired.site,
+        "REDIRECTION_NODE": desired.node,
+        "REDIRECTION_EPOCH": str(desired.epoch),
+        "REDIRECTION_GATEWAY_URL": desired.gateway_url,
     }
 
 
-def _last_words(words: BinaryIO) -> str:
-    """The end of what it said, in one line."""
-    words.seek(0, os.SEEK_END)
-    words.seek(max(0, words.tell() - LAST_WORDS_BYTES))
-    said = words.read().decode(errors="replace").split()
-    return ": " + " ".join(said) if said else ""
+def _last_line(output: BinaryIO) -> str:
+    """The end of the error output, in one line."""
+    output.seek(0, os.SEEK_END)
+    output.seek(max(0, output.tell() - OUTPUT_BYTES))
+    words = output.read().decode(errors="replace").split()
+    return ": " + " ".join(words) if words else ""

@@ -1,29 +1,30 @@
-"""What must be done so that the site's address leads to this master, and when it is tried again.
+"""Brings the site's address to the desired state, and decides when to try again.
 
-The only input is the wish: where the address should lead and how, or nothing while this master is
-not primary. A wish is fulfilled once and stays fulfilled for its epoch, also when the lease ran out
-for a moment and was resumed; a new epoch or another setting is another wish. Where a method names
-`again_seconds`, its wish is fulfilled anew that often: what an old primary did belatedly does not
-stand, and what only lasts for a while lasts on; when it is over it is released. What fails is tried
-again for ever, after 1, 2, 4 seconds and so on, at most a minute apart:
-an operator may repair what refuses. Keeps two laws: at most one attempt is under way, and an
-attempt for a wish that is over is stopped, so that an old primary does not lead the address back
-to itself.
+The only input is the desired state: to which master the address should lead and how, or nothing
+while this master is not primary. A desired state is reached once and stays reached for its epoch,
+also when the lease ran out for a moment and was resumed. A new epoch or another setting is another
+desired state. A method with `again_seconds` repeats its work that often: this corrects what an old
+primary did late, and prolongs what the kernel holds only for a while; it is released at the end. A
+failed attempt is tried again until it succeeds, after 1, 2, 4 seconds and so on, at most a minute
+apart, because an operator may repair what refuses it.
+
+Keeps two laws: at most one attempt is under way, and an attempt for a state that is no longer
+desired is cancelled, so that an old primary does not direct the address back to itself.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from shared.documents.redirection import Redirection
+from shared.domain.backoff import Backoff
 from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.redirection import RedirectionState
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DesiredState:
     """The address of *site* shall lead to *node*, the primary of *epoch*, by *setting*."""
 
     site: str
@@ -36,26 +37,26 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Fulfil *wish*, and answer `ended` in any case."""
+    """Try to reach *desired*, and answer with `attempt_ended` in any case."""
 
-    wish: Wish
+    desired: DesiredState
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """End the attempt under way; its `ended` is still awaited."""
+class CancelAttempt:
+    """Cancel the attempt under way; its `attempt_ended` is still awaited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give up what was held for *wish*; nobody waits for it, what is held ends by itself too."""
+    """Give up what was held for *desired*. It is not answered: what is held also expires."""
 
-    wish: Wish
+    desired: DesiredState
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How the redirection stands; *attempts* failed since it was last done, for *cause*."""
+class Progress:
+    """How far the redirection is; *attempts* failed since the last success, for *cause*."""
 
     state: RedirectionState = RedirectionState.NONE
     epoch: Epoch = Epoch(0)
@@ -64,100 +65,103 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """It stands otherwise than before."""
+class ReportProgress:
+    """Report that the progress has changed."""
 
-    before: Standing
-    after: Standing
-    wish: Wish | None
-
-
-Effect = Attempt | Stop | Release | Tell
+    before: Progress
+    after: Progress
+    desired: DesiredState | None
 
 
-class Redirecting:
-    """The site's address as this master leads it."""
+Effect = Attempt | CancelAttempt | Release | ReportProgress
+
+
+class Reconciler:
+    """The redirection of the site's address, as far as this master brings it about."""
 
     def __init__(self) -> None:
-        self.standing = Standing()
-        self._wish: Wish | None = None
-        self._fulfilled: Wish | None = None
-        self._trying: Wish | None = None
-        self._stopped = False
+        self._progress = Progress()
+        self._desired: DesiredState | None = None
+        self._reached: DesiredState | None = None
+        self._trying: DesiredState | None = None
+        self._is_cancelled = False
         self._next_at = Instant(0.0)
 
-    def wished(self, wish: Wish | None, now: Instant) -> tuple[Effect, ...]:
-        """Where the address should lead; None while that is not this master's affair."""
-        if wish == self._wish:
+    @property
+    def progress(self) -> Progress:
+        """How far the redirection is."""
+        return self._progress
+
+    def set_desired(self, desired: DesiredState | None, now: Instant) -> tuple[Effect, ...]:
+        """Set the desired state; None while this master is not primary."""
+        if desired == self._desired:
             return ()
-        ended = self._stop() + self._release()
-        self._wish, self._next_at = wish, now
-        if wish is None:
-            return ended + self._stands(Standing())
-        is_done = wish == self._fulfilled
+        ended = self._cancel() + self._release()
+        self._desired, self._next_at = desired, now
+        if desired is None:
+            return ended + self._set_progress(Progress())
+        is_done = desired == self._reached
         state = RedirectionState.DONE if is_done else RedirectionState.PENDING
-        return ended + self._stands(Standing(state, wish.epoch))
+        return ended + self._set_progress(Progress(state, desired.epoch))
 
     def tick(self, now: Instant) -> tuple[Effect, ...]:
-        """Time passed."""
+        """Do what is due at *now*."""
         due_at = self.deadline()
-        if self._wish is None or due_at is None or now < due_at:
+        if self._desired is None or due_at is None or now < due_at:
             return ()
-        self._trying, self._stopped = self._wish, False
-        return (Attempt(self._wish),)
+        self._trying, self._is_cancelled = self._desired, False
+        return (Attempt(self._desired),)
 
-    def ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
-        """The attempt is over: it failed for *cause*, or led the address here."""
-        tried, self._trying = self._trying, None
-        assert tried is not None, "an attempt was under way"
+    def attempt_ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
+        """The attempt failed for *cause*, or succeeded when there is none."""
+        attempted, self._trying = self._trying, None
+        assert attempted is not None, "an attempt was under way"
         if cause is None:
-            self._fulfilled = tried
-        elif tried == self._fulfilled and not self._stopped:
-            self._fulfilled = None
-        if tried != self._wish or (cause is not None and self._stopped):
+            self._reached = attempted
+        elif attempted == self._reached and not self._is_cancelled:
+            self._reached = None
+        if attempted != self._desired or (cause is not None and self._is_cancelled):
             return ()
-        attempts = self.standing.attempts + 1
+        attempts = self._progress.attempts + 1
         if cause is None:
-            self._next_at = Instant(now + (tried.again_seconds or 0.0))
-            return self._stands(Standing(RedirectionState.DONE, tried.epoch))
-        self._next_at = Instant(now + pause_seconds(attempts))
-        return self._stands(Standing(RedirectionState.FAILING, tried.epoch, attempts, cause))
+            self._next_at = Instant(now + (attempted.again_seconds or 0.0))
+            return self._set_progress(Progress(RedirectionState.DONE, attempted.epoch))
+        self._next_at = Instant(now + ATTEMPTS.pause_seconds(attempts))
+        return self._set_progress(
+            Progress(RedirectionState.FAILING, attempted.epoch, attempts, cause)
+        )
 
     def deadline(self) -> Instant | None:
-        """When `tick` has something to do; None while nothing is to be done or one is at it."""
-        wish = self._wish
-        if wish is None or self._trying is not None:
+        """When `tick` has something to do; None while an attempt runs or none is needed."""
+        desired = self._desired
+        if desired is None or self._trying is not None:
             return None
-        if wish == self._fulfilled and wish.again_seconds is None:
+        if desired == self._reached and desired.again_seconds is None:
             return None
         return self._next_at
 
     def describe(self) -> str:
-        standing = self.standing
-        why = f": {standing.cause}" if standing.cause else ""
-        return f"{standing.state} in epoch {standing.epoch}, {standing.attempts} attempts{why}"
+        """Write one line for logs and transcripts."""
+        progress = self._progress
+        why = f": {progress.cause}" if progress.cause else ""
+        return f"{progress.state} in epoch {progress.epoch}, {progress.attempts} attempts{why}"
 
-    def _stop(self) -> tuple[Effect, ...]:
-        if self._trying is None or self._stopped:
+    def _cancel(self) -> tuple[Effect, ...]:
+        if self._trying is None or self._is_cancelled:
             return ()
-        self._stopped = True
-        return (Stop(),)
+        self._is_cancelled = True
+        return (CancelAttempt(),)
 
     def _release(self) -> tuple[Effect, ...]:
-        wish = self._wish
-        if wish is None or wish.again_seconds is None:
+        desired = self._desired
+        if desired is None or desired.again_seconds is None:
             return ()
-        return (Release(wish),) if wish in (self._fulfilled, self._trying) else ()
+        return (Release(desired),) if desired in (self._reached, self._trying) else ()
 
-    def _stands(self, standing: Standing) -> tuple[Effect, ...]:
-        """Note *standing*; told when more has changed than the number of attempts."""
-        before, self.standing = self.standing, standing
-        told = before.state, before.epoch, before.cause
-        if told == (standing.state, standing.epoch, standing.cause):
+    def _set_progress(self, progress: Progress) -> tuple[Effect, ...]:
+        """Note *progress*; reported when more than the number of attempts has changed."""
+        before, self._progress = self._progress, progress
+        was = before.state, before.epoch, before.cause
+        if was == (progress.state, progress.epoch, progress.cause):
             return ()
-        return (Tell(before, standing, self._wish),)
-
-
-def pause_seconds(attempts: int) -> float:
-    """How long to wait after that many failures."""
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10))
+        return (ReportProgress(before, progress, self._desired),)

@@ -1,7 +1,7 @@
 """The method `dns`: a dynamic update (RFC 2136) of the zone's server, signed with TSIG (RFC 8945).
 
-One message takes away what the name had and gives it this master's addresses, so nobody finds it
-empty. A server to which that is no news changes nothing, not even its serial number.
+One message removes the old addresses of the name and adds this master's, so the name is never
+empty. A server that has these addresses already changes nothing, not even its serial number.
 """
 
 import asyncio
@@ -21,8 +21,9 @@ import dns.rdatatype
 import dns.tsig
 import dns.update
 
-from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.core import DesiredState
 from shared.documents.redirection import Dns
+from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, RedirectionFailed
 
 KEY: Final = re.compile(
@@ -35,10 +36,10 @@ AGAIN_SECONDS: Final = 60.0
 
 
 def read_key(text: str) -> dns.tsig.Key | None:
-    """The key of a file as `tsig-keygen` writes it; None when there is none.
+    """Read the key from *text* as `tsig-keygen` writes it; None when *text* is empty.
 
     Raises:
-        BadSettings: it is no such file, or its algorithm is out of use.
+        BadSettings: *text* is no such key, or its algorithm is out of use.
     """
     if not text:
         return None
@@ -61,28 +62,28 @@ def read_key(text: str) -> dns.tsig.Key | None:
 
 @dataclass(frozen=True)
 class DnsMethod:
-    """Updates are signed with *key*; without one, the server must trust this master's address."""
+    """Sends updates signed with *key*; without one, the server must trust this master's address."""
 
     key: dns.tsig.Key | None = None
     again_seconds: float = AGAIN_SECONDS
 
-    async def lead(self, wish: Wish) -> None:
-        setting = wish.setting.dns
+    async def redirect(self, desired: DesiredState) -> None:
+        setting = desired.setting.dns
         assert setting is not None, "a document with this method says how"
-        addresses = setting.addresses.get(wish.node)
+        addresses = setting.addresses.get(desired.node)
         if addresses is None:
             raise RedirectionFailed(
-                f"the site's redirection.dns.addresses say nothing of {wish.node}"
+                f"the site's redirection.dns.addresses do not name {desired.node}"
             )
         code = await self._answer(setting, self._update(setting, addresses))
         if code != dns.rcode.NOERROR:
             raise RedirectionFailed(
-                f"the DNS server {setting.server} refuses to lead {setting.name} here: "
+                f"the DNS server {setting.server} refuses to direct {setting.name} here: "
                 f"{dns.rcode.to_text(code)}"
             )
 
-    async def release(self, wish: Wish) -> None:
-        """Nothing is held: the next primary changes the same name."""
+    async def release(self, desired: DesiredState) -> None:
+        """Does nothing: the next primary changes the same name."""
 
     def _update(self, setting: Dns, addresses: tuple[str, ...]) -> dns.update.UpdateMessage:
         update = dns.update.UpdateMessage(setting.zone)
@@ -92,11 +93,11 @@ class DnsMethod:
         update.delete(name, dns.rdatatype.A)
         update.delete(name, dns.rdatatype.AAAA)
         for address in addresses:
-            update.add(name, setting.ttl_seconds, _kind(address), address)
+            update.add(name, setting.ttl_seconds, _record_type(address), address)
         return update
 
     async def _answer(self, setting: Dns, update: dns.update.UpdateMessage) -> dns.rcode.Rcode:
-        """Send *update*; whoever calls sets the time limit."""
+        """Send *update*; the caller sets the time limit."""
         server = setting.server
         try:
             where = await _address(setting)
@@ -104,21 +105,21 @@ class DnsMethod:
             answer = await dns.asyncquery.tcp(update, where, port=setting.port, backend=backend)
         except dns.tsig.PeerError as error:
             raise RedirectionFailed(
-                f"the DNS server {server} does not take this master's key: {error}"
+                f"the DNS server {server} does not accept this master's key: {error}"
             ) from error
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            why = str(error) or type(error).__name__
-            raise RedirectionFailed(f"the DNS server {server} cannot be told: {why}") from error
+            why = describe_error(error)
+            raise RedirectionFailed(f"the DNS server {server} cannot be updated: {why}") from error
         return answer.rcode()
 
 
 async def _address(setting: Dns) -> str:
-    """An address of the server, which is named as this machine knows it."""
+    """Resolve the server's name, as this machine knows it."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(setting.server, setting.port, type=socket.SOCK_STREAM)
     return str(found[0][4][0])
 
 
-def _kind(address: str) -> dns.rdatatype.RdataType:
+def _record_type(address: str) -> dns.rdatatype.RdataType:
     is_old = isinstance(ip_address(address), IPv4Address)
     return dns.rdatatype.A if is_old else dns.rdatatype.AAAA

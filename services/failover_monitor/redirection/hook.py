@@ -3,29 +3,29 @@
 from dataclasses import dataclass
 
 from services.failover_monitor.redirection.command import run_command
-from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.core import DesiredState
 from services.failover_monitor.redirection.webhook import post
 from shared.domain.errors import RedirectionFailed
 
 
 @dataclass(frozen=True)
 class HookMethod:
-    """*command* and *key* are this master's own; the address is the site's."""
+    """Notifies the hook; *command* and *key* are this master's own, the address is the site's."""
 
     command: tuple[str, ...] = ()
     key: bytes = b""
     again_seconds: None = None
-    """Whoever is told once by a hook has been told."""
+    """A hook is notified once and needs no repetition."""
 
-    async def release(self, wish: Wish) -> None:
-        """Nothing is held: the next primary tells the same hook."""
+    async def release(self, desired: DesiredState) -> None:
+        """Does nothing: the next primary notifies the same hook."""
 
-    async def lead(self, wish: Wish) -> None:
-        url = wish.setting.hook.webhook_url
+    async def redirect(self, desired: DesiredState) -> None:
+        url = desired.setting.hook.webhook_url
         if url:
-            await post(url, self.key, wish)
+            await post(url, self.key, desired)
         elif self.command:
-            await run_command(self.command, wish)
+            await run_command(self.command, desired)
         else:
             raise RedirectionFailed(
                 "there is no hook: set redirection.hook.webhook_url of the site, or "

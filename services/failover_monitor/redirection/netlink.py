@@ -1,4 +1,4 @@
-"""An address with a lifetime on an interface of this machine, by the kernel's netlink."""
+"""Adds and removes an address with a lifetime on an interface, by the kernel's netlink."""
 
 import errno
 from collections.abc import Generator
@@ -15,12 +15,13 @@ from shared.domain.errors import RedirectionFailed
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
-FOR_EVER: Final = 2**32 - 1
+UNLIMITED: Final = 2**32 - 1
+"""The lifetime of an address that never expires."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The interface for the address; *is_new* says that it did not have it."""
+class Interface:
+    """The interface for the address; *is_new* says that it did not have the address before."""
 
     index: int
     name: str
@@ -28,45 +29,47 @@ class Place:
     is_new: bool = True
 
 
-def hold(setting: SharedIp, seconds: int) -> Place:
-    """Have the address for so many seconds from now.
+def hold(setting: SharedIp, seconds: int) -> Interface:
+    """Give the address to this machine for *seconds* from now.
 
     Raises:
-        RedirectionFailed: it is not there; the message says why.
+        RedirectionFailed: the kernel did not add it; the message says why.
     """
     shared = IPv4Interface(setting.address)
     with _netlink(setting) as netlink:
-        place = _place(netlink, setting, shared)
+        interface = _interface(netlink, setting, shared)
         list(
             netlink.addr(
                 "replace",
-                index=place.index,
+                index=interface.index,
                 address=str(shared.ip),
                 prefixlen=shared.network.prefixlen,
                 valid_lft=seconds,
                 preferred_lft=seconds,
             )
         )
-        return place
+        return interface
 
 
-def let_go(setting: SharedIp) -> None:
-    """Have the address no more.
+def release(setting: SharedIp) -> None:
+    """Remove the address from this machine.
 
     Raises:
-        RedirectionFailed: it is still there; the message says why.
+        RedirectionFailed: the kernel did not remove it; the message says why.
     """
     shared = IPv4Interface(setting.address)
     with _netlink(setting) as netlink:
-        place = _place(netlink, setting, shared)
-        if not place.is_new:
+        interface = _interface(netlink, setting, shared)
+        if not interface.is_new:
             prefix = shared.network.prefixlen
-            list(netlink.addr("del", index=place.index, address=str(shared.ip), prefixlen=prefix))
+            list(
+                netlink.addr("del", index=interface.index, address=str(shared.ip), prefixlen=prefix)
+            )
 
 
 @contextmanager
-def explained(setting: SharedIp) -> Generator[None]:
-    """Say what the kernel refused."""
+def explain_errors(setting: SharedIp) -> Generator[None]:
+    """Turn an error of the kernel into the sentence that an operator reads."""
     try:
         yield
     except OSError as error:
@@ -82,34 +85,34 @@ def _netlink(setting: SharedIp) -> "Generator[IPRoute]":
     except ImportError as error:
         raise RedirectionFailed("shared_ip works on Linux only") from error
     try:
-        with explained(setting), IPRoute() as netlink:
+        with explain_errors(setting), IPRoute() as netlink:
             yield netlink
     except NetlinkError as error:
         raise RedirectionFailed(_sentence(setting, error.code, str(error))) from error
 
 
-def _sentence(setting: SharedIp, code: int | None, said: str) -> str:
+def _sentence(setting: SharedIp, code: int | None, error: str) -> str:
     if code in (errno.EPERM, errno.EACCES):
         return (
             f"this master may not take {setting.address}: its failover monitor needs the "
             "capabilities NET_ADMIN and NET_RAW"
         )
-    return f"the kernel does not give {setting.address} to this master: {said}"
+    return f"the kernel does not give {setting.address} to this master: {error}"
 
 
-def _place(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> Place:
+def _interface(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> Interface:
     index, lifetime = _index(netlink, setting, shared), None
     for each in netlink.get_addr(index=index, family=AF_INET):
         if each.get_attr("IFA_LOCAL") == str(shared.ip):
             lifetime = each.get_attr("IFA_CACHEINFO")["ifa_valid"]
     (link,) = netlink.get_links(index)
     name = str(link.get_attr("IFLA_IFNAME"))
-    if lifetime == FOR_EVER:
+    if lifetime == UNLIMITED:
         raise RedirectionFailed(
             f"{shared.ip} is a fixed address of this master's {name}: choose one that nobody has"
         )
     hardware = decode_hex(str(link.get_attr("IFLA_ADDRESS")).replace(":", ""))
-    return Place(index, name, hardware, is_new=lifetime is None)
+    return Interface(index, name, hardware, is_new=lifetime is None)
 
 
 def _index(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> int:
@@ -124,5 +127,5 @@ def _index(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> int:
             return int(each["index"])
     raise RedirectionFailed(
         f"no interface of this master lies in {shared.network}: "
-        "say redirection.shared_ip.interface in the site's document"
+        "name one in redirection.shared_ip.interface of the site's document"
     )

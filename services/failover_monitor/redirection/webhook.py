@@ -1,8 +1,8 @@
-"""The hook as a web address that is told of the new primary by a POST.
+"""The hook as a web address that receives the new primary by a POST.
 
 The body is signed when there is a key (header `Meridian-Signature`, `sha256=` and the HMAC in
-hexadecimal digits). An answer that sends elsewhere is not followed: who is told stands in the
-configuration.
+hexadecimal digits). A redirecting answer is not followed: only the address in the configuration
+is notified.
 """
 
 import hashlib
@@ -13,25 +13,25 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from services.failover_monitor.redirection.core import Wish
-from shared.domain.containment import shortened
+from services.failover_monitor.redirection.core import DesiredState
+from shared.domain.containment import describe_error, shorten
 from shared.domain.errors import RedirectionFailed
 
 SIGNATURE_HEADER: Final = "Meridian-Signature"
 
 
-async def post(url: str, key: bytes, wish: Wish) -> None:
-    """Tell *url*; whoever calls sets the time limit.
+async def post(url: str, key: bytes, desired: DesiredState) -> None:
+    """Post *desired* to *url*; the caller sets the time limit.
 
     Raises:
         RedirectionFailed: it does not answer, or with another status than 2xx.
     """
     body = json.dumps(
         {
-            "site": wish.site,
-            "node": wish.node,
-            "epoch": wish.epoch,
-            "gateway_url": wish.gateway_url,
+            "site": desired.site,
+            "node": desired.node,
+            "epoch": desired.epoch,
+            "gateway_url": desired.gateway_url,
         }
     ).encode()
     headers = {"Content-Type": "application/json"}
@@ -44,8 +44,8 @@ async def post(url: str, key: bytes, wish: Wish) -> None:
             client.stream("POST", url, content=body, headers=headers) as answer,
         ):
             status = answer.status_code
-    except Exception as error:  # the library's own asserts judge what came, not us
-        why = shortened(str(error) or type(error).__name__)
-        raise RedirectionFailed(f"the webhook on {host} cannot be told: {why}") from error
+    except Exception as error:  # the library asserts on bad answers; that is no fault of ours
+        why = shorten(describe_error(error))
+        raise RedirectionFailed(f"the webhook on {host} cannot be notified: {why}") from error
     if not answer.is_success:
         raise RedirectionFailed(f"the webhook on {host} answered {status}")

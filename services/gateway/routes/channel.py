@@ -35,7 +35,7 @@ from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason, SessionPhase
 from shared.events.session import SessionState
-from shared.runtime.containment import say_nothing
+from shared.runtime.containment import ignore_fault
 
 router = APIRouter()
 
@@ -54,8 +54,8 @@ async def channel(socket: WebSocket, session: SessionId) -> None:
         return
     with door.view.listening(session) as states:
         start = partial(door.containment.start, "control channel", session)
-        down = start(_until_gone(socket, _tell(socket, door, side, states)), say_nothing)
-        up = start(_until_gone(socket, _listen(socket, door, session, side)), say_nothing)
+        down = start(_until_gone(socket, _tell(socket, door, side, states)), ignore_fault)
+        up = start(_until_gone(socket, _listen(socket, door, session, side)), ignore_fault)
         try:
             await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -23,10 +23,10 @@ from shared.decoding.text import to_integer
 from shared.documents.site import SiteDocument
 from shared.domain.errors import InvalidChange, Unauthenticated, Unavailable
 from shared.domain.ids import NodeId, RequestId, Revision
-from shared.messaging.directory import Directory
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
+from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 

@@ -27,7 +27,7 @@ async def readyz(door: TheDoor, response: Response) -> Readiness:
 @router.get("/role")
 async def role(door: TheDoor, response: Response) -> RoleReport:
     """200 on the primary, 503 elsewhere."""
-    epoch = door.grant.valid(door.clock.now())
+    epoch = door.grant.valid_epoch(door.clock.now())
     response.status_code = 503 if epoch is None else 200
     acts_as = MasterRole.BACKUP if epoch is None else MasterRole.PRIMARY
     return RoleReport(node=door.node, role=acts_as, epoch=epoch)

@@ -29,6 +29,7 @@ from services.node_selector.dns.answers import (
     read,
 )
 from services.node_selector.dns.core.networks import Network
+from shared.domain.containment import describe_error
 
 Servers = tuple[tuple[str, int], ...]
 """Numbers and ports of name servers, in the order in which they are asked."""
@@ -151,7 +152,7 @@ def _failed(name: str, error: Exception, network: Network | None, seconds: float
 
 def why(error: Exception) -> str:
     """Describe *error* in one line of bounded length."""
-    text = str(error) or type(error).__name__
+    text = describe_error(error)
     return text[:LONGEST_REASON] if text.isprintable() else ascii(text)[1 : LONGEST_REASON + 1]
 
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from services.node_selector.core.facts import AddressLocation
 from services.node_selector.core.prefixes import Address, parse_address
 from shared.documents.node import Location
+from shared.domain.containment import describe_error
 from shared.runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class GeoDatabase:
         except Exception as error:  # noqa: BLE001 - a damaged file raises what its bytes lead to
             self._reader = None
             self._failure = f"the database of places {self._path.name} cannot be read"
-            cause = str(error) or type(error).__name__
+            cause = describe_error(error)
             self._log.error("%s: %s; geo knows nothing until it can", self._failure, cause)
             return
         self._reader, self._missing = reader, _missing(self._path.name, reader)

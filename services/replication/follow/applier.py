@@ -116,7 +116,7 @@ class Applier:
 
     def _report_skipped(self, sequence: Sequence, reason: str, sender: str) -> None:
         sentence = f"message {sequence} of the log is skipped: {reason}"
-        self.rejections.refused(BadSignature(sentence, reason="log_entry_skipped"), sender)
+        self.rejections.record(BadSignature(sentence, reason="log_entry_skipped"), sender)
 
     def _learn(self, entry: LogEntry) -> None:
         for change in entry.changes:

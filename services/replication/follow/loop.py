@@ -6,7 +6,6 @@ for 3 to 6 s who makes consumers), and a subscription that has fallen silent is 
 """
 
 import asyncio
-import contextlib
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
+from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 0.3
 REPORT_SECONDS: Final = 2.0
@@ -94,9 +94,7 @@ class FollowerLoop:
     async def report_progress(self) -> None:
         """Publish the position after each move and every REPORT_SECONDS, until cancelled."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REPORT_SECONDS):
-                    await self._moved.wait()
+            await wait_at_most(self._moved, REPORT_SECONDS)
             self._moved.clear()
             progress = self.progress()
             if progress is not None:
@@ -209,7 +207,7 @@ class FollowerLoop:
             self.exchange.discard_chunks()
         except MeridianError as error:
             if isinstance(error, Rejected | BrokenChunk):
-                self.applier.rejections.refused(error)
+                self.applier.rejections.record(error)
             self._enter_state(before, "it got no snapshot")
             raise
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from services.replication.core.follower import ChainCheck, Standing
 from services.replication.follow.applier import Applier
-from shared.clusterlog.generations import Begun, begun_after, hash_at
+from shared.clusterlog.generations import BegunGeneration, find_last_begun, read_hash
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Revision
 from shared.domain.log import Entrance, LogPosition, entrance
@@ -52,9 +52,9 @@ class PositionCheck:
         """
         position = (await self.applier.begin()).position
         log = self.applier.log_of(position)
-        there = await hash_at(log, position)
+        there = await read_hash(log, position)
         if there != position.hash:
-            begun = await begun_after(log, self.applier.trust)
+            begun = await find_last_begun(log, self.applier.trust)
             if begun is not None:
                 self._chain = ChainCheck()
                 return _position_in(begun, position)
@@ -64,7 +64,7 @@ class PositionCheck:
         return Position(standing, position.revision, f"{standing} at revision {position.revision}")
 
 
-def _position_in(begun: Begun, position: LogPosition) -> Position:
+def _position_in(begun: BegunGeneration, position: LogPosition) -> Position:
     how = entrance(position, begun.first)
     if how is Entrance.DIVERGED:
         where = f"generation {begun.generation} of the log began without it"

@@ -12,7 +12,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -29,7 +29,7 @@ from services.replication.core.status import (
     state_key,
 )
 from shared.crypto.envelope import SIGNATURE_HEADER, WINDOW_MS, Identity, Verifier
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER, stated
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER, parse_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
@@ -37,16 +37,13 @@ from shared.domain.history import StatusLine
 from shared.domain.ids import UnixMillis
 from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
-from shared.messaging.catalogue import find, require_speaker
-from shared.messaging.client import answered
+from shared.messaging.catalogue import find_message, require_speaker
+from shared.messaging.client import PullSubscription, require_readable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.rejections import UNKNOWN, Rejections
 from shared.messaging.streams import EVENTS
 from shared.persistence.status_history import StatusEvent, StatusHistory, Wanted
 from shared.runtime.clock import Clock
-
-if TYPE_CHECKING:
-    from nats.js import JetStreamContext
 
 CALL_SECONDS: Final = 3.0
 FETCH_SECONDS: Final = 5.0
@@ -122,11 +119,11 @@ class EventArchiver:
             with suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def _follow(self, subscription: "JetStreamContext.PullSubscription") -> None:
+    async def _follow(self, subscription: PullSubscription) -> None:
         last = self.clock.now()
         while self.clock.now() - last < IDLE_SECONDS:
             try:
-                messages = await answered(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+                messages = await require_readable(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
             except NatsTimeoutError:
                 continue
             last = self.clock.now()
@@ -159,13 +156,13 @@ class EventArchiver:
             signed = self.verifier.check(message.subject, header, kind, message.data, live=False)
             sender = str(signed.identity)
             declared = self._declared(message, signed.identity)
-            statement = stated(headers.get(NODE_SIGNATURE_HEADER, ""))
+            statement = parse_statement(headers.get(NODE_SIGNATURE_HEADER, ""))
             self._require_past(statement.unix_ms)
             body = shortened(message.data)
             # Sentences use only declared fields: others may be of any type.
             known = shortened(declared.model_dump_json(exclude_unset=True).encode())
         except (BadSignature, Undecodable) as error:
-            self.rejections.refused(error, sender)
+            self.rejections.record(error, sender)
             return None
         fact, speaker = message.subject.removeprefix(PREFIX), signed.identity.node
         return StatusEvent(
@@ -175,7 +172,7 @@ class EventArchiver:
             fact=fact,
             nodes=nodes_of(speaker, known),
             about=state_key(fact, known),
-            said=sentence(fact, known),
+            sentence=sentence(fact, known),
             body=body,
         )
 
@@ -187,7 +184,7 @@ class EventArchiver:
             BadSignature: the subject is not declared, or its sender may not publish there.
             Undecodable: it is of another shape.
         """
-        declared = find(message.subject)
+        declared = find_message(message.subject)
         if declared is None:
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
         require_speaker(declared, message.subject, identity)
@@ -206,7 +203,7 @@ def _line(event: StatusEvent) -> StatusLine:
         speaker=event.speaker,
         fact=event.fact,
         nodes=event.nodes,
-        sentence=event.said,
+        sentence=event.sentence,
         body=event.body,
         is_state=event.about is not None,
         lasted_ms=None if event.until is None else event.until - event.at,

@@ -18,7 +18,7 @@ from services.replication.core.snapshot import Content
 from services.replication.replica.store import FollowerStore
 from services.replication.snapshots.chunk_cache import CachedSnapshot, ChunkCache
 from shared.clusterlog.log import ClusterLog
-from shared.clusterlog.snapshots import Shelf, SnapshotMissing, chunk_name
+from shared.clusterlog.snapshots import SnapshotMissing, SnapshotStore, chunk_name
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature, BrokenChunk, Unavailable
@@ -52,8 +52,8 @@ class SnapshotExchange:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     @property
-    def _shelf(self) -> Shelf:
-        return Shelf(self.client)
+    def _shelf(self) -> SnapshotStore:
+        return SnapshotStore(self.client)
 
     async def offer(self, scope: Scope) -> SnapshotOffered:
         """Put a snapshot of this master's replica into the object store, if it is not there.

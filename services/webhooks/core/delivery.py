@@ -9,11 +9,10 @@ older already gets one attempt. The stream counts the attempts, so another maste
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.containment import shortened
+from shared.domain.backoff import Backoff
+from shared.domain.containment import shorten
 
-FIRST_SECONDS: Final = 1.0
-LONGEST_SECONDS: Final = 300.0
-DOUBLINGS: Final = 10
+ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=300.0)
 SUCCESS: Final = range(200, 300)
 REDIRECT: Final = range(300, 400)
 
@@ -55,7 +54,7 @@ def decide(response: Response, attempt: int, age_seconds: float, limit_seconds: 
     if response.status in SUCCESS:
         return Delivered()
     cause = _cause(response)
-    pause = min(FIRST_SECONDS * 2 ** min(max(attempt, 1) - 1, DOUBLINGS), LONGEST_SECONDS)
+    pause = ATTEMPTS.pause_seconds(attempt)
     if age_seconds + pause > limit_seconds:
         hours = limit_seconds / 3_600
         return GiveUp(f"not delivered within {hours:g} h and {attempt} attempts: {cause}")
@@ -63,7 +62,7 @@ def decide(response: Response, attempt: int, age_seconds: float, limit_seconds: 
 
 
 def _cause(response: Response) -> str:
-    return shortened(_sentence(response))
+    return shorten(_sentence(response))
 
 
 def _sentence(response: Response) -> str:

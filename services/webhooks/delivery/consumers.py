@@ -14,12 +14,11 @@ from typing import Final, Protocol
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from shared.domain.errors import Unavailable
-from shared.messaging.client import answered, delivery_of
+from shared.messaging.client import PullSubscription, SafeJetStream, delivery_of, require_readable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import EVENTS
 
@@ -61,13 +60,13 @@ class EventQueue(Protocol):
 class JetStreamQueue:
     """An event queue over one durable consumer."""
 
-    def __init__(self, subscription: "JetStreamContext.PullSubscription") -> None:
+    def __init__(self, subscription: PullSubscription) -> None:
         self._subscription = subscription
 
     async def next(self) -> StoredEvent | None:
         """Fetch the next event; None when none came within FETCH_SECONDS."""
         try:
-            (message,) = await answered(self._subscription.fetch(1, timeout=FETCH_SECONDS))
+            (message,) = await require_readable(self._subscription.fetch(1, timeout=FETCH_SECONDS))
             delivery = delivery_of(message)
         except NatsTimeoutError:
             return None
@@ -112,7 +111,7 @@ class Consumers:
             if not self._client.is_closed:
                 await subscription.unsubscribe()
 
-    async def _ensure(self, jetstream: JetStreamContext, spec: ConsumerSpec) -> None:
+    async def _ensure(self, jetstream: SafeJetStream, spec: ConsumerSpec) -> None:
         config = ConsumerConfig(
             durable_name=spec.name,
             filter_subjects=list(spec.subjects),
@@ -146,7 +145,7 @@ class Consumers:
         """Delete the consumer *name*."""
         await self._jetstream().delete_consumer(EVENTS, name)
 
-    def _jetstream(self) -> JetStreamContext:
+    def _jetstream(self) -> SafeJetStream:
         if not self._client.is_connected:
             raise Unavailable("there is no connection to NATS")
         return jetstream_of(self._client, CALL_SECONDS)

@@ -20,6 +20,7 @@ from shared.domain.webhook import WebhookProgress, WebhookState
 from shared.events.config import ReadDocuments
 from shared.messaging.ports import Asks
 from shared.messaging.reading import read_documents
+from shared.runtime.waiting import wait_at_most
 
 EVERY_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.5
@@ -92,9 +93,7 @@ class DispatcherPool:
         )
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds if self._may_act() else PAUSE_SECONDS):
-                await self._changed.wait()
+        await wait_at_most(self._changed, seconds if self._may_act() else PAUSE_SECONDS)
 
     async def _synchronize(self) -> None:
         if not self._may_act():

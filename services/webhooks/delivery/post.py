@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import httpx
 
 from services.webhooks.core.delivery import Response
+from shared.domain.containment import describe_error
 
 ATTEMPT_SECONDS: Final = 15.0
 
@@ -37,7 +38,7 @@ class HttpPost:
         except (TimeoutError, httpx.TimeoutException):
             return Response(None, f"no answer within {self._seconds:g} s")
         except Exception as error:  # noqa: BLE001 (the library's own asserts judge what came, not us)
-            return Response(None, f"it cannot be reached: {str(error) or type(error).__name__}")
+            return Response(None, f"it cannot be reached: {describe_error(error)}")
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -8,7 +8,7 @@ CREATE TABLE status_event (
     fact text NOT NULL,
     nodes text[] NOT NULL,
     about text,
-    said text NOT NULL,
+    sentence text NOT NULL,
     body jsonb NOT NULL
 );
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from shared.clusterlog.snapshots import STREAM, Shelf, SnapshotMissing, meta_subject
+from shared.clusterlog.snapshots import STREAM, SnapshotMissing, SnapshotStore, meta_subject
 from shared.domain.errors import LogUnavailable
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
@@ -47,35 +47,35 @@ async def messages(client: Client) -> int:
 
 
 async def test_junk_under_a_name_keeps_no_object_from_being_stored(client: Client) -> None:
-    shelf = Shelf(client)
-    await shelf.put("another", b"kept")
+    store = SnapshotStore(client)
+    await store.put("another", b"kept")
     for name, junk in JUNK.items():
-        await shelf.put(NAME, b"before")
+        await store.put(NAME, b"before")
         await spoil(client, junk)
 
-        await shelf.put(NAME, b"after")
+        await store.put(NAME, b"after")
 
-        assert await shelf.get(NAME) == b"after", name
-        assert await shelf.get("another") == b"kept", name
+        assert await store.get(NAME) == b"after", name
+        assert await store.get("another") == b"kept", name
 
 
 async def test_junk_under_a_name_is_no_object_and_is_taken_away_like_one(client: Client) -> None:
-    shelf = Shelf(client)
+    store = SnapshotStore(client)
     for name, junk in JUNK.items():
         await spoil(client, junk)
 
         with pytest.raises(LogUnavailable):
-            await shelf.get(NAME)
-        assert await shelf.drop(NAME), name
+            await store.get(NAME)
+        assert await store.drop(NAME), name
         with pytest.raises(SnapshotMissing):
-            await shelf.get(NAME)
+            await store.get(NAME)
 
 
 async def test_what_is_replaced_leaves_nothing_behind(client: Client) -> None:
-    shelf = Shelf(client)
-    await shelf.put(NAME, b"one")
+    store = SnapshotStore(client)
+    await store.put(NAME, b"one")
     before = await messages(client)
 
-    await shelf.put(NAME, b"two")
+    await store.put(NAME, b"two")
 
     assert await messages(client) == before

@@ -17,14 +17,14 @@ from services.config.repair.log_server import LogServer
 from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
 from services.config.repair.rebuilding import Rebuilder
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.domain.errors import QuorumThere, Unavailable
 from shared.domain.log import LogEntry, Op
 from shared.events.config import GenerationBegun, PromoteAlone
 from shared.events.message import Event, Message, Request
 from shared.events.replication import LogRebuilt
-from shared.messaging.alone import carried, is_alone
+from shared.messaging.alone import is_alone, possible_replicas
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState
@@ -94,8 +94,8 @@ async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -
     assert position is not None
     assert (position.log_generation, position.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
-    assert await hash_at(log.of(position.log_generation), position) == told.hash
-    begun = await begun_after(log, place.pen.trust())
+    assert await read_hash(log.of(position.log_generation), position) == told.hash
+    begun = await find_last_begun(log, place.pen.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
     with pytest.raises(QuorumThere):
@@ -105,7 +105,7 @@ async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -
 async def test_a_server_alone_says_so_and_carries_every_stream_once(place: Place) -> None:
     assert await is_alone(place.client)
     jetstream = jetstream_of(place.client)
-    await ensure_streams(jetstream, await carried(place.client, WANTED))
+    await ensure_streams(jetstream, await possible_replicas(place.client, WANTED))
     found = await jetstream.stream_info("SESSIONS")
     assert found.config.num_replicas == 1
 
@@ -116,7 +116,7 @@ async def test_a_server_of_a_cluster_never_says_that_it_is_alone(
     first, *others = nats_cluster.servers.values()
     client = await nats.connect(first.url, allow_reconnect=False)
     try:
-        assert await carried(client, WANTED) == WANTED
+        assert await possible_replicas(client, WANTED) == WANTED
         for server in others:
             server.kill()
         assert not await is_alone(client)

@@ -16,7 +16,7 @@ from services.config.repair.generation import GenerationStarter, LogStreams
 from services.config.repair.lease import first_revision, make_lease
 from services.config.repair.positions import MasterPositions, PositionReporter, digest_of
 from services.config.repair.rebuilding import Rebuilder
-from shared.clusterlog.generations import begun_after, hash_at
+from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import ClusterLog, EntrySigner, LogConflict, LogMissing, RawEntry
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import (
@@ -146,8 +146,8 @@ async def test_the_next_generation_goes_on_from_the_database(place: Place) -> No
     position = await place.state.position()
     assert position is not None
     assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
-    assert await hash_at(place.log(2), position) == told.hash == position.hash
-    begun = await begun_after(place.log(), place.rebuilder.positions.trust)
+    assert await read_hash(place.log(2), position) == told.hash == position.hash
+    begun = await find_last_begun(place.log(), place.rebuilder.positions.trust)
     assert begun is not None
     body = begun.first.changes[0].body
     assert body is not None

@@ -12,8 +12,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from clients.events.reader import Access
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.ids import Epoch, NodeId, UnixMillis
 from shared.events.failover import PrimaryChanged
 from shared.events.message import Event

@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.failover_monitor.core.record import LeaseRecord
-from services.failover_monitor.store import KEY_SUBJECT, Seal
+from services.failover_monitor.lease.store import KEY_SUBJECT, RecordSigner
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
 from shared.runtime.clock import SystemClock
@@ -104,7 +104,7 @@ def signed_by_nobody_known() -> bytes:
     key = NodeKey.generate()
     trust = TrustStore(ClusterId("c"), LogGeneration(1), {STRANGER: key.public_b64})
     record = LeaseRecord(Epoch(99), STRANGER, "s1", 1, 60.0, 1.0)
-    return Seal(STRANGER, key, trust).close(record)
+    return RecordSigner(STRANGER, key, trust).sign(record)
 
 
 async def put(site: Masters, data: bytes) -> None:

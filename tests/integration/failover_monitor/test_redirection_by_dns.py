@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.core import DesiredState
 from services.failover_monitor.redirection.dns import DnsMethod, read_key
 from shared.documents.redirection import Dns, Redirection, RedirectionMethod
 from shared.domain.errors import RedirectionFailed
@@ -27,42 +27,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[NameServer]:
         yield server
 
 
-def wish(node: str, port: int, **more: str) -> Wish:
+def desired(node: str, port: int, **more: str) -> DesiredState:
     found = {"server": HOST, "zone": "example.com", "name": NAME, **more}
     dns = Dns.model_validate({**found, "port": port, "addresses": ADDRESSES})
     setting = Redirection(method=RedirectionMethod.DNS, dns=dns)
-    return Wish("support.example.com", NodeId(node), Epoch(7), setting)
+    return DesiredState("support.example.com", NodeId(node), Epoch(7), setting)
 
 
-async def refusal(method: DnsMethod, wished: Wish) -> str:
+async def refusal(method: DnsMethod, wanted: DesiredState) -> str:
     with pytest.raises(RedirectionFailed) as caught:
         async with asyncio.timeout(SECONDS):
-            await method.lead(wished)
+            await method.redirect(wanted)
     return caught.value.message
 
 
 async def test_the_name_follows_the_primary_and_keeps_what_else_it_has(server: NameServer) -> None:
     method = DnsMethod(read_key(server.key))
 
-    await method.lead(wish("alpha", server.port))
+    await method.redirect(desired("alpha", server.port))
     assert server.ask(NAME, "A") == ({"192.0.2.1"}, 30)
     assert server.ask(NAME, "AAAA") == (set(), 0)
 
-    await method.lead(wish("bravo", server.port))
+    await method.redirect(desired("bravo", server.port))
     assert server.ask(NAME, "A") == ({"192.0.2.2"}, 30)
     assert server.ask(NAME, "AAAA") == ({"2001:db8::2"}, 30)
     assert server.ask(NAME, "TXT")[0] == {'"keep me"'}
 
-    await method.lead(wish("alpha", server.port))
+    await method.redirect(desired("alpha", server.port))
     assert server.ask(NAME, "AAAA") == (set(), 0)
 
 
 async def test_an_update_that_is_no_news_changes_nothing(server: NameServer) -> None:
     method = DnsMethod(read_key(server.key))
-    await method.lead(wish("bravo", server.port))
+    await method.redirect(desired("bravo", server.port))
     serial = server.serial()
 
-    await method.lead(wish("bravo", server.port))
+    await method.redirect(desired("bravo", server.port))
 
     assert server.serial() == serial
 
@@ -70,45 +70,45 @@ async def test_an_update_that_is_no_news_changes_nothing(server: NameServer) -> 
 async def test_a_server_may_be_named(server: NameServer) -> None:
     method = DnsMethod(read_key(server.key))
 
-    await method.lead(wish("alpha", server.port, server="localhost"))
+    await method.redirect(desired("alpha", server.port, server="localhost"))
 
     assert server.ask(NAME, "A")[0] == {"192.0.2.1"}
 
 
 async def test_a_server_that_refuses_is_named_with_its_answer(server: NameServer) -> None:
-    assert await refusal(DnsMethod(), wish("alpha", server.port)) == (
-        f"the DNS server {HOST} refuses to lead {NAME} here: REFUSED"
+    assert await refusal(DnsMethod(), desired("alpha", server.port)) == (
+        f"the DNS server {HOST} refuses to direct {NAME} here: REFUSED"
     )
 
 
 async def test_another_key_is_told_from_a_refusal(server: NameServer) -> None:
-    said = await refusal(DnsMethod(read_key(make_key())), wish("alpha", server.port))
+    error = await refusal(DnsMethod(read_key(make_key())), desired("alpha", server.port))
 
-    assert said.startswith(f"the DNS server {HOST} does not take this master's key: ")
+    assert error.startswith(f"the DNS server {HOST} does not accept this master's key: ")
 
 
 async def test_a_zone_of_another_server_is_refused_by_name(server: NameServer) -> None:
-    foreign = wish("alpha", server.port, zone="example.net", name="support.example.net")
+    foreign = desired("alpha", server.port, zone="example.net", name="support.example.net")
 
     assert (await refusal(DnsMethod(read_key(server.key)), foreign)).endswith(": NOTAUTH")
 
 
 async def test_a_server_that_is_away_is_named() -> None:
-    said = await refusal(DnsMethod(), wish("alpha", free_port()))
+    error = await refusal(DnsMethod(), desired("alpha", free_port()))
 
-    assert said.startswith(f"the DNS server {HOST} cannot be told: ")
+    assert error.startswith(f"the DNS server {HOST} cannot be updated: ")
 
 
 async def test_a_server_that_nobody_knows_is_named() -> None:
-    said = await refusal(DnsMethod(), wish("alpha", 53, server="nowhere.invalid"))
+    error = await refusal(DnsMethod(), desired("alpha", 53, server="nowhere.invalid"))
 
-    assert said.startswith("the DNS server nowhere.invalid cannot be told: ")
+    assert error.startswith("the DNS server nowhere.invalid cannot be updated: ")
 
 
 async def test_a_master_without_an_address_is_named() -> None:
-    said = await refusal(DnsMethod(), replace(wish("alpha", 53), node=NodeId("charlie")))
+    error = await refusal(DnsMethod(), replace(desired("alpha", 53), node=NodeId("charlie")))
 
-    assert said == "the site's redirection.dns.addresses say nothing of charlie"
+    assert error == "the site's redirection.dns.addresses do not name charlie"
 
 
 async def test_a_server_that_hangs_up_or_talks_nonsense_is_named() -> None:
@@ -121,8 +121,8 @@ async def test_a_server_that_hangs_up_or_talks_nonsense_is_named() -> None:
 
     async with listening(serve) as port:
         for _ in range(2):
-            said = await refusal(DnsMethod(), wish("alpha", port))
-            assert said.startswith(f"the DNS server {HOST} cannot be told: ")
+            error = await refusal(DnsMethod(), desired("alpha", port))
+            assert error.startswith(f"the DNS server {HOST} cannot be updated: ")
 
 
 async def test_a_server_that_never_answers_can_be_given_up() -> None:
@@ -133,7 +133,7 @@ async def test_a_server_that_never_answers_can_be_given_up() -> None:
         await reader.read()
 
     async with asyncio.timeout(SECONDS), listening(serve) as port:
-        waiting = asyncio.create_task(DnsMethod().lead(wish("alpha", port)))
+        waiting = asyncio.create_task(DnsMethod().redirect(desired("alpha", port)))
         await came.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

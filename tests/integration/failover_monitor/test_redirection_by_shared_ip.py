@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.failover_monitor.redirection.core import Wish
+from services.failover_monitor.redirection.core import DesiredState
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from shared.documents.redirection import Redirection, RedirectionMethod, SharedIp
 from shared.domain.errors import RedirectionFailed
@@ -49,10 +49,10 @@ def method(seconds: float) -> SharedIpMethod:
     return SharedIpMethod(Lease(clock.now() + seconds), clock, 0.25)
 
 
-def wish(node: str = ALPHA, epoch: int = 1, **more: str) -> Wish:
+def desired(node: str = ALPHA, epoch: int = 1, **more: str) -> DesiredState:
     shared = SharedIp.model_validate({"address": f"{SHARED}/24", **more})
     setting = Redirection(method=RedirectionMethod.SHARED_IP, shared_ip=shared)
-    return Wish("support.example.com", NodeId(node), Epoch(epoch), setting)
+    return DesiredState("support.example.com", NodeId(node), Epoch(epoch), setting)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def refusal(wires: Ethernet, machine: str, wished: Wish, seconds: float = 60) -> str:
+async def refusal(wires: Ethernet, machine: str, wanted: DesiredState, seconds: float = 60) -> str:
     with on(wires, machine), pytest.raises(RedirectionFailed) as caught:
-        await method(seconds).lead(wished)
+        await method(seconds).redirect(wanted)
     return caught.value.message
 
 
@@ -86,20 +86,20 @@ async def test_neighbours_reach_the_new_primary_and_not_who_held_the_address_bef
 ) -> None:
     old, new = method(2.5), method(60)
     with on(wires, ALPHA):
-        await old.lead(wish())
+        await old.redirect(desired())
     await until(lambda: wires.who_answers(SHARED) == ALPHA)
     await until(lambda: SHARED not in wires.lifetimes(ALPHA))
 
     async def led() -> bool:
         with on(wires, BRAVO):
-            await new.lead(wish(BRAVO, 2))
+            await new.redirect(desired(BRAVO, 2))
         return wires.who_answers(SHARED) == BRAVO
 
     async with asyncio.timeout(SECONDS):
         while not await led():
             await asyncio.sleep(0.25)
     with on(wires, BRAVO):
-        await new.release(wish(BRAVO, 2))
+        await new.release(desired(BRAVO, 2))
     assert SHARED not in wires.lifetimes(BRAVO)
 
 
@@ -107,17 +107,17 @@ async def test_the_neighbours_are_told_whenever_it_is_renewed(wires: Ethernet) -
     holding = method(30)
     with wires.listener() as wire:
         with on(wires, ALPHA):
-            await holding.lead(wish())
-            await holding.lead(wish())
-            await holding.release(wish())
-        told = [wires.claimed(wire), wires.claimed(wire)]
+            await holding.redirect(desired())
+            await holding.redirect(desired())
+            await holding.release(desired())
+        announced = [wires.claimed(wire), wires.claimed(wire)]
 
-    assert told == [(SHARED, wires.hardware(ALPHA))] * 2
+    assert announced == [(SHARED, wires.hardware(ALPHA))] * 2
 
 
 async def test_an_address_that_nobody_renews_vanishes_with_the_lease(wires: Ethernet) -> None:
     with on(wires, ALPHA):
-        await method(2.9).lead(wish())
+        await method(2.9).redirect(desired())
 
     assert wires.lifetimes(ALPHA)[SHARED] == 2
     await until(lambda: SHARED not in wires.lifetimes(ALPHA))
@@ -125,11 +125,11 @@ async def test_an_address_that_nobody_renews_vanishes_with_the_lease(wires: Ethe
 
 async def test_a_renewal_prolongs_what_is_there(wires: Ethernet) -> None:
     with on(wires, ALPHA):
-        await method(1.2).lead(wish())
+        await method(1.2).redirect(desired())
         assert wires.lifetimes(ALPHA)[SHARED] == 1
-        await method(30.5).lead(wish())
+        await method(30.5).redirect(desired())
         assert wires.lifetimes(ALPHA)[SHARED] >= 28
-        await method(30).release(wish())
+        await method(30).release(desired())
 
     assert OWN[ALPHA] in wires.lifetimes(ALPHA)
     assert SHARED not in wires.lifetimes(ALPHA)
@@ -137,39 +137,41 @@ async def test_a_renewal_prolongs_what_is_there(wires: Ethernet) -> None:
 
 async def test_what_is_gone_already_can_be_given_up(wires: Ethernet) -> None:
     with on(wires, ALPHA):
-        await method(30).release(wish())
+        await method(30).release(desired())
 
     assert SHARED not in wires.lifetimes(ALPHA)
 
 
 async def test_an_interface_may_be_named(wires: Ethernet) -> None:
     with on(wires, ALPHA):
-        await method(30).lead(wish(interface="cable"))
+        await method(30).redirect(desired(interface="cable"))
         assert SHARED in wires.lifetimes(ALPHA)
-        await method(30).release(wish(interface="cable"))
+        await method(30).release(desired(interface="cable"))
 
 
 async def test_who_is_primary_no_more_takes_no_address(wires: Ethernet) -> None:
-    said = await refusal(wires, ALPHA, wish(), seconds=-1)
+    error = await refusal(wires, ALPHA, desired(), seconds=-1)
 
-    assert said == "this master is primary no more"
+    assert error == "this master is no longer primary"
     assert SHARED not in wires.lifetimes(ALPHA)
 
 
 async def test_an_interface_that_is_not_there_is_named(wires: Ethernet) -> None:
-    assert await refusal(wires, ALPHA, wish(interface="nope0")) == (
+    assert await refusal(wires, ALPHA, desired(interface="nope0")) == (
         "this master has no interface nope0"
     )
 
 
 async def test_a_network_in_which_no_interface_lies_is_named(wires: Ethernet) -> None:
-    said = await refusal(wires, ALPHA, wish(address="198.51.100.7/24"))
+    error = await refusal(wires, ALPHA, desired(address="198.51.100.7/24"))
 
-    assert said.startswith("no interface of this master lies in 198.51.100.0/24: say redirection")
+    assert error.startswith("no interface of this master lies in 198.51.100.0/24: name one in ")
 
 
 async def test_an_address_that_a_machine_has_for_ever_is_not_made_mortal(wires: Ethernet) -> None:
-    said = await refusal(wires, NEIGHBOUR, wish(address=f"{OWN[NEIGHBOUR]}/24", interface="bridge"))
+    error = await refusal(
+        wires, NEIGHBOUR, desired(address=f"{OWN[NEIGHBOUR]}/24", interface="bridge")
+    )
 
-    assert said.startswith(f"{OWN[NEIGHBOUR]} is a fixed address of this master's bridge: ")
+    assert error.startswith(f"{OWN[NEIGHBOUR]} is a fixed address of this master's bridge: ")
     assert OWN[NEIGHBOUR] in wires.lifetimes(NEIGHBOUR)

@@ -11,12 +11,17 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.store import EXPECTED_LAST, KEY_SUBJECT, JetStreamLease, Seal
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
+from services.failover_monitor.lease.store import (
+    KEY_SUBJECT,
+    JetStreamLease,
+    RecordSigner,
+)
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import Rejected
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from shared.runtime.clock import SystemClock
 from tests.integration.servers import NatsServer
 
@@ -43,7 +48,7 @@ def lease(
     refused: Callable[[Rejected], None] = _nobody,
 ) -> JetStreamLease:
     trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(TRUST))
-    return JetStreamLease(client, Seal(node, key or KEYS[node], trust), SECONDS, refused)
+    return JetStreamLease(client, RecordSigner(node, key or KEYS[node], trust), SECONDS, refused)
 
 
 async def _quiet(_error: Exception) -> None:
@@ -66,7 +71,7 @@ async def bucket(client: Client) -> Client:
 
 async def test_a_missing_key_is_told_from_a_missing_bucket(client: Client) -> None:
     assert await lease(client).read() is None
-    assert await lease(client).write(record(), 0) is Refusal.UNKNOWN
+    assert await lease(client).write(record(), 0) is WriteFailure.UNKNOWN
     config = KeyValueConfig("lease", history=1, storage=StorageType.FILE)
     await JetStreamContext(client).create_key_value(config)
     made = await lease(client).read()
@@ -79,25 +84,25 @@ async def test_a_missing_key_is_told_from_a_missing_bucket(client: Client) -> No
 async def test_what_one_master_wrote_the_other_reads_at_that_revision(bucket: Client) -> None:
     revision = await lease(bucket).write(record(), 0)
     assert isinstance(revision, int)
-    assert await lease(bucket, BRAVO).read() == Seen(record(), revision)
+    assert await lease(bucket, BRAVO).read() == KeyState(record(), revision)
 
 
 async def test_only_a_write_on_the_last_revision_succeeds(bucket: Client) -> None:
     alpha, bravo = lease(bucket), lease(bucket, BRAVO)
     first = await alpha.write(record(), 0)
     assert isinstance(first, int)
-    assert await bravo.write(record(holder=BRAVO), 0) is Refusal.REFUSED
+    assert await bravo.write(record(holder=BRAVO), 0) is WriteFailure.REFUSED
     second = await alpha.write(record(2, replaces=first), first)
     assert isinstance(second, int)
     assert second > first
-    assert await bravo.write(record(holder=BRAVO), first) is Refusal.REFUSED
-    assert await bravo.read() == Seen(record(2, replaces=first), second)
+    assert await bravo.write(record(holder=BRAVO), first) is WriteFailure.REFUSED
+    assert await bravo.read() == KeyState(record(2, replaces=first), second)
 
 
 async def test_the_same_record_written_twice_is_no_duplicate_that_succeeds(bucket: Client) -> None:
     alpha = lease(bucket)
     assert isinstance(await alpha.write(record(), 0), int)
-    assert await alpha.write(record(), 0) is Refusal.REFUSED
+    assert await alpha.write(record(), 0) is WriteFailure.REFUSED
 
 
 JUNK = {
@@ -122,8 +127,8 @@ async def test_a_spoiled_key_names_nobody_and_is_written_again_on_its_revision(
     alpha = lease(bucket, refused=refused.append)
     await alpha.write(record(), 0)
     ack = await JetStreamContext(bucket).publish(KEY_SUBJECT, junk)
-    assert await alpha.read() == Seen(None, ack.seq)
-    assert await alpha.read() == Seen(None, ack.seq)
+    assert await alpha.read() == KeyState(None, ack.seq)
+    assert await alpha.read() == KeyState(None, ack.seq)
     assert len(refused) == bool(junk), "counted once, not at each read"
     assert isinstance(await alpha.write(record(2, replaces=ack.seq), ack.seq), int)
 
@@ -137,7 +142,7 @@ async def test_headers_that_nobody_can_read_spoil_only_the_key(bucket: Client) -
         ack = await JetStreamContext(bucket).publish(
             KEY_SUBJECT, stored.data or b"", headers=headers
         )
-        assert await alpha.read() == Seen(None, ack.seq)
+        assert await alpha.read() == KeyState(None, ack.seq)
 
 
 async def test_a_copy_of_a_record_names_nobody_whatever_it_has_the_server_compare(
@@ -147,13 +152,13 @@ async def test_a_copy_of_a_record_names_nobody_whatever_it_has_the_server_compar
     first = await alpha.write(record(), 0)
     assert isinstance(first, int)
     copy = (await jetstream.get_last_msg("KV_lease", KEY_SUBJECT)).data or b""
-    assert await alpha.read() == Seen(record(), first)
+    assert await alpha.read() == KeyState(record(), first)
     ack = await jetstream.publish(KEY_SUBJECT, copy)
-    assert await alpha.read() == Seen(None, ack.seq)
+    assert await alpha.read() == KeyState(None, ack.seq)
     ack = await jetstream.publish(KEY_SUBJECT, copy, headers={EXPECTED_LAST: str(ack.seq)})
-    assert await alpha.read() == Seen(None, ack.seq)
+    assert await alpha.read() == KeyState(None, ack.seq)
     ack = await jetstream.publish(KEY_SUBJECT, copy, headers={f"{EXPECTED_LAST}-Old": "0"})
-    assert await alpha.read() == Seen(None, ack.seq)
+    assert await alpha.read() == KeyState(None, ack.seq)
 
 
 async def test_a_deleted_key_names_nobody_and_is_written_again(bucket: Client) -> None:
@@ -179,15 +184,15 @@ async def test_a_key_that_was_purged_goes_on_beyond_every_revision_that_it_had(
     assert seen is not None
     assert seen.record is None
     assert seen.revision > first
-    assert await alpha.write(record(2), 0) is Refusal.REFUSED, "revision 0 comes only once"
-    assert await alpha.write(record(2, replaces=first), first) is Refusal.REFUSED
+    assert await alpha.write(record(2), 0) is WriteFailure.REFUSED, "revision 0 comes only once"
+    assert await alpha.write(record(2, replaces=first), first) is WriteFailure.REFUSED
 
 
 async def test_a_record_that_a_stranger_signed_names_nobody(bucket: Client) -> None:
     forger = lease(bucket, BRAVO, NodeKey.generate())
     revision = await forger.write(record(holder=BRAVO), 0)
     assert isinstance(revision, int)
-    assert await lease(bucket).read() == Seen(None, revision)
+    assert await lease(bucket).read() == KeyState(None, revision)
 
 
 async def test_a_frozen_server_leaves_the_outcome_unknown_within_the_limit(
@@ -197,7 +202,7 @@ async def test_a_frozen_server_leaves_the_outcome_unknown_within_the_limit(
     nats_server.freeze()
     begin = clock.now()
     assert await alpha.read() is None
-    assert await alpha.write(record(), 0) is Refusal.UNKNOWN
+    assert await alpha.write(record(), 0) is WriteFailure.UNKNOWN
     assert clock.now() - begin < 2 * SECONDS + 0.5
     nats_server.thaw()
 
@@ -207,7 +212,7 @@ async def test_a_write_without_an_answer_may_have_landed_and_a_read_tells(
 ) -> None:
     alpha = lease(bucket)
     nats_server.freeze()
-    assert await alpha.write(record(), 0) is Refusal.UNKNOWN
+    assert await alpha.write(record(), 0) is WriteFailure.UNKNOWN
     nats_server.thaw()
     async with asyncio.timeout(SECONDS):
         while (seen := await alpha.read()) is None or seen.record is None:
@@ -221,5 +226,5 @@ async def test_without_a_connection_nothing_is_found_out_and_nothing_waits(
     clock, apart = SystemClock(), lease(Client())
     begin = clock.now()
     assert await apart.read() is None
-    assert await apart.write(record(), 0) is Refusal.UNKNOWN
+    assert await apart.write(record(), 0) is WriteFailure.UNKNOWN
     assert clock.now() - begin < SECONDS

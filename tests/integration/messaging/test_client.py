@@ -16,7 +16,7 @@ from shared.messaging.client import (
     SafeClient,
     SafeJetStream,
     UnreadableAnswer,
-    answered,
+    require_readable,
     sequence_of,
     without_status,
 )
@@ -55,8 +55,8 @@ class Raw:
         sizes = f"{len(headers)} {len(headers) + len(data)}"
         line = f"HPUB {subject} {reply} {sizes}\r\n" if reply else f"HPUB {subject} {sizes}\r\n"
         self.writer.write(line.encode() + headers + data + b"\r\nPING\r\n")
-        while not (said := await self.reader.readline()).startswith(b"PONG"):
-            assert not said.startswith(b"-ERR"), said
+        while not (answer := await self.reader.readline()).startswith(b"PONG"):
+            assert not answer.startswith(b"-ERR"), answer
 
 
 @dataclass
@@ -128,7 +128,7 @@ async def test_a_stored_message_with_such_headers_is_fetched_as_any_other(
     subscription = await jetstream.pull_subscribe("kept.>", stream="KEPT")
     read: list[bytes] = []
     while len(read) < 2:
-        read += [each.data for each in await answered(subscription.fetch(2, timeout=5))]
+        read += [each.data for each in await require_readable(subscription.fetch(2, timeout=5))]
     assert read == [b"", b"good"]
     raw = await jetstream.get_msg("KEPT", 1)
     assert (raw.seq, raw.data or b"") == (1, b"")
@@ -170,7 +170,7 @@ async def test_an_answer_on_which_the_library_fails_is_an_error_of_its_family(
         raise error
 
     with pytest.raises(UnreadableAnswer, match="cannot be read"):
-        await answered(call())
+        await require_readable(call())
 
 
 def test_a_status_line_is_taken_away_and_nothing_else() -> None:

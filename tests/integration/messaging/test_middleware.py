@@ -51,7 +51,7 @@ class Listener:
 
     gateway: ServiceContext
     heard: list[int]
-    told: list[Rejection] = field(default_factory=list[Rejection])
+    reports: list[Rejection] = field(default_factory=list[Rejection])
 
     def refused(self, reason: str) -> float:
         name, labels = "meridian_messages_rejected_total", {"reason": reason}
@@ -103,7 +103,7 @@ class Scene:
         route = (NodeHeartbeat, on_heartbeat)
         async with self.cluster.member("alpha", "gateway", route) as gateway:
             listener = Listener(gateway, heard)
-            gateway.security.rejections.tell = listener.told.append
+            gateway.security.rejections.notify = listener.reports.append
             yield listener
 
 
@@ -155,7 +155,7 @@ async def test_a_member_with_another_key_is_told_of_and_not_believed(scene: Scen
         async with foreign.member(BERLIN, "relay") as impostor:
             await impostor.bus.publisher.publish(heartbeat(9))
             await listener.until_refused("unknown_key")
-        assert [(each.sender, each.count) for each in listener.told] == [("unknown", 1)]
+        assert [(each.sender, each.count) for each in listener.reports] == [("unknown", 1)]
         await goes_on(listener, relay)
 
 
@@ -187,7 +187,7 @@ async def test_nobody_speaks_for_another_node(scene: Scene) -> None:
     async with speaking(scene) as (listener, relay):
         await relay.bus.publisher.publish(heartbeat(9, node=NodeId("alpha")))
         await listener.until_refused("another_node")
-        assert listener.told[0].sender.startswith("berlin.relay.")
+        assert listener.reports[0].sender.startswith("berlin.relay.")
         await goes_on(listener, relay)
 
 
@@ -223,17 +223,17 @@ async def test_a_stamp_more_than_half_a_minute_off_is_refused_with_the_differenc
     async with speaking(scene) as (listener, relay):
         await scene.signed_at(shift_ms, listener.gateway, 9)
         await listener.until_refused("too_old")
-        assert re.search(r"[+-]3[01]\.", listener.told[0].detail)
-        assert listener.told[0].sender == "berlin.relay.x"
+        assert re.search(r"[+-]3[01]\.", listener.reports[0].detail)
+        assert listener.reports[0].sender == "berlin.relay.x"
         await goes_on(listener, relay)
 
 
-async def test_a_stamp_a_little_off_passes_and_is_told_of_as_late_or_skewed(scene: Scene) -> None:
+async def test_a_stamp_a_little_off_passes_and_is_reported_as_late_or_skewed(scene: Scene) -> None:
     async with speaking(scene) as (listener, _):
         await scene.signed_at(10_000, listener.gateway, 2)
         await until(lambda: listener.heard == [1, 2])
-        assert listener.told[0].reason == "late_or_skewed"
-        assert "differs from our clock by +" in listener.told[0].detail
+        assert listener.reports[0].reason == "late_or_skewed"
+        assert "differs from our clock by +" in listener.reports[0].detail
 
 
 async def test_a_flood_of_forgeries_costs_one_report_and_stops_nobody(scene: Scene) -> None:
@@ -241,7 +241,7 @@ async def test_a_flood_of_forgeries_costs_one_report_and_stops_nobody(scene: Sce
         for number in range(2_000):
             await scene.stranger.publish(heartbeat(number).address, b"{}" * (number % 7))
         await listener.until_refused("unsigned", 2_000)
-        assert [(each.reason, each.count) for each in listener.told] == [("unsigned", 1)]
+        assert [(each.reason, each.count) for each in listener.reports] == [("unsigned", 1)]
         await goes_on(listener, relay)
 
 
@@ -356,7 +356,9 @@ async def test_a_heartbeat_that_asks_for_an_answer_is_dropped_and_never_answered
         for reply in (*hostile(), own):
             await signed(scene, listener.gateway, heartbeat(9), reply)
         await listener.until_refused("bad_reply", len(hostile()) + 1)
-        assert [(each.sender, each.reason) for each in listener.told] == [("unknown", "bad_reply")]
+        assert [(each.sender, each.reason) for each in listener.reports] == [
+            ("unknown", "bad_reply")
+        ]
         await goes_on(listener, relay)
         await settled(await listener.gateway.bus.broker.connect())
     assert found == []

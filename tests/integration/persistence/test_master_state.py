@@ -340,7 +340,7 @@ async def test_a_migration_is_applied_once(
 
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     state = MasterState(Database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"))
-    with pytest.raises(StoreUnavailable, match="the database did not do it"):
+    with pytest.raises(StoreUnavailable, match="the database failed"):
         await state.position()
 
 

@@ -27,7 +27,7 @@ def event(number: int, *nodes: str, about: str | None = None, at: int | None = N
         fact=PRIMARY,
         nodes=nodes or ("alpha",),
         about=about,
-        said=f"event {number}",
+        sentence=f"event {number}",
         body={"number": number},
     )
 

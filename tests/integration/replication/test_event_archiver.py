@@ -15,8 +15,8 @@ from nats.aio.client import Client
 from services.replication.history.archiver import EventArchiver
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, make_psk
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
 from shared.domain.history import StatusLine
 from shared.domain.ids import ClusterId, Epoch, NodeId, SessionId, UnixMillis
 from shared.domain.session import SessionPhase

@@ -17,7 +17,7 @@ from services.replication.replica.store import FileStore
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import FETCHES, OFFERS, SnapshotExchange
 from shared.clusterlog.log import ClusterLog
-from shared.clusterlog.snapshots import Shelf
+from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.nodekeys import NodeKey
 from shared.domain.document import Document
 from shared.domain.errors import BadSignature, BrokenChunk, LogUnavailable, Unavailable
@@ -184,15 +184,15 @@ class Line:
         self.fetched: list[str] = []
         self.breaks_after: int | None = None
         self.damaged: dict[str, bytes] = {}
-        get = Shelf.get
+        get = SnapshotStore.get
 
-        async def noted(shelf: Shelf, name: str) -> bytes:
+        async def noted(shelf: SnapshotStore, name: str) -> bytes:
             if self.breaks_after is not None and len(self.fetched) >= self.breaks_after:
                 raise LogUnavailable("the line is cut")
             self.fetched.append(name)
             return self.damaged.get(name) or await get(shelf, name)
 
-        monkeypatch.setattr(Shelf, "get", noted)
+        monkeypatch.setattr(SnapshotStore, "get", noted)
 
 
 async def test_it_goes_in_chunks_and_each_is_an_object(place: Place) -> None:
@@ -251,7 +251,7 @@ async def test_a_chunk_that_is_not_what_was_signed_is_refused_by_name(
 async def test_a_chunk_that_is_gone_sends_the_follower_to_the_next_offer(place: Place) -> None:
     large = await many_nodes(place, 1_500)
     stale = await place.exchange.offer(Scope.DIRECTORY)
-    await Shelf(place.client).drop(f"{stale.name}.1")
+    await SnapshotStore(place.client).drop(f"{stale.name}.1")
     place.answers.offers = [stale]
     await place.write("later")
     place.answers.offer = await place.exchange.offer(Scope.DIRECTORY)

@@ -44,9 +44,9 @@ class FailoverRunner:
     def on_ask(self, node: str) -> list[str]:
         master = self._master(node)
         now = master.clock(self._world.now)
-        if master.monitor.could_take_over(now):
+        if master.monitor.status(now).could_take_over:
             return [f"{node} would take over"]
-        return [f"{node}: {reason}" for reason in master.monitor.reasons(now)]
+        return [f"{node}: {reason}" for reason in master.monitor.status(now).reasons]
 
     def on_crash(self, node: str) -> None:
         self._world.crash(NodeId(node))

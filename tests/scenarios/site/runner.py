@@ -80,7 +80,7 @@ class SiteRunner:
     def on_ask(self, node: str) -> list[str]:
         """Whether a master would take over, and why not."""
         master = self._site.masters[NodeId(node)]
-        reasons = master.monitor.reasons(master.clock(self._site.now))
+        reasons = master.monitor.status(master.clock(self._site.now)).reasons
         return [f"{node}: {reason}" for reason in reasons] or [f"{node} would take over"]
 
     def on_change(self) -> None:

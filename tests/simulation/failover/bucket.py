@@ -8,13 +8,14 @@ store recognises a copy by that; here it is done where the copy is put.
 from random import Random
 from typing import Final
 
-from services.failover_monitor.core.effects import Refusal, WriteLease
-from services.failover_monitor.core.record import LeaseRecord, Seen
+from services.failover_monitor.core.effects import WriteLease
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.record import KeyState, LeaseRecord
 from tests.simulation.failover.faults import Flaws
 
 PAST_KEYS: Final = 5
 KNOWN_RECORDS: Final = 40
-EMPTY: Final = Seen(None, 1)
+EMPTY: Final = KeyState(None, 1)
 """What the first read finds, and makes where it is missing."""
 
 
@@ -35,32 +36,32 @@ class Bucket:
         self.hides = False
         self.flooded_until = 0.0
         self._is_purged = False
-        self._past: list[Seen] = [EMPTY]
+        self._past: list[KeyState] = [EMPTY]
         self.known: list[LeaseRecord] = []
 
-    def read(self, stale: float) -> Seen | None:
+    def read(self, stale: float) -> KeyState | None:
         """The key, or with the chance *stale* what it held before; None without a bucket."""
         if self.is_lost:
             return None
         if stale and self._random.random() < stale:
             return self._random.choice(self._past)
         if self._is_purged:
-            self._put(Seen(None, self._next()))
+            self._put(KeyState(None, self._next()))
         return self.key
 
     def sent(self, record: LeaseRecord) -> None:
         """*record* was signed and sent: whoever listens has it, also if it never arrives."""
         self.known = [*self.known[1 - KNOWN_RECORDS :], record]
 
-    def write(self, call: WriteLease) -> int | Refusal:
+    def write(self, call: WriteLease) -> int | WriteFailure:
         """Compare and set; the new revision."""
         if self.is_lost:
-            return Refusal.UNKNOWN
+            return WriteFailure.UNKNOWN
         before = self.key.revision
         if self._is_purged or before != call.expected:
-            return before if self._flaws.duplicate_is_success else Refusal.REFUSED
+            return before if self._flaws.duplicate_is_success else WriteFailure.REFUSED
         revision = self._next()
-        self._put(Seen(call.record, revision))
+        self._put(KeyState(call.record, revision))
         if self.hides:
             self.put_junk()
         return revision
@@ -88,7 +89,7 @@ class Bucket:
     def _spoil(self, record: LeaseRecord | None) -> None:
         self.was_spoilt = True
         if not self.is_lost:
-            self._put(Seen(record, self._next()))
+            self._put(KeyState(record, self._next()))
 
     def lose(self) -> None:
         """Every server loses its files, and the key with them."""
@@ -98,12 +99,12 @@ class Bucket:
         """Make the bucket, empty, where it is missing; its revisions begin at *first*."""
         if self.is_lost:
             self.is_lost, self._is_purged = False, False
-            self.key = Seen(None, first)
+            self.key = KeyState(None, first)
             self._past = [self.key]
 
     def _next(self) -> int:
         return self.key.revision + self._random.randint(1, 3)
 
-    def _put(self, key: Seen) -> None:
+    def _put(self, key: KeyState) -> None:
         self.key, self._is_purged = key, False
         self._past = [*self._past[1 - PAST_KEYS :], key]

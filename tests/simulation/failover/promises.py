@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.failover_monitor.core.effects import AskPromises
-from services.failover_monitor.core.promise import Answers, Promise
+from services.failover_monitor.core.effects import CollectVotes
+from services.failover_monitor.core.facts import VotesCollected
 from shared.domain.ids import NodeId
+from shared.events.failover import PromiseVote
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import World
 
@@ -17,9 +18,9 @@ class Asking:
 
     master: Master
     instance: str
-    effect: AskPromises
+    effect: CollectVotes
     others: frozenset[NodeId]
-    promises: list[Promise] = field(default_factory=list[Promise])
+    promises: list[PromiseVote] = field(default_factory=list[PromiseVote])
 
 
 class Promises:
@@ -28,7 +29,7 @@ class Promises:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def ask(self, master: Master, effect: AskPromises) -> None:
+    def ask(self, master: Master, effect: CollectVotes) -> None:
         world = self._world
         others = frozenset(node for node in world.masters if node != master.node)
         asking = Asking(master, master.instance, effect, others)
@@ -49,8 +50,8 @@ class Promises:
 
     def _decide(self, asking: Asking, other: Master) -> None:
         world = self._world
-        asked, now = asking.effect.asked, other.clock(world.now)
-        promise = other.monitor.giver.decide(asked, now, could_write=self._can_write(other))
+        asked, now = asking.effect.terms, other.clock(world.now)
+        promise = other.monitor.vote(asked, now, can_write=self._can_write(other))
         world.record(f"{other.instance} answers {asking.instance}: {promise.refusal or 'promised'}")
         self._travel(other, asking.master, self._answered, asking, promise)
 
@@ -60,10 +61,10 @@ class Promises:
         has_bucket = not (world.bucket.is_down or world.bucket.is_lost)
         return has_bucket and not (other.is_cut_off or is_lost)
 
-    def _answered(self, asking: Asking, promise: Promise) -> None:
+    def _answered(self, asking: Asking, promise: PromiseVote) -> None:
         self._world.within(asking.master, asking.instance, self._hear, asking, promise)
 
-    def _hear(self, asking: Asking, promise: Promise) -> None:
+    def _hear(self, asking: Asking, promise: PromiseVote) -> None:
         asking.promises.append(promise)
         if {each.node for each in asking.promises} >= asking.others:
             self._end(asking)
@@ -74,9 +75,9 @@ class Promises:
         masters = asking.others
         if world.flaws.silent_masters_need_not_promise:
             masters = frozenset(each.node for each in asking.promises)
-        number, promises = asking.effect.asked.number, tuple(asking.promises)
-        answers = Answers(number, masters, world.epoch_of(master), promises)
-        world.perform(master, master.monitor.asker.answered(answers, master.clock(world.now)))
+        number, promises = asking.effect.terms.number, tuple(asking.promises)
+        answers = VotesCollected(number, masters, world.epoch_of(master), promises)
+        world.perform(master, master.monitor.step(answers, master.clock(world.now)))
 
     def _travel(
         self, sender: Master, receiver: Master, arrive: Callable[..., None], *args: Any

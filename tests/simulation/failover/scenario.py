@@ -219,7 +219,7 @@ def check_healed(world: World) -> None:
         f"primaries after all faults were ended: {world.primaries()}"
     )
     if not world.bucket.was_spoilt:
-        epochs = [took.epoch for took in world.acquired]
+        epochs = [role.epoch for role in world.acquired]
         assert epochs == sorted(set(epochs)), f"epochs in the order acquired: {epochs}"
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from services.failover_monitor.core.effects import Grant
-from services.failover_monitor.core.handover import Prepared
+from services.failover_monitor.core.facts import SuccessorNamed
+from services.failover_monitor.core.handover import PreparedRecord
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import NODES, World
 
@@ -34,7 +35,7 @@ class Switch:
 
     def stop(self) -> None:
         world, old = self._world, self._old
-        pauses = old.monitor.handover.stop(old.clock(world.now))
+        pauses = old.monitor.pause(old.clock(world.now))
         world.perform(old, pauses)
         self._later(old, 0.0, world.random.uniform(0.5, 8), self._give_up)
         self._next(old, self._lay_down, pauses[0])
@@ -52,23 +53,23 @@ class Switch:
 
     def _prepare(self) -> None:
         world, new = self._world, self._new
-        prepared = new.monitor.handover.prepare(new.clock(world.now))
+        prepared = new.monitor.prepare(new.clock(world.now))
         self._next(self._old, self._give, prepared)
 
-    def _give(self, prepared: Prepared) -> None:
+    def _give(self, prepared: PreparedRecord) -> None:
         world, old = self._world, self._old
-        if old.monitor.handover.give(prepared, old.clock(world.now)):
+        if old.monitor.name_successor(prepared, old.clock(world.now)):
             world.perform(old, ())
             self._next(self._new, self._notify)
 
     def _notify(self) -> None:
         world, new = self._world, self._new
-        new.monitor.handover.told(new.clock(world.now))
+        new.monitor.step(SuccessorNamed(), new.clock(world.now))
         world.perform(new, ())
 
     def _give_up(self) -> None:
         world, old = self._world, self._old
-        old.monitor.handover.resume(old.clock(world.now))
+        old.monitor.resume(old.clock(world.now))
         world.perform(old, ())
 
     def _next(self, master: Master, step: Callable[..., None], *args: Any) -> None:

@@ -13,20 +13,25 @@ from random import Random
 from typing import Any, Final, assert_never
 
 from services.failover_monitor.core.effects import (
-    AskPromises,
-    Check,
+    CheckHealth,
+    CollectVotes,
     Effect,
     Grant,
-    Lost,
     ReadLease,
-    Refusal,
-    Took,
+    RoleAcquired,
+    RoleLost,
     WriteLease,
 )
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.facts import (
+    HealthChecked,
+    LeaseRead,
+    LeaseWritten,
+    PeerHeartbeat,
+    WriteFailure,
+)
+from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import Seen
-from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.record import Holder, KeyState
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, NodeId, Revision
 from tests.simulation.event_queue import EventQueue
@@ -59,13 +64,13 @@ class World:
         self.bucket = Bucket(self.random, self.flaws)
         self.fault_plan = USUAL_FAULTS
         self.log_epoch = Epoch(0)
-        self.acquired: list[Took] = []
-        self.lost: list[Lost] = []
+        self.acquired: list[RoleAcquired] = []
+        self.lost: list[RoleLost] = []
         self.masters = {
             node: Master(node, self.random.uniform(10, 1000), self._rate()) for node in NODES
         }
         self.judge = Judge(self)
-        self.ask_promises: Callable[[Master, AskPromises], None] = _nobody_promises
+        self.ask_promises: Callable[[Master, CollectVotes], None] = _nobody_promises
         self.on_line: Callable[[str], None] | None = None
         """Called with each line of the transcript; None when no transcript is wanted."""
 
@@ -164,25 +169,25 @@ class World:
                     wanted += self._read(master)
                 case WriteLease() as call:
                     wanted += self._write(master, call)
-                case Check():
+                case CheckHealth():
                     wanted += self._check(master)
                 case Grant() as grant:
                     self._grant(master, grant)
-                case Took() | Lost() as change:
+                case RoleAcquired() | RoleLost() as change:
                     self._changed(master, change)
-                case AskPromises() as asking:
+                case CollectVotes() as asking:
                     self.ask_promises(master, asking)
                 case _:
                     assert_never(effect)
         self.judge.was_called(master)
         self._schedule(master)
 
-    def _changed(self, master: Master, change: Took | Lost) -> None:
-        if isinstance(change, Took):
+    def _changed(self, master: Master, change: RoleAcquired | RoleLost) -> None:
+        if isinstance(change, RoleAcquired):
             self.acquired.append(change)
         else:
             self.lost.append(change)
-        verb = "took" if isinstance(change, Took) else "lost"
+        verb = "took" if isinstance(change, RoleAcquired) else "lost"
         self.record(f"{master.instance} {verb} epoch {change.epoch}: {change.cause}")
 
     def _schedule(self, master: Master) -> None:
@@ -210,45 +215,47 @@ class World:
 
     def _read(self, master: Master) -> tuple[Effect, ...]:
         if self._reaches_at_once(master):
-            return master.monitor.lease_read(self.bucket.read(0.0), master.clock(self.now))
+            return master.monitor.step(LeaseRead(self.bucket.read(0.0)), master.clock(self.now))
         Call(self, master, self.bucket.read, self._was_read).send(self.timing.renew_seconds, None)
         return NOTHING
 
-    def _was_read(self, master: Master, seen: Seen | None) -> None:
-        self.perform(master, master.monitor.lease_read(seen, master.clock(self.now)))
+    def _was_read(self, master: Master, seen: KeyState | None) -> None:
+        self.perform(master, master.monitor.step(LeaseRead(seen), master.clock(self.now)))
 
     def _write(self, master: Master, call: WriteLease) -> tuple[Effect, ...]:
         self.bucket.sent(call.record)
         if self._reaches_at_once(master):
             outcome = self.bucket.write(call)
-            return master.monitor.lease_written(outcome, master.clock(self.event_queue.now))
+            return master.monitor.step(LeaseWritten(outcome), master.clock(self.event_queue.now))
 
-        def work(_: float) -> int | Refusal:
+        def work(_: float) -> int | WriteFailure:
             return self.bucket.write(call)
 
         patience = self.timing.renew_seconds
-        Call(self, master, work, self._was_written).send(patience, Refusal.UNKNOWN)
+        Call(self, master, work, self._was_written).send(patience, WriteFailure.UNKNOWN)
         return NOTHING
 
-    def _was_written(self, master: Master, outcome: int | Refusal) -> None:
-        self.perform(master, master.monitor.lease_written(outcome, master.clock(self.now)))
+    def _was_written(self, master: Master, outcome: int | WriteFailure) -> None:
+        self.perform(master, master.monitor.step(LeaseWritten(outcome), master.clock(self.now)))
 
     def _check(self, master: Master) -> tuple[Effect, ...]:
         checks = self._found(master)
         if self.fault_plan.is_fault_free:
-            return master.monitor.checked(checks, master.clock(self.event_queue.now))
+            return master.monitor.step(HealthChecked(checks), master.clock(self.event_queue.now))
         late = self.fault_plan.late
         longest = LONGEST_LOOK_SECONDS if late and self.random.random() < late else 0.05
         later, action = self.now + self.random.uniform(0, longest), self._was_checked
         self.at(later, self.within, master, master.instance, action, master, checks)
         return NOTHING
 
-    def _found(self, master: Master) -> Checks:
+    def _found(self, master: Master) -> HealthReport:
         unfit = () if master.fit and not self.bucket.is_down else ("the log is silent",)
-        return Checks(unfit=unfit, epoch=self.log_epoch, revision=ONE, pulse=master.pulse)
+        return HealthReport(
+            failed_checks=unfit, epoch=self.log_epoch, revision=ONE, pulse=master.pulse
+        )
 
-    def _was_checked(self, master: Master, checks: Checks) -> None:
-        self.perform(master, master.monitor.checked(checks, master.clock(self.now)))
+    def _was_checked(self, master: Master, checks: HealthReport) -> None:
+        self.perform(master, master.monitor.step(HealthChecked(checks), master.clock(self.now)))
 
     def _grant(self, master: Master, grant: Grant) -> None:
         if grant.paused:
@@ -273,7 +280,7 @@ class World:
         self.at(when, self.within, master, master.instance, self._beat, master)
 
     def _beat(self, master: Master) -> None:
-        could = master.monitor.could_take_over(master.clock(self.event_queue.now))
+        could = master.monitor.status(master.clock(self.event_queue.now)).could_take_over
         for other in self.masters.values():
             if other is not master and other.is_up and not (master.mute or other.deaf):
                 self._send_heartbeat(other, master.node, could=could)
@@ -291,12 +298,12 @@ class World:
 
     def _hear(self, other: Master, node: NodeId, could: bool) -> None:
         now = other.clock(self.event_queue.now)
-        other.monitor.peer_heard(node, now, could_take_over=could)
+        other.monitor.step(PeerHeartbeat(node, could_take_over=could), now)
 
     def _rate(self) -> float:
         """Seconds of a clock in a second of true time: often as far off as may be."""
         return 1 + self.random.choice((-DRIFT, DRIFT, self.random.uniform(-DRIFT, DRIFT)))
 
 
-def _nobody_promises(_master: Master, _asking: AskPromises) -> None:
+def _nobody_promises(_master: Master, _asking: CollectVotes) -> None:
     """A world without the failsafe promise."""

@@ -14,10 +14,10 @@ from typing import Final
 
 from nats.js.errors import APIError, NotFoundError
 
-from shared.clusterlog.log import NO_MESSAGE
 from shared.domain.ids import LogGeneration, Sequence
+from shared.messaging.compare_and_set import SequenceConflict
+from shared.messaging.jetstream import ErrorCode
 
-WRONG_LAST_SEQUENCE: Final = 10071
 NO_SPACE: Final = 10047
 NO_STREAM: Final = 10059
 ELSEWHERE: Final = 0
@@ -54,7 +54,7 @@ class Stream:
             end = min(end, self.stale_end)
         number = end if sequence is None else sequence
         if not 0 < number <= end:
-            return NotFoundError(code=404, err_code=NO_MESSAGE)
+            return NotFoundError(code=404, err_code=ErrorCode.NO_MESSAGE)
         return number, self.messages[number - 1]
 
 
@@ -113,7 +113,7 @@ class LogServers:
             stream.remembered[message_id] = ELSEWHERE
             return TimeoutError("no answer in time")
         if expected != len(stream.messages):
-            return APIError(code=400, err_code=WRONG_LAST_SEQUENCE)
+            return SequenceConflict("wrong last sequence")
         if self.is_full:
             return APIError(code=503, err_code=NO_SPACE)
         stream.remembered[message_id] = expected + 1

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from services.failover_monitor.checks import Examiner
 from services.failover_monitor.core.effects import Effect, Grant
 from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.health.check import HealthCheck
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.log import verify
 from shared.domain.errors import MeridianError
@@ -79,7 +79,7 @@ class Site(World):
         self.servers.create(GENERATION).put(founding.encode())
         self.processes: dict[NodeId, Process] = {}
         self.monitors: dict[NodeId, Process] = {}
-        self.examiners: dict[NodeId, Examiner] = {}
+        self.examiners: dict[NodeId, HealthCheck] = {}
 
     def start(self, node: NodeId) -> None:
         """The whole machine starts: the monitor with its examiner, config and replication."""
@@ -87,7 +87,7 @@ class Site(World):
         process, of = self._born(node)
         store = Store(self.databases[node])
         log = WiredLog(Wire(self, self.servers, process), GENERATION)
-        self.examiners[node] = Examiner((node, KERNEL), store, log, of[2], Versions(RELEASE))
+        self.examiners[node] = HealthCheck(node, KERNEL, store, log, of[2], Versions(RELEASE))
         self.monitors[node] = process
         super().start(node)
 
@@ -192,7 +192,7 @@ class Site(World):
         return NOTHING
 
     async def _examined(self, master: Master) -> None:
-        self._was_checked(master, await self.examiners[master.node].look())
+        self._was_checked(master, await self.examiners[master.node].check())
 
     def _progress_published(self, event: FollowerProgressed) -> None:
         """A follower's word to the masters."""

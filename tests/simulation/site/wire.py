@@ -14,7 +14,6 @@ from nats.js.errors import NotFoundError
 from services.config.repair.lease import first_revision
 from shared.clusterlog.log import (
     CALL_SECONDS,
-    NO_MESSAGE,
     ClusterLog,
     LogConflict,
     LogMissing,
@@ -23,6 +22,7 @@ from shared.clusterlog.log import (
 from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
+from shared.messaging.compare_and_set import is_missing_message
 from tests.simulation.failover.faults import ELECTION_SECONDS
 from tests.simulation.failover.world import World
 from tests.simulation.site.process import Process
@@ -122,7 +122,7 @@ class WiredLog(ClusterLog):
     def _require_connection(self) -> None:
         """The network decides whether there is one, call by call."""
 
-    async def _look(self, sequence: Sequence | None) -> RawEntry | None:
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         wire = self._wire
         stale = wire.world.random.random() < wire.world.fault_plan.stale
         try:
@@ -132,7 +132,7 @@ class WiredLog(ClusterLog):
         except TimeoutError as error:
             raise LogUnavailable(f"the log does not answer: {error}") from error
         if isinstance(found, NotFoundError):
-            if found.err_code == NO_MESSAGE:
+            if is_missing_message(found):
                 return None
             raise LogMissing("the log is not there") from found
         if isinstance(found, Exception):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.clusterlog.generations import Begun, next_after
+from shared.clusterlog.generations import BegunGeneration, find_next_generation
 from shared.domain.ids import LogGeneration
 from tests.integration.entries import GENERATION, Pen
 from tests.unit.replication.memory import MemoryLog
@@ -22,34 +22,34 @@ class Meanwhile(MemoryLog):
 
 
 async def test_the_next_generation_is_the_one_after_the_log() -> None:
-    assert await next_after(MemoryLog(), Pen().trust()) == SECOND
+    assert await find_next_generation(MemoryLog(), Pen().trust()) == SECOND
 
 
 async def test_a_stream_that_was_made_and_never_begun_is_the_next() -> None:
     log = MemoryLog()
     log.begin(SECOND)
-    assert await next_after(log, Pen().trust()) == SECOND
+    assert await find_next_generation(log, Pen().trust()) == SECOND
 
 
 async def test_streams_that_hold_something_else_are_passed_by() -> None:
     log = MemoryLog()
     log.begin(SECOND).messages.append(b"noise")
     log.begin(THIRD).messages.append(Pen().begin(THIRD).encode())
-    assert await next_after(log, Pen().trust()) == LogGeneration(4)
+    assert await find_next_generation(log, Pen().trust()) == LogGeneration(4)
 
 
 async def test_one_that_has_begun_is_told_of_also_behind_an_empty_one() -> None:
     log, pen = MemoryLog(), Pen()
     log.begin(SECOND)
     log.begin(THIRD).messages.append(pen.begin(THIRD).encode())
-    found = await next_after(log, pen.trust())
-    assert isinstance(found, Begun)
+    found = await find_next_generation(log, pen.trust())
+    assert isinstance(found, BegunGeneration)
     assert (found.generation, found.first.log_generation) == (THIRD, THIRD)
 
 
 async def test_one_that_begins_meanwhile_is_told_of_and_never_passed_by() -> None:
     log, pen = Meanwhile(GENERATION), Pen()
     log.happens = lambda: log.begin(SECOND).messages.append(pen.begin(SECOND).encode())
-    found = await next_after(log, pen.trust())
-    assert isinstance(found, Begun)
+    found = await find_next_generation(log, pen.trust())
+    assert isinstance(found, BegunGeneration)
     assert found.generation == SECOND

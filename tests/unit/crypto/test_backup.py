@@ -165,10 +165,10 @@ def test_another_key_is_told_apart_from_damage() -> None:
 
 
 def test_a_part_larger_than_any_may_be_is_not_waited_for() -> None:
-    with pytest.raises(BackupDamaged, match="larger than any may be"):
+    with pytest.raises(BackupDamaged, match="longer than any part may be"):
         opened(MAGIC + LENGTH.pack(LARGEST_FRAME))
     head = parts(WHOLE)[0]
-    with pytest.raises(BackupDamaged, match="larger than any may be"):
+    with pytest.raises(BackupDamaged, match="longer than any part may be"):
         opened(MAGIC + LENGTH.pack(len(head)) + head + LENGTH.pack(LARGEST_FRAME + 1))
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from shared.domain.containment import LONGEST_CAUSE, cause_of, ends_process, shortened
+from shared.domain.containment import (
+    LONGEST_CAUSE,
+    cause_of,
+    describe_error,
+    ends_process,
+    shorten,
+)
 from shared.domain.errors import BadSettings, Unavailable
 
 
@@ -24,8 +30,13 @@ def test_a_cause_is_a_sentence_or_names_what_it_was() -> None:
     assert cause_of(RecursionError()) == "RecursionError"
 
 
+def test_an_error_without_words_is_described_by_its_type() -> None:
+    assert describe_error(TimeoutError()) == "TimeoutError"
+    assert describe_error(OSError("no route")) == "no route"
+
+
 def test_a_cause_has_at_most_500_characters() -> None:
     assert LONGEST_CAUSE == 500
-    assert shortened("x" * 500) == "x" * 500
-    assert shortened("x" * 501) == "x" * 499 + "\u2026"
+    assert shorten("x" * 500) == "x" * 500
+    assert shorten("x" * 501) == "x" * 499 + "\u2026"
     assert len(cause_of(ValueError("y" * 10_000))) == 500

@@ -2,12 +2,18 @@
 
 import pytest
 
-from services.failover_monitor.core.effects import Effect, Grant, Lost, Refusal, Took, WriteLease
-from services.failover_monitor.core.handover import PATIENCE_SECONDS, Prepared
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.effects import Effect, Grant, RoleAcquired, RoleLost, WriteLease
+from services.failover_monitor.core.facts import (
+    HealthChecked,
+    LeaseRead,
+    LeaseWritten,
+    SuccessorNamed,
+    WriteFailure,
+)
+from services.failover_monitor.core.handover import PATIENCE_SECONDS, PreparedRecord
+from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
 from tests.unit.failover_monitor.test_monitor import ACTING, Bench, of, primary, theirs
@@ -15,12 +21,12 @@ from tests.unit.failover_monitor.test_monitor import ACTING, Bench, of, primary,
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 BRAVO_ONE = Holder(BRAVO, "b1")
-SUCCESSOR = Prepared(BRAVO_ONE, 7)
+SUCCESSOR = PreparedRecord(BRAVO_ONE, 7)
 
 
 def stopped() -> Bench:
     bench = primary()
-    bench.perform(bench.monitor.handover.stop(bench.at()))
+    bench.perform(bench.monitor.pause(bench.at()))
     return bench
 
 
@@ -28,12 +34,12 @@ def grants(effects: list[Effect]) -> list[Grant]:
     return [effect for effect in effects if isinstance(effect, Grant)]
 
 
-def observer(key: Seen) -> Monitor:
+def observer(key: KeyState) -> Monitor:
     """Bravo's monitor, which has read *key* at 10.0."""
     monitor = Monitor(BRAVO_ONE, TIMING)
     monitor.tick(Instant(10.0))
-    monitor.checked(Checks(), Instant(10.0))
-    monitor.lease_read(key, Instant(10.0))
+    monitor.step(HealthChecked(HealthReport()), Instant(10.0))
+    monitor.step(LeaseRead(key), Instant(10.0))
     return monitor
 
 
@@ -41,7 +47,7 @@ def test_who_stops_does_not_act_and_says_so_but_keeps_the_lease() -> None:
     bench = stopped()
     assert not bench.is_primary()
     assert bench.done == [Grant(Epoch(1), grants(bench.done)[0].valid_until, paused=True)]
-    assert bench.monitor.reasons(bench.at()) == ("it is handing its role over",)
+    assert bench.monitor.status(bench.at()).reasons == ("it is handing its role over",)
     done = bench.run(2)
     assert of(WriteLease, done) != []
     assert {grant.paused for grant in grants(done)} == {True}
@@ -52,12 +58,12 @@ def test_who_stops_does_not_act_and_says_so_but_keeps_the_lease() -> None:
 def test_only_who_acts_can_stop_and_only_who_has_stopped_and_stays_so_hands_over() -> None:
     bench = Bench()
     with pytest.raises(AssertionError, match="only who acts can stop"):
-        bench.monitor.handover.stop(bench.at())
+        bench.monitor.pause(bench.at())
     acting = primary()
-    assert not acting.monitor.handover.give(SUCCESSOR, acting.at())
-    acting.monitor.handover.stop(acting.at())
-    acting.monitor.handover.resume(acting.at())
-    assert not acting.monitor.handover.give(SUCCESSOR, acting.at())
+    assert not acting.monitor.name_successor(SUCCESSOR, acting.at())
+    acting.monitor.pause(acting.at())
+    acting.monitor.resume(acting.at())
+    assert not acting.monitor.name_successor(SUCCESSOR, acting.at())
     acting.run(2)
     assert {write.record.holder for write in acting.writes} == {ALPHA}
 
@@ -65,26 +71,25 @@ def test_only_who_acts_can_stop_and_only_who_has_stopped_and_stays_so_hands_over
 def test_one_compare_and_set_names_the_successor_at_the_next_epoch() -> None:
     bench = stopped()
     revision = bench.key.revision
-    assert bench.monitor.handover.give(SUCCESSOR, bench.at())
+    assert bench.monitor.name_successor(SUCCESSOR, bench.at())
     done = bench.run(0.01)
     assert of(WriteLease, done) == [
         WriteLease(LeaseRecord(Epoch(2), BRAVO, "b1", 7, 1.5, 0.15, revision), revision)
     ]
-    assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
+    assert of(RoleLost, done) == [RoleLost(Epoch(1), "the lease is bravo's")]
     (withdrawal,) = grants(done)
     assert withdrawal.epoch == 2
     assert withdrawal.valid_until <= bench.at()
     assert not bench.is_primary()
-    assert not bench.monitor.handover.has_stopped
 
 
 def test_the_next_epoch_is_larger_than_every_one_seen() -> None:
     bench = primary()
-    bench.key, bench.checks = theirs(epoch=3), Checks(epoch=Epoch(8))
+    bench.key, bench.checks = theirs(epoch=3), HealthReport(epoch=Epoch(8))
     bench.run(3)
     assert bench.monitor.epoch == 9
-    bench.perform(bench.monitor.handover.stop(bench.at()))
-    bench.monitor.handover.give(SUCCESSOR, bench.at())
+    bench.perform(bench.monitor.pause(bench.at()))
+    bench.monitor.name_successor(SUCCESSOR, bench.at())
     bench.run(0.01)
     assert bench.writes[-1].record.epoch == 10
 
@@ -96,10 +101,10 @@ def test_a_successor_is_named_when_the_call_under_way_has_ended() -> None:
     deadline = monitor.deadline()
     assert deadline is not None
     renewal = monitor.tick(Instant(deadline + 0.1))
-    monitor.handover.give(SUCCESSOR, Instant(deadline + 0.11))
+    monitor.name_successor(SUCCESSOR, Instant(deadline + 0.11))
     assert monitor.tick(Instant(deadline + 0.12)) == ()
     call = next(each for each in renewal if isinstance(each, WriteLease))
-    monitor.lease_written(call.expected + 1, Instant(deadline + 0.13))
+    monitor.step(LeaseWritten(call.expected + 1), Instant(deadline + 0.13))
     (handing,) = of(WriteLease, list(monitor.tick(Instant(deadline + 0.14))))
     assert isinstance(handing, WriteLease)
     assert (handing.record.holder, handing.expected) == (BRAVO, call.expected + 1)
@@ -108,15 +113,15 @@ def test_a_successor_is_named_when_the_call_under_way_has_ended() -> None:
 def test_a_lease_that_ran_out_is_handed_to_nobody() -> None:
     bench = stopped()
     bench.now += ACTING + 0.1
-    bench.monitor.handover.give(SUCCESSOR, bench.at())
+    bench.monitor.name_successor(SUCCESSOR, bench.at())
     done = bench.run(0.01)
     assert {write.record.holder for write in bench.writes} == {ALPHA}
-    assert of(Lost, done) == []
+    assert of(RoleLost, done) == []
 
 
 def test_who_resumes_acts_only_after_a_new_renewal_succeeded() -> None:
     bench = stopped()
-    bench.monitor.handover.resume(bench.at())
+    bench.monitor.resume(bench.at())
     assert not bench.is_primary()
     done = bench.run(0.01)
     assert [(grant.epoch, grant.paused) for grant in grants(done)] == [(1, False)]
@@ -130,8 +135,8 @@ def test_a_renewal_sent_before_the_decision_does_not_bring_the_role_back() -> No
     assert deadline is not None
     (call,) = of(WriteLease, list(monitor.tick(Instant(deadline + 0.01))))
     assert isinstance(call, WriteLease)
-    monitor.handover.resume(Instant(deadline + 0.02))
-    (grant,) = monitor.lease_written(call.expected + 1, Instant(deadline + 0.03))
+    monitor.resume(Instant(deadline + 0.02))
+    (grant,) = monitor.step(LeaseWritten(call.expected + 1), Instant(deadline + 0.03))
     assert isinstance(grant, Grant)
     assert grant.paused
     assert not monitor.is_primary(Instant(deadline + 0.03))
@@ -139,10 +144,10 @@ def test_a_renewal_sent_before_the_decision_does_not_bring_the_role_back() -> No
 
 def test_after_an_unknown_outcome_the_old_one_acts_only_when_its_own_renewal_wins() -> None:
     bench = stopped()
-    bench.write_answer = Refusal.UNKNOWN
-    bench.monitor.handover.give(SUCCESSOR, bench.at())
+    bench.write_answer = WriteFailure.UNKNOWN
+    bench.monitor.name_successor(SUCCESSOR, bench.at())
     bench.run(0.01)
-    bench.monitor.handover.resume(bench.at())
+    bench.monitor.resume(bench.at())
     bench.run(0.6)
     assert not bench.is_primary()
     bench.write_answer = None
@@ -153,13 +158,13 @@ def test_after_an_unknown_outcome_the_old_one_acts_only_when_its_own_renewal_win
 
 def test_an_unknown_outcome_that_landed_ends_the_role() -> None:
     bench = stopped()
-    bench.write_answer = Refusal.UNKNOWN
-    bench.monitor.handover.give(SUCCESSOR, bench.at())
+    bench.write_answer = WriteFailure.UNKNOWN
+    bench.monitor.name_successor(SUCCESSOR, bench.at())
     bench.run(0.001)
     handed = bench.writes[-1]
-    bench.key = Seen(handed.record, handed.expected + 1)
-    bench.monitor.handover.resume(bench.at())
-    assert of(Lost, bench.run(0.5)) == [Lost(Epoch(1), "the lease is bravo's")]
+    bench.key = KeyState(handed.record, handed.expected + 1)
+    bench.monitor.resume(bench.at())
+    assert of(RoleLost, bench.run(0.5)) == [RoleLost(Epoch(1), "the lease is bravo's")]
     assert not bench.is_primary()
 
 
@@ -172,37 +177,37 @@ def test_a_handover_that_was_forgotten_ends_by_itself() -> None:
 
 
 def test_the_successor_that_was_named_acts_from_when_it_prepared() -> None:
-    key = Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
+    key = KeyState(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
     monitor = observer(key)
-    prepared = monitor.handover.prepare(Instant(10.02))
-    monitor.handover.told(Instant(10.05))
+    prepared = monitor.prepare(Instant(10.02))
+    monitor.step(SuccessorNamed(), Instant(10.05))
     assert monitor.deadline() == 10.05
     monitor.tick(Instant(10.05))
     named = LeaseRecord(Epoch(4), BRAVO, "b1", prepared.n, 1.5, 0.15)
-    took, grant = monitor.lease_read(Seen(named, 21), Instant(10.06))
-    assert took == Took(Epoch(4), ALPHA, "alpha handed its role over")
+    acquired, grant = monitor.step(LeaseRead(KeyState(named, 21)), Instant(10.06))
+    assert acquired == RoleAcquired(Epoch(4), ALPHA, "alpha handed its role over")
     assert grant == Grant(Epoch(4), Instant(10.02 + ACTING), planned=True)
     assert monitor.is_primary(Instant(10.06))
 
 
 def test_a_record_that_nobody_prepared_makes_nobody_primary() -> None:
-    key = Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
+    key = KeyState(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
     monitor = observer(key)
-    monitor.handover.told(Instant(10.3))
+    monitor.step(SuccessorNamed(), Instant(10.3))
     monitor.tick(Instant(10.3))
     named = LeaseRecord(Epoch(4), BRAVO, "b1", 1, 1.5, 0.15)
-    assert monitor.lease_read(Seen(named, 21), Instant(10.31)) == ()
+    assert monitor.step(LeaseRead(KeyState(named, 21)), Instant(10.31)) == ()
     assert not monitor.is_primary(Instant(10.31))
 
 
 def test_a_record_that_was_prepared_long_ago_gives_no_right_to_act() -> None:
-    key = Seen(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
+    key = KeyState(LeaseRecord(Epoch(3), ALPHA, "a1", 5, 1.5, 0.15), 20)
     monitor = observer(key)
-    prepared = monitor.handover.prepare(Instant(10.2))
-    monitor.handover.told(Instant(12.0))
+    prepared = monitor.prepare(Instant(10.2))
+    monitor.step(SuccessorNamed(), Instant(12.0))
     monitor.tick(Instant(12.0))
     named = LeaseRecord(Epoch(4), BRAVO, "b1", prepared.n, 1.5, 0.15)
-    monitor.lease_read(Seen(named, 21), Instant(12.0))
+    monitor.step(LeaseRead(KeyState(named, 21)), Instant(12.0))
     assert not monitor.is_primary(Instant(12.0))
 
 

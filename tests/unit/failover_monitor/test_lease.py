@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.failover_monitor.core.lease import Holder, Lease
-from services.failover_monitor.core.record import LeaseRecord
+from services.failover_monitor.core.lease import Lease
+from services.failover_monitor.core.record import Holder, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
 
@@ -19,7 +19,7 @@ def at(seconds: float) -> Instant:
 def held(sent_at: float = 10.0) -> Lease:
     lease = Lease(ALPHA, TIMING)
     call = lease.write(Epoch(4), 7, at(sent_at))
-    lease.proved(call.record, 8)
+    lease.confirm(call.record, 8)
     return lease
 
 
@@ -44,7 +44,7 @@ def test_a_record_found_later_counts_from_when_that_very_one_was_sent() -> None:
     lease = held(sent_at=10)
     first = lease.renewal(at(10.5))
     lease.renewal(at(11.0))
-    lease.proved(first.record, 9)
+    lease.confirm(first.record, 9)
     assert lease.valid_until == pytest.approx(10.5 + ACTING)
     assert lease.base.revision == 9
 
@@ -53,18 +53,18 @@ def test_a_record_is_awaited_until_it_or_a_later_one_is_known_to_have_landed() -
     lease = held(sent_at=10)
     first, second = lease.renewal(at(10.5)).record, lease.renewal(at(11)).record
     assert lease.awaits(first)
-    lease.proved(second, 9)
+    lease.confirm(second, 9)
     assert not lease.awaits(first)
     assert not lease.awaits(second)
     with pytest.raises(AssertionError):
-        lease.proved(first, 10)
+        lease.confirm(first, 10)
 
 
 def test_a_record_at_a_revision_that_is_known_proves_nothing() -> None:
     lease = held(sent_at=10)
     renewal = lease.renewal(at(10.5)).record
     with pytest.raises(AssertionError):
-        lease.proved(renewal, 8)
+        lease.confirm(renewal, 8)
 
 
 def test_an_ended_role_awaits_nothing_and_a_new_one_its_own_records() -> None:
@@ -74,8 +74,8 @@ def test_an_ended_role_awaits_nothing_and_a_new_one_its_own_records() -> None:
     assert not lease.awaits(pending)
     record = lease.write(Epoch(6), 0, at(14)).record
     assert lease.awaits(record)
-    lease.proved(record, 1)
-    assert (lease.held, lease.epoch, lease.base.revision) == (True, 6, 1)
+    lease.confirm(record, 1)
+    assert (lease.is_held, lease.epoch, lease.base.revision) == (True, 6, 1)
 
 
 def test_an_ended_role_is_over_whatever_the_lease_says() -> None:
@@ -100,7 +100,7 @@ def test_another_process_of_the_same_master_is_another_holder() -> None:
     assert not lease.is_mine(None)
     assert not lease.awaits(theirs)
     with pytest.raises(AssertionError):
-        lease.proved(theirs, 9)
+        lease.confirm(theirs, 9)
 
 
 def test_only_a_holder_renews() -> None:

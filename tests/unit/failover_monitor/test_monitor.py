@@ -3,31 +3,36 @@
 import pytest
 
 from services.failover_monitor.core.effects import (
-    Check,
+    CheckHealth,
     Effect,
     Grant,
-    Lost,
     ReadLease,
-    Refusal,
-    Took,
+    RoleAcquired,
+    RoleLost,
     WriteLease,
 )
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.facts import (
+    HealthChecked,
+    LeaseRead,
+    LeaseWritten,
+    PeerHeartbeat,
+    WriteFailure,
+)
+from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.core.takeover import Checks
+from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
 
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
-FIT = Checks()
+FIT = HealthReport()
 ACTING = 1.35
-EMPTY = Seen(None, 1)
+EMPTY = KeyState(None, 1)
 
 
-def theirs(epoch: int = 3, revision: int = 20) -> Seen:
-    return Seen(LeaseRecord(Epoch(epoch), BRAVO, "b1", 1, 1.5, 0.15), revision)
+def theirs(epoch: int = 3, revision: int = 20) -> KeyState:
+    return KeyState(LeaseRecord(Epoch(epoch), BRAVO, "b1", 1, 1.5, 0.15), revision)
 
 
 class Bench:
@@ -40,7 +45,7 @@ class Bench:
         self.checks = FIT
         self.writes: list[WriteLease] = []
         self.done: list[Effect] = []
-        self.write_answer: Refusal | None = None
+        self.write_answer: WriteFailure | None = None
         self.reads_fail = False
         self.read_count = 0
 
@@ -57,24 +62,24 @@ class Bench:
                 case WriteLease():
                     self.writes.append(effect)
                     self.answer_write(effect)
-                case Check():
-                    self.perform(self.monitor.checked(self.checks, self.at()))
+                case CheckHealth():
+                    self.perform(self.monitor.step(HealthChecked(self.checks), self.at()))
                 case _:
                     pass
 
-    def answer_read(self, seen: Seen | None) -> None:
-        self.perform(self.monitor.lease_read(seen, self.at()))
+    def answer_read(self, seen: KeyState | None) -> None:
+        self.perform(self.monitor.step(LeaseRead(seen), self.at()))
 
     def answer_write(self, effect: WriteLease) -> None:
-        outcome: int | Refusal
+        outcome: int | WriteFailure
         if self.write_answer is not None:
             outcome = self.write_answer
         elif effect.expected != self.key.revision:
-            outcome = Refusal.REFUSED
+            outcome = WriteFailure.REFUSED
         else:
             outcome = effect.expected + 1
-            self.key = Seen(effect.record, outcome)
-        self.perform(self.monitor.lease_written(outcome, self.at()))
+            self.key = KeyState(effect.record, outcome)
+        self.perform(self.monitor.step(LeaseWritten(outcome), self.at()))
 
     def run(self, seconds: float) -> list[Effect]:
         """Let time pass; what was done meanwhile."""
@@ -107,7 +112,7 @@ def of(kind: type[Effect], effects: list[Effect]) -> list[Effect]:
 
 def test_a_new_process_looks_at_itself_and_reads_before_anything_else() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
-    assert monitor.tick(Instant(10)) == (Check(), ReadLease())
+    assert monitor.tick(Instant(10)) == (CheckHealth(), ReadLease())
     assert monitor.tick(Instant(10.1)) == ()
     assert monitor.deadline() is None
 
@@ -118,9 +123,9 @@ def test_a_key_that_names_nobody_is_taken_after_the_wait_and_the_master_grants_a
     bench = Bench()
     assert of(WriteLease, bench.run(1.64)) == []
     done = bench.run(0.2)
-    took, grant = done[-2:]
+    acquired, grant = done[-2:]
     sent_at = grant.valid_until - ACTING if isinstance(grant, Grant) else 0
-    assert took == Took(Epoch(1), None, "the site starts")
+    assert acquired == RoleAcquired(Epoch(1), None, "the site starts")
     assert 10 + 1.65 <= sent_at <= 10 + 1.65 + TIMING.read_seconds + 1e-6
     assert bench.writes[0].expected == 1
     assert bench.is_primary()
@@ -130,27 +135,29 @@ def test_a_silent_holder_is_followed_with_the_next_epoch() -> None:
     bench = Bench()
     bench.key = theirs(epoch=3)
     done = bench.run(2)
-    assert of(Took, done) == [Took(Epoch(4), BRAVO, "bravo did not renew its lease")]
+    assert of(RoleAcquired, done) == [
+        RoleAcquired(Epoch(4), BRAVO, "bravo did not renew its lease")
+    ]
     assert bench.writes[0].expected == 20
 
 
 def test_the_new_epoch_is_larger_than_every_one_in_the_database_and_the_log() -> None:
     bench = Bench()
-    bench.key, bench.checks = theirs(epoch=3), Checks(epoch=Epoch(8))
-    assert isinstance(took := of(Took, bench.run(2))[0], Took)
-    assert took.epoch == 9
+    bench.key, bench.checks = theirs(epoch=3), HealthReport(epoch=Epoch(8))
+    assert isinstance(acquired := of(RoleAcquired, bench.run(2))[0], RoleAcquired)
+    assert acquired.epoch == 9
 
 
 def test_the_look_before_a_take_begins_after_the_holder_has_stopped() -> None:
     bench = Bench()
     bench.key = theirs()
     bench.run(1.49)
-    assert bench.monitor.checks == FIT
-    bench.checks = Checks(unfit=("the database fell ill",))
+    assert bench.monitor.status(bench.at()).health == FIT
+    bench.checks = HealthReport(failed_checks=("the database fell ill",))
     assert of(WriteLease, bench.run(3)) == []
-    assert bench.monitor.reasons(bench.at()) == ("the database fell ill",)
+    assert bench.monitor.status(bench.at()).reasons == ("the database fell ill",)
     bench.checks = FIT
-    assert of(Took, bench.run(0.7)) != []
+    assert of(RoleAcquired, bench.run(0.7)) != []
 
 
 def test_a_look_that_ended_in_time_lets_the_lease_be_taken_the_moment_it_is_due() -> None:
@@ -158,48 +165,48 @@ def test_a_look_that_ended_in_time_lets_the_lease_be_taken_the_moment_it_is_due(
     bench.key = theirs(revision=19)
     bench.run(0.2)
     bench.key = theirs(revision=20)
-    assert of(Check, bench.run(1.5)) == [Check()] * 3
+    assert of(CheckHealth, bench.run(1.5)) == [CheckHealth()] * 3
     looked = bench.run(0.1)
-    assert of(Check, looked) == [Check()]
+    assert of(CheckHealth, looked) == [CheckHealth()]
     assert of(WriteLease, looked) == []
-    assert of(Took, bench.run(0.11)) != []
+    assert of(RoleAcquired, bench.run(0.11)) != []
 
 
 def test_a_look_that_began_while_the_holder_acted_is_followed_by_another() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
-    monitor.lease_read(theirs(), Instant(10))
-    monitor.checked(FIT, Instant(10))
-    assert monitor.tick(Instant(11.45)) == (Check(), ReadLease())
-    monitor.lease_read(theirs(21), Instant(11.45))
+    monitor.step(LeaseRead(theirs()), Instant(10))
+    monitor.step(HealthChecked(FIT), Instant(10))
+    assert monitor.tick(Instant(11.45)) == (CheckHealth(), ReadLease())
+    monitor.step(LeaseRead(theirs(21)), Instant(11.45))
     for now in (11.9, 12.3, 12.7, 13.1):
         assert monitor.tick(Instant(now)) == (ReadLease(),)
-        assert monitor.lease_read(theirs(21), Instant(now)) == ()
-    assert monitor.checked(FIT, Instant(13.2)) == (Check(),)
-    assert len(of(WriteLease, list(monitor.checked(FIT, Instant(13.3))))) == 1
+        assert monitor.step(LeaseRead(theirs(21)), Instant(now)) == ()
+    assert monitor.step(HealthChecked(FIT), Instant(13.2)) == (CheckHealth(),)
+    assert len(of(WriteLease, list(monitor.step(HealthChecked(FIT), Instant(13.3))))) == 1
 
 
 def test_a_look_that_is_late_is_waited_for() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
-    monitor.lease_read(theirs(), Instant(10))
-    monitor.checked(FIT, Instant(10))
+    monitor.step(LeaseRead(theirs()), Instant(10))
+    monitor.step(HealthChecked(FIT), Instant(10))
     looks, now = 0, Instant(10)
     while now < 11.64:
         now = monitor.deadline() or Instant(12)
         done = monitor.tick(now)
-        looks += len(of(Check, list(done)))
+        looks += len(of(CheckHealth, list(done)))
         if ReadLease() in done:
-            assert of(WriteLease, list(monitor.lease_read(theirs(), now))) == []
-        if Check() in done and now < 11.5:
-            monitor.checked(FIT, now)
+            assert of(WriteLease, list(monitor.step(LeaseRead(theirs()), now))) == []
+        if CheckHealth() in done and now < 11.5:
+            monitor.step(HealthChecked(FIT), now)
     assert now == pytest.approx(11.65)
-    assert len(of(WriteLease, list(monitor.checked(FIT, Instant(11.7))))) == 1
+    assert len(of(WriteLease, list(monitor.step(HealthChecked(FIT), Instant(11.7))))) == 1
 
 
 def test_an_observer_looks_at_the_moment_when_the_lease_is_due_and_then_at_its_leisure() -> None:
     bench = Bench()
-    bench.key, bench.checks = theirs(), Checks(unfit=("the database is ill",))
+    bench.key, bench.checks = theirs(), HealthReport(failed_checks=("the database is ill",))
     bench.run(1.64)
     bench.read_count = 0
     bench.run(0.011)
@@ -211,10 +218,10 @@ def test_an_observer_looks_at_the_moment_when_the_lease_is_due_and_then_at_its_l
 def test_nothing_is_taken_while_an_answer_is_still_awaited() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
-    monitor.lease_read(theirs(), Instant(10))
-    assert monitor.checked(FIT, Instant(10)) == ()
-    assert monitor.tick(Instant(12)) == (Check(), ReadLease())
-    assert monitor.checked(FIT, Instant(12)) == ()
+    monitor.step(LeaseRead(theirs()), Instant(10))
+    assert monitor.step(HealthChecked(FIT), Instant(10)) == ()
+    assert monitor.tick(Instant(12)) == (CheckHealth(), ReadLease())
+    assert monitor.step(HealthChecked(FIT), Instant(12)) == ()
 
 
 def test_a_renewing_holder_keeps_the_other_waiting() -> None:
@@ -236,13 +243,13 @@ def test_each_renewal_is_granted_until_ttl_less_margin_after_it_was_sent() -> No
 
 def test_an_unknown_outcome_is_followed_by_a_read_and_counts_from_when_it_was_sent() -> None:
     bench = primary()
-    bench.write_answer, count = Refusal.UNKNOWN, len(bench.writes)
+    bench.write_answer, count = WriteFailure.UNKNOWN, len(bench.writes)
     while len(bench.writes) == count:
         bench.run(0.01)
     landed, sent_at = bench.writes[-1], bench.now
-    bench.key = Seen(landed.record, bench.key.revision + 5)
+    bench.key = KeyState(landed.record, bench.key.revision + 5)
     bench.write_answer = None
-    done = [effect for effect in bench.run(0.3) if not isinstance(effect, Check)]
+    done = [effect for effect in bench.run(0.3) if not isinstance(effect, CheckHealth)]
     read, grant, renewal = done[:3]
     assert isinstance(read, ReadLease)
     assert isinstance(grant, Grant)
@@ -253,7 +260,7 @@ def test_an_unknown_outcome_is_followed_by_a_read_and_counts_from_when_it_was_se
 
 def test_nothing_is_written_until_a_read_tells_what_became_of_the_last_write() -> None:
     bench = primary()
-    bench.write_answer, bench.reads_fail = Refusal.UNKNOWN, True
+    bench.write_answer, bench.reads_fail = WriteFailure.UNKNOWN, True
     bench.run(0.3)
     count, reads = len(bench.writes), bench.read_count
     bench.run(3)
@@ -264,23 +271,23 @@ def test_nothing_is_written_until_a_read_tells_what_became_of_the_last_write() -
 
 def test_a_holder_whose_lease_ran_out_goes_on_with_its_epoch_if_nobody_was_in_between() -> None:
     bench = primary()
-    bench.write_answer = Refusal.UNKNOWN
+    bench.write_answer = WriteFailure.UNKNOWN
     bench.reads_fail = True
     bench.run(9)
     assert not bench.is_primary()
-    assert bench.monitor.reasons(bench.at()) == ("its lease ran out and is not renewed yet",)
-    assert not bench.monitor.could_take_over(bench.at())
+    assert bench.monitor.status(bench.at()).reasons == ("its lease ran out and is not renewed yet",)
+    assert not bench.monitor.status(bench.at()).could_take_over
     bench.write_answer, bench.reads_fail = None, False
     done = bench.run(0.5)
     assert bench.is_primary()
     assert bench.monitor.epoch == 1
-    assert of(Took, done) == []
-    assert of(Lost, done) == []
+    assert of(RoleAcquired, done) == []
+    assert of(RoleLost, done) == []
 
 
 def test_a_take_of_unknown_outcome_is_tried_again_no_faster_than_the_key_is_read() -> None:
     bench = Bench()
-    bench.key, bench.write_answer = theirs(), Refusal.UNKNOWN
+    bench.key, bench.write_answer = theirs(), WriteFailure.UNKNOWN
     tries = of(WriteLease, bench.run(1.65 + 1))
     assert 5 <= len(tries) <= 1 / TIMING.read_seconds + 1
     assert {(write.expected, write.record.epoch) for write in bench.writes} == {(20, 4)}
@@ -290,64 +297,68 @@ def test_another_record_ends_the_role_at_once() -> None:
     bench = primary()
     bench.key = theirs(epoch=2, revision=99)
     done = bench.run(0.4)
-    assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
+    assert of(RoleLost, done) == [RoleLost(Epoch(1), "the lease is bravo's")]
     assert isinstance(withdrawn := of(Grant, done)[-1], Grant)
     assert (withdrawn.epoch, withdrawn.valid_until <= bench.at()) == (2, True)
     assert not bench.is_primary()
-    assert bench.monitor.holder == BRAVO
+    assert bench.monitor.status(bench.at()).holder == BRAVO
     assert bench.monitor.epoch == 2
 
 
 def test_a_bucket_that_was_made_anew_ends_the_role_at_once_and_its_key_is_taken() -> None:
     bench = primary()
-    bench.key = Seen(None, 1 + 2**40)
+    bench.key = KeyState(None, 1 + 2**40)
     done = bench.run(0.4)
-    assert of(Lost, done) == [Lost(Epoch(1), "the lease is nobody's")]
-    after = done[done.index(of(Lost, done)[0]) :]
+    assert of(RoleLost, done) == [RoleLost(Epoch(1), "the lease is nobody's")]
+    after = done[done.index(of(RoleLost, done)[0]) :]
     assert of(Grant, after) == [], "its grants run out before anybody may take"
-    (took,) = of(Took, bench.run(2))
-    assert took == Took(Epoch(2), None, "the lease named nobody")
+    (acquired,) = of(RoleAcquired, bench.run(2))
+    assert acquired == RoleAcquired(Epoch(2), None, "the lease named nobody")
 
 
 def test_a_larger_epoch_in_the_log_ends_the_role_whatever_the_lease_says() -> None:
     bench = primary()
-    bench.checks = Checks(epoch=Epoch(5))
+    bench.checks = HealthReport(epoch=Epoch(5))
     done = bench.run(0.6)
-    assert of(Lost, done) == [Lost(Epoch(1), "a larger epoch was seen")]
+    assert of(RoleLost, done) == [RoleLost(Epoch(1), "a larger epoch was seen")]
     assert not bench.is_primary()
-    assert of(Took, bench.run(1.2)) == []
-    assert of(Took, bench.run(1.0)) == [Took(Epoch(6), ALPHA, "alpha did not renew its lease")]
+    assert of(RoleAcquired, bench.run(1.2)) == []
+    assert of(RoleAcquired, bench.run(1.0)) == [
+        RoleAcquired(Epoch(6), ALPHA, "alpha did not renew its lease")
+    ]
 
 
 def test_an_own_take_that_lands_after_a_larger_epoch_was_seen_counts_for_nothing() -> None:
     bench = Bench()
-    bench.key, bench.write_answer = theirs(), Refusal.UNKNOWN
+    bench.key, bench.write_answer = theirs(), WriteFailure.UNKNOWN
     bench.run(1.8)
     late = bench.writes[-1].record
-    bench.checks = Checks(epoch=Epoch(9))
-    bench.write_answer = Refusal.REFUSED
+    bench.checks = HealthReport(epoch=Epoch(9))
+    bench.write_answer = WriteFailure.REFUSED
     bench.run(0.6)
-    bench.key = Seen(late, 21)
+    bench.key = KeyState(late, 21)
     done = bench.run(0.2)
-    assert of(Took, done) + of(Grant, done) == []
+    assert of(RoleAcquired, done) + of(Grant, done) == []
     assert not bench.is_primary()
 
 
 def test_an_own_take_whose_answer_was_lost_is_found_by_reading() -> None:
     bench = Bench()
-    bench.key, bench.write_answer = theirs(), Refusal.UNKNOWN
+    bench.key, bench.write_answer = theirs(), WriteFailure.UNKNOWN
     bench.run(1.8)
     assert not bench.is_primary()
-    bench.key, bench.write_answer = Seen(bench.writes[-1].record, 21), None
-    assert of(Took, bench.run(0.3)) == [Took(Epoch(4), BRAVO, "bravo did not renew its lease")]
+    bench.key, bench.write_answer = KeyState(bench.writes[-1].record, 21), None
+    assert of(RoleAcquired, bench.run(0.3)) == [
+        RoleAcquired(Epoch(4), BRAVO, "bravo did not renew its lease")
+    ]
 
 
 def test_a_primary_whose_config_is_silent_stops_renewing_once_another_could() -> None:
     bench = primary()
     bench.run(6)
     assert bench.is_primary()
-    bench.monitor.peer_heard(BRAVO, bench.at(), could_take_over=True)
-    assert bench.monitor.reasons(bench.at()) == ("its config service commits nothing",)
+    bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
+    assert bench.monitor.status(bench.at()).reasons == ("its config service commits nothing",)
     writes = len(bench.writes)
     done = bench.run(1.5)
     assert len(bench.writes) == writes
@@ -358,49 +369,49 @@ def test_a_primary_whose_config_is_silent_stops_renewing_once_another_could() ->
 def test_a_primary_whose_config_commits_renews_whatever_another_could() -> None:
     bench = primary()
     for _ in range(30):
-        bench.monitor.peer_heard(BRAVO, bench.at(), could_take_over=True)
-        bench.checks = Checks(pulse=bench.at())
+        bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
+        bench.checks = HealthReport(pulse=bench.at())
         bench.run(0.3)
         assert bench.is_primary()
-    assert bench.monitor.reasons(bench.at()) == ()
+    assert bench.monitor.status(bench.at()).reasons == ()
 
 
 def test_config_gets_its_time_again_when_a_term_goes_on_after_a_pause() -> None:
     bench = primary()
-    bench.write_answer, bench.reads_fail = Refusal.UNKNOWN, True
+    bench.write_answer, bench.reads_fail = WriteFailure.UNKNOWN, True
     bench.run(9)
     bench.write_answer, bench.reads_fail = None, False
     for _ in range(6):
-        bench.monitor.peer_heard(BRAVO, bench.at(), could_take_over=True)
+        bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
         bench.run(0.5)
     assert bench.is_primary()
 
 
 def test_a_backup_says_what_it_could_do_and_why_not() -> None:
     bench = Bench()
-    assert bench.monitor.reasons(bench.at())[0] == "the lease cannot be read"
+    assert bench.monitor.status(bench.at()).reasons[0] == "the lease cannot be read"
     bench.key = theirs()
     bench.run(0.2)
-    assert bench.monitor.could_take_over(bench.at())
+    assert bench.monitor.status(bench.at()).could_take_over
     assert bench.monitor.epoch == 3
-    bench.checks = Checks(forbidden=("automatic failover is off",))
+    bench.checks = HealthReport(vetoes=("automatic failover is off",))
     bench.run(0.6)
-    assert bench.monitor.reasons(bench.at()) == ("automatic failover is off",)
-    assert not bench.monitor.could_take_over(bench.at())
+    assert bench.monitor.status(bench.at()).reasons == ("automatic failover is off",)
+    assert not bench.monitor.status(bench.at()).could_take_over
 
 
 def test_a_primary_has_nothing_to_take_over() -> None:
     bench = primary()
-    assert bench.monitor.reasons(bench.at()) == ()
-    assert not bench.monitor.could_take_over(bench.at())
+    assert bench.monitor.status(bench.at()).reasons == ()
+    assert not bench.monitor.status(bench.at()).could_take_over
 
 
 def test_an_answer_that_was_not_asked_for_is_a_fault_of_ours() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     with pytest.raises(AssertionError):
-        monitor.lease_read(EMPTY, Instant(1))
+        monitor.step(LeaseRead(EMPTY), Instant(1))
     with pytest.raises(AssertionError):
-        monitor.lease_written(1, Instant(1))
+        monitor.step(LeaseWritten(1), Instant(1))
 
 
 def test_the_monitor_describes_itself_in_one_line() -> None:
@@ -414,14 +425,14 @@ def test_the_monitor_describes_itself_in_one_line() -> None:
 def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:
     bench = primary()
     bench.now += 0.6
-    assert Check() in bench.monitor.tick(bench.at())
-    found = bench.monitor.checked(Checks(epoch=Epoch(5)), bench.at())
-    assert found == (Lost(Epoch(1), "a larger epoch was seen"), Grant(Epoch(5), bench.at()))
+    assert CheckHealth() in bench.monitor.tick(bench.at())
+    found = bench.monitor.step(HealthChecked(HealthReport(epoch=Epoch(5))), bench.at())
+    assert found == (RoleLost(Epoch(1), "a larger epoch was seen"), Grant(Epoch(5), bench.at()))
     assert not bench.is_primary()
 
 
-@pytest.mark.parametrize("found", [theirs(epoch=2, revision=99), Seen(None, 1 + 2**40)])
-def test_a_stale_read_of_an_own_record_brings_no_ended_role_back(found: Seen) -> None:
+@pytest.mark.parametrize("found", [theirs(epoch=2, revision=99), KeyState(None, 1 + 2**40)])
+def test_a_stale_read_of_an_own_record_brings_no_ended_role_back(found: KeyState) -> None:
     bench = primary()
     own, bench.key = bench.key, found
     bench.run(0.4)
@@ -429,26 +440,28 @@ def test_a_stale_read_of_an_own_record_brings_no_ended_role_back(found: Seen) ->
     bench.key = own
     done = bench.run(0.3)
     assert of(ReadLease, done) != []
-    assert of(Took, done) + of(Grant, done) == []
+    assert of(RoleAcquired, done) + of(Grant, done) == []
     assert not bench.is_primary()
 
 
 def test_a_renewal_that_is_found_after_its_role_ended_brings_nothing_back() -> None:
     bench = primary()
-    bench.write_answer, stale, own = Refusal.UNKNOWN, theirs(epoch=1, revision=0), bench.key
+    bench.write_answer, stale, own = WriteFailure.UNKNOWN, theirs(epoch=1, revision=0), bench.key
     bench.key = stale
     done = bench.run(0.4)
-    assert of(Lost, done) == [Lost(Epoch(1), "the lease is bravo's")]
-    bench.key = Seen(bench.writes[-1].record, own.revision + 1)
+    assert of(RoleLost, done) == [RoleLost(Epoch(1), "the lease is bravo's")]
+    bench.key = KeyState(bench.writes[-1].record, own.revision + 1)
     done = bench.run(0.5)
-    assert of(Took, done) + of(Grant, done) == []
+    assert of(RoleAcquired, done) + of(Grant, done) == []
     assert not bench.is_primary()
     bench.write_answer = None
-    assert of(Took, bench.run(2)) == [Took(Epoch(2), ALPHA, "alpha did not renew its lease")]
+    assert of(RoleAcquired, bench.run(2)) == [
+        RoleAcquired(Epoch(2), ALPHA, "alpha did not renew its lease")
+    ]
 
 
 def test_a_key_that_somebody_spoiled_is_taken_again_on_its_revision() -> None:
     bench = Bench()
-    bench.key = Seen(None, 33)
-    assert of(Took, bench.run(2)) == [Took(Epoch(1), None, "the site starts")]
+    bench.key = KeyState(None, 33)
+    assert of(RoleAcquired, bench.run(2)) == [RoleAcquired(Epoch(1), None, "the site starts")]
     assert bench.writes[0].expected == 33

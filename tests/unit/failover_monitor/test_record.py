@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from services.failover_monitor.core.record import LeaseRecord, are_of_one_bucket
-from services.failover_monitor.store import EXPECTED_LAST, Seal, require_in_place
+from services.failover_monitor.lease.store import RecordSigner, require_in_place
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSignature
 from shared.domain.ids import ClusterId, Epoch, LogGeneration, NodeId
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 RECORD = LeaseRecord(Epoch(7), ALPHA, "a1", 3, 1.5, 0.15)
@@ -105,36 +106,36 @@ def test_what_is_no_record_is_refused(text: str) -> None:
         LeaseRecord.decode(text)
 
 
-def seal(node: NodeId, key: NodeKey, *masters: tuple[NodeId, NodeKey]) -> Seal:
+def seal(node: NodeId, key: NodeKey, *masters: tuple[NodeId, NodeKey]) -> RecordSigner:
     known = {name: each.public_b64 for name, each in masters}
-    return Seal(node, key, TrustStore(ClusterId("c"), LogGeneration(1), known))
+    return RecordSigner(node, key, TrustStore(ClusterId("c"), LogGeneration(1), known))
 
 
 def test_a_record_that_a_known_master_signed_is_read() -> None:
     alpha, bravo = NodeKey.generate(), NodeKey.generate()
-    stored = seal(ALPHA, alpha, (ALPHA, alpha)).close(RECORD)
-    assert seal(BRAVO, bravo, (ALPHA, alpha), (BRAVO, bravo)).open(stored) == RECORD
+    stored = seal(ALPHA, alpha, (ALPHA, alpha)).sign(RECORD)
+    assert seal(BRAVO, bravo, (ALPHA, alpha), (BRAVO, bravo)).verify(stored) == RECORD
 
 
 def test_a_record_of_an_unknown_or_false_signer_is_none() -> None:
     alpha, bravo = NodeKey.generate(), NodeKey.generate()
-    stored = seal(ALPHA, alpha, (ALPHA, alpha)).close(RECORD)
+    stored = seal(ALPHA, alpha, (ALPHA, alpha)).sign(RECORD)
     for masters in ([], [(BRAVO, bravo)], [(ALPHA, bravo)]):
         with pytest.raises(BadSignature, match="no known master signed"):
-            seal(BRAVO, bravo, *masters).open(stored)
+            seal(BRAVO, bravo, *masters).verify(stored)
 
 
 def test_a_record_that_was_changed_is_none() -> None:
     alpha = NodeKey.generate()
     mine = seal(ALPHA, alpha, (ALPHA, alpha))
-    document = json.loads(mine.close(RECORD))
+    document = json.loads(mine.sign(RECORD))
     document["record"] = replace(RECORD, epoch=Epoch(8)).encode()
     with pytest.raises(BadSignature, match="no known master signed"):
-        mine.open(json.dumps(document).encode())
+        mine.verify(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"record":"","signer":"a","signature":"?"}'])
 def test_what_is_not_signed_is_none(data: bytes) -> None:
     alpha = NodeKey.generate()
     with pytest.raises(Undecodable, match="lease record"):
-        seal(ALPHA, alpha, (ALPHA, alpha)).open(data)
+        seal(ALPHA, alpha, (ALPHA, alpha)).verify(data)

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from services.failover_monitor.core.effects import Refusal
-from services.failover_monitor.core.lease import Holder
+from services.failover_monitor.core.facts import WriteFailure
+from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import LeaseRecord, Seen
-from services.failover_monitor.core.takeover import AUTOMATIC_OFF, Checks
+from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
-from services.failover_monitor.handlers import Orders
-from services.failover_monitor.switchover import LARGEST_LAG, Switchover
-from services.failover_monitor.work import Voice, Work
+from services.failover_monitor.handlers import SwitchoverHandlers
+from services.failover_monitor.lease.announcer import RoleAnnouncer
+from services.failover_monitor.lease.calls import Calls
+from services.failover_monitor.lease.runner import MonitorRunner
+from services.failover_monitor.switchover.role_handover import LARGEST_LAG, RoleHandover
+from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
@@ -46,12 +48,12 @@ from shared.events.message import Event, Message, Request
 from tests.fakes.containment import contained
 from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
-from tests.unit.failover_monitor.test_work import Nobody
+from tests.unit.failover_monitor.test_runner import NoVotes
 
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ENTRIES = Revision(7)
-EMPTY = Seen(None, 1)
+EMPTY = KeyState(None, 1)
 KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
 MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 
@@ -60,33 +62,35 @@ MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 class Key:
     """The lease, as both masters reach it; a write may be lost, or its answer."""
 
-    seen: Seen = EMPTY
+    seen: KeyState = EMPTY
     loses_writes: bool = False
     loses_answers: bool = False
 
-    async def read(self) -> Seen | None:
+    async def read(self) -> KeyState | None:
         return self.seen
 
-    async def write(self, record: LeaseRecord, expected: int) -> int | Refusal:
+    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
         if self.loses_writes:
-            return Refusal.UNKNOWN
+            return WriteFailure.UNKNOWN
         if expected != self.seen.revision:
-            return Refusal.REFUSED
-        self.seen = Seen(record, expected + 1)
-        return Refusal.UNKNOWN if self.loses_answers else expected + 1
+            return WriteFailure.REFUSED
+        self.seen = KeyState(record, expected + 1)
+        return WriteFailure.UNKNOWN if self.loses_answers else expected + 1
 
 
 @dataclass
 class Body:
-    """What a look at a master finds."""
+    """What a health check of a master finds, and its log position."""
 
-    checks: Checks = field(default_factory=lambda: Checks(revision=ENTRIES, is_attached=True))
+    report: HealthReport = field(
+        default_factory=lambda: HealthReport(revision=ENTRIES, is_attached=True)
+    )
     revision: Revision = ENTRIES
 
-    async def look(self) -> Checks:
-        return self.checks
+    async def check(self) -> HealthReport:
+        return self.report
 
-    async def stand(self) -> LogPosition | None:
+    async def read_position(self) -> LogPosition | None:
         return LogPosition(
             LogGeneration(1), self.revision, Sequence(9), Epoch(1), f"h{self.revision}"
         )
@@ -98,16 +102,16 @@ class Side:
 
     body: Body
     monitor: Monitor
-    switchover: Switchover
-    work: Work
-    said: list[Event]
+    switchovers: SwitchoverHandlers
+    runner: MonitorRunner
+    published: list[Event]
 
     @property
     def is_primary(self) -> bool:
         return self.monitor.is_primary(VirtualClock().now())
 
     def grants(self) -> list[MasterGranted]:
-        return [event for event in self.said if isinstance(event, MasterGranted)]
+        return [event for event in self.published if isinstance(event, MasterGranted)]
 
 
 @dataclass
@@ -118,7 +122,7 @@ class Site(Responder):
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
     keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
     silent: set[type[Request[Any]]] = field(default_factory=set[type[Request[Any]]])
-    laid_down: WritesPaused = field(
+    writes_paused: WritesPaused = field(
         default_factory=lambda: WritesPaused(
             revision=ENTRIES, hash=f"h{ENTRIES}", mode=ReplicationMode.SYNCHRONOUS
         )
@@ -136,18 +140,20 @@ class Site(Responder):
         return self.sides[BRAVO]
 
     def add(self, node: NodeId, head_start: float) -> None:
-        said: list[Event] = []
-        voice = _Voice(said)
+        bus = _Bus()
         body, clock, holder = Body(), VirtualClock(), Holder(node, f"{node}-1")
         monitor = Monitor(holder, TIMING, head_start)
-        work = Work(
-            monitor, self.key, body, Voice(node, "boot", voice, voice, Nobody()), clock, contained()
+        runner = MonitorRunner(
+            monitor,
+            Calls(self.key, body, NoVotes(), contained()),
+            RoleAnnouncer(node, "boot", bus, bus),
+            clock,
         )
         trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
-        switchover = Switchover(
-            *(monitor, work, self, clock, holder, "boot"), self.keys[node], trust
-        )
-        self.sides[node] = Side(body, monitor, switchover, work, said)
+        handover = RoleHandover(node, "boot", monitor, runner, self, trust, clock)
+        succession = RoleSuccession(node, monitor, runner, body, self.keys[node], clock)
+        switchovers = SwitchoverHandlers(handover, succession)
+        self.sides[node] = Side(body, monitor, switchovers, runner, bus.published)
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         self.orders.append(request)
@@ -157,14 +163,14 @@ class Site(Responder):
             raise Unavailable("nobody answered")
         match request:
             case PrepareForRole():
-                truth = await Orders(self.sides[request.node].switchover).on_prepare(request)
+                truth = await self.sides[request.node].switchovers.on_prepare(request)
                 return truth.model_copy(update=self.lie)
             case AssumeRole():
-                return await Orders(self.sides[request.node].switchover).on_assume(request)
+                return await self.sides[request.node].switchovers.on_assume(request)
             case PauseWrites():
                 if self.has_not_begun:
                     raise NotPrimary("config of alpha is not writing")
-                return self.laid_down
+                return self.writes_paused
             case _:
                 raise AssertionError(f"nobody asks {request}")
 
@@ -172,7 +178,7 @@ class Site(Responder):
         order = SwitchOver(
             node=ALPHA, epoch=Epoch(epoch), to=None if to is None else NodeId(to), author="rita"
         )
-        return await Orders(self.alpha.switchover).on_switch_over(order)
+        return await self.alpha.switchovers.on_switch_over(order)
 
     async def refused(self, to: str | None = None, epoch: int = 1) -> MeridianError:
         with pytest.raises(MeridianError) as caught:
@@ -181,14 +187,14 @@ class Site(Responder):
 
 
 @dataclass
-class _Voice:
-    said: list[Event]
+class _Bus:
+    published: list[Event] = field(default_factory=list[Event])
 
     async def publish(self, event: Event) -> None:
-        self.said.append(event)
+        self.published.append(event)
 
     def emit(self, event: Event) -> None:
-        self.said.append(event)
+        self.published.append(event)
 
 
 @asynccontextmanager
@@ -197,7 +203,7 @@ async def two_masters() -> AsyncGenerator[Site]:
     site = Site()
     site.add(ALPHA, 0.0)
     site.add(BRAVO, TIMING.ttl_seconds)
-    tasks = [asyncio.create_task(side.work.run()) for side in site.sides.values()]
+    tasks = [asyncio.create_task(side.runner.run()) for side in site.sides.values()]
     try:
         await pause(4)
         assert site.alpha.is_primary
@@ -220,14 +226,14 @@ async def goes_on(site: Site) -> None:
 
 
 def test_the_role_moves_at_once_and_everybody_is_told() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             answer = await site.order()
             assert (answer.primary, answer.previous, answer.epoch) == (BRAVO, ALPHA, 2)
             assert answer.seconds < 0.3
             assert site.bravo.is_primary
             assert not site.alpha.is_primary
-            (changed,) = [each for each in site.bravo.said if isinstance(each, PrimaryChanged)]
+            (changed,) = [each for each in site.bravo.published if isinstance(each, PrimaryChanged)]
             assert changed.cause == "alpha handed its role over"
             await turn()
             assert {grant.planned for grant in site.bravo.grants()} == {True}
@@ -236,11 +242,11 @@ def test_the_role_moves_at_once_and_everybody_is_told() -> None:
             await pause(10)
             assert site.bravo.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             await site.order()
             await turn()
@@ -250,7 +256,7 @@ def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None
             assert withdrawn.epoch == 2
             assert withdrawn.valid_until <= VirtualClock().now()
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -264,7 +270,7 @@ def test_between_two_roles_the_old_one_pauses_and_then_loses_its_grant() -> None
 def test_an_order_that_makes_no_sense_changes_nothing(
     to: str, epoch: int, error: type[MeridianError], sentence: str
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             refusal = await site.refused(to, epoch)
             assert isinstance(refusal, error)
@@ -272,23 +278,23 @@ def test_an_order_that_makes_no_sense_changes_nothing(
             assert site.alpha.is_primary
             assert site.orders == []
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             order = SwitchOver(node=BRAVO, epoch=Epoch(1), author="rita")
             with pytest.raises(NotPrimary, match="bravo is not primary"):
-                await site.bravo.switchover.hand_over(order)
+                await site.bravo.switchovers.on_switch_over(order)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
-            site.bravo.body.checks = Checks(unfit=("its database does not answer",))
+            site.bravo.body.report = HealthReport(failed_checks=("its database does not answer",))
             await pause(1)
             refusal = await site.refused()
             assert isinstance(refusal, NotReady)
@@ -297,89 +303,91 @@ def test_a_backup_that_is_not_well_gets_no_role_and_says_why() -> None:
             )
             assert site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_automatic_failover_may_be_off_for_an_operator_decides() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
-            site.bravo.body.checks = Checks(forbidden=(AUTOMATIC_OFF,), revision=ENTRIES)
+            site.bravo.body.report = HealthReport(vetoes=(AUTOMATIC_OFF,), revision=ENTRIES)
             await pause(1)
             assert (await site.order()).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 def test_a_detached_backup_gets_no_role() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
-            site.alpha.body.checks = Checks(revision=ENTRIES, is_attached=False)
+            site.alpha.body.report = HealthReport(revision=ENTRIES, is_attached=False)
             await pause(1)
             refusal = await site.refused()
             assert refusal.attributes["reasons"] == ("detached",)
             assert site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_was_detached_meanwhile_gets_no_role_and_the_old_one_goes_on() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             mode = ReplicationMode.DEGRADED
-            site.laid_down = site.laid_down.model_copy(update={"mode": mode})
+            site.writes_paused = site.writes_paused.model_copy(update={"mode": mode})
             assert (await site.refused()).attributes["reasons"] == ("detached",)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_far_behind_is_refused_before_anything_waits() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             behind = Revision(ENTRIES + LARGEST_LAG + 1)
-            site.alpha.body.checks = Checks(revision=behind, is_attached=True)
+            site.alpha.body.report = HealthReport(revision=behind, is_attached=True)
             await pause(1)
             refusal = await site.refused()
             assert refusal.message == f"bravo lags {LARGEST_LAG + 1} entries behind"
             assert not any(grant.paused for grant in site.alpha.grants())
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_that_does_not_get_the_last_entry_is_not_promoted() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
-            site.laid_down = site.laid_down.model_copy(update={"revision": ENTRIES + 1})
+            site.writes_paused = site.writes_paused.model_copy(update={"revision": ENTRIES + 1})
             refusal = await site.refused()
             assert isinstance(refusal, NotReady)
             assert refusal.message.startswith("bravo is at revision 7 of 8")
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_copy_of_another_history_is_not_promoted() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
-            site.laid_down = site.laid_down.model_copy(update={"hash": "another"})
+            site.writes_paused = site.writes_paused.model_copy(update={"hash": "another"})
             assert isinstance(await site.refused(), NotReady)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_the_last_entry_is_waited_for() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             last = Revision(ENTRIES + 1)
-            site.laid_down = site.laid_down.model_copy(update={"revision": last, "hash": "h8"})
+            site.writes_paused = site.writes_paused.model_copy(
+                update={"revision": last, "hash": "h8"}
+            )
             order = asyncio.create_task(site.order())
             await pause(0.1)
             assert not order.done()
             site.bravo.body.revision = last
             assert (await order).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -389,17 +397,17 @@ def test_the_last_entry_is_waited_for() -> None:
 def test_when_a_step_gets_no_answer_the_old_primary_goes_on(
     silent: type[Request[Any]], error: type[MeridianError]
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.silent.add(silent)
             assert isinstance(await site.refused(), error)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.has_not_begun = True
             refusal = await site.refused()
@@ -407,11 +415,11 @@ def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
             assert refusal.attributes["reasons"] == ("beginning",)
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.silent.add(AssumeRole)
             refusal = await site.refused()
@@ -419,11 +427,11 @@ def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
             assert site.bravo.is_primary
             assert not site.alpha.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.key.loses_answers = True
             answer = await site.order()
@@ -431,11 +439,11 @@ def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
             assert answer.primary == BRAVO
             assert site.bravo.is_primary
 
-    run(story())
+    run(scenario())
 
 
 def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_one_acts() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.key.loses_writes = True
             assert isinstance(await site.refused(), OutcomeUnknown)
@@ -443,7 +451,7 @@ def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_o
             site.key.loses_writes = False
             await goes_on(site)
 
-    run(story())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -459,31 +467,31 @@ def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_o
     ],
 )
 def test_an_answer_that_the_backup_did_not_sign_moves_nothing(lie: dict[str, Any]) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             site.lie = lie
             assert isinstance(await site.refused(), BadSignature)
             assert site.alpha.is_primary
             assert not any(grant.paused for grant in site.alpha.grants())
 
-    run(story())
+    run(scenario())
 
 
 def test_of_two_operators_one_is_told_of_the_other() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             first = asyncio.create_task(site.order())
             await pause(0.0005)
             assert isinstance(await site.refused(), UnderWay)
             assert (await first).primary == BRAVO
 
-    run(story())
+    run(scenario())
 
 
 def test_who_is_told_of_a_role_that_the_lease_does_not_give_says_no() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with two_masters() as site:
             with pytest.raises(NotPrimary, match="the lease does not name bravo"):
-                await site.bravo.switchover.assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
+                await site.bravo.switchovers.on_assume(AssumeRole(node=BRAVO, epoch=Epoch(2)))
 
-    run(story())
+    run(scenario())

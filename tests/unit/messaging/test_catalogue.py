@@ -7,7 +7,7 @@ from shared.events import CATALOGUE
 from shared.events.config import ProposeChanges
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat
-from shared.messaging.catalogue import find, require_answerer, require_speaker
+from shared.messaging.catalogue import find_message, require_answerer, require_speaker
 
 HEARTBEAT = "meridian.node.berlin.heartbeat"
 
@@ -27,7 +27,7 @@ def reason_of(call: object, *arguments: object) -> object:
 def test_every_declared_subject_is_found(message: type[Event]) -> None:
     address = message.subject.address(**dict.fromkeys(message.subject.fields, "x"))
 
-    assert find(address) is message
+    assert find_message(address) is message
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_every_declared_subject_is_found(message: type[Event]) -> None:
     ["", "meridian", "meridian.node.berlin", f"{HEARTBEAT}.more", "other.node.x.heartbeat"],
 )
 def test_what_is_not_declared_is_not_found(subject: str) -> None:
-    assert find(subject) is None
+    assert find_message(subject) is None
 
 
 @pytest.mark.parametrize("service", ["relay", "failover_monitor"])

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from shared.domain.errors import LogUnavailable, NotFound, StoreUnavailable
+from shared.domain.errors import (
+    BadSignature,
+    LogUnavailable,
+    NotFound,
+    StoreUnavailable,
+    Unavailable,
+)
 from shared.events.config import HistoryRead, ReadHistory
 from shared.events.message import ErrorReply, Message
 from shared.messaging.middleware import PENDING
@@ -20,14 +26,18 @@ WELL = HistoryRead(lines=())
 
 @dataclass
 class Group:
-    """Gives one answer after the other, and the last one for ever."""
+    """Gives one answer after the other, and repeats the last one."""
 
     answers: list[Message]
     asked: list[object] = field(default_factory=list[object])
+    forged: int = 0
+    """So many answers are refused by the signing layer before the first true one."""
 
     async def request(self, request: object, address: str, **_: float) -> None:
         del address
         self.asked.append(request)
+        if len(self.asked) <= self.forged:
+            raise BadSignature("forged", reason="bad_mac")
         pending = PENDING.get()
         assert pending is not None
         pending.answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -44,6 +54,26 @@ async def test_another_member_answers_for_one_that_lost_its_database() -> None:
     group = Group([LOST, LOST, WELL])
     assert await ask(group, 0.1) == WELL
     assert len(group.asked) == 3
+
+
+async def test_a_member_that_refuses_is_asked_less_and_less_often() -> None:
+    group = Group([LOST])
+    with pytest.raises(StoreUnavailable):
+        await ask(group, 0.1)
+    assert 2 <= len(group.asked) <= 3  # after 0 and 0.05 and, with some luck, 0.15 of 0.3 s
+
+
+async def test_a_forged_answer_is_waited_out_before_the_request_is_repeated() -> None:
+    group = Group([WELL], forged=2)
+    assert await ask(group, 0.1) == WELL
+    assert len(group.asked) == 3
+
+
+async def test_after_a_forged_answer_a_request_that_may_be_answered_once_is_not_repeated() -> None:
+    group = Group([WELL], forged=1)
+    with pytest.raises(Unavailable, match="nobody answered"):
+        await ask(group, None)
+    assert len(group.asked) == 1
 
 
 async def test_when_all_lost_theirs_that_is_what_is_told() -> None:

@@ -8,78 +8,78 @@ SENDER = "berlin.relay.1f2e"
 
 
 @dataclass
-class Desk:
-    """The clock, and what was told and counted."""
+class Recorder:
+    """The clock, and what was reported and counted."""
 
     at: float = 100.0
-    told: list[Rejection] = field(default_factory=list[Rejection])
+    reports: list[Rejection] = field(default_factory=list[Rejection])
     counted: list[str] = field(default_factory=list[str])
 
     def rejections(self) -> Rejections:
-        return Rejections(lambda: Instant(self.at), self.told.append, self.counted.append)
+        return Rejections(lambda: Instant(self.at), self.reports.append, self.counted.append)
 
 
 def refusal(reason: str) -> BadSignature:
     return BadSignature(f"refused: {reason}", reason=reason)
 
 
-def test_the_first_refusal_is_told_at_once_with_its_sentence() -> None:
-    desk = Desk()
+def test_the_first_refusal_is_reported_at_once_with_its_sentence() -> None:
+    recorder = Recorder()
 
-    desk.rejections().refused(refusal("not_a_speaker"), SENDER)
+    recorder.rejections().record(refusal("not_a_speaker"), SENDER)
 
-    assert desk.told == [Rejection(SENDER, "not_a_speaker", 1, "refused: not_a_speaker")]
+    assert recorder.reports == [Rejection(SENDER, "not_a_speaker", 1, "refused: not_a_speaker")]
 
 
-def test_every_refusal_is_counted_and_one_a_minute_is_told() -> None:
-    desk = Desk()
-    rejections = desk.rejections()
+def test_every_refusal_is_counted_and_one_a_minute_is_reported() -> None:
+    recorder = Recorder()
+    rejections = recorder.rejections()
     for _ in range(5):
-        rejections.refused(refusal("replayed"), SENDER)
-    desk.at += MINUTE
-    rejections.refused(refusal("replayed"), SENDER)
+        rejections.record(refusal("replayed"), SENDER)
+    recorder.at += MINUTE
+    rejections.record(refusal("replayed"), SENDER)
 
-    assert desk.counted == ["replayed"] * 6
-    assert [each.count for each in desk.told] == [1, 5]
+    assert recorder.counted == ["replayed"] * 6
+    assert [each.count for each in recorder.reports] == [1, 5]
 
 
-def test_each_sender_and_reason_is_told_for_itself() -> None:
-    desk = Desk()
-    rejections = desk.rejections()
+def test_each_sender_and_reason_is_reported_for_itself() -> None:
+    recorder = Recorder()
+    rejections = recorder.rejections()
     for sender in ("a.b.c", "d.e.f"):
         for reason in ("replayed", "another_node"):
-            rejections.refused(refusal(reason), sender)
+            rejections.record(refusal(reason), sender)
 
-    assert len(desk.told) == 4
+    assert len(recorder.reports) == 4
 
 
-def test_those_who_prove_nothing_are_told_of_together() -> None:
-    desk = Desk()
-    rejections = desk.rejections()
+def test_those_who_prove_nothing_are_reported_together() -> None:
+    recorder = Recorder()
+    rejections = recorder.rejections()
     for number in range(1_000):
-        rejections.refused(refusal("bad_mac"), f"forged.name.{number}")
+        rejections.record(refusal("bad_mac"), f"forged.name.{number}")
 
-    assert [each.sender for each in desk.told] == ["unknown"]
-    assert len(desk.counted) == 1_000
+    assert [each.sender for each in recorder.reports] == ["unknown"]
+    assert len(recorder.counted) == 1_000
 
 
 def test_an_error_without_a_reason_is_counted_by_its_code() -> None:
-    desk = Desk()
-    rejections = desk.rejections()
+    recorder = Recorder()
+    rejections = recorder.rejections()
     for error in (TooOld("x"), Replayed("y")):
-        rejections.refused(error, SENDER)
+        rejections.record(error, SENDER)
 
-    assert desk.counted == ["too_old", "replayed"]
+    assert recorder.counted == ["too_old", "replayed"]
 
 
-def test_a_message_that_is_late_or_skewed_passes_and_is_told_of() -> None:
-    desk = Desk()
-    rejections = desk.rejections()
-    rejections.late_or_skewed(SENDER, LARGEST_DIFFERENCE_MS - 1)
-    assert desk.told == []
+def test_a_message_that_is_late_or_skewed_passes_and_is_reported() -> None:
+    recorder = Recorder()
+    rejections = recorder.rejections()
+    rejections.record_skew(SENDER, LARGEST_DIFFERENCE_MS - 1)
+    assert recorder.reports == []
 
-    rejections.late_or_skewed(SENDER, -LARGEST_DIFFERENCE_MS)
+    rejections.record_skew(SENDER, -LARGEST_DIFFERENCE_MS)
 
-    assert desk.told[0].reason == "late_or_skewed"
-    assert "-5.0 s: it came late, or the clocks differ" in desk.told[0].detail
-    assert desk.counted == []
+    assert recorder.reports[0].reason == "late_or_skewed"
+    assert "-5.0 s: it came late, or the clocks differ" in recorder.reports[0].detail
+    assert recorder.counted == []

@@ -8,7 +8,7 @@ from shared.domain.ids import Revision
 from shared.domain.log import ReplicationMode
 from shared.events.config import ChangesAccepted, ProposeChanges, ProposedChange
 from shared.events.message import ErrorReply
-from shared.messaging.middleware import decode_reply, encoded, plain
+from shared.messaging.middleware import decode_reply, encode_body, portable_attributes
 from shared.messaging.publisher import unwrap_reply
 
 CHANGE = ProposedChange(kind="node", id="berlin", op="delete")
@@ -44,7 +44,9 @@ def test_the_holders_of_what_is_in_use_come_through_as_a_list() -> None:
     error = InUse(
         "named", referrers=("team 'desk'", "team 'night'"), kind="user", at=None, of=Path()
     )
-    refusal = ErrorReply(error_code=error.code, message=error.message, attributes=plain(error))
+    refusal = ErrorReply(
+        error_code=error.code, message=error.message, attributes=portable_attributes(error)
+    )
 
     with pytest.raises(InUse) as caught:
         read_reply(refusal.model_dump_json().encode())
@@ -71,8 +73,8 @@ def test_an_answer_that_cannot_be_read_is_none(body: bytes) -> None:
 
 
 def test_a_message_goes_out_as_json_and_bytes_as_they_are() -> None:
-    payload, kind = encoded(QUESTION)
+    payload, kind = encode_body(QUESTION)
     assert ProposeChanges.model_validate_json(payload) == QUESTION
     assert kind == "application/json"
 
-    assert encoded(b"raw")[0] == b"raw"
+    assert encode_body(b"raw")[0] == b"raw"

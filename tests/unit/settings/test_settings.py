@@ -37,9 +37,9 @@ def names_of(settings: type[BaseSettings]) -> set[str]:
 
 
 def test_the_known_variables_are_those_of_some_service_or_command() -> None:
-    told = {name for service in SERVICES for name in names_of(settings_of(service))}
+    names = {name for service in SERVICES for name in names_of(settings_of(service))}
 
-    assert told | {PREFIX + name for name in COMMANDS} == KNOWN
+    assert names | {PREFIX + name for name in COMMANDS} == KNOWN
 
 
 def test_the_servers_are_read_as_a_list(environment: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_the_servers_are_read_as_a_list(environment: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("MERIDIAN_NATS_SERVER", "did you mean MERIDIAN_NATS_SERVERS?"),
         ("MERIDIAN_STATEDIR", "did you mean MERIDIAN_STATE_DIR?"),
@@ -59,14 +59,14 @@ def test_the_servers_are_read_as_a_list(environment: pytest.MonkeyPatch) -> None
     ],
 )
 def test_an_unknown_variable_is_refused_with_the_nearest_known_one(
-    environment: pytest.MonkeyPatch, name: str, told: str
+    environment: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     environment.setenv(name, "x")
 
     with pytest.raises(BadSettings) as caught:
         ServiceSettings.read()
 
-    assert told in caught.value.message
+    assert message in caught.value.message
 
 
 def test_other_programs_variables_are_none_of_our_business() -> None:
@@ -74,7 +74,9 @@ def test_other_programs_variables_are_none_of_our_business() -> None:
 
 
 @pytest.mark.parametrize("name", ["NODE", "STATE_DIR", "NATS_SERVERS"])
-def test_a_missing_variable_is_told_by_its_name(environment: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_variable_is_reported_by_its_name(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
     environment.delenv(PREFIX + name)
 
     with pytest.raises(BadSettings, match=f"{PREFIX}{name}: is missing"):
@@ -93,7 +95,7 @@ def test_a_missing_variable_is_told_by_its_name(environment: pytest.MonkeyPatch,
         ("NATS_REPLICAS", "0"),
     ],
 )
-def test_a_wrong_value_is_told_in_one_sentence(
+def test_a_wrong_value_is_reported_in_one_sentence(
     environment: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     environment.setenv(PREFIX + name, value)
@@ -124,7 +126,7 @@ def test_a_key_in_the_environment_is_masked_when_printed(environment: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         (None, None, "set MERIDIAN_PSK_FILE"),
         ("MERIDIAN_PSK", "short", "has 5 characters"),
@@ -132,13 +134,13 @@ def test_a_key_in_the_environment_is_masked_when_printed(environment: pytest.Mon
         ("MERIDIAN_PSK_FILE", "/nowhere/at/all", "cannot be read"),
     ],
 )
-def test_a_key_that_cannot_be_used_is_told(
-    environment: pytest.MonkeyPatch, variable: str | None, value: str | None, told: str
+def test_a_key_that_cannot_be_used_is_reported(
+    environment: pytest.MonkeyPatch, variable: str | None, value: str | None, message: str
 ) -> None:
     if variable is not None and value is not None:
         environment.setenv(variable, value)
 
-    with pytest.raises(BadSettings, match=told):
+    with pytest.raises(BadSettings, match=message):
         ServiceSettings.read().pre_shared_key()
 
 

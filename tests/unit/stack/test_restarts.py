@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from shared.domain.ids import Instant
 from stack.restarts import (
     BAD_SETTINGS,
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
     LOOP_ENDS,
     LOOP_SECONDS,
+    STARTS,
     GivenUp,
     Restarts,
     Start,
@@ -131,8 +130,8 @@ def test_no_process_is_started_more_often_than_the_law_allows(gaps: list[float])
         pauses.append(decision.seconds)
         (started,) = restarts.tick(Instant(now + decision.seconds))
         assert started == Start(RELAY)
-    assert all(FIRST_PAUSE_SECONDS <= pause <= LONGEST_PAUSE_SECONDS for pause in pauses)
+    assert all(STARTS.first_seconds <= pause <= STARTS.longest_seconds for pause in pauses)
     assert all(
-        later in (FIRST_PAUSE_SECONDS, 2 * pause) or later == LONGEST_PAUSE_SECONDS
+        later in (STARTS.first_seconds, 2 * pause) or later == STARTS.longest_seconds
         for pause, later in pairwise(pauses)
     )

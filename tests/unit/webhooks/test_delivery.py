@@ -4,7 +4,7 @@ import pytest
 
 from services.webhooks.core.consumers import consumer_name, orphaned_consumers
 from services.webhooks.core.delivery import (
-    LONGEST_SECONDS,
+    ATTEMPTS,
     Delivered,
     GiveUp,
     Response,
@@ -52,8 +52,8 @@ def test_the_pauses_double_until_five_minutes() -> None:
         if isinstance(decided := decide(SILENCE, attempt, 0.0, DAY), Retry)
     ]
 
-    assert pauses[:10] == [1, 2, 4, 8, 16, 32, 64, 128, 256, LONGEST_SECONDS]
-    assert set(pauses[10:]) == {LONGEST_SECONDS}
+    assert pauses[:10] == [1, 2, 4, 8, 16, 32, 64, 128, 256, ATTEMPTS.longest_seconds]
+    assert set(pauses[10:]) == {ATTEMPTS.longest_seconds}
 
 
 def test_an_hour_of_500_ends_in_a_delivery_or_in_giving_up_but_never_in_silence() -> None:

@@ -133,7 +133,7 @@ class Street:
             self.facts,
             lambda: UnixMillis(NOON),
             self.counted.append,
-            self.rejections.refused,
+            self.rejections.record,
             contained(),
         )
 

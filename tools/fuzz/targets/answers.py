@@ -19,7 +19,7 @@ from services.node_selector.dns.client import _query
 from shared.api.answer import Answer, read_answer
 from shared.api.probes import ProbePlan
 from shared.api.sessions import SessionCredentials
-from shared.crypto.testimony import Statement
+from shared.crypto.node_signature import Statement
 from shared.domain.ids import NodeId, UnixMillis
 from stack.control import Control
 from stack.readiness import read_answer as read_http

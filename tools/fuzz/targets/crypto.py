@@ -20,10 +20,10 @@ from shared.crypto.envelope import (
     canonical,
 )
 from shared.crypto.keyring import KeyRing, Keys, expand
+from shared.crypto.node_signature import Statement, attest, verify_statement
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.crypto.proven import Purpose
 from shared.crypto.sealing import SiteSecret
-from shared.crypto.testimony import Statement, attest, examine
 from shared.crypto.tickets import issue_probe_ticket, read_ticket, require_probe_ticket
 from shared.crypto.tokens import read_token
 from shared.domain.ids import ClusterId, LogGeneration, NodeId, UnixMillis
@@ -137,17 +137,17 @@ def _identity(data: bytes) -> object:
     return Identity.parse(text_of(data))
 
 
-def _testimony(data: bytes) -> object:
+def _node_signature(data: bytes) -> object:
     """A node's word; with `signed` before it, what stands before the proof is signed as it is."""
     how, head, subject, payload = parts(data, 4)
     header, topic = text_of(head), text_of(subject)
     if how == b"signed":
         covered = b"\n".join((head, subject, payload))
         header = f"{header};{base64.b64encode(KEY.sign(covered)).decode()}"
-    return examine(TRUST.masters, header, topic, payload)
+    return verify_statement(TRUST.masters, header, topic, payload)
 
 
-def _testimony_corpus() -> Iterable[bytes]:
+def _node_signature_corpus() -> Iterable[bytes]:
     good = attest(KEY, Statement(NodeId("alpha"), NOW, "id"), SUBJECT, b"{}").encode()
     head = good.rpartition(b";")[0]
     told = (
@@ -265,7 +265,7 @@ TARGETS = (
         "crypto.envelope",
         _envelope,
         _envelope_corpus,
-        ("shared.crypto.envelope:Verifier.check", "shared.crypto.envelope:_signed"),
+        ("shared.crypto.envelope:Verifier.check", "shared.crypto.envelope:_parse_signed"),
         frozenset(
             {
                 *("unsigned", "malformed", "unknown_key", "bad_mac", "other_request", "too_old"),
@@ -289,11 +289,14 @@ TARGETS = (
         frozenset({"bad_syntax"}),
     ),
     Target(
-        "crypto.testimony",
-        _testimony,
-        _testimony_corpus,
+        "crypto.node_signature",
+        _node_signature,
+        _node_signature_corpus,
         (
-            *("shared.crypto.testimony:examine", "shared.crypto.testimony:stated"),
+            *(
+                "shared.crypto.node_signature:verify_statement",
+                "shared.crypto.node_signature:parse_statement",
+            ),
             "shared.crypto.nodekeys:verify",
         ),
         frozenset({"unsigned", "malformed", "unknown_node", "bad_proof"}),

@@ -9,7 +9,7 @@ from services.config.core.chain import Chain
 from services.gateway.core.contents import Contents
 from services.replication.core.follower import Follower, Skip
 from services.replication.core.snapshot import Snapshot
-from shared.clusterlog.names import generations_there
+from shared.clusterlog.names import list_generations
 from shared.crypto.backup import LENGTH, MAGIC, BackupKey, Header, Opener, Sealer
 from shared.domain.bundle import pack, unpack
 from shared.domain.ids import (
@@ -245,7 +245,7 @@ def _frames() -> Iterable[tuple[bytes, ...]]:
 
 
 def _generations(data: bytes) -> object:
-    return finished(generations_there(answering(data), 1.0))
+    return finished(list_generations(answering(data), 1.0))
 
 
 def _generations_corpus() -> Iterable[bytes]:
@@ -339,7 +339,7 @@ TARGETS = (
         "log.generations",
         _generations,
         _generations_corpus,
-        ("shared.clusterlog.names:generations_there",),
+        ("shared.clusterlog.names:list_generations",),
         frozenset({"log_unavailable"}),
         slow="each input takes a turn of an event loop",
     ),

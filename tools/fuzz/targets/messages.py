@@ -51,8 +51,8 @@ class Refusals(Rejections):
         super().__init__(lambda: Instant(0.0), lambda _: None, lambda _: None)
         self.last = ""
 
-    def refused(self, error: MeridianError, sender: str = UNKNOWN) -> None:
-        super().refused(error, sender)
+    def record(self, error: MeridianError, sender: str = UNKNOWN) -> None:
+        super().record(error, sender)
         self.last = reason_of(error)
 
 

@@ -9,28 +9,28 @@ from nats.aio.msg import Msg
 
 from services.failover_monitor.core.record import LeaseRecord
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.leaders import Leaders, _result
-from services.failover_monitor.space import _room
-from services.failover_monitor.store import (
-    EXPECTED_LAST,
+from services.failover_monitor.lease.store import (
     SIGNED_AS,
     JetStreamLease,
-    Seal,
+    RecordSigner,
     require_in_place,
 )
+from services.failover_monitor.log_servers.leaders import LeaderPlacement, _result
+from services.failover_monitor.log_servers.storage import _read_storage
 from shared.domain.ids import Epoch, NodeId
 from shared.messaging.alone import is_alone
+from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
 from tools.fuzz.held import answering, finished
 from tools.fuzz.samples import after, encoded, joined, varied
 from tools.fuzz.target import Dropped, Target, parts, reason_of, text_of
 from tools.fuzz.targets.crypto import KEY, TRUST
 
-SEAL = Seal(NodeId("alpha"), KEY, TRUST)
+SIGNER = RecordSigner(NodeId("alpha"), KEY, TRUST)
 RECORD = LeaseRecord(Epoch(3), NodeId("alpha"), "boot", 7, 5.0, 1.0, 41)
 IN_PLACE = f"NATS/1.0\r\n{EXPECTED_LAST}: 41\r\n\r\n".encode()
 
 
-def _sealed(text: str) -> bytes:
+def _signed_record(text: str) -> bytes:
     """*text*, whatever it is, signed as this master signs its records."""
     covered = f"{SIGNED_AS}{text}".encode("utf-8", "replace")
     proof = base64.b64encode(KEY.sign(covered)).decode()
@@ -40,8 +40,8 @@ def _sealed(text: str) -> bytes:
 def _lease(data: bytes) -> object:
     """A stored record and its headers; with `signed` before them, a record's text to be signed."""
     how, body, headers = parts(data, 3)
-    raw = _sealed(body.decode("utf-8", "replace")) if how == b"signed" else body
-    record = SEAL.open(raw)
+    raw = _signed_record(body.decode("utf-8", "replace")) if how == b"signed" else body
+    record = SIGNER.verify(raw)
     require_in_place(record, headers)
     return record.is_older_than(RECORD)
 
@@ -52,7 +52,7 @@ def _lease_corpus() -> Iterable[bytes]:
         yield joined(b"signed", each, IN_PLACE)
     for headers in (b"", IN_PLACE.replace(b"41", b"40"), IN_PLACE * 2, b"\xff", IN_PLACE.lower()):
         yield joined(b"signed", encoded(record), headers)
-    for each in varied(json.loads(SEAL.close(RECORD))):
+    for each in varied(json.loads(SIGNER.sign(RECORD))):
         yield joined(b"", each, IN_PLACE)
 
 
@@ -60,25 +60,25 @@ def _lease_answer(data: bytes) -> object:
     """The server's answer to a read of the key: a state of the key, or nothing that tells any."""
     refused: list[str] = []
     lease = JetStreamLease(
-        answering(data), SEAL, 1.0, lambda error: refused.append(reason_of(error))
+        answering(data), SIGNER, 1.0, lambda error: refused.append(reason_of(error))
     )
-    seen = finished(lease.read())
-    if seen is None:
+    key = finished(lease.read())
+    if key is None:
         raise Dropped("no_news")
     if refused:
         raise Dropped(refused[0])
-    return seen
+    return key
 
 
 def _lease_answer_corpus() -> Iterable[bytes]:
-    stored = base64.b64encode(SEAL.close(RECORD)).decode()
+    stored = base64.b64encode(SIGNER.sign(RECORD)).decode()
     message = {"seq": 42, "data": stored, "hdrs": base64.b64encode(IN_PLACE).decode()}
     yield from varied({"message": message})
     yield from varied({"error": {"err_code": 10037}})
     yield from (encoded({"error": {"err_code": 1}}), encoded({"message": {"seq": 1}}))
-    yield encoded({"message": {"seq": 1, "data": base64.b64encode(_sealed("{}")).decode()}})
+    yield encoded({"message": {"seq": 1, "data": base64.b64encode(_signed_record("{}")).decode()}})
     yield encoded({"message": {"seq": 1, "data": "AAEC"}})
-    forged = {**json.loads(SEAL.close(RECORD)), "signature": "AAEC"}
+    forged = {**json.loads(SIGNER.sign(RECORD)), "signature": "AAEC"}
     yield encoded({"message": {"seq": 1, "data": base64.b64encode(encoded(forged)).decode()}})
 
 
@@ -87,10 +87,10 @@ def _answers(data: bytes) -> object:
     which, body = parts(data, 2)
     client = answering(body)
     readers: dict[bytes, Callable[[], object]] = {
-        b"meta": lambda: finished(Leaders(client, client, "alpha", "witness")._meta()),
+        b"meta": lambda: finished(LeaderPlacement(client, client, "alpha", "witness")._meta()),
         b"alone": lambda: finished(is_alone(client)),
         b"moved": lambda: _result(body) == "done",
-        b"room": lambda: _room(Msg(client, "x", data=body)),
+        b"room": lambda: _read_storage(Msg(client, "x", data=body)),
     }
     found = readers.get(which, readers[b"meta"])()
     if not found:
@@ -118,7 +118,7 @@ def _answers_corpus() -> Iterable[bytes]:
 def _version(data: bytes) -> object:
     """Another master's version, as it says it; whether that bars this one."""
     versions = Versions("1.2.3")
-    versions.heard(NodeId("bravo"), text_of(data))
+    versions.record(NodeId("bravo"), text_of(data))
     if not versions.obstacles():
         raise Dropped("no_obstacle")
     return None
@@ -132,8 +132,8 @@ TARGETS = (
         (
             *("services.failover_monitor.core.record:LeaseRecord.decode",),
             *("services.failover_monitor.core.record:LeaseRecord.is_older_than",),
-            *("services.failover_monitor.store:Seal.open",),
-            *("services.failover_monitor.store:require_in_place",),
+            *("services.failover_monitor.lease.store:RecordSigner.verify",),
+            *("services.failover_monitor.lease.store:require_in_place",),
         ),
         frozenset(
             {
@@ -151,8 +151,8 @@ TARGETS = (
         _lease_answer,
         _lease_answer_corpus,
         (
-            *("services.failover_monitor.store:JetStreamLease.read",),
-            *("services.failover_monitor.store:JetStreamLease._seen",),
+            *("services.failover_monitor.lease.store:JetStreamLease.read",),
+            *("services.failover_monitor.lease.store:JetStreamLease._key_state",),
         ),
         frozenset({"no_news", "bad_shape", "bad_syntax", "bad_signature"}),
         slow="each input takes a turn of an event loop",
@@ -162,10 +162,13 @@ TARGETS = (
         _answers,
         _answers_corpus,
         (
-            *("services.failover_monitor.leaders:Leaders._meta",),
-            *("services.failover_monitor.leaders:_meta_group",),
-            *("services.failover_monitor.leaders:_is_current",),
-            *("services.failover_monitor.leaders:_result", "services.failover_monitor.space:_room"),
+            *("services.failover_monitor.log_servers.leaders:LeaderPlacement._meta",),
+            *("services.failover_monitor.log_servers.leaders:_meta_group",),
+            *("services.failover_monitor.log_servers.leaders:_is_current",),
+            *(
+                "services.failover_monitor.log_servers.leaders:_result",
+                "services.failover_monitor.log_servers.storage:_read_storage",
+            ),
             *("shared.messaging.alone:is_alone",),
         ),
         frozenset({"no_answer"}),

@@ -11,7 +11,7 @@ from services.replication.history.archiver import EventArchiver
 from services.webhooks.delivery.consumers import StoredEvent
 from services.webhooks.delivery.message import build_delivery
 from shared.crypto.envelope import SIGNATURE_HEADER
-from shared.crypto.testimony import NODE_SIGNATURE_HEADER
+from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.events.session import SessionState
 from shared.messaging.client import SafeClient
 from tools.fuzz.declared import example
@@ -143,7 +143,7 @@ TARGETS = (
             *("services.replication.history.archiver:EventArchiver._declared",),
             *(
                 f"services.replication.core.status:{each}"
-                for each in ("shortened", "about", "concerned", "sentence")
+                for each in ("shortened", "state_key", "nodes_of", "sentence")
             ),
         ),
         frozenset({"unsigned", "unknown_subject", "not_a_speaker", "bad_shape", "too_new"}),

@@ -14,8 +14,8 @@ from clients.events.filters import is_known, known_subjects, parse_durable_name,
 from clients.events.keys import SignatureChecker, read_keys
 from clients.events.reader import RawEvent
 from clients.events.rendering import as_line, as_object
+from shared.crypto.node_signature import Statement, attest
 from shared.crypto.nodekeys import NodeKey
-from shared.crypto.testimony import Statement, attest
 from shared.domain.errors import BadSettings, BadSignature
 from shared.domain.ids import Instant, NodeId, UnixMillis
 

@@ -1,4 +1,4 @@
-"""The core's hands: role and configuration are looked at, the address is led, all is told."""
+"""The redirector: reads role and configuration, directs the address, reports its progress."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -8,8 +8,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.failover_monitor.redirection.core import Wish
-from services.failover_monitor.redirection.redirector import Redirector, Surroundings
+from services.failover_monitor.redirection.core import DesiredState
+from services.failover_monitor.redirection.desired import DesiredStateReader
+from services.failover_monitor.redirection.redirector import Redirector
 from shared.documents.redirection import RedirectionMethod
 from shared.domain.document import Document
 from shared.domain.errors import RedirectionFailed, StoreUnavailable
@@ -34,13 +35,13 @@ class Ground:
     primary: bool = True
     setting: dict[str, Any] = field(default_factory=lambda: {"method": "hook"})
     broken: bool = False
-    wishes: list[Wish] = field(default_factory=list[Wish])
-    said: list[RedirectionChanged] = field(default_factory=list[RedirectionChanged])
+    desired_states: list[DesiredState] = field(default_factory=list[DesiredState])
+    published: list[RedirectionChanged] = field(default_factory=list[RedirectionChanged])
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     outcome: Callable[[], Awaitable[None]] | None = None
     stopped: int = 0
     again_seconds: float | None = None
-    released: list[Wish] = field(default_factory=list[Wish])
+    released: list[DesiredState] = field(default_factory=list[DesiredState])
     keeps: bool = False
 
     def is_primary(self, now: Instant) -> bool:
@@ -58,8 +59,8 @@ class Ground:
         position = empty_position(LogGeneration(1))
         return State(position, ReplicationMode.SYNCHRONOUS, rows)
 
-    async def lead(self, wish: Wish) -> None:
-        self.wishes.append(wish)
+    async def redirect(self, desired: DesiredState) -> None:
+        self.desired_states.append(desired)
         try:
             if self.outcome is not None:
                 await self.outcome()
@@ -67,18 +68,18 @@ class Ground:
             self.stopped += 1
             raise
 
-    async def release(self, wish: Wish) -> None:
-        self.released.append(wish)
+    async def release(self, desired: DesiredState) -> None:
+        self.released.append(desired)
         if self.keeps:
             raise RedirectionFailed("the kernel keeps it")
 
     def emit(self, event: Event) -> None:
         assert isinstance(event, RedirectionChanged)
-        self.said.append(event)
+        self.published.append(event)
 
     @property
     def states(self) -> list[RedirectionState]:
-        return [event.state for event in self.said]
+        return [event.state for event in self.published]
 
     @property
     def is_failing(self) -> bool:
@@ -87,10 +88,12 @@ class Ground:
 
 @asynccontextmanager
 async def at_work(ground: Ground) -> AsyncGenerator[Redirector]:
-    around = Surroundings(
-        ALPHA, ground, ground, ground, VirtualClock(), ground.registry, contained()
+    clock = VirtualClock()
+    redirector = Redirector(
+        DesiredStateReader(ALPHA, ground, ground, clock),
+        {RedirectionMethod.HOOK: ground},
+        *(ground, clock, ground.registry, contained()),
     )
-    redirector = Redirector(around, {RedirectionMethod.HOOK: ground})
     working = asyncio.create_task(redirector.run())
     try:
         yield redirector
@@ -113,78 +116,80 @@ async def break_() -> None:
 
 
 def test_a_primary_leads_the_address_once_and_tells_of_it() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground()
         async with at_work(ground) as redirector:
             await pause(30)
 
-            assert [(wish.node, wish.epoch) for wish in ground.wishes] == [(ALPHA, 4)]
-            assert ground.wishes[0].gateway_url == "https://alpha.example:8443"
+            assert [(desired.node, desired.epoch) for desired in ground.desired_states] == [
+                (ALPHA, 4)
+            ]
+            assert ground.desired_states[0].gateway_url == "https://alpha.example:8443"
             assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
-            assert ground.said[0].before is RedirectionState.NONE
+            assert ground.published[0].before is RedirectionState.NONE
             assert redirector.status().state is RedirectionState.DONE
 
-    run(story())
+    run(scenario())
 
 
 def test_a_backup_leads_nothing() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(primary=False)
         async with at_work(ground):
             await pause(30)
 
-            assert (ground.wishes, ground.said) == ([], [])
+            assert (ground.desired_states, ground.published) == ([], [])
 
-    run(story())
+    run(scenario())
 
 
 def test_a_site_without_redirection_tells_nothing() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(setting={})
         async with at_work(ground):
             await pause(30)
 
-            assert (ground.wishes, ground.said) == ([], [])
+            assert (ground.desired_states, ground.published) == ([], [])
 
-    run(story())
+    run(scenario())
 
 
 def test_a_new_primary_begins_as_soon_as_it_is_told() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(primary=False)
         async with at_work(ground) as redirector:
             await turn()
             ground.primary = True
-            redirector.on_taken()
+            redirector.on_acquired()
             await turn()
 
-            assert len(ground.wishes) == 1
+            assert len(ground.desired_states) == 1
 
-    run(story())
+    run(scenario())
 
 
 def test_a_method_that_is_chosen_while_the_primary_acts_is_used() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(setting={})
         async with at_work(ground):
             await pause(1)
             ground.setting = {"method": "hook"}
             await pause(6)
 
-            assert len(ground.wishes) == 1
+            assert len(ground.desired_states) == 1
 
-    run(story())
+    run(scenario())
 
 
 def test_a_failure_is_told_with_a_code_counted_and_tried_again_until_it_is_mended() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=fail)
         async with at_work(ground) as redirector:
             await pause(5)
             status = redirector.status()
             assert (status.state, status.code) == (FAILING, "redirection_failed")
             assert status.cause == "the router does not answer"
-            assert status.attempts == len(ground.wishes) == 3
+            assert status.attempts == len(ground.desired_states) == 3
             assert ground.states == [RedirectionState.PENDING, FAILING]
             assert ground.is_failing
 
@@ -193,11 +198,11 @@ def test_a_failure_is_told_with_a_code_counted_and_tried_again_until_it_is_mende
             assert ground.states[-1] is RedirectionState.DONE
             assert not ground.is_failing
 
-    run(story())
+    run(scenario())
 
 
 def test_what_hangs_is_stopped_at_its_time_limit() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=hang, setting={"method": "hook", "time_limit_seconds": 2})
         async with at_work(ground) as redirector:
             await pause(2.5)
@@ -205,23 +210,23 @@ def test_what_hangs_is_stopped_at_its_time_limit() -> None:
             assert ground.stopped == 1
             assert redirector.status().cause == "hook took longer than 2 s and was stopped"
 
-    run(story())
+    run(scenario())
 
 
 def test_a_fault_that_nobody_foresaw_is_a_failed_attempt_and_no_more() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=break_)
         async with at_work(ground) as redirector:
             await pause(1.5)
 
             assert redirector.status().cause == "hook failed: ZeroDivisionError: division by zero"
-            assert len(ground.wishes) == 2
+            assert len(ground.desired_states) == 2
 
-    run(story())
+    run(scenario())
 
 
 def test_who_is_primary_no_more_stops_what_it_began() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=hang)
         async with at_work(ground) as redirector:
             await pause(1)
@@ -230,97 +235,97 @@ def test_who_is_primary_no_more_stops_what_it_began() -> None:
 
             assert ground.stopped == 1
             assert redirector.status().state is RedirectionState.NONE
-            assert len(ground.wishes) == 1
+            assert len(ground.desired_states) == 1
 
-    run(story())
+    run(scenario())
 
 
 def test_what_is_under_way_ends_with_the_service() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=hang)
         async with at_work(ground):
             await pause(1)
         assert ground.stopped == 1
         assert ground.states == [RedirectionState.PENDING]
 
-    run(story())
+    run(scenario())
 
 
 def test_a_database_that_does_not_answer_is_asked_again() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(broken=True)
         async with at_work(ground):
             await pause(3)
-            assert ground.wishes == []
+            assert ground.desired_states == []
             ground.broken = False
             await pause(1)
-            assert len(ground.wishes) == 1
+            assert len(ground.desired_states) == 1
 
-    run(story())
+    run(scenario())
 
 
 def test_what_is_known_stays_while_the_database_is_away() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(outcome=fail)
         async with at_work(ground):
             await pause(1)
             ground.broken = True
             await pause(20)
-            assert len(ground.wishes) >= 4
+            assert len(ground.desired_states) >= 4
 
-    run(story())
+    run(scenario())
 
 
 def test_what_can_be_corrected_is_led_again_and_again_and_told_once() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(again_seconds=10.0)
         async with at_work(ground):
             await pause(35)
 
-            assert len(ground.wishes) == 4
+            assert len(ground.desired_states) == 4
             assert ground.states == [RedirectionState.PENDING, RedirectionState.DONE]
 
-    run(story())
+    run(scenario())
 
 
 def test_what_lasts_is_released_with_the_role_and_led_again_with_it() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(again_seconds=10.0)
         async with at_work(ground):
             await pause(1)
             ground.primary = False
             await pause(1)
-            assert ground.released == ground.wishes
+            assert ground.released == ground.desired_states
             ground.primary = True
             await pause(1)
-            assert len(ground.wishes) == 2
+            assert len(ground.desired_states) == 2
 
-    run(story())
+    run(scenario())
 
 
 def test_what_lasts_is_released_when_the_service_ends_even_if_that_fails() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(again_seconds=10.0, keeps=True)
         async with at_work(ground):
             await pause(1)
-        assert ground.released == ground.wishes
+        assert ground.released == ground.desired_states
 
-    run(story())
+    run(scenario())
 
 
 def test_a_new_epoch_waits_for_what_the_configuration_says_now() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         ground = Ground(again_seconds=5.0)
         async with at_work(ground):
             await pause(1)
             ground.broken = True
             ground.epoch = Epoch(6)
             await pause(10)
-            assert [wish.epoch for wish in ground.wishes] == [4]
+            assert [desired.epoch for desired in ground.desired_states] == [4]
 
             ground.broken, ground.setting = False, {"method": "hook", "time_limit_seconds": 5}
             await pause(1)
-            assert [wish.epoch for wish in ground.wishes] == [4, 6]
-            assert ground.wishes[1].setting.time_limit_seconds == 5
+            assert [desired.epoch for desired in ground.desired_states] == [4, 6]
+            assert ground.desired_states[1].setting.time_limit_seconds == 5
 
-    run(story())
+    run(scenario())

@@ -29,5 +29,5 @@ def test_the_address_never_outlives_the_lease_by_more_than_the_kernels_second(
 
 @pytest.mark.parametrize("left", [0.0, -1.0])
 def test_without_a_lease_there_is_no_address(left: float) -> None:
-    with pytest.raises(RedirectionFailed, match="primary no more"):
+    with pytest.raises(RedirectionFailed, match="no longer primary"):
         seconds_left(Lease(100.0 + left), Instant(100.0))

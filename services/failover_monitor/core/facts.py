@@ -1,0 +1,72 @@
+"""What the monitor learns: the answers to its calls, and what other masters report."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.failover_monitor.core.health import HealthReport
+from services.failover_monitor.core.record import KeyState
+from shared.domain.ids import Epoch, NodeId
+from shared.events.failover import PromiseVote
+
+
+class WriteFailure(StrEnum):
+    """Why a compare-and-set brought no new revision.
+
+    `REFUSED` is the server's answer that the comparison failed. `UNKNOWN` is everything else: the
+    write may have landed, or may still land.
+    """
+
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRead:
+    """A read of the key ended; *key* is None when the read failed."""
+
+    key: KeyState | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseWritten:
+    """A compare-and-set ended with a new revision, or without one that we know of."""
+
+    outcome: int | WriteFailure
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked:
+    """The health check of this master ended."""
+
+    report: HealthReport
+
+
+@dataclass(frozen=True, slots=True)
+class VotesCollected:
+    """The votes to request *number* for promises.
+
+    *masters* are all others that could take the lease, as the own database at *epoch* and the
+    pinned keys name them; None when they could not be read. Each vote is signed with its master's
+    own key; a vote that is not signed so is left out.
+    """
+
+    number: int
+    masters: frozenset[NodeId] | None = None
+    epoch: Epoch = Epoch(0)
+    votes: tuple[PromiseVote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHeartbeat:
+    """Another master's heartbeat arrived. It is no evidence of who is primary."""
+
+    node: NodeId
+    could_take_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessorNamed:
+    """The holder reports that it named this master in the lease; only a read proves it."""
+
+
+Fact = LeaseRead | LeaseWritten | HealthChecked | VotesCollected | PeerHeartbeat | SuccessorNamed

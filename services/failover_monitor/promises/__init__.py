@@ -1,0 +1,1 @@
+"""The failsafe promise on the bus: requests votes of the other masters, and votes for them."""
