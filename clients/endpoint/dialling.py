@@ -1,4 +1,4 @@
-"""Gets links from relays: connects, sends HELLO, waits for READY, and retries when refused.
+"""Dials relays: connects, exchanges HELLO and READY, and dials again when refused.
 
 A path is dialled again and again while no path carries, the lost one included. The pause between
 tries doubles up to `LONGEST_PAUSE_SECONDS`; a relay that refuses may name another pause. A path by

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 import pytest_asyncio
 
-from services.gateway.store import JetStreamSessions, Kept, SessionStore
+from services.gateway.sessions.store import JetStreamSessions, Kept, SessionStore
 from shared.crypto.envelope import Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, Keys
 from shared.domain.errors import NotFound

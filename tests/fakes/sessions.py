@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from services.gateway.store import Kept
+from services.gateway.sessions.store import Kept
 from shared.domain.errors import NotFound
 from shared.domain.ids import Sequence, SessionId
 from shared.events.session import SessionState
