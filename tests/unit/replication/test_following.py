@@ -401,9 +401,9 @@ async def test_progress_is_told_after_a_move(world: World) -> None:
     world.write("a")
     await sync(world)
     await turns(world.following.report_progress())
-    (said,) = world.publisher.kept
-    assert isinstance(said, FollowerProgressed)
-    assert said.revision == 1
+    (progress,) = world.publisher.kept
+    assert isinstance(progress, FollowerProgressed)
+    assert progress.revision == 1
 
 
 async def test_many_moves_are_told_as_the_newest(world: World) -> None:
