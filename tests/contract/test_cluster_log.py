@@ -14,7 +14,7 @@ from shared.domain.log import StoredEntry
 from tests.contract.servers import MEMORY, NATS, log_server
 from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.log_servers import LogServers
-from tests.integration.entries import GENERATION, Pen, node, put
+from tests.integration.entries import GENERATION, EntryWriter, node, put
 
 SECONDS = 10.0
 SECOND, THIRD = LogGeneration(2), LogGeneration(3)
@@ -38,16 +38,16 @@ async def log(site: ClusterLog) -> ClusterLog:
 
 
 @pytest.fixture
-def pen() -> Pen:
-    return Pen()
+def entry_writer() -> EntryWriter:
+    return EntryWriter()
 
 
-async def appended(log: ClusterLog, pen: Pen, *names: str) -> list[StoredEntry]:
+async def appended(log: ClusterLog, entry_writer: EntryWriter, *names: str) -> list[StoredEntry]:
     """Append one entry for each name."""
     written: list[StoredEntry] = []
     for name in names:
-        end = pen.position.sequence
-        written.append(pen.write(put("node", name, node())))
+        end = entry_writer.position.sequence
+        written.append(entry_writer.write(put("node", name, node())))
         assert await log.append(written[-1], end) == end + 1
     return written
 
@@ -78,9 +78,9 @@ async def test_a_new_generation_is_empty(log: ClusterLog) -> None:
 
 
 async def test_what_was_appended_is_read_as_it_was_written_and_in_order(
-    log: ClusterLog, pen: Pen
+    log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    first, second = await appended(log, pen, "berlin", "denver")
+    first, second = await appended(log, entry_writer, "berlin", "denver")
     assert await log.get(Sequence(1)) == raw(1, first)
     assert await log.last() == raw(2, second)
     assert await log.get(Sequence(3)) is None
@@ -89,8 +89,13 @@ async def test_what_was_appended_is_read_as_it_was_written_and_in_order(
     assert [each async for each in log.read_from(Sequence(3))] == []
 
 
-async def test_of_two_writers_one_extends_the_log(log: ClusterLog, pen: Pen) -> None:
-    mine, theirs = pen.draft(put("node", "a", node())), pen.draft(put("node", "b", node()))
+async def test_of_two_writers_one_extends_the_log(
+    log: ClusterLog, entry_writer: EntryWriter
+) -> None:
+    mine, theirs = (
+        entry_writer.draft(put("node", "a", node())),
+        entry_writer.draft(put("node", "b", node())),
+    )
     assert await log.append(theirs, Sequence(0)) == 1
     for expected in (0, 7):
         with pytest.raises(LogConflict):
@@ -98,29 +103,31 @@ async def test_of_two_writers_one_extends_the_log(log: ClusterLog, pen: Pen) -> 
     assert await log.last() == raw(1, theirs)
 
 
-async def test_the_same_append_again_adds_nothing(log: ClusterLog, pen: Pen) -> None:
-    (entry,) = await appended(log, pen, "berlin")
+async def test_the_same_append_again_adds_nothing(
+    log: ClusterLog, entry_writer: EntryWriter
+) -> None:
+    (entry,) = await appended(log, entry_writer, "berlin")
     with contextlib.suppress(LogConflict):  # one server looks at sequences first, three do not
         assert await log.append(entry, Sequence(0)) == 1
     assert await log.last() == raw(1, entry)
 
 
 async def test_a_duplicate_does_not_count_for_a_writer_that_has_lost(
-    log: ClusterLog, pen: Pen
+    log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    (entry,) = await appended(log, pen, "berlin")
+    (entry,) = await appended(log, entry_writer, "berlin")
     with pytest.raises(LogConflict, match="elsewhere"):
         await log.append(entry, Sequence(1))
     assert await log.last() == raw(1, entry)
 
 
 async def test_a_subscription_brings_what_is_there_and_then_what_comes(
-    log: ClusterLog, pen: Pen
+    log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    first, second = await appended(log, pen, "berlin", "denver")
+    first, second = await appended(log, entry_writer, "berlin", "denver")
     async with asyncio.timeout(SECONDS), aclosing(log.follow(Sequence(2))) as messages:
         assert await anext(messages) == raw(2, second)
-        third, fourth = await appended(log, pen, "tokyo", "lagos")
+        third, fourth = await appended(log, entry_writer, "tokyo", "lagos")
         assert [await anext(messages), await anext(messages)] == [raw(3, third), raw(4, fourth)]
     async with asyncio.timeout(SECONDS), aclosing(log.follow(Sequence(0))) as messages:
         assert await anext(messages) == raw(1, first)
@@ -134,10 +141,12 @@ async def test_later_generations_are_named_the_last_first(log: ClusterLog) -> No
     assert await log.of(SECOND).later() == (THIRD,)
 
 
-async def test_an_append_lands_in_no_other_generation(log: ClusterLog, pen: Pen) -> None:
+async def test_an_append_lands_in_no_other_generation(
+    log: ClusterLog, entry_writer: EntryWriter
+) -> None:
     later = log.of(SECOND)
     await later.create(1)
-    (entry,) = await appended(log, pen, "berlin")
+    (entry,) = await appended(log, entry_writer, "berlin")
     assert await later.last() is None
     assert later.generation == SECOND
     assert await log.last() == raw(1, entry)

@@ -13,7 +13,7 @@ from shared.persistence.master_state import MasterState
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.conflicts import MemoryConflicts
 from tests.fakes.master_state import MemoryState
-from tests.integration.entries import CLUSTER, GENERATION, Pen, node, put
+from tests.integration.entries import CLUSTER, GENERATION, EntryWriter, node, put
 
 
 @dataclass
@@ -48,8 +48,8 @@ async def copy(request: pytest.FixtureRequest) -> AsyncGenerator[Copy]:
 
 
 async def _write(state: MasterState | MemoryState) -> list[StoredEntry]:
-    pen = Pen()
-    entries = [pen.write(put("node", name, node())) for name in ("a", "b", "c")]
+    entry_writer = EntryWriter()
+    entries = [entry_writer.write(put("node", name, node())) for name in ("a", "b", "c")]
     for number, stored in enumerate(entries, 1):
         async with state.transaction() as transaction:
             await transaction.apply(stored, Sequence(number))

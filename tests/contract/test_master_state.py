@@ -20,7 +20,7 @@ from shared.persistence.master_state import (
 )
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.master_state import MemoryState
-from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
+from tests.integration.entries import CLUSTER, GENERATION, EntryWriter, control, delete, node, put
 
 State = MasterState | MemoryState
 
@@ -42,13 +42,13 @@ async def state(unfounded: State) -> State:
 
 
 @pytest.fixture
-def pen() -> Pen:
-    return Pen()
+def entry_writer() -> EntryWriter:
+    return EntryWriter()
 
 
-async def apply(state: State, pen: Pen, *entries: StoredEntry) -> None:
-    """Apply what *pen* wrote; its position is behind the last of *entries*."""
-    first = pen.position.sequence - len(entries) + 1
+async def apply(state: State, entry_writer: EntryWriter, *entries: StoredEntry) -> None:
+    """Apply what *entry_writer* wrote; its position is behind the last of *entries*."""
+    first = entry_writer.position.sequence - len(entries) + 1
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
@@ -68,19 +68,23 @@ async def test_a_database_is_founded_once(state: State) -> None:
     assert not await state.found(CLUSTER, GENERATION)
 
 
-async def test_entries_become_documents_at_their_revision(state: State, pen: Pen) -> None:
-    first = pen.write(put("node", "berlin", node()), put("site", "site", {"name": "x"}))
-    second = pen.write(put("node", "berlin", node("master")), delete("site", "site"))
-    await apply(state, pen, first, second)
+async def test_entries_become_documents_at_their_revision(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    first = entry_writer.write(put("node", "berlin", node()), put("site", "site", {"name": "x"}))
+    second = entry_writer.write(put("node", "berlin", node("master")), delete("site", "site"))
+    await apply(state, entry_writer, first, second)
     found = await state.read()
-    assert found.position == pen.position == await state.position()
+    assert found.position == entry_writer.position == await state.position()
     assert found.documents == (Document("node", "berlin", Revision(2), node("master")),)
 
 
-async def test_documents_are_read_by_kind_by_id_and_in_parts(state: State, pen: Pen) -> None:
+async def test_documents_are_read_by_kind_by_id_and_in_parts(
+    state: State, entry_writer: EntryWriter
+) -> None:
     nodes = (put("node", name, node()) for name in ("tokyo", "berlin", "denver"))
-    user = pen.write(*nodes, put("user", "rita", {"role": "auditor"}))
-    await apply(state, pen, user)
+    user = entry_writer.write(*nodes, put("user", "rita", {"role": "auditor"}))
+    await apply(state, entry_writer, user)
 
     async def names(*kinds: str, id_: str | None = None, part: Part = WHOLE) -> list[str]:
         return [row.id for row in (await state.read(kinds, id_, part)).documents]
@@ -94,25 +98,31 @@ async def test_documents_are_read_by_kind_by_id_and_in_parts(state: State, pen: 
     assert await names(part=Part(Ref("user", "rita"), 2)) == []
 
 
-async def test_an_entry_that_is_there_already_changes_nothing(state: State, pen: Pen) -> None:
-    entry = pen.write(put("node", "berlin", node()))
-    await apply(state, pen, entry)
+async def test_an_entry_that_is_there_already_changes_nothing(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    entry = entry_writer.write(put("node", "berlin", node()))
+    await apply(state, entry_writer, entry)
     async with state.transaction() as transaction:
         assert not await transaction.apply(entry, Sequence(1))
-    assert await state.position() == pen.position
+    assert await state.position() == entry_writer.position
 
 
-async def test_another_entry_in_place_of_an_applied_one_is_refused(state: State, pen: Pen) -> None:
-    await apply(state, pen, pen.write(put("node", "berlin", node())))
-    other = Pen(pen.key).write(put("node", "tokyo", node()))
+async def test_another_entry_in_place_of_an_applied_one_is_refused(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    await apply(state, entry_writer, entry_writer.write(put("node", "berlin", node())))
+    other = EntryWriter(entry_writer.key).write(put("node", "tokyo", node()))
     with pytest.raises(StoreUnavailable, match="another entry"):
         async with state.transaction() as transaction:
             await transaction.apply(other, Sequence(1))
 
 
-async def test_an_entry_that_does_not_follow_is_refused_whole(state: State, pen: Pen) -> None:
-    pen.write(put("node", "missed", node()))
-    second = pen.write(put("node", "berlin", node()))
+async def test_an_entry_that_does_not_follow_is_refused_whole(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    entry_writer.write(put("node", "missed", node()))
+    second = entry_writer.write(put("node", "berlin", node()))
     with pytest.raises(StoreUnavailable, match="does not follow"):
         async with state.transaction() as transaction:
             await transaction.apply(second, Sequence(2))
@@ -120,8 +130,10 @@ async def test_an_entry_that_does_not_follow_is_refused_whole(state: State, pen:
     assert (await state.read()).documents == ()
 
 
-async def test_an_error_in_the_block_undoes_the_transaction(state: State, pen: Pen) -> None:
-    entry = pen.write(put("node", "berlin", node()))
+async def test_an_error_in_the_block_undoes_the_transaction(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    entry = entry_writer.write(put("node", "berlin", node()))
 
     async def fail_after_apply() -> None:
         async with state.transaction() as transaction:
@@ -134,22 +146,24 @@ async def test_an_error_in_the_block_undoes_the_transaction(state: State, pen: P
     assert (await state.read()).documents == ()
 
 
-async def test_the_mode_and_the_epoch_follow_the_log(state: State, pen: Pen) -> None:
+async def test_the_mode_and_the_epoch_follow_the_log(
+    state: State, entry_writer: EntryWriter
+) -> None:
     degraded = {"mode": ReplicationMode.DEGRADED.value}
     await apply(
         state,
-        pen,
-        pen.write(control(Operation.EPOCH_BEGAN, {"node": "alpha", **degraded}), epoch=4),
+        entry_writer,
+        entry_writer.write(control(Operation.EPOCH_BEGAN, {"node": "alpha", **degraded}), epoch=4),
     )
     found = await state.read()
     assert (found.position.epoch, found.mode, found.documents) == (4, ReplicationMode.DEGRADED, ())
 
 
 async def test_a_request_is_remembered_with_its_digest_and_one_without_a_name_is_not(
-    state: State, pen: Pen
+    state: State, entry_writer: EntryWriter
 ) -> None:
     named, nameless = put("node", "a", node(), "r1"), put("node", "b", node())
-    await apply(state, pen, pen.write(named, nameless))
+    await apply(state, entry_writer, entry_writer.write(named, nameless))
     known = await state.find_requests([RequestId("r1"), RequestId("r2"), RequestId("")])
     assert known == {
         RequestId("r1"): AnsweredRequest(
@@ -159,21 +173,23 @@ async def test_a_request_is_remembered_with_its_digest_and_one_without_a_name_is
     assert await state.find_requests([]) == {}
 
 
-async def test_the_first_answer_to_a_request_stands(state: State, pen: Pen) -> None:
+async def test_the_first_answer_to_a_request_stands(
+    state: State, entry_writer: EntryWriter
+) -> None:
     for name in ("a", "b"):
-        await apply(state, pen, pen.write(put("node", name, node(), "r1")))
+        await apply(state, entry_writer, entry_writer.write(put("node", name, node(), "r1")))
     assert (await state.find_requests([RequestId("r1")]))[RequestId("r1")].revision == 1
 
 
 async def test_the_entries_behind_a_place_are_those_that_came_after_it(
-    state: State, pen: Pen
+    state: State, entry_writer: EntryWriter
 ) -> None:
     entries: list[StoredEntry] = []
     places: list[LogPosition] = []
     for name in ("a", "b", "c"):
-        entries.append(pen.write(put("node", name, node())))
-        places.append(pen.position)
-    await apply(state, pen, *entries)
+        entries.append(entry_writer.write(put("node", name, node())))
+        places.append(entry_writer.position)
+    await apply(state, entry_writer, *entries)
     behind = tuple(each.encode() for each in entries[1:])
     async with state.view() as view:
         assert await view.entries_behind(places[0], 2) == behind
@@ -184,17 +200,19 @@ async def test_the_entries_behind_a_place_are_those_that_came_after_it(
         assert await view.entries_behind(empty_position(GENERATION), 9) is None
 
 
-async def test_a_view_is_the_state_of_one_moment(state: State, pen: Pen) -> None:
-    await apply(state, pen, pen.write(put("node", "a", node())))
+async def test_a_view_is_the_state_of_one_moment(state: State, entry_writer: EntryWriter) -> None:
+    await apply(state, entry_writer, entry_writer.write(put("node", "a", node())))
     async with state.view() as view:
-        await apply(state, pen, pen.write(put("node", "b", node())))
+        await apply(state, entry_writer, entry_writer.write(put("node", "b", node())))
         assert (view.position.revision, [row.id for row in await view.documents()]) == (1, ["a"])
     assert [row.id for row in (await state.read()).documents] == ["a", "b"]
 
 
-async def test_hashes_are_known_of_the_entries_that_are_kept(state: State, pen: Pen) -> None:
-    first, second = (pen.write(put("node", name, node())) for name in ("a", "b"))
-    await apply(state, pen, first, second)
+async def test_hashes_are_known_of_the_entries_that_are_kept(
+    state: State, entry_writer: EntryWriter
+) -> None:
+    first, second = (entry_writer.write(put("node", name, node())) for name in ("a", "b"))
+    await apply(state, entry_writer, first, second)
     known = await state.hashes([Revision(1), Revision(2), Revision(3)])
     assert known == {Revision(1): first.hash, Revision(2): second.hash}
 

@@ -13,7 +13,7 @@ from shared.events.message import Message, Request
 from shared.persistence.master_state import Part, State
 from tests.fakes.master_state import MemoryState, MemoryTransaction
 from tests.fakes.responder import Responder
-from tests.integration.entries import Pen
+from tests.integration.entries import EntryWriter
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Copy(Responder):
     """A master's database, and the pen that writes what it applies."""
 
     state: MemoryState = field(default_factory=MemoryState)
-    pen: Pen = field(default_factory=Pen)
+    entry_writer: EntryWriter = field(default_factory=EntryWriter)
 
     async def apply(self, *entries: StoredEntry) -> None:
         for stored in entries:

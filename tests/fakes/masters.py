@@ -29,7 +29,7 @@ from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.log_servers import LogServers
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
-from tests.integration.entries import Pen
+from tests.integration.entries import EntryWriter
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 KERNEL = "one kernel"
@@ -139,7 +139,7 @@ class Masters:
         keys = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
         masters = {node: key.public_b64 for node, key in keys.items()}
         servers = LogServers()
-        first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
+        first = EntryWriter(keys[ALPHA]).write(*first_changes(masters, rules))
         servers.create(GENERATION).put(first.encode())
         alpha, bravo = (FakeMaster.of(node, key, masters, servers) for node, key in keys.items())
         return Masters(servers, alpha, bravo)
@@ -177,7 +177,7 @@ class Masters:
         """The entries that every follower applies."""
         entries: list[LogEntry] = []
         position = LogPosition(
-            GENERATION, *(Pen().position.revision, Sequence(0)), Epoch(0), "0" * 64
+            GENERATION, *(EntryWriter().position.revision, Sequence(0)), Epoch(0), "0" * 64
         )
         for message in self.log.messages:
             stored = StoredEntry.decode(message)

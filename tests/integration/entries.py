@@ -47,7 +47,7 @@ def node(role: str = "traffic", public_key: str = "") -> dict[str, Any]:
 
 
 @dataclass
-class Pen:
+class EntryWriter:
     """Writes entries that follow one another; *position* is where they end."""
 
     key: NodeKey = field(default_factory=NodeKey.generate)

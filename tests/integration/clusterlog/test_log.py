@@ -26,7 +26,7 @@ from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import StoredEntry
 from shared.messaging.connection import jetstream_of
-from tests.integration.entries import GENERATION, Pen, node, put
+from tests.integration.entries import GENERATION, EntryWriter, node, put
 from tests.integration.servers import NatsCluster, NatsServer
 
 pytestmark = pytest.mark.integration
@@ -65,16 +65,16 @@ async def log(client: Client) -> ClusterLog:
 
 
 @pytest.fixture
-def pen() -> Pen:
-    return Pen()
+def entry_writer() -> EntryWriter:
+    return EntryWriter()
 
 
-async def appended(log: ClusterLog, pen: Pen, *names: str) -> list[StoredEntry]:
+async def appended(log: ClusterLog, entry_writer: EntryWriter, *names: str) -> list[StoredEntry]:
     """Append one entry for each name."""
     written: list[StoredEntry] = []
     for name in names:
-        end = pen.position.sequence
-        written.append(pen.write(put("node", name, node())))
+        end = entry_writer.position.sequence
+        written.append(entry_writer.write(put("node", name, node())))
         assert await log.append(written[-1], end) == end + 1
     return written
 
@@ -85,11 +85,11 @@ async def test_a_generation_has_a_stream_and_a_subject_of_its_own() -> None:
 
 
 async def test_an_append_without_an_answer_is_sent_again_and_counts_once(
-    log: ClusterLog, pen: Pen, nats_server: NatsServer
+    log: ClusterLog, entry_writer: EntryWriter, nats_server: NatsServer
 ) -> None:
-    await appended(log, pen, "berlin")
+    await appended(log, entry_writer, "berlin")
     nats_server.freeze()
-    appending = asyncio.create_task(appended(log, pen, "denver"))
+    appending = asyncio.create_task(appended(log, entry_writer, "denver"))
     await asyncio.sleep(CALL_SECONDS * 1.3)
     nats_server.thaw()
     (entry,) = await appending
@@ -97,16 +97,18 @@ async def test_an_append_without_an_answer_is_sent_again_and_counts_once(
 
 
 async def test_an_append_that_stays_without_an_answer_is_unknown(
-    log: ClusterLog, pen: Pen, nats_server: NatsServer
+    log: ClusterLog, entry_writer: EntryWriter, nats_server: NatsServer
 ) -> None:
     nats_server.freeze()
     with pytest.raises(OutcomeUnknown):
-        await appended(log, pen, "berlin")
+        await appended(log, entry_writer, "berlin")
     nats_server.thaw()
 
 
-async def test_nobody_deletes_or_purges_it(log: ClusterLog, client: Client, pen: Pen) -> None:
-    await appended(log, pen, "berlin")
+async def test_nobody_deletes_or_purges_it(
+    log: ClusterLog, client: Client, entry_writer: EntryWriter
+) -> None:
+    await appended(log, entry_writer, "berlin")
     jetstream = jetstream_of(client)
     with pytest.raises(APIError):
         await jetstream.delete_msg("LOG-1", 1)
@@ -115,7 +117,9 @@ async def test_nobody_deletes_or_purges_it(log: ClusterLog, client: Client, pen:
     assert await log.last() is not None
 
 
-async def test_a_log_that_is_not_there_is_missing_and_not_made(client: Client, pen: Pen) -> None:
+async def test_a_log_that_is_not_there_is_missing_and_not_made(
+    client: Client, entry_writer: EntryWriter
+) -> None:
     log = ClusterLog(client, GENERATION)
     assert not await log.exists()
     for look in (log.last(), log.get(Sequence(1))):
@@ -126,47 +130,47 @@ async def test_a_log_that_is_not_there_is_missing_and_not_made(client: Client, p
     assert not await log.exists()
 
 
-async def test_without_a_connection_nothing_is_tried(pen: Pen) -> None:
+async def test_without_a_connection_nothing_is_tried(entry_writer: EntryWriter) -> None:
     log = ClusterLog(Client(), GENERATION)
     with pytest.raises(LogUnavailable, match="no connection"):
         await log.last()
     with pytest.raises(LogUnavailable, match="no connection"):
-        await log.append(pen.write(), Sequence(0))
+        await log.append(entry_writer.write(), Sequence(0))
     with pytest.raises(LogUnavailable, match="no connection"):
         await log.exists()
 
 
-async def test_only_a_known_master_signs_entries(pen: Pen) -> None:
-    trust = pen.trust()
-    entry = pen.write(put("node", "berlin", node()))
+async def test_only_a_known_master_signs_entries(entry_writer: EntryWriter) -> None:
+    trust = entry_writer.trust()
+    entry = entry_writer.write(put("node", "berlin", node()))
     assert verify(entry, trust)
-    assert not verify(Pen(NodeKey.generate()).write(put("node", "berlin", node())), trust)
+    assert not verify(EntryWriter(NodeKey.generate()).write(put("node", "berlin", node())), trust)
     stranger = StoredEntry(entry.body, entry.hash, NodeId("mallory"), entry.signature)
     assert not verify(stranger, trust)
 
 
 async def test_an_append_waits_out_the_election_of_a_leader(
-    nats_cluster: NatsCluster, pen: Pen
+    nats_cluster: NatsCluster, entry_writer: EntryWriter
 ) -> None:
     async with connected(*nats_cluster.urls) as client:
         log = ClusterLog(client, GENERATION)
         await made(log)
-        await appended(log, pen, "berlin")
+        await appended(log, entry_writer, "berlin")
         leader = (await jetstream_of(client).stream_info("LOG-1")).cluster
         assert leader is not None
         assert leader.leader is not None
         nats_cluster.servers[leader.leader].kill()
-        await patiently_appended(log, pen, "denver")
+        await patiently_appended(log, entry_writer, "denver")
         assert (await log.last()) is not None
 
 
 async def test_a_follower_survives_the_loss_of_any_server(
-    nats_cluster: NatsCluster, pen: Pen
+    nats_cluster: NatsCluster, entry_writer: EntryWriter
 ) -> None:
     async with connected(*nats_cluster.urls) as client:
         log = ClusterLog(client, GENERATION)
         await made(log)
-        await appended(log, pen, "first")
+        await appended(log, entry_writer, "first")
         seen: set[int] = set()
 
         async def follow() -> None:
@@ -179,9 +183,9 @@ async def test_a_follower_survives_the_loss_of_any_server(
         following = asyncio.create_task(follow())
         for name in ("alpha", "bravo", "witness"):
             nats_cluster.servers[name].kill()
-            await patiently_appended(log, pen, f"without-{name}")
+            await patiently_appended(log, entry_writer, f"without-{name}")
             async with asyncio.timeout(30):
-                while pen.position.sequence not in seen:
+                while entry_writer.position.sequence not in seen:
                     await asyncio.sleep(0.05)
             nats_cluster.servers[name].start()
             await asyncio.to_thread(nats_cluster.wait_ready)
@@ -203,10 +207,10 @@ async def made(log: ClusterLog) -> None:
                 return
 
 
-async def patiently_appended(log: ClusterLog, pen: Pen, name: str) -> None:
+async def patiently_appended(log: ClusterLog, entry_writer: EntryWriter, name: str) -> None:
     """Append while an election goes on: the identical entry again until it counts."""
-    end = pen.position.sequence
-    entry = pen.write(put("node", name, node()))
+    end = entry_writer.position.sequence
+    entry = entry_writer.write(put("node", name, node()))
     async with asyncio.timeout(40):
         while True:
             try:

@@ -31,7 +31,7 @@ from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from tests.fakes.responder import Responder
-from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, EntryWriter, node, put
 from tests.integration.servers import NatsCluster, NatsServer
 
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ class Place:
     """Alpha with one entry in its database, and a server without a log."""
 
     client: Client
-    pen: Pen
+    entry_writer: EntryWriter
     state: MasterState
     promoter: Promoter
 
@@ -67,27 +67,27 @@ class Place:
 @pytest_asyncio.fixture
 async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Place]:
     client, database = await nats.connect(nats_server.url), Database(postgres_url)
-    state, pen, nobody = MasterState(database), Pen(), Nobody()
+    state, entry_writer, nobody = MasterState(database), EntryWriter(), Nobody()
     await state.found(CLUSTER, GENERATION)
     async with state.transaction() as transaction:
-        entry = pen.write(put("node", "berlin", node(), "r-berlin"))
-        await transaction.apply(entry, pen.position.sequence)
-    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+        entry = entry_writer.write(put("node", "berlin", node(), "r-berlin"))
+        await transaction.apply(entry, entry_writer.position.sequence)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, entry_writer.key)
     reporter = PositionReporter(signer, state, lambda: None)
-    streams = LogStreams(log, pen.trust(), partial(make_lease, client))
+    streams = LogStreams(log, entry_writer.trust(), partial(make_lease, client))
     rebuilder = Rebuilder(
-        MasterPositions(reporter, pen.trust(), log, nobody),
+        MasterPositions(reporter, entry_writer.trust(), log, nobody),
         GenerationStarter(signer, state, streams, SystemClock()),
         *(nobody, WANTED),
     )
     promoter = Promoter(ALPHA, rebuilder, LogServer(client, ALPHA), state, lambda: False)
-    yield Place(client, pen, state, promoter)
+    yield Place(client, entry_writer, state, promoter)
     await client.close()
     await database.close()
 
 
 async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -> None:
-    before = place.pen.position
+    before = place.entry_writer.position
     answer = await place.promote()
     assert (answer.log_generation, answer.revision) == (2, before.revision + 1)
     position = await place.state.position()
@@ -95,7 +95,7 @@ async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -
     assert (position.log_generation, position.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
     assert await read_hash(log.of(position.log_generation), position) == answer.hash
-    begun = await find_last_begun(log, place.pen.trust())
+    begun = await find_last_begun(log, place.entry_writer.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]
     with pytest.raises(QuorumThere):

@@ -43,7 +43,7 @@ from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from tests.fakes.events import KeptFacts
 from tests.fakes.responder import Responder
-from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, EntryWriter, node, put
 from tests.integration.servers import NatsServer
 
 pytestmark = pytest.mark.integration
@@ -87,7 +87,7 @@ class Place:
     """Alpha with three entries in its database, and no log."""
 
     client: Client
-    pen: Pen
+    entry_writer: EntryWriter
     state: MasterState
     bravo: Bravo
     kept: KeptFacts
@@ -115,17 +115,17 @@ class Place:
 @pytest_asyncio.fixture
 async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Place]:
     client, database = await nats.connect(nats_server.url), Database(postgres_url)
-    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), KeptFacts()
+    state, entry_writer, bravo, kept = MasterState(database), EntryWriter(), Bravo(), KeptFacts()
     await state.found(CLUSTER, GENERATION)
     positions: list[LogPosition] = []
     for name in ("berlin", "denver", "tokyo"):
         async with state.transaction() as transaction:
-            entry = pen.write(put("node", name, node(), f"r-{name}"))
-            await transaction.apply(entry, pen.position.sequence)
-        positions.append(pen.position)
-    trust = pen.trust()
+            entry = entry_writer.write(put("node", name, node(), f"r-{name}"))
+            await transaction.apply(entry, entry_writer.position.sequence)
+        positions.append(entry_writer.position)
+    trust = entry_writer.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
-    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, pen.key)
+    log, signer = ClusterLog(client, GENERATION), EntrySigner(ALPHA, entry_writer.key)
     reporter = PositionReporter(signer, state, lambda: FollowerState.LOG_LOST)
     streams = LogStreams(log, trust, partial(make_lease, client))
     rebuilder = Rebuilder(
@@ -133,7 +133,7 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
         GenerationStarter(signer, state, streams, SystemClock()),
         *(kept, 1),
     )
-    yield Place(client, pen, state, bravo, kept, rebuilder, positions)
+    yield Place(client, entry_writer, state, bravo, kept, rebuilder, positions)
     await client.close()
     await database.close()
 
@@ -178,9 +178,9 @@ async def test_a_master_that_is_behind_is_the_beginning_of_the_longest(place: Pl
 
 
 async def test_the_master_that_has_more_does_it(place: Place) -> None:
-    pen = Pen(place.pen.key, ALPHA, place.pen.position)
-    pen.write(put("node", "more", node()))
-    place.bravo.position = pen.position
+    entry_writer = EntryWriter(place.entry_writer.key, ALPHA, place.entry_writer.position)
+    entry_writer.write(put("node", "more", node()))
+    place.bravo.position = entry_writer.position
     answer = await place.rebuild()
     assert (answer.node, answer.revision) == (BRAVO, 5)
     assert [(each.node, each.author) for each in place.bravo.ordered] == [(BRAVO, "rita")]
@@ -189,7 +189,7 @@ async def test_the_master_that_has_more_does_it(place: Place) -> None:
 
 
 async def test_the_master_of_the_later_generation_does_it_though_it_has_less(place: Place) -> None:
-    promoted = Pen(place.bravo.key, BRAVO, place.positions[0])
+    promoted = EntryWriter(place.bravo.key, BRAVO, place.positions[0])
     promoted.begin(SECOND)
     place.bravo.position = promoted.position
     answer = await place.rebuild(force=True)
@@ -201,7 +201,7 @@ async def test_the_master_of_the_later_generation_does_it_though_it_has_less(pla
 async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
     place: Place,
 ) -> None:
-    other = Pen(place.pen.key, position=place.positions[0])
+    other = EntryWriter(place.entry_writer.key, position=place.positions[0])
     for name in ("more", "and", "more", "and", "more"):
         other.write(put("node", name, node()))
     place.bravo.position = other.position
@@ -237,7 +237,7 @@ async def test_a_log_that_does_not_say_what_it_holds_makes_no_master_silent(plac
 
 
 async def test_another_history_is_refused(place: Place) -> None:
-    other = Pen(place.pen.key)
+    other = EntryWriter(place.entry_writer.key)
     other.write(put("node", "other", node()))
     place.bravo.position = other.position
     with pytest.raises(AnotherHistory):
@@ -259,11 +259,11 @@ async def test_a_position_that_somebody_else_signed_is_none(place: Place) -> Non
 
 async def test_a_log_that_is_whole_is_not_rebuilt(place: Place) -> None:
     await place.level()
-    log, pen = place.log(), Pen(place.pen.key)
+    log, entry_writer = place.log(), EntryWriter(place.entry_writer.key)
     await log.create(1)
     for name in ("berlin", "denver", "tokyo"):
-        end = pen.position.sequence
-        await log.append(pen.write(put("node", name, node(), f"r-{name}")), end)
+        end = entry_writer.position.sequence
+        await log.append(entry_writer.write(put("node", name, node(), f"r-{name}")), end)
     with pytest.raises(LogNotLost, match="it is not lost"):
         await place.rebuild(force=True)
 
@@ -307,7 +307,7 @@ async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -
 async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> None:
     await place.level()
     before = await place.state.position()
-    begun = Pen(place.bravo.key, BRAVO, place.pen.position).begin(SECOND)
+    begun = EntryWriter(place.bravo.key, BRAVO, place.entry_writer.position).begin(SECOND)
     make_lease = place.streams.make_lease
 
     async def bravo_is_faster(replicas: int, generation: LogGeneration) -> None:
@@ -353,10 +353,10 @@ async def test_a_stream_that_holds_something_else_is_never_used_again(place: Pla
 
 async def test_what_was_prepared_in_one_generation_lands_in_no_other(place: Place) -> None:
     await place.level()
-    prepared: StoredEntry = place.pen.draft(put("node", "late", node()))
+    prepared: StoredEntry = place.entry_writer.draft(put("node", "late", node()))
     await place.rebuild()
     with pytest.raises((LogUnavailable, LogConflict)):
-        await place.log().append(prepared, place.pen.position.sequence)
+        await place.log().append(prepared, place.entry_writer.position.sequence)
     last = await place.log(2).last()
     assert last is not None
     assert last.sequence == 1

@@ -33,7 +33,7 @@ from shared.persistence.master_state import (
     Part,
 )
 from shared.persistence.pool import Database
-from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
+from tests.integration.entries import CLUSTER, GENERATION, EntryWriter, control, delete, node, put
 from tests.integration.servers import PostgresServer, free_port
 
 pytestmark = pytest.mark.integration
@@ -69,32 +69,44 @@ async def state(database: Database) -> MasterState:
 
 
 @pytest.fixture
-def pen() -> Pen:
-    return Pen()
+def entry_writer() -> EntryWriter:
+    return EntryWriter()
 
 
-async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
-    """Apply what *pen* wrote; its position is behind the last of *entries*."""
-    first = pen.position.sequence - len(entries) + 1
+async def apply(state: MasterState, entry_writer: EntryWriter, *entries: StoredEntry) -> None:
+    """Apply what *entry_writer* wrote; its position is behind the last of *entries*."""
+    first = entry_writer.position.sequence - len(entries) + 1
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
 
 
 async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
-    state: MasterState, pen: Pen
+    state: MasterState, entry_writer: EntryWriter
 ) -> None:
     first, last = put("node", "a", {**node(), "region": "eu"}), put("node", "a", node())
-    await apply(state, pen, pen.write(first, last, put("node", "b", node()), delete("node", "b")))
-    await apply(state, pen, pen.write(delete("node", "a"), put("node", "a", node())))
+    await apply(
+        state,
+        entry_writer,
+        entry_writer.write(first, last, put("node", "b", node()), delete("node", "b")),
+    )
+    await apply(
+        state, entry_writer, entry_writer.write(delete("node", "a"), put("node", "a", node()))
+    )
 
     (row,) = (await state.read()).documents
 
     assert (row.id, row.body) == ("a", node())
 
 
-async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) -> None:
-    await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
+async def test_the_log_is_read_backwards_in_parts(
+    state: MasterState, entry_writer: EntryWriter
+) -> None:
+    await apply(
+        state,
+        entry_writer,
+        *(entry_writer.write(put("node", name, node())) for name in ("a", "b", "c")),
+    )
 
     async def part(before: LogPlace | None, limit: int) -> list[Revision]:
         messages = await state.entries(before, limit)
@@ -108,26 +120,32 @@ async def test_the_log_is_read_backwards_in_parts(state: MasterState, pen: Pen) 
 
 
 async def test_the_log_is_read_forwards_in_parts_with_its_sequences(
-    state: MasterState, pen: Pen
+    state: MasterState, entry_writer: EntryWriter
 ) -> None:
-    await apply(state, pen, *(pen.write(put("node", name, node())) for name in ("a", "b", "c")))
-    last = pen.position.revision
+    await apply(
+        state,
+        entry_writer,
+        *(entry_writer.write(put("node", name, node())) for name in ("a", "b", "c")),
+    )
+    last = entry_writer.position.revision
 
     everything = await state.entries_after(LogPlace(LogGeneration(0), Revision(0)), 100)
-    assert everything[-1][0] == pen.position.sequence
+    assert everything[-1][0] == entry_writer.position.sequence
     middle = LogPlace(GENERATION, Revision(last - 2))
     assert await state.entries_after(middle, 1) == everything[-2:-1]
-    assert await state.entries_after(pen.position.place, 100) == ()
+    assert await state.entries_after(entry_writer.position.place, 100) == ()
     newest_first = await state.entries(None, 100)
     assert [message for _, message in everything] == list(reversed(newest_first))
 
 
-async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState, pen: Pen) -> None:
+async def test_documents_are_read_in_parts_that_make_a_whole(
+    state: MasterState, entry_writer: EntryWriter
+) -> None:
     await apply(
         state,
-        pen,
-        pen.write(*(put("node", name, node()) for name in ("berlin", "denver", "lima"))),
-        pen.write(put("user", "anna", {"role": "auditor"})),
+        entry_writer,
+        entry_writer.write(*(put("node", name, node()) for name in ("berlin", "denver", "lima"))),
+        entry_writer.write(put("user", "anna", {"role": "auditor"})),
     )
 
     async def part(after: Ref | None) -> list[str]:
@@ -139,22 +157,26 @@ async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState,
 
 
 async def test_only_the_beginning_of_an_epoch_raises_it(
-    state: MasterState, pen: Pen, database: Database
+    state: MasterState, entry_writer: EntryWriter, database: Database
 ) -> None:
     began = control(Op.EPOCH_BEGAN, {"node": "bravo", "mode": "degraded"})
-    await apply(state, pen, pen.write(began, epoch=3))
+    await apply(state, entry_writer, entry_writer.write(began, epoch=3))
     found = await state.read()
     assert found.position.epoch == 3
     assert found.mode is ReplicationMode.DEGRADED
 
-    await apply(state, pen, pen.write(control(Op.MODE_CHANGED, {"mode": "synchronous"})))
+    await apply(
+        state, entry_writer, entry_writer.write(control(Op.MODE_CHANGED, {"mode": "synchronous"}))
+    )
     assert (await state.read()).mode is ReplicationMode.SYNCHRONOUS
 
 
 async def test_the_database_itself_refuses_an_entry_of_another_epoch(
-    state: MasterState, pen: Pen, database: Database
+    state: MasterState, entry_writer: EntryWriter, database: Database
 ) -> None:
-    await apply(state, pen, pen.write(control(Op.EPOCH_BEGAN, {"node": "alpha"}), epoch=2))
+    await apply(
+        state, entry_writer, entry_writer.write(control(Op.EPOCH_BEGAN, {"node": "alpha"}), epoch=2)
+    )
     for epoch in (1, 3):
         with pytest.raises(StoreUnavailable, match=f"is of epoch {epoch}, the state is at epoch 2"):
             async with database.connection() as connection:
@@ -167,8 +189,10 @@ def request(request_id: str, digest: str, at: int) -> AnsweredRequest:
     return AnsweredRequest(RequestId(request_id), digest, Revision(1), UnixMillis(at))
 
 
-async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
-    await apply(state, pen, pen.write(put("node", "a", node(), "r1")))
+async def test_a_request_is_forgotten_after_its_time(
+    state: MasterState, entry_writer: EntryWriter
+) -> None:
+    await apply(state, entry_writer, entry_writer.write(put("node", "a", node(), "r1")))
 
     await state.forget_requests(UnixMillis(1_000 + REQUESTS_KEPT_MS))
     assert await state.find_requests([RequestId("r1")])
@@ -176,9 +200,11 @@ async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pe
     assert not await state.find_requests([RequestId("r1")])
 
 
-async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> None:
-    await apply(state, pen, pen.write(put("node", "old", node(), "r1")))
-    elsewhere = Pen()
+async def test_a_snapshot_replaces_everything(
+    state: MasterState, entry_writer: EntryWriter
+) -> None:
+    await apply(state, entry_writer, entry_writer.write(put("node", "old", node(), "r1")))
+    elsewhere = EntryWriter()
     elsewhere.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=5)
     rows = [Document("node", "new", Revision(1), node())]
     requests = [request("r2", "d", 2_000)]
@@ -196,9 +222,9 @@ async def test_a_snapshot_replaces_everything(state: MasterState, pen: Pen) -> N
 
 
 async def test_the_row_orders_two_that_apply_the_same_entry(
-    state: MasterState, pen: Pen, opened: Opened
+    state: MasterState, entry_writer: EntryWriter, opened: Opened
 ) -> None:
-    stored = pen.write(put("node", "berlin", node()))
+    stored = entry_writer.write(put("node", "berlin", node()))
     second = MasterState(opened())
 
     async def apply_too() -> bool:
@@ -214,9 +240,9 @@ async def test_the_row_orders_two_that_apply_the_same_entry(
     assert len((await state.read()).documents) == 1
 
 
-async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
+async def test_a_view_waits_for_no_writer(state: MasterState, entry_writer: EntryWriter) -> None:
     async with state.transaction() as transaction:
-        await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
+        await transaction.apply(entry_writer.write(put("node", "berlin", node())), Sequence(1))
         async with asyncio.timeout(2):
             assert (await state.read()).position.hash == EMPTY_HASH
 
@@ -244,15 +270,15 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_the_pool_survives_a_restart_of_the_server(
-    state: MasterState, pen: Pen, postgres: PostgresServer
+    state: MasterState, entry_writer: EntryWriter, postgres: PostgresServer
 ) -> None:
-    await apply(state, pen, pen.write(put("node", "berlin", node())))
+    await apply(state, entry_writer, entry_writer.write(put("node", "berlin", node())))
     postgres.stop()
     with pytest.raises(StoreUnavailable):
         await state.position()
     postgres.start()
     async with asyncio.timeout(20):
-        while await position_or_none(state) != pen.position:
+        while await position_or_none(state) != entry_writer.position:
             await asyncio.sleep(0.1)
 
 
@@ -265,17 +291,17 @@ async def position_or_none(state: MasterState) -> LogPosition | None:
 
 
 async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(
-    state: MasterState, pen: Pen
+    state: MasterState, entry_writer: EntryWriter
 ) -> None:
-    first = pen.write(put("node", "a", node()))
-    await apply(state, pen, first)
-    position = pen.position
+    first = entry_writer.write(put("node", "a", node()))
+    await apply(state, entry_writer, first)
+    position = entry_writer.position
     async with state.transaction() as transaction:
         await transaction.empty(position, ReplicationMode.SYNCHRONOUS)
-    second = pen.write(put("node", "b", node()))
+    second = entry_writer.write(put("node", "b", node()))
 
     async with state.view() as view:
         assert await view.entries_behind(position, 9) == ()
-    await apply(state, pen, second)
+    await apply(state, entry_writer, second)
     async with state.view() as view:
         assert await view.entries_behind(position, 9) is None

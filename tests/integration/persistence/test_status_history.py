@@ -12,7 +12,7 @@ from shared.persistence import status_history
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.persistence.status_history import KEPT_MS, StatusEvent, StatusHistory, Wanted
-from tests.integration.entries import CLUSTER, GENERATION, Pen
+from tests.integration.entries import CLUSTER, GENERATION, EntryWriter
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +109,7 @@ async def test_a_snapshot_leaves_the_history_as_it_is(
     await state.found(CLUSTER, GENERATION)
     await history.keep([event(1)])
     async with state.transaction() as transaction:
-        await transaction.empty(Pen().position, ReplicationMode.DEGRADED)
+        await transaction.empty(EntryWriter().position, ReplicationMode.DEGRADED)
     assert await ids(history, Wanted(10)) == ["e1"]
 
 

@@ -32,7 +32,7 @@ from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from shared.runtime.context import ServiceContext, build_context
 from shared.settings import ServiceSettings
-from tests.integration.entries import GENERATION, Pen
+from tests.integration.entries import GENERATION, EntryWriter
 
 MASTERS = ("alpha", "bravo")
 NODES = (*MASTERS, "berlin")
@@ -50,7 +50,7 @@ class Members:
     psk: str = field(default_factory=make_psk)
     progress: dict[str, FollowerProgressed] = field(default_factory=dict[str, FollowerProgressed])
     children: dict[str, Child] = field(default_factory=dict[str, Child])
-    pen: Pen = field(default_factory=Pen)
+    entry_writer: EntryWriter = field(default_factory=EntryWriter)
 
     def found(self) -> None:
         """Make every node's keys, and let each know the masters'."""
@@ -59,7 +59,7 @@ class Members:
         for node in self.keys:
             masters = {NodeId(master): self.keys[master] for master in MASTERS}
             join.pin(self.folder / node, self.cluster_id, masters)
-        self.pen = Pen(NodeKey.load(self.folder / "alpha" / KEY_FILE))
+        self.entry_writer = EntryWriter(NodeKey.load(self.folder / "alpha" / KEY_FILE))
 
     def start(self, node: str, **more: str) -> None:
         """Start the follower of *node*."""
@@ -123,7 +123,8 @@ class Members:
         if progress is None or progress.state is not FollowerState.FOLLOWING:
             return False
         return progress.revision == revision and (
-            revision != self.pen.position.revision or progress.hash == self.pen.position.hash
+            revision != self.entry_writer.position.revision
+            or progress.hash == self.entry_writer.position.hash
         )
 
 
@@ -138,9 +139,9 @@ class Watcher:
 
     async def write(self, *changes: Change, epoch: int | None = None) -> StoredEntry:
         """Append the next entry, as a primary does."""
-        pen = self.members.pen
-        end = pen.position.sequence
-        entry = pen.write(*changes, epoch=epoch)
+        entry_writer = self.members.entry_writer
+        end = entry_writer.position.sequence
+        entry = entry_writer.write(*changes, epoch=epoch)
         async with asyncio.timeout(SECONDS):
             while True:
                 try:
@@ -160,7 +161,7 @@ class Watcher:
         client = await connect(self.context.bus.access, self.context.process.identity, "intruder")
         await jetstream_of(client).publish(f"meridian.log.{GENERATION}.entry", data)
         await client.close()
-        self.members.pen.skip()
+        self.members.entry_writer.skip()
 
     async def sync(self, node: str, *, resync: bool = False) -> FollowerProgressed:
         answer = await self.context.bus.publisher.ask(
@@ -171,7 +172,7 @@ class Watcher:
 
     async def until_at(self, node: str, revision: int | None = None) -> None:
         """Wait until *node* is at *revision*, or at the pen's."""
-        wanted = self.members.pen.position.revision if revision is None else revision
+        wanted = self.members.entry_writer.position.revision if revision is None else revision
         await until(lambda: self.members.is_at(node, wanted))
 
     async def until_state(self, node: str, state: FollowerState) -> None:

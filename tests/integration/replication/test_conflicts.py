@@ -32,7 +32,16 @@ from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from tests.fakes.events import KeptFacts
 from tests.fakes.responder import Responder
-from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, control, delete, node, put
+from tests.integration.entries import (
+    ALPHA,
+    CLUSTER,
+    GENERATION,
+    EntryWriter,
+    control,
+    delete,
+    node,
+    put,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -64,7 +73,7 @@ class Bravo(Responder):
 class Place:
     """Alpha's database with its history, and the keeper of what it had alone."""
 
-    pen: Pen
+    entry_writer: EntryWriter
     database: Database
     state: MasterState
     bravo: Bravo
@@ -73,10 +82,10 @@ class Place:
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
     async def write(self, *changes: Change, epoch: int | None = None) -> None:
-        stored = self.pen.write(*changes, epoch=epoch)
+        stored = self.entry_writer.write(*changes, epoch=epoch)
         async with self.state.transaction() as transaction:
-            await transaction.apply(stored, self.pen.position.sequence)
-        self.hashes[self.pen.position.revision] = self.pen.position.hash
+            await transaction.apply(stored, self.entry_writer.position.sequence)
+        self.hashes[self.entry_writer.position.revision] = self.entry_writer.position.hash
 
     async def part(self, *changes: Change) -> None:
         """Bravo has what alpha has until now, and alpha writes on alone."""
@@ -86,7 +95,7 @@ class Place:
             await self.write(each)
 
     async def keep(self) -> None:
-        await self.archive.keep_own(self.pen.position)
+        await self.archive.keep_own(self.entry_writer.position)
 
     async def listed(self) -> list[tuple[int, int, int]]:
         found = (await self.archive.list()).conflicts
@@ -96,13 +105,13 @@ class Place:
 @pytest_asyncio.fixture
 async def place(postgres_url: str) -> AsyncGenerator[Place]:
     database = Database(postgres_url)
-    state, pen, bravo, kept = MasterState(database), Pen(), Bravo(), KeptFacts()
+    state, entry_writer, bravo, kept = MasterState(database), EntryWriter(), Bravo(), KeptFacts()
     await state.found(CLUSTER, GENERATION)
-    trust = pen.trust()
+    trust = entry_writer.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
     conflicts = Conflicts(database)
     archive = ConflictArchive(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
-    yield Place(pen, database, state, bravo, kept, archive)
+    yield Place(entry_writer, database, state, bravo, kept, archive)
     await database.close()
 
 
@@ -116,7 +125,7 @@ async def test_the_beginning_of_the_other_history_is_no_conflict(place: Place) -
 async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place: Place) -> None:
     await place.part(put("node", "berlin", node()), put("node", "tokyo", node()))
     await place.keep()
-    snapshot = Snapshot(Pen().position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
+    snapshot = Snapshot(EntryWriter().position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
     await MasterStore(place.state).load(snapshot)
 
     (line,) = (await place.archive.list()).conflicts

@@ -30,7 +30,7 @@ from shared.messaging.connection import jetstream_of
 from shared.messaging.publisher import Publisher
 from shared.messaging.streams import SNAPSHOTS, ensure_streams
 from tests.fakes.responder import Responder
-from tests.integration.entries import ALPHA, GENERATION, Pen, node, put
+from tests.integration.entries import ALPHA, GENERATION, EntryWriter, node, put
 from tests.integration.servers import NatsServer
 
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ class Answers(Responder, Publisher):
 class Place:
     """A master that offers and a node that takes, with the log between them."""
 
-    pen: Pen
+    entry_writer: EntryWriter
     client: Client
     log: ClusterLog
     store: FileStore
@@ -64,23 +64,23 @@ class Place:
 
     async def write(self, *names: str) -> None:
         for name in names:
-            end = self.pen.position.sequence
-            entry = self.pen.write(put("node", name, node()))
+            end = self.entry_writer.position.sequence
+            entry = self.entry_writer.write(put("node", name, node()))
             await self.log.append(entry, end)
-            await self.store.apply(entry, self.pen.position.sequence)
+            await self.store.apply(entry, self.entry_writer.position.sequence)
 
     async def lay_ready(self, data: bytes) -> None:
         """What a follower finds when it asks."""
         bucket = await jetstream_of(self.client).object_store(SNAPSHOTS)
         await bucket.put("found", data)
-        position = self.pen.position
+        position = self.entry_writer.position
         self.answers.offer = SnapshotOffered(
             name="found", log_generation=GENERATION, revision=position.revision, hash=position.hash
         )
 
     def signed(self, snapshot: Snapshot, key: NodeKey | None = None, signer: str = ALPHA) -> bytes:
         body = Manifest(snapshot.position, snapshot.mode, snapshot.scope, ()).encode()
-        proof = (key or self.pen.key).sign(body)
+        proof = (key or self.entry_writer.key).sign(body)
         return SignedSnapshot(body, NodeId(signer), proof).encode()
 
     async def fetch(self, scope: Scope = Scope.DIRECTORY, at_least: int = 0) -> Snapshot:
@@ -94,21 +94,21 @@ class Place:
 async def place(nats_server: NatsServer, tmp_path: Path) -> AsyncGenerator[Place]:
     client = await nats.connect(nats_server.url)
     await ensure_streams(jetstream_of(client), 1)
-    pen, answers = Pen(), Answers()
+    entry_writer, answers = EntryWriter(), Answers()
     log = ClusterLog(client, GENERATION)
     await log.create(1)
-    store = FileStore(tmp_path, ALPHA, pen.key, GENERATION)
+    store = FileStore(tmp_path, ALPHA, entry_writer.key, GENERATION)
     exchange = SnapshotExchange(
         node=ALPHA,
-        key=pen.key,
-        trust=pen.trust(),
+        key=entry_writer.key,
+        trust=entry_writer.trust(),
         client=client,
         log=log,
         store=store,
         publisher=answers,
         cache=ChunkCache(tmp_path),
     )
-    yield Place(pen, client, log, store, answers, exchange)
+    yield Place(entry_writer, client, log, store, answers, exchange)
     await client.close()
 
 
@@ -321,7 +321,7 @@ async def test_a_snapshot_of_another_history_is_refused(
     await place.write("berlin", "denver")
     position = LogPosition(
         *(GENERATION, Revision(revision), Sequence(sequence), Epoch(epoch)),
-        hash_ or place.pen.position.hash,
+        hash_ or place.entry_writer.position.hash,
     )
     snapshot = replace(await place.store.snapshot(), position=position)
     await place.lay_ready(place.signed(snapshot))

@@ -20,7 +20,7 @@ from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
-from tests.integration.entries import ALPHA, CLUSTER, GENERATION, Pen, node, put
+from tests.integration.entries import ALPHA, CLUSTER, GENERATION, EntryWriter, node, put
 from tests.integration.replication.test_exchange import Answers
 from tests.integration.servers import NatsServer
 
@@ -38,12 +38,14 @@ async def client(nats_server: NatsServer) -> AsyncGenerator[Client]:
     await made.close()
 
 
-async def filled(database: Database, pen: Pen) -> None:
+async def filled(database: Database, entry_writer: EntryWriter) -> None:
     """The first entry, and then ten thousand nodes and as many requests behind it."""
     state = MasterState(database)
     await state.found(CLUSTER, GENERATION)
     async with state.transaction() as transaction:
-        await transaction.apply(pen.write(put("node", "first", node())), pen.position.sequence)
+        await transaction.apply(
+            entry_writer.write(put("node", "first", node())), entry_writer.position.sequence
+        )
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO document SELECT 'node', 'n' || i, 1,"
@@ -61,12 +63,12 @@ async def filled(database: Database, pen: Pen) -> None:
 async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
     client: Client, new_database: Callable[[], Awaitable[str]], tmp_path: Path
 ) -> None:
-    pen, answers = Pen(), Answers()
+    entry_writer, answers = EntryWriter(), Answers()
     log = ClusterLog(client, GENERATION)
     await log.create(1)
     source, target = Database(await new_database()), Database(await new_database())
     try:
-        await filled(source, pen)
+        await filled(source, entry_writer)
         raw = await log_first(source)
         await jetstream_of(client).publish(f"meridian.log.{GENERATION}.entry", raw)
         stores = MasterStore(MasterState(source)), MasterStore(MasterState(target))
@@ -74,8 +76,8 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
         sender, receiver = (
             SnapshotExchange(
                 node=ALPHA,
-                key=pen.key,
-                trust=pen.trust(),
+                key=entry_writer.key,
+                trust=entry_writer.trust(),
                 client=client,
                 log=log,
                 store=store,

@@ -13,7 +13,7 @@ from shared.domain.ids import NodeId
 from shared.domain.log import Op, ReplicationMode
 from shared.domain.snapshot import SignedSnapshot
 from shared.events.replication import FollowerState
-from tests.integration.entries import Pen, control, node, put
+from tests.integration.entries import EntryWriter, control, node, put
 from tests.integration.replication.members import Members, Watcher, until, watching
 from tests.integration.servers import NatsCluster, NatsServer, PostgresServer
 
@@ -58,11 +58,11 @@ async def test_masters_and_traffic_nodes_follow_the_log(watcher: Watcher) -> Non
         await watcher.until_at(name)
 
     found = await watcher.states["bravo"].read()
-    assert found.position == members.pen.position
+    assert found.position == members.entry_writer.position
     assert found.mode is ReplicationMode.DEGRADED
     assert [row.kind for row in found.documents] == ["node", "site", "user"]
     kept = file_of(members)
-    assert kept.position == members.pen.position
+    assert kept.position == members.entry_writer.position
     assert kept.mode is ReplicationMode.DEGRADED
     assert {document.kind for document in kept.documents} == {"node", "site"}
 
@@ -72,13 +72,13 @@ async def test_on_the_primary_what_config_applied_is_found_applied(watcher: Watc
     members.start("alpha")
     await watcher.until_at("alpha")
     for number in range(5):
-        end = members.pen.position.sequence
-        entry = members.pen.write(put("node", f"n{number}", node()))
+        end = members.entry_writer.position.sequence
+        entry = members.entry_writer.write(put("node", f"n{number}", node()))
         async with watcher.states["alpha"].transaction() as transaction:
-            assert await transaction.apply(entry, members.pen.position.sequence)
+            assert await transaction.apply(entry, members.entry_writer.position.sequence)
             await watcher.log.append(entry, end)
         await watcher.until_at("alpha")
-    assert (await watcher.states["alpha"].read()).position == members.pen.position
+    assert (await watcher.states["alpha"].read()).position == members.entry_writer.position
 
 
 async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watcher) -> None:
@@ -87,7 +87,7 @@ async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watch
         members.start(name)
         await watcher.until_at(name, 0)
     await watcher.write(put("node", "a", node()))
-    stranger = Pen(NodeKey.generate(), position=members.pen.position)
+    stranger = EntryWriter(NodeKey.generate(), position=members.entry_writer.position)
     await watcher.inject(stranger.write(put("node", "evil", node())).encode())
     await watcher.inject(b"noise")
     await watcher.write(put("node", "b", node()))
@@ -106,7 +106,7 @@ async def test_a_master_that_the_log_made_may_write_the_log(watcher: Watcher) ->
     await watcher.write(put("node", "charlie", node("master", key.public_b64)))
     members.start("berlin")
     await watcher.until_at("berlin")
-    members.pen.key, members.pen.signer = key, NodeId("charlie")
+    members.entry_writer.key, members.entry_writer.signer = key, NodeId("charlie")
     await watcher.write(put("node", "denver", node()))
     await watcher.until_at("berlin")
     members.kill("berlin")
@@ -120,7 +120,7 @@ async def test_sync_now_proves_the_position(watcher: Watcher) -> None:
     members.start("berlin")
     await watcher.write(put("node", "berlin", node()))
     proof = await watcher.sync("berlin")
-    assert (proof.revision, proof.hash) == (1, members.pen.position.hash)
+    assert (proof.revision, proof.hash) == (1, members.entry_writer.position.hash)
     assert proof.state is FollowerState.FOLLOWING
     assert proof.lag == 0
 
@@ -158,7 +158,7 @@ async def test_without_a_master_that_offers_one_the_log_is_read(watcher: Watcher
 
 async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watcher) -> None:
     members = watcher.members
-    other = Pen(members.pen.key)
+    other = EntryWriter(members.entry_writer.key)
     async with watcher.states["bravo"].transaction() as transaction:
         await transaction.apply(
             other.write(put("node", "elsewhere", node())), other.position.sequence
@@ -173,7 +173,10 @@ async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watch
     assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.position.hash)
 
     proof = await watcher.sync("bravo", resync=True)
-    assert (proof.state, proof.hash) == (FollowerState.FOLLOWING, members.pen.position.hash)
+    assert (proof.state, proof.hash) == (
+        FollowerState.FOLLOWING,
+        members.entry_writer.position.hash,
+    )
     assert [row.id for row in (await watcher.states["bravo"].read()).documents] == [
         "berlin",
         "denver",
@@ -219,7 +222,7 @@ async def test_a_traffic_node_keeps_its_file_and_goes_on_when_nats_comes_back(
     members.start("berlin")
     await until(lambda: any("NATS" in line for line in members.reported_states("berlin")))
     assert members.children["berlin"].poll() is None
-    assert file_of(members).position == members.pen.position
+    assert file_of(members).position == members.entry_writer.position
 
     nats_server.start()
     await watcher.write(put("node", "denver", node()))

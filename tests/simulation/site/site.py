@@ -32,7 +32,7 @@ from shared.messaging.middleware import Silent
 from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.log_servers import LogServers
 from tests.fakes.masters import first_changes
-from tests.integration.entries import Pen
+from tests.integration.entries import EntryWriter
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import MOMENT, NODES, NOTHING, World
 from tests.simulation.site.database import Database
@@ -76,7 +76,7 @@ class Site(World):
 
         self.questions = Questions(self)
         founder = NODES[0]
-        founding = Pen(KEYS[founder], founder).write(*first_changes(dict(PINNED), {}))
+        founding = EntryWriter(KEYS[founder], founder).write(*first_changes(dict(PINNED), {}))
         self.servers.create(GENERATION).put(founding.encode())
         self.processes: dict[NodeId, Process] = {}
         self.monitors: dict[NodeId, Process] = {}

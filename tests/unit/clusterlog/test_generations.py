@@ -5,7 +5,7 @@ from collections.abc import Callable
 from shared.clusterlog.generations import BegunGeneration, find_next_generation
 from shared.domain.ids import LogGeneration
 from tests.fakes.cluster_log import MemoryLog
-from tests.integration.entries import Pen
+from tests.integration.entries import EntryWriter
 
 SECOND, THIRD = LogGeneration(2), LogGeneration(3)
 
@@ -22,34 +22,34 @@ class Meanwhile(MemoryLog):
 
 
 async def test_the_next_generation_is_the_one_after_the_log() -> None:
-    assert await find_next_generation(MemoryLog(), Pen().trust()) == SECOND
+    assert await find_next_generation(MemoryLog(), EntryWriter().trust()) == SECOND
 
 
 async def test_a_stream_that_was_made_and_never_begun_is_the_next() -> None:
     log = MemoryLog()
     log.begin(SECOND)
-    assert await find_next_generation(log, Pen().trust()) == SECOND
+    assert await find_next_generation(log, EntryWriter().trust()) == SECOND
 
 
 async def test_streams_that_hold_something_else_are_passed_by() -> None:
     log = MemoryLog()
     log.begin(SECOND).put(b"noise")
-    log.begin(THIRD).put(Pen().begin(THIRD).encode())
-    assert await find_next_generation(log, Pen().trust()) == LogGeneration(4)
+    log.begin(THIRD).put(EntryWriter().begin(THIRD).encode())
+    assert await find_next_generation(log, EntryWriter().trust()) == LogGeneration(4)
 
 
 async def test_one_that_has_begun_is_told_of_also_behind_an_empty_one() -> None:
-    log, pen = MemoryLog(), Pen()
+    log, entry_writer = MemoryLog(), EntryWriter()
     log.begin(SECOND)
-    log.begin(THIRD).put(pen.begin(THIRD).encode())
-    found = await find_next_generation(log, pen.trust())
+    log.begin(THIRD).put(entry_writer.begin(THIRD).encode())
+    found = await find_next_generation(log, entry_writer.trust())
     assert isinstance(found, BegunGeneration)
     assert (found.generation, found.first.log_generation) == (THIRD, THIRD)
 
 
 async def test_one_that_begins_meanwhile_is_told_of_and_never_passed_by() -> None:
-    log, pen = Meanwhile(), Pen()
-    log.happens = lambda: log.begin(SECOND).put(pen.begin(SECOND).encode())
-    found = await find_next_generation(log, pen.trust())
+    log, entry_writer = Meanwhile(), EntryWriter()
+    log.happens = lambda: log.begin(SECOND).put(entry_writer.begin(SECOND).encode())
+    found = await find_next_generation(log, entry_writer.trust())
     assert isinstance(found, BegunGeneration)
     assert found.generation == SECOND

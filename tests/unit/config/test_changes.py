@@ -7,18 +7,20 @@ from services.config.read.documents import LARGEST_DIFFERENCE, read_documents
 from shared.domain.log import LogEntry, Op
 from shared.events.config import ReadDocuments
 from tests.fakes.copy import Copy
-from tests.integration.entries import Pen, control, delete, node, put
+from tests.integration.entries import EntryWriter, control, delete, node, put
 
 
 def test_the_last_change_of_a_document_counts() -> None:
-    pen = Pen()
+    entry_writer = EntryWriter()
     entries = [
         LogEntry.decode(each.body)
         for each in (
-            pen.write(put("node", "a", node()), put("node", "b", node())),
-            pen.write(delete("node", "a"), put("node", "b", node("master"))),
-            pen.write(put("node", "c", node()), control(Op.EPOCH_BEGAN, {}), put("user", "u", {})),
-            pen.write(delete("node", "c"), put("node", "a", node())),
+            entry_writer.write(put("node", "a", node()), put("node", "b", node())),
+            entry_writer.write(delete("node", "a"), put("node", "b", node("master"))),
+            entry_writer.write(
+                put("node", "c", node()), control(Op.EPOCH_BEGAN, {}), put("user", "u", {})
+            ),
+            entry_writer.write(delete("node", "c"), put("node", "a", node())),
         )
     ]
 
@@ -34,14 +36,16 @@ def test_the_last_change_of_a_document_counts() -> None:
 
 async def test_who_knows_everything_is_told_the_news() -> None:
     copy = Copy()
-    await copy.apply(copy.pen.write(put("node", "a", node()), put("node", "b", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "a", node()), put("node", "b", node())))
     whole = await read_documents(copy, ReadDocuments(kinds=("node",)))
     assert whole.since is None
 
     nothing = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
     assert (nothing.since, nothing.documents, nothing.gone) == (1, (), ())
 
-    await copy.apply(copy.pen.write(delete("node", "a")), copy.pen.write(put("user", "u", {})))
+    await copy.apply(
+        copy.entry_writer.write(delete("node", "a")), copy.entry_writer.write(put("user", "u", {}))
+    )
     answer = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
     assert (answer.since, answer.documents, answer.gone) == (1, (), (("node", "a"),))
     assert answer.position == copy.state.at
@@ -49,10 +53,10 @@ async def test_who_knows_everything_is_told_the_news() -> None:
 
 async def test_who_knows_another_history_is_told_everything() -> None:
     copy, other = Copy(), Copy()
-    await copy.apply(copy.pen.write(put("node", "a", node())))
-    await other.apply(other.pen.write(put("node", "b", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "a", node())))
+    await other.apply(other.entry_writer.write(put("node", "b", node())))
     theirs = await read_documents(other, ReadDocuments())
-    await copy.apply(copy.pen.write(put("node", "c", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "c", node())))
 
     answer = await read_documents(copy, ReadDocuments(since=theirs.position))
 
@@ -65,10 +69,10 @@ async def test_who_knows_another_history_is_told_everything() -> None:
 )
 async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
     copy = Copy()
-    await copy.apply(copy.pen.write(put("node", "a", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "a", node())))
     whole = await read_documents(copy, ReadDocuments())
     for _ in range(behind):
-        await copy.apply(copy.pen.write(put("node", "a", node())))
+        await copy.apply(copy.entry_writer.write(put("node", "a", node())))
 
     answer = await read_documents(copy, ReadDocuments(since=whole.position))
 
@@ -78,11 +82,12 @@ async def test_too_many_entries_are_no_news(behind: int, is_news: bool) -> None:
 
 async def test_what_does_not_fit_into_a_message_is_no_news() -> None:
     copy = Copy()
-    await copy.apply(copy.pen.write(put("node", "a", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "a", node())))
     whole = await read_documents(copy, ReadDocuments())
     large = {"note": "x" * 300_000}
     await copy.apply(
-        copy.pen.write(put("team", "b", large)), copy.pen.write(put("team", "c", large))
+        copy.entry_writer.write(put("team", "b", large)),
+        copy.entry_writer.write(put("team", "c", large)),
     )
 
     answer = await read_documents(copy, ReadDocuments(since=whole.position))

@@ -8,7 +8,7 @@ from shared.domain.log import LogEntry, StoredEntry
 from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.masters import Masters, proposal
 from tests.fakes.virtual_time import pause, run, turn
-from tests.integration.entries import Pen
+from tests.integration.entries import EntryWriter
 
 LONG = 1_000.0
 
@@ -25,8 +25,8 @@ async def begun(site: Masters) -> None:
 def later(site: Masters, generation: int = 2) -> MemoryLog:
     """The log is lost; a later generation goes on where alpha's database stands."""
     site.log.lose()
-    pen = Pen(site.alpha.key, site.alpha.node, site.alpha.state.at)
-    first = pen.begin(generation).encode()
+    entry_writer = EntryWriter(site.alpha.key, site.alpha.node, site.alpha.state.at)
+    first = entry_writer.begin(generation).encode()
     log = site.log.begin(LogGeneration(generation))
     log.put(first)
     return log
@@ -73,7 +73,7 @@ def test_what_was_prepared_in_one_generation_lands_in_no_other() -> None:
         async with site.writing():
             await begun(site)
             replica = site.alpha.writer.replica
-            prepared = Pen(site.alpha.key, site.alpha.node, replica.position)
+            prepared = EntryWriter(site.alpha.key, site.alpha.node, replica.position)
             log, entry = replica.log, prepared.draft()
             second = later(site)
             before = list(second.messages)
@@ -91,7 +91,7 @@ def test_a_generation_that_began_elsewhere_is_not_extended() -> None:
         async with site.writing():
             await begun(site)
             site.log.lose()
-            stranger = Pen(site.alpha.key, site.alpha.node)
+            stranger = EntryWriter(site.alpha.key, site.alpha.node)
             stranger.write()
             other = site.log.begin(LogGeneration(2))
             other.put(stranger.begin(2).encode())

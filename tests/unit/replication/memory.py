@@ -23,7 +23,7 @@ from shared.runtime.health import Health
 from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.rejections import KeptRejections
-from tests.integration.entries import Pen, node, put
+from tests.integration.entries import EntryWriter, node, put
 
 BERLIN = NodeId("berlin")
 
@@ -90,7 +90,7 @@ class HandClock:
 class World:
     """One follower and everything that it sees."""
 
-    pen: Pen = field(default_factory=Pen)
+    entry_writer: EntryWriter = field(default_factory=EntryWriter)
     log: MemoryLog = field(default_factory=MemoryLog)
     store: MemoryFollowerStore = field(default_factory=MemoryFollowerStore)
     events: KeptEvents = field(default_factory=KeptEvents)
@@ -102,7 +102,7 @@ class World:
     rejections: KeptRejections = field(default_factory=KeptRejections)
 
     def __post_init__(self) -> None:
-        trust = self.pen.trust()
+        trust = self.entry_writer.trust()
         self.applier = Applier(BERLIN, self.store, self.log, trust, self.events, self.rejections)
         self.exchange = MemoryExchange(
             node=BERLIN,
@@ -126,13 +126,13 @@ class World:
     def write(self, *names: str) -> None:
         """Append one entry for each name."""
         for name in names:
-            self.log.put(self.pen.write(put("node", name, node())).encode())
+            self.log.put(self.entry_writer.write(put("node", name, node())).encode())
 
     def rebuild(self, generation: int = 2) -> MemoryLog:
         """Lose the log, and begin a later generation where the pen is."""
         self.log.lose()
         later = self.log.begin(LogGeneration(generation))
-        later.put(self.pen.begin(generation).encode())
+        later.put(self.entry_writer.begin(generation).encode())
         return later
 
     def intrude(self, data: bytes | None) -> None:
@@ -140,14 +140,16 @@ class World:
         self.log.put(data or b"")
         if data is None:
             self.log.discard(len(self.log.messages))
-        self.pen.skip()
+        self.entry_writer.skip()
 
     def keep_conflicts(self) -> "KeptConflicts":
         """Have what the copy has alone kept from now on."""
-        keeper = KeptConflicts(self.store)
-        self.following.conflicts = keeper
-        return keeper
+        archive = KeptConflicts(self.store)
+        self.following.conflicts = archive
+        return archive
 
     def snapshot(self) -> Snapshot:
         """The state at the pen's position, as a master would offer it."""
-        return Snapshot(self.pen.position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY)
+        return Snapshot(
+            self.entry_writer.position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.DIRECTORY
+        )

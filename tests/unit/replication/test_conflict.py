@@ -5,7 +5,7 @@ import pytest
 from services.replication.core.conflict import common_revision, last_changes
 from shared.domain.ids import Revision
 from shared.domain.log import LogEntry, Op, StoredEntry
-from tests.integration.entries import Pen, control, delete, node, put
+from tests.integration.entries import EntryWriter, control, delete, node, put
 
 
 def hashes(*pairs: tuple[int, str]) -> dict[Revision, str]:
@@ -33,12 +33,12 @@ def entries(*stored: StoredEntry) -> list[LogEntry]:
 
 
 def test_each_document_is_as_the_last_change_left_it() -> None:
-    pen = Pen()
+    entry_writer = EntryWriter()
     found = last_changes(
         entries(
-            pen.write(put("node", "berlin", node()), put("node", "tokyo", node())),
-            pen.write(put("node", "berlin", node("master"))),
-            pen.write(delete("node", "tokyo")),
+            entry_writer.write(put("node", "berlin", node()), put("node", "tokyo", node())),
+            entry_writer.write(put("node", "berlin", node("master"))),
+            entry_writer.write(delete("node", "tokyo")),
         )
     )
     changes = [(each.change.id, each.change.op, each.change.body, each.revision) for each in found]
@@ -46,7 +46,7 @@ def test_each_document_is_as_the_last_change_left_it() -> None:
 
 
 def test_what_speaks_of_the_cluster_alone_leaves_nothing_behind() -> None:
-    pen = Pen()
-    began = pen.write(control(Op.EPOCH_BEGAN, {}), epoch=4)
-    mode = pen.write(control(Op.MODE_CHANGED, {"mode": "degraded"}))
+    entry_writer = EntryWriter()
+    began = entry_writer.write(control(Op.EPOCH_BEGAN, {}), epoch=4)
+    mode = entry_writer.write(control(Op.MODE_CHANGED, {"mode": "degraded"}))
     assert last_changes(entries(began, mode)) == ()

@@ -22,13 +22,13 @@ from services.replication.core.follower import (
 from shared.clusterlog.log import verify
 from shared.domain.ids import Epoch, Instant, LogGeneration, Revision, Sequence
 from shared.domain.log import EMPTY_HASH, LogPosition, Op, StoredEntry, empty_position
-from tests.integration.entries import GENERATION, Pen, control, node, put
+from tests.integration.entries import GENERATION, EntryWriter, control, node, put
 
 START = empty_position(GENERATION)
 
 
-def entry(pen: Pen, name: str = "berlin") -> StoredEntry:
-    return pen.write(put("node", name, node()))
+def entry(entry_writer: EntryWriter, name: str = "berlin") -> StoredEntry:
+    return entry_writer.write(put("node", name, node()))
 
 
 def judge(follower: Follower, sequence: int, stored: StoredEntry | None) -> Verdict:
@@ -42,7 +42,7 @@ def apply(follower: Follower, verdict: Apply, sequence: int) -> None:
 
 
 def test_the_next_entry_is_applied() -> None:
-    stored = entry(Pen())
+    stored = entry(EntryWriter())
     verdict = judge(Follower(START), 1, stored)
     assert isinstance(verdict, Apply)
     assert verdict.stored == stored
@@ -50,14 +50,14 @@ def test_the_next_entry_is_applied() -> None:
 
 
 def test_what_was_read_before_is_known() -> None:
-    pen = Pen()
-    stored = entry(pen)
-    assert judge(Follower(pen.position), 1, stored) == Known()
+    entry_writer = EntryWriter()
+    stored = entry(entry_writer)
+    assert judge(Follower(entry_writer.position), 1, stored) == Known()
 
 
 def test_a_gap_is_fetched_before_anything_is_judged() -> None:
-    pen = Pen()
-    stored = [entry(pen, name) for name in ("a", "b", "c")]
+    entry_writer = EntryWriter()
+    stored = [entry(entry_writer, name) for name in ("a", "b", "c")]
     follower = Follower(START)
     assert judge(follower, 3, stored[2]) == Fetch(Sequence(1))
     assert judge(follower, 3, None) == Fetch(Sequence(1))
@@ -68,12 +68,12 @@ def test_a_message_that_is_no_entry_is_skipped() -> None:
 
 
 def test_an_entry_that_nobody_known_signed_is_skipped() -> None:
-    verdict = Follower(START).judge(Sequence(1), entry(Pen()), proven=False)
+    verdict = Follower(START).judge(Sequence(1), entry(EntryWriter()), proven=False)
     assert verdict == Skip("no known master signed it", "alpha")
 
 
 def test_signed_bytes_that_are_no_entry_are_skipped() -> None:
-    verdict = judge(Follower(START), 1, Pen().sign(b'{"revision": "x"}'))
+    verdict = judge(Follower(START), 1, EntryWriter().sign(b'{"revision": "x"}'))
     assert isinstance(verdict, Skip)
     assert verdict.reason.startswith("log entry: ")
 
@@ -88,65 +88,65 @@ def test_signed_bytes_that_are_no_entry_are_skipped() -> None:
     ],
 )
 def test_an_entry_that_does_not_follow_is_skipped(position: LogPosition, reason: str) -> None:
-    verdict = judge(Follower(position), 1, entry(Pen()))
+    verdict = judge(Follower(position), 1, entry(EntryWriter()))
     assert isinstance(verdict, Skip)
     assert reason in verdict.reason
 
 
 def test_after_a_skipped_message_the_history_goes_on() -> None:
-    pen, follower = Pen(), Follower(START)
+    entry_writer, follower = EntryWriter(), Follower(START)
     assert isinstance(judge(follower, 1, None), Skip)
     follower.record_read(Sequence(1))
-    pen.skip()
-    verdict = judge(follower, 2, entry(pen))
+    entry_writer.skip()
+    verdict = judge(follower, 2, entry(entry_writer))
     assert isinstance(verdict, Apply)
     apply(follower, verdict, 2)
-    assert follower.position == pen.position
+    assert follower.position == entry_writer.position
     assert (follower.position.revision, follower.position.sequence) == (1, 2)
 
 
 def test_a_copy_of_an_earlier_generation_reads_a_later_one_from_its_first_message() -> None:
-    pen = Pen()
-    entry(pen)
-    follower = Follower(pen.position, LogGeneration(2))
+    entry_writer = EntryWriter()
+    entry(entry_writer)
+    follower = Follower(entry_writer.position, LogGeneration(2))
     assert follower.read_to == 0
-    began = judge(follower, 1, pen.begin(2))
+    began = judge(follower, 1, entry_writer.begin(2))
     assert isinstance(began, Apply)
     apply(follower, began, 1)
-    assert (follower.position, follower.read_to) == (pen.position, 1)
+    assert (follower.position, follower.read_to) == (entry_writer.position, 1)
 
 
 def test_the_beginning_of_a_generation_counts_in_its_own_log_alone() -> None:
-    pen = Pen()
-    entry(pen)
-    follower = Follower(pen.position)
-    verdict = judge(follower, 2, pen.begin(2))
+    entry_writer = EntryWriter()
+    entry(entry_writer)
+    follower = Follower(entry_writer.position)
+    verdict = judge(follower, 2, entry_writer.begin(2))
     assert isinstance(verdict, Skip)
     assert verdict.reason == "log generation 2, not 1"
 
 
 def test_an_epoch_begins_by_its_entry_alone() -> None:
-    pen, follower = Pen(), Follower(START)
-    late = pen.draft(put("node", "x", node()), epoch=2)
+    entry_writer, follower = EntryWriter(), Follower(START)
+    late = entry_writer.draft(put("node", "x", node()), epoch=2)
     assert isinstance(judge(follower, 1, late), Skip)
-    began = pen.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=2)
+    began = entry_writer.write(control(Op.EPOCH_BEGAN, {"node": "bravo"}), epoch=2)
     assert isinstance(judge(follower, 1, began), Apply)
 
 
 def test_the_deposed_primarys_entry_after_the_new_epoch_is_skipped() -> None:
-    pen, follower = Pen(), Follower(START)
-    old = pen.draft(put("node", "old", node()))
-    began = judge(follower, 1, pen.write(control(Op.EPOCH_BEGAN, {}), epoch=1))
+    entry_writer, follower = EntryWriter(), Follower(START)
+    old = entry_writer.draft(put("node", "old", node()))
+    began = judge(follower, 1, entry_writer.write(control(Op.EPOCH_BEGAN, {}), epoch=1))
     assert isinstance(began, Apply)
     apply(follower, began, 1)
     assert isinstance(judge(follower, 2, old), Skip)
 
 
 def test_nothing_is_applied_before_it_is_read() -> None:
-    pen = Pen()
-    entry(pen)
+    entry_writer = EntryWriter()
+    entry(entry_writer)
     follower = Follower(START)
-    follower.record_applied(replace(pen.position, sequence=Sequence(9)))
+    follower.record_applied(replace(entry_writer.position, sequence=Sequence(9)))
     with pytest.raises(AssertionError, match="before it is read"):
         follower.record_read(Sequence(1))
 
@@ -157,16 +157,18 @@ def test_messages_are_passed_without_a_gap() -> None:
 
 
 def test_a_copy_does_not_go_back() -> None:
-    pen = Pen()
-    entry(pen)
+    entry_writer = EntryWriter()
+    entry(entry_writer)
     with pytest.raises(AssertionError, match="does not go back"):
-        Follower(pen.position).record_applied(START)
+        Follower(entry_writer.position).record_applied(START)
 
 
-def carried_out(follower: Follower, log: list[StoredEntry | None], pen: Pen, at: int) -> None:
+def carried_out(
+    follower: Follower, log: list[StoredEntry | None], entry_writer: EntryWriter, at: int
+) -> None:
     """Deliver the message at *at* and do what the follower says."""
     stored = log[at - 1]
-    proven = stored is not None and verify(stored, pen.trust())
+    proven = stored is not None and verify(stored, entry_writer.trust())
     match follower.judge(Sequence(at), stored, proven=proven):
         case Apply() as verdict:
             apply(follower, verdict, at)
@@ -174,33 +176,33 @@ def carried_out(follower: Follower, log: list[StoredEntry | None], pen: Pen, at:
             follower.record_read(Sequence(at))
         case Fetch(first):
             for number in range(first, at + 1):
-                carried_out(follower, log, pen, number)
+                carried_out(follower, log, entry_writer, number)
         case Known():
             pass
 
 
-def a_log(kinds: list[str]) -> tuple[list[StoredEntry | None], Pen]:
+def a_log(kinds: list[str]) -> tuple[list[StoredEntry | None], EntryWriter]:
     """A log as writers good and bad leave it behind, and the pen of the good one."""
-    pen, stranger = Pen(), Pen()
+    entry_writer, stranger = EntryWriter(), EntryWriter()
     log: list[StoredEntry | None] = []
     for kind in kinds:
         match kind:
             case "entry":
-                log.append(entry(pen))
+                log.append(entry(entry_writer))
                 continue
             case "epoch":
-                epoch = pen.position.epoch + 1
-                log.append(pen.write(control(Op.EPOCH_BEGAN, {}), epoch=epoch))
+                epoch = entry_writer.position.epoch + 1
+                log.append(entry_writer.write(control(Op.EPOCH_BEGAN, {}), epoch=epoch))
                 continue
             case "noise":
                 log.append(None)
             case "forged":
-                stranger.position = pen.position
+                stranger.position = entry_writer.position
                 log.append(stranger.draft(put("node", "evil", node())))
             case _:
-                log.append(pen.sign(b"{}"))
-        pen.skip()
-    return log, pen
+                log.append(entry_writer.sign(b"{}"))
+        entry_writer.skip()
+    return log, entry_writer
 
 
 kinds = st.lists(st.sampled_from(["entry", "epoch", "noise", "forged", "garbage"]), max_size=12)
@@ -210,29 +212,29 @@ kinds = st.lists(st.sampled_from(["entry", "epoch", "noise", "forged", "garbage"
 def test_every_follower_comes_to_the_same_history_in_whatever_order_messages_arrive(
     kinds: list[str], chance: random.Random
 ) -> None:
-    log, pen = a_log(kinds)
+    log, entry_writer = a_log(kinds)
     follower = Follower(START)
     arrivals = [chance.randint(1, len(log)) for _ in log for _ in range(2)]
     for at in [*arrivals, *range(1, len(log) + 1)]:
-        carried_out(follower, log, pen, at)
+        carried_out(follower, log, entry_writer, at)
     assert follower.read_to == len(log)
-    assert follower.position.hash == pen.position.hash
-    assert follower.position.revision == pen.position.revision
-    assert follower.position.epoch == pen.position.epoch
+    assert follower.position.hash == entry_writer.position.hash
+    assert follower.position.revision == entry_writer.position.revision
+    assert follower.position.epoch == entry_writer.position.epoch
 
 
 @given(kinds=kinds, cut=st.integers(0, 12))
 def test_a_follower_that_starts_again_from_its_marker_comes_to_the_same_history(
     kinds: list[str], cut: int
 ) -> None:
-    log, pen = a_log(kinds)
+    log, entry_writer = a_log(kinds)
     first = Follower(START)
     for at in range(1, min(cut, len(log)) + 1):
-        carried_out(first, log, pen, at)
+        carried_out(first, log, entry_writer, at)
     second = Follower(first.position)
     for at in range(1, len(log) + 1):
-        carried_out(second, log, pen, at)
-    assert second.position.hash == pen.position.hash
+        carried_out(second, log, entry_writer, at)
+    assert second.position.hash == entry_writer.position.hash
 
 
 AT_THREE = LogPosition(GENERATION, Revision(3), Sequence(3), START.epoch, "a" * 64)

@@ -13,7 +13,7 @@ from shared.domain.errors import BadSignature, LogUnavailable, StoreUnavailable,
 from shared.domain.ids import LogGeneration, NodeId
 from shared.domain.snapshot import Scope
 from shared.events.replication import FollowerProgressed, FollowerState, FollowerStateChanged
-from tests.integration.entries import Pen, node, put
+from tests.integration.entries import EntryWriter, node, put
 from tests.unit.replication.memory import BERLIN, World
 
 
@@ -56,7 +56,7 @@ async def test_it_reads_to_the_end_and_follows(world: World) -> None:
 async def test_its_position_is_signed_by_its_own_key(world: World) -> None:
     world.write("a")
     proof = await sync(world)
-    assert proof.hash == world.pen.position.hash
+    assert proof.hash == world.entry_writer.position.hash
     assert verify(world.key.public_b64, bytes.fromhex(proof.signature), proof.progress_bytes())
 
 
@@ -72,7 +72,9 @@ async def test_a_copy_of_no_cluster_waits(world: World) -> None:
 
 async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
     world.write("a")
-    stranger = Pen(NodeKey.generate(), NodeId("mallory"), position=world.pen.position)
+    stranger = EntryWriter(
+        NodeKey.generate(), NodeId("mallory"), position=world.entry_writer.position
+    )
     world.intrude(stranger.write(put("node", "evil", node())).encode())
     world.intrude(b"noise")
     world.write("b")
@@ -87,8 +89,8 @@ async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
 async def test_a_master_named_by_an_entry_is_believed_from_then_on(world: World) -> None:
     key = NodeKey.generate()
     charlie = put("node", "charlie", node("master", key.public_b64))
-    world.log.put(world.pen.write(charlie).encode())
-    world.pen.key, world.pen.signer = key, NodeId("charlie")
+    world.log.put(world.entry_writer.write(charlie).encode())
+    world.entry_writer.key, world.entry_writer.signer = key, NodeId("charlie")
     world.write("after")
     await sync(world)
     assert world.store.applied == [1, 2]
@@ -97,8 +99,8 @@ async def test_a_master_named_by_an_entry_is_believed_from_then_on(world: World)
 async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
     key = NodeKey.generate()
     berlin = put("node", "berlin", node("traffic", key.public_b64))
-    world.log.put(world.pen.write(berlin).encode())
-    thief = Pen(key, BERLIN, position=world.pen.position)
+    world.log.put(world.entry_writer.write(berlin).encode())
+    thief = EntryWriter(key, BERLIN, position=world.entry_writer.position)
     world.intrude(thief.write(put("node", "evil", node())).encode())
     await sync(world)
     assert world.store.applied == [1]
@@ -148,11 +150,11 @@ async def test_a_copy_goes_on_in_the_generation_that_began_at_its_last_entry(
     world.write("a", "b")
     await sync(world)
     later = world.rebuild()
-    later.put(world.pen.write(put("node", "c", node())).encode())
+    later.put(world.entry_writer.write(put("node", "c", node())).encode())
 
     proof = await sync(world)
     assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 4)
-    assert proof.hash == world.pen.position.hash
+    assert proof.hash == world.entry_writer.position.hash
     assert world.store.applied == [1, 2, 1, 2]
     assert (await sync(world)).revision == 4
 
@@ -174,7 +176,7 @@ async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged
 ) -> None:
     world.write("a", "b")
     await sync(world)
-    alone, world.pen.position = world.pen.position, Pen().position
+    alone, world.entry_writer.position = world.entry_writer.position, EntryWriter().position
     world.write("a")
     world.rebuild()
 
@@ -184,37 +186,37 @@ async def test_a_copy_that_has_more_than_a_new_generation_began_with_is_diverged
 
 
 async def test_what_a_diverged_copy_had_alone_is_kept_before_it_is_replaced(world: World) -> None:
-    keeper = world.keep_conflicts()
-    other = Pen(world.pen.key)
+    archive = world.keep_conflicts()
+    other = EntryWriter(world.entry_writer.key)
     await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     await sync(world)
-    assert keeper.kept == []
+    assert archive.kept == []
 
     world.exchange.ready = world.snapshot()
     assert (await sync(world, resync=True)).state is FollowerState.FOLLOWING
-    assert keeper.kept == [(other.position, other.position)]
+    assert archive.kept == [(other.position, other.position)]
 
 
 async def test_a_copy_behind_a_new_generation_may_have_something_alone(world: World) -> None:
-    keeper = world.keep_conflicts()
+    archive = world.keep_conflicts()
     world.write("a")
     await sync(world)
-    behind = world.pen.position
+    behind = world.entry_writer.position
     world.write("b")
     world.rebuild()
     world.exchange.ready = world.snapshot()
     await sync(world)
-    assert keeper.kept == [(behind, behind)]
+    assert archive.kept == [(behind, behind)]
 
 
 async def test_a_copy_that_is_the_beginning_of_the_log_has_nothing_alone(world: World) -> None:
-    keeper = world.keep_conflicts()
+    archive = world.keep_conflicts()
     world.write("a")
     await sync(world)
     world.exchange.ready = world.snapshot()
     await sync(world, resync=True)
-    assert keeper.kept == []
+    assert archive.kept == []
 
 
 @pytest.mark.parametrize("first", [None, b"noise", "unsigned", "plain"])
@@ -226,9 +228,9 @@ async def test_a_stream_that_nobody_began_leads_nobody_away(
     world.log.lose()
     later = world.log.begin(LogGeneration(2))
     if first == "unsigned":
-        first = Pen(position=world.pen.position).begin(2).encode()
+        first = EntryWriter(position=world.entry_writer.position).begin(2).encode()
     if first == "plain":
-        first = world.pen.draft(put("node", "x", node())).encode()
+        first = world.entry_writer.draft(put("node", "x", node())).encode()
     if isinstance(first, bytes):
         later.put(first)
     world.clock.at += LOG_LOST_SECONDS
@@ -241,12 +243,12 @@ async def test_a_stream_that_nobody_began_leads_nobody_away(
 async def test_a_log_that_holds_the_last_entry_is_not_left(world: World) -> None:
     world.write("a")
     await sync(world)
-    world.log.begin(LogGeneration(2)).put(world.pen.begin(2).encode())
+    world.log.begin(LogGeneration(2)).put(world.entry_writer.begin(2).encode())
     assert (await sync(world)).log_generation == 1
 
 
 async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: World) -> None:
-    other = Pen(world.pen.key)
+    other = EntryWriter(world.entry_writer.key)
     await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     proof = await sync(world)
@@ -263,7 +265,7 @@ async def test_noise_at_the_own_position_is_another_history(world: World) -> Non
 
 
 async def test_a_resync_mends_a_diverged_copy(world: World) -> None:
-    other = Pen(world.pen.key)
+    other = EntryWriter(world.entry_writer.key)
     await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a", "b")
     world.exchange.ready = world.snapshot()
@@ -320,7 +322,7 @@ async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> 
 async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: World) -> None:
     world.write("a", "b", "c")
     await world.applier.begin()
-    third = await world.log.get(world.pen.position.sequence)
+    third = await world.log.get(world.entry_writer.position.sequence)
     assert third is not None
     await world.applier.fetch(third)
     assert world.store.applied == [1, 2, 3]
@@ -331,8 +333,8 @@ async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: Wo
 async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) -> None:
     world.write("a")
     await sync(world)
-    entry = world.pen.write(put("node", "b", node()))
-    await world.store.apply(entry, world.pen.position.sequence)
+    entry = world.entry_writer.write(put("node", "b", node()))
+    await world.store.apply(entry, world.entry_writer.position.sequence)
     world.log.put(entry.encode())
     assert (await sync(world)).revision == 2
     assert world.store.applied == [1, 2]
@@ -370,7 +372,7 @@ async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(wor
 
 
 async def test_the_loss_of_the_log_does_not_hide_that_the_copy_diverged(world: World) -> None:
-    other = Pen(world.pen.key)
+    other = EntryWriter(world.entry_writer.key)
     await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a")
     await sync(world)

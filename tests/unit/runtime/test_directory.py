@@ -49,10 +49,10 @@ def test_a_directory_that_reads_on_has_what_a_new_one_reads(
 ) -> None:
     async def scenario() -> None:
         copy = Copy()
-        await copy.apply(copy.pen.write(SITE))
+        await copy.apply(copy.entry_writer.write(SITE))
         reads_on = directory(copy)
         for entries in batches:
-            await copy.apply(*(copy.pen.write(*changes) for changes in entries))
+            await copy.apply(*(copy.entry_writer.write(*changes) for changes in entries))
             await reads_on.read()
             new = directory(copy)
             await new.read()
@@ -63,7 +63,9 @@ def test_a_directory_that_reads_on_has_what_a_new_one_reads(
 
 async def grown(*changes: Change) -> Copy:
     copy = Copy()
-    await copy.apply(copy.pen.write(SITE), *(copy.pen.write(each) for each in changes))
+    await copy.apply(
+        copy.entry_writer.write(SITE), *(copy.entry_writer.write(each) for each in changes)
+    )
     return copy
 
 
@@ -86,7 +88,7 @@ async def test_only_what_changed_is_reported() -> None:
     ear = Listening(copy)
     found = directory(ear)
     await found.read()
-    await copy.apply(copy.pen.write(put("node", "c", node())))
+    await copy.apply(copy.entry_writer.write(put("node", "c", node())))
     await found.read()
 
     assert [len(each.documents) for each in ear.answers] == [3, 1]
@@ -99,7 +101,7 @@ async def test_a_revision_that_is_about_something_else_changes_nothing() -> None
     notified: list[Revision] = []
     found.on_change(lambda: notified.append(found.revision))
     await found.read()
-    await copy.apply(copy.pen.write(put("user", "u", {})))
+    await copy.apply(copy.entry_writer.write(put("user", "u", {})))
     await found.read()
 
     assert (found.revision, notified) == (3, [2])
@@ -114,7 +116,7 @@ async def test_the_side_that_lost_learns_what_the_other_one_has() -> None:
     assert found.revision == 7
     won = await grown(put("node", "z", node()))
     ear.copy = won
-    await won.apply(won.pen.begin(2))
+    await won.apply(won.entry_writer.begin(2))
     found.heard(Revision(7))  # what no master has any more, heard before the sides parted
     moved = asyncio.Event()
     found.on_change(moved.set)
