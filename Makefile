@@ -61,7 +61,7 @@ traffic-node: ## one more traffic node beside that site: NODE=lisbon RELAY_PORT=
 	@$(BESIDE) --file compose/traffic/docker-compose.yml --file compose/traffic/beside.yml \
 		up --detach --wait
 
-gateway: ## one more front door beside that site: NODE=alpha GATEWAY_PORT=8445
+gateway: ## one more gateway beside that site: NODE=alpha GATEWAY_PORT=8445
 	@$(BESIDE)-gateway --file compose/gateway/docker-compose.yml up --detach --wait
 
 test-compose: setup ## every test that needs Docker: the site in containers

@@ -6,9 +6,9 @@ since every module of the project stands under some row, what is reached through
 was allowed by that module's own row. A row whose modules do not exist yet is kept.
 
 A row's words: `may_import` takes module names (with all that is in them), a leading dot for a
-sibling of the row's module, a dot alone for all of them, and three groups: `pure`, `stdlib`,
-`third-party`. `never` takes names away again, and `apart_from` the modules that have a row of
-their own.
+sibling of the row's module, a dot alone for all of them, two dots for a sibling of its package,
+and three groups: `pure`, `stdlib`, `third-party`. `never` takes names away again, and
+`apart_from` the modules that have a row of their own.
 """
 
 import sys
@@ -63,8 +63,13 @@ def is_allowed(imported: str, owner: str, may_import: list[str], never: list[str
 
 
 def _absolute(name: str, owner: str) -> str:
-    """Write a row's word in full: `.core` is a sibling of *owner*, `.` the package of both."""
+    """Write a row's word in full: `.core` is a sibling of *owner*, `.` the package of both.
+
+    `..core` is a sibling of that package.
+    """
     parent = owner.rpartition(".")[0]
+    if name.startswith(".."):
+        return _absolute(name[1:], parent)
     return (parent + name).rstrip(".") if name.startswith(".") else name
 
 

@@ -1,4 +1,4 @@
-"""The site's front door: HTTPS for people and programs, and the control channel of endpoints.
+"""The API gateway of the site: HTTPS for people and programs, control channels for endpoints.
 
 Owns the sessions' state (stream `SESSIONS`, one subject a session, changed by compare-and-set)
 and the check of who may do what. Consumes heartbeats, grants and followers' progress; asks

@@ -1,257 +1,242 @@
 """The composition root of the gateway: the one place that knows all of its parts."""
 
-import socket
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
 
-import uvicorn
 from fastapi import FastAPI
 from faststream import FastStream
 
-from services.gateway.accounts import Accounts
-from services.gateway.apply import Editor
-from services.gateway.backups import Backups
-from services.gateway.conflicts import MastersConflicts
-from services.gateway.core.attempts import Attempts
-from services.gateway.core.observed import Observed
+import services.gateway.access.routes as login
+import services.gateway.appliances.routes as appliance_routes
+import services.gateway.backups.routes as backup_routes
+import services.gateway.conflicts.routes as conflict_routes
+from services.gateway.access.accounts import Accounts
+from services.gateway.access.address_limits import AddressLimits
+from services.gateway.access.audit_log import AuditLog
+from services.gateway.access.gateway_urls import GatewayUrls
+from services.gateway.access.passwords import Passwords
+from services.gateway.appliances.appliances import Appliances
+from services.gateway.backups.backups import BackupFiles
+from services.gateway.backups.snapshots import MasterSnapshots, SnapshotObjects, Verify
+from services.gateway.cluster.cluster import Cluster
+from services.gateway.cluster.core.observed import Observed
+from services.gateway.cluster.failover import Failover
+from services.gateway.cluster.local_health import LocalHealth
+from services.gateway.cluster.routes import cluster, failover, health, status_history
+from services.gateway.cluster.status_history import StatusHistoryReader
+from services.gateway.cluster.status_notifier import StatusNotifier
+from services.gateway.cluster.sync import FollowerSync
+from services.gateway.configuration.editor import Editor
+from services.gateway.configuration.proposals import Proposals
+from services.gateway.configuration.reader import ConfigurationReader
+from services.gateway.configuration.routes import documents, history, webhooks
+from services.gateway.configuration.verification import LogCopies
+from services.gateway.configuration.webhooks import Webhooks
+from services.gateway.conflicts.conflicts import MastersConflicts
+from services.gateway.conflicts.resolution import Resolution
 from services.gateway.handlers import Handlers, router
-from services.gateway.herald import Herald
-from services.gateway.keeper import Keeper
-from services.gateway.passwords import Passwords
-from services.gateway.problems import RESPONSES, tell_problems
-from services.gateway.proposals import Configuration
-from services.gateway.routes import (
-    appliances,
-    backup,
-    channel,
-    cluster,
-    conflicts,
-    documents,
-    failover,
-    health,
-    history,
-    login,
-    probes,
-    queue,
-    rehearsal,
-    selection,
-    sessions,
-    status_history,
-    webhooks,
-)
-from services.gateway.routes.door import Door
-from services.gateway.sessions import Desk, Sessions
+from services.gateway.http.problems import RESPONSES, answer_with_problems
+from services.gateway.http.provided import provide
+from services.gateway.http.server import HttpsServer, build_server, write_certificate
+from services.gateway.placement.probing import Probing
+from services.gateway.placement.routes import probes, rehearsal, selection
+from services.gateway.placement.selector import Selector
+from services.gateway.sessions.credentials import CredentialsIssuer
+from services.gateway.sessions.queues import Queues
+from services.gateway.sessions.reaper import SessionReaper
+from services.gateway.sessions.relay_closing import RelayClosing
+from services.gateway.sessions.routes import channel, queue, sessions
+from services.gateway.sessions.routes.channel import ControlChannels
+from services.gateway.sessions.sessions import Sessions
+from services.gateway.sessions.store import JetStreamSessions, SessionStore
+from services.gateway.sessions.tickets import Tickets
+from services.gateway.sessions.view import SessionsView
+from services.gateway.sessions.watch import SessionWatch
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import JetStreamSessions, SessionStore
-from services.gateway.view import SessionsView
 from shared.api.call import API
 from shared.clusterlog.snapshots import SnapshotStore
-from shared.crypto.authority import issue_certificate
-from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
-from shared.crypto.nodekeys import write_secret
+from shared.crypto.keyring import KeyRing
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
-from shared.domain.errors import BadSettings
+from shared.domain.ids import ClusterId, NodeId
+from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
-from shared.runtime.context import ServiceContext, build_context
+from shared.runtime.containment import Containment
+from shared.runtime.context import build_context
 from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
+from shared.runtime.health import Health
 from shared.runtime.service import Service
 from shared.runtime.watchdog import Watchdog
 
-BACKLOG: Final = 512
-GUESSES: Final = 20
-GUESS_WINDOW_SECONDS: Final = 60.0
-"""Unknown nameplates that one address may try in a minute."""
 
-ARRIVALS: Final = 30
-"""Customers who may arrive from one address in a minute."""
+@dataclass(frozen=True)
+class Outside:
+    """The ports through which the gateway reaches what is outside its process; tests use twins."""
 
-PROBES: Final = 60
-"""Endpoints that may ask from one address in a minute which relays to measure."""
+    clock: Clock
+    publisher: Asks
+    events: Emits
+    sessions: SessionStore
+    snapshots: SnapshotObjects
+    verify: Verify
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The keys of the cluster *cluster_id* and of the site, and the passwords sealed with them."""
+
+    cluster_id: ClusterId
+    keyring: KeyRing
+    site: SiteSecret
+    passwords: Passwords
+
+
+@dataclass(frozen=True)
+class State:
+    """What one gateway knows: documents, sessions, heartbeats, its grant and its health."""
+
+    directory: Directory
+    view: SessionsView
+    observed: Observed
+    grant: GrantHolder
+    health: Health
+    containment: Containment
+
+
+class Gateway:
+    """The application services of the gateway on *node*, wired; nothing of them runs yet.
+
+    *provided* are those that routes name in their signatures.
+    """
+
+    def __init__(self, node: NodeId, outside: Outside, secrets: Secrets, state: State) -> None:
+        publisher, clock, directory = outside.publisher, outside.clock, state.directory
+        audit, urls = AuditLog(outside.events), GatewayUrls(node, directory)
+        reader, proposals = ConfigurationReader(publisher), Proposals(publisher, clock)
+        editor = Editor(reader, proposals, secrets.passwords)
+        conflicts = MastersConflicts(publisher, directory)
+        resolution = Resolution(conflicts, reader, proposals, secrets.passwords, audit, publisher)
+        selector = Selector(publisher, directory, reader)
+        relays = RelayClosing(publisher, clock, state.containment)
+        self.proposals = proposals
+        self.accounts = Accounts(
+            reader.user, secrets.passwords, secrets.site, clock, outside.events
+        )
+        self.sessions = Sessions(
+            outside.sessions, state.view, selector, relays, outside.events, directory, clock
+        )
+        self.tickets = Tickets(secrets.keyring)
+        self.cluster = Cluster(node, directory, state.observed, clock)
+        self.local = LocalHealth(node, state.health, state.grant, clock)
+        self.backups = build_backups(editor, conflicts, outside, secrets, directory)
+        failover = Failover(publisher, self.cluster, audit)
+        channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
+        self.provided: tuple[object, ...] = (
+            *(self.accounts, AddressLimits(clock), audit, urls),
+            CredentialsIssuer(self.accounts, urls),
+            *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
+            Webhooks(reader, publisher, secrets.site.webhook_secret),
+            *(selector, Probing(publisher, directory, secrets.keyring, clock)),
+            *(self.sessions, Queues(reader, self.sessions, clock), channels),
+            *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
+            *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
+            self.backups,
+        )
+
+
+def build_backups(
+    editor: Editor,
+    conflicts: MastersConflicts,
+    outside: Outside,
+    secrets: Secrets,
+    directory: Directory,
+) -> BackupFiles:
+    """Build the backups over the *editor* that restores one, and the *conflicts* in one."""
+    return BackupFiles(
+        snapshots=MasterSnapshots(outside.publisher, outside.snapshots, outside.verify),
+        conflicts=conflicts,
+        directory=directory,
+        editor=editor,
+        passwords=secrets.passwords,
+        cluster_id=secrets.cluster_id,
+        own_key=secrets.site.backup_key,
+        clock=outside.clock,
+    )
 
 
 def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
-    """Everything of the gateway, wired; nothing of it runs yet.
+    """Build everything of the gateway; nothing of it runs yet.
 
     Raises:
         BadSettings: a key or a file is missing or damaged.
     """
     context = build_context(settings, "gateway", clock)
-    link = context.bus.build_connection("sessions")
-    store = JetStreamSessions(
-        link.client, context.security.signer, context.security.verifier, context.security.rejections
-    )
-    door = build_door(settings, context, store, SnapshotStore(link.client))
-    keeper, herald = Keeper(door, store), Herald(door)
-    handlers = Handlers(door.observed, door.directory, door.grant, door.configuration, clock)
-    context.bus.broker.include_router(router(handlers))
-    front_door = _front_door(settings, build_api(door))
-    return Service(
-        FastStream(context.bus.broker, logger=None),
-        context,
-        tasks=(
-            front_door.listen,
-            link.run,
-            Watchdog(lambda: door.grant.valid_until, clock).run,
-        ),
-        workers={
-            "sessions": keeper.watch,
-            "expiry": keeper.sweep,
-            "node states": herald.run,
-            "directory": door.directory.run,
-        },
-    )
-
-
-def build_door(
-    settings: GatewaySettings, context: ServiceContext, store: SessionStore, shelf: SnapshotStore
-) -> Door:
-    """The gateway's parts, as its routes use them."""
-    clock, publisher = context.clock, context.bus.publisher
-    secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
-    configuration, passwords = Configuration(publisher, clock), Passwords(secret)
-    directory = Directory(publisher, overrides=True)
-    editor, conflicts = Editor(configuration, passwords), MastersConflicts(publisher, directory)
-    return Door(
-        node=settings.node,
+    link, security = context.bus.build_connection("sessions"), context.security
+    store = JetStreamSessions(link.client, security.signer, security.verifier, security.rejections)
+    outside = Outside(
         clock=clock,
-        publisher=publisher,
+        publisher=context.bus.publisher,
         events=context.bus.events,
-        configuration=configuration,
-        directory=directory,
-        accounts=Accounts(configuration, passwords, secret, clock),
-        editor=editor,
-        sessions=Sessions(
-            Desk(
-                store,
-                publisher,
-                context.bus.events,
-                context.keys.keyring,
-                clock,
-                context.faults.containment,
-            )
-        ),
+        sessions=store,
+        snapshots=SnapshotStore(link.client),
+        verify=context.keys.trust.verify,
+    )
+    secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
+    secrets = Secrets(
+        context.keys.trust.cluster_id, context.keys.keyring, secret, Passwords(secret)
+    )
+    state = State(
+        directory=Directory(context.bus.publisher, overrides=True),
         view=SessionsView(),
         observed=Observed(),
         grant=GrantHolder(settings.node, kernel_boot_id()),
         health=context.telemetry.health,
         containment=context.faults.containment,
-        guesses=Attempts(limit=GUESSES, window_seconds=GUESS_WINDOW_SECONDS),
-        arrivals=Attempts(limit=ARRIVALS, window_seconds=GUESS_WINDOW_SECONDS),
-        probes=Attempts(limit=PROBES, window_seconds=GUESS_WINDOW_SECONDS),
-        webhook_secret=secret.webhook_secret,
-        conflicts=conflicts,
-        backups=Backups(
-            publisher=publisher,
-            shelf=shelf,
-            conflicts=conflicts,
-            directory=directory,
-            editor=editor,
-            passwords=passwords,
-            cluster_id=context.keys.trust.cluster_id,
-            own_key=secret.backup_key,
-            verify=context.keys.trust.verify,
+    )
+    gateway = Gateway(settings.node, outside, secrets, state)
+    handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
+    context.bus.broker.include_router(router(handlers))
+    return Service(
+        FastStream(context.bus.broker, logger=None),
+        context,
+        tasks=(
+            https_server(settings, build_api(gateway)).listen,
+            link.run,
+            Watchdog(lambda: state.grant.valid_until, clock).run,
         ),
+        workers={
+            "sessions": SessionWatch(store, state.view, state.health).run,
+            "expiry": SessionReaper(gateway.sessions, state.directory, clock).run,
+            "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
+            "directory": state.directory.run,
+        },
     )
 
 
-def build_api(door: Door) -> FastAPI:
-    """The front door's HTTP over *door*."""
+def build_api(gateway: Gateway) -> FastAPI:
+    """Build the HTTP API over the application services of *gateway*."""
     api = FastAPI(
         title="Meridian",
         version="1",
-        description="The front door of a Meridian site: configuration, sessions, the cluster.",
+        description="The API of a Meridian site: configuration, sessions, the cluster.",
         docs_url=None,
         redoc_url=None,
         responses=RESPONSES,
     )
-    api.state.door = door
-    tell_problems(api)
+    provide(api, *gateway.provided)
+    answer_with_problems(api)
     areas = (
-        *(login, probes, sessions, queue, channel, cluster, selection, rehearsal, appliances),
-        *(failover, conflicts, history, status_history, backup, webhooks, documents),
+        *(login, probes, sessions, queue, channel, cluster, selection, rehearsal),
+        *(appliance_routes, failover, conflict_routes, history, status_history, backup_routes),
+        *(webhooks, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)
-    api.include_router(appliances.commands)
+    api.include_router(appliance_routes.commands)
     api.include_router(health.router)
     return api
 
 
-class FrontDoor(uvicorn.Server):
-    """The HTTPS server; the service is told to stop, so signals are not this server's business."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def listen(self) -> None:
-        """Listen and serve until cancelled.
-
-        Raises:
-            BadSettings: the port is in use.
-        """
-        host, port = self.config.host, self.config.port
-        try:
-            listener = listening_socket(host, port)
-        except OSError as error:
-            raise BadSettings(
-                f"cannot listen on {host}:{port} (MERIDIAN_GATEWAY_PORT): {error.strerror}"
-            ) from error
-        await self.serve(sockets=[listener])
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A listening socket that names its protocol: asyncio switches Nagle's delay off only then.
-
-    Raises:
-        OSError: the port is in use.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _front_door(settings: GatewaySettings, api: FastAPI) -> FrontDoor:
-    certificate, key = _certificate(settings)
-    return FrontDoor(
-        uvicorn.Config(
-            api,
-            host=settings.gateway_host,
-            port=settings.gateway_port,
-            ssl_certfile=str(certificate),
-            ssl_keyfile=str(key),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="websockets-sansio",
-            ws_ping_interval=5.0,
-            ws_ping_timeout=5.0,
-            timeout_graceful_shutdown=2,
-            server_header=False,
-        )
-    )
-
-
-def _certificate(settings: GatewaySettings) -> tuple[Path, Path]:
-    """A fresh certificate of the site's own authority for this front door."""
-    folder = settings.state_dir
-    try:
-        authority = (folder / AUTHORITY_FILE).read_bytes()
-        authority_key = (folder / AUTHORITY_KEY_FILE).read_bytes()
-    except OSError as error:
-        raise BadSettings(f"the site's certificate authority cannot be read: {error}") from error
-    certificate, key = issue_certificate(authority, authority_key, settings.certificate_names)
-    paths = folder / "gateway.pem", folder / "gateway.key"
-    paths[0].write_bytes(certificate)
-    write_secret(paths[1], key)
-    return paths
+def https_server(settings: GatewaySettings, api: FastAPI) -> HttpsServer:
+    """Build the server of *api* with a fresh certificate of the site's own authority."""
+    certificate = write_certificate(settings.state_dir, settings.certificate_names)
+    return build_server(api, settings.gateway_host, settings.gateway_port, certificate)

@@ -1,9 +1,9 @@
-"""What the gateway hears: heartbeats, followers' progress, and who is granted the role."""
+"""What the gateway receives: heartbeats, followers' progress, and the monitors' grants."""
 
 from faststream.nats import NatsRouter
 
-from services.gateway.core.observed import Observed
-from services.gateway.proposals import Configuration
+from services.gateway.cluster.core.observed import Observed
+from services.gateway.configuration.proposals import Proposals
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat
 from shared.events.replication import FollowerProgressed
@@ -21,25 +21,25 @@ class Handlers:
         observed: Observed,
         directory: Directory,
         grant: GrantHolder,
-        configuration: Configuration,
+        proposals: Proposals,
         clock: Clock,
     ) -> None:
         self._observed = observed
         self._directory = directory
         self._grant = grant
-        self._configuration = configuration
+        self._proposals = proposals
         self._clock = clock
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
-        self._observed.heartbeat(event, self._clock.now())
+        self._observed.record_heartbeat(event, self._clock.now())
         self._directory.heard(event.applied_revision)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
-        self._observed.progressed(event, self._clock.now())
+        self._observed.record_progress(event, self._clock.now())
 
     async def on_grant(self, event: MasterGranted) -> None:
         self._grant.offer(event)
-        self._configuration.role_moved(event.epoch, event.node)
+        self._proposals.note_grant(event.epoch, event.node)
 
 
 def router(handlers: Handlers) -> NatsRouter:

@@ -1,4 +1,4 @@
-"""What the gateway is told: where it listens, and how people reach it."""
+"""Settings of the gateway: where it listens, and the address at which clients reach it."""
 
 from urllib.parse import urlsplit
 
@@ -8,9 +8,9 @@ from shared.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """The front door's address; *gateway_url* is the one that endpoints are given."""
+    """Where the gateway listens; *gateway_url* is the address that endpoints get."""
 
-    gateway_host: str = "0.0.0.0"  # noqa: S104 - the front door is there to be reached
+    gateway_host: str = "0.0.0.0"  # noqa: S104 - clients of every network reach the gateway
     gateway_port: int = Field(default=8443, ge=1, le=65_535)
     gateway_url: str
 

@@ -21,7 +21,7 @@ from shared.documents.public_site import PublicSiteDocument
 from shared.documents.selection import SelectionOverride
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
-from shared.domain.errors import MeridianError
+from shared.domain.errors import MeridianError, Unavailable
 from shared.domain.ids import NodeId, Revision
 from shared.events.config import DocumentsRead, ReadDocuments
 from shared.messaging.ports import Asks
@@ -62,6 +62,16 @@ class Directory:
     def on_change(self, notify: Callable[[], None]) -> None:
         """Call *notify* after each reading that changed something."""
         self._listeners.append(notify)
+
+    def require_site(self) -> SiteDocument:
+        """The site's settings.
+
+        Raises:
+            Unavailable: they were not read yet.
+        """
+        if self.site is None:
+            raise Unavailable("the site's settings were not read yet", retry_after_seconds=1)
+        return self.site
 
     def heard(self, revision: Revision | None) -> None:
         """A master reported that it has applied *revision*."""

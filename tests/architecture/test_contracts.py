@@ -53,6 +53,26 @@ BREACHES = [
     ("A core is pure", "services.relay.core.admission", "random"),
     ("A core is pure", "services.relay.core", "faststream"),
     (
+        "A room's core is pure, and may use its service's core",
+        "services.gateway.sessions.core.queue",
+        "asyncio",
+    ),
+    (
+        "A room's core is pure, and may use its service's core",
+        "services.gateway.sessions.core",
+        "shared.messaging",
+    ),
+    (
+        "A room's core is pure, and may use its service's core",
+        "services.gateway.sessions.core.queue",
+        "services.gateway.sessions.view",
+    ),
+    (
+        "A room's core is pure, and may use its service's core",
+        "services.gateway.backups.core",
+        "services.gateway.conflicts.core",
+    ),
+    (
         "A room knows its own service",
         "services.relay.data_plane.pump",
         "stack",
@@ -95,6 +115,11 @@ ALLOWED = [
     ("shared.documents is pure, and declared with pydantic", "shared.documents.hosts", "idna"),
     ("A core is pure", "services.relay.core.admission", "services.relay.core.state"),
     ("A core is pure", "services.relay.core.admission", "shared.wire.codec"),
+    (
+        "A room's core is pure, and may use its service's core",
+        "services.gateway.sessions.core.queue",
+        "services.gateway.core.roles",
+    ),
     (
         "A room knows its own service",
         "services.config.write.log",

@@ -18,7 +18,7 @@ ALLOWED = {
     ("services/failover_monitor/lease/runner.py", "__init__"): "its calls are contained one by one",
     ("services/failover_monitor/lease/runner.py", "_start"): "its calls are contained one by one",
     ("services/failover_monitor/redirection/redirector.py", "run"): "its own worker contains them",
-    ("services/gateway/questions.py", "ask"): "awaited: who asks gets the error",
+    ("services/gateway/configuration/proposals.py", "send"): "awaited: the author gets the error",
     ("clients/session/channel.py", "_converse"): "gathered when the connection is over",
     ("clients/session/live.py", "_control_channel"): "its end has a callback, and is awaited",
     ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from services.config.core.paging import first_page
-from services.gateway.store import Kept
+from services.gateway.sessions.store import Kept
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes

@@ -4,6 +4,7 @@ from typing import Final
 
 from tools.mutants.api import API
 from tools.mutants.copies import COPIES
+from tools.mutants.gateway import GATEWAY
 from tools.mutants.generations import GENERATIONS
 from tools.mutants.junk import JUNK
 from tools.mutants.log import LOG
@@ -30,6 +31,7 @@ GRANT: Final = "shared.runtime.grant"
 MUTANTS: Final = (
     *API,
     *COPIES,
+    *GATEWAY,
     *GENERATIONS,
     *JUNK,
     *LOG,

@@ -7,19 +7,20 @@ from tools.mutants.mutant import Mutant
 CHUNKS: Final = "shared.domain.snapshot"
 INTAKE: Final = "services.replication.snapshots.chunk_cache"
 EXCHANGE: Final = "services.replication.snapshots.exchange"
-PROOFS: Final = "services.gateway.core.proofs"
+PROOFS: Final = "services.gateway.cluster.core.proofs"
 CONFIRM: Final = "services.config.write.acknowledgements"
 FILE: Final = "shared.crypto.backup"
-CONTENTS: Final = "services.gateway.core.contents"
-BACKUPS: Final = "services.gateway.backups"
+CONTENTS: Final = "services.gateway.backups.core"
+BACKUPS: Final = "services.gateway.backups.backups"
+SNAPSHOTS: Final = "services.gateway.backups.snapshots"
 DIRECTORY: Final = "shared.runtime.directory"
 
 SNAPSHOT_TESTS: Final = ("tests/unit/domain/test_snapshot.py", "tests/unit/replication")
 EXCHANGE_TESTS: Final = ("tests/integration/replication/test_exchange.py",)
-PROOF_TESTS: Final = ("tests/unit/gateway/test_proofs.py",)
+PROOF_TESTS: Final = ("tests/unit/gateway/cluster/test_proofs.py",)
 WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
 FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
-BACKUP_TESTS: Final = ("tests/unit/gateway/test_backups.py",)
+BACKUP_TESTS: Final = ("tests/unit/gateway/backups/test_backups.py",)
 DIRECTORY_TESTS: Final = ("tests/unit/runtime/test_directory.py",)
 
 COPIES: Final = (
@@ -76,7 +77,7 @@ COPIES: Final = (
     Mutant(
         "a position is believed without its proof",
         PROOFS,
-        "return key is not None and verify(key, signature, said.progress_bytes())",
+        "return key is not None and verify(key, signature, progress.progress_bytes())",
         "return True",
         PROOF_TESTS,
     ),
@@ -174,21 +175,21 @@ COPIES: Final = (
     ),
     Mutant(
         "a backup is made of the directory",
-        BACKUPS,
+        SNAPSHOTS,
         "if manifest.scope is not Scope.FULL:",
         "if False:",
         BACKUP_TESTS,
     ),
     Mutant(
         "a backup is made of what nobody known signed",
-        BACKUPS,
+        SNAPSHOTS,
         "if not self.verify(signed.signer, signed.signature, signed.body):",
         "if False:",
         BACKUP_TESTS,
     ),
     Mutant(
         "a backup takes the chunks of two snapshots",
-        BACKUPS,
+        SNAPSHOTS,
         "if ChunkRef.of(data) != ref:",
         "if False:",
         BACKUP_TESTS,

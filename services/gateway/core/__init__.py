@@ -1,1 +1,1 @@
-"""What the gateway decides: who may do what, what a session's next state is, what apply changes."""
+"""Decisions that every room uses: who may do what, and how often."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.sessions import SELECT_ATTEMPT_SECONDS
+from services.gateway.placement.selector import SELECT_ATTEMPT_SECONDS
 from shared.documents.rules.changes import apply_changes
 from shared.documents.selection import LONGEST_LOOKUP_SECONDS
 from shared.documents.state import Documents

@@ -10,17 +10,17 @@ import pytest_asyncio
 
 from services.gateway.app import build_api
 from shared.documents import Kind
-from tests.fakes.house import BOOT, QUICK, House, make_house
+from tests.fakes.gateway import BOOT, QUICK, InMemoryGateway, build_in_memory_gateway
 
-__all__ = ["BOOT", "QUICK", "House"]  # beside what is defined here
+__all__ = ["BOOT", "QUICK", "InMemoryGateway"]  # beside what is defined here
 
 PASSWORD = "twelve letters"
 
 
 @pytest.fixture
-def house() -> House:
+def fake() -> InMemoryGateway:
     """A gateway on alpha that has read the directory."""
-    return make_house()
+    return build_in_memory_gateway()
 
 
 @dataclass
@@ -34,9 +34,9 @@ class Person:
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> httpx.Response:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.client.request(
-            method, f"/api/v1{path}", json=body, headers={**own, **told}
+            method, f"/api/v1{path}", json=body, headers={**own, **extra}
         )
 
     async def get(self, path: str) -> httpx.Response:
@@ -47,7 +47,7 @@ class Person:
 class People:
     """Everybody who talks to the gateway of a test."""
 
-    house: House
+    fake: InMemoryGateway
     client: httpx.AsyncClient
 
     @property
@@ -55,8 +55,8 @@ class People:
         return Person(self.client)
 
     async def signed_in(self, name: str, role: str) -> Person:
-        sealed = await self.house.passwords.sealed(PASSWORD)
-        self.house.site.write(Kind.USER, name, {"role": role, "password_hash": sealed})
+        sealed = await self.fake.passwords.seal(PASSWORD)
+        self.fake.site.write(Kind.USER, name, {"role": role, "password_hash": sealed})
         body = {"username": name, "password": PASSWORD}
         answer = await self.stranger.call("POST", "/login", body)
         assert answer.status_code == 200, answer.text
@@ -67,9 +67,9 @@ class People:
 
 
 @pytest_asyncio.fixture
-async def people(house: House) -> AsyncGenerator[People]:
+async def people(fake: InMemoryGateway) -> AsyncGenerator[People]:
     """The way in for everybody."""
-    await house.door.directory.read()
-    transport = httpx.ASGITransport(app=build_api(house.door), client=("192.0.2.7", 5_000))
+    await fake.state.directory.read()
+    transport = httpx.ASGITransport(app=build_api(fake.gateway), client=("192.0.2.7", 5_000))
     async with httpx.AsyncClient(transport=transport, base_url="https://site") as client:
-        yield People(house, client)
+        yield People(fake, client)

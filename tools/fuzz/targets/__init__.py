@@ -3,13 +3,13 @@
 from tools.fuzz.target import Target
 from tools.fuzz.targets import (
     answers,
+    api_routes,
+    api_server,
     crypto,
     decoding,
-    door,
     files,
     log,
     messages,
-    routes,
     servers,
     stored,
     wire,
@@ -22,10 +22,10 @@ TARGETS: tuple[Target, ...] = (
     *servers.TARGETS,
     *messages.TARGETS,
     *stored.TARGETS,
-    *routes.TARGETS,
+    *api_routes.TARGETS,
     *wire.TARGETS,
     *files.TARGETS,
-    *door.TARGETS,
+    *api_server.TARGETS,
     *answers.TARGETS,
 )
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 from services.config.core.chain import Chain
-from services.gateway.core.contents import Contents
+from services.gateway.backups.core import Contents
 from services.replication.core.follower import Follower, Skip
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.names import list_generations
@@ -172,9 +172,9 @@ def _backup(data: bytes) -> object:
     half = len(body) // 2
     plain = [*opener.feed(body[:half]), *opener.feed(body[half:]), *opener.end()]
     for frame in plain:
-        contents.take(frame)
+        contents.add_frame(frame)
     contents.bodies()
-    return contents.whole()
+    return contents.require_whole()
 
 
 def _backup_corpus() -> Iterable[bytes]:
@@ -317,12 +317,12 @@ TARGETS = (
             *("shared.crypto.backup:Reader._read_end", "shared.crypto.backup:Opener._unlock"),
             *("shared.crypto.backup:Opener.feed", "shared.crypto.backup:Opener.end"),
             *(
-                "services.gateway.core.contents:Contents.take",
-                "services.gateway.core.contents:Contents._take",
+                "services.gateway.backups.core:Contents.add_frame",
+                "services.gateway.backups.core:Contents._add",
             ),
-            *("services.gateway.core.contents:Contents._take_passwords",),
-            *("services.gateway.core.contents:Contents._take_conflict",),
-            *("services.gateway.core.contents:Contents.whole",),
+            *("services.gateway.backups.core:Contents._add_passwords",),
+            *("services.gateway.backups.core:Contents._add_conflict",),
+            *("services.gateway.backups.core:Contents.require_whole",),
         ),
         frozenset(
             {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nats.aio.msg import Msg
 
-from services.gateway.store import JetStreamSessions
+from services.gateway.sessions.store import JetStreamSessions
 from services.replication.history.archiver import EventArchiver
 from services.webhooks.delivery.consumers import StoredEvent
 from services.webhooks.delivery.message import build_delivery
@@ -114,7 +114,7 @@ TARGETS = (
         "messages.session",
         _session,
         _session_corpus,
-        ("services.gateway.store:JetStreamSessions._read",),
+        ("services.gateway.sessions.store:JetStreamSessions._read",),
         frozenset(
             {
                 *("unsigned", "malformed", "not_a_speaker", "another_address", "bad_shape"),

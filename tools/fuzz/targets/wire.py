@@ -219,7 +219,7 @@ async def _conversed(data: bytes) -> bool:
 
 
 async def _shaken(data: bytes) -> None:
-    """The front door's answer to the handshake."""
+    """The gateway's answer to the handshake."""
     protocol = ClientProtocol(parse_uri("wss://site"), max_size=256 * 1024)
     protocol.key = "x3JJHMbDL1EzLkh9GBhXDw=="
     socket = ClientConnection(protocol, ping_interval=None, close_timeout=None)
@@ -283,7 +283,7 @@ def _channel_corpus() -> Iterable[bytes]:
 
 
 def _handshakes() -> Iterable[bytes]:
-    """Answers of a front door, the true one first."""
+    """Answers of a gateway, the true one first."""
     first = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     accepted = first + b"Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n"
     moved = b"HTTP/1.1 302 Found\r\n%s\r\n"

@@ -1,0 +1,81 @@
+"""Checking and making passwords: argon2id, sealed with the site secret wherever it is kept."""
+
+import asyncio
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from shared.crypto.sealing import SiteSecret
+from shared.domain.errors import BadSignature, InvalidChange
+
+PURPOSE: Final = "user/password_hash"
+SHORTEST: Final = 8
+CLEAR: Final = "$argon2"
+"""How a hash that is not sealed begins; what is sealed is base64."""
+
+
+class Passwords:
+    """The one place that sees passwords in clear."""
+
+    def __init__(self, secret: SiteSecret, hasher: PasswordHasher | None = None) -> None:
+        self._secret = secret
+        self._hasher = hasher or PasswordHasher()
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    async def matches(self, sealed: str, password: str) -> bool:
+        """Whether *password* belongs to *sealed*; takes as long when there is no hash."""
+        digest = self._secret.open(sealed, PURPOSE) if sealed else self._nobody
+        right = await asyncio.to_thread(self._verify, digest, password)
+        return right and bool(sealed)
+
+    async def seal(self, password: str) -> str:
+        """Hash *password* and seal the hash.
+
+        Raises:
+            InvalidChange: it is too short.
+        """
+        if len(password) < SHORTEST:
+            raise InvalidChange(
+                f"the password is too short: use {SHORTEST} characters or more", field="password"
+            )
+        return self.seal_hash(await asyncio.to_thread(self._hasher.hash, password))
+
+    def seal_hash(self, digest: str) -> str:
+        """Seal an argon2 hash that was made elsewhere.
+
+        Raises:
+            InvalidChange: it is no argon2 hash.
+        """
+        if not digest.startswith(CLEAR):
+            raise InvalidChange(
+                "password_hash is no argon2 hash ($argon2id$…)", field="password_hash"
+            )
+        return self._secret.seal(digest, PURPOSE)
+
+    def clear(self, hash_: str) -> str:
+        """Return the argon2 hash behind *hash_*, which may be sealed; empty where there is none.
+
+        Raises:
+            BadSignature: another site's secret sealed it.
+        """
+        if not hash_ or hash_.startswith(CLEAR):
+            return hash_
+        return self._secret.open(hash_, PURPOSE)
+
+    def can_open(self, hash_: str) -> bool:
+        """Whether this site can use *hash_*: no other site's secret sealed it."""
+        try:
+            self.clear(hash_)
+        except BadSignature:
+            return False
+        return True
+
+    def same_hash(self, sealed: str, digest: str) -> bool:
+        return bool(sealed) and self._secret.open(sealed, PURPOSE) == digest
+
+    def _verify(self, digest: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(digest, password)
+        except (VerificationError, InvalidHashError):
+            return False

@@ -1,0 +1,197 @@
+"""Backup files of the master state: made from a master's snapshot, restored as changes.
+
+A backup is sealed while it is written and opened while it is read, one chunk in memory at a time;
+nothing of it is used before all of it was opened. A restore is an apply like any other: it is
+planned against the present configuration, goes through the log, and shows in its history. The open
+conflicts of the masters are part of a backup and open again after a restore. A restore changes
+neither the keys of nodes that exist, nor this site's own secret: both belong to machines, not to
+the configuration. Users' password hashes are sealed again with that secret.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.gateway.access.passwords import Passwords
+from services.gateway.backups.core import (
+    CHUNK,
+    END,
+    MANIFEST,
+    Contents,
+    conflict_frame,
+    password_frames,
+)
+from services.gateway.backups.snapshots import MasterSnapshots
+from services.gateway.configuration.core import Edit, Planned
+from services.gateway.configuration.editor import Editor
+from services.gateway.conflicts.conflicts import MastersConflicts
+from shared.api.backups import BackupSummary
+from shared.api.documents import ApplyRequest, DesiredDocument
+from shared.crypto.backup import BackupKey, Header, Opener, Sealer
+from shared.documents import DOCUMENTS, Kind
+from shared.domain.conflict import ConflictLine
+from shared.domain.errors import BackupForeign, BackupTooNew, InvalidChange
+from shared.domain.ids import ClusterId, Revision
+from shared.domain.snapshot import Chunk, Manifest
+from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
+
+LARGEST_BYTES: Final = 1 << 30
+"""The largest backup that can be opened."""
+
+
+@dataclass(frozen=True)
+class OpenedBackup:
+    """A backup that was opened to its end: every part is there and unchanged."""
+
+    header: Header
+    manifest: Manifest
+    contents: Contents
+
+    def summary(self) -> BackupSummary:
+        position = self.manifest.position
+        return BackupSummary(
+            site=self.header.site,
+            cluster_id=self.header.cluster_id,
+            at_unix_ms=self.header.at,
+            log_generation=position.log_generation,
+            revision=position.revision,
+            epoch=position.epoch,
+            hash=position.hash,
+            documents=dict(sorted(Counter(e.kind for e in self.contents.documents).items())),
+            requests=self.contents.requests,
+            conflicts=len(self.contents.conflicts),
+            silent=tuple(self.header.silent),
+            by_passphrase=self.header.by_passphrase,
+        )
+
+
+@dataclass
+class BackupFiles:
+    """Makes backup files and restores them; *own_key* is derived from the site's secret."""
+
+    snapshots: MasterSnapshots
+    conflicts: MastersConflicts
+    directory: Directory
+    editor: Editor
+    passwords: Passwords
+    cluster_id: ClusterId
+    own_key: bytes
+    clock: Clock
+
+    def key(self, passphrase: str | None) -> BackupKey:
+        """Derive a backup's key from *passphrase*, or take this site's own.
+
+        Raises:
+            InvalidChange: the passphrase is too short.
+        """
+        if passphrase is None:
+            return BackupKey(self.own_key, by_passphrase=False)
+        return BackupKey.of_passphrase(passphrase)
+
+    async def create(self, key: BackupKey) -> AsyncGenerator[bytes]:
+        """Make a backup; its bytes, part by part. Refusals come before the first part.
+
+        Raises:
+            Unavailable: no master offers its state, or one does not give what it has.
+            BrokenChunk: a newer snapshot took its place meanwhile; try again.
+        """
+        offered = await self.snapshots.offer()
+        site = "" if self.directory.site is None else self.directory.site.name
+        listed = await self.conflicts.list_all()
+        sealer = Sealer(key, self.cluster_id, site, self.clock.unix_ms(), listed.silent)
+        yield sealer.begin() + sealer.frame(MANIFEST + offered.signed)
+        passwords: dict[str, str] = {}
+        for number, ref in enumerate(offered.manifest.chunks):
+            data = await self.snapshots.chunk(offered.name, number, ref)
+            if key.by_passphrase:
+                passwords |= self._clear_passwords(data)
+            yield sealer.frame(CHUNK + data)
+        async for part in self.conflicts.export(listed.conflicts):
+            yield sealer.frame(conflict_frame(part.identity, part.bundle))
+        for frame in password_frames(passwords):
+            yield sealer.frame(frame)
+        yield sealer.frame(END, is_last=True)
+
+    async def open(
+        self, data: AsyncIterable[bytes], key: BackupKey, *, from_another: bool = False
+    ) -> OpenedBackup:
+        """Open a backup to its end.
+
+        Raises:
+            BackupRefused: it is not whole, not unchanged, not of this cluster, or not to be opened.
+            InvalidChange: it is larger than any may be.
+        """
+        opener, contents, size = Opener(key), Contents(), 0
+        async for part in data:
+            size += len(part)
+            if size > LARGEST_BYTES:
+                raise InvalidChange(f"a backup is no larger than {LARGEST_BYTES >> 20} MiB")
+            for frame in opener.feed(part):
+                contents.add_frame(frame)
+        for frame in opener.end():
+            contents.add_frame(frame)
+        header = opener.header
+        assert header is not None, "an opened backup has its header"
+        if header.cluster_id != self.cluster_id and not (key.by_passphrase and from_another):
+            raise BackupForeign(
+                f"the backup is of {header.site}, of another cluster ({header.cluster_id}): "
+                "one made with a passphrase can be brought here, by --from-another-site"
+            )
+        return OpenedBackup(header, contents.require_whole(), contents)
+
+    async def restore(
+        self, backup: OpenedBackup, edit: Edit, *, prune: bool, dry_run: bool
+    ) -> tuple[tuple[Planned, ...], Revision | None]:
+        """Make the configuration what *backup* holds; the changes and their last revision.
+
+        Raises:
+            MeridianError: as `Editor.apply`.
+        """
+        return await self.editor.apply(
+            self._apply_request(backup, prune=prune, dry_run=dry_run), edit
+        )
+
+    async def restore_conflicts(self, backup: OpenedBackup, *, dry_run: bool) -> list[ConflictLine]:
+        """Have masters keep the open conflicts of *backup* again; where each is, or would be.
+
+        Raises:
+            MeridianError: as `MastersConflicts.restore`.
+        """
+        return await self.conflicts.restore(backup.contents.conflicts.values(), dry_run=dry_run)
+
+    async def missing_documents(self, backup: OpenedBackup) -> list[str]:
+        """List the documents that the site has and *backup* has not."""
+        plan = await self.editor.plan_changes(self._apply_request(backup, prune=True, dry_run=True))
+        return [f"{each.kind} {each.id}" for each in plan if each.after is None]
+
+    def _apply_request(self, backup: OpenedBackup, *, prune: bool, dry_run: bool) -> ApplyRequest:
+        wanted = [
+            DesiredDocument(kind=kind, id=each.id, body=self._body_to_apply(kind, each.id, body))
+            for each, body in backup.contents.bodies()
+            for kind in (require_known_kind(each.kind),)
+        ]
+        return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
+
+    def _body_to_apply(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The body to apply for one document; an apply seals a clear hash, keeps a node's key."""
+        if kind is Kind.NODE and id_ in self.directory.nodes:
+            return {name: value for name, value in body.items() if name != "public_key"}
+        if kind is Kind.USER:
+            hash_ = self.passwords.clear(str(body.get("password_hash", "")))
+            return {**body, "password_hash": hash_}
+        return body
+
+    def _clear_passwords(self, chunk: bytes) -> dict[str, str]:
+        return {
+            each.id: self.passwords.clear(str(each.body["password_hash"]))
+            for each in Chunk.decode(chunk).documents
+            if each.kind == Kind.USER and each.body.get("password_hash")
+        }
+
+
+def require_known_kind(kind: str) -> Kind:
+    if kind not in set(DOCUMENTS):
+        raise BackupTooNew(f"the backup holds a {kind}, which this release does not know")
+    return Kind(kind)

@@ -1,0 +1,53 @@
+"""The cluster as this gateway sees it: the configured nodes, and what each reported."""
+
+from dataclasses import dataclass
+
+from services.gateway.cluster.core.node_report import NodeReport, report_node
+from services.gateway.cluster.core.observed import Observed
+from shared.domain.errors import NoPrimary
+from shared.domain.ids import Instant, NodeId
+from shared.domain.liveness import Liveness
+from shared.domain.node import NodeRole
+from shared.domain.primary import PrimaryClaim
+from shared.runtime.clock import Clock
+from shared.runtime.directory import Directory
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The nodes of the site, as *node* hears them."""
+
+    node: NodeId
+    directory: Directory
+    observed: Observed
+    clock: Clock
+
+    def masters(self) -> list[NodeId]:
+        """The masters of the site, by name."""
+        nodes = self.directory.nodes.items()
+        return sorted(node for node, document in nodes if document.role is NodeRole.MASTER)
+
+    def liveness(self, node: NodeId, now: Instant) -> Liveness | None:
+        """The liveness of *node* at *now*; None when it never sent a heartbeat."""
+        return self.observed.liveness(node, self.directory.require_site().timing, now)
+
+    def report(self, node: NodeId) -> NodeReport:
+        """What *node* reported."""
+        timing = self.directory.require_site().timing
+        return report_node(self.observed, node, timing, self.clock.now())
+
+    def find_primary(self) -> PrimaryClaim | None:
+        """The master that seems to be primary; None when no master says that it is."""
+        timing = self.directory.require_site().timing
+        return self.observed.primary(self.directory.nodes, timing, self.clock.now())
+
+    def require_primary(self) -> PrimaryClaim:
+        """The master that seems to be primary.
+
+        Raises:
+            NoPrimary: no master says that it is.
+        """
+        primary = self.find_primary()
+        if primary is None:
+            raise NoPrimary("no master says that it is primary; see `meridian failover check`")
+        return primary

@@ -1,0 +1,1 @@
+"""HTTP of the cluster: status, sync, switchover and promotion, status history, health."""

@@ -1,0 +1,56 @@
+"""The status notifier: emits how nodes fare, while this gateway's master is primary."""
+
+import asyncio
+from typing import Final
+
+from services.gateway.cluster.cluster import Cluster
+from services.gateway.cluster.core.news import NodeNews, Readiness, ReadinessNews
+from services.gateway.cluster.local_health import LocalHealth
+from shared.domain.ids import Instant, NodeId
+from shared.domain.liveness import Liveness
+from shared.domain.node import MasterRole
+from shared.messaging.ports import Emits
+
+CHECK_SECONDS: Final = 0.5
+
+
+class StatusNotifier:
+    """Checks every configured node, and emits an event for each that changed."""
+
+    def __init__(self, cluster: Cluster, local: LocalHealth, events: Emits) -> None:
+        self._cluster = cluster
+        self._local = local
+        self._events = events
+        self._news = NodeNews()
+        self._readiness = ReadinessNews()
+
+    async def run(self) -> None:
+        """Check, every half a second, until cancelled."""
+        while True:
+            self.check()
+            await asyncio.sleep(CHECK_SECONDS)
+
+    def check(self) -> None:
+        """Emit what changed since the last check."""
+        directory = self._cluster.directory
+        if directory.site is None:
+            return
+        now = self._cluster.clock.now()
+        states = {node: self._cluster.liveness(node, now) for node in directory.nodes}
+        is_primary = self._local.primary_epoch() is not None
+        for event in self._news.update(states, now, is_primary=is_primary):
+            self._events.emit(event)
+        for changed in self._readiness.update(self._backups(now), is_primary=is_primary):
+            self._events.emit(changed)
+
+    def _backups(self, now: Instant) -> dict[NodeId, Readiness]:
+        """What the masters that are alive and not primary say of their readiness."""
+        found = dict[NodeId, Readiness]()
+        for node in self._cluster.directory.nodes:
+            heard = self._cluster.observed.last_heartbeat(node, "failover_monitor")
+            if heard is None or heard.heartbeat.role is not MasterRole.BACKUP:
+                continue
+            if self._cluster.liveness(node, now) is Liveness.ALIVE:
+                heartbeat = heard.heartbeat
+                found[node] = Readiness(heartbeat.could_take_over, heartbeat.reasons)
+        return found

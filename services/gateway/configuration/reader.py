@@ -1,0 +1,83 @@
+"""Reads the configuration from any master, or from the primary alone."""
+
+from typing import Final
+
+from shared.documents import Kind
+from shared.documents.user import UserDocument
+from shared.domain.document import Document, Ref
+from shared.domain.errors import NotFound
+from shared.domain.ids import Revision
+from shared.events.config import (
+    DocumentsRead,
+    HistoryRead,
+    ReadCurrent,
+    ReadDocuments,
+    ReadHistory,
+)
+from shared.messaging.ports import Asks
+from shared.messaging.reading import read_documents
+
+READ_SECONDS: Final = 3.0
+ATTEMPT_SECONDS: Final = 0.5
+HISTORY_ATTEMPT_SECONDS: Final = 1.0
+
+
+class ConfigurationReader:
+    """Asks the config services of the masters for documents and for the history of changes."""
+
+    def __init__(self, publisher: Asks) -> None:
+        self._publisher = publisher
+
+    async def read(
+        self, *kinds: Kind, id_: str | None = None, at_least: Revision = Revision(0)
+    ) -> DocumentsRead:
+        """Read the documents of *kinds* from any master."""
+        return await self._read(ReadDocuments(kinds=kinds, id=id_, at_least=at_least))
+
+    async def user(self, name: str) -> UserDocument | None:
+        """The document of the user *name*; None when there is none.
+
+        Raises:
+            Unavailable: no master answered.
+        """
+        try:
+            document = await self.document(Kind.USER, name)
+        except NotFound:
+            return None
+        return UserDocument.model_validate(document.body)
+
+    async def _read(self, question: ReadDocuments) -> DocumentsRead:
+        return await read_documents(
+            self._publisher,
+            question,
+            page_seconds=READ_SECONDS,
+            attempt_seconds=ATTEMPT_SECONDS,
+        )
+
+    async def page(self, kind: Kind, limit: int, after: str | None) -> DocumentsRead:
+        """Read at most *limit* documents of *kind*, those after the one called *after*."""
+        place = None if after is None else Ref(kind, after)
+        question = ReadDocuments(kinds=(kind,), after=place, limit=limit)
+        return await self._publisher.ask(
+            question, timeout_seconds=READ_SECONDS, attempt_seconds=ATTEMPT_SECONDS
+        )
+
+    async def history(self, question: ReadHistory) -> HistoryRead:
+        """Read the history of changes from any master."""
+        return await self._publisher.ask(
+            question, timeout_seconds=READ_SECONDS, attempt_seconds=HISTORY_ATTEMPT_SECONDS
+        )
+
+    async def document(self, kind: Kind, id_: str, *, is_current: bool = False) -> Document:
+        """Read one document from any master, or, if *is_current*, from the primary.
+
+        Raises:
+            NotFound: there is none of that name.
+            Unavailable: no master answered, or none is the primary.
+        """
+        question = ReadCurrent if is_current else ReadDocuments
+        found = await self._read(question(kinds=(kind,), id=id_))
+        for document in found.documents:
+            if document.kind == kind and document.id == id_:
+                return document
+        raise NotFound(f"there is no {kind} {id_!r}", kind=kind, id=id_)

@@ -1,0 +1,1 @@
+"""HTTP of the configuration: documents, history, webhooks."""

@@ -1,0 +1,1 @@
+"""Conflicts: changes that one master had alone when the site went on without it."""

@@ -1,0 +1,1 @@
+"""Questions to the node selectors: relays to measure, pins, explanations, rehearsals."""

@@ -1,0 +1,1 @@
+"""HTTP of placement: relays to measure, explanations, rehearsals."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket of sessions: open, join, close; queues; control channels."""
