@@ -33,9 +33,9 @@ demo: setup ## a whole site on this machine: share, connect, kill the primary, w
 # No cache: two runs in one clone share nothing, and nobody's files block another user's run.
 CACHE = -p no:cacheprovider
 
-test: setup ## every test; ARGS="-k word" to choose
+test: setup ## every test; ARGS="-k word" to choose; ARGS="tests/scenarios --rewrite-transcripts" writes transcripts anew
 	@$(BIN)/python -m pytest $(CACHE) --numprocesses=auto --maxprocesses=4 --dist=loadfile \
-		--no-loadscope-reorder $(ARGS)
+		--no-loadscope-reorder --durations=20 --durations-min=1 $(ARGS)
 
 check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/ruff check .

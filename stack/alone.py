@@ -9,7 +9,7 @@ async def restart_alone(site: Damage, name: str) -> None:
     """Start the NATS server of *name* anew: in no cluster, with an empty store."""
     node = site.processes.layout.node(name)
     await site.kill_service(name, NATS)
-    nats.leave(site.processes.layout, node)
+    nats.start_alone(site.processes.layout, node)
     await site.processes.start(node, NATS)
 
 

@@ -228,7 +228,7 @@ def main() -> None:
         signal.signal(number, _wake)
     kernel.die_with_parent(signal.SIGUSR1)
     fork_server = ForkServer(int(sys.argv[1]), reading, notices)
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_now)
     try:
         fork_server.serve()
     finally:
@@ -239,7 +239,7 @@ def _wake(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: the signal's byte in the pipe ends the wait."""
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+def _exit_now(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 

@@ -173,7 +173,7 @@ def wipe(layout: Layout, node: NodeLayout) -> None:
     shutil.rmtree(_store(layout, node), ignore_errors=True)
 
 
-def leave(layout: Layout, node: NodeLayout) -> None:
+def start_alone(layout: Layout, node: NodeLayout) -> None:
     """From its next start on the server is in no cluster; what it stored is kept beside."""
     _alone(layout, node).touch()
 

@@ -121,13 +121,13 @@ class Restarts:
         return 0 if history is None else history.restarts
 
     def describe(self) -> str:
-        told = (
+        sentences = (
             f"{node}.{service}: {history.restarts} restarts"
             + (f", given up: {history.given_up}" if history.given_up else "")
             + ("" if history.due_at is None else f", due at {history.due_at:g}")
             for (node, service), history in sorted(self._histories.items())
         )
-        return "; ".join(told)
+        return "; ".join(sentences)
 
 
 def is_service(process: Process) -> bool:

@@ -16,7 +16,7 @@ class Handlers:
     """The service's subscribers."""
 
     def __init__(self, pool: DispatcherPool, grant: GrantHolder, clock: Clock) -> None:
-        self._office = pool
+        self._pool = pool
         self._grant = grant
         self._clock = clock
 
@@ -24,12 +24,12 @@ class Handlers:
         self._grant.offer(event)
 
     async def on_heartbeat(self, event: NodeHeartbeat) -> None:
-        self._office.record_revision(event.applied_revision)
+        self._pool.record_revision(event.applied_revision)
 
     async def on_progress(self, _question: ReadWebhooksProgress) -> WebhooksProgress:
         if self._grant.valid_epoch(self._clock.now()) is None:
             raise Silent
-        return WebhooksProgress(webhooks=await self._office.progress())
+        return WebhooksProgress(webhooks=await self._pool.progress())
 
 
 def router(handlers: Handlers) -> NatsRouter:

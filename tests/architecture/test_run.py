@@ -12,7 +12,7 @@ STAGES = {name: int(budget) for name, budget in STAGE.findall(RUN)}
 
 
 def stages(script: str) -> tuple[int, str]:
-    """Run *script* with the functions of the stages; the exit code and what was said."""
+    """Run *script* with the functions of the stages; the exit code and its output."""
     command = f"set -euo pipefail; source .ci/stages.sh; {script}; exit $failed"
     done = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""What every follower's store promises: the file of a traffic node and a master's PostgreSQL."""
+"""What every follower's store promises: a traffic node's file, a master's PostgreSQL, the twin."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,24 +14,23 @@ from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_position
 from shared.domain.snapshot import Scope
 from shared.persistence.master_state import MasterState
-from shared.persistence.pool import Database
+from tests.contract.servers import MEMORY, POSTGRES, database
+from tests.fakes.follower_store import MemoryFollowerStore
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
 
-pytestmark = pytest.mark.integration
 
-
-@pytest_asyncio.fixture(params=["file", "postgres"])
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str
-) -> AsyncGenerator[FollowerStore]:
+@pytest_asyncio.fixture(params=[MEMORY, "file", POSTGRES])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[FollowerStore]:
+    if request.param == MEMORY:
+        yield MemoryFollowerStore()
+        return
     if request.param == "file":
         yield FileStore(tmp_path, NodeId("berlin"), NodeKey.generate(), GENERATION)
         return
-    database = Database(postgres_url)
-    state = MasterState(database)
-    await state.found(CLUSTER, GENERATION)
-    yield MasterStore(state)
-    await database.close()
+    async with database(request) as pool:
+        state = MasterState(pool)
+        await state.found(CLUSTER, GENERATION)
+        yield MasterStore(state)
 
 
 @pytest.fixture

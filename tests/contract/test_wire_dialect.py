@@ -66,8 +66,8 @@ def test_the_site_takes_what_the_dialect_signs(known: Credentials, keyring: KeyR
 def test_the_dialect_answers_the_request_that_was_asked(
     known: Credentials, keyring: KeyRing
 ) -> None:
-    asker = Signer(keyring, Identity(NodeId("bravo"), "config", "x"), "b", now_ms)
-    header, request = asker.sign(MESSAGE, SUBJECT, "application/json", b"{}")
+    requester = Signer(keyring, Identity(NodeId("bravo"), "config", "x"), "b", now_ms)
+    header, request = requester.sign(MESSAGE, SUBJECT, "application/json", b"{}")
     asked = {SIGNATURE: header, CONTENT_TYPE: "application/json"}
     assert wire_dialect.is_proven(known, SUBJECT, asked, b"{}")
     answer = Speaker(known).answer(asked, PAYLOAD)

@@ -1,18 +1,23 @@
-"""The cluster log in memory: the same verbs and errors as the real one, with faults.
+"""The cluster log in memory: the real adapter's verbs, rules and errors over `LogServers`.
 
 `faults` is called for each append and returns its fault; a *late* one lands when its time has
 come, if nobody else was faster, which is how a message behaves that a server still holds.
 """
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from shared.clusterlog.log import LogConflict, LogMissing, RawEntry
+from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+
+from shared.clusterlog.log import ClusterLog, LogConflict, LogMissing, RawEntry
 from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
+from shared.messaging.compare_and_set import SequenceConflict, is_missing_message
+from tests.fakes.log_servers import LogServers, Stream
 from tests.fakes.virtual_time import pause
 
 
@@ -27,111 +32,160 @@ class AppendFault(Enum):
     NO_LEADER = auto()
 
 
+FIRST_GENERATION = LogGeneration(1)
 SLOW_SECONDS = 0.7
 SILENT_SECONDS = 8.0
 LATE_SECONDS = 9.0
 
 
-@dataclass
-class Messages:
-    """What the servers hold of one generation: every master's log is one of these.
+class MemoryLog(ClusterLog):
+    """One process's view of a generation; views of one site share its servers."""
 
-    *site* has every generation that is there; one that is lost, or was never made, is not in it.
-    """
+    def __init__(
+        self, servers: LogServers | None = None, generation: LogGeneration = FIRST_GENERATION
+    ) -> None:
+        super().__init__(Client(), generation)
+        if servers is None:
+            servers = LogServers()
+            servers.create(generation)
+        self.servers = servers
+        self.faults: Callable[[], AppendFault] = lambda: AppendFault.FINE
+        self.is_reachable = True
+        self.is_silent = False
+        """Subscriptions bring nothing."""
 
-    stored: list[bytes] = field(default_factory=list[bytes])
-    generation: LogGeneration = LogGeneration(1)
-    site: "dict[LogGeneration, Messages]" = field(
-        default_factory=dict[LogGeneration, "Messages"], repr=False, compare=False
-    )
-    is_lost: bool = False
+        self.stale_by = 0
+        """The last so many messages are not there for a reader: its server is behind."""
 
-    def __post_init__(self) -> None:
-        if not self.is_lost:
-            self.site[self.generation] = self
-
-    def lose(self) -> None:
-        """The files of this generation are gone."""
-        self.is_lost = True
-        self.site.pop(self.generation, None)
-
-    def of(self, generation: LogGeneration) -> "Messages":
-        lost = Messages([], generation, self.site, is_lost=True)
-        return self.site.get(generation, lost)
-
-    def extend(self, message: bytes, expected: Sequence) -> Sequence | None:
-        """The sequence of *message* behind *expected*; None when another one is there."""
-        if message in self.stored[expected : expected + 1]:
-            return Sequence(expected + 1)
-        if expected != len(self.stored):
-            return None
-        self.stored.append(message)
-        return Sequence(len(self.stored))
-
-
-@dataclass
-class MemoryLog:
-    """One master's view of the log."""
-
-    messages: Messages = field(default_factory=Messages)
-    faults: Callable[[], AppendFault] = lambda: AppendFault.FINE
-    is_reachable: bool = True
-    stale_by: int = 0
-    appends: int = 0
+        self.appends = self.reads = 0
+        self.subscriptions: list[Sequence] = []
 
     @property
-    def generation(self) -> LogGeneration:
-        return self.messages.generation
+    def messages(self) -> list[bytes]:
+        """What this generation holds, to be read or changed behind the log's back."""
+        return self._generation_stream().messages
+
+    @messages.setter
+    def messages(self, messages: list[bytes]) -> None:
+        self._generation_stream().messages = messages
+
+    def put(self, message: bytes) -> None:
+        """Add *message* behind the last, without asking who wrote it."""
+        self._generation_stream().put(message)
+
+    def discard(self, *sequences: int) -> None:
+        """Take messages away, as a stream with a limit does."""
+        self._generation_stream().discarded.update(sequences)
 
     def of(self, generation: LogGeneration) -> "MemoryLog":
-        return replace(self, messages=self.messages.of(generation))
+        other = copy.copy(self)
+        other.generation = generation
+        return other
+
+    def begin(self, generation: LogGeneration) -> "MemoryLog":
+        """Make another generation's stream; its log."""
+        self.servers.create(generation)
+        return self.of(generation)
+
+    def lose(self) -> None:
+        """Lose the files of this generation."""
+        self.servers.streams.pop(self.generation, None)
 
     async def later(self) -> tuple[LogGeneration, ...]:
-        self._require_connection(lost=True)
-        return tuple(sorted((g for g in self.messages.site if g > self.generation), reverse=True))
+        self._require_connection()
+        return self.servers.later(self.generation)
+
+    async def exists(self) -> bool:
+        self._require_connection()
+        return self.generation in self.servers.streams
+
+    async def create(self, replicas: int) -> None:
+        del replicas
+        if await self.exists():
+            raise LogConflict(f"the log LOG-{self.generation} is there already")
+        self.servers.create(self.generation)
 
     async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
         self._require_connection()
+        self._generation_stream()
         self.appends += 1
         message, fault = stored.encode(), self.faults()
+        words = self.generation, message, expected, stored.hash
         match fault:
             case AppendFault.NO_LEADER:
                 raise LogUnavailable("the log has no leader")
             case AppendFault.LOST | AppendFault.LATE:
                 if fault is AppendFault.LATE:
                     loop = asyncio.get_running_loop()
-                    loop.call_later(LATE_SECONDS, self.messages.extend, message, expected)
+                    loop.call_later(LATE_SECONDS, self.servers.append, *words)
                 await pause(SILENT_SECONDS)
                 raise OutcomeUnknown("the log did not answer an append")
             case AppendFault.SLOW:
                 await pause(SLOW_SECONDS)
             case AppendFault.FINE | AppendFault.ANSWER_LOST:
                 await asyncio.sleep(0)
-        sequence = self.messages.extend(message, expected)
+        answer = self.servers.append(*words)
         if fault is AppendFault.ANSWER_LOST:
             raise OutcomeUnknown("the log did not answer an append")
-        if sequence is None:
-            raise LogConflict("the log was extended by somebody else")
-        return sequence
+        return _sequence(answer, expected)
 
-    async def get(self, sequence: Sequence) -> RawEntry | None:
+    async def follow(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
         self._require_connection()
-        await asyncio.sleep(0)
-        if not 0 < sequence <= len(self.messages.stored):
-            return None
-        return RawEntry(sequence, self.messages.stored[sequence - 1])
+        self.subscriptions.append(sequence)
+        stream, came = self._generation_stream(), asyncio.Event()
 
-    async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
-        """To the end, or to where a server sees it that is behind."""
-        self._require_connection()
-        for number in range(max(1, sequence), len(self.messages.stored) - self.stale_by + 1):
-            raw = await self.get(Sequence(number))
-            if raw is not None:
-                yield raw
+        def wake(_sequence: Sequence, _message: bytes) -> None:
+            came.set()
 
-    def _require_connection(self, *, lost: bool = False) -> None:
-        """Raise unless the log answers; *lost* means that its own loss is no matter."""
+        stream.listeners.append(wake)
+        number = max(1, sequence)
+        try:
+            while True:
+                came.clear()
+                while number <= len(stream.messages) and not self.is_silent:
+                    if number not in stream.discarded:
+                        yield RawEntry(Sequence(number), stream.messages[number - 1])
+                    number += 1
+                await came.wait()
+        finally:
+            stream.listeners.remove(wake)
+
+    def _generation_stream(self) -> Stream:
+        stream = self.servers.streams.get(self.generation)
+        if stream is None:
+            raise LogMissing(f"the log LOG-{self.generation} is not there")
+        return stream
+
+    def _require_connection(self) -> None:
         if not self.is_reachable:
             raise LogUnavailable("there is no connection to NATS")
-        if self.messages.is_lost and not lost:
-            raise LogMissing(f"the log LOG-{self.generation} is not there")
+
+    async def _read(self, sequence: Sequence | None) -> RawEntry | None:
+        self._require_connection()
+        await asyncio.sleep(0)
+        self.reads += sequence is not None
+        stream = self._generation_stream()
+        if sequence is None and self.stale_by:
+            sequence = Sequence(max(0, len(stream.messages) - self.stale_by))
+        found = stream.look(sequence, is_stale=False)
+        if isinstance(found, NotFoundError):
+            assert is_missing_message(found), "the stream is there"
+            return None
+        assert not isinstance(found, Exception), "the servers answer"
+        return RawEntry(Sequence(found[0]), found[1])
+
+
+def _sequence(answer: int | Exception, expected: Sequence) -> Sequence:
+    """What an append returns for the servers' answer.
+
+    Raises:
+        LogConflict: somebody else extended the log, or it holds the entry elsewhere.
+        LogUnavailable: the servers did not store it.
+    """
+    if answer == expected + 1:
+        return Sequence(expected + 1)
+    if isinstance(answer, int):
+        raise LogConflict("the log answered for an entry elsewhere")
+    if isinstance(answer, SequenceConflict):
+        raise LogConflict("the log was extended by somebody else")
+    raise LogUnavailable(f"the log did not store it: {answer}")

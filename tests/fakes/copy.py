@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.config.read.documents import read_documents
@@ -29,12 +29,10 @@ class Copy(Responder):
                 await transaction.apply(stored, LogSequence(transaction.position.sequence + 1))
 
     async def position(self) -> LogPosition:
-        return self.state.position
+        return self.state.at
 
     async def read(self, kinds: Sequence[str], id_: str | None, part: Part) -> State:
-        found = await self.state.read(kinds, id_)
-        behind = [each for each in found.documents if part.after is None or each.ref > part.after]
-        return replace(found, documents=tuple(behind[: part.limit]))
+        return await self.state.read(kinds, id_, part)
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.state.view()

@@ -16,7 +16,8 @@ from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
 from tests.fakes.containment import Watched, contained
 from tests.fakes.events import KeptFacts
-from tests.fakes.site import FakeSite, MemorySessions, StillClock
+from tests.fakes.sessions import MemorySessions
+from tests.fakes.site import FakeSite, StillClock
 
 BOOT = "boot"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -46,7 +47,7 @@ def build_in_memory_gateway() -> InMemoryGateway:
         publisher=site,
         events=facts,
         sessions=store,
-        snapshots=site,
+        snapshots=site.snapshots,
         verify=site.verify,
     )
     secrets = Secrets(ClusterId("0123456789abcdef"), ring, secret, passwords)

@@ -1,13 +1,13 @@
-"""A master's database in memory: one lock, the epoch's fence, commits that fail."""
+"""A master's database in memory: one lock, commits that fail, and what stands beside the state."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import LogGeneration, RequestId, Revision
+from shared.domain.ids import ClusterId, LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
     CONTROL_KIND,
@@ -22,7 +22,8 @@ from shared.domain.log import (
     mode_after,
 )
 from shared.domain.request import AnsweredRequest
-from shared.persistence.master_state import Pulse, State
+from shared.persistence.conflicts import Conflict
+from shared.persistence.master_state import WHOLE, Part, Pulse, State
 
 
 @dataclass
@@ -65,14 +66,16 @@ class MemoryTransaction:
         return True
 
     async def documents(
-        self, kinds: Sequence[str] = (), id_: str | None = None
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
     ) -> tuple[Document, ...]:
         wanted = [
             each
-            for each in self.documents_by_ref.values()
-            if (not kinds or each.kind in kinds) and (id_ is None or each.id == id_)
+            for ref, each in self.documents_by_ref.items()
+            if (not kinds or each.kind in kinds)
+            and (id_ is None or each.id == id_)
+            and (part.after is None or ref > part.after)
         ]
-        return tuple(sorted(wanted, key=lambda each: each.ref))
+        return tuple(sorted(wanted, key=lambda each: each.ref)[: part.limit])
 
     async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None:
         if place == self.position:
@@ -91,10 +94,19 @@ class MemoryTransaction:
             self.documents_by_ref[ref] = Document(*ref, entry.revision, change.body)
         elif change.op is Op.DELETE:
             self.documents_by_ref.pop(ref, None)
-        answered = AnsweredRequest(
-            change.request_id, change.request_digest, entry.revision, entry.at
-        )
-        self.requests.setdefault(change.request_id, answered)
+        if change.request_id:
+            answered = AnsweredRequest(
+                change.request_id, change.request_digest, entry.revision, entry.at
+            )
+            self.requests.setdefault(change.request_id, answered)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConflict:
+    """What a master had alone, and the entries that it is made of."""
+
+    conflict: Conflict
+    entries: tuple[StoredEntry, ...]
 
 
 @dataclass
@@ -106,16 +118,36 @@ class MemoryState:
     )
     refusals: int = 0
     is_down: bool = False
+    is_founded: bool = True
+    """It belongs to a cluster."""
+
+    conflicts: dict[str, KeptConflict] = field(default_factory=dict[str, KeptConflict])
+    """They stand beside the state, so nothing that replaces it touches them."""
+
+    _pulse: Pulse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def position(self) -> LogPosition:
+    def at(self) -> LogPosition:
+        """Where this copy is."""
         return self.here.position
+
+    async def position(self) -> LogPosition | None:
+        self.require_up()
+        return self.here.position if self.is_founded else None
+
+    async def found(self, cluster_id: ClusterId, log_generation: LogGeneration) -> bool:
+        del cluster_id
+        self.require_up()
+        if self.is_founded:
+            return False
+        self.is_founded, self.here = True, MemoryTransaction(empty_position(log_generation))
+        return True
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[MemoryTransaction]:
         async with self._lock:
-            self.require_up()
+            self._require_founded()
             draft = self.here.copy()
             yield draft
             self.require_up()
@@ -123,10 +155,6 @@ class MemoryState:
                 self.refusals -= 1
                 raise StoreUnavailable("the database did not commit")
             self.here = draft
-
-    async def record_pulse(self, pulse: Pulse) -> None:
-        self.require_up()
-        del pulse
 
     async def find_requests(
         self, requests: Sequence[RequestId]
@@ -136,17 +164,42 @@ class MemoryState:
 
     @asynccontextmanager
     async def view(self) -> AsyncGenerator[MemoryTransaction]:
-        self.require_up()
-        yield self.here.copy()
+        """The state of one moment; what is committed later is another one."""
+        self._require_founded()
+        yield self.here
 
-    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
+    async def read(
+        self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
+    ) -> State:
+        """What is committed; it waits for no lock, and copies nothing."""
+        self._require_founded()
+        here = self.here
+        return State(here.position, here.mode, await here.documents(kinds, id_, part))
+
+    async def hashes(self, revisions: Iterable[Revision]) -> dict[Revision, str]:
         self.require_up()
-        here = self.here.copy()
-        return State(here.position, here.mode, await here.documents(kinds, id_))
+        known = {revision: stored.hash for revision, stored in self.here.entries.items()}
+        known[self.here.position.revision] = self.here.position.hash
+        return {each: known[each] for each in revisions if each in known}
+
+    async def record_pulse(self, pulse: Pulse) -> None:
+        self.require_up()
+        if self.refusals:
+            raise StoreUnavailable("the database did not commit")
+        self._pulse = pulse
+
+    async def last_pulse(self) -> Pulse | None:
+        self.require_up()
+        return self._pulse
 
     def moved(self, **changes: object) -> None:
         """Pretend that the copy is elsewhere."""
         self.here.position = replace(self.here.position, **changes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def _require_founded(self) -> None:
+        self.require_up()
+        if not self.is_founded:
+            raise StoreUnavailable("this database belongs to no cluster: init or join it first")
 
     def require_up(self) -> None:
         if self.is_down:

@@ -25,7 +25,8 @@ from shared.events.failover import MasterGranted
 from shared.events.message import Event
 from shared.events.replication import FollowerProgressed, FollowerState
 from shared.runtime.grant import GrantHolder
-from tests.fakes.cluster_log import MemoryLog, Messages
+from tests.fakes.cluster_log import MemoryLog
+from tests.fakes.log_servers import LogServers
 from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock
 from tests.integration.entries import Pen
@@ -66,9 +67,9 @@ class FakeMaster:
 
     @staticmethod
     def of(
-        node: NodeId, key: NodeKey, masters: dict[NodeId, str], messages: Messages
+        node: NodeId, key: NodeKey, masters: dict[NodeId, str], servers: LogServers
     ) -> "FakeMaster":
-        state, log, recorded = MemoryState(), MemoryLog(messages), RecordedEvents()
+        state, log, recorded = MemoryState(), MemoryLog(servers), RecordedEvents()
         trust = TrustStore(CLUSTER, GENERATION, dict(masters))
         grant = GrantHolder(node, KERNEL)
         permission = WritePermission(grant, VirtualClock())
@@ -99,7 +100,7 @@ class FakeMaster:
         """Apply what the log has more, as replication does, and prove the position."""
         async with self.state.transaction() as transaction:
             end = transaction.position.sequence
-            for sequence, message in enumerate(self.log.messages.stored[end:], end + 1):
+            for sequence, message in enumerate(self.log.messages[end:], end + 1):
                 stored = StoredEntry.decode(message)
                 if follows(transaction.position, LogEntry.decode(stored.body)) is None:
                     await transaction.apply(stored, Sequence(sequence))
@@ -107,9 +108,7 @@ class FakeMaster:
 
     def position(self, **other: Any) -> FollowerProgressed:
         """Where the copy is, or where it says it is."""
-        bare = FollowerProgressed.model_validate(
-            {**_facts(self.node, self.state.position), **other}
-        )
+        bare = FollowerProgressed.model_validate({**_facts(self.node, self.state.at), **other})
         signature = self.key.sign(bare.progress_bytes()).hex()
         return bare.model_copy(update={"signature": signature})
 
@@ -130,7 +129,7 @@ def _facts(node: NodeId, position: LogPosition) -> dict[str, Any]:
 class Masters:
     """A founded site: its log has the first entry, neither database has applied it."""
 
-    messages: Messages
+    servers: LogServers
     alpha: FakeMaster
     bravo: FakeMaster
 
@@ -139,11 +138,16 @@ class Masters:
         """Make it; *rules* are the site's rules of replication."""
         keys = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
         masters = {node: key.public_b64 for node, key in keys.items()}
-        messages = Messages()
+        servers = LogServers()
         first = Pen(keys[ALPHA]).write(*first_changes(masters, rules))
-        messages.extend(first.encode(), Sequence(0))
-        alpha, bravo = (FakeMaster.of(node, key, masters, messages) for node, key in keys.items())
-        return Masters(messages, alpha, bravo)
+        servers.create(GENERATION).put(first.encode())
+        alpha, bravo = (FakeMaster.of(node, key, masters, servers) for node, key in keys.items())
+        return Masters(servers, alpha, bravo)
+
+    @property
+    def log(self) -> MemoryLog:
+        """The first generation of the site's log, behind every master's back."""
+        return MemoryLog(self.servers)
 
     @property
     def nodes(self) -> tuple[FakeMaster, FakeMaster]:
@@ -175,7 +179,7 @@ class Masters:
         position = LogPosition(
             GENERATION, *(Pen().position.revision, Sequence(0)), Epoch(0), "0" * 64
         )
-        for message in self.messages.stored:
+        for message in self.log.messages:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)
             if follows(position, entry) is None:

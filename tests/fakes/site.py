@@ -1,18 +1,17 @@
 """A site behind the gateway that fits into memory: its documents, its sessions, its answers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from services.config.core.paging import first_page
-from services.gateway.sessions.store import Kept
 from shared.crypto.nodekeys import NodeKey, verify
 from shared.documents import DOCUMENTS, SITE_ID, Kind
 from shared.documents.rules.changes import apply_changes
 from shared.documents.state import Documents
 from shared.domain.conflict import ConflictLine
 from shared.domain.document import Document, Ref
-from shared.domain.errors import LogUnavailable, NotFound, NoTrafficNode, Unavailable
+from shared.domain.errors import NoTrafficNode, Unavailable
 from shared.domain.ids import (
     Epoch,
     Instant,
@@ -21,7 +20,6 @@ from shared.domain.ids import (
     RequestId,
     Revision,
     Sequence,
-    SessionId,
     UnixMillis,
 )
 from shared.domain.log import LogPosition, ReplicationMode
@@ -63,9 +61,11 @@ from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.events.rehearsal import RehearseSelection, SelectionRehearsed
 from shared.events.replication import FollowerProgressed, OfferSnapshot, SnapshotOffered, SyncNow
 from shared.events.selection import NodesSelected, SelectNodes
-from shared.events.session import SessionState
 from shared.events.webhook import ReadWebhooksProgress, WebhooksProgress
 from tests.fakes.responder import Responder
+from tests.fakes.snapshots import MemorySnapshots
+
+Meanwhile = Callable[[ProposeChanges], object]
 
 if TYPE_CHECKING:
     from shared.domain.webhook import WebhookProgress
@@ -101,11 +101,11 @@ class FakeSite(Responder):
         self.policy = ""
         self.history = HistoryRead(lines=())
         self.status_history = StatusHistoryRead(lines=())
-        self.key, self.shelf = NodeKey.generate(), dict[str, bytes]()
+        self.key, self.snapshots = NodeKey.generate(), MemorySnapshots()
         self.progress: dict[NodeId, FollowerProgressed] = {}
         self.conflicts: dict[NodeId, ConflictRead | None] = {}
         self.bundles: dict[str, list[str]] = {}
-        self.meanwhile: Callable[[ProposeChanges], object] = lambda _: None
+        self.meanwhile: Meanwhile = lambda _: None
         self.write(Kind.SITE, SITE_ID, {"name": "support.example.com"})
 
     @property
@@ -116,12 +116,6 @@ class FakeSite(Responder):
     def verify(self, node: NodeId, signature: bytes, data: bytes) -> bool:
         """Whether the one master of this site signed *data*."""
         return node == "alpha" and verify(self.key.public_b64, signature, data)
-
-    async def get(self, name: str) -> bytes:
-        """What lies in the object store."""
-        if name not in self.shelf:
-            raise LogUnavailable(f"{name} is not there any more")
-        return self.shelf[name]
 
     def offer(self) -> SnapshotOffered:
         """Lay a snapshot of the documents into the object store, as a master's replication does."""
@@ -136,8 +130,8 @@ class FakeSite(Responder):
         refs = tuple(ChunkRef.of(data) for data in chunks)
         body = Manifest(position, ReplicationMode.SYNCHRONOUS, Scope.FULL, refs).encode()
         signed = SignedSnapshot(body, NodeId("alpha"), self.key.sign(body)).encode()
-        self.shelf = {f"full.{number}": data for number, data in enumerate(chunks)}
-        self.shelf["full"] = signed
+        self.snapshots.objects = {f"full.{number}": data for number, data in enumerate(chunks)}
+        self.snapshots.objects["full"] = signed
         return SnapshotOffered(
             name="full",
             log_generation=position.log_generation,
@@ -299,43 +293,3 @@ def _switched(order: SwitchOver) -> RoleSwitched:
         epoch=Epoch(order.epoch + 1),
         seconds=0.05,
     )
-
-
-@dataclass
-class MemorySessions:
-    """The sessions' stream in memory, with its compare-and-set."""
-
-    kept: dict[SessionId, Kept] = field(default_factory=dict[SessionId, Kept])
-    writes: int = 0
-
-    async def get(self, session: SessionId) -> Kept:
-        if session not in self.kept:
-            raise NotFound("there is no such session")
-        return self.kept[session]
-
-    async def create(self, state: SessionState) -> bool:
-        if state.session in self.kept:
-            return False
-        self._put(state)
-        return True
-
-    async def change(
-        self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
-    ) -> SessionState:
-        while True:
-            before = await self.get(session)
-            after = await decide(before.state)
-            if after == before.state:
-                return after
-            if self.kept[session].sequence == before.sequence:
-                self._put(after)
-                return after
-
-    async def watch(self) -> AsyncIterator[Kept | None]:
-        yield None
-        for kept in list(self.kept.values()):
-            yield kept
-
-    def _put(self, state: SessionState) -> None:
-        self.writes += 1
-        self.kept[state.session] = Kept(state, Sequence(self.writes))

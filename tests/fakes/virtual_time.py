@@ -50,10 +50,10 @@ class VirtualClock:
         return UnixMillis(round(asyncio.get_running_loop().time() * 1_000))
 
 
-def run(story: Coroutine[Any, Any, T]) -> T:
-    """Run *story* to its end in virtual time."""
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    """Run *scenario* to its end in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(story)
+        return runner.run(scenario)
 
 
 async def pause(seconds: float) -> None:

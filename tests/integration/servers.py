@@ -124,14 +124,14 @@ class NatsServer:
 
     def is_ready(self) -> bool:
         """Whether its JetStream takes part."""
-        door = HTTPConnection(HOST, self.monitor, timeout=1)
+        opening = HTTPConnection(HOST, self.monitor, timeout=1)
         try:
-            door.request("GET", "/healthz")
-            return door.getresponse().status == HTTPStatus.OK
+            opening.request("GET", "/healthz")
+            return opening.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
         finally:
-            door.close()
+            opening.close()
 
     def _configuration(self) -> dict[str, object]:
         alone: dict[str, object] = {

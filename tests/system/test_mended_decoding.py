@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
-import pytest_asyncio
 
 from tests.system.black_box import (
     BlackBox,
@@ -54,15 +53,6 @@ DEAF_SECONDS: Final = 8.0
 ASKERS: Final = {"gateway", "node_selector", "relay"}
 MEMBERS: Final = 16
 """As many members of a queue group get most of its requests."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sites() -> AsyncGenerator[Sites]:
-    sites = Sites()
-    try:
-        yield sites
-    finally:
-        await sites.close()
 
 
 def spoilt(headers: dict[str, str]) -> bytes:

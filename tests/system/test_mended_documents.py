@@ -1,11 +1,9 @@
 """Documents that an earlier commit approved or changed, shown by a site's command line."""
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
 import pytest
-import pytest_asyncio
 
 from tests.system.black_box import BlackBox
 from tests.system.disposable import Sites
@@ -29,15 +27,6 @@ CANNOT_WORK: Final = {
     "a network with a scope": "nodes:\n  oslo: {role: traffic, prefixes: ['fe80::1%eth0']}\n",
     "an offset of nowhere": "nodes:\n  oslo: {role: traffic, timezone: '-14:00'}\n",
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sites() -> AsyncGenerator[Sites]:
-    sites = Sites()
-    try:
-        yield sites
-    finally:
-        await sites.close()
 
 
 async def command(site: BlackBox, home: Path, *arguments: str) -> tuple[int, str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import pytest_asyncio
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.system.black_box import BlackBox, interpreter, kill, tree, until
@@ -28,15 +27,6 @@ AWAY_SECONDS: Final = 5.0
 DIALLED_SECONDS: Final = 20.0
 SESSION: Final = "1234567"
 UNDIALLABLE: Final = ("relay..example.com", "a" * 64 + ".example.com", "\u202erelay.example", ".")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sites() -> AsyncGenerator[Sites]:
-    sites = Sites()
-    try:
-        yield sites
-    finally:
-        await sites.close()
 
 
 class Receiver:

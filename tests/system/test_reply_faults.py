@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.black_box import BlackBox, running_site, state_folder, tree
+from tests.system.black_box import BlackBox
+from tests.system.disposable import Sites
 from tests.system.mended import FaultShown
 from tests.system.raw_nats import RawNats, Received, connected
 from tests.system.wire_dialect import HOST, Speaker, site_file
@@ -34,16 +35,15 @@ HEARTBEAT = {
 
 @pytest.mark.mends(sign="stream gone")
 @pytest.mark.timeout(240)
-async def test_a_heartbeat_cannot_delete_the_log() -> None:
-    with state_folder() as state:
-        async with running_site(tree(), state) as site, site.connect() as client:
-            assert LOG in await site.streams()
-            speaker = Speaker(site.credentials("berlin.relay"))
-            subject, payload = "meridian.node.berlin.heartbeat", json.dumps(HEARTBEAT).encode()
-            head = speaker.block(subject, payload)
-            client.send(subject, payload, head, DELETE_LOG)
-            await client.flush()
-            await until_known(site)
+async def test_a_heartbeat_cannot_delete_the_log(sites: Sites) -> None:
+    async with sites.disposable() as site, site.connect() as client:
+        assert LOG in await site.streams()
+        speaker = Speaker(site.credentials("berlin.relay"))
+        subject, payload = "meridian.node.berlin.heartbeat", json.dumps(HEARTBEAT).encode()
+        head = speaker.block(subject, payload)
+        client.send(subject, payload, head, DELETE_LOG)
+        await client.flush()
+        await until_known(site)
 
 
 async def until_known(site: BlackBox) -> None:
@@ -95,30 +95,29 @@ async def ask(reader: RawNats, answers: asyncio.Queue[bytes], verb: str, body: o
 
 @pytest.mark.mends(sign="reply wrong")
 @pytest.mark.timeout(240)
-async def test_the_reader_of_events_writes_nowhere_by_a_reply_subject() -> None:
-    with state_folder() as state:
-        async with (
-            running_site(tree(), state) as site,
-            site.connect() as client,
-            connected_reader(state) as (reader, answers),
-        ):
-            stored = [client.subscribe(subject) for subject in STORED_AT]
-            await client.flush()
-            for subject in STORED_AT:
-                reader.send("$JS.API.STREAM.INFO.EVENTS", b"", b"", subject)
-            replies = await ask(reader, answers, "STREAM.INFO.EVENTS", None)
-            assert b"stream_info_response" in replies
-            await client.flush()
-            for queue in stored:
-                while not queue.empty():
-                    message = queue.get_nowait()
-                    if b"stream_info_response" in message.payload:
-                        raise FaultShown("reply wrong", f"an answer came to {message.subject}")
+async def test_the_reader_of_events_writes_nowhere_by_a_reply_subject(sites: Sites) -> None:
+    async with (
+        sites.disposable() as site,
+        site.connect() as client,
+        connected_reader(site.state) as (reader, answers),
+    ):
+        stored = [client.subscribe(subject) for subject in STORED_AT]
+        await client.flush()
+        for subject in STORED_AT:
+            reader.send("$JS.API.STREAM.INFO.EVENTS", b"", b"", subject)
+        replies = await ask(reader, answers, "STREAM.INFO.EVENTS", None)
+        assert b"stream_info_response" in replies
+        await client.flush()
+        for queue in stored:
+            while not queue.empty():
+                message = queue.get_nowait()
+                if b"stream_info_response" in message.payload:
+                    raise FaultShown("reply wrong", f"an answer came to {message.subject}")
 
 
 @pytest.mark.mends(sign="stream gone")
 @pytest.mark.timeout(240)
-async def test_the_reader_of_events_cannot_delete_the_log_by_an_empty_answer() -> None:
+async def test_the_reader_of_events_cannot_delete_the_log_by_an_empty_answer(sites: Sites) -> None:
     config = {
         "name": "nothing",
         "ack_policy": "none",
@@ -126,17 +125,16 @@ async def test_the_reader_of_events_cannot_delete_the_log_by_an_empty_answer() -
         "inactive_threshold": 60 * 10**9,
     }
     request = {"batch": 1, "no_wait": True}
-    with state_folder() as state:
-        async with (
-            running_site(tree(), state) as site,
-            connected_reader(state) as (reader, answers),
-        ):
-            made = {"stream_name": "EVENTS", "config": config}
-            replies = await ask(reader, answers, "CONSUMER.CREATE.EVENTS.nothing", made)
-            assert b'"error"' not in replies, replies
-            next_event = "CONSUMER.MSG.NEXT.EVENTS.nothing"
-            assert await ask(reader, answers, next_event, request) == b""
-            reader.send(f"$JS.API.{next_event}", json.dumps(request).encode(), b"", DELETE_LOG)
-            assert await ask(reader, answers, next_event, request) == b""
-            if LOG not in await site.streams():
-                raise FaultShown("stream gone", f"the reader's empty answer deleted {LOG}")
+    async with (
+        sites.disposable() as site,
+        connected_reader(site.state) as (reader, answers),
+    ):
+        made = {"stream_name": "EVENTS", "config": config}
+        replies = await ask(reader, answers, "CONSUMER.CREATE.EVENTS.nothing", made)
+        assert b'"error"' not in replies, replies
+        next_event = "CONSUMER.MSG.NEXT.EVENTS.nothing"
+        assert await ask(reader, answers, next_event, request) == b""
+        reader.send(f"$JS.API.{next_event}", json.dumps(request).encode(), b"", DELETE_LOG)
+        assert await ask(reader, answers, next_event, request) == b""
+        if LOG not in await site.streams():
+            raise FaultShown("stream gone", f"the reader's empty answer deleted {LOG}")

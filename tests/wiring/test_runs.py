@@ -44,9 +44,9 @@ def build(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Serv
     def made(*tasks: Work, **workers: Work) -> Service:
         context = ground.build("webhooks", monkeypatch).context
         bus = replace(context.bus, events=Facts())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-        told = replace(context, bus=bus)
+        content = replace(context, bus=bus)
         app = FastStream(context.bus.broker, logger=None)
-        return Service(app, told, tasks=tasks, workers=workers)
+        return Service(app, content, tasks=tasks, workers=workers)
 
     return made
 
@@ -120,7 +120,7 @@ async def test_a_start_after_an_unclean_end_tells_which_run_it_was(
     first = build(fails)
     async with asyncio.timeout(20):
         assert await serve(first) == 1
-    told = json.loads(mark(ground).read_text())
+    content = json.loads(mark(ground).read_text())
     second = build(for_ever)
     assert await stopped(second) == 0
     (event,) = events_of(second)
@@ -128,7 +128,7 @@ async def test_a_start_after_an_unclean_end_tells_which_run_it_was(
         node=first.context.process.identity.node,
         service="webhooks",
         pid=os.getpid(),
-        boot_id=told["boot_id"],
+        boot_id=content["boot_id"],
         version=first.context.process.version,
         started_unix_ms=first.context.process.started_unix_ms,
         restarts=1,

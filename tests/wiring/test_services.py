@@ -226,16 +226,16 @@ async def test_a_service_without_nats_lives_says_why_and_ends_when_told(
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    said = b""
+    output = b""
     async with asyncio.timeout(60):
-        while b"NATS" not in said and not process.stdout.at_eof():
-            said += await process.stdout.readline()
+        while b"NATS" not in output and not process.stdout.at_eof():
+            output += await process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        said += await process.stdout.read()
+        output += await process.stdout.read()
 
     assert await process.wait() == 0
-    assert b"NATS" in said
-    assert b"Traceback" not in said
+    assert b"NATS" in output
+    assert b"Traceback" not in output
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -247,7 +247,7 @@ async def test_a_service_without_nats_lives_says_why_and_ends_when_told(
     ],
 )
 async def test_what_cannot_be_used_ends_a_service_with_one_sentence(
-    ground: Ground, service: str, more: dict[str, str], told: bytes
+    ground: Ground, service: str, more: dict[str, str], content: bytes
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.{service}"),
@@ -255,8 +255,8 @@ async def test_what_cannot_be_used_ends_a_service_with_one_sentence(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
 
     assert process.returncode == 2
-    assert said.startswith(told)
-    assert len(said.splitlines()) == 1
+    assert output.startswith(content)
+    assert len(output.splitlines()) == 1

@@ -5,7 +5,7 @@ from typing import Final
 from tools.mutants.mutant import Mutant
 
 CHUNKS: Final = "shared.domain.snapshot"
-INTAKE: Final = "services.replication.snapshots.chunk_cache"
+CHUNK_CACHE: Final = "services.replication.snapshots.chunk_cache"
 EXCHANGE: Final = "services.replication.snapshots.exchange"
 PROOFS: Final = "services.gateway.cluster.core.proofs"
 CONFIRM: Final = "services.config.write.acknowledgements"
@@ -41,14 +41,14 @@ COPIES: Final = (
     Mutant("what is here is fetched again", CHUNKS, " if ref.hash not in held", "", SNAPSHOT_TESTS),
     Mutant(
         "a file is believed by its name",
-        INTAKE,
+        CHUNK_CACHE,
         "path.name in wanted and ChunkRef.of(path.read_bytes()).hash == path.name",
         "path.name in wanted",
         SNAPSHOT_TESTS,
     ),
     Mutant(
         "a chunk that the disk spoiled is loaded",
-        INTAKE,
+        CHUNK_CACHE,
         "if ChunkRef.of(data) != ref:",
         "if False:",
         SNAPSHOT_TESTS,

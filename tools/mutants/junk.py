@@ -12,7 +12,10 @@ OBSERVER: Final = "services.failover_monitor.core.observer"
 STORE: Final = "services.failover_monitor.lease.store"
 IN_THE_WORLD: Final = ("tests/simulation/failover/test_junk.py",)
 RECORDS: Final = ("tests/unit/failover_monitor/test_record.py",)
-ON_A_SERVER: Final = ("tests/integration/failover_monitor/test_store.py",)
+ON_A_SERVER: Final = (
+    "tests/contract/test_lease_store.py",
+    "tests/integration/failover_monitor/test_store.py",
+)
 
 JUNK: Final = (
     Mutant("junk ends a role", LEASE, "if not (is_valid and is_same_key) or", "if True or"),

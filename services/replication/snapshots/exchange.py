@@ -52,7 +52,7 @@ class SnapshotExchange:
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.replication"))
 
     @property
-    def _shelf(self) -> SnapshotStore:
+    def _snapshots(self) -> SnapshotStore:
         return SnapshotStore(self.client)
 
     async def offer(self, scope: Scope) -> SnapshotOffered:
@@ -118,7 +118,7 @@ class SnapshotExchange:
     async def _chunk(self, name: str, number: int, wanted: ChunkRef) -> bytes:
         for _ in range(FETCHES):
             try:
-                data = await self._shelf.get(chunk_name(name, number))
+                data = await self._snapshots.get(chunk_name(name, number))
             except SnapshotMissing as error:
                 raise BrokenChunk(f"chunk {number} of snapshot {name} is gone") from error
             if ChunkRef.of(data) == wanted:
@@ -127,7 +127,7 @@ class SnapshotExchange:
 
     async def _signed_body(self, name: str) -> bytes:
         try:
-            signed = SignedSnapshot.decode(await self._shelf.get(name))
+            signed = SignedSnapshot.decode(await self._snapshots.get(name))
         except Undecodable as error:
             raise BadSignature(str(error)) from error
         if not self.trust.verify(signed.signer, signed.signature, signed.body):
@@ -143,7 +143,7 @@ class SnapshotExchange:
         chunks: list[ChunkRef] = []
 
         async def put(data: bytes) -> None:
-            await self._shelf.put(chunk_name(name, len(chunks)), data)
+            await self._snapshots.put(chunk_name(name, len(chunks)), data)
             chunks.append(ChunkRef.of(data))
 
         cutter = Cutter()
@@ -156,13 +156,13 @@ class SnapshotExchange:
         manifest = Manifest(copy.position, copy.mode, scope, tuple(chunks))
         await self._put_signed(name, manifest.encode())
         surplus = len(chunks)
-        while await self._shelf.drop(chunk_name(name, surplus)):
+        while await self._snapshots.drop(chunk_name(name, surplus)):
             surplus += 1
         return _offered(name, copy.position)
 
     async def _put_signed(self, name: str, body: bytes) -> None:
         signed = SignedSnapshot(body, self.node, self.key.sign(body))
-        await self._shelf.put(name, signed.encode())
+        await self._snapshots.put(name, signed.encode())
 
     async def _is_on_the_log(self, position: LogPosition) -> bool:
         log = self.log.of(position.log_generation)

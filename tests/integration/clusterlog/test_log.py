@@ -4,7 +4,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import nats
 import pytest
@@ -84,42 +84,6 @@ async def test_a_generation_has_a_stream_and_a_subject_of_its_own() -> None:
     assert subject_name(LogGeneration(3)) == "meridian.log.3.entry"
 
 
-async def test_what_was_appended_is_read_as_it_was_written(log: ClusterLog, pen: Pen) -> None:
-    assert await log.last() is None
-    first, second = await appended(log, pen, "berlin", "denver")
-    assert await log.get(Sequence(1)) == RawEntry(Sequence(1), first.encode())
-    assert await log.last() == RawEntry(Sequence(2), second.encode())
-    assert await log.get(Sequence(3)) is None
-    assert [raw.data async for raw in log.read_from(Sequence(2))] == [second.encode()]
-    assert [raw.sequence async for raw in log.read_from(Sequence(0))] == [1, 2]
-
-
-async def test_of_two_writers_one_extends_the_log(log: ClusterLog, pen: Pen) -> None:
-    mine, theirs = pen.draft(put("node", "a", node())), pen.draft(put("node", "b", node()))
-    await log.append(theirs, Sequence(0))
-    with pytest.raises(LogConflict):
-        await log.append(mine, Sequence(0))
-    with pytest.raises(LogConflict):
-        await log.append(mine, Sequence(7))
-    assert await log.last() == RawEntry(Sequence(1), theirs.encode())
-
-
-async def test_a_duplicate_does_not_count_for_a_writer_that_has_lost(
-    log: ClusterLog, pen: Pen
-) -> None:
-    (entry,) = await appended(log, pen, "berlin")
-    with pytest.raises(LogConflict, match="elsewhere"):
-        await log.append(entry, Sequence(1))
-    assert (await log.last()) == RawEntry(Sequence(1), entry.encode())
-
-
-async def test_the_same_append_again_adds_nothing(log: ClusterLog, pen: Pen) -> None:
-    (entry,) = await appended(log, pen, "berlin")
-    with contextlib.suppress(LogConflict):  # one server looks at sequences first, three do not
-        assert await log.append(entry, Sequence(0)) == 1
-    assert await log.last() == RawEntry(Sequence(1), entry.encode())
-
-
 async def test_an_append_without_an_answer_is_sent_again_and_counts_once(
     log: ClusterLog, pen: Pen, nats_server: NatsServer
 ) -> None:
@@ -139,12 +103,6 @@ async def test_an_append_that_stays_without_an_answer_is_unknown(
     with pytest.raises(OutcomeUnknown):
         await appended(log, pen, "berlin")
     nats_server.thaw()
-
-
-async def test_a_log_is_made_once(log: ClusterLog) -> None:
-    assert await log.exists()
-    with pytest.raises(LogConflict, match="this site was made before"):
-        await log.create(1)
 
 
 async def test_nobody_deletes_or_purges_it(log: ClusterLog, client: Client, pen: Pen) -> None:
@@ -176,14 +134,6 @@ async def test_without_a_connection_nothing_is_tried(pen: Pen) -> None:
         await log.append(pen.write(), Sequence(0))
     with pytest.raises(LogUnavailable, match="no connection"):
         await log.exists()
-
-
-async def test_a_follower_gets_the_past_and_what_comes(log: ClusterLog, pen: Pen) -> None:
-    await appended(log, pen, "berlin", "denver")
-    async with asyncio.timeout(10), aclosing(log.follow(Sequence(2))) as following:
-        assert (await anext(following)).sequence == 2
-        await appended(log, pen, "tokyo")
-        assert (await anext(following)).sequence == 3
 
 
 async def test_only_a_known_master_signs_entries(pen: Pen) -> None:

@@ -104,8 +104,8 @@ async def test_joining_twice_is_no_fault_of_a_container(
     folder: Path, nats_server: NatsServer, postgres_url: str
 ) -> None:
     codes = [config(folder, nats_server, postgres_url, "join", "--once")[0] for _ in range(2)]
-    code, said = config(folder, nats_server, postgres_url, "join")
+    code, output = config(folder, nats_server, postgres_url, "join")
 
     assert codes == [0, 0]
     assert code == 1
-    assert "belongs to a site already" in said
+    assert "belongs to a site already" in output

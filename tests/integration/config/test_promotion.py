@@ -88,13 +88,13 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
 
 async def test_the_log_goes_on_alone_and_far_ahead_and_only_once(place: Place) -> None:
     before = place.pen.position
-    told = await place.promote()
-    assert (told.log_generation, told.revision) == (2, before.revision + 1)
+    answer = await place.promote()
+    assert (answer.log_generation, answer.revision) == (2, before.revision + 1)
     position = await place.state.position()
     assert position is not None
     assert (position.log_generation, position.epoch) == (2, before.epoch + 1000)
     log = ClusterLog(place.client, GENERATION)
-    assert await read_hash(log.of(position.log_generation), position) == told.hash
+    assert await read_hash(log.of(position.log_generation), position) == answer.hash
     begun = await find_last_begun(log, place.pen.trust())
     assert begun is not None
     assert _ops(begun.first) == [Op.GENERATION_BEGAN, Op.EPOCH_BEGAN]

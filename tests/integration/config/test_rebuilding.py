@@ -72,14 +72,14 @@ class Bravo(Responder):
             place = {"log_generation": 2, "revision": position.revision + 1, "hash": "h"}
             return GenerationBegun.model_validate({"node": BRAVO, **place})
         assert isinstance(request, ReadPosition)
-        told = ReplicaPosition(
+        answer = ReplicaPosition(
             node=BRAVO,
             position=position,
             digest=self.digest,
             follower=self.follower,
         )
-        proof = self.key.sign(told.position_bytes())
-        return told.model_copy(update={"signature": proof.hex()})
+        proof = self.key.sign(answer.position_bytes())
+        return answer.model_copy(update={"signature": proof.hex()})
 
 
 @dataclass
@@ -140,13 +140,18 @@ async def place(nats_server: NatsServer, postgres_url: str) -> AsyncGenerator[Pl
 
 async def test_the_next_generation_goes_on_from_the_database(place: Place) -> None:
     await place.level()
-    told = await place.rebuild()
+    answer = await place.rebuild()
 
-    assert (told.node, told.log_generation, told.revision, told.unreachable) == (ALPHA, 2, 4, ())
+    assert (answer.node, answer.log_generation, answer.revision, answer.unreachable) == (
+        ALPHA,
+        2,
+        4,
+        (),
+    )
     position = await place.state.position()
     assert position is not None
     assert (position.log_generation, position.revision, position.sequence) == (2, 4, 1)
-    assert await read_hash(place.log(2), position) == told.hash == position.hash
+    assert await read_hash(place.log(2), position) == answer.hash == position.hash
     begun = await find_last_begun(place.log(), place.rebuilder.positions.trust)
     assert begun is not None
     body = begun.first.changes[0].body
@@ -176,8 +181,8 @@ async def test_the_master_that_has_more_does_it(place: Place) -> None:
     pen = Pen(place.pen.key, ALPHA, place.pen.position)
     pen.write(put("node", "more", node()))
     place.bravo.position = pen.position
-    told = await place.rebuild()
-    assert (told.node, told.revision) == (BRAVO, 5)
+    answer = await place.rebuild()
+    assert (answer.node, answer.revision) == (BRAVO, 5)
     assert [(each.node, each.author) for each in place.bravo.ordered] == [(BRAVO, "rita")]
     with pytest.raises(LogMissing):
         await place.log(2).last()
@@ -187,8 +192,8 @@ async def test_the_master_of_the_later_generation_does_it_though_it_has_less(pla
     promoted = Pen(place.bravo.key, BRAVO, place.positions[0])
     promoted.begin(SECOND)
     place.bravo.position = promoted.position
-    told = await place.rebuild(force=True)
-    assert (told.node, told.revision) == (BRAVO, 3)
+    answer = await place.rebuild(force=True)
+    assert (answer.node, answer.revision) == (BRAVO, 3)
     assert [(each.node, each.force) for each in place.bravo.ordered] == [(BRAVO, True)]
     assert await place.log().later() == ()
 
@@ -206,9 +211,9 @@ async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
 
     with pytest.raises(AnotherHistory, match="of a later generation; add --force"):
         await place.rebuild()
-    told = await place.rebuild(force=True)
-    assert (told.node, told.log_generation, told.revision) == (ALPHA, 3, 5)
-    assert (told.unreachable, told.left_behind) == ((), (BRAVO,))
+    answer = await place.rebuild(force=True)
+    assert (answer.node, answer.log_generation, answer.revision) == (ALPHA, 3, 5)
+    assert (answer.unreachable, answer.left_behind) == ((), (BRAVO,))
     last = place.kept.kept[-1]
     assert isinstance(last, LogRebuilt)
     assert last.left_behind == (BRAVO,)
@@ -292,11 +297,11 @@ async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -
     with pytest.raises(LogNotLost, match="rebuilt already, as generation 2; nothing was done"):
         await place.rebuild()
     assert await place.log().later() == (SECOND,)
-    (told,) = place.kept.kept
-    assert isinstance(told, LogRebuilt)
+    (answer,) = place.kept.kept
+    assert isinstance(answer, LogRebuilt)
     position = await place.state.position()
     assert position is not None
-    assert position.hash == told.hash
+    assert position.hash == answer.hash
 
 
 async def test_of_two_masters_that_rebuild_at_once_one_does_it(place: Place) -> None:

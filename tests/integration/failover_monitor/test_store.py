@@ -81,12 +81,6 @@ async def test_a_missing_key_is_told_from_a_missing_bucket(client: Client) -> No
     assert await lease(client, BRAVO).read() == made
 
 
-async def test_what_one_master_wrote_the_other_reads_at_that_revision(bucket: Client) -> None:
-    revision = await lease(bucket).write(record(), 0)
-    assert isinstance(revision, int)
-    assert await lease(bucket, BRAVO).read() == KeyState(record(), revision)
-
-
 async def test_only_a_write_on_the_last_revision_succeeds(bucket: Client) -> None:
     alpha, bravo = lease(bucket), lease(bucket, BRAVO)
     first = await alpha.write(record(), 0)
@@ -97,12 +91,6 @@ async def test_only_a_write_on_the_last_revision_succeeds(bucket: Client) -> Non
     assert second > first
     assert await bravo.write(record(holder=BRAVO), first) is WriteFailure.REFUSED
     assert await bravo.read() == KeyState(record(2, replaces=first), second)
-
-
-async def test_the_same_record_written_twice_is_no_duplicate_that_succeeds(bucket: Client) -> None:
-    alpha = lease(bucket)
-    assert isinstance(await alpha.write(record(), 0), int)
-    assert await alpha.write(record(), 0) is WriteFailure.REFUSED
 
 
 JUNK = {

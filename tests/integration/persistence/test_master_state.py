@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
 from importlib.resources import files
 
 import asyncpg
@@ -12,8 +11,6 @@ import pytest_asyncio
 from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import (
-    Epoch,
-    Instant,
     LogGeneration,
     RequestId,
     Revision,
@@ -28,14 +25,12 @@ from shared.domain.log import (
     Op,
     ReplicationMode,
     StoredEntry,
-    empty_position,
 )
 from shared.domain.request import AnsweredRequest
 from shared.persistence.master_state import (
     REQUESTS_KEPT_MS,
     MasterState,
     Part,
-    Pulse,
 )
 from shared.persistence.pool import Database
 from tests.integration.entries import CLUSTER, GENERATION, Pen, control, delete, node, put
@@ -84,47 +79,6 @@ async def apply(state: MasterState, pen: Pen, *entries: StoredEntry) -> None:
     for number, stored in enumerate(entries):
         async with state.transaction() as transaction:
             assert await transaction.apply(stored, Sequence(first + number))
-
-
-async def test_a_database_belongs_to_no_cluster_until_it_is_founded(database: Database) -> None:
-    state = MasterState(database)
-    assert await state.position() is None
-    with pytest.raises(StoreUnavailable, match="init or join it first"):
-        async with state.transaction():
-            pass
-    with pytest.raises(StoreUnavailable, match="init or join it first"):
-        await state.read()
-
-
-async def test_a_database_is_founded_once(state: MasterState) -> None:
-    assert await state.position() == empty_position(GENERATION)
-    assert not await state.found(CLUSTER, GENERATION)
-
-
-async def test_entries_become_documents_at_their_revision(state: MasterState, pen: Pen) -> None:
-    first = pen.write(put("node", "berlin", node()), put("site", "site", {"name": "x"}))
-    second = pen.write(put("node", "berlin", node("master")), delete("site", "site"))
-    await apply(state, pen, first, second)
-
-    found = await state.read()
-    assert found.position == pen.position == await state.position()
-    assert found.documents == (Document("node", "berlin", Revision(2), node("master")),)
-
-
-async def test_documents_are_read_by_kind_and_by_id(state: MasterState, pen: Pen) -> None:
-    await apply(
-        state,
-        pen,
-        pen.write(*(put("node", name, node()) for name in ("berlin", "denver"))),
-        pen.write(put("user", "rita", {"role": "auditor"})),
-    )
-
-    assert [row.id for row in (await state.read(("node",))).documents] == ["berlin", "denver"]
-    assert [row.id for row in (await state.read(("node", "user"))).documents] == [
-        *("berlin", "denver", "rita")
-    ]
-    assert [row.id for row in (await state.read((), "rita")).documents] == ["rita"]
-    assert (await state.read(("site",))).documents == ()
 
 
 async def test_of_several_changes_of_a_document_in_one_entry_the_last_stands(
@@ -184,45 +138,6 @@ async def test_documents_are_read_in_parts_that_make_a_whole(state: MasterState,
     assert await part(Ref("user", "anna")) == []
 
 
-async def test_an_entry_that_is_there_already_changes_nothing(state: MasterState, pen: Pen) -> None:
-    stored = pen.write(put("node", "berlin", node()))
-    await apply(state, pen, stored)
-    async with state.transaction() as transaction:
-        assert not await transaction.apply(stored, Sequence(1))
-    assert await state.position() == pen.position
-
-
-async def test_another_entry_in_place_of_an_applied_one_is_told(
-    state: MasterState, pen: Pen
-) -> None:
-    other = pen.draft(put("node", "tokyo", node()))
-    await apply(state, pen, pen.write(put("node", "berlin", node())))
-    with pytest.raises(StoreUnavailable, match="another entry is in place of revision 1"):
-        async with state.transaction() as transaction:
-            await transaction.apply(other, Sequence(1))
-
-
-async def test_an_entry_that_does_not_follow_is_refused_whole(state: MasterState, pen: Pen) -> None:
-    pen.write(put("node", "berlin", node()))
-    later = pen.write(put("node", "denver", node()))
-    with pytest.raises(StoreUnavailable, match="entry 2 does not follow"):
-        async with state.transaction() as transaction:
-            await transaction.apply(later, Sequence(2))
-    assert (await state.read()).documents == ()
-
-
-async def test_an_error_in_the_block_undoes_the_transaction(state: MasterState, pen: Pen) -> None:
-    async def break_off() -> None:
-        async with state.transaction() as transaction:
-            await transaction.apply(pen.write(put("node", "berlin", node())), Sequence(1))
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        await break_off()
-    assert await state.position() == empty_position(GENERATION)
-    assert (await state.read()).documents == ()
-
-
 async def test_only_the_beginning_of_an_epoch_raises_it(
     state: MasterState, pen: Pen, database: Database
 ) -> None:
@@ -250,15 +165,6 @@ async def test_the_database_itself_refuses_an_entry_of_another_epoch(
 
 def request(request_id: str, digest: str, at: int) -> AnsweredRequest:
     return AnsweredRequest(RequestId(request_id), digest, Revision(1), UnixMillis(at))
-
-
-async def test_a_request_is_remembered_with_its_digest(state: MasterState, pen: Pen) -> None:
-    await apply(
-        state, pen, pen.write(put("node", "a", node(), "r1"), put("node", "b", node(), "r1"))
-    )
-    known = await state.find_requests([RequestId("r1"), RequestId("r2")])
-    assert known == {"r1": request("r1", "digest of r1", 1_000)}
-    assert await state.find_requests([]) == {}
 
 
 async def test_a_request_is_forgotten_after_its_time(state: MasterState, pen: Pen) -> None:
@@ -315,13 +221,6 @@ async def test_a_view_waits_for_no_writer(state: MasterState, pen: Pen) -> None:
             assert (await state.read()).position.hash == EMPTY_HASH
 
 
-async def test_the_last_pulse_is_kept(state: MasterState) -> None:
-    assert await state.last_pulse() is None
-    for at in (1.5, 2.5):
-        await state.record_pulse(Pulse(Epoch(4), "boot", Instant(at)))
-    assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))
-
-
 async def test_two_services_may_migrate_at_once(opened: Opened) -> None:
     positions = await asyncio.gather(*(MasterState(opened()).position() for _ in range(4)))
     assert positions == [None] * 4
@@ -363,31 +262,6 @@ async def position_or_none(state: MasterState) -> LogPosition | None:
         return await state.position()
     except StoreUnavailable:
         return None
-
-
-async def test_the_entries_behind_a_place_are_those_that_came_after_it(
-    state: MasterState, pen: Pen
-) -> None:
-    first, second = pen.write(put("node", "a", node())), pen.write(put("node", "b", node()))
-    await apply(state, pen, first)
-    at_first = await state.position()
-    await apply(state, pen, second)
-    at_second = await state.position()
-    begun = pen.begin(2)
-    await apply(state, pen, begun)
-    later = second.encode(), begun.encode()
-    end = await state.position()
-    assert at_first is not None
-    assert at_second is not None
-    assert end is not None
-
-    async with state.view() as view:
-        assert await view.entries_behind(at_first, 2) == later
-        assert await view.entries_behind(at_first, 1) is None
-        assert await view.entries_behind(at_second, 9) == later[1:]
-        assert await view.entries_behind(end, 9) == ()
-        assert await view.entries_behind(replace(at_first, hash="f" * 64), 9) is None
-        assert await view.entries_behind(empty_position(GENERATION), 9) is None
 
 
 async def test_a_copy_from_a_snapshot_knows_no_entries_but_where_it_is(

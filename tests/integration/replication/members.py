@@ -96,7 +96,7 @@ class Members:
     def log_of(self, node: str) -> Path:
         return self.folder / f"{node}.log"
 
-    def said(self, node: str) -> list[str]:
+    def reported_states(self, node: str) -> list[str]:
         """What the follower of *node* logged."""
         lines = self.log_of(node).read_text().splitlines()
         return [json.loads(line)["message"] if line.startswith("{") else line for line in lines]
@@ -119,11 +119,11 @@ class Members:
 
     def is_at(self, node: str, revision: int) -> bool:
         """Whether *node* follows and has just *revision* of the pen's history."""
-        said = self.progress.get(node)
-        if said is None or said.state is not FollowerState.FOLLOWING:
+        progress = self.progress.get(node)
+        if progress is None or progress.state is not FollowerState.FOLLOWING:
             return False
-        return said.revision == revision and (
-            revision != self.pen.position.revision or said.hash == self.pen.position.hash
+        return progress.revision == revision and (
+            revision != self.pen.position.revision or progress.hash == self.pen.position.hash
         )
 
 
@@ -176,8 +176,8 @@ class Watcher:
 
     async def until_state(self, node: str, state: FollowerState) -> None:
         def holds() -> bool:
-            said = self.members.progress.get(node)
-            return said is not None and said.state is state
+            progress = self.members.progress.get(node)
+            return progress is not None and progress.state is state
 
         await until(holds)
 

@@ -69,7 +69,7 @@ class Place:
     state: MasterState
     bravo: Bravo
     kept: KeptFacts
-    keeper: ConflictArchive
+    archive: ConflictArchive
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
 
     async def write(self, *changes: Change, epoch: int | None = None) -> None:
@@ -86,10 +86,10 @@ class Place:
             await self.write(each)
 
     async def keep(self) -> None:
-        await self.keeper.keep_own(self.pen.position)
+        await self.archive.keep_own(self.pen.position)
 
     async def listed(self) -> list[tuple[int, int, int]]:
-        found = (await self.keeper.list()).conflicts
+        found = (await self.archive.list()).conflicts
         return [(each.ancestor, each.revision, each.count) for each in found]
 
 
@@ -101,8 +101,8 @@ async def place(postgres_url: str) -> AsyncGenerator[Place]:
     trust = pen.trust()
     trust.learn(BRAVO, bravo.key.public_b64)
     conflicts = Conflicts(database)
-    keeper = ConflictArchive(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
-    yield Place(pen, database, state, bravo, kept, keeper)
+    archive = ConflictArchive(ALPHA, trust, conflicts, bravo, SystemClock(), kept)
+    yield Place(pen, database, state, bravo, kept, archive)
     await database.close()
 
 
@@ -119,11 +119,11 @@ async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place
     snapshot = Snapshot(Pen().position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
     await MasterStore(place.state).load(snapshot)
 
-    (line,) = (await place.keeper.list()).conflicts
+    (line,) = (await place.archive.list()).conflicts
     assert (line.ancestor, line.revision, line.count, line.resolution) == (1, 3, 2, "")
-    found = await place.keeper.read(ReadConflict(node=ALPHA, id=line.id))
-    told = [(each.id, each.op, each.author, each.revision) for each in found.changes]
-    assert told == [("berlin", "put", "rita", 2), ("tokyo", "put", "rita", 3)]
+    found = await place.archive.read(ReadConflict(node=ALPHA, id=line.id))
+    changes = [(each.id, each.op, each.author, each.revision) for each in found.changes]
+    assert changes == [("berlin", "put", "rita", 2), ("tokyo", "put", "rita", 3)]
     assert found.next is None
     (event,) = place.kept.kept
     assert isinstance(event, ConflictKept)
@@ -166,11 +166,11 @@ async def test_a_long_conflict_comes_in_parts(
     names = [f"node-{number}" for number in range(5)]
     await place.part(*(put("node", name, node()) for name in names), delete("node", "common"))
     await place.keep()
-    (line,) = (await place.keeper.list()).conflicts
+    (line,) = (await place.archive.list()).conflicts
     seen: list[str] = []
     begin: int | None = 0
     while begin is not None:
-        part = await place.keeper.read(ReadConflict(node=ALPHA, id=line.id, begin=begin))
+        part = await place.archive.read(ReadConflict(node=ALPHA, id=line.id, begin=begin))
         seen += [each.id for each in part.changes]
         begin = part.next
     assert seen == ["common", *names]
@@ -179,24 +179,24 @@ async def test_a_long_conflict_comes_in_parts(
 async def test_a_conflict_is_resolved_by_one_of_two_operators(place: Place) -> None:
     await place.part(put("node", "berlin", node()))
     await place.keep()
-    (line,) = (await place.keeper.list()).conflicts
+    (line,) = (await place.archive.list()).conflicts
     order = ResolveConflict(node=ALPHA, id=line.id, resolution="discarded", author="rita")
-    done = await place.keeper.resolve(order)
+    done = await place.archive.resolve(order)
     assert (done.resolution, done.resolved_by) == ("discarded", "rita")
     with pytest.raises(UnderWay, match="was discarded by rita before"):
-        await place.keeper.resolve(order.model_copy(update={"author": "paul"}))
+        await place.archive.resolve(order.model_copy(update={"author": "paul"}))
 
 
 async def taken_out(place: Place) -> list[KeepConflict]:
     """The one conflict as a backup holds it."""
-    (line,) = (await place.keeper.list()).conflicts
-    told = asdict(line)
+    (line,) = (await place.archive.list()).conflicts
+    fields = asdict(line)
     orders: list[KeepConflict] = []
     begin: int | None = 0
     while begin is not None:
         question = ReadConflictEntries(node=ALPHA, id=line.id, begin=begin)
-        part = await place.keeper.entries(question)
-        orders.append(KeepConflict.model_validate({**told, "bundle": part.bundle}))
+        part = await place.archive.entries(question)
+        orders.append(KeepConflict.model_validate({**fields, "bundle": part.bundle}))
         begin = part.next
     return orders
 
@@ -229,14 +229,14 @@ async def test_one_that_a_backup_holds_is_there_once_its_last_entry_is(
     place: Place, emptied: list[KeepConflict]
 ) -> None:
     for order in emptied[:-1]:
-        await place.keeper.bring_back(order)
+        await place.archive.bring_back(order)
     assert await place.listed() == []
     with pytest.raises(NotFound):
-        await place.keeper.read(ReadConflict(node=ALPHA, id=emptied[0].id))
+        await place.archive.read(ReadConflict(node=ALPHA, id=emptied[0].id))
     for order in emptied:
-        await place.keeper.bring_back(order)
+        await place.archive.bring_back(order)
     assert await place.listed() == [(1, 4, 3)]
-    found = await place.keeper.read(ReadConflict(node=ALPHA, id=emptied[0].id))
+    found = await place.archive.read(ReadConflict(node=ALPHA, id=emptied[0].id))
     assert [each.id for each in found.changes] == ["a", "b", "c"]
     assert await taken_out(place) == emptied
     (event,) = place.kept.kept
@@ -248,20 +248,20 @@ async def test_one_that_was_resolved_stays_as_it_is(
     place: Place, emptied: list[KeepConflict]
 ) -> None:
     for order in emptied:
-        await place.keeper.bring_back(order)
+        await place.archive.bring_back(order)
     id_ = emptied[0].id
     decision = ResolveConflict(node=ALPHA, id=id_, resolution="discarded", author="rita")
-    await place.keeper.resolve(decision)
+    await place.archive.resolve(decision)
     for order in emptied:
-        await place.keeper.bring_back(order)
-    (line,) = (await place.keeper.list()).conflicts
+        await place.archive.bring_back(order)
+    (line,) = (await place.archive.list()).conflicts
     assert line.resolution == "discarded"
 
 
 async def test_one_that_came_back_in_part_is_made_whole_by_finding_it_again(
     place: Place, emptied: list[KeepConflict]
 ) -> None:
-    await place.keeper.bring_back(emptied[0])
+    await place.archive.bring_back(emptied[0])
     await place.keep()
     assert await place.listed() == [(1, 4, 3)]
 
@@ -272,10 +272,10 @@ async def test_what_is_no_entry_of_a_log_is_not_kept(
     noise, _ = bundle.pack([b"noise"])
     for strange in (noise, "?"):
         with pytest.raises(InvalidChange, match="cannot be kept"):
-            await place.keeper.bring_back(emptied[0].model_copy(update={"bundle": strange}))
+            await place.archive.bring_back(emptied[0].model_copy(update={"bundle": strange}))
     assert await place.listed() == []
 
 
 async def test_what_is_not_kept_cannot_be_shown(place: Place) -> None:
     with pytest.raises(NotFound, match="keeps no conflict 'gone'"):
-        await place.keeper.read(ReadConflict(node=ALPHA, id="gone"))
+        await place.archive.read(ReadConflict(node=ALPHA, id="gone"))

@@ -46,11 +46,11 @@ class Town:
 
     client: Client
     archiver: EventArchiver
-    told: int = 0
+    event: int = 0
 
     async def say(self, event: Event, ring: KeyRing = RING) -> None:
-        self.told += 1
-        now = UnixMillis(SystemClock().unix_ms() + self.told)
+        self.event += 1
+        now = UnixMillis(SystemClock().unix_ms() + self.event)
         fact = EventSigner(ALPHA, NodeKey.generate(), lambda: now).sign(event)
         signer = Signer(ring, Identity(ALPHA, "failover_monitor", "x"), "boot", lambda: now)
         header, _ = signer.sign(MESSAGE, fact.address, "application/json", fact.payload)

@@ -186,11 +186,11 @@ class Line:
         self.damaged: dict[str, bytes] = {}
         get = SnapshotStore.get
 
-        async def noted(shelf: SnapshotStore, name: str) -> bytes:
+        async def noted(snapshots: SnapshotStore, name: str) -> bytes:
             if self.breaks_after is not None and len(self.fetched) >= self.breaks_after:
                 raise LogUnavailable("the line is cut")
             self.fetched.append(name)
-            return self.damaged.get(name) or await get(shelf, name)
+            return self.damaged.get(name) or await get(snapshots, name)
 
         monkeypatch.setattr(SnapshotStore, "get", noted)
 

@@ -71,7 +71,7 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
         await jetstream_of(client).publish(f"meridian.log.{GENERATION}.entry", raw)
         stores = MasterStore(MasterState(source)), MasterStore(MasterState(target))
         await MasterState(target).found(CLUSTER, GENERATION)
-        giver, taker = (
+        sender, receiver = (
             SnapshotExchange(
                 node=ALPHA,
                 key=pen.key,
@@ -84,8 +84,8 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
             )
             for store in stores
         )
-        answers.offer = await giver.offer(Scope.FULL)
-        content = await taker.fetch(Scope.FULL, Revision(1))
+        answers.offer = await sender.offer(Scope.FULL)
+        content = await receiver.fetch(Scope.FULL, Revision(1))
         largest = max(len(chunk.documents) + len(chunk.requests) for chunk in content.chunks())
         assert largest < (NODES + REQUESTS) / 2, "it is not in memory at once"
         await stores[1].load(content)

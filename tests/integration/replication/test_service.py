@@ -95,7 +95,7 @@ async def test_what_no_master_wrote_is_skipped_by_everybody_alike(watcher: Watch
         await watcher.until_at(name)
         # That message 3 is skipped too is said when the minute is over.
         skipped = "message 2 of the log is skipped: no known master"
-        assert any(skipped in line for line in members.said(name))
+        assert any(skipped in line for line in members.reported_states(name))
     assert [row.id for row in (await watcher.states["bravo"].read()).documents] == ["a", "b"]
     assert [document.id for document in file_of(members).documents] == ["a", "b"]
 
@@ -135,7 +135,7 @@ async def test_a_late_joiner_begins_with_a_snapshot(watcher: Watcher) -> None:
     for name in ("bravo", "berlin"):
         members.start(name, MERIDIAN_SNAPSHOT_AFTER="5")
         await watcher.until_at(name)
-        assert "began from a snapshot at revision 13" in members.said(name)
+        assert "began from a snapshot at revision 13" in members.reported_states(name)
     await watcher.write(put("node", "last", node()))
     for name in ("bravo", "berlin"):
         await watcher.until_at(name)
@@ -153,7 +153,7 @@ async def test_without_a_master_that_offers_one_the_log_is_read(watcher: Watcher
         await watcher.write(put("node", f"n{number}", node()))
     members.start("berlin", MERIDIAN_SNAPSHOT_AFTER="5")
     await watcher.until_at("berlin")
-    assert any("no snapshot" in line for line in members.said("berlin"))
+    assert any("no snapshot" in line for line in members.reported_states("berlin"))
 
 
 async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watcher) -> None:
@@ -217,7 +217,7 @@ async def test_a_traffic_node_keeps_its_file_and_goes_on_when_nats_comes_back(
     nats_server.kill()
     members.kill("berlin")
     members.start("berlin")
-    await until(lambda: any("NATS" in line for line in members.said("berlin")))
+    await until(lambda: any("NATS" in line for line in members.reported_states("berlin")))
     assert members.children["berlin"].poll() is None
     assert file_of(members).position == members.pen.position
 

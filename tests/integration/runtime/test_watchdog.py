@@ -38,8 +38,8 @@ async def granted(how: str) -> AsyncGenerator[Process]:
 
 async def end_of(process: Process) -> tuple[int | None, str, str]:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        said, complained = await process.communicate()
-    return process.returncode, said.decode(), complained.decode()
+        output, complained = await process.communicate()
+    return process.returncode, output.decode(), complained.decode()
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ async def test_a_loop_that_is_blocked_when_the_grant_ends_ends_the_process(
     clock = SystemClock()
     async with granted(how) as process:
         began = clock.now()
-        code, said, complained = await end_of(process)
+        code, output, complained = await end_of(process)
     assert code == STALLED
     assert clock.now() - began >= GRANTED_SECONDS + GRACE_SECONDS - 0.1
-    assert said == ""
+    assert output == ""
     assert "the event loop does not run and the right to act as primary is over" in complained
     assert where in complained, "it says where the loop hangs"
 

@@ -54,10 +54,10 @@ async def snapshot(servers: LogServers) -> dict[str, Any]:
     """Every stream: when it was made, its configuration, what it holds."""
     async with servers.connected(SERVICE_USER, "witness") as client:
         jetstream = jetstream_of(client, SECONDS)
-        told = {name: await jetstream.stream_info(name, subjects_filter=">") for name in STREAMS}
+        reply = {name: await jetstream.stream_info(name, subjects_filter=">") for name in STREAMS}
     return {
         name: (info.created, info.config, info.state.last_seq, info.state.messages, subjects(info))
-        for name, info in told.items()
+        for name, info in reply.items()
     }
 
 

@@ -19,7 +19,7 @@ class Site:
     """Obeys, and has one node."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, str | None]] = []
+        self.reply: list[tuple[str, str, str | None]] = []
 
     async def kill(self, node: str, service: str | None) -> tuple[str, ...]:
         return self._obey("kill", node, service)
@@ -32,7 +32,7 @@ class Site:
             raise StartFailed("the site has no node 'paris'")
         if node == "strange":
             raise RuntimeError("nobody foresaw this")
-        self.told.append((verb, node, service))
+        self.reply.append((verb, node, service))
         return (f"{node}.{service or 'relay'}",)
 
 
@@ -60,7 +60,7 @@ async def say(path: Path, line: bytes) -> bytes:
 async def test_a_site_is_told_to_kill_and_to_start(socket: Path, site: Site) -> None:
     assert await send_order(socket, Verb.KILL, "berlin", None) == ("berlin.relay",)
     assert await send_order(socket, Verb.START, "berlin", "replication") == ("berlin.replication",)
-    assert site.told == [("kill", "berlin", None), ("start", "berlin", "replication")]
+    assert site.reply == [("kill", "berlin", None), ("start", "berlin", "replication")]
 
 
 @pytest.mark.parametrize("node", ["paris", "strange"])
@@ -93,7 +93,7 @@ async def test_whatever_a_caller_says_the_next_one_is_heard(
     except OSError:
         assert len(line) > 65_536, "only a line without an end is left without an answer"
     assert not answer or "refused" in json.loads(answer)
-    assert site.told == []
+    assert site.reply == []
     assert await send_order(socket, Verb.KILL, "berlin", None)
 
 

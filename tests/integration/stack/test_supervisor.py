@@ -46,15 +46,15 @@ class Small(ProcessGroup):
 class Watch:
     processes: Small
     supervisor: Supervisor
-    said: list[str]
+    lines: list[str]
 
     def pid(self, process: tuple[str, str]) -> int:
         child = self.processes.members.get(process)
         return child.pid if child is not None and child.is_running else 0
 
     async def says(self, words: str) -> str:
-        await eventually(lambda: any(words in line for line in self.said))
-        return next(line for line in self.said if words in line)
+        await eventually(lambda: any(words in line for line in self.lines))
+        return next(line for line in self.lines if words in line)
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -69,13 +69,13 @@ async def watch(tmp_path: Path) -> AsyncGenerator[Watch]:
     layout.logs.mkdir()
     fork_server = await ForkServerClient.start(tmp_path / "fork_server.log")
     processes = Small(layout, fork_server, Path("nats-server"), Postgres(Path("bin"), None))
-    said = list[str]()
-    supervisor = Supervisor(said.append)
+    lines = list[str]()
+    supervisor = Supervisor(lines.append)
     supervisor.attach(processes)
     task = asyncio.create_task(supervisor.run())
     for service in layout.node("berlin").services:
         await processes.start(layout.node("berlin"), service)
-    yield Watch(processes, supervisor, said)
+    yield Watch(processes, supervisor, lines)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -116,4 +116,4 @@ async def test_what_was_killed_on_purpose_stays_ended_until_it_is_started(watch:
     assert await watch.supervisor.start("berlin", "replication") == ("berlin.replication",)
     assert watch.pid(REPLICATION) not in {0, before}
     assert watch.pid(RELAY) == 0
-    assert watch.said == []
+    assert watch.lines == []

@@ -10,7 +10,7 @@ from shared.domain.ids import Epoch, NodeId
 from tests.simulation.failover.master import Master
 
 
-class JudgedWorld(Protocol):
+class WorldView(Protocol):
     """What the judge checks."""
 
     masters: dict[NodeId, Master]
@@ -22,7 +22,7 @@ class JudgedWorld(Protocol):
 class Judge:
     """Keeps until when each process might act, and who began which epoch."""
 
-    def __init__(self, world: JudgedWorld) -> None:
+    def __init__(self, world: WorldView) -> None:
         self._world = world
         self._terms: dict[tuple[str, Epoch], float] = {}
         self._began: dict[Epoch, str] = {}

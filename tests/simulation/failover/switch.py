@@ -38,9 +38,9 @@ class Switch:
         pauses = old.monitor.pause(old.clock(world.now))
         world.perform(old, pauses)
         self._later(old, 0.0, world.random.uniform(0.5, 8), self._give_up)
-        self._next(old, self._lay_down, pauses[0])
+        self._next(old, self._pause_writes, pauses[0])
 
-    def _lay_down(self, pause: Grant) -> None:
+    def _pause_writes(self, pause: Grant) -> None:
         """Config is asked to stop; here it does, whoever cares to ask."""
         del pause
         self._confirmed()

@@ -38,14 +38,14 @@ def test_junk_alone_moves_no_role_and_stops_nobody(
         world = settled(seed, preset)
         action(world)
         goes_on(world, 12)
-        assert [acquired.epoch for acquired in world.acquired] == [1]
+        assert [role.epoch for role in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_is_put_into_the_key_of_healthy_masters_moves_no_role(seed: int) -> None:
     world = run_faults(settled(seed), spoil, seconds=60.0)
     assert world.bucket.was_spoilt
-    assert [acquired.epoch for acquired in world.acquired] == [1]
+    assert [role.epoch for role in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -55,7 +55,7 @@ def test_a_dead_holder_is_followed_one_wait_after_the_last_junk(seed: int) -> No
     world.crash(ALPHA)
     world.run(world.bucket.flooded_until + 1.65 / (1 - DRIFT) + 0.5)
     assert world.primaries() == [BRAVO]
-    assert [acquired.epoch for acquired in world.acquired] == [1, 2]
+    assert [role.epoch for role in world.acquired] == [1, 2]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -98,7 +98,7 @@ def test_junk_over_the_record_of_a_successor_gives_the_old_one_nothing_back(seed
     world.perform(alpha, ())
     world.run(world.now + 3)
     assert world.primaries() == [BRAVO]
-    assert [acquired.epoch for acquired in world.acquired] == [1, 2]
+    assert [role.epoch for role in world.acquired] == [1, 2]
 
 
 def until(world: World, condition: Callable[[], bool]) -> None:

@@ -25,7 +25,7 @@ def test_the_primary_acts_through_an_election_of_the_bucket(seed: int, preset: s
     world.run(20)
     world.elect()
     goes_on(world, 12)
-    assert [acquired.epoch for acquired in world.acquired] == [1]
+    assert [role.epoch for role in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -43,7 +43,7 @@ def test_a_promise_ends_with_the_master_that_gave_it(seed: int) -> None:
     world.bucket.is_down = False
     world.run(world.now + 2)
     assert world.primaries() == [ALPHA]
-    assert [acquired.epoch for acquired in world.acquired] == [1]
+    assert [role.epoch for role in world.acquired] == [1]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -215,8 +215,10 @@ class World:
 
     def _read(self, master: Master) -> tuple[Effect, ...]:
         if self._reaches_at_once(master):
-            return master.monitor.step(LeaseRead(self.bucket.read(0.0)), master.clock(self.now))
-        Call(self, master, self.bucket.read, self._was_read).send(self.timing.renew_seconds, None)
+            return master.monitor.step(LeaseRead(self.bucket.read()), master.clock(self.now))
+        Call(self, master, self.bucket.read_at, self._was_read).send(
+            self.timing.renew_seconds, None
+        )
         return NOTHING
 
     def _was_read(self, master: Master, seen: KeyState | None) -> None:
@@ -225,11 +227,11 @@ class World:
     def _write(self, master: Master, call: WriteLease) -> tuple[Effect, ...]:
         self.bucket.sent(call.record)
         if self._reaches_at_once(master):
-            outcome = self.bucket.write(call)
+            outcome = self.bucket.write_call(call)
             return master.monitor.step(LeaseWritten(outcome), master.clock(self.event_queue.now))
 
         def work(_: float) -> int | WriteFailure:
-            return self.bucket.write(call)
+            return self.bucket.write_call(call)
 
         patience = self.timing.renew_seconds
         Call(self, master, work, self._was_written).send(patience, WriteFailure.UNKNOWN)

@@ -29,21 +29,21 @@ class Questions:
     def __init__(self, site: "Site") -> None:
         self._site = site
 
-    def ask(self, asker: Master, request: Request[Any], answered: Answered) -> None:
+    def ask(self, requester: Master, request: Request[Any], answered: Answered) -> None:
         """Ask the node that *request* names; *answered* gets the answer, or the error."""
         node = NodeId(getattr(request, "node"))  # noqa: B009
         other = self._site.masters.get(node, self._site.traffic_node)
-        self._site.carry(asker, other, self._hear, asker, other, request, answered)
+        self._site.carry(requester, other, self._hear, requester, other, request, answered)
 
     def _hear(
-        self, asker: Master, other: Master, request: Request[Any], answered: Answered
+        self, requester: Master, other: Master, request: Request[Any], answered: Answered
     ) -> None:
         process = self._site.processes.get(other.node)
         if process is not None and not process.is_dead:
-            process.begin(self._answer(asker, other, request, answered))
+            process.begin(self._answer(requester, other, request, answered))
 
     async def _answer(
-        self, asker: Master, other: Master, request: Request[Any], answered: Answered
+        self, requester: Master, other: Master, request: Request[Any], answered: Answered
     ) -> None:
         site = self._site
         services = site.services.get(other.node) or site.follows
@@ -54,7 +54,7 @@ class Questions:
             return
         except MeridianError as error:
             answer = error
-        site.carry(other, asker, answered, answer)
+        site.carry(other, requester, answered, answer)
 
 
 class Peers:

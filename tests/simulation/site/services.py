@@ -42,9 +42,10 @@ from shared.messaging.publisher import Publisher
 from shared.runtime.containment import Containment
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
+from tests.fakes.conflicts import MemoryConflicts
+from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.rejections import KeptRejections
-from tests.simulation.site.conflicts import MemoryConflicts
-from tests.simulation.site.database import Database, Store
+from tests.simulation.site.database import Database
 from tests.simulation.site.process import Process
 from tests.simulation.site.wire import WiredLog, WiredServer
 
@@ -149,7 +150,7 @@ class Follows:
         scope: Scope,
     ) -> None:
         node, key, trust = of
-        store, facts = Store(database), Facts(outside.on_event)
+        store, facts = MemoryFollowerStore(database), Facts(outside.on_event)
         exchange = MemoryExchange(
             *(node, key, trust, Client(), log, store, ProgressPublisher(outside.on_progress)),
             cache=ChunkCache(Path("/nowhere")),
@@ -215,7 +216,13 @@ class Masters:
             *(facts, REPLICAS),
         )
         promoter = Promoter(
-            *(node, rebuilder, outside.server, Store(database), lambda: self.writer.is_acting)
+            *(
+                node,
+                rebuilder,
+                outside.server,
+                MemoryFollowerStore(database),
+                lambda: self.writer.is_acting,
+            )
         )
         self.repair = RepairHandlers(reporter, rebuilder, promoter)
         self.write = WriteHandlers(self.writer)

@@ -29,16 +29,17 @@ from shared.events.replication import (
     LogRebuilt,
 )
 from shared.messaging.middleware import Silent
+from tests.fakes.follower_store import MemoryFollowerStore
+from tests.fakes.log_servers import LogServers
 from tests.fakes.masters import first_changes
 from tests.integration.entries import Pen
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.world import MOMENT, NODES, NOTHING, World
-from tests.simulation.site.database import Database, Store
+from tests.simulation.site.database import Database
 from tests.simulation.site.keys import CheapKey, CheapTrust
 from tests.simulation.site.ledger import Ledger
 from tests.simulation.site.process import Process
 from tests.simulation.site.questions import Peers, Questions
-from tests.simulation.site.servers import LogServers
 from tests.simulation.site.services import KERNEL, RELEASE, Follows, Masters, Outside
 from tests.simulation.site.wire import Wire, WiredLog, WiredServer
 
@@ -85,7 +86,7 @@ class Site(World):
         """The whole machine starts: the monitor with its examiner, config and replication."""
         self.start_services(node)
         process, of = self._born(node)
-        store = Store(self.databases[node])
+        store = MemoryFollowerStore(self.databases[node])
         log = WiredLog(Wire(self, self.servers, process), GENERATION)
         self.examiners[node] = HealthCheck(node, KERNEL, store, log, of[2], Versions(RELEASE))
         self.monitors[node] = process

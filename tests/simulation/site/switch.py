@@ -21,15 +21,15 @@ class SiteSwitch(Switch):
         super().__init__(site, old, new)
         self._site = site
 
-    def _lay_down(self, pause: Grant) -> None:
+    def _pause_writes(self, pause: Grant) -> None:
         order = PauseWrites(
             node=self._old.node,
             epoch=pause.epoch,
             boot_id=KERNEL,
             valid_until=pause.valid_until,
         )
-        self._site.ask_config(self._old.node, self._laid_down, order)
+        self._site.ask_config(self._old.node, self._writes_paused, order)
 
-    async def _laid_down(self, order: PauseWrites) -> None:
+    async def _writes_paused(self, order: PauseWrites) -> None:
         await self._site.services[order.node].write.on_pause_writes(order)
         self._next(self._old, self._confirmed)

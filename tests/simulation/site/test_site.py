@@ -42,7 +42,7 @@ def test_changes_are_accepted_while_somebody_spoils_the_lease(site: Site, gatewa
         action(site)
         assert accepted(site, gateway.ask(is_put=True), seconds=2.0)
         site.run(site.now + 10)
-    assert [took.epoch for took in site.acquired] == [1]
+    assert [role.epoch for role in site.acquired] == [1]
     check_healed(site, gateway)
 
 

@@ -23,10 +23,10 @@ from shared.domain.errors import LogUnavailable
 from shared.domain.ids import LogGeneration, Sequence
 from shared.domain.log import StoredEntry
 from shared.messaging.compare_and_set import is_missing_message
+from tests.fakes.log_servers import LogServers, Stream
 from tests.simulation.failover.faults import ELECTION_SECONDS
 from tests.simulation.failover.world import World
 from tests.simulation.site.process import Process
-from tests.simulation.site.servers import LogServers, Stream
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from shared.clusterlog.generations import BegunGeneration, find_next_generation
 from shared.domain.ids import LogGeneration
-from tests.integration.entries import GENERATION, Pen
-from tests.unit.replication.memory import MemoryLog
+from tests.fakes.cluster_log import MemoryLog
+from tests.integration.entries import Pen
 
 SECOND, THIRD = LogGeneration(2), LogGeneration(3)
 
@@ -33,23 +33,23 @@ async def test_a_stream_that_was_made_and_never_begun_is_the_next() -> None:
 
 async def test_streams_that_hold_something_else_are_passed_by() -> None:
     log = MemoryLog()
-    log.begin(SECOND).messages.append(b"noise")
-    log.begin(THIRD).messages.append(Pen().begin(THIRD).encode())
+    log.begin(SECOND).put(b"noise")
+    log.begin(THIRD).put(Pen().begin(THIRD).encode())
     assert await find_next_generation(log, Pen().trust()) == LogGeneration(4)
 
 
 async def test_one_that_has_begun_is_told_of_also_behind_an_empty_one() -> None:
     log, pen = MemoryLog(), Pen()
     log.begin(SECOND)
-    log.begin(THIRD).messages.append(pen.begin(THIRD).encode())
+    log.begin(THIRD).put(pen.begin(THIRD).encode())
     found = await find_next_generation(log, pen.trust())
     assert isinstance(found, BegunGeneration)
     assert (found.generation, found.first.log_generation) == (THIRD, THIRD)
 
 
 async def test_one_that_begins_meanwhile_is_told_of_and_never_passed_by() -> None:
-    log, pen = Meanwhile(GENERATION), Pen()
-    log.happens = lambda: log.begin(SECOND).messages.append(pen.begin(SECOND).encode())
+    log, pen = Meanwhile(), Pen()
+    log.happens = lambda: log.begin(SECOND).put(pen.begin(SECOND).encode())
     found = await find_next_generation(log, pen.trust())
     assert isinstance(found, BegunGeneration)
     assert found.generation == SECOND

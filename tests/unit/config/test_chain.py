@@ -14,7 +14,7 @@ from shared.crypto.nodekeys import NodeKey
 from shared.domain.ids import Sequence
 from shared.domain.log import LogPlace, Op, StoredEntry
 from shared.events.config import ChainVerified, VerifyChain
-from tests.fakes.cluster_log import MemoryLog, Messages
+from tests.fakes.cluster_log import MemoryLog
 from tests.integration.entries import ALPHA, Pen, control, node, put
 
 
@@ -123,7 +123,7 @@ class Endless(MemoryLog):
     read = 0
 
     async def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]:
-        for number, message in enumerate(self.messages.stored[max(0, sequence - 1) :], sequence):
+        for number, message in enumerate(self.messages[max(0, sequence - 1) :], sequence):
             self.read += 1
             yield RawEntry(Sequence(number), message)
 
@@ -148,7 +148,8 @@ async def test_a_long_copy_is_walked_in_parts(
     monkeypatch.setattr(reading, "AT_A_TIME", 4)
     pen = Pen()
     messages = entries(pen, 6)
-    copy, log = DatabaseCopy(pen, messages), Endless(Messages(messages))
+    copy, log = DatabaseCopy(pen, messages), Endless()
+    log.messages = messages
 
     first = await part(copy, log, of)
     second = await part(copy, log, of, first)

@@ -44,7 +44,7 @@ async def test_who_knows_everything_is_told_the_news() -> None:
     await copy.apply(copy.pen.write(delete("node", "a")), copy.pen.write(put("user", "u", {})))
     answer = await read_documents(copy, ReadDocuments(kinds=("node",), since=whole.position))
     assert (answer.since, answer.documents, answer.gone) == (1, (), (("node", "a"),))
-    assert answer.position == copy.state.position
+    assert answer.position == copy.state.at
 
 
 async def test_who_knows_another_history_is_told_everything() -> None:

@@ -102,19 +102,6 @@ async def test_nothing_older_than_asked_is_told_nor_looked_for() -> None:
     assert found.next is None
 
 
-async def test_page_by_page_everything_is_told_once() -> None:
-    entries = [entry(number, change("node", f"n{number}")) for number in range(1, 8)]
-    answer, before = list[int](), None
-    while True:
-        page = await read(entries, before=before, limit=3)
-        answer += revisions(page)
-        before = page.next
-        if before is None:
-            break
-
-    assert answer == [7, 6, 5, 4, 3, 2, 1]
-
-
 async def test_an_entry_of_many_changes_names_the_first_and_counts_all() -> None:
     many = entry(1, *(change("node", f"n{number:03}") for number in range(400)))
 

@@ -32,7 +32,7 @@ class SlowState:
     inner: MemoryState
 
     async def position(self) -> LogPosition:
-        return self.inner.position
+        return self.inner.at
 
     def view(self) -> AbstractAsyncContextManager[MemoryTransaction]:
         return self.inner.view()
@@ -88,7 +88,7 @@ def test_a_primary_whose_grant_ends_while_it_reads_does_not_answer() -> None:
 def test_a_revision_that_does_not_come_is_waited_for_and_then_refused() -> None:
     async def scenario(site: Masters) -> None:
         await site.bravo.follow()
-        question = ReadDocuments(at_least=Revision(site.bravo.state.position.revision + 1))
+        question = ReadDocuments(at_least=Revision(site.bravo.state.at.revision + 1))
         with pytest.raises(StoreUnavailable, match="has not arrived here yet"):
             await handlers(site.bravo).on_read(question)
 

@@ -22,11 +22,11 @@ from tests.unit.config.test_writer import LONG, accepted, ask, ops, run_scenario
 def test_a_paused_writer_writes_nothing_and_keeps_what_waits() -> None:
     async def scenario(site: Masters) -> None:
         position = await site.alpha.pause_writes(1)
-        assert position == site.alpha.state.position
+        assert position == site.alpha.state.at
         asked = ask(site.alpha, proposal("late"))
         await pause(5)
         assert not asked.done()
-        assert site.alpha.state.position == position
+        assert site.alpha.state.at == position
         site.alpha.permit(1, LONG + 100)
         assert (await accepted(site, asked)).revision == position.revision + 1
 
@@ -123,7 +123,7 @@ def test_a_copy_that_is_at_the_logs_end_reads_its_documents_once() -> None:
         replica = counting(site.bravo)
         await replica.catch_up()
         assert replica.readings == 1
-        assert replica.position == site.alpha.state.position
+        assert replica.position == site.alpha.state.at
 
     run_scenario(scenario)
 
@@ -268,7 +268,7 @@ def test_the_order_is_answered_with_where_the_log_stands() -> None:
         until = master.grant.valid_until
         order = PauseWrites(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until)
         answer = await handlers_of(master).on_pause_writes(order)
-        position = master.state.position
+        position = master.state.at
         assert (answer.revision, answer.hash) == (position.revision, position.hash)
         assert answer.mode is ReplicationMode.SYNCHRONOUS
         assert master.grant.is_paused(VirtualClock().now())

@@ -17,7 +17,7 @@ from shared.domain.errors import (
     RequestReused,
     StoreUnavailable,
 )
-from shared.domain.ids import Epoch, RequestId, Sequence
+from shared.domain.ids import Epoch, RequestId
 from shared.domain.log import Op, ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
@@ -110,7 +110,7 @@ def test_a_change_is_answered_when_the_backup_has_it() -> None:
     async def scenario(site: Masters) -> None:
         asked = ask(site.alpha, proposal("1"))
         await turn()
-        assert site.alpha.state.position.revision == 4
+        assert site.alpha.state.at.revision == 4
         assert not asked.done()
         await site.confirm()
         await turn()
@@ -231,7 +231,7 @@ def test_a_repeat_waits_for_the_backup_like_the_change_itself() -> None:
         assert isinstance(await refused(ask(site.alpha, proposal("1"))), OutcomeUnknown)
         again = ask(site.alpha, proposal("1"))
         await pause(0.5)
-        assert site.alpha.state.position.revision == 4
+        assert site.alpha.state.at.revision == 4
         assert not again.done()
         assert (await accepted(site, again)).durable_on == ("alpha", "bravo")
 
@@ -336,7 +336,7 @@ def test_an_answer_does_not_leave_after_the_grant_has_ended() -> None:
     async def scenario(site: Masters) -> None:
         asked = ask(site.alpha, proposal("1"))
         await pause(0.5)
-        assert site.alpha.state.position.revision == 4
+        assert site.alpha.state.at.revision == 4
         await site.confirm()
         assert isinstance(await refused(asked), OutcomeUnknown)
 
@@ -346,11 +346,11 @@ def test_an_answer_does_not_leave_after_the_grant_has_ended() -> None:
 def test_an_entry_of_an_epoch_that_is_not_granted_is_not_appended() -> None:
     async def scenario(site: Masters) -> None:
         await pause(0.5)
-        replica, before = site.alpha.writer.replica, site.alpha.state.position
+        replica, before = site.alpha.writer.replica, site.alpha.state.at
         with pytest.raises(NotPrimary, match="before the append"):
             await replica.append((delete("node", "berlin"),), Epoch(1))
-        assert site.alpha.state.position == before
-        assert len(site.messages.stored) == before.sequence
+        assert site.alpha.state.at == before
+        assert len(site.log.messages) == before.sequence
 
     shortened(scenario)
 
@@ -382,7 +382,7 @@ def test_an_entry_that_the_database_refused_is_applied_from_the_log() -> None:
         answer = await accepted(site, ask(site.alpha, proposal("1")))
         assert answer.revision == 4
         assert site.alpha.log.appends == 2 + 1
-        assert site.alpha.state.position.revision == 4
+        assert site.alpha.state.at.revision == 4
 
     run_scenario(scenario)
 
@@ -411,11 +411,11 @@ def test_a_change_that_the_database_never_takes_does_not_hold_up_the_others() ->
 def test_a_database_with_another_history_extends_nothing() -> None:
     async def scenario(site: Masters) -> None:
         site.bravo.state.moved(hash="f" * 64)
-        before = len(site.messages.stored)
+        before = len(site.log.messages)
         site.bravo.permit(2, LONG)
         error = await refused(ask(site.bravo, proposal("1")))
         assert error.message == "the cluster log does not hold this database's last entry"
-        assert len(site.messages.stored) == before
+        assert len(site.log.messages) == before
 
     run_scenario(scenario)
 
@@ -423,7 +423,7 @@ def test_a_database_with_another_history_extends_nothing() -> None:
 def test_a_reader_that_is_behind_costs_a_conflict_and_nothing_else() -> None:
     async def scenario(site: Masters) -> None:
         site.bravo.log.stale_by = 1
-        site.bravo.state.here = type(site.bravo.state.here)(Masters.found().bravo.state.position)
+        site.bravo.state.here = type(site.bravo.state.here)(Masters.found().bravo.state.at)
         site.bravo.permit(2, LONG)
         await turn()
         assert acting(site) == [site.alpha]
@@ -510,11 +510,11 @@ def test_strict_is_left_without_a_backup_by_saying_so() -> None:
 
 def test_an_entry_of_a_stranger_is_skipped_and_built_upon() -> None:
     async def scenario(site: Masters) -> None:
-        site.messages.extend(b"no entry at all", Sequence(len(site.messages.stored)))
+        site.log.put(b"no entry at all")
         asked = ask(site.alpha, proposal("1"))
         await pause(1)
-        assert site.alpha.writer.replica.end == len(site.messages.stored)
-        assert site.alpha.state.position.sequence == len(site.messages.stored)
+        assert site.alpha.writer.replica.end == len(site.log.messages)
+        assert site.alpha.state.at.sequence == len(site.log.messages)
         assert site.alpha.state.here.requests[RequestId("1")].digest == digest_of(proposal("1"))
         asked.cancel()
 

@@ -86,8 +86,8 @@ def test_a_delete_leaves_nothing() -> None:
         ),
     ],
 )
-def test_what_breaks_a_rule_is_told(change: ProposedChange, told: str) -> None:
-    assert told in refused(change)
+def test_what_breaks_a_rule_is_told(change: ProposedChange, message: str) -> None:
+    assert message in refused(change)
 
 
 def test_one_document_is_changed_once_in_a_request() -> None:
@@ -131,8 +131,8 @@ def test_a_change_passes_at_the_revision_that_was_seen(expected: int | None) -> 
         (delete("node", "berlin", 6), "node 'berlin' is at revision 5, not at 6"),
     ],
 )
-def test_a_change_of_another_revision_is_a_conflict(change: ProposedChange, told: str) -> None:
-    with pytest.raises(RevisionConflict, match=told):
+def test_a_change_of_another_revision_is_a_conflict(change: ProposedChange, message: str) -> None:
+    with pytest.raises(RevisionConflict, match=message):
         apply_changes(SITE, (change,))
 
 

@@ -82,11 +82,11 @@ def site(selection: dict[str, Any] | None = None) -> Documents:
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_with_one_sentence(
-    change: ProposedChange, told: str, field: str
+    change: ProposedChange, message: str, field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
         apply_changes(site(), (change,))
-    assert caught.value.message == told
+    assert caught.value.message == message
     assert caught.value.attributes["field"] == field
 
 
@@ -99,8 +99,8 @@ def test_a_rule_that_says_what_it_needs_is_taken(selection: dict[str, Any]) -> N
 
 
 def test_what_the_site_says_need_not_be_said_again() -> None:
-    told = site({"a_record": LOOKUP})
-    assert apply_changes(told, (put("team", "desk", {"methods": ["a_record"]}),))
+    message = site({"a_record": LOOKUP})
+    assert apply_changes(message, (put("team", "desk", {"methods": ["a_record"]}),))
 
 
 def test_the_site_may_say_it_in_the_same_request() -> None:

@@ -54,9 +54,9 @@ def test_what_is_no_host_name_is_told(name: str) -> None:
     ],
 )
 def test_a_team_or_public_site_of_another_shape_is_told(
-    kind: Kind, body: dict[str, Any], told: str
+    kind: Kind, body: dict[str, Any], message: str
 ) -> None:
-    assert told in refused(kind, body)
+    assert message in refused(kind, body)
 
 
 def test_a_public_site_without_a_method_leaves_it_to_the_site() -> None:

@@ -54,8 +54,8 @@ def test_a_million_measurements_are_left_out_together() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
-def test_no_fact_whatever_it_is_raises(told: dict[str, Any]) -> None:
-    facts = ClientFacts.model_validate({**ADDRESS, **told})
+def test_no_fact_whatever_it_is_raises(notes: dict[str, Any]) -> None:
+    facts = ClientFacts.model_validate({**ADDRESS, **notes})
 
     assert ClientFacts.model_validate_json(facts.model_dump_json()) == facts
 

@@ -41,8 +41,8 @@ def test_each_document_is_as_the_last_change_left_it() -> None:
             pen.write(delete("node", "tokyo")),
         )
     )
-    told = [(each.change.id, each.change.op, each.change.body, each.revision) for each in found]
-    assert told == [("berlin", Op.PUT, node("master"), 2), ("tokyo", Op.DELETE, None, 3)]
+    changes = [(each.change.id, each.change.op, each.change.body, each.revision) for each in found]
+    assert changes == [("berlin", Op.PUT, node("master"), 2), ("tokyo", Op.DELETE, None, 3)]
 
 
 def test_what_speaks_of_the_cluster_alone_leaves_nothing_behind() -> None:

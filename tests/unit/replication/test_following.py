@@ -49,7 +49,7 @@ async def test_it_reads_to_the_end_and_follows(world: World) -> None:
     world.write("a", "b", "c")
     proof = await sync(world)
     assert (proof.state, proof.revision, proof.lag) == (FollowerState.FOLLOWING, 3, 0)
-    assert world.store.record_applied == [1, 2, 3]
+    assert world.store.applied == [1, 2, 3]
     assert world.health.reasons() == []
 
 
@@ -65,7 +65,7 @@ async def test_before_the_copy_was_read_there_is_no_position(world: World) -> No
 
 
 async def test_a_copy_of_no_cluster_waits(world: World) -> None:
-    world.store.at = None
+    world.store.state.is_founded = False
     with pytest.raises(StoreUnavailable, match="init or join it first"):
         await sync(world)
 
@@ -77,7 +77,7 @@ async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
     world.intrude(b"noise")
     world.write("b")
     await sync(world)
-    assert world.store.record_applied == [1, 4]
+    assert world.store.applied == [1, 4]
     assert world.rejections.kept == [
         ("message 2 of the log is skipped: no known master signed it", "unknown"),
         ("message 3 of the log is skipped: it is no log entry", "unknown"),
@@ -87,21 +87,21 @@ async def test_a_skipped_message_is_counted_as_refused(world: World) -> None:
 async def test_a_master_named_by_an_entry_is_believed_from_then_on(world: World) -> None:
     key = NodeKey.generate()
     charlie = put("node", "charlie", node("master", key.public_b64))
-    world.log.messages.append(world.pen.write(charlie).encode())
+    world.log.put(world.pen.write(charlie).encode())
     world.pen.key, world.pen.signer = key, NodeId("charlie")
     world.write("after")
     await sync(world)
-    assert world.store.record_applied == [1, 2]
+    assert world.store.applied == [1, 2]
 
 
 async def test_a_traffic_nodes_key_signs_no_entries(world: World) -> None:
     key = NodeKey.generate()
     berlin = put("node", "berlin", node("traffic", key.public_b64))
-    world.log.messages.append(world.pen.write(berlin).encode())
+    world.log.put(world.pen.write(berlin).encode())
     thief = Pen(key, BERLIN, position=world.pen.position)
     world.intrude(thief.write(put("node", "evil", node())).encode())
     await sync(world)
-    assert world.store.record_applied == [1]
+    assert world.store.applied == [1]
 
 
 async def test_a_short_log_is_lost_only_when_it_stays_short(world: World) -> None:
@@ -125,7 +125,7 @@ async def test_a_short_log_is_lost_only_when_it_stays_short(world: World) -> Non
 async def test_a_log_that_is_not_there_is_lost_too(world: World) -> None:
     world.write("a")
     await sync(world)
-    world.log.is_missing = True
+    world.log.lose()
     with pytest.raises(LogUnavailable):
         await sync(world)
     world.clock.at += LOG_LOST_SECONDS
@@ -135,10 +135,10 @@ async def test_a_log_that_is_not_there_is_lost_too(world: World) -> None:
 async def test_a_log_that_does_not_answer_is_never_lost(world: World) -> None:
     world.write("a")
     await sync(world)
-    world.log.is_away = True
+    world.log.is_reachable = False
     for _ in range(3):
         world.clock.at += LOG_LOST_SECONDS
-        with pytest.raises(LogUnavailable, match="does not answer"):
+        with pytest.raises(LogUnavailable, match="no connection"):
             await sync(world)
 
 
@@ -148,12 +148,12 @@ async def test_a_copy_goes_on_in_the_generation_that_began_at_its_last_entry(
     world.write("a", "b")
     await sync(world)
     later = world.rebuild()
-    later.messages.append(world.pen.write(put("node", "c", node())).encode())
+    later.put(world.pen.write(put("node", "c", node())).encode())
 
     proof = await sync(world)
     assert (proof.state, proof.log_generation, proof.revision) == (FollowerState.FOLLOWING, 2, 4)
     assert proof.hash == world.pen.position.hash
-    assert world.store.record_applied == [1, 2, 1, 2]
+    assert world.store.applied == [1, 2, 1, 2]
     assert (await sync(world)).revision == 4
 
 
@@ -223,14 +223,14 @@ async def test_a_stream_that_nobody_began_leads_nobody_away(
 ) -> None:
     world.write("a")
     await sync(world)
-    world.log.is_missing = True
+    world.log.lose()
     later = world.log.begin(LogGeneration(2))
     if first == "unsigned":
         first = Pen(position=world.pen.position).begin(2).encode()
     if first == "plain":
         first = world.pen.draft(put("node", "x", node())).encode()
     if isinstance(first, bytes):
-        later.messages.append(first)
+        later.put(first)
     world.clock.at += LOG_LOST_SECONDS
     with pytest.raises(LogUnavailable):
         await sync(world)
@@ -241,7 +241,7 @@ async def test_a_stream_that_nobody_began_leads_nobody_away(
 async def test_a_log_that_holds_the_last_entry_is_not_left(world: World) -> None:
     world.write("a")
     await sync(world)
-    world.log.begin(LogGeneration(2)).messages.append(world.pen.begin(2).encode())
+    world.log.begin(LogGeneration(2)).put(world.pen.begin(2).encode())
     assert (await sync(world)).log_generation == 1
 
 
@@ -251,7 +251,7 @@ async def test_another_history_stops_it_and_nothing_of_it_is_applied(world: Worl
     world.write("a", "b")
     proof = await sync(world)
     assert (proof.state, proof.hash) == (FollowerState.DIVERGED, other.position.hash)
-    assert world.store.record_applied == [1]
+    assert world.store.applied == [1]
     assert states(world) == [(FollowerState.DETACHED, FollowerState.DIVERGED)]
 
 
@@ -287,7 +287,7 @@ async def test_far_behind_it_begins_with_a_snapshot() -> None:
     world.exchange.ready = world.snapshot()
     world.write("e")
     assert (await sync(world)).revision == 5
-    assert world.store.record_applied == [5]
+    assert world.store.applied == [5]
 
 
 async def test_a_snapshot_must_not_be_older_than_the_copy() -> None:
@@ -303,18 +303,18 @@ async def test_without_a_snapshot_the_log_is_read() -> None:
     world = World(snapshot_after=2)
     world.write("a", "b", "c")
     assert (await sync(world)).revision == 3
-    assert world.store.record_applied == [1, 2, 3]
+    assert world.store.applied == [1, 2, 3]
 
 
 async def test_a_message_that_is_gone_makes_it_take_a_snapshot(world: World) -> None:
     world.write("a", "b", "c")
-    world.log.messages[:2] = [None, None]
+    world.log.discard(1, 2)
     with pytest.raises(Unavailable):
         await sync(world)
     world.exchange.ready = world.snapshot()
     world.write("d")
     assert (await sync(world)).revision == 4
-    assert world.store.record_applied == [4]
+    assert world.store.applied == [4]
 
 
 async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: World) -> None:
@@ -323,9 +323,9 @@ async def test_a_message_that_comes_early_lets_the_missed_ones_be_read(world: Wo
     third = await world.log.get(world.pen.position.sequence)
     assert third is not None
     await world.applier.fetch(third)
-    assert world.store.record_applied == [1, 2, 3]
+    assert world.store.applied == [1, 2, 3]
     await world.applier.fetch(third)
-    assert world.store.record_applied == [1, 2, 3]
+    assert world.store.applied == [1, 2, 3]
 
 
 async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) -> None:
@@ -333,9 +333,9 @@ async def test_what_config_applied_meanwhile_is_not_applied_again(world: World) 
     await sync(world)
     entry = world.pen.write(put("node", "b", node()))
     await world.store.apply(entry, world.pen.position.sequence)
-    world.log.messages.append(entry.encode())
+    world.log.put(entry.encode())
     assert (await sync(world)).revision == 2
-    assert world.store.record_applied == [1, 2]
+    assert world.store.applied == [1, 2]
 
 
 async def test_the_subscription_begins_where_the_reading_ended(world: World) -> None:
@@ -346,23 +346,23 @@ async def test_the_subscription_begins_where_the_reading_ended(world: World) -> 
 
 
 async def test_it_listens_to_nothing_before_it_stands_on_the_chain(world: World) -> None:
-    world.log.is_away = True
+    world.log.is_reachable = False
     await turns(world.following.run(), world.following.listen())
     assert world.log.subscriptions == []
     assert world.following.state is FollowerState.DETACHED
-    assert world.health.reasons() == ["log: the log does not answer"]
+    assert world.health.reasons() == ["log: there is no connection to NATS"]
 
 
 async def test_what_the_subscription_brings_is_applied(world: World) -> None:
     await sync(world)
     world.write("a", "b")
     await turns(world.following.listen())
-    assert world.store.record_applied == [1, 2]
+    assert world.store.applied == [1, 2]
 
 
 async def test_a_snapshot_that_is_not_to_be_trusted_does_not_end_the_service(world: World) -> None:
     world.write("a", "b")
-    world.log.messages[0] = None
+    world.log.discard(1)
     world.exchange.refusal = BadSignature("no known master signed the snapshot")
     await turns(world.following.run())
     assert world.health.reasons() == ["log: no known master signed the snapshot"]
@@ -374,7 +374,7 @@ async def test_the_loss_of_the_log_does_not_hide_that_the_copy_diverged(world: W
     await world.store.apply(other.write(put("node", "x", node())), other.position.sequence)
     world.write("a")
     await sync(world)
-    world.log.is_away = True
+    world.log.is_reachable = False
     await turns(world.following.run())
     assert world.following.state is FollowerState.DIVERGED
 
@@ -394,16 +394,16 @@ async def test_a_subscription_that_fell_silent_is_made_anew(
             await turns()
     listening.cancel()
     assert "fell silent" in caplog.text
-    assert world.store.record_applied == [1, 2]
+    assert world.store.applied == [1, 2]
 
 
 async def test_progress_is_told_after_a_move(world: World) -> None:
     world.write("a")
     await sync(world)
     await turns(world.following.report_progress())
-    (said,) = world.publisher.kept
-    assert isinstance(said, FollowerProgressed)
-    assert said.revision == 1
+    (progress,) = world.publisher.kept
+    assert isinstance(progress, FollowerProgressed)
+    assert progress.revision == 1
 
 
 async def test_many_moves_are_told_as_the_newest(world: World) -> None:

@@ -19,7 +19,7 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-def told(layout: Layout, node: str, service: str) -> dict[str, str]:
+def variables(layout: Layout, node: str, service: str) -> dict[str, str]:
     everything = environment(layout, layout.node(node), service)
     return {name: value for name, value in everything.items() if name.startswith("MERIDIAN_")}
 
@@ -27,19 +27,21 @@ def told(layout: Layout, node: str, service: str) -> dict[str, str]:
 def test_every_service_knows_its_node_its_folder_and_the_key_of_the_cluster(layout: Layout) -> None:
     for node in layout.nodes:
         for service, port in node.services.items():
-            variables = told(layout, node.name, service)
-            assert variables["MERIDIAN_NODE"] == node.name
-            assert variables["MERIDIAN_STATE_DIR"] == str(layout.node_folder(node.name))
-            assert variables["MERIDIAN_PSK_FILE"] == str(layout.secret("psk"))
-            assert variables["MERIDIAN_METRICS_PORT"] == str(port)
-            assert variables["MERIDIAN_TIMING"] == "local"
+            values = variables(layout, node.name, service)
+            assert values["MERIDIAN_NODE"] == node.name
+            assert values["MERIDIAN_STATE_DIR"] == str(layout.node_folder(node.name))
+            assert values["MERIDIAN_PSK_FILE"] == str(layout.secret("psk"))
+            assert values["MERIDIAN_METRICS_PORT"] == str(port)
+            assert values["MERIDIAN_TIMING"] == "local"
 
 
 @pytest.mark.parametrize("service", ["config", "replication", "failover_monitor"])
 def test_who_keeps_master_state_knows_its_own_masters_database(
     layout: Layout, service: str
 ) -> None:
-    urls = {told(layout, node, service)["MERIDIAN_DATABASE_URL"] for node in ("alpha", "bravo")}
+    urls = {
+        variables(layout, node, service)["MERIDIAN_DATABASE_URL"] for node in ("alpha", "bravo")
+    }
     assert urls == {postgres.url(layout, master) for master in layout.masters}
 
 
@@ -53,7 +55,7 @@ def test_who_keeps_master_state_knows_its_own_masters_database(
     ],
 )
 def test_nobody_else_knows_a_database(layout: Layout, node: str, service: str) -> None:
-    assert "MERIDIAN_DATABASE_URL" not in told(layout, node, service)
+    assert "MERIDIAN_DATABASE_URL" not in variables(layout, node, service)
 
 
 def test_the_failover_monitor_alone_knows_the_system_account(layout: Layout) -> None:
@@ -61,10 +63,10 @@ def test_the_failover_monitor_alone_knows_the_system_account(layout: Layout) -> 
         (node.name, service)
         for node in layout.nodes
         for service in node.services
-        if any("SYSTEM" in name for name in told(layout, node.name, service))
+        if any("SYSTEM" in name for name in variables(layout, node.name, service))
     }
     assert knowing == {("alpha", "failover_monitor"), ("bravo", "failover_monitor")}
-    assert told(layout, "bravo", "failover_monitor")["MERIDIAN_WITNESS"] == "witness"
+    assert variables(layout, "bravo", "failover_monitor")["MERIDIAN_WITNESS"] == "witness"
 
 
 def test_a_master_asks_its_own_nats_server_first(layout: Layout) -> None:
@@ -83,8 +85,8 @@ def test_every_node_knows_every_nats_server_and_traffic_nodes_spread(layout: Lay
 
 def test_relay_and_gateway_know_where_to_listen(layout: Layout) -> None:
     alpha = layout.node("alpha")
-    assert told(layout, "alpha", "relay")["MERIDIAN_RELAY_PORT"] == str(alpha.relay)
-    gateway = told(layout, "alpha", "gateway")
+    assert variables(layout, "alpha", "relay")["MERIDIAN_RELAY_PORT"] == str(alpha.relay)
+    gateway = variables(layout, "alpha", "gateway")
     assert gateway["MERIDIAN_GATEWAY_PORT"] == str(alpha.gateway)
     assert gateway["MERIDIAN_GATEWAY_URL"] == alpha.gateway_url
 

@@ -15,7 +15,7 @@ from stack.links import NOWHERE, links_between
 FIRST_PORT = 20_001
 
 
-def laid_out(folder: Path, *, linked: bool) -> Layout:
+def build_layout(folder: Path, *, linked: bool) -> Layout:
     take = itertools.count(FIRST_PORT).__next__
     layout = plan("test.example", folder, 20_000, take, linked=linked)
     (folder / "secrets").mkdir()
@@ -38,13 +38,13 @@ def test_every_node_has_a_link_to_each_server_but_its_own() -> None:
 
 
 def test_no_two_links_listen_on_one_port_and_all_are_counted_beforehand(tmp_path: Path) -> None:
-    links = laid_out(tmp_path, linked=True).links
+    links = build_layout(tmp_path, linked=True).links
     assert len({each.port for each in links}) == len(links)
     assert ports_of(PLACES, linked=True) == ports_of(PLACES) + len(links)
 
 
 def test_a_site_without_links_meets_its_servers_where_they_listen(tmp_path: Path) -> None:
-    layout = laid_out(tmp_path, linked=False)
+    layout = build_layout(tmp_path, linked=False)
     alpha, bravo = layout.masters
     assert bravo.nats is not None
     assert layout.nats_port(alpha, bravo, "client") == bravo.nats.client
@@ -52,7 +52,7 @@ def test_a_site_without_links_meets_its_servers_where_they_listen(tmp_path: Path
 
 
 def test_a_node_reaches_its_own_server_directly_and_others_over_links(tmp_path: Path) -> None:
-    layout = laid_out(tmp_path, linked=True)
+    layout = build_layout(tmp_path, linked=True)
     own, *others = nats_servers(layout, layout.node("alpha")).split(",")
     alpha = layout.node("alpha").nats
     assert alpha is not None
@@ -62,7 +62,7 @@ def test_a_node_reaches_its_own_server_directly_and_others_over_links(tmp_path: 
 
 
 def test_servers_route_over_links_and_tell_nobody_of_another_way(tmp_path: Path) -> None:
-    layout = laid_out(tmp_path, linked=True)
+    layout = build_layout(tmp_path, linked=True)
     cluster = nats.configuration(layout, layout.node("bravo"))["cluster"]
     ways = {each.port for each in layout.links if (each.origin, each.kind) == ("bravo", "cluster")}
     assert {int(route.rsplit(":", 1)[1]) for route in cluster["routes"]} == ways
@@ -71,14 +71,14 @@ def test_servers_route_over_links_and_tell_nobody_of_another_way(tmp_path: Path)
 
 
 def test_links_are_kept_with_the_site(tmp_path: Path) -> None:
-    layout = laid_out(tmp_path, linked=True)
+    layout = build_layout(tmp_path, linked=True)
     layout.write()
     assert read(tmp_path) == layout
 
 
 async def test_cutting_a_site_without_links_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match="start it with linked=True"):
-        await partition.cut(laid_out(tmp_path, linked=False), [("alpha", "bravo")])
+        await partition.cut(build_layout(tmp_path, linked=False), [("alpha", "bravo")])
 
 
 def test_a_cut_closes_one_direction_and_the_next_one_opens_it_again() -> None:

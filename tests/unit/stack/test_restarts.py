@@ -110,9 +110,9 @@ def test_it_describes_itself_in_a_line() -> None:
     restarts = Restarts()
     restarts.ended(GATEWAY, 1, at(0))
     restarts.ended(RELAY, BAD_SETTINGS, at(0))
-    told = restarts.describe()
-    assert "alpha.gateway: 0 restarts, due at 1000.5" in told
-    assert "berlin.relay: 0 restarts, given up: its settings" in told
+    decisions = restarts.describe()
+    assert "alpha.gateway: 0 restarts, due at 1000.5" in decisions
+    assert "berlin.relay: 0 restarts, given up: its settings" in decisions
 
 
 @given(st.lists(st.floats(0, 90), min_size=1, max_size=40))

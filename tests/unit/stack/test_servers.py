@@ -127,7 +127,7 @@ def test_a_server_that_left_is_in_no_cluster_and_keeps_what_it_had_stored(layout
     alpha = layout.node("alpha")
     before = Path(configured(layout, "alpha")["jetstream"]["store_dir"])
     before.mkdir(parents=True)
-    nats.leave(layout, alpha)
+    nats.start_alone(layout, alpha)
     alone = configured(layout, "alpha")
     assert "cluster" not in alone
     assert Path(alone["jetstream"]["store_dir"]) != before
@@ -140,7 +140,7 @@ def test_a_server_that_rejoins_is_one_of_the_cluster_again_and_empty(layout: Lay
     before = configured(layout, "alpha")
     store = Path(before["jetstream"]["store_dir"])
     store.mkdir(parents=True)
-    nats.leave(layout, alpha)
+    nats.start_alone(layout, alpha)
     nats.rejoin(layout, alpha)
     assert configured(layout, "alpha") == before
     assert not store.exists()

@@ -34,7 +34,7 @@ class Watch:
     processes: ProcessGroup
     fork_server: ForkServerFake
     supervisor: Supervisor
-    said: list[str] = field(default_factory=list[str])
+    lines: list[str] = field(default_factory=list[str])
 
     async def end(self, process: tuple[str, str], code: int) -> Child:
         """Let *process* end by itself."""
@@ -55,11 +55,11 @@ def watched(tmp_path: Path) -> Callable[[], Watch]:
         (tmp_path / "logs").mkdir()
         nats.make_secrets(layout)
         postgres.make_secrets(layout)
-        fork_server, said = ForkServerFake(), list[str]()
+        fork_server, lines = ForkServerFake(), list[str]()
         processes = ProcessGroup(
             layout, fork_server.as_client(), Path("nats-server"), Postgres(Path("bin"), None)
         )
-        return Watch(processes, fork_server, Supervisor(said.append, VirtualClock()), said)
+        return Watch(processes, fork_server, Supervisor(lines.append, VirtualClock()), lines)
 
     return made
 
@@ -80,13 +80,13 @@ async def at_work(watch: Watch) -> AsyncGenerator[None]:
 
 
 def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Watch]) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         log = watch.processes.layout.log("berlin", "relay")
         log.write_text("one\ntwo\nthree\n")
         async with at_work(watch):
             await watch.end(RELAY, -signal.SIGKILL)
             assert not watch.runs(RELAY)
-            assert watch.said == [
+            assert watch.lines == [
                 f"berlin.relay was ended by SIGKILL ({log}:3); it is started again in 0.5 s"
             ]
             await pause(1)
@@ -94,13 +94,13 @@ def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Wa
             seen = {str(each.node.name): each.processes for each in await survey(watch.processes)}
             assert {p.service: p.restarts for p in seen["berlin"]}["relay"] == 1
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_bad_settings_and_a_crash_loop_are_said_and_the_rest_goes_on(
     watched: Callable[[], Watch],
 ) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             await watch.end(RELAY, 2)
             for _ in range(3):
@@ -109,7 +109,7 @@ def test_bad_settings_and_a_crash_loop_are_said_and_the_rest_goes_on(
             assert not watch.runs(RELAY)
             assert not watch.runs(REPLICATION)
             assert "settings cannot be used" in watch.supervisor.given_up(RELAY)
-            assert "crash loop" in watch.said[-1]
+            assert "crash loop" in watch.lines[-1]
             await watch.supervisor.start("berlin", None)
             assert watch.runs(RELAY)
             assert watch.runs(REPLICATION)
@@ -117,37 +117,37 @@ def test_bad_settings_and_a_crash_loop_are_said_and_the_rest_goes_on(
             await pause(5)
             assert watch.runs(REPLICATION), "its past ends do not count any more"
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_what_is_killed_on_purpose_stays_ended_until_it_is_started(
     watched: Callable[[], Watch],
 ) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             killed = await watch.supervisor.kill("berlin", None)
             assert killed == ("berlin.relay", "berlin.replication")
             await pause(600)
             assert not watch.runs(RELAY)
-            assert watch.said == []
+            assert watch.lines == []
             with pytest.raises(StartFailed, match="berlin does not run anything"):
                 await watch.supervisor.kill("berlin", None)
             assert await watch.supervisor.start("berlin", "relay") == ("berlin.relay",)
             with pytest.raises(StartFailed, match="berlin runs relay already"):
                 await watch.supervisor.start("berlin", "relay")
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_what_waits_for_its_restart_can_be_killed_too(watched: Callable[[], Watch]) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             await watch.end(RELAY, 1)
             assert await watch.supervisor.kill("berlin", "relay") == ("berlin.relay",)
             await pause(600)
             assert not watch.runs(RELAY)
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 @pytest.mark.parametrize(
@@ -161,28 +161,28 @@ def test_what_waits_for_its_restart_can_be_killed_too(watched: Callable[[], Watc
 def test_what_is_not_there_is_refused_with_what_is(
     watched: Callable[[], Watch], node: str, service: str | None, why: str
 ) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             with pytest.raises(StartFailed, match=why):
                 await watch.supervisor.kill(node, service)
             with pytest.raises(StartFailed, match=why):
                 await watch.supervisor.start(node, service)
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_a_process_group_without_a_supervisor_keeps_its_dead(watched: Callable[[], Watch]) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         await watch.processes.start(watch.processes.layout.node("berlin"), "relay")
         await watch.end(RELAY, 1)
         await pause(600)
         assert not watch.runs(RELAY)
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_a_site_whose_fork_server_is_gone_is_over(watched: Callable[[], Watch]) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         watch.supervisor.attach(watch.processes)
         await watch.processes.start(watch.processes.layout.node("berlin"), "relay")
         watch.fork_server.has_ended = True
@@ -190,17 +190,17 @@ def test_a_site_whose_fork_server_is_gone_is_over(watched: Callable[[], Watch]) 
         await watch.end(RELAY, -signal.SIGKILL)
         with pytest.raises(StartFailed, match="fork server process has ended"):
             await working
-        assert watch.said == []
+        assert watch.lines == []
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_nothing_is_killed_before_there_are_processes() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         with pytest.raises(StartFailed, match="still starting"):
             await Supervisor(print, VirtualClock()).kill("berlin", None)
 
-    run(story())
+    run(scenario())
 
 
 def test_a_node_is_started_servers_first(watched: Callable[[], Watch]) -> None:
@@ -221,7 +221,7 @@ async def yes() -> str | None:
 
 
 def test_nobody_waits_for_what_is_given_up(watched: Callable[[], Watch]) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             probes, children = start_probes(watch.processes, {RELAY: no, REPLICATION: yes})
             assert children == (), "an end is the supervisor's affair"
@@ -230,13 +230,13 @@ def test_nobody_waits_for_what_is_given_up(watched: Callable[[], Watch]) -> None
             assert await probes["berlin.relay"]() is None
             assert await probes["berlin.replication"]() is None
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 def test_a_taken_port_of_a_new_site_fails_its_start_and_that_of_a_kept_one_does_not(
     watched: Callable[[], Watch],
 ) -> None:
-    async def story(watch: Watch) -> None:
+    async def scenario(watch: Watch) -> None:
         async with at_work(watch):
             probes, _ = start_probes(watch.processes, {RELAY: no})
             watch.processes.layout.log("berlin", "relay").write_text("the port is in use\n")
@@ -246,7 +246,7 @@ def test_a_taken_port_of_a_new_site_fails_its_start_and_that_of_a_kept_one_does_
             (watch.processes.layout.state / FILE).write_text("{}")
             assert await probes["berlin.relay"]() is None
 
-    run(story(watched()))
+    run(scenario(watched()))
 
 
 @pytest.mark.parametrize(

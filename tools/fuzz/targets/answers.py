@@ -94,11 +94,11 @@ def _options_corpus() -> Iterable[bytes]:
 def _event(data: bytes) -> object:
     """An event that a node signed, as people and programs are shown it."""
     raw = RawEvent(1, datetime.fromtimestamp(0, UTC), "meridian.event.x", data, "")
-    said = Statement(NodeId("alpha"), UnixMillis(253_402_300_799_999), "id")
-    return as_object(raw, said), as_line(raw, said)
+    statement = Statement(NodeId("alpha"), UnixMillis(253_402_300_799_999), "id")
+    return as_object(raw, statement), as_line(raw, statement)
 
 
-class Told(dns.nameserver.Nameserver):
+class FixedNameserver(dns.nameserver.Nameserver):
     """A name server that answers with *wire*, whatever it is asked."""
 
     def __init__(self, wire: bytes) -> None:
@@ -108,7 +108,7 @@ class Told(dns.nameserver.Nameserver):
         return "Do53:192.0.2.53@53"
 
     def kind(self) -> str:
-        return "told"
+        return "fixed"
 
     def is_always_max_size(self) -> bool:
         return True
@@ -126,14 +126,14 @@ class Told(dns.nameserver.Nameserver):
 
 def _dns(data: bytes) -> object:
     """The kind of record that was asked for, and what a server sent back."""
-    told, wire = parts(data, 2)
-    kind: RecordKind = "SRV" if told == b"SRV" else "AAAA" if told == b"AAAA" else "A"
+    record_kind, wire = parts(data, 2)
+    kind: RecordKind = "SRV" if record_kind == b"SRV" else "AAAA" if record_kind == b"AAAA" else "A"
     resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers = [Told(wire)]
-    said = finished(_query(resolver, NAME, kind, CLIENT, 0.01))
-    if said.failure is not None:
-        raise Dropped("absent" if said.is_absent else "failed")
-    return said
+    resolver.nameservers = [FixedNameserver(wire)]
+    answer = finished(_query(resolver, NAME, kind, CLIENT, 0.01))
+    if answer.failure is not None:
+        raise Dropped("absent" if answer.is_absent else "failed")
+    return answer
 
 
 def _dns_corpus() -> Iterable[bytes]:

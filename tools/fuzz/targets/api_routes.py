@@ -125,11 +125,13 @@ def _channel_corpus() -> Iterable[bytes]:
 
 def _proofs(data: bytes) -> object:
     """What a follower says of its position."""
-    said = decode_model(FollowerProgressed, data)
-    if said.signature == "true":  # what the node itself would sign of this
-        said = said.model_copy(update={"signature": KEY.sign(said.progress_bytes()).hex()})
+    progress = decode_model(FollowerProgressed, data)
+    if progress.signature == "true":  # what the node itself would sign of this
+        progress = progress.model_copy(
+            update={"signature": KEY.sign(progress.progress_bytes()).hex()}
+        )
     keys = {NodeId("alpha"): KEY.public_b64}
-    (proof,) = check_proofs([SyncAnswer(NodeId("alpha"), said)], keys, verify)
+    (proof,) = check_proofs([SyncAnswer(NodeId("alpha"), progress)], keys, verify)
     if not proof.ok:
         raise Dropped(proof.code)
     return proof
@@ -138,8 +140,8 @@ def _proofs(data: bytes) -> object:
 def _proofs_corpus() -> Iterable[bytes]:
     for state in FollowerState:
         for signature in ("true", "00", "no hex"):
-            told = {**example(FollowerProgressed), "state": state, "signature": signature}
-            yield encoded(told)
+            fields = {**example(FollowerProgressed), "state": state, "signature": signature}
+            yield encoded(fields)
     yield from varied(example(FollowerProgressed))
 
 

@@ -150,7 +150,7 @@ def _node_signature(data: bytes) -> object:
 def _node_signature_corpus() -> Iterable[bytes]:
     good = attest(KEY, Statement(NodeId("alpha"), NOW, "id"), SUBJECT, b"{}").encode()
     head = good.rpartition(b";")[0]
-    told = (
+    statements = (
         *(good, head, b"", b"1;;;;", b"2;alpha;1;id;x", b"1;bravo;1;id;x", b"1;alpha;x;id;x"),
         *(b"1;alpha;1;id;no", b"1;alpha;1;id;" + b"A" * 88, b"1;alpha;" + b"9" * 4_000 + b";id;x"),
         *(
@@ -161,7 +161,7 @@ def _node_signature_corpus() -> Iterable[bytes]:
         ),
         b"1;alpha;" + b"9" * 18 + b";id;x",
     )
-    for each in told:
+    for each in statements:
         yield joined(b"", each, SUBJECT.encode(), b"{}")
         yield joined(b"signed", each.rpartition(b";")[0], SUBJECT.encode(), b"{}")
 
@@ -193,10 +193,10 @@ def _ticket(data: bytes) -> object:
     how, body = parts(data, 2)
     text, probes = text_of(body), b"probe" in how
     if b"signed" in how:
-        told = _url(body) + b".aaaaaaaa"
+        unsigned = _url(body) + b".aaaaaaaa"
         key = RING.current.ticket
         key = hmac.digest(key, Purpose.PROBE.value.encode(), "sha256") if probes else key
-        text = (told + b"." + _url(hmac.digest(key, told, "sha256"))).decode()
+        text = (unsigned + b"." + _url(hmac.digest(key, unsigned, "sha256"))).decode()
     if probes:
         require_probe_ticket(RING, text, now_ms=NOW)
         return None

@@ -124,9 +124,9 @@ def _layout() -> dict[str, Any]:
     ports = iter(range(1_000, 2_000))
     layout = plan("site", _folder(), 1_000, lambda: next(ports))
     layout.write()
-    told: dict[str, Any] = json.loads((_folder() / "site.json").read_bytes())
-    told["nodes"] = told["nodes"][:1]
-    return told
+    site: dict[str, Any] = json.loads((_folder() / "site.json").read_bytes())
+    site["nodes"] = site["nodes"][:1]
+    return site
 
 
 def _yaml(data: bytes) -> object:

@@ -166,8 +166,8 @@ def _backup(data: bytes) -> object:
     if how == b"sealed":
         sealer = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
         frames = body.split(b"\x1d")
-        told = (sealer.frame(each, is_last=each is frames[-1]) for each in frames)
-        body = sealer.begin() + b"".join(told)
+        frames_out = (sealer.frame(each, is_last=each is frames[-1]) for each in frames)
+        body = sealer.begin() + b"".join(frames_out)
     opener, contents = Opener(KEY), Contents()
     half = len(body) // 2
     plain = [*opener.feed(body[:half]), *opener.feed(body[half:]), *opener.end()]

@@ -63,14 +63,14 @@ def _delivery_corpus() -> Iterable[bytes]:
 
 def _history(data: bytes) -> object:
     """An event for the history of the site's status: its sender, subject, time, body."""
-    sender, subject, told, payload = parts(data, 4)
+    sender, subject, statement, payload = parts(data, 4)
     topic, refusals = text_of(subject), Refusals()
     headers = {} if sender == b"unsigned" else signed(topic, payload, sender)
-    headers[NODE_SIGNATURE_HEADER] = text_of(told)
-    keeper = EventArchiver(
+    headers[NODE_SIGNATURE_HEADER] = text_of(statement)
+    archiver = EventArchiver(
         cast("Any", None), verifier(), refusals, cast("Any", None), cast("Any", StillClock())
     )
-    found = keeper._archived_event(Msg(cast("Client", None), topic, "", payload, headers))
+    found = archiver._archived_event(Msg(cast("Client", None), topic, "", payload, headers))
     if found is None:
         raise Dropped(refusals.last)
     return found
@@ -84,7 +84,7 @@ class StillClock:
 
 
 def _history_corpus() -> Iterable[bytes]:
-    told = b"1;alpha;%d;id;x" % NOW
+    statement = b"1;alpha;%d;id;x" % NOW
     extra: dict[str, Any] = {
         "used_bytes": "x",
         "limit_bytes": [],
@@ -98,15 +98,15 @@ def _history_corpus() -> Iterable[bytes]:
         sender, subject = f"alpha.{service}.1f2e".encode(), address_of(message).encode()
         body = example(message)
         for more in ({}, *({name: value} for name, value in extra.items())):
-            yield joined(sender, subject, told, encoded({**more, **body}))
+            yield joined(sender, subject, statement, encoded({**more, **body}))
         for field in body:
-            yield joined(sender, subject, told, encoded({**body, field: ""}))
-        yield joined(sender, subject, told, encoded({**body, "more": ["x" * 3_000]}))
-        yield joined(b"alpha.nobody.1f2e", subject, told, encoded(body))
-        yield joined(b"unsigned", subject, told, encoded(body))
+            yield joined(sender, subject, statement, encoded({**body, field: ""}))
+        yield joined(sender, subject, statement, encoded({**body, "more": ["x" * 3_000]}))
+        yield joined(b"alpha.nobody.1f2e", subject, statement, encoded(body))
+        yield joined(b"unsigned", subject, statement, encoded(body))
         yield joined(sender, subject, b"", encoded(body))
         yield joined(sender, subject, b"1;alpha;%d;id;x" % (NOW + 60_000), encoded(body))
-    yield joined(b"alpha.relay.1f2e", b"meridian.event.no.such", told, b"{}")
+    yield joined(b"alpha.relay.1f2e", b"meridian.event.no.such", statement, b"{}")
 
 
 TARGETS = (

@@ -144,10 +144,10 @@ def _tunnel_corpus() -> Iterable[bytes]:
     for words in (b"", b" strangers"):  # what the pair itself says, to somebody else
         pair = Pair((None, None) if words else ("lusab-rodim", "lusab-rodim"))
         pair.ready(1)
-        for side, said in pair.carried:
+        for side, data in pair.carried:
             whom = b"customer" if side is Side.REPRESENTATIVE else b"representative"
-            yield joined(whom + words, said + said)
-            yield joined(whom + words + b" up", said)
+            yield joined(whom + words, data + data)
+            yield joined(whom + words + b" up", data)
         opening = pair.carried[0][1]
         yield joined(b"customer" + words, opening + tunnel.encode(tunnel.Kind.CONFIRM, b"x" * 32))
         yield joined(b"customer" + words, opening + tunnel.encode(tunnel.Kind.CONFIRM, b"x" * 64))
@@ -204,8 +204,13 @@ def _ignore(_: FromGateway) -> None:
 
 
 def _endpoint() -> ControlChannel:
-    told = {"session": "7", "endpoint_token": "t", "expires_unix_ms": 1, "gateways": ["https://s"]}
-    return ControlChannel(SessionCredentials.model_validate(told), None, _ignore)
+    credentials = {
+        "session": "7",
+        "endpoint_token": "t",
+        "expires_unix_ms": 1,
+        "gateways": ["https://s"],
+    }
+    return ControlChannel(SessionCredentials.model_validate(credentials), None, _ignore)
 
 
 async def _conversed(data: bytes) -> bool:

@@ -261,13 +261,13 @@ async def test_a_chunk_that_was_replaced_meanwhile_ends_it(site: InMemoryGateway
     backups = site.gateway.backups
     stream = backups.create(backups.key(None))
     await anext(stream)
-    site.site.shelf["full.0"] = b"another snapshot's"
+    site.site.snapshots.objects["full.0"] = b"another snapshot's"
     with pytest.raises(BrokenChunk, match="chunk 0 of snapshot full was replaced meanwhile"):
         await anext(stream)
 
     stream = backups.create(backups.key(None))
     await anext(stream)
-    site.site.shelf.clear()
+    site.site.snapshots.objects.clear()
     with pytest.raises(LogUnavailable, match=r"full\.0 is not there any more"):
         await anext(stream)
 
@@ -326,11 +326,11 @@ async def test_a_kind_of_document_that_is_not_known_is_refused(site: InMemoryGat
 
 async def test_a_directory_is_no_backup(site: InMemoryGateway) -> None:
     offered = site.site.offer()
-    signed = SignedSnapshot.decode(site.site.shelf[offered.name])
+    signed = SignedSnapshot.decode(site.site.snapshots.objects[offered.name])
     body = signed.body.replace(b'"scope":"full"', b'"scope":"directory"')
     alpha, proof = NodeId("alpha"), site.site.key.sign(body)
     site.site.offer = lambda: offered  # type: ignore[method-assign]
-    site.site.shelf[offered.name] = SignedSnapshot(body, alpha, proof).encode()
+    site.site.snapshots.objects[offered.name] = SignedSnapshot(body, alpha, proof).encode()
     backups = site.gateway.backups
     with pytest.raises(Exception, match="of scope directory, not everything"):
         await anext(backups.create(backups.key(None)))

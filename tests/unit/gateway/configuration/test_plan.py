@@ -1,8 +1,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.gateway.configuration.core import (
     BATCH_BYTES,
@@ -89,39 +87,6 @@ def test_an_unknown_field_is_reported_with_its_name() -> None:
 def test_a_prefix_that_is_no_network_is_reported() -> None:
     with pytest.raises(InvalidChange, match=r"'10\.0\.0\.1/8' is no network"):
         normalise_body(Kind.NODE, "berlin", {"role": "traffic", "prefixes": ["10.0.0.1/8"]})
-
-
-documents = st.dictionaries(
-    st.sampled_from([BERLIN, Ref(Kind.NODE, "denver"), Ref(Kind.NODE, "tokyo")]),
-    st.fixed_dictionaries({"role": st.just("traffic"), "weight": st.integers(0, 3)}),
-)
-
-
-@given(documents, documents, st.booleans())
-def test_a_second_apply_changes_nothing(
-    before: dict[Ref, Any], wanted: dict[Ref, Any], prune: bool
-) -> None:
-    current = {ref: stored(ref, body, 1) for ref, body in before.items()}
-    for change in plan_changes(current, wanted, prune=prune):
-        ref = Ref(change.kind, change.id)
-        if change.after is None:
-            del current[ref]
-        else:
-            current[ref] = Document(*ref, Revision(2), dict(change.after))
-
-    assert plan_changes(current, wanted, prune=prune) == ()
-
-
-def test_a_large_apply_is_cut_into_entries_in_order() -> None:
-    large = {"note": "x" * (BATCH_BYTES // 3)}
-    changes = tuple(
-        Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(7)
-    )
-
-    parts = split_into_batches(changes)
-
-    assert tuple(change for part in parts for change in part) == changes
-    assert [len(part) for part in parts] == [2, 2, 2, 1]
 
 
 def test_nothing_to_change_needs_no_entry() -> None:

@@ -1,17 +1,17 @@
-"""A master's conflicts in the simulated database: the adapter's verbs, on what is in memory."""
+"""A master's conflicts in memory: the adapter's verbs, on a database in memory."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from shared.domain.ids import Revision, UnixMillis
 from shared.persistence.conflicts import Conflict, Conflicts
-from tests.simulation.site.database import Database, KeptConflict
+from tests.fakes.master_state import KeptConflict, MemoryState
 
 
 class MemoryConflicts(Conflicts):
     """What this master had alone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: MemoryState) -> None:
         self._memory = database
 
     async def own_hashes(self, limit: int) -> dict[Revision, str]:

@@ -30,8 +30,11 @@ OnMessage = Callable[[Sequence, bytes], None]
 class Stream:
     """One generation's messages; *remembered* are the ids of those that were appended."""
 
-    listeners: list[OnMessage]
+    listeners: list[OnMessage] = field(default_factory=list[OnMessage])
     messages: list[bytes] = field(default_factory=list[bytes])
+    discarded: set[int] = field(default_factory=set[int])
+    """The sequences whose messages are not there any more."""
+
     remembered: dict[str, int] = field(default_factory=dict[str, int])
     stale_end: int | None = None
     """Where it ends for whoever asks a deposed leader, while there is one."""
@@ -39,7 +42,7 @@ class Stream:
     def put(self, message: bytes) -> None:
         """Add *message* behind the last, whoever it is of."""
         self.messages.append(message)
-        for listener in self.listeners:
+        for listener in tuple(self.listeners):
             listener(Sequence(len(self.messages)), message)
 
     def wipe(self) -> None:
@@ -53,9 +56,13 @@ class Stream:
         if is_stale and self.stale_end is not None:
             end = min(end, self.stale_end)
         number = end if sequence is None else sequence
-        if not 0 < number <= end:
+        if not 0 < number <= end or number in self.discarded:
             return NotFoundError(code=404, err_code=ErrorCode.NO_MESSAGE)
         return number, self.messages[number - 1]
+
+
+def _ignore(generation: LogGeneration, sequence: Sequence, message: bytes) -> None:
+    """Nobody is called with what comes."""
 
 
 @dataclass
@@ -66,7 +73,7 @@ class LogServers:
     *on_message* is called with every message that comes into a generation.
     """
 
-    on_message: Callable[[LogGeneration, Sequence, bytes], None]
+    on_message: Callable[[LogGeneration, Sequence, bytes], None] = _ignore
     streams: dict[LogGeneration, Stream] = field(default_factory=dict[LogGeneration, Stream])
     is_down: bool = False
     is_full: bool = False
