@@ -1,7 +1,7 @@
 """Dials relays: connects, exchanges HELLO and READY, and dials again when refused.
 
 A path is dialled again and again while no path carries, the lost one included. The pause between
-tries doubles up to `LONGEST_PAUSE_SECONDS`; a relay that refuses may name another pause. A path by
+tries doubles up to that of `REDIALLING`; a relay that refuses may name another pause. A path by
 the address that all relays share may become one node's path meanwhile, so each try looks it up.
 
 Whatever goes wrong with one path, even a host name that no resolver accepts, is a failed try of
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from clients.tunnel.effects import LinkId
+from shared.domain.backoff import Backoff
 from shared.domain.containment import cause_of, describe_error, ends_process
 from shared.domain.path import Path
 from shared.wire.dialling import (
@@ -28,7 +29,7 @@ from shared.wire.dialling import (
 )
 
 CONNECT_SECONDS: Final = 5.0
-LONGEST_PAUSE_SECONDS: Final = 2.0
+REDIALLING: Final = Backoff(SHORTEST_PAUSE_SECONDS, longest_seconds=2.0)
 TRIES_BESIDE_A_PATH: Final = 5
 """While another path carries, a new one is given up after this many failures."""
 
@@ -156,16 +157,17 @@ class Dialler:
 
     async def run(self) -> None:
         failures = 0
-        pause = SHORTEST_PAUSE_SECONDS
         while self._is_needed() or failures < TRIES_BESIDE_A_PATH:
             outcome = await self._dial()
             if outcome.is_ready:
-                failures, pause = 0, SHORTEST_PAUSE_SECONDS
+                failures = 0
             else:
                 failures += 1
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 self._on_unreachable(self._find_path(), outcome.reason)
-            await asyncio.sleep(pause if outcome.pause_seconds is None else outcome.pause_seconds)
+            pause = outcome.pause_seconds
+            if pause is None:
+                pause = REDIALLING.pause_seconds(failures + 1)
+            await asyncio.sleep(pause)
 
     async def _dial(self) -> DialOutcome:
         """Make one connection, and wait until it has ended."""

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Final
 
 from clients.clock import now
+from shared.domain.backoff import Backoff
 
-UNREACHED_PAUSE_SECONDS: Final = 2.0
-WAITING_PAUSE_SECONDS: Final = 15.0
-LONGEST_PAUSE_SECONDS: Final = 600.0
+CHECK_SECONDS: Final = 2.0
+UNREACHED: Final = Backoff(CHECK_SECONDS, longest_seconds=600.0)
+WAITING: Final = Backoff(first_seconds=15.0, longest_seconds=600.0)
 
 
 class PathRequests:
@@ -46,7 +47,7 @@ class PathRequests:
     def schedule(self) -> None:
         """Check soon whether a path is still needed."""
         self.stop()
-        self._timer = self._loop.call_later(UNREACHED_PAUSE_SECONDS, self._check)
+        self._timer = self._loop.call_later(CHECK_SECONDS, self._check)
 
     def stop(self) -> None:
         """Check no more."""
@@ -56,8 +57,8 @@ class PathRequests:
     def _check(self) -> None:
         if not self._is_needed():
             return
-        pause = WAITING_PAUSE_SECONDS if self._is_waiting() else UNREACHED_PAUSE_SECONDS
-        if now() >= self._requested_at + min(pause * 2**self._count, LONGEST_PAUSE_SECONDS):
+        backoff = WAITING if self._is_waiting() else UNREACHED
+        if now() >= self._requested_at + backoff.pause_seconds(self._count + 1):
             self._count += 1
             self._requested_at = now()
             self._on_request()

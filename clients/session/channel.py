@@ -27,6 +27,7 @@ from shared.api.channel import (
 )
 from shared.api.sessions import SessionCredentials
 from shared.decoding.errors import Undecodable
+from shared.domain.backoff import Backoff
 from shared.domain.containment import ends_process
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration
@@ -34,8 +35,7 @@ from shared.domain.session import CloseReason
 
 CONNECT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 5.0
-SHORTEST_PAUSE_SECONDS: Final = 0.1
-LONGEST_PAUSE_SECONDS: Final = 3.0
+RECONNECTING: Final = Backoff(first_seconds=0.1, longest_seconds=3.0)
 
 
 class _Connect(connect):
@@ -71,11 +71,11 @@ class ControlChannel:
         Raises:
             Unauthenticated: the site does not accept the endpoint's token.
         """
-        pause = SHORTEST_PAUSE_SECONDS
+        failures = 0
         while True:
             try:
                 async with self._connect() as socket:
-                    pause = SHORTEST_PAUSE_SECONDS
+                    failures = 0
                     if await self._converse(socket):
                         return
             except ConnectionClosed as closed:
@@ -84,9 +84,9 @@ class ControlChannel:
             except Exception as error:
                 if ends_process(error):
                     raise  # whatever else is wrong with one gateway, the next one is tried
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                failures += 1
             self._gateways.append(self._gateways.pop(0))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(RECONNECTING.pause_seconds(failures + 1))
 
     def request_paths(self) -> None:
         """Ask for other paths; while a request waits for a channel, further ones are dropped."""

@@ -8,6 +8,7 @@ import pytest
 from clients.endpoint.dialling import TRIES_BESIDE_A_PATH, Dialler, RelayLink
 from clients.endpoint.probing import Relay, measure_latencies
 from clients.tunnel.effects import LinkId
+from shared.domain.backoff import Backoff
 from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.path import Path
 
@@ -56,7 +57,7 @@ class Dialled:
 async def test_an_address_that_cannot_be_dialled_is_a_failed_path_with_a_reason(
     monkeypatch: pytest.MonkeyPatch, host: str, port: int, reason: str
 ) -> None:
-    monkeypatch.setattr("clients.endpoint.dialling.LONGEST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("clients.endpoint.dialling.REDIALLING", Backoff.constant(1e-9))
     dialled = Dialled(Path(NodeId("berlin"), host, port, PathGeneration(1), "ticket"))
     async with asyncio.timeout(20):
         await dialled.dialler().run()
