@@ -13,7 +13,8 @@ from shared.crypto.envelope import Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, Keys
 from shared.domain.errors import NotFound
 from shared.domain.ids import NodeId, SessionId, UnixMillis
-from shared.events.session import SessionPhase, SessionState
+from shared.domain.session import SessionPhase
+from shared.events.session import SessionState
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from tests.contract.servers import MEMORY, NATS, log_server

@@ -3,9 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.config.read.history import read_history
+from shared.domain.history import HistoryLine
 from shared.domain.log import LogEntry
-from shared.events.config import HistoryLine, ReadHistory
-from tests.unit.config.test_history import Kept, change, entry, read_history
+from shared.events.config import ReadHistory
+from tests.unit.config.test_history import Kept, change, entry
 
 AUTHORS = ("admin", "anna")
 
