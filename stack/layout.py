@@ -20,7 +20,7 @@ from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
 from stack.failure import StartFailed
 from stack.links import Kind, Link, links_between
-from stack.paths import Paths
+from stack.paths import StatePaths
 from stack.ports import HOST
 
 FILE: Final = "site.json"
@@ -92,7 +92,7 @@ class NodeLayout:
 
 
 @dataclass(frozen=True)
-class Layout(Paths):
+class Layout(StatePaths):
     """The whole site in its folder; *guard* is the first port of its block.
 
     *links* are the ways between its nodes that can be cut; most sites have none.

@@ -6,7 +6,7 @@ from typing import Final
 CONTROL: Final = "control"
 
 
-class Paths:
+class StatePaths:
     """The places in the folder *state*."""
 
     state: Path

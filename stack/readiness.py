@@ -33,7 +33,7 @@ Probe = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """An HTTP answer: its status, 0 when nobody answered, and its body as JSON (or empty)."""
 
     status: int
@@ -68,13 +68,13 @@ async def until(probes: Mapping[str, Probe], children: Iterable[Child], seconds:
         await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def get(port: int, path: str, tls: ssl.SSLContext | None = None) -> Answer:
+async def get(port: int, path: str, tls: ssl.SSLContext | None = None) -> ProbeAnswer:
     """Ask a server on this machine; a server that does not answer in time gives status 0."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             return await _get(port, path, tls)
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-        return Answer(0, {})
+        return ProbeAnswer(0, {})
 
 
 def http_probe(port: int, path: str) -> Probe:
@@ -127,7 +127,7 @@ def _refuse_the_dead(children: Iterable[Child]) -> None:
             raise failure_of(child)
 
 
-async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
+async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> ProbeAnswer:
     reader, writer = await asyncio.open_connection(HOST, port, ssl=tls)
     try:
         request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
@@ -137,7 +137,7 @@ async def _get(port: int, path: str, tls: ssl.SSLContext | None) -> Answer:
         writer.close()
 
 
-def read_answer(data: bytes) -> Answer:
+def read_answer(data: bytes) -> ProbeAnswer:
     """The answer in everything that a server sent.
 
     Raises:
@@ -148,7 +148,7 @@ def read_answer(data: bytes) -> Answer:
         status = to_integer(head.split(maxsplit=2)[1].decode("ascii", "replace"))
     except (IndexError, Undecodable) as error:
         raise ValueError("no HTTP answer") from error
-    return Answer(status, _object(body))
+    return ProbeAnswer(status, _object(body))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from stack.processes import Child
 READY: Final = 200
 
 
-class State(StrEnum):
+class ProcessState(StrEnum):
     """A process as it shows itself: *running* is one that has no health to ask for."""
 
     ABSENT = "absent"
@@ -32,32 +32,32 @@ class ProcessStatus:
 
     service: str
     pid: int
-    state: State
+    state: ProcessState
     restarts: int = 0
     given_up: str = ""
 
 
 @dataclass(frozen=True)
-class NodeStatus:
+class NodeProcesses:
     """One node and its processes, servers first."""
 
     node: NodeLayout
     processes: tuple[ProcessStatus, ...]
 
 
-async def survey(processes: ProcessGroup) -> tuple[NodeStatus, ...]:
+async def survey(processes: ProcessGroup) -> tuple[NodeProcesses, ...]:
     """Look at every process once."""
     return tuple(await asyncio.gather(*(_node(processes, node) for node in processes.layout.nodes)))
 
 
-async def _node(processes: ProcessGroup, node: NodeLayout) -> NodeStatus:
+async def _node(processes: ProcessGroup, node: NodeLayout) -> NodeProcesses:
     health = {
         **({NATS: (node.nats.monitor, "/healthz")} if node.nats else {}),
         **({POSTGRES: None} if node.postgres else {}),
         **{service: (port, "/readyz") for service, port in node.services.items()},
     }
     asked = (_process(processes, node, service, where) for service, where in health.items())
-    return NodeStatus(node, tuple(await asyncio.gather(*asked)))
+    return NodeProcesses(node, tuple(await asyncio.gather(*asked)))
 
 
 async def _process(
@@ -74,12 +74,12 @@ async def _process(
     )
 
 
-async def _state(child: Child | None, where: tuple[int, str] | None) -> State:
+async def _state(child: Child | None, where: tuple[int, str] | None) -> ProcessState:
     if child is None:
-        return State.ABSENT
+        return ProcessState.ABSENT
     if not child.is_running:
-        return State.ENDED
+        return ProcessState.ENDED
     if where is None:
-        return State.RUNNING
+        return ProcessState.RUNNING
     is_ready = (await readiness.get(*where)).status == READY
-    return State.READY if is_ready else State.STARTING
+    return ProcessState.READY if is_ready else ProcessState.STARTING

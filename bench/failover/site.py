@@ -31,7 +31,7 @@ STAMPED: Final = "stamp-"
 
 @dataclass
 class SiteWriter:
-    """Somebody at one front door who changes one user's name to the next number, for ever.
+    """Somebody at one front door who changes one user's name to the next number, until cancelled.
 
     While that door does not answer they go to the other one.
     """

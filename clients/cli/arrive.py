@@ -14,7 +14,7 @@ import typer
 
 from clients.cli.addresses import parse_address
 from clients.cli.command import SiteCommand, SiteContext
-from clients.endpoint.forwarding import SharedAddress
+from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import ask_whether_same, require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.gate import Gate
@@ -91,7 +91,7 @@ async def _share(
 ) -> None:
     live = LiveSession(customer, narrate)
     live.on_node = on_node
-    address = SharedAddress(live.endpoint, live, shared.host, shared.port)
+    address = SharedAddressForwarder(live.endpoint, live, shared.host, shared.port)
     if not shared.needs_comparison:
         await live.run(address)
         return

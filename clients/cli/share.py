@@ -8,7 +8,7 @@ import typer
 
 from clients.cli.addresses import parse_address
 from clients.cli.command import SiteCommand, SiteContext
-from clients.endpoint.forwarding import SharedAddress
+from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.key import parse_key
@@ -54,6 +54,6 @@ def share(
     async def run() -> None:
         live = LiveSession(customer, narrate)
         live.on_node = lambda node: record_node(site_name(profile), node)
-        await live.run(SharedAddress(live.endpoint, live, host, port))
+        await live.run(SharedAddressForwarder(live.endpoint, live, host, port))
 
     asyncio.run(run())

@@ -30,18 +30,18 @@ from stack.layout import FILE
 from stack.nats import reader_environment
 from stack.process_group import ProcessGroup
 from stack.site import Site, SiteOptions
-from stack.status import NodeStatus, ProcessStatus, State, survey
+from stack.status import NodeProcesses, ProcessState, ProcessStatus, survey
 from stack.supervisor import Supervisor
 
 REFRESH_SECONDS: Final = 1.0
 PAST_TENSE: Final = {Verb.KILL: "killed", Verb.START: "started"}
 INTERRUPTED: Final = 130
 COLOURS: Final = {
-    State.ABSENT: "dim",
-    State.STARTING: "yellow",
-    State.RUNNING: "green",
-    State.READY: "green",
-    State.ENDED: "bold red",
+    ProcessState.ABSENT: "dim",
+    ProcessState.STARTING: "yellow",
+    ProcessState.RUNNING: "green",
+    ProcessState.READY: "green",
+    ProcessState.ENDED: "bold red",
 }
 
 StateOption = Annotated[
@@ -236,7 +236,7 @@ class _Display:
                 await asyncio.sleep(REFRESH_SECONDS)
 
 
-def _table(nodes: tuple[NodeStatus, ...]) -> Table:
+def _table(nodes: tuple[NodeProcesses, ...]) -> Table:
     table = Table(expand=False)
     for heading in ("node", "role", "region", "processes"):
         table.add_column(heading)

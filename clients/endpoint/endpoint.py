@@ -34,7 +34,7 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
-from clients.tunnel.links import Timing
+from clients.tunnel.links import LinkTiming
 from clients.tunnel.streams import Streams
 from clients.tunnel.tunnel import Tunnel
 from shared.domain.ids import NodeId, PathGeneration
@@ -77,7 +77,7 @@ class Endpoint:
         side: Side,
         credentials: Credentials,
         callbacks: EndpointCallbacks,
-        timing: Timing | None = None,
+        timing: LinkTiming | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ended] = self._loop.create_future()

@@ -191,7 +191,7 @@ class Forwarder:
         """React to the end of a connection."""
 
 
-class SharedAddress(Forwarder):
+class SharedAddressForwarder(Forwarder):
     """The customer's end: makes a connection to the one shared address for every stream."""
 
     def __init__(

@@ -27,7 +27,7 @@ READ_BYTES: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class RelayTarget:
     """A relay to measure."""
 
     node: NodeId
@@ -35,7 +35,7 @@ class Relay:
     port: int
 
 
-async def measure_latencies(relays: Sequence[Relay], ticket: str) -> dict[str, float]:
+async def measure_latencies(relays: Sequence[RelayTarget], ticket: str) -> dict[str, float]:
     """Milliseconds to each of *relays* that answered in time."""
     latencies: dict[str, float] = {}
     tasks = {asyncio.create_task(_measure(relay, ticket, latencies)) for relay in relays}
@@ -51,7 +51,7 @@ async def measure_latencies(relays: Sequence[Relay], ticket: str) -> dict[str, f
     return latencies
 
 
-async def _measure(relay: Relay, ticket: str, latencies: dict[str, float]) -> None:
+async def _measure(relay: RelayTarget, ticket: str, latencies: dict[str, float]) -> None:
     """Put the shortest round trip to *relay* into *latencies*, from the first one on."""
     try:
         reader, writer = await asyncio.open_connection(relay.host, relay.port)
@@ -65,7 +65,7 @@ async def _measure(relay: Relay, ticket: str, latencies: dict[str, float]) -> No
 
 
 async def _ping(
-    relay: Relay,
+    relay: RelayTarget,
     ticket: str,
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     latencies: dict[str, float],

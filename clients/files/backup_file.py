@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from shared.crypto.backup import BackupKey, Header, Opener, Reader
+from shared.crypto.backup import BackupKey, BackupOpener, BackupReader, Header
 from shared.domain.errors import BackupTruncated, BadSettings
 
 PART_BYTES: Final = 256 << 10
@@ -20,7 +20,7 @@ def write_backup(file: Path, parts: Iterable[bytes]) -> Header:
         BackupRefused: the parts are no whole backup; *file* is as it was.
         BadSettings: the file cannot be written.
     """
-    draft, reader = file.with_name(f".{file.name}.new"), Reader()
+    draft, reader = file.with_name(f".{file.name}.new"), BackupReader()
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as open_file:
@@ -47,13 +47,13 @@ def verify_backup(file: Path, key: BackupKey | None) -> Header:
         BackupRefused: it is not whole or not unchanged, or *key* does not open it.
         BadSettings: the file cannot be read.
     """
-    reader = Reader()
+    reader = BackupReader()
     for part in read_parts(file):
         for _ in reader.feed(part):
             pass
     reader.end()
     if key is not None:
-        opener = Opener(key)
+        opener = BackupOpener(key)
         for part in read_parts(file):
             for _ in opener.feed(part):
                 pass
@@ -76,7 +76,7 @@ def read_parts(file: Path) -> Iterator[bytes]:
         raise BadSettings(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def _header(reader: Reader) -> Header:
+def _header(reader: BackupReader) -> Header:
     if reader.header is None:
         raise BackupTruncated("the backup holds nothing")
     return reader.header

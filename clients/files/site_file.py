@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from clients.files.yaml_tree import Mapping, Node, parse, printable
-from clients.files.yaml_values import Reader, text_or_none
+from clients.files.yaml_values import YamlReader, text_or_none
 from shared.decoding.errors import Undecodable
 from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
 from shared.documents.body import WRITING
@@ -89,8 +89,8 @@ def _text(path: Path) -> str:
 
 
 @lru_cache
-def _reader(kind: Kind) -> Reader:
-    return Reader(DOCUMENTS[kind].model_json_schema())
+def _reader(kind: Kind) -> YamlReader:
+    return YamlReader(DOCUMENTS[kind].model_json_schema())
 
 
 def _body(path: Path, kind: Kind, body: Mapping) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def mistyped(path: Path, message: str) -> Undecodable:
     return Undecodable(message, reason="bad_shape", place=".".join(path), path=path)
 
 
-class Reader:
+class YamlReader:
     """Reads values by one *schema*; values that it does not describe are read as text."""
 
     def __init__(self, schema: Schema) -> None:

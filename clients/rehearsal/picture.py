@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final, cast
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import NO_NODE, Placement, Report, Share
+from clients.rehearsal.report import NO_NODE, PersonPlacement, Report, Share
 from shared.decoding.fields import decode_object
 
 WIDTH: Final = 1000
@@ -49,7 +49,7 @@ class Drawing:
 
     title: str
     people: Sequence[Person]
-    placements: Sequence[Placement]
+    placements: Sequence[PersonPlacement]
     before: Report
     after: Report
     nodes: Mapping[str, tuple[float, float]]

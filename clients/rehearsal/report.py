@@ -11,7 +11,7 @@ NO_NODE: Final = "(no node)"
 
 
 @dataclass(frozen=True)
-class Placement:
+class PersonPlacement:
     """Where one person was placed: the node, None when no node takes them, and how far it is."""
 
     node: str | None
@@ -61,9 +61,9 @@ class Report:
         }
 
 
-def build_report(people: Sequence[Person], placements: Sequence[Placement]) -> Report:
+def build_report(people: Sequence[Person], placements: Sequence[PersonPlacement]) -> Report:
     """Count who went where; the largest share comes first."""
-    members: dict[str, list[tuple[Person, Placement]]] = {}
+    members: dict[str, list[tuple[Person, PersonPlacement]]] = {}
     for pair in zip(people, placements, strict=True):
         members.setdefault(pair[1].node or NO_NODE, []).append(pair)
     everybody = sum(each.clients for each in people)
@@ -89,7 +89,7 @@ def build_report(people: Sequence[Person], placements: Sequence[Placement]) -> R
 
 
 def count_moves(
-    people: Sequence[Person], before: Sequence[Placement], after: Sequence[Placement]
+    people: Sequence[Person], before: Sequence[PersonPlacement], after: Sequence[PersonPlacement]
 ) -> dict[tuple[str, str], int]:
     """How many clients go from which node to which other, most first."""
     moves: dict[tuple[str, str], int] = {}
@@ -100,7 +100,7 @@ def count_moves(
     return dict(sorted(moves.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _latency(person: Person, placement: Placement) -> float | None:
+def _latency(person: Person, placement: PersonPlacement) -> float | None:
     latencies: Mapping[str, float] = person.latencies_ms
     return None if placement.node is None else latencies.get(placement.node)
 

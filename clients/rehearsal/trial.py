@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import Placement
+from clients.rehearsal.report import PersonPlacement
 from shared.api.call import Call
 from shared.api.documents import MOST_DOCUMENTS, DocumentsQuery, list_documents
 from shared.api.model import Page
@@ -65,18 +65,18 @@ class Assumptions:
 
 def place_people(
     site: SiteApi, people: Sequence[Person], assumptions: Assumptions
-) -> list[Placement]:
+) -> list[PersonPlacement]:
     """Where each of *people* would be placed.
 
     Raises:
         MeridianError: the site refuses, or nobody answers.
     """
-    placements, sessions = list[Placement](), dict[NodeId, int]()
+    placements, sessions = list[PersonPlacement](), dict[NodeId, int]()
     for first in range(0, len(people), PART):
         part = people[first : first + PART]
         answer = site.ask(rehearse(assumptions.request(part, sessions, first)))
         sessions = answer.sessions
-        placements += [Placement(each.node, each.kilometres) for each in answer.placements]
+        placements += [PersonPlacement(each.node, each.kilometres) for each in answer.placements]
     return placements
 
 

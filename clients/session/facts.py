@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from clients.clock import wall
-from clients.endpoint.probing import Relay, measure_latencies
+from clients.endpoint.probing import RelayTarget, measure_latencies
 from clients.session.latencies import Measurements, load_measurements, save_measurements
 from clients.site.profile import Profile
 from shared.api.client import SiteClient
@@ -64,7 +64,7 @@ def _measure(plan: ProbePlan | None, last_node: str, own_address: str) -> Measur
     """Measure the relays in the site's *plan*; no measurements when it names none."""
     latencies: dict[str, float] = {}
     if plan is not None and plan.nodes:
-        relays = [Relay(each.node, each.host, each.port) for each in plan.nodes]
+        relays = [RelayTarget(each.node, each.host, each.port) for each in plan.nodes]
         latencies = asyncio.run(measure_latencies(relays, plan.ticket))
     good_for = plan.good_for_seconds if plan is not None else 0.0
     return Measurements(wall().timestamp(), good_for, own_address, latencies, last_node)

@@ -18,7 +18,7 @@ LONGEST_PAYLOAD_BYTES: Final = PIECE_BYTES + 64
 LONGEST_PLAIN_BYTES: Final = 256
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame is."""
 
     EXCHANGE = 1
@@ -30,24 +30,24 @@ class Kind(IntEnum):
     RECORD = 7
 
 
-_KINDS: Final = {kind.value: kind for kind in Kind}
+_KINDS: Final = {kind.value: kind for kind in FrameKind}
 
 
-class BadFrame(Exception):
+class BadTunnelFrame(Exception):
     """The bytes are no frame; the link is unusable."""
 
 
-def encode(kind: Kind, payload: bytes = b"") -> bytes:
+def encode(kind: FrameKind, payload: bytes = b"") -> bytes:
     return HEAD.pack(kind, len(payload)) + payload
 
 
-class FrameReader:
+class TunnelFrameReader:
     """Turns received bytes into frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[Kind, memoryview]]:
+    def feed(self, data: bytes) -> Iterator[tuple[FrameKind, memoryview]]:
         """Yield the frames that *data* completes; a payload is valid until the next is asked for.
 
         Raises:
@@ -64,14 +64,14 @@ class FrameReader:
         del self._buffer[:start]
 
 
-def _next(view: memoryview, start: int) -> tuple[Kind, int, int] | None:
+def _next(view: memoryview, start: int) -> tuple[FrameKind, int, int] | None:
     """The kind of the frame at *start* and where its payload lies; None while it is incomplete."""
     begin = start + HEAD.size
     if len(view) < begin:
         return None
     number, length = HEAD.unpack_from(view, start)
     kind = _KINDS.get(number)
-    longest = LONGEST_PAYLOAD_BYTES if kind is Kind.RECORD else LONGEST_PLAIN_BYTES
+    longest = LONGEST_PAYLOAD_BYTES if kind is FrameKind.RECORD else LONGEST_PLAIN_BYTES
     if kind is None or length > longest:
-        raise BadFrame
+        raise BadTunnelFrame
     return (kind, begin, begin + length) if len(view) >= begin + length else None

@@ -30,9 +30,9 @@ from clients.tunnel.exchange import (
     WordsInitiator,
     WordsResponder,
 )
-from clients.tunnel.frames import Kind, encode
+from clients.tunnel.frames import FrameKind, encode
 from clients.tunnel.links import TunnelLink
-from clients.tunnel.resume import NONCE_BYTES, RESUME, RESUMED, Attempt, RecordKeys
+from clients.tunnel.resume import NONCE_BYTES, RESUME, RESUMED, RecordKeys, ResumeAttempt
 
 KEY_BURNT = Ended(
     EndCode.KEY_BURNT,
@@ -43,7 +43,7 @@ KEY_BURNT = Ended(
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HandshakeStep:
     """The consequences of a plain frame.
 
     `reply` is sent first. With `keys` the tunnel follows the link from now on, in `attempt`. `drop`
@@ -58,13 +58,13 @@ class Step:
     drop_all: bool = False
 
 
-DROP = Step(drop=True)
+DROP = HandshakeStep(drop=True)
 TOO_MANY_EXCHANGES = Ended(
     EndCode.KEY_BURNT,
     f"somebody else answered for your representative {RUNS_ALLOWED} times; arrive again",
     by_peer=False,
 )
-SECURED_ELSEWHERE = Step(
+SECURED_ELSEWHERE = HandshakeStep(
     effects=(
         Ended(
             EndCode.SECURED_ELSEWHERE,
@@ -85,7 +85,7 @@ class LeadingHandshake:
         self._exchange = initiator(credentials, entropy)
         self._entropy = entropy
         self._number = 0
-        self._attempt: Attempt | None = None
+        self._attempt: ResumeAttempt | None = None
 
     @property
     def is_secured(self) -> bool:
@@ -95,36 +95,38 @@ class LeadingHandshake:
         """The first frame for the link that was chosen."""
         if self._exchange.secret is None:
             self._attempt = None
-            return encode(Kind.EXCHANGE, self._exchange.open())
+            return encode(FrameKind.EXCHANGE, self._exchange.open())
         return self._repeated_reveal() + self._resume(link, self._exchange.secret)
 
-    def received(self, link: TunnelLink, kind: Kind, payload: bytes) -> Step:
-        if kind is Kind.ANSWER and not self.is_secured:
+    def received(self, link: TunnelLink, kind: FrameKind, payload: bytes) -> HandshakeStep:
+        if kind is FrameKind.ANSWER and not self.is_secured:
             return self._on_answer(link, payload)
-        if kind is Kind.RESUMED and len(payload) == RESUMED.size:
+        if kind is FrameKind.RESUMED and len(payload) == RESUMED.size:
             return self._on_resumed(link, payload)
-        if kind is Kind.UNKNOWN:
+        if kind is FrameKind.UNKNOWN:
             return (
-                Step(effects=(SecretUnknown(),), drop=True)
+                HandshakeStep(effects=(SecretUnknown(),), drop=True)
                 if self.is_secured
                 else SECURED_ELSEWHERE
             )
         return DROP
 
-    def _on_answer(self, link: TunnelLink, payload: bytes) -> Step:
+    def _on_answer(self, link: TunnelLink, payload: bytes) -> HandshakeStep:
         try:
-            confirmation = encode(Kind.CONFIRM, self._exchange.confirm(payload))
+            confirmation = encode(FrameKind.CONFIRM, self._exchange.confirm(payload))
         except Unreadable:
             return DROP
         secret = self._exchange.secret
         if secret is not None:
             effects = (Secured(self._exchange.code),)
-            return Step(confirmation + self._resume(link, secret), effects)
+            return HandshakeStep(confirmation + self._resume(link, secret), effects)
         differ = WordsDiffer(self._exchange.runs, RUNS_ALLOWED)
         is_burnt = self._exchange.runs >= RUNS_ALLOWED
-        return Step(confirmation, (differ, KEY_BURNT) if is_burnt else (differ,), drop_all=True)
+        return HandshakeStep(
+            confirmation, (differ, KEY_BURNT) if is_burnt else (differ,), drop_all=True
+        )
 
-    def _on_resumed(self, link: TunnelLink, payload: bytes) -> Step:
+    def _on_resumed(self, link: TunnelLink, payload: bytes) -> HandshakeStep:
         nonce, mac = RESUMED.unpack(payload)
         attempt, secret = self._attempt, self._exchange.secret
         if attempt is None or secret is None or attempt.generation != link.generation:
@@ -133,17 +135,17 @@ class LeadingHandshake:
             return DROP
         self._attempt = None
         self._exchange.mark_proven()
-        return Step(keys=attempt.keys(secret, nonce), attempt=attempt.number)
+        return HandshakeStep(keys=attempt.keys(secret, nonce), attempt=attempt.number)
 
     def _repeated_reveal(self) -> bytes:
         """The reveal once more, if the other end may not have received it."""
-        return encode(Kind.CONFIRM, self._exchange.repeat) if self._exchange.repeat else b""
+        return encode(FrameKind.CONFIRM, self._exchange.repeat) if self._exchange.repeat else b""
 
     def _resume(self, link: TunnelLink, secret: bytes) -> bytes:
         self._number += 1
         nonce = self._entropy(NONCE_BYTES)
-        self._attempt = Attempt(self._session, link.generation, self._number, nonce)
-        return encode(Kind.RESUME, self._attempt.offer(secret))
+        self._attempt = ResumeAttempt(self._session, link.generation, self._number, nonce)
+        return encode(FrameKind.RESUME, self._attempt.offer(secret))
 
 
 class FollowingHandshake:
@@ -162,46 +164,46 @@ class FollowingHandshake:
     def is_secured(self) -> bool:
         return self._exchange.secret is not None
 
-    def received(self, link: TunnelLink, kind: Kind, payload: bytes) -> Step:
+    def received(self, link: TunnelLink, kind: FrameKind, payload: bytes) -> HandshakeStep:
         match kind:
-            case Kind.EXCHANGE if self.is_secured:
-                return Step(encode(Kind.UNKNOWN), drop=True)
-            case Kind.EXCHANGE:
+            case FrameKind.EXCHANGE if self.is_secured:
+                return HandshakeStep(encode(FrameKind.UNKNOWN), drop=True)
+            case FrameKind.EXCHANGE:
                 return self._on_exchange(payload)
-            case Kind.CONFIRM if self._exchange.awaits_confirmation:
+            case FrameKind.CONFIRM if self._exchange.awaits_confirmation:
                 return self._on_confirm(payload)
-            case Kind.CONFIRM if self._exchange.is_repeat(payload):
-                return Step()
-            case Kind.RESUME if len(payload) == RESUME.size:
+            case FrameKind.CONFIRM if self._exchange.is_repeat(payload):
+                return HandshakeStep()
+            case FrameKind.RESUME if len(payload) == RESUME.size:
                 return self._on_resume(link, payload)
             case _:
                 return DROP
 
-    def _on_exchange(self, payload: bytes) -> Step:
+    def _on_exchange(self, payload: bytes) -> HandshakeStep:
         try:
-            return Step(encode(Kind.ANSWER, self._exchange.answer(payload)))
+            return HandshakeStep(encode(FrameKind.ANSWER, self._exchange.answer(payload)))
         except Unreadable:
             return DROP
         except KeyBurnt:
-            return Step(effects=(KEY_BURNT if self._by_words else TOO_MANY_EXCHANGES,))
+            return HandshakeStep(effects=(KEY_BURNT if self._by_words else TOO_MANY_EXCHANGES,))
 
-    def _on_confirm(self, payload: bytes) -> Step:
+    def _on_confirm(self, payload: bytes) -> HandshakeStep:
         try:
             if self._exchange.check(payload):
-                return Step(effects=(Secured(self._exchange.code),))
+                return HandshakeStep(effects=(Secured(self._exchange.code),))
         except Unreadable:
             return DROP
         run = min(max(self._exchange.runs, self._exchange.failed_there + 1), RUNS_ALLOWED)
         message = f"the session key's words do not match (attempt {run} of {RUNS_ALLOWED})"
         ended = Ended(EndCode.WRONG_WORDS, message, by_peer=False)
-        return Step(effects=(WordsDiffer(run, RUNS_ALLOWED), ended))
+        return HandshakeStep(effects=(WordsDiffer(run, RUNS_ALLOWED), ended))
 
-    def _on_resume(self, link: TunnelLink, payload: bytes) -> Step:
+    def _on_resume(self, link: TunnelLink, payload: bytes) -> HandshakeStep:
         number, nonce, mac = RESUME.unpack(payload)
-        attempt = Attempt(self._session, link.generation, number, nonce)
+        attempt = ResumeAttempt(self._session, link.generation, number, nonce)
         secrets = self._secrets()
         if not secrets:
-            return replace(SECURED_ELSEWHERE, reply=encode(Kind.UNKNOWN))
+            return replace(SECURED_ELSEWHERE, reply=encode(FrameKind.UNKNOWN))
         proven = next((each for each in secrets if attempt.is_proven(each, mac)), None)
         if proven is None or number <= self._highest:
             return DROP
@@ -210,8 +212,8 @@ class FollowingHandshake:
             self._exchange.accept_secret(proven)
         self._highest = number
         mine = self._entropy(NONCE_BYTES)
-        return Step(
-            encode(Kind.RESUMED, attempt.answer(proven, mine)),
+        return HandshakeStep(
+            encode(FrameKind.RESUMED, attempt.answer(proven, mine)),
             effects,
             attempt.keys(proven, mine),
             number,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from clients.tunnel.effects import LinkId, Send
-from clients.tunnel.frames import FrameReader, Kind
+from clients.tunnel.frames import FrameKind, TunnelFrameReader
 from clients.tunnel.records import Opener, Sealer
 from clients.tunnel.resume import RecordKeys
 from shared.domain.ids import Instant, PathGeneration
@@ -19,7 +19,7 @@ from shared.domain.node import Side
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class LinkTiming:
     """The times after which an end acts, in seconds."""
 
     keepalive_seconds: float = 1.0
@@ -41,7 +41,7 @@ class TunnelLink:
     generation: PathGeneration
     received_at: Instant
     sent_at: Instant
-    reader: FrameReader = field(default_factory=FrameReader)
+    reader: TunnelFrameReader = field(default_factory=TunnelFrameReader)
     sealer: Sealer | None = None
     opener: Opener | None = None
     attempt: int = 0
@@ -61,7 +61,7 @@ class TunnelLink:
         self.sent_at = now
         return Send(self.id, self.sealer.seal(record))
 
-    def receive(self, data: bytes, now: Instant) -> Iterator[tuple[Kind, memoryview]]:
+    def receive(self, data: bytes, now: Instant) -> Iterator[tuple[FrameKind, memoryview]]:
         """The frames that *data* completes."""
         self.received_at = now
         return self.reader.feed(data)

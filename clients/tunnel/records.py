@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from clients.tunnel.frames import HEAD, Kind
+from clients.tunnel.frames import HEAD, FrameKind
 
 REKEY_RECORDS: Final = 2**30
 TAG_BYTES: Final = 16
@@ -53,7 +53,7 @@ class Sealer(_RecordCipher):
     def seal(self, plaintext: bytes) -> bytearray:
         """A whole RECORD frame, ready to send."""
         nonce = self._nonce()
-        head = HEAD.pack(Kind.RECORD, len(plaintext) + TAG_BYTES)
+        head = HEAD.pack(FrameKind.RECORD, len(plaintext) + TAG_BYTES)
         frame = bytearray(HEAD.size + len(plaintext) + TAG_BYTES)
         frame[: HEAD.size] = head
         self._cipher.encrypt_into(nonce, plaintext, head, memoryview(frame)[HEAD.size :])
@@ -73,7 +73,7 @@ class Opener(_RecordCipher):
             BadRecord: it is not the next record, or was altered.
         """
         nonce = self._nonce()
-        head = HEAD.pack(Kind.RECORD, len(payload))
+        head = HEAD.pack(FrameKind.RECORD, len(payload))
         try:
             return self._cipher.decrypt(nonce, payload, head)
         except (InvalidTag, ValueError) as error:

@@ -27,7 +27,7 @@ RESUMED: Final = struct.Struct("!32s32s")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ResumeAttempt:
     """One try of the representative's end to make a link the tunnel's link."""
 
     session: SessionId

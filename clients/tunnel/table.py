@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from clients.tunnel.choice import PathChoice
 from clients.tunnel.effects import CloseLink, Effect, LinkId, PathLost, PathUp
-from clients.tunnel.links import Timing, TunnelLink
+from clients.tunnel.links import LinkTiming, TunnelLink
 from clients.tunnel.resume import RecordKeys
 from shared.domain.ids import Instant, PathGeneration
 from shared.domain.node import Side
@@ -19,7 +19,7 @@ from shared.domain.node import Side
 class LinkTable:
     """The links of one end; closing one adds an effect to *effects*."""
 
-    def __init__(self, side: Side, timing: Timing, effects: list[Effect], now: Instant) -> None:
+    def __init__(self, side: Side, timing: LinkTiming, effects: list[Effect], now: Instant) -> None:
         self.choice = PathChoice(timing.choice_seconds)
         self.followed: TunnelLink | None = None
         self._side = side

@@ -20,9 +20,9 @@ from clients.tunnel.effects import (
     Send,
 )
 from clients.tunnel.exchange import Credentials, Entropy
-from clients.tunnel.frames import BadFrame, Kind
-from clients.tunnel.handshake import FollowingHandshake, LeadingHandshake, Step
-from clients.tunnel.links import Timing, TunnelLink
+from clients.tunnel.frames import BadTunnelFrame, FrameKind
+from clients.tunnel.handshake import FollowingHandshake, HandshakeStep, LeadingHandshake
+from clients.tunnel.links import LinkTiming, TunnelLink
 from clients.tunnel.outbox import PREFIX, BadClaim
 from clients.tunnel.records import BadRecord
 from clients.tunnel.streams import BadStream, Streams
@@ -40,10 +40,10 @@ class Tunnel:
         credentials: Credentials,
         entropy: Entropy,
         now: Instant,
-        timing: Timing | None = None,
+        timing: LinkTiming | None = None,
     ) -> None:
         self._side = side
-        self._timing = timing or Timing()
+        self._timing = timing or LinkTiming()
         leads = side is Side.REPRESENTATIVE
         self._leading = LeadingHandshake(credentials, entropy) if leads else None
         self._handshake = self._leading or FollowingHandshake(credentials, entropy)
@@ -85,7 +85,7 @@ class Tunnel:
                     self._on_frame(link, kind, payload, now)
                     if self._table.get(link_id) is None:
                         break
-            except (BadFrame, BadRecord):
+            except (BadTunnelFrame, BadRecord):
                 self._table.drop([link], now)
         return self._take_effects(now)
 
@@ -173,8 +173,10 @@ class Tunnel:
                 self._effects.append(link.seal(record, now))
             self._effects.extend(self.streams.writable())
 
-    def _on_frame(self, link: TunnelLink, kind: Kind, payload: memoryview, now: Instant) -> None:
-        if kind is not Kind.RECORD:
+    def _on_frame(
+        self, link: TunnelLink, kind: FrameKind, payload: memoryview, now: Instant
+    ) -> None:
+        if kind is not FrameKind.RECORD:
             self._apply(link, self._handshake.received(link, kind, bytes(payload)), now)
         elif link is self._table.followed and link.opener is not None:
             record = memoryview(link.opener.open(payload))
@@ -182,7 +184,7 @@ class Tunnel:
                 raise BadRecord
             self._on_record(link, record, now)
 
-    def _apply(self, link: TunnelLink, step: Step, now: Instant) -> None:
+    def _apply(self, link: TunnelLink, step: HandshakeStep, now: Instant) -> None:
         """Apply the consequences of a plain frame."""
         if step.reply:
             self._effects.append(Send(link.id, step.reply))

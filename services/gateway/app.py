@@ -19,7 +19,7 @@ from services.gateway.backups.backups import BackupFiles
 from services.gateway.backups.snapshots import MasterSnapshots, SnapshotObjects, Verify
 from services.gateway.cluster.cluster import Cluster
 from services.gateway.cluster.core.observed import Observed
-from services.gateway.cluster.failover import Failover
+from services.gateway.cluster.failover import FailoverService
 from services.gateway.cluster.local_health import LocalHealth
 from services.gateway.cluster.routes import cluster, failover, health, status_history
 from services.gateway.cluster.status_history import StatusHistoryReader
@@ -37,9 +37,9 @@ from services.gateway.handlers import Handlers, router
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
 from services.gateway.http.server import HttpsServer, build_server, write_certificate
-from services.gateway.placement.probing import Probing
+from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
-from services.gateway.placement.selector import Selector
+from services.gateway.placement.selector import SelectorClient
 from services.gateway.sessions.credentials import CredentialsIssuer
 from services.gateway.sessions.queues import Queues
 from services.gateway.sessions.reaper import SessionReaper
@@ -91,7 +91,7 @@ class Secrets:
 
 
 @dataclass(frozen=True)
-class State:
+class AppState:
     """What one gateway knows: documents, sessions, heartbeats, its grant and its health."""
 
     directory: Directory
@@ -108,14 +108,14 @@ class Gateway:
     *provided* are those that routes name in their signatures.
     """
 
-    def __init__(self, node: NodeId, outside: Outside, secrets: Secrets, state: State) -> None:
+    def __init__(self, node: NodeId, outside: Outside, secrets: Secrets, state: AppState) -> None:
         publisher, clock, directory = outside.publisher, outside.clock, state.directory
         audit, urls = AuditLog(outside.events), GatewayUrls(node, directory)
         reader, proposals = ConfigurationReader(publisher), Proposals(publisher, clock)
         editor = Editor(reader, proposals, secrets.passwords)
         conflicts = MastersConflicts(publisher, directory)
         resolution = Resolution(conflicts, reader, proposals, secrets.passwords, audit, publisher)
-        selector = Selector(publisher, directory, reader)
+        selector = SelectorClient(publisher, directory, reader)
         relays = RelayClosing(publisher, clock, state.containment)
         self.proposals = proposals
         self.accounts = Accounts(
@@ -128,14 +128,14 @@ class Gateway:
         self.cluster = Cluster(node, directory, state.observed, clock)
         self.local = LocalHealth(node, state.health, state.grant, clock)
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
-        failover = Failover(publisher, self.cluster, audit)
+        failover = FailoverService(publisher, self.cluster, audit)
         channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
         self.provided: tuple[object, ...] = (
             *(self.accounts, AddressLimits(clock), audit, urls),
             CredentialsIssuer(self.accounts, urls),
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
-            *(selector, Probing(publisher, directory, secrets.keyring, clock)),
+            *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),
             *(self.sessions, Queues(reader, self.sessions, clock), channels),
             *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
             *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
@@ -184,7 +184,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     secrets = Secrets(
         context.keys.trust.cluster_id, context.keys.keyring, secret, Passwords(secret)
     )
-    state = State(
+    state = AppState(
         directory=Directory(context.bus.publisher, overrides=True),
         view=SessionsView(),
         observed=Observed(),

@@ -1,4 +1,4 @@
-"""What replication is told."""
+"""The settings of replication."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the webhooks service is told: nothing beyond what every service is told."""
+"""The settings of the webhooks service: those of every service, and no more."""
 
 from shared.settings import ServiceSettings
 

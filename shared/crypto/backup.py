@@ -154,7 +154,7 @@ class BackupKey:
         )
 
 
-class Sealer:
+class BackupSealer:
     """Writes one backup: `begin`, then each frame, the last one marked, which also ends it."""
 
     def __init__(
@@ -198,7 +198,7 @@ class Sealer:
         return data
 
 
-class Reader:
+class BackupReader:
     """Reads a backup's parts as its bytes come: first the header, then the sealed frames.
 
     A frame is handed out one late, when it is known whether it is the last one.
@@ -281,11 +281,11 @@ class Reader:
         return data
 
 
-class Opener:
+class BackupOpener:
     """Opens a backup as its bytes arrive; use nothing of it before `end` has returned."""
 
     def __init__(self, key: BackupKey) -> None:
-        self._reader = Reader()
+        self._reader = BackupReader()
         self._key = key
         self._cipher: AESGCM | None = None
         self._number = 0

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 
 class MeridianError(Exception):
-    """Something an operator or a caller is told, by a stable *code* and one clear sentence."""
+    """An error for an operator or a caller, with a stable *code* and one clear sentence."""
 
     code: ClassVar[str] = "error"
 

@@ -13,7 +13,7 @@ from shared.domain.ids import Epoch, NodeId
 
 @dataclass(frozen=True, slots=True)
 class PrimaryClaim:
-    """*node* said that it is primary in *epoch*."""
+    """The claim of *node* that it is primary in *epoch*."""
 
     node: NodeId
     epoch: Epoch

@@ -75,7 +75,7 @@ class ReadConflictEntries(Request[ConflictEntries]):
 class KeepConflict(Request[Done]):
     """Keep a conflict that a backup holds on *node*: a part of its entries, each after the other.
 
-    It is there, and open, once its last entry is. *id* and all but *bundle* are as they were told
+    It is there, and open, once its last entry is. *id* and all but *bundle* are as they were reported
     when the backup was made.
     """
 

@@ -44,7 +44,7 @@ class NodeHeartbeat(Event):
 class NodeStateChanged(Event):
     """*node* is *state* now, as the primary sees it by heartbeats; *cause* says what it saw.
 
-    Told at least once: a new primary repeats what the old one may not have told any more.
+    Emitted at least once: a new primary repeats events that the old one may not have emitted.
     """
 
     subject: ClassVar = Subject(

@@ -47,7 +47,7 @@ class FollowerProgressed(Event):
 
 
 class FollowerStateChanged(Event):
-    """The copy on *node* is *state* now; only states that an operator must see are told."""
+    """The replica on *node* is in *state* now; only states that an operator must see are reported."""
 
     subject: ClassVar = Subject(
         "meridian.event.replication.state_changed",

@@ -42,7 +42,7 @@ class Rejection:
 
 
 @dataclass(slots=True)
-class Tally:
+class RejectionCount:
     """What was not reported yet of one sender and reason since *reported_at*."""
 
     reported_at: Instant
@@ -57,7 +57,9 @@ class Rejections:
     now: Callable[[], Instant]
     notify: Callable[[Rejection], None]
     count: Callable[[str], None]
-    _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
+    _tallies: dict[tuple[str, str], RejectionCount] = field(
+        default_factory=dict[tuple[str, str], RejectionCount]
+    )
 
     def record(self, error: MeridianError, sender: str = UNKNOWN) -> None:
         """A message or a stored value that claimed to be from *sender* was refused for *error*."""
@@ -92,13 +94,13 @@ class Rejections:
         if (sender, reason) not in self._tallies and len(self._tallies) >= NAMED:
             sender = OTHERS
         tally = self._tallies.setdefault(
-            (sender, reason), Tally(Instant(self.now() - MINUTE), detail)
+            (sender, reason), RejectionCount(Instant(self.now() - MINUTE), detail)
         )
         tally.count += 1
         tally.detail = one_line(detail, SENTENCE)
         if self.now() - tally.reported_at >= MINUTE:
             self._report(sender, reason, tally)
 
-    def _report(self, sender: str, reason: str, tally: Tally) -> None:
+    def _report(self, sender: str, reason: str, tally: RejectionCount) -> None:
         count, tally.count, tally.reported_at = tally.count, 0, self.now()
         self.notify(Rejection(sender, reason, count, tally.detail))

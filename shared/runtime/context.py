@@ -34,7 +34,7 @@ PACKAGE: Final = "meridian-cluster"
 
 
 @dataclass(frozen=True)
-class Keys:
+class MemberKeys:
     """The cluster's keys, this node's own key, and the public keys of the masters."""
 
     keyring: KeyRing
@@ -98,7 +98,7 @@ class ServiceContext:
     settings: ServiceSettings
     clock: Clock
     process: Process
-    keys: Keys
+    keys: MemberKeys
     security: MessageSecurity
     bus: Bus
     telemetry: Telemetry
@@ -136,7 +136,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         settings=settings,
         clock=clock,
         process=Process(identity, package_version(), started, settings.state_dir),
-        keys=Keys(keyring, node_key, trust),
+        keys=MemberKeys(keyring, node_key, trust),
         security=MessageSecurity(signer, verifier, rejections),
         bus=bus,
         telemetry=Telemetry(Health(), registry),

@@ -18,7 +18,7 @@ BLOCK_BYTES = 1 << 20
 
 
 @dataclass
-class Program:
+class RunningProgram:
     """A child process whose standard output is read line by line."""
 
     name: str
@@ -33,7 +33,7 @@ class Program:
         *command: str,
         env: Mapping[str, str] | None = None,
         as_user: tuple[int, int] | None = None,
-    ) -> "Program":
+    ) -> "RunningProgram":
         """Start *command*, with *env* added to ours, as ourselves or *as_user* (uid, gid)."""
         uid, gid = as_user or (None, None)
         process = await asyncio.create_subprocess_exec(
@@ -47,7 +47,7 @@ class Program:
             extra_groups=[] if as_user else None,
             cwd="/" if as_user else None,
         )
-        program = Program(name, process)
+        program = RunningProgram(name, process)
         program._reader = asyncio.create_task(program._read())
         return program
 
@@ -116,7 +116,7 @@ async def run(
     Raises:
         RuntimeError: it failed; the message holds its output.
     """
-    program = await Program.start(command[0], *command, env=env, as_user=as_user)
+    program = await RunningProgram.start(command[0], *command, env=env, as_user=as_user)
     code, output = await program.finished()
     if code != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {code}: {output}")

@@ -16,10 +16,10 @@ from typing import Final
 from stack.demo.download import Download
 from stack.demo.narrator import Narrator
 from stack.demo.outcome import Outcome
-from stack.demo.programs import Program, make_file, meridian, run
+from stack.demo.programs import RunningProgram, make_file, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import Targets, free_port
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 
 DOWNLOAD_BYTES: Final = 768 << 20
@@ -42,8 +42,8 @@ class RunningPrograms:
 
     database: Carried
     files: Carried
-    writer: Writer
-    bench: Program
+    writer: ChangeWriter
+    bench: RunningProgram
     download: Download
     downloading: "asyncio.Task[None]"
 
@@ -68,11 +68,15 @@ class Scenario:
             digest = await asyncio.to_thread(make_file, targets.file, DOWNLOAD_BYTES)
             environment = await self._sign_in()
             database, files = await self._open_sessions(targets, environment, stack)
-            writer = Writer(self.site.gateway_urls, self.site.ca_file, self.site.admin_password)
+            writer = ChangeWriter(
+                self.site.gateway_urls, self.site.ca_file, self.site.admin_password
+            )
             stop = asyncio.Event()
             writing = asyncio.create_task(writer.run(stop))
             download = Download(files.port, targets.file.name)
-            bench = await Program.start("pgbench", *targets.pgbench(database.port, PGBENCH_SECONDS))
+            bench = await RunningProgram.start(
+                "pgbench", *targets.pgbench(database.port, PGBENCH_SECONDS)
+            )
             downloading = asyncio.create_task(download.run())
             self.narrator.say("pgbench and a download are running; changes are being made")
             programs = RunningPrograms(database, files, writer, bench, download, downloading)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.decoding.fields import decode_mapping
-from stack.demo.programs import Program, meridian, run
+from stack.demo.programs import RunningProgram, meridian, run
 
 
 @dataclass
@@ -14,8 +14,8 @@ class Carried:
 
     session: str
     port: int
-    share: Program
-    connect: Program
+    share: RunningProgram
+    connect: RunningProgram
 
     @staticmethod
     async def open(target_port: int, listen_port: int, env: dict[str, str]) -> "Carried":
@@ -28,13 +28,13 @@ class Carried:
             await run(*meridian("session", "open", "--json"), env=env), "session"
         )
         key = str(opened["key"])
-        share = await Program.start(
+        share = await RunningProgram.start(
             "meridian share",
             *meridian("share", f"127.0.0.1:{target_port}", "--key", key, "--yes", "--json"),
             env=env,
         )
         listen = f"127.0.0.1:{listen_port}"
-        connect = await Program.start(
+        connect = await RunningProgram.start(
             "meridian connect",
             *meridian("connect", "--key", key, "--listen", listen, "--json"),
             env=env,

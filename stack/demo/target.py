@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stack.binaries import Postgres, find_postgres
-from stack.demo.programs import Program, run
+from stack.demo.programs import RunningProgram, run
 from stack.ports import HOST
 
 USER: Final = "demo"
@@ -56,7 +56,7 @@ class Targets:
         where = ("--host", HOST, "--port", str(port), "--username", USER)
         return (str(self.postgres.program("pgbench")), *where, "postgres")
 
-    async def _start_postgres(self, folder: Path) -> Program:
+    async def _start_postgres(self, folder: Path) -> RunningProgram:
         home = folder / "customer"
         home.mkdir()
         if self.postgres.user is not None:
@@ -70,11 +70,15 @@ class Targets:
         options = (word for option in POSTGRES_OPTIONS for word in ("-c", option))
         server = (str(self.postgres.program("postgres")), "-D", data)
         port = ("-p", str(self.postgres_port))
-        return await Program.start("postgres", *server, *port, *options, as_user=self.postgres.user)
+        return await RunningProgram.start(
+            "postgres", *server, *port, *options, as_user=self.postgres.user
+        )
 
-    async def _start_files(self) -> Program:
+    async def _start_files(self) -> RunningProgram:
         arguments = ("--bind", HOST, "--directory", str(self.file.parent), str(self.http_port))
-        return await Program.start("http.server", sys.executable, "-m", "http.server", *arguments)
+        return await RunningProgram.start(
+            "http.server", sys.executable, "-m", "http.server", *arguments
+        )
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ FIRST_PAGE = "/api/v1/users?limit=1000"
 
 
 @dataclass
-class Writer:
+class ChangeWriter:
     """Creates one auditor after another; each name is a change that must never be lost.
 
     *acknowledged* holds (name, when it was first proposed, when it was acknowledged), on this

@@ -28,7 +28,7 @@ NOT_FUZZED = {
     "services.failover_monitor.redirection.netlink:_interface": "the kernel says it",
     "shared.persistence.pool:_read_json": "hands decode_own_json on, which is fuzzed",
     "stack.control:send_order": "its one writer is `meridian up` of the same user, by a socket",
-    "stack.demo.programs:Program.events": "the demonstration's own programs say it",
+    "stack.demo.programs:RunningProgram.events": "the demonstration's own programs say it",
     "stack.demo.session:Carried.open": "the demonstration's own programs say it",
     "stack.fork_server:ForkServer.read": "its one writer is the process that started it, by a pipe",
     "stack.processes:ForkServerClient._read": "its one writer is the fork server, by a pipe",

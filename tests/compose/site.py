@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from stack.demo.programs import Program, run
-from stack.demo.writer import Writer
+from stack.demo.programs import RunningProgram, run
+from stack.demo.writer import ChangeWriter
 from stack.ports import HOST, reserve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ ASK = (
 async def shell(*command: str, env: Mapping[str, str], folder: Path = ROOT) -> tuple[int, str]:
     """Run *command* in *folder*, with the secrets and ports of *env*; its code and what it said."""
     wrapped = ("env", "-C", str(folder), *command)
-    program = await Program.start(command[0], *wrapped, env=env)
+    program = await RunningProgram.start(command[0], *wrapped, env=env)
     return await program.finished()
 
 
@@ -89,9 +89,9 @@ class Composed:
             "COLUMNS": "200",
         }
 
-    def writer(self) -> Writer:
+    def writer(self) -> ChangeWriter:
         password = (self.secrets / "admin").read_text().strip()
-        return Writer(self.gateways, self.secrets / "ca.pem", password)
+        return ChangeWriter(self.gateways, self.secrets / "ca.pem", password)
 
     async def primary(self) -> str | None:
         """Name the master that says it is primary; None when none does."""

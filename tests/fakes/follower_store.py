@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from services.replication.core.snapshot import Content, Snapshot
-from services.replication.replica.store import Copy
+from services.replication.replica.store import ReplicaCopy
 from shared.domain.document import Document
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogPosition, StoredEntry
@@ -53,7 +53,7 @@ class MemoryFollowerStore:
     async def nodes(self) -> tuple[Document, ...]:
         return (await self.state.read(("node",))).documents
 
-    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]:
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[ReplicaCopy]:
         raise AssertionError(f"nobody asks this copy for a snapshot of scope {scope} in parts")
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 from services.gateway.access.passwords import Passwords
-from services.gateway.app import Gateway, Outside, Secrets, State
+from services.gateway.app import AppState, Gateway, Outside, Secrets
 from services.gateway.cluster.core.observed import Observed
 from services.gateway.sessions.view import SessionsView
 from shared.crypto.keyring import KeyRing, Keys
@@ -28,7 +28,7 @@ class InMemoryGateway:
     """The gateway and everything behind it."""
 
     gateway: Gateway
-    state: State
+    state: AppState
     site: FakeSite
     sessions: MemorySessions
     clock: StillClock
@@ -51,7 +51,7 @@ def build_in_memory_gateway() -> InMemoryGateway:
         verify=site.verify,
     )
     secrets = Secrets(ClusterId("0123456789abcdef"), ring, secret, passwords)
-    state = State(
+    state = AppState(
         directory=Directory(site, overrides=True),
         view=SessionsView(),
         observed=Observed(),

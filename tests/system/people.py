@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from shared.api.trust import trusted_context
-from stack.demo.programs import Program, meridian, run
+from stack.demo.programs import RunningProgram, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.site import Site
@@ -43,7 +43,7 @@ async def signed_in(site: Site, home: Path) -> dict[str, str]:
 
 async def run_meridian(env: dict[str, str], *arguments: str) -> tuple[int, str]:
     """Run a command and give its exit code and everything it said."""
-    program = await Program.start("meridian", *meridian(*arguments), env=env)
+    program = await RunningProgram.start("meridian", *meridian(*arguments), env=env)
     return await program.finished()
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.demo.programs import Program, run
+from stack.demo.programs import RunningProgram, run
 from stack.demo.target import free_port
 from tests.programs import require_program
 from tests.system.people import reachable
@@ -69,7 +69,7 @@ async def serving(folder: Path) -> AsyncGenerator[SecureShell]:
     (folder / "config").write_text(shell.config())
     if os.getuid() == 0:
         RUN.mkdir(mode=0o755, exist_ok=True)
-    program = await Program.start("sshd", server, "-D", "-e", "-f", str(folder / "config"))
+    program = await RunningProgram.start("sshd", server, "-D", "-e", "-f", str(folder / "config"))
     try:
         await reachable(shell.port)
         yield shell

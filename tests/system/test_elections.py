@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 from tests.integration.failover_monitor.site import connect
 from tests.system.people import until
@@ -29,7 +29,7 @@ class Watch:
     """What the primary's gateway says of its role, and to who signs in, asked again and again."""
 
     url: str
-    writer: Writer
+    writer: ChangeWriter
     roles: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, int | None]])
     sign_ins: list[int] = field(default_factory=list[int])
 
@@ -50,7 +50,7 @@ class Watch:
 
 
 @contextlib.asynccontextmanager
-async def watching(site: Site, primary: str, writer: Writer) -> AsyncGenerator[Watch]:
+async def watching(site: Site, primary: str, writer: ChangeWriter) -> AsyncGenerator[Watch]:
     names = [str(node.name) for node in site.layout.masters if node.gateway]
     watch = Watch(dict(zip(names, site.gateway_urls, strict=True))[primary], writer)
     tasks = [asyncio.create_task(each()) for each in (watch.ask_for_role, watch.sign_in)]
@@ -89,7 +89,7 @@ async def test_losing_the_server_that_leads_the_streams_moves_no_role(site: Site
     await until_witness_leads(site)
     primary = await site.primary()
     assert primary is not None
-    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password, prefix="election")
+    writer = ChangeWriter(site.gateway_urls, site.ca_file, site.admin_password, prefix="election")
     stop = asyncio.Event()
     writing = asyncio.create_task(writer.run(stop))
     await until(lambda: len(writer.acknowledged) > 10)

@@ -15,7 +15,7 @@ import pytest
 
 from shared.api.trust import trusted_context
 from shared.crypto.webhooks import SIGNATURE_HEADER, delivery_headers
-from stack.demo.programs import Program, meridian
+from stack.demo.programs import RunningProgram, meridian
 from stack.nats import reader_environment
 from stack.site import Site
 from tests.system.people import environment, run_meridian, signed_in, until
@@ -39,13 +39,13 @@ def public_keys(site: Site, path: Path) -> Path:
     return path
 
 
-def failovers(program: Program) -> list[tuple[str, dict[str, Any]]]:
+def failovers(program: RunningProgram) -> list[tuple[str, dict[str, Any]]]:
     """Who said each `primary_changed` that the example printed, and what."""
     rows = [line.split(" ", 3) for line in program.lines if f" {CHANGED} " in line]
     return [(node, json.loads(body)) for node, _, _, body in rows]
 
 
-def shown(program: Program) -> list[tuple[str, dict[str, Any]]]:
+def shown(program: RunningProgram) -> list[tuple[str, dict[str, Any]]]:
     """The same, as `meridian events tail --json` printed it."""
     events = [json.loads(line) for line in program.lines if line.startswith("{")]
     return [(each["node"], each["event"]) for each in events if each["subject"] == CHANGED]
@@ -136,10 +136,10 @@ async def test_the_example_and_the_command_see_and_verify_a_failover(
         "KEYS": str(public_keys(own_site, tmp_path / "keys.json")),
     }
     path = str(tmp_path / "example.py")
-    outside = await Program.start("example", sys.executable, path, env=access)
+    outside = await RunningProgram.start("example", sys.executable, path, env=access)
     env = {**environment(own_site, tmp_path / "home"), **reads}
     command = meridian("events", "tail", "--since", "1h", "--filter", "failover", "--json")
-    tail = await Program.start("tail", *command, env=env)
+    tail = await RunningProgram.start("tail", *command, env=env)
     try:
         await until(lambda: bool(failovers(outside) and shown(tail)))
         primary = await own_site.primary()

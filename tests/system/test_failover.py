@@ -6,7 +6,7 @@ import time
 import pytest
 
 from shared.domain.log import ReplicationMode
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 from tests.system.people import until
 
@@ -14,17 +14,17 @@ A_FAILOVER = 20.0
 """More than any takeover takes, also while the lease's log elects a leader on a busy machine."""
 
 
-async def _changes(writer: Writer, count: int) -> None:
+async def _changes(writer: ChangeWriter, count: int) -> None:
     await until(lambda: len(writer.acknowledged) > count)
 
 
-async def _proposed_after(writer: Writer, moment: float) -> None:
+async def _proposed_after(writer: ChangeWriter, moment: float) -> None:
     await until(lambda: writer.acknowledged[-1][1] > moment, A_FAILOVER)
 
 
 @pytest.mark.timeout(240)
 async def test_two_failovers_in_a_row_lose_nothing_that_was_acknowledged(site: Site) -> None:
-    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password, prefix="twice")
+    writer = ChangeWriter(site.gateway_urls, site.ca_file, site.admin_password, prefix="twice")
     stop = asyncio.Event()
     writing = asyncio.create_task(writer.run(stop))
     primaries: list[str] = []
@@ -60,7 +60,7 @@ async def test_the_returning_primary_is_the_backup_and_is_attached_again(site: S
     finally:
         await site.start_master(primary)
 
-    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password)
+    writer = ChangeWriter(site.gateway_urls, site.ca_file, site.admin_password)
     async with asyncio.timeout(A_FAILOVER):
         while (await writer.propose_once("after-the-return"))[
             "mode"
@@ -92,7 +92,7 @@ async def test_a_frozen_primary_finds_itself_replaced_when_it_wakes(site: Site) 
 async def test_losing_the_backup_detaches_it_and_changes_go_on(site: Site) -> None:
     primary = await site.primary()
     backup = next(node.name for node in site.layout.masters if node.name != primary)
-    writer = Writer(site.gateway_urls, site.ca_file, site.admin_password)
+    writer = ChangeWriter(site.gateway_urls, site.ca_file, site.admin_password)
     await site.kill_master(backup)
     try:
         answer = await writer.propose_once("without-the-backup")

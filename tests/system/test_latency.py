@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stack.demo.programs import Program, meridian, run
+from stack.demo.programs import RunningProgram, meridian, run
 from stack.demo.target import free_port
 from stack.site import Site
 from tests.integration.roads import Road, road
@@ -92,7 +92,7 @@ async def test_two_ends_meet_at_the_node_with_the_least_sum_of_their_latencies(
     rita, carl = await signed_in(site, tmp_path / "rita"), environment(site, tmp_path / "carl")
     async with roads(site, rita, tmp_path) as ways:
         lengthen(ways, FROM_THE_CUSTOMER)
-        arrive = await Program.start(
+        arrive = await RunningProgram.start(
             "meridian arrive",
             *meridian("arrive", "127.0.0.1:9", "--at", "near", "--yes", "--json"),
             env=carl,
@@ -101,7 +101,7 @@ async def test_two_ends_meet_at_the_node_with_the_least_sum_of_their_latencies(
         session = str((await arrive.wait_for("arrived"))["session"])
         lengthen(ways, FROM_THE_REPRESENTATIVE)
         await run(*meridian("session", "accept", session), env=rita)
-        connect = await Program.start(
+        connect = await RunningProgram.start(
             "meridian connect",
             *meridian(
                 "connect", "--key", session, "--listen", f"127.0.0.1:{free_port()}", "--json"

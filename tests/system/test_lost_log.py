@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.log import ReplicationMode
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 from tests.system.people import run_meridian, signed_in, talking
 from tests.system.repairs import rebuilt
@@ -17,7 +17,7 @@ async def test_a_log_that_lost_every_file_is_rebuilt_with_every_acknowledged_cha
     own_site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(own_site, tmp_path)
-    writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
+    writer = ChangeWriter(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
     for number in range(5):
         await writer.propose_once(f"before-{number}")
     whole = await run_meridian(env, "log", "rebuild")

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from stack import postgres
 from stack.binaries import find_postgres
-from stack.demo.programs import Program, make_file, meridian, run
+from stack.demo.programs import RunningProgram, make_file, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.site import Site
@@ -39,7 +39,7 @@ class Shared:
     """A session whose customer's end waits for a program of the representative's."""
 
     key: str
-    end: Program
+    end: RunningProgram
 
     async def node(self) -> str:
         return str((await self.end.wait_for("connected"))["node"])
@@ -53,7 +53,7 @@ class Shared:
 async def sharing(port: int, env: dict[str, str]) -> AsyncGenerator[Shared]:
     key = str(json.loads(await run(*meridian("session", "open", "--json"), env=env))["key"])
     share = meridian("share", f"127.0.0.1:{port}", "--key", key, "--yes", "--json")
-    end = await Program.start("meridian share", *share, env=env)
+    end = await RunningProgram.start("meridian share", *share, env=env)
     try:
         await end.wait_for("joined")
         yield Shared(key, end)
@@ -87,7 +87,7 @@ async def test_ssh_gives_a_shell_and_its_exit_code(
     env = await signed_in(site, tmp_path)
     async with sharing(shell.port, env) as shared:
         ssh = (require_program("ssh"), *shell.through(shared.key), shell.address)
-        program = await Program.start("ssh", *ssh, "echo $((6 * 7)); exit 5", env=env)
+        program = await RunningProgram.start("ssh", *ssh, "echo $((6 * 7)); exit 5", env=env)
         code, output = await program.finished()
         assert code == 5, output
         assert "42" in output.splitlines()
@@ -103,7 +103,7 @@ async def test_scp_of_a_hundred_mebibytes_survives_the_kill_of_its_traffic_node(
     async with sharing(shell.port, env) as shared:
         target = f"{shell.address}:{received}"
         scp = (require_program("scp"), *shell.through(shared.key), str(sent), target)
-        copying = await Program.start("scp", *scp, env=env)
+        copying = await RunningProgram.start("scp", *scp, env=env)
         node = await shared.node()
         async with losing_its_node(site, node, lambda: size(received) > MEBIBYTE):
             assert size(received) < FILE_BYTES, "the node died in the middle"
@@ -142,7 +142,9 @@ async def test_psql_reads_a_long_answer_over_the_kill_of_its_traffic_node(
         url = postgres.url(site.layout, database).replace(f":{database.postgres}/", ":{}/")
         query = f"select n, repeat(md5(n::text), 30) from generate_series(1, {ROWS}) n"
         psql = (str(find_postgres(site.layout.state).program("psql")), "-XAtq", "-o", str(file))
-        reading = await Program.start("psql", *psql, "-c", query, url.format(carried.port), env=env)
+        reading = await RunningProgram.start(
+            "psql", *psql, "-c", query, url.format(carried.port), env=env
+        )
         async with losing_its_node(site, carried.node, lambda: carried.alive):
             code, output = await reading.finished()
             assert code == 0, output

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.log import ReplicationMode
 from stack.alone import rejoin_empty, restart_alone
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 from tests.system.people import run_meridian, signed_in
 from tests.system.repairs import exported, rebuilt, resynced
@@ -20,7 +20,7 @@ async def test_a_master_goes_on_alone_and_what_the_other_had_alone_is_kept(
     own_site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(own_site, tmp_path)
-    writer = Writer(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
+    writer = ChangeWriter(own_site.gateway_urls, own_site.ca_file, own_site.admin_password)
     await writer.propose_once("common")
     lost = await own_site.primary()
     assert lost is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.demo.programs import Program, meridian, run
+from stack.demo.programs import RunningProgram, meridian, run
 from stack.demo.target import free_port
 from stack.site import Site
 from tests.system.people import environment, run_meridian, signed_in
@@ -33,9 +33,9 @@ async def representative(site: Site, folder: Path) -> dict[str, str]:
     return rita
 
 
-async def arriving(site: Site, home: Path, address: str, at: str) -> tuple[Program, str]:
+async def arriving(site: Site, home: Path, address: str, at: str) -> tuple[RunningProgram, str]:
     """A customer who waits, and their session."""
-    customer = await Program.start(
+    customer = await RunningProgram.start(
         "meridian arrive",
         *meridian("arrive", address, "--at", at, "--yes", "--json"),
         env=environment(site, home),
@@ -61,7 +61,7 @@ async def test_a_customer_of_a_queue_is_taken_and_both_ends_show_one_code(
     assert (shown["session"], shown["customer"], shown["team"]) == (session, "Carl", "desk")
 
     await run(*meridian("session", "accept", session), env=rita)
-    connect = await Program.start(
+    connect = await RunningProgram.start(
         "meridian connect",
         *meridian("connect", "--key", session, "--listen", f"127.0.0.1:{listen}", "--json"),
         env=rita,

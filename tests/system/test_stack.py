@@ -24,7 +24,7 @@ from stack.layout import FILE, read
 from stack.ports import HOST, PortBlock, reserve
 from stack.process_group import NATS, POSTGRES
 from stack.site import Site, SiteOptions
-from stack.status import State, survey
+from stack.status import ProcessState, survey
 
 UP = (sys.executable, "-m", "clients.cli", "up", "--patience", "60")
 SECONDS = 90.0
@@ -97,7 +97,7 @@ async def test_every_process_of_a_site_is_up_and_one_master_is_primary(site: Sit
     assert await site.primary() in {"alpha", "bravo"}
     seen = {each.node.name: each.processes for each in await survey(site.processes)}
     states = {process.state for processes in seen.values() for process in processes}
-    assert states == {State.READY, State.RUNNING}
+    assert states == {ProcessState.READY, ProcessState.RUNNING}
     assert len(site.processes.running()) == 3 + 2 + 2 * 7 + 3 * 2
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.domain.log import ReplicationMode
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.site import Site
 from tests.system.people import run_meridian, signed_in, talking, until
 
@@ -27,8 +27,8 @@ PASSING = {
 """What a site may say while a role has only just moved, or the machine is busy."""
 
 
-def writer_of(site: Site) -> Writer:
-    return Writer(site.gateway_urls, site.ca_file, site.admin_password)
+def writer_of(site: Site) -> ChangeWriter:
+    return ChangeWriter(site.gateway_urls, site.ca_file, site.admin_password)
 
 
 class Operator:
@@ -106,7 +106,7 @@ async def test_a_switchover_under_load_refuses_no_change_and_loses_none(site: Si
     assert acknowledged <= await writers[0].found()
 
 
-async def write(writer: Writer, prefix: str, stop: asyncio.Event) -> list[str]:
+async def write(writer: ChangeWriter, prefix: str, stop: asyncio.Event) -> list[str]:
     """Change after change, each proposed once; what was refused."""
     refused: list[str] = []
     async with writer.client() as client:

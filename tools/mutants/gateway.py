@@ -21,23 +21,24 @@ GATEWAY: Final = (
     Mutant(
         "a session goes on after its end",
         SESSION,
-        "if now >= state.expires_unix_ms and step is not Step.CLOSE:",
+        "if now >= state.expires_unix_ms and step is not SessionStep.CLOSE:",
         "if False:",
         SESSION_TESTS,
     ),
     Mutant(
         "an expired session cannot be closed",
         SESSION,
-        " and step is not Step.CLOSE:",
+        " and step is not SessionStep.CLOSE:",
         ":",
         SESSION_TESTS,
     ),
     Mutant(
         "a closed session is joined",
         SESSION,
-        "SessionPhase.CLOSED: {Step.CLOSE: SessionPhase.CLOSED},",
+        "SessionPhase.CLOSED: {SessionStep.CLOSE: SessionPhase.CLOSED},",
         "SessionPhase.CLOSED: {\n"
-        "        Step.CLOSE: SessionPhase.CLOSED, Step.JOIN: SessionPhase.ACTIVE\n    },",
+        "        SessionStep.CLOSE: SessionPhase.CLOSED,\n"
+        "        SessionStep.JOIN: SessionPhase.ACTIVE,\n    },",
         SESSION_TESTS,
     ),
     Mutant(

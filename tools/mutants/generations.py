@@ -140,7 +140,7 @@ GENERATIONS: Final = (
         PROMOTES,
     ),
     Mutant(
-        "a promotion that broke off is refused for ever",
+        "a promotion that broke off is refused for good",
         PROMOTION,
         "if facts.can_write_lease and not facts.is_alone:",
         "if facts.can_write_lease:",

@@ -15,7 +15,7 @@ AT_A_TIME: Final = 500
 FIRST_PLACE: Final = LogPlace(LogGeneration(0), Revision(0))
 
 
-class Copy(Protocol):
+class ReplicaChain(Protocol):
     """The entries that this master keeps."""
 
     async def entries_after(
@@ -23,17 +23,17 @@ class Copy(Protocol):
     ) -> tuple[tuple[Sequence, bytes], ...]: ...
 
 
-class Log(Protocol):
+class OrderedLog(Protocol):
     """One generation of the cluster log, and the way to the others."""
 
     @property
     def generation(self) -> LogGeneration: ...
-    def of(self, generation: LogGeneration) -> "Log": ...
+    def of(self, generation: LogGeneration) -> "OrderedLog": ...
     def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]: ...
 
 
 async def verify_chain(
-    question: VerifyChain, copy: Copy, log: Log, verify: Verify
+    question: VerifyChain, copy: ReplicaChain, log: OrderedLog, verify: Verify
 ) -> ChainVerified:
     """The result for the part of the log or copy that *question* asks for."""
     chain = Chain(question.after, verify, may_skip=question.of == "log")
@@ -59,7 +59,7 @@ async def verify_chain(
 
 
 async def _entries_of_copy(
-    copy: Copy, question: VerifyChain
+    copy: ReplicaChain, question: VerifyChain
 ) -> AsyncGenerator[tuple[Sequence, bytes]]:
     place = FIRST_PLACE if question.after is None else question.after.place
     for each in await copy.entries_after(place, AT_A_TIME):
@@ -67,7 +67,7 @@ async def _entries_of_copy(
 
 
 async def _entries_of_log(
-    log: Log, end: LogPosition | None
+    log: OrderedLog, end: LogPosition | None
 ) -> AsyncGenerator[tuple[Sequence, bytes]]:
     is_same = end is None or end.log_generation == log.generation
     whole = log if is_same or end is None else log.of(end.log_generation)

@@ -29,7 +29,7 @@ class View(Protocol):
     async def entries_behind(self, place: LogPosition, limit: int) -> tuple[bytes, ...] | None: ...
 
 
-class Copy(Protocol):
+class ReplicaDocuments(Protocol):
     """This master's database."""
 
     async def position(self) -> LogPosition | None: ...
@@ -37,7 +37,7 @@ class Copy(Protocol):
     def view(self) -> AbstractAsyncContextManager[View]: ...
 
 
-async def read_documents(copy: Copy, question: ReadDocuments) -> DocumentsRead:
+async def read_documents(copy: ReplicaDocuments, question: ReadDocuments) -> DocumentsRead:
     """The answer to *question*.
 
     Raises:
@@ -51,7 +51,7 @@ async def read_documents(copy: Copy, question: ReadDocuments) -> DocumentsRead:
     return await _read_page(copy, question)
 
 
-async def _wait_for_revision(copy: Copy, revision: Revision) -> None:
+async def _wait_for_revision(copy: ReplicaDocuments, revision: Revision) -> None:
     """Wait until *revision* is applied here."""
     try:
         async with asyncio.timeout(AT_LEAST_SECONDS):
@@ -65,7 +65,7 @@ async def _wait_for_revision(copy: Copy, revision: Revision) -> None:
 
 
 async def _read_changes(
-    copy: Copy, kinds: Sequence[str], known: LogPosition
+    copy: ReplicaDocuments, kinds: Sequence[str], known: LogPosition
 ) -> DocumentsRead | None:
     """What changed since *known*; None when that is not known here, or too much."""
     async with copy.view() as view:
@@ -82,7 +82,7 @@ async def _read_changes(
     return answer.model_copy(update={"since": known.revision, "gone": found.gone})
 
 
-async def _read_page(copy: Copy, question: ReadDocuments) -> DocumentsRead:
+async def _read_page(copy: ReplicaDocuments, question: ReadDocuments) -> DocumentsRead:
     part = Part(question.after, read_limit(question.limit))
     state = await copy.read(question.kinds, question.id, part)
     documents, following = first_page(state.documents, question.limit)

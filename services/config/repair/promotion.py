@@ -29,7 +29,7 @@ class Rebuilds(Protocol):
     async def begin_alone(self, order: PromoteAlone) -> GenerationBegun: ...
 
 
-class Copy(Protocol):
+class ReplicaReader(Protocol):
     """This master's database."""
 
     async def position(self) -> LogPosition | None: ...
@@ -42,7 +42,7 @@ class Promoter:
     node: NodeId
     rebuilder: Rebuilds
     server: Server
-    state: Copy
+    state: ReplicaReader
     is_acting: Callable[[], bool]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.config"))

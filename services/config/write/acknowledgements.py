@@ -29,7 +29,7 @@ Answer = asyncio.Future[ChangesAccepted]
 
 
 @dataclass(eq=False)
-class PendingWrite:
+class PendingProposal:
     """A proposal that is not answered yet.
 
     *attempts* counts the entries that it was put into, whatever became of them; *is_written* says
@@ -43,11 +43,11 @@ class PendingWrite:
     is_written: bool = False
 
 
-class PendingWrites:
+class PendingProposals:
     """Every proposal that is not answered yet, by its request id, in the order of arrival."""
 
     def __init__(self) -> None:
-        self._by_id: dict[RequestId, PendingWrite] = {}
+        self._by_id: dict[RequestId, PendingProposal] = {}
 
     def add(self, proposal: ProposeChanges) -> Answer:
         """The answer to *proposal*; a repeat of one that is pending shares its answer.
@@ -59,32 +59,32 @@ class PendingWrites:
         pending = self._by_id.get(proposal.request_id)
         if pending is None:
             answer: Answer = asyncio.get_running_loop().create_future()
-            pending = self._by_id[proposal.request_id] = PendingWrite(proposal, digest, answer)
+            pending = self._by_id[proposal.request_id] = PendingProposal(proposal, digest, answer)
         elif pending.digest != digest:
             raise RequestReused(f"request id {proposal.request_id} waits with another change")
         return pending.answer
 
-    def unwritten(self) -> list[PendingWrite]:
+    def unwritten(self) -> list[PendingProposal]:
         """Those that are in no committed entry yet."""
         return [each for each in self._by_id.values() if not each.is_written]
 
-    def with_ids(self, request_ids: Iterable[RequestId]) -> list[PendingWrite]:
+    def with_ids(self, request_ids: Iterable[RequestId]) -> list[PendingProposal]:
         return [self._by_id[request_id] for request_id in request_ids]
 
-    def accept(self, writes: Iterable[PendingWrite], answer: ChangesAccepted) -> None:
+    def accept(self, writes: Iterable[PendingProposal], answer: ChangesAccepted) -> None:
         for each in writes:
             self._by_id.pop(each.proposal.request_id, None)
             if not each.answer.done():
                 each.answer.set_result(answer)
 
-    def refuse(self, writes: Iterable[PendingWrite], error: Exception) -> None:
+    def refuse(self, writes: Iterable[PendingProposal], error: Exception) -> None:
         for each in writes:
             self._by_id.pop(each.proposal.request_id, None)
             if not each.answer.done():
                 each.answer.set_exception(error)
                 each.answer.exception()  # retrieved here, because the caller may have gone
 
-    def refuse_unknown(self, writes: Iterable[PendingWrite], why: str) -> None:
+    def refuse_unknown(self, writes: Iterable[PendingProposal], why: str) -> None:
         """Answer that the changes may be in the log, and how to find out."""
         self.refuse(writes, OutcomeUnknown(f"{why}; ask again with the same request id"))
 
@@ -124,7 +124,7 @@ class BackupPositions:
 class Unacknowledged:
     """Writes that are committed at *revision*; a backup has until *deadline* to confirm them."""
 
-    writes: list[PendingWrite]
+    writes: list[PendingProposal]
     revision: Revision
     deadline: Instant
 
@@ -135,7 +135,7 @@ class Acknowledgements:
 
     replica: Replica
     backups: BackupPositions
-    pending: PendingWrites = field(default_factory=PendingWrites)
+    pending: PendingProposals = field(default_factory=PendingProposals)
     _rules: tuple[Documents, Replication] | None = None
     _waiting: list[Unacknowledged] = field(default_factory=list[Unacknowledged])
 
@@ -147,7 +147,7 @@ class Acknowledgements:
             self._rules = documents, replication_rules(documents)
         return self._rules[1]
 
-    def acknowledge(self, writes: list[PendingWrite], revision: Revision) -> None:
+    def acknowledge(self, writes: list[PendingProposal], revision: Revision) -> None:
         """Answer *writes*, which are committed at *revision*, now or when a backup has them."""
         for each in writes:
             each.is_written = True
@@ -218,7 +218,7 @@ class Acknowledgements:
         return overdue
 
     def _accept(
-        self, writes: list[PendingWrite], revision: Revision, backup: NodeId | None
+        self, writes: list[PendingProposal], revision: Revision, backup: NodeId | None
     ) -> None:
         if self.replica.permission.epoch is None:
             self.pending.refuse_unknown(writes, "the right to answer as primary ended")

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import EntrySigner, RawEntry, verify
+from shared.clusterlog.ports import LogReader
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
@@ -42,7 +43,7 @@ from shared.runtime.grant import GrantHolder
 HASHES_KEPT: Final = 1_000
 
 
-class Transaction(Protocol):
+class StoreTransaction(Protocol):
     """A transaction that locks the position: what is done in it stands together or not at all."""
 
     @property
@@ -53,26 +54,22 @@ class Transaction(Protocol):
     async def documents(self) -> tuple[Document, ...]: ...
 
 
-class State(Protocol):
+class ReplicaStore(Protocol):
     """The master state of this master, in its database."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(self) -> AbstractAsyncContextManager[StoreTransaction]: ...
     async def find_requests(
         self, requests: Items[RequestId]
     ) -> dict[RequestId, AnsweredRequest]: ...
     async def record_pulse(self, pulse: Pulse) -> None: ...
 
 
-class Log(Protocol):
-    """One generation of the cluster log, and the way to the others."""
+class AppendLog(LogReader, Protocol):
+    """One generation of the cluster log that takes entries, and the way to the others."""
 
-    @property
-    def generation(self) -> LogGeneration: ...
-    def of(self, generation: LogGeneration) -> "Log": ...
-    async def later(self) -> tuple[LogGeneration, ...]: ...
-    async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence: ...
-    async def get(self, sequence: Sequence) -> RawEntry | None: ...
+    def of(self, generation: LogGeneration) -> "AppendLog": ...
     def read_from(self, sequence: Sequence) -> AsyncGenerator[RawEntry]: ...
+    async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence: ...
 
 
 @dataclass
@@ -99,8 +96,8 @@ class Replica:
 
     signer: EntrySigner
     trust: TrustStore
-    state: State
-    log: Log
+    state: ReplicaStore
+    log: AppendLog
     permission: WritePermission
     position: LogPosition
     mode: ReplicationMode = ReplicationMode.SYNCHRONOUS
@@ -112,7 +109,11 @@ class Replica:
 
     @staticmethod
     def of(
-        signer: EntrySigner, trust: TrustStore, state: State, log: Log, permission: WritePermission
+        signer: EntrySigner,
+        trust: TrustStore,
+        state: ReplicaStore,
+        log: AppendLog,
+        permission: WritePermission,
     ) -> "Replica":
         """A copy that has read nothing yet."""
         return Replica(signer, trust, state, log, permission, empty_position(trust.log_generation))
@@ -208,7 +209,7 @@ class Replica:
             previous_hash=self.position.hash,
         )
 
-    async def _read(self, transaction: Transaction) -> Documents:
+    async def _read(self, transaction: StoreTransaction) -> Documents:
         found = await transaction.documents()
         self.documents = Documents({each.ref: each for each in found})
         self.position, self.mode, self._has_read = transaction.position, transaction.mode, True
@@ -220,7 +221,7 @@ class Replica:
         while len(self.hashes) > HASHES_KEPT:
             del self.hashes[min(self.hashes)]
 
-    async def _locate(self, position: LogPosition) -> tuple[Log, Sequence]:
+    async def _locate(self, position: LogPosition) -> tuple[AppendLog, Sequence]:
         """The generation of the log that goes on from *position*, and what of it was read.
 
         Raises:

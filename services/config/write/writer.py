@@ -18,7 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.config.core.commit import Batch, build_batch, requires_attached_backup
-from services.config.write.acknowledgements import Acknowledgements, PendingWrite, PendingWrites
+from services.config.write.acknowledgements import (
+    Acknowledgements,
+    PendingProposal,
+    PendingProposals,
+)
 from services.config.write.replica import Replica, WritePermission
 from shared.clusterlog.log import LogConflict
 from shared.domain.document import Ref
@@ -71,7 +75,7 @@ class EpochWriter:
         return self.replica.permission.epoch == self.epoch
 
     @property
-    def pending(self) -> PendingWrites:
+    def pending(self) -> PendingProposals:
         return self.acknowledgements.pending
 
     async def begin(self) -> None:
@@ -151,7 +155,7 @@ class EpochWriter:
         }
         await self._append_control(Op.EPOCH_BEGAN, body)
 
-    async def _append(self, changes: Sequence[Change], writes: list[PendingWrite]) -> None:
+    async def _append(self, changes: Sequence[Change], writes: list[PendingProposal]) -> None:
         for each in writes:
             each.attempts += 1
         try:
@@ -191,7 +195,7 @@ class EpochWriter:
         is_degraded = self.replica.mode is ReplicationMode.DEGRADED
         return is_degraded and requires_attached_backup(self.acknowledgements.rules, changes)
 
-    def _emit_changes(self, writes: list[PendingWrite], revision: Revision) -> None:
+    def _emit_changes(self, writes: list[PendingProposal], revision: Revision) -> None:
         """One event a proposal: an entry may hold those of several people."""
         for each in writes:
             proposal = each.proposal
@@ -226,7 +230,7 @@ class Writer:
         return self.replica.permission
 
     @property
-    def pending(self) -> PendingWrites:
+    def pending(self) -> PendingProposals:
         return self.acknowledgements.pending
 
     @property

@@ -25,7 +25,7 @@ class ConfigWatch:
             self._committed_at = max(self._committed_at, at)
 
     def record_peer(self, peer: NodeId, now: Instant, *, could_take_over: bool) -> None:
-        """Note whether another master could take over, as its heartbeat said."""
+        """Note whether another master could take over, by its heartbeat."""
         if could_take_over:
             self._ready[peer] = now
         else:
@@ -36,7 +36,7 @@ class ConfigWatch:
         return granted_until - self._committed_at < self._timing.store_timeout_seconds
 
     def has_ready_peer(self, now: Instant) -> bool:
-        """Whether a recent heartbeat of another master said that it could take over."""
+        """Whether another master could take over, by a recent heartbeat."""
         return any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())
 
     def describe(self) -> str:

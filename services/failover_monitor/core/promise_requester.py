@@ -23,7 +23,7 @@ from shared.events.failover import PromiseTerms, PromiseVote
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VoteCount:
     """The votes that count; *promised_at* is when the request was sent, if every master promised.
 
     A promise protects the role from that time on, not from when the vote arrived.
@@ -77,19 +77,19 @@ class PromiseRequester:
         )
         return self._open
 
-    def count(self, collected: VotesCollected, epoch: Epoch) -> Tally:
+    def count(self, collected: VotesCollected, epoch: Epoch) -> VoteCount:
         """Close the open request; votes to any other request are worth nothing."""
         terms = self._open
         if terms is None or collected.number != terms.number:
-            return Tally()
+            return VoteCount()
         self._open = None
         votes = tuple(vote for vote in collected.votes if vote.terms == terms)
         promised = {vote.node for vote in votes if not vote.refusal}
         if not self._decides(terms, collected, epoch):
-            return Tally(votes)
+            return VoteCount(votes)
         if not promised >= (collected.masters or frozenset()):
-            return Tally(votes)
-        return Tally(votes, self._requested_at)
+            return VoteCount(votes)
+        return VoteCount(votes, self._requested_at)
 
     def _decides(self, terms: PromiseTerms, collected: VotesCollected, epoch: Epoch) -> bool:
         """Whether the bucket is still silent, and it is known who had to promise."""

@@ -18,11 +18,12 @@ from services.failover_monitor.core.versions import Versions
 from services.failover_monitor.health.database import STORE_SECONDS, ReadsState
 from shared.clusterlog.generations import read_hash
 from shared.clusterlog.log import RawEntry, verify
+from shared.clusterlog.ports import LogReader
 from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError
-from shared.domain.ids import Epoch, LogGeneration, NodeId, Sequence
+from shared.domain.ids import Epoch, LogGeneration, NodeId
 from shared.domain.log import LogEntry, LogPosition, ReplicationMode, StoredEntry
 from shared.persistence.master_state import Pulse, State
 
@@ -38,15 +39,11 @@ class Store(ReadsState, Protocol):
     async def last_pulse(self) -> Pulse | None: ...
 
 
-class Log(Protocol):
-    """What the check reads from a generation of the cluster log."""
+class LogTail(LogReader, Protocol):
+    """A generation of the cluster log, with its last entry."""
 
-    @property
-    def generation(self) -> LogGeneration: ...
-    def of(self, generation: LogGeneration) -> "Log": ...
-    async def later(self) -> tuple[LogGeneration, ...]: ...
+    def of(self, generation: LogGeneration) -> "LogTail": ...
     async def last(self) -> RawEntry | None: ...
-    async def get(self, sequence: Sequence) -> RawEntry | None: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class HealthCheck:
         node: NodeId,
         boot_id: str,
         store: Store,
-        log: Log,
+        log: LogTail,
         trust: TrustStore,
         versions: Versions,
     ) -> None:
@@ -158,7 +155,7 @@ class HealthCheck:
             return LogEntry.decode(stored.body).epoch
         return Epoch(0)
 
-    def _log_of(self, position: LogPosition) -> Log:
+    def _log_of(self, position: LogPosition) -> LogTail:
         if position.log_generation != self._log.generation:
             self._log = self._log.of(position.log_generation)
         return self._log

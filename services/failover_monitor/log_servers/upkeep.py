@@ -21,7 +21,7 @@ AGAIN_SECONDS: Final = 1.0
 STORAGE_SECONDS: Final = 30.0
 
 
-class Role(Protocol):
+class MonitorView(Protocol):
     """Whether this master is primary, and the log generation that its database is at."""
 
     def is_primary(self, now: Instant) -> bool: ...
@@ -31,7 +31,7 @@ class Role(Protocol):
 class Upkeep:
     """Makes missing streams, moves leaders and watches storage while this master is primary."""
 
-    def __init__(self, role: Role, clock: Clock) -> None:
+    def __init__(self, role: MonitorView, clock: Clock) -> None:
         self._role = role
         self._clock = clock
         self._acquired = asyncio.Event()

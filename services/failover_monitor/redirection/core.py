@@ -36,7 +36,7 @@ class DesiredState:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RedirectionAttempt:
     """Try to reach *desired*, and answer with `attempt_ended` in any case."""
 
     desired: DesiredState
@@ -73,7 +73,7 @@ class ReportProgress:
     desired: DesiredState | None
 
 
-Effect = Attempt | CancelAttempt | Release | ReportProgress
+Effect = RedirectionAttempt | CancelAttempt | Release | ReportProgress
 
 
 class Reconciler:
@@ -110,7 +110,7 @@ class Reconciler:
         if self._desired is None or due_at is None or now < due_at:
             return ()
         self._trying, self._is_cancelled = self._desired, False
-        return (Attempt(self._desired),)
+        return (RedirectionAttempt(self._desired),)
 
     def attempt_ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
         """The attempt failed for *cause*, or succeeded when there is none."""

@@ -20,7 +20,7 @@ from shared.runtime.clock import Clock
 STORE_SECONDS: Final = 2.0
 
 
-class Method(Protocol):
+class MethodDriver(Protocol):
     """One way to direct the address; a method that is cancelled leaves nothing running.
 
     A method with *again_seconds* repeats its work that often, so repeating must do no harm.
@@ -46,7 +46,7 @@ class Method(Protocol):
         ...
 
 
-class Role(Protocol):
+class RoleView(Protocol):
     """Whether this master is primary, and in which epoch."""
 
     @property
@@ -54,7 +54,7 @@ class Role(Protocol):
     def is_primary(self, now: Instant) -> bool: ...
 
 
-class Documents(Protocol):
+class RedirectionDocuments(Protocol):
     """The configuration, as this master has it."""
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State: ...
@@ -62,7 +62,7 @@ class Documents(Protocol):
 
 @dataclass(frozen=True)
 class SiteSettings:
-    """What the configuration said in *epoch*."""
+    """The setting of the configuration in *epoch*."""
 
     epoch: Epoch
     site: SiteDocument
@@ -72,7 +72,9 @@ class SiteSettings:
 class DesiredStateReader:
     """Reads the configuration while this master is primary, and derives the desired state."""
 
-    def __init__(self, node: NodeId, role: Role, documents: Documents, clock: Clock) -> None:
+    def __init__(
+        self, node: NodeId, role: RoleView, documents: RedirectionDocuments, clock: Clock
+    ) -> None:
         self._node = node
         self._role = role
         self._documents = documents
@@ -98,7 +100,7 @@ class DesiredStateReader:
         except (MeridianError, ValidationError, TimeoutError) as error:
             self._log.warning("the site's redirection settings cannot be read: %s", error)
 
-    def desired(self, methods: Mapping[RedirectionMethod, Method]) -> DesiredState | None:
+    def desired(self, methods: Mapping[RedirectionMethod, MethodDriver]) -> DesiredState | None:
         """Where the address should lead, by one of *methods*; None when nothing is to be done."""
         settings = self._settings
         if settings is None or settings.epoch != self._role.epoch or not self.is_primary():

@@ -12,16 +12,16 @@ from typing import Any, Final, assert_never
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.failover_monitor.redirection.core import (
-    Attempt,
     CancelAttempt,
     DesiredState,
     Effect,
     Progress,
     Reconciler,
+    RedirectionAttempt,
     Release,
     ReportProgress,
 )
-from services.failover_monitor.redirection.desired import DesiredStateReader, Method
+from services.failover_monitor.redirection.desired import DesiredStateReader, MethodDriver
 from shared.documents.redirection import RedirectionMethod
 from shared.domain.containment import shorten
 from shared.domain.errors import RedirectionFailed
@@ -45,7 +45,7 @@ class Redirector:
     def __init__(
         self,
         reader: DesiredStateReader,
-        methods: Mapping[RedirectionMethod, Method],
+        methods: Mapping[RedirectionMethod, MethodDriver],
         events: Emits,
         clock: Clock,
         registry: CollectorRegistry,
@@ -120,7 +120,7 @@ class Redirector:
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Attempt(desired):
+                case RedirectionAttempt(desired):
                     self._trying = self._start(desired, self._redirect(desired))
                     self._trying.add_done_callback(self._attempt_ended)
                 case CancelAttempt():

@@ -23,7 +23,7 @@ ANNOUNCE_SECONDS: Final = 60.0
 LONGEST_SECONDS: Final = 60
 
 
-class Role(Protocol):
+class PrimaryCheck(Protocol):
     """Whether this master is primary, now or at a later time without another renewal."""
 
     def is_primary(self, now: Instant) -> bool: ...
@@ -32,7 +32,7 @@ class Role(Protocol):
 class SharedIpMethod:
     """Holds the address; netlink is used in a thread, because the kernel may let it wait."""
 
-    def __init__(self, role: Role, clock: Clock, renew_seconds: float) -> None:
+    def __init__(self, role: PrimaryCheck, clock: Clock, renew_seconds: float) -> None:
         self.again_seconds = renew_seconds
         self._role = role
         self._clock = clock
@@ -65,7 +65,7 @@ class SharedIpMethod:
             release(setting)
 
 
-def seconds_left(role: Role, now: Instant) -> int:
+def seconds_left(role: PrimaryCheck, now: Instant) -> int:
     """Count the whole seconds that the lease still lasts, at least one, as the kernel needs them.
 
     Raises:

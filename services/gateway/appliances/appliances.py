@@ -19,7 +19,7 @@ from services.gateway.appliances.core import (
     public_hostname,
 )
 from services.gateway.cluster.cluster import Cluster
-from services.gateway.cluster.failover import Failover
+from services.gateway.cluster.failover import FailoverService
 from services.gateway.cluster.local_health import LocalHealth
 from shared.domain.errors import InvalidChange, MeridianError, from_code
 from shared.domain.ids import NodeId, UnixMillis
@@ -33,7 +33,7 @@ class Appliances:
     """The site's nodes and this master, as that product's scripts see them."""
 
     cluster: Cluster
-    failover: Failover
+    failover: FailoverService
     local: LocalHealth
 
     def all(self) -> list[Appliance]:

@@ -28,7 +28,7 @@ from services.gateway.configuration.editor import Editor
 from services.gateway.conflicts.conflicts import MastersConflicts
 from shared.api.backups import BackupSummary
 from shared.api.documents import ApplyRequest, DesiredDocument
-from shared.crypto.backup import BackupKey, Header, Opener, Sealer
+from shared.crypto.backup import BackupKey, BackupOpener, BackupSealer, Header
 from shared.documents import DOCUMENTS, Kind
 from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BackupForeign, BackupTooNew, InvalidChange
@@ -100,7 +100,7 @@ class BackupFiles:
         offered = await self.snapshots.offer()
         site = "" if self.directory.site is None else self.directory.site.name
         listed = await self.conflicts.list_all()
-        sealer = Sealer(key, self.cluster_id, site, self.clock.unix_ms(), listed.silent)
+        sealer = BackupSealer(key, self.cluster_id, site, self.clock.unix_ms(), listed.silent)
         yield sealer.begin() + sealer.frame(MANIFEST + offered.signed)
         passwords: dict[str, str] = {}
         for number, ref in enumerate(offered.manifest.chunks):
@@ -123,7 +123,7 @@ class BackupFiles:
             BackupRefused: it is not whole, not unchanged, not of this cluster, or not to be opened.
             InvalidChange: it is larger than any may be.
         """
-        opener, contents, size = Opener(key), Contents(), 0
+        opener, contents, size = BackupOpener(key), Contents(), 0
         async for part in data:
             size += len(part)
             if size > LARGEST_BYTES:

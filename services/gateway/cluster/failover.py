@@ -20,7 +20,7 @@ STATUS_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Failover:
+class FailoverService:
     """Switchover, forced promotion, and the check of a takeover."""
 
     publisher: Asks

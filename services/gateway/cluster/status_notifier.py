@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from services.gateway.cluster.cluster import Cluster
-from services.gateway.cluster.core.news import NodeNews, Readiness, ReadinessNews
+from services.gateway.cluster.core.news import MasterReadiness, NodeNews, ReadinessNews
 from services.gateway.cluster.local_health import LocalHealth
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
@@ -43,14 +43,14 @@ class StatusNotifier:
         for changed in self._readiness.update(self._backups(now), is_primary=is_primary):
             self._events.emit(changed)
 
-    def _backups(self, now: Instant) -> dict[NodeId, Readiness]:
+    def _backups(self, now: Instant) -> dict[NodeId, MasterReadiness]:
         """What the masters that are alive and not primary say of their readiness."""
-        found = dict[NodeId, Readiness]()
+        found = dict[NodeId, MasterReadiness]()
         for node in self._cluster.directory.nodes:
             heard = self._cluster.observed.last_heartbeat(node, "failover_monitor")
             if heard is None or heard.heartbeat.role is not MasterRole.BACKUP:
                 continue
             if self._cluster.liveness(node, now) is Liveness.ALIVE:
                 heartbeat = heard.heartbeat
-                found[node] = Readiness(heartbeat.could_take_over, heartbeat.reasons)
+                found[node] = MasterReadiness(heartbeat.could_take_over, heartbeat.reasons)
         return found

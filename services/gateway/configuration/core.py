@@ -80,7 +80,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ApplyPart:
     """Changes that go into one entry of the log, and the id of their request."""
 
     request_id: RequestId
@@ -117,7 +117,7 @@ def plan_changes(
 
 def check_parts(
     current: Mapping[Ref, Document], changes: tuple[Planned, ...], edit: Edit
-) -> Iterator[Part]:
+) -> Iterator[ApplyPart]:
     """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
 
     Each is judged by the primary's own rules; take all of them before the first one is written.
@@ -127,7 +127,7 @@ def check_parts(
     """
     documents = Documents(current)
     for planned in split_into_batches(changes):
-        part = Part(part_request_id(edit.request_id, planned), planned)
+        part = ApplyPart(part_request_id(edit.request_id, planned), planned)
         outcome = apply_changes(documents, part.proposed)
         request = ChangeRequest(edit.author, part.request_id, DIGEST)
         entry_bytes(entry_changes(part.proposed, outcome, request))

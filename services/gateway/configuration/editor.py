@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from services.gateway.access.passwords import Passwords
 from services.gateway.configuration.core import (
+    ApplyPart,
     Edit,
-    Part,
     Planned,
     check_parts,
     normalise_body,
@@ -88,7 +88,7 @@ class Editor:
             RevisionConflict: somebody changed a document meanwhile.
         """
         current, changes = await self._read_and_plan(wanted)
-        parts = list[Part]()
+        parts = list[ApplyPart]()
         for part in check_parts(current, changes, edit):
             parts.append(part)
             await sleep(0)  # a site of ten thousand nodes takes a second: others are served between
@@ -119,7 +119,7 @@ class Editor:
         bodies = await self._sealed_bodies(wanted, current)
         return current, plan_changes(current, bodies, prune=wanted.prune)
 
-    async def _write(self, parts: Sequence[Part], author: str) -> Revision | None:
+    async def _write(self, parts: Sequence[ApplyPart], author: str) -> Revision | None:
         """Make the changes of *parts*, one entry after the other; the last one's revision."""
         revision, done = None, 0
         total = sum(len(part.changes) for part in parts)

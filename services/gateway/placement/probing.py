@@ -21,7 +21,7 @@ EXPLAIN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Probing:
+class ProbePlanner:
     """Measurements of relays by endpoints."""
 
     publisher: Asks

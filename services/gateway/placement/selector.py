@@ -23,7 +23,7 @@ REHEARSAL_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
-class Selector:
+class SelectorClient:
     """The site's node selectors, and the documents that a question to them names."""
 
     publisher: Asks

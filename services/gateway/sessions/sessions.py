@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.placement.selector import Selector
+from services.gateway.placement.selector import SelectorClient
 from services.gateway.sessions.core.news import describe_change
 from services.gateway.sessions.core.question import build_question, summarise_reasons
 from services.gateway.sessions.core.session import (
@@ -60,7 +60,7 @@ class Sessions:
 
     store: SessionStore
     view: SessionsView
-    selector: Selector
+    selector: SelectorClient
     relays: RelayClosing
     events: Emits
     directory: Directory

@@ -16,12 +16,12 @@ from services.node_selector.core.dns_methods import IpAnycast, Records
 from services.node_selector.core.eligibility import Candidate
 from services.node_selector.core.pool import Pool, joined
 from services.node_selector.core.proximity import Geo, Latency, TimezoneOffset
-from services.node_selector.core.ranking_context import NOBODY, Method, RankingContext
+from services.node_selector.core.ranking_context import NOBODY, RankingContext, RankingMethod
 from services.node_selector.core.sampling import rendezvous_order
 from shared.documents.selection import SelectionMethod
 from shared.domain.ids import NodeId
 
-METHODS: Final[dict[SelectionMethod, Method]] = {
+METHODS: Final[dict[SelectionMethod, RankingMethod]] = {
     SelectionMethod.RANDOM: Random(),
     SelectionMethod.A_RECORD: Records(SelectionMethod.A_RECORD),
     SelectionMethod.SRV_RECORD: Records(SelectionMethod.SRV_RECORD),

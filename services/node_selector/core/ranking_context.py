@@ -53,7 +53,7 @@ class RankingContext:
         return self._client_number
 
 
-class Method(Protocol):
+class RankingMethod(Protocol):
     """One way to rank nodes.
 
     `order` yields the nodes of a pool best first, without those in *skip*. It passes nodes that it

@@ -112,7 +112,7 @@ def _after(before: ServerAnswer, part: ServerAnswer) -> ServerAnswer:
 def _resolver(
     servers: Servers, network: Network | None, seconds: float, *, recursive: bool
 ) -> dns.asyncresolver.Resolver:
-    """Build a resolver of *servers*; a zone's own servers are told not to recurse."""
+    """Build a resolver of *servers*; a zone's own servers get queries without recursion."""
     made = dns.asyncresolver.Resolver(configure=False)
     made.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
     made.timeout = seconds / min(len(servers) + 1, 3)

@@ -56,7 +56,7 @@ class OwnServers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DnsQuestion:
     """What is asked, and of whom: of *servers*, or of the zone's own when there are none."""
 
     name: str
@@ -65,14 +65,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class LookupWait:
     """How long one question may take, and until when a placement waits for all of its own."""
 
     seconds: float
     until: Instant
 
 
-Flight = tuple[Question, Network | None]
+Flight = tuple[DnsQuestion, Network | None]
 
 
 class DnsLookups:
@@ -91,7 +91,7 @@ class DnsLookups:
         self._clock = clock
         self._containment = containment
         self._limits = limits or Limits()
-        self._kept: ScopedCache[Question, ServerAnswer] = ScopedCache(self._limits.answers)
+        self._kept: ScopedCache[DnsQuestion, ServerAnswer] = ScopedCache(self._limits.answers)
         self._flights: dict[Flight, asyncio.Task[ServerAnswer]] = {}
         self._room = asyncio.Semaphore(self._limits.at_once)
 
@@ -101,16 +101,16 @@ class DnsLookups:
         """Look up *rule* for the client at address *client*, to be matched with *hosts*."""
         servers = tuple((str(each.address), each.port) for each in rule.resolvers)
         seconds = min(rule.timeout_seconds, LONGEST_LOOKUP_SECONDS)
-        wait = Wait(seconds, Instant(self._clock.now() + seconds))
+        wait = LookupWait(seconds, Instant(self._clock.now() + seconds))
         network = disclosed_network(parse_address(client))
-        questions = [Question(rule.name, kind, servers) for kind in KINDS[method]]
+        questions = [DnsQuestion(rule.name, kind, servers) for kind in KINDS[method]]
         found = _merge_answers(rule.name, await self._all(questions, network, wait), network)
         if found.failure is not None:
             return found
         return replace(found, numbers=await self._numbers(found, hosts, wait))
 
     async def _numbers(
-        self, found: DnsAnswer, hosts: Collection[str], wait: Wait
+        self, found: DnsAnswer, hosts: Collection[str], wait: LookupWait
     ) -> dict[str, frozenset[str]]:
         """Resolve the addresses that matching *found* with *hosts* needs; empty for most answers.
 
@@ -121,7 +121,7 @@ class DnsLookups:
             servers = self._own.of_this_machine() if names else ()
         except ServersUnknown:
             return {}
-        questions = [Question(name, kind, servers) for name in names for kind in ADDRESSES]
+        questions = [DnsQuestion(name, kind, servers) for name in names for kind in ADDRESSES]
         numbers: dict[str, frozenset[str]] = {}
         answers = await self._all(questions, None, wait)
         for question, answer in zip(questions, answers, strict=True):
@@ -130,11 +130,13 @@ class DnsLookups:
         return numbers
 
     async def _all(
-        self, questions: Iterable[Question], network: Network | None, wait: Wait
+        self, questions: Iterable[DnsQuestion], network: Network | None, wait: LookupWait
     ) -> list[ServerAnswer]:
         return await asyncio.gather(*(self._one(each, network, wait) for each in questions))
 
-    async def _one(self, question: Question, network: Network | None, wait: Wait) -> ServerAnswer:
+    async def _one(
+        self, question: DnsQuestion, network: Network | None, wait: LookupWait
+    ) -> ServerAnswer:
         kept = self._kept.find(question, network, self._clock.now())
         if kept is not None:
             return kept

@@ -44,7 +44,7 @@ State = tuple[int, int, int] | None
 """What tells one state of a file from another; None when there is none."""
 
 
-class Reader(Protocol):
+class GeoReader(Protocol):
     """A database that was read."""
 
     def get(self, ip_address: Address) -> object: ...
@@ -69,7 +69,7 @@ class GeoDatabase:
         self._log = logging.getLogger("meridian.places")
         self._checked_at: Instant | None = None
         self._state: State = None
-        self._reader: Reader | None = None
+        self._reader: GeoReader | None = None
         self._failure = self._missing = ""
         self._look_up_cached = lru_cache(MOST_CACHED)(self._look_up)
 
@@ -116,7 +116,7 @@ class GeoDatabase:
         return AddressLocation(None, self._missing or unknown)
 
 
-def _record(reader: Reader, address: Address) -> Mapping[str, Any]:
+def _record(reader: GeoReader, address: Address) -> Mapping[str, Any]:
     """What the file says of *address*; nothing where its bytes are damaged."""
     with suppress(Exception):
         record = reader.get(address)
@@ -125,14 +125,14 @@ def _record(reader: Reader, address: Address) -> Mapping[str, Any]:
     return {}
 
 
-def _place(reader: Reader, address: Address) -> Location | None:
+def _place(reader: GeoReader, address: Address) -> Location | None:
     with suppress(LookupError, TypeError, ValidationError):
         place = _record(reader, address)["location"]
         return Location(latitude=place["latitude"], longitude=place["longitude"])
     return None
 
 
-def _missing(name: str, reader: Reader) -> str:
+def _missing(name: str, reader: GeoReader) -> str:
     """That the file has no places, in words; empty when it has some, or may have."""
     found = [record for address in SAMPLE if (record := _record(reader, address))]
     kind = _kind(reader)
@@ -144,7 +144,7 @@ def _missing(name: str, reader: Reader) -> str:
     )
 
 
-def _kind(reader: Reader) -> str:
+def _kind(reader: GeoReader) -> str:
     with suppress(Exception):
         return str(reader.metadata().database_type)
     return "unknown"

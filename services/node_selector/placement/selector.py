@@ -36,7 +36,7 @@ SETTLE_SECONDS: Final = 1.0
 """Longest wait for the directory, and after its first reading for heartbeats: two intervals."""
 
 
-class Directory(Protocol):
+class ReadsDirectory(Protocol):
     """The site's documents; their owner keeps them up to date."""
 
     @property
@@ -70,7 +70,7 @@ class Selector:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: ReadsDirectory,
         collector: CollectsFacts,
         clock: Clock,
         roster: Roster,

@@ -16,7 +16,7 @@ REFILL_SECONDS: Final = 0.05
 """A path out of tokens sleeps at least this long: fewer, larger reads."""
 
 
-class RateLimit:
+class TokenBucket:
     """The tokens of one path."""
 
     def __init__(self, bytes_per_second: int, now: Instant) -> None:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from services.relay.core.limits import IdleWatch, RateLimit
+from services.relay.core.limits import IdleWatch, TokenBucket
 from services.relay.data_plane.pump import Pump, PumpResources
 from shared.domain.ticket import TicketLimits
 
@@ -29,7 +29,7 @@ class Pair:
     ) -> None:
         now = resources.clock.now()
         rate, idle = limits.bytes_per_second, limits.idle_seconds
-        limit = RateLimit(rate, now) if rate else None
+        limit = TokenBucket(rate, now) if rate else None
         one, other = ends
         self._resources = resources
         self._ends = ends

@@ -35,7 +35,7 @@ from shared.wire.relay import (
 )
 
 
-class Observer(Protocol):
+class PlaneObserver(Protocol):
     """Receives what happens on the data plane."""
 
     def on_paired(self, key: PathKey) -> None: ...
@@ -56,7 +56,7 @@ class DataPlane:
         pairings: PairingTable,
         resources: PumpResources,
         tickets: Tickets,
-        observer: Observer,
+        observer: PlaneObserver,
     ) -> None:
         self._node = node
         self._pairings = pairings
@@ -136,7 +136,7 @@ class DataPlane:
         except Exception as error:  # noqa: BLE001 (one connection ends, and no other)
             self._resources.containment.fault("connection", str(pending.id), error)
             return ProtocolViolation(
-                ConnectionRefusal(RefusalCode.BAD_HELLO, "what you said cannot be read")
+                ConnectionRefusal(RefusalCode.BAD_HELLO, "the HELLO cannot be read")
             )
 
     def on_left(self, pending: PendingConnection) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from services.relay.core.limits import RateLimit
+from services.relay.core.limits import TokenBucket
 from services.relay.data_plane.pipes import CAN_SPLICE, Pipe, PipePool
 from shared.domain.ids import Instant
 from shared.runtime.containment import Containment
@@ -54,7 +54,7 @@ class Pump:
         self,
         resources: PumpResources,
         ends: tuple[socket.socket, socket.socket],
-        limit: RateLimit | None,
+        limit: TokenBucket | None,
         on_end: Callable[[], None],
         on_broken: Callable[[], None],
     ) -> None:

@@ -38,7 +38,7 @@ REQUESTS_AT_A_TIME: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ReplicaCopy:
     """The state of one moment, to be read once and part by part."""
 
     position: LogPosition
@@ -53,7 +53,7 @@ class FollowerStore(Protocol):
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...
     async def load(self, content: Content) -> None: ...
     async def snapshot(self) -> Snapshot: ...
-    def copy(self, scope: Scope) -> AbstractAsyncContextManager[Copy]: ...
+    def copy(self, scope: Scope) -> AbstractAsyncContextManager[ReplicaCopy]: ...
     async def nodes(self) -> tuple[Document, ...]: ...
 
 
@@ -85,10 +85,10 @@ class MasterStore:
             return Snapshot(view.position, view.mode, documents, tuple(requests))
 
     @asynccontextmanager
-    async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
+    async def copy(self, scope: Scope) -> AsyncGenerator[ReplicaCopy]:
         """Give the state of this moment, whatever is written meanwhile."""
         async with self._state.view() as view:
-            yield Copy(view.position, view.mode, _parts(view, scope))
+            yield ReplicaCopy(view.position, view.mode, _parts(view, scope))
 
     async def nodes(self) -> tuple[Document, ...]:
         return (await self._state.read((Kind.NODE,))).documents
@@ -159,10 +159,10 @@ class FileStore:
         return self._kept
 
     @asynccontextmanager
-    async def copy(self, scope: Scope) -> AsyncGenerator[Copy]:
+    async def copy(self, scope: Scope) -> AsyncGenerator[ReplicaCopy]:
         """Give the state of this moment, which is the directory alone."""
         kept = (await self.snapshot()).within(scope)
-        yield Copy(kept.position, kept.mode, _at_once(kept))
+        yield ReplicaCopy(kept.position, kept.mode, _at_once(kept))
 
     async def nodes(self) -> tuple[Document, ...]:
         kept = await self.snapshot()

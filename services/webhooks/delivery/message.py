@@ -32,7 +32,7 @@ def build_delivery(event: StoredEvent, verifier: Verifier) -> Delivery:
     """Build the delivery of *event*: check its signature and wrap it.
 
     Raises:
-        BadSignature: no member of the cluster said it.
+        BadSignature: no member of the cluster signed it.
         Undecodable: it is no event.
     """
     header, kind = event.headers.get(SIGNATURE_HEADER, ""), event.headers.get(CONTENT_TYPE, "")

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import TypeVar
 
 from clients.endpoint.endpoint import Endpoint, EndpointCallbacks
-from clients.endpoint.forwarding import LocalListener, SharedAddress
+from clients.endpoint.forwarding import LocalListener, SharedAddressForwarder
 from clients.tunnel.effects import PathEffect, PathUp, StreamId
 from clients.tunnel.exchange import Credentials
 from shared.domain.ids import NodeId, PathGeneration, SessionId
@@ -111,7 +111,7 @@ class Site:
     def customer(self, host: str, port: int, words: str = "amber-basil") -> End:
         end = End(Side.CUSTOMER, words)
         self.ends.append(end)
-        shared = SharedAddress(end.endpoint, end, host, port)
+        shared = SharedAddressForwarder(end.endpoint, end, host, port)
         end.endpoint.stream_handler, end.on_over = shared, shared.close
         return end
 

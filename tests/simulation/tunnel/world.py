@@ -28,7 +28,7 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
-from clients.tunnel.links import Timing
+from clients.tunnel.links import LinkTiming
 from clients.tunnel.tunnel import Tunnel
 from shared.domain.ids import Instant, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -203,7 +203,7 @@ class End:
         self.is_up = False
         self.paths: list[PathGeneration] = []
         entropy = world.random.randbytes
-        self.tunnel = Tunnel(side, Credentials(SESSION, words), entropy, world.now, Timing())
+        self.tunnel = Tunnel(side, Credentials(SESSION, words), entropy, world.now, LinkTiming())
         self._mine: dict[LinkId, Connection] = {}
         self._dialled: dict[PathGeneration, Connection] = {}
         self._blocked: set[LinkId] = set()

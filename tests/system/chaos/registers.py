@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from tests.system.chaos.history import Operation
 
 REGISTERS = ("chaos-one", "chaos-two", "chaos-three")
@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.03
 class Registers:
     """The registers of a site, and the history of all that was done to them."""
 
-    person: Writer
+    person: ChangeWriter
     chance: random.Random
     history: list[Operation] = field(default_factory=list[Operation])
     _token: str = ""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from stack.demo.writer import Writer
+from stack.demo.writer import ChangeWriter
 from stack.failure import StartFailed
 from stack.site import Site, SiteOptions
 from tests.system.chaos import mishaps
@@ -59,7 +59,7 @@ class Stage:
     site: Site
     watch: ProcessWatch
     registers: Registers
-    writer: Writer
+    writer: ChangeWriter
     talk: Talk
     env: dict[str, str]
     say: Say
@@ -70,9 +70,9 @@ async def run_chaos(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
     async with Site.start(SiteOptions(linked=True)) as site:
         env = await signed_in(site, home)
         facts = (site.gateway_urls, site.ca_file, site.admin_password)
-        registers = Registers(Writer(*facts), random.Random(f"people {seed}"))
+        registers = Registers(ChangeWriter(*facts), random.Random(f"people {seed}"))
         async with talking(env) as (carried, talk):
-            stage = Stage(site, ProcessWatch(site), registers, Writer(*facts), talk, env, say)
+            stage = Stage(site, ProcessWatch(site), registers, ChangeWriter(*facts), talk, env, say)
             count, calm_after = await _chaos(stage, seconds, random.Random(seed))
             found = await _find_faults(stage)
             if not carried.alive:

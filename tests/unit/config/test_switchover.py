@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.config.handlers import WriteHandlers
-from services.config.write.replica import Replica, Transaction
+from services.config.write.replica import Replica, StoreTransaction
 from services.config.write.writer import EXPECTING_SECONDS
 from shared.documents import Kind
 from shared.documents.state import Documents
@@ -105,7 +105,7 @@ class CountingReplica(Replica):
         self.looks += 1
         await super().catch_up()
 
-    async def _read(self, transaction: Transaction) -> Documents:
+    async def _read(self, transaction: StoreTransaction) -> Documents:
         self.readings += 1
         return await super()._read(transaction)
 

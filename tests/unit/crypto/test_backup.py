@@ -10,10 +10,10 @@ from shared.crypto.backup import (
     LENGTH,
     MAGIC,
     BackupKey,
+    BackupOpener,
+    BackupReader,
+    BackupSealer,
     Header,
-    Opener,
-    Reader,
-    Sealer,
 )
 from shared.domain.errors import (
     BackupDamaged,
@@ -33,13 +33,13 @@ FRAMES = (b"first", b"second" * 1_000, b"", b"last")
 
 
 def sealed(key: BackupKey = OWN) -> bytes:
-    sealer = Sealer(key, CLUSTER, "support.example.com", UnixMillis(5_000))
+    sealer = BackupSealer(key, CLUSTER, "support.example.com", UnixMillis(5_000))
     parts = [sealer.begin(), *(sealer.frame(each) for each in FRAMES[:-1])]
     return b"".join(parts) + sealer.frame(FRAMES[-1], is_last=True)
 
 
 def opened(data: bytes, key: BackupKey = OWN, step: int = 1 << 20) -> list[bytes]:
-    opener, frames = Opener(key), list[bytes]()
+    opener, frames = BackupOpener(key), list[bytes]()
     for start in range(0, len(data), step):
         frames += opener.feed(data[start : start + step])
     return [*frames, *opener.end()]
@@ -58,9 +58,9 @@ def test_a_passphrase_opens_what_it_sealed() -> None:
 
 
 def test_who_did_not_answer_is_known_without_a_key_and_an_older_header_names_nobody() -> None:
-    reader = Reader()
+    reader = BackupReader()
     at = UnixMillis(5_000)
-    assert list(reader.feed(Sealer(OWN, CLUSTER, "x", at, ["bravo"]).begin())) == []
+    assert list(reader.feed(BackupSealer(OWN, CLUSTER, "x", at, ["bravo"]).begin())) == []
     assert reader.header is not None
     assert reader.header.silent == ("bravo",)
     older = json.loads(reader.raw_header)
@@ -69,7 +69,7 @@ def test_who_did_not_answer_is_known_without_a_key_and_an_older_header_names_nob
 
 
 def test_the_header_is_read_without_a_key() -> None:
-    reader = Reader()
+    reader = BackupReader()
     for _ in reader.feed(WHOLE):
         pass
     reader.end()
@@ -125,7 +125,7 @@ def test_a_header_cannot_be_changed_also_with_another_checksum() -> None:
 def test_what_follows_the_end_is_refused() -> None:
     with pytest.raises(BackupDamaged, match="follows the backup's end"):
         opened(WHOLE + b"x")
-    opener = Opener(OWN)
+    opener = BackupOpener(OWN)
     for _ in opener.feed(WHOLE):
         pass
     with pytest.raises(BackupDamaged, match="follows the backup's end"):

@@ -7,7 +7,7 @@ import pytest
 
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.versions import Versions
-from services.failover_monitor.health.check import HealthCheck, Log
+from services.failover_monitor.health.check import HealthCheck, LogTail
 from shared.clusterlog.log import RawEntry
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.documents.site import Failover, SiteDocument
@@ -108,7 +108,7 @@ class FakeLog:
         return RawEntry(sequence, self.entries[sequence - 1].encode())
 
 
-async def check(store: FakeStore | None = None, log: Log | None = None) -> HealthReport:
+async def check(store: FakeStore | None = None, log: LogTail | None = None) -> HealthReport:
     entries = FakeLog() if log is None else log
     return await HealthCheck(ALPHA, "boot", store or FakeStore(), entries, TRUST, VERSIONS).check()
 

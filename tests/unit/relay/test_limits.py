@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.core.limits import SMALLEST_BURST_BYTES, IdleWatch, RateLimit, stricter_limits
+from services.relay.core.limits import SMALLEST_BURST_BYTES, IdleWatch, TokenBucket, stricter_limits
 from shared.domain.ids import Instant
 from shared.domain.ticket import TicketLimits
 
@@ -14,7 +14,7 @@ from shared.domain.ticket import TicketLimits
 def test_a_path_never_carries_more_than_its_rate_and_one_burst(
     rate: int, steps: list[tuple[float, float]]
 ) -> None:
-    limit = RateLimit(rate, Instant(0))
+    limit = TokenBucket(rate, Instant(0))
     now, carried = 0.0, 0
     for seconds, share in steps:
         now += seconds
@@ -25,7 +25,7 @@ def test_a_path_never_carries_more_than_its_rate_and_one_burst(
 
 
 def test_a_path_without_tokens_may_read_again_after_its_pause() -> None:
-    limit = RateLimit(100_000, Instant(0))
+    limit = TokenBucket(100_000, Instant(0))
     limit.spend(limit.available(Instant(0)))
     assert limit.available(Instant(0)) == 0
     pause = limit.pause_seconds()
@@ -34,13 +34,13 @@ def test_a_path_without_tokens_may_read_again_after_its_pause() -> None:
 
 
 def test_a_slow_path_sleeps_until_it_has_a_whole_byte() -> None:
-    limit = RateLimit(2, Instant(0))
+    limit = TokenBucket(2, Instant(0))
     limit.spend(limit.available(Instant(0)))
     assert limit.pause_seconds() == pytest.approx(0.5)
 
 
 def test_reading_more_than_allowed_is_noticed() -> None:
-    limit = RateLimit(1_000, Instant(0))
+    limit = TokenBucket(1_000, Instant(0))
     with pytest.raises(AssertionError, match="more was read"):
         limit.spend(limit.available(Instant(0)) + 2)
 
@@ -77,5 +77,5 @@ def test_a_path_that_never_carried_anything_is_idle_too() -> None:
 
 
 def test_a_long_silence_saves_up_no_more_than_one_burst() -> None:
-    limit = RateLimit(100_000, Instant(0))
+    limit = TokenBucket(100_000, Instant(0))
     assert limit.available(Instant(3_600)) == 25_000

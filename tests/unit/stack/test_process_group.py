@@ -11,7 +11,7 @@ from stack.damage import Damage
 from stack.failure import StartFailed
 from stack.layout import plan
 from stack.process_group import NATS, POSTGRES, ProcessGroup
-from stack.status import State, survey
+from stack.status import ProcessState, survey
 from tests.unit.stack.fork_server_fake import ForkServerFake
 
 
@@ -183,8 +183,8 @@ async def test_a_survey_tells_what_is_absent_running_and_ended(
         for each in await survey(processes)
         for process in each.processes
     }
-    assert seen["berlin.relay"] == (ended.pid, State.ENDED)
-    assert seen["alpha.postgres"] == (running.pid, State.RUNNING)
-    assert seen["tokyo.relay"] == (silent.pid, State.STARTING)
-    assert seen["denver.relay"] == (0, State.ABSENT)
+    assert seen["berlin.relay"] == (ended.pid, ProcessState.ENDED)
+    assert seen["alpha.postgres"] == (running.pid, ProcessState.RUNNING)
+    assert seen["tokyo.relay"] == (silent.pid, ProcessState.STARTING)
+    assert seen["denver.relay"] == (0, ProcessState.ABSENT)
     assert len(seen) == 3 + 2 + 2 * 7 + 3 * 2

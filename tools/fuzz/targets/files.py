@@ -338,7 +338,7 @@ TARGETS = (
                 "clients.files.yaml_tree:parse",
                 "clients.files.yaml_values:_scalar",
             ),
-            *("clients.files.yaml_values:_integer", "clients.files.yaml_values:Reader.members"),
+            *("clients.files.yaml_values:_integer", "clients.files.yaml_values:YamlReader.members"),
             "clients.files.yaml_values:text_or_none",
         ),
         frozenset({"bad_settings"}),

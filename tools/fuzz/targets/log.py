@@ -10,7 +10,7 @@ from services.gateway.backups.core import Contents
 from services.replication.core.follower import Follower, Skip
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.names import list_generations
-from shared.crypto.backup import LENGTH, MAGIC, BackupKey, Header, Opener, Sealer
+from shared.crypto.backup import LENGTH, MAGIC, BackupKey, BackupOpener, BackupSealer, Header
 from shared.domain.bundle import pack, unpack
 from shared.domain.ids import (
     ClusterId,
@@ -162,13 +162,13 @@ def _backup(data: bytes) -> object:
         body = MAGIC + LENGTH.pack(len(body)) + body
         body += LENGTH.pack(0) + hashlib.sha256(body + LENGTH.pack(0)).digest()
     if how == b"phrase":
-        return [*Opener(PHRASE).feed(body)]
+        return [*BackupOpener(PHRASE).feed(body)]
     if how == b"sealed":
-        sealer = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
+        sealer = BackupSealer(KEY, CLUSTER, "site", UnixMillis(1))
         frames = body.split(b"\x1d")
         frames_out = (sealer.frame(each, is_last=each is frames[-1]) for each in frames)
         body = sealer.begin() + b"".join(frames_out)
-    opener, contents = Opener(KEY), Contents()
+    opener, contents = BackupOpener(KEY), Contents()
     half = len(body) // 2
     plain = [*opener.feed(body[:half]), *opener.feed(body[half:]), *opener.end()]
     for frame in plain:
@@ -190,7 +190,7 @@ def _backup_corpus() -> Iterable[bytes]:
     }
     yield from after(b"header", varied(header))
     yield from after(b"framed", (encoded(header), encoded({**header, "key": "passphrase"}), b"{}"))
-    sealer = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
+    sealer = BackupSealer(KEY, CLUSTER, "site", UnixMillis(1))
     whole = sealer.begin() + sealer.frame(b"M{}") + sealer.frame(b"E", is_last=True)
     cut = (
         whole,
@@ -204,11 +204,11 @@ def _backup_corpus() -> Iterable[bytes]:
     )
     yield from after(b"", cut)
     yield from after(b"", (whole[:-60] + b"\xff" + whole[-59:], whole[:-40] + LENGTH.pack(0) * 10))
-    other = Sealer(KEY, CLUSTER, "site", UnixMillis(1))
+    other = BackupSealer(KEY, CLUSTER, "site", UnixMillis(1))
     start = other.begin()
     yield joined(b"", start + LENGTH.pack(0) + hashlib.sha256(start + LENGTH.pack(0)).digest())
-    yield joined(b"phrase", Sealer(PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
-    yield joined(b"phrase", Sealer(OTHER_PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
+    yield joined(b"phrase", BackupSealer(PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
+    yield joined(b"phrase", BackupSealer(OTHER_PHRASE, CLUSTER, "site", UnixMillis(1)).begin())
     yield joined(b"", whole[:-36] + hashlib.sha256(b"").digest()[:30])
     yield joined(b"", MAGIC + (100).to_bytes(4, "big") + b"{")
     for size in (LENGTH.pack(5_000), LENGTH.pack(0)):
@@ -314,8 +314,11 @@ TARGETS = (
         _backup_corpus,
         (
             *("shared.crypto.backup:Header.decode", "shared.crypto.backup:Header._read"),
-            *("shared.crypto.backup:Reader._read_end", "shared.crypto.backup:Opener._unlock"),
-            *("shared.crypto.backup:Opener.feed", "shared.crypto.backup:Opener.end"),
+            *(
+                "shared.crypto.backup:BackupReader._read_end",
+                "shared.crypto.backup:BackupOpener._unlock",
+            ),
+            *("shared.crypto.backup:BackupOpener.feed", "shared.crypto.backup:BackupOpener.end"),
             *(
                 "services.gateway.backups.core:Contents.add_frame",
                 "services.gateway.backups.core:Contents._add",

@@ -81,10 +81,10 @@ def _relay_corpus() -> Iterable[bytes]:
 
 def _frames(data: bytes) -> object:
     """Frames of a link, and a record that is or is not the next."""
-    reader = tunnel.FrameReader()
+    reader = tunnel.TunnelFrameReader()
     opener = Opener(b"k" * 32, rekey_records=2)
     return [
-        opener.open(payload) if kind is tunnel.Kind.RECORD else bytes(payload)
+        opener.open(payload) if kind is tunnel.FrameKind.RECORD else bytes(payload)
         for piece in (data[: len(data) // 2], data[len(data) // 2 :])
         for kind, payload in reader.feed(piece)
     ]
@@ -101,7 +101,7 @@ def _frames_corpus() -> Iterable[bytes]:
         sealed[:9] + b"\xff" + sealed[10:],
         b"\x00" * 9,
     )
-    for kind in tunnel.Kind:
+    for kind in tunnel.FrameKind:
         yield from (tunnel.encode(kind, b"x"), tunnel.encode(kind, b"x" * 300))
     yield b"\x07\xff\xff\xff\xff"
 
@@ -133,9 +133,9 @@ def _tunnel(data: bytes) -> object:
 
 
 def _tunnel_corpus() -> Iterable[bytes]:
-    payloads = [tunnel.encode(kind, b"\x01" * size) for kind in tunnel.Kind for size in SIZES]
+    payloads = [tunnel.encode(kind, b"\x01" * size) for kind in tunnel.FrameKind for size in SIZES]
     openings = [
-        tunnel.encode(tunnel.Kind.EXCHANGE, bytes([1, each]) + bytes(31)) for each in range(5)
+        tunnel.encode(tunnel.FrameKind.EXCHANGE, bytes([1, each]) + bytes(31)) for each in range(5)
     ]
     for whom in (b"representative", b"customer"):
         yield from after(whom + b" strangers", (*payloads, b"\x09" * 9, b"".join(openings)))
@@ -149,8 +149,12 @@ def _tunnel_corpus() -> Iterable[bytes]:
             yield joined(whom + words, data + data)
             yield joined(whom + words + b" up", data)
         opening = pair.carried[0][1]
-        yield joined(b"customer" + words, opening + tunnel.encode(tunnel.Kind.CONFIRM, b"x" * 32))
-        yield joined(b"customer" + words, opening + tunnel.encode(tunnel.Kind.CONFIRM, b"x" * 64))
+        yield joined(
+            b"customer" + words, opening + tunnel.encode(tunnel.FrameKind.CONFIRM, b"x" * 32)
+        )
+        yield joined(
+            b"customer" + words, opening + tunnel.encode(tunnel.FrameKind.CONFIRM, b"x" * 64)
+        )
 
 
 SIZES = (0, 33, 64, 72)
@@ -334,9 +338,9 @@ TARGETS = (
         "wire.tunnel_frames",
         _frames,
         _frames_corpus,
-        ("clients.tunnel.frames:FrameReader.feed", "clients.tunnel.records:Opener.open"),
+        ("clients.tunnel.frames:TunnelFrameReader.feed", "clients.tunnel.records:Opener.open"),
         frozenset({"BadFrame", "BadRecord"}),
-        (tunnel.BadFrame, BadRecord),
+        (tunnel.BadTunnelFrame, BadRecord),
     ),
     Target(
         "wire.tunnel",
@@ -349,10 +353,10 @@ TARGETS = (
             ),
             *(
                 "clients.tunnel.handshake:FollowingHandshake.received",
-                "clients.tunnel.resume:Attempt.is_proven",
+                "clients.tunnel.resume:ResumeAttempt.is_proven",
             ),
             *(
-                "clients.tunnel.resume:Attempt.is_answered",
+                "clients.tunnel.resume:ResumeAttempt.is_answered",
                 "clients.tunnel.exchange:WordsInitiator.confirm",
             ),
             *(

@@ -27,7 +27,7 @@ CAUSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StatusChange:
     """A node's state changed at *at*, as this gateway saw it."""
 
     node: NodeId
@@ -41,7 +41,7 @@ class NodeNews:
 
     def __init__(self) -> None:
         self._states: dict[NodeId, Liveness] = {}
-        self._pending: list[Change] = []
+        self._pending: list[StatusChange] = []
 
     def update(
         self, states: Mapping[NodeId, Liveness | None], now: Instant, *, is_primary: bool
@@ -61,21 +61,23 @@ class NodeNews:
             for change in changes
         )
 
-    def _recent(self, now: Instant) -> Iterable[Change]:
+    def _recent(self, now: Instant) -> Iterable[StatusChange]:
         return (change for change in self._pending if now - change.at < REMEMBERED_SECONDS)
 
-    def _changes(self, states: Mapping[NodeId, Liveness | None], now: Instant) -> Iterable[Change]:
+    def _changes(
+        self, states: Mapping[NodeId, Liveness | None], now: Instant
+    ) -> Iterable[StatusChange]:
         for node in self._states.keys() - states.keys():
             del self._states[node]
         for node, state in states.items():
             previous = self._states.get(node)
             if state is not None and state is not previous:
                 self._states[node] = state
-                yield Change(node, state, previous, now)
+                yield StatusChange(node, state, previous, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
+class MasterReadiness:
     """What a master that is not primary says of itself."""
 
     could_take_over: bool
@@ -91,9 +93,11 @@ class ReadinessNews:
     """Which masters could take the role over, as this gateway last saw it."""
 
     def __init__(self) -> None:
-        self._last: dict[NodeId, Readiness] = {}
+        self._last: dict[NodeId, MasterReadiness] = {}
 
-    def update(self, backups: Mapping[NodeId, Readiness], *, is_primary: bool) -> Iterable[Event]:
+    def update(
+        self, backups: Mapping[NodeId, MasterReadiness], *, is_primary: bool
+    ) -> Iterable[Event]:
         """Take what *backups* say of themselves; yield the events to emit, on the primary alone."""
         for node, readiness in backups.items():
             last, self._last[node] = self._last.get(node), readiness

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.gateway.access.callers import TheCaller
-from services.gateway.cluster.failover import Failover
+from services.gateway.cluster.failover import FailoverService
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
@@ -23,7 +23,7 @@ from shared.events.failover import MasterStatus
 router = APIRouter(tags=["failover"], route_class=DecodedRoute)
 
 
-TheFailover = Annotated[Failover, Depends(provided(Failover))]
+TheFailover = Annotated[FailoverService, Depends(provided(FailoverService))]
 
 
 @router.post("/switchover")

@@ -13,14 +13,14 @@ from services.gateway.http.bodies import SmallBody
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
-from services.gateway.placement.probing import Probing
+from services.gateway.placement.probing import ProbePlanner
 from shared.api.probes import ProbePlan, ProbeTarget
 from shared.api.sessions import EndpointFacts
 from shared.domain.node import Side
 
 router = APIRouter(prefix="/probes", tags=["sessions"], route_class=SmallBody)
 
-TheProbing = Annotated[Probing, Depends(provided(Probing))]
+TheProbing = Annotated[ProbePlanner, Depends(provided(ProbePlanner))]
 
 
 @router.post("")

@@ -8,13 +8,13 @@ from services.gateway.access.callers import TheCaller
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
-from services.gateway.placement.selector import Selector
+from services.gateway.placement.selector import SelectorClient
 from shared.api.selection import RehearsalRequest, RehearsalResult
 from shared.events.rehearsal import RehearsedClient, RehearseSelection
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
-TheSelector = Annotated[Selector, Depends(provided(Selector))]
+TheSelector = Annotated[SelectorClient, Depends(provided(SelectorClient))]
 
 
 @router.post("/selection/rehearse")

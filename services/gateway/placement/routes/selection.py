@@ -10,7 +10,7 @@ from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
-from services.gateway.placement.selector import Selector
+from services.gateway.placement.selector import SelectorClient
 from shared.api.selection import ExplainedNode, ImaginedEndpoint, SelectionAnswer, SelectionQuestion
 from shared.domain.ids import NodeId
 from shared.domain.node import Side
@@ -19,7 +19,7 @@ from shared.events.selection import ClientFacts, ExplainSelection, NodesSelected
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
-TheSelector = Annotated[Selector, Depends(provided(Selector))]
+TheSelector = Annotated[SelectorClient, Depends(provided(SelectorClient))]
 
 
 @router.post("/select")
@@ -48,7 +48,7 @@ def _facts(end: ImaginedEndpoint, side: Side, own_address: str) -> ClientFacts:
     return client_facts(end, own_address if end.address is None else end.address, side)
 
 
-def _shown(selector: Selector, answer: NodesSelected) -> SelectionAnswer:
+def _shown(selector: SelectorClient, answer: NodesSelected) -> SelectionAnswer:
     return SelectionAnswer(
         choices=answer.choices,
         method=answer.method,
@@ -61,7 +61,7 @@ def _shown(selector: Selector, answer: NodesSelected) -> SelectionAnswer:
     )
 
 
-def _shown_verdict(selector: Selector, verdict: NodeVerdict) -> ExplainedNode:
+def _shown_verdict(selector: SelectorClient, verdict: NodeVerdict) -> ExplainedNode:
     return ExplainedNode(
         node=verdict.node,
         rank=verdict.rank,

@@ -25,7 +25,7 @@ PATHS_KEPT: Final = 24
 """Most paths of one session; far more than ends can try, few enough for one message."""
 
 
-class Step(StrEnum):
+class SessionStep(StrEnum):
     """What happens to a session after its first state."""
 
     ACCEPT = "a representative accepts the customer of a queue"
@@ -35,27 +35,27 @@ class Step(StrEnum):
     CLOSE = "somebody closes it, or it expires"
 
 
-NEXT_PHASE: Final[Mapping[SessionPhase, Mapping[Step, SessionPhase]]] = {
+NEXT_PHASE: Final[Mapping[SessionPhase, Mapping[SessionStep, SessionPhase]]] = {
     SessionPhase.WAITING: {
-        Step.ACCEPT: SessionPhase.ACTIVE,
-        Step.JOIN: SessionPhase.ACTIVE,
-        Step.ADD_PATHS: SessionPhase.WAITING,
-        Step.NAME_NODE: SessionPhase.WAITING,
-        Step.CLOSE: SessionPhase.CLOSED,
+        SessionStep.ACCEPT: SessionPhase.ACTIVE,
+        SessionStep.JOIN: SessionPhase.ACTIVE,
+        SessionStep.ADD_PATHS: SessionPhase.WAITING,
+        SessionStep.NAME_NODE: SessionPhase.WAITING,
+        SessionStep.CLOSE: SessionPhase.CLOSED,
     },
     SessionPhase.ACTIVE: {
-        Step.ACCEPT: SessionPhase.ACTIVE,
-        Step.JOIN: SessionPhase.ACTIVE,
-        Step.ADD_PATHS: SessionPhase.ACTIVE,
-        Step.NAME_NODE: SessionPhase.ACTIVE,
-        Step.CLOSE: SessionPhase.CLOSED,
+        SessionStep.ACCEPT: SessionPhase.ACTIVE,
+        SessionStep.JOIN: SessionPhase.ACTIVE,
+        SessionStep.ADD_PATHS: SessionPhase.ACTIVE,
+        SessionStep.NAME_NODE: SessionPhase.ACTIVE,
+        SessionStep.CLOSE: SessionPhase.CLOSED,
     },
-    SessionPhase.CLOSED: {Step.CLOSE: SessionPhase.CLOSED},
+    SessionPhase.CLOSED: {SessionStep.CLOSE: SessionPhase.CLOSED},
 }
 """The phase after a step; a step that is missing is refused."""
 
 
-def next_phase(state: SessionState, step: Step, now: UnixMillis) -> SessionPhase:
+def next_phase(state: SessionState, step: SessionStep, now: UnixMillis) -> SessionPhase:
     """Look up the phase of *state* after *step*.
 
     Raises:
@@ -65,7 +65,7 @@ def next_phase(state: SessionState, step: Step, now: UnixMillis) -> SessionPhase
     if phase is None:
         message = f"session {state.session} is closed: {state.close_message}"
         raise SessionEnded(message, reason=state.close_reason)
-    if now >= state.expires_unix_ms and step is not Step.CLOSE:
+    if now >= state.expires_unix_ms and step is not SessionStep.CLOSE:
         raise SessionEnded(f"session {state.session} has expired", reason=CloseReason.EXPIRED)
     return phase
 
@@ -136,7 +136,7 @@ def accept_customer(state: SessionState, by: Representative, now: UnixMillis) ->
     """
     if state.queued is None:
         raise NotFound(f"session {state.session} waits in no queue")
-    phase = next_phase(state, Step.ACCEPT, now)
+    phase = next_phase(state, SessionStep.ACCEPT, now)
     if state.representative not in {"", by.user}:
         raise AlreadyTaken(
             f"{state.representative} has taken session {state.session}; take another one"
@@ -161,7 +161,7 @@ def join_customer(state: SessionState, facts: ClientFacts, now: UnixMillis) -> S
     """
     if state.queued is not None:
         raise NotFound("there is no such session")
-    phase = next_phase(state, Step.JOIN, now)
+    phase = next_phase(state, SessionStep.JOIN, now)
     ends = {**state.ends, Side.CUSTOMER: Joined(facts=facts, at_unix_ms=now)}
     return state.model_copy(update={"ends": ends, "phase": phase})
 
@@ -183,7 +183,7 @@ def add_paths(
     Raises:
         SessionEnded: the session is closed or has expired.
     """
-    next_phase(state, Step.ADD_PATHS, now)
+    next_phase(state, SessionStep.ADD_PATHS, now)
     first = state.next_generation
     new = tuple(
         PathOffer(

@@ -11,7 +11,7 @@ When the shared address leads nowhere, the alternates are the only paths.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.gateway.sessions.core.session import Step, next_phase
+from services.gateway.sessions.core.session import SessionStep, next_phase
 from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotFound
 from shared.domain.ids import NodeId, PathGeneration, UnixMillis
@@ -77,7 +77,7 @@ def with_named_node(state: SessionState, reached: ReachedNode, now: UnixMillis) 
     shared = state.shared_path
     if shared is None or (shared.first, shared.generation) != (reached.side, reached.generation):
         return state
-    next_phase(state, Step.NAME_NODE, now)
+    next_phase(state, SessionStep.NAME_NODE, now)
     path = PathOffer(
         node=reached.node,
         host=reached.address.host,

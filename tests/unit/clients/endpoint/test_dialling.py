@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from clients.endpoint.dialling import TRIES_BESIDE_A_PATH, Dialler, RelayLink
-from clients.endpoint.probing import Relay, measure_latencies
+from clients.endpoint.probing import RelayTarget, measure_latencies
 from clients.tunnel.effects import LinkId
 from shared.domain.backoff import Backoff
 from shared.domain.ids import NodeId, PathGeneration
@@ -80,4 +80,4 @@ async def test_a_broken_invariant_of_ours_still_ends_the_dialler() -> None:
 async def test_an_address_that_cannot_be_dialled_is_not_measured(
     host: str, port: int, reason: str
 ) -> None:
-    assert await measure_latencies([Relay(NodeId("berlin"), host, port)], "ticket") == {}
+    assert await measure_latencies([RelayTarget(NodeId("berlin"), host, port)], "ticket") == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.files.backup_file import read_parts, verify_backup, write_backup
-from shared.crypto.backup import BackupKey, Sealer
+from shared.crypto.backup import BackupKey, BackupSealer
 from shared.domain.errors import (
     BackupDamaged,
     BackupTruncated,
@@ -21,7 +21,9 @@ PHRASE = BackupKey.of_passphrase("correct horse battery")
 
 
 def parts() -> list[bytes]:
-    sealer = Sealer(PHRASE, ClusterId("0123456789abcdef"), "support.example.com", UnixMillis(5))
+    sealer = BackupSealer(
+        PHRASE, ClusterId("0123456789abcdef"), "support.example.com", UnixMillis(5)
+    )
     return [sealer.begin(), sealer.frame(b"one"), sealer.frame(b"two", is_last=True)]
 
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 from clients.rehearsal.picture import Drawing, draw
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import Placement, build_report
+from clients.rehearsal.report import PersonPlacement, build_report
 
 SVG = "{http://www.w3.org/2000/svg}"
 PEOPLE = (
@@ -13,10 +13,10 @@ PEOPLE = (
     Person("192.0.2.3"),
 )
 NODES = {"berlin": (52.5, 13.4), "tokyo": (35.7, 139.7)}
-TODAY = (Placement("berlin", 0), Placement("tokyo", 0), Placement("berlin"))
+TODAY = (PersonPlacement("berlin", 0), PersonPlacement("tokyo", 0), PersonPlacement("berlin"))
 
 
-def picture_of(title: str, after: tuple[Placement, ...]) -> ET.Element:
+def picture_of(title: str, after: tuple[PersonPlacement, ...]) -> ET.Element:
     drawing = Drawing(
         title, PEOPLE, after, build_report(PEOPLE, TODAY), build_report(PEOPLE, after), NODES
     )
@@ -35,7 +35,10 @@ def test_every_node_has_a_label_and_a_bar_with_its_figures() -> None:
 
 def test_a_node_that_nobody_gets_any_more_keeps_its_place() -> None:
     labels = texts(
-        picture_of("without berlin", (Placement("tokyo"), Placement("tokyo"), Placement("tokyo")))
+        picture_of(
+            "without berlin",
+            (PersonPlacement("tokyo"), PersonPlacement("tokyo"), PersonPlacement("tokyo")),
+        )
     )
     assert labels.count("berlin") == 2
     assert "0.0% (today 99.0%), 0 clients" in labels
@@ -48,7 +51,9 @@ def test_only_clients_with_a_location_are_on_the_map() -> None:
 
 
 def test_those_without_a_node_are_drawn_and_counted() -> None:
-    labels = texts(picture_of("nobody", (Placement(None), Placement(None), Placement(None))))
+    labels = texts(
+        picture_of("nobody", (PersonPlacement(None), PersonPlacement(None), PersonPlacement(None)))
+    )
     assert "(no node)" in labels
     assert any("without a node: 102 (today 0)" in each for each in labels)
 
@@ -58,7 +63,7 @@ def test_a_title_is_text_and_never_markup() -> None:
 
 
 def test_a_node_keeps_its_colour_whatever_its_share_is() -> None:
-    after = (Placement("tokyo"), Placement("tokyo"), Placement("berlin"))
+    after = (PersonPlacement("tokyo"), PersonPlacement("tokyo"), PersonPlacement("berlin"))
     colours = list[dict[str, str]]()
     for placements in (TODAY, after):
         drawing = Drawing(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from clients.rehearsal.population import Person
-from clients.rehearsal.report import Placement
+from clients.rehearsal.report import PersonPlacement
 from clients.rehearsal.trial import PART, Assumptions, place_people, read_locations
 from shared.api.call import Call
 from shared.api.model import Page
@@ -56,7 +56,7 @@ class CountingSite:
 def test_a_large_population_goes_in_parts_that_fill_the_same_nodes() -> None:
     site = CountingSite()
     people = [Person("192.0.2.7")] * (2 * PART + 1)
-    assert place_people(site, people, Assumptions()) == [Placement("berlin")] * len(people)
+    assert place_people(site, people, Assumptions()) == [PersonPlacement("berlin")] * len(people)
     assert [(len(each.clients), each.first) for each in site.requests] == [
         (PART, 0),
         (PART, PART),

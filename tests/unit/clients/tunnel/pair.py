@@ -21,7 +21,7 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
-from clients.tunnel.links import Timing
+from clients.tunnel.links import LinkTiming
 from clients.tunnel.tunnel import Tunnel
 from shared.domain.ids import Instant, PathGeneration, SessionId
 from shared.domain.node import Side
@@ -40,7 +40,7 @@ def unaltered(data: bytes) -> bytes | None:
 class End:
     """One end, its effects sorted by kind."""
 
-    def __init__(self, side: Side, words: str | None, seed: int, timing: Timing) -> None:
+    def __init__(self, side: Side, words: str | None, seed: int, timing: LinkTiming) -> None:
         entropy = Random(f"{seed} {side}").randbytes
         self.side = side
         self.tunnel = Tunnel(side, Credentials(SESSION, words), entropy, Instant(0.0), timing)
@@ -88,9 +88,9 @@ class Pair:
     def __init__(
         self,
         words: tuple[str | None, str | None] = ("lusab-rodim", "lusab-rodim"),
-        timing: Timing | None = None,
+        timing: LinkTiming | None = None,
     ) -> None:
-        timing = timing or Timing()
+        timing = timing or LinkTiming()
         self.now = Instant(0.0)
         self.representative = End(REPRESENTATIVE, words[0], 1, timing)
         self.customer = End(CUSTOMER, words[1], 2, timing)

@@ -6,7 +6,7 @@ import pytest
 from clients.tunnel.commitment import CommitmentInitiator, CommitmentResponder
 from clients.tunnel.effects import EndCode, PathUp, Secured
 from clients.tunnel.exchange import RUNS_ALLOWED, Credentials, KeyBurnt, Unreadable
-from clients.tunnel.frames import Kind, encode
+from clients.tunnel.frames import FrameKind, encode
 from shared.domain.ids import SessionId
 from tests.unit.clients.tunnel.pair import CUSTOMER, SESSION, Pair
 
@@ -232,7 +232,7 @@ def test_the_secret_is_proven_on_later_paths_without_another_reveal() -> None:
     pair.ready(1)
 
     (_, first) = pair.carried[0]
-    assert first[0] == Kind.RESUME
+    assert first[0] == FrameKind.RESUME
     assert all(len(end.ups) == 2 for end in pair.ends)
 
 
@@ -241,7 +241,7 @@ def test_a_relay_that_answers_for_the_representative_too_often_ends_the_wait() -
     pair.alter[pair.representative.side] = lambda _: None
     link = pair.ready(1)
     for seed in range(RUNS_ALLOWED + 1):
-        pair.hand(pair.customer, link, encode(Kind.EXCHANGE, asking(seed).open()))
+        pair.hand(pair.customer, link, encode(FrameKind.EXCHANGE, asking(seed).open()))
 
     ended = pair.customer.ended
     assert ended is not None

@@ -11,9 +11,9 @@ from clients.tunnel.frames import (
     HEAD,
     LONGEST_PAYLOAD_BYTES,
     LONGEST_PLAIN_BYTES,
-    BadFrame,
-    FrameReader,
-    Kind,
+    BadTunnelFrame,
+    FrameKind,
+    TunnelFrameReader,
     encode,
 )
 from clients.tunnel.records import BadRecord, Opener, Sealer
@@ -21,19 +21,19 @@ from clients.tunnel.records import BadRecord, Opener, Sealer
 KEY = bytes(range(32))
 
 
-def frames_of(reader: FrameReader, data: bytes) -> list[tuple[Kind, bytes]]:
+def frames_of(reader: TunnelFrameReader, data: bytes) -> list[tuple[FrameKind, bytes]]:
     return [(kind, bytes(payload)) for kind, payload in reader.feed(data)]
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(Kind), st.binary(max_size=LONGEST_PLAIN_BYTES))),
+    st.lists(st.tuples(st.sampled_from(FrameKind), st.binary(max_size=LONGEST_PLAIN_BYTES))),
     st.lists(st.integers(1, 300)),
 )
 def test_frames_come_out_the_same_however_the_bytes_are_cut(
-    frames: list[tuple[Kind, bytes]], cuts: list[int]
+    frames: list[tuple[FrameKind, bytes]], cuts: list[int]
 ) -> None:
     data = b"".join(encode(kind, payload) for kind, payload in frames)
-    reader, found = FrameReader(), list[tuple[Kind, bytes]]()
+    reader, found = TunnelFrameReader(), list[tuple[FrameKind, bytes]]()
     for cut in [*cuts, len(data)]:
         piece, data = data[:cut], data[cut:]
         found += frames_of(reader, piece)
@@ -45,19 +45,19 @@ def test_frames_come_out_the_same_however_the_bytes_are_cut(
     [
         HEAD.pack(0, 0),
         HEAD.pack(99, 0),
-        HEAD.pack(Kind.RECORD, LONGEST_PAYLOAD_BYTES + 1),
-        HEAD.pack(Kind.EXCHANGE, LONGEST_PLAIN_BYTES + 1),
+        HEAD.pack(FrameKind.RECORD, LONGEST_PAYLOAD_BYTES + 1),
+        HEAD.pack(FrameKind.EXCHANGE, LONGEST_PLAIN_BYTES + 1),
     ],
 )
 def test_a_stranger_is_noticed_by_the_head_of_a_frame(data: bytes) -> None:
-    with pytest.raises(BadFrame):
-        frames_of(FrameReader(), data)
+    with pytest.raises(BadTunnelFrame):
+        frames_of(TunnelFrameReader(), data)
 
 
 @given(st.binary(max_size=100))
 def test_no_bytes_make_the_reader_fail_otherwise(data: bytes) -> None:
-    with suppress(BadFrame):
-        frames_of(FrameReader(), data)
+    with suppress(BadTunnelFrame):
+        frames_of(TunnelFrameReader(), data)
 
 
 def sealed(sealer: Sealer, text: bytes) -> bytes:
@@ -65,8 +65,8 @@ def sealed(sealer: Sealer, text: bytes) -> bytes:
 
 
 def opened(opener: Opener, frame: bytes) -> bytes:
-    ((kind, payload),) = frames_of(FrameReader(), frame)
-    assert kind is Kind.RECORD
+    ((kind, payload),) = frames_of(TunnelFrameReader(), frame)
+    assert kind is FrameKind.RECORD
     return opener.open(memoryview(payload))
 
 

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from clients.tunnel.resume import RESUME, RESUMED, Attempt
+from clients.tunnel.resume import RESUME, RESUMED, ResumeAttempt
 from shared.domain.ids import PathGeneration, SessionId
 from shared.domain.node import Side
 
 SECRET = bytes(range(32))
 NONCE, ANSWER = b"n" * 32, b"a" * 32
-ATTEMPT = Attempt(SessionId("4821739"), PathGeneration(3), 5, NONCE)
+ATTEMPT = ResumeAttempt(SessionId("4821739"), PathGeneration(3), 5, NONCE)
 OTHERS = [
     replace(ATTEMPT, session=SessionId("4821730")),
     replace(ATTEMPT, generation=PathGeneration(4)),
@@ -38,7 +38,7 @@ def test_an_offer_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_proves_one_attempt_proves_no_other(other: Attempt) -> None:
+def test_what_proves_one_attempt_proves_no_other(other: ResumeAttempt) -> None:
     _, _, mac = RESUME.unpack(ATTEMPT.offer(SECRET))
     assert not other.is_proven(SECRET, mac)
     _, mac = RESUMED.unpack(ATTEMPT.answer(SECRET, ANSWER))

@@ -15,8 +15,8 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials, WordsInitiator
-from clients.tunnel.frames import HEAD, Kind, encode
-from clients.tunnel.links import Timing
+from clients.tunnel.frames import HEAD, FrameKind, encode
+from clients.tunnel.links import LinkTiming
 from clients.tunnel.outbox import PREFIX
 from clients.tunnel.streams import StreamFrame
 from clients.tunnel.tunnel import Tunnel
@@ -35,16 +35,16 @@ def pair() -> Pair:
     return ends
 
 
-def kinds(data: bytes) -> list[Kind]:
-    found: list[Kind] = []
+def kinds(data: bytes) -> list[FrameKind]:
+    found: list[FrameKind] = []
     while data:
         kind, length = HEAD.unpack_from(data)
-        found.append(Kind(kind))
+        found.append(FrameKind(kind))
         data = data[HEAD.size + length :]
     return found
 
 
-def kinds_sent(pair: Pair, side: Side) -> list[Kind]:
+def kinds_sent(pair: Pair, side: Side) -> list[FrameKind]:
     return [kind for sender, data in pair.carried if sender is side for kind in kinds(data)]
 
 
@@ -78,8 +78,8 @@ def test_a_lost_path_is_resumed_without_a_new_exchange(pair: Pair) -> None:
     pair.wait(2)
     pair.ready(2)
     pair.wait(0.3)
-    assert kinds_sent(pair, REPRESENTATIVE)[0] is Kind.RESUME
-    assert Kind.EXCHANGE not in kinds_sent(pair, REPRESENTATIVE)
+    assert kinds_sent(pair, REPRESENTATIVE)[0] is FrameKind.RESUME
+    assert FrameKind.EXCHANGE not in kinds_sent(pair, REPRESENTATIVE)
     assert pair.customer.received == TEXT
     up = pair.representative.ups[-1]
     assert (up.generation, up.attempt) == (2, 2)
@@ -193,7 +193,7 @@ def test_a_broken_exchange_goes_on_over_the_next_path_as_the_same_run() -> None:
 
 def test_a_lost_confirmation_is_made_good_by_the_resume() -> None:
     pair = Pair()
-    pair.alter[REPRESENTATIVE] = lambda data: data if kinds(data) == [Kind.EXCHANGE] else None
+    pair.alter[REPRESENTATIVE] = lambda data: data if kinds(data) == [FrameKind.EXCHANGE] else None
     pair.lose(pair.ready(1))
     assert pair.representative.facts_of(Secured)
     assert not pair.customer.facts_of(Secured)
@@ -216,7 +216,7 @@ def test_other_words_end_the_customer_and_leave_the_representative_waiting() -> 
 def test_the_third_wrong_customer_burns_the_key() -> None:
     pair = Pair(words=("lusab-rodim", "lusab-gatul"))
     for run in (1, 2, 3):
-        pair.replace(End(CUSTOMER, "lusab-gatul", run, Timing()))
+        pair.replace(End(CUSTOMER, "lusab-gatul", run, LinkTiming()))
         pair.ready(1)
     assert pair.customer.facts_of(WordsDiffer) == [WordsDiffer(3, 3)]
     ended = pair.representative.ended
@@ -231,7 +231,7 @@ def test_a_relay_that_guesses_burns_the_customers_key_after_three_runs() -> None
     for guess in range(4):
         link = pair.ready(1, settle=False)
         stranger = WordsInitiator(Credentials(SESSION, "no-idea"), Random(guess).randbytes)
-        pair.hand(pair.customer, link, encode(Kind.EXCHANGE, stranger.open()))
+        pair.hand(pair.customer, link, encode(FrameKind.EXCHANGE, stranger.open()))
     assert pair.customer.ended is not None
     assert pair.customer.ended.code is EndCode.KEY_BURNT
 
@@ -270,7 +270,7 @@ def test_an_old_resume_is_neither_answered_nor_followed(pair: Pair) -> None:
     pair.lose(1)
     pair.carried.clear()
     pair.lose(pair.ready(1))
-    resume = next(data for _, data in pair.carried if kinds(data) == [Kind.RESUME])
+    resume = next(data for _, data in pair.carried if kinds(data) == [FrameKind.RESUME])
     customer = pair.customer
     customer.take(customer.tunnel.link_ready(LinkId(99), PathGeneration(1), pair.now))
     pair.hand(customer, 99, resume)
@@ -283,7 +283,7 @@ def test_a_forged_answer_is_not_followed(pair: Pair) -> None:
     pair.alter[REPRESENTATIVE] = lambda _: None
     link = pair.ready(1)
     pair.carried.clear()
-    pair.hand(pair.representative, link, encode(Kind.RESUMED, bytes(64)))
+    pair.hand(pair.representative, link, encode(FrameKind.RESUMED, bytes(64)))
     assert pair.representative.closed[-1] == link
     pair.settle()
     assert pair.carried == []
@@ -299,7 +299,7 @@ def test_an_answer_that_comes_over_another_path_is_not_followed(pair: Pair) -> N
     pair.alter[CUSTOMER] = catch
     pair.ready(1)
     elsewhere = pair.ready(2)
-    answer = next(data for data in answers if kinds(data) == [Kind.RESUMED])
+    answer = next(data for data in answers if kinds(data) == [FrameKind.RESUMED])
     pair.hand(pair.representative, elsewhere, answer)
     assert pair.representative.closed[-1] == elsewhere
     assert len(pair.representative.ups) == 1
@@ -316,7 +316,7 @@ def test_a_resume_held_back_by_a_relay_only_costs_a_moment(pair: Pair) -> None:
     pair.alter[REPRESENTATIVE] = hold
     link = pair.ready(4)
     pair.alter[REPRESENTATIVE] = lambda data: data
-    resume = next(data for data in held if kinds(data) == [Kind.RESUME])
+    resume = next(data for data in held if kinds(data) == [FrameKind.RESUME])
     pair.open(TEXT)
     pair.settle()
     pair.hand(pair.customer, link, resume)
@@ -331,7 +331,7 @@ def test_a_resume_held_back_by_a_relay_only_costs_a_moment(pair: Pair) -> None:
 
 
 def test_a_forged_frame_costs_its_link_only(pair: Pair) -> None:
-    for kind in Kind:
+    for kind in FrameKind:
         for end in pair.ends:
             link = pair.ready(2, settle=False)
             pair.hand(end, link, encode(kind, bytes(72)))
@@ -346,7 +346,7 @@ def test_a_forged_frame_costs_its_link_only(pair: Pair) -> None:
 
 def test_a_new_process_of_the_customer_cannot_take_over_the_session(pair: Pair) -> None:
     pair.lose(1)
-    pair.replace(End(CUSTOMER, "lusab-rodim", 9, Timing()))
+    pair.replace(End(CUSTOMER, "lusab-rodim", 9, LinkTiming()))
     pair.ready(1)
     ended = pair.customer.ended
     assert ended is not None
@@ -357,7 +357,7 @@ def test_a_new_process_of_the_customer_cannot_take_over_the_session(pair: Pair) 
 
 def test_a_new_process_of_the_representative_cannot_take_over_the_session(pair: Pair) -> None:
     pair.lose(1)
-    pair.replace(End(REPRESENTATIVE, "lusab-rodim", 9, Timing()))
+    pair.replace(End(REPRESENTATIVE, "lusab-rodim", 9, LinkTiming()))
     pair.ready(1)
     ended = pair.representative.ended
     assert ended is not None
@@ -495,7 +495,7 @@ def test_no_key_ever_seals_two_records_with_one_nonce(pair: Pair) -> None:
         pair.ready(generation)
         pair.open(b"the same words")
         pair.settle()
-    records = [data for _, data in pair.carried if kinds(data) == [Kind.RECORD]]
+    records = [data for _, data in pair.carried if kinds(data) == [FrameKind.RECORD]]
     assert len(set(records)) == len(records)
 
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from services.failover_monitor.redirection.core import (
     ATTEMPTS,
-    Attempt,
     CancelAttempt,
     DesiredState,
     Effect,
     Progress,
     Reconciler,
+    RedirectionAttempt,
     Release,
     ReportProgress,
 )
@@ -35,7 +35,7 @@ def begun(desired: DesiredState = DESIRED) -> Reconciler:
     """A core whose first attempt is under way since second 0."""
     core = Reconciler()
     core.set_desired(desired, at(0))
-    assert core.tick(at(0)) == (Attempt(desired),)
+    assert core.tick(at(0)) == (RedirectionAttempt(desired),)
     return core
 
 
@@ -54,7 +54,7 @@ def test_a_new_wish_is_told_and_tried_at_once() -> None:
 
     assert report == (ReportProgress(Progress(), Progress(PENDING, Epoch(3)), DESIRED),)
     assert core.deadline() == at(1)
-    assert core.tick(at(1)) == (Attempt(DESIRED),)
+    assert core.tick(at(1)) == (RedirectionAttempt(DESIRED),)
 
 
 def test_while_an_attempt_is_under_way_there_is_no_other() -> None:
@@ -83,7 +83,7 @@ def test_what_failed_is_told_with_its_cause_and_tried_again() -> None:
         ),
     )
     assert core.tick(at(1.9)) == ()
-    assert core.tick(at(2)) == (Attempt(DESIRED),)
+    assert core.tick(at(2)) == (RedirectionAttempt(DESIRED),)
 
 
 def test_the_same_failure_is_told_once_and_counted_each_time() -> None:
@@ -150,7 +150,7 @@ def test_a_new_wish_waits_until_the_stopped_attempt_has_ended() -> None:
 
     assert core.attempt_ended("it was stopped", at(2)) == ()
     assert core.progress == Progress(PENDING, Epoch(5))
-    assert core.tick(at(2)) == (Attempt(LATER),)
+    assert core.tick(at(2)) == (RedirectionAttempt(LATER),)
 
 
 def test_a_stopped_attempt_counts_as_no_failure_of_the_same_wish() -> None:
@@ -160,7 +160,7 @@ def test_a_stopped_attempt_counts_as_no_failure_of_the_same_wish() -> None:
 
     assert core.attempt_ended("it was stopped", at(3)) == ()
     assert core.progress == Progress(PENDING, Epoch(3))
-    assert core.tick(at(3)) == (Attempt(DESIRED),)
+    assert core.tick(at(3)) == (RedirectionAttempt(DESIRED),)
 
 
 def test_a_stopped_attempt_that_succeeded_all_the_same_is_not_repeated() -> None:
@@ -191,7 +191,7 @@ def test_a_new_epoch_is_redirected_although_the_last_one_was() -> None:
     core.set_desired(None, at(2))
     core.set_desired(LATER, at(3))
 
-    assert core.tick(at(3)) == (Attempt(LATER),)
+    assert core.tick(at(3)) == (RedirectionAttempt(LATER),)
 
 
 def test_another_setting_in_the_same_epoch_is_another_wish() -> None:
@@ -200,7 +200,7 @@ def test_another_setting_in_the_same_epoch_is_another_wish() -> None:
     other = replace(DESIRED, setting=SETTING.model_copy(update={"time_limit_seconds": 3.0}))
     core.set_desired(other, at(2))
 
-    assert core.tick(at(2)) == (Attempt(other),)
+    assert core.tick(at(2)) == (RedirectionAttempt(other),)
 
 
 def test_what_it_says_of_itself_names_the_cause() -> None:
@@ -218,7 +218,7 @@ def test_what_can_be_corrected_is_done_again_and_told_once() -> None:
     core.attempt_ended(None, at(1))
 
     assert core.tick(at(60)) == ()
-    assert core.tick(at(61)) == (Attempt(LASTING),)
+    assert core.tick(at(61)) == (RedirectionAttempt(LASTING),)
     assert core.attempt_ended(None, at(62)) == ()
     assert core.deadline() == at(122)
 
@@ -245,7 +245,7 @@ def test_a_lease_that_is_resumed_does_again_at_once_what_can_be_corrected() -> N
 
     core.set_desired(LASTING, at(3))
 
-    assert core.tick(at(3)) == (Attempt(LASTING),)
+    assert core.tick(at(3)) == (RedirectionAttempt(LASTING),)
 
 
 def test_what_failed_when_it_was_done_again_is_pending_after_the_lease_is_resumed() -> None:
@@ -315,7 +315,7 @@ def test_at_most_one_attempt_is_under_way_and_none_begins_without_a_role(steps: 
         elif under_way:
             under_way -= 1
             effects = core.attempt_ended(None if step == "success" else "no", at(now))
-        attempts = [each for each in effects if isinstance(each, Attempt)]
+        attempts = [each for each in effects if isinstance(each, RedirectionAttempt)]
         assert all(each.desired == desired for each in attempts)
         under_way += len(attempts)
         assert under_way <= 1

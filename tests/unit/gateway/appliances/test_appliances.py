@@ -17,7 +17,7 @@ from services.gateway.appliances.core import (
     health_xml,
     public_hostname,
 )
-from services.gateway.cluster.failover import Failover
+from services.gateway.cluster.failover import FailoverService
 from shared.documents import Kind
 from shared.documents.node import Address, NodeDocument
 from shared.domain.errors import NotReady
@@ -299,7 +299,7 @@ async def test_force_leaves_no_site_without_a_primary(
     async def refuse(*_: object) -> None:
         raise NotReady("bravo does not answer", reasons=("it does not answer",))
 
-    monkeypatch.setattr(Failover, "switch_over", refuse)
+    monkeypatch.setattr(FailoverService, "switch_over", refuse)
     admin = await people.admin()
     plain = await asked(admin, "action=set_failover_role&role=backup", 409)
     assert plain.text == "bravo does not answer"

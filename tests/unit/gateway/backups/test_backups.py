@@ -16,7 +16,7 @@ from services.gateway.backups.core import (
     Contents,
     password_frames,
 )
-from shared.crypto.backup import BackupKey, Opener, Sealer
+from shared.crypto.backup import BackupKey, BackupOpener, BackupSealer
 from shared.crypto.sealing import SiteSecret
 from shared.documents import SITE_ID, Kind
 from shared.domain.document import Ref
@@ -274,14 +274,14 @@ async def test_a_chunk_that_was_replaced_meanwhile_ends_it(site: InMemoryGateway
 
 async def frames(site: InMemoryGateway, key: BackupKey) -> list[bytes]:
     """What lies in a backup, in clear."""
-    opener, found = Opener(key), list[bytes]()
+    opener, found = BackupOpener(key), list[bytes]()
     async for part in site.gateway.backups.create(key):
         found += opener.feed(part)
     return [*found, *opener.end()]
 
 
 async def resealed(parts: list[bytes], key: BackupKey) -> AsyncGenerator[bytes]:
-    sealer = Sealer(key, ClusterId("0123456789abcdef"), "x", UnixMillis(0))
+    sealer = BackupSealer(key, ClusterId("0123456789abcdef"), "x", UnixMillis(0))
     yield sealer.begin()
     for number, part in enumerate(parts, 1):
         yield sealer.frame(part, is_last=number == len(parts))

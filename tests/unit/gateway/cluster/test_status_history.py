@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from services.gateway.cluster.core.news import Readiness, ReadinessNews
+from services.gateway.cluster.core.news import MasterReadiness, ReadinessNews
 from services.gateway.cluster.status_notifier import StatusNotifier
 from shared.documents import Kind
 from shared.domain.history import StatusLine
@@ -89,7 +89,7 @@ async def test_who_may_not_operate_leaves_no_trace_of_an_operation(people: Peopl
 
 
 def readiness(news: ReadinessNews, *reasons: str, is_primary: bool = True) -> list[str]:
-    backups = {BRAVO: Readiness(not reasons, reasons)}
+    backups = {BRAVO: MasterReadiness(not reasons, reasons)}
     events = news.update(backups, is_primary=is_primary)
     return [str(each.reasons) for each in events if isinstance(each, ReadinessChanged)]
 

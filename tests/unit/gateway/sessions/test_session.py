@@ -6,7 +6,7 @@ from services.gateway.sessions.core.session import (
     PATHS_KEPT,
     PLACE_AGAIN_AFTER_MS,
     Opening,
-    Step,
+    SessionStep,
     add_paths,
     close_session,
     has_expired,
@@ -151,30 +151,30 @@ def test_a_session_expires_when_nobody_comes_or_its_time_is_over(
     assert has_expired(state, later(after_ms), waiting_ms=1_000) is expired
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", list(SessionStep))
 @pytest.mark.parametrize("phase", list(SessionPhase))
 def test_only_a_close_is_possible_after_the_end_and_a_session_never_waits_again(
-    phase: SessionPhase, step: Step
+    phase: SessionPhase, step: SessionStep
 ) -> None:
     state = new_session().model_copy(update={"phase": phase})
-    if phase is SessionPhase.CLOSED and step is not Step.CLOSE:
+    if phase is SessionPhase.CLOSED and step is not SessionStep.CLOSE:
         with pytest.raises(SessionEnded):
             next_phase(state, step, NOW)
         return
     after = next_phase(state, step, NOW)
-    assert (after is SessionPhase.CLOSED) is (step is Step.CLOSE)
+    assert (after is SessionPhase.CLOSED) is (step is SessionStep.CLOSE)
     assert after is not SessionPhase.WAITING or phase is SessionPhase.WAITING
     assert (
         phase is not SessionPhase.WAITING
-        or step not in {Step.ACCEPT, Step.JOIN}
+        or step not in {SessionStep.ACCEPT, SessionStep.JOIN}
         or (after is SessionPhase.ACTIVE)
     )
 
 
-@pytest.mark.parametrize("step", list(Step))
-def test_an_expired_session_can_only_be_closed(step: Step) -> None:
+@pytest.mark.parametrize("step", list(SessionStep))
+def test_an_expired_session_can_only_be_closed(step: SessionStep) -> None:
     expired = UnixMillis(NOW + HOUR)
-    if step is Step.CLOSE:
+    if step is SessionStep.CLOSE:
         assert next_phase(new_session(), step, expired) is SessionPhase.CLOSED
         return
     with pytest.raises(SessionEnded, match="has expired"):
