@@ -73,10 +73,10 @@ class ReadConflictEntries(Request[ConflictEntries]):
 
 
 class KeepConflict(Request[Done]):
-    """Keep a conflict that a backup holds on *node*: a part of its entries, each after the other.
+    """Archive a part of a conflict's entries, from a backup, on *node*; the parts come in order.
 
-    It is there, and open, once its last entry is. *id* and all but *bundle* are as they were reported
-    when the backup was made.
+    The conflict is open once its last entry is there. The fields other than *bundle* are those that
+    the conflict had when the backup was made.
     """
 
     subject: ClassVar = Subject(

@@ -47,7 +47,7 @@ class FollowerProgressed(Event):
 
 
 class FollowerStateChanged(Event):
-    """The replica on *node* is in *state* now; only states that an operator must see are reported."""
+    """The replica on *node* is in *state* now; emitted for states that an operator must see."""
 
     subject: ClassVar = Subject(
         "meridian.event.replication.state_changed",
