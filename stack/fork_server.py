@@ -103,7 +103,7 @@ class ForkServer:
         signal.pthread_sigmask(signal.SIG_BLOCK, OWN_SIGNALS)
         pid = os.fork()
         if pid == 0:
-            live(program, log, parent)
+            run_child(program, log, parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN_SIGNALS)
         os.close(log)
         self.children.add(pid)
@@ -169,7 +169,7 @@ def collect() -> tuple[int, int] | None:
     return (pid, os.waitstatus_to_exitcode(status)) if pid else None
 
 
-def live(program: dict[str, Any], log: int, parent: int) -> NoReturn:
+def run_child(program: dict[str, Any], log: int, parent: int) -> NoReturn:
     """Be the child: become the program, or run the module's `main`, and never return."""
     code = 1
     try:

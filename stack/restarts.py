@@ -33,13 +33,13 @@ class StartAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class NoMoreRestarts:
     """The process is started no more until an operator does it; *why* is one sentence."""
 
     why: str
 
 
-Decision = StartAgain | GivenUp
+Decision = StartAgain | NoMoreRestarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Restarts:
             history.given_up = f"it is in a crash loop: {len(history.ends)} ends within a minute"
         if history.given_up:
             history.due_at = None
-            return GivenUp(history.given_up)
+            return NoMoreRestarts(history.given_up)
         history.failures += 1
         pause = STARTS.pause_seconds(history.failures)
         history.due_at = Instant(now + pause)

@@ -16,7 +16,7 @@ from stack.failure import StartFailed
 from stack.layout import NodeLayout
 from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
-from stack.restarts import Decision, GivenUp, Process, Restarts, Start
+from stack.restarts import Decision, NoMoreRestarts, Process, Restarts, Start
 from stack.servers import wait_for_databases
 
 DATABASE_SECONDS: Final = 30.0
@@ -154,7 +154,7 @@ def described(process: Process, exit_code: int | None, log: Path, decision: Deci
 
 
 def next_of(decision: Decision) -> str:
-    if isinstance(decision, GivenUp):
+    if isinstance(decision, NoMoreRestarts):
         return f"it is not started again: {decision.why}"
     return f"it is started again in {decision.seconds:g} s"
 

@@ -123,7 +123,7 @@ class LiveSession:
     async def _control_channel(self) -> AsyncGenerator[None]:
         """Run the control channel; its refusal ends a session that has no tunnel yet."""
         task = asyncio.create_task(self._channel.run())
-        task.add_done_callback(self._on_channel_over)
+        task.add_done_callback(self._on_channel_closed)
         try:
             yield
         finally:
@@ -132,7 +132,7 @@ class LiveSession:
         if not self._was_up and not task.cancelled() and task.exception() is not None:
             await task
 
-    def _on_channel_over(self, task: asyncio.Task[None]) -> None:
+    def _on_channel_closed(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
         message = error.message if isinstance(error, Unauthenticated) else str(error)

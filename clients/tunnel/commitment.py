@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from clients.tunnel.exchange import RUNS_ALLOWED, Credentials, Entropy, KeyBurnt, Unreadable
-from shared.decoding.text import is_equal
+from shared.decoding.text import equal_in_constant_time
 from shared.domain.node import Side
 
 VERSION: Final = 1
@@ -158,7 +158,7 @@ class CommitmentResponder:
 
     def is_repeat(self, reveal: bytes) -> bool:
         """Whether *reveal* repeats the one that was accepted."""
-        return bool(self._accepted_reveal) and is_equal(reveal, self._accepted_reveal)
+        return bool(self._accepted_reveal) and equal_in_constant_time(reveal, self._accepted_reveal)
 
     def accept_secret(self, secret: bytes) -> None:
         """Do nothing: here only a reveal gives a secret, never a proof."""

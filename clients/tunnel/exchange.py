@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B
 
-from shared.decoding.text import is_equal
+from shared.decoding.text import equal_in_constant_time
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
 
@@ -113,7 +113,7 @@ class WordsInitiator:
         key = _shared_key(spake, point)
         keys = _derive(key, self._credentials, self._opening, point, Side.REPRESENTATIVE)
         self.runs += 1
-        if is_equal(mac, keys.theirs):
+        if equal_in_constant_time(mac, keys.theirs):
             self.secret = keys.secret
             self._credentials = None
         elif self.runs >= RUNS_ALLOWED:
@@ -175,7 +175,7 @@ class WordsResponder:
     def check(self, mac: bytes) -> bool:
         """Whether the representative's MAC shows the same words."""
         expected, self._expected = self._expected, None
-        if expected is None or not is_equal(mac, expected):
+        if expected is None or not equal_in_constant_time(mac, expected):
             return False
         self.accept_secret(self.candidates[-1])
         return True

@@ -3,8 +3,8 @@
 A new link is only an offer. When the representative's end has chosen it and both ends have proven
 themselves, it has keys. It is up when the other end's first record has claimed an offset.
 An end that has sent nothing for `keepalive_seconds` sends an ACK; an end that has received no byte
-for `lost_seconds` treats the path as lost. Bytes count, not records, so a slow path is not a dead
-one.
+for `lost_seconds` treats the path as lost. It counts bytes and not records, so that a slow path
+does not count as lost.
 """
 
 from collections.abc import Iterator

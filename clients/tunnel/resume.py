@@ -17,7 +17,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from shared.decoding.text import is_equal
+from shared.decoding.text import equal_in_constant_time
 from shared.domain.ids import PathGeneration, SessionId
 from shared.domain.node import Side
 
@@ -41,7 +41,7 @@ class ResumeAttempt:
 
     def is_proven(self, secret: bytes, mac: bytes) -> bool:
         """Whether the *mac* that came with this attempt was made with *secret*."""
-        return is_equal(mac, self._mac(secret, b"resume"))
+        return equal_in_constant_time(mac, self._mac(secret, b"resume"))
 
     def answer(self, secret: bytes, nonce: bytes) -> bytes:
         """The payload of RESUMED, with the customer's own *nonce*."""
@@ -49,7 +49,7 @@ class ResumeAttempt:
 
     def is_answered(self, secret: bytes, nonce: bytes, mac: bytes) -> bool:
         """Whether the answer with *nonce* and *mac* was made with *secret*, to this attempt."""
-        return is_equal(mac, self._mac(secret, b"resumed" + nonce))
+        return equal_in_constant_time(mac, self._mac(secret, b"resumed" + nonce))
 
     def keys(self, secret: bytes, nonce: bytes) -> "RecordKeys":
         """The link's keys, one for each direction."""

@@ -8,7 +8,7 @@ from faststream import FastStream
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS, Timing
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.handlers import (
     HeartbeatHandler,
     StatusHandler,
@@ -64,7 +64,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     link, system = build_links(settings, context)
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
-    versions = Versions(context.process.version)
+    versions = OtherReleases(context.process.version)
     heartbeats = build_heartbeats(context, monitor, timing)
     redirector = build_redirector(settings, context, monitor, database)
     upkeep = Upkeep(monitor, clock)
@@ -137,7 +137,7 @@ def build_heartbeats(context: ServiceContext, monitor: Monitor, timing: Timing) 
 
 
 def build_calls(
-    context: ServiceContext, link: DedicatedConnection, database: Database, versions: Versions
+    context: ServiceContext, link: DedicatedConnection, database: Database, versions: OtherReleases
 ) -> Calls:
     """Build the core's calls: to the key, to this master, and to the other masters."""
     node, trust = context.process.identity.node, context.keys.trust

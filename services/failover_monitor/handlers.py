@@ -7,7 +7,7 @@ from faststream.nats import NatsRouter
 
 from services.failover_monitor.core.facts import PeerHeartbeat
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.promises.voter import Voter
 from services.failover_monitor.switchover.role_handover import RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
@@ -38,7 +38,12 @@ class HeartbeatHandler:
     """Learns from the other masters' heartbeats who could take over, and which release they run."""
 
     def __init__(
-        self, node: NodeId, trust: TrustStore, monitor: Monitor, versions: Versions, clock: Clock
+        self,
+        node: NodeId,
+        trust: TrustStore,
+        monitor: Monitor,
+        versions: OtherReleases,
+        clock: Clock,
     ) -> None:
         self._node = node
         self._trust = trust

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from shared.crypto.keyring import expand
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
-from shared.decoding.text import is_equal
+from shared.decoding.text import equal_in_constant_time
 from shared.domain.errors import (
     BackupDamaged,
     BackupForeign,
@@ -268,7 +268,7 @@ class BackupReader:
         self._take(LENGTH.size)
         expected = bytes(self._buffer[:digest_size])
         del self._buffer[:digest_size]
-        if not is_equal(expected, self._sum.digest()):
+        if not equal_in_constant_time(expected, self._sum.digest()):
             raise BackupDamaged("the backup's checksum does not hold: the file was changed")
         self.is_whole = True
         if self._buffer:
@@ -326,7 +326,7 @@ class BackupOpener:
             needed = "a passphrase" if header.by_passphrase else "the site's secret, no passphrase"
             raise WrongPassphrase(f"the backup is sealed with {needed}")
         file_key = self._key.of_file(header.salt)
-        if not is_equal(_check(file_key), header.check):
+        if not equal_in_constant_time(_check(file_key), header.check):
             if header.by_passphrase:
                 raise WrongPassphrase("this is not the passphrase that the backup was made with")
             raise BackupForeign(

@@ -15,7 +15,7 @@ from typing import Final
 
 from shared.crypto.keyring import KeyRing
 from shared.decoding.errors import Undecodable
-from shared.decoding.text import is_equal, shown, to_integer
+from shared.decoding.text import equal_in_constant_time, shown, to_integer
 from shared.domain.errors import BadSignature, Replayed, TooOld
 from shared.domain.ids import LATEST_UNIX_MS, NODE_ID_PATTERN, NodeId, UnixMillis
 
@@ -113,7 +113,10 @@ class Signer:
 
 @dataclass(slots=True)
 class Window:
-    """Which counters of one sender's boot were seen: a bit each for the newest, none below."""
+    """The counters received from one boot of a sender: one bit for each of the newest SLOTS.
+
+    Anything older counts as a replay (a sliding window as in RFC 6479).
+    """
 
     highest: int = 0
     seen: int = 0
@@ -166,7 +169,7 @@ class Verifier:
         head = header.rpartition(";")[0]
         kind = MESSAGE if in_reply_to is None else REPLY
         mac = _mac(keys.control, kind, subject, head, content_type, payload)
-        if not is_equal(mac, parts[6]):
+        if not equal_in_constant_time(mac, parts[6]):
             raise BadSignature("the signature does not hold", reason="bad_mac")
         try:
             signed = _parse_signed(parts)

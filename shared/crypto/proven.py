@@ -13,7 +13,7 @@ from typing import Any, Final
 from shared.crypto.keyring import KeyRing, Keys
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
-from shared.decoding.text import decode_base64url, is_equal
+from shared.decoding.text import decode_base64url, equal_in_constant_time
 from shared.domain.errors import InvalidTicket
 
 LIMIT_BYTES: Final = 2_048
@@ -47,7 +47,7 @@ def read_proven(keyring: KeyRing, purpose: Purpose, text: str) -> Fields:
     if len(text) >= LIMIT_BYTES or not text.isascii() or keys is None:
         raise InvalidTicket("the ticket is not from this cluster", reason="invalid_ticket")
     try:
-        if not is_equal(_mac(keys, purpose, body), decode_base64url(proof)):
+        if not equal_in_constant_time(_mac(keys, purpose, body), decode_base64url(proof)):
             raise InvalidTicket("the ticket is forged", reason="invalid_ticket")
         return decode_object(decode_base64url(body.partition(".")[0]), "ticket")
     except Undecodable as error:

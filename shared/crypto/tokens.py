@@ -9,7 +9,7 @@ from typing import Any, Final
 from shared.crypto.sealing import SiteSecret
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
-from shared.decoding.text import decode_base64url, is_equal
+from shared.decoding.text import decode_base64url, equal_in_constant_time
 from shared.domain.errors import Unauthenticated
 from shared.domain.ids import UnixMillis
 
@@ -42,7 +42,7 @@ def _claims(secret: SiteSecret, text: str) -> Fields:
     body, _, proof = text.partition(".")
     if len(text) > LONGEST or not text.isascii():
         raise _foreign()
-    if not is_equal(_mac(secret, body), decode_base64url(proof)):
+    if not equal_in_constant_time(_mac(secret, body), decode_base64url(proof)):
         raise _foreign()
     return decode_object(decode_base64url(body), "token")
 

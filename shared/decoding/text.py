@@ -102,7 +102,7 @@ def decode_base64url(text: str) -> bytes:
         raise Undecodable("no base64url", reason="bad_syntax") from error
 
 
-def is_equal(left: bytes | str, right: bytes | str) -> bool:
+def equal_in_constant_time(left: bytes | str, right: bytes | str) -> bool:
     """Whether both are the same, in a time that says nothing of where they differ."""
     return hmac.compare_digest(_as_bytes(left), _as_bytes(right))
 

@@ -150,8 +150,8 @@ MUTANTS: Final = (
     Mutant(
         "an unfit master takes over",
         MONITOR,
-        "return NOTHING if self._observer.obstacles(self._health) else self._take(now)",
-        "return self._take(now)",
+        "return NOTHING if self._observer.obstacles(self._health) else self._acquire(now)",
+        "return self._acquire(now)",
     ),
     Mutant("the lease is taken early", MONITOR, " and self._observer.is_due(now)", ""),
     Mutant("a holder takes again", MONITOR, "not self._lease.is_held and self._o", "self._o"),

@@ -112,7 +112,7 @@ COPIES: Final = (
     Mutant(
         "a changed file's checksum holds",
         FILE,
-        "if not is_equal(expected, self._sum.digest()):",
+        "if not equal_in_constant_time(expected, self._sum.digest()):",
         "if False:",
         FILE_TESTS,
     ),
@@ -133,7 +133,7 @@ COPIES: Final = (
     Mutant(
         "another key is called damage",
         FILE,
-        "if not is_equal(_check(file_key), header.check):",
+        "if not equal_in_constant_time(_check(file_key), header.check):",
         "if False:",
         FILE_TESTS,
     ),

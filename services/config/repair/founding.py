@@ -1,8 +1,8 @@
-"""`init` and `join`: what is done once, when a site is made.
+"""Founds a site (`init`) and adds a master to it (`join`).
 
 `init` writes the first entry of the log: it begins the generation and names the site, its nodes
-and the first administrator. It is the only one, but for a rebuild, that makes the log and the
-lease; it can be repeated until that entry is written, and refuses afterwards.
+and the first administrator. Apart from a rebuild, nothing else makes the log and the lease.
+`init` can be repeated until that entry is written, and refuses afterwards.
 """
 
 import os

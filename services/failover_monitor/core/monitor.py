@@ -243,16 +243,16 @@ class Monitor:
 
     def _consider(self, now: Instant) -> tuple[Effect, ...]:
         """Take the lease once it is due and a recent health check found no obstacle."""
-        if self._is_checking or not self._may_take(now):
+        if self._is_checking or not self._may_acquire(now):
             return NOTHING
         if self._checked_at < self._observer.check_from:
             return self._check(now)
-        return NOTHING if self._observer.obstacles(self._health) else self._take(now)
+        return NOTHING if self._observer.obstacles(self._health) else self._acquire(now)
 
-    def _may_take(self, now: Instant) -> bool:
+    def _may_acquire(self, now: Instant) -> bool:
         return self._calls.is_idle and not self._lease.is_held and self._observer.is_due(now)
 
-    def _take(self, now: Instant) -> tuple[Effect, ...]:
+    def _acquire(self, now: Instant) -> tuple[Effect, ...]:
         key = self._observer.key
         assert key is not None, "what was never read is never due"
         return self._calls.begin(self._role.acquire(key.revision, now), now)

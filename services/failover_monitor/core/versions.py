@@ -8,7 +8,7 @@ from shared.domain.ids import NodeId
 from shared.domain.release import is_newer_major
 
 
-class Versions:
+class OtherReleases:
     """The releases of the other masters, as their last heartbeats named them."""
 
     def __init__(self, own: str) -> None:

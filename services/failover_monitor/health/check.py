@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.database import STORE_SECONDS, ReadsState
 from shared.clusterlog.generations import read_hash
 from shared.clusterlog.log import RawEntry, verify
@@ -76,7 +76,7 @@ class HealthCheck:
         store: Store,
         log: LogTail,
         trust: TrustStore,
-        versions: Versions,
+        versions: OtherReleases,
     ) -> None:
         """Check the master *node*; *boot_id* names this boot of its kernel."""
         self._node, self._boot_id = node, boot_id

@@ -75,7 +75,7 @@ class RoleHandover:
             Unavailable: a step got no answer; this master goes on.
             OutcomeUnknown: it is not known yet which master has the role.
         """
-        target = self._target(order)
+        target = self._choose_target(order)
         if self._busy.locked():
             raise UnderWay("another switchover is being carried out; wait for its end")
         async with self._busy:
@@ -95,7 +95,7 @@ class RoleHandover:
         )
         return RoleSwitched(primary=target, previous=self.node, epoch=epoch, seconds=seconds)
 
-    def _target(self, order: SwitchOver) -> NodeId:
+    def _choose_target(self, order: SwitchOver) -> NodeId:
         others = sorted(node for node in self.trust.masters if node != self.node)
         target = order.to or next(iter(others), self.node)
         if target not in self.trust.masters:

@@ -140,7 +140,7 @@ def _by_methods(
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RankingDecision:
     """The first method that could rank, and a note on those before it that could not."""
 
     method: str
@@ -151,19 +151,19 @@ TIE_BREAKER: Final = "rendezvous"
 """The name of what decides when no method can rank."""
 
 
-def decision(eligible: EligiblePools, context: RankingContext) -> Decision:
+def decision(eligible: EligiblePools, context: RankingContext) -> RankingDecision:
     """Return which method decides this question, whichever node wins."""
     everybody, passed = eligible.everybody, list[str]()
     for method in context.rule.methods:
         why = METHODS[method].nothing_known(everybody, context)
         if not why:
-            return Decision(method, _note(passed, method))
+            return RankingDecision(method, _note(passed, method))
         passed.append(f"{method} failed: {why}")
-    return Decision(TIE_BREAKER, _note(passed, TIE_BREAKER))
+    return RankingDecision(TIE_BREAKER, _note(passed, TIE_BREAKER))
 
 
 def is_chosen_by_network(
-    decided: Decision, eligible: EligiblePools, matches: Matches, context: RankingContext
+    decided: RankingDecision, eligible: EligiblePools, matches: Matches, context: RankingContext
 ) -> bool:
     """Whether the client goes to the shared address: no pin or prefix precedes the methods."""
     everybody = eligible.everybody

@@ -112,7 +112,7 @@ class DnsLookups:
     async def _numbers(
         self, found: DnsAnswer, hosts: Collection[str], wait: LookupWait
     ) -> dict[str, frozenset[str]]:
-        """Resolve the addresses that matching *found* with *hosts* needs; empty for most answers.
+        """Resolve the addresses needed to match *found* with *hosts*; most answers need none.
 
         This machine's servers resolve them: those of the rule may know only their own zone.
         """

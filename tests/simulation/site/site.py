@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from services.failover_monitor.core.effects import Effect, Grant
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.check import HealthCheck
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.log import verify
@@ -88,7 +88,7 @@ class Site(World):
         process, of = self._born(node)
         store = MemoryFollowerStore(self.databases[node])
         log = WiredLog(Wire(self, self.servers, process), GENERATION)
-        self.examiners[node] = HealthCheck(node, KERNEL, store, log, of[2], Versions(RELEASE))
+        self.examiners[node] = HealthCheck(node, KERNEL, store, log, of[2], OtherReleases(RELEASE))
         self.monitors[node] = process
         super().start(node)
 

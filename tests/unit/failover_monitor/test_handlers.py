@@ -5,7 +5,7 @@ from services.failover_monitor.core.facts import Fact, PeerHeartbeat
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.handlers import HeartbeatHandler, StatusHandler
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
@@ -32,8 +32,8 @@ def monitor() -> Monitor:
     return Monitor(Holder(ALPHA, "a1"), TIMING)
 
 
-def heartbeats(monitor: Monitor, versions: Versions | None = None) -> HeartbeatHandler:
-    return HeartbeatHandler(ALPHA, TRUST, monitor, versions or Versions(""), Clock())
+def heartbeats(monitor: Monitor, versions: OtherReleases | None = None) -> HeartbeatHandler:
+    return HeartbeatHandler(ALPHA, TRUST, monitor, versions or OtherReleases(""), Clock())
 
 
 def heartbeat(node: str, service: str = "failover_monitor") -> NodeHeartbeat:
@@ -88,7 +88,7 @@ async def test_a_heartbeat_of_a_huge_epoch_is_believed_by_nobody() -> None:
 
 
 async def test_what_another_master_runs_is_learned_from_its_heartbeat() -> None:
-    versions = Versions("1.0.0")
+    versions = OtherReleases("1.0.0")
     handler = heartbeats(monitor(), versions)
     for node, version in (("alpha", "9.0"), ("berlin", "8.0"), ("bravo", "2.0")):
         await handler.on_heartbeat(heartbeat(node).model_copy(update={"version": version}))

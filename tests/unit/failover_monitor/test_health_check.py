@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from services.failover_monitor.core.health import HealthReport
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.check import HealthCheck, LogTail
 from shared.clusterlog.log import RawEntry
 from shared.crypto.nodekeys import NodeKey, TrustStore
@@ -52,7 +52,7 @@ def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
 FIRST, SECOND = stored(1, 0), stored(2, 6)
 POSITION = LogPosition(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
 
-VERSIONS = Versions("1.0.0")
+VERSIONS = OtherReleases("1.0.0")
 
 
 @dataclass
@@ -244,7 +244,7 @@ async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does
 
 
 async def test_a_master_of_an_older_release_may_replace_nobody() -> None:
-    versions = Versions("1.0.0")
+    versions = OtherReleases("1.0.0")
     versions.record(NodeId("bravo"), "2.0.0")
     report = await HealthCheck(ALPHA, "boot", FakeStore(), FakeLog(), TRUST, versions).check()
     assert report.vetoes == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)

@@ -13,7 +13,7 @@ from stack.restarts import (
     LOOP_ENDS,
     LOOP_SECONDS,
     STARTS,
-    GivenUp,
+    NoMoreRestarts,
     Restarts,
     Start,
     StartAgain,
@@ -45,7 +45,7 @@ def test_a_process_that_ended_is_started_again_after_a_pause() -> None:
 def test_bad_settings_are_not_tried_again() -> None:
     restarts = Restarts()
     decision = restarts.ended(RELAY, BAD_SETTINGS, at(0))
-    assert isinstance(decision, GivenUp)
+    assert isinstance(decision, NoMoreRestarts)
     assert "settings" in decision.why
     assert restarts.given_up(RELAY) == decision.why
     assert restarts.tick(at(100)) == ()
@@ -61,7 +61,7 @@ def test_a_third_end_within_a_minute_is_a_crash_loop() -> None:
     assert restarts.ended(RELAY, 1, at(0)) == StartAgain(0.5)
     assert restarts.ended(RELAY, 1, at(30)) == StartAgain(1.0)
     decision = restarts.ended(RELAY, 1, at(60))
-    assert isinstance(decision, GivenUp)
+    assert isinstance(decision, NoMoreRestarts)
     assert "crash loop" in decision.why
     assert restarts.deadline() is None
 
@@ -123,7 +123,7 @@ def test_no_process_is_started_more_often_than_the_law_allows(gaps: list[float])
         decision = restarts.ended(RELAY, 1, now)
         ends.append(now)
         recent = [each for each in ends if now - each <= LOOP_SECONDS]
-        if isinstance(decision, GivenUp):
+        if isinstance(decision, NoMoreRestarts):
             assert len(recent) >= LOOP_ENDS
             return
         assert len(recent) < LOOP_ENDS

@@ -16,7 +16,7 @@ from stack.failure import PortTaken, StartFailed
 from stack.layout import FILE, plan
 from stack.process_group import ProcessGroup
 from stack.processes import Child
-from stack.restarts import GivenUp, StartAgain
+from stack.restarts import NoMoreRestarts, StartAgain
 from stack.start_probes import start_probes
 from stack.status import survey
 from stack.supervisor import Supervisor, described, processes_of
@@ -257,4 +257,4 @@ def test_a_line_says_how_a_process_ended(tmp_path: Path, code: int | None, how: 
     line = described(RELAY, code, tmp_path / "none", StartAgain(2.0))
     assert how in line
     assert line.endswith("(it has no log); it is started again in 2 s")
-    assert described(RELAY, code, tmp_path / "none", GivenUp("x")).endswith("again: x")
+    assert described(RELAY, code, tmp_path / "none", NoMoreRestarts("x")).endswith("again: x")

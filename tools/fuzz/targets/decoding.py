@@ -11,7 +11,7 @@ from shared.decoding.text import (
     decode_base64url,
     decode_hex,
     decode_text,
-    is_equal,
+    equal_in_constant_time,
     one_line,
     shown,
     to_integer,
@@ -79,7 +79,7 @@ def _text(data: bytes) -> object:
     text = text_of(rest)
     shown(text)
     one_line(text, 30)
-    is_equal(text, rest)
+    equal_in_constant_time(text, rest)
     readers: dict[bytes, Callable[[], object]] = {
         b"integer": lambda: to_integer(text, least=-1_000, most=2**64),
         b"number": lambda: to_number(text, least=-1e6, most=1e6),
@@ -182,7 +182,7 @@ TARGETS = (
             f"shared.decoding.text:{each}"
             for each in (
                 *("to_integer", "to_number", "decode_text", "decode_hex", "decode_base64"),
-                *("decode_base64url", "is_equal", "shown", "one_line"),
+                *("decode_base64url", "equal_in_constant_time", "shown", "one_line"),
             )
         ),
         frozenset({"bad_syntax", "number_out_of_range", "not_text"}),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from nats.aio.msg import Msg
 
 from services.failover_monitor.core.record import LeaseRecord
-from services.failover_monitor.core.versions import Versions
+from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.lease.store import (
     SIGNED_AS,
     JetStreamLease,
@@ -117,7 +117,7 @@ def _answers_corpus() -> Iterable[bytes]:
 
 def _version(data: bytes) -> object:
     """Another master's version, as it says it; whether that bars this one."""
-    versions = Versions("1.2.3")
+    versions = OtherReleases("1.2.3")
     versions.record(NodeId("bravo"), text_of(data))
     if not versions.obstacles():
         raise Dropped("no_obstacle")
