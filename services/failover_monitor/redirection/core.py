@@ -49,7 +49,7 @@ class CancelAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give up what was held for *desired*. It is not answered: what is held also expires."""
+    """Give up the address held for *desired*; no outcome is reported, because it expires anyway."""
 
     desired: DesiredState
 

@@ -21,7 +21,7 @@ from shared.domain.ids import NodeId
 class Random:
     """A weighted draw."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         del pool, context
         return ""
 
@@ -38,7 +38,7 @@ class Random:
 class LeastLoad:
     """The less loaded of two nodes drawn by weight."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         del pool, context
         return ""
 
@@ -64,7 +64,7 @@ class LeastLoad:
 class Consistent:
     """The rendezvous hash of the client's address."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         del pool, context
         return ""
 

@@ -31,7 +31,7 @@ class Records:
     def __init__(self, method: SelectionMethod) -> None:
         self._method = method
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         lookup = self._lookup(context)
         if lookup.failure:
             return lookup.failure
@@ -76,7 +76,7 @@ class Records:
 class IpAnycast:
     """Leaves the choice to the network behind the shared address."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         del pool
         shared = context.rule.ip_anycast
         return "" if shared is not None else "no shared address is configured"

@@ -50,7 +50,7 @@ def _hash_constants(node: NodeId) -> tuple[int, int]:
     return factor | 1, addend
 
 
-def why_not(
+def refusal_reason(
     candidate: Candidate, version: str, excluded_regions: Container[str] = ()
 ) -> str | None:
     """Say why *candidate* takes no client of a site that runs *version*; None: it may."""

@@ -57,7 +57,7 @@ def _in_turn(
 class TimezoneOffset:
     """Prefers the nearest UTC offset, around the day."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         if not self._known(context):
             return f"the UTC offset of the {context.end.side} is unknown"
         zones = pool.split(timezone_of)
@@ -102,7 +102,7 @@ def _apart(zone: str, offsets: tuple[int, ...], at: UnixMillis) -> int:
 class Geo:
     """Prefers the shortest distance on the globe, in whole kilometres."""
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         if not self._known(context):
             return context.end.no_location
         places = pool.split(location_of)
@@ -154,7 +154,7 @@ class Latency:
     that small differences do not move it back and forth.
     """
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str:
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str:
         if not self._measuring(context):
             return f"the {context.end.side} measured no node"
         if not any(self._cost(node, context) is not None for node in self._measured(pool, context)):

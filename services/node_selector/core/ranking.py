@@ -155,7 +155,7 @@ def decision(eligible: EligiblePools, context: RankingContext) -> RankingDecisio
     """Return which method decides this question, whichever node wins."""
     everybody, passed = eligible.everybody, list[str]()
     for method in context.rule.methods:
-        why = METHODS[method].nothing_known(everybody, context)
+        why = METHODS[method].missing_facts(everybody, context)
         if not why:
             return RankingDecision(method, _note(passed, method))
         passed.append(f"{method} failed: {why}")

@@ -58,11 +58,11 @@ class RankingMethod(Protocol):
 
     `order` yields the nodes of a pool best first, without those in *skip*. It passes nodes that it
     ranks equal through *order_ties*, and last the nodes of which it knows nothing.
-    `nothing_known` says why it ranks no node before another for this question; "" when it does.
+    `missing_facts` says why it ranks no node before another for this question; "" when it does.
     `basis` says what a node's rank rests on; only explanations call it.
     """
 
-    def nothing_known(self, pool: Pool, context: RankingContext) -> str: ...
+    def missing_facts(self, pool: Pool, context: RankingContext) -> str: ...
 
     def order(
         self, pool: Pool, context: RankingContext, skip: AbstractSet[NodeId], order_ties: TieOrder

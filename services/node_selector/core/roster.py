@@ -9,7 +9,7 @@ heartbeats; the check stops at the first that is not silent.
 from collections.abc import Container, Mapping
 from typing import Final
 
-from services.node_selector.core.eligibility import Candidate, why_not
+from services.node_selector.core.eligibility import Candidate, refusal_reason
 from services.node_selector.core.live_state import LiveState, Load, RelayRecord, RelayStatus
 from services.node_selector.core.panic import is_panic
 from services.node_selector.core.pool import Pool
@@ -95,7 +95,7 @@ class Roster:
             return NO_SUCH_NODE
         candidate = self._candidates[node]
         as_believed = candidate if self._in_panic else self._as_of(candidate, now)
-        return why_not(as_believed, self.version, excluded)
+        return refusal_reason(as_believed, self.version, excluded)
 
     def feed_lost_seconds(self, now: Instant) -> float | None:
         """For how long no relay at all was heard, once that is too long to be chance."""
@@ -124,7 +124,7 @@ class Roster:
 
     def _update_pools(self, candidate: Candidate) -> None:
         """Put one node into the pools that it belongs to."""
-        may = why_not(candidate, self.version) is None
+        may = refusal_reason(candidate, self.version) is None
         is_silent = candidate.node in self._silent
         for excluded, eligible in self._eligible.items():
             may_here = may and candidate.document.region not in excluded

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from services.node_selector.core.eligibility import Candidate, why_not, why_unable
+from services.node_selector.core.eligibility import Candidate, refusal_reason, why_unable
 from services.node_selector.core.facts import Question
 from services.node_selector.core.panic import apply_panic
 from services.node_selector.core.pool import Pool
@@ -146,7 +146,8 @@ def place(question: Question, facts: PlacementInput) -> Placement:
     rule = facts.policy
     facts = replace(facts, candidates=apply_panic(facts.candidates, rule.panic_threshold_percent))
     refused = {
-        each.node: why_not(each, facts.version, rule.regions.exclude) for each in facts.candidates
+        each.node: refusal_reason(each, facts.version, rule.regions.exclude)
+        for each in facts.candidates
     }
     eligible = _eligible(facts.candidates, refused)
     context = RankingContext(question, rule, build_weight_table(facts.candidates), draw_notes={})

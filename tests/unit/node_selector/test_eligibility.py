@@ -1,13 +1,13 @@
 import pytest
 
-from services.node_selector.core.eligibility import Candidate, why_not
+from services.node_selector.core.eligibility import Candidate, refusal_reason
 from shared.domain.liveness import Liveness
 from shared.domain.node import NodeRole
 from tests.unit.node_selector.examples import VERSION, candidate, master, status
 
 
 def test_a_healthy_traffic_node_may_take_a_client() -> None:
-    assert why_not(candidate("berlin"), VERSION) is None
+    assert refusal_reason(candidate("berlin"), VERSION) is None
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ def test_a_healthy_traffic_node_may_take_a_client() -> None:
     ],
 )
 def test_a_node_that_may_not_take_a_client_has_one_reason(node: Candidate, reason: str) -> None:
-    assert why_not(node, VERSION) == reason
+    assert refusal_reason(node, VERSION) == reason
 
 
 def test_one_session_less_than_full_is_not_full() -> None:
-    assert why_not(candidate("b", capacity=7, status=status(sessions=6)), VERSION) is None
+    assert refusal_reason(candidate("b", capacity=7, status=status(sessions=6)), VERSION) is None

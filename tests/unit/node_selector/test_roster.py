@@ -6,7 +6,7 @@ from typing import TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.node_selector.core.eligibility import why_not
+from services.node_selector.core.eligibility import refusal_reason
 from services.node_selector.core.facts import DnsRank, End, Lookup, Question
 from services.node_selector.core.live_state import Load
 from services.node_selector.core.panic import apply_panic
@@ -162,7 +162,7 @@ def test_nobody_is_chosen_who_may_not_take_a_client(seed: int) -> None:
         able = {
             each.node
             for each in apply_panic(everybody, world.rule.panic_threshold_percent)
-            if why_not(each, VERSION, world.rule.regions.exclude) is None
+            if refusal_reason(each, VERSION, world.rule.regions.exclude) is None
         }
         assert set(chosen) <= able
         assert len(set(chosen)) == len(chosen) == min(world.question.count, len(able))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.node_selector.core.eligibility import Candidate, why_not
+from services.node_selector.core.eligibility import Candidate, refusal_reason
 from services.node_selector.core.panic import apply_panic
 from services.node_selector.core.selection import place, require_node
 from shared.documents.selection import SelectionMethod
@@ -42,7 +42,9 @@ def test_nobody_who_may_not_take_a_client_is_ever_chosen(
     candidates: list[Candidate], chance: int, count: int, method: SelectionMethod
 ) -> None:
     placement = place(question(chance=chance, count=count), field(candidates, method=method))
-    able = {each.node for each in apply_panic(candidates, 90) if why_not(each, VERSION) is None}
+    able = {
+        each.node for each in apply_panic(candidates, 90) if refusal_reason(each, VERSION) is None
+    }
     assert set(placement.chosen) <= able
     assert len(placement.chosen) == min(count, len(able))
 

@@ -66,7 +66,7 @@ def _own(data: bytes) -> object:
     }
     found = readers.get(which, Profile.load)()
     if which == b"latencies" and not found:
-        raise Dropped("nothing_known")
+        raise Dropped("missing_facts")
     return found
 
 
@@ -316,7 +316,7 @@ TARGETS = (
         frozenset(
             {
                 "bad_settings",
-                "nothing_known",
+                "missing_facts",
                 "start_failed",
                 "bad_shape",
                 "bad_syntax",

@@ -78,7 +78,7 @@ class NodeNews:
 
 @dataclass(frozen=True, slots=True)
 class MasterReadiness:
-    """What a master that is not primary says of itself."""
+    """The readiness that a master which is not primary reports."""
 
     could_take_over: bool
     reasons: tuple[str, ...] = ()
