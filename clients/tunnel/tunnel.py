@@ -173,13 +173,11 @@ class Tunnel:
                 self._effects.append(link.seal(record, now))
             self._effects.extend(self.streams.writable())
 
-    def _on_frame(
-        self, link: TunnelLink, kind: FrameKind, payload: memoryview, now: Instant
-    ) -> None:
+    def _on_frame(self, link: TunnelLink, kind: FrameKind, data: memoryview, now: Instant) -> None:
         if kind is not FrameKind.RECORD:
-            self._apply(link, self._handshake.received(link, kind, bytes(payload)), now)
+            self._apply(link, self._handshake.received(link, kind, bytes(data)), now)
         elif link is self._table.followed and link.opener is not None:
-            record = memoryview(link.opener.open(payload))
+            record = memoryview(link.opener.open(data))
             if len(record) < PREFIX.size:
                 raise BadRecord
             self._on_record(link, record, now)

@@ -7,7 +7,6 @@ from faststream import FastStream
 from services.config.handlers import (
     ReadHandlers,
     RepairHandlers,
-    WriteHandlers,
     repair_router,
     router,
 )
@@ -55,9 +54,7 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     server = LogServer(link.client, settings.node)
     promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
     repair = RepairHandlers(reporter, rebuilder, promoter)
-    bus.broker.include_router(
-        router(WriteHandlers(writer), ReadHandlers(writer, state), settings.node)
-    )
+    bus.broker.include_router(router(writer, ReadHandlers(writer, state), settings.node))
     bus.broker.include_router(repair_router(repair, settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
     return Service(

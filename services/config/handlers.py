@@ -16,7 +16,6 @@ from shared.domain.ids import NodeId
 from shared.domain.log import StoredEntry
 from shared.events.config import (
     ChainVerified,
-    ChangesAccepted,
     DocumentsRead,
     GenerationBegun,
     HistoryRead,
@@ -44,16 +43,10 @@ AT_ONCE: Final = 128
 
 
 class WriteHandlers:
-    """Proposals, and what decides whether this master writes them."""
+    """What else the writer receives: orders to pause, and the followers' progress."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-
-    async def on_propose(self, proposal: ProposeChanges) -> ChangesAccepted:
-        return await self._writer.propose(proposal)
-
-    async def on_grant(self, grant: MasterGranted) -> None:
-        await self._writer.accept_grant(grant)
 
     async def on_pause_writes(self, order: PauseWrites) -> WritesPaused:
         paused = MasterGranted(**order.model_dump(), paused=True)
@@ -115,17 +108,21 @@ class RepairHandlers:
         return await self._promoter.promote(order)
 
 
-def router(write: WriteHandlers, read: ReadHandlers, node: NodeId) -> NatsRouter:
-    """The subscriptions of every day; a read goes to any master, a proposal to all."""
+def router(writer: Writer, read: ReadHandlers, node: NodeId) -> NatsRouter:
+    """Build the daily subscriptions; a read goes to any master, a proposal to all of them.
+
+    Proposals and grants go straight to the writer.
+    """
+    write = WriteHandlers(writer)
     return NatsRouter(
         handlers=(
-            subscription(ProposeChanges, write.on_propose, max_workers=AT_ONCE),
+            subscription(ProposeChanges, writer.propose, max_workers=AT_ONCE),
             subscription(ReadDocuments, read.on_read, queue=QUEUE, max_workers=AT_ONCE),
             subscription(ReadCurrent, read.on_read_current, max_workers=AT_ONCE),
             subscription(ReadHistory, read.on_history, queue=QUEUE, max_workers=AT_ONCE),
             subscription(PauseWrites, write.on_pause_writes, node=node),
             subscription(VerifyChain, read.on_verify, node=node),
-            subscription(MasterGranted, write.on_grant),
+            subscription(MasterGranted, writer.accept_grant),
             subscription(FollowerProgressed, write.on_progress),
         )
     )

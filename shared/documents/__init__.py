@@ -1,11 +1,13 @@
 """The documents of the master state: what an administrator configures, declared once."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from shared.documents.body import DocumentBody
 from shared.documents.node import NodeDocument
 from shared.documents.public_site import PublicSiteDocument
+from shared.documents.shape import validate_body
 from shared.documents.site import SiteDocument
 from shared.documents.team import TeamDocument
 from shared.documents.user import UserDocument
@@ -46,3 +48,12 @@ COLLECTIONS: Final = {
 
 SITE_ID: Final = "site"
 """The one site document's id."""
+
+
+def normalise_body(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body* as its kind's document writes it, defaults included.
+
+    Raises:
+        InvalidChange: the body has another shape.
+    """
+    return validate_body(DOCUMENTS[kind], f"{kind} {id_!r}", body)

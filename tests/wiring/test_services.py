@@ -240,7 +240,7 @@ async def test_a_service_without_nats_lives_says_why_and_ends_when_told(
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "content"),
     [
         ({"PSK": "short"}, b"the pre-shared key has 5 characters"),
         ({"NODE_NAME": "alpha"}, b"unknown variable MERIDIAN_NODE_NAME"),

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.documents import DOCUMENTS, Kind
+from shared.documents import DOCUMENTS, Kind, normalise_body
 from shared.documents.rules.changes import apply_changes
 from shared.documents.rules.entry import ChangeRequest, entry_bytes, entry_changes
-from shared.documents.shape import as_read, is_read_as, validate_body
+from shared.documents.shape import as_read, is_read_as
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
 from shared.domain.ids import RequestId, Revision
@@ -139,15 +139,6 @@ def part_request_id(request_id: RequestId, part: tuple[Planned, ...]) -> Request
     """Derive an id for *part*: the same whenever the same request makes the same changes."""
     content = json.dumps([[change.kind, change.id, change.op] for change in part])
     return RequestId(f"{request_id}-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
-
-
-def normalise_body(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as its kind's document writes it, defaults included.
-
-    Raises:
-        InvalidChange: the body has another shape.
-    """
-    return validate_body(DOCUMENTS[kind], f"{kind} {id_!r}", body)
 
 
 def split_into_batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:

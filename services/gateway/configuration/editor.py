@@ -10,14 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from services.gateway.access.passwords import Passwords
-from services.gateway.configuration.core import (
-    ApplyPart,
-    Edit,
-    Planned,
-    check_parts,
-    normalise_body,
-    plan_changes,
-)
+from services.gateway.configuration.core import ApplyPart, Edit, Planned, check_parts, plan_changes
 from services.gateway.configuration.proposals import (
     PROPOSE_PART_SECONDS,
     PROPOSE_SECONDS,
@@ -25,7 +18,7 @@ from services.gateway.configuration.proposals import (
 )
 from services.gateway.configuration.reader import ConfigurationReader
 from shared.api.documents import ApplyRequest
-from shared.documents import Kind
+from shared.documents import Kind, normalise_body
 from shared.domain.document import Document, Ref
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import Revision

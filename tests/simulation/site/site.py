@@ -147,7 +147,7 @@ class Site(World):
         self.ask_config(node, self._proposed, node, proposal)
 
     async def _proposed(self, node: NodeId, proposal: ProposeChanges) -> None:
-        answer = await self.services[node].write.on_propose(proposal)
+        answer = await self.services[node].writer.propose(proposal)
         self.ledger.answered(proposal.request_id, answer)
 
     def ask_config(self, node: NodeId, work: Work, *args: Any) -> None:
@@ -185,7 +185,7 @@ class Site(World):
                 self.carry(master, hearer, self._granted, hearer.node, grant_event)
 
     def _granted(self, node: NodeId, grant: MasterGranted) -> None:
-        self.ask_config(node, lambda: self.services[node].write.on_grant(grant))
+        self.ask_config(node, lambda: self.services[node].writer.accept_grant(grant))
 
     def _check(self, master: Master) -> tuple[Effect, ...]:
         """The examiner looks, in the monitor's process."""

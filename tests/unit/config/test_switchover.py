@@ -143,7 +143,7 @@ def test_a_copy_that_is_where_it_was_reads_no_document_again() -> None:
 async def hears_pause(master: FakeMaster, sender: FakeMaster) -> None:
     """Config of *master* is told that the other master stopped acting."""
     pause_ = sender.granted(1, sender.grant.valid_until).model_copy(update={"paused": True})
-    await handlers_of(master).on_grant(pause_)
+    await master.writer.accept_grant(pause_)
     await turn()
 
 

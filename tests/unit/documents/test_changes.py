@@ -57,7 +57,7 @@ def test_a_delete_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (put("planet", "mars", {}), "there is no kind 'planet'; there are site, node, user, team"),
         (put("node", "Berlin", BERLIN), "'Berlin' is no node name"),
@@ -123,7 +123,7 @@ def test_a_change_passes_at_the_revision_that_was_seen(expected: int | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (put("node", "berlin", BERLIN, 4), "node 'berlin' is at revision 5, not at 4"),
         (put("node", "berlin", BERLIN, 0), "node 'berlin' is at revision 5, not at 0"),

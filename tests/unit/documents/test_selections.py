@@ -37,7 +37,7 @@ def site(selection: dict[str, Any] | None = None) -> Documents:
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "field"),
+    ("change", "message", "field"),
     [
         (
             put("public_site", "help", {"methods": ["a_record"]}),

@@ -35,7 +35,7 @@ def test_what_is_no_host_name_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "told"),
+    ("kind", "body", "message"),
     [
         (Kind.PUBLIC_SITE, {}, "hostnames: Field required"),
         (Kind.PUBLIC_SITE, {"hostnames": []}, "hostnames: Tuple should have at least 1 item"),

@@ -70,7 +70,7 @@ def test_an_event_concerns_whom_it_names_or_who_says_it(
 
 
 @pytest.mark.parametrize(
-    ("fact", "body", "said"),
+    ("fact", "body", "expected"),
     [
         (
             "service.ended_uncleanly",
@@ -143,8 +143,8 @@ def test_an_event_concerns_whom_it_names_or_who_says_it(
         ("failover.stepped_down", {"node": "bravo"}, "node bravo"),
     ],
 )
-def test_an_event_is_a_sentence(fact: str, body: dict[str, object], progress: str) -> None:
-    assert sentence(fact, body) == progress
+def test_an_event_is_a_sentence(fact: str, body: dict[str, object], expected: str) -> None:
+    assert sentence(fact, body) == expected
 
 
 def test_a_long_event_is_kept_without_its_lists() -> None:

@@ -149,12 +149,9 @@ def _tunnel_corpus() -> Iterable[bytes]:
             yield joined(whom + words, data + data)
             yield joined(whom + words + b" up", data)
         opening = pair.carried[0][1]
-        yield joined(
-            b"customer" + words, opening + tunnel.encode(tunnel.FrameKind.CONFIRM, b"x" * 32)
-        )
-        yield joined(
-            b"customer" + words, opening + tunnel.encode(tunnel.FrameKind.CONFIRM, b"x" * 64)
-        )
+        for proof in (b"x" * 32, b"x" * 64):
+            confirm = tunnel.encode(tunnel.FrameKind.CONFIRM, proof)
+            yield joined(b"customer" + words, opening + confirm)
 
 
 SIZES = (0, 33, 64, 72)
@@ -304,16 +301,11 @@ def _handshakes() -> Iterable[bytes]:
             b"no HTTP\r\n",
             b"HTTP/1.1 403 Forbidden\r\n\r\n",
         ),
-        *(
-            moved % b"Location: https://[\r\n",
-            moved % (b"Location: /x\r\n" * 2),
-            moved % b"Location: x\r\n",
-        ),
+        *(moved % b"Location: https://[\r\n", moved % (b"Location: /x\r\n" * 2)),
+        moved % b"Location: x\r\n",
         *(accepted + b"Sec-WebSocket-Extensions: \xff\r\n\r\n", accepted * 2 + b"\r\n"),
-        *(
-            accepted + b"x: " + b"y" * 9_000 + b"\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        ),
+        accepted + b"x: " + b"y" * 9_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     )
 
 
@@ -328,9 +320,9 @@ TARGETS = (
         "wire.relay",
         _relay,
         _relay_corpus,
-        (
-            *("shared.wire.relay:FrameReader.feed", "shared.wire.relay:_decode"),
-            "shared.wire.relay:_decode_answer",
+        tuple(
+            f"shared.wire.relay:{name}"
+            for name in ("FrameReader.feed", "_decode", "_decode_answer")
         ),
         frozenset({"bad_frame"}),
     ),
@@ -339,7 +331,7 @@ TARGETS = (
         _frames,
         _frames_corpus,
         ("clients.tunnel.frames:TunnelFrameReader.feed", "clients.tunnel.records:Opener.open"),
-        frozenset({"BadFrame", "BadRecord"}),
+        frozenset({"BadTunnelFrame", "BadRecord"}),
         (tunnel.BadTunnelFrame, BadRecord),
     ),
     Target(

@@ -5,11 +5,10 @@ import pytest
 from services.gateway.configuration.core import (
     BATCH_BYTES,
     Planned,
-    normalise_body,
     plan_changes,
     split_into_batches,
 )
-from shared.documents import Kind
+from shared.documents import Kind, normalise_body
 from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange
 from shared.domain.ids import Revision
