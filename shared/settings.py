@@ -23,7 +23,7 @@ PREFIX: Final = "MERIDIAN_"
 
 
 class TimingPreset(StrEnum):
-    """How patient a cluster is: one machine, one region, or several continents."""
+    """The patience of a cluster: one machine, one region, or several continents."""
 
     LOCAL = "local"
     LAN = "lan"
@@ -79,7 +79,7 @@ def _split_list(value: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs: who it is, its cluster's key, and where NATS is."""
+    """The settings of every service: its identity, its cluster's key, and where NATS is."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
@@ -144,7 +144,7 @@ class ServiceSettings(BaseSettings):
 
 
 def database_address(url: SecretStr, password_file: Path | None) -> str:
-    """Where the database is; with the password of a file when there is one, so *url* needs none.
+    """Return the database's address; with a file's password if there is one, so *url* needs none.
 
     Raises:
         BadSettings: the file cannot be read, or *url* has no place for its password.

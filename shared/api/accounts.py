@@ -1,4 +1,4 @@
-"""Signing in."""
+"""The models and the call for signing in."""
 
 from pydantic import Field, TypeAdapter
 
@@ -7,7 +7,7 @@ from shared.api.model import ApiModel
 
 
 class LoginRequest(ApiModel):
-    """Who signs in."""
+    """The name and password of a user who signs in."""
 
     username: str = Field(min_length=1, max_length=200)
     password: str = Field(min_length=1, max_length=1_000)

@@ -1,4 +1,4 @@
-"""What a gateway answered, as bytes, and how it is read: a value, or the error that it names."""
+"""The bytes that a gateway answers, read as a value or as the error that they name."""
 
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -30,7 +30,7 @@ class Answer:
 
 
 class ConnectionFailed(Exception):
-    """No answer came; *is_misaddressed* says that no address of this form ever gives one."""
+    """No gateway answered; *is_misaddressed* says that no address of this form ever gives one."""
 
     def __init__(self, message: str, *, is_misaddressed: bool = False) -> None:
         super().__init__(message)

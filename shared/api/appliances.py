@@ -1,4 +1,4 @@
-"""The failover API of the field's product, as JSON: which part a master plays."""
+"""The failover API of the field's product, as JSON: the part that each master plays."""
 
 from shared.api.model import ApiModel
 from shared.domain.ids import UnixMillis
@@ -18,14 +18,14 @@ class ApplianceInfo(ApiModel):
 
 
 class DataSyncInfo(ApiModel):
-    """When the copy of the master state was last heard of, and its status."""
+    """The status of the copy of the master state, and when it was last heard of."""
 
     at: UnixMillis
     status: str
 
 
 class ApplianceHealthReport(ApiModel):
-    """How this master is; *error_message* is empty when all is well."""
+    """The health of this master; *error_message* is empty when all is well."""
 
     success: bool
     id: str
@@ -38,7 +38,7 @@ class ApplianceHealthReport(ApiModel):
 
 
 class FailoverRoleRequest(ApiModel):
-    """Which part this master is to play; data is always brought up to date first."""
+    """The part that this master is to play; data is always brought up to date first."""
 
     role: FailoverRole
     data_sync_first: bool = False
@@ -46,6 +46,6 @@ class FailoverRoleRequest(ApiModel):
 
 
 class FailoverRoleResult(ApiModel):
-    """What was done."""
+    """The result of a change of the part that a master plays."""
 
     success: str

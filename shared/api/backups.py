@@ -15,7 +15,7 @@ PASSPHRASE_HEADER: Final = "Meridian-Passphrase"  # noqa: S105 (a header's name)
 
 
 class RestoreOptions(Parameters):
-    """How a backup is restored."""
+    """The options for restoring a backup."""
 
     dry_run: bool = False
     prune: bool = False
@@ -23,7 +23,7 @@ class RestoreOptions(Parameters):
 
 
 class BackupSummary(ApiModel):
-    """What a backup holds; *silent* are masters whose conflicts are not in it."""
+    """The content of a backup; *silent* are masters whose conflicts are not in it."""
 
     site: str
     cluster_id: str
@@ -40,7 +40,7 @@ class BackupSummary(ApiModel):
 
 
 class RestoreResult(ApiModel):
-    """What a backup held, and what restoring it changed, or would change.
+    """The content of a backup, and the changes that restoring it made, or would make.
 
     *stays* are the documents that the site has and the backup has not, and that were not deleted;
     *conflicts* those that are open again, each with the master that keeps it now.
@@ -54,7 +54,7 @@ class RestoreResult(ApiModel):
 
 
 def create_backup(passphrase: str | None) -> Call[bytes]:
-    """Everything that the site knows, as one sealed file."""
+    """Download everything that the site knows, as one sealed file."""
     headers = _headers(passphrase)
     return Call("POST", "/backup", TypeAdapter(bytes), headers=headers, seconds=MOVE_SECONDS)
 
@@ -72,7 +72,7 @@ def restore_backup(options: RestoreOptions, passphrase: str | None) -> Call[Rest
 
 
 def _headers(passphrase: str | None) -> dict[str, str]:
-    """A passphrase may be any text, a header may not: it is sent as base64."""
+    """Encode a passphrase as base64: it may be any text, which a header may not."""
     if passphrase is None:
         return {}
     return {PASSPHRASE_HEADER: b64encode(passphrase.encode()).decode()}

@@ -1,4 +1,4 @@
-"""A call of the API as a value: what is sent, and as which type the answer is read.
+"""A call of the API as a value: the request, and the type that its answer is read as.
 
 ```python
 def cluster_status() -> Call[ClusterStatus]:

@@ -1,4 +1,4 @@
-"""Who changed what, when: the cluster log for people, and the log itself, walked or begun anew."""
+"""The changes of the configuration, as a list for people, and the log, verified or rebuilt."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ MOST_LINES: Final = 200
 
 
 class ChangesQuery(Parameters):
-    """Which changes: at most *limit* lines a page, from before the entry that *before* names."""
+    """Selects changes: at most *limit* lines a page, from before the entry that *before* names."""
 
     limit: int = Field(default=50, ge=1, le=MOST_LINES)
     before: str | None = Field(default=None, pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$")
@@ -25,7 +25,7 @@ class ChangesQuery(Parameters):
 
 
 class CopyReport(ApiModel):
-    """One copy: how many entries follow one another, up to which, and what is wrong if anything."""
+    """Reports on one copy: how many entries form its chain, up to which, and any fault in it."""
 
     copy_of: str
     entries: int = 0
@@ -36,7 +36,7 @@ class CopyReport(ApiModel):
 
 
 class RebuildRequest(ApiModel):
-    """Why the log is rebuilt; *force* goes on without a master that cannot be asked."""
+    """The reason for a rebuild; *force* goes on without a master that cannot be asked."""
 
     force: bool = False
     reason: str = Field(default="", max_length=500)

@@ -40,7 +40,7 @@ LARGEST_PORT: Final = 65_535
 
 
 class CloseCode(IntEnum):
-    """How the gateway closes the WebSocket (RFC 6455 section 7.4; 4000 and up are ours)."""
+    """The codes that the gateway closes a WebSocket with (RFC 6455 section 7.4; ours from 4000)."""
 
     TOO_LONG = 1009
     """The endpoint's message was too long; it comes again."""
@@ -91,7 +91,7 @@ class SessionClosed(ChannelMessage):
 
 
 class RequestRefused(ChannelMessage):
-    """What the endpoint asked cannot be done now."""
+    """The gateway cannot do now what the endpoint asked for."""
 
     type: Literal["error"] = "error"
     code: str = "error"
@@ -99,7 +99,7 @@ class RequestRefused(ChannelMessage):
 
 
 class PathsNeeded(ChannelMessage):
-    """No path of the session is left."""
+    """The endpoint has no path of the session left."""
 
     type: Literal["need_paths"] = "need_paths"
 
@@ -139,7 +139,7 @@ M = TypeVar("M", bound=ChannelMessage)
 
 
 def channel_path(session: SessionId) -> str:
-    """Where the channel of *session* is, at every gateway."""
+    """Return the path of the channel of *session*, the same at every gateway."""
     return PATH.format(session=session)
 
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SiteAccess:
-    """Where a site's gateways are, what proves them, and who asks (nobody without a *token*)."""
+    """The site's gateways, the authority that proves them, and the *token*, empty for nobody."""
 
     gateways: Sequence[str]
     ca_file: str = ""
@@ -98,14 +98,14 @@ class SiteClient:
             following = call.at(page.next) if page.next is not None else None
 
     def try_once(self, call: Call[R]) -> R | None:
-        """What the gateway in use answers in time; None: nothing of use."""
+        """Return the answer of the gateway in use; None when it gives nothing of use in time."""
         try:
             return read_answer(self._send(call), call.answer)
         except (ConnectionFailed, MeridianError):
             return None
 
     def download(self, call: Call[bytes]) -> Iterator[bytes]:
-        """What the site answers to a POST, as its bytes come.
+        """Yield the answer of the site to a POST, as its bytes come.
 
         Raises:
             Unavailable: no gateway can be reached, or the answer broke off.
@@ -152,7 +152,7 @@ class SiteClient:
         return {**own, **call.headers}
 
     def _require_time(self, until: float, failure: ConnectionFailed) -> None:
-        """Let another attempt pass.
+        """Return if there is time for another attempt.
 
         Raises:
             BadSettings: no attempt ever succeeds.

@@ -11,7 +11,7 @@ from shared.domain.service import ServiceRestarts
 
 
 class NodeStatus(ApiModel):
-    """One node: what is configured, what is heard of it, how far it follows.
+    """The state of one node: its configuration, its heartbeats, and how far it follows.
 
     *services* are those that ended uncleanly since their last clean end.
     """
@@ -47,14 +47,14 @@ class ClusterStatus(ApiModel):
 
 
 class SyncRequest(ApiModel):
-    """Which nodes (all when empty) are to catch up, and whether from a snapshot."""
+    """The nodes that are to catch up (all when empty), and whether from a snapshot."""
 
     nodes: tuple[NodeId, ...] = ()
     resync: bool = False
 
 
 class SyncReport(ApiModel):
-    """One follower's answer to *sync now*: where it proved to be, or what is wrong."""
+    """One follower's answer to *sync now*: the position that it proved, or what is wrong."""
 
     node: NodeId
     ok: bool

@@ -1,4 +1,4 @@
-"""What a master had alone when the site went on without it: listed, shown and resolved."""
+"""The changes that a master had alone when the site went on without it, and their resolution."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class ConflictDetails(ApiModel):
 
 
 class ConflictDecision(ApiModel):
-    """What is to become of it: its documents are put into the site again, or given up."""
+    """The decision on a conflict: its documents are put into the site again, or given up."""
 
     resolution: Literal["apply", "discard"]
 
@@ -38,7 +38,7 @@ class ConflictResult(ApiModel):
 
 
 def list_conflicts() -> Call[ConflictList]:
-    """What each master had alone, and what became of it."""
+    """List what each master had alone, and what became of it."""
     return Call("GET", "/conflicts", TypeAdapter(ConflictList))
 
 
@@ -48,5 +48,5 @@ def read_conflict(id_: str) -> Call[ConflictDetails]:
 
 
 def resolve_conflict(id_: str, decision: ConflictDecision) -> Call[ConflictResult]:
-    """Put its documents into the site as a new change, or give them up."""
+    """Put the documents of a conflict into the site as a new change, or give them up."""
     return Call("POST", path_of("conflicts", id_), TypeAdapter(ConflictResult), decision)

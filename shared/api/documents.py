@@ -34,7 +34,7 @@ class DocumentsPage(Page[DocumentView]):
 
 
 class DocumentsQuery(Parameters):
-    """Which page: at most *limit* documents, from behind the one called *after*."""
+    """Selects a page: at most *limit* documents, from behind the one called *after*."""
 
     limit: int = Field(default=100, ge=1, le=MOST_DOCUMENTS)
     after: str | None = Field(default=None, max_length=200)
@@ -88,7 +88,7 @@ class DocumentChange(ApiModel):
 
 
 class ApplyResult(ApiModel):
-    """What an apply changed, or would change; *revision* is None when nothing was written."""
+    """The changes of an apply, made or planned; *revision* is None when nothing was written."""
 
     changes: tuple[DocumentChange, ...]
     revision: int | None

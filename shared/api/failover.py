@@ -1,4 +1,4 @@
-"""Who is primary: the planned change of it, a promotion by force, and what a failure would do."""
+"""The planned change of the primary, a promotion by force, and a check of a failure's effects."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ PROMOTE_SECONDS: Final = 15.0
 
 
 class SwitchoverRequest(ApiModel):
-    """Which master is to be primary; the other one when none is named."""
+    """Names the master that is to be primary; the other one when none is named."""
 
     to: NodeId | None = None
 
@@ -30,7 +30,7 @@ class SwitchoverResult(ApiModel):
 
 
 class PromotionRequest(ApiModel):
-    """Which master goes on alone, and why; without *force* it is refused."""
+    """Names the master that goes on alone, and the reason; without *force* it is refused."""
 
     node: NodeId
     force: bool = False
@@ -38,7 +38,7 @@ class PromotionRequest(ApiModel):
 
 
 class MasterCheck(ApiModel):
-    """What one master says of itself; *reasons* bar it from taking the role over.
+    """The report of one master on itself; *reasons* bar it from taking the role over.
 
     *redirection* is how the primary leads the site's address to itself.
     """
@@ -53,7 +53,7 @@ class MasterCheck(ApiModel):
 
 
 class FailoverCheck(ApiModel):
-    """What would happen if the primary failed now."""
+    """The prediction of what would happen if the primary failed now."""
 
     primary: NodeId | None
     successor: NodeId | None

@@ -12,14 +12,14 @@ class ProcessHealth(ApiModel):
 
 
 class Readiness(ApiModel):
-    """Whether sessions can be started here; *reasons* say why not."""
+    """Says whether sessions can be started here; *reasons* say why not."""
 
     ready: bool
     reasons: tuple[str, ...] = ()
 
 
 class RoleReport(ApiModel):
-    """Whether this master is primary, and of which epoch."""
+    """Says whether this master is primary, and of which epoch."""
 
     node: NodeId
     role: MasterRole

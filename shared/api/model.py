@@ -24,9 +24,9 @@ class Page(ApiModel, Generic[T]):
 
 
 class Parameters(ApiModel):
-    """What the parameters of an address say."""
+    """The parameters of an address."""
 
     def as_texts(self) -> dict[str, str]:
-        """The parameters that are not as they are by default."""
+        """Return the parameters that differ from their defaults, as text."""
         members = self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         return {name: str(value) for name, value in members.items()}

@@ -1,4 +1,4 @@
-"""Which relays an endpoint measures before its session is placed."""
+"""The relays that an endpoint measures before its session is placed."""
 
 from pydantic import Field, TypeAdapter
 
@@ -17,7 +17,7 @@ class ProbeTarget(ApiModel):
 
 
 class ProbePlan(ApiModel):
-    """What to measure with which ticket, and how long a measurement is good for; maybe nothing."""
+    """The relays to measure, maybe none, the ticket, and how long a measurement stays good."""
 
     nodes: tuple[ProbeTarget, ...] = ()
     ticket: str = ""

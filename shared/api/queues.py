@@ -9,7 +9,7 @@ from shared.domain.ids import SessionId
 
 
 class ArrivalRequest(ApiModel):
-    """At which public site, for which team, and how the customer wants to be called.
+    """Names the public site and team where a customer arrives, and the customer's display name.
 
     Without *public_site* the host name of the request says which.
     """
@@ -37,7 +37,7 @@ def arrive(request: ArrivalRequest) -> Call[SessionCredentials]:
 
 
 def list_waiting(team: str | None = None) -> Call[tuple[WaitingCustomer, ...]]:
-    """Who waits for the caller's teams, or for one *team*, in the order of arrival."""
+    """List who waits for the caller's teams, or for one *team*, in the order of arrival."""
     path = path_of("queue", team=team) if team else path_of("queue")
     return Call("GET", path, TypeAdapter(tuple[WaitingCustomer, ...]))
 

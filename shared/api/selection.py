@@ -1,4 +1,4 @@
-"""Node selection: which nodes two ends would get and why, and a rehearsal with a population."""
+"""Models of node selection: an explained choice for two ends, and a rehearsal of many."""
 
 from typing import Annotated, Final
 
@@ -26,7 +26,7 @@ class ImaginedEndpoint(EndpointFacts):
 
 
 class SelectionQuestion(ApiModel):
-    """Which node for these ends, at this public site, for this team, by these methods."""
+    """Asks for the node for these ends, at this public site, for this team, by these methods."""
 
     client: ImaginedEndpoint = ImaginedEndpoint()
     other: ImaginedEndpoint | None = None
@@ -60,7 +60,7 @@ class SelectionAnswer(ApiModel):
 
 
 class RehearsedFacts(ApiModel):
-    """What is supposed of one client; what makes no sense is left out."""
+    """The assumptions about one client; what makes no sense is left out."""
 
     address: str
     utc_offset_minutes: float | None = None
@@ -103,7 +103,7 @@ class RehearsalResult(ApiModel):
 
 
 def select(question: SelectionQuestion) -> Call[SelectionAnswer]:
-    """Which traffic nodes these ends would get, and why."""
+    """Show which traffic nodes these ends would get, and why."""
     return Call("POST", "/select", TypeAdapter(SelectionAnswer), question)
 
 

@@ -14,7 +14,7 @@ MOST_MEASUREMENTS: Final = 64
 
 
 class EndpointFacts(ApiModel):
-    """What an endpoint says of itself; nothing in it is trusted further than to rank nodes.
+    """The facts that an endpoint reports of itself, trusted no further than to rank nodes.
 
     *latency_ages_seconds* says how long ago something was measured, *last_node* by which node its
     session before went.
@@ -29,13 +29,13 @@ class EndpointFacts(ApiModel):
 
 
 class RepresentativeFacts(EndpointFacts):
-    """The same of a representative, who may ask for one *node*."""
+    """The facts of a representative, who may also ask for one *node*."""
 
     node: str | None = Field(default=None, max_length=63)
 
 
 class SessionCredentials(ApiModel):
-    """What an endpoint needs to hold its control channel.
+    """The data that an endpoint needs to hold its control channel.
 
     *team* and *public_site* say where the customer of a session from a queue arrived; such a
     session has no words.
@@ -53,7 +53,7 @@ class SessionCredentials(ApiModel):
         return self.team is not None
 
     def with_gateways(self, known: Iterable[str]) -> Self:
-        """The same, with the gateways *known* before, in case its own do not answer."""
+        """Return a copy that adds the gateways *known* before, in case its own do not answer."""
         urls = (url.rstrip("/") for url in self.gateways)
         return self.model_copy(update={"gateways": tuple(dict.fromkeys((*known, *urls)))})
 

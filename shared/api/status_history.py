@@ -1,4 +1,4 @@
-"""What happened to the site: roles, copies, redirections, and what operators did."""
+"""The history of the site: roles, copies, redirections, and what operators did."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ MOST_EVENTS: Final = 200
 
 
 class StatusHistoryQuery(Parameters):
-    """Which events: at most *limit* a page, from before the place that *before* names."""
+    """Selects events: at most *limit* a page, from before the place that *before* names."""
 
     limit: int = Field(default=50, ge=1, le=MOST_EVENTS)
     before: str | None = Field(default=None, pattern=r"^[0-9]{1,16}\.[A-Za-z0-9]{1,64}$")

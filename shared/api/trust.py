@@ -1,4 +1,4 @@
-"""How a client knows that it speaks to the site."""
+"""Builds the TLS context by which a client knows that it speaks to the site."""
 
 import ssl
 
@@ -6,7 +6,7 @@ from shared.domain.errors import BadSettings
 
 
 def trusted_context(ca_file: str) -> ssl.SSLContext:
-    """The site is known by the authority in *ca_file* when one is given, else by the system's.
+    """Trust the authority in *ca_file* when one is given, else those of the system.
 
     Raises:
         BadSettings: the file holds no certificate.

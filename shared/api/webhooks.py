@@ -1,4 +1,4 @@
-"""What the configuration does not hold of a webhook: its secret, and how its deliveries go."""
+"""The parts of a webhook outside the configuration: its secret, and its deliveries' progress."""
 
 from pydantic import TypeAdapter
 
@@ -8,7 +8,7 @@ from shared.domain.webhook import WebhookProgress
 
 
 class WebhookSecret(ApiModel):
-    """What signs the deliveries of *webhook*."""
+    """The secret that signs the deliveries of *webhook*."""
 
     webhook: str
     secret: str
@@ -20,5 +20,5 @@ def webhook_secret(name: str) -> Call[WebhookSecret]:
 
 
 def webhook_progress(name: str) -> Call[WebhookProgress]:
-    """How far the deliveries are, and why they are no further."""
+    """Show how far the deliveries are, and why they are no further."""
     return Call("GET", path_of("webhooks", name, "progress"), TypeAdapter(WebhookProgress))

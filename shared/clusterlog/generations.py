@@ -1,4 +1,4 @@
-"""Which generation of the log a copy reads, and how it goes from one to the next.
+"""Finds the generation of the log that a copy reads, and the way from one to the next.
 
 A copy reads the generation that its position names, for as long as that log holds its last entry.
 Only when it does not is a later one looked for: a generation counts once its first message is an

@@ -73,7 +73,7 @@ class EntrySigner:
 
 
 def verify(stored: StoredEntry, trust: TrustStore) -> bool:
-    """Whether a master that is known signed *stored*."""
+    """Say whether a known master signed *stored*."""
     return trust.verify(stored.signer, stored.signature, signed_bytes(stored.hash))
 
 
@@ -107,7 +107,7 @@ class ClusterLog:
         return tuple(sorted((each for each in there if each > self.generation), reverse=True))
 
     async def create(self, replicas: int) -> None:
-        """Make the stream: `init` and a rebuild alone may.
+        """Make the stream; only `init` and a rebuild may.
 
         Raises:
             LogConflict: it is there already.
@@ -130,7 +130,7 @@ class ClusterLog:
             raise LogUnavailable(f"the log was not made: {error}") from error
 
     async def exists(self) -> bool:
-        """Whether the stream is there.
+        """Say whether the stream is there.
 
         Raises:
             LogUnavailable: JetStream does not answer.

@@ -32,7 +32,7 @@ CHUNKS_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class SnapshotMissing(LogUnavailable):
-    """There is no such object, or not any more."""
+    """The object does not exist, or not any more."""
 
     code = "snapshot_missing"
 
@@ -54,7 +54,7 @@ class SnapshotStore:
             raise LogUnavailable(f"{name} was not stored: {describe_error(error)}") from error
 
     async def get(self, name: str) -> bytes:
-        """What is stored under *name*.
+        """Return the data stored under *name*.
 
         Raises:
             SnapshotMissing: nothing is.
@@ -85,14 +85,14 @@ class SnapshotStore:
         return True
 
     async def _clear_junk(self, bucket: ObjectStore, name: str) -> bool:
-        """Delete the description of *name* if it describes no object; whether it did."""
+        """Delete the description of *name* if it describes no object; say whether it did."""
         is_junk = await self._is_junk(bucket, name)
         if is_junk:
             await jetstream_of(self._client).purge_stream(STREAM, subject=meta_subject(name))
         return is_junk
 
     async def _is_junk(self, bucket: ObjectStore, name: str) -> bool:
-        """Whether something lies under *name* and describes no object."""
+        """Say whether something lies under *name* and describes no object."""
         try:
             info = await require_readable(bucket.get_info(name, show_deleted=True))
         except NotFoundError:
@@ -111,5 +111,5 @@ def chunk_name(snapshot: str, number: int) -> str:
 
 
 def meta_subject(name: str) -> str:
-    """Where the description of the object *name* lies."""
+    """Return the subject of the description of the object *name*."""
     return f"$O.{SNAPSHOTS}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"

@@ -55,7 +55,7 @@ SCRYPT_MEMORY: Final = 2**26
 
 
 class SealedBy(StrEnum):
-    """What opens a backup, as its header names it."""
+    """Names, in a backup's header, what opens the backup."""
 
     PASSPHRASE = "passphrase"  # noqa: S105 - a word of the header
     SITE_SECRET = "site_secret"  # noqa: S105 - a word of the header
@@ -63,7 +63,7 @@ class SealedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a backup without its key.
+    """The part of a backup that is readable without its key.
 
     *silent* are masters that did not answer: what they keep as conflicts is not in it.
     """
@@ -125,7 +125,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class BackupKey:
-    """What a backup is sealed with: the site's own key for it, or a passphrase."""
+    """The key that seals backups: the site's own key for them, or one from a passphrase."""
 
     root: bytes
     by_passphrase: bool
@@ -213,7 +213,7 @@ class BackupReader:
         self._is_begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take *data* in; the sealed frames that are complete now.
+        """Take *data* in, and return the sealed frames that are complete now.
 
         Raises:
             BackupDamaged, BackupTooNew: it is no backup, or not as it was written.
@@ -228,10 +228,10 @@ class BackupReader:
                 yield part
 
     def end(self) -> None:
-        """There are no more bytes.
+        """Check that the backup is whole, since there are no more bytes.
 
         Raises:
-            BackupTruncated: there should be.
+            BackupTruncated: a part of the file is missing.
         """
         if not self.is_whole:
             raise BackupTruncated("the backup ends in the middle: a part of the file is missing")
@@ -296,7 +296,7 @@ class BackupOpener:
         return self._reader.header
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take *data* in; the frames that are complete now, opened.
+        """Take *data* in, and return the frames that are complete now, opened.
 
         Raises:
             BackupDamaged, BackupTooNew: it is no backup, or not as it was written.
@@ -310,7 +310,7 @@ class BackupOpener:
             self._unlock(self._reader.header)
 
     def end(self) -> Iterator[bytes]:
-        """There are no more bytes; the last frame, opened.
+        """Return the last frame, opened, since there are no more bytes.
 
         Raises:
             BackupTruncated: there should be more.

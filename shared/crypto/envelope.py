@@ -1,4 +1,4 @@
-"""The signed envelope: who sent a message, when, and proof that it came from the cluster.
+"""The signed envelope: a message's sender, its time, and proof that it came from the cluster.
 
 A live message is new when its counter was not seen from this boot of its sender. What was seen
 is kept in one window a boot, of constant size, until the last message's stamp no longer passes;
@@ -38,7 +38,7 @@ SENDERS_KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who speaks: a service's instance on a node."""
+    """The sender of a message: a service's instance on a node."""
 
     node: NodeId
     service: str
@@ -75,7 +75,7 @@ class Signed:
 
 
 def canonical(*fields: bytes) -> bytes:
-    """Fields with their lengths before them, so that no two lists give the same bytes."""
+    """Encode fields with their lengths before them, so that no two lists give the same bytes."""
     return b"".join(struct.pack(">I", len(each)) + each for each in fields)
 
 
@@ -155,7 +155,7 @@ class Verifier:
         live: bool,
         in_reply_to: str | None = None,
     ) -> Signed:
-        """Who signed a message, or the answer to the request *in_reply_to*.
+        """Return who signed a message, or the answer to the request *in_reply_to*.
 
         A *live* message must be fresh and new; a stored one may have any age.
 
@@ -240,5 +240,5 @@ def _mac(key: bytes, kind: str, subject: str, head: str, content_type: str, payl
 
 
 def _encode(text: str) -> bytes:
-    """The bytes of what a library decoded, whatever it made of them."""
+    """Return the bytes of what a library decoded, whatever it made of them."""
     return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Making nodes and clusters: the files that a node's state folder begins with."""
+"""Makes nodes and clusters: the files that a node's state folder begins with."""
 
 import secrets
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ AUTHORITY_KEY_FILE: Final = "ca.key"
 
 
 def prepare_node(folder: Path) -> str:
-    """Make the node's own key in *folder*, unless it has one; its public key in base64."""
+    """Make the node's own key in *folder*, unless it has one; return its public key in base64."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / KEY_FILE
     if not path.exists():
@@ -42,5 +42,5 @@ def found_cluster(folder: Path) -> ClusterId:
 
 
 def pin(folder: Path, cluster_id: ClusterId, masters: Mapping[NodeId, str]) -> None:
-    """Write down which cluster the node is of, and its masters' public keys."""
+    """Write down the node's cluster, and the public keys of its masters."""
     TrustStore(cluster_id, FIRST_GENERATION, dict(masters)).save(folder / TRUST_FILE)

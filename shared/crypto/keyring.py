@@ -26,7 +26,7 @@ SCRYPT_MEMORY: Final = 2**26
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What one pre-shared key gives: its name, the key of messages and the key of tickets."""
+    """The keys that one pre-shared key gives: its name, the keys of messages and of tickets."""
 
     kid: str
     control: bytes
@@ -83,7 +83,7 @@ def make_psk() -> str:
 
 
 def check_psk(psk: str) -> str:
-    """*psk* itself, when it is good enough to keep strangers out.
+    """Return *psk* itself, when it is good enough to keep strangers out.
 
     Raises:
         BadSettings: it is too short or too regular.
@@ -102,7 +102,7 @@ def check_psk(psk: str) -> str:
 
 
 def _entropy_bits(text: str) -> float:
-    """How much of *text* surprises: what repeats itself or goes on evenly says nothing new."""
+    """Estimate the entropy of *text*: parts that repeat or go on evenly add nothing."""
     unit = _unit(text)
     going = (mark for place, mark in enumerate(unit[2:], 2) if not _goes_on(unit, place))
     surprising = [*unit[:2], *going]
@@ -111,12 +111,12 @@ def _entropy_bits(text: str) -> float:
 
 
 def _unit(text: str) -> str:
-    """The shortest beginning that gives *text* when it is repeated."""
+    """Return the shortest beginning that gives *text* when it is repeated."""
     periods = (length for length in range(1, len(text)) if text.startswith(text[length:]))
     return text[: next(periods, len(text))]
 
 
 def _goes_on(text: str, place: int) -> bool:
-    """Whether the step to *place* is the step before it, as in `aaaa` and in `1234`."""
+    """Say whether the step to *place* is the step before it, as in `aaaa` and in `1234`."""
     before, last, mark = (ord(each) for each in text[place - 2 : place + 1])
     return mark - last == last - before

@@ -1,4 +1,4 @@
-"""A node's own key, and whom a node trusts as a master."""
+"""The key of a node, and the masters' keys that a node trusts."""
 
 import base64
 import json
@@ -91,7 +91,7 @@ class TrustStore:
         return key is not None and verify(key, signature, data)
 
     def verify_hex(self, node: NodeId, signature: str, data: bytes) -> bool:
-        """Whether *node* is a known master and signed *data*; *signature* is in hex."""
+        """Say whether *node* is a known master and signed *data*; *signature* is in hex."""
         try:
             return self.verify(node, decode_hex(signature), data)
         except Undecodable:

@@ -1,4 +1,4 @@
-"""A document as one line of text that proves, with the cluster's key, who wrote it and what for.
+"""A document as one line of text with proof, by the cluster's key, of its writer and purpose.
 
 `base64url(JSON) . kid . base64url(MAC)`; the MAC covers the text before it. Every purpose has a key
 of its own, so a document of one is never taken for one of another.
@@ -20,14 +20,14 @@ LIMIT_BYTES: Final = 2_048
 
 
 class Purpose(StrEnum):
-    """What a document is good for: a path of a session, or measuring how far relays are."""
+    """The use of a document: a path of a session, or measuring how far relays are."""
 
     PATH = "path"
     PROBE = "probe/v1"
 
 
 def prove(keys: Keys, purpose: Purpose, document: dict[str, Any]) -> str:
-    """*document* as text, with its proof."""
+    """Return *document* as text, with its proof."""
     body = _encode(json.dumps(document, separators=(",", ":")).encode())
     text = f"{body}.{keys.kid}"
     issued = f"{text}.{_encode(_mac(keys, purpose, text))}"

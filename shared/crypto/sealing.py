@@ -1,4 +1,4 @@
-"""The site secret: what only masters know, and the keys that come from it."""
+"""The site secret, which only masters know, and the keys that come from it."""
 
 import base64
 import os
@@ -51,12 +51,12 @@ class SiteSecret:
         return Ed25519PrivateKey.from_private_bytes(expand(self._root, b"site/v1"))
 
     def webhook_secret(self, webhook: str, number: int) -> bytes:
-        """What signs the deliveries of *webhook*; another *number* is another secret."""
+        """Return the key that signs deliveries of *webhook*; another *number* is another secret."""
         return expand(self._root, f"webhook/v1\n{number}\n{webhook}".encode())
 
     @property
     def backup_key(self) -> bytes:
-        """What every backup's own key is derived from."""
+        """Return the key that every backup's own key is derived from."""
         return expand(self._root, b"backup/v1")
 
     def seal(self, plaintext: str, purpose: str) -> str:

@@ -20,7 +20,7 @@ PROBE_TICKET_MS: Final = 15 * 60 * 1000
 
 
 def issue_ticket(keys: Keys, ticket: Ticket) -> str:
-    """*ticket* as text, with its proof."""
+    """Return *ticket* as text, with its proof."""
     document = {
         "session": ticket.session,
         "side": ticket.side.value,
@@ -50,7 +50,7 @@ def read_ticket(keyring: KeyRing, text: str, *, node: NodeId, now_ms: UnixMillis
 
 
 def issue_probe_ticket(keys: Keys, now_ms: UnixMillis) -> str:
-    """Leave to ping every relay of the site from *now_ms* on, for `PROBE_TICKET_MS`."""
+    """Issue a ticket to ping every relay of the site, from *now_ms* on for `PROBE_TICKET_MS`."""
     return prove(keys, Purpose.PROBE, {"expires": now_ms + PROBE_TICKET_MS})
 
 

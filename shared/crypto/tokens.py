@@ -17,7 +17,7 @@ LONGEST: Final = 2_048
 
 
 def issue_token(secret: SiteSecret, claims: Mapping[str, Any], expires: UnixMillis) -> str:
-    """*claims* as a token that is good until *expires*."""
+    """Return *claims* as a token that is good until *expires*."""
     body = _encode(json.dumps({**claims, "expires": expires}, separators=(",", ":")).encode())
     return f"{body}.{_encode(_mac(secret, body))}"
 

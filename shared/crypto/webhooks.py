@@ -1,4 +1,4 @@
-"""Signing what a webhook's receiver gets, as the Standard Webhooks specification does (v1).
+"""Signs what a webhook's receiver gets, as the Standard Webhooks specification does (v1).
 
 The receiver has a secret of its own and needs nothing of the cluster. Source: the specification
 "Standard Webhooks" 1.0.0, section *Signature scheme*; any of its libraries verifies these.
@@ -16,7 +16,7 @@ SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every such secret begins wi
 
 
 def shown_secret(secret: bytes) -> str:
-    """*secret* as the receiver is given it."""
+    """Return *secret* as the receiver is given it."""
     return SECRET_PREFIX + base64.b64encode(secret).decode()
 
 

@@ -21,7 +21,7 @@ class Rejected(MeridianError):
 
 
 class Undecodable(Rejected):
-    """Bytes or text that are not what they should be.
+    """The bytes or the text are not what they should be.
 
     *reason* is one of `REASONS`; *place* is where inside the value, as `changes.3.id`, empty for
     the whole.

@@ -1,4 +1,4 @@
-"""Reading a decoded object: each member by the type that it must have.
+"""Reads a decoded object: each member by the type that it must have.
 
 ```python
 entry = decode_object(data, "log entry")
@@ -34,7 +34,7 @@ class Fields:
         self.members, self._what, self._place = value, what, place
 
     def __contains__(self, name: str) -> bool:
-        """Whether the member is there and is not null."""
+        """Say whether the member is there and is not null."""
         return self.members.get(name) is not None
 
     def value(self, name: str) -> Json:
@@ -93,7 +93,7 @@ class Fields:
             yield Fields(each, self._what, f"{self._at(name)}.{number}")
 
     def wrong(self, name: str, why: str) -> Undecodable:
-        """The refusal of member *name*, for *why*."""
+        """Build the error that refuses member *name*, for *why*."""
         place = self._at(name)
         return Undecodable(f"{self._what}: {place}: {why}", reason="bad_shape", place=place)
 

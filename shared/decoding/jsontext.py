@@ -1,4 +1,4 @@
-"""JSON text to values, within bounds.
+"""Decodes JSON text to values, within bounds.
 
 The parser is pydantic's (it never recurses in Python, and knows neither `NaN` nor `Infinity`); the
 walk behind it holds what the parser does not: depth, the number of values, integers that a
@@ -62,7 +62,7 @@ def decode_json(data: bytes | str, bounds: Bounds = MESSAGE) -> Json:
 
 
 def decode_own_json(text: str) -> Json:
-    """What our own database gives back as JSON: it was within bounds when it was stored.
+    """Decode what our own database gives back: it was within bounds when it was stored.
 
     So what an earlier release let in can still be read.
 
@@ -97,7 +97,7 @@ def _require_bounds(value: Json, bounds: Bounds) -> None:
 
 
 def _holds_nul(value: Json) -> bool:
-    """Whether a text of *value* holds the character that PostgreSQL stores in none."""
+    """Say whether a text of *value* holds the character that PostgreSQL stores in none."""
     level = [value]
     while level:
         if any(NUL in each for each in level if isinstance(each, str)):

@@ -1,4 +1,4 @@
-"""JSON text to a model that pydantic declares."""
+"""Decodes JSON text to a model that pydantic declares."""
 
 from typing import Any, Literal, Protocol, Self, TypeVar
 
@@ -9,7 +9,7 @@ from shared.decoding.jsontext import MESSAGE, Bounds, Json, decode_json
 
 
 class Model(Protocol):
-    """What a class of pydantic's has; the package is not imported, so that no core needs it."""
+    """The members of pydantic's models that are used here; no core has to import pydantic."""
 
     @classmethod
     def model_validate(cls, obj: Any, *, extra: Literal["ignore"]) -> Self: ...
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Adapter(Protocol[T_co]):
-    """What pydantic's adapter of any other type has."""
+    """The members of pydantic's adapters, which are for all other types."""
 
     def validate_python(self, obj: Any, /, *, extra: Literal["ignore"]) -> T_co: ...
 

@@ -1,4 +1,4 @@
-"""Text from outside to numbers and bytes, and comparison in constant time.
+"""Decodes text from outside to numbers and bytes, and compares in constant time.
 
 Python's own `int` takes other digits than ASCII's, underscores, blanks and numbers of any length;
 `float` takes `nan` and `inf`. These take what a person or a peer would write, and nothing else.
@@ -22,7 +22,7 @@ SHOWN: Final = 40
 
 
 def decode_text(data: bytes) -> str:
-    """*data* as UTF-8.
+    """Decode *data* as UTF-8.
 
     Raises:
         Undecodable: it is none.
@@ -103,12 +103,12 @@ def decode_base64url(text: str) -> bytes:
 
 
 def equal_in_constant_time(left: bytes | str, right: bytes | str) -> bool:
-    """Whether both are the same, in a time that says nothing of where they differ."""
+    """Say whether both are the same, in a time that says nothing of where they differ."""
     return hmac.compare_digest(_as_bytes(left), _as_bytes(right))
 
 
 def shown(text: str) -> str:
-    """*text* as a sentence may repeat it: short, on one line, printable."""
+    """Shorten *text* as a sentence may repeat it: short, on one line, printable."""
     cut = text if len(text) <= SHOWN else text[:SHOWN] + "..."
     return ascii(cut)
 

@@ -51,7 +51,7 @@ SITE_ID: Final = "site"
 
 
 def normalise_body(kind: Kind, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as its kind's document writes it, defaults included.
+    """Return *body* as its kind's document writes it, defaults included.
 
     Raises:
         InvalidChange: the body has another shape.

@@ -18,13 +18,13 @@ WRITING: Final[Mapping[str, bool]] = {"writing": True}
 
 
 def is_writing(info: ValidationInfo) -> bool:
-    """Whether the body is validated to be written."""
+    """Say whether the body is validated to be written."""
     context: object = info.context
     return isinstance(context, dict) and bool(cast("dict[str, object]", context).get("writing"))
 
 
 def written_as(canonical: Callable[[T], T]) -> AfterValidator:
-    """Puts a field into its *canonical* form; a value without one is refused only in writing."""
+    """Put a field into its *canonical* form; a value without one is refused only in writing."""
 
     def validate(value: T, info: ValidationInfo) -> T:
         try:

@@ -30,7 +30,7 @@ _BRACKETED: Final = re.compile(r"\[(.*)\]")
 
 
 def host(text: str) -> str:
-    """*text* as the name or number of a host, in canonical form; underscores may stand in a name.
+    """Return *text*, a host's name or number, in canonical form; a name may hold underscores.
 
     Raises:
         ValueError: it is neither.
@@ -42,7 +42,7 @@ def host(text: str) -> str:
 
 @lru_cache(1 << 16)
 def comparable(text: str) -> str:
-    """*text*, which stands in a document, as hosts are compared; what is no host as it stands."""
+    """Return *text* from a document as hosts are compared; what is no host as it stands."""
     try:
         return host(text)
     except ValueError:
@@ -50,7 +50,7 @@ def comparable(text: str) -> str:
 
 
 def dns_name(text: str) -> str:
-    """*text* as a name in DNS, such as `_relay._tcp.example.com`, in canonical form.
+    """Return *text* as a name in DNS, such as `_relay._tcp.example.com`, in canonical form.
 
     Raises:
         ValueError: it is none.
@@ -59,7 +59,7 @@ def dns_name(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """*text* as the name that people type or a certificate holds, in canonical form.
+    """Return *text*, a name that people type or a certificate holds, in canonical form.
 
     Raises:
         ValueError: it is none; an IP address or a name with an underscore is none either.
@@ -68,7 +68,7 @@ def host_name(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """*text* as an IP address, in canonical form.
+    """Return *text* as an IP address, in canonical form.
 
     Raises:
         ValueError: it is none.
@@ -80,7 +80,7 @@ def number(text: str) -> str:
 
 
 def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """*address*, or the IPv4 address that stands inside it.
+    """Return *address*, or the IPv4 address that stands inside it.
 
     Raises:
         ValueError: it has a scope id.
@@ -93,7 +93,7 @@ def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def web_address(text: str) -> str:
-    """*text* as an address beginning with http:// or https://, its host in canonical form.
+    """Return *text*, an address of http:// or https://, with its host in canonical form.
 
     Raises:
         ValueError: it is none, its host is none, or its port does not lie in 1 to 65535.
@@ -110,7 +110,7 @@ def web_address(text: str) -> str:
 
 
 def place(text: str) -> str:
-    """*text* as `host` or `host:port`, in canonical form; what stands around it (`//`) goes.
+    """Return *text* as `host` or `host:port`, canonical, without what stands around it (`//`).
 
     Raises:
         ValueError: the host is none, or the port does not lie in 1 to 65535.
@@ -121,7 +121,7 @@ def place(text: str) -> str:
 
 
 def _place(text: str) -> str:
-    """*text* as `host` or `host:port` of a web address."""
+    """Return *text* as `host` or `host:port` of a web address."""
     bracketed = text.startswith("[")
     name, _, rest = text[1:].partition("]") if bracketed else text.partition(":")
     port = rest.removeprefix(":") if bracketed else rest
@@ -149,7 +149,7 @@ def _split(text: str) -> SplitResult:
 
 
 def _remapped(text: str) -> str:
-    """*text* in lower case and with compatible characters (full width, other dots) made usual."""
+    """Put *text* into lower case and compatible characters (full width, other dots) into usual."""
     plain = text.strip(" ")
     if len(plain) > LONGEST_NAME + 1:
         raise _no_name(text, f"it has more than {LONGEST_NAME} characters")
@@ -183,7 +183,7 @@ def _name(plain: str, text: str, allowed: re.Pattern[str]) -> str:
 
 
 def _a_label(label: str, text: str, allowed: re.Pattern[str]) -> str:
-    """One label as it stands in DNS."""
+    """Return one label as it stands in DNS."""
     try:
         if not label.isascii():
             return idna.alabel(label).decode("ascii")

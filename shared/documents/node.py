@@ -24,7 +24,7 @@ def _network(value: object) -> object:
 
 
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """*network*, or the network of IPv4 that it is: no client shows itself by any other."""
+    """Return *network*, or its IPv4 network: no client shows itself by any other."""
     if isinstance(network, IPv4Network):
         return network
     if network.network_address.scope_id is not None:
@@ -36,7 +36,7 @@ def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
 
 
 def _timezone(value: str | None, info: ValidationInfo) -> str | None:
-    """A zone that an earlier release took from its machine's own folder is read as none."""
+    """Read as none a zone that an earlier release took from its machine's own folder."""
     if value is None:
         return None
     if is_writing(info):
@@ -81,7 +81,7 @@ class Location(DocumentBody):
 
 
 class NodeDocument(DocumentBody):
-    """One node: where it is, how clients reach it, and what it takes.
+    """One node: where it is, how clients reach it, and which sessions it takes.
 
     *public_address* is where endpoints find the relay, *gateway_url* (masters only) where they
     find the site's front door, *internal_address* the name that other nodes use when it differs.

@@ -13,7 +13,7 @@ Hostname = Annotated[str, written_as(host_name)]
 
 
 class PublicSiteDocument(DocumentBody):
-    """Where customers arrive: under *hostnames*, to wait for one of *teams*.
+    """A place where customers arrive, under *hostnames*, to wait for one of *teams*.
 
     *selection* is the rule for the traffic node of its sessions; it precedes the site's.
     A body may say `selection_method: X`, as bodies did once: it is `selection: {methods: [X]}`.

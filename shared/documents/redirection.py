@@ -1,4 +1,4 @@
-"""How the site's address is led to another master when the role moves.
+"""The methods that lead the site's address to another master when the role moves.
 
 Endpoints know every master and need none of this (`none`). It is for people and devices that know
 one address: the new primary leads it to itself. Secrets and commands are no part of the
@@ -17,7 +17,7 @@ from shared.documents.hosts import LONGEST_URL, dns_name, host, number, web_addr
 
 
 class RedirectionMethod(StrEnum):
-    """What a new primary does so that the site's address leads to it."""
+    """The action of a new primary that leads the site's address to it."""
 
     NONE = "none"
     HOOK = "hook"

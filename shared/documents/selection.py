@@ -1,4 +1,4 @@
-"""How a traffic node is chosen: the site's rule, and the overrides of public sites and teams.
+"""The site's rule for choosing traffic nodes, and the overrides of public sites and teams.
 
 `methods` is an ordered list: the first decides, and what it sees no difference between, or knows
 nothing of, goes to the next. What is left equal then is shared by the client's rendezvous hash.
@@ -20,7 +20,7 @@ from shared.documents.redirection import HostName
 
 
 class SelectionMethod(StrEnum):
-    """How a traffic node is chosen among those that may take the client."""
+    """A way to choose a traffic node among those that may take the client."""
 
     RANDOM = "random"
     A_RECORD = "a_record"
@@ -34,7 +34,7 @@ class SelectionMethod(StrEnum):
 
 
 class SelectionPolicy(StrEnum):
-    """Whose path is made short: one end's, or the sum of both."""
+    """Names the path that is made short: one end's, or the sum of both."""
 
     CUSTOMER = "customer"
     REPRESENTATIVE = "representative"
@@ -95,7 +95,7 @@ class Regions(DocumentBody):
 
 
 class LatencyRule(DocumentBody):
-    """What counts of the latencies that endpoints measured.
+    """Limits how latencies that endpoints measured count.
 
     A node that was chosen before keeps its place unless another is nearer by *hysteresis_ms*.
     """
@@ -113,7 +113,7 @@ NEEDED: Final[Mapping[SelectionMethod, str]] = {
 
 
 def _as_list(body: Any) -> Any:
-    """*body* with `method: X` written as `methods: [X]`."""
+    """Return *body* with `method: X` written as `methods: [X]`."""
     if not isinstance(body, Mapping):
         return body
     fields = dict(cast("Mapping[str, Any]", body))
@@ -154,7 +154,7 @@ class Selection(DocumentBody):
 
 
 class SelectionOverride(DocumentBody):
-    """What a public site or a team overrides; None keeps the site's value."""
+    """The settings that a public site or a team overrides; None keeps the site's value."""
 
     methods: Methods | None = None
     policy: SelectionPolicy | None = None
@@ -168,7 +168,7 @@ class SelectionOverride(DocumentBody):
 
 
 def merged(site: Selection, *overrides: SelectionOverride | None) -> Selection:
-    """*site* with *overrides* applied in order; a later one wins.
+    """Merge *overrides* into *site* in order; a later one wins.
 
     A method may lack what it needs then, because the site's rule changed later: it knows nothing.
     """

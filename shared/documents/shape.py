@@ -10,7 +10,7 @@ from shared.domain.errors import InvalidChange
 
 
 def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored *body* as *model* reads it; unchanged where the model cannot read it."""
+    """Return the stored *body* as *model* reads it; unchanged where the model cannot read it."""
     try:
         return model.model_validate(body, extra="ignore").model_dump(mode="json")
     except ValidationError:
@@ -18,7 +18,7 @@ def as_read(model: type[DocumentBody], body: Mapping[str, Any]) -> dict[str, Any
 
 
 def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
-    """Whether *body* means the same as a stored document that was *read* as this."""
+    """Say whether *body* means the same as a stored document that was *read* as this."""
     try:
         return model.model_validate(body).model_dump(mode="json") == read
     except ValidationError:
@@ -26,7 +26,7 @@ def is_read_as(model: type[DocumentBody], body: Mapping[str, Any], read: Mapping
 
 
 def validate_body(model: type[DocumentBody], name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* as *model* writes it, canonical and with defaults.
+    """Return *body* as *model* writes it, canonical and with defaults.
 
     *name* is the document's, for the error's message.
 

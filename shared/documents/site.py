@@ -1,4 +1,4 @@
-"""The site's own document: how it selects, fails over and keeps its changes."""
+"""The site's own document: how it selects nodes, fails over and keeps its changes."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -14,7 +14,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Durability(StrEnum):
-    """Which masters must have a change before it is acknowledged.
+    """Names the masters that must have a change before it is acknowledged.
 
     `synchronous` waits for the backup and goes on without it once the log records that;
     `strict` takes no change without it.
@@ -25,7 +25,7 @@ class Durability(StrEnum):
 
 
 class Failover(DocumentBody):
-    """What the backup master is allowed to do by itself."""
+    """The actions that the backup master may take by itself."""
 
     automatic: bool = True
     backup_operations: bool = True
@@ -33,14 +33,14 @@ class Failover(DocumentBody):
 
 
 class Replication(DocumentBody):
-    """How an accepted change is kept."""
+    """The rules for keeping an accepted change."""
 
     durability: Durability = Durability.SYNCHRONOUS
     sync_timeout_seconds: Seconds = 2.0
 
 
 class SessionLimits(DocumentBody):
-    """What one session may take."""
+    """The limits of one session."""
 
     bytes_per_second: int = Field(default=0, ge=0)
     idle_seconds: int = Field(default=0, ge=0)
@@ -49,7 +49,7 @@ class SessionLimits(DocumentBody):
 
 
 class Timing(DocumentBody):
-    """How often nodes speak and when silence is taken for absence, in seconds."""
+    """Times in seconds: how often nodes report, and when silence is taken for absence."""
 
     heartbeat_seconds: Seconds = 0.5
     suspect_after_seconds: Seconds = 1.5
@@ -71,7 +71,7 @@ def _printable(text: str) -> str:
 
 
 class SiteDocument(DocumentBody):
-    """What one site promises and how it behaves."""
+    """The promises and the behaviour of one site."""
 
     name: Annotated[str, Field(min_length=1, max_length=253), written_as(_printable)]
     selection: Selection = Selection()

@@ -31,7 +31,7 @@ class Documents:
         return len(self._documents)
 
     def with_(self, changes: Mapping[Ref, dict[str, Any] | None], at: Revision) -> "Documents":
-        """These documents after *changes* (None deletes) were made at revision *at*."""
+        """Return these documents after *changes* (None deletes) were made at revision *at*."""
         after = dict(self._documents)
         for ref, body in changes.items():
             if body is None:

@@ -8,7 +8,7 @@ from shared.documents.body import DocumentBody
 
 
 class UserRole(StrEnum):
-    """What a user may do: everything, hold sessions, or look."""
+    """The rights of a user: to do everything, to hold sessions, or to look."""
 
     ADMINISTRATOR = "administrator"
     REPRESENTATIVE = "representative"

@@ -14,7 +14,7 @@ _WORD: Final = re.compile(r"[a-z0-9_-]+|\*")
 
 
 def receiver(value: str) -> str:
-    """*value* as the address of a receiver, in canonical form.
+    """Return *value* as the address of a receiver, in canonical form.
 
     Raises:
         ValueError: it is none; a name and password in it would be shown to every auditor.
@@ -27,7 +27,7 @@ def receiver(value: str) -> str:
 
 
 def pattern(value: str) -> str:
-    """*value* as a pattern of events: words with dots, `*` for one, `>` at the end for more.
+    """Check *value*, a pattern of events: words with dots, `*` for one, `>` at the end for more.
 
     Raises:
         ValueError: it is none.

@@ -1,4 +1,4 @@
-"""How long to pause before something that failed is tried again.
+"""Computes how long to pause before something that failed is tried again.
 
 The pause doubles with each failure in a row, up to a longest one. Many that failed at the same
 moment should not all try again at the same moment: *jitter* is the share of a pause that chance may

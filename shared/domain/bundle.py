@@ -21,7 +21,7 @@ UNPACKED_BYTES: Final = BUNDLE_BYTES + 8 * ENTRY_LIMIT_BYTES
 
 
 def pack(messages: Sequence[bytes]) -> tuple[str, int]:
-    """As many of *messages* as a bundle holds, at least one of them, and how many these are."""
+    """Pack as many of *messages* as a bundle holds, at least one; return it and how many."""
     count = size = 0
     for message in messages:
         size += len(message)

@@ -1,4 +1,4 @@
-"""What one master had alone: a conflict, and the changes in it."""
+"""A conflict: the entries that one master had alone, and the changes in them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

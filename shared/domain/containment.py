@@ -1,4 +1,4 @@
-"""What ends a process, and what ends no more than the piece of work that it happened in.
+"""Decides which errors end a process, and which end only the piece of work that raised them.
 
 One law for services and clients: a worker that serves one receiver, peer, client, session or
 lookup contains its own faults. Only a broken invariant of ours, or a setting that cannot be used,
@@ -14,7 +14,7 @@ LONGEST_CAUSE: Final = 500
 
 
 def ends_process(error: BaseException) -> bool:
-    """Whether *error*, or one of a group of errors, is ours and must end the process."""
+    """Say whether *error*, or one of a group of errors, is ours and must end the process."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return any(ends_process(each) for each in group.exceptions)
@@ -34,5 +34,5 @@ def describe_error(error: BaseException) -> str:
 
 
 def shorten(cause: str) -> str:
-    """*cause*, or its first 500 characters with a mark that there was more."""
+    """Return *cause*, or its first 500 characters with a mark that there was more."""
     return cause if len(cause) <= LONGEST_CAUSE else f"{cause[: LONGEST_CAUSE - 1]}\u2026"

@@ -1,4 +1,4 @@
-"""Errors, sorted by what the receiver should do.
+"""The errors, sorted by what the receiver should do.
 
 ```
 MeridianError
@@ -80,7 +80,7 @@ class RequestReused(Rejected):
 
 
 class NotFound(Rejected):
-    """No such document, session or node."""
+    """The document, session or node does not exist."""
 
     code = "not_found"
 
@@ -92,7 +92,7 @@ class AlreadyExists(Rejected):
 
 
 class InUse(Rejected):
-    """What is to be deleted is named by other documents; *referrers* says by which."""
+    """Other documents name what is to be deleted; *referrers* says which."""
 
     code = "in_use"
 
@@ -110,7 +110,7 @@ class StaleEpoch(Rejected):
 
 
 class AlreadyPrimary(Rejected):
-    """This master has the role that it is to get."""
+    """This master already has the role that it is to get."""
 
     code = "already_primary"
 
@@ -122,7 +122,7 @@ class NotReady(Rejected):
 
 
 class UnderWay(Rejected):
-    """Somebody else's order is being carried out."""
+    """Another operator's order is being carried out."""
 
     code = "under_way"
 
@@ -146,7 +146,7 @@ class AnotherHistory(Rejected):
 
 
 class NotForced(Rejected):
-    """It may do harm, and the operator does not insist, or does not say why."""
+    """The action may do harm, and the operator does not insist, or does not say why."""
 
     code = "not_forced"
 
@@ -176,7 +176,7 @@ class ServerNotAlone(Rejected):
 
 
 class BadSignature(Rejected):
-    """The message does not prove membership of the cluster, or speaks out of its part."""
+    """The message does not prove membership of the cluster, or its sender may not send it."""
 
     code = "bad_signature"
 
@@ -206,7 +206,7 @@ class Forbidden(Rejected):
 
 
 class TooManyAttempts(Rejected):
-    """Wrong too often; wait *retry_after_seconds*."""
+    """Too many attempts were wrong; wait *retry_after_seconds*."""
 
     code = "too_many_attempts"
 
@@ -218,7 +218,7 @@ class AlreadyTaken(Rejected):
 
 
 class TooLarge(Rejected):
-    """There is more of it than could be of use; *limit_bytes* says how much may be."""
+    """The data is larger than could be of use; *limit_bytes* says how much may be."""
 
     code = "too_large"
 
@@ -242,31 +242,31 @@ class BackupRefused(Rejected):
 
 
 class BackupTruncated(BackupRefused):
-    """A part of the file is missing."""
+    """A part of the backup's file is missing."""
 
     code = "backup_truncated"
 
 
 class BackupDamaged(BackupRefused):
-    """It is not as it was written, or no backup at all."""
+    """The backup is not as it was written, or no backup at all."""
 
     code = "backup_damaged"
 
 
 class BackupForeign(BackupRefused):
-    """It is of another cluster, or sealed with another site's secret."""
+    """The backup is of another cluster, or sealed with another site's secret."""
 
     code = "backup_foreign"
 
 
 class BackupTooNew(BackupRefused):
-    """A later release wrote it."""
+    """A later release wrote the backup."""
 
     code = "backup_too_new"
 
 
 class WrongPassphrase(BackupRefused):
-    """It is sealed with another passphrase, or with none."""
+    """The backup is sealed with another passphrase, or with none."""
 
     code = "wrong_passphrase"
 
@@ -278,7 +278,7 @@ class BadSettings(Rejected):
 
 
 class Unavailable(MeridianError):
-    """Nobody is wrong; the same may succeed later."""
+    """The request is in order, but cannot succeed now; the same may succeed later."""
 
     code = "unavailable"
 
@@ -320,7 +320,7 @@ class RedirectionFailed(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """It may have happened; ask again with the same request id."""
+    """The change may have happened; ask again with the same request id."""
 
     code = "outcome_unknown"
 

@@ -17,7 +17,7 @@ class NamedChange:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """What one request changed at one revision: *count* changes, of which the first are named."""
+    """The changes of one request at one revision: their *count*, and the first of them by name."""
 
     log_generation: LogGeneration
     revision: Revision

@@ -1,4 +1,4 @@
-"""The cluster log's entry, its hash chain, and where a master stands in it.
+"""The cluster log's entry, its hash chain, and the position of a reader in it.
 
 Every change of master state is an entry of one ordered log, and nothing else changes it.
 An entry names the hash of the one before, so equal hashes at a revision prove equal histories.
@@ -40,7 +40,7 @@ More than are written while a generation of the log lasts: four a second for 8,0
 
 
 class Op(StrEnum):
-    """What one change of an entry does."""
+    """The action of one change of an entry."""
 
     PUT = "put"
     DELETE = "delete"
@@ -57,7 +57,7 @@ CONTROL_KIND: Final = "cluster"
 
 
 class ReplicationMode(StrEnum):
-    """Whether an acknowledgement waits for the backup, or the backup is detached."""
+    """Says whether an acknowledgement waits for the backup, or the backup is detached."""
 
     SYNCHRONOUS = "synchronous"
     DEGRADED = "degraded"
@@ -78,7 +78,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What a primary decided at one revision."""
+    """The decision of a primary at one revision."""
 
     log_generation: LogGeneration
     revision: Revision
@@ -202,22 +202,22 @@ class LogPosition:
 
 
 def empty_position(log_generation: LogGeneration) -> LogPosition:
-    """Where a new copy stands before it has read anything of that generation."""
+    """Return the position of a new copy before it has read anything of that generation."""
     return LogPosition(log_generation, Revision(0), Sequence(0), Epoch(0), EMPTY_HASH)
 
 
 def entry_hash(body: bytes) -> str:
-    """SHA-256 of an entry's stored bytes, 64 hex digits; the bytes name the previous hash."""
+    """Return the SHA-256 of an entry's stored bytes, 64 hex digits; they name the previous hash."""
     return hashlib.sha256(body).hexdigest()
 
 
 def signed_bytes(digest: str) -> bytes:
-    """What a master signs for an entry: its hash, under a name that fits nothing else."""
+    """Return what a master signs for an entry: its hash, under a name that fits nothing else."""
     return f"{ENTRY_TYPE}\n{digest}".encode()
 
 
 def follows(position: LogPosition, entry: LogEntry) -> str | None:
-    """Why *entry* is not the next one after *position*; None when it is.
+    """Say why *entry* is not the next one after *position*; None when it is.
 
     An entry of an older epoch, of another chain or a repeated revision is not the next one; only
     an entry that begins an epoch may raise it, and only one that begins a generation of the log
@@ -238,7 +238,7 @@ def follows(position: LogPosition, entry: LogEntry) -> str | None:
 
 
 class Entrance(StrEnum):
-    """How a copy of an earlier generation of the log comes into a later one."""
+    """The way of a copy of an earlier generation of the log into a later one."""
 
     GOES_ON = "goes_on"
     BEHIND = "behind"
@@ -246,7 +246,7 @@ class Entrance(StrEnum):
 
 
 def entrance(position: LogPosition, first: LogEntry) -> Entrance:
-    """How a copy at *position* comes into the generation that *first* begins.
+    """Find the way of a copy at *position* into the generation that *first* begins.
 
     It goes on from the very entry where the generation begins. One that is behind lacks entries
     that are in no log any more, so it takes a snapshot; any other one is of another history.

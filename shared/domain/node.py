@@ -1,10 +1,10 @@
-"""What a node is there for, and what a master does at the moment."""
+"""The parts that nodes play: by configuration, and as masters at the moment."""
 
 from enum import StrEnum
 
 
 class NodeRole(StrEnum):
-    """What a node is there for; set in the configuration and never changed by a failover."""
+    """The purpose of a node; set in the configuration and never changed by a failover."""
 
     MASTER = "master"
     TRAFFIC = "traffic"
@@ -12,7 +12,7 @@ class NodeRole(StrEnum):
 
 
 class MasterRole(StrEnum):
-    """What a master does at the moment; moved by the failover monitor."""
+    """The role of a master at the moment; moved by the failover monitor."""
 
     PRIMARY = "primary"
     BACKUP = "backup"

@@ -7,7 +7,7 @@ from shared.domain.ids import NodeId, PathGeneration
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where an endpoint connects for one generation of a session's path, and with what.
+    """One generation of a session's path: where an endpoint connects, and with which ticket.
 
     Without a *node* the address is shared by all relays, and the one that it leads to says WAIT.
     """

@@ -33,7 +33,7 @@ class SharedAddress:
 
 @dataclass(frozen=True, slots=True)
 class RehearsedPlacement:
-    """Where one client was placed: None when no node takes it.
+    """The placement of one client: None when no node takes it.
 
     *kilometres* is None where one of the two places is not known.
     """

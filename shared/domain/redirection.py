@@ -1,4 +1,4 @@
-"""How far the redirection of the site's address to the primary is."""
+"""The progress of the redirection of the site's address to the primary."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,7 @@ class RedirectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedirectionStatus:
-    """How a master directs the site's address to itself; *code* and *cause* say why it fails."""
+    """The redirection of the site's address to a master; *code* and *cause* say why it fails."""
 
     state: RedirectionState = RedirectionState.NONE
     attempts: int = 0

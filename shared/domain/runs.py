@@ -1,4 +1,4 @@
-"""How the runs of one service ended, read from its mark in the node's folder; pure.
+"""Reads from a service's mark in the node's folder how its runs ended; pure.
 
 The mark is there while a service runs, and removed at a clean end. So one that is found at a start
 is of a run that ended uncleanly: it crashed, was killed, or its machine lost power. The marks of
@@ -57,7 +57,7 @@ class Run:
         )
 
     def after(self, unclean: "Run | None") -> "Run":
-        """This run as the next one after *unclean*, or as the first of a chain."""
+        """Return this run as the next one after *unclean*, or as the first of a chain."""
         before = () if unclean is None else unclean.starts
         return Run(
             service=self.service,
@@ -70,7 +70,7 @@ class Run:
         )
 
     def is_crash_loop(self, now: UnixMillis, *, runs: bool) -> bool:
-        """Whether the last runs ended uncleanly one after the other; *runs*: this one has not yet.
+        """Say whether the last runs ended uncleanly in a row; *runs*: this one has not yet.
 
         A run that has lasted for a minute shows that the loop is over.
         """

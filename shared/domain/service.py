@@ -1,11 +1,11 @@
-"""How the runs of a service ended."""
+"""The count of a service's unclean ends."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRestarts:
-    """How often *service* ended uncleanly since its last clean end.
+    """Counts how often *service* ended uncleanly since its last clean end.
 
     *crash_loop*: three times in runs that began within a minute. *is_away*: it has not come back.
     """

@@ -1,10 +1,10 @@
-"""Where a session stands, and why it is over."""
+"""The phases of a session, and the reasons for its end."""
 
 from enum import StrEnum
 
 
 class SessionPhase(StrEnum):
-    """Where a session stands."""
+    """The phase of a session."""
 
     WAITING = "waiting"
     ACTIVE = "active"
@@ -12,7 +12,7 @@ class SessionPhase(StrEnum):
 
 
 class CloseReason(StrEnum):
-    """Why a session is over.
+    """The reason for the end of a session.
 
     An endpoint may give any reason but `closed_by_user`. A reason of a later release is read as
     `other`.

@@ -1,4 +1,4 @@
-"""A snapshot of the master state in chunks: what is in one, and the manifest that names them all.
+"""A snapshot of the master state: its chunks, and the manifest that names them all.
 
 A chunk holds documents and answered requests, one record a line, compressed. The manifest says
 at which position the state was taken and names every chunk by its SHA-256; a master signs the
@@ -47,7 +47,7 @@ UNPACKED_BYTES: Final = LARGEST_BYTES + 2 * ENTRY_LIMIT_BYTES
 
 
 class Scope(StrEnum):
-    """How much of the state a copy holds."""
+    """The share of the state that a copy holds."""
 
     FULL = "full"
     DIRECTORY = "directory"
@@ -82,7 +82,7 @@ class Cutter:
         self._size = 0
 
     def add(self, records: Chunk) -> Iterator[bytes]:
-        """Take *records* in; every chunk that is full."""
+        """Take *records* in, and return every chunk that is full."""
         for each in records.documents:
             name = f"{each.kind}/{each.id}"
             yield from self._take(name, ["d", each.kind, each.id, each.revision, each.body])
@@ -90,7 +90,7 @@ class Cutter:
             yield from self._take(request.request_id, ["r", *request])
 
     def rest(self) -> Iterator[bytes]:
-        """What was added since the last full chunk, if anything was."""
+        """Return what was added since the last full chunk, if anything was."""
         if self._lines:
             yield self._cut()
 

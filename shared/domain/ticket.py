@@ -11,7 +11,7 @@ from shared.domain.node import Side
 
 @dataclass(frozen=True, slots=True)
 class TicketLimits:
-    """What a relay allows one path; 0 is "no limit"."""
+    """The limits that a relay sets one path; 0 is "no limit"."""
 
     bytes_per_second: int = 0
     idle_seconds: int = 0
@@ -19,7 +19,7 @@ class TicketLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to carry *side* of *session* through *node*, as path *generation*, until *expires*.
+    """Permits *side* of *session* path *generation* through *node*, until *expires*.
 
     Without a *node* any relay admits it: the network behind the site's shared address chooses one.
     Alone it opens nothing: the other side's ticket for that path always names a node.

@@ -1,4 +1,4 @@
-"""How far clocks on the wall are from UTC, by an offset such as `+05:30` or the name of a zone.
+"""Computes how far local time is from UTC, by an offset such as `+05:30` or a zone's name.
 
 Zones are those of the IANA database in the package `tzdata`, the same on every node. What lies in
 a machine's own folder of zones is not looked at: it differs from machine to machine.
@@ -27,12 +27,12 @@ def zone_names() -> frozenset[str]:
 
 
 def is_timezone(text: str) -> bool:
-    """Whether *text* names an offset or a zone."""
+    """Say whether *text* names an offset or a zone."""
     return _parse_offset(text) is not None or text in zone_names()
 
 
 def require_timezone(text: str) -> str:
-    """*text*, which is an offset from -12:00 to +14:00 or the name of a zone.
+    """Return *text*, which is an offset from -12:00 to +14:00 or the name of a zone.
 
     Raises:
         ValueError: it is neither.
@@ -46,7 +46,7 @@ def require_timezone(text: str) -> str:
 
 
 def offset_minutes(timezone: str, at: UnixMillis) -> int:
-    """Minutes that clocks in *timezone* are ahead of UTC at that moment.
+    """Return the minutes that clocks in *timezone* are ahead of UTC at that moment.
 
     Raises:
         ValueError: it is neither an offset nor the name of a zone.

@@ -1,4 +1,4 @@
-"""How the deliveries of a webhook go."""
+"""The progress of a webhook's deliveries."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookProgress:
-    """How far the deliveries of one webhook are; *waiting* counts what is not delivered yet."""
+    """The progress of one webhook's deliveries; *waiting* counts what is not delivered yet."""
 
     webhook: str
     state: WebhookState

@@ -98,7 +98,7 @@ class DocumentsRead(Message):
 
 
 class ReadDocuments(Request[DocumentsRead]):
-    """The documents of *kinds* (all when empty), or one by *id*, from any master.
+    """Read the documents of *kinds* (all when empty), or one by *id*, from any master.
 
     *at_least* waits until that revision is applied; *current* is answered by the primary alone.
     What does not fit into one message comes page by page: ask again with *after* = *next*, the kind
@@ -122,7 +122,7 @@ class ReadDocuments(Request[DocumentsRead]):
 
 
 class ReadCurrent(ReadDocuments):
-    """The same question to every master at once: the primary alone answers, while it is that."""
+    """Ask every master what `ReadDocuments` asks; a master answers only while it is primary."""
 
     subject: ClassVar = Subject(
         "meridian.config.current",
@@ -144,7 +144,7 @@ class HistoryRead(Message):
 
 
 class ReadHistory(Request[HistoryRead]):
-    """Who changed what, newest first, from any master; never what was written.
+    """List who changed what, newest first, from any master; never what was written.
 
     *before* is the log generation and revision to go on from; *kind* and *author* leave out the
     changes of others, *since_unix_ms* those that are older.
@@ -208,7 +208,7 @@ class ReplicaPosition(Message):
     signature: str = ""
 
     def position_bytes(self) -> bytes:
-        """What the node signs."""
+        """Return the bytes that the node signs."""
         at = self.position
         place = (at.log_generation, at.revision, at.sequence, at.epoch, at.hash)
         hashes = (f"{revision} {hash_}" for revision, hash_ in sorted(self.hashes.items()))
@@ -248,7 +248,7 @@ class GenerationBegun(Message):
 
 
 class RebuildLog(Request[GenerationBegun]):
-    """The log's servers lost it: begin its next generation from the masters' databases.
+    """Begin the log's next generation from the masters' databases, after its servers lost it.
 
     It goes on from the one of the latest generation, and of equals from the longest; that master
     does it, whichever *node* is asked. With *force* also while a master cannot be asked, or has
@@ -268,7 +268,7 @@ class RebuildLog(Request[GenerationBegun]):
 
 
 class PromoteAlone(Request[GenerationBegun]):
-    """There is no quorum of the log's servers: go on alone, on *node*'s own NATS server.
+    """Go on alone, on *node*'s own NATS server: the log's servers have no quorum.
 
     The other side may still have a quorum and accept changes; the operator insists with *force*,
     and says why.

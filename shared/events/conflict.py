@@ -1,4 +1,4 @@
-"""What a master had alone when the site went on without it: kept, shown, and resolved by people."""
+"""Messages on conflicts, the changes that one master had alone: kept, shown and resolved."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class ConflictsRead(Message):
 
 
 class ReadConflicts(Request[ConflictsRead]):
-    """Which conflicts *node* keeps."""
+    """List the conflicts that *node* keeps."""
 
     subject: ClassVar = Subject(
         "meridian.replication.{node}.conflicts",
@@ -35,7 +35,7 @@ class ConflictRead(Message):
 
 
 class ReadConflict(Request[ConflictRead]):
-    """What the conflict *id* that *node* keeps is made of, from the change number *begin* on."""
+    """Read the changes of the conflict *id* that *node* keeps, from change number *begin* on."""
 
     subject: ClassVar = Subject(
         "meridian.replication.{node}.conflict",
@@ -59,7 +59,7 @@ class ConflictEntries(Message):
 
 
 class ReadConflictEntries(Request[ConflictEntries]):
-    """The entries of the conflict *id* that *node* keeps, from number *begin* on: for a backup."""
+    """Read the entries of conflict *id* that *node* keeps, from number *begin* on: for a backup."""
 
     subject: ClassVar = Subject(
         "meridian.replication.{node}.conflict_entries",

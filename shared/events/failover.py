@@ -1,4 +1,4 @@
-"""Who is primary: the grant within a master, orders between masters, and what came of it."""
+"""Messages on the primary: grants within a master, orders between masters, and results."""
 
 from typing import ClassVar
 
@@ -111,7 +111,7 @@ class SwitchOver(Request[RoleSwitched]):
 
 
 class MasterStatus(Message):
-    """What one master knows about its own role."""
+    """The knowledge of one master about its own role."""
 
     node: NodeId
     role: MasterRole

@@ -1,4 +1,4 @@
-"""What every message on the broker is: a frozen pydantic model that knows its subject."""
+"""The base of every message on the broker: a frozen pydantic model that knows its subject."""
 
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -32,7 +32,7 @@ class Event(Message):
         return self.subject.address(**self.model_dump(include=set(self.subject.fields)))
 
     def is_addressed_to(self, subject: str) -> bool:
-        """Whether *subject* names the same node, session and so on as this message does."""
+        """Say whether *subject* names the same node, session and so on as this message does."""
         try:
             return self.address == subject
         except ValueError:  # a field that cannot stand in a subject
@@ -61,7 +61,7 @@ class Request(Event, Generic[Reply]):
 
 
 class ErrorReply(Message):
-    """What a handler's `MeridianError` becomes for the one who asked."""
+    """Carries a handler's `MeridianError` to the one who asked."""
 
     error_code: str
     message: str

@@ -1,4 +1,4 @@
-"""What nodes say of themselves."""
+"""The reports of nodes on themselves."""
 
 from typing import ClassVar
 
@@ -58,7 +58,7 @@ class NodeStateChanged(Event):
 
 
 class ReadinessChanged(Event):
-    """Whether master *node* could take the role over is another now; *reasons* bar it.
+    """The answer to whether master *node* could take the role over changed; *reasons* bar it.
 
     As the primary hears it of the master itself. Told at least once, as `NodeStateChanged` is.
     """

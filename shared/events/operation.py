@@ -1,4 +1,4 @@
-"""What operators did, how it ended, and the history of the site's status that keeps it."""
+"""The results of operators' orders, and the history of the site's status that keeps them."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from shared.events.subject import Subject
 
 
 class OperationEnded(Event):
-    """What *author* asked for is done, or, when it *failed*, could not be for *cause* (*code*)."""
+    """*author*'s order is done, or, when it *failed*, could not be done for *cause* (*code*)."""
 
     subject: ClassVar = Subject(
         "meridian.event.operation.ended", speakers=frozenset({"gateway"}), stored=True
@@ -31,7 +31,7 @@ class StatusHistoryRead(Message):
 
 
 class ReadStatusHistory(Request[StatusHistoryRead]):
-    """What happened to the site, as any master has kept it; at most *limit* lines.
+    """List what happened to the site, as any master has kept it; at most *limit* lines.
 
     From before the place *before*, not older than *since_unix_ms*, and only what concerns *node*
     where one is given.

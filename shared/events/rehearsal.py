@@ -1,4 +1,4 @@
-"""Rehearsing selection: a population is placed as it would be now, and nothing is changed."""
+"""Messages that rehearse selection: a population is placed as now, and nothing is changed."""
 
 from typing import ClassVar, Final
 

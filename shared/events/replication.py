@@ -1,4 +1,4 @@
-"""How far each follower has come, and the way to ask."""
+"""The progress of each follower, and the way to ask for it."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -41,7 +41,7 @@ class FollowerProgressed(Event):
     signature: str = ""
 
     def progress_bytes(self) -> bytes:
-        """What the node signs: its position and the chain that proves it."""
+        """Return the bytes that the node signs: its position and the chain that proves it."""
         parts = (self.node, self.state, self.log_generation, self.revision, self.epoch, self.hash)
         return "\n".join(("meridian/progress/v1", *(str(part) for part in parts))).encode()
 

@@ -1,4 +1,4 @@
-"""What the cluster refused to listen to."""
+"""The messages and sign-ins that the cluster refused."""
 
 from typing import ClassVar
 

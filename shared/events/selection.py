@@ -1,4 +1,4 @@
-"""Asking which traffic node, and the answer with its reasons."""
+"""The request for a traffic node, and the answer with its reasons."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, cast
@@ -19,7 +19,7 @@ LONGEST_ADDRESS: Final = 64
 
 
 class ClientFacts(Message):
-    """What is known of one endpoint: nothing in it is trusted further than to rank nodes.
+    """The known facts of one endpoint: nothing in it is trusted further than to rank nodes.
 
     *latencies_ms* are what the endpoint measured to the relays, *latency_ages_seconds* how long ago
     (a node that is not in there: just now). What makes no sense is left out, and *left_out* says so
@@ -87,7 +87,7 @@ def _keep_measurements(facts: dict[str, Any], field: str, nonsense: list[str]) -
 
 
 def _is_measurement(value: object) -> bool:
-    """Whether *value* is a number that somebody may have measured; an age is bounded alike."""
+    """Say whether *value* is a number that somebody may have measured; an age is bounded alike."""
     return isinstance(value, int | float) and 0 <= value <= LONGEST_LATENCY_MS
 
 
@@ -109,7 +109,7 @@ class NodesSelected(Message):
 
 
 class SelectNodes(Request[NodesSelected]):
-    """Which traffic nodes for this client; at most *count*, best first.
+    """Choose traffic nodes for this client; at most *count*, best first.
 
     *other* is the other end of the session. *methods* take the place of whatever the site, the
     *public_site* or the *team* says. *pin* comes first if it may take the
@@ -136,7 +136,7 @@ class SelectNodes(Request[NodesSelected]):
 
 
 class ExplainSelection(SelectNodes):
-    """The same question by an operator: answered with every node's verdict, choosing nothing."""
+    """Explain a selection to an operator: every node's verdict, choosing nothing."""
 
     subject: ClassVar = Subject(
         "meridian.selection.explain",

@@ -1,4 +1,4 @@
-"""What services say of how their own runs ended."""
+"""The reports of services on how their own runs ended."""
 
 from typing import ClassVar
 

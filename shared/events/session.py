@@ -41,7 +41,7 @@ class Joined(Message):
 
 
 class Queued(Message):
-    """That a session began in a team's queue: where the customer arrived, and by which name.
+    """The beginning of a session in a team's queue: where the customer arrived, by which name.
 
     *selection_method* was the public site's own, of sessions begun before it had more to say.
     """

@@ -1,4 +1,4 @@
-"""A subject template: the address of one message, the subscription to all, and who may speak.
+"""Subject templates: a message's address, the subscription to all, and who may speak.
 
 A template is `meridian.<area>.<id>.<fact>`; words in braces are fields of the message.
 A value that could not stand in one token (dots, spaces, wildcards) is refused, so no value can
@@ -16,7 +16,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_\-]+")
 
 @dataclass(frozen=True)
 class Subject:
-    """Where messages of one kind travel.
+    """The address pattern of messages of one kind.
 
     *speakers* are the services that may send there, *answered_by* those that may reply.
     *sender_field* names the field that must be the sender's own node, if there is one.

@@ -1,4 +1,4 @@
-"""How the deliveries of webhooks go, and the way to ask."""
+"""The progress of webhooks' deliveries, and the way to ask for it."""
 
 from typing import ClassVar
 
@@ -41,7 +41,7 @@ class WebhooksProgress(Message):
 
 
 class ReadWebhooksProgress(Request[WebhooksProgress]):
-    """How the deliveries go; the primary's service answers, which is the one that delivers."""
+    """Read how the deliveries go; the primary's service answers, which is the one that delivers."""
 
     subject: ClassVar = Subject(
         "meridian.webhooks.progress",

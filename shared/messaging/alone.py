@@ -1,4 +1,4 @@
-"""Whether the NATS server that this process is connected to runs alone, outside of any cluster.
+"""Finds out whether the connected NATS server runs alone, outside of any cluster.
 
 A server that runs alone refuses, at once and with an error code of its own, what only servers in a
 cluster can do. A server in a cluster without a quorum does not answer.
@@ -22,7 +22,7 @@ ALONE: Final = 1
 
 
 async def is_alone(client: Client) -> bool:
-    """Whether the server answers that it is in no cluster; False when it does not answer."""
+    """Say whether the server answers that it is in no cluster; False when it does not answer."""
     try:
         message = await client.request(QUESTION, timeout=ANSWER_SECONDS)
         answer = decode_object(message.data, "answer")
@@ -32,5 +32,5 @@ async def is_alone(client: Client) -> bool:
 
 
 async def possible_replicas(client: Client, replicas: int) -> int:
-    """How many of *replicas* the server can store: one where it runs alone."""
+    """Say how many of *replicas* the server can store: one where it runs alone."""
     return ALONE if await is_alone(client) else replicas

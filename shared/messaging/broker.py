@@ -40,6 +40,6 @@ def build_broker(access: NatsAccess, identity: Identity, guard: Guard) -> NatsBr
 
 
 def is_guarded(broker: NatsBroker) -> bool:
-    """Whether the signing layer is there, as the innermost one."""
+    """Say whether the signing layer is there, as the innermost one."""
     innermost: object = broker.middlewares[-1] if broker.middlewares else None
     return isinstance(innermost, type) and issubclass(innermost, SigningMiddleware)

@@ -1,4 +1,4 @@
-"""Which message a subject carries, and who may speak there."""
+"""Looks up the message that a subject carries, and who may speak there."""
 
 from functools import lru_cache
 

@@ -76,7 +76,7 @@ class SafeClient(Client):
             return None
 
     def _is_of_consumer(self, sid: int) -> bool:
-        """Whether *sid* may receive only stored messages and the server's own."""
+        """Say whether *sid* may receive only stored messages and the server's own."""
         subscription = self._subs.get(sid)
         return subscription is not None and getattr(subscription, "_jsi", None) is not None
 
@@ -96,7 +96,7 @@ def without_status(headers: bytes) -> bytes:
 
 
 def delivery_of(message: Msg) -> Msg.Metadata:
-    """Where *message* lies in its stream, when it was stored, how often it was handed out.
+    """Return *message*'s place in its stream, its time there, and its count of deliveries.
 
     Raises:
         UnreadableAnswer: it comes from no stream.
@@ -108,7 +108,7 @@ def delivery_of(message: Msg) -> Msg.Metadata:
 
 
 def sequence_of(message: Msg) -> Sequence:
-    """Where *message* lies in its stream.
+    """Return the place of *message* in its stream.
 
     Raises:
         UnreadableAnswer: it comes from no stream.

@@ -29,19 +29,19 @@ class SequenceConflict(NatsError):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What must be the last message: of the whole stream, or of the subject that is written."""
+    """Names the message that must be the last: of the whole stream, or of the written subject."""
 
     header: str
     sequence: Sequence
 
     @classmethod
     def on_subject(cls, sequence: int) -> Self:
-        """The last message of the subject has *sequence*; 0 for a subject without messages."""
+        """Expect that the subject's last message has *sequence*; 0 for one without messages."""
         return cls(EXPECTED_LAST_ON_SUBJECT, Sequence(sequence))
 
     @classmethod
     def in_stream(cls, sequence: int) -> Self:
-        """The last message of the stream has *sequence*; 0 for an empty stream."""
+        """Expect that the last message of the stream has *sequence*; 0 for an empty stream."""
         return cls(EXPECTED_LAST_IN_STREAM, Sequence(sequence))
 
 
@@ -60,7 +60,7 @@ async def publish_if_last(
     expected: Expectation,
     headers: Mapping[str, str] | None = None,
 ) -> PubAck:
-    """Store *data* at *target* if *expected* still holds there; the server's acknowledgement.
+    """Store *data* at *target* if *expected* still holds there; return the server's reply.
 
     Raises:
         SequenceConflict: it does not hold; *data* is not stored by this call.
@@ -80,5 +80,5 @@ async def publish_if_last(
 
 
 def is_missing_message(error: NotFoundError) -> bool:
-    """Whether *error* says that the stream is there and holds no such message."""
+    """Say whether *error* says that the stream is there and holds no such message."""
     return error.err_code == ErrorCode.NO_MESSAGE

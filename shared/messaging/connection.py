@@ -28,7 +28,7 @@ CALL_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class NatsAccess:
-    """Where the servers are, the own node's first, and with which user to log in."""
+    """The addresses of the servers, the own node's first, and the user to log in as."""
 
     servers: tuple[str, ...]
     user: str
@@ -91,5 +91,5 @@ async def connect(access: NatsAccess, identity: Identity, name: str) -> SafeClie
 
 
 def jetstream_of(client: Client, seconds: float = CALL_SECONDS) -> SafeJetStream:
-    """JetStream over *client*, each call waiting for *seconds* at the most."""
+    """Return JetStream over *client*, each call waiting for *seconds* at the most."""
     return SafeJetStream(client, timeout=seconds)

@@ -51,12 +51,12 @@ def acknowledgement_subject(stream: str) -> str:
 
 
 def read_message_subject(stream: str) -> str:
-    """Where a single message of *stream* is asked for, without a consumer."""
+    """Return the subject to ask for a single message of *stream* at, without a consumer."""
     return api_subject("STREAM", "MSG", "GET", stream)
 
 
 def leader_step_down_subject(stream: str) -> str:
-    """Where the leader of *stream* is asked to step down."""
+    """Return the subject to ask the leader of *stream* to step down at."""
     return api_subject("STREAM", "LEADER", "STEPDOWN", stream)
 
 

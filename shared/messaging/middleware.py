@@ -1,4 +1,4 @@
-"""Two layers around every message: the signature, and what an error means to the sender.
+"""Wraps every message in two layers: signatures, and errors as their senders need them.
 
 Signing happens in `publish_scope`, on the bytes that go out; checking in `on_receive`, before a
 byte is parsed. A forged message is dropped and never redelivered, and so is one that asks for an
@@ -67,7 +67,7 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Guard:
-    """What both layers need: keys, where refusals are counted, whose inbox is ours.
+    """The keys, the count of refusals and the own inbox, which both layers need.
 
     *fail* receives a broken invariant; the service must end then.
     """
@@ -223,7 +223,7 @@ def decode_reply(request: type[Request[Any]], body: bytes) -> Message:
 
 
 def build_layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
-    """Both layers with this process's keys, the signing one last."""
+    """Build both layers with this process's keys, the signing one last."""
     return (
         type("BoundErrorMiddleware", (ErrorMiddleware,), {"fail": staticmethod(guard.fail)}),
         type("BoundSigningMiddleware", (SigningMiddleware,), {"guard": guard}),
@@ -273,7 +273,7 @@ def _remedy(error: MeridianError, msg: StreamMessage[Any]) -> ErrorReply:
 
 
 def _is_answered(msg: StreamMessage[Any]) -> bool:
-    """Whether somebody waits for an answer: that is declared, and never read from the message."""
+    """Say whether somebody awaits an answer: that is declared, never read from the message."""
     declared = find_message(msg.raw_message.subject)
     return bool(msg.reply_to) and declared is not None and issubclass(declared, Request)
 

@@ -24,7 +24,7 @@ REFUSED: Final = Backoff(first_seconds=0.05, longest_seconds=0.4)
 
 
 class _Unproven(Exception):
-    """What came in place of an answer is not one."""
+    """An answer arrived that proves not to be one."""
 
 
 class Publisher:
@@ -111,7 +111,7 @@ class Publisher:
 
 
 def unwrap_reply(request: Request[Reply], answer: Message) -> Reply:
-    """*answer* as the reply type of *request*.
+    """Return *answer* as the reply type of *request*.
 
     Raises:
         MeridianError: *answer* is an `ErrorReply`, which names this error by its code.

@@ -12,7 +12,7 @@ from shared.messaging.ports import Asks
 async def read_documents(
     publisher: Asks, question: ReadDocuments, *, page_seconds: float, attempt_seconds: float
 ) -> DocumentsRead:
-    """Everything that *question* asks for, from any master.
+    """Read everything that *question* asks for, from any master.
 
     Raises:
         Unavailable: no master answered.

@@ -43,7 +43,7 @@ class Rejection:
 
 @dataclass(slots=True)
 class RejectionCount:
-    """What was not reported yet of one sender and reason since *reported_at*."""
+    """Counts what was not reported yet of one sender and reason since *reported_at*."""
 
     reported_at: Instant
     detail: str
@@ -52,7 +52,7 @@ class RejectionCount:
 
 @dataclass
 class Rejections:
-    """What was refused since the last report; *notify* is called with each report."""
+    """Counts refusals since the last report; *notify* is called with each report."""
 
     now: Callable[[], Instant]
     notify: Callable[[Rejection], None]
@@ -62,13 +62,13 @@ class Rejections:
     )
 
     def record(self, error: MeridianError, sender: str = UNKNOWN) -> None:
-        """A message or a stored value that claimed to be from *sender* was refused for *error*."""
+        """Record that something that claimed to be from *sender* was refused for *error*."""
         reason = str(error.attributes.get("reason", error.code))
         self.count(reason)
         self._note(UNKNOWN if reason in UNPROVEN else sender, reason, error.message)
 
     def record_skew(self, sender: str, milliseconds: int) -> None:
-        """A message passed whose stamp differs from our clock by *milliseconds*.
+        """Record a message that passed with a stamp that differs from our clock by *milliseconds*.
 
         One message alone does not show whether it was late or a clock is wrong.
         """

@@ -1,4 +1,4 @@
-"""Where a live message may be answered: at its sender's own inbox, and nowhere else.
+"""Checks that a live message is answered at its sender's own inbox, and nowhere else.
 
 The sender chooses the reply subject and the server checks no right on it. An answer to
 `$JS.API.STREAM.DELETE.…` deletes a stream, one to a stream's own subject is stored there. So a

@@ -1,4 +1,4 @@
-"""The one way in which a service subscribes: by the message that it declares, never by a subject.
+"""Subscribes services by the message that they declare, never by a subject.
 
 The broker's library answers every message that carries a reply subject, with nothing when the
 handler returns nothing. What it answers, and where, must not be the sender's choice: only a request

@@ -142,7 +142,7 @@ class Conflicts:
         return tuple(bytes(row["message"]) for row in rows)
 
     async def resolve(self, id_: str, resolution: str, by: str, at: UnixMillis) -> bool:
-        """Write down what became of it; False when somebody did before."""
+        """Write down the decision on a conflict; False when somebody did before."""
         async with self._database.connection() as connection:
             done = await connection.execute(
                 "UPDATE conflict SET resolution = $2, resolved_by = $3, resolved_at = $4"

@@ -180,7 +180,7 @@ class Transaction:
         )
 
     async def _require_same(self, entry: LogEntry, stored: StoredEntry) -> None:
-        """An entry that is there already must be this one; after a snapshot older ones are not."""
+        """Require that an entry already there is this one; after a snapshot old ones are absent."""
         here = await self._connection.fetchval(
             "SELECT hash FROM log_entry WHERE log_generation = $1 AND revision = $2",
             *(entry.log_generation, entry.revision),
@@ -189,7 +189,7 @@ class Transaction:
             raise StoreUnavailable(f"another entry is in place of revision {entry.revision}")
 
     async def _raise_epoch(self, epoch: Epoch) -> None:
-        """What applying `epoch_began` does, and nothing else: the trigger holds entries to it."""
+        """Do what applying `epoch_began` does, and no more: the trigger holds entries to it."""
         await self._connection.execute("UPDATE cluster_state SET epoch = $1", epoch)
 
     async def _write_position(self, position: LogPosition, mode: ReplicationMode) -> None:
@@ -244,7 +244,7 @@ class MasterState:
         return done.endswith(" 1")
 
     async def position(self) -> LogPosition | None:
-        """How far this copy has come; None for a database that belongs to no cluster yet."""
+        """Return the position of this copy; None for a database that belongs to no cluster yet."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT * FROM cluster_state")
         return None if row is None else _position(row)
@@ -265,7 +265,7 @@ class MasterState:
     async def read(
         self, kinds: Sequence[str] = (), id_: str | None = None, part: Part = WHOLE
     ) -> State:
-        """Documents with the position of the same moment.
+        """Read documents with the position of the same moment.
 
         Raises:
             StoreUnavailable: the database failed, or belongs to no cluster.
@@ -345,7 +345,7 @@ class MasterState:
             )
 
     async def last_pulse(self) -> Pulse | None:
-        """Config's last pulse."""
+        """Read config's last pulse."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT epoch, boot_id, at FROM writer_pulse")
         if row is None:
@@ -355,7 +355,7 @@ class MasterState:
     async def find_requests(
         self, requests: Sequence[RequestId]
     ) -> dict[RequestId, AnsweredRequest]:
-        """Those of *requests* that are in the log, as this copy has it.
+        """Return those of *requests* that are in the log, as this copy has it.
 
         Raises:
             StoreUnavailable: the database failed.

@@ -35,7 +35,7 @@ class StatelessConnection(BaseConnection):
     """
 
     def get_reset_query(self) -> str:
-        """Nothing; a transaction that is still open is rolled back all the same."""
+        """Return no query; a transaction that is still open is rolled back all the same."""
         return ""
 
 

@@ -22,7 +22,7 @@ Place = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
-    """Something that happened; *about* names what has another state since then, if anything.
+    """An event of the site; *about* names what has another state since then, if anything.
 
     *nodes* are those it concerns, *until* is when the next one about the same happened.
     """
@@ -40,7 +40,7 @@ class StatusEvent:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events: at most *limit*, newest first, from before the place *before*."""
+    """Selects events: at most *limit*, newest first, from before the place *before*."""
 
     limit: int
     before: Place | None = None
@@ -71,7 +71,7 @@ class StatusHistory:
             )
 
     async def newest(self) -> UnixMillis | None:
-        """When the last event that is kept happened."""
+        """Return the time of the last event that is kept."""
         async with self._database.connection() as connection:
             at = await connection.fetchval("SELECT max(at) FROM status_event")
         return None if at is None else UnixMillis(at)

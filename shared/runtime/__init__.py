@@ -1,1 +1,1 @@
-"""How a service lives: its clock, its settings' meaning, start, health, log and end."""
+"""The life of a service: its clock, its settings' meaning, start, health, log and end."""

@@ -15,7 +15,7 @@ _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
-    """Where a shell gets its readings from; cores are handed them."""
+    """The source of a shell's readings of time; cores are handed them."""
 
     def now(self) -> Instant: ...
     def unix_ms(self) -> UnixMillis: ...

@@ -80,7 +80,7 @@ class Containment:
         return self._task(self._repeat(kind, name, run, on_fault))
 
     def fault(self, kind: str, name: str, error: Exception) -> str:
-        """Take note of *error*, which happened in work of a *kind* for *name*; its cause.
+        """Take note of *error* in work of a *kind* for *name*, and return its cause.
 
         Raises:
             Exception: *error* itself, when it must end the process.
@@ -127,7 +127,7 @@ class Containment:
 
 
 def _place(error: BaseException) -> tuple[str, int]:
-    """Where in the code *error* came up: few places however many peers and messages."""
+    """Return the place in the code where *error* came up: few, however many peers there are."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""Builds what every service starts with: its identity, keys, clock, bus, health and counters."""
+"""Builds the beginnings of every service: identity, keys, clock, bus, health and counters."""
 
 import logging
 import secrets
@@ -44,7 +44,7 @@ class MemberKeys:
 
 @dataclass(frozen=True)
 class MessageSecurity:
-    """What signs and checks messages, and counts those that are refused."""
+    """The signer and the checker of messages, and the counter of those that are refused."""
 
     signer: Signer
     verifier: Verifier
@@ -74,7 +74,7 @@ class Bus:
 
 @dataclass(frozen=True)
 class Telemetry:
-    """What the metrics server shows of this process."""
+    """The data that the metrics server shows of this process."""
 
     health: Health
     registry: CollectorRegistry
@@ -82,7 +82,7 @@ class Telemetry:
 
 @dataclass(frozen=True)
 class Faults:
-    """Where faults go: *fatal* ends the process, *containment* ends one piece of work."""
+    """The receivers of faults: *fatal* ends the process, *containment* ends one piece of work."""
 
     fatal: Fault
     containment: Containment
@@ -90,7 +90,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class ServiceContext:
-    """What a composition root builds upon.
+    """The parts that a composition root builds upon.
 
     It stays in `app.py`: every other module receives the parts that it uses.
     """

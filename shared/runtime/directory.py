@@ -41,7 +41,7 @@ OVERRIDING: Final[dict[Kind, type[PublicSiteDocument | TeamDocument]]] = {
 
 
 class Directory:
-    """What is configured, as of *revision*; *site* is None before the first reading.
+    """The configured documents, as of *revision*; *site* is None before the first reading.
 
     With *overrides* public sites and teams are read too, for what they override of selection.
     """
@@ -74,7 +74,7 @@ class Directory:
         return self.site
 
     def heard(self, revision: Revision | None) -> None:
-        """A master reported that it has applied *revision*."""
+        """Take note that a master reported that it has applied *revision*."""
         if revision is not None and revision > self.newest:
             self.newest = revision
             self._wanted.set()

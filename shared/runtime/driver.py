@@ -39,7 +39,7 @@ class Driver:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """The core learned something: its deadline may have changed."""
+        """Notify the driver that the core learned something: its deadline may have changed."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -54,7 +54,7 @@ class Driver:
                 await self._perform(self._core.tick(now))
 
     def _wait_seconds(self, deadline: Instant | None) -> float | None:
-        """How long to wait before the clock is read again; None until the driver is woken."""
+        """Return how long to wait before reading the clock; None until the driver is woken."""
         if deadline is None:
             return None
         return min(max(0.0, deadline - self._clock.now()), LONGEST_WAIT_SECONDS)

@@ -8,7 +8,7 @@ import asyncio
 
 
 class Fault:
-    """The first invariant that did not hold, if one did not."""
+    """The first invariant that was broken, if one was."""
 
     def __init__(self) -> None:
         self._error: BaseException | None = None

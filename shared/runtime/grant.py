@@ -1,4 +1,4 @@
-"""The grant: the failover monitor permits the processes of its master to act as primary until then.
+"""The grant, which permits the processes of a master to act as primary until a moment.
 
 A grant is an absolute reading of this kernel's clock. It is never counted from its arrival, so a
 message that was late, or a process that slept, finds it ended.
@@ -27,7 +27,7 @@ class GrantHolder:
         return True
 
     def is_for_another_master(self, grant: MasterGranted) -> bool:
-        """Whether *grant* is for another master."""
+        """Say whether *grant* is for another master."""
         return grant.node != self._node
 
     def valid_epoch(self, now: Instant) -> Epoch | None:
@@ -38,21 +38,21 @@ class GrantHolder:
         return grant.epoch if now < grant.valid_until else None
 
     def is_paused(self, now: Instant) -> bool:
-        """Whether this master does not act now, but may go on."""
+        """Say whether this master does not act now, but may go on."""
         grant = self._grant
         return grant is not None and grant.paused and now < grant.valid_until
 
     @property
     def is_planned(self) -> bool:
-        """Whether the epoch of the last grant began by a switchover."""
+        """Say whether the epoch of the last grant began by a switchover."""
         return self._grant is not None and self._grant.planned
 
     @property
     def valid_until(self) -> Instant:
-        """When the last grant ends; 0 before the first."""
+        """Return the end of the last grant; 0 before the first."""
         return Instant(0.0) if self._grant is None else Instant(self._grant.valid_until)
 
 
 def _order(grant: MasterGranted) -> tuple[Epoch, float, bool]:
-    """What makes a grant later: a pause ends the very grant that it names."""
+    """Return the order of a grant in time: a pause ends the very grant that it names."""
     return grant.epoch, grant.valid_until, grant.paused

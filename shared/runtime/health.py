@@ -1,4 +1,4 @@
-"""What of a service is in order, and what is not."""
+"""The conditions of a service: which are in order, and which are not."""
 
 
 class Health:
@@ -8,11 +8,11 @@ class Health:
         self._conditions: dict[str, str | None] = {}
 
     def set(self, name: str, *, ok: bool, reason: str = "") -> None:
-        """*name* holds, or does not for *reason*."""
+        """Set condition *name*: it holds, or does not for *reason*."""
         self._conditions[name] = None if ok else (reason or "not yet")
 
     def reasons(self) -> list[str]:
-        """Why the service is not ready; empty when it is."""
+        """List why the service is not ready; empty when it is."""
         return [
             f"{name}: {reason}" for name, reason in self._conditions.items() if reason is not None
         ]

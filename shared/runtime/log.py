@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line for machines, a short line for people on a terminal."""
+"""Writes logs: one JSON object a line for machines, a short line for people on a terminal."""
 
 import json
 import logging

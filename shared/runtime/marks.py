@@ -1,4 +1,4 @@
-"""The mark that a service leaves in its node's folder while it runs, and who reads the marks.
+"""Writes and reads the mark that a service leaves in its node's folder while it runs.
 
 `run/<service>.json` in the state folder is written when a service starts and removed when it ends
 cleanly; **the file is whole or it is the old one**: written beside it, synchronised, renamed. While
@@ -49,7 +49,7 @@ class Mark:
         return Mark(path, run, unclean, _write(path, run))
 
     def end(self) -> None:
-        """The run ended cleanly."""
+        """Record that the run ended cleanly."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         os.close(self._lock)
@@ -100,7 +100,7 @@ def _decode(path: Path, data: bytes) -> Run | None:
 
 
 def _write(path: Path, run: Run) -> int:
-    """Put the mark in place, locked by this process from the beginning; its descriptor."""
+    """Put the mark in place, locked by this process from the beginning; return its descriptor."""
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""How many messages passed, by their declared name, and how long their handlers took."""
+"""Counts messages that passed, by their declared name, and times their handlers."""
 
 from typing import Final
 

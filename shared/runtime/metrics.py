@@ -37,7 +37,7 @@ Answer = tuple[int, str, bytes]
 
 
 class StatusApp:
-    """The ASGI application: what is asked of a process from outside."""
+    """The ASGI application that answers questions about a process from outside."""
 
     def __init__(self, registry: CollectorRegistry, health: Health) -> None:
         self._registry = registry
@@ -111,7 +111,7 @@ class MetricsServer:
         self._log = logging.getLogger("meridian.metrics")
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port, which the kernel chose when *port* is 0.
+        """Listen, and return the port, which the kernel chose when *port* is 0.
 
         Raises:
             BadSettings: the port is in use.
@@ -141,7 +141,7 @@ class MetricsServer:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Count the open connections."""
         return len(self._state.connections)
 
     def _build_protocol(self) -> LimitedProtocol:

@@ -1,4 +1,4 @@
-"""Which process of the site this is: what its heartbeats, its mark and its messages name."""
+"""Identifies a process of the site for its heartbeats, its mark and its messages."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How every service starts, runs and ends.
+"""Starts, runs and ends every service in the same way.
 
 A service is a `FastStream` app (its subscribers), a context (who it is) and tasks that run beside
 it. Health is served before anything is connected. The tasks start at once and never wait for NATS:
@@ -61,7 +61,7 @@ S = TypeVar("S", bound=ServiceSettings, contravariant=True)  # noqa: PLC0105 - t
 
 @dataclass(frozen=True)
 class Service:
-    """What `build_app` gives: the subscribers, who the service is, and what runs beside them.
+    """The result of `build_app`: subscribers, the service's identity, and tasks beside them.
 
     *workers* are named as `/readyz` shows them when they fail.
     *ending* is called on the way out, before the broker stops.
@@ -99,7 +99,7 @@ def run_service(settings_class: type[S], build_app: Build[S]) -> None:
 
 
 async def serve(service: Service) -> int:
-    """Run *service* until a signal or a failed task; the exit code.
+    """Run *service* until a signal or a failed task, and return the exit code.
 
     Raises:
         BadSettings: the service is unsigned, or a port is in use.
@@ -235,7 +235,7 @@ async def connect(service: Service) -> None:
 
 
 def _describe_refusal(error: Exception, user: str) -> str:
-    """Why NATS refused *user*, for an operator."""
+    """Say why NATS refused *user*, for an operator."""
     if "authorization" in str(error).lower():
         return f"it refused user {user!r}: see MERIDIAN_NATS_USER, MERIDIAN_NATS_PASSWORD_FILE"
     return describe_error(error)

@@ -1,4 +1,4 @@
-"""Waiting for an event with a limit, and pausing between attempts."""
+"""Waits for an event with a limit, and pauses between attempts."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from shared.domain.backoff import Backoff
 
 
 async def wait_at_most(event: asyncio.Event, seconds: float | None) -> bool:
-    """Wait until *event* is set, *seconds* at most (None: without a limit); whether it is set.
+    """Wait until *event* is set, *seconds* at most (None: no limit); say whether it is set.
 
     `asyncio.wait_for` may swallow a cancellation that arrives with the timeout; this does not.
     """
@@ -25,7 +25,7 @@ class Pauses:
         self._failures = 0
 
     def reset(self) -> None:
-        """The next failure is a first one again."""
+        """Make the next failure a first one again."""
         self._failures = 0
 
     async def pause(self) -> None:

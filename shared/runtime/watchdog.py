@@ -52,7 +52,7 @@ class Watchdog:
         end: Callable[[str], None] = end_process,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        """*granted_until* is called from the thread; it reads one value and changes nothing."""
+        """Keep *granted_until*, which the thread calls: it reads one value and changes nothing."""
         self._granted_until = granted_until
         self._clock = clock
         self._end = end
@@ -85,7 +85,7 @@ class Watchdog:
             self._stopped.wait(min(left, LOOK_SECONDS) if left > 0 else LOOK_SECONDS)
 
     def _lives(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether *loop* runs something within the grace, counting what this thread ran of it."""
+        """Say whether *loop* runs within the grace, counting what this thread ran of it."""
         sign, patience = threading.Event(), self._grace
         try:
             loop.call_soon_threadsafe(sign.set)

@@ -46,7 +46,7 @@ _HELLO, _WAIT, _READY, _REFUSED, _PINGED, _PONG = 1, 2, 3, 4, 5, 6
 
 
 class RefusalCode(StrEnum):
-    """Why a relay refuses a path."""
+    """The reason for which a relay refuses a path."""
 
     BAD_HELLO = "bad_hello"
     BAD_VERSION = "bad_version"
@@ -166,7 +166,7 @@ class FrameReader:
 
     @property
     def leftover(self) -> bytes:
-        """Bytes past the last frame; empty while frames are still expected."""
+        """Return the bytes past the last frame; empty while frames are still expected."""
         return self._buffer if self.done else b""
 
     def feed(self, data: bytes) -> list[Frame]:

@@ -33,7 +33,7 @@ class ChangeRequest:
 def entry_changes(
     changes: Sequence[Proposed], outcome: Mapping[Ref, Any], request: ChangeRequest
 ) -> list[Change]:
-    """*changes*, whose *outcome* `apply_changes` gave, as an entry holds them."""
+    """Return *changes*, whose *outcome* `apply_changes` gave, as an entry holds them."""
     return [
         Change(
             kind=change.kind,

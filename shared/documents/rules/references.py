@@ -1,4 +1,4 @@
-"""References between documents hold: what a document names exists, and host names are unique.
+"""Checks that the documents that others name exist, and that host names are unique.
 
 A document may name only documents that exist after the change, and none is deleted while another
 names it. Both rules apply to the whole outcome, so a team and its members may be created, or

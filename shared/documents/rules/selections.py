@@ -1,4 +1,4 @@
-"""A rule of selection must be able to work when it is written: its methods have what they need.
+"""Checks that a rule of selection works when it is written: its methods have what they need.
 
 A public site or a team may name a method whose parameters the site's rule sets, so both are
 checked. Rules that were written before stay as they are: a method that lacks a parameter chooses
