@@ -1,4 +1,4 @@
-"""What an operator does to the NATS servers of a site for a forced promotion, and after it."""
+"""Restarts the NATS servers of a site as an operator does for a forced promotion, and after it."""
 
 from stack import nats
 from stack.damage import Damage

@@ -1,4 +1,4 @@
-"""Where the embedded NATS server and PostgreSQL are, and as whom PostgreSQL may run.
+"""Finds the embedded NATS server and PostgreSQL, and the user PostgreSQL may run as.
 
 Both come as Python packages (the extra `embedded`), so a site needs nothing else installed. They
 are taken from this interpreter's own environment, never from PATH, so that the tested version is

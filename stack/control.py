@@ -30,7 +30,7 @@ NOBODY_ELSE: Final = 0o077
 
 
 def control_in(state: Path) -> Path:
-    """Where the site in the folder *state* listens."""
+    """Return the place where the site in the folder *state* listens."""
     return state / CONTROL
 
 
@@ -42,7 +42,7 @@ class Verb(StrEnum):
 
 
 class Performs(Protocol):
-    """Who kills and starts; both give the names of the processes that it concerned."""
+    """Kills and starts processes; both give the names of those that it concerned."""
 
     async def kill(self, node: str, service: str | None) -> tuple[str, ...]: ...
 
@@ -105,7 +105,7 @@ class Control:
 
 
 async def send_order(path: Path, verb: Verb, node: str, service: str | None) -> tuple[str, ...]:
-    """Tell the site whose socket is *path*; the names of the processes that it concerned.
+    """Give the site whose socket is *path* an order; return the names of the processes concerned.
 
     Raises:
         StartFailed: no site runs there, or it refused; the message says why.

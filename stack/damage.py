@@ -1,4 +1,4 @@
-"""What can be done to a running site: kill, freeze and thaw, node by node or service by service.
+"""Damages a running site: kills, freezes and thaws, node by node or service by service.
 
 A kill is SIGKILL to all of the processes at once, as when a machine loses power: nobody says
 goodbye, nothing is flushed. A freeze is SIGSTOP, as when a virtual machine is paused. A cut holds

@@ -69,7 +69,7 @@ def take_folder(wanted: Path | None) -> Folder:
 
 
 def _room() -> Path | None:
-    """Where temporary folders go: for root, where PostgreSQL's own user can come as well."""
+    """Return where temporary folders go: for root, where PostgreSQL's own user can come as well."""
     usual = Path(tempfile.gettempdir())
     if os.geteuid() != 0 or anybody_may_enter(usual):
         return usual

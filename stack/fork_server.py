@@ -161,7 +161,7 @@ class ForkServer:
 
 
 def collect() -> tuple[int, int] | None:
-    """Reap one dead child: its pid and exit code."""
+    """Reap one dead child, and return its pid and exit code."""
     try:
         pid, status = os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:

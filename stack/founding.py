@@ -1,4 +1,4 @@
-"""Making a new site: its folders, keys and secrets, and the documents that it begins with.
+"""Makes a new site: its folders, keys and secrets, and the documents that it begins with.
 
 Every node makes its own key in its own folder; the first master founds the cluster and hands the
 site secret and the certificate authority to the second; the masters' keys are pinned everywhere.

@@ -1,4 +1,4 @@
-"""What a site consists of: its nodes, their services, their ports and their folders.
+"""The parts of a site: its nodes, their services, their ports and their folders.
 
 The list of nodes and services is data; everything else follows from it. The layout is decided
 once, before anything starts, and written to `site.json`, where commands in another shell find the
@@ -61,7 +61,7 @@ PLACES: Final = (
 
 @dataclass(frozen=True)
 class NatsPorts:
-    """Where one NATS server listens: clients, other servers, its health."""
+    """The ports of one NATS server: for clients, for other servers, for its health."""
 
     client: int
     cluster: int
@@ -187,7 +187,7 @@ def plan(
 
 
 def ports_of(places: tuple[Place, ...], *, linked: bool = False) -> int:
-    """How many ports a site of *places* needs."""
+    """Count the ports that a site of *places* needs."""
     numbers = itertools.count()
     plan("", Path(), 0, lambda: next(numbers), places, linked=linked)
     return next(numbers)

@@ -1,4 +1,4 @@
-"""Which connections between nodes run over a link that can be cut, and where each link listens.
+"""Lists the connections between nodes that run over links, which can be cut, and their ports.
 
 Only a site that is to be damaged has links. There every connection from a node to another node's
 NATS server, of its services and of its own server, goes to a port of its own, where the

@@ -105,7 +105,7 @@ def secret_name(user: str) -> str:
 
 
 def reader_environment(layout: Layout) -> dict[str, str]:
-    """What a tool outside needs to read events, as variables of `meridian events`."""
+    """Build the variables of `meridian events`: what a tool outside needs to read events."""
     servers = [f"nats://{HOST}:{node.nats.client}" for node in layout.servers if node.nats]
     return {
         "MERIDIAN_EVENTS_SERVERS": ",".join(servers),
@@ -174,12 +174,12 @@ def wipe(layout: Layout, node: NodeLayout) -> None:
 
 
 def start_alone(layout: Layout, node: NodeLayout) -> None:
-    """From its next start on the server is in no cluster; what it stored is kept beside."""
+    """Have the server start in no cluster from its next start on; what it stored is kept beside."""
     _alone(layout, node).touch()
 
 
 def rejoin(layout: Layout, node: NodeLayout) -> None:
-    """From its next start on the server is one of the cluster, with an empty store."""
+    """Have the server join the cluster at its next start, with an empty store."""
     _alone(layout, node).unlink(missing_ok=True)
     wipe(layout, node)
 
@@ -195,6 +195,6 @@ def _store(layout: Layout, node: NodeLayout) -> Path:
 
 
 def health_url(node: NodeLayout) -> str:
-    """Where the server says whether its JetStream takes part in the cluster."""
+    """Return the URL where the server says whether its JetStream takes part in the cluster."""
     assert node.nats is not None, "only masters and the witness run a server"
     return f"http://{HOST}:{node.nats.monitor}/healthz"

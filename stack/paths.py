@@ -1,4 +1,4 @@
-"""What lies where in a site's state folder."""
+"""The places of everything in a site's state folder."""
 
 from pathlib import Path
 from typing import Final

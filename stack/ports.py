@@ -103,7 +103,7 @@ def _try(guard: int, blocks: int) -> PortBlock | None:
 
 
 def _end() -> int:
-    """Where the ports begin that the kernel gives to connections."""
+    """Return the first of the ports that the kernel gives to connections."""
     try:
         lowest = int(KERNEL_RANGE.read_text().split()[0])
     except (OSError, ValueError):

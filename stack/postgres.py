@@ -34,7 +34,7 @@ def make_secrets(layout: Layout) -> None:
 
 
 def url(layout: Layout, node: NodeLayout) -> str:
-    """Where *node*'s database is, password and all."""
+    """Return the URL of *node*'s database, password and all."""
     password = layout.secret(PASSWORD).read_text()
     return f"postgresql://{USER}:{password}@{HOST}:{node.postgres}/{DATABASE}"
 

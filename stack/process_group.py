@@ -1,4 +1,4 @@
-"""Which processes of which node run: every server and service by node and name.
+"""Keeps the running processes of a site: every server and service by node and name.
 
 It starts, kills, freezes and stops them; it does not know in which order a site needs them.
 """
@@ -24,12 +24,12 @@ PATIENCE_SECONDS: Final = 10.0
 
 
 class Watcher(Protocol):
-    """Who starts a process again that ended by itself; most sites have none."""
+    """Starts a process again that ended by itself; most sites have none."""
 
     def started(self, process: Process, child: Child) -> None: ...
 
     def given_up(self, process: Process) -> str:
-        """Why *process* is not started again; empty while it is, or need not be."""
+        """Say why *process* is not started again; empty while it is, or need not be."""
         ...
 
     def restarts(self, process: Process) -> int: ...

@@ -28,7 +28,7 @@ LINE_LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Program:
-    """What a child is: an executable, or the `main` of a module that the fork server has imported.
+    """The program of a child: an executable, or a `main` that the fork server imported.
 
     *arguments* begins with the program's own name or path; *user* is a uid and gid to become.
     """
@@ -67,7 +67,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """Return the exit code: None while it runs; negative: the signal that ended it."""
         return self.ended.result() if self.ended.done() else None
 
     async def wait(self) -> int:
@@ -110,7 +110,7 @@ class ForkServerClient:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is gone, and every child of it."""
+        """Say whether the process is gone, and every child of it."""
         return self._reader is None or self._reader.done()
 
     async def run(self, program: Program) -> Child:

@@ -1,4 +1,4 @@
-"""Waiting for conditions with a deadline: nothing here sleeps for a time that somebody guessed.
+"""Waits for conditions with a deadline: nothing here sleeps for a time that somebody guessed.
 
 A wait polls, and ends early with the process's last words when a process that it depends on has
 ended. A taken port is an error of its own, so that the site can begin with others.

@@ -1,4 +1,4 @@
-"""Which of a site's processes are started again after they ended, and when; pure.
+"""Decides which of a site's processes are started again after they ended, and when; pure.
 
 A process that ended by itself is started again after a pause that doubles with each end, and is
 short again after a minute without one. Two ends are final, until an operator starts the process:
@@ -67,7 +67,7 @@ class Restarts:
         self._histories: dict[Process, History] = {}
 
     def ended(self, process: Process, exit_code: int | None, now: Instant) -> Decision:
-        """*process* ended by itself, or could not be started (None)."""
+        """Record that *process* ended by itself, or could not be started (None)."""
         history = self._histories.setdefault(process, History())
         if not history.ends or now - history.ends[-1] > LOOP_SECONDS:
             history.failures = 0
@@ -85,11 +85,11 @@ class Restarts:
         return StartAgain(pause)
 
     def forget(self, process: Process) -> None:
-        """An operator ended *process* or starts it: what was before does not count."""
+        """Forget the past of *process*, because an operator ended it or starts it."""
         self._histories.pop(process, None)
 
     def tick(self, now: Instant) -> tuple[Start, ...]:
-        """Time passed."""
+        """Return what is due now."""
         due = [
             (process, history)
             for process, history in sorted(self._histories.items())
@@ -101,22 +101,22 @@ class Restarts:
         return tuple(Start(process) for process, _ in due)
 
     def deadline(self) -> Instant | None:
-        """When `tick` has something to do."""
+        """Return the moment when `tick` has something to do."""
         waiting = (history.due_at for history in self._histories.values())
         return min((at for at in waiting if at is not None), default=None)
 
     def is_waiting(self, process: Process) -> bool:
-        """Whether *process* has ended and will be started again."""
+        """Say whether *process* has ended and will be started again."""
         history = self._histories.get(process)
         return history is not None and history.due_at is not None
 
     def given_up(self, process: Process) -> str:
-        """Why *process* is not started again; empty while it is, or need not be."""
+        """Say why *process* is not started again; empty while it is, or need not be."""
         history = self._histories.get(process)
         return "" if history is None else history.given_up
 
     def count(self, process: Process) -> int:
-        """How often *process* was started again since an operator last did it."""
+        """Count how often *process* was started again since an operator last did it."""
         history = self._histories.get(process)
         return 0 if history is None else history.restarts
 
@@ -131,5 +131,5 @@ class Restarts:
 
 
 def is_service(process: Process) -> bool:
-    """Whether *process* is one of ours; only those say by their exit code what is wrong."""
+    """Say whether *process* is one of ours; only those say by their exit code what is wrong."""
     return process[1] not in ("nats", "postgres")

@@ -1,4 +1,4 @@
-"""A running site: how it comes up, comes back and goes away.
+"""A running site: it comes up, comes back and goes away.
 
 It is up when every service says that it is ready and one master says that it is primary. It goes
 away without a trace: services first, then PostgreSQL and NATS, each asked and, when it does not

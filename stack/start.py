@@ -1,4 +1,4 @@
-"""Bringing a site up, in the order that its parts need one another.
+"""Brings a site up, in the order that its parts need one another.
 
 Keys and documents first, then NATS and PostgreSQL while the fork server imports the services, then
 what only the config service can found, then every service at once.
@@ -27,7 +27,7 @@ ATTEMPTS: Final = 3
 
 @dataclass(frozen=True)
 class SiteOptions:
-    """What site to start: where it keeps its state, what it is called, how long it may take.
+    """The site to start: where it keeps its state, what it is called, how long it may take.
 
     *watch* is called with the process group as soon as there is one, for those who show the start.
     The nodes of a *linked* site can be cut off from one another.

@@ -1,4 +1,4 @@
-"""Chooses what to wait for while a site starts, and what a process that ends means meanwhile.
+"""Chooses the probes of a starting site, and judges the processes that end meanwhile.
 
 Without a watcher nobody starts a process again, so one that ends fails the wait. With a watcher the
 process is started again, or given up; then the rest of the site starts without it. A taken port of

@@ -1,4 +1,4 @@
-"""What runs and how it fares, asked of the processes themselves; for those who show a site."""
+"""Asks the processes themselves what runs and how it fares, for those who show a site."""
 
 import asyncio
 from dataclasses import dataclass

@@ -132,7 +132,7 @@ class Supervisor:
 
 
 def processes_of(node: NodeLayout, service: str | None = None) -> tuple[Process, ...]:
-    """What *node* consists of, in the order in which it is started; or *service* of it alone.
+    """List the parts of *node* in the order in which they start; or *service* of it alone.
 
     Raises:
         StartFailed: *node* has no such service.
@@ -149,7 +149,7 @@ def name_of(process: Process) -> str:
 
 
 def described(process: Process, exit_code: int | None, log: Path, decision: Decision) -> str:
-    """One line: what ended, how, where its log ends, and what happens next."""
+    """Describe in one line what ended, how, where its log ends, and what happens next."""
     return f"{name_of(process)} {_how(exit_code)} ({_last_line(log)}); {next_of(decision)}"
 
 
@@ -171,7 +171,7 @@ def _how(exit_code: int | None) -> str:
 
 
 def _last_line(log: Path) -> str:
-    """Where the log ends, as an editor opens it."""
+    """Return the place where the log ends, as an editor opens it."""
     try:
         with log.open("rb") as lines:
             return f"{log}:{sum(1 for _ in lines)}"

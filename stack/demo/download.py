@@ -24,7 +24,7 @@ class Pause:
 
     @property
     def resumed_after(self) -> float:
-        """Seconds from *since* to the first byte after the longest silence."""
+        """Return the seconds from *since* to the first byte after the longest silence."""
         return self.ended - self.since
 
 
@@ -66,7 +66,7 @@ class Download:
 
     @property
     def share(self) -> float:
-        """Part of the download that has arrived, from 0 to 1."""
+        """Return the part of the download that has arrived, from 0 to 1."""
         return self.arrived / self.length if self.length else 0.0
 
     def watch_for_pause(self) -> Pause:
@@ -76,5 +76,5 @@ class Download:
         return self.pause
 
     def stop_watching(self) -> None:
-        """The silence that was looked for is over; later ones are none of its business."""
+        """Stop measuring, since the silence that was looked for is over; ignore later ones."""
         self.pause = None

@@ -1,4 +1,4 @@
-"""What the demonstration found, as its last line says it."""
+"""The outcome of the demonstration, as its last line reports it."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""The scenario: a site starts, carries two programs, loses its primary and a node, and no byte.
+"""The scenario: a site starts, carries two programs, loses its primary and a node, but no byte.
 
 Both programs run while the primary master is killed with its NATS server and PostgreSQL, and
 while the traffic node in use is killed after it; somebody changes the configuration all along.

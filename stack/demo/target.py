@@ -1,4 +1,4 @@
-"""What stands at the customer: a real PostgreSQL and Python's own file server."""
+"""The servers at the customer: a real PostgreSQL and Python's own file server."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Somebody who changes the configuration all along and remembers what was acknowledged."""
+"""Changes the configuration all along, and remembers which changes were acknowledged."""
 
 import asyncio
 import itertools
