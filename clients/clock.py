@@ -9,7 +9,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> Instant:
-    """Seconds that count on while the machine sleeps, so that a woken end notices it."""
+    """Return seconds that count on while the machine sleeps, so that a woken end notices it."""
     return Instant(time.clock_gettime(_CLOCK))
 
 

@@ -7,7 +7,7 @@ PORTS = 65_535
 
 
 def parse_address(text: str, *, any_port: bool = False) -> tuple[str, int]:
-    """`HOST:PORT`, `[IPV6]:PORT` or `PORT`; *any_port* allows 0, "whichever is free".
+    """Parse `HOST:PORT`, `[IPV6]:PORT` or `PORT`; *any_port* allows 0, "whichever is free".
 
     Raises:
         BadSettings: it is none.

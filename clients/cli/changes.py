@@ -23,7 +23,7 @@ def show_change(change: DocumentChange) -> None:
 
 
 def describe_result(count: int, revision: object, *, is_dry_run: bool) -> str:
-    """What became of *count* changes, at least one, in a sentence."""
+    """Say in a sentence what became of *count* changes, at least one."""
     if is_dry_run:
         return f"{count} change(s) would be made; nothing was written"
     return f"{count} change(s) made, revision {revision}"

@@ -55,7 +55,7 @@ def reported_errors() -> Generator[None]:
 
 
 def _describe_first(error: ValidationError) -> str:
-    """The first field that a model of the API refuses, in the words of the site itself."""
+    """Describe the first field that a model of the API refuses, in the site's own words."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['msg'].removeprefix('Value error, ')}"

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """What happens in the site."""
+    """Show what happens in the site."""
 
 
 def tail(

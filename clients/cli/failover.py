@@ -73,7 +73,7 @@ def promote(
 
 
 def describe_faults(master: MasterCheck) -> list[str]:
-    """What is wrong with *master*, in sentences."""
+    """Describe what is wrong with *master*, in sentences."""
     redirection, faults = master.redirection, list(master.reasons)
     if redirection.state is RedirectionState.FAILING:
         faults.append(
@@ -84,7 +84,7 @@ def describe_faults(master: MasterCheck) -> list[str]:
 
 
 def describe_wait(error: MeridianError, node: str) -> str:
-    """What the operator must do, or wait for, after *error*."""
+    """Describe what the operator must do, or wait for, after *error*."""
     if isinstance(error, ServerNotAlone):
         return INSTRUCTION.format(node=node)
     return f"waiting: {error.message}"

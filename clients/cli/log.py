@@ -84,7 +84,7 @@ def rebuild(
 
 
 def describe_changes(line: HistoryLine) -> str:
-    """What a line's request changed: `put node berlin, denver; delete user rita`."""
+    """Describe what a line's request changed: `put node berlin, denver; delete user rita`."""
     parts: dict[str, list[str]] = {}
     for change in line.changes:
         parts.setdefault(f"{change.op} {change.kind}", []).append(change.id)

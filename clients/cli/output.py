@@ -1,4 +1,4 @@
-"""How commands print: tables and lines for people, JSON for programs."""
+"""Prints what commands show: tables and lines for people, JSON for programs."""
 
 import json
 import sys

@@ -41,7 +41,7 @@ def status(
 
 
 def describe_service(service: ServiceRestarts) -> str:
-    """How often a service ended uncleanly, and how it is now."""
+    """Say how often a service ended uncleanly, and how it is now."""
     ends = service.restarts + (1 if service.is_away else 0)
     times = "once" if ends == 1 else f"{ends} times in a row"
     loop = ", a crash loop" if service.crash_loop else ""

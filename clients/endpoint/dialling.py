@@ -53,7 +53,7 @@ class LinkOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DialOutcome:
-    """How a dial ended: READY or not; with the relay's own pause, if it named one.
+    """The end of a dial: READY or not; with the relay's own pause, if it named one.
 
     *reason* says why no relay was reached; it is empty when one answered.
     """
@@ -192,7 +192,7 @@ class Dialler:
 
 
 def _describe_error(error: Exception) -> str:
-    """Why a relay was not reached, in words for a person."""
+    """Describe why a relay was not reached, in words for a person."""
     if isinstance(error, TimeoutError):
         return f"no connection within {CONNECT_SECONDS:g} s"
     if isinstance(error, UnicodeError):

@@ -140,7 +140,7 @@ class Endpoint:
         self._perform(self._tunnel.close(message, now()))
 
     def end(self, code: EndCode, message: str) -> None:
-        """The site ended the session: stop at once."""
+        """Stop at once, because the site ended the session."""
         self._perform((Ended(code, message, by_peer=False),))
         for link in self._links.values():
             link.close()

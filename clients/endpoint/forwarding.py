@@ -42,7 +42,7 @@ class StreamCarrier(Protocol):
 
 
 class ConnectionListener(Protocol):
-    """Is notified of connections that opened or broke."""
+    """Receives the news of connections that opened or broke."""
 
     def on_stream_opened(self, stream: StreamId) -> None: ...
 

@@ -35,12 +35,12 @@ class PathRequests:
         self._requested_at = now()
 
     def path_lost(self) -> None:
-        """No path is left: the pause begins now, whenever the last request was."""
+        """Begin the pause now, whenever the last request was: no path is left."""
         self._requested_at = now()
         self.schedule()
 
     def path_found(self) -> None:
-        """A path carries: the next pause is the shortest again."""
+        """Make the next pause the shortest again, because a path carries."""
         self._count = 0
         self.stop()
 

@@ -54,7 +54,7 @@ class Paths:
                 yield path.generation, node
 
     def leads_elsewhere(self, generation: PathGeneration, node: NodeId | None) -> bool:
-        """Whether path *generation* now belongs to another node than *node*."""
+        """Say whether path *generation* now belongs to another node than *node*."""
         return self._paths[generation].node not in {None, node}
 
     def _is_new(self, path: Path) -> bool:

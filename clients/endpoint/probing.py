@@ -36,7 +36,7 @@ class RelayTarget:
 
 
 async def measure_latencies(relays: Sequence[RelayTarget], ticket: str) -> dict[str, float]:
-    """Milliseconds to each of *relays* that answered in time."""
+    """Return the milliseconds to each of *relays* that answered in time."""
     latencies: dict[str, float] = {}
     tasks = {asyncio.create_task(_measure(relay, ticket, latencies)) for relay in relays}
     pending = tasks

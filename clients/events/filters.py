@@ -34,7 +34,7 @@ def parse_filter(text: str | None) -> str:
 
 
 def parse_durable_name(text: str) -> str:
-    """*text* as the name of a durable consumer.
+    """Return *text* as the name of a durable consumer.
 
     Raises:
         BadSettings: it cannot be one.
@@ -51,7 +51,7 @@ def known_subjects() -> tuple[str, ...]:
 
 
 def is_known(pattern: str) -> bool:
-    """Whether *pattern* matches an event that this version knows."""
+    """Say whether *pattern* matches an event that this version knows."""
     return any(_matches(pattern.removeprefix(PREFIX), subject) for subject in known_subjects())
 
 

@@ -46,7 +46,7 @@ BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the servers are, the read-only credential, and whom to trust for `tls://`."""
+    """The servers' addresses, the read-only credential, and whom to trust for `tls://`."""
 
     servers: tuple[str, ...]
     user: str
@@ -148,7 +148,7 @@ class Reader:
         self._refusals.append(str(error).lower())
 
     def _describe(self, error: Exception) -> str:
-        """What went wrong with a server, in words.
+        """Describe what went wrong with a server, in words.
 
         Raises:
             BadSettings: it refuses the credential; no other server will take it.

@@ -11,7 +11,7 @@ from shared.decoding.jsontext import decode_json
 
 
 def format_moment(statement: Statement) -> str:
-    """When the node signed the event, by the node's own clock."""
+    """Format the time when the node signed the event, by the node's own clock."""
     moment = datetime.fromtimestamp(statement.unix_ms / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{statement.unix_ms % 1000:03d}Z"
 

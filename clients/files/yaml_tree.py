@@ -210,7 +210,7 @@ def _add(mapping: Mapping, key: Scalar, node: Node) -> None:
 
 
 def _require_no_tag(event: Any, line: int, column: int) -> bool:
-    """Whether *event* has the tag of a text; every other tag is refused."""
+    """Say whether *event* has the tag of a text; every other tag is refused."""
     tag = str(event.tag) if event.tag else ""
     if tag and tag not in {"!", STRING_TAG}:
         raise malformed(f"the tag {printable(tag[:SHOWN])} is not used here", line, column)
@@ -223,7 +223,7 @@ def malformed(message: str, line: int, column: int, reason: str = "bad_syntax") 
 
 
 def printable(text: str) -> str:
-    """*text* in a form that an error message may show on one line."""
+    """Return *text* in a form that an error message may show on one line."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 

@@ -17,7 +17,7 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9_/@]([A-Za-z0-9_ ./@-]*[A-Za-z0-9_/@])?", 
 
 
 def write_yaml(documents: Iterable[DocumentView | ConflictChange]) -> str:
-    """*documents* as a site file, which `apply` takes."""
+    """Return *documents* as a site file, which `apply` takes."""
     sections = {kind.value: name for name, kind in SECTIONS.items()}
     content: dict[str, Any] = {}
     for document in documents:

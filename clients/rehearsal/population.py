@@ -55,7 +55,7 @@ class Person:
 
 
 def read_population(file: Path) -> list[Person]:
-    """Everybody in *file*.
+    """Read everybody in *file*.
 
     Raises:
         BadSettings: it cannot be read, or a line is wrong; the message says which and why.
@@ -69,7 +69,7 @@ def read_population(file: Path) -> list[Person]:
 
 
 def parse_population(text: str, name: str) -> list[Person]:
-    """Everybody in *text* of the file called *name*.
+    """Parse everybody in *text* of the file called *name*.
 
     Raises:
         BadSettings: a line is wrong.
@@ -133,7 +133,7 @@ def _address(cell: str) -> str:
 
 
 def _offset(cell: str) -> int | None:
-    """Minutes ahead of UTC; a spreadsheet makes `+5`, `5.5` or `05:30` of hours."""
+    """Return minutes ahead of UTC; a spreadsheet makes `+5`, `5.5` or `05:30` of hours."""
     if not cell:
         return None
     if match := CLOCK.fullmatch(cell):
@@ -182,7 +182,7 @@ def _number(cell: str, what: str, least: float, most: float) -> float:
 
 
 def _with_point(cell: str, most: float) -> str:
-    """*cell* with a point for a decimal comma; `1,234` may be either where it could be a thousand.
+    """Put a point for a decimal comma in *cell*; `1,234` is ambiguous if it could be a thousand.
 
     Raises:
         ValueError: nobody can say which number it is.

@@ -12,7 +12,7 @@ NO_NODE: Final = "(no node)"
 
 @dataclass(frozen=True)
 class PersonPlacement:
-    """Where one person was placed: the node, None when no node takes them, and how far it is."""
+    """The placement of one person: the node, None when no node takes them, and its distance."""
 
     node: str | None
     kilometres: float | None = None
@@ -31,7 +31,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Report:
-    """How a population was placed; means are over clients, and None where nothing is known."""
+    """The placement of a population; means are over clients, and None where nothing is known."""
 
     shares: tuple[Share, ...]
     clients: int
@@ -91,7 +91,7 @@ def build_report(people: Sequence[Person], placements: Sequence[PersonPlacement]
 def count_moves(
     people: Sequence[Person], before: Sequence[PersonPlacement], after: Sequence[PersonPlacement]
 ) -> dict[tuple[str, str], int]:
-    """How many clients go from which node to which other, most first."""
+    """Count the clients that go from each node to another, most first."""
     moves: dict[tuple[str, str], int] = {}
     for person, old, new in zip(people, before, after, strict=True):
         if old.node != new.node:

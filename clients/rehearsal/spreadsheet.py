@@ -90,7 +90,7 @@ def _describe_error(error: csv.Error) -> str:
 
 
 def _lines(text: str) -> int:
-    """How many lines end in *text*."""
+    """Count the lines that end in *text*."""
     return len(re.findall(r"\r\n|\r|\n", text))
 
 

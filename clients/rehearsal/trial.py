@@ -31,7 +31,7 @@ class SiteApi(Protocol):
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What is assumed to differ from today, and for whom: one public site, one team, or all."""
+    """The assumed differences from today, and for whom: one public site, one team, or all."""
 
     methods: tuple[str, ...] = ()
     policy: str | None = None
@@ -66,7 +66,7 @@ class Assumptions:
 def place_people(
     site: SiteApi, people: Sequence[Person], assumptions: Assumptions
 ) -> list[PersonPlacement]:
-    """Where each of *people* would be placed.
+    """Return where each of *people* would be placed.
 
     Raises:
         MeridianError: the site refuses, or nobody answers.
@@ -81,7 +81,7 @@ def place_people(
 
 
 def read_locations(site: SiteApi) -> dict[str, tuple[float, float]]:
-    """Latitude and longitude of the traffic nodes that have a location."""
+    """Read latitude and longitude of the traffic nodes that have a location."""
     locations = dict[str, tuple[float, float]]()
     for each in site.pages(list_documents(Kind.NODE, DocumentsQuery(limit=MOST_DOCUMENTS))):
         place = each.body.get("location")

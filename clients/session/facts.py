@@ -43,12 +43,12 @@ def site_name(profile: Profile) -> str:
 
 
 def utc_offset_minutes() -> int:
-    """This machine's offset from UTC now, east positive."""
+    """Return this machine's offset from UTC now, east positive."""
     return time.localtime().tm_gmtoff // 60
 
 
 def own_address(site: str) -> str:
-    """This machine's address towards *site*, which differs in another network; empty if unknown."""
+    """Find this machine's address towards *site*, which varies by network; empty if unknown."""
     try:
         url = urlsplit(site)
         host, port = url.hostname or "", url.port or 443

@@ -19,7 +19,7 @@ _KEY: Final = re.compile(r"(\d{4,12})-([a-z]{3,12}-[a-z]{3,12})")
 
 
 def draw_words() -> str:
-    """Two new words, joined by a hyphen."""
+    """Draw two new words, joined by a hyphen."""
     return "-".join(_word() for _ in range(WORDS))
 
 

@@ -1,4 +1,4 @@
-"""Keeps what this machine measured of a site's relays, for a while, beside the profile.
+"""Keeps this machine's measurements of a site's relays, for a while, beside the profile.
 
 `latencies.json` is one small file for all sites, replaced as a whole. A measurement is used for
 half of the time that the site lets it count, so that it still counts when the other end comes.
@@ -32,7 +32,7 @@ class Measurements:
     last_node: str = ""
 
     def is_fresh(self, now: float, seen_from: str) -> bool:
-        """Whether they may be used at *now*; after the clock was set back they may not."""
+        """Say whether they may be used at *now*; after the clock was set back they may not."""
         age = now - self.measured_at
         return seen_from == self.seen_from and 0 <= age < self.good_for_seconds / 2
 

@@ -54,7 +54,7 @@ class PathChoice:
         return best
 
     def deadline(self) -> Instant | None:
-        """When the last `pick` would have another result without a new fact."""
+        """Return the moment when the last `pick` would have another result without a new fact."""
         return self._next_pick_at
 
     def rank(self, generation: PathGeneration) -> int:

@@ -119,7 +119,7 @@ class CommitmentResponder:
 
     @property
     def awaits_confirmation(self) -> bool:
-        """Whether a commitment was answered, and none has been revealed yet."""
+        """Say whether a commitment was answered, and none has been revealed yet."""
         return self.secret is None and bool(self._answers)
 
     def answer(self, opening: bytes) -> bytes:
@@ -157,7 +157,7 @@ class CommitmentResponder:
         return True
 
     def is_repeat(self, reveal: bytes) -> bool:
-        """Whether *reveal* repeats the one that was accepted."""
+        """Say whether *reveal* repeats the one that was accepted."""
         return bool(self._accepted_reveal) and equal_in_constant_time(reveal, self._accepted_reveal)
 
     def accept_secret(self, secret: bytes) -> None:
@@ -172,7 +172,7 @@ def _commitment(credentials: Credentials, share: bytes) -> bytes:
 def _outcome(
     credentials: Credentials, key: X25519PrivateKey, theirs: bytes, shares: tuple[bytes, bytes]
 ) -> _Outcome:
-    """Secret and code from our *key* and *theirs*; *shares*: the representative's, the customer's.
+    """Derive secret and code from *key* and *theirs*; *shares*: representative's, customer's.
 
     Raises:
         Unreadable: their key would give a secret that everybody knows.

@@ -18,7 +18,7 @@ StreamId = NewType("StreamId", int)
 
 
 class EndCode(StrEnum):
-    """Why a tunnel is over."""
+    """The reason for the end of a tunnel."""
 
     CLOSED = "closed"
     WRONG_WORDS = "wrong_words"

@@ -142,7 +142,7 @@ class WordsResponder:
 
     @property
     def awaits_confirmation(self) -> bool:
-        """Whether a run was answered whose last message has not come."""
+        """Say whether a run was answered whose last message has not come."""
         return self._expected is not None
 
     def answer(self, opening: bytes) -> bytes:
@@ -173,7 +173,7 @@ class WordsResponder:
         return self._answer
 
     def check(self, mac: bytes) -> bool:
-        """Whether the representative's MAC shows the same words."""
+        """Say whether the representative's MAC shows the same words."""
         expected, self._expected = self._expected, None
         if expected is None or not equal_in_constant_time(mac, expected):
             return False
@@ -181,7 +181,7 @@ class WordsResponder:
         return True
 
     def is_repeat(self, mac: bytes) -> bool:
-        """Whether *mac* repeats an accepted one: never, because a MAC is checked only once."""
+        """Say whether *mac* repeats an accepted one: never, because a MAC is checked only once."""
         del mac
         return False
 
@@ -212,7 +212,7 @@ def _shared_key(spake: SPAKE2_A | SPAKE2_B, point: bytes) -> bytes:
 def _derive(
     key: bytes, credentials: Credentials, opening: bytes, point: bytes, side: Side
 ) -> _RunKeys:
-    """Both MACs over the transcript, and the secret, all bound to it."""
+    """Derive both MACs over the transcript, and the secret, all bound to it."""
     fields = (*(credentials.identity(each) for each in _SIDES), opening, point)
     transcript = b"".join(struct.pack("!I", len(field)) + field for field in fields)
     salt = hashlib.sha256(transcript).digest()

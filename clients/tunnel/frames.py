@@ -19,7 +19,7 @@ LONGEST_PLAIN_BYTES: Final = 256
 
 
 class FrameKind(IntEnum):
-    """What a frame is."""
+    """The kind of a frame."""
 
     EXCHANGE = 1
     ANSWER = 2

@@ -32,7 +32,7 @@ class Outbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether more data may be appended; control frames always may."""
+        """Say whether more data may be appended; control frames always may."""
         return self.appended - self.acknowledged < self._limit_bytes
 
     def append(self, kind: int, stream: int, payload: bytes | memoryview = b"") -> None:

@@ -40,7 +40,7 @@ class ResumeAttempt:
         return RESUME.pack(self.number, self.nonce, self._mac(secret, b"resume"))
 
     def is_proven(self, secret: bytes, mac: bytes) -> bool:
-        """Whether the *mac* that came with this attempt was made with *secret*."""
+        """Say whether the *mac* that came with this attempt was made with *secret*."""
         return equal_in_constant_time(mac, self._mac(secret, b"resume"))
 
     def answer(self, secret: bytes, nonce: bytes) -> bytes:
@@ -48,7 +48,7 @@ class ResumeAttempt:
         return RESUMED.pack(nonce, self._mac(secret, b"resumed" + nonce))
 
     def is_answered(self, secret: bytes, nonce: bytes, mac: bytes) -> bool:
-        """Whether the answer with *nonce* and *mac* was made with *secret*, to this attempt."""
+        """Say whether the answer with *nonce* and *mac* was made with *secret*, to this attempt."""
         return equal_in_constant_time(mac, self._mac(secret, b"resumed" + nonce))
 
     def keys(self, secret: bytes, nonce: bytes) -> "RecordKeys":

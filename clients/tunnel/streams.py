@@ -104,7 +104,7 @@ class Streams:
         self._schedule(stream, state)
 
     def takes_more(self, stream: StreamId) -> bool:
-        """Whether *stream* takes more bytes; if not, `StreamWritable` follows when it does."""
+        """Say whether *stream* takes more bytes; if not, `StreamWritable` follows when it does."""
         state = self._streams.get(stream)
         if state is None or state.pending_bytes < PENDING_BYTES:
             return True

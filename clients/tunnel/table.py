@@ -96,7 +96,7 @@ class LinkTable:
         link.set_keys(keys, self._side, attempt)
 
     def overdue(self, now: Instant) -> list[TunnelLink]:
-        """Links that were silent for too long."""
+        """List the links that were silent for too long."""
         late = [self.followed] if self.followed is not None else []
         late = [each for each in late if now >= each.received_at + self._timing.lost_seconds]
         if (
@@ -108,16 +108,16 @@ class LinkTable:
         return late
 
     def is_keepalive_due(self, now: Instant) -> bool:
-        """Whether nothing was sent for the keepalive's time."""
+        """Say whether nothing was sent for the keepalive's time."""
         link = self.followed
         return link is not None and now >= link.sent_at + self._timing.keepalive_seconds
 
     def has_expired(self, now: Instant) -> bool:
-        """Whether there was no path for the whole window."""
+        """Say whether there was no path for the whole window."""
         return self._lost_at is not None and now >= self._lost_at + self._timing.window_seconds
 
     def deadlines(self) -> list[Instant | None]:
-        """When something becomes overdue, due to be sent, or worth choosing."""
+        """Return when something becomes overdue, due to be sent, or worth choosing."""
         link, timing = self.followed, self._timing
         times = [self.choice.deadline() if self._candidate is None else self._candidate_deadline]
         if self._lost_at is not None:

@@ -59,17 +59,17 @@ class Tunnel:
         return self._conversation.streams
 
     def prefer(self, order: Iterable[PathGeneration], now: Instant) -> Effects:
-        """The session's paths, best first."""
+        """Set the session's paths, best first."""
         self._table.choice.prefer(order)
         return self._take_effects(now)
 
     def path_unreachable(self, generation: PathGeneration, now: Instant) -> Effects:
-        """The last try to get a link over this path failed."""
+        """Record that the last try to get a link over this path failed."""
         self._table.choice.mark_unreachable(generation)
         return self._take_effects(now)
 
     def link_ready(self, link_id: LinkId, generation: PathGeneration, now: Instant) -> Effects:
-        """A relay sent READY; an older link over the same path is dropped."""
+        """Add the link whose relay sent READY; an older link over the same path is dropped."""
         link = TunnelLink(link_id, generation, received_at=now, sent_at=now)
         self._table.add(link)
         if self._has_ended:
@@ -77,7 +77,7 @@ class Tunnel:
         return self._take_effects(now)
 
     def link_received(self, link_id: LinkId, data: bytes, now: Instant) -> Effects:
-        """Bytes were received, cut anywhere."""
+        """Process received bytes, cut anywhere."""
         link = self._table.get(link_id)
         if link is not None:
             try:
@@ -90,14 +90,14 @@ class Tunnel:
         return self._take_effects(now)
 
     def link_blocked(self, link_id: LinkId, now: Instant, *, blocked: bool) -> Effects:
-        """The link takes no more bytes for now, or takes bytes again."""
+        """Record that the link takes no more bytes for now, or takes bytes again."""
         link = self._table.get(link_id)
         if link is not None:
             link.is_blocked = blocked
         return self._take_effects(now)
 
     def link_lost(self, link_id: LinkId, now: Instant) -> Effects:
-        """The connection is gone, whatever the reason."""
+        """Record that the connection is gone, whatever the reason."""
         link = self._table.get(link_id)
         if link is not None:
             self._table.drop([link], now)
@@ -117,7 +117,7 @@ class Tunnel:
         return self._take_effects(now)
 
     def tick(self, now: Instant) -> Effects:
-        """Time passed."""
+        """Do what is due at *now*."""
         self._table.drop(self._table.overdue(now), now)
         if self._table.is_keepalive_due(now):
             self._send_record(self._conversation.encode_ack(), now)
@@ -127,7 +127,7 @@ class Tunnel:
         return self._take_effects(now)
 
     def deadline(self) -> Instant | None:
-        """When `tick` has something to do without a new fact; None: never."""
+        """Return when `tick` has something to do without a new fact; None: never."""
         if self._has_ended:
             return None
         times = [self._close_at, *self._table.deadlines()]
