@@ -45,7 +45,7 @@ YesOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class SharedPort:
-    """The port that may be reached, and whether a person must compare the code first."""
+    """The address that may be reached, and whether a person must compare the code first."""
 
     host: str
     port: int

@@ -254,7 +254,7 @@ class Reader:
         return True
 
     async def _with_start(self, jetstream: SafeJetStream, config: ConsumerConfig) -> ConsumerConfig:
-        """*config* with the first event: after the last one read, from `since`, or from now on."""
+        """Set the first event in *config*: after the last one read, from `since`, or from now."""
         if self.last is None and self.since is not None:
             return config.evolve(
                 deliver_policy=DeliverPolicy.BY_START_TIME,

@@ -213,7 +213,7 @@ class BackupReader:
         self._is_begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take *data* in, and return the sealed frames that are complete now.
+        """Take *data* in, and yield the sealed frames that are complete now.
 
         Raises:
             BackupDamaged, BackupTooNew: it is no backup, or not as it was written.
@@ -296,7 +296,7 @@ class BackupOpener:
         return self._reader.header
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take *data* in, and return the frames that are complete now, opened.
+        """Take *data* in, and yield the frames that are complete now, opened.
 
         Raises:
             BackupDamaged, BackupTooNew: it is no backup, or not as it was written.
@@ -310,7 +310,7 @@ class BackupOpener:
             self._unlock(self._reader.header)
 
     def end(self) -> Iterator[bytes]:
-        """Return the last frame, opened, since there are no more bytes.
+        """Yield the last frame, opened, since there are no more bytes.
 
         Raises:
             BackupTruncated: there should be more.

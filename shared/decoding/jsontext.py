@@ -62,7 +62,7 @@ def decode_json(data: bytes | str, bounds: Bounds = MESSAGE) -> Json:
 
 
 def decode_own_json(text: str) -> Json:
-    """Decode what our own database gives back: it was within bounds when it was stored.
+    """Decode JSON that our own database gives back: it was within bounds when it was stored.
 
     So what an earlier release let in can still be read.
 

@@ -108,7 +108,7 @@ def equal_in_constant_time(left: bytes | str, right: bytes | str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Shorten *text* as a sentence may repeat it: short, on one line, printable."""
+    """Make *text* fit for a sentence: short, on one line, printable."""
     cut = text if len(text) <= SHOWN else text[:SHOWN] + "..."
     return ascii(cut)
 

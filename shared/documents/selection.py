@@ -95,7 +95,7 @@ class Regions(DocumentBody):
 
 
 class LatencyRule(DocumentBody):
-    """Limits how latencies that endpoints measured count.
+    """Says which latencies that endpoints measured count.
 
     A node that was chosen before keeps its place unless another is nearer by *hysteresis_ms*.
     """

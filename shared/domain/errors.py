@@ -122,7 +122,7 @@ class NotReady(Rejected):
 
 
 class UnderWay(Rejected):
-    """Another operator's order is being carried out."""
+    """Somebody else's order is being carried out."""
 
     code = "under_way"
 
@@ -320,7 +320,7 @@ class RedirectionFailed(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """The change may have happened; ask again with the same request id."""
+    """The action may have happened; ask again with the same request id."""
 
     code = "outcome_unknown"
 

@@ -207,7 +207,7 @@ def empty_position(log_generation: LogGeneration) -> LogPosition:
 
 
 def entry_hash(body: bytes) -> str:
-    """Return the SHA-256 of an entry's stored bytes, 64 hex digits; they name the previous hash."""
+    """Return SHA-256 of an entry's stored bytes, which name the previous hash; 64 hex digits."""
     return hashlib.sha256(body).hexdigest()
 
 

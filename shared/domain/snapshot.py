@@ -82,7 +82,7 @@ class Cutter:
         self._size = 0
 
     def add(self, records: Chunk) -> Iterator[bytes]:
-        """Take *records* in, and return every chunk that is full."""
+        """Take *records* in, and yield every chunk that is full."""
         for each in records.documents:
             name = f"{each.kind}/{each.id}"
             yield from self._take(name, ["d", each.kind, each.id, each.revision, each.body])
@@ -90,7 +90,7 @@ class Cutter:
             yield from self._take(request.request_id, ["r", *request])
 
     def rest(self) -> Iterator[bytes]:
-        """Return what was added since the last full chunk, if anything was."""
+        """Yield what was added since the last full chunk, if anything was."""
         if self._lines:
             yield self._cut()
 

@@ -19,7 +19,7 @@ class TicketLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Permits *side* of *session* path *generation* through *node*, until *expires*.
+    """Permits carrying *side* of *session* through *node*, as path *generation*, until *expires*.
 
     Without a *node* any relay admits it: the network behind the site's shared address chooses one.
     Alone it opens nothing: the other side's ticket for that path always names a node.

@@ -58,9 +58,9 @@ class NodeStateChanged(Event):
 
 
 class ReadinessChanged(Event):
-    """The answer to whether master *node* could take the role over changed; *reasons* bar it.
+    """Master *node* became able or unable to take the role over; *reasons* bar it.
 
-    As the primary hears it of the master itself. Told at least once, as `NodeStateChanged` is.
+    The primary hears it from the master itself. Emitted at least once, as `NodeStateChanged` is.
     """
 
     subject: ClassVar = Subject(

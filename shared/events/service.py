@@ -10,9 +10,9 @@ from shared.events.subject import Subject
 class ServiceEndedUncleanly(Event):
     """The run of *service* on *node* before this one did not end cleanly.
 
-    Told by the service itself when it starts and finds the mark of that run: which process of which
-    boot it was, of what *version*, and since when it had run. *restarts* counts such ends since the
-    last clean one.
+    The service itself reports it when it starts and finds the mark of that run: which process of
+    which boot it was, of what *version*, and since when it had run. *restarts* counts such ends
+    since the last clean one.
     """
 
     subject: ClassVar = Subject(

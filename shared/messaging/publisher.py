@@ -24,7 +24,7 @@ REFUSED: Final = Backoff(first_seconds=0.05, longest_seconds=0.4)
 
 
 class _Unproven(Exception):
-    """An answer arrived that proves not to be one."""
+    """The answer that came is not signed by who may answer, or is malformed."""
 
 
 class Publisher:
