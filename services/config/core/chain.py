@@ -44,7 +44,7 @@ class Chain:
         return not self.fault
 
     def _refusal(self, message: bytes, sequence: Sequence) -> str | None:
-        """Why *message* is not the next entry; when it is, it becomes the end."""
+        """Say why *message* is not the next entry; when it is, make it the end and return None."""
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)

@@ -32,7 +32,7 @@ from shared.events.config import ProposeChanges
 
 @dataclass
 class Batch:
-    """What one entry is to hold, and what becomes of each proposal.
+    """The content of one entry, and the outcome of each proposal.
 
     *changes* go into the entry; *accepted* are answered when it is committed, *refused* and
     *repeated* at once; *waiting* did not fit and come next.
@@ -59,7 +59,7 @@ def build_batch(
     answered: Mapping[RequestId, AnsweredRequest],
     next_revision: Revision,
 ) -> Batch:
-    """The entry that *proposals* make together, in their order.
+    """Build the entry that *proposals* make together, in their order.
 
     *answered* are those of them that are in the log already.
     """
@@ -95,7 +95,7 @@ def replication_rules(documents: Documents) -> Replication:
 
 
 def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> bool:
-    """Whether *changes* may be written only while a backup is attached.
+    """Say whether *changes* may be written only while a backup is attached.
 
     Under strict durability all must wait, but those that end it: they are the way out when the
     backup does not come back.
@@ -110,7 +110,7 @@ def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> b
 
 
 def may_acknowledge_alone(rules: Replication, mode: ReplicationMode) -> bool:
-    """Whether a change in the log is acknowledged though no backup is known to have it."""
+    """Say whether to acknowledge a change in the log though no backup is known to have it."""
     return mode is ReplicationMode.DEGRADED and rules.durability is not Durability.STRICT
 
 

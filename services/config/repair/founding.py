@@ -48,7 +48,7 @@ SHORTEST_PASSWORD: Final = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """What `init` makes: the site's name, and files with its documents and its nodes' keys."""
+    """The site that `init` makes: its name, and files with its documents and its nodes' keys."""
 
     site: str
     document: Path | None = None

@@ -1,4 +1,4 @@
-"""What the monitor wants done. Each effect that calls somebody is answered with a fact."""
+"""The effects that the monitor orders. Each effect that calls somebody is answered with a fact."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the monitor learns: the answers to its calls, and what other masters report."""
+"""The facts that the monitor learns: the answers to its calls, and the reports of other masters."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from shared.events.failover import PromiseVote
 
 
 class WriteFailure(StrEnum):
-    """Why a compare-and-set brought no new revision.
+    """The reason why a compare-and-set brought no new revision.
 
     `REFUSED` is the server's answer that the comparison failed. `UNKNOWN` is everything else: the
     write may have landed, or may still land.

@@ -62,7 +62,7 @@ class LeaseRecord:
         return record
 
     def is_older_than(self, other: "LeaseRecord") -> bool:
-        """Whether *other* was certainly written later."""
+        """Say whether *other* was certainly written later."""
         if self.epoch != other.epoch:
             return self.epoch < other.epoch
         is_same_process = (self.holder, self.instance) == (other.holder, other.instance)
@@ -82,7 +82,7 @@ class KeyState:
 
 
 def are_of_one_bucket(revision: int, other: int) -> bool:
-    """Whether both are revisions of the same bucket.
+    """Say whether both are revisions of the same bucket.
 
     Revisions of a bucket that is made after a loss begin above all revisions of the old one.
     """

@@ -39,26 +39,26 @@ class Role:
 
     @property
     def largest_epoch(self) -> Epoch:
-        """The largest epoch that this master has seen in key, database, log or vote."""
+        """Return the largest epoch that this master has seen in key, database, log or vote."""
         return self._largest
 
     @property
     def has_begun(self) -> bool:
-        """Whether the lease is held and the role was announced to this master's processes."""
+        """Say whether the lease is held and the role was announced to this master's processes."""
         return self._lease.is_held and self._unannounced is None
 
     def is_acting(self, now: Instant) -> bool:
-        """Whether this master acts as primary at *now*."""
+        """Say whether this master acts as primary at *now*."""
         return self.has_begun and self._lease.is_valid(now) and not self._handover.is_paused
 
     def may_renew(self, now: Instant) -> bool:
-        """Whether config commits, or no other master could do better."""
+        """Say whether config commits, or no other master could do better."""
         return self._config.is_committing(min(now, self._lease.valid_until)) or not (
             self._config.has_ready_peer(now)
         )
 
     def reasons(self, now: Instant) -> tuple[str, ...]:
-        """What is wrong with this role; of a master without one, what it has promised."""
+        """List the faults of this role; of a master without one, what it has promised."""
         if now < self._acts_from and not self.has_begun:
             return (f"it promised {self._promised_to} not to act yet",)
         if not self._lease.is_held:

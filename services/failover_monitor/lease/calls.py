@@ -1,4 +1,4 @@
-"""The calls that the core wants: each ends with a fact, whatever goes wrong in it."""
+"""Makes the calls that the core wants: each ends with a fact, whatever goes wrong in it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar, assert_never

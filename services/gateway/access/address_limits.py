@@ -1,4 +1,4 @@
-"""How often one address may call the routes that need no account."""
+"""Limits how often one address may call the routes that need no account."""
 
 from typing import Annotated, Final
 

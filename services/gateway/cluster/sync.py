@@ -1,4 +1,4 @@
-"""*Sync now*: followers catch up and prove their positions, all at once, each within its time."""
+"""Has followers catch up and prove their positions (*sync now*), all at once, each in its time."""
 
 import asyncio
 from collections.abc import Sequence

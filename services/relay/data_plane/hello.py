@@ -26,7 +26,7 @@ class Tickets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pings:
-    """A connection measures, with a valid probe ticket."""
+    """The PINGs of a connection that measures, with a valid probe ticket."""
 
     nonces: tuple[int, ...]
 
