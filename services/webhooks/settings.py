@@ -4,4 +4,4 @@ from shared.settings import ServiceSettings
 
 
 class WebhooksSettings(ServiceSettings):
-    """The settings of every service: the webhooks' documents say where to deliver."""
+    """The settings of every service, no more: the webhooks' documents say where to deliver."""

@@ -1,4 +1,4 @@
-"""Group commit: which proposals one entry holds, and when its changes may be acknowledged.
+"""Decides for the group commit what one entry holds, and when its changes may be acknowledged.
 
 Proposals that wait together go into one entry; an invalid one is refused alone. A request id that
 is in the log already is answered with its recorded revision; the same id with another content is
@@ -47,7 +47,7 @@ class Batch:
 
 
 def digest_of(proposal: ProposeChanges) -> str:
-    """SHA-256 of what a proposal asks for and who asks, 64 hex digits."""
+    """Return the SHA-256 of what a proposal asks for and who asks, as 64 hex digits."""
     content = [proposal.author, [change.model_dump(mode="json") for change in proposal.changes]]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -89,7 +89,7 @@ def build_batch(
 
 
 def replication_rules(documents: Documents) -> Replication:
-    """The site's rules of replication; the defaults before there is a site document."""
+    """Return the site's rules of replication; the defaults before there is a site document."""
     site = documents.get(Kind.SITE, SITE_ID)
     return Replication() if site is None else Replication.model_validate(site.body["replication"])
 

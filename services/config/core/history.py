@@ -29,7 +29,7 @@ class Lines:
 
 
 class Search:
-    """One question on its way back through the log: give it entries until it `is_done`."""
+    """The search for one question, back through the log: give it entries until it `is_done`."""
 
     def __init__(self, question: ReadHistory) -> None:
         self._question = question

@@ -1,4 +1,4 @@
-"""Decides how many documents one answer holds: all that were asked for, if a message holds them."""
+"""Decides how many documents one answer holds: those asked for, as far as a message holds them."""
 
 import json
 from collections.abc import Sequence

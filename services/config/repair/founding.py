@@ -175,7 +175,7 @@ def _object(path: Path | None) -> dict[str, Any]:
 
 
 def _keyed(body: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """A node's document with its public key, unless it names one itself."""
+    """Return a node's document with its public key, unless it names one itself."""
     return body if key is None else {"public_key": key, **body}
 
 

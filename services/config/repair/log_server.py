@@ -1,4 +1,4 @@
-"""Tells what this master's NATS server can do now: write the lease, or nothing but run alone."""
+"""Says what this master's NATS server can do now: write the lease, or nothing but run alone."""
 
 from typing import Final
 

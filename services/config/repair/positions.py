@@ -64,7 +64,7 @@ class MasterPositions:
 
     @property
     def others(self) -> tuple[NodeId, ...]:
-        """The other masters."""
+        """Return the other masters."""
         return tuple(sorted(set(self.trust.masters) - {self.own.signer.node}))
 
     async def own_position(self) -> MasterPosition:

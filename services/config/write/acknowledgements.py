@@ -141,7 +141,7 @@ class Acknowledgements:
 
     @property
     def rules(self) -> Replication:
-        """The site's rules of replication, as the last entry left them."""
+        """Return the site's rules of replication, as the last entry left them."""
         documents = self.replica.documents
         if self._rules is None or self._rules[0] is not documents:
             self._rules = documents, replication_rules(documents)

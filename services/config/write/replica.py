@@ -81,7 +81,7 @@ class WritePermission:
 
     @property
     def epoch(self) -> Epoch | None:
-        """The epoch that this master may write in now; None when it may not."""
+        """Return the epoch that this master may write in now; None when it may not."""
         return self.grant.valid_epoch(self.clock.now())
 
     @property

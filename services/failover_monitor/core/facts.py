@@ -22,21 +22,21 @@ class WriteFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseRead:
-    """A read of the key ended; *key* is None when the read failed."""
+    """The end of a read of the key; *key* is None when the read failed."""
 
     key: KeyState | None
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseWritten:
-    """A compare-and-set ended with a new revision, or without one that we know of."""
+    """The end of a compare-and-set, with a new revision or without one that we know of."""
 
     outcome: int | WriteFailure
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChecked:
-    """The health check of this master ended."""
+    """The end of this master's health check."""
 
     report: HealthReport
 
@@ -58,7 +58,7 @@ class VotesCollected:
 
 @dataclass(frozen=True, slots=True)
 class PeerHeartbeat:
-    """Another master's heartbeat arrived. It is no evidence of who is primary."""
+    """The arrival of another master's heartbeat. It is no evidence of who is primary."""
 
     node: NodeId
     could_take_over: bool
@@ -66,7 +66,7 @@ class PeerHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class SuccessorNamed:
-    """The holder reports that it named this master in the lease; only a read proves it."""
+    """The holder's report that it named this master in the lease; only a read proves it."""
 
 
 Fact = LeaseRead | LeaseWritten | HealthChecked | VotesCollected | PeerHeartbeat | SuccessorNamed

@@ -1,4 +1,4 @@
-"""A planned change of primary, as both of its sides see it.
+"""Tracks a planned change of primary, as both of its sides see it.
 
 The holder stops acting but goes on renewing, so that the lease is never free. Then one
 compare-and-set on its own last revision names the successor. The successor has prepared that record

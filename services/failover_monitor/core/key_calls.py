@@ -1,4 +1,4 @@
-"""The calls to the lease's key: one at a time, and after an unknown outcome only a read.
+"""Orders the calls to the lease's key: one at a time, and after an unknown outcome only a read.
 
 A write without an answer may have landed. What became of it is read before anything else is
 written, so that no write rests on a revision that is gone.
@@ -44,7 +44,7 @@ class KeyCalls:
     def begin(
         self, call: ReadLease | WriteLease, now: Instant
     ) -> tuple[ReadLease | WriteLease, ...]:
-        """Make *call*."""
+        """Begin *call*, and return it as the effect."""
         assert self._calling is None, "one call to the key at a time"
         self._calling, self._called_at = call, now
         return (call,)

@@ -23,7 +23,7 @@ class RaftGroup:
 
 @dataclass(frozen=True, slots=True)
 class LeaderMove:
-    """*group*'s leader has to step down in favour of *preferred*."""
+    """The order that *group*'s leader steps down in favour of *preferred*."""
 
     group: str
     preferred: str

@@ -1,4 +1,4 @@
-"""The holder's side of the lease.
+"""Keeps the holder's side of the lease.
 
 Keeps the law that a holder acts only until `sent_at(last successful renewal) + ttl - margin`. The
 lease keeps the sending time of each record that may still land; a record that proves to be in the

@@ -16,7 +16,7 @@ from shared.domain.ids import Instant, NodeId
 
 
 class Observer:
-    """The time for which the key has not changed, as this process saw it."""
+    """Watches how long the key has not changed, as this process saw it."""
 
     def __init__(self, node: NodeId, timing: Timing, head_start_seconds: float = 0.0) -> None:
         self._node = node
@@ -41,7 +41,7 @@ class Observer:
 
     @property
     def check_from(self) -> Instant:
-        """Return when a health check that counts for a takeover may begin; never before a read.
+        """Return when a health check that counts for a takeover may begin, after the first read.
 
         This is a margin before the lease is due. The holder has stopped acting by then, and a check
         that ends in time does not delay the takeover.

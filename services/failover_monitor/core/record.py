@@ -1,4 +1,4 @@
-"""The lease's key: the record in it as text, and what a read of it found.
+"""The lease's key: the record in it as text, and the result of a read.
 
 The store checks who signed a record.
 """
@@ -21,7 +21,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """*holder*'s process *instance* is primary of *epoch*; *n* counts the records of that process.
+    """The record that *holder*'s process *instance* is primary of *epoch*; *n* counts its records.
 
     *ttl* and *margin* are in seconds. *replaces* is the revision that the record was written to
     replace; it is part of the signed text, so a copy that somebody puts into the key later differs

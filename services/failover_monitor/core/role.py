@@ -1,4 +1,4 @@
-"""This master's role: what a record of this process in the key begins, keeps and ends.
+"""Decides this master's role: what a record of this process in the key begins, keeps and ends.
 
 Keeps three laws. A larger epoch ends the role at once, whatever lease or promise says: a grant of
 that epoch, which has expired already, withdraws the grants that are out. However this master got
@@ -126,7 +126,7 @@ class Role:
         return NOTHING
 
     def _handle_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
-        """Go on upon junk, or end the role: the key holds no record, or a copy of an old one."""
+        """Go on despite junk, or end the role: the key holds no record, or a copy of an old one."""
         lease, base = self._lease, self._lease.base
         if revision <= base.revision and are_of_one_bucket(revision, base.revision):
             return NOTHING

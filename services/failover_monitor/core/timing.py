@@ -74,7 +74,7 @@ class Timing:
 
     @property
     def request_seconds(self) -> float:
-        """Return how long before the end of a role without renewal promises are requested.
+        """Return how long before the end of a role that cannot be renewed to request promises.
 
         This leaves time for three requests.
         """

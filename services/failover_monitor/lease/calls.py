@@ -93,5 +93,5 @@ def _unknown(_cause: str) -> LeaseWritten:
 
 
 def _unhealthy(cause: str) -> HealthChecked:
-    """A check that failed shows nothing good of this master."""
+    """Build the report of a check that failed, which shows nothing good of this master."""
     return HealthChecked(HealthReport(failed_checks=(f"its health cannot be checked: {cause}",)))

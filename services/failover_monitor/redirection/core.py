@@ -25,7 +25,7 @@ ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """The address of *site* shall lead to *node*, the primary of *epoch*, by *setting*."""
+    """The state where *site*'s address leads to *node*, the primary of *epoch*, by *setting*."""
 
     site: str
     node: NodeId

@@ -20,7 +20,7 @@ PROBE_LISTS: Final = 60
 
 
 class AddressLimit:
-    """At most *limit* events of an address in a minute."""
+    """The limit of *limit* events of an address in a minute."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._rate = RateLimit(limit=limit, window_seconds=WINDOW_SECONDS)

@@ -1,4 +1,4 @@
-"""Tells whether this master's gateway is ready, and whether this master is primary."""
+"""Says whether this master's gateway is ready, and whether this master is primary."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Emits how nodes fare, while this gateway's master is primary."""
+"""Emits the changes of nodes' states, while this gateway's master is primary."""
 
 import asyncio
 from typing import Final

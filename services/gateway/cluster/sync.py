@@ -31,7 +31,7 @@ class FollowerSync:
     async def sync(
         self, nodes: Sequence[NodeId], author: str, *, resync: bool
     ) -> tuple[Proof, ...]:
-        """Sync each of *nodes*, or every follower when there is none; one row for each.
+        """Sync each of *nodes*, or every follower when there is none; return one row for each.
 
         Monitoring may sync every minute, so the audit log records only a resync.
 

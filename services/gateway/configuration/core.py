@@ -69,7 +69,7 @@ class Planned:
 
     @property
     def proposed(self) -> ProposedChange:
-        """The change as the primary gets it."""
+        """Return the change as the primary gets it."""
         return ProposedChange(
             kind=self.kind,
             id=self.id,

@@ -1,1 +1,1 @@
-"""Asks the node selectors: relays to measure, pins, explanations, rehearsals."""
+"""Puts questions to the node selectors: relays to measure, pins, explanations, rehearsals."""

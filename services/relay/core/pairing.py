@@ -174,7 +174,7 @@ class PairingTable:
         return (Refuse(connection, refusal),) if self._forget(connection) else ()
 
     def remove_connection(self, connection: ConnectionId) -> None:
-        """Forget *connection*, which closed its connection."""
+        """Forget *connection*, which was closed."""
         self._forget(connection)
 
     def remove_pair(self, key: PathKey) -> None:

@@ -33,7 +33,7 @@ class Pings:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolViolation:
-    """A connection broke the protocol, or its ticket is not valid."""
+    """The fault of a connection that broke the protocol, or whose ticket is not valid."""
 
     refusal: ConnectionRefusal
 

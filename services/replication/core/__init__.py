@@ -1,1 +1,1 @@
-"""Decides whether a message is the next entry, and whether the own history is still the log's."""
+"""Decides whether a message is the next entry, and whether a replica's history is the log's."""

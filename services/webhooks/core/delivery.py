@@ -19,7 +19,7 @@ REDIRECT: Final = range(300, 400)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The receiver's status, or why there is none; *location* is where a redirect leads."""
+    """The receiver's status, or the reason for none; *location* is where a redirect leads."""
 
     status: int | None
     problem: str = ""

@@ -123,7 +123,7 @@ async def read_all(
     response: Response,
     query: Annotated[DocumentsQuery, Query()],
 ) -> DocumentsPage:
-    """List the documents of one kind, page by page: `next` (and the header `Link`) leads on."""
+    """List the documents of one kind, page by page: `next` (and header `Link`) is the next page."""
     caller.require(Action.READ)
     found = await reader.page(kind, query.limit, query.after)
     following = None
