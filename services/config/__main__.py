@@ -1,4 +1,4 @@
-"""`python -m services.config` runs the service; with `init` or `join` it makes a site."""
+"""Runs config (`python -m services.config`), or makes a site with `init` or `join`."""
 
 import argparse
 import asyncio

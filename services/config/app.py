@@ -32,7 +32,7 @@ from shared.runtime.watchdog import Watchdog
 
 
 def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
-    """Everything of config, wired; nothing of it runs yet."""
+    """Wire everything of config; nothing of it runs yet."""
     context = build_context(settings, "config", clock)
     bus, trust = context.bus, context.keys.trust
     link = bus.build_connection("log")

@@ -1,4 +1,4 @@
-"""Config's subscribers: each passes its message to the room that acts on it."""
+"""Passes each of config's messages to the room that acts on it."""
 
 from typing import Final
 
@@ -43,7 +43,7 @@ AT_ONCE: Final = 128
 
 
 class WriteHandlers:
-    """What else the writer receives: orders to pause, and the followers' progress."""
+    """Passes orders to pause and the followers' progress to the writer."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -59,7 +59,7 @@ class WriteHandlers:
 
 
 class ReadHandlers:
-    """Questions about the configuration and its log."""
+    """Answers questions about the configuration and its log."""
 
     def __init__(self, writer: Writer, state: MasterState) -> None:
         self._writer = writer
@@ -89,7 +89,7 @@ class ReadHandlers:
 
 
 class RepairHandlers:
-    """The question and the orders for a log that its servers lost, or that has no quorum."""
+    """Answers the question and the orders for a log that its servers lost, or without a quorum."""
 
     def __init__(
         self, reporter: PositionReporter, rebuilder: Rebuilder, promoter: Promoter
@@ -129,7 +129,7 @@ def router(writer: Writer, read: ReadHandlers, node: NodeId) -> NatsRouter:
 
 
 def repair_router(repair: RepairHandlers, node: NodeId) -> NatsRouter:
-    """The question and the orders to this master alone."""
+    """Build the subscriptions to the question and the orders to this master alone."""
     return NatsRouter(
         handlers=(
             subscription(ReadPosition, repair.on_read_position, node=node),

@@ -1,4 +1,4 @@
-"""Who is primary.
+"""Decides who is primary.
 
 Owns the lease: one key that names the acting master, acquired and renewed by compare-and-set alone.
 Consumes the other masters' heartbeats and the proof that its own config commits. Publishes

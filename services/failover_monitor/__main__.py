@@ -1,4 +1,4 @@
-"""`python -m services.failover_monitor`."""
+"""Runs the failover monitor: `python -m services.failover_monitor`."""
 
 from services.failover_monitor.app import build_app
 from services.failover_monitor.settings import MonitorSettings

@@ -1,4 +1,4 @@
-"""What the failover monitor receives: heartbeats, status questions, orders, promise requests."""
+"""Subscribes to heartbeats, status questions, orders and promise requests."""
 
 from collections.abc import Callable
 from typing import Final

@@ -38,15 +38,15 @@ class MonitorSettings(ServiceSettings):
         return "" if path is None else read_secret(path, "NATS_SYSTEM_PASSWORD_FILE")
 
     def hook_command(self) -> tuple[str, ...]:
-        """The command of the redirection by hook; empty without one."""
+        """Return the command of the redirection by hook; empty without one."""
         return tuple(shlex.split(self.redirection_command))
 
     def webhook_key(self) -> bytes:
-        """What webhooks are signed with; empty without a key."""
+        """Return the key that signs webhooks; empty without a key."""
         path = self.redirection_webhook_key_file
         return b"" if path is None else read_secret(path, "REDIRECTION_WEBHOOK_KEY_FILE").encode()
 
     def dns_key(self) -> str:
-        """The key file of dynamic updates, as it is; empty without one."""
+        """Return the key file of dynamic updates, as it is; empty without one."""
         path = self.redirection_dns_key_file
         return "" if path is None else read_secret(path, "REDIRECTION_DNS_KEY_FILE")

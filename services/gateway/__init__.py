@@ -1,4 +1,4 @@
-"""The API gateway of the site: HTTPS for people and programs, control channels for endpoints.
+"""Serves the API of the site: HTTPS for people and programs, control channels for endpoints.
 
 Owns the sessions' state (stream `SESSIONS`, one subject a session, changed by compare-and-set)
 and the check of who may do what. Consumes heartbeats, grants and followers' progress; asks

@@ -1,4 +1,4 @@
-"""`python -m services.gateway`."""
+"""Runs the gateway: `python -m services.gateway`."""
 
 from services.gateway.app import build_app
 from services.gateway.settings import GatewaySettings

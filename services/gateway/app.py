@@ -92,7 +92,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class AppState:
-    """What one gateway knows: documents, sessions, heartbeats, its grant and its health."""
+    """The state of one gateway: documents, sessions, heartbeats, its grant and its health."""
 
     directory: Directory
     view: SessionsView

@@ -1,4 +1,4 @@
-"""What the gateway receives: heartbeats, followers' progress, and the monitors' grants."""
+"""Subscribes to heartbeats, followers' progress, and the monitors' grants."""
 
 from faststream.nats import NatsRouter
 
@@ -43,7 +43,7 @@ class Handlers:
 
 
 def router(handlers: Handlers) -> NatsRouter:
-    """The gateway's subscriptions."""
+    """Build the gateway's subscriptions."""
     return NatsRouter(
         handlers=(
             subscription(NodeHeartbeat, handlers.on_heartbeat),

@@ -8,7 +8,7 @@ from shared.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """Where the gateway listens; *gateway_url* is the address that endpoints get."""
+    """The address where the gateway listens; *gateway_url* is the address that endpoints get."""
 
     gateway_host: str = "0.0.0.0"  # noqa: S104 - clients of every network reach the gateway
     gateway_port: int = Field(default=8443, ge=1, le=65_535)
@@ -24,6 +24,6 @@ class GatewaySettings(ServiceSettings):
 
     @property
     def certificate_names(self) -> tuple[str, ...]:
-        """The names that the gateway's certificate is good for."""
+        """Return the names that the gateway's certificate is good for."""
         own = urlsplit(self.gateway_url).hostname or ""
         return tuple(dict.fromkeys((own, self.node, "localhost", "127.0.0.1")))

@@ -1,4 +1,4 @@
-"""Which traffic node takes this client, and why.
+"""Decides which traffic node takes a client, and says why.
 
 Owns nothing that must be kept: each replica holds the directory and the last heartbeats in memory,
 and any replica of the queue group answers. Consumes heartbeats; asks config for the directory;

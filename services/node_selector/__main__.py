@@ -1,4 +1,4 @@
-"""`python -m services.node_selector`."""
+"""Runs one replica of the node selector: `python -m services.node_selector`."""
 
 from services.node_selector.app import build_app
 from services.node_selector.settings import NodeSelectorSettings

@@ -1,4 +1,4 @@
-"""Carries session bytes through a node: a ticket once, then splice.
+"""Carries session bytes through a node: checks a ticket once, then splices.
 
 Owns the connections of its node and which sessions are closed here (`relay.json`). Consumes the
 orders `DrainNode`, `UndrainNode` and `CloseSession`; publishes `NodeHeartbeat` and `PathReported`.

@@ -1,4 +1,4 @@
-"""`python -m services.relay`."""
+"""Runs the relay: `python -m services.relay`."""
 
 from services.relay.app import build_app
 from services.relay.settings import RelaySettings

@@ -1,4 +1,4 @@
-"""`python -m services.replication`."""
+"""Runs the replication: `python -m services.replication`."""
 
 from services.replication.app import build_app
 from services.replication.settings import ReplicationSettings

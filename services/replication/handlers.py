@@ -1,4 +1,4 @@
-"""The subscribers of replication: sync, snapshots, history and conflicts."""
+"""Subscribes to requests for sync, snapshots, history and conflicts."""
 
 from faststream.nats import NatsRouter
 

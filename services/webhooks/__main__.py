@@ -1,4 +1,4 @@
-"""`python -m services.webhooks`."""
+"""Runs one master's webhooks: `python -m services.webhooks`."""
 
 from services.webhooks.app import build_app
 from services.webhooks.settings import WebhooksSettings

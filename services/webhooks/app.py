@@ -17,7 +17,7 @@ from shared.runtime.service import Service
 
 
 def build_app(settings: WebhooksSettings, *, clock: Clock) -> Service:
-    """A master's webhooks, wired; nothing of it runs yet.
+    """Wire a master's webhooks; nothing of it runs yet.
 
     Raises:
         BadSettings: a key or a file is missing or damaged.

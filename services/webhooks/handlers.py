@@ -1,4 +1,4 @@
-"""The subscribers of the webhooks service: grants, applied revisions, and questions."""
+"""Subscribes to grants, applied revisions, and questions about deliveries."""
 
 from faststream.nats import NatsRouter
 
@@ -33,7 +33,7 @@ class Handlers:
 
 
 def router(handlers: Handlers) -> NatsRouter:
-    """The service's subscriptions."""
+    """Build the service's subscriptions."""
     return NatsRouter(
         handlers=(
             subscription(MasterGranted, handlers.on_grant),

@@ -4,4 +4,4 @@ from shared.settings import ServiceSettings
 
 
 class WebhooksSettings(ServiceSettings):
-    """It has no options of its own: the webhooks' documents say where to deliver."""
+    """The settings of every service, no more: the webhooks' documents say where to deliver."""

@@ -1,1 +1,1 @@
-"""Decides: is a change valid, which entry makes it, and when is a log rebuilt."""
+"""Decides whether a change is valid, which entry makes it, and when a log is rebuilt."""

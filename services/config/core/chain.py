@@ -17,7 +17,7 @@ Verify = Callable[[StoredEntry], bool]
 
 
 class Chain:
-    """One part of a verification, from behind *end*."""
+    """The part of a verification that begins after *end*."""
 
     def __init__(self, end: LogPosition | None, verify: Verify, *, may_skip: bool) -> None:
         self.entries = 0
@@ -29,7 +29,7 @@ class Chain:
 
     @property
     def end(self) -> LogPosition | None:
-        """The last entry of the chain; None before the first."""
+        """Return the last entry of the chain; None before the first."""
         return self._end
 
     def add(self, message: bytes, sequence: Sequence) -> bool:
@@ -44,7 +44,7 @@ class Chain:
         return not self.fault
 
     def _refusal(self, message: bytes, sequence: Sequence) -> str | None:
-        """Why *message* is not the next entry; when it is, it becomes the end."""
+        """Say why *message* is not the next entry; when it is, make it the end and return None."""
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)

@@ -1,4 +1,4 @@
-"""What changed since a position in the log: the changes of its entries, folded together."""
+"""Folds the changes of entries into the documents that changed since a position in the log."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class ChangedDocuments:
 
 
 def changed_documents(entries: Iterable[LogEntry], kinds: Sequence[str]) -> ChangedDocuments:
-    """What *entries*, oldest first, did to documents of *kinds* (all when empty)."""
+    """Fold what *entries*, oldest first, did to documents of *kinds* (all when empty)."""
     left: dict[Ref, Document | None] = {}
     for entry in entries:
         for change in entry.changes:

@@ -1,4 +1,4 @@
-"""Group commit: which proposals one entry holds, and when its changes may be acknowledged.
+"""Decides for the group commit what one entry holds, and when its changes may be acknowledged.
 
 Proposals that wait together go into one entry; an invalid one is refused alone. A request id that
 is in the log already is answered with its recorded revision; the same id with another content is
@@ -32,7 +32,7 @@ from shared.events.config import ProposeChanges
 
 @dataclass
 class Batch:
-    """What one entry is to hold, and what becomes of each proposal.
+    """The content of one entry, and the outcome of each proposal.
 
     *changes* go into the entry; *accepted* are answered when it is committed, *refused* and
     *repeated* at once; *waiting* did not fit and come next.
@@ -47,7 +47,7 @@ class Batch:
 
 
 def digest_of(proposal: ProposeChanges) -> str:
-    """SHA-256 of what a proposal asks for and who asks, 64 hex digits."""
+    """Return the SHA-256 of what a proposal asks for and who asks, as 64 hex digits."""
     content = [proposal.author, [change.model_dump(mode="json") for change in proposal.changes]]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -59,7 +59,7 @@ def build_batch(
     answered: Mapping[RequestId, AnsweredRequest],
     next_revision: Revision,
 ) -> Batch:
-    """The entry that *proposals* make together, in their order.
+    """Build the entry that *proposals* make together, in their order.
 
     *answered* are those of them that are in the log already.
     """
@@ -89,13 +89,13 @@ def build_batch(
 
 
 def replication_rules(documents: Documents) -> Replication:
-    """The site's rules of replication; the defaults before there is a site document."""
+    """Return the site's rules of replication; the defaults before there is a site document."""
     site = documents.get(Kind.SITE, SITE_ID)
     return Replication() if site is None else Replication.model_validate(site.body["replication"])
 
 
 def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> bool:
-    """Whether *changes* may be written only while a backup is attached.
+    """Say whether *changes* may be written only while a backup is attached.
 
     Under strict durability all must wait, but those that end it: they are the way out when the
     backup does not come back.
@@ -110,7 +110,7 @@ def requires_attached_backup(rules: Replication, changes: Sequence[Change]) -> b
 
 
 def may_acknowledge_alone(rules: Replication, mode: ReplicationMode) -> bool:
-    """Whether a change in the log is acknowledged though no backup is known to have it."""
+    """Say whether to acknowledge a change in the log though no backup is known to have it."""
     return mode is ReplicationMode.DEGRADED and rules.durability is not Durability.STRICT
 
 

@@ -1,4 +1,4 @@
-"""Who changed what: the entries of the log as people read them, newest first.
+"""Shows the entries of the log as people read them: who changed what, newest first.
 
 A line is what one request changed in one entry; it names the documents and never shows a body, so
 no secret can stand in it. One question searches a bounded number of entries and says where to go
@@ -29,7 +29,7 @@ class Lines:
 
 
 class Search:
-    """One question on its way back through the log: give it entries until it `is_done`."""
+    """The search for one question, back through the log: give it entries until it `is_done`."""
 
     def __init__(self, question: ReadHistory) -> None:
         self._question = question
@@ -47,7 +47,7 @@ class Search:
         return len(self._lines) >= self._question.limit
 
     def add(self, entries: Iterable[LogEntry]) -> LogPlace | None:
-        """Search *entries*, newest first; where the next older ones are."""
+        """Search *entries*, newest first; return where the next older ones are."""
         for entry in entries:
             if self.is_done:
                 break
@@ -60,7 +60,7 @@ class Search:
         return self._last
 
     def lines(self, *, is_end: bool) -> Lines:
-        """What the search found; *is_end* says that the log has no older entry."""
+        """Return what the search found; *is_end* says that the log has no older entry."""
         over = self._is_over or (is_end and not self.is_done)
         return Lines(tuple(self._lines), None if over else self._last)
 

@@ -1,4 +1,4 @@
-"""How many documents one answer holds: as many as were asked for and as fit into a message."""
+"""Decides how many documents one answer holds: those asked for, as far as a message holds them."""
 
 import json
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ AROUND_BYTES: Final = 100
 
 
 def read_limit(limit: int | None) -> int:
-    """The number of documents to read for a page of *limit*: one more shows that others follow."""
+    """Return how many documents to read for a page of *limit*: one more shows that others exist."""
     return min(PAGE_DOCUMENTS, limit or PAGE_DOCUMENTS) + 1
 
 
 def first_page(
     documents: Sequence[Document], limit: int | None
 ) -> tuple[Sequence[Document], Ref | None]:
-    """The first of *documents* that make a page, at least one.
+    """Return the first of *documents* that make a page, at least one.
 
     With it the last one's name, after which the next page begins; None when this is the last page.
     """

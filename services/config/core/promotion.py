@@ -89,5 +89,5 @@ def require_absent(node: NodeId, *, in_log: bool) -> None:
 
 
 def epoch_after(epoch: Epoch) -> Epoch:
-    """The epoch that the promotion begins, far beyond what the other side may reach alone."""
+    """Return the promotion's epoch, far beyond what the other side may reach alone."""
     return Epoch(epoch + EPOCHS_AHEAD)

@@ -19,7 +19,7 @@ from shared.domain.log import CONTROL_KIND, Change, LogEntry, LogPosition, Op
 
 @dataclass(frozen=True, slots=True)
 class MasterPosition:
-    """Where *node*'s database stands: *digest* is of its documents.
+    """The position of *node*'s database in the log; *digest* is of its documents.
 
     *in_log*: the log holds its last entry; *calls_lost*: its follower has reported for long enough
     that the log does not.
@@ -68,7 +68,7 @@ def require_reports(silent: Sequence[NodeId], *, force: bool) -> None:
 
 
 def latest(positions: Sequence[MasterPosition]) -> MasterPosition:
-    """The one to go on from: of the latest generation, then the longest; of equals the first.
+    """Return the one to go on from: of the latest generation, the longest; of equals the first.
 
     Raises:
         AnotherHistory: none holds anything.
@@ -86,7 +86,7 @@ def left_behind(
     *,
     force: bool,
 ) -> tuple[NodeId, ...]:
-    """Those of *others* that give way to *chosen*, because the operator insists.
+    """Return those of *others* that give way to *chosen*, because the operator insists.
 
     Every other one is the beginning of *chosen*. *hashes* are those that the history of *chosen*
     has at the revisions of the others.
@@ -119,7 +119,7 @@ class Beginning:
 
 
 def first_entry(own: MasterPosition, beginning: Beginning, at: UnixMillis) -> LogEntry:
-    """The entry that continues the log from *own* in the next generation."""
+    """Build the entry that continues the log from *own* in the next generation."""
     position = own.position
     epoch = position.epoch if beginning.epoch is None else beginning.epoch
     body = {

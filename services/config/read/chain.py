@@ -35,7 +35,7 @@ class OrderedLog(Protocol):
 async def verify_chain(
     question: VerifyChain, copy: ReplicaChain, log: OrderedLog, verify: Verify
 ) -> ChainVerified:
-    """The result for the part of the log or copy that *question* asks for."""
+    """Verify the part of the log or copy that *question* asks for."""
     chain = Chain(question.after, verify, may_skip=question.of == "log")
     messages = (
         _entries_of_log(log, question.after)

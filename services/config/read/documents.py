@@ -38,7 +38,7 @@ class ReplicaDocuments(Protocol):
 
 
 async def read_documents(copy: ReplicaDocuments, question: ReadDocuments) -> DocumentsRead:
-    """The answer to *question*.
+    """Return the answer to *question*.
 
     Raises:
         StoreUnavailable: the database failed, or has not got the revision in time.
@@ -67,7 +67,7 @@ async def _wait_for_revision(copy: ReplicaDocuments, revision: Revision) -> None
 async def _read_changes(
     copy: ReplicaDocuments, kinds: Sequence[str], known: LogPosition
 ) -> DocumentsRead | None:
-    """What changed since *known*; None when that is not known here, or too much."""
+    """Read what changed since *known*; None when that is not known here, or too much."""
     async with copy.view() as view:
         messages = await view.entries_behind(known, LARGEST_DIFFERENCE)
         position, mode = view.position, view.mode

@@ -16,7 +16,7 @@ class Entries(Protocol):
 
 
 async def read_history(entries: Entries, question: ReadHistory) -> HistoryRead:
-    """What *question* asks for, from the newest entry or from before the one it names."""
+    """Read what *question* asks for, from the newest entry or from before the one it names."""
     search, before, is_end = Search(question), question.before, False
     while not search.is_done and not is_end:
         messages = await entries.entries(before, AT_A_TIME)

@@ -48,7 +48,7 @@ SHORTEST_PASSWORD: Final = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """What `init` makes: the site's name, and files with its documents and its nodes' keys."""
+    """The site that `init` makes: its name, and files with its documents and its nodes' keys."""
 
     site: str
     document: Path | None = None
@@ -175,7 +175,7 @@ def _object(path: Path | None) -> dict[str, Any]:
 
 
 def _keyed(body: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """A node's document with its public key, unless it names one itself."""
+    """Return a node's document with its public key, unless it names one itself."""
     return body if key is None else {"public_key": key, **body}
 
 

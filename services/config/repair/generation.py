@@ -37,7 +37,7 @@ class LogStreams:
     make_lease: Callable[[int, LogGeneration], Awaitable[None]]
 
     async def next_generation(self, last: LogGeneration) -> LogGeneration:
-        """The first generation after *last* whose stream holds nothing.
+        """Find the first generation after *last* whose stream holds nothing.
 
         Raises:
             LogNotLost: one of them has begun.
@@ -74,7 +74,7 @@ class GenerationStarter:
     async def start(
         self, own: MasterPosition, beginning: Beginning, replicas: int
     ) -> StoredEntry | None:
-        """The first entry, after *own*; None when another master was faster.
+        """Write the first entry, after *own*; None when another master was faster.
 
         Raises:
             Unavailable: JetStream or the database did not do it; try again.

@@ -16,7 +16,7 @@ LEASE_BUCKET: Final = "lease"
 
 
 def first_revision(generation: LogGeneration) -> int:
-    """The first revision of the lease's bucket that is made with *generation* of the log.
+    """Return the first revision of the lease's bucket that is made with *generation* of the log.
 
     No two buckets share a revision. A master that slept through the loss of a bucket renews by the
     revision that it knows; in the next bucket that must never be what another master wrote.

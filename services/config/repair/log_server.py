@@ -1,4 +1,4 @@
-"""What the NATS server of this master can do now: write the lease, or nothing but run alone."""
+"""Says what this master's NATS server can do now: write the lease, or nothing but run alone."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ class LogServer:
         self._probe = f"{PROBE_SUBJECT}{node}"
 
     async def can_write_lease(self) -> bool:
-        """Whether a write to the lease's bucket is acknowledged, which takes a quorum."""
+        """Say whether a write to the lease's bucket is acknowledged, which takes a quorum."""
         if not self._client.is_connected:
             return False
         try:
@@ -31,5 +31,5 @@ class LogServer:
         return True
 
     async def is_alone(self) -> bool:
-        """Whether it is in no cluster."""
+        """Say whether the server is in no cluster."""
         return self._client.is_connected and await is_alone(self._client)

@@ -1,4 +1,4 @@
-"""Where the masters' databases stand: this master's report, and the reports of the others."""
+"""Compares the positions of the masters' databases: this master's and those that others report."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ LOST: Final = frozenset({FollowerState.LOG_LOST, FollowerState.DIVERGED})
 
 @dataclass(frozen=True)
 class PositionReporter:
-    """Reports where this master's database stands.
+    """Reports the position of this master's database.
 
     *follower* is the last state of this master's own follower; None before it reported one.
     """
@@ -35,7 +35,7 @@ class PositionReporter:
     follower: Callable[[], FollowerState | None]
 
     async def report(self, revisions: Iterable[Revision] = ()) -> ReplicaPosition:
-        """This database's position and its hashes at *revisions*, signed.
+        """Return this database's position and its hashes at *revisions*, signed.
 
         Raises:
             StoreUnavailable: the database does not answer, or belongs to no site.
@@ -64,11 +64,11 @@ class MasterPositions:
 
     @property
     def others(self) -> tuple[NodeId, ...]:
-        """The other masters."""
+        """Return the other masters."""
         return tuple(sorted(set(self.trust.masters) - {self.own.signer.node}))
 
     async def own_position(self) -> MasterPosition:
-        """Where this master's database stands.
+        """Return the position of this master's database.
 
         Raises:
             StoreUnavailable: the database does not answer, or belongs to no site.
@@ -77,7 +77,7 @@ class MasterPositions:
         return await self._compare(await self.own.report())
 
     async def ask_others(self) -> tuple[list[MasterPosition], list[NodeId]]:
-        """Where the other masters' databases stand, and the masters that do not answer.
+        """Return the positions of the other masters' databases, and the masters that do not answer.
 
         Raises:
             LogUnavailable: the log's servers do not say whether they hold what a master has.
@@ -105,7 +105,7 @@ class MasterPositions:
             raise BadSignature(f"{report.node} did not sign its position")
 
     async def _compare(self, report: ReplicaPosition) -> MasterPosition:
-        """The reported position, and whether the log holds that entry.
+        """Return the reported position, and whether the log holds that entry.
 
         Raises:
             LogUnavailable: the log's servers do not answer.
@@ -122,7 +122,7 @@ class MasterPositions:
 
 
 def digest_of(documents: Iterable[Document]) -> str:
-    """SHA-256 of *documents*, which come in order, 64 hex digits."""
+    """Return the SHA-256 of *documents*, which come in order, as 64 hex digits."""
     digest = hashlib.sha256()
     for each in documents:
         content = [each.kind, each.id, each.revision, each.body]

@@ -1,4 +1,4 @@
-"""`meridian failover promote`: this master goes on alone, on its own NATS server.
+"""Lets this master go on alone, on its own NATS server (`meridian failover promote`).
 
 It begins the next generation of the log there, from its own database and in an epoch far ahead;
 the failover monitor then finds a lease without a holder, and acquires it as always.
@@ -37,7 +37,7 @@ class ReplicaReader(Protocol):
 
 @dataclass
 class Promoter:
-    """One promotion at a time; *is_acting* says whether this master is primary already."""
+    """Promotes this master, one order at a time; *is_acting* says whether it is primary already."""
 
     node: NodeId
     rebuilder: Rebuilds

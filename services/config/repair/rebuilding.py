@@ -1,4 +1,4 @@
-"""`meridian log rebuild`: the next generation of the log, begun from a master's database.
+"""Begins the log's next generation from a master's database (`meridian log rebuild`).
 
 The master does it whose database is of the latest generation, and of equals the longest.
 """
@@ -32,7 +32,7 @@ REBUILD_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """How many servers hold a generation, and which masters had no part in it.
+    """The servers that hold a generation, and the masters that had no part in it.
 
     *unreachable* gave no report; what *left_behind* had alone is not in the log.
     """

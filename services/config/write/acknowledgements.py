@@ -1,4 +1,4 @@
-"""Acknowledging changes: which proposals wait for an answer, and when each may have it.
+"""Decides which proposals wait for an answer, and when each may have it.
 
 A committed change is acknowledged when a backup master has it, or when the log says that the
 backup is detached and the site does not insist on one. The same holds for a repeated request.
@@ -50,7 +50,7 @@ class PendingProposals:
         self._by_id: dict[RequestId, PendingProposal] = {}
 
     def add(self, proposal: ProposeChanges) -> Answer:
-        """The answer to *proposal*; a repeat of one that is pending shares its answer.
+        """Return the answer to *proposal*; a repeat of one that is pending shares its answer.
 
         Raises:
             RequestReused: the request id is pending with another content.
@@ -65,7 +65,7 @@ class PendingProposals:
         return pending.answer
 
     def unwritten(self) -> list[PendingProposal]:
-        """Those that are in no committed entry yet."""
+        """Return those that are in no committed entry yet."""
         return [each for each in self._by_id.values() if not each.is_written]
 
     def with_ids(self, request_ids: Iterable[RequestId]) -> list[PendingProposal]:
@@ -110,7 +110,7 @@ class BackupPositions:
             self._positions[event.node] = event
 
     def backup_with(self, revision: Revision) -> NodeId | None:
-        """A backup that is at *revision* or beyond, on our history."""
+        """Return a backup that is at *revision* or beyond, on our history."""
         for node, event in self._positions.items():
             if event.revision >= revision and self.replica.has_entry(event.revision, event.hash):
                 return node
@@ -141,7 +141,7 @@ class Acknowledgements:
 
     @property
     def rules(self) -> Replication:
-        """The site's rules of replication, as the last entry left them."""
+        """Return the site's rules of replication, as the last entry left them."""
         documents = self.replica.documents
         if self._rules is None or self._rules[0] is not documents:
             self._rules = documents, replication_rules(documents)
@@ -173,13 +173,13 @@ class Acknowledgements:
                 self._accept(each.writes, each.revision, backup)
 
     def next_deadline(self) -> Instant | None:
-        """When the next backup will be too late; those that are late already are not counted."""
+        """Return when the next backup will be too late; those already late do not count."""
         now = self.replica.permission.clock.now()
         coming = [each.deadline for each in self._waiting if each.deadline > now]
         return min(coming, default=None)
 
     def is_backup_late(self) -> bool:
-        """Whether a change waited in vain for a backup that the log still calls attached."""
+        """Say whether a change waited in vain for a backup that the log still calls attached."""
         now = self.replica.permission.clock.now()
         return self.replica.mode is ReplicationMode.SYNCHRONOUS and any(
             self.backups.backup_with(each.revision) is None for each in self._overdue(now)
@@ -205,7 +205,7 @@ class Acknowledgements:
             self.pending.refuse_unknown(each.writes, why)
 
     def is_backup_complete(self) -> bool:
-        """Whether a backup has proved that its copy is as far as this one."""
+        """Say whether a backup has proved that its copy is as far as this one."""
         return self.backups.backup_with(self.replica.position.revision) is not None
 
     def _overdue(self, now: Instant) -> list[Unacknowledged]:

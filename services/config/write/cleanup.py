@@ -25,7 +25,7 @@ class RequestCleanup:
         self._clock = clock
 
     async def run(self) -> None:
-        """Drop them every hour, until cancelled."""
+        """Drop old requests every hour, until cancelled."""
         while True:
             try:
                 await self._requests.forget_requests(self._clock.unix_ms())

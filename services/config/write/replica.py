@@ -1,4 +1,4 @@
-"""This master's copy of the state, and the log that it is a copy of.
+"""Keeps this master's copy of the state up to date with the log that it is a copy of.
 
 It brings the copy to the log's end and extends both together: prepare in a transaction, append,
 commit. PostgreSQL is never ahead of the log, and an entry that the log has and PostgreSQL refused
@@ -81,12 +81,12 @@ class WritePermission:
 
     @property
     def epoch(self) -> Epoch | None:
-        """The epoch that this master may write in now; None when it may not."""
+        """Return the epoch that this master may write in now; None when it may not."""
         return self.grant.valid_epoch(self.clock.now())
 
     @property
     def is_paused(self) -> bool:
-        """Whether this master does not write now, but may go on."""
+        """Say whether this master does not write now, but may go on."""
         return self.grant.is_paused(self.clock.now())
 
 
@@ -115,7 +115,7 @@ class Replica:
         log: AppendLog,
         permission: WritePermission,
     ) -> "Replica":
-        """A copy that has read nothing yet."""
+        """Make a copy that has read nothing yet."""
         return Replica(signer, trust, state, log, permission, empty_position(trust.log_generation))
 
     @property
@@ -157,7 +157,7 @@ class Replica:
         self._is_ready = True
 
     def use_readiness(self) -> bool:
-        """Whether this copy was ready until now; the next call says no, until it prepares again.
+        """Say whether this copy was ready until now; the next call says no until it prepares again.
 
         Readiness is a guess: an entry is appended behind the very message that was the log's last,
         so the log refuses it when this copy is behind.
@@ -196,7 +196,7 @@ class Replica:
         self._trust_masters(documents)
 
     def has_entry(self, revision: Revision, hash_: str) -> bool:
-        """Whether *hash_* is this history's at *revision*, as far as it is remembered."""
+        """Say whether *hash_* is this history's at *revision*, as far as it is remembered."""
         return self.hashes.get(revision) == hash_
 
     def _entry(self, changes: tuple[Change, ...], epoch: Epoch) -> LogEntry:
@@ -222,7 +222,7 @@ class Replica:
             del self.hashes[min(self.hashes)]
 
     async def _locate(self, position: LogPosition) -> tuple[AppendLog, Sequence]:
-        """The generation of the log that goes on from *position*, and what of it was read.
+        """Find the generation of the log that goes on from *position*, and what of it was read.
 
         Raises:
             LogUnavailable: none does. A copy of another history must not extend this log, nor
@@ -254,7 +254,7 @@ class Replica:
             self.trust.learn(NodeId(id_), key)
 
     def _next_entry(self, message: bytes, position: LogPosition) -> StoredEntry | None:
-        """The entry in *message*; None, and logged, when it is not the one after *position*."""
+        """Decode the entry in *message*; None, and logged, when it does not follow *position*."""
         try:
             stored = StoredEntry.decode(message)
             entry = LogEntry.decode(stored.body)

@@ -71,7 +71,7 @@ class EpochWriter:
 
     @property
     def may_write(self) -> bool:
-        """Whether the monitor still grants this epoch."""
+        """Say whether the monitor still grants this epoch."""
         return self.replica.permission.epoch == self.epoch
 
     @property
@@ -196,7 +196,7 @@ class EpochWriter:
         return is_degraded and requires_attached_backup(self.acknowledgements.rules, changes)
 
     def _emit_changes(self, writes: list[PendingProposal], revision: Revision) -> None:
-        """One event a proposal: an entry may hold those of several people."""
+        """Emit one event a proposal: an entry may hold those of several people."""
         for each in writes:
             proposal = each.proposal
             deleted = (change for change in proposal.changes if change.op == "delete")
@@ -235,11 +235,11 @@ class Writer:
 
     @property
     def is_acting(self) -> bool:
-        """Whether changes are accepted here now."""
+        """Say whether changes are accepted here now."""
         return self.current is not None and self.current.may_write
 
     async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
-        """The answer to *proposal*; a repeat of one that is pending shares its answer.
+        """Return the answer to *proposal*; a repeat of one that is pending shares its answer.
 
         Raises:
             Rejected: it breaks a rule, or its request id was used for another change.
@@ -266,7 +266,7 @@ class Writer:
         await self.replica.state.record_pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
     async def pause_writes(self, grant: MasterGranted) -> LogPosition:
-        """Write nothing from now on; the position where that leaves the log.
+        """Write nothing from now on; return the position where that leaves the log.
 
         Pending proposals keep waiting.
 
@@ -354,7 +354,7 @@ class Writer:
             _LOG.debug("not ready for the role: %s", error.message)
 
     async def _writer_of(self, epoch: Epoch) -> EpochWriter:
-        """The writer of *epoch*, begun; there is none while it begins."""
+        """Return the writer of *epoch*, begun; there is none while it begins."""
         if self.current is None or self.current.epoch != epoch:
             self.current = None
             beginning = EpochWriter(epoch, self.replica, self.acknowledgements, self.events)

@@ -1,4 +1,4 @@
-"""Whether config on the acting master still commits, and whether another master could do better.
+"""Watches whether the acting master's config still commits, and whether a peer could do better.
 
 Only the time in which config had a grant counts: without a grant it cannot commit.
 """
@@ -32,11 +32,11 @@ class ConfigWatch:
             self._ready.pop(peer, None)
 
     def is_committing(self, granted_until: Instant) -> bool:
-        """Whether config committed within the store time-out before *granted_until*."""
+        """Say whether config committed within the store time-out before *granted_until*."""
         return granted_until - self._committed_at < self._timing.store_timeout_seconds
 
     def has_ready_peer(self, now: Instant) -> bool:
-        """Whether another master could take over, by a recent heartbeat."""
+        """Say whether another master could take over, by a recent heartbeat."""
         return any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())
 
     def describe(self) -> str:

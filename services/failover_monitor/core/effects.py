@@ -1,4 +1,4 @@
-"""What the monitor wants done. Each effect that calls somebody is answered with a fact."""
+"""The effects that the monitor orders. Each effect that calls somebody is answered with a fact."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class CollectVotes:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """This master's processes may act in *epoch* until *valid_until*.
+    """The permission for this master's processes to act in *epoch* until *valid_until*.
 
     A process forgets its grant as soon as it receives one of a larger epoch, even one that has
     expired. While a grant is *paused* the processes do not act, and keep the requests that wait
@@ -53,7 +53,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class RoleAcquired:
-    """This master is primary from now on."""
+    """The beginning of this master's role: it is primary from now on."""
 
     epoch: Epoch
     previous: NodeId | None
@@ -62,7 +62,7 @@ class RoleAcquired:
 
 @dataclass(frozen=True, slots=True)
 class RoleLost:
-    """This master's role ended, for *cause*."""
+    """The end of this master's role, for *cause*."""
 
     epoch: Epoch
     cause: str

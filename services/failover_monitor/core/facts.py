@@ -1,4 +1,4 @@
-"""What the monitor learns: the answers to its calls, and what other masters report."""
+"""The facts that the monitor learns: the answers to its calls, and the reports of other masters."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from shared.events.failover import PromiseVote
 
 
 class WriteFailure(StrEnum):
-    """Why a compare-and-set brought no new revision.
+    """The reason why a compare-and-set brought no new revision.
 
     `REFUSED` is the server's answer that the comparison failed. `UNKNOWN` is everything else: the
     write may have landed, or may still land.
@@ -22,21 +22,21 @@ class WriteFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseRead:
-    """A read of the key ended; *key* is None when the read failed."""
+    """The end of a read of the key; *key* is None when the read failed."""
 
     key: KeyState | None
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseWritten:
-    """A compare-and-set ended with a new revision, or without one that we know of."""
+    """The end of a compare-and-set, with a new revision or without one that we know of."""
 
     outcome: int | WriteFailure
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChecked:
-    """The health check of this master ended."""
+    """The end of this master's health check."""
 
     report: HealthReport
 
@@ -58,7 +58,7 @@ class VotesCollected:
 
 @dataclass(frozen=True, slots=True)
 class PeerHeartbeat:
-    """Another master's heartbeat arrived. It is no evidence of who is primary."""
+    """The arrival of another master's heartbeat. It is no evidence of who is primary."""
 
     node: NodeId
     could_take_over: bool
@@ -66,7 +66,7 @@ class PeerHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class SuccessorNamed:
-    """The holder reports that it named this master in the lease; only a read proves it."""
+    """The holder's report that it named this master in the lease; only a read proves it."""
 
 
 Fact = LeaseRead | LeaseWritten | HealthChecked | VotesCollected | PeerHeartbeat | SuccessorNamed

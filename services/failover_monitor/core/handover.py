@@ -1,4 +1,4 @@
-"""A planned change of primary, as both of its sides see it.
+"""Tracks a planned change of primary, as both of its sides see it.
 
 The holder stops acting but goes on renewing, so that the lease is never free. Then one
 compare-and-set on its own last revision names the successor. The successor has prepared that record
@@ -32,7 +32,7 @@ class PreparedRecord:
 
 
 class Handover:
-    """Whether the holder is paused, for which successor, and whether it wants to resume."""
+    """The pause of the holder: for which successor, and whether the holder wants to resume."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -45,12 +45,12 @@ class Handover:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the holder has stopped acting."""
+        """Say whether the holder has stopped acting."""
         return self._is_paused
 
     @property
     def call_at(self) -> Instant:
-        """When the key is to be read or written out of turn."""
+        """Return when the key is to be read or written out of turn."""
         return self._call_at
 
     def record_call(self) -> None:
@@ -64,7 +64,7 @@ class Handover:
         return PreparedRecord(self._lease.holder, n)
 
     def is_planned(self, n: int) -> bool:
-        """Whether record *n* of this process was prepared for another master to write."""
+        """Say whether record *n* of this process was prepared for another master to write."""
         return n in self._expected
 
     def expect_role(self, now: Instant) -> None:

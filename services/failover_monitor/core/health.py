@@ -1,4 +1,4 @@
-"""What a health check of this master finds."""
+"""The findings of a health check of this master."""
 
 from dataclasses import dataclass
 from typing import Final

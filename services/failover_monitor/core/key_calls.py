@@ -1,4 +1,4 @@
-"""The calls to the lease's key: one at a time, and after an unknown outcome only a read.
+"""Orders the calls to the lease's key: one at a time, and after an unknown outcome only a read.
 
 A write without an answer may have landed. What became of it is read before anything else is
 written, so that no write rests on a revision that is gone.
@@ -12,7 +12,7 @@ from shared.domain.ids import Instant
 
 
 class KeyCalls:
-    """Which call is under way, and when the next one is due."""
+    """The call to the key that is under way, and the time of the next one."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
@@ -23,28 +23,28 @@ class KeyCalls:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is under way."""
+        """Say whether no call is under way."""
         return self._calling is None
 
     @property
     def must_read(self) -> bool:
-        """Whether the key has to be read before it is written."""
+        """Say whether the key has to be read before it is written."""
         return self._must_read
 
     @property
     def called_at(self) -> Instant:
-        """When the last call began."""
+        """Return when the last call began."""
         return self._called_at
 
     @property
     def next_at(self) -> Instant:
-        """When the next regular call is due."""
+        """Return when the next regular call is due."""
         return self._next_at
 
     def begin(
         self, call: ReadLease | WriteLease, now: Instant
     ) -> tuple[ReadLease | WriteLease, ...]:
-        """Make *call*."""
+        """Begin *call*, and return it as the effect."""
         assert self._calling is None, "one call to the key at a time"
         self._calling, self._called_at = call, now
         return (call,)
@@ -58,7 +58,7 @@ class KeyCalls:
             self._must_read = False
 
     def end_write(self, outcome: int | WriteFailure, now: Instant) -> WriteLease:
-        """End the compare-and-set; returns which it was."""
+        """End the compare-and-set; return which it was."""
         call, self._calling = self._calling, None
         assert isinstance(call, WriteLease), "a write was under way"
         pause = self._timing.renew_seconds

@@ -1,4 +1,4 @@
-"""Where the leaders of JetStream belong: on the witness, and never beside the primary.
+"""Decides where JetStream's leaders belong: on the witness, and never beside the primary.
 
 A leader that dies with the primary costs an election of 4 to 8 s; one that lives elsewhere costs
 nothing. The other master's server stands in while the witness is away, and gives the leaders back
@@ -23,7 +23,7 @@ class RaftGroup:
 
 @dataclass(frozen=True, slots=True)
 class LeaderMove:
-    """*group*'s leader has to step down in favour of *preferred*."""
+    """The order that *group*'s leader steps down in favour of *preferred*."""
 
     group: str
     preferred: str
@@ -36,7 +36,7 @@ def plan_moves(groups: Iterable[RaftGroup], own: str, witness: str) -> tuple[Lea
 
 
 def _better_server(group: RaftGroup, own: str, witness: str) -> str | None:
-    """The server on which *group*'s leader should rather be; None when it stays.
+    """Return the server on which *group*'s leader should rather be; None when it stays.
 
     A group in which no other server is current stays: an election would find none better.
     """

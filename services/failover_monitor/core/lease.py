@@ -1,4 +1,4 @@
-"""The holder's side of the lease.
+"""Keeps the holder's side of the lease.
 
 Keeps the law that a holder acts only until `sent_at(last successful renewal) + ttl - margin`. The
 lease keeps the sending time of each record that may still land; a record that proves to be in the
@@ -25,7 +25,7 @@ from shared.domain.ids import Epoch, Instant
 
 
 class PendingWrite:
-    """Whether a write of this process is under way, or may still land long after it was given up.
+    """A write of this process that is under way, or may still land long after it was given up.
 
     Each write names the revision that it replaces. Once the key was seen beyond that revision, the
     write cannot land any more. An answer that it lost does not prove this: it may be the answer to
@@ -78,7 +78,7 @@ class BaseRevision:
 
 
 class Lease:
-    """What this process has written, and what of it is known to be in the key."""
+    """The records that this process has written, and those that are known to be in the key."""
 
     def __init__(self, holder: Holder, timing: Timing) -> None:
         self.holder = holder
@@ -100,7 +100,7 @@ class Lease:
         return self._call(epoch, self.holder, self._n, expected)
 
     def await_record(self, now: Instant) -> int:
-        """Await a record that another master will write for this process; returns its number."""
+        """Await a record that another master will write for this process; return its number."""
         self._n += 1
         self._sent[self._n] = now
         return self._n
@@ -121,18 +121,18 @@ class Lease:
         return self.write(self.epoch, self.base.revision, now)
 
     def is_mine(self, record: LeaseRecord | None) -> bool:
-        """Whether this very process wrote *record*."""
+        """Say whether this very process wrote *record*."""
         return record is not None and (record.holder, record.instance) == (
             self.holder.node,
             self.holder.instance,
         )
 
     def awaits(self, record: LeaseRecord) -> bool:
-        """Whether *record* was sent in this role, or for it, and is not known to have landed."""
+        """Say whether *record* was sent in or for this role, and is not known to have landed."""
         return self.is_mine(record) and record.n in self._sent
 
     def confirm(self, record: LeaseRecord, revision: int) -> Instant:
-        """Confirm that *record*, which is awaited, is at *revision*; returns when it was sent.
+        """Confirm that *record*, which is awaited, is at *revision*; return when it was sent.
 
         Records that were sent before it are awaited no longer.
         """
@@ -153,7 +153,7 @@ class Lease:
         self.valid_until = max(self.valid_until, self._until(requested_at))
 
     def is_extended(self, now: Instant) -> bool:
-        """Whether only promises let this process act at *now*."""
+        """Say whether only promises let this process act at *now*."""
         return self.is_valid(now) and now >= self._until(self._renewed_at)
 
     def end(self, now: Instant) -> None:
@@ -167,7 +167,7 @@ class Lease:
         self._sent.clear()
 
     def is_valid(self, now: Instant) -> bool:
-        """Whether nobody else can hold the lease at *now*."""
+        """Say whether nobody else can hold the lease at *now*."""
         return self.is_held and now < self.valid_until
 
     def describe(self) -> str:

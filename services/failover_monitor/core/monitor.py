@@ -1,4 +1,4 @@
-"""One master's part in the question who is primary: holder, observer, or one becoming the other.
+"""Decides whether one master is primary: holder, observer, or one becoming the other.
 
 `Monitor` is the only object that the shell knows: `step` takes a fact, `tick` takes the time, and
 both return effects. The parts behind it are one concept each: the lease of this process, its role,
@@ -53,7 +53,7 @@ NOTHING: Final[tuple[Effect, ...]] = ()
 
 @dataclass(frozen=True, slots=True)
 class MonitorStatus:
-    """What this master knows about its role at one moment.
+    """This master's knowledge of its role at one moment.
 
     *epoch* is the one that it acts in, or the largest that it has seen. *holder* is the master that
     the key named when it was last read. *reasons* say why it would not take over; empty when it
@@ -86,15 +86,15 @@ class Monitor:
 
     @property
     def epoch(self) -> Epoch:
-        """The epoch that this master acts in, or the largest that it has seen."""
+        """Return the epoch that this master acts in, or the largest that it has seen."""
         return self._lease.epoch if self._lease.is_held else self._role.largest_epoch
 
     def is_primary(self, now: Instant) -> bool:
-        """Whether this master acts as primary at *now*."""
+        """Say whether this master acts as primary at *now*."""
         return self._role.is_acting(now)
 
     def status(self, now: Instant) -> MonitorStatus:
-        """What this master knows about its role at *now*."""
+        """Return what this master knows about its role at *now*."""
         reasons = self._reasons(now)
         return MonitorStatus(
             is_primary=self.is_primary(now),
@@ -114,7 +114,7 @@ class Monitor:
         )
 
     def deadline(self) -> Instant | None:
-        """When `tick` has something to do; None while every answer is awaited."""
+        """Return when `tick` has something to do; None while every answer is awaited."""
         first = self._request_at()
         if self._calls.is_idle:
             first = min(first, self._call_at())
@@ -178,7 +178,7 @@ class Monitor:
         return None if key is None or key.record is None else key.record.holder
 
     def _reasons(self, now: Instant) -> tuple[str, ...]:
-        """Why this master would not take over now; of a holder, what is wrong with its role."""
+        """List why this master would not take over now; of a holder, the faults of its role."""
         own = self._role.reasons(now)
         if self._lease.is_held:
             return own

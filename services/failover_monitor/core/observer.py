@@ -1,4 +1,4 @@
-"""The observer's side of the lease: how long the key has not changed, and what bars a takeover.
+"""Decides when an observer may take the lease: after how long without a change, and what bars it.
 
 Keeps two laws. An observer may take the lease only `ttl + margin` after it saw the last change, on
 its own clock. And blind time is not silence: after two renewal intervals without a successful read
@@ -16,7 +16,7 @@ from shared.domain.ids import Instant, NodeId
 
 
 class Observer:
-    """How long the key has not changed, as this process saw it."""
+    """Watches how long the key has not changed, as this process saw it."""
 
     def __init__(self, node: NodeId, timing: Timing, head_start_seconds: float = 0.0) -> None:
         self._node = node
@@ -31,17 +31,17 @@ class Observer:
 
     @property
     def key(self) -> KeyState | None:
-        """The last record that counts, and the revision of whatever is in the key now."""
+        """Return the last record that counts, and the revision of whatever is in the key now."""
         return self._key
 
     @property
     def due_at(self) -> Instant:
-        """When the lease may be taken if nothing changes; never before the first read."""
+        """Return when the lease may be taken if nothing changes; never before the first read."""
         return self._due_at
 
     @property
     def check_from(self) -> Instant:
-        """When a health check that counts for a takeover may begin; never before the first read.
+        """Return when a health check that counts for a takeover may begin, after the first read.
 
         This is a margin before the lease is due. The holder has stopped acting by then, and a check
         that ends in time does not delay the takeover.
@@ -62,27 +62,27 @@ class Observer:
             self._set_times(self._key)
 
     def is_blind(self, now: Instant) -> bool:
-        """Whether the last successful read is too long ago to say anything."""
+        """Say whether the last successful read is too long ago to say anything."""
         return self._read_at is None or now - self._read_at > self._timing.blind_seconds
 
     def check_at(self, last: Instant) -> Instant:
-        """When to check this master's health, if the last check began at *last*."""
+        """Return when to check this master's health, if the last check began at *last*."""
         regular = Instant(last + self._timing.heartbeat_seconds)
         return self._check_from if last < self._check_from < regular else regular
 
     def due_after(self, last: Instant) -> Instant:
-        """When the lease becomes due, for a master whose last call was at *last*.
+        """Return when the lease becomes due, for a master whose last call was at *last*.
 
         Never, when it became due before that call.
         """
         return self._due_at if last < self._due_at else NEVER
 
     def is_due(self, now: Instant) -> bool:
-        """Whether the lease may be taken at *now*."""
+        """Say whether the lease may be taken at *now*."""
         return now >= self._due_at and not self.is_blind(now)
 
     def obstacles(self, report: HealthReport) -> tuple[str, ...]:
-        """Why this master would not take the lease if it were free.
+        """List why this master would not take the lease if it were free.
 
         Vetoes do not count for a key that names nobody, or this very master before a restart:
         taking it replaces no other master.
@@ -100,7 +100,7 @@ class Observer:
         return f"{whose} at revision {self._key.revision}, unchanged since {self._since:.3f}"
 
     def _believed(self, key: KeyState) -> LeaseRecord | None:
-        """The last record that counts, now that *key* was read."""
+        """Return the last record that counts, now that *key* was read."""
         last = None if self._key is None else self._key.record
         if self._key is None or not are_of_one_bucket(key.revision, self._key.revision):
             return key.record

@@ -1,4 +1,4 @@
-"""The primary's side of the failsafe promise: when to request promises, and what votes are worth.
+"""Decides for the primary when to request failsafe promises, and what votes are worth.
 
 While the bucket gives no answer, as in an election among its servers, the primary keeps its role
 until `sent_at(request) + ttl - margin` on the promise of every other master. A promise only ever
@@ -34,7 +34,7 @@ class VoteCount:
 
 
 class PromiseRequester:
-    """Whether the bucket is silent, and which request for promises is open."""
+    """The silence of the bucket, and the request for promises that is open."""
 
     def __init__(self, holder: Holder, timing: Timing) -> None:
         self._holder = holder
@@ -49,7 +49,7 @@ class PromiseRequester:
         self._is_bucket_silent = outcome is WriteFailure.UNKNOWN
 
     def due_at(self, valid_until: Instant) -> Instant:
-        """When to request promises for a role that ends at *valid_until*; possibly never.
+        """Return when to request promises for a role that ends at *valid_until*; possibly never.
 
         The first request leaves time for two more; the next follows one renewal interval later.
         """
@@ -92,6 +92,6 @@ class PromiseRequester:
         return VoteCount(votes, self._requested_at)
 
     def _decides(self, terms: PromiseTerms, collected: VotesCollected, epoch: Epoch) -> bool:
-        """Whether the bucket is still silent, and it is known who had to promise."""
+        """Say whether the bucket is still silent, and it is known who had to promise."""
         is_known = collected.masters is not None and collected.epoch == terms.epoch
         return is_known and self._is_bucket_silent and epoch == terms.epoch

@@ -1,4 +1,4 @@
-"""The other masters' side of the failsafe promise.
+"""Decides how this master votes on a primary's request for a failsafe promise.
 
 A master promises only while its own writes to the bucket fail too, none of its writes may still
 land, and it has seen no larger epoch. The promise counts from the moment of the vote, which is

@@ -1,4 +1,4 @@
-"""The lease's key: the record in it as text, and what a read of it found.
+"""The lease's key: the record in it as text, and the result of a read.
 
 The store checks who signed a record.
 """
@@ -21,7 +21,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """*holder*'s process *instance* is primary of *epoch*; *n* counts the records of that process.
+    """The record that *holder*'s process *instance* is primary of *epoch*; *n* counts its records.
 
     *ttl* and *margin* are in seconds. *replaces* is the revision that the record was written to
     replace; it is part of the signed text, so a copy that somebody puts into the key later differs
@@ -62,7 +62,7 @@ class LeaseRecord:
         return record
 
     def is_older_than(self, other: "LeaseRecord") -> bool:
-        """Whether *other* was certainly written later."""
+        """Say whether *other* was certainly written later."""
         if self.epoch != other.epoch:
             return self.epoch < other.epoch
         is_same_process = (self.holder, self.instance) == (other.holder, other.instance)
@@ -82,7 +82,7 @@ class KeyState:
 
 
 def are_of_one_bucket(revision: int, other: int) -> bool:
-    """Whether both are revisions of the same bucket.
+    """Say whether both are revisions of the same bucket.
 
     Revisions of a bucket that is made after a loss begin above all revisions of the old one.
     """

@@ -1,4 +1,4 @@
-"""This master's role: what a record of this process in the key begins, keeps and ends.
+"""Decides this master's role: what a record of this process in the key begins, keeps and ends.
 
 Keeps three laws. A larger epoch ends the role at once, whatever lease or promise says: a grant of
 that epoch, which has expired already, withdraws the grants that are out. However this master got
@@ -39,26 +39,26 @@ class Role:
 
     @property
     def largest_epoch(self) -> Epoch:
-        """The largest epoch that this master has seen in key, database, log or vote."""
+        """Return the largest epoch that this master has seen in key, database, log or vote."""
         return self._largest
 
     @property
     def has_begun(self) -> bool:
-        """Whether the lease is held and the role was announced to this master's processes."""
+        """Say whether the lease is held and the role was announced to this master's processes."""
         return self._lease.is_held and self._unannounced is None
 
     def is_acting(self, now: Instant) -> bool:
-        """Whether this master acts as primary at *now*."""
+        """Say whether this master acts as primary at *now*."""
         return self.has_begun and self._lease.is_valid(now) and not self._handover.is_paused
 
     def may_renew(self, now: Instant) -> bool:
-        """Whether config commits, or no other master could do better."""
+        """Say whether config commits, or no other master could do better."""
         return self._config.is_committing(min(now, self._lease.valid_until)) or not (
             self._config.has_ready_peer(now)
         )
 
     def reasons(self, now: Instant) -> tuple[str, ...]:
-        """What is wrong with this role; of a master without one, what it has promised."""
+        """List the faults of this role; of a master without one, what it has promised."""
         if now < self._acts_from and not self.has_begun:
             return (f"it promised {self._promised_to} not to act yet",)
         if not self._lease.is_held:
@@ -126,7 +126,7 @@ class Role:
         return NOTHING
 
     def _handle_junk(self, revision: int, now: Instant) -> tuple[Effect, ...]:
-        """Go on upon junk, or end the role: the key holds no record, or a copy of an old one."""
+        """Go on despite junk, or end the role: the key holds no record, or a copy of an old one."""
         lease, base = self._lease, self._lease.base
         if revision <= base.revision and are_of_one_bucket(revision, base.revision):
             return NOTHING

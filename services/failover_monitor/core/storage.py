@@ -1,4 +1,4 @@
-"""When the log's servers have little storage left: reported once, and once more when it is enough.
+"""Decides when to report that a log server has little storage left, or enough again; each once.
 
 Full servers accept no entry of the log, and so no change of the configuration.
 """
@@ -16,7 +16,7 @@ ENOUGH: Final = 0.65
 
 @dataclass(frozen=True, slots=True)
 class ServerStorage:
-    """How much of its storage limit the streams of a server use."""
+    """The part of its storage limit that the streams of a server use."""
 
     server: str
     used_bytes: int
@@ -24,18 +24,18 @@ class ServerStorage:
 
     @property
     def used_share(self) -> float:
-        """From 0 to 1; 0 for a server without a limit."""
+        """Return the used share of the limit, from 0 to 1; 0 for a server without a limit."""
         return self.used_bytes / self.limit_bytes if self.limit_bytes > 0 else 0.0
 
 
 class StorageWatch:
-    """Which servers were last reported to have little storage left."""
+    """The servers that were last reported to have little storage left."""
 
     def __init__(self) -> None:
         self._low: set[str] = set()
 
     def is_low(self, server: str) -> bool:
-        """Whether *server* was last reported to have little storage left."""
+        """Say whether *server* was last reported to have little storage left."""
         return server in self._low
 
     def find_changes(self, servers: Iterable[ServerStorage]) -> tuple[ServerStorage, ...]:

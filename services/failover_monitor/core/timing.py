@@ -1,4 +1,4 @@
-"""How patient a cluster is; every duration of the failover follows from three numbers.
+"""The timing of a cluster: every duration of the failover follows from three numbers.
 
 The holder acts for `ttl - margin` of its clock, an observer waits `ttl + margin` of its own. The
 two periods cannot overlap as long as no clock runs faster than the other by more than
@@ -45,22 +45,22 @@ class Timing:
 
     @property
     def rate_ratio(self) -> float:
-        """How much faster one clock may run than another before two could act at once."""
+        """Return how much faster one clock may run than another before two could act at once."""
         return self.waiting_seconds / self.acting_seconds
 
     @property
     def acting_seconds(self) -> float:
-        """How long after sending a successful renewal the holder may act."""
+        """Return how long after sending a successful renewal the holder may act."""
         return self.ttl_seconds - self.margin_seconds
 
     @property
     def waiting_seconds(self) -> float:
-        """How long an observer sees no change before it may take the lease."""
+        """Return how long an observer sees no change before it may take the lease."""
         return self.ttl_seconds + self.margin_seconds
 
     @property
     def read_seconds(self) -> float:
-        """How often an observer reads the key.
+        """Return how often an observer reads the key.
 
         It waits from the read that finds a change, so a rare read only makes it wait longer.
         Several lost reads in a row do not blind it.
@@ -69,12 +69,12 @@ class Timing:
 
     @property
     def blind_seconds(self) -> float:
-        """The pause between two successful reads after which silence proves nothing."""
+        """Return the pause between two successful reads after which silence proves nothing."""
         return 2 * self.renew_seconds
 
     @property
     def request_seconds(self) -> float:
-        """How long before the end of a role that cannot be renewed promises are requested.
+        """Return how long before the end of a role that cannot be renewed to request promises.
 
         This leaves time for three requests.
         """
@@ -82,12 +82,12 @@ class Timing:
 
     @property
     def probe_seconds(self) -> float:
-        """The time limit of the probe write before a vote, so that the vote still comes in time."""
+        """Return the time limit of the probe write before a vote; the vote still comes in time."""
         return self.renew_seconds / 2
 
     @property
     def store_timeout_seconds(self) -> float:
-        """How long config may commit nothing while another master could take over."""
+        """Return how long config may commit nothing while another master could take over."""
         return 3 * self.ttl_seconds
 
 

@@ -1,4 +1,4 @@
-"""Whether this master may replace another one: a master of an older release must not.
+"""Decides whether this master may replace another: a master of an older release must not.
 
 A newer major release may have written what an older one cannot read (`shared.domain.release`): the
 older one takes no role over.
@@ -19,7 +19,7 @@ class OtherReleases:
         self._others[node] = version
 
     def obstacles(self) -> tuple[str, ...]:
-        """Why this master's release bars it from replacing another master."""
+        """List why this master's release bars it from replacing another master."""
         newer = [
             (node, version)
             for node, version in sorted(self._others.items())

@@ -1,1 +1,1 @@
-"""What this master knows about itself: its health check, its own database, and its heartbeat."""
+"""Checks this master's health and its own database, and publishes its heartbeat."""

@@ -1,4 +1,4 @@
-"""The health check of this master: its database, the log, the operator's settings, its network.
+"""Checks this master's health: its database, the log, the operator's settings, its network.
 
 Each failed check and each veto is one sentence, shown in heartbeats and in the status. An epoch
 counts as seen only where a master signed it: what somebody else put behind the log's end neither
@@ -34,7 +34,7 @@ PROBE_PORT: Final = 443
 
 
 class Store(ReadsState, Protocol):
-    """What the check reads from the own database."""
+    """Reads what the check needs from the own database."""
 
     async def last_pulse(self) -> Pulse | None: ...
 
@@ -48,7 +48,7 @@ class LogTail(LogReader, Protocol):
 
 @dataclass(frozen=True)
 class StoreFindings:
-    """What the check found in the own database."""
+    """The findings of the check in the own database."""
 
     position: LogPosition | None = None
     mode: ReplicationMode | None = None
@@ -60,7 +60,7 @@ class StoreFindings:
 
 @dataclass(frozen=True)
 class LogFindings:
-    """What the check found in the cluster log; *epoch* is that of its last entry."""
+    """The findings of the check in the cluster log; *epoch* is that of its last entry."""
 
     epoch: Epoch = Epoch(0)
     failed_checks: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ class HealthCheck:
         return findings
 
     def _failover_settings(self, state: State) -> Failover:
-        """The operator's settings; the site's document is parsed only when it has changed."""
+        """Read the operator's settings; parse the site's document only when it has changed."""
         site = state.documents[0].body if state.documents else {}
         if site != self._site:
             self._site, self._settings = site, _parse_settings(site)
@@ -147,7 +147,7 @@ class HealthCheck:
         return LogFindings(epoch)
 
     def _epoch(self, last: RawEntry | None) -> Epoch:
-        """The epoch of the log's last message; 0 when it is no entry that a master signed."""
+        """Return the epoch of the log's last message; 0 when no master signed it as an entry."""
         stored = None if last is None else _decode_stored(last)
         if stored is None or not verify(stored, self._trust):
             return Epoch(0)
@@ -191,7 +191,7 @@ def _decode_stored(raw: RawEntry) -> StoredEntry | None:
 
 
 async def _is_reachable(target: str) -> bool:
-    """Whether *target* answers: `host:port`, or a host of which any answer will do."""
+    """Say whether *target* answers: `host:port`, or a host of which any answer will do."""
     port: int | None = None
     try:
         parts = urlsplit(target if "//" in target else f"//{target}")

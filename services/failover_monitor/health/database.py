@@ -1,4 +1,4 @@
-"""Single facts of this master's own database, each read within a time limit."""
+"""Reads single facts of this master's own database, each within a time limit."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -22,7 +22,7 @@ class ReadsState(Protocol):
 
 
 class OwnDatabase:
-    """What this master's database says; a database that hangs is one that does not answer."""
+    """Reads this master's database; a database that hangs is one that does not answer."""
 
     def __init__(self, store: ReadsState) -> None:
         self._store = store

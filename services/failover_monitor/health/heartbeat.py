@@ -1,4 +1,4 @@
-"""The heartbeat of this master: publishes what it knows about itself, and shows it in its health.
+"""Publishes what this master knows about itself as its heartbeat, and shows it in its health.
 
 The other masters learn from it who could take over. It is no condition of safety, and no evidence
 of who is primary.
@@ -37,7 +37,7 @@ class HeartbeatSender:
         self._acquired = asyncio.Event()
 
     def on_acquired(self) -> None:
-        """This master became primary."""
+        """Send a heartbeat at once: this master became primary."""
         self._acquired.set()
 
     async def run(self) -> None:

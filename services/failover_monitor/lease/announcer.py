@@ -30,7 +30,7 @@ class RoleAnnouncer:
         self._log = logging.getLogger("meridian.failover")
 
     def granted_until(self) -> Instant:
-        """When the last published grant ends."""
+        """Return when the last published grant ends."""
         return self._granted_until
 
     async def publish_grant(self, grant: Grant) -> None:

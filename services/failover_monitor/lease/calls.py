@@ -1,4 +1,4 @@
-"""The calls that the core wants: each ends with a fact, whatever goes wrong in it."""
+"""Makes the calls that the core wants: each ends with a fact, whatever goes wrong in it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar, assert_never
@@ -93,5 +93,5 @@ def _unknown(_cause: str) -> LeaseWritten:
 
 
 def _unhealthy(cause: str) -> HealthChecked:
-    """A check that failed shows nothing good of this master."""
+    """Build the report of a check that failed, which shows nothing good of this master."""
     return HealthChecked(HealthReport(failed_checks=(f"its health cannot be checked: {cause}",)))

@@ -1,4 +1,4 @@
-"""The lease's key: the last message on one subject of the bucket's stream.
+"""Reads and writes the lease's key: the last message on one subject of the bucket's stream.
 
 It is read by message get, which needs no consumer. It is written by compare-and-set on the
 subject's last sequence, without a message id, because an answer marked duplicate proves nothing.
@@ -127,7 +127,7 @@ class JetStreamLease:
             return None
 
     async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
-        """Replace the key where it is at revision *expected*; the new revision."""
+        """Replace the key where it is at revision *expected*; return the new revision."""
         if not self._client.is_connected:
             return WriteFailure.UNKNOWN
         return await self._put(self._signer.sign(record), expected)

@@ -1,1 +1,1 @@
-"""The care of the log's servers while this master is primary: streams, leaders and storage."""
+"""Cares for the log's servers while this master is primary: streams, leaders and storage."""

@@ -28,7 +28,7 @@ SERVERS_QUESTION: Final = "$SYS.REQ.SERVER.PING.JSZ"
 
 
 class LeaderPlacement:
-    """Where the leaders are, and their moves to the witness."""
+    """Knows where the leaders are, and moves them to the witness."""
 
     def __init__(self, site: Client, system: Client, own: str, witness: str) -> None:
         self._site = site
@@ -39,7 +39,7 @@ class LeaderPlacement:
         self._leaders: dict[str, str] = {}
 
     def leaders(self) -> dict[str, str]:
-        """The server that leads each group, as of the last round."""
+        """Return the server that leads each group, as of the last round."""
         return self._leaders
 
     async def place(self, generation: LogGeneration) -> None:

@@ -1,4 +1,4 @@
-"""The primary's background work on the log's servers; none of it is a condition of safety."""
+"""Does the primary's background work on the log's servers; none of it is a condition of safety."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ STORAGE_SECONDS: Final = 30.0
 
 
 class MonitorView(Protocol):
-    """Whether this master is primary, and the log generation that its database is at."""
+    """Says whether this master is primary, and which log generation its database is at."""
 
     def is_primary(self, now: Instant) -> bool: ...
     def status(self, now: Instant) -> MonitorStatus: ...
@@ -38,7 +38,7 @@ class Upkeep:
         self._log = logging.getLogger("meridian.failover")
 
     def on_acquired(self) -> None:
-        """This master became primary."""
+        """Start the work of a term: this master became primary."""
         self._acquired.set()
 
     async def keep_streams(self, client: Client, replicas: int) -> None:

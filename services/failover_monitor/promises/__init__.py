@@ -1,1 +1,1 @@
-"""The failsafe promise on the bus: requests votes of the other masters, and votes for them."""
+"""Requests votes of the other masters for the failsafe promise, and votes on their requests."""

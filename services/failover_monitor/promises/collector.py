@@ -1,4 +1,4 @@
-"""The primary's requests for promises: to every other master, within one renewal interval.
+"""Requests the promises of all other masters for the primary, within one renewal interval.
 
 A vote that is not signed with its master's own key does not count, whoever sent it. The core
 decides what the votes are worth.

@@ -1,4 +1,4 @@
-"""This master's votes on the requests of a primary.
+"""Casts this master's votes on the requests of a primary.
 
 It first tries to write to the bucket: a master that can write promises nothing.
 """

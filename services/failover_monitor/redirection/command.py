@@ -1,4 +1,4 @@
-"""The hook as a command of this machine; its environment names the new primary.
+"""Runs the hook as a command of this machine; its environment names the new primary.
 
 Of the service's own environment it gets only the path, so no secret. Its error output goes to a
 file and not to a pipe, so that a process which it leaves in the background delays nothing.
@@ -61,7 +61,7 @@ def environment(desired: DesiredState) -> dict[str, str]:
 
 
 def _last_line(output: BinaryIO) -> str:
-    """The end of the error output, in one line."""
+    """Return the end of the error output, in one line."""
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - OUTPUT_BYTES))
     words = output.read().decode(errors="replace").split()

@@ -25,7 +25,7 @@ ATTEMPTS: Final = Backoff(first_seconds=1.0, longest_seconds=60.0)
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """The address of *site* shall lead to *node*, the primary of *epoch*, by *setting*."""
+    """The state where *site*'s address leads to *node*, the primary of *epoch*, by *setting*."""
 
     site: str
     node: NodeId
@@ -56,7 +56,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the redirection is; *attempts* failed since the last success, for *cause*."""
+    """The progress of the redirection; *attempts* failed since the last success, for *cause*."""
 
     state: RedirectionState = RedirectionState.NONE
     epoch: Epoch = Epoch(0)
@@ -77,7 +77,7 @@ Effect = RedirectionAttempt | CancelAttempt | Release | ReportProgress
 
 
 class Reconciler:
-    """The redirection of the site's address, as far as this master brings it about."""
+    """This master's part in the redirection of the site's address."""
 
     def __init__(self) -> None:
         self._progress = Progress()
@@ -89,7 +89,7 @@ class Reconciler:
 
     @property
     def progress(self) -> Progress:
-        """How far the redirection is."""
+        """Return the progress of the redirection."""
         return self._progress
 
     def set_desired(self, desired: DesiredState | None, now: Instant) -> tuple[Effect, ...]:
@@ -113,7 +113,7 @@ class Reconciler:
         return (RedirectionAttempt(self._desired),)
 
     def attempt_ended(self, cause: str | None, now: Instant) -> tuple[Effect, ...]:
-        """The attempt failed for *cause*, or succeeded when there is none."""
+        """Record that the attempt failed for *cause*, or succeeded when there is none."""
         attempted, self._trying = self._trying, None
         assert attempted is not None, "an attempt was under way"
         if cause is None:
@@ -132,7 +132,7 @@ class Reconciler:
         )
 
     def deadline(self) -> Instant | None:
-        """When `tick` has something to do; None while an attempt runs or none is needed."""
+        """Return when `tick` has something to do; None while an attempt runs or none is needed."""
         desired = self._desired
         if desired is None or self._trying is not None:
             return None

@@ -47,7 +47,7 @@ class MethodDriver(Protocol):
 
 
 class RoleView(Protocol):
-    """Whether this master is primary, and in which epoch."""
+    """Says whether this master is primary, and in which epoch."""
 
     @property
     def epoch(self) -> Epoch: ...
@@ -83,11 +83,11 @@ class DesiredStateReader:
         self._log = logging.getLogger("meridian.redirection")
 
     def is_primary(self) -> bool:
-        """Whether this master is primary now."""
+        """Say whether this master is primary now."""
         return self._role.is_primary(self._clock.now())
 
     def is_current(self) -> bool:
-        """Whether the settings were read in the present epoch."""
+        """Say whether the settings were read in the present epoch."""
         return self._settings is not None and self._settings.epoch == self._role.epoch
 
     async def read(self) -> None:
@@ -101,7 +101,7 @@ class DesiredStateReader:
             self._log.warning("the site's redirection settings cannot be read: %s", error)
 
     def desired(self, methods: Mapping[RedirectionMethod, MethodDriver]) -> DesiredState | None:
-        """Where the address should lead, by one of *methods*; None when nothing is to be done."""
+        """Return where one of *methods* should lead the address; None when nothing is to do."""
         settings = self._settings
         if settings is None or settings.epoch != self._role.epoch or not self.is_primary():
             return None

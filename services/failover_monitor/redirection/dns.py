@@ -83,7 +83,7 @@ class DnsMethod:
             )
 
     async def release(self, desired: DesiredState) -> None:
-        """Does nothing: the next primary changes the same name."""
+        """Do nothing: the next primary changes the same name."""
 
     def _update(self, setting: Dns, addresses: tuple[str, ...]) -> dns.update.UpdateMessage:
         update = dns.update.UpdateMessage(setting.zone)

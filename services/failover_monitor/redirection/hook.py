@@ -18,7 +18,7 @@ class HookMethod:
     """A hook is notified once and needs no repetition."""
 
     async def release(self, desired: DesiredState) -> None:
-        """Does nothing: the next primary notifies the same hook."""
+        """Do nothing: the next primary notifies the same hook."""
 
     async def redirect(self, desired: DesiredState) -> None:
         url = desired.setting.hook.webhook_url

@@ -116,7 +116,7 @@ def _interface(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> 
 
 
 def _index(netlink: "IPRoute", setting: SharedIp, shared: IPv4Interface) -> int:
-    """The interface that the site names, or the one that lies in the address's network."""
+    """Find the interface that the site names, or the one that lies in the address's network."""
     if setting.interface:
         for index in netlink.link_lookup(ifname=setting.interface):
             return index

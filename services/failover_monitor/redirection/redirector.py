@@ -68,12 +68,12 @@ class Redirector:
         )
 
     def on_acquired(self) -> None:
-        """This master became primary."""
+        """Direct the address anew: this master became primary."""
         self._acquired.set()
         self._changed.set()
 
     def status(self) -> RedirectionStatus:
-        """The progress, as this master's status shows it."""
+        """Return the progress, as this master's status shows it."""
         progress = self._core.progress
         return RedirectionStatus(
             state=progress.state,
@@ -161,7 +161,7 @@ class Redirector:
             self._log.warning("the site's address is not given up yet: %s", error.message)
 
     async def _try(self, desired: DesiredState, work: Coroutine[Any, Any, None]) -> str | None:
-        """Do *work* for *desired*; returns why it failed, or None."""
+        """Do *work* for *desired*; return why it failed, or None."""
         method, limit = desired.setting.method, desired.setting.time_limit_seconds
         try:
             async with asyncio.timeout(limit):

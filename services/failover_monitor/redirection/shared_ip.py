@@ -24,7 +24,7 @@ LONGEST_SECONDS: Final = 60
 
 
 class PrimaryCheck(Protocol):
-    """Whether this master is primary, now or at a later time without another renewal."""
+    """Says whether this master is primary, now or at a later time without another renewal."""
 
     def is_primary(self, now: Instant) -> bool: ...
 

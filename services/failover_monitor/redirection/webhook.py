@@ -1,4 +1,4 @@
-"""The hook as a web address that receives the new primary by a POST.
+"""Posts the new primary to the hook's web address.
 
 The body is signed when there is a key (header `Meridian-Signature`, `sha256=` and the HMAC in
 hexadecimal digits). A redirecting answer is not followed: only the address in the configuration

@@ -1,4 +1,4 @@
-"""The primary's side of a planned change of primary, step by step.
+"""Carries out the primary's side of a planned change of primary, step by step.
 
 The successor proves that it is healthy and near the end of the log. This master pauses, and its
 config confirms that no entry is under way. The successor proves that it has the last entry; one
@@ -128,7 +128,7 @@ class RoleHandover:
             raise OutcomeUnknown("the lease did not answer; `meridian status` says who is primary")
 
     async def _pause_config(self, epoch: Epoch, valid_until: float) -> WritesPaused:
-        """Let this master's config write nothing more; returns the position of the last entry."""
+        """Let this master's config write nothing more; return the position of the last entry."""
         order = PauseWrites(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
@@ -143,7 +143,7 @@ class RoleHandover:
     async def _wait_for_last_entry(
         self, target: NodeId, epoch: Epoch, last: WritesPaused
     ) -> PreparedRecord:
-        """Wait until *target* has the last entry; returns the record that it awaits."""
+        """Wait until *target* has the last entry; return the record that it awaits."""
         until = self.clock.now() + LAST_ENTRY_SECONDS
         while True:
             ready = await self._ask_readiness(target, epoch)

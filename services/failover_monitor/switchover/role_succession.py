@@ -1,4 +1,4 @@
-"""The successor's side of a planned change of primary: proves its position, awaits the role."""
+"""Carries out the successor's side of a planned change: proves its position, awaits the role."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -37,7 +37,7 @@ class RoleSuccession:
     clock: Clock
 
     async def prepare(self, request: PrepareForRole) -> RoleReadiness:
-        """Report this master's position and obstacles; it awaits the role from now on."""
+        """Report this master's position and obstacles; await the role from now on."""
         now = self.clock.now()
         prepared = self.monitor.prepare(now)
         position = await self.database.read_position()

@@ -1,1 +1,1 @@
-"""Who calls and what that caller did: sign-in, tokens, passwords, limits by address, audit log."""
+"""Signs callers in and records what they did: tokens, passwords, limits by address, audit log."""

@@ -52,7 +52,7 @@ class Accounts:
         self._by_address = RateLimit(limit=WRONG_PER_ADDRESS, window_seconds=WINDOW_SECONDS)
 
     async def sign_in(self, user: str, password: str, address: str) -> tuple[str, UnixMillis]:
-        """Issue an access token for *user*; the token and when it ends.
+        """Issue an access token for *user*; return the token and when it ends.
 
         A wrong password is also an event; one that the rate limit refuses is none.
 

@@ -1,4 +1,4 @@
-"""How often one address may call the routes that need no account."""
+"""Limits how often one address may call the routes that need no account."""
 
 from typing import Annotated, Final
 
@@ -20,7 +20,7 @@ PROBE_LISTS: Final = 60
 
 
 class AddressLimit:
-    """At most *limit* events of an address in a minute."""
+    """The limit of *limit* events of an address in a minute."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._rate = RateLimit(limit=limit, window_seconds=WINDOW_SECONDS)

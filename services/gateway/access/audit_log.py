@@ -1,4 +1,4 @@
-"""The audit log of operators: one event for each operation, whether it succeeded or failed.
+"""Emits one event for each operation of an operator, whether it succeeded or failed.
 
 The replication service of each master stores these events as the site's status history.
 """

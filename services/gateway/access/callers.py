@@ -1,4 +1,4 @@
-"""Who calls a route: the user and the role in the request's access token."""
+"""Finds out who calls a route: the user and the role in the request's access token."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The addresses of the site's gateways, as clients are given them."""
+"""Lists the addresses of the site's gateways, as clients are given them."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ class GatewayUrls:
         self._directory = directory
 
     def all(self) -> list[str]:
-        """The URLs, this node's own first."""
+        """Return the URLs, this node's own first."""
         urls = {
             node: document.gateway_url
             for node, document in self._directory.nodes.items()

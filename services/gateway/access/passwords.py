@@ -1,4 +1,4 @@
-"""Checking and making passwords: argon2id, sealed with the site secret wherever it is kept."""
+"""Checks and makes passwords: argon2id, sealed with the site secret wherever it is kept."""
 
 import asyncio
 from typing import Final
@@ -16,7 +16,7 @@ CLEAR: Final = "$argon2"
 
 
 class Passwords:
-    """The one place that sees passwords in clear."""
+    """Hashes and checks passwords; no other class sees them in clear."""
 
     def __init__(self, secret: SiteSecret, hasher: PasswordHasher | None = None) -> None:
         self._secret = secret
@@ -24,7 +24,7 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def matches(self, sealed: str, password: str) -> bool:
-        """Whether *password* belongs to *sealed*; takes as long when there is no hash."""
+        """Say whether *password* belongs to *sealed*; take as long when there is no hash."""
         digest = self._secret.open(sealed, PURPOSE) if sealed else self._nobody
         right = await asyncio.to_thread(self._verify, digest, password)
         return right and bool(sealed)
@@ -64,7 +64,7 @@ class Passwords:
         return self._secret.open(hash_, PURPOSE)
 
     def can_open(self, hash_: str) -> bool:
-        """Whether this site can use *hash_*: no other site's secret sealed it."""
+        """Say whether this site can use *hash_*: no other site's secret sealed it."""
         try:
             self.clear(hash_)
         except BadSignature:

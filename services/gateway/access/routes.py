@@ -1,4 +1,4 @@
-"""Signing in."""
+"""HTTP of signing in."""
 
 from fastapi import APIRouter
 

@@ -37,7 +37,7 @@ class Appliances:
     local: LocalHealth
 
     def all(self) -> list[Appliance]:
-        """Every node that people or endpoints reach; a witness is none."""
+        """List every node that people or endpoints reach; a witness is none."""
         directory = self.cluster.directory
         nodes = [
             (node, document)
@@ -54,7 +54,7 @@ class Appliances:
         return [describe_appliance(node, document, site) for node, document in nodes]
 
     def health(self) -> ApplianceHealth:
-        """How this master fares."""
+        """Return the health of this master."""
         directory, node = self.cluster.directory, self.local.node
         site, document = directory.require_site(), directory.nodes.get(node)
         role, shared = self.failover_role(), site.redirection.shared_ip
@@ -70,14 +70,14 @@ class Appliances:
         )
 
     def problems(self) -> list[str]:
-        """Why sessions and changes cannot be served here now."""
+        """List why sessions and changes cannot be served here now."""
         reasons = list(self.local.reasons())
         if self._primary() is None:
             reasons.append("no master is primary")
         return reasons
 
     def failover_role(self) -> FailoverRole:
-        """This master's role by its monitor's grant, not by the heartbeats."""
+        """Return this master's role by its monitor's grant, not by the heartbeats."""
         if len(self.cluster.masters()) < 2:  # noqa: PLR2004 (a pair)
             return FailoverRole.NONE
         is_primary = self.local.primary_epoch() is not None
@@ -118,7 +118,7 @@ class Appliances:
         return ""
 
     def _data_sync(self) -> DataSync | None:
-        """The last progress of the master that follows."""
+        """Return the last progress of the master that follows."""
         primary, clock = self._primary(), self.cluster.clock
         for node in self.cluster.masters():
             heard = self.cluster.observed.received_progress(node)

@@ -38,7 +38,7 @@ class Appliance:
 
 @dataclass(frozen=True, slots=True)
 class DataSync:
-    """When the copy of the master state last reported, and its status."""
+    """The time and the status of the last report from the copy of the master state."""
 
     at: UnixMillis
     status: str
@@ -46,7 +46,7 @@ class DataSync:
 
 @dataclass(frozen=True, slots=True)
 class ApplianceHealth:
-    """How one master fares; *error_message* is empty when all is well."""
+    """The health of one master; *error_message* is empty when all is well."""
 
     id: str
     hostname: str
@@ -62,7 +62,7 @@ class ApplianceHealth:
 
 
 def guid(site: str, node: NodeId) -> str:
-    """The node's id: version 8 of RFC 9562, of a hash of both names."""
+    """Derive the node's id: version 8 of RFC 9562, of a hash of both names."""
     digest = bytearray(hashlib.sha256(f"meridian/appliance {site} {node}".encode()).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
@@ -103,13 +103,13 @@ def describe_appliance(node: NodeId, document: NodeDocument, site: SiteFacts) ->
 
 
 def public_hostname(node: NodeId, document: NodeDocument) -> str:
-    """Where people find *node*: its gateway, else where endpoints connect, else its name."""
+    """Return *node*'s public host: of its gateway, else where endpoints connect, else its name."""
     found = urlsplit(document.gateway_url or "").hostname
     return found or (document.public_address.host if document.public_address else node)
 
 
 def health_xml(health: ApplianceHealth) -> bytes:
-    """The answer to `check_health`."""
+    """Write the answer to `check_health`."""
     root = Element("check_health")
     SubElement(root, "appliance", id=health.id).text = health.hostname
     SubElement(root, "version").text = health.version
@@ -130,7 +130,7 @@ def health_xml(health: ApplianceHealth) -> bytes:
 
 
 def appliances_xml(appliances: Sequence[Appliance]) -> bytes:
-    """The answer to `get_appliances`."""
+    """Write the answer to `get_appliances`."""
     root = Element("get_appliances")
     for each in appliances:
         node = SubElement(root, "appliance", id=each.id)
@@ -144,17 +144,17 @@ def appliances_xml(appliances: Sequence[Appliance]) -> bytes:
 
 
 def success_xml(text: str) -> bytes:
-    """A command was carried out."""
+    """Write the answer that a command was carried out."""
     return _text_element("success", text)
 
 
 def error_xml(text: str) -> bytes:
-    """A command was refused, or cannot be carried out now."""
+    """Write the answer that a command was refused, or cannot be carried out now."""
     return _text_element("error", text)
 
 
 def iso_8601(at: UnixMillis) -> str:
-    """A moment in UTC, to the second."""
+    """Format a moment in UTC, to the second."""
     moment = EPOCH + timedelta(seconds=at // 1000)
     return moment.isoformat().replace("+00:00", "Z")
 

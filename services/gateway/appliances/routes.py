@@ -44,7 +44,7 @@ TheAppliances = Annotated[Appliances, Depends(provided(Appliances))]
 
 @router.get("/appliances")
 async def list_appliances(appliances: TheAppliances, caller: TheCaller) -> list[ApplianceInfo]:
-    """Every node that people or endpoints reach."""
+    """List every node that people or endpoints reach."""
     caller.require(Action.READ)
     found = appliances.all()
     return [ApplianceInfo.model_validate(each, from_attributes=True) for each in found]
@@ -52,7 +52,7 @@ async def list_appliances(appliances: TheAppliances, caller: TheCaller) -> list[
 
 @router.get("/appliance-health")
 async def appliance_health(appliances: TheAppliances, caller: TheCaller) -> ApplianceHealthReport:
-    """How this master fares."""
+    """Return the health of this master."""
     caller.require(Action.READ)
     return ApplianceHealthReport.model_validate(appliances.health(), from_attributes=True)
 
@@ -84,7 +84,7 @@ async def command(
     appliances: TheAppliances,
     given: Annotated[Mapping[str, str], Depends(parameters)],
 ) -> Response:
-    """One command; a refusal is an `error` in XML too."""
+    """Carry out one command; a refusal is an `error` in XML too."""
     try:
         caller = accounts.caller(bearer(request))
         return Response(await _carry_out(appliances, caller, given), media_type=XML)
@@ -94,7 +94,7 @@ async def command(
 
 @commands.get("/check_health")
 async def check_health(appliances: TheAppliances) -> PlainTextResponse:
-    """200 while sessions and changes can be served here, else 500."""
+    """Answer 200 while sessions and changes can be served here, else 500."""
     if appliances.problems():
         return PlainTextResponse("This appliance is not healthy.\n", 500)
     return PlainTextResponse("This appliance is healthy.\n")

@@ -1,1 +1,1 @@
-"""Backup files of the master state: made from a master's snapshot, opened, restored as changes."""
+"""Makes backup files from a master's snapshot, opens them, and restores them as changes."""

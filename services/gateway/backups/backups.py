@@ -1,4 +1,4 @@
-"""Backup files of the master state: made from a master's snapshot, restored as changes.
+"""Makes backup files of the master state from a master's snapshot; restores them as changes.
 
 A backup is sealed while it is written and opened while it is read, one chunk in memory at a time;
 nothing of it is used before all of it was opened. A restore is an apply like any other: it is
@@ -91,7 +91,7 @@ class BackupFiles:
         return BackupKey.of_passphrase(passphrase)
 
     async def create(self, key: BackupKey) -> AsyncGenerator[bytes]:
-        """Make a backup; its bytes, part by part. Refusals come before the first part.
+        """Make a backup; yield its bytes, part by part. Refusals come before the first part.
 
         Raises:
             Unavailable: no master offers its state, or one does not give what it has.
@@ -144,7 +144,7 @@ class BackupFiles:
     async def restore(
         self, backup: OpenedBackup, edit: Edit, *, prune: bool, dry_run: bool
     ) -> tuple[tuple[Planned, ...], Revision | None]:
-        """Make the configuration what *backup* holds; the changes and their last revision.
+        """Make the configuration what *backup* holds; return the changes and their last revision.
 
         Raises:
             MeridianError: as `Editor.apply`.
@@ -154,7 +154,7 @@ class BackupFiles:
         )
 
     async def restore_conflicts(self, backup: OpenedBackup, *, dry_run: bool) -> list[ConflictLine]:
-        """Have masters keep the open conflicts of *backup* again; where each is, or would be.
+        """Have masters keep *backup*'s open conflicts again; return where each is, or would be.
 
         Raises:
             MeridianError: as `MastersConflicts.restore`.
@@ -175,7 +175,10 @@ class BackupFiles:
         return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
     def _body_to_apply(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The body to apply for one document; an apply seals a clear hash, keeps a node's key."""
+        """Return the body to apply for a document.
+
+        An apply seals a clear hash and keeps a node's key.
+        """
         if kind is Kind.NODE and id_ in self.directory.nodes:
             return {name: value for name, value in body.items() if name != "public_key"}
         if kind is Kind.USER:

@@ -28,7 +28,7 @@ PASSWORDS_IN_A_FRAME: Final = 5_000
 
 
 def password_frames(passwords: dict[str, str]) -> list[bytes]:
-    """Users' password hashes, as many in a frame as fit well."""
+    """Make the frames of users' password hashes, as many in a frame as fit well."""
     items = sorted(passwords.items())
     return [
         PASSWORDS + json.dumps(dict(items[start : start + PASSWORDS_IN_A_FRAME])).encode()
@@ -79,7 +79,7 @@ class Contents:
         return self.manifest
 
     def bodies(self) -> list[tuple[Document, dict[str, Any]]]:
-        """Each document with its body; users' with the hash that came beside them, if one did."""
+        """Yield each document with its body; users' with the hash that came beside them, if any."""
         return [(each, self._body(each)) for each in self.documents]
 
     def _add(self, kind: bytes, content: bytes) -> None:

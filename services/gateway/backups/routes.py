@@ -28,7 +28,7 @@ BYTES: Final = "application/octet-stream"
 def passphrase(
     meridian_passphrase: Annotated[str | None, Header(max_length=4_096)] = None,
 ) -> str | None:
-    """What seals the backup instead of the site's secret: base64, so that it may be any text.
+    """Read the passphrase that seals the backup instead of the site's secret: base64 of any text.
 
     Raises:
         InvalidChange: it is no base64 of a text.
@@ -48,7 +48,7 @@ TheBackupFiles = Annotated[BackupFiles, Depends(provided(BackupFiles))]
 
 
 async def restoring_edit(caller: TheCaller, request_id: TheRequestId) -> Edit:
-    """The edit of a caller who may restore a backup.
+    """Return the edit of a caller who may restore a backup.
 
     Raises:
         Forbidden: the role does not allow it.
@@ -64,7 +64,7 @@ RestoringEdit = Annotated[Edit, Depends(restoring_edit)]
 async def create(
     backups: TheBackupFiles, audit: TheAuditLog, caller: TheCaller, secret: ThePassphrase
 ) -> StreamingResponse:
-    """Everything that the site knows, as one sealed file; a stream that breaks off is no backup."""
+    """Return all that the site knows as one sealed file; a stream that breaks off is no backup."""
     caller.require(Action.OPERATE)
     stream = _recorded(audit, caller.user, backups.create(backups.key(secret)))
     first = await anext(stream)  # a refusal must come before the answer begins

@@ -1,1 +1,1 @@
-"""The cluster as this gateway hears it: status, primary, switchover, sync, status notifications."""
+"""Shows and changes the cluster: status, primary, switchover, sync, status notifications."""

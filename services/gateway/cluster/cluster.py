@@ -23,26 +23,26 @@ class Cluster:
     clock: Clock
 
     def masters(self) -> list[NodeId]:
-        """The masters of the site, by name."""
+        """Return the masters of the site, by name."""
         nodes = self.directory.nodes.items()
         return sorted(node for node, document in nodes if document.role is NodeRole.MASTER)
 
     def liveness(self, node: NodeId, now: Instant) -> Liveness | None:
-        """The liveness of *node* at *now*; None when it never sent a heartbeat."""
+        """Return the liveness of *node* at *now*; None when it never sent a heartbeat."""
         return self.observed.liveness(node, self.directory.require_site().timing, now)
 
     def report(self, node: NodeId) -> NodeReport:
-        """What *node* reported."""
+        """Return what *node* reported."""
         timing = self.directory.require_site().timing
         return report_node(self.observed, node, timing, self.clock.now())
 
     def find_primary(self) -> PrimaryClaim | None:
-        """The master that seems to be primary; None when no master says that it is."""
+        """Return the master that seems to be primary; None when no master says that it is."""
         timing = self.directory.require_site().timing
         return self.observed.primary(self.directory.nodes, timing, self.clock.now())
 
     def require_primary(self) -> PrimaryClaim:
-        """The master that seems to be primary.
+        """Return the master that seems to be primary.
 
         Raises:
             NoPrimary: no master says that it is.

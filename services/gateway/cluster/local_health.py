@@ -1,4 +1,4 @@
-"""Whether this master's gateway is ready, and whether this master is primary."""
+"""Says whether this master's gateway is ready, and whether this master is primary."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class LocalHealth:
     clock: Clock
 
     def reasons(self) -> list[str]:
-        """Why this gateway is not ready; empty when it is."""
+        """List why this gateway is not ready; empty when it is."""
         return self.health.reasons()
 
     def primary_epoch(self) -> Epoch | None:
-        """The epoch in which this master is primary now; None when it is not."""
+        """Return the epoch in which this master is primary now; None when it is not."""
         return self.grant.valid_epoch(self.clock.now())

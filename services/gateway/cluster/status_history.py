@@ -15,7 +15,7 @@ class StatusHistoryReader:
         self._publisher = publisher
 
     async def read(self, question: ReadStatusHistory) -> StatusHistoryRead:
-        """The page of events that *question* names.
+        """Read the page of events that *question* names.
 
         Raises:
             Unavailable: no master answered.

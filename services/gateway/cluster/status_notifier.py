@@ -1,4 +1,4 @@
-"""The status notifier: emits how nodes fare, while this gateway's master is primary."""
+"""Emits the changes of nodes' states, while this gateway's master is primary."""
 
 import asyncio
 from typing import Final
@@ -44,7 +44,7 @@ class StatusNotifier:
             self._events.emit(changed)
 
     def _backups(self, now: Instant) -> dict[NodeId, MasterReadiness]:
-        """What the masters that are alive and not primary say of their readiness."""
+        """Collect what the masters that are alive and not primary say of their readiness."""
         found = dict[NodeId, MasterReadiness]()
         for node in self._cluster.directory.nodes:
             heard = self._cluster.observed.last_heartbeat(node, "failover_monitor")

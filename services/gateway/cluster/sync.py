@@ -1,4 +1,4 @@
-"""*Sync now*: followers catch up and prove their positions, all at once, each within its time."""
+"""Has followers catch up and prove their positions (*sync now*), all at once, each in its time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class FollowerSync:
     async def sync(
         self, nodes: Sequence[NodeId], author: str, *, resync: bool
     ) -> tuple[Proof, ...]:
-        """Sync each of *nodes*, or every follower when there is none; one row for each.
+        """Sync each of *nodes*, or every follower when there is none; return one row for each.
 
         Monitoring may sync every minute, so the audit log records only a resync.
 

@@ -1,1 +1,1 @@
-"""The site's configuration: read, changed, planned as a whole; its history and its log's copies."""
+"""Reads, changes and plans the site's configuration; shows its history, checks its log's copies."""

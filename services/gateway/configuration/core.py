@@ -69,7 +69,7 @@ class Planned:
 
     @property
     def proposed(self) -> ProposedChange:
-        """The change as the primary gets it."""
+        """Return the change as the primary gets it."""
         return ProposedChange(
             kind=self.kind,
             id=self.id,
@@ -94,7 +94,7 @@ class ApplyPart:
 def plan_changes(
     current: Mapping[Ref, Document], wanted: Mapping[Ref, Mapping[str, Any]], *, prune: bool
 ) -> tuple[Planned, ...]:
-    """The changes that lead from *current* to *wanted*, in an order in which references hold.
+    """Plan the changes from *current* to *wanted*, in an order in which references hold.
 
     Deletes come last and only when *prune* is set; the site document is never deleted.
 
@@ -118,7 +118,7 @@ def plan_changes(
 def check_parts(
     current: Mapping[Ref, Document], changes: tuple[Planned, ...], edit: Edit
 ) -> Iterator[ApplyPart]:
-    """*changes* in parts that fit into one entry each, as the primary would accept them in turn.
+    """Split *changes* into parts of one entry each, as the primary would accept them in turn.
 
     Each is judged by the primary's own rules; take all of them before the first one is written.
 
@@ -142,7 +142,7 @@ def part_request_id(request_id: RequestId, part: tuple[Planned, ...]) -> Request
 
 
 def split_into_batches(changes: tuple[Planned, ...]) -> tuple[tuple[Planned, ...], ...]:
-    """*changes* in order, cut so that each part fits into one entry of the log."""
+    """Split *changes*, in order, so that each part fits into one entry of the log."""
     parts: list[list[Planned]] = []
     room = 0
     for change in changes:

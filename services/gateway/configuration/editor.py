@@ -70,7 +70,7 @@ class Editor:
     async def apply(
         self, wanted: ApplyRequest, edit: Edit
     ) -> tuple[tuple[Planned, ...], Revision | None]:
-        """Make the configuration what *wanted* says; the changes, and the revision they ended at.
+        """Make the configuration what *wanted* says; return the changes and their last revision.
 
         Changes that are too large for one entry of the log go into several. The primary's rules
         check all of them before the first entry is written; a dry run checks them in the same way.
@@ -113,7 +113,7 @@ class Editor:
         return current, plan_changes(current, bodies, prune=wanted.prune)
 
     async def _write(self, parts: Sequence[ApplyPart], author: str) -> Revision | None:
-        """Make the changes of *parts*, one entry after the other; the last one's revision."""
+        """Make the changes of *parts*, one entry after the other; return the last revision."""
         revision, done = None, 0
         total = sum(len(part.changes) for part in parts)
         patience = PROPOSE_SECONDS if len(parts) == 1 else PROPOSE_PART_SECONDS

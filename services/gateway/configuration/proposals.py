@@ -1,4 +1,4 @@
-"""Brings changes to the primary of the moment.
+"""Sends changes to the primary of the moment.
 
 A proposal is repeated with the same request id until a master answers. Config answers a repeat
 with the recorded result, so a change is made once, even if the primary died between the log and its
@@ -53,7 +53,7 @@ class Proposals:
         self._attempts: set[asyncio.Timeout] = set()
 
     def note_grant(self, epoch: Epoch, node: NodeId) -> None:
-        """Repeat what waits at once, at the first grant of *epoch* from each node.
+        """Repeat pending proposals at once, at the first grant of *epoch* from each node.
 
         The old primary's monitor and the new one's both send one; only the new primary answers.
         """

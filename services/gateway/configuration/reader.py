@@ -35,7 +35,7 @@ class ConfigurationReader:
         return await self._read(ReadDocuments(kinds=kinds, id=id_, at_least=at_least))
 
     async def user(self, name: str) -> UserDocument | None:
-        """The document of the user *name*; None when there is none.
+        """Return the document of the user *name*; None when there is none.
 
         Raises:
             Unavailable: no master answered.

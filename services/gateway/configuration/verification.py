@@ -70,7 +70,7 @@ async def _walk(
     of: Literal["log", "database"],
     after: LogPosition | None = None,
 ) -> ChainVerified:
-    """A walk to the end, or to the first fault; no answer is one."""
+    """Walk a copy of the log to the end, or to the first fault; no answer is a fault."""
     whole = ChainVerified(node=node, entries=0, skipped=0, end=after, is_whole=False)
     while not whole.is_whole and not whole.fault:
         question = VerifyChain(node=node, of=of, after=whole.end)
@@ -100,7 +100,7 @@ async def _walk_log(publisher: Asks, masters: Sequence[NodeId]) -> ChainVerified
 
 
 async def _is_on_chain(publisher: Asks, copy: ChainVerified, log: ChainVerified) -> bool:
-    """Whether *copy*'s end is an entry of the log; an unreadable log proves nothing against it."""
+    """Say whether *copy*'s end is an entry of the log; an unreadable log proves nothing."""
     if log.fault or copy.end is None:
         return True
     if log.end is not None and log.end.hash == copy.end.hash:

@@ -1,4 +1,4 @@
-"""What the configuration does not hold of a webhook: its secret, and how its deliveries go."""
+"""Reads what the configuration lacks of a webhook: its secret and its deliveries' progress."""
 
 from collections.abc import Callable
 from typing import Final
@@ -29,7 +29,7 @@ class Webhooks:
         self._derive_secret = derive_secret
 
     async def secret(self, name: str) -> str:
-        """The secret that signs the deliveries of the webhook *name*.
+        """Return the secret that signs the deliveries of the webhook *name*.
 
         Raises:
             NotFound: there is no such webhook.
@@ -41,7 +41,7 @@ class Webhooks:
         raise NotFound(f"there is no webhook {name!r}", kind=Kind.WEBHOOK, id=name)
 
     async def progress(self, name: str) -> WebhookProgress:
-        """How far the deliveries of the webhook *name* are.
+        """Return how far the deliveries of the webhook *name* are.
 
         Raises:
             NotFound: no enabled webhook has that name.

@@ -1,1 +1,1 @@
-"""Conflicts: changes that one master had alone when the site went on without it."""
+"""Lists and resolves the changes that one master had alone when the site went on without it."""

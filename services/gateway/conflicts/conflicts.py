@@ -1,4 +1,4 @@
-"""The conflicts that the masters keep: listed, put into a backup, and restored from one.
+"""Lists the conflicts that the masters keep, exports them to a backup, and restores them from one.
 
 A backup holds open conflicts only; what was resolved is in the site's documents or given up. A
 restored conflict is open again on the master that kept it, or, where the site has no such master
@@ -73,7 +73,7 @@ class MastersConflicts:
     async def restore(
         self, conflicts: Iterable[OpenConflict], *, dry_run: bool
     ) -> list[ConflictLine]:
-        """Have masters keep those of *conflicts* that none keeps; where each is, or would be.
+        """Have masters keep those of *conflicts* that none keeps; return where each is or would be.
 
         Raises:
             BackupTooNew: a later release wrote one in another form.

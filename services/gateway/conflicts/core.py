@@ -1,4 +1,4 @@
-"""Decides what of a conflict is shown and what becomes a change of the site again."""
+"""Decides what of a conflict is shown, and what becomes a change of the site again."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace

@@ -27,7 +27,7 @@ class Resolution:
     publisher: Asks
 
     async def show(self, id_: str) -> tuple[ConflictLine, list[ConflictChange]]:
-        """The conflict *id_* and the last change of each document in it, secrets left out.
+        """Show the conflict *id_* and the last change of each document in it, secrets left out.
 
         Raises:
             NotFound: no master that answers keeps it.

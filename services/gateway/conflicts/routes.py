@@ -1,4 +1,4 @@
-"""What a master had alone when the site went on without it: shown, and resolved by an operator."""
+"""HTTP of conflicts: the changes that a master had alone are shown, and resolved by an operator."""
 
 from typing import Annotated
 
@@ -21,14 +21,14 @@ TheResolution = Annotated[Resolution, Depends(provided(Resolution))]
 
 @router.get("/conflicts")
 async def list_conflicts(conflicts: TheMastersConflicts, caller: TheCaller) -> ConflictList:
-    """What each master had alone, and what became of it."""
+    """List what each master had alone, and what became of it."""
     caller.require(Action.READ)
     return await conflicts.list_all()
 
 
 @router.get("/conflicts/{id_}")
 async def show_conflict(id_: str, resolution: TheResolution, caller: TheCaller) -> ConflictDetails:
-    """The last change of each document that one master had alone."""
+    """Show the last change of each document that one master had alone."""
     caller.require(Action.READ)
     line, changes = await resolution.show(id_)
     return ConflictDetails(conflict=line, changes=tuple(changes))

@@ -1,1 +1,1 @@
-"""Decisions that every room uses: who may do what, and how often."""
+"""Decides for every room who may do what, and how often."""

@@ -1,4 +1,4 @@
-"""An open conflict as a backup holds it."""
+"""The open conflict as a backup holds it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """How a master described a conflict that it keeps, and the conflict's entries as bundles."""
+    """A conflict that a master keeps: the master's description, and the entries as bundles."""
 
     line: dict[str, Any]
     bundles: list[str]

@@ -1,4 +1,4 @@
-"""A rate limit by key, over a sliding window.
+"""Limits the rate of events by key, over a sliding window.
 
 The caller decides what counts: each call of an address, or only each wrong password of a user.
 When *limit* events of a key lie within *window_seconds*, the key is refused until the oldest of

@@ -9,7 +9,7 @@ from shared.domain.errors import Forbidden
 
 
 class Action(StrEnum):
-    """What a request to the API does."""
+    """An action that a request to the API performs."""
 
     READ = "read the configuration and its history"
     CONFIGURE = "change the configuration"

@@ -1,1 +1,1 @@
-"""HTTP for every room: the server, bodies within bounds, headers, pages and problem documents."""
+"""Serves HTTP for every room: the server, bounded bodies, headers, pages and problem documents."""

@@ -20,7 +20,7 @@ class DecodedRequest(Request):
     """A request whose JSON is read within bounds."""
 
     async def json(self) -> Any:
-        """The value in the body.
+        """Read the value in the body.
 
         Raises:
             Undecodable: it is none.
@@ -32,7 +32,7 @@ class DecodedRoute(APIRoute):
     """A route that takes JSON."""
 
     def get_route_handler(self) -> Handler:
-        """The route's handler, which is given a `DecodedRequest`."""
+        """Return the route's handler, which is given a `DecodedRequest`."""
         handle = super().get_route_handler()
 
         async def decoded(request: Request) -> Response:
@@ -45,7 +45,7 @@ class SmallBody(DecodedRoute):
     """A route without authentication, which refuses bodies longer than it can use."""
 
     def get_route_handler(self) -> Handler:
-        """The route's handler, called only when the announced length is small enough."""
+        """Return the route's handler, called only when the announced length is small enough."""
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:

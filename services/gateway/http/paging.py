@@ -1,4 +1,4 @@
-"""Pages of a list: where the next one is, in the body and in the header `Link` (RFC 8288)."""
+"""Links the next page of a list, in the body and in the header `Link` (RFC 8288)."""
 
 from urllib.parse import urlencode
 

@@ -88,7 +88,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def status_of(error: MeridianError) -> HTTPStatus:
-    """The HTTP status that *error* is answered with."""
+    """Return the HTTP status that *error* is answered with."""
     known = (STATUSES.get(each) for each in type(error).__mro__)
     return next(status for status in known if status is not None)
 

@@ -1,4 +1,4 @@
-"""What routes read of a request: token, client address, request id and entity tag."""
+"""Reads from a request what routes need: token, client address, request id and entity tag."""
 
 import secrets
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The HTTPS server of the gateway: its socket, its certificate and uvicorn's options."""
+"""Builds the HTTPS server of the gateway: its socket, its certificate and uvicorn's options."""
 
 import socket
 from collections.abc import Generator
@@ -80,7 +80,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def write_certificate(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
-    """Write a fresh certificate of the site's own authority for *names*; its file and its key's.
+    """Write a fresh certificate of the site's authority for *names*; return its file and its key's.
 
     Raises:
         BadSettings: the authority's files cannot be read.

@@ -1,1 +1,1 @@
-"""Questions to the node selectors: relays to measure, pins, explanations, rehearsals."""
+"""Puts questions to the node selectors: relays to measure, pins, explanations, rehearsals."""

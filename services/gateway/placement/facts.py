@@ -1,4 +1,4 @@
-"""Facts about an endpoint, as the endpoint reports them: bounded, and trusted by nobody.
+"""Reads the facts that an endpoint reports about itself: bounded, and trusted by nobody.
 
 Facts only rank nodes. A value that makes no sense is left out with a note, so that a machine with a
 broken clock still gets its session.

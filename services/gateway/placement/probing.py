@@ -1,4 +1,4 @@
-"""Which relays an endpoint measures before it is placed, and the ticket that lets it do so."""
+"""Plans which relays an endpoint measures before it is placed, and issues the ticket for it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +22,7 @@ EXPLAIN_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class ProbePlanner:
-    """Measurements of relays by endpoints."""
+    """Plans the measurements of relays by endpoints."""
 
     publisher: Asks
     directory: Directory
@@ -30,16 +30,16 @@ class ProbePlanner:
     clock: Clock
 
     def is_wanted(self) -> bool:
-        """Whether any rule of the site goes by latency."""
+        """Say whether any rule of the site goes by latency."""
         selection = self.directory.require_site().selection
         return uses_latency(selection, self.directory.overrides.values())
 
     def good_for_seconds(self) -> float:
-        """How long a measurement counts."""
+        """Return how long a measurement counts."""
         return self.directory.require_site().selection.latency.maximum_age_seconds
 
     async def relays(self, facts: ClientFacts) -> tuple[Choice, ...]:
-        """The relays that an endpoint with *facts* should measure.
+        """Return the relays that an endpoint with *facts* should measure.
 
         Raises:
             Unavailable: no node selector answered.

@@ -69,7 +69,7 @@ class SelectorClient:
     def rule(
         self, public_site: str | None, team: str | None, instead: SelectionOverride | None
     ) -> Selection:
-        """The rule for *public_site* and *team*, with *instead* over it.
+        """Return the rule for *public_site* and *team*, with *instead* over it.
 
         Raises:
             InvalidChange: the result is no valid rule.
@@ -84,7 +84,7 @@ class SelectorClient:
         )
 
     async def pin_for(self, user: str, wanted: str | None) -> NodeId | None:
-        """The node that a session of *user* is pinned to: *wanted*, or else the user's own.
+        """Return the node that a session of *user* is pinned to: *wanted*, or else the user's own.
 
         Raises:
             NotFound: there is no such traffic node.
@@ -100,7 +100,7 @@ class SelectorClient:
         return NodeId(document.pinned_node)
 
     def region_of(self, node: NodeId) -> str:
-        """The region of *node*; empty when the site has no such node."""
+        """Return the region of *node*; empty when the site has no such node."""
         document = self.directory.nodes.get(node)
         return "" if document is None else document.region
 

@@ -1,1 +1,1 @@
-"""Sessions: their state, queues, placement, credentials, control channels and expiry."""
+"""Runs sessions: their state, queues, placement, credentials, control channels and expiry."""

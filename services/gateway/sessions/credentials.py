@@ -1,4 +1,4 @@
-"""Issues what an endpoint needs to hold its control channel."""
+"""Issues the credentials with which an endpoint holds its control channel."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The queues of public sites: customers arrive, wait for a team, and are accepted."""
+"""Runs the queues of public sites: customers arrive, wait for a team, and are accepted."""
 
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ class Queues:
         return await self.sessions.arrive(queued, facts)
 
     async def waiting_sessions(self, caller: Caller, team: str | None) -> list[SessionState]:
-        """Who waits for the teams of *caller*, or for one *team* of them, by their arrival.
+        """List who waits for the teams of *caller*, or for one *team* of them, by their arrival.
 
         Raises:
             Forbidden: the caller may not see the queue of *team*.

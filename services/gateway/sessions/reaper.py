@@ -1,4 +1,4 @@
-"""The session reaper: closes sessions that have expired, and forgets closed ones after a week."""
+"""Closes sessions that have expired, and forgets closed ones after a week."""
 
 import asyncio
 import logging

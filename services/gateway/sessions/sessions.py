@@ -208,7 +208,7 @@ class Sessions:
 
 
 def _first_end(chosen: NodesSelected) -> Side:
-    """The end whose way to the node is to be short: it gets the shared address."""
+    """Return the end whose way to the node is to be short: it gets the shared address."""
     is_theirs = chosen.policy == SelectionPolicy.REPRESENTATIVE
     return Side.REPRESENTATIVE if is_theirs else Side.CUSTOMER
 

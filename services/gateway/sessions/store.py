@@ -1,4 +1,4 @@
-"""Where sessions live: the last message on each session's subject of the stream `SESSIONS`.
+"""Stores sessions: the last message on each session's subject of the stream `SESSIONS`.
 
 Every write is a compare-and-set on that subject's last sequence. A missing answer
 proves nothing, so the writer reads again and decides again. States carry the cluster's signature;
@@ -55,7 +55,7 @@ class Kept:
 
 
 class SessionStore(Protocol):
-    """The verbs that the gateway needs of the sessions' stream."""
+    """Reads and writes the sessions' stream for the gateway."""
 
     async def get(self, session: SessionId) -> Kept: ...
     async def create(self, state: SessionState) -> bool: ...
@@ -78,7 +78,7 @@ class JetStreamSessions:
         self._rejections = rejections
 
     async def get(self, session: SessionId) -> Kept:
-        """The session's last state.
+        """Return the session's last state.
 
         Raises:
             NotFound: no session was ever opened under this nameplate.
@@ -110,7 +110,7 @@ class JetStreamSessions:
                 return after
 
     async def watch(self) -> AsyncIterator[Kept | None]:
-        """Every session's last state, then each new one; None first, once the watch has begun.
+        """Yield None once the watch has begun, then every last state, then each new one.
 
         Raises:
             nats.errors.Error: there is no such stream, or it has no leader; try again.
@@ -149,7 +149,10 @@ class JetStreamSessions:
         return True
 
     async def _last(self, subject: str) -> Kept:
-        """The last state on *subject*; the next write replaces the last message, state or not."""
+        """Return the last state on *subject*.
+
+        The next write replaces the last message, whether it is a state or not.
+        """
         raw = await self._jetstream.get_last_msg(SESSIONS, subject)
         end = Sequence(raw.seq or 0)
         with contextlib.suppress(BadSignature, Undecodable):
@@ -160,7 +163,7 @@ class JetStreamSessions:
         return Kept(state, end)
 
     async def _last_before(self, subject: str, end: Sequence) -> SessionState | None:
-        """The last state on *subject* before *end*, where somebody put what is no state."""
+        """Return the last state on *subject* before *end*, where somebody put what is no state."""
         state, sequence = None, 0
         while True:
             raw = await self._jetstream.get_msg(
@@ -182,7 +185,7 @@ class JetStreamSessions:
         return Kept(state, sequence_of(message))
 
     def _read(self, subject: str, header: str, payload: bytes) -> SessionState:
-        """The state in a message.
+        """Decode the state in a message.
 
         Raises:
             BadSignature: no gateway of the cluster signed it for this session.
@@ -196,7 +199,7 @@ class JetStreamSessions:
         return state
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The answer of *call*, repeated while the stream has no leader.
+        """Return the answer of *call*, repeated while the stream has no leader.
 
         Raises:
             Unavailable: there was none within the patience.
@@ -216,7 +219,7 @@ class JetStreamSessions:
 
     @staticmethod
     async def _asked(call: Callable[[], Awaitable[T]]) -> T:
-        """The answer of *call*; a missing message is an answer, not a failure.
+        """Return the answer of *call*; a missing message is an answer, not a failure.
 
         Raises:
             NotFound: there is none.
@@ -230,6 +233,6 @@ class JetStreamSessions:
 
 
 def _signature(message: Any) -> str:
-    """The signature among the headers of a message whose type the library leaves open."""
+    """Read the signature in the headers of a message whose type the library leaves open."""
     headers: Any = message.headers
     return "" if headers is None else str(headers.get(SIGNATURE_HEADER, ""))

@@ -11,13 +11,13 @@ from shared.events.session import PathOffer, SessionState, SharedPath
 
 
 class Tickets:
-    """Tickets, sealed with the site's key."""
+    """Issues tickets, sealed with the site's key."""
 
     def __init__(self, keyring: KeyRing) -> None:
         self._keyring = keyring
 
     def paths(self, state: SessionState, side: Side, limits: SessionLimits) -> tuple[Path, ...]:
-        """The session's paths with tickets for *side*, in the order of their choice."""
+        """Return the session's paths with tickets for *side*, in the order of their choice."""
         allowed = TicketLimits(limits.bytes_per_second, limits.idle_seconds)
         expires = UnixMillis(state.expires_unix_ms)
 

@@ -1,4 +1,4 @@
-"""The last known state of each session, and the control channels that wait for the next one.
+"""Keeps the last known state of each session, and the control channels that wait for the next one.
 
 The watch on the stream feeds it, and so does each write of this gateway, so that a caller sees
 what they just wrote. While the stream has no leader the view stays as it is. Each control channel
@@ -14,7 +14,7 @@ from shared.events.session import SessionState
 
 
 class SessionsView:
-    """Last known states and who listens to them."""
+    """The last known states, and who listens to them."""
 
     def __init__(self) -> None:
         self._states: dict[SessionId, SessionState] = {}
@@ -37,7 +37,7 @@ class SessionsView:
 
     @contextmanager
     def listening(self, session: SessionId) -> Generator[asyncio.Queue[SessionState]]:
-        """A queue of the session's states, from the last one on, for as long as the block runs."""
+        """Give a queue of the session's states, from the last one on, while the block runs."""
         queue: asyncio.Queue[SessionState] = asyncio.Queue()
         listeners = self._listeners.setdefault(session, set())
         listeners.add(queue)

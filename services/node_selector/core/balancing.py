@@ -1,4 +1,4 @@
-"""The methods that distribute clients: `random`, `least_load` and `consistent`.
+"""Distributes clients over nodes: the methods `random`, `least_load` and `consistent`.
 
 Each orders all nodes without ties, so the methods behind it in a list are never asked.
 `random` draws by capacity and weight. `least_load` draws two nodes as `random` does and takes the

@@ -22,7 +22,7 @@ SHOWN_RECORDS: Final = 4
 
 
 class Audience(StrEnum):
-    """For whom the server made an answer."""
+    """The clients for whom the server made an answer."""
 
     CLIENT = "client"
     EVERYBODY = "everybody"
@@ -109,7 +109,7 @@ def hosts_to_resolve(found: DnsAnswer, hosts: Collection[str]) -> frozenset[str]
 
 
 def is_number(host: str) -> bool:
-    """Whether *host* is an IP address."""
+    """Say whether *host* is an IP address."""
     return _number(host) is not None
 
 

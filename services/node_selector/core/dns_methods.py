@@ -1,4 +1,4 @@
-"""The methods that DNS or the network decides: `a_record`, `srv_record`, `ip_anycast`.
+"""Ranks nodes as DNS or the network decides: `a_record`, `srv_record`, `ip_anycast`.
 
 The lookup was made before; its result stands with the facts of the end. A smaller priority comes
 first. Among nodes of one priority the weights of the records draw (RFC 2782); equal weights, like

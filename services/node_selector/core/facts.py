@@ -15,7 +15,7 @@ from shared.domain.node import Side
 
 @dataclass(frozen=True, slots=True)
 class DnsRank:
-    """How DNS ranks a node: smaller *priority* first, then drawn by *weight* unless all equal."""
+    """The rank of a node in DNS: smaller *priority* first, then by *weight* unless all equal."""
 
     priority: int = 0
     weight: int = 0
@@ -35,7 +35,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class AddressLocation:
-    """Where an address is, or the *failure* why that is unknown."""
+    """The place of an address, or the *failure* why it is unknown."""
 
     location: Location | None = None
     failure: str = "no database of places is configured"
@@ -62,7 +62,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which client to place, when, and which nodes to prefer or avoid.
+    """The client to place, the time, and the nodes to prefer or avoid.
 
     *chance* is a random number of 64 bits: equal questions with equal chance have equal answers.
     """

@@ -55,12 +55,12 @@ class LiveState:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no relay was heard since the start: then the state of no node is known."""
+        """Say whether no relay was heard since the start: then the state of no node is known."""
         return not self._records
 
     @property
     def primary(self) -> NodeId | None:
-        """The master that claims to be primary in the largest epoch."""
+        """Return the master that claims to be primary in the largest epoch."""
         return self._primary.node if self._primary is not None else None
 
     def record_relay(
@@ -89,7 +89,7 @@ class LiveState:
         return self._records.get(node)
 
     def is_silent(self, node: NodeId) -> bool:
-        """Whether `take_newly_silent` has returned *node* since its last heartbeat."""
+        """Say whether `take_newly_silent` has returned *node* since its last heartbeat."""
         return node in self._records and node not in self._in_turn
 
     def take_newly_silent(self, now: Instant, suspect_after_seconds: float) -> list[NodeId]:
@@ -104,7 +104,7 @@ class LiveState:
         return silent
 
     def feed_lost_seconds(self, now: Instant, dead_after_seconds: float) -> float | None:
-        """For how long no relay at all was heard, once that is too long to be chance."""
+        """Return how long no relay at all was heard, once that is too long to be chance."""
         if self._last is None or now - self._last < dead_after_seconds:
             return None
         return now - self._last

@@ -20,7 +20,7 @@ NOT_BELIEVED: Final = "nearly every relay seems silent, which is not believed"
 
 
 def is_panic(heard: int, silent: int, threshold_percent: int) -> bool:
-    """Whether *silent* of all relays that were ever *heard* are too many to be dead.
+    """Say whether *silent* of all relays that were ever *heard* are too many to be dead.
 
     A threshold of 0 switches the panic off.
     """

@@ -54,7 +54,7 @@ class PrefixTable:
                 self._sort(network.version)
 
     def matches(self, address: Bits) -> Sequence[tuple[int, Sequence[NodeId]]]:
-        """Lengths of networks that *address* lies in, longest first, and whose they are.
+        """Yield the lengths of networks that *address* lies in, longest first, and whose they are.
 
         A node stands with its longest network only.
         """
@@ -76,14 +76,14 @@ class PrefixTable:
 
 
 def network_of(address: Bits, length: int) -> Network:
-    """The network of *length* bits that *address* lies in."""
+    """Return the network of *length* bits that *address* lies in."""
     version, number = address
     network = IPv4Network if version == V4 else IPv6Network
     return network((number, length), strict=False)
 
 
 def parse_address(text: str) -> Address | None:
-    """A client's address; IPv4 inside IPv6 counts as IPv4, and what is no address as none."""
+    """Parse a client's address; IPv4 inside IPv6 counts as IPv4, and what is no address as none."""
     address = parse_bits(text)
     if address is None:
         return None
@@ -92,7 +92,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_bits(text: str) -> Bits | None:
-    """The same as `parse_address`, for those who only look it up."""
+    """Do the same as `parse_address`, for those who only look the address up."""
     try:
         if ":" not in text:
             one, two, three, four = map(OCTETS.__getitem__, text.split("."))

@@ -1,4 +1,4 @@
-"""The methods that prefer near nodes: by UTC offset, by latency, by distance.
+"""Ranks near nodes first: by UTC offset, by latency, by distance.
 
 Each computes a cost for an end and a node. Costs of both ends may be added: under the policy `pair`
 the whole path counts. An end of which the method knows nothing is left out of the sum. A node with

@@ -165,7 +165,7 @@ def decision(eligible: EligiblePools, context: RankingContext) -> RankingDecisio
 def is_chosen_by_network(
     decided: RankingDecision, eligible: EligiblePools, matches: Matches, context: RankingContext
 ) -> bool:
-    """Whether the client goes to the shared address: no pin or prefix precedes the methods."""
+    """Say whether the client goes to the shared address: no pin or prefix precedes the methods."""
     everybody = eligible.everybody
     is_pinned = context.question.pin in everybody
     is_matched = any(node in everybody for _, nodes in matches for node in nodes)

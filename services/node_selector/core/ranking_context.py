@@ -42,12 +42,12 @@ class RankingContext:
 
     @property
     def end(self) -> End:
-        """The end whose path counts, or counts first."""
+        """Return the end whose path counts, or counts first."""
         return self.ends[0]
 
     @property
     def client_number(self) -> int:
-        """The input of the rendezvous hash, from the client's address."""
+        """Return the input of the rendezvous hash, from the client's address."""
         if self._client_number is None:
             self._client_number = hash_text(self.end.address)
         return self._client_number

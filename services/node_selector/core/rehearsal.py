@@ -59,7 +59,7 @@ class Rehearsal:
 
     @property
     def sessions(self) -> dict[NodeId, int]:
-        """How many sessions each node has now."""
+        """Return how many sessions each node has now."""
         return {node: load.sessions for node, load in self._loads.items()}
 
     def place(self, questions: Iterable[tuple[Question, int]]) -> list[NodeId | None]:
@@ -67,7 +67,7 @@ class Rehearsal:
         return [self._place(question, clients) for question, clients in questions]
 
     def kilometres(self, question: Question, node: NodeId | None) -> float | None:
-        """How far *node* is from the client, where both have a place."""
+        """Return how far *node* is from the client, where both have a place."""
         place, here = self._nodes[node].location if node else None, question.end.location
         if place is None or here is None:
             return None

@@ -98,7 +98,7 @@ class Roster:
         return refusal_reason(as_believed, self.version, excluded)
 
     def feed_lost_seconds(self, now: Instant) -> float | None:
-        """For how long no relay at all was heard, once that is too long to be chance."""
+        """Return how long no relay at all was heard, once that is too long to be chance."""
         return self.live.feed_lost_seconds(now, self._timing.dead_after_seconds)
 
     def candidates(self, now: Instant) -> list[Candidate]:

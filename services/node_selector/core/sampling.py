@@ -79,7 +79,7 @@ def build_weight_table(candidates: Iterable[Candidate]) -> WeightTable:
 
 
 class Shares:
-    """How much of its weight each node has now: a node that came back grows into it.
+    """The share of its weight that each node has now: a node that came back grows into it.
 
     A share begins with *LEAST*: with 0, such nodes could not be ordered among each other.
     """

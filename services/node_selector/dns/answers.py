@@ -67,7 +67,7 @@ def read(
 
 
 def _ends(chain: dns.message.ChainingResult, response: dns.message.Message) -> bool:
-    """Whether the server answers for the zone of the last name, and has no record of it.
+    """Say whether the server answers for the zone of the last name, and has no record of it.
 
     The SOA of the zone that holds the alias says nothing of where the alias leads, not even when
     that name lies below: it may be in a zone of its own, on other servers.
@@ -92,7 +92,7 @@ def negative_answer(
 
 
 def _scope(response: dns.message.Message, network: Network | None) -> int | str | None:
-    """Whom *response* is for; a sentence when it answers another question than was put."""
+    """Return whom *response* is for; a sentence when it answers another question than was put."""
     options = [each for each in response.options if isinstance(each, dns.edns.ECSOption)]
     if network is None or not options:
         return None

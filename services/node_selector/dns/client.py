@@ -44,7 +44,7 @@ class ZoneServerFinder(Protocol):
     """Finds the servers to ask for a name."""
 
     def of_this_machine(self) -> Servers:
-        """The servers that this machine asks for anything.
+        """Return the servers that this machine asks for anything.
 
         Raises:
             ServersUnknown: it has none.
@@ -52,7 +52,7 @@ class ZoneServerFinder(Protocol):
         ...
 
     async def servers_of(self, name: str, seconds: float) -> Servers:
-        """The servers of the zone that *name* lies in.
+        """Return the servers of the zone that *name* lies in.
 
         Raises:
             ServersUnknown: none was found; the message says why.
@@ -99,7 +99,7 @@ def timeout_reason(name: str, seconds: float) -> str:
 
 
 def _after(before: ServerAnswer, part: ServerAnswer) -> ServerAnswer:
-    """*part* as the end of a chain of aliases that began with *before*."""
+    """Return *part* as the end of a chain of aliases that began with *before*."""
     scopes = [each for each in (before.scope_bits, part.scope_bits) if each is not None]
     return replace(
         part,
@@ -139,7 +139,7 @@ async def _query(
 
 
 def _failed(name: str, error: Exception, network: Network | None, seconds: float) -> ServerAnswer:
-    """What *error* says of *name*."""
+    """Build the answer that *error* gives for *name*."""
     if isinstance(error, dns.resolver.NXDOMAIN):
         with suppress(dns.exception.DNSException, ValueError, LookupError):
             return negative_answer(f"{name} does not exist (NXDOMAIN)", _response(error), network)
@@ -157,7 +157,7 @@ def why(error: Exception) -> str:
 
 
 def _response(error: dns.resolver.NXDOMAIN) -> dns.message.Message:
-    """The one message that says so; nothing but the name itself is ever asked."""
+    """Return the one message that says so; nothing but the name itself is ever asked."""
     responses = cast("dict[dns.name.Name, dns.message.Message]", cast("Any", error).responses())
     return next(iter(responses.values()))
 

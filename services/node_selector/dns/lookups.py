@@ -30,7 +30,7 @@ ADDRESSES: Final = KINDS[SelectionMethod.A_RECORD]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many answers one replica caches and how many queries it sends.
+    """The limits of one replica: how many answers it caches and how many queries it sends.
 
     Beyond *in_flight* queries a lookup fails at once, and the next method decides. *at_once* of
     them are with the servers, each over a socket of its own; the others wait.
@@ -57,7 +57,7 @@ class OwnServers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DnsQuestion:
-    """What is asked, and of whom: of *servers*, or of the zone's own when there are none."""
+    """A question to *servers*, or to the zone's own servers when there are none."""
 
     name: str
     kind: RecordKind
@@ -66,7 +66,7 @@ class DnsQuestion:
 
 @dataclass(frozen=True, slots=True)
 class LookupWait:
-    """How long one question may take, and until when a placement waits for all of its own."""
+    """The time limit of one question, and until when a placement waits for all of its own."""
 
     seconds: float
     until: Instant

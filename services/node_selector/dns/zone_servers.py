@@ -39,7 +39,7 @@ class ZoneServers:
         self._kept: ScopedCache[str, Servers | str] = ScopedCache(MOST_ZONES)
 
     def of_this_machine(self) -> Servers:
-        """The servers that this machine asks for anything.
+        """Return the servers that this machine asks for anything.
 
         Raises:
             ServersUnknown: it has none.
@@ -56,7 +56,7 @@ class ZoneServers:
             raise ServersUnknown(f"this machine asks no name server: {why(error)}") from error
 
     async def servers_of(self, name: str, seconds: float) -> Servers:
-        """The servers of the zone that *name* lies in.
+        """Return the servers of the zone that *name* lies in.
 
         Raises:
             ServersUnknown: none was found; the message says why.

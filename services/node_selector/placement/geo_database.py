@@ -117,7 +117,7 @@ class GeoDatabase:
 
 
 def _record(reader: GeoReader, address: Address) -> Mapping[str, Any]:
-    """What the file says of *address*; nothing where its bytes are damaged."""
+    """Read what the file says of *address*; nothing where its bytes are damaged."""
     with suppress(Exception):
         record = reader.get(address)
         if isinstance(record, dict):
@@ -133,7 +133,7 @@ def _place(reader: GeoReader, address: Address) -> Location | None:
 
 
 def _missing(name: str, reader: GeoReader) -> str:
-    """That the file has no places, in words; empty when it has some, or may have."""
+    """Say that the file has no places; empty when it has some, or may have."""
     found = [record for address in SAMPLE if (record := _record(reader, address))]
     kind = _kind(reader)
     if any("location" in record for record in found) or not (found or WITHOUT_PLACES.search(kind)):

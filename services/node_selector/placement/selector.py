@@ -86,7 +86,7 @@ class Selector:
 
     @property
     def feed_lost_seconds(self) -> float | None:
-        """For how long no relay at all was heard, once that is too long to be chance."""
+        """Return how long no relay at all was heard, once that is too long to be chance."""
         return self.roster.feed_lost_seconds(self._clock.now())
 
     def refresh_directory(self) -> None:

@@ -24,7 +24,7 @@ def default_capacity(*, is_master: bool) -> int:
 
 
 class NodeConfiguration:
-    """What this node's document and the site's timing say to its relay."""
+    """The settings that this node's document and the site's timing give to its relay."""
 
     def __init__(self, node: NodeId, admission: Admission, file: DirectoryFile) -> None:
         self.heartbeat_seconds = Timing().heartbeat_seconds

@@ -25,7 +25,7 @@ RETRY_WHEN_DRAINING_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRefusal:
-    """Why the relay closes a connection, and after how many seconds to dial again, if ever."""
+    """The reason to close a connection, and the seconds after which to dial again, if ever."""
 
     code: RefusalCode
     message: str

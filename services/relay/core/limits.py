@@ -27,7 +27,7 @@ class TokenBucket:
         self._at = now
 
     def available(self, now: Instant) -> int:
-        """How many bytes may be read at *now*."""
+        """Return how many bytes may be read at *now*."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         return int(self._tokens)
@@ -38,7 +38,7 @@ class TokenBucket:
         assert self._tokens > -1, "more was read than the limit allowed"
 
     def pause_seconds(self) -> float:
-        """How long to wait until reading is worth while again."""
+        """Return how long to wait until reading is worth while again."""
         return max(REFILL_SECONDS, (1 - self._tokens) / self._rate)
 
 
@@ -53,18 +53,18 @@ class IdleWatch:
 
     @property
     def check_every_seconds(self) -> float:
-        """How often to check: silence is noticed at most a quarter of the limit late."""
+        """Return how often to check: silence is noticed at most a quarter of the limit late."""
         return self._idle / 4
 
     def has_been_idle(self, carried: int, now: Instant) -> bool:
-        """Whether *carried* bytes, read at *now*, are as many as *idle_seconds* ago."""
+        """Say whether *carried* bytes, read at *now*, are as many as *idle_seconds* ago."""
         if carried != self._carried:
             self._carried, self._changed = carried, now
         return now - self._changed >= self._idle
 
 
 def stricter_limits(one: TicketLimits, other: TicketLimits) -> TicketLimits:
-    """The limits of a path whose ends hold tickets with *one* and *other*; 0 is no limit."""
+    """Return the limits of a path whose ends hold tickets with *one* and *other*; 0 is no limit."""
     return TicketLimits(
         bytes_per_second=_least(one.bytes_per_second, other.bytes_per_second),
         idle_seconds=_least(one.idle_seconds, other.idle_seconds),

@@ -105,12 +105,12 @@ class PairingSnapshot:
 
     @property
     def sessions(self) -> int:
-        """How many sessions have a running pair."""
+        """Return how many sessions have a running pair."""
         return len({key.session for key in self.running})
 
     @property
     def digest(self) -> str:
-        """16 hex digits that are equal for equal sets of running pairs."""
+        """Return 16 hex digits that are equal for equal sets of running pairs."""
         text = "\n".join(f"{key.session} {key.generation}" for key in sorted(self.running))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -131,7 +131,7 @@ class PairingTable:
         return PairingSnapshot(frozenset(self._pairs), len(self._waiting))
 
     def add_connection(self, connection: ConnectionId, now: Instant) -> Effects:
-        """A connection was accepted."""
+        """Take up an accepted *connection*, or refuse it when too many are silent."""
         if len(self._silent) >= MOST_SILENT_CONNECTIONS:
             return (
                 _refuse(connection, RefusalCode.FULL, "too many connections without a HELLO", 1),
@@ -142,7 +142,7 @@ class PairingTable:
     def receive_pings(
         self, connection: ConnectionId, nonces: tuple[int, ...], now: Instant
     ) -> Effects:
-        """*connection* sent PINGs with a valid probe ticket."""
+        """Decide about *connection*, which sent PINGs with a valid probe ticket."""
         is_new = self._silent.pop(connection, None) is not None
         if not is_new and connection not in self._probing:
             return ()
@@ -154,7 +154,7 @@ class PairingTable:
         return (Refuse(connection, refusal),)
 
     def receive_hello(self, connection: ConnectionId, ticket: Ticket, now: Instant) -> Effects:
-        """*connection* sent HELLO with a valid ticket."""
+        """Decide about *connection*, which sent HELLO with a valid ticket."""
         if self._probing.forget(connection):
             return (
                 _refuse(connection, RefusalCode.BAD_HELLO, "this connection only measures", None),
@@ -170,15 +170,15 @@ class PairingTable:
         return effects
 
     def reject(self, connection: ConnectionId, refusal: ConnectionRefusal) -> Effects:
-        """*connection* broke the protocol, or its ticket is not valid."""
+        """Refuse *connection*: it broke the protocol, or its ticket is not valid."""
         return (Refuse(connection, refusal),) if self._forget(connection) else ()
 
     def remove_connection(self, connection: ConnectionId) -> None:
-        """*connection* closed its connection."""
+        """Forget *connection*, which was closed."""
         self._forget(connection)
 
     def remove_pair(self, key: PathKey) -> None:
-        """The pair *key* ended by itself."""
+        """Forget the pair *key*, which ended by itself."""
         self._pairs.discard(key)
 
     def drain(self) -> Effects:

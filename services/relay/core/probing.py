@@ -41,14 +41,14 @@ class Probing:
         return len(self._probes)
 
     def begin(self, connection: ConnectionId, now: Instant) -> ConnectionRefusal | None:
-        """Start to measure over *connection*; the refusal when too many measure already."""
+        """Start to measure over *connection*; return the refusal when too many measure already."""
         if len(self._probes) >= MOST_PROBING_CONNECTIONS:
             return _too_many("too many connections measure this node; come again")
         self._probes[connection] = _Probe(Instant(now + PROBE_SECONDS))
         return None
 
     def count(self, connection: ConnectionId, pings: int, now: Instant) -> ConnectionRefusal | None:
-        """Count *pings* more of *connection*; the refusal when they are too many."""
+        """Count *pings* more of *connection*; return the refusal when they are too many."""
         probe = self._probes[connection]
         probe.pings += pings
         if probe.pings > PINGS_PER_CONNECTION:

@@ -26,14 +26,14 @@ class Tickets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pings:
-    """A connection measures, with a valid probe ticket."""
+    """The PINGs of a connection that measures, with a valid probe ticket."""
 
     nonces: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolViolation:
-    """A connection broke the protocol, or its ticket is not valid."""
+    """The fault of a connection that broke the protocol, or whose ticket is not valid."""
 
     refusal: ConnectionRefusal
 

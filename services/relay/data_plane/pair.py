@@ -44,7 +44,7 @@ class Pair:
 
     @property
     def carried(self) -> int:
-        """Bytes of both directions."""
+        """Return the bytes of both directions."""
         return sum(pump.carried for pump in self._pumps)
 
     def start(self) -> None:

@@ -37,7 +37,7 @@ class PipePool:
         self._idle: list[Pipe] = []
 
     def take(self) -> Pipe | None:
-        """An empty pipe; None when the process has no descriptors left."""
+        """Take an empty pipe; None when the process has no descriptors left."""
         if self._idle:
             return self._idle.pop()
         try:

@@ -72,7 +72,7 @@ class DataPlane:
 
     @property
     def connections(self) -> int:
-        """Open connections of every kind."""
+        """Return the number of open connections of every kind."""
         return len(self._pending) + len(self._leaving) + 2 * len(self._pairs)
 
     @property
@@ -178,7 +178,7 @@ class DataPlane:
         self._leaving.pop(connection_id, None)
 
     def _on_pair_ended(self, key: PathKey) -> None:
-        """A pair ended by itself: report it to the core."""
+        """Report to the core that a pair ended by itself."""
         self._pairings.remove_pair(key)
         self._observer.on_parted(key, self._pairs.pop(key).carried)
 

@@ -26,14 +26,14 @@ TURN_BYTES: Final = 2 * 1024 * 1024
 
 
 class Clock(Protocol):
-    """What a path with limits measures by."""
+    """The clock by which a path with limits measures."""
 
     def now(self) -> Instant: ...
 
 
 @dataclass
 class PumpResources:
-    """What all pumps of one relay share; the data plane sets *loop* when it opens."""
+    """The resources that all pumps of one relay share; the data plane sets *loop* when it opens."""
 
     clock: Clock
     containment: Containment
@@ -189,7 +189,7 @@ class Pump:
             self._limit.spend(count)
 
     def _allowed(self) -> int:
-        """How many bytes may be read now; 0 after arranging to come again later."""
+        """Return how many bytes may be read now; 0 after arranging to come again later."""
         if self._limit is None:
             return TURN_BYTES
         allowed = self._limit.available(self._resources.clock.now())

@@ -88,7 +88,7 @@ class ConflictArchive:
         return ConflictsRead(conflicts=tuple(self._line(each) for each in found))
 
     async def read(self, question: ReadConflict) -> ConflictRead:
-        """One part of the changes.
+        """Read one part of the changes.
 
         Raises:
             NotFound: this master keeps no such conflict.
@@ -108,7 +108,7 @@ class ConflictArchive:
         return ConflictRead(line=self._line(conflict), changes=tuple(shown), next=following)
 
     async def entries(self, question: ReadConflictEntries) -> ConflictEntries:
-        """One part of the entries.
+        """Read one part of the entries.
 
         Raises:
             NotFound: this master keeps no such conflict.

@@ -1,1 +1,1 @@
-"""What a follower decides: is this the next entry, and is its own history still the log's."""
+"""Decides whether a message is the next entry, and whether a replica's history is the log's."""

@@ -23,7 +23,7 @@ SILENT_READINGS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """It is the next entry."""
+    """The verdict on the next entry: apply it."""
 
     stored: StoredEntry
     entry: LogEntry
@@ -31,7 +31,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """It is no entry of this history; every follower skips it. *signer* is the signer it names."""
+    """The verdict on no entry of this history: every follower skips it; *signer* is named in it."""
 
     reason: str
     signer: str = "unknown"
@@ -39,21 +39,21 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Messages from *sequence* on were missed; read them first."""
+    """The verdict on a gap: messages from *sequence* on were missed; read them first."""
 
     sequence: Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """It was read before."""
+    """The verdict on a message that was read before."""
 
 
 Verdict = Apply | Skip | Fetch | Known
 
 
 class Follower:
-    """How far a replica is: *position* is the last entry applied, *read_to* the last one read.
+    """The progress of one follower: *position* is the last entry applied, *read_to* the last read.
 
     *generation* is that of the log that is read. The messages of each generation begin with 1, so
     a follower that enters a later generation has read nothing of it yet.
@@ -107,7 +107,7 @@ class Follower:
 
 
 class Standing(StrEnum):
-    """Whether the replica's position is on the log's hash chain."""
+    """The standing of the replica's position towards the log's hash chain."""
 
     FOLLOWING = "following"
     UNSURE = "unsure"
@@ -143,7 +143,7 @@ class SilenceCheck:
     late: int = 0
 
     def record_message(self) -> None:
-        """The subscription brought a message."""
+        """Record that the subscription brought a message."""
         self.late = 0
 
     def read(self, news: int) -> bool:

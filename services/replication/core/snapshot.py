@@ -1,4 +1,4 @@
-"""A snapshot in one piece: the state at one position, as bytes that a node signs.
+"""Encodes a snapshot in one piece: the state at one position, as bytes that a node signs.
 
 `full` holds every document and the answered requests (for masters); `directory` the site and its
 nodes only (for traffic nodes). A traffic node keeps its copy like this in a file. Between nodes a
@@ -35,7 +35,7 @@ class Content(Protocol):
 
 
 def kinds_of(scope: Scope) -> tuple[str, ...]:
-    """The kinds of the documents in *scope*; none stands for all."""
+    """Return the kinds of the documents in *scope*; none stands for all."""
     return DIRECTORY_KINDS if scope is Scope.DIRECTORY else ()
 
 
@@ -50,11 +50,11 @@ class Snapshot:
     scope: Scope = Scope.FULL
 
     def chunks(self) -> Iterator[Chunk]:
-        """All of it at once."""
+        """Give all of it at once."""
         yield Chunk(self.documents, self.requests)
 
     def encode(self) -> bytes:
-        """The bytes that are signed and stored."""
+        """Encode the bytes that are signed and stored."""
         content = {
             "type": KIND,
             "position": position_to_json(self.position),
@@ -87,7 +87,7 @@ class Snapshot:
         )
 
     def within(self, scope: Scope) -> "Snapshot":
-        """As much of it as *scope* allows."""
+        """Return as much of the snapshot as *scope* allows."""
         if scope is Scope.FULL:
             return self
         kept = tuple(each for each in self.documents if each.kind in kinds_of(scope))

@@ -1,1 +1,1 @@
-"""Brings this node's replica along the cluster log: reads, applies, and reports its position."""
+"""Updates this node's replica from the cluster log: reads, applies, and reports its position."""

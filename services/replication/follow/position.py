@@ -31,7 +31,7 @@ class Position:
 
     @property
     def is_proven(self) -> bool:
-        """Whether every entry of the replica is an entry of the log."""
+        """Say whether every entry of the replica is an entry of the log."""
         return self.standing is Standing.FOLLOWING and not self.is_behind
 
 

@@ -1,1 +1,1 @@
-"""The node's replica of the configuration: PostgreSQL on a master, a signed file elsewhere."""
+"""Stores the node's configuration replica: PostgreSQL on a master, a signed file elsewhere."""

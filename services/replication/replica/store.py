@@ -47,7 +47,7 @@ class ReplicaCopy:
 
 
 class FollowerStore(Protocol):
-    """What a follower needs of its replica."""
+    """Stores the replica as a follower needs it."""
 
     async def position(self) -> LogPosition | None: ...
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None: ...

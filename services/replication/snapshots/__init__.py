@@ -1,1 +1,1 @@
-"""Snapshots between nodes, through the object store: offered by masters, fetched by followers."""
+"""Exchanges snapshots through the object store: masters offer them, followers fetch them."""

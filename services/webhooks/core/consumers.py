@@ -1,4 +1,4 @@
-"""The names of the durable consumers that keep how far each webhook's deliveries are.
+"""Names the durable consumers that keep how far each webhook's deliveries are.
 
 The name follows from the webhook and from its `since`: a webhook that is deleted and created again
 with another `since` does not go on where the old one stopped.

@@ -19,7 +19,7 @@ REDIRECT: Final = range(300, 400)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The receiver's status, or why there is none; *location* is where a redirect leads."""
+    """The receiver's status, or the reason for none; *location* is where a redirect leads."""
 
     status: int | None
     problem: str = ""
@@ -28,12 +28,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver has it."""
+    """The decision after a success: the receiver has the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Attempt it again after *seconds*."""
+    """The decision to attempt the event again after *seconds*."""
 
     seconds: float
     cause: str
@@ -41,7 +41,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Attempt it no more."""
+    """The decision to attempt the event no more."""
 
     cause: str
 

@@ -1,4 +1,4 @@
-"""How the deliveries of one webhook go; a change of state is reported once, not every attempt."""
+"""Records how one webhook's deliveries go; reports a change of state once, not every attempt."""
 
 from dataclasses import dataclass
 

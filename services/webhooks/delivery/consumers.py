@@ -1,5 +1,5 @@
 # pyright: reportUnknownMemberType=false
-"""The durable consumers of the webhooks: JetStream keeps on a quorum how far each delivery is.
+"""Manages the webhooks' durable consumers: JetStream keeps on a quorum how far each delivery is.
 
 A consumer has one event unacknowledged at a time, so the receiver gets events in order. An event
 that is not acknowledged is delivered again, here or by the next primary: it may come twice.
@@ -42,7 +42,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSpec:
-    """What a consumer is made from: its name, its subjects, and where it begins when it is new."""
+    """The properties of a consumer: its name, its subjects, and where it begins when it is new."""
 
     name: str
     subjects: Sequence[str]

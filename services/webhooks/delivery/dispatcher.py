@@ -38,7 +38,7 @@ _LOG: Final = logging.getLogger("meridian.webhooks")
 
 @dataclass(frozen=True)
 class DispatcherDependencies:
-    """What the dispatchers share: the consumers, the HTTP client, the verifier and the reports."""
+    """The things that dispatchers share: consumers, HTTP client, verifier and reports."""
 
     consumers: Consumers
     post: Post
@@ -62,7 +62,7 @@ class Dispatcher:
 
     @property
     def consumer(self) -> str:
-        """The name of this webhook's durable consumer."""
+        """Return the name of this webhook's durable consumer."""
         return consumer_name(self.name, self.document)
 
     async def run(self) -> None:

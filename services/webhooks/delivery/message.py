@@ -1,4 +1,4 @@
-"""What the receiver of a webhook gets for one event: checked, wrapped and signed."""
+"""Makes what the receiver of a webhook gets for one event: checked, wrapped and signed."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Delivery:
     body: bytes
 
     def headers(self, secret: bytes, unix_ms: int) -> dict[str, str]:
-        """The headers of an attempt at *unix_ms*."""
+        """Return the headers of an attempt at *unix_ms*."""
         signed = delivery_headers(secret, self.id, unix_ms // 1_000, self.body)
         return {CONTENT_TYPE: "application/json", "user-agent": AGENT, **signed}
 

@@ -1,1 +1,1 @@
-"""Decides which nodes are alive, which master is primary, what a takeover does, what is news."""
+"""Decides which nodes are alive, who is primary, what a takeover does, which changes to report."""

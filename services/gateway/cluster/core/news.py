@@ -1,4 +1,4 @@
-"""Decides what is news of the nodes for tools outside: changes of liveness and of readiness.
+"""Decides which changes of the nodes' liveness and readiness to report to tools outside.
 
 Only the primary emits such news. A backup remembers for a while what it saw change, because the
 primary that saw it too may have died before it emitted it; its successor emits it then.
@@ -28,7 +28,7 @@ CAUSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A node's state changed at *at*, as this gateway saw it."""
+    """The change of a node's state at *at*, as this gateway saw it."""
 
     node: NodeId
     state: Liveness
@@ -85,12 +85,12 @@ class MasterReadiness:
 
     @property
     def without_numbers(self) -> tuple[bool, frozenset[str]]:
-        """The readiness without the numbers in its reasons: a changed lag alone is no news."""
+        """Return the readiness without the numbers in its reasons: a changed lag is no news."""
         return self.could_take_over, frozenset(NUMBER.sub("", each) for each in self.reasons)
 
 
 class ReadinessNews:
-    """Which masters could take the role over, as this gateway last saw it."""
+    """The masters that could take the role over, as this gateway last saw it."""
 
     def __init__(self) -> None:
         self._last: dict[NodeId, MasterReadiness] = {}

@@ -47,7 +47,7 @@ class ReportedPosition:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What one node reported; *services* are those that ended uncleanly."""
+    """The report of one node; *services* are those that ended uncleanly."""
 
     liveness: Liveness | None
     role: ReportedRole

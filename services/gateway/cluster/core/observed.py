@@ -37,7 +37,7 @@ class Observed:
         return self._heartbeats.get((node, service))
 
     def freshest_heartbeat(self, node: NodeId) -> ReceivedHeartbeat | None:
-        """The last heartbeat of *node*, whichever of its services sent it."""
+        """Return the last heartbeat of *node*, whichever of its services sent it."""
         of_node = (heard for (name, _), heard in self._heartbeats.items() if name == node)
         return max(of_node, key=lambda heard: heard.at, default=None)
 
@@ -46,16 +46,16 @@ class Observed:
         return None if heard is None else heard[0]
 
     def received_progress(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
-        """The node's last progress, and when it arrived."""
+        """Return the node's last progress, and when it arrived."""
         return self._progress.get(node)
 
     def newest_revision(self) -> Revision:
-        """The highest revision in any master's heartbeat; 0 before the first heartbeat."""
+        """Return the highest revision in any master's heartbeat; 0 before the first heartbeat."""
         applied = (heard.heartbeat.applied_revision for heard in self._heartbeats.values())
         return max((revision for revision in applied if revision is not None), default=Revision(0))
 
     def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
-        """The liveness of *node* by its freshest heartbeat; None when it never sent one."""
+        """Return the liveness of *node* by its freshest heartbeat; None when it never sent one."""
         last = self.freshest_heartbeat(node)
         if last is None:
             return None

@@ -26,7 +26,7 @@ UNPROVED: Final = "unproved"
 
 @dataclass(frozen=True, slots=True)
 class SyncAnswer:
-    """What *node* answered: its position, or the error that came instead."""
+    """The answer of *node*: its position, or the error that came instead."""
 
     node: NodeId
     progress: FollowerProgressed | None = None
@@ -102,7 +102,7 @@ def _row(
 
 
 def _fault(proved: FollowerProgressed, furthest: FollowerProgressed) -> tuple[str, str]:
-    """What is wrong with a proved position; empty where nothing is."""
+    """Return what is wrong with a proved position; empty where nothing is."""
     if proved.state is FollowerState.DIVERGED:
         return "diverged", "its last entry is not the log's: meridian sync --resync NODE"
     if proved.state is FollowerState.LOG_LOST:

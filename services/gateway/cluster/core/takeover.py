@@ -11,7 +11,7 @@ from shared.events.failover import MasterStatus
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """Who is primary, who would take over, and that as a sentence for operators."""
+    """The primary, its successor in a takeover, and a sentence about both for operators."""
 
     primary: NodeId | None
     successor: NodeId | None

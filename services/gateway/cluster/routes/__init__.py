@@ -1,1 +1,1 @@
-"""HTTP of the cluster: status, sync, switchover and promotion, status history, health."""
+"""Serves the cluster over HTTP: status, sync, switchover, promotion, status history, health."""

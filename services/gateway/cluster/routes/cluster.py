@@ -1,4 +1,4 @@
-"""The cluster as people see it: who is up, who is primary, and who follows."""
+"""HTTP of the cluster: its nodes' status, their public keys, and sync."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -24,7 +24,7 @@ TheFollowerSync = Annotated[FollowerSync, Depends(provided(FollowerSync))]
 
 @router.get("/status")
 async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
-    """Every node, with role, liveness, position and load."""
+    """List every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
     nodes = [_node_status(cluster, node, each) for node, each in directory.nodes.items()]
@@ -39,7 +39,7 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
 
 @router.get("/keys")
 async def keys(cluster: TheCluster) -> dict[NodeId, str]:
-    """Every node's public key (Ed25519, base64): what its events are checked with.
+    """List every node's public key (Ed25519, base64): what its events are checked with.
 
     Open to everybody: the keys are public, and the tools that need them have no account.
     """

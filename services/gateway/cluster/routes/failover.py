@@ -1,4 +1,4 @@
-"""Who is primary: the planned change of it, the forced promotion, and the check of a takeover."""
+"""HTTP of failover: the planned change of primary, the forced promotion, the takeover check."""
 
 from typing import Annotated
 

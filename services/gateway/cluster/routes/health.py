@@ -1,4 +1,4 @@
-"""Health for load balancers: alive, ready, and who is primary."""
+"""HTTP of health for load balancers: alive, ready, and who is primary."""
 
 from typing import Annotated
 
@@ -17,13 +17,13 @@ TheLocalHealth = Annotated[LocalHealth, Depends(provided(LocalHealth))]
 
 @router.get("/healthz")
 async def healthz() -> ProcessHealth:
-    """200 while the process answers."""
+    """Answer 200 while the process answers."""
     return ProcessHealth()
 
 
 @router.get("/readyz")
 async def readyz(local: TheLocalHealth, response: Response) -> Readiness:
-    """200 when sessions can be started here; else 503 with the reasons."""
+    """Answer 200 when sessions can be started here; else 503 with the reasons."""
     reasons = tuple(local.reasons())
     response.status_code = 503 if reasons else 200
     return Readiness(ready=not reasons, reasons=reasons)
@@ -31,7 +31,7 @@ async def readyz(local: TheLocalHealth, response: Response) -> Readiness:
 
 @router.get("/role")
 async def role(local: TheLocalHealth, response: Response) -> RoleReport:
-    """200 on the primary, 503 elsewhere."""
+    """Answer 200 on the primary, 503 elsewhere."""
     epoch = local.primary_epoch()
     response.status_code = 503 if epoch is None else 200
     acts_as = MasterRole.BACKUP if epoch is None else MasterRole.PRIMARY

@@ -1,4 +1,4 @@
-"""What happened to the site: roles, copies, redirections, and what operators did."""
+"""HTTP of the status history: roles, copies, redirections, and what operators did."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ async def read_status_history(
     request: Request,
     response: Response,
 ) -> Page[StatusLine]:
-    """What happened, as any master that answers has kept it."""
+    """Return the status history, as any master that answers has kept it."""
     caller.require(Action.READ)
     answer = await reader.read(as_question(query))
     following = None

@@ -1,1 +1,1 @@
-"""HTTP of the configuration: documents, history, webhooks."""
+"""Serves the configuration over HTTP: documents, history, webhooks."""

@@ -45,7 +45,7 @@ TheEditor = Annotated[Editor, Depends(provided(Editor))]
 async def authorised_edit(
     caller: TheCaller, request_id: TheRequestId, expected: ExpectedRevision
 ) -> Edit:
-    """The edit of a caller who may change the configuration.
+    """Return the edit of a caller who may change the configuration.
 
     Raises:
         Forbidden: the role does not allow it.
@@ -59,7 +59,7 @@ TheEdit = Annotated[Edit, Depends(authorised_edit)]
 
 @router.get("/export")
 async def export(reader: TheReader, caller: TheCaller) -> Export:
-    """The whole configuration, secrets left out."""
+    """Return the whole configuration, secrets left out."""
     caller.require(Action.READ)
     found = await reader.read()
     documents = tuple(_shown(each) for each in found.documents)
@@ -78,7 +78,7 @@ async def apply(
 
 @router.get("/site")
 async def read_site(reader: TheReader, caller: TheCaller, response: Response) -> DocumentView:
-    """The site's settings."""
+    """Return the site's settings."""
     caller.require(Action.READ)
     return await _read(reader, Ref(Kind.SITE, SITE_ID), response)
 
@@ -93,7 +93,7 @@ async def write_site(
 
 
 async def the_kind(collection: str) -> Kind:
-    """The kind of the documents in *collection*.
+    """Return the kind of the documents in *collection*.
 
     Raises:
         NotFound: there is no such collection.
@@ -123,7 +123,7 @@ async def read_all(
     response: Response,
     query: Annotated[DocumentsQuery, Query()],
 ) -> DocumentsPage:
-    """The documents of one kind, page by page: `next` (and the header `Link`) is the next one."""
+    """List the documents of one kind, page by page: `next` (and header `Link`) is the next page."""
     caller.require(Action.READ)
     found = await reader.page(kind, query.limit, query.after)
     following = None
@@ -156,7 +156,7 @@ async def read_one(
     *,
     current: bool = False,
 ) -> DocumentView | Response:
-    """One document; with `If-None-Match` only when it is another than the one with that tag.
+    """Return one document; with `If-None-Match` only when its tag is another one.
 
     With `?current=true` as it is now: the primary alone answers for that, and nobody without one.
     """

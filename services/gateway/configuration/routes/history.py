@@ -52,7 +52,7 @@ async def read_log(
     request: Request,
     response: Response,
 ) -> Page[HistoryLine]:
-    """The changes of the configuration; a page may hold fewer lines than asked for, even none."""
+    """List the configuration's changes; a page may hold fewer lines than asked for, even none."""
     caller.require(Action.READ)
     found = await reader.history(as_question(query))
     following = None

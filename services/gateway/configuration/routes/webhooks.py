@@ -1,4 +1,4 @@
-"""What the configuration does not hold of a webhook: its secret, and how its deliveries go."""
+"""HTTP of webhooks beyond the configuration: a webhook's secret and its deliveries' progress."""
 
 from typing import Annotated
 
@@ -19,13 +19,13 @@ TheWebhooks = Annotated[Webhooks, Depends(provided(Webhooks))]
 
 @router.get("/{name}/secret")
 async def read_secret(name: str, webhooks: TheWebhooks, caller: TheCaller) -> WebhookSecret:
-    """The secret to give to the receiver; only an administrator sees it."""
+    """Return the secret to give to the receiver; only an administrator sees it."""
     caller.require(Action.CONFIGURE)
     return WebhookSecret(webhook=name, secret=await webhooks.secret(name))
 
 
 @router.get("/{name}/progress")
 async def read_progress(name: str, webhooks: TheWebhooks, caller: TheCaller) -> WebhookProgress:
-    """How far its deliveries are, and why they are no further."""
+    """Return how far a webhook's deliveries are, and why they are no further."""
     caller.require(Action.READ)
     return await webhooks.progress(name)

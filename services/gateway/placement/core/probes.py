@@ -20,13 +20,13 @@ GUESSES: Final = (SelectionMethod.GEO, SelectionMethod.TIMEZONE_OFFSET)
 
 
 def uses_latency(site: Selection, overrides: Iterable[SelectionOverride]) -> bool:
-    """Whether any rule of the site goes by latency; if none does, endpoints measure nothing."""
+    """Say whether any rule of the site goes by latency; if none does, endpoints measure nothing."""
     rules = (site, *(merged(site, override) for override in overrides))
     return any(SelectionMethod.LATENCY in rule.methods for rule in rules)
 
 
 def rank_nodes(explanation: Iterable[NodeVerdict]) -> tuple[NodeId, ...]:
-    """The nodes that may take a client, in the order of the *explanation*."""
+    """List the nodes that may take a client, in the order of the *explanation*."""
     places = [(each.rank, each.node) for each in explanation if each.rank is not None]
     return tuple(node for _, node in sorted(places))
 
@@ -34,7 +34,7 @@ def rank_nodes(explanation: Iterable[NodeVerdict]) -> tuple[NodeId, ...]:
 def choose_nodes_to_probe(
     order: Sequence[NodeId], nodes: Mapping[NodeId, NodeDocument], most: int = MOST_PROBED
 ) -> tuple[Choice, ...]:
-    """At most *most* of the nodes in *order*: the first ones, and the first of each region."""
+    """Choose at most *most* nodes of *order*: the first ones, and the first of each region."""
     reachable = [node for node in order if node in nodes and nodes[node].public_address is not None]
     near = reachable[: most // 2]
     first_of: dict[str, NodeId] = {}

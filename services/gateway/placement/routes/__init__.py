@@ -1,1 +1,1 @@
-"""HTTP of placement: relays to measure, explanations, rehearsals."""
+"""Serves placement over HTTP: relays to measure, explanations, rehearsals."""

@@ -1,4 +1,4 @@
-"""Which relays an endpoint should measure before its session is placed, and a ticket for it.
+"""HTTP of probes: the relays to measure before a session is placed, and a ticket for it.
 
 The route needs no account, since a customer has none. An address may ask a few times a minute, and
 gets the same few nodes each time.
@@ -30,7 +30,7 @@ async def probes(
     address: ClientAddress,
     body: EndpointFacts | None = None,
 ) -> ProbePlan:
-    """The relays that an endpoint should measure; none when the site goes by no latency."""
+    """Return the relays that an endpoint should measure; none when the site goes by no latency."""
     limits.probe_lists.admit(address)
     good_for = probing.good_for_seconds()
     if not probing.is_wanted():

@@ -1,4 +1,4 @@
-"""A rehearsal of node selection: what a setting would do to a population, before it is saved."""
+"""HTTP of rehearsals: what a setting would do to a population, before it is saved."""
 
 from typing import Annotated
 

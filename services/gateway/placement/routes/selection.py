@@ -26,7 +26,7 @@ TheSelector = Annotated[SelectorClient, Depends(provided(SelectorClient))]
 async def select(
     body: SelectionQuestion, selector: TheSelector, caller: TheCaller, address: ClientAddress
 ) -> SelectionAnswer:
-    """Which traffic nodes these ends would get, and why.
+    """Return which traffic nodes these ends would get, and why.
 
     Raises:
         NotFound: there is no such public site, team or node.

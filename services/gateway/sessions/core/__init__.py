@@ -1,1 +1,1 @@
-"""Decides each next state of a session, who sees and accepts queued customers, and what is news."""
+"""Decides a session's next states, who sees and accepts queued customers, and what to report."""

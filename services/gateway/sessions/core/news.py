@@ -1,4 +1,4 @@
-"""Decides what is news of a session for tools outside: how two states of it differ."""
+"""Decides which changes of a session to report to tools outside: how two states of it differ."""
 
 from shared.domain.node import Side
 from shared.domain.session import SessionPhase

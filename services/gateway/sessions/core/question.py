@@ -1,4 +1,4 @@
-"""Makes the question to a node selector of a session's state, and what is kept of the answer.
+"""Builds the question to a node selector from a session's state, and what is kept of the answer.
 
 Both ends' facts go with it: whose path is made short is the site's policy, not the gateway's
 business. What an end measured ages until it is used.
@@ -17,7 +17,7 @@ EXPLAINED_NODES: Final = 24
 
 
 def build_question(state: SessionState, now: UnixMillis) -> SelectNodes:
-    """Which nodes for the session of *state*; its customer has come."""
+    """Build the question which nodes the session of *state* gets; its customer has come."""
     customer = state.ends[Side.CUSTOMER]
     other = state.ends.get(Side.REPRESENTATIVE)
     queued = state.queued
@@ -35,14 +35,14 @@ def build_question(state: SessionState, now: UnixMillis) -> SelectNodes:
 
 
 def with_current_ages(end: Joined, now: UnixMillis) -> ClientFacts:
-    """What is known of *end*, with its measurements as old as they are at *now*."""
+    """Return the facts of *end*, with its measurements as old as they are at *now*."""
     facts, passed = end.facts, max(0, now - end.at_unix_ms) / 1000
     ages = {node: facts.latency_ages_seconds.get(node, 0.0) + passed for node in facts.latencies_ms}
     return facts.model_copy(update={"latency_ages_seconds": ages})
 
 
 def summarise_reasons(chosen: NodesSelected) -> tuple[str, ...]:
-    """What a session keeps of the answer's reasons: the notes, and the first nodes with theirs."""
+    """List the answer's reasons that a session keeps: the notes, the first nodes with theirs."""
     return tuple(_lines(chosen))
 
 

@@ -37,7 +37,7 @@ def find_public_site(sites: Mapping[str, PublicSiteDocument], wanted: str) -> st
 
 
 def choose_team(name: str, site: PublicSiteDocument, wanted: str | None) -> str:
-    """The team that a customer of the public site *name* waits for.
+    """Choose the team that a customer of the public site *name* waits for.
 
     Raises:
         NotFound: the site does not offer *wanted*, or no team at all.
@@ -54,7 +54,7 @@ def choose_team(name: str, site: PublicSiteDocument, wanted: str | None) -> str:
 
 
 def visible_teams(caller: Caller, teams: Mapping[str, TeamDocument]) -> frozenset[str]:
-    """The teams whose queue *caller* sees."""
+    """Return the teams whose queue *caller* sees."""
     if caller.may(Action.SEE_ALL_SESSIONS):
         return frozenset(teams)
     return frozenset(
@@ -88,7 +88,7 @@ def require_member(caller: Caller, teams: Mapping[str, TeamDocument], queued: Qu
 def waiting_sessions(
     states: Iterable[SessionState], teams: frozenset[str], now: UnixMillis
 ) -> tuple[SessionState, ...]:
-    """The sessions that wait for one of *teams*, by their arrival."""
+    """List the sessions that wait for one of *teams*, by their arrival."""
     found = (
         state
         for state in states

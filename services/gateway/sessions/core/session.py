@@ -26,7 +26,7 @@ PATHS_KEPT: Final = 24
 
 
 class SessionStep(StrEnum):
-    """What happens to a session after its first state."""
+    """A step of a session after its first state."""
 
     ACCEPT = "a representative accepts the customer of a queue"
     JOIN = "the customer joins by nameplate"
@@ -72,7 +72,7 @@ def next_phase(state: SessionState, step: SessionStep, now: UnixMillis) -> Sessi
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Who opens a session, with which facts, and when it ends."""
+    """The opening of a session: who opens it, with which facts, and when it ends."""
 
     session: SessionId
     representative: str
@@ -167,7 +167,7 @@ def join_customer(state: SessionState, facts: ClientFacts, now: UnixMillis) -> S
 
 
 def needs_placement(state: SessionState, now: UnixMillis, *, lost: bool) -> bool:
-    """Whether to choose new paths: both ends are there and have none, or *lost* all they had."""
+    """Say whether to choose new paths: both ends are there and have none or *lost* all of them."""
     if state.phase is not SessionPhase.ACTIVE or len(state.paths) >= PATHS_KEPT:
         return False
     if state.shared_path is not None:
@@ -221,7 +221,7 @@ def close_session(state: SessionState, reason: CloseReason, message: str) -> Ses
 
 
 def has_expired(state: SessionState, now: UnixMillis, waiting_ms: int) -> bool:
-    """Whether to close a session: it reached its end, or waited too long for its other end."""
+    """Say whether to close a session: it reached its end, or waited too long for its other end."""
     if state.phase is SessionPhase.CLOSED:
         return False
     if state.phase is SessionPhase.WAITING and now >= state.opened_unix_ms + waiting_ms:

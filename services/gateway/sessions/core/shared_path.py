@@ -1,4 +1,4 @@
-"""A session's first path by the address that all relays share (`ip_anycast`).
+"""Decides a session's first path by the address that all relays share (`ip_anycast`).
 
 Only the network knows which relay is near to an end that connects to the shared address. So the
 first end alone gets that address, with a ticket that names no node. The relay that it reaches

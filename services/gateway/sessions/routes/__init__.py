@@ -1,1 +1,1 @@
-"""HTTP and WebSocket of sessions: open, join, close; queues; control channels."""
+"""Serves sessions over HTTP and WebSocket: open, join, close; queues; control channels."""

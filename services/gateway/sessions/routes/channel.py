@@ -1,4 +1,4 @@
-"""The control channel: a WebSocket that each endpoint keeps to a master.
+"""Holds the control channel: a WebSocket that each endpoint keeps to a master.
 
 The gateway sends the paths with their tickets, the session's state and its end. The endpoint
 requests new paths or the session's end, and reports the node that the shared address led to. A
@@ -49,7 +49,7 @@ LONGEST_REASON: Final = 200
 
 @dataclass(frozen=True)
 class ControlChannels:
-    """What a control channel uses."""
+    """The services that a control channel uses."""
 
     accounts: Accounts
     sessions: Sessions
@@ -63,7 +63,7 @@ async def channel(
     session: SessionId,
     channels: Annotated[ControlChannels, Depends(provided(ControlChannels))],
 ) -> None:
-    """One endpoint's control channel, until either side leaves."""
+    """Hold one endpoint's control channel, until either side leaves."""
     await socket.accept()
     try:
         side = channels.accounts.endpoint(bearer(socket), session)
@@ -142,7 +142,7 @@ async def _receive_requests(
 
 
 async def _received(socket: WebSocket) -> str | bytes:
-    """What comes next, as text or not.
+    """Receive what comes next, as text or not.
 
     Raises:
         WebSocketDisconnect: nothing will.

@@ -37,7 +37,7 @@ async def arrive(
     address: ClientAddress,
     host: Annotated[str, Header(max_length=300)] = "",
 ) -> SessionCredentials:
-    """A customer arrives and waits until a member of the team accepts the session."""
+    """Let a customer arrive, who waits until a member of the team accepts the session."""
     limits.arrivals.admit(address)
     site = body.public_site or host.rsplit(":", 1)[0]
     facts = client_facts(body.facts, address, Side.CUSTOMER)
@@ -49,7 +49,7 @@ async def arrive(
 async def who_waits(
     queues: TheQueues, caller: TheCaller, team: str | None = None
 ) -> list[WaitingCustomer]:
-    """Who waits for the caller's teams, or for one *team*, by their arrival."""
+    """List who waits for the caller's teams, or for one *team*, by their arrival."""
     states = await queues.waiting_sessions(caller, team)
     return [_shown(state, state.queued) for state in states if state.queued is not None]
 
@@ -62,7 +62,7 @@ async def accept(
     caller: TheCaller,
     by: TheRepresentative,
 ) -> SessionCredentials:
-    """A member of the team accepts the customer; the second one to do so is refused."""
+    """Let a member of the team accept the customer; the second one to do so is refused."""
     state = await queues.accept(session, caller, by)
     return issuer.issue(state, Side.REPRESENTATIVE)
 

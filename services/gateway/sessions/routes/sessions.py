@@ -39,7 +39,7 @@ async def signed_in_representative(
     address: ClientAddress,
     body: RepresentativeFacts | None = None,
 ) -> Representative:
-    """The caller as the representative of a session, from where and pinned to which node.
+    """Return the caller as a session's representative, from where and pinned to which node.
 
     Raises:
         Forbidden: the caller's role holds no sessions.
@@ -65,7 +65,7 @@ async def open_session(
 
 @router.get("")
 async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[SessionSummary]:
-    """The sessions that are not over: one's own, or everybody's where the role allows it."""
+    """List the sessions that are not over: one's own, or everybody's where the role allows it."""
     return [_shown(each) for each in visible_sessions(sessions.view.all(), caller)]
 
 
@@ -78,7 +78,7 @@ async def join_session(
     address: ClientAddress,
     body: EndpointFacts | None = None,
 ) -> SessionCredentials:
-    """A customer arrives with a nameplate; the words of the key are not for the site."""
+    """Let a customer arrive with a nameplate; the words of the key are not for the site."""
     limits.unknown_nameplates.require(address)
     facts = client_facts(body or EndpointFacts(), address, Side.CUSTOMER)
     try:

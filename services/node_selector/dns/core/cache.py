@@ -41,7 +41,7 @@ class ScopedCache(Generic[Q, A]):
         return len(self._kept)
 
     def find(self, question: Q, network: Network | None, now: Instant) -> A | None:
-        """The answer that counts at *now* for a client in *network*."""
+        """Return the answer that counts at *now* for a client in *network*."""
         version = NOBODY[0] if network is None else network.version
         lengths = self._lengths.get((question, version))
         for length in sorted(lengths or (), reverse=True):
