@@ -1,6 +1,6 @@
 """Lists the connections between nodes that run over links, which can be cut, and their ports.
 
-Only a site that is to be damaged has links. There every connection from a node to another node's
+Only a site for tests of faults has links. There every connection from a node to another node's
 NATS server, of its services and of its own server, goes to a port of its own, where the
 link proxy passes it on. A node reaches its own server directly: a partition lies between machines.
 """

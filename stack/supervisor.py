@@ -159,7 +159,7 @@ def next_of(decision: Decision) -> str:
     return f"it is started again in {decision.seconds:g} s"
 
 
-def _how(exit_code: int | None) -> str:
+def _describe_exit(exit_code: int | None) -> str:
     if exit_code is None:
         return "ended"
     if exit_code >= 0:

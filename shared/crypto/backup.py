@@ -177,7 +177,7 @@ class BackupSealer:
         self._sum = hashlib.sha256()
 
     def begin(self) -> bytes:
-        """The file's beginning."""
+        """Return the first bytes of the file."""
         return self._add_to_checksum(MAGIC + LENGTH.pack(len(self._header)) + self._header)
 
     def frame(self, plain: bytes, *, is_last: bool = False) -> bytes:

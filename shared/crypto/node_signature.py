@@ -37,7 +37,7 @@ class Statement:
 
 
 def attest(key: NodeKey, statement: Statement, subject: str, payload: bytes) -> str:
-    """The header's value."""
+    """Write the statement as the value of its header."""
     proof = key.sign(_bytes_to_sign(statement.head, subject, payload))
     return f"{statement.head};{base64.b64encode(proof).decode()}"
 

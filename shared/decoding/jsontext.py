@@ -97,7 +97,7 @@ def _require_bounds(value: Json, bounds: Bounds) -> None:
 
 
 def _holds_nul(value: Json) -> bool:
-    """Say whether a text of *value* holds the character that PostgreSQL stores in none."""
+    """Say whether a text in *value* holds a NUL character, which PostgreSQL cannot store."""
     level = [value]
     while level:
         if any(NUL in each for each in level if isinstance(each, str)):

@@ -40,7 +40,7 @@ class PlaneObserver(Protocol):
 
     def on_paired(self, key: PathKey) -> None: ...
 
-    def on_parted(self, key: PathKey, bytes_carried: int) -> None: ...
+    def on_pair_closed(self, key: PathKey, bytes_carried: int) -> None: ...
 
     def on_refused(self, code: RefusalCode) -> None: ...
 
@@ -180,13 +180,13 @@ class DataPlane:
     def _on_pair_ended(self, key: PathKey) -> None:
         """Report to the core that a pair ended by itself."""
         self._pairings.remove_pair(key)
-        self._observer.on_parted(key, self._pairs.pop(key).carried)
+        self._observer.on_pair_closed(key, self._pairs.pop(key).carried)
 
     def _end(self, key: PathKey) -> None:
         """Close a pair that the core has already removed."""
         pair = self._pairs.pop(key)
         pair.close()
-        self._observer.on_parted(key, pair.carried)
+        self._observer.on_pair_closed(key, pair.carried)
 
 
 def _ignore() -> None:

@@ -31,7 +31,7 @@ class PathReporter:
         self._counters.paired += 1
         self._report(key, "ready", 0)
 
-    def on_parted(self, key: PathKey, bytes_carried: int) -> None:
+    def on_pair_closed(self, key: PathKey, bytes_carried: int) -> None:
         self._report(key, "parted", bytes_carried)
 
     def on_refused(self, code: RefusalCode) -> None:

@@ -71,7 +71,7 @@ class Notes:
     def on_paired(self, key: PathKey) -> None:
         self.paired.append(key)
 
-    def on_parted(self, key: PathKey, bytes_carried: int) -> None:
+    def on_pair_closed(self, key: PathKey, bytes_carried: int) -> None:
         self.parted.append((key, bytes_carried))
 
     def on_refused(self, code: RefusalCode) -> None:

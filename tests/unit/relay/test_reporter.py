@@ -17,7 +17,7 @@ def test_a_pair_that_came_and_went_is_reported_twice() -> None:
     reporter = PathReporter(BERLIN, facts, events, counters, StillClock())
 
     reporter.on_paired(KEY)
-    reporter.on_parted(KEY, 4_096)
+    reporter.on_pair_closed(KEY, 4_096)
 
     assert counters.paired == 1
     reported = [each for each in facts.kept if isinstance(each, PathReported)]

@@ -66,7 +66,7 @@ async def open_session(
 @router.get("")
 async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[SessionSummary]:
     """List the sessions that are not over: one's own, or everybody's where the role allows it."""
-    return [_shown(each) for each in visible_sessions(sessions.view.all(), caller)]
+    return [_session_summary(each) for each in visible_sessions(sessions.view.all(), caller)]
 
 
 @router.post("/{session}/join")
@@ -96,10 +96,10 @@ async def close_session(
     """End a session."""
     require_own(session, sessions.view.get(session), caller)
     message = f"closed by {caller.user}"
-    return _shown(await sessions.close(session, CloseReason.CLOSED_BY_USER, message))
+    return _session_summary(await sessions.close(session, CloseReason.CLOSED_BY_USER, message))
 
 
-def _shown(state: SessionState) -> SessionSummary:
+def _session_summary(state: SessionState) -> SessionSummary:
     customer = state.ends.get(Side.CUSTOMER)
     return SessionSummary(
         session=state.session,

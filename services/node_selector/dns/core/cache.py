@@ -23,7 +23,7 @@ NOBODY: Final[Scope] = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Generic[A]):
+class _CachedAnswer(Generic[A]):
     answer: A
     until: Instant
 
@@ -34,7 +34,7 @@ class ScopedCache(Generic[Q, A]):
     def __init__(self, most: int) -> None:
         assert most > 0, "a cache that keeps nothing"
         self._most = most
-        self._kept: OrderedDict[tuple[Q, Scope], _Kept[A]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Q, Scope], _CachedAnswer[A]] = OrderedDict()
         self._lengths: dict[tuple[Q, int], Counter[int]] = {}
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class ScopedCache(Generic[Q, A]):
         place = (question, found)
         if place in self._kept:
             self._drop(place)
-        self._kept[place] = _Kept(answer, until)
+        self._kept[place] = _CachedAnswer(answer, until)
         self._lengths.setdefault((question, version), Counter())[length] += 1
         if len(self._kept) > self._most:
             self._drop(next(iter(self._kept)))
