@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.failover_monitor.core.facts import VotesCollected, WriteFailure
+from services.failover_monitor.core.facts import VotesCollected
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor, MonitorStatus
-from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
+from services.failover_monitor.core.record import Holder, LeaseRecord
 from services.failover_monitor.core.timing import Timing
 from services.failover_monitor.lease.announcer import RoleAnnouncer
 from services.failover_monitor.lease.calls import Calls, ChecksHealth
@@ -27,6 +27,7 @@ from shared.events.message import Event
 from shared.runtime.clock import SystemClock
 from shared.runtime.grant import GrantHolder
 from tests.fakes.containment import contained
+from tests.fakes.lease import MemoryLease
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 HASTE = Timing(
@@ -36,32 +37,6 @@ HASTE = Timing(
     heartbeat_seconds=0.01,
     leaders_seconds=1,
 )
-EMPTY = KeyState(None, 1)
-
-
-@dataclass
-class FakeLease:
-    key: KeyState = EMPTY
-    reads: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def until_read_by(self, monitor: Monitor) -> None:
-        async with asyncio.timeout(5):
-            while monitor.status(SystemClock().now()).holder != (
-                self.key.record and self.key.record.holder
-            ):
-                self.reads.clear()
-                await self.reads.wait()
-                await asyncio.sleep(0)
-
-    async def read(self) -> KeyState | None:
-        self.reads.set()
-        return self.key
-
-    async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
-        if expected != self.key.revision:
-            return WriteFailure.REFUSED
-        self.key = KeyState(record, expected + 1)
-        return self.key.revision
 
 
 @dataclass
@@ -112,7 +87,7 @@ class Running:
 
     health: ChecksHealth = field(default_factory=Healthy)
     bus: FakeBus = field(default_factory=FakeBus)
-    lease: FakeLease = field(default_factory=FakeLease)
+    lease: MemoryLease = field(default_factory=MemoryLease)
     monitor: Monitor = field(default_factory=lambda: Monitor(Holder(ALPHA, "a1"), HASTE))
     on_acquired: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     runner: MonitorRunner = field(init=False)
@@ -124,6 +99,17 @@ class Running:
 
     def status(self) -> MonitorStatus:
         return self.monitor.status(SystemClock().now())
+
+    async def lose_lease_to(self, holder: NodeId) -> None:
+        """Another master writes the lease, and this one reads it."""
+        key = self.lease.servers
+        record = LeaseRecord(Epoch(2), holder, f"{holder}-1", 1, 60, 1)
+        assert isinstance(key.write(record, key.key.revision), int)
+        async with asyncio.timeout(5):
+            while self.status().holder != holder:
+                self.lease.reads.clear()
+                await self.lease.reads.wait()
+                await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -152,15 +138,13 @@ async def test_a_master_that_takes_the_lease_says_so_and_grants_at_each_renewal(
     first, second, *_ = running.bus.grants()
     assert (first.node, first.epoch, first.boot_id) == (ALPHA, 1, "boot")
     assert first.valid_until < second.valid_until
-    assert running.lease.key.record is not None
+    assert running.lease.servers.key.record is not None
 
 
 async def test_a_role_that_was_lost_is_granted_no_more() -> None:
     async with at_work() as running:
         await running.bus.until(lambda: bool(running.bus.grants()))
-        record = LeaseRecord(Epoch(2), BRAVO, "b1", 1, 60, 1)
-        running.lease.key = KeyState(record, running.lease.key.revision + 1)
-        await running.lease.until_read_by(running.monitor)
+        await running.lose_lease_to(BRAVO)
         assert not running.status().is_primary
         published = running.bus.published
         await running.bus.until(lambda: any(isinstance(e, PrimarySteppedDown) for e in published))
@@ -179,9 +163,7 @@ async def test_a_larger_epoch_withdraws_the_grants_that_are_out() -> None:
     clock, config = SystemClock(), GrantHolder(ALPHA, "boot")
     async with at_work() as running:
         await running.bus.until(lambda: bool(running.bus.grants()))
-        record = LeaseRecord(Epoch(2), BRAVO, "b1", 1, 60, 1)
-        running.lease.key = KeyState(record, running.lease.key.revision + 1)
-        await running.lease.until_read_by(running.monitor)
+        await running.lose_lease_to(BRAVO)
         await running.bus.until(lambda: running.bus.grants()[-1].epoch == 2)
     first = running.bus.grants()[0].model_copy(update={"valid_until": clock.now() + 60})
     assert config.offer(first)

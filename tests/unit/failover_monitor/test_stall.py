@@ -29,10 +29,10 @@ async def test_while_the_monitors_loop_is_blocked_the_grant_ends_at_its_deadline
 async def test_a_monitor_that_was_blocked_goes_on_in_its_epoch_when_nobody_was_in_between() -> None:
     async with at_work() as running:
         await running.bus.until(lambda: bool(running.bus.grants()))
-        before, revision = running.bus.grants()[-1], running.lease.key.revision
+        before, first = running.bus.grants()[-1], running.lease.servers.key
         block_until(before.valid_until)
         await running.bus.until(lambda: running.bus.grants()[-1].valid_until > before.valid_until)
-        assert running.lease.key.revision > revision
+        assert running.lease.servers.key.revision > first.revision
         assert running.bus.grants()[-1].epoch == running.monitor.epoch == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from services.failover_monitor.core.facts import WriteFailure
 from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
 from services.failover_monitor.core.monitor import Monitor
-from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
+from services.failover_monitor.core.record import Holder, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from services.failover_monitor.handlers import SwitchoverHandlers
 from services.failover_monitor.lease.announcer import RoleAnnouncer
@@ -46,6 +46,7 @@ from shared.events.failover import (
 )
 from shared.events.message import Event, Message, Request
 from tests.fakes.containment import contained
+from tests.fakes.lease import MemoryLease
 from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 from tests.unit.failover_monitor.test_runner import NoVotes
@@ -53,29 +54,22 @@ from tests.unit.failover_monitor.test_runner import NoVotes
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 ENTRIES = Revision(7)
-EMPTY = KeyState(None, 1)
 KEYS = {node: NodeKey.generate() for node in (ALPHA, BRAVO)}
 MASTERS = {node: key.public_b64 for node, key in KEYS.items()}
 
 
 @dataclass
-class Key:
+class FaultyLease(MemoryLease):
     """The lease, as both masters reach it; a write may be lost, or its answer."""
 
-    seen: KeyState = EMPTY
     loses_writes: bool = False
     loses_answers: bool = False
-
-    async def read(self) -> KeyState | None:
-        return self.seen
 
     async def write(self, record: LeaseRecord, expected: int) -> int | WriteFailure:
         if self.loses_writes:
             return WriteFailure.UNKNOWN
-        if expected != self.seen.revision:
-            return WriteFailure.REFUSED
-        self.seen = KeyState(record, expected + 1)
-        return WriteFailure.UNKNOWN if self.loses_answers else expected + 1
+        revision = await super().write(record, expected)
+        return WriteFailure.UNKNOWN if self.loses_answers else revision
 
 
 @dataclass
@@ -118,7 +112,7 @@ class Side:
 class Site(Responder):
     """Two masters, and who answers whom."""
 
-    key: Key = field(default_factory=Key)
+    lease: FaultyLease = field(default_factory=FaultyLease)
     sides: dict[NodeId, Side] = field(default_factory=dict[NodeId, Side])
     keys: dict[NodeId, NodeKey] = field(default_factory=lambda: dict(KEYS))
     silent: set[type[Request[Any]]] = field(default_factory=set[type[Request[Any]]])
@@ -145,7 +139,7 @@ class Site(Responder):
         monitor = Monitor(holder, TIMING, head_start)
         runner = MonitorRunner(
             monitor,
-            Calls(self.key, body, NoVotes(), contained()),
+            Calls(self.lease, body, NoVotes(), contained()),
             RoleAnnouncer(node, "boot", bus, bus),
             clock,
         )
@@ -433,9 +427,9 @@ def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
 def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
-            site.key.loses_answers = True
+            site.lease.loses_answers = True
             answer = await site.order()
-            site.key.loses_answers = False
+            site.lease.loses_answers = False
             assert answer.primary == BRAVO
             assert site.bravo.is_primary
 
@@ -445,10 +439,10 @@ def test_a_named_successor_whose_holder_got_no_answer_is_primary() -> None:
 def test_a_lease_that_does_not_answer_leaves_the_outcome_open_and_then_the_old_one_acts() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
-            site.key.loses_writes = True
+            site.lease.loses_writes = True
             assert isinstance(await site.refused(), OutcomeUnknown)
             assert not site.alpha.is_primary
-            site.key.loses_writes = False
+            site.lease.loses_writes = False
             await goes_on(site)
 
     run(scenario())

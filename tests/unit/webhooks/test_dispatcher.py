@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ import pytest
 
 from services.webhooks.core.consumers import consumer_name
 from services.webhooks.core.delivery import Response
-from services.webhooks.delivery.consumers import Consumers, ConsumerSpec, EventQueue, StoredEvent
+from services.webhooks.delivery.consumers import ConsumerSpec, EventQueue, StoredEvent
 from services.webhooks.delivery.dispatcher import Dispatcher, DispatcherDependencies
 from services.webhooks.delivery.message import CONTENT_TYPE, build_delivery
 from services.webhooks.delivery.pool import DispatcherPool
@@ -25,13 +25,15 @@ from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, 
 from shared.crypto.keyring import KeyRing, Keys
 from shared.documents.webhook import WebhookDocument
 from shared.domain.document import Document
-from shared.domain.errors import BadSignature, Unavailable
+from shared.domain.errors import BadSignature
 from shared.domain.ids import NodeId, Revision, UnixMillis
 from shared.domain.webhook import WebhookState
 from shared.events.webhook import WebhookDeliveryFailed, WebhookStateChanged
 from tests.fakes.containment import contained
 from tests.fakes.events import KeptFacts
 from tests.fakes.rejections import KeptRejections
+from tests.fakes.virtual_time import pause, run
+from tests.fakes.webhook_consumers import EventStream, MemoryConsumers
 
 RING = KeyRing(Keys("aaaaaaaa", b"c" * 32, b"t" * 32))
 NOON = 1_777_888_800_000
@@ -55,59 +57,39 @@ def verifier() -> Verifier:
     return Verifier(RING, lambda: UnixMillis(NOON), UnixMillis(0))
 
 
-@dataclass
-class FakeQueue:
-    """Hands out what is prepared, and remembers what was done with it."""
+class Faulty(MemoryConsumers):
+    """The way to the stream fails the first *failures* times, and always for *broken*."""
 
-    events: list[StoredEvent]
-    finished: list[bytes] = field(default_factory=list[bytes])
-    later: list[tuple[bytes, float]] = field(default_factory=list[tuple[bytes, float]])
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def next(self) -> StoredEvent | None:
-        if not self.events:
-            await asyncio.Event().wait()
-        return self.events.pop(0)
-
-    async def done(self, event: StoredEvent) -> None:
-        self.finished.append(event.payload)
-        self.moved.set()
-
-    async def retry(self, event: StoredEvent, seconds: float) -> None:
-        self.later.append((event.payload, seconds))
-        self.moved.set()
-
-
-@dataclass
-class FakePlaces:
-    """The stream's consumers, by name."""
-
-    queue: FakeQueue
-    there: list[str] = field(default_factory=list[str])
-    dropped: list[str] = field(default_factory=list[str])
-    broken: int = 0
+    failures = 0
+    broken = ""
 
     @asynccontextmanager
     async def open(self, spec: ConsumerSpec) -> AsyncGenerator[EventQueue]:
-        if self.broken:
-            self.broken -= 1
-            raise Unavailable("there is no connection to NATS")
-        self.there.append(spec.name)
-        self.queue.moved.set()
-        try:
-            yield self.queue
-        finally:
-            self.queue.moved.set()
+        if spec.name == self.broken:
+            raise RecursionError("nested too deeply")
+        self.is_reachable = self.failures == 0
+        self.failures = max(0, self.failures - 1)
+        async with super().open(spec) as queue:
+            yield queue
 
-    async def names(self) -> list[str]:
-        return list(self.there)
 
-    async def delete(self, name: str) -> None:
-        self.dropped.append(name)
-        self.there.remove(name)
+async def until(condition: Callable[[], bool]) -> None:
+    """Let virtual time pass until *condition* holds."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await pause(0.05)
 
-    async def waiting(self, name: str) -> int:
-        return len(self.queue.events)
+
+@asynccontextmanager
+async def at_work(work: Coroutine[Any, Any, None]) -> AsyncGenerator[asyncio.Task[None]]:
+    """Have *work* done beside the test."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @dataclass
@@ -122,12 +104,11 @@ class Street:
     counted: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
-        self.queue = FakeQueue(self.events)
-        self.consumers = FakePlaces(self.queue)
+        self.consumers = Faulty()
         self.facts = KeptFacts()
         self.rejections = KeptRejections()
         self.dependencies = DispatcherDependencies(
-            cast("Consumers", self.consumers),
+            self.consumers,
             self.post,
             verifier(),
             self.facts,
@@ -137,30 +118,48 @@ class Street:
             contained(),
         )
 
+    @property
+    def stream(self) -> EventStream:
+        return self.consumers.stream
+
+    @property
+    def finished(self) -> list[bytes]:
+        """The events that come no more."""
+        return [each.payload for each in self.stream.acknowledged]
+
+    @property
+    def later(self) -> list[tuple[bytes, float]]:
+        """The events that were put off, and for how long."""
+        return [(each.payload, seconds) for each, seconds in self.stream.retries]
+
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         self.posted.append((url, dict(headers), body))
         return self.answers.pop(0)
 
-    async def walk(self, steps: int, **document: Any) -> Dispatcher:
+    async def put_events(self, consumers: int) -> None:
+        """Put the events behind the beginning of as many *consumers*."""
+        await until(lambda: len(self.stream.consumers) == consumers)
+        self.stream.put(*self.events)
+
+    def walk(self, steps: int, **document: Any) -> Dispatcher:
         """Let a dispatcher take *steps* events."""
         body = {"url": "https://a.example/", **document}
         dispatcher = Dispatcher(
             "ops", WebhookDocument.model_validate(body), SECRET, self.dependencies
         )
-        task = asyncio.create_task(dispatcher.run())
-        async with asyncio.timeout(15):
-            while len(self.queue.finished) + len(self.queue.later) < steps:
-                self.queue.moved.clear()
-                await self.queue.moved.wait()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+
+        async def take_steps() -> None:
+            async with at_work(dispatcher.run()):
+                await self.put_events(1)
+                await until(lambda: len(self.finished) + len(self.later) >= steps)
+
+        run(take_steps())
         return dispatcher
 
 
-async def test_a_delivery_holds_the_event_byte_by_byte_and_the_receiver_can_verify_it() -> None:
+def test_a_delivery_holds_the_event_byte_by_byte_and_the_receiver_can_verify_it() -> None:
     street = Street([Response(204)], [kept(3)])
-    await street.walk(1)
+    street.walk(1)
     ((url, headers, body),) = street.posted
     covered = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     proof = base64.b64encode(hmac.new(SECRET, covered, hashlib.sha256).digest()).decode()
@@ -176,18 +175,17 @@ async def test_a_delivery_holds_the_event_byte_by_byte_and_the_receiver_can_veri
     assert headers["webhook-signature"] == f"v1,{proof}"
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("boot.3", "1777888800")
     assert headers["content-type"] == "application/json"
-    assert street.queue.finished == [b'{"revision": 3}']
+    assert street.finished == [b'{"revision": 3}']
     assert street.counted == ["delivered"]
 
 
-async def test_a_refusal_is_retried_and_reported_once_and_so_is_its_end() -> None:
+def test_a_refusal_is_retried_and_reported_once_and_so_is_its_end() -> None:
     answers = [Response(500), Response(None, "silence"), Response(200), Response(200)]
-    events = [kept(1), kept(1, attempt=2), kept(1, attempt=3), kept(2)]
-    street = Street(answers, events)
-    dispatcher = await street.walk(4)
+    street = Street(answers, [kept(1), kept(2)])
+    dispatcher = street.walk(4)
 
-    assert street.queue.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
-    assert street.queue.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert street.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    assert street.finished == [b'{"revision": 1}', b'{"revision": 2}']
     assert street.facts.kept == [
         WebhookStateChanged(
             webhook="ops",
@@ -206,11 +204,11 @@ async def test_a_refusal_is_retried_and_reported_once_and_so_is_its_end() -> Non
     assert street.counted == ["failed", "failed", "delivered", "delivered"]
 
 
-async def test_an_event_that_is_given_up_is_reported_and_the_next_is_attempted() -> None:
+def test_an_event_that_is_given_up_is_reported_and_the_next_is_attempted() -> None:
     street = Street([Response(500), Response(200)], [kept(1, attempt=9, hours=2), kept(2)])
-    await street.walk(2, give_up_after_hours=1)
+    street.walk(2, give_up_after_hours=1)
 
-    assert street.queue.finished == [b'{"revision": 1}', b'{"revision": 2}']
+    assert street.finished == [b'{"revision": 1}', b'{"revision": 2}']
     assert (
         WebhookDeliveryFailed(
             webhook="ops",
@@ -223,33 +221,32 @@ async def test_an_event_that_is_given_up_is_reported_and_the_next_is_attempted()
     )
 
 
-async def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
+def test_the_loss_of_news_about_webhooks_makes_no_more_news() -> None:
     own = kept(1, subject="meridian.event.webhook.delivery_failed", hours=2)
     street = Street([Response(500)], [own])
-    await street.walk(1, give_up_after_hours=1)
+    street.walk(1, give_up_after_hours=1)
 
     assert not [each for each in street.facts.kept if isinstance(each, WebhookDeliveryFailed)]
     assert street.counted == ["given_up"]
 
 
-async def test_an_event_that_nobody_signed_is_left_out_and_never_posted() -> None:
+def test_an_event_that_nobody_signed_is_left_out_and_never_posted() -> None:
     forged = kept(1)
     forged.headers[SIGNATURE_HEADER] = forged.headers[SIGNATURE_HEADER][:-1] + "x"
     street = Street([Response(200)], [forged, kept(2)])
-    await street.walk(2)
+    street.walk(2)
 
     assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
     with pytest.raises(BadSignature):
         build_delivery(forged, verifier())
 
 
-async def test_a_stream_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.webhooks.delivery.dispatcher.PAUSE_SECONDS", 0.0)
+def test_a_stream_that_is_away_is_waited_for() -> None:
     street = Street([Response(200)], [kept(1)])
-    street.consumers.broken = 3
-    await street.walk(1)
+    street.consumers.failures = 3
+    street.walk(1)
 
-    assert street.queue.finished == [b'{"revision": 1}']
+    assert street.finished == [b'{"revision": 1}']
 
 
 @dataclass
@@ -277,38 +274,43 @@ class Ledger:
         )
 
 
-async def until_at_work(ledger: Ledger, pool: DispatcherPool, names: set[str]) -> None:
-    moved = ledger.street.queue.moved
-    async with asyncio.timeout(15):
-        while {each.webhook for each in await pool.progress()} != names:
-            moved.clear()
-            await moved.wait()
+async def until_at_work(pool: DispatcherPool, *names: str) -> None:
+    async with asyncio.timeout(60):
+        while {each.webhook for each in await pool.progress()} != set(names):
+            await pause(0.05)
 
 
-async def test_the_dispatchers_follow_the_documents_and_the_role(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
+def consumer_of(webhook: str) -> str:
+    document = WebhookDocument.model_validate({"url": "https://a.example/"})
+    return consumer_name(webhook, document)
+
+
+def test_the_dispatchers_follow_the_documents_and_the_role() -> None:
     url = {"url": "https://a.example/"}
-    ledger = Ledger(Street([], []), {"a": url, "b": url, "off": {**url, "enabled": False}})
+    ledger = Ledger(Street([], []), {"a": url, "b": url, "off": url})
     pool = ledger.pool()
-    task = asyncio.create_task(pool.run())
 
-    await until_at_work(ledger, pool, {"a", "b"})
-    ledger.documents = {"b": {"url": "https://b.example/"}, "wrong": {"url": 7}}
-    pool.record_revision(Revision(2))
-    await until_at_work(ledger, pool, {"b"})
-    ledger.is_primary = False
-    pool.record_revision(Revision(3))
-    await until_at_work(ledger, pool, set())
-    ledger.is_primary = True
-    await until_at_work(ledger, pool, {"b"})
+    async def follow() -> None:
+        async with at_work(pool.run()):
+            await until_at_work(pool, "a", "b", "off")
+            await ledger.street.put_events(3)
+            ledger.documents = {
+                "b": {"url": "https://b.example/"},
+                "wrong": {"url": 7},
+                "off": {**url, "enabled": False},
+            }
+            pool.record_revision(Revision(2))
+            await until_at_work(pool, "b")
+            ledger.is_primary = False
+            pool.record_revision(Revision(3))
+            await until_at_work(pool)
+            ledger.is_primary = True
+            await until_at_work(pool, "b")
+        assert await pool.progress() == ()
+        kept_consumers = {consumer_of("b"), consumer_of("off")}
+        assert set(await ledger.street.consumers.names()) == kept_consumers, "a's consumer went"
 
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    assert await pool.progress() == ()
-    assert len(ledger.street.consumers.dropped) == 1, "a's consumer went, those of b and off stayed"
+    run(follow())
 
 
 @dataclass
@@ -321,11 +323,11 @@ class Hostile(Street):
         return await super().post(url, headers, body)
 
 
-async def test_a_way_to_a_receiver_that_fails_is_a_failed_attempt_with_a_cause() -> None:
-    street = Hostile([], [kept(1), kept(1, attempt=2)])
-    dispatcher = await street.walk(2, url="https://bad.example/")
+def test_a_way_to_a_receiver_that_fails_is_a_failed_attempt_with_a_cause() -> None:
+    street = Hostile([], [kept(1)])
+    dispatcher = street.walk(2, url="https://bad.example/")
 
-    assert street.queue.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
+    assert street.later == [(b'{"revision": 1}', 1.0), (b'{"revision": 1}', 2.0)]
     (event,) = street.facts.kept
     assert isinstance(event, WebhookStateChanged)
     assert event.state is WebhookState.FAILING
@@ -334,63 +336,36 @@ async def test_a_way_to_a_receiver_that_fails_is_a_failed_attempt_with_a_cause()
     assert street.counted == ["failed", "failed"]
 
 
-async def test_an_event_that_cannot_be_wrapped_is_left_out_and_the_next_one_is_posted() -> None:
+def test_an_event_that_cannot_be_wrapped_is_left_out_and_the_next_one_is_posted() -> None:
     strange = kept(1)
     strange.headers[CONTENT_TYPE] = cast("str", 7)
     street = Street([Response(200)], [strange, kept(2)])
-    await street.walk(2)
+    street.walk(2)
 
     assert [json.loads(body)["data"] for _, _, body in street.posted] == [{"revision": 2}]
 
 
-@dataclass
-class Cursed(FakePlaces):
-    """The consumer of one webhook is broken for good."""
-
-    cursed: str = ""
-
-    @asynccontextmanager
-    async def open(self, spec: ConsumerSpec) -> AsyncGenerator[EventQueue]:
-        if spec.name == self.cursed:
-            raise RecursionError("nested too deeply")
-        async with super().open(spec) as queue:
-            yield queue
-
-
-async def test_a_webhook_that_fails_is_marked_and_the_others_are_delivered_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
+def test_a_webhook_that_fails_is_marked_and_the_others_are_delivered_to() -> None:
     url = {"url": "https://a.example/"}
     street = Street([Response(200)], [kept(1)])
-    cursed = consumer_name("bad", WebhookDocument.model_validate(url))
-    street.consumers = Cursed(street.queue, cursed=cursed)
-    street.dependencies = replace(
-        street.dependencies, consumers=cast("Consumers", street.consumers)
-    )
-    ledger = Ledger(street, {"bad": url, "good": url})
-    pool = ledger.pool()
-    task = asyncio.create_task(pool.run())
-    await until_at_work(ledger, pool, {"bad", "good"})
-    async with asyncio.timeout(15):
-        while not street.queue.finished:
-            street.queue.moved.clear()
-            await street.queue.moved.wait()
-    bad, good = sorted(await pool.progress(), key=lambda each: each.webhook)
+    street.consumers.broken = consumer_of("bad")
+    pool = Ledger(street, {"bad": url, "good": url}).pool()
 
-    assert (bad.state, bad.cause) == (WebhookState.FAILING, "RecursionError: nested too deeply")
-    assert good.state is WebhookState.DELIVERING
-    assert not task.done()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async def deliver() -> None:
+        async with at_work(pool.run()) as task:
+            await until_at_work(pool, "bad", "good")
+            await street.put_events(1)
+            await until(lambda: bool(street.finished))
+            bad, good = sorted(await pool.progress(), key=lambda each: each.webhook)
+            assert not task.done()
+        cause = "RecursionError: nested too deeply"
+        assert (bad.state, bad.cause, bad.waiting) == (WebhookState.FAILING, cause, None)
+        assert (good.state, good.waiting) == (WebhookState.DELIVERING, 0)
+
+    run(deliver())
 
 
-async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.webhooks.delivery.pool.PAUSE_SECONDS", 0.01)
-
+def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver() -> None:
     def secret_of(name: str, _number: int) -> bytes:
         if name == "bad":
             raise OverflowError("int too big to convert")
@@ -399,11 +374,12 @@ async def test_a_webhook_without_a_secret_keeps_no_other_from_its_receiver(
     url = {"url": "https://a.example/"}
     ledger = Ledger(Street([], []), {"bad": url, "good": url})
     pool = DispatcherPool(ledger.read, ledger.street.dependencies, secret_of, lambda: True)
-    task = asyncio.create_task(pool.run())
-    await until_at_work(ledger, pool, {"good"})
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+
+    async def deliver() -> None:
+        async with at_work(pool.run()):
+            await until_at_work(pool, "good")
+
+    run(deliver())
 
 
 @pytest.mark.parametrize(

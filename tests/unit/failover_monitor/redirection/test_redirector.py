@@ -1,9 +1,9 @@
 """The redirector: reads role and configuration, directs the address, reports its progress."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,15 +12,14 @@ from services.failover_monitor.redirection.core import DesiredState
 from services.failover_monitor.redirection.desired import DesiredStateReader
 from services.failover_monitor.redirection.redirector import Redirector
 from shared.documents.redirection import RedirectionMethod
-from shared.domain.document import Document
-from shared.domain.errors import RedirectionFailed, StoreUnavailable
-from shared.domain.ids import Epoch, Instant, LogGeneration, NodeId, Revision
-from shared.domain.log import ReplicationMode, empty_position
+from shared.domain.document import Document, Ref
+from shared.domain.errors import RedirectionFailed
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
 from shared.domain.redirection import RedirectionState
 from shared.events.failover import RedirectionChanged
 from shared.events.message import Event
-from shared.persistence.master_state import State
 from tests.fakes.containment import contained
+from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 
 ALPHA = NodeId("alpha")
@@ -33,8 +32,8 @@ class Ground:
 
     epoch: Epoch = Epoch(4)
     primary: bool = True
-    setting: dict[str, Any] = field(default_factory=lambda: {"method": "hook"})
-    broken: bool = False
+    setting: InitVar[dict[str, Any] | None] = None
+    state: MemoryState = field(default_factory=MemoryState)
     desired_states: list[DesiredState] = field(default_factory=list[DesiredState])
     published: list[RedirectionChanged] = field(default_factory=list[RedirectionChanged])
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -44,20 +43,18 @@ class Ground:
     released: list[DesiredState] = field(default_factory=list[DesiredState])
     keeps: bool = False
 
+    def __post_init__(self, setting: dict[str, Any] | None) -> None:
+        self.configure({"method": "hook"} if setting is None else setting)
+
     def is_primary(self, now: Instant) -> bool:
         return self.primary
 
-    async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
-        if self.broken:
-            raise StoreUnavailable("the database does not answer")
-        site = {"name": "support.example.com", "redirection": self.setting}
+    def configure(self, setting: dict[str, Any]) -> None:
+        """Have the site's redirection set to *setting*."""
+        site = {"name": "support.example.com", "redirection": setting}
         node = {"role": "master", "region": "eu", "gateway_url": "https://alpha.example:8443"}
-        rows = (
-            Document("site", "site", Revision(1), site),
-            Document("node", ALPHA, Revision(1), node),
-        )
-        position = empty_position(LogGeneration(1))
-        return State(position, ReplicationMode.SYNCHRONOUS, rows)
+        for ref, body in ((Ref("site", "site"), site), (Ref("node", ALPHA), node)):
+            self.state.here.documents_by_ref[ref] = Document(*ref, Revision(1), body)
 
     async def redirect(self, desired: DesiredState) -> None:
         self.desired_states.append(desired)
@@ -90,7 +87,7 @@ class Ground:
 async def at_work(ground: Ground) -> AsyncGenerator[Redirector]:
     clock = VirtualClock()
     redirector = Redirector(
-        DesiredStateReader(ALPHA, ground, ground, clock),
+        DesiredStateReader(ALPHA, ground, ground.state, clock),
         {RedirectionMethod.HOOK: ground},
         *(ground, clock, ground.registry, contained()),
     )
@@ -173,7 +170,7 @@ def test_a_method_that_is_chosen_while_the_primary_acts_is_used() -> None:
         ground = Ground(setting={})
         async with at_work(ground):
             await pause(1)
-            ground.setting = {"method": "hook"}
+            ground.configure({"method": "hook"})
             await pause(6)
 
             assert len(ground.desired_states) == 1
@@ -253,11 +250,11 @@ def test_what_is_under_way_ends_with_the_service() -> None:
 
 def test_a_database_that_does_not_answer_is_asked_again() -> None:
     async def scenario() -> None:
-        ground = Ground(broken=True)
+        ground = Ground(state=MemoryState(is_down=True))
         async with at_work(ground):
             await pause(3)
             assert ground.desired_states == []
-            ground.broken = False
+            ground.state.is_down = False
             await pause(1)
             assert len(ground.desired_states) == 1
 
@@ -269,7 +266,7 @@ def test_what_is_known_stays_while_the_database_is_away() -> None:
         ground = Ground(outcome=fail)
         async with at_work(ground):
             await pause(1)
-            ground.broken = True
+            ground.state.is_down = True
             await pause(20)
             assert len(ground.desired_states) >= 4
 
@@ -318,12 +315,13 @@ def test_a_new_epoch_waits_for_what_the_configuration_says_now() -> None:
         ground = Ground(again_seconds=5.0)
         async with at_work(ground):
             await pause(1)
-            ground.broken = True
+            ground.state.is_down = True
             ground.epoch = Epoch(6)
             await pause(10)
             assert [desired.epoch for desired in ground.desired_states] == [4]
 
-            ground.broken, ground.setting = False, {"method": "hook", "time_limit_seconds": 5}
+            ground.state.is_down = False
+            ground.configure({"method": "hook", "time_limit_seconds": 5})
             await pause(1)
             assert [desired.epoch for desired in ground.desired_states] == [4, 6]
             assert ground.desired_states[1].setting.time_limit_seconds == 5

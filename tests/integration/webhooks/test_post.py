@@ -1,90 +1,17 @@
-"""A webhook's consumer of a real stream, and posts to receivers that misbehave."""
+"""Posts to receivers that misbehave."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 
 from services.webhooks.core.delivery import Response
-from services.webhooks.delivery.consumers import Consumers, ConsumerSpec, EventQueue, StoredEvent
 from services.webhooks.delivery.post import HttpPost
-from tests.integration.events.server import SERVICE, Ground, failover
 
-ALL = ("meridian.event.>",)
 SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ground]:
-    ground = Ground.start(tmp_path_factory.mktemp("nats") / "nats")
-    yield ground
-    ground.server.kill()
-
-
-@pytest.fixture
-async def consumers(ground: Ground) -> AsyncGenerator[Consumers]:
-    await ground.make_stream()
-    async with ground.connected(SERVICE) as (client, jetstream):
-        yield Consumers(client)
-        for consumer in await jetstream.consumers_info("EVENTS"):
-            await jetstream.delete_consumer("EVENTS", consumer.name)
-        await jetstream.purge_stream("EVENTS")
-
-
-async def taken(queue: EventQueue) -> StoredEvent:
-    async with asyncio.timeout(SECONDS):
-        while True:
-            if (event := await queue.next()) is not None:
-                return event
-
-
-async def test_a_new_consumer_begins_with_the_next_event_and_delivers_one_at_a_time(
-    ground: Ground, consumers: Consumers
-) -> None:
-    await ground.publish(failover(1))
-    async with consumers.open(ConsumerSpec("webhook-a", ALL, None)) as queue:
-        await ground.publish(failover(2), failover(3))
-        second = await taken(queue)
-        assert await consumers.waiting("webhook-a") == 2
-        assert (b'"epoch":2' in second.payload, second.attempt) == (True, 1)
-        assert second.subject == "meridian.event.failover.primary_changed"
-        assert second.headers["Meridian-Node-Sig"].startswith("1;alpha;")
-
-        await queue.retry(second, 0.01)
-        repeated = await taken(queue)
-        assert (repeated.payload, repeated.attempt) == (second.payload, 2)
-        await queue.done(repeated)
-        assert b'"epoch":3' in (await taken(queue)).payload
-
-
-async def test_another_master_goes_on_where_the_last_one_was(
-    ground: Ground, consumers: Consumers
-) -> None:
-    spec = ConsumerSpec("webhook-b", ALL, None)
-    async with consumers.open(spec) as queue:
-        await ground.publish(failover(1), failover(2))
-        await queue.done(await taken(queue))
-    async with ground.connected(SERVICE) as (client, _):
-        other = Consumers(client)
-        async with other.open(
-            ConsumerSpec("webhook-b", ("meridian.event.failover.>",), None)
-        ) as queue:
-            assert b'"epoch":2' in (await taken(queue)).payload, "what it sees may change"
-        assert await other.names() == ["webhook-b"]
-
-
-async def test_a_beginning_in_the_past_replays(ground: Ground, consumers: Consumers) -> None:
-    await ground.publish(failover(1), failover(2))
-    long_ago = datetime.now(UTC) - timedelta(hours=1)
-    async with consumers.open(ConsumerSpec("webhook-c", ALL, long_ago)) as queue:
-        assert b'"epoch":1' in (await taken(queue)).payload
-    await consumers.delete("webhook-c")
-    assert await consumers.names() == []
-
 
 Receiver = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
