@@ -150,7 +150,9 @@ def name_of(process: Process) -> str:
 
 def described(process: Process, exit_code: int | None, log: Path, decision: Decision) -> str:
     """Describe in one line what ended, how, where its log ends, and what happens next."""
-    return f"{name_of(process)} {_describe_exit(exit_code)} ({_last_line(log)}); {next_of(decision)}"
+    return (
+        f"{name_of(process)} {_describe_exit(exit_code)} ({_last_line(log)}); {next_of(decision)}"
+    )
 
 
 def next_of(decision: Decision) -> str:
