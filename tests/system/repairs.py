@@ -13,15 +13,19 @@ LOST_AFTER = 90.0
 
 
 async def rebuilt(env: dict[str, str], *options: str) -> str:
-    """What the command said when it had done it; until then it says why not yet."""
-    async with asyncio.timeout(LOST_AFTER):
-        while True:
-            code, answer = await run_meridian(
-                env, "log", "rebuild", "--reason", "it burnt", *options
-            )
-            if code == 0:
-                return answer
-            await asyncio.sleep(AGAIN_SECONDS)
+    """Run `meridian log rebuild` until it is done; its output."""
+    answer = ""
+    try:
+        async with asyncio.timeout(LOST_AFTER):
+            while True:
+                code, answer = await run_meridian(
+                    env, "log", "rebuild", "--reason", "it burnt", *options
+                )
+                if code == 0:
+                    return answer
+                await asyncio.sleep(AGAIN_SECONDS)
+    except TimeoutError as error:
+        raise TimeoutError(f"the log is not rebuilt: {answer}") from error
 
 
 async def resynced(env: dict[str, str], node: str) -> str:
