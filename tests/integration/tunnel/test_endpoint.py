@@ -12,13 +12,17 @@ from tests.integration.tunnel.site import echo_server, site, until
 pytestmark = pytest.mark.integration
 
 
+CHUNK_BYTES = 1 << 18
+
+
 async def echoed(port: int, data: bytes) -> bytes:
     """Send *data* through the tunnel to the echo and read what comes back, to the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
     async def send() -> None:
-        writer.write(data)
-        await writer.drain()
+        for begin in range(0, len(data), CHUNK_BYTES):
+            writer.write(data[begin : begin + CHUNK_BYTES])
+            await writer.drain()
         writer.write_eof()
 
     async with asyncio.timeout(60):

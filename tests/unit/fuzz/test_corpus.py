@@ -104,7 +104,7 @@ print(judge(Target("bad", decode, lambda: (), (), frozenset()), b"x").finding)
 
 
 def test_a_decoder_that_takes_too_much_memory_is_a_finding() -> None:
-    """In a grandchild: a process inherits the peak of the one that executed it, which hides its own.
+    """In a grandchild: a process inherits the peak of the one that executed it.
 
     `; true` keeps the shell from becoming the process itself.
     """
