@@ -56,11 +56,11 @@ async def _node(processes: ProcessGroup, node: NodeLayout) -> NodeProcesses:
         **({POSTGRES: None} if node.postgres else {}),
         **{service: (port, "/readyz") for service, port in node.services.items()},
     }
-    asked = (_process(processes, node, service, where) for service, where in health.items())
+    asked = (_process_status(processes, node, service, where) for service, where in health.items())
     return NodeProcesses(node, tuple(await asyncio.gather(*asked)))
 
 
-async def _process(
+async def _process_status(
     processes: ProcessGroup, node: NodeLayout, service: str, where: tuple[int, str] | None
 ) -> ProcessStatus:
     process = (str(node.name), service)

@@ -119,7 +119,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     signer = Signer(keyring, identity, secrets.token_hex(6), clock.unix_ms)
     verifier = Verifier(keyring, clock.unix_ms, started)
     access = NatsAccess(settings.nats_servers, settings.nats_user, settings.nats_password())
-    registry = _registry(service)
+    registry = _build_registry(service)
     rejections = Rejections(clock.now, _log_rejection, _rejected_counter(registry))
     fault, meter = Fault(), PrometheusMeter(registry)
     guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.report)
@@ -211,7 +211,7 @@ def _contained_counter(registry: CollectorRegistry) -> Callable[[str], None]:
     return lambda kind: counter.labels(kind).inc()
 
 
-def _registry(service: str) -> CollectorRegistry:
+def _build_registry(service: str) -> CollectorRegistry:
     registry = CollectorRegistry()
     build = Gauge("meridian_build", "This build", ["version", "service"], registry=registry)
     build.labels(package_version(), service).set(1)

@@ -40,7 +40,7 @@ class Download:
     pause: Pause | None = None
 
     async def run(self) -> None:
-        """Read it all.
+        """Download the whole file.
 
         Raises:
             EOFError: the connection ended before the announced length.

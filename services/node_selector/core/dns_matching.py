@@ -98,7 +98,7 @@ def hosts_to_resolve(found: DnsAnswer, hosts: Collection[str]) -> frozenset[str]
 
     Empty when every record names one of *hosts* itself, so most answers need no further lookup.
     """
-    ours = {plain(host) for host in hosts}
+    ours = {normalise_host(host) for host in hosts}
     lost = {
         name
         for names in (_names_of(record, found) for record in found.records)
@@ -110,15 +110,15 @@ def hosts_to_resolve(found: DnsAnswer, hosts: Collection[str]) -> frozenset[str]
 
 def is_number(host: str) -> bool:
     """Say whether *host* is an IP address."""
-    return _number(host) is not None
+    return _canonical_address(host) is not None
 
 
-def plain(host: str) -> str:
+def normalise_host(host: str) -> str:
     """Normalise *host* for comparison."""
-    return _number(host) or host.lower().removesuffix(".")
+    return _canonical_address(host) or host.lower().removesuffix(".")
 
 
-def _number(host: str) -> str | None:
+def _canonical_address(host: str) -> str | None:
     """Return the canonical form of an IP address; None for a name."""
     try:
         return str(ip_address(host))
@@ -132,5 +132,5 @@ def _names_of(record: Record, found: DnsAnswer) -> frozenset[str]:
 
 def _names(host: str, found: DnsAnswer) -> frozenset[str]:
     """Return *host* and its IP addresses, as far as they were resolved."""
-    host = plain(host)
+    host = normalise_host(host)
     return found.numbers.get(host, frozenset[str]()) | {host}

@@ -172,9 +172,9 @@ class DataPlane:
         self._leaving[connection_id] = pending
         frame = encode_refused(refusal.code, refusal.message, refusal.retry_after_seconds)
         self._observer.on_refused(refusal.code)
-        pending.refuse(frame, lambda: self._forget(connection_id))
+        pending.refuse(frame, lambda: self._forget_refused(connection_id))
 
-    def _forget(self, connection_id: ConnectionId) -> None:
+    def _forget_refused(self, connection_id: ConnectionId) -> None:
         self._leaving.pop(connection_id, None)
 
     def _on_pair_ended(self, key: PathKey) -> None:

@@ -8,7 +8,7 @@ from services.node_selector.core.dns_matching import (
     hosts_to_resolve,
     is_number,
     match_nodes,
-    plain,
+    normalise_host,
 )
 from shared.documents.node import Address
 from shared.domain.ids import NodeId
@@ -119,7 +119,9 @@ def test_a_number_is_told_from_a_name(host: str, number: bool) -> None:
 
 
 def test_names_and_numbers_have_one_form() -> None:
-    assert [plain(host) for host in ("A.Example.", "2001:DB8:0::1", "192.0.2.1", "a1")] == [
+    assert [
+        normalise_host(host) for host in ("A.Example.", "2001:DB8:0::1", "192.0.2.1", "a1")
+    ] == [
         "a.example",
         "2001:db8::1",
         "192.0.2.1",
