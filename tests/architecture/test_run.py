@@ -26,7 +26,7 @@ def test_the_budgets_of_all_stages_together_are_under_an_hour() -> None:
     assert f"of {sum(STAGES.values())} s" in RUN
 
 
-def test_a_stage_says_what_it_took_of_its_budget() -> None:
+def test_a_stage_says_what_it_used_of_its_budget() -> None:
     assert stages("stage quick 5 within true") == (0, "run: quick 0 s of 5 s\n")
 
 

@@ -101,7 +101,7 @@ async def test_a_new_traffic_node_joins_once_it_is_in_the_configuration(
 
 
 @pytest.mark.timeout(300)
-async def test_one_more_front_door_lets_people_in(site: Composed, tmp_path: Path) -> None:
+async def test_one_more_gateway_lets_people_in(site: Composed, tmp_path: Path) -> None:
     await site.make("gateway", NODE="alpha", GATEWAY_PORT=site.env["GATEWAY_PORT"])
     env = site.person(tmp_path)
     env["MERIDIAN_SITE"] = f"https://127.0.0.1:{site.env['GATEWAY_PORT']}"

@@ -53,7 +53,7 @@ async def test_a_backup_brings_back_what_was_lost_and_nothing_else(
     )
 
 
-async def test_the_history_tells_who_was_primary_and_what_operators_did(
+async def test_the_history_names_who_was_primary_and_what_operators_did(
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)

@@ -72,7 +72,7 @@ async def test_wrong_documents_are_refused_whole_each_with_its_place(
     assert await export(env) == before
 
 
-async def test_who_guesses_a_password_is_slowed_down_and_told_for_how_long(
+async def test_who_guesses_a_password_is_slowed_down_and_learns_for_how_long(
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)
@@ -190,7 +190,7 @@ async def spoil(port: int) -> None:
         writer.close()
 
 
-async def test_a_stranger_at_the_front_door_gets_a_code_and_a_sentence(site: Site) -> None:
+async def test_a_stranger_at_the_gateway_gets_a_code_and_a_sentence(site: Site) -> None:
     asked = [
         ("GET", "/api/v1/nodes", UNAUTHORIZED),
         ("GET", "/api/v1/export", UNAUTHORIZED),

@@ -96,7 +96,7 @@ async def until_failing(env: dict[str, str], file: Path, address: str) -> None:
             _, words = await run_meridian(env, "webhook", "progress", "ops", "--json")
 
 
-async def test_a_webhook_is_told_in_order_over_a_broken_receiver_and_a_lost_primary(
+async def test_a_webhook_is_notified_in_order_over_a_broken_receiver_and_a_lost_primary(
     own_site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(own_site, tmp_path)

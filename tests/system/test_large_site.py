@@ -26,7 +26,7 @@ def written(path: Path, count: int) -> Path:
 
 
 @pytest.mark.timeout(300)
-async def test_more_nodes_than_an_entry_holds_are_applied_told_and_deleted_again(
+async def test_more_nodes_than_an_entry_holds_are_applied_reported_and_deleted_again(
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)

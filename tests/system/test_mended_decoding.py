@@ -123,7 +123,7 @@ async def spoil_answers(client: RawNats, known: Credentials, answered: set[str])
 
 
 @pytest.mark.mends(sign="process ended")
-async def test_an_answer_with_a_proof_that_is_not_ascii_ends_no_asker(sites: Sites) -> None:
+async def test_an_answer_with_a_proof_that_is_not_ascii_ends_no_requester(sites: Sites) -> None:
     async with sites.disposable() as site:
         before = await asyncio.to_thread(site.pids)
         known = site.credentials("alpha.config")

@@ -215,7 +215,7 @@ async def test_an_interrupted_start_leaves_nothing_behind() -> None:
         await gone(family, folder)
 
 
-async def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_used_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     async with up("--state", str(tmp_path)) as shell:
         await shell.until("holds no complete site")

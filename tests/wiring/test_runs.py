@@ -68,7 +68,7 @@ async def stopped(service: Service) -> int:
         return await serve(service)
 
 
-async def test_a_worker_that_fails_is_told_and_the_service_goes_on(
+async def test_a_worker_that_fails_is_reported_and_the_service_goes_on(
     build: Callable[..., Service],
 ) -> None:
     async def fails() -> None:
@@ -101,7 +101,7 @@ async def test_a_worker_that_ends_is_a_broken_invariant(build: Callable[..., Ser
         assert await serve(build(for_ever, bad=ends)) == 1
 
 
-async def test_a_clean_end_leaves_no_mark_and_nothing_to_tell(
+async def test_a_clean_end_leaves_no_mark_and_nothing_to_report(
     build: Callable[..., Service], ground: Ground
 ) -> None:
     assert await stopped(build(for_ever)) == 0
@@ -111,7 +111,7 @@ async def test_a_clean_end_leaves_no_mark_and_nothing_to_tell(
     assert events_of(again) == []
 
 
-async def test_a_start_after_an_unclean_end_tells_which_run_it_was(
+async def test_a_start_after_an_unclean_end_names_which_run_it_was(
     build: Callable[..., Service], ground: Ground
 ) -> None:
     async def fails() -> None:

@@ -216,7 +216,7 @@ ALONE = ("config", "replication", "failover_monitor", "node_selector")
 
 
 @pytest.mark.parametrize("service", ALONE)
-async def test_a_service_without_nats_lives_says_why_and_ends_when_told(
+async def test_a_service_without_nats_lives_says_why_and_ends_by_order(
     ground: Ground, service: str
 ) -> None:
     process = await asyncio.create_subprocess_exec(

@@ -130,7 +130,7 @@ async def test_a_log_that_is_not_there_is_missing_and_not_made(
     assert not await log.exists()
 
 
-async def test_without_a_connection_nothing_is_tried(entry_writer: EntryWriter) -> None:
+async def test_without_a_connection_nothing_is_attempted(entry_writer: EntryWriter) -> None:
     log = ClusterLog(Client(), GENERATION)
     with pytest.raises(LogUnavailable, match="no connection"):
         await log.last()

@@ -198,7 +198,7 @@ async def test_the_master_of_the_later_generation_does_it_though_it_has_less(pla
     assert await place.log().later() == ()
 
 
-async def test_another_history_of_an_earlier_generation_gives_way_when_told_to(
+async def test_another_history_of_an_earlier_generation_gives_way_by_order(
     place: Place,
 ) -> None:
     other = EntryWriter(place.entry_writer.key, position=place.positions[0])
@@ -284,7 +284,7 @@ async def test_a_log_is_rebuilt_once_also_by_two_operators_at_the_same_time(plac
     assert await place.log().later() == (SECOND,)
 
 
-async def test_who_comes_second_is_told_that_the_log_was_rebuilt(place: Place) -> None:
+async def test_who_comes_second_learns_that_the_log_was_rebuilt(place: Place) -> None:
     await place.level()
     make_lease = place.streams.make_lease
 

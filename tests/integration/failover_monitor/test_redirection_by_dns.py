@@ -81,7 +81,7 @@ async def test_a_server_that_refuses_is_named_with_its_answer(server: NameServer
     )
 
 
-async def test_another_key_is_told_from_a_refusal(server: NameServer) -> None:
+async def test_another_key_is_distinguished_from_a_refusal(server: NameServer) -> None:
     error = await refusal(DnsMethod(read_key(make_key())), desired("alpha", server.port))
 
     assert error.startswith(f"the DNS server {HOST} does not accept this master's key: ")

@@ -99,7 +99,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-async def test_a_webhook_is_told_in_signed_words() -> None:
+async def test_a_webhook_is_notified_in_signed_words() -> None:
     async with web_server("204 No Content") as web:
         await HookMethod(key=b"a key").redirect(desired(web.url))
 

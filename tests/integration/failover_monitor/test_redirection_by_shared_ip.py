@@ -103,7 +103,7 @@ async def test_neighbours_reach_the_new_primary_and_not_who_held_the_address_bef
     assert SHARED not in wires.lifetimes(BRAVO)
 
 
-async def test_the_neighbours_are_told_whenever_it_is_renewed(wires: Ethernet) -> None:
+async def test_the_neighbours_are_notified_whenever_it_is_renewed(wires: Ethernet) -> None:
     holding = method(30)
     with wires.listener() as wire:
         with on(wires, ALPHA):

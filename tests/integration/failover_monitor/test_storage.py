@@ -65,7 +65,7 @@ async def fill(site: Client, share: float) -> None:
         await stream.publish("log", b"x" * (1 << 16))
 
 
-async def test_a_server_with_little_room_left_is_told_of_once_and_again_when_it_has(
+async def test_a_server_with_little_room_left_is_reported_once_and_again_when_it_has(
     site: Client, system: Client
 ) -> None:
     facts, registry = KeptFacts(), CollectorRegistry()

@@ -69,7 +69,7 @@ async def bucket(client: Client) -> Client:
     return client
 
 
-async def test_a_missing_key_is_told_from_a_missing_bucket(client: Client) -> None:
+async def test_a_missing_key_is_distinguished_from_a_missing_bucket(client: Client) -> None:
     assert await lease(client).read() is None
     assert await lease(client).write(record(), 0) is WriteFailure.UNKNOWN
     config = KeyValueConfig("lease", history=1, storage=StorageType.FILE)
@@ -195,7 +195,7 @@ async def test_a_frozen_server_leaves_the_outcome_unknown_within_the_limit(
     nats_server.thaw()
 
 
-async def test_a_write_without_an_answer_may_have_landed_and_a_read_tells(
+async def test_a_write_without_an_answer_may_have_landed_and_a_read_shows(
     bucket: Client, nats_server: NatsServer
 ) -> None:
     alpha = lease(bucket)

@@ -149,7 +149,7 @@ async def test_a_message_without_a_signature_is_dropped_and_counted(scene: Scene
         await goes_on(listener, relay)
 
 
-async def test_a_member_with_another_key_is_told_of_and_not_believed(scene: Scene) -> None:
+async def test_a_member_with_another_key_is_reported_and_not_believed(scene: Scene) -> None:
     foreign = Cluster(scene.cluster.folder, scene.cluster.url, psk=make_psk())
     async with speaking(scene) as (listener, relay):
         async with foreign.member(BERLIN, "relay") as impostor:
@@ -364,7 +364,7 @@ async def test_a_heartbeat_that_asks_for_an_answer_is_dropped_and_never_answered
     assert found == []
 
 
-async def test_a_reply_subject_is_judged_before_the_signature_is(scene: Scene) -> None:
+async def test_a_reply_subject_is_checked_before_the_signature_is(scene: Scene) -> None:
     async with speaking(scene) as (listener, relay):
         event = heartbeat(9)
         payload = event.model_dump_json().encode()

@@ -172,7 +172,7 @@ async def test_an_answer_too_long_for_a_datagram_comes_by_tcp(asking: Counting) 
         ("nodes.example.com", SRV, "nodes.example.com has no SRV record"),
     ],
 )
-async def test_what_is_not_there_is_said_and_not_asked_for_again(
+async def test_what_is_not_there_is_reported_and_not_asked_for_again(
     asking: Counting, name: str, method: SelectionMethod, failure: str
 ) -> None:
     for _ in range(3):
@@ -185,7 +185,7 @@ async def test_a_zone_that_the_server_does_not_have_is_refused_by_name(asking: C
     assert found.failure == f"nodes.example.net: {GDNSD}@{asking.port} answered REFUSED"
 
 
-async def test_a_zone_whose_servers_cannot_be_found_is_said(asking: Counting) -> None:
+async def test_a_zone_whose_servers_cannot_be_found_is_reported(asking: Counting) -> None:
     found = await asking.look_up("nodes.elsewhere.example.org", seconds=2)
     assert found.failure is not None
     assert found.failure.startswith("nodes.elsewhere.example.org: the servers of its zone were not")
@@ -240,7 +240,7 @@ async def selected(asking: Counting, name: str, client: str) -> NodesSelected:
 
 
 @pytest.mark.parametrize(("client", "first"), [(IN_FRANKFURT, FRA), (IN_NEW_YORK, NYC)])
-async def test_a_client_lands_where_dns_leads_its_network_and_is_told_why(
+async def test_a_client_lands_where_dns_leads_its_network_and_learns_why(
     asking: Counting, client: str, first: NodeId
 ) -> None:
     answer = await selected(asking, "nodes.geo.example.com", client)
@@ -259,7 +259,7 @@ async def test_a_lookup_that_fails_leaves_it_to_the_next_method_and_says_so(
     )
 
 
-async def test_an_answer_that_names_no_node_is_told(asking: Counting) -> None:
+async def test_an_answer_that_names_no_node_is_reported(asking: Counting) -> None:
     answer = await selected(asking, "ns.geo.example.com", IN_FRANKFURT)
     assert answer.method == "consistent"
     assert "answered 127.0.0.2, which is no node's public address" in answer.notes[0]

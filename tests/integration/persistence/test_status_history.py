@@ -113,7 +113,7 @@ async def test_a_snapshot_leaves_the_history_as_it_is(
     assert await ids(history, Wanted(10)) == ["e1"]
 
 
-async def test_a_database_that_is_gone_is_told(history: StatusHistory) -> None:
+async def test_a_database_that_is_gone_is_reported(history: StatusHistory) -> None:
     away = StatusHistory(Database("postgresql://nobody@127.0.0.1:1/nothing"))
     with pytest.raises(StoreUnavailable):
         await away.read(Wanted(1))

@@ -178,7 +178,7 @@ async def test_a_damaged_state_file_is_one_sentence_and_exit_code_2(lonely: Node
     assert errors.count("\n") == 1
 
 
-async def test_heartbeats_tell_the_load_and_facts_reach_the_stream(node: Node) -> None:
+async def test_heartbeats_carry_the_load_and_facts_reach_the_stream(node: Node) -> None:
     facts: list[PathReported] = []
 
     async def on_fact(event: PathReported) -> None:

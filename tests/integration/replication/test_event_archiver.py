@@ -140,7 +140,7 @@ async def test_a_stream_made_anew_and_a_restart_neither_lose_nor_repeat(town: To
     assert [line.body["epoch"] for line in await town.lines()] == [3, 2, 1]
 
 
-async def test_what_no_member_said_or_is_kept_elsewhere_is_left_out(town: Town) -> None:
+async def test_what_no_member_signed_or_is_kept_elsewhere_is_left_out(town: Town) -> None:
     stranger = KeyRing.derive(make_psk(), ClusterId("0123456789abcdef"))
     await town.say(changed(BRAVO, 9), stranger)
     await town.say(

@@ -156,7 +156,7 @@ async def test_without_a_master_that_offers_one_the_log_is_read(watcher: Watcher
     assert any("no snapshot" in line for line in members.reported_states("berlin"))
 
 
-async def test_a_diverged_master_stops_until_it_is_told_to_resync(watcher: Watcher) -> None:
+async def test_a_diverged_master_stops_until_it_is_ordered_to_resync(watcher: Watcher) -> None:
     members = watcher.members
     other = EntryWriter(members.entry_writer.key)
     async with watcher.states["bravo"].transaction() as transaction:
@@ -242,7 +242,7 @@ async def test_a_master_whose_database_comes_back_goes_on(
     await watcher.until_at("bravo")
 
 
-async def test_a_database_of_no_cluster_is_told(
+async def test_a_database_of_no_cluster_is_reported(
     members: Members, watcher: Watcher, new_database: NewDatabase
 ) -> None:
     members.databases["bravo"] = await new_database()
@@ -276,7 +276,7 @@ async def test_a_setting_that_cannot_be_used_is_one_sentence(members: Members) -
     assert "names no cluster" in line
 
 
-async def test_the_progress_is_told_again_and_again(watcher: Watcher) -> None:
+async def test_the_progress_is_reported_again_and_again(watcher: Watcher) -> None:
     members = watcher.members
     members.start("berlin")
     for _ in range(2):

@@ -57,7 +57,7 @@ async def say(path: Path, line: bytes) -> bytes:
     return answer
 
 
-async def test_a_site_is_told_to_kill_and_to_start(socket: Path, site: Site) -> None:
+async def test_a_site_takes_orders_to_kill_and_to_start(socket: Path, site: Site) -> None:
     assert await send_order(socket, Verb.KILL, "berlin", None) == ("berlin.relay",)
     assert await send_order(socket, Verb.START, "berlin", "replication") == ("berlin.replication",)
     assert site.reply == [("kill", "berlin", None), ("start", "berlin", "replication")]
@@ -113,7 +113,7 @@ async def test_a_socket_that_a_killed_site_left_is_taken_over_and_goes_with_the_
         await send_order(path, Verb.KILL, "berlin", None)
 
 
-async def test_a_folder_with_too_long_a_name_is_told(tmp_path: Path, site: Site) -> None:
+async def test_a_folder_with_too_long_a_name_is_reported(tmp_path: Path, site: Site) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
     with pytest.raises(OSError, match="too long"):

@@ -84,7 +84,7 @@ async def test_a_child_runs_the_modules_main_with_its_own_arguments_environment_
         ("break", 1, "RuntimeError: broken on purpose\n"),
     ],
 )
-async def test_a_child_that_fails_tells_its_code_and_its_reason(
+async def test_a_child_that_fails_shows_its_code_and_its_reason(
     fork_server: ForkServerClient, tmp_path: Path, how: str, code: int, words: str
 ) -> None:
     child = await fork_server.run(program(tmp_path, how))
@@ -118,7 +118,7 @@ async def test_a_child_without_a_place_for_its_log_is_not_born(
         await fork_server.run(lost)
 
 
-async def test_imports_that_fail_are_told_and_the_others_are_there(
+async def test_imports_that_fail_are_reported_and_the_others_are_there(
     fork_server: ForkServerClient,
 ) -> None:
     await fork_server.preload(["json", "stack.no_such_module", MODULE])
@@ -170,7 +170,7 @@ async def test_a_child_that_does_not_listen_is_killed_after_the_patience(
     assert (deaf.exit_code, polite.exit_code) == (-signal.SIGKILL, -signal.SIGTERM)
 
 
-async def test_a_child_that_is_told_to_end_at_its_birth_ends(
+async def test_a_child_that_is_ordered_to_end_at_its_birth_ends(
     fork_server: ForkServerClient, tmp_path: Path
 ) -> None:
     for _ in range(30):

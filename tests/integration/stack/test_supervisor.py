@@ -91,7 +91,7 @@ async def test_a_killed_process_comes_back_as_another_one(watch: Watch) -> None:
     assert watch.pid(REPLICATION)
 
 
-async def test_bad_settings_are_not_tried_again(watch: Watch) -> None:
+async def test_bad_settings_are_not_retried(watch: Watch) -> None:
     await watch.supervisor.kill("berlin", "relay")
     watch.processes.ways["relay"] = "refuse"
     await watch.supervisor.start("berlin", "relay")

@@ -26,7 +26,7 @@ def test_what_was_not_saved_is_measured_again(tmp_path: Path) -> None:
     assert Ledger.open(tmp_path / "run", OPTIONS).count(*KILLED) == 0
 
 
-def test_another_wish_or_commit_begins_a_run_of_its_own(tmp_path: Path) -> None:
+def test_other_options_or_another_commit_begins_a_run_of_its_own(tmp_path: Path) -> None:
     first = Ledger.open(tmp_path / "run", OPTIONS)
     first.add(*KILLED, [1.5])
     first.save()

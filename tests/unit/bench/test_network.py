@@ -31,7 +31,7 @@ def test_a_share_of_packets_is_lost_by_chance() -> None:
     assert " ".join(loss(0.03)) == "-m statistic --mode random --probability 0.0300 -j DROP"
 
 
-def test_a_cut_closes_every_door_of_the_node_and_the_connections_that_it_made() -> None:
+def test_a_cut_closes_every_port_of_the_node_and_the_connections_that_it_made() -> None:
     with socket.create_server((HOST, 0)) as own, socket.create_server((HOST, 0)) as other:
         cluster, others = own.getsockname()[1], other.getsockname()[1]
         site = at(at(plan(), "alpha", cluster), "bravo", others)

@@ -47,7 +47,7 @@ def test_a_run_ends_in_rows_that_compare_each_peer_with_us(tmp_path: Path) -> No
     assert results.about["notes"] == ["pg_auto_failover was not measured: it is not installed."]
 
 
-def test_how_much_is_measured_is_told_by_the_environment() -> None:
+def test_how_much_is_measured_is_set_by_the_environment() -> None:
     usual = RunOptions.read({})
     assert (usual.kills, usual.machines, usual.switchovers, usual.peers) == (100, 30, 50, 7)
     assert RunOptions.read({"KILLS": "5", "MINUTES": "0.5", "PEERS": "0"}) == RunOptions(

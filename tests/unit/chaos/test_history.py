@@ -53,13 +53,15 @@ def test_what_one_machine_could_have_answered_is_no_fault(history: list[Operatio
     ],
     ids=["unwritten", "early", "lost", "unknown then lost", "back and forth"],
 )
-def test_what_no_machine_could_have_answered_is_told(history: list[Operation], fault: str) -> None:
+def test_what_no_machine_could_have_answered_is_reported(
+    history: list[Operation], fault: str
+) -> None:
     (found,) = faults(history)
     assert found.startswith("x: ")
     assert fault in found
 
 
-def test_registers_are_judged_apart() -> None:
+def test_registers_are_checked_apart() -> None:
     other = Operation("y", "a", 4, 5, is_write=False)
     assert faults([write("a", 0, 1), other]) == ["y: a was read and nobody wrote it"]
 

@@ -38,7 +38,7 @@ async def test_streams_that_hold_something_else_are_passed_by() -> None:
     assert await find_next_generation(log, EntryWriter().trust()) == LogGeneration(4)
 
 
-async def test_one_that_has_begun_is_told_of_also_behind_an_empty_one() -> None:
+async def test_one_that_has_begun_is_reported_also_behind_an_empty_one() -> None:
     log, entry_writer = MemoryLog(), EntryWriter()
     log.begin(SECOND)
     log.begin(THIRD).put(entry_writer.begin(THIRD).encode())
@@ -47,7 +47,7 @@ async def test_one_that_has_begun_is_told_of_also_behind_an_empty_one() -> None:
     assert (found.generation, found.first.log_generation) == (THIRD, THIRD)
 
 
-async def test_one_that_begins_meanwhile_is_told_of_and_never_passed_by() -> None:
+async def test_one_that_begins_meanwhile_is_reported_and_never_passed_by() -> None:
     log, entry_writer = Meanwhile(), EntryWriter()
     log.happens = lambda: log.begin(SECOND).put(entry_writer.begin(SECOND).encode())
     found = await find_next_generation(log, entry_writer.trust())

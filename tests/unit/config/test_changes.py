@@ -34,7 +34,7 @@ def test_the_last_change_of_a_document_counts() -> None:
     assert {each.kind for each in changed_documents(entries, ()).documents} == {"node", "user"}
 
 
-async def test_who_knows_everything_is_told_the_news() -> None:
+async def test_who_knows_everything_gets_the_changes() -> None:
     copy = Copy()
     await copy.apply(copy.entry_writer.write(put("node", "a", node()), put("node", "b", node())))
     whole = await read_documents(copy, ReadDocuments(kinds=("node",)))
@@ -51,7 +51,7 @@ async def test_who_knows_everything_is_told_the_news() -> None:
     assert answer.position == copy.state.at
 
 
-async def test_who_knows_another_history_is_told_everything() -> None:
+async def test_who_knows_another_history_gets_everything() -> None:
     copy, other = Copy(), Copy()
     await copy.apply(copy.entry_writer.write(put("node", "a", node())))
     await other.apply(other.entry_writer.write(put("node", "b", node())))

@@ -101,7 +101,7 @@ def test_one_request_that_can_never_fit_is_refused() -> None:
     assert made.accepted == ["2"]
 
 
-def test_the_digest_tells_who_asks_for_what() -> None:
+def test_the_digest_covers_who_asks_for_what() -> None:
     one = proposal("1")
 
     assert digest_of(one) == digest_of(proposal("2"))
@@ -110,7 +110,7 @@ def test_the_digest_tells_who_asks_for_what() -> None:
 
 
 @given(st.lists(st.sampled_from(["berlin", "denver", "NO NAME", "tokyo"]), max_size=12))
-def test_every_proposal_has_exactly_one_fate(nodes: list[str]) -> None:
+def test_every_proposal_has_exactly_one_outcome(nodes: list[str]) -> None:
     proposals = [proposal(str(number), node) for number, node in enumerate(nodes)]
 
     made = batch(*proposals)

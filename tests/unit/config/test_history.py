@@ -95,7 +95,7 @@ async def test_changes_of_others_are_left_out_when_asked() -> None:
     assert line.count == 1
 
 
-async def test_nothing_older_than_asked_is_told_nor_looked_for() -> None:
+async def test_nothing_older_than_asked_is_reported_nor_looked_for() -> None:
     found = await read(THREE, since_unix_ms=2_000)
 
     assert revisions(found) == [3, 3, 2]

@@ -35,7 +35,7 @@ def test_a_page_ends_before_it_is_too_large_for_a_message() -> None:
     assert following == ("node", "n00001")
 
 
-def test_letters_are_measured_as_they_travel() -> None:
+def test_characters_are_measured_as_they_travel() -> None:
     rows = [row(number, note="\N{PEDESTRIAN}" * (PAGE_BYTES // 5)) for number in range(2)]
 
     assert len(first_page(rows, None)[0]) == 1

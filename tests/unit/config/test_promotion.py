@@ -110,7 +110,7 @@ def order_of(author: str) -> PromoteAlone:
     return PromoteAlone(node=ALPHA, force=True, author=author, reason="it burnt")
 
 
-async def test_of_two_operators_the_second_is_told_that_the_first_is_at_it() -> None:
+async def test_of_two_operators_the_second_learns_that_the_first_is_at_it() -> None:
     slow, house = Slow(), House()
     promoter = Promoter(ALPHA, slow, house, house, lambda: False)
     first = asyncio.create_task(promoter.promote(order_of("rita")))

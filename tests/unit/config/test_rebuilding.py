@@ -94,7 +94,7 @@ def test_the_beginning_of_the_longest_is_of_its_history(
 
 @pytest.mark.parametrize("hashes", [{Revision(5): "other"}, {}])
 @pytest.mark.parametrize("force", [False, True])
-def test_another_history_and_one_that_nobody_can_tell_are_not_merged(
+def test_another_history_and_one_that_nobody_can_decide_are_not_merged(
     hashes: dict[Revision, str], force: bool
 ) -> None:
     with pytest.raises(AnotherHistory) as refused:
@@ -107,7 +107,7 @@ def test_another_history_and_one_that_nobody_can_tell_are_not_merged(
 
 
 @pytest.mark.parametrize("revision", [5, 7, 9])
-def test_another_history_of_an_earlier_generation_gives_way_when_told_to(revision: int) -> None:
+def test_another_history_of_an_earlier_generation_gives_way_by_order(revision: int) -> None:
     promoted, other = at(ALPHA, 7, generation=2), at(BRAVO, revision, "other")
     with pytest.raises(AnotherHistory) as refused:
         left_behind(promoted, [other], HISTORY, force=False)

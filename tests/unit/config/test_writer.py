@@ -272,7 +272,7 @@ def test_an_append_without_an_answer_is_unknown_and_then_made_once(fault: Append
     run_scenario(scenario)
 
 
-def test_without_a_leader_nothing_was_written_and_that_is_what_is_told() -> None:
+def test_without_a_leader_nothing_was_written_and_that_is_what_is_reported() -> None:
     async def scenario(site: Masters) -> None:
         site.alpha.log.faults = append_faults(AppendFault.NO_LEADER)
         assert type(await refused(ask(site.alpha, proposal("1")))) is LogUnavailable
@@ -332,7 +332,7 @@ def shortened(scenario: Scenario, **rules: object) -> None:
     run(whole())
 
 
-def test_an_answer_does_not_leave_after_the_grant_has_ended() -> None:
+def test_an_answer_is_not_sent_after_the_grant_has_ended() -> None:
     async def scenario(site: Masters) -> None:
         asked = ask(site.alpha, proposal("1"))
         await pause(0.5)
@@ -355,7 +355,7 @@ def test_an_entry_of_an_epoch_that_is_not_granted_is_not_appended() -> None:
     shortened(scenario)
 
 
-def test_who_waits_in_vain_for_the_backup_of_a_master_without_a_role_is_told() -> None:
+def test_who_waits_in_vain_for_the_backup_of_a_master_without_a_role_is_reported() -> None:
     async def scenario(site: Masters) -> None:
         asked = ask(site.alpha, proposal("1"))
         await pause(5)
@@ -387,7 +387,7 @@ def test_an_entry_that_the_database_refused_is_applied_from_the_log() -> None:
     run_scenario(scenario)
 
 
-def test_a_database_that_is_gone_is_told_and_not_waited_for() -> None:
+def test_a_database_that_is_gone_is_reported_and_not_waited_for() -> None:
     async def scenario(site: Masters) -> None:
         site.alpha.state.is_down = True
         assert isinstance(await refused(ask(site.alpha, proposal("1"))), StoreUnavailable)

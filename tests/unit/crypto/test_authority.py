@@ -45,6 +45,6 @@ def test_an_authority_may_issue_no_further_authority() -> None:
 
 
 @pytest.mark.parametrize(("certificate", "key"), [(b"", b""), (b"no pem", b"no pem")])
-def test_a_damaged_authority_is_told(certificate: bytes, key: bytes) -> None:
+def test_a_damaged_authority_is_reported(certificate: bytes, key: bytes) -> None:
     with pytest.raises(BadSettings, match="certificate authority"):
         issue_certificate(certificate, key, ["localhost"])

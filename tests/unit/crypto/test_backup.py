@@ -152,7 +152,7 @@ def test_a_header_of_another_shape_is_refused(header: bytes) -> None:
         Header.decode(header)
 
 
-def test_another_key_is_told_apart_from_damage() -> None:
+def test_another_key_is_distinguished_from_damage() -> None:
     other = BackupKey(b"o" * 32, by_passphrase=False)
     with pytest.raises(BackupForeign, match="does not open with this site's secret"):
         opened(WHOLE, other)

@@ -56,7 +56,7 @@ def reason(error: BadSignature) -> object:
     return error.attributes["reason"]
 
 
-def test_a_signed_message_tells_who_sent_it() -> None:
+def test_a_signed_message_names_who_sent_it() -> None:
     header, message_id = signer().sign(MESSAGE, SUBJECT, "json", b"{}")
 
     signed = verifier().check(SUBJECT, header, "json", b"{}", live=True)

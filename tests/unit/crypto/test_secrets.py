@@ -34,7 +34,7 @@ def test_a_signature_holds_for_its_data_and_key_only() -> None:
 
 
 @pytest.mark.parametrize("content", ["", "no base64 !", "AAAA"])
-def test_a_damaged_node_key_is_told_with_its_place(tmp_path: Path, content: str) -> None:
+def test_a_damaged_node_key_is_reported_with_its_place(tmp_path: Path, content: str) -> None:
     path = tmp_path / "node.key"
     path.write_text(content)
 
@@ -61,7 +61,7 @@ def test_what_is_pinned_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "{}", "[]", "no json"])
-def test_a_node_without_a_cluster_is_told_so(tmp_path: Path, content: str | None) -> None:
+def test_a_node_without_a_cluster_is_reported(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / TRUST_FILE).write_text(content)
 

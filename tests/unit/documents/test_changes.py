@@ -86,7 +86,7 @@ def test_a_delete_leaves_nothing() -> None:
         ),
     ],
 )
-def test_what_breaks_a_rule_is_told(change: ProposedChange, message: str) -> None:
+def test_what_breaks_a_rule_is_reported(change: ProposedChange, message: str) -> None:
     assert message in refused(change)
 
 
@@ -141,7 +141,7 @@ def test_what_is_not_there_cannot_be_deleted() -> None:
         apply_changes(SITE, (delete("user", "nobody"),))
 
 
-def test_documents_after_changes_carry_the_revision_and_leave_the_old_ones_alone() -> None:
+def test_documents_after_changes_carry_the_revision_and_keep_the_old_ones() -> None:
     after = SITE.with_(
         {Ref("node", "berlin"): None, Ref("node", "x"): {"role": "traffic"}}, Revision(6)
     )

@@ -38,7 +38,7 @@ def test_a_network_may_be_written_in_several_ways(written: str, kept: str) -> No
         ),
     ],
 )
-def test_a_network_that_is_none_or_stands_there_twice_is_told(
+def test_a_network_that_is_none_or_stands_there_twice_is_reported(
     networks: tuple[str, ...], sentence: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
@@ -129,7 +129,7 @@ def test_what_is_no_timezone_everywhere_is_refused(text: str) -> None:
         timezone(text)
 
 
-def test_a_zone_that_an_earlier_release_took_from_its_machine_is_read_as_none() -> None:
+def test_a_zone_that_an_earlier_release_read_from_its_machine_is_read_as_none() -> None:
     body = {"role": "traffic", "timezone": "localtime"}
 
     assert NodeDocument.model_validate(body).timezone is None

@@ -58,7 +58,7 @@ SITE = documents(
         ),
     ],
 )
-def test_a_name_that_is_not_there_or_taken_is_told(
+def test_a_name_that_is_not_there_or_taken_is_reported(
     change: ProposedChange, sentence: str, field: str
 ) -> None:
     with pytest.raises(InvalidChange) as caught:
@@ -98,7 +98,7 @@ def test_what_others_name_cannot_go(
     assert caught.value.attributes["referrers"] == referrers
 
 
-def test_a_long_list_of_holders_is_told_in_part() -> None:
+def test_a_long_list_of_holders_is_reported_in_part() -> None:
     teams = [put("team", f"t{number:02}", {"members": ["rita"]}) for number in range(25)]
     many = documents(put("user", "rita", RITA), *teams)
 

@@ -88,7 +88,7 @@ def test_every_method_can_be_configured(method: SelectionMethod) -> None:
         ({"policy": "both"}, "policy: Input should be 'customer', 'representative' or 'pair'"),
     ],
 )
-def test_a_selection_that_cannot_be_meant_is_told_in_a_sentence(
+def test_a_selection_that_cannot_be_meant_is_reported_in_a_sentence(
     selection: dict[str, Any], sentence: str
 ) -> None:
     assert sentence in refused(selection)

@@ -98,7 +98,7 @@ def test_a_rule_that_says_what_it_needs_is_taken(selection: dict[str, Any]) -> N
     assert apply_changes(site(), (put("team", "desk", selection),))
 
 
-def test_what_the_site_says_need_not_be_said_again() -> None:
+def test_what_the_site_sets_need_not_be_set_again() -> None:
     message = site({"a_record": LOOKUP})
     assert apply_changes(message, (put("team", "desk", {"methods": ["a_record"]}),))
 

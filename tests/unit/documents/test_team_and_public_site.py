@@ -28,7 +28,7 @@ def test_a_host_name_is_kept_as_host_names_are_compared() -> None:
 @pytest.mark.parametrize(
     "name", ["", ".", "a..b", "-a.example", "a_b", "ü..example", "a" * 64, "a." * 127 + "b" * 9]
 )
-def test_what_is_no_host_name_is_told(name: str) -> None:
+def test_what_is_no_host_name_is_reported(name: str) -> None:
     assert "is no host name like help.example.com" in refused(
         Kind.PUBLIC_SITE, {"hostnames": [name]}
     )
@@ -53,7 +53,7 @@ def test_what_is_no_host_name_is_told(name: str) -> None:
         (Kind.TEAM, {"colour": "red"}, "colour: Extra inputs are not permitted"),
     ],
 )
-def test_a_team_or_public_site_of_another_shape_is_told(
+def test_a_team_or_public_site_of_another_shape_is_reported(
     kind: Kind, body: dict[str, Any], message: str
 ) -> None:
     assert message in refused(kind, body)
@@ -84,7 +84,7 @@ def test_every_reference_is_a_field_of_its_document_and_names_an_earlier_kind() 
             assert order.index(reference.kind) < order.index(kind)
 
 
-def test_a_document_tells_whom_it_names() -> None:
+def test_a_document_lists_whom_it_names() -> None:
     body = {"members": ["rita", "anna"], "managers": ["max"]}
 
     assert list(named_by("team", body)) == [

@@ -15,7 +15,7 @@ def webhook(**body: Any) -> WebhookDocument:
     return WebhookDocument.model_validate({"url": URL, **body}, context=WRITING)
 
 
-def test_it_is_told_of_everything_from_now_on_unless_it_says_otherwise() -> None:
+def test_it_gets_every_event_from_now_on_unless_it_says_otherwise() -> None:
     plain = webhook()
 
     assert (plain.url, plain.subjects) == (URL, ("meridian.event.>",))
@@ -49,6 +49,6 @@ def test_patterns_are_subjects_with_or_without_what_all_begin_with() -> None:
         ({"secret": "mine"}, "Extra inputs are not permitted"),
     ],
 )
-def test_what_is_wrong_is_told(body: dict[str, Any], sentence: str) -> None:
+def test_what_is_wrong_is_reported(body: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         webhook(**body)

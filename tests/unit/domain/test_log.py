@@ -79,7 +79,7 @@ def test_the_bytes_of_an_entry_never_change() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"revision": 1}', b"\xff"])
-def test_what_is_no_entry_is_told(body: bytes) -> None:
+def test_what_is_no_entry_is_reported(body: bytes) -> None:
     with pytest.raises(Undecodable, match="log entry"):
         LogEntry.decode(body)
 
@@ -87,7 +87,7 @@ def test_what_is_no_entry_is_told(body: bytes) -> None:
 @pytest.mark.parametrize(
     "change", [{"hash": "0" * 64}, {"body": "{}"}, {"type": "other"}, {"signature": "xyz"}]
 )
-def test_a_stored_entry_that_was_changed_is_told(change: dict[str, str]) -> None:
+def test_a_stored_entry_that_was_changed_is_reported(change: dict[str, str]) -> None:
     document = {**json.loads(stored(entry()).encode()), **change}
 
     with pytest.raises(Undecodable, match="stored log entry"):

@@ -48,6 +48,6 @@ def test_the_machines_own_folder_of_zones_changes_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "localtime", "../zones", "posix/UTC", "x" * 10_000])
-def test_an_unknown_zone_is_told(text: str) -> None:
+def test_an_unknown_zone_is_reported(text: str) -> None:
     with pytest.raises(ValueError, match="is neither an offset"):
         offset_minutes(text, WINTER)

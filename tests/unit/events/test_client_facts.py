@@ -28,7 +28,7 @@ def test_an_offset_of_this_earth_is_kept(offset: int | None) -> None:
 
 
 @pytest.mark.parametrize("offset", [841, -841, 99 * 60, 10**30, math.nan, math.inf, 60.5, "x", []])
-def test_an_offset_that_makes_no_sense_is_left_out_and_told(offset: Any) -> None:
+def test_an_offset_that_makes_no_sense_is_left_out_and_reported(offset: Any) -> None:
     facts = ClientFacts.model_validate({**ADDRESS, "utc_offset_minutes": offset})
 
     assert facts.utc_offset_minutes is None
@@ -60,7 +60,7 @@ def test_no_fact_whatever_it_is_raises(notes: dict[str, Any]) -> None:
     assert ClientFacts.model_validate_json(facts.model_dump_json()) == facts
 
 
-def test_what_was_left_out_is_still_told_by_the_next_reader() -> None:
+def test_what_was_left_out_is_still_reported_by_the_next_reader() -> None:
     facts = ClientFacts.model_validate({**ADDRESS, "utc_offset_minutes": 6_000})
 
     assert ClientFacts.model_validate(facts.model_dump()).left_out == (NO_OFFSET,)

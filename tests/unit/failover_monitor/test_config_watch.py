@@ -28,7 +28,7 @@ def test_a_pulse_gives_config_that_time_again() -> None:
     assert not config.is_committing(Instant(16.5))
 
 
-def test_nobody_could_before_anybody_said_so() -> None:
+def test_nobody_could_before_a_heartbeat_claimed_it() -> None:
     assert not watch().has_ready_peer(Instant(10))
 
 

@@ -110,7 +110,7 @@ def test_a_holder_whose_lease_ran_out_leaves_junk_to_the_wait_and_a_new_epoch() 
     ]
 
 
-def test_a_write_over_junk_that_gets_no_answer_is_tried_again_there_also_after_the_end() -> None:
+def test_a_write_over_junk_that_gets_no_answer_is_retried_there_also_after_the_end() -> None:
     bench = primary()
     revision = spoil(bench)
     bench.write_answer = WriteFailure.UNKNOWN

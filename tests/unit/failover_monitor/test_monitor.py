@@ -258,7 +258,7 @@ def test_an_unknown_outcome_is_followed_by_a_read_and_counts_from_when_it_was_se
     assert renewal.expected == landed.expected + 5
 
 
-def test_nothing_is_written_until_a_read_tells_what_became_of_the_last_write() -> None:
+def test_nothing_is_written_until_a_read_shows_what_became_of_the_last_write() -> None:
     bench = primary()
     bench.write_answer, bench.reads_fail = WriteFailure.UNKNOWN, True
     bench.run(0.3)
@@ -285,7 +285,7 @@ def test_a_holder_whose_lease_ran_out_goes_on_with_its_epoch_if_nobody_was_in_be
     assert of(RoleLost, done) == []
 
 
-def test_a_take_of_unknown_outcome_is_tried_again_no_faster_than_the_key_is_read() -> None:
+def test_a_take_of_unknown_outcome_is_retried_no_faster_than_the_key_is_read() -> None:
     bench = Bench()
     bench.key, bench.write_answer = theirs(), WriteFailure.UNKNOWN
     tries = of(WriteLease, bench.run(1.65 + 1))

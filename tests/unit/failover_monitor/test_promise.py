@@ -398,7 +398,7 @@ def test_a_role_that_was_handed_over_begins_only_when_the_promise_has_run_out() 
     assert grants[0].planned
 
 
-def test_a_role_that_ended_before_it_began_is_told_to_nobody() -> None:
+def test_a_role_that_ended_before_it_began_is_reported_to_nobody() -> None:
     bench, asked = candidate()
     prepared = bench.monitor.prepare(bench.at())
     decide(bench, asked)
@@ -411,7 +411,7 @@ def test_a_role_that_ended_before_it_began_is_told_to_nobody() -> None:
     assert bench.monitor.epoch == 5
 
 
-def test_a_take_whose_answer_comes_when_it_has_run_out_is_not_told_of_before_it_is_renewed() -> (
+def test_a_take_whose_answer_comes_when_it_has_run_out_is_not_reported_before_it_is_renewed() -> (
     None
 ):
     bench = Unanswered()

@@ -48,7 +48,7 @@ def test_a_record_is_older_than_a_larger_epoch_and_a_later_one_of_its_process(
     assert first.is_older_than(second) is is_older
 
 
-def test_revisions_of_two_buckets_are_told_apart() -> None:
+def test_revisions_of_two_buckets_are_distinguished() -> None:
     assert are_of_one_bucket(1, 2**40)
     assert not are_of_one_bucket(2**40, 2**40 + 1)
     assert are_of_one_bucket(2**40 + 1, 2**41)
@@ -80,7 +80,7 @@ def test_a_record_counts_where_the_server_compared_the_revision_that_it_replaces
         b"\xff" * 100,
     ],
 )
-def test_a_copy_of_a_record_is_told_by_what_the_server_compared(found: bytes) -> None:
+def test_a_copy_of_a_record_is_recognised_by_what_the_server_compared(found: bytes) -> None:
     with pytest.raises(Undecodable, match="written to replace revision 41"):
         require_in_place(PLACED, found)
 

@@ -219,7 +219,7 @@ async def goes_on(site: Site) -> None:
     assert not site.alpha.grants()[-1].paused
 
 
-def test_the_role_moves_at_once_and_everybody_is_told() -> None:
+def test_the_role_moves_at_once_and_everybody_is_notified() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
             answer = await site.order()
@@ -275,7 +275,7 @@ def test_an_order_that_makes_no_sense_changes_nothing(
     run(scenario())
 
 
-def test_a_backup_is_told_nothing_that_only_the_primary_can_do() -> None:
+def test_a_backup_gets_no_order_that_only_the_primary_can_do() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
             order = SwitchOver(node=BRAVO, epoch=Epoch(1), author="rita")
@@ -412,7 +412,7 @@ def test_a_primary_whose_config_has_not_begun_yet_says_so_and_goes_on() -> None:
     run(scenario())
 
 
-def test_a_successor_that_is_not_told_finds_out_by_itself() -> None:
+def test_a_successor_that_is_not_notified_finds_out_by_itself() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
             site.silent.add(AssumeRole)
@@ -471,7 +471,7 @@ def test_an_answer_that_the_backup_did_not_sign_moves_nothing(lie: dict[str, Any
     run(scenario())
 
 
-def test_of_two_operators_one_is_told_of_the_other() -> None:
+def test_of_two_operators_one_learns_of_the_other() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
             first = asyncio.create_task(site.order())
@@ -482,7 +482,7 @@ def test_of_two_operators_one_is_told_of_the_other() -> None:
     run(scenario())
 
 
-def test_who_is_told_of_a_role_that_the_lease_does_not_give_says_no() -> None:
+def test_who_is_notified_of_a_role_that_the_lease_does_not_give_says_no() -> None:
     async def scenario() -> None:
         async with two_masters() as site:
             with pytest.raises(NotPrimary, match="the lease does not name bravo"):

@@ -25,7 +25,7 @@ def test_a_master_of_an_older_release_takes_no_role_over_and_says_so(other: str)
     assert versions.obstacles() == (f"it runs version 1.9.0 and alpha runs {other}; upgrade it",)
 
 
-def test_what_was_said_last_counts() -> None:
+def test_what_was_reported_last_counts() -> None:
     versions = OtherReleases("1.9.0")
     versions.record(ALPHA, "2.0.0")
     versions.record(BRAVO, "unknown")

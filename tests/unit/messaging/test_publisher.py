@@ -76,7 +76,7 @@ async def test_after_a_forged_answer_a_request_that_may_be_answered_once_is_not_
     assert len(group.asked) == 1
 
 
-async def test_when_all_lost_theirs_that_is_what_is_told() -> None:
+async def test_when_all_lost_theirs_that_is_what_is_reported() -> None:
     with pytest.raises(StoreUnavailable, match="the database is gone"):
         await ask(Group([LOST]), 0.1)
 

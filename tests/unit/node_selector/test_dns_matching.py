@@ -114,7 +114,7 @@ def test_the_basis_says_what_dns_answered_and_to_whom(looked_up: DnsAnswer, basi
     ("host", "number"),
     [("192.0.2.1", True), ("2001:db8::1", True), ("a1.example.com", False), ("node1", False)],
 )
-def test_a_number_is_told_from_a_name(host: str, number: bool) -> None:
+def test_a_number_is_distinguished_from_a_name(host: str, number: bool) -> None:
     assert is_number(host) is number
 
 

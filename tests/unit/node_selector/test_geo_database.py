@@ -79,7 +79,7 @@ def test_a_file_that_changed_is_read_again_within_a_second(path: Path) -> None:
     assert found.location == Location(latitude=35.7, longitude=139.7)
 
 
-def test_a_missing_file_is_told_once_and_read_when_it_comes(
+def test_a_missing_file_is_reported_once_and_read_when_it_comes(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.unlink()
@@ -115,7 +115,7 @@ def test_any_damage_is_a_place_that_is_not_known(path: Path) -> None:
         GeoDatabase(path, HandClock()).locate("198.51.100.7")
 
 
-def test_without_a_file_nothing_is_known_and_that_is_said() -> None:
+def test_without_a_file_nothing_is_known_and_that_is_reported() -> None:
     assert NoGeoDatabase().locate("198.51.100.7").failure == "no database of places is configured"
 
 
@@ -133,7 +133,7 @@ COUNTRY = {"country": {"iso_code": "DE"}}
         ("text", "GeoIP2-Connection-Type", "0.0.0.0/1"),
     ],
 )
-def test_a_database_without_places_is_said_to_be_one(
+def test_a_database_without_places_is_reported_as_one(
     path: Path, caplog: pytest.LogCaptureFixture, record: Any, kind: str, network: str
 ) -> None:
     write(path, record, kind=kind, network=network)
@@ -166,7 +166,7 @@ def test_no_damage_of_any_byte_leaves_the_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 64, b"PK\x03\x04" * 100, b"\xab\xcd\xefMaxMind.com"])
-def test_what_is_no_database_is_told_to_be_unreadable(
+def test_what_is_no_database_is_reported_as_unreadable(
     path: Path, caplog: pytest.LogCaptureFixture, data: bytes
 ) -> None:
     path.write_bytes(data)

@@ -52,7 +52,7 @@ def test_a_master_that_speaks_is_no_relay_that_is_alive() -> None:
     assert state.is_empty
 
 
-def test_the_primary_is_who_said_so_in_the_largest_epoch() -> None:
+def test_the_primary_is_who_claims_it_in_the_largest_epoch() -> None:
     state = LiveState()
     assert state.primary is None
     state.record_master(ALPHA, Epoch(1), is_primary=True)

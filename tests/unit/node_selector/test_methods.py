@@ -91,7 +91,7 @@ def test_a_node_that_came_back_is_drawn_more_and_more_often_as_time_goes_by() ->
     assert abs(share(30) - 0.5) < 0.05
 
 
-def test_the_explanation_tells_how_much_a_node_that_came_back_takes() -> None:
+def test_the_explanation_shows_how_much_a_node_that_came_back_takes() -> None:
     back = candidate(DENVER)
     back.back_at = Instant(100.0)
     placement = place(question(now=Instant(115.0)), field([back]))
@@ -122,7 +122,7 @@ def test_a_node_without_a_timezone_comes_behind_those_with_one() -> None:
     assert reasons(placement)[BERLIN] == "no timezone"
 
 
-def test_a_client_without_an_offset_goes_to_the_next_method_and_that_is_said() -> None:
+def test_a_client_without_an_offset_goes_to_the_next_method_and_that_is_reported() -> None:
     nodes = [candidate(BERLIN, timezone="+01:00"), candidate(TOKYO, status=status(sessions=1))]
     placement = place(question(), field(nodes, method=(ZONE, LOAD)))
     assert placement.chosen[0] == BERLIN
@@ -172,7 +172,7 @@ def test_fullness_is_a_share_of_the_capacity() -> None:
     assert reasons(placement)[BERLIN] == "30 of 1000 sessions; drawn for comparison"
 
 
-def test_of_three_one_is_not_drawn_and_that_is_said() -> None:
+def test_of_three_one_is_not_drawn_and_that_is_reported() -> None:
     shown = reasons(place(question(), field(three(), method=LOAD)))
     assert sorted(shown.values()) == [
         "0 of 1000 sessions; drawn for comparison",
@@ -267,7 +267,7 @@ def test_the_pair_is_the_same_whoever_asks() -> None:
     assert place(question(end=representative, other=customer), rule).chosen == one.chosen
 
 
-def test_a_policy_for_an_end_that_is_not_there_yet_is_told() -> None:
+def test_a_policy_for_an_end_that_is_not_there_yet_is_reported() -> None:
     asked = question(end=End("198.51.100.9", location=LONDON))
     for policy in (SelectionPolicy.PAIR, SelectionPolicy.REPRESENTATIVE):
         placement = place(asked, field(located(), method=GEO, policy=policy))
@@ -316,7 +316,7 @@ def test_an_end_that_measured_nothing_is_left_out_of_the_sum() -> None:
     assert placement.chosen[0] == DENVER
 
 
-def test_a_measurement_that_is_too_old_counts_no_more_and_that_is_said() -> None:
+def test_a_measurement_that_is_too_old_counts_no_more_and_that_is_reported() -> None:
     end = End(
         "198.51.100.9",
         latencies_ms=measured(berlin=5, tokyo=50),

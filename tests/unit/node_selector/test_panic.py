@@ -18,7 +18,7 @@ def silent(*names: str, liveness: Liveness = Liveness.DEAD) -> list[Candidate]:
 
 
 @pytest.mark.parametrize("liveness", SILENT)
-def test_when_everybody_is_silent_the_last_word_of_each_counts_and_is_said(
+def test_when_everybody_is_silent_the_last_word_of_each_counts_and_is_reported(
     liveness: Liveness,
 ) -> None:
     nodes = silent("berlin", "denver", liveness=liveness)
@@ -59,12 +59,12 @@ def test_a_threshold_of_nothing_always_believes() -> None:
     assert "berlin (dead: silent for 2.0 s)" in placement.refused_because
 
 
-def test_of_two_relays_nobody_can_tell_who_is_deaf() -> None:
+def test_of_two_relays_nobody_can_know_who_is_deaf() -> None:
     placement = place(CLIENT, field(silent("berlin", "denver"), fallback=0))
     assert placement.chosen == ()
 
 
-def test_what_a_node_said_last_still_bars_it() -> None:
+def test_what_a_node_reported_last_still_bars_it() -> None:
     full = candidate("full", status=status(Liveness.DEAD, sessions=3), capacity=3)
     draining = candidate("gone", status=status(Liveness.DEAD, draining=True))
     closed = candidate("closed", status=status(Liveness.DEAD), accepting_new_clients=False)

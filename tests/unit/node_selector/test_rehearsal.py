@@ -47,7 +47,7 @@ def rehearsal(supposed: Assumptions, capacity: int = 100, live: Roster | None = 
     return Rehearsal(live or alive(capacity=capacity), SITE, nodes(capacity), supposed, NOW)
 
 
-def test_everybody_goes_where_the_rule_that_is_tried_sends_them() -> None:
+def test_everybody_goes_where_the_supposed_rule_sends_them() -> None:
     assert rehearsal(Assumptions(GEO)).place([(AT_BERLIN, 1), (AT_TOKYO, 1)]) == [BERLIN, TOKYO]
 
 
@@ -90,7 +90,7 @@ def test_a_rehearsal_leaves_the_live_roster_as_it_was() -> None:
     assert {each.status.load.sessions for each in live.candidates(NOW) if each.status} == {0}
 
 
-def test_the_distance_is_told_where_both_places_are_known() -> None:
+def test_the_distance_is_reported_where_both_places_are_known() -> None:
     trial = rehearsal(Assumptions(GEO))
     far = trial.kilometres(AT_BERLIN, TOKYO)
     assert far is not None

@@ -242,7 +242,7 @@ def test_nobody_heard_at_all_is_a_lost_feed_from_when_a_node_would_be_dead() -> 
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.floats(0, 2)), max_size=30))
-def test_who_fell_silent_is_told_once(words: list[tuple[NodeId, float]]) -> None:
+def test_who_fell_silent_is_reported_once(words: list[tuple[NodeId, float]]) -> None:
     here, now = Roster(VERSION), 0.0
     last: dict[NodeId, float] = {}
     silent_nodes: set[NodeId] = set()

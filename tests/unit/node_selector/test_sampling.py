@@ -58,7 +58,7 @@ def test_the_order_does_not_hang_on_who_came_first() -> None:
     assert all(order(one, client) == order(other, client) for client in CLIENTS[:50])
 
 
-def test_weights_that_become_alike_leave_the_order_as_it_is() -> None:
+def test_weights_that_become_alike_keep_the_order() -> None:
     """Nodes of one weight are compared by their hashes alone, which must mean the same."""
     even, growing = Pool(map(candidate, NAMES)), [candidate(each) for each in NAMES]
     for each in growing:

@@ -156,7 +156,7 @@ async def test_explaining_answers_where_selecting_refuses() -> None:
     assert answer.explanation[1].reason == "full: 1000 of 1000 sessions"
 
 
-async def test_the_primary_stands_in_as_its_monitor_and_relay_tell() -> None:
+async def test_the_primary_stands_in_as_its_monitor_and_relay_report() -> None:
     replica = Replica(BERLIN, ALPHA)
     await replica.relay(BERLIN, sessions=1_000)
     await replica.relay(ALPHA)
@@ -244,7 +244,7 @@ async def test_the_team_s_word_wins_over_the_public_site_s_and_that_over_the_sit
     assert await method(public_site="elsewhere", team="nobody") == "random"
 
 
-async def test_facts_that_make_no_sense_are_told_and_the_client_is_placed() -> None:
+async def test_facts_that_make_no_sense_are_reported_and_the_client_is_placed() -> None:
     replica = Replica(BERLIN)
     await replica.relay(BERLIN)
     facts = ClientFacts.model_validate(
@@ -331,9 +331,7 @@ async def test_a_pin_and_prefixes_go_before_the_shared_address() -> None:
         assert await is_shared(question()) is is_theirs
 
 
-async def test_a_rehearsal_places_by_the_rule_that_is_tried_and_by_what_is_told_of_a_place() -> (
-    None
-):
+async def test_a_rehearsal_places_by_the_supposed_rule_and_by_what_is_known_of_a_place() -> None:
     replica = Replica(BERLIN, TOKYO)
     nodes = replica.directory.nodes
     places = {BERLIN: (52.5, 13.4), TOKYO: (35.7, 139.7)}

@@ -90,7 +90,7 @@ def test_a_closed_session_stays_closed_across_restarts() -> None:
     assert code(Admission(2, before.state())) == RefusalCode.CLOSED
 
 
-def test_closed_is_said_before_draining_and_full() -> None:
+def test_closed_is_reported_before_draining_and_full() -> None:
     relay = admission(0)
     relay.order_drain(Epoch(1), draining=True)
     relay.close(ONE, UnixMillis(1))

@@ -45,7 +45,7 @@ def test_all_connections_together_have_so_many_pings_in_a_second() -> None:
     assert probing.count(last, 1, at(6.9)) is None
 
 
-def test_a_connection_too_many_makes_nobody_else_leave() -> None:
+def test_a_connection_too_many_ends_nobody_else() -> None:
     probing = Probing()
     for number in range(MOST_PROBING_CONNECTIONS):
         assert probing.begin(ConnectionId(number), at(0)) is None

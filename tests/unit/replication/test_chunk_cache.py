@@ -37,7 +37,7 @@ def test_what_is_here_is_not_lacking_also_for_the_next_process(tmp_path: Path) -
     assert ChunkCache(tmp_path).begin(manifest(ONE, TWO)) == (1,)
 
 
-def test_what_the_snapshot_does_not_name_is_thrown_away(tmp_path: Path) -> None:
+def test_what_the_snapshot_does_not_name_is_deleted(tmp_path: Path) -> None:
     cache = ChunkCache(tmp_path)
     cache.begin(manifest(ONE, TWO))
     cache.keep(ONE)
@@ -66,7 +66,7 @@ def test_its_content_is_read_one_chunk_after_the_other(tmp_path: Path) -> None:
     assert (content.position, content.mode, content.scope) == (both.position, both.mode, both.scope)
 
 
-def test_what_was_signed_and_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_what_was_signed_and_cannot_be_read_is_reported(tmp_path: Path) -> None:
     cache, strange = ChunkCache(tmp_path), b"of a later release"
     cache.begin(manifest(strange))
     cache.keep(strange)
@@ -83,7 +83,7 @@ def test_nothing_is_left_when_it_is_loaded(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_does_not_take_it_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_disk_that_does_not_take_it_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("in the way")
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         ChunkCache(tmp_path).begin(manifest(ONE))

@@ -82,7 +82,7 @@ def test_the_next_process_goes_on_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"body": 1}', '{"body": "{}", "signer": "x"}'])
-def test_a_damaged_file_is_told_and_begun_anew(
+def test_a_damaged_file_is_reported_and_begun_anew(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / SNAPSHOT_FILE).write_text(text)
@@ -115,7 +115,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert "not signed by this node" in caplog.text
 
 
-def test_a_file_that_may_not_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / SNAPSHOT_FILE).mkdir()
     with pytest.raises(BadSettings, match="cannot be read"):
         asyncio.run(store(tmp_path).position())

@@ -55,7 +55,7 @@ def test_what_was_read_before_is_known() -> None:
     assert judge(Follower(entry_writer.position), 1, stored) == Known()
 
 
-def test_a_gap_is_fetched_before_anything_is_judged() -> None:
+def test_a_gap_is_fetched_before_anything_is_checked() -> None:
     entry_writer = EntryWriter()
     stored = [entry(entry_writer, name) for name in ("a", "b", "c")]
     follower = Follower(START)

@@ -399,7 +399,7 @@ async def test_a_subscription_that_fell_silent_is_made_anew(
     assert world.store.applied == [1, 2]
 
 
-async def test_progress_is_told_after_a_move(world: World) -> None:
+async def test_progress_is_reported_after_a_move(world: World) -> None:
     world.write("a")
     await sync(world)
     await turns(world.following.report_progress())
@@ -408,7 +408,7 @@ async def test_progress_is_told_after_a_move(world: World) -> None:
     assert progress.revision == 1
 
 
-async def test_many_moves_are_told_as_the_newest(world: World) -> None:
+async def test_many_moves_are_reported_as_the_newest(world: World) -> None:
     telling = asyncio.ensure_future(world.following.report_progress())
     for name in ("a", "b", "c"):
         world.write(name)

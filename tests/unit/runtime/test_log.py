@@ -64,7 +64,7 @@ def test_an_exception_is_kept_whole_in_its_line() -> None:
     assert "ValueError: invalid literal" in line["exception"]
 
 
-def test_chatty_libraries_are_told_to_be_quiet() -> None:
+def test_chatty_libraries_are_made_quiet() -> None:
     set_up_logging("x", form="json", level="debug")
 
     assert logging.getLogger("nats").level == logging.WARNING

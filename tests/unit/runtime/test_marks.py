@@ -58,7 +58,7 @@ def test_the_next_start_finds_which_run_did_not_end_cleanly(tmp_path: Path) -> N
     assert read_restarts(tmp_path, NOW) == ()
 
 
-def test_a_crash_loop_is_told_while_it_lasts_and_after_it_was_given_up(tmp_path: Path) -> None:
+def test_a_crash_loop_is_reported_while_it_lasts_and_after_it_was_given_up(tmp_path: Path) -> None:
     for second in range(3):
         die(tmp_path, NOW + second * 1_000)
     lost = ServiceRestarts(service="relay", restarts=2, crash_loop=True, is_away=True)

@@ -21,7 +21,7 @@ def password_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_password_of_a_file_is_put_into_the_address_whatever_its_letters(
+def test_the_password_of_a_file_is_put_into_the_address_whatever_its_characters(
     password_file: Path,
 ) -> None:
     assert database_address(SecretStr(BARE), password_file) == (

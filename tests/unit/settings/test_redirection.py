@@ -58,7 +58,9 @@ def test_the_key_of_updates_is_handed_on_as_it_is_written(
     assert read(monkeypatch, **{name: str(tmp_path / "key")}).dns_key() == 'key "x" {\n};'
 
 
-def test_a_key_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_read_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     name = "MERIDIAN_REDIRECTION_WEBHOOK_KEY_FILE"
     with pytest.raises(BadSettings, match=name):
         read(monkeypatch, **{name: str(tmp_path / "none")}).webhook_key()

@@ -121,7 +121,7 @@ async def test_the_first_master_makes_the_log_and_the_second_joins(founded: Layo
     assert (join.arguments, join.environment["MERIDIAN_NODE"]) == (("config", "join"), "bravo")
 
 
-async def test_a_verb_that_fails_is_told_with_what_it_said(founded: Layout) -> None:
+async def test_a_verb_that_fails_is_reported_with_what_it_printed(founded: Layout) -> None:
     fork_server = ForkServerFake(exit_codes={"alpha.config": 2})
     processes = ProcessGroup(
         founded, fork_server.as_client(), Path("nats-server"), Postgres(Path("bin"), None)

@@ -59,13 +59,13 @@ def test_no_two_servers_share_a_port_and_all_fit_into_one_block(tmp_path: Path) 
     assert len(set(ports)) == len(ports) < BLOCK
 
 
-def test_the_ports_of_a_site_are_counted_before_it_is_laid_out(tmp_path: Path) -> None:
+def test_the_ports_of_a_site_are_counted_before_it_is_built(tmp_path: Path) -> None:
     places = tuple(replace(PLACES[-1], name=f"node-{number}") for number in range(50))
     for each in (PLACES, (*PLACES, *places)):
         assert layouts.ports_of(each) == len(ports_of(build_layout(tmp_path, each)))
 
 
-def test_only_masters_have_a_front_door(tmp_path: Path) -> None:
+def test_only_masters_have_a_gateway(tmp_path: Path) -> None:
     layout = build_layout(tmp_path)
     assert layout.gateway_urls == tuple(node.gateway_url for node in layout.masters)
     assert layout.node("berlin").gateway_url is None
@@ -87,7 +87,7 @@ def test_a_site_that_was_moved_knows_its_new_folder(tmp_path: Path) -> None:
     assert found.state == new
 
 
-def test_the_file_tells_other_shells_where_gateways_and_authority_are(tmp_path: Path) -> None:
+def test_the_file_shows_other_shells_where_gateways_and_authority_are(tmp_path: Path) -> None:
     layout = build_layout(tmp_path)
     layout.write()
     document = json.loads((tmp_path / FILE).read_text())
@@ -101,13 +101,13 @@ def test_a_folder_without_the_file_holds_no_site(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": 99}'])
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, text: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(StartFailed, match=r"damaged|another version"):
         read(tmp_path)
 
 
-def test_an_unknown_node_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_node_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match="no node 'paris': alpha, bravo"):
         build_layout(tmp_path).node("paris")
 

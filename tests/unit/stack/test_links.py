@@ -61,7 +61,7 @@ def test_a_node_reaches_its_own_server_directly_and_others_over_links(tmp_path: 
     assert {int(other.rsplit(":", 1)[1]) for other in others} == ways
 
 
-def test_servers_route_over_links_and_tell_nobody_of_another_way(tmp_path: Path) -> None:
+def test_servers_route_over_links_and_announce_no_other_way(tmp_path: Path) -> None:
     layout = build_layout(tmp_path, linked=True)
     cluster = nats.configuration(layout, layout.node("bravo"))["cluster"]
     ways = {each.port for each in layout.links if (each.origin, each.kind) == ("bravo", "cluster")}

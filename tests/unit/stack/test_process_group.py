@@ -135,7 +135,9 @@ async def test_only_a_master_is_killed_as_a_master(processes: ProcessGroup) -> N
 
 
 @pytest.mark.parametrize(("node", "service"), [("alpha", "relay"), ("paris", "relay")])
-async def test_what_does_not_run_is_told(processes: ProcessGroup, node: str, service: str) -> None:
+async def test_what_does_not_run_is_reported(
+    processes: ProcessGroup, node: str, service: str
+) -> None:
     with pytest.raises(StartFailed, match=node):
         await Damage(processes).kill_service(node, service)
 
@@ -171,7 +173,7 @@ async def test_who_did_not_listen_is_named(
     assert [child.program.name for child in await processes.stop()] == ["berlin.relay"]
 
 
-async def test_a_survey_tells_what_is_absent_running_and_ended(
+async def test_a_survey_shows_what_is_absent_running_and_ended(
     processes: ProcessGroup, fork_server: ForkServerFake
 ) -> None:
     fork_server.exit_codes["berlin.relay"] = 1

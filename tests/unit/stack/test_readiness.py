@@ -81,13 +81,13 @@ async def test_a_process_that_ends_ends_the_wait_with_its_last_words(tmp_path: P
         "the relay cannot listen on 127.0.0.1:7443: the port is in use; set MERIDIAN_RELAY_PORT",
     ],
 )
-async def test_a_port_that_somebody_took_is_told_apart(tmp_path: Path, words: str) -> None:
+async def test_a_port_that_somebody_else_uses_is_distinguished(tmp_path: Path, words: str) -> None:
     (tmp_path / "log").write_text(words)
     with pytest.raises(PortTaken):
         await until({"a": no}, [child(tmp_path / "log", 1)], 30)
 
 
-async def test_a_process_that_said_nothing_has_no_last_words(tmp_path: Path) -> None:
+async def test_a_process_without_output_has_no_last_words(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match=r"ended with code -9$"):
         await until({"a": no}, [child(tmp_path / "nothing", -9)], 30)
 

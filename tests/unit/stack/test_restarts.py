@@ -42,7 +42,7 @@ def test_a_process_that_ended_is_started_again_after_a_pause() -> None:
     assert restarts.deadline() is None
 
 
-def test_bad_settings_are_not_tried_again() -> None:
+def test_bad_settings_are_not_retried() -> None:
     restarts = Restarts()
     decision = restarts.ended(RELAY, BAD_SETTINGS, at(0))
     assert isinstance(decision, NoMoreRestarts)

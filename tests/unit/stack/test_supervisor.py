@@ -79,7 +79,7 @@ async def at_work(watch: Watch) -> AsyncGenerator[None]:
             await task
 
 
-def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Watch]) -> None:
+def test_what_ended_by_itself_is_reported_and_started_again(watched: Callable[[], Watch]) -> None:
     async def scenario(watch: Watch) -> None:
         log = watch.processes.layout.log("berlin", "relay")
         log.write_text("one\ntwo\nthree\n")
@@ -97,7 +97,7 @@ def test_what_ended_by_itself_is_said_and_started_again(watched: Callable[[], Wa
     run(scenario(watched()))
 
 
-def test_bad_settings_and_a_crash_loop_are_said_and_the_rest_goes_on(
+def test_bad_settings_and_a_crash_loop_are_reported_and_the_rest_goes_on(
     watched: Callable[[], Watch],
 ) -> None:
     async def scenario(watch: Watch) -> None:

@@ -86,7 +86,7 @@ def test_only_the_declared_sign_shows_a_fault(verdicts: dict[str, str | None]) -
         ("test_fixture", "its setup failed with FaultShown: process ended: in a fixture"),
     ],
 )
-def test_it_is_said_why_nothing_was_shown(
+def test_it_is_reported_why_nothing_was_shown(
     verdicts: dict[str, str | None], name: str, why: str
 ) -> None:
     assert verdicts[name] == why

@@ -68,7 +68,7 @@ def test_an_hour_of_500_ends_in_a_delivery_or_in_giving_up_but_never_in_silence(
         assert 18 <= attempt <= 24
 
 
-def test_what_was_too_old_from_the_start_is_tried_once() -> None:
+def test_what_was_too_old_from_the_start_is_attempted_once() -> None:
     late = decide(Response(503), 1, 2 * DAY, DAY)
 
     assert late == GiveUp("not delivered within 24 h and 1 attempts: it answers 503")

@@ -142,7 +142,7 @@ def test_another_version_is_refused_as_such(kind: int, payload: bytes) -> None:
     assert caught.value.refusal is RefusalCode.BAD_VERSION
 
 
-def test_the_longest_ticket_fits_and_one_letter_more_does_not() -> None:
+def test_the_longest_ticket_fits_and_one_character_more_does_not() -> None:
     longest = "t" * (LONGEST_FRAME_BYTES - 4)
     data = encode_hello(longest)
     assert len(data) == LONGEST_FRAME_BYTES

@@ -22,7 +22,7 @@ def test_a_share_is_of_clients_and_not_of_lines() -> None:
     assert result.clients == 8
 
 
-def test_means_are_weighted_by_clients_and_leave_out_unknown_values() -> None:
+def test_means_are_weighted_by_clients_and_omit_unknown_values() -> None:
     result = build_report(
         PEOPLE,
         (PersonPlacement("berlin", 100), PersonPlacement("berlin", 500), PersonPlacement("berlin")),

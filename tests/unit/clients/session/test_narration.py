@@ -56,7 +56,7 @@ def test_text_from_outside_is_printed_without_markup() -> None:
     assert target.getvalue() == "connection 1 broke: no [red]colour[/red]\n"
 
 
-def test_a_resume_shows_how_long_it_took() -> None:
+def test_a_resume_shows_its_duration() -> None:
     target = io.StringIO()
     build_narrator(target, as_json=False)("resumed", node="tokyo", seconds=0.2504)
     assert target.getvalue() == "resumed through tokyo after 0.250 s\n"

@@ -202,7 +202,7 @@ def test_a_lost_confirmation_is_made_good_by_the_resume() -> None:
     assert pair.customer.facts == [Secured(), PathUp(PathGeneration(1), 2, 0.0)]
 
 
-def test_other_words_end_the_customer_and_leave_the_representative_waiting() -> None:
+def test_other_words_end_the_customer_and_let_the_representative_wait() -> None:
     pair = Pair(words=("lusab-rodim", "lusab-gatul"))
     pair.ready(1)
     ended = pair.customer.ended

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from services.failover_monitor.redirection.arp import announcement
 
 
-def test_an_announcement_tells_everybody_who_has_the_address() -> None:
+def test_an_announcement_informs_everybody_who_has_the_address() -> None:
     hardware = bytes.fromhex("020000000a01")
 
     frame = announcement(hardware, IPv4Address("192.0.2.100"))

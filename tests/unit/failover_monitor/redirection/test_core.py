@@ -39,7 +39,7 @@ def begun(desired: DesiredState = DESIRED) -> Reconciler:
     return core
 
 
-def test_without_a_wish_nothing_is_due() -> None:
+def test_without_a_desired_state_nothing_is_due() -> None:
     core = Reconciler()
 
     assert core.deadline() is None
@@ -47,7 +47,7 @@ def test_without_a_wish_nothing_is_due() -> None:
     assert core.progress == Progress()
 
 
-def test_a_new_wish_is_told_and_tried_at_once() -> None:
+def test_a_new_desired_state_is_reported_and_attempted_at_once() -> None:
     core = Reconciler()
 
     report = core.set_desired(DESIRED, at(1))
@@ -64,7 +64,7 @@ def test_while_an_attempt_is_under_way_there_is_no_other() -> None:
     assert core.tick(at(100)) == ()
 
 
-def test_what_succeeded_is_told_and_never_repeated() -> None:
+def test_what_succeeded_is_reported_and_never_repeated() -> None:
     core = begun()
 
     assert core.attempt_ended(None, at(1)) == (
@@ -74,7 +74,7 @@ def test_what_succeeded_is_told_and_never_repeated() -> None:
     assert core.deadline() is None
 
 
-def test_what_failed_is_told_with_its_cause_and_tried_again() -> None:
+def test_what_failed_is_reported_with_its_cause_and_retried() -> None:
     core = begun()
 
     assert core.attempt_ended("nobody answers", at(1)) == (
@@ -86,7 +86,7 @@ def test_what_failed_is_told_with_its_cause_and_tried_again() -> None:
     assert core.tick(at(2)) == (RedirectionAttempt(DESIRED),)
 
 
-def test_the_same_failure_is_told_once_and_counted_each_time() -> None:
+def test_the_same_failure_is_reported_once_and_counted_each_time() -> None:
     core = begun()
     core.attempt_ended("nobody answers", at(1))
     core.tick(at(2))
@@ -96,7 +96,7 @@ def test_the_same_failure_is_told_once_and_counted_each_time() -> None:
     assert core.deadline() == at(5)
 
 
-def test_another_failure_is_told() -> None:
+def test_another_failure_is_reported() -> None:
     core = begun()
     core.attempt_ended("nobody answers", at(1))
     core.tick(at(2))
@@ -115,7 +115,7 @@ def test_pauses_double_up_to_a_minute() -> None:
     assert ATTEMPTS.pause_seconds(100_000) == ATTEMPTS.longest_seconds
 
 
-def test_success_after_failures_is_told() -> None:
+def test_success_after_failures_is_reported() -> None:
     core = begun()
     core.attempt_ended("nobody answers", at(1))
     core.tick(at(2))
@@ -143,7 +143,7 @@ def test_an_attempt_is_stopped_once() -> None:
     assert CancelAttempt() not in core.set_desired(LATER, at(2))
 
 
-def test_a_new_wish_waits_until_the_stopped_attempt_has_ended() -> None:
+def test_a_new_desired_state_waits_until_the_stopped_attempt_has_ended() -> None:
     core = begun()
     core.set_desired(LATER, at(1))
     assert core.tick(at(1)) == ()
@@ -153,7 +153,7 @@ def test_a_new_wish_waits_until_the_stopped_attempt_has_ended() -> None:
     assert core.tick(at(2)) == (RedirectionAttempt(LATER),)
 
 
-def test_a_stopped_attempt_counts_as_no_failure_of_the_same_wish() -> None:
+def test_a_stopped_attempt_counts_as_no_failure_of_the_same_desired_state() -> None:
     core = begun()
     core.set_desired(None, at(1))
     core.set_desired(DESIRED, at(2))
@@ -194,7 +194,7 @@ def test_a_new_epoch_is_redirected_although_the_last_one_was() -> None:
     assert core.tick(at(3)) == (RedirectionAttempt(LATER),)
 
 
-def test_another_setting_in_the_same_epoch_is_another_wish() -> None:
+def test_another_setting_in_the_same_epoch_is_another_desired_state() -> None:
     core = begun()
     core.attempt_ended(None, at(1))
     other = replace(DESIRED, setting=SETTING.model_copy(update={"time_limit_seconds": 3.0}))
@@ -213,7 +213,7 @@ def test_what_it_says_of_itself_names_the_cause() -> None:
 LASTING = replace(DESIRED, again_seconds=60.0)
 
 
-def test_what_can_be_corrected_is_done_again_and_told_once() -> None:
+def test_what_can_be_corrected_is_done_again_and_reported_once() -> None:
     core = begun(LASTING)
     core.attempt_ended(None, at(1))
 
@@ -223,7 +223,7 @@ def test_what_can_be_corrected_is_done_again_and_told_once() -> None:
     assert core.deadline() == at(122)
 
 
-def test_what_fails_when_it_is_done_again_is_told_and_counted_anew() -> None:
+def test_what_fails_when_it_is_done_again_is_reported_and_counted_anew() -> None:
     core = begun(LASTING)
     core.attempt_ended(None, at(1))
     core.tick(at(61))
@@ -281,14 +281,14 @@ def test_what_lasts_is_released_for_another_setting() -> None:
     assert Release(LASTING) in core.set_desired(replace(LASTING, site="other"), at(2))
 
 
-def test_what_was_never_tried_is_not_released() -> None:
+def test_what_was_never_attempted_is_not_released() -> None:
     core = Reconciler()
     core.set_desired(LASTING, at(0))
 
     assert Release(LASTING) not in core.set_desired(None, at(1))
 
 
-def test_what_was_told_once_for_all_is_not_released() -> None:
+def test_what_was_reported_once_for_all_is_not_released() -> None:
     core = begun()
     core.attempt_ended(None, at(1))
 

@@ -112,7 +112,7 @@ async def break_() -> None:
     raise ZeroDivisionError("division by zero")
 
 
-def test_a_primary_leads_the_address_once_and_tells_of_it() -> None:
+def test_a_primary_leads_the_address_once_and_reports_it() -> None:
     async def scenario() -> None:
         ground = Ground()
         async with at_work(ground) as redirector:
@@ -140,7 +140,7 @@ def test_a_backup_leads_nothing() -> None:
     run(scenario())
 
 
-def test_a_site_without_redirection_tells_nothing() -> None:
+def test_a_site_without_redirection_reports_nothing() -> None:
     async def scenario() -> None:
         ground = Ground(setting={})
         async with at_work(ground):
@@ -151,7 +151,7 @@ def test_a_site_without_redirection_tells_nothing() -> None:
     run(scenario())
 
 
-def test_a_new_primary_begins_as_soon_as_it_is_told() -> None:
+def test_a_new_primary_begins_as_soon_as_it_is_notified() -> None:
     async def scenario() -> None:
         ground = Ground(primary=False)
         async with at_work(ground) as redirector:
@@ -178,7 +178,7 @@ def test_a_method_that_is_chosen_while_the_primary_acts_is_used() -> None:
     run(scenario())
 
 
-def test_a_failure_is_told_with_a_code_counted_and_tried_again_until_it_is_mended() -> None:
+def test_a_failure_is_reported_with_a_code_counted_and_retried_until_it_is_mended() -> None:
     async def scenario() -> None:
         ground = Ground(outcome=fail)
         async with at_work(ground) as redirector:
@@ -273,7 +273,7 @@ def test_what_is_known_stays_while_the_database_is_away() -> None:
     run(scenario())
 
 
-def test_what_can_be_corrected_is_led_again_and_again_and_told_once() -> None:
+def test_what_can_be_corrected_is_led_again_and_again_and_reported_once() -> None:
     async def scenario() -> None:
         ground = Ground(again_seconds=10.0)
         async with at_work(ground):

@@ -95,7 +95,7 @@ async def test_only_who_may_operate_switches_over(people: People) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_a_promotion_is_ordered_from_that_very_master_and_told(people: People) -> None:
+async def test_a_promotion_is_ordered_from_that_very_master_and_reported(people: People) -> None:
     admin = await people.admin()
     send_heartbeat(people.fake, BRAVO, MasterRole.BACKUP, 3)
     await people.fake.state.directory.read()

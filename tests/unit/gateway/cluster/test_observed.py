@@ -49,7 +49,7 @@ def test_one_service_of_a_master_keeps_its_node_alive() -> None:
     assert observed.liveness(ALPHA, TIMING, Instant(10.1)) is Liveness.ALIVE
 
 
-def test_the_newest_revision_is_the_highest_that_a_master_told() -> None:
+def test_the_newest_revision_is_the_highest_that_a_master_reported() -> None:
     observed = Observed()
     assert observed.newest_revision() == 0
 

@@ -96,7 +96,7 @@ async def test_a_list_is_read_page_by_page(people: People) -> None:
     assert await pages(admin, "/nodes?after=lima") == [["oslo", "tokyo"]]
 
 
-async def test_a_cursor_with_strange_letters_leads_on(
+async def test_a_cursor_with_strange_characters_leads_on(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()

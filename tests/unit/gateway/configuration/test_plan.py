@@ -92,7 +92,7 @@ def test_nothing_to_change_needs_no_entry() -> None:
     assert split_into_batches(()) == ()
 
 
-def test_an_entry_is_measured_in_bytes_not_in_letters() -> None:
+def test_an_entry_is_measured_in_bytes_not_in_characters() -> None:
     large = {"note": "\N{PEDESTRIAN}" * (BATCH_BYTES // 5)}
     changes = tuple(
         Planned(Kind.NODE, f"n{number}", None, large, Revision(0)) for number in range(3)

@@ -120,7 +120,7 @@ async def pin_of(
         ("pia", {"node": "tokyo"}, "tokyo"),
     ],
 )
-async def test_a_session_is_pinned_by_wish_or_else_by_its_user(
+async def test_a_session_is_pinned_by_request_or_else_by_its_user(
     people: People, fake: InMemoryGateway, user: str, body: dict[str, Any], pin: str | None
 ) -> None:
     furnish(fake)

@@ -16,7 +16,7 @@ def asked(fake: InMemoryGateway) -> RehearseSelection:
     return question
 
 
-async def test_without_a_wish_the_site_s_own_rule_is_rehearsed(
+async def test_without_assumptions_the_site_s_own_rule_is_rehearsed(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -26,7 +26,7 @@ async def test_without_a_wish_the_site_s_own_rule_is_rehearsed(
     assert asked(fake).rule == fake.state.directory.require_site().selection
 
 
-async def test_other_methods_are_tried_in_place_of_the_site_s(
+async def test_other_methods_are_supposed_in_place_of_the_site_s(
     people: People, fake: InMemoryGateway
 ) -> None:
     admin = await people.admin()
@@ -48,7 +48,7 @@ async def test_other_methods_are_tried_in_place_of_the_site_s(
         ({"clients": [CLIENT], "method": "geo"}, 422, "method"),
     ],
 )
-async def test_what_cannot_be_tried_is_one_sentence(
+async def test_what_cannot_be_supposed_is_one_sentence(
     people: People, body: dict[str, Any], status: int, sentence: str
 ) -> None:
     admin = await people.admin()

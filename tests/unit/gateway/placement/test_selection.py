@@ -10,7 +10,7 @@ from tests.unit.gateway.conftest import InMemoryGateway, People
 from tests.unit.gateway.placement.test_probing import furnish
 
 
-async def test_both_ends_and_every_wish_are_asked_for(
+async def test_both_ends_and_every_option_are_asked_for(
     people: People, fake: InMemoryGateway
 ) -> None:
     furnish(fake)

@@ -198,7 +198,7 @@ def test_a_guessed_nameplate_joins_nobodys_queue() -> None:
             join_customer(state, HERE, NOW)
 
 
-def test_tools_outside_hear_why_a_session_began_and_who_took_it() -> None:
+def test_tools_outside_hear_why_a_session_began_and_who_accepted_it() -> None:
     state = customer()
     came, taken = (
         describe_change(None, state),

@@ -103,7 +103,7 @@ def test_an_alias_beside_the_soa_of_the_zone_that_it_leads_to_ends_there() -> No
     assert answer_of(made).is_absent
 
 
-def test_an_alias_that_ends_in_another_zone_is_told_by_the_last_of_them() -> None:
+def test_an_alias_that_ends_in_another_zone_is_reported_by_the_last_of_them() -> None:
     made = message(
         "A",
         f"{NAME}. 9 IN CNAME a.example.net.",

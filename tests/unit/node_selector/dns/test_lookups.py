@@ -157,7 +157,7 @@ def test_a_failure_is_kept_for_a_moment_for_everybody() -> None:
     run(scenario())
 
 
-def test_the_trouble_of_one_kind_is_told_before_the_absence_of_the_other() -> None:
+def test_the_trouble_of_one_kind_is_reported_before_the_absence_of_the_other() -> None:
     ill = ServerAnswer(failure=f"{NAME}: 192.0.2.53@53 answered SERVFAIL")
     assert run(NameServers({(NAME, "AAAA"): ill}).look_up()).failure == ill.failure
 

@@ -15,7 +15,7 @@ from services.node_selector.dns.core.networks import disclosed_network, scoped
         ("100.128.0.1", "100.128.0.0/24"),
     ],
 )
-def test_of_a_public_address_dns_is_told_the_network(address: str, disclosed: str) -> None:
+def test_of_a_public_address_dns_gets_the_network(address: str, disclosed: str) -> None:
     assert disclosed_network(ip_address(address)) == ip_network(disclosed)
 
 
@@ -27,11 +27,11 @@ def test_of_a_public_address_dns_is_told_the_network(address: str, disclosed: st
         *("::", "::1", "fc00::1", "fd12::1", "fe80::1", "fec0::1", "ff02::1", "64:ff9b:1::1"),
     ],
 )
-def test_addresses_that_mean_nothing_outside_are_told_nobody(address: str) -> None:
+def test_addresses_that_mean_nothing_outside_are_sent_to_nobody(address: str) -> None:
     assert disclosed_network(ip_address(address)) is None
 
 
-def test_of_a_client_without_an_address_dns_is_told_nothing() -> None:
+def test_of_a_client_without_an_address_dns_gets_nothing() -> None:
     assert disclosed_network(None) is None
 
 
@@ -48,5 +48,5 @@ def test_an_answer_is_for_the_network_of_its_scope(disclosed: str, scope: int, c
     assert scoped(ip_network(disclosed), scope) == ip_network(covers)
 
 
-def test_a_scope_longer_than_what_was_told_counts_as_what_was_told() -> None:
+def test_a_scope_longer_than_the_one_sent_counts_as_the_one_sent() -> None:
     assert scoped(ip_network("203.0.113.0/24"), 32) == ip_network("203.0.113.0/24")

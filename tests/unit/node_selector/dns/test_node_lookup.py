@@ -63,7 +63,7 @@ def test_only_nodes_with_a_public_address_are_matched() -> None:
 
 
 @pytest.mark.parametrize("record", [Record("192.0.2.9"), Record("denver.example.com", 7000)])
-def test_an_answer_that_names_no_node_is_told(record: Record) -> None:
+def test_an_answer_that_names_no_node_is_reported(record: Record) -> None:
     assert looked_up(ServerAnswer(found(record))) == Lookup(
         failure=f"{NAME} answered {record}, which is no node's public address"
     )
