@@ -192,9 +192,3 @@ def _alone(layout: Layout, node: NodeLayout) -> Path:
 def _store(layout: Layout, node: NodeLayout) -> Path:
     name = "store-alone" if _alone(layout, node).exists() else "store"
     return layout.nats_folder(node.name) / name
-
-
-def health_url(node: NodeLayout) -> str:
-    """Return the URL where the server says whether its JetStream takes part in the cluster."""
-    assert node.nats is not None, "only masters and the witness run a server"
-    return f"http://{HOST}:{node.nats.monitor}/healthz"

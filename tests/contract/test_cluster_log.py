@@ -14,7 +14,7 @@ from shared.domain.log import StoredEntry
 from tests.contract.servers import MEMORY, NATS, log_server
 from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.log_servers import LogServers
-from tests.integration.entries import GENERATION, EntryWriter, node, put
+from tests.integration.entries import GENERATION, EntryWriter, append_entries, node, put
 
 SECONDS = 10.0
 SECOND, THIRD = LogGeneration(2), LogGeneration(3)
@@ -40,16 +40,6 @@ async def log(site: ClusterLog) -> ClusterLog:
 @pytest.fixture
 def entry_writer() -> EntryWriter:
     return EntryWriter()
-
-
-async def appended(log: ClusterLog, entry_writer: EntryWriter, *names: str) -> list[StoredEntry]:
-    """Append one entry for each name."""
-    written: list[StoredEntry] = []
-    for name in names:
-        end = entry_writer.position.sequence
-        written.append(entry_writer.write(put("node", name, node())))
-        assert await log.append(written[-1], end) == end + 1
-    return written
 
 
 def raw(sequence: int, stored: StoredEntry) -> RawEntry:
@@ -80,7 +70,7 @@ async def test_a_new_generation_is_empty(log: ClusterLog) -> None:
 async def test_what_was_appended_is_read_as_it_was_written_and_in_order(
     log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    first, second = await appended(log, entry_writer, "berlin", "denver")
+    first, second = await append_entries(log, entry_writer, "berlin", "denver")
     assert await log.get(Sequence(1)) == raw(1, first)
     assert await log.last() == raw(2, second)
     assert await log.get(Sequence(3)) is None
@@ -106,7 +96,7 @@ async def test_of_two_writers_one_extends_the_log(
 async def test_the_same_append_again_adds_nothing(
     log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    (entry,) = await appended(log, entry_writer, "berlin")
+    (entry,) = await append_entries(log, entry_writer, "berlin")
     with contextlib.suppress(LogConflict):  # one server looks at sequences first, three do not
         assert await log.append(entry, Sequence(0)) == 1
     assert await log.last() == raw(1, entry)
@@ -115,7 +105,7 @@ async def test_the_same_append_again_adds_nothing(
 async def test_a_duplicate_does_not_count_for_a_writer_that_has_lost(
     log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    (entry,) = await appended(log, entry_writer, "berlin")
+    (entry,) = await append_entries(log, entry_writer, "berlin")
     with pytest.raises(LogConflict, match="elsewhere"):
         await log.append(entry, Sequence(1))
     assert await log.last() == raw(1, entry)
@@ -124,10 +114,10 @@ async def test_a_duplicate_does_not_count_for_a_writer_that_has_lost(
 async def test_a_subscription_brings_what_is_there_and_then_what_comes(
     log: ClusterLog, entry_writer: EntryWriter
 ) -> None:
-    first, second = await appended(log, entry_writer, "berlin", "denver")
+    first, second = await append_entries(log, entry_writer, "berlin", "denver")
     async with asyncio.timeout(SECONDS), aclosing(log.follow(Sequence(2))) as messages:
         assert await anext(messages) == raw(2, second)
-        third, fourth = await appended(log, entry_writer, "tokyo", "lagos")
+        third, fourth = await append_entries(log, entry_writer, "tokyo", "lagos")
         assert [await anext(messages), await anext(messages)] == [raw(3, third), raw(4, fourth)]
     async with asyncio.timeout(SECONDS), aclosing(log.follow(Sequence(0))) as messages:
         assert await anext(messages) == raw(1, first)
@@ -146,7 +136,7 @@ async def test_an_append_lands_in_no_other_generation(
 ) -> None:
     later = log.of(SECOND)
     await later.create(1)
-    (entry,) = await appended(log, entry_writer, "berlin")
+    (entry,) = await append_entries(log, entry_writer, "berlin")
     assert await later.last() is None
     assert later.generation == SECOND
     assert await log.last() == raw(1, entry)

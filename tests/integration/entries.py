@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shared.clusterlog.log import ClusterLog
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.ids import (
     ClusterId,
@@ -101,3 +102,15 @@ class EntryWriter:
             *(position.log_generation, position.revision, Sequence(position.sequence + 1)),
             *(position.epoch, position.hash),
         )
+
+
+async def append_entries(
+    log: ClusterLog, entry_writer: EntryWriter, *names: str
+) -> list[StoredEntry]:
+    """Append one entry for each name."""
+    written: list[StoredEntry] = []
+    for name in names:
+        end = entry_writer.position.sequence
+        written.append(entry_writer.write(put("node", name, node())))
+        assert await log.append(written[-1], end) == end + 1
+    return written

@@ -26,7 +26,7 @@ from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import StoredEntry
 from shared.messaging.connection import jetstream_of
-from tests.integration.entries import GENERATION, EntryWriter, node, put
+from tests.integration.entries import GENERATION, EntryWriter, append_entries, node, put
 from tests.integration.servers import NatsCluster, NatsServer
 
 pytestmark = pytest.mark.integration
@@ -69,16 +69,6 @@ def entry_writer() -> EntryWriter:
     return EntryWriter()
 
 
-async def appended(log: ClusterLog, entry_writer: EntryWriter, *names: str) -> list[StoredEntry]:
-    """Append one entry for each name."""
-    written: list[StoredEntry] = []
-    for name in names:
-        end = entry_writer.position.sequence
-        written.append(entry_writer.write(put("node", name, node())))
-        assert await log.append(written[-1], end) == end + 1
-    return written
-
-
 async def test_a_generation_has_a_stream_and_a_subject_of_its_own() -> None:
     assert stream_name(LogGeneration(3)) == "LOG-3"
     assert subject_name(LogGeneration(3)) == "meridian.log.3.entry"
@@ -87,9 +77,9 @@ async def test_a_generation_has_a_stream_and_a_subject_of_its_own() -> None:
 async def test_an_append_without_an_answer_is_sent_again_and_counts_once(
     log: ClusterLog, entry_writer: EntryWriter, nats_server: NatsServer
 ) -> None:
-    await appended(log, entry_writer, "berlin")
+    await append_entries(log, entry_writer, "berlin")
     nats_server.freeze()
-    appending = asyncio.create_task(appended(log, entry_writer, "denver"))
+    appending = asyncio.create_task(append_entries(log, entry_writer, "denver"))
     await asyncio.sleep(CALL_SECONDS * 1.3)
     nats_server.thaw()
     (entry,) = await appending
@@ -101,14 +91,14 @@ async def test_an_append_that_stays_without_an_answer_is_unknown(
 ) -> None:
     nats_server.freeze()
     with pytest.raises(OutcomeUnknown):
-        await appended(log, entry_writer, "berlin")
+        await append_entries(log, entry_writer, "berlin")
     nats_server.thaw()
 
 
 async def test_nobody_deletes_or_purges_it(
     log: ClusterLog, client: Client, entry_writer: EntryWriter
 ) -> None:
-    await appended(log, entry_writer, "berlin")
+    await append_entries(log, entry_writer, "berlin")
     jetstream = jetstream_of(client)
     with pytest.raises(APIError):
         await jetstream.delete_msg("LOG-1", 1)
@@ -155,12 +145,12 @@ async def test_an_append_waits_out_the_election_of_a_leader(
     async with connected(*nats_cluster.urls) as client:
         log = ClusterLog(client, GENERATION)
         await made(log)
-        await appended(log, entry_writer, "berlin")
+        await append_entries(log, entry_writer, "berlin")
         leader = (await jetstream_of(client).stream_info("LOG-1")).cluster
         assert leader is not None
         assert leader.leader is not None
         nats_cluster.servers[leader.leader].kill()
-        await patiently_appended(log, entry_writer, "denver")
+        await patiently_append_entries(log, entry_writer, "denver")
         assert (await log.last()) is not None
 
 
@@ -170,7 +160,7 @@ async def test_a_follower_survives_the_loss_of_any_server(
     async with connected(*nats_cluster.urls) as client:
         log = ClusterLog(client, GENERATION)
         await made(log)
-        await appended(log, entry_writer, "first")
+        await append_entries(log, entry_writer, "first")
         seen: set[int] = set()
 
         async def follow() -> None:
@@ -183,7 +173,7 @@ async def test_a_follower_survives_the_loss_of_any_server(
         following = asyncio.create_task(follow())
         for name in ("alpha", "bravo", "witness"):
             nats_cluster.servers[name].kill()
-            await patiently_appended(log, entry_writer, f"without-{name}")
+            await patiently_append_entries(log, entry_writer, f"without-{name}")
             async with asyncio.timeout(30):
                 while entry_writer.position.sequence not in seen:
                     await asyncio.sleep(0.05)
@@ -207,7 +197,7 @@ async def made(log: ClusterLog) -> None:
                 return
 
 
-async def patiently_appended(log: ClusterLog, entry_writer: EntryWriter, name: str) -> None:
+async def patiently_append_entries(log: ClusterLog, entry_writer: EntryWriter, name: str) -> None:
     """Append while an election goes on: the identical entry again until it counts."""
     end = entry_writer.position.sequence
     entry = entry_writer.write(put("node", name, node()))

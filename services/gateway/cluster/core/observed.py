@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.documents.site import Timing
-from shared.domain.ids import Instant, NodeId, Revision
+from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness, liveness_after
 from shared.domain.node import MasterRole
 from shared.domain.primary import PrimaryClaim, apparent_primary
@@ -48,11 +48,6 @@ class Observed:
     def received_progress(self, node: NodeId) -> tuple[FollowerProgressed, Instant] | None:
         """Return the node's last progress, and when it arrived."""
         return self._progress.get(node)
-
-    def newest_revision(self) -> Revision:
-        """Return the highest revision in any master's heartbeat; 0 before the first heartbeat."""
-        applied = (heard.heartbeat.applied_revision for heard in self._heartbeats.values())
-        return max((revision for revision in applied if revision is not None), default=Revision(0))
 
     def liveness(self, node: NodeId, timing: Timing, now: Instant) -> Liveness | None:
         """Return the liveness of *node* by its freshest heartbeat; None when it never sent one."""

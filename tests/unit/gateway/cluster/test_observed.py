@@ -49,16 +49,6 @@ def test_one_service_of_a_master_keeps_its_node_alive() -> None:
     assert observed.liveness(ALPHA, TIMING, Instant(10.1)) is Liveness.ALIVE
 
 
-def test_the_newest_revision_is_the_highest_that_a_master_reported() -> None:
-    observed = Observed()
-    assert observed.newest_revision() == 0
-
-    observed.record_heartbeat(heartbeat("failover_monitor", 7), Instant(0.0))
-    observed.record_heartbeat(heartbeat("relay"), Instant(0.0))
-
-    assert observed.newest_revision() == 7
-
-
 def test_the_freshest_heartbeat_is_the_last_of_any_service() -> None:
     observed = Observed()
     assert observed.freshest_heartbeat(ALPHA) is None
