@@ -2,5 +2,5 @@
 
 Owns one place in the stream of events for each webhook, kept by JetStream, so that it survives
 every master. Consumes grants, heartbeats and the stream `EVENTS`; asks config for the webhooks;
-tells when a receiver fails, takes events retry, or will never get one. Only the primary's works.
+reports when a receiver fails, takes events again, or will never get one. It works on the primary alone.
 """
