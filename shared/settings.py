@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from shared.crypto.keyring import check_psk
 from shared.domain.errors import BadSettings
 from shared.domain.ids import NodeId, parse_node_id
+from shared.domain.source import Networks
 
 PREFIX: Final = "MERIDIAN_"
 
@@ -61,6 +62,8 @@ KNOWN: Final = frozenset(
         "GATEWAY_HOST",
         "GATEWAY_PORT",
         "GATEWAY_URL",
+        "PROXY_PROTOCOL_FROM",
+        "TRUSTED_PROXIES",
         "GEO_DATABASE_FILE",
         "HOME",
         "SITE",
@@ -76,6 +79,16 @@ def _split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _parse_networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return Networks.parse(part for part in value.split(",") if part.strip())
+
+
+NetworkList = Annotated[Networks, NoDecode, BeforeValidator(_parse_networks)]
+"""Networks in a variable, separated by commas: `10.0.0.0/8,2001:db8::/32`."""
 
 
 class ServiceSettings(BaseSettings):

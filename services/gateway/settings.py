@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from shared.settings import ServiceSettings
+from shared.domain.source import Networks
+from shared.settings import NetworkList, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
@@ -13,6 +14,8 @@ class GatewaySettings(ServiceSettings):
     gateway_host: str = "0.0.0.0"  # noqa: S104 - clients of every network reach the gateway
     gateway_port: int = Field(default=8443, ge=1, le=65_535)
     gateway_url: str
+    trusted_proxies: NetworkList = Networks()
+    proxy_protocol_from: NetworkList = Networks()
 
     @field_validator("gateway_url")
     @classmethod

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.domain.source import Networks
+from shared.settings import NetworkList, ServiceSettings
 
 
 class RelaySettings(ServiceSettings):
@@ -10,3 +11,4 @@ class RelaySettings(ServiceSettings):
 
     relay_host: str = "0.0.0.0"  # noqa: S104 - endpoints come from anywhere
     relay_port: int = Field(default=7_443, ge=0, le=65_535)
+    proxy_protocol_from: NetworkList = Networks()
