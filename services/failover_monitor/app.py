@@ -5,6 +5,7 @@ from typing import Final
 
 from faststream import FastStream
 
+from services.failover_monitor.core.log_servers import LogServers
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS, Timing
@@ -26,7 +27,7 @@ from services.failover_monitor.lease.calls import Calls
 from services.failover_monitor.lease.runner import MonitorRunner
 from services.failover_monitor.lease.store import BucketProbe, JetStreamLease, RecordSigner
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
-from services.failover_monitor.log_servers.storage import StorageMonitor
+from services.failover_monitor.log_servers.servers import LogServerMonitor
 from services.failover_monitor.log_servers.upkeep import Upkeep
 from services.failover_monitor.promises.collector import VoteCollector
 from services.failover_monitor.promises.voter import Voter
@@ -40,6 +41,7 @@ from services.failover_monitor.switchover.role_handover import RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.clusterlog.log import ClusterLog
 from shared.documents.redirection import RedirectionMethod
+from shared.domain.ids import NodeId
 from shared.messaging.connection import NatsAccess
 from shared.messaging.dedicated import DedicatedConnection
 from shared.persistence.master_state import MasterState
@@ -96,9 +98,9 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
     }
     if settings.nats_system_user:
-        storage = StorageMonitor(system.client, context.bus.events, context.telemetry.registry)
+        servers = build_log_servers(settings, context, system)
         tasks += [system.run]
-        workers |= {"space": partial(upkeep.watch_storage, storage)}
+        workers |= {"log_servers": partial(upkeep.watch_servers, servers)}
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
@@ -118,6 +120,16 @@ def build_links(
         context.bus.build_connection(LEASE),
         context.bus.build_connection(SYSTEM, system),
     )
+
+
+def build_log_servers(
+    settings: MonitorSettings, context: ServiceContext, system: DedicatedConnection
+) -> LogServerMonitor:
+    """Build what watches the servers of the log: those of the masters and the witness."""
+    witnesses = (NodeId(settings.witness),) if settings.witness else ()
+    servers = LogServers((*context.keys.trust.masters, *witnesses))
+    events, registry = context.bus.events, context.telemetry.registry
+    return LogServerMonitor(system.client, servers, events, context.clock, registry)
 
 
 def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:

@@ -87,6 +87,7 @@ class StatusHandler:
             could_take_over=status.could_take_over,
             reasons=status.reasons,
             leaders=self._leaders(),
+            log_servers=dict(status.log_servers),
             redirection=self._redirection(),
         )
 

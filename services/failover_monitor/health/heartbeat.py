@@ -62,4 +62,5 @@ class HeartbeatSender:
             could_take_over=status.could_take_over,
             reasons=status.reasons,
             services=process.read_restarts(self._clock.unix_ms()),
+            log_servers=dict(status.log_servers),
         )

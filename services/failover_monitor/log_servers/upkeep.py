@@ -7,9 +7,10 @@ from typing import Final, Protocol
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from services.failover_monitor.core.facts import Fact, LogServersSeen
 from services.failover_monitor.core.monitor import MonitorStatus
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
-from services.failover_monitor.log_servers.storage import StorageMonitor
+from services.failover_monitor.log_servers.servers import LogServerMonitor
 from shared.domain.ids import Instant
 from shared.messaging.alone import possible_replicas
 from shared.messaging.connection import jetstream_of
@@ -18,18 +19,19 @@ from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 1.0
-STORAGE_SECONDS: Final = 30.0
+SERVERS_SECONDS: Final = 5.0
 
 
 class MonitorView(Protocol):
-    """Says whether this master is primary, and which log generation its database is at."""
+    """Says what this master's role is, and learns how the log's servers are."""
 
     def is_primary(self, now: Instant) -> bool: ...
     def status(self, now: Instant) -> MonitorStatus: ...
+    def step(self, fact: Fact, now: Instant) -> object: ...
 
 
 class Upkeep:
-    """Makes missing streams, moves leaders and watches storage while this master is primary."""
+    """Makes missing streams, moves leaders and watches servers while this master is primary."""
 
     def __init__(self, role: MonitorView, clock: Clock) -> None:
         self._role = role
@@ -66,11 +68,9 @@ class Upkeep:
                 await placement.place(generation)
             await wait_at_most(self._acquired, seconds)
 
-    async def watch_storage(self, storage: StorageMonitor) -> None:
-        """Check the storage of the log's servers while this master is primary."""
+    async def watch_servers(self, servers: LogServerMonitor) -> None:
+        """Check the log's servers until cancelled, on every master; the primary reports."""
         while True:
-            if self._role.is_primary(self._clock.now()):
-                await storage.check()
-            else:
-                storage.reset()
-            await asyncio.sleep(STORAGE_SECONDS)
+            await servers.check(is_primary=self._role.is_primary(self._clock.now()))
+            self._role.step(LogServersSeen(servers.states), self._clock.now())
+            await asyncio.sleep(SERVERS_SECONDS)

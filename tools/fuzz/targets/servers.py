@@ -16,7 +16,7 @@ from services.failover_monitor.lease.store import (
     require_in_place,
 )
 from services.failover_monitor.log_servers.leaders import LeaderPlacement, _result
-from services.failover_monitor.log_servers.storage import _read_storage
+from services.failover_monitor.log_servers.servers import _read_report
 from shared.domain.ids import Epoch, NodeId
 from shared.messaging.alone import is_alone
 from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
@@ -90,7 +90,7 @@ def _answers(data: bytes) -> object:
         b"meta": lambda: finished(LeaderPlacement(client, client, "alpha", "witness")._meta()),
         b"alone": lambda: finished(is_alone(client)),
         b"moved": lambda: _result(body) == "done",
-        b"room": lambda: _read_storage(Msg(client, "x", data=body)),
+        b"room": lambda: _read_report(Msg(client, "x", data=body)),
     }
     found = readers.get(which, readers[b"meta"])()
     if not found:
@@ -167,7 +167,7 @@ TARGETS = (
             *("services.failover_monitor.log_servers.leaders:_is_current",),
             *(
                 "services.failover_monitor.log_servers.leaders:_result",
-                "services.failover_monitor.log_servers.storage:_read_storage",
+                "services.failover_monitor.log_servers.servers:_read_report",
             ),
             *("shared.messaging.alone:is_alone",),
         ),
