@@ -19,11 +19,12 @@ LINGERING: Final = SlotLimits(per_source=256, total=1_024, seconds=1.0)
 class LingeringConnections:
     """The refused connections of one relay."""
 
+    _cancel_timer: Callable[[], None] | None = None
+
     def __init__(self, resources: PumpResources) -> None:
         self._resources = resources
         self._slots = Slots(LINGERING)
         self._connections: dict[ConnectionId, PendingConnection] = {}
-        self._cancel_timer: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._connections)

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 
 from services.relay.core.admission import ConnectionId
 from shared.wire.proxy_protocol import ProxyHeader, parse_proxy_header
-from shared.wire.relay import FrameReader
+from shared.wire.relay import LONGEST_FRAME_BYTES, FrameReader
 
-READ_BYTES: Final = 8 * 1024
+READ_BYTES: Final = LONGEST_FRAME_BYTES
 IGNORED_BYTES: Final = 256 * 1024
 """Most bytes read of a refused connection; a peer that sends more is reset."""
 
@@ -87,6 +87,7 @@ class PendingConnection:
     def refuse(self, frame: bytes, on_closed: Callable[[], None]) -> None:
         """Send the last frame; read on until the peer closes, or somebody calls `close`."""
         self.send(frame)
+        self.reader, self._header = FrameReader(), b""  # nobody reads what they hold any more
         self._on_closed = on_closed
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
