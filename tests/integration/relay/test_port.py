@@ -43,7 +43,7 @@ async def refusal(endpoint: Endpoint) -> Refused:
 
 
 @pytest.mark.parametrize("first", [b"", HALF_A_HELLO])
-async def test_silent_connections_of_one_host_do_not_close_the_door(first: bytes) -> None:
+async def test_silent_connections_of_one_host_keep_nobody_out(first: bytes) -> None:
     with descriptors():
         async with data_plane() as world:
             with flood(world.port) as crowd:
@@ -54,7 +54,7 @@ async def test_silent_connections_of_one_host_do_not_close_the_door(first: bytes
                 assert set(world.notes.refused) == {"full"}
 
 
-async def test_silent_connections_of_many_hosts_do_not_close_the_door() -> None:
+async def test_silent_connections_of_many_hosts_keep_nobody_out() -> None:
     with descriptors():
         async with data_plane() as world:
             with flood(world.port) as crowd:
@@ -63,14 +63,14 @@ async def test_silent_connections_of_many_hosts_do_not_close_the_door() -> None:
                 assert world.pairings.snapshot.silent <= SILENT.total
 
 
-async def test_an_office_behind_one_address_comes_back_at_once() -> None:
+async def test_hundreds_behind_one_address_come_back_at_once() -> None:
     with descriptors():
         async with data_plane(capacity=300) as world:
             await asyncio.gather(*(world.pair(str(number)) for number in range(250)))
             assert (world.pairings.snapshot.pairs, world.notes.refused) == (250, [])
 
 
-async def test_connections_that_come_and_go_at_once_leave_nothing_behind() -> None:
+async def test_connections_that_come_and_go_at_once_are_forgotten() -> None:
     async with data_plane() as world:
         for number in range(300):
             endpoint = await world.connect()
@@ -81,7 +81,7 @@ async def test_connections_that_come_and_go_at_once_leave_nothing_behind() -> No
 
 
 @pytest.mark.parametrize("state", ["silent", "half a header", "half", "waiting", "measuring"])
-async def test_a_reset_in_any_state_leaves_nothing_behind(state: str) -> None:
+async def test_a_reset_in_any_state_is_noticed(state: str) -> None:
     proxies = HERE if "header" in state else Networks()
     sent = {"silent": b"", "half": HALF_A_HELLO, "half a header": header("192.0.2.1")[:9]}
     sent |= {"waiting": encode_hello("1.customer.1.0.0"), "measuring": encode_ping(1, "probe")}
@@ -96,7 +96,7 @@ async def test_a_reset_in_any_state_leaves_nothing_behind(state: str) -> None:
         assert world.pairings.deadline() is None
 
 
-async def test_a_reset_while_the_refusal_is_read_leaves_nothing_behind() -> None:
+async def test_a_reset_while_the_refusal_is_read_is_noticed() -> None:
     async with data_plane() as world:
         endpoint = await world.hello("forged", CUSTOMER)
         await until(lambda: world.notes.refused == ["invalid_ticket"])

@@ -35,7 +35,7 @@ class Broker:
 
     async def publish(self, *_: object, **_options: object) -> None:
         if not self.is_there:
-            await asyncio.sleep(PUBLISH_SECONDS)
+            await pause(PUBLISH_SECONDS)
             raise TimeoutError
         self.published += 1
 

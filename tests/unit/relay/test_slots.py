@@ -67,7 +67,7 @@ def test_a_moved_slot_counts_for_its_new_source_and_keeps_its_time() -> None:
     slots.take(ConnectionId(1), "proxy", Instant(1))
     slots.take(ConnectionId(2), "proxy", Instant(2))
     assert slots.move(ConnectionId(1), "client") is None
-    assert slots.deadline() == 11
+    assert slots.deadline() == Instant(11)
     assert slots.expired(Instant(11)) == [ConnectionId(1)]
     assert slots.release(ConnectionId(1)) == "client"
 
@@ -84,7 +84,7 @@ def test_the_times_of_all_connections_are_kept_in_order() -> None:
     assert slots.deadline() is None
     slots.take(ConnectionId(1), "a", Instant(1))
     slots.take(ConnectionId(2), "b", Instant(3))
-    assert slots.deadline() == 11
+    assert slots.deadline() == Instant(11)
     assert slots.expired(Instant(10.9)) == []
     assert slots.expired(Instant(11)) == [ConnectionId(1)]
     assert slots.expired(Instant(13)) == [ConnectionId(1), ConnectionId(2)]
