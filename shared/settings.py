@@ -91,6 +91,10 @@ NetworkList = Annotated[Networks, NoDecode, BeforeValidator(_parse_networks)]
 """Networks in a variable, separated by commas: `10.0.0.0/8,2001:db8::/32`."""
 
 
+HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+"""Addresses in a variable, separated by commas: `192.0.2.1,2001:db8::1`."""
+
+
 class ServiceSettings(BaseSettings):
     """The settings of every service: its identity, its cluster's key, and where NATS is."""
 

@@ -5,7 +5,7 @@ An event waits in a bounded queue until the stream has acknowledged it; the data
 
 import logging
 
-from services.relay.core.pairing import PathKey
+from services.relay.core.effects import PathKey
 from services.relay.reporting.metrics import RelayCounters
 from shared.domain.ids import NodeId
 from shared.events.session import PathReported, SessionPathChanged
@@ -34,9 +34,9 @@ class PathReporter:
     def on_pair_closed(self, key: PathKey, bytes_carried: int) -> None:
         self._report(key, "parted", bytes_carried)
 
-    def on_refused(self, code: RefusalCode) -> None:
+    def on_refused(self, code: RefusalCode, source: str) -> None:
         self._counters.refused[code] += 1
-        self._log.debug("refused a connection: %s", code)
+        self._log.debug("refused a connection of %s: %s", source, code)
 
     def on_pinged(self, count: int) -> None:
         self._counters.pings += count

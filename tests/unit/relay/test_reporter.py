@@ -1,6 +1,6 @@
 """What the data plane did is counted, and reported to gateways and external tools."""
 
-from services.relay.core.pairing import PathKey
+from services.relay.core.effects import PathKey
 from services.relay.reporting.metrics import RelayCounters
 from services.relay.reporting.reporter import PathReporter
 from shared.domain.ids import NodeId, PathGeneration, SessionId
@@ -36,7 +36,9 @@ def test_a_pair_that_came_and_went_is_reported_twice() -> None:
 def test_a_refused_connection_is_counted_and_not_published() -> None:
     facts, events, counters = KeptFacts(), KeptFacts(), RelayCounters()
 
-    PathReporter(BERLIN, facts, events, counters, StillClock()).on_refused(RefusalCode.CLOSED)
+    PathReporter(BERLIN, facts, events, counters, StillClock()).on_refused(
+        RefusalCode.CLOSED, "192.0.2.1"
+    )
 
     assert counters.refused[RefusalCode.CLOSED] == 1
     assert facts.kept == events.kept == []
