@@ -83,6 +83,9 @@ class StillClock:
     def unix_ms(self) -> UnixMillis:
         return UnixMillis(int(self.at * 1000))
 
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
 
 class FakeSite(Responder):
     """Answers what the gateway asks: config, the node selector and the relays."""
