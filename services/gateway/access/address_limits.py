@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 
-from services.gateway.core.rate_limit import SourceLimit
+from services.gateway.core.rate_limit import ClientNetwork, SourceLimit
 from services.gateway.http.provided import provided
 from shared.domain.errors import (
     MeridianError,
@@ -50,20 +50,13 @@ class AddressLimit:
         self._clock = clock
         self._sources = SourceLimit(limit=limit.most, window_seconds=WINDOW_SECONDS)
 
-    def take(self, address: str) -> Instant:
-        """Count a call from *address*; return when.
+    def take(self, address: str) -> None:
+        """Count a call from *address*, whatever comes of it.
 
         Raises:
             TooManyRequests: its network has reached the limit.
         """
-        now = self._clock.now()
-        if (exceeded := self._sources.take(address, now)) is not None:
-            raise self._limit.refusal(
-                f"{self._limit.sentence} from {exceeded.network}; "
-                f"try again in {exceeded.wait_seconds} s",
-                retry_after_seconds=exceeded.wait_seconds,
-            )
-        return now
+        self._take(ClientNetwork.of(address), self._clock.now())
 
     @contextmanager
     def attempt(self, address: str, failure: type[MeridianError]) -> Generator[None]:
@@ -74,15 +67,24 @@ class AddressLimit:
         Raises:
             TooManyRequests: the network has reached the limit.
         """
-        taken = self.take(address)
+        client, taken = ClientNetwork.of(address), self._clock.now()
+        self._take(client, taken)
         try:
             yield
         except failure:
             raise
         except MeridianError:
-            self._sources.give_back(address, taken, self._clock.now())
+            self._sources.give_back(client, taken, self._clock.now())
             raise
-        self._sources.give_back(address, taken, self._clock.now())
+        self._sources.give_back(client, taken, self._clock.now())
+
+    def _take(self, client: ClientNetwork, now: Instant) -> None:
+        if (exceeded := self._sources.take(client, now)) is not None:
+            raise self._limit.refusal(
+                f"{self._limit.sentence} from {exceeded.network}; "
+                f"try again in {exceeded.wait_seconds} s",
+                retry_after_seconds=exceeded.wait_seconds,
+            )
 
 
 class AddressLimits:

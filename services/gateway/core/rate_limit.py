@@ -21,6 +21,22 @@ SITE_FACTOR: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
+class ClientNetwork:
+    """The *source* that a client's address counts for, and the *site* that the source is part of.
+
+    The two are the same for IPv4.
+    """
+
+    source: str
+    site: str
+
+    @classmethod
+    def of(cls, address: str) -> "ClientNetwork":
+        """Return the network of *address*."""
+        return cls(source_of(address), site_of(address))
+
+
+@dataclass(frozen=True, slots=True)
 class Exceeded:
     """The *network* whose limit an attempt would exceed, and the seconds until it would not."""
 
@@ -59,22 +75,21 @@ class SourceLimit:
         self._sources = RateLimit(limit=limit, window_seconds=window_seconds)
         self._sites = RateLimit(limit=SITE_FACTOR * limit, window_seconds=window_seconds)
 
-    def take(self, address: str, now: Instant) -> Exceeded | None:
-        """Count an attempt from *address*; or return what forbids it, and count nothing."""
-        for limit, key in self._limits(address):
+    def take(self, client: ClientNetwork, now: Instant) -> Exceeded | None:
+        """Count an attempt of *client*; or return what forbids it, and count nothing."""
+        for limit, key in self._limits(client):
             if wait := limit.wait_seconds(key, now):
                 return Exceeded(key, wait)
-        for limit, key in self._limits(address):
+        for limit, key in self._limits(client):
             limit.take(key, now)
         return None
 
-    def give_back(self, address: str, taken: Instant, now: Instant) -> None:
-        """Take back an attempt from *address* that was *taken* and was harmless."""
-        for limit, key in self._limits(address):
+    def give_back(self, client: ClientNetwork, taken: Instant, now: Instant) -> None:
+        """Take back an attempt of *client* that was *taken* and was harmless."""
+        for limit, key in self._limits(client):
             limit.give_back(key, taken, now)
 
-    def _limits(self, address: str) -> Iterator[tuple[RateLimit, str]]:
-        source, site = source_of(address), site_of(address)
-        yield self._sources, source
-        if site != source:
-            yield self._sites, site
+    def _limits(self, client: ClientNetwork) -> Iterator[tuple[RateLimit, str]]:
+        yield self._sources, client.source
+        if client.site != client.source:
+            yield self._sites, client.site

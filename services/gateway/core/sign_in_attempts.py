@@ -20,11 +20,10 @@ from typing import Final
 from services.gateway.core.fair_queue import Origin
 from services.gateway.core.known_networks import KnownNetworks
 from services.gateway.core.places import Places
-from services.gateway.core.rate_limit import Exceeded, RateLimit, SourceLimit
+from services.gateway.core.rate_limit import ClientNetwork, Exceeded, RateLimit, SourceLimit
 from services.gateway.core.sign_in_delay import UserFailures
 from shared.domain.errors import TooManyAttempts, TooManySignIns
 from shared.domain.ids import Instant
-from shared.domain.source import site_of, source_of
 
 WRONG_PASSWORDS: Final = 20
 WINDOW_SECONDS: Final = 60.0
@@ -45,33 +44,28 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt of *user* from *address*, whose answer waits *wait_seconds*."""
+    """An attempt of *user* by a *client*, whose answer waits *wait_seconds*."""
 
     user: str
-    address: str
+    client: ClientNetwork
     taken: Instant
     is_known: bool
     wait_seconds: float = 0.0
 
     @property
-    def source(self) -> str:
-        """The network that the attempt comes from."""
-        return source_of(self.address)
-
-    @property
     def pair(self) -> tuple[str, str]:
         """The network and the user, whose limit an attempt from a known network counts for."""
-        return self.source, self.user
+        return self.client.source, self.user
 
     @property
     def holder(self) -> Hashable:
         """Whose places the attempt takes: those of the pair, or of the whole /48."""
-        return self.pair if self.is_known else site_of(self.address)
+        return self.pair if self.is_known else self.client.site
 
     @property
     def origin(self) -> Origin:
         """What the attempt's work is queued by."""
-        return Origin(self.source, is_privileged=self.is_known)
+        return Origin(self.client.source, is_privileged=self.is_known)
 
 
 class SignInAttempts:
@@ -91,8 +85,9 @@ class SignInAttempts:
             TooManyAttempts: too many passwords from this network were wrong.
             TooManySignIns: too many sign-ins are under way.
         """
-        is_known = self._networks.is_known(user, source_of(address))
-        attempt = Attempt(user, address, now, is_known)
+        client = ClientNetwork.of(address)
+        is_known = self._networks.is_known(user, client.source)
+        attempt = Attempt(user, client, now, is_known)
         if (exceeded := self._count(attempt)) is not None:
             raise TooManyAttempts(
                 f"too many wrong passwords came from {exceeded.network}; "
@@ -116,17 +111,17 @@ class SignInAttempts:
         self._give_back(attempt, now)
         self._failures.give_back(attempt.user, attempt.taken, now)
         if outcome is Outcome.RIGHT:
-            self._networks.add(attempt.user, attempt.source)
+            self._networks.add(attempt.user, attempt.client.source)
 
     def _count(self, attempt: Attempt) -> Exceeded | None:
         """Count *attempt* for its limit, or return what forbids it."""
         if not attempt.is_known:
-            return self._by_source.take(attempt.address, attempt.taken)
+            return self._by_source.take(attempt.client, attempt.taken)
         wait = self._by_pair.take(attempt.pair, attempt.taken)
-        return Exceeded(attempt.source, wait) if wait else None
+        return Exceeded(attempt.client.source, wait) if wait else None
 
     def _give_back(self, attempt: Attempt, now: Instant) -> None:
         if attempt.is_known:
             self._by_pair.give_back(attempt.pair, attempt.taken, now)
         else:
-            self._by_source.give_back(attempt.address, attempt.taken, now)
+            self._by_source.give_back(attempt.client, attempt.taken, now)

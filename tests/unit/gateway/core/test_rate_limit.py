@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.core.rate_limit import Exceeded, RateLimit, SourceLimit
+from services.gateway.core.rate_limit import ClientNetwork, Exceeded, RateLimit, SourceLimit
 from shared.domain.ids import Instant
 
 LIMIT = 3
+of = ClientNetwork.of
 NOW = Instant(100.0)
 SITE = IPv6Network("2001:db8:7::/48")
 
@@ -16,8 +17,8 @@ def at(seconds: float) -> Instant:
     return Instant(seconds)
 
 
-def address(site: IPv6Network, subnet: int, host: int = 1) -> str:
-    return str(IPv6Address(int(site.network_address) + (subnet << 64) + host))
+def client(site: IPv6Network, subnet: int, host: int = 1) -> ClientNetwork:
+    return of(str(IPv6Address(int(site.network_address) + (subnet << 64) + host)))
 
 
 def source_limit() -> SourceLimit:
@@ -56,7 +57,7 @@ def test_an_attempt_that_is_given_back_makes_room() -> None:
 def test_of_any_number_of_attempts_at_once_the_limit_passes(attempts: int) -> None:
     limited = source_limit()
 
-    taken = [limited.take("192.0.2.7", NOW) for _ in range(attempts)]
+    taken = [limited.take(of("192.0.2.7"), NOW) for _ in range(attempts)]
 
     assert taken.count(None) == min(attempts, LIMIT)
 
@@ -64,42 +65,42 @@ def test_of_any_number_of_attempts_at_once_the_limit_passes(attempts: int) -> No
 def test_an_ipv6_source_counts_by_its_64() -> None:
     limited = source_limit()
 
-    taken = [limited.take(address(SITE, 1, host), NOW) for host in range(1, LIMIT + 2)]
+    taken = [limited.take(client(SITE, 1, host), NOW) for host in range(1, LIMIT + 2)]
 
     assert taken == [None, None, None, Exceeded("2001:db8:7:1::/64", 20)]
-    assert limited.take(address(SITE, 2), NOW) is None
+    assert limited.take(client(SITE, 2), NOW) is None
 
 
 def test_an_ipv6_site_counts_by_its_48_at_ten_times_the_limit() -> None:
     limited = source_limit()
 
-    taken = [limited.take(address(SITE, subnet), NOW) for subnet in range(10 * LIMIT + 1)]
+    taken = [limited.take(client(SITE, subnet), NOW) for subnet in range(10 * LIMIT + 1)]
 
     assert taken == [None] * 10 * LIMIT + [Exceeded("2001:db8:7::/48", 2)]
-    assert limited.take(address(IPv6Network("2001:db8:8::/48"), 0), NOW) is None
+    assert limited.take(client(IPv6Network("2001:db8:8::/48"), 0), NOW) is None
 
 
 def test_what_the_site_refuses_does_not_count_for_the_source() -> None:
     limited = source_limit()
     for subnet in range(10 * LIMIT):
-        limited.take(address(SITE, subnet), NOW)
+        limited.take(client(SITE, subnet), NOW)
     for _ in range(LIMIT):
-        assert limited.take(address(SITE, 500), NOW) is not None
+        assert limited.take(client(SITE, 500), NOW) is not None
 
-    assert limited.take(address(SITE, 500), at(NOW + 2)) is None
+    assert limited.take(client(SITE, 500), at(NOW + 2)) is None
 
 
-@pytest.mark.parametrize("client", ["192.0.2.7", "2001:db8::7", "no address"])
-def test_what_is_given_back_leaves_nothing_behind(client: str) -> None:
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7", "no address"])
+def test_what_is_given_back_leaves_nothing_behind(address: str) -> None:
     limited = source_limit()
     for _ in range(50 * LIMIT):
-        assert limited.take(client, NOW) is None
-        limited.give_back(client, NOW, NOW)
+        assert limited.take(of(address), NOW) is None
+        limited.give_back(of(address), NOW, NOW)
 
 
 def test_an_ipv4_address_counts_the_same_when_it_is_written_as_ipv6() -> None:
     limited = source_limit()
     for _ in range(LIMIT):
-        limited.take("::ffff:192.0.2.7", NOW)
+        limited.take(of("::ffff:192.0.2.7"), NOW)
 
-    assert limited.take("192.0.2.7", NOW) == Exceeded("192.0.2.7", 20)
+    assert limited.take(of("192.0.2.7"), NOW) == Exceeded("192.0.2.7", 20)
