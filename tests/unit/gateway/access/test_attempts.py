@@ -157,7 +157,7 @@ async def test_a_failure_of_the_site_is_no_failure_of_the_user(site: InMemoryGat
     assert site.clock.slept == []
 
 
-async def test_a_hash_of_another_site_is_a_wrong_password_and_tells_no_more(
+async def test_a_hash_of_another_site_is_a_wrong_password_like_any_other(
     site: InMemoryGateway,
 ) -> None:
     foreign = await Passwords(SiteSecret.generate(), QUICK).seal(PASSWORD)

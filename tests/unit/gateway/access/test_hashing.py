@@ -88,7 +88,7 @@ async def test_who_goes_away_while_queued_is_passed_over() -> None:
 
     hashes.gate.release(2)
 
-    assert await asyncio.gather(running, following) == ["running", "following"]
+    assert (await running, await following) == ("running", "following")
     assert hashes.begun == ["running", "following"]
 
 

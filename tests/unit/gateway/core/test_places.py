@@ -47,7 +47,7 @@ def test_a_place_that_is_given_back_is_free() -> None:
     assert places.take("b")
 
 
-def test_nobody_gives_back_what_nobody_took() -> None:
+def test_only_a_holder_gives_a_place_back() -> None:
     with pytest.raises(AssertionError, match="only what was taken"):
         Places(1).give_back("a")
 

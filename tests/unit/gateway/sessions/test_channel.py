@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import (
     TestClient,
@@ -178,7 +179,7 @@ def test_whoever_guesses_tokens_is_answered_when_to_come_again(
     ):
         pass
 
-    answer = caught.value
+    answer: httpx.Response = caught.value
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_tokens")
     assert answer.headers["Retry-After"] == "1"
     assert "too many wrong endpoint tokens came from" in answer.json()["detail"]
