@@ -1,5 +1,6 @@
 """The composition root of the gateway: the one place that knows all of its parts."""
 
+import asyncio
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from services.gateway.access.address_limits import AddressLimits
 from services.gateway.access.audit_log import AuditLog
 from services.gateway.access.gateway_urls import GatewayUrls
 from services.gateway.access.passwords import Passwords
+from services.gateway.access.sign_ins import SignIns, Sleep
 from services.gateway.appliances.appliances import Appliances
 from services.gateway.backups.backups import BackupFiles
 from services.gateway.backups.snapshots import MasterSnapshots, SnapshotObjects, Verify
@@ -78,6 +80,7 @@ class Outside:
     sessions: SessionStore
     snapshots: SnapshotObjects
     verify: Verify
+    sleep: Sleep
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,9 @@ class Gateway:
         selector = SelectorClient(publisher, directory, reader)
         relays = RelayClosing(publisher, clock, state.containment)
         self.proposals = proposals
+        sign_ins = SignIns(clock, outside.sleep)
         self.accounts = Accounts(
-            reader.user, secrets.passwords, secrets.site, clock, outside.events
+            reader.user, secrets.passwords, secrets.site, clock, outside.events, sign_ins
         )
         self.sessions = Sessions(
             outside.sessions, state.view, selector, relays, outside.events, directory, clock
@@ -129,9 +133,12 @@ class Gateway:
         self.local = LocalHealth(node, state.health, state.grant, clock)
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
-        channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
+        limits = AddressLimits(clock)
+        channels = ControlChannels(
+            self.accounts, limits.wrong_tokens, self.sessions, self.tickets, state.containment
+        )
         self.provided: tuple[object, ...] = (
-            *(self.accounts, AddressLimits(clock), audit, urls),
+            *(self.accounts, limits, audit, urls),
             CredentialsIssuer(self.accounts, urls),
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
@@ -179,6 +186,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         sessions=store,
         snapshots=SnapshotStore(link.client),
         verify=context.keys.trust.verify,
+        sleep=asyncio.sleep,
     )
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     secrets = Secrets(

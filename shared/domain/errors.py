@@ -28,7 +28,12 @@ MeridianError
 │   ├── Replayed             the message came before
 │   ├── Unauthenticated      no valid credential came with the request
 │   ├── Forbidden            the credential does not allow this
-│   ├── TooManyAttempts      wrong too often; wait
+│   ├── TooManyRequests      a network sent too many of one kind; wait
+│   │   ├── TooManyAttempts      wrong passwords
+│   │   ├── TooManyNameplates    nameplates of no session
+│   │   ├── TooManyTokens        endpoint tokens that are none
+│   │   ├── TooManyArrivals      customers who arrive
+│   │   └── TooManyProbeLists    questions which relays to measure
 │   ├── AlreadyTaken         somebody else took the customer first
 │   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
@@ -42,6 +47,7 @@ MeridianError
 │   └── BadSettings          an option or a key cannot be used as it is
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
     ├── NoTrafficNode        no node may take this client now
+    ├── TooManySignIns       others sign in at this moment; the places are taken
     ├── NoPrimary            no primary answered in time
     ├── StoreUnavailable     the database failed or does not answer
     ├── LogUnavailable       the cluster log did not answer
@@ -205,10 +211,40 @@ class Forbidden(Rejected):
     code = "forbidden"
 
 
-class TooManyAttempts(Rejected):
-    """Too many attempts were wrong; wait *retry_after_seconds*."""
+class TooManyRequests(Rejected):
+    """Too many requests of one kind came from one network; wait *retry_after_seconds*."""
+
+    code = "too_many_requests"
+
+
+class TooManyAttempts(TooManyRequests):
+    """Too many passwords were wrong."""
 
     code = "too_many_attempts"
+
+
+class TooManyNameplates(TooManyRequests):
+    """Too many nameplates belonged to no session."""
+
+    code = "too_many_nameplates"
+
+
+class TooManyTokens(TooManyRequests):
+    """Too many endpoint tokens were not valid."""
+
+    code = "too_many_tokens"
+
+
+class TooManyArrivals(TooManyRequests):
+    """Too many customers arrived."""
+
+    code = "too_many_arrivals"
+
+
+class TooManyProbeLists(TooManyRequests):
+    """Too many endpoints asked which relays to measure."""
+
+    code = "too_many_probe_lists"
 
 
 class AlreadyTaken(Rejected):
@@ -287,6 +323,12 @@ class NoTrafficNode(Unavailable):
     """No node may take this client now."""
 
     code = "no_traffic_node"
+
+
+class TooManySignIns(Unavailable):
+    """Every place for a sign-in is taken; wait *retry_after_seconds*."""
+
+    code = "too_many_sign_ins"
 
 
 class NoPrimary(Unavailable):

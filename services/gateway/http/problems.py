@@ -43,7 +43,7 @@ from shared.domain.errors import (
     SessionEnded,
     StaleEpoch,
     TooLarge,
-    TooManyAttempts,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnderWay,
@@ -71,7 +71,7 @@ STATUSES: Final[Mapping[type[MeridianError], HTTPStatus]] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotPrimary: HTTPStatus.MISDIRECTED_REQUEST,
     **dict.fromkeys((BackupRefused, InvalidChange), HTTPStatus.UNPROCESSABLE_ENTITY),
-    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of an error is that of its nearest class here."""
@@ -120,8 +120,8 @@ def problem(
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, MeridianError), "registered for these alone"
+def refusal(error: MeridianError) -> Response:
+    """Make the answer that *error* is answered with."""
     more, headers = dict(error.attributes), dict[str, str]()
     if isinstance(error, Unavailable):
         more.setdefault("retry_after_seconds", RETRY_SECONDS)
@@ -131,6 +131,11 @@ async def _refused(_: Request, error: Exception) -> Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, error.code, error.message, more, headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MeridianError), "registered for these alone"
+    return refusal(error)
 
 
 async def _misshapen(_: Request, error: Exception) -> Response:

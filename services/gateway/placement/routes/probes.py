@@ -31,7 +31,7 @@ async def probes(
     body: EndpointFacts | None = None,
 ) -> ProbePlan:
     """Return the relays that an endpoint should measure; none when the site goes by no latency."""
-    limits.probe_lists.admit(address)
+    limits.probe_lists.take(address)
     good_for = probing.good_for_seconds()
     if not probing.is_wanted():
         return ProbePlan(good_for_seconds=good_for)

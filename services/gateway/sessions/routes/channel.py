@@ -17,8 +17,10 @@ from fastapi import APIRouter, Depends
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.gateway.access.accounts import Accounts
+from services.gateway.access.address_limits import AddressLimit
+from services.gateway.http.problems import refusal
 from services.gateway.http.provided import provided
-from services.gateway.http.requests import bearer
+from services.gateway.http.requests import ClientAddress, bearer
 from services.gateway.sessions.sessions import Sessions
 from services.gateway.sessions.tickets import Tickets
 from shared.api.channel import (
@@ -35,7 +37,7 @@ from shared.api.channel import (
     SessionReported,
     decode_from_endpoint,
 )
-from shared.domain.errors import MeridianError, Unauthenticated
+from shared.domain.errors import MeridianError, TooManyTokens, Unauthenticated
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason, SessionPhase
@@ -52,6 +54,7 @@ class ControlChannels:
     """The services that a control channel uses."""
 
     accounts: Accounts
+    wrong_tokens: AddressLimit
     sessions: Sessions
     tickets: Tickets
     containment: Containment
@@ -62,14 +65,20 @@ async def channel(
     socket: WebSocket,
     session: SessionId,
     channels: Annotated[ControlChannels, Depends(provided(ControlChannels))],
+    address: ClientAddress,
 ) -> None:
     """Hold one endpoint's control channel, until either side leaves."""
-    await socket.accept()
     try:
-        side = channels.accounts.endpoint(bearer(socket), session)
+        with channels.wrong_tokens.attempt(address, Unauthenticated):
+            side = channels.accounts.endpoint(bearer(socket), session)
+    except TooManyTokens as error:
+        await socket.send_denial_response(refusal(error))
+        return
     except Unauthenticated as error:
+        await socket.accept()
         await socket.close(CloseCode.REFUSED, error.message)
         return
+    await socket.accept()
     with channels.sessions.view.listening(session) as states:
         start = partial(channels.containment.start, "control channel", session)
         down = start(

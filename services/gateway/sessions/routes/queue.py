@@ -38,7 +38,7 @@ async def arrive(
     host: Annotated[str, Header(max_length=300)] = "",
 ) -> SessionCredentials:
     """Let a customer arrive, who waits until a member of the team accepts the session."""
-    limits.arrivals.admit(address)
+    limits.arrivals.take(address)
     site = body.public_site or host.rsplit(":", 1)[0]
     facts = client_facts(body.facts, address, Side.CUSTOMER)
     state = await queues.arrive(site, body.team, body.customer, facts)

@@ -79,13 +79,9 @@ async def join_session(
     body: EndpointFacts | None = None,
 ) -> SessionCredentials:
     """Let a customer arrive with a nameplate; the words of the key are not for the site."""
-    limits.unknown_nameplates.require(address)
     facts = client_facts(body or EndpointFacts(), address, Side.CUSTOMER)
-    try:
+    with limits.unknown_nameplates.attempt(address, NotFound):
         state = await sessions.join(session, facts)
-    except NotFound:
-        limits.unknown_nameplates.count(address)
-        raise
     return issuer.issue(state, Side.CUSTOMER)
 
 

@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.testclient import (
+    TestClient,
+    WebSocketDenialResponse,
+    WebSocketTestSession,
+)
 from starlette.websockets import WebSocketDisconnect
 
+from services.gateway.access.address_limits import WRONG_TOKENS
 from services.gateway.app import build_api
 from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.sessions import Sessions
@@ -153,6 +158,37 @@ def test_without_a_token_of_the_session_nobody_listens(
         socket.receive_json()
 
     assert caught.value.code == CloseCode.REFUSED
+
+
+def test_whoever_guesses_tokens_is_answered_when_to_come_again(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    path = f"/api/v1/sessions/{opened(fake).session}/channel"
+    headers = {"Authorization": "Bearer x"}
+    for _ in range(WRONG_TOKENS.most):
+        with (
+            client.websocket_connect(path, headers=headers) as socket,
+            pytest.raises(WebSocketDisconnect),
+        ):
+            socket.receive_json()
+
+    with (
+        pytest.raises(WebSocketDenialResponse) as caught,
+        client.websocket_connect(path, headers=headers),
+    ):
+        pass
+
+    answer = cast("Any", caught.value)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_tokens")
+    assert answer.headers["Retry-After"] == "1"
+    assert "too many wrong endpoint tokens came from" in answer.json()["detail"]
+
+
+def test_the_right_token_is_not_limited(client: TestClient, fake: InMemoryGateway) -> None:
+    session = opened(fake).session
+    for _ in range(WRONG_TOKENS.most + 1):
+        with channel(client, fake, session, Side.REPRESENTATIVE) as socket:
+            assert socket.receive_json()["type"] == "state"
 
 
 def test_a_token_of_another_session_opens_nothing(
