@@ -136,7 +136,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _misshapen(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for these alone"
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    field = ".".join(map(str, first["loc"][1:]))  # the first part is body, path, query or header
     detail = f"{field or 'body'}: {first['msg'].removeprefix('Value error, ')}"
     return problem(422, "invalid_request", detail, {"field": field})
 
