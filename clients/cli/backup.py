@@ -1,6 +1,7 @@
 """`meridian backup`: everything that a site knows in one sealed file, and back again."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def verify(
     summary = None
     if key is None:
         with context.client() as client:
-            summary = client.upload(backups.verify_backup(), read_parts(file))
+            summary = client.upload(backups.verify_backup(), partial(read_parts, file))
     answer = summary or {**_describe(header), "file": str(file)}
     context.report(answer, lambda _: _show_verified(file, header, summary))
 
@@ -75,7 +76,9 @@ def restore(
     verify_backup(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
     options = backups.RestoreOptions(dry_run=dry_run, prune=prune, from_another=from_another)
     with context.client() as client:
-        answer = client.upload(backups.restore_backup(options, passphrase), read_parts(file))
+        answer = client.upload(
+            backups.restore_backup(options, passphrase), partial(read_parts, file)
+        )
     context.report(answer, lambda answer: _show_restored(answer, is_dry_run=dry_run))
 
 

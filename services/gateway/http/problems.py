@@ -120,8 +120,8 @@ def problem(
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, MeridianError), "registered for these alone"
+def answer_to(error: MeridianError) -> Response:
+    """Make the problem document of *error*, with the headers that belong to it."""
     more, headers = dict(error.attributes), dict[str, str]()
     if isinstance(error, Unavailable):
         more.setdefault("retry_after_seconds", RETRY_SECONDS)
@@ -131,6 +131,11 @@ async def _refused(_: Request, error: Exception) -> Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, error.code, error.message, more, headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MeridianError), "registered for these alone"
+    return answer_to(error)
 
 
 async def _misshapen(_: Request, error: Exception) -> Response:
