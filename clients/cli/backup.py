@@ -68,7 +68,7 @@ def restore(
     ] = False,
     from_another: Annotated[
         bool,
-        typer.Option("--from-another-site", help="FILE is another cluster's, by passphrase."),
+        typer.Option("--from-another-site", help="FILE is of another site, by passphrase."),
     ] = False,
 ) -> None:
     """Bring FILE back by ordinary changes; documents made since stay, unless --prune."""
@@ -120,6 +120,8 @@ def _show_restored(answer: backups.RestoreResult, *, is_dry_run: bool) -> None:
         show_change(change)
     for name in answer.stays:
         print_line(f"  {name} is newer than the backup and stays (--prune deletes it)")
+    for sentence in answer.kept:
+        print_line(f"  {sentence}")
     for each in answer.conflicts:
         would = "would be" if is_dry_run else "is"
         print_line(f"  conflict {each.id} {would} open again, on {each.node}")
