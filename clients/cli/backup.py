@@ -14,6 +14,7 @@ from clients.files.backup_file import read_parts, verify_backup, write_backup
 from shared.api import backups
 from shared.crypto.backup import BackupKey, Header
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 PassphraseOption = Annotated[
@@ -88,7 +89,7 @@ def _read_passphrase(file: Path | None) -> str | None:
     try:
         return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the passphrase cannot be read: {error}") from error
+        raise BadSettings(f"the passphrase cannot be read: {reason_of(error)}") from error
 
 
 def _describe(header: Header) -> dict[str, Any]:
