@@ -1,4 +1,4 @@
-"""`meridian webhook`: a receiver's secret, the progress of its deliveries, and delivering again."""
+"""`meridian webhook`: a receiver's secret and progress, delivering again, and enabling one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -52,12 +52,12 @@ def replay(
 
 
 def enable(context: SiteContext, name: NameArgument) -> None:
-    """Confirm that this site is to deliver to the receiver, from now on."""
+    """Confirm that this site is to deliver to the receiver."""
     with context.client() as client:
         webhook = client.ask(read_document(Kind.WEBHOOK, name))
         body = {**webhook.body, "enabled": True}
         client.ask(write_document(Kind.WEBHOOK, name, body, expected=webhook.revision))
-    typer.echo(f"{name} is notified from now on, at {webhook.body['url']}")
+    typer.echo(f"{name} is enabled: this site delivers to {webhook.body['url']}")
 
 
 def _show(progress: WebhookProgress) -> None:
