@@ -43,6 +43,7 @@ class RequestsInFlight:
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         self.is_stopping = False
         self._grace_seconds = grace_seconds
+        self._answering = 0
         self._served: set[asyncio.Timeout] = set()
         self._receiving: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
@@ -55,19 +56,28 @@ class RequestsInFlight:
             each.reschedule(now)
         for each in self._served:
             each.reschedule(now + self._grace_seconds)
-        if self._served:
+        if self._answering:
             await self._idle.wait()
 
     @contextmanager
+    def answering(self) -> Generator[None]:
+        """Count a request until its answer is sent, whichever it is."""
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
+            if self.is_stopping and not self._answering:
+                self._idle.set()
+
+    @contextmanager
     def serving(self, limit: asyncio.Timeout) -> Generator[None]:
-        """Count a request as in flight; *limit* ends it when the grace is over."""
+        """Count a request as being served; *limit* ends that when the grace is over."""
         self._served.add(limit)
         try:
             yield
         finally:
             self._served.discard(limit)
-            if self.is_stopping and not self._served:
-                self._idle.set()
 
     @contextmanager
     def receiving(self, limit: asyncio.Timeout) -> Generator[None]:
@@ -94,13 +104,14 @@ class GracefulStop:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
-        match scope["type"]:
-            case "http":
-                await self._serve_request(scope, receive, send)
-            case "websocket":
-                await self._serve_socket(scope, receive, send)
-            case _:
-                await self._app(scope, receive, send)
+        with self._requests.answering():
+            match scope["type"]:
+                case "http":
+                    await self._serve_request(scope, receive, send)
+                case "websocket":
+                    await self._serve_socket(scope, receive, send)
+                case _:
+                    await self._app(scope, receive, send)
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, key = with_key(scope, self._draw_key)
