@@ -41,16 +41,20 @@ class RequestsInFlight:
     """The requests and sockets that are served now, and whether the gateway is stopping."""
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        self.is_stopping = False
+        self._is_stopping = False
         self._grace_seconds = grace_seconds
         self._answering = 0
         self._served: set[asyncio.Timeout] = set()
         self._receiving: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
 
+    def is_stopping(self) -> bool:
+        """Say whether the gateway was told to stop; it can change while something is awaited."""
+        return self._is_stopping
+
     async def end(self) -> None:
         """Take no more requests, and wait until every one in flight has its answer."""
-        self.is_stopping = True
+        self._is_stopping = True
         now = asyncio.get_running_loop().time()
         for each in self._receiving:
             each.reschedule(now)
@@ -67,7 +71,7 @@ class RequestsInFlight:
             yield
         finally:
             self._answering -= 1
-            if self.is_stopping and not self._answering:
+            if self._is_stopping and not self._answering:
                 self._idle.set()
 
     @contextmanager
@@ -116,11 +120,11 @@ class GracefulStop:
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, key = with_key(scope, self._draw_key)
         answer = _Answer(send, key)
-        if not self._requests.is_stopping:
+        if not self._requests.is_stopping():
             try:
                 await self._serve(scope, receive, answer.send)
             except Exception:  # the grace is over, or the stop took away what the request needs
-                if not self._requests.is_stopping or answer.has_begun:
+                if not self._requests.is_stopping() or answer.has_begun:
                     raise
             else:
                 return
@@ -128,15 +132,15 @@ class GracefulStop:
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = _Socket(receive, send, self._requests)
-        if self._requests.is_stopping:
+        if self._requests.is_stopping():
             await socket.deny(scope)
             return
         try:
             await self._serve(scope, socket.receive, socket.send)
         except Exception:
-            if not self._requests.is_stopping:
+            if not self._requests.is_stopping():
                 raise
-        if self._requests.is_stopping:
+        if self._requests.is_stopping():
             await socket.close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,7 +179,7 @@ class _Socket:
         """Return what comes next; at a stop, that the peer left."""
         if not self._is_open:
             return await self._receive()
-        if not self._requests.is_stopping:
+        if not self._requests.is_stopping():
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     with self._requests.receiving(limit):

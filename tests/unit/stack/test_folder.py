@@ -87,7 +87,7 @@ def test_emptying_removes_what_a_failed_start_left_and_keeps_the_lock(tmp_path: 
 
 def interrupted(path: Path, *entries: str) -> None:
     """A start in *path* that made *entries* and came to no end."""
-    take_folder(path)._lock.close()
+    take_folder(path).release()
     for entry in entries:
         (path / entry).mkdir()
         (path / entry / "data").write_text("half")

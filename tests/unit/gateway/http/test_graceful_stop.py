@@ -13,7 +13,6 @@ from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from services.gateway.app import build_api
 from services.gateway.http.graceful_stop import GracefulStop, RequestsInFlight, with_key
 from services.gateway.http.problems import answer_with_problems
 from shared.domain.errors import NoPrimary
@@ -239,4 +238,3 @@ async def test_the_gateway_itself_stops_like_that(people: People, fake: InMemory
 
     assert (answer.status_code, answer.json()["code"]) == (503, "stopping")
     assert answer.headers["Idempotency-Key"] == "mine"
-    assert build_api(fake.gateway).user_middleware[0].cls is GracefulStop
