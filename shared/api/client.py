@@ -87,7 +87,7 @@ class SiteClient:
             try:
                 return read_answer(self._send(call), call.answer)
             except Stopping:
-                if self._now() >= until:
+                if self._is_late(until):
                     raise
             except ConnectionFailed as failure:
                 self._require_time(until, failure)
@@ -124,7 +124,7 @@ class SiteClient:
             try:
                 yield from self._download(call)
             except Stopping:  # it comes before the first byte
-                if self._now() >= until:
+                if self._is_late(until):
                     raise
             else:
                 return
@@ -142,7 +142,7 @@ class SiteClient:
             try:
                 return read_answer(self._upload(call, read_parts()), call.answer)
             except Stopping:
-                if self._now() >= until:
+                if self._is_late(until):
                     raise
             self._turn_to_next()
 
@@ -181,6 +181,9 @@ class SiteClient:
     def _until(self, call: Call[R]) -> float:
         return self._now() + max(PATIENCE_SECONDS, call.seconds)
 
+    def _is_late(self, until: float) -> bool:
+        return self._now() >= until
+
     def _turn_to_next(self) -> None:
         """Use the next gateway from now on, after a pause."""
         self._gateways.append(self._gateways.pop(0))
@@ -208,7 +211,7 @@ class SiteClient:
             ) from failure
         if failure.is_misaddressed:
             raise BadSettings(f"{gateway!r} is no address of a site: begin with https://")
-        if self._now() >= until:
+        if self._is_late(until):
             raise Unavailable(
                 f"no front door of the site answers ({', '.join(self._gateways)}): "
                 f"{failure.message}"

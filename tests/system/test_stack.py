@@ -255,9 +255,9 @@ async def test_a_start_that_ctrl_c_interrupted_at_any_moment_is_begun_anew() -> 
                 shell.process.send_signal(number)
                 code = await asyncio.wait_for(shell.process.wait(), SECONDS)
                 if number is signal.SIGINT:
-                    said = await shell.rest()
-                    assert code == 0, (moment, said)
-                    assert "Traceback" not in said, (moment, said)
+                    output = await shell.rest()
+                    assert code == 0, (moment, output)
+                    assert "Traceback" not in output, (moment, output)
                     await gone(family, None)
             assert not (state / FILE).exists(), moment
         async with up("--state", str(state)) as shell:
@@ -275,10 +275,11 @@ async def test_a_file_in_the_place_of_a_folder_is_reported_in_a_sentence(tmp_pat
     file.write_text("mine")
     for path in (file, file / "below"):
         async with up("--state", str(path)) as shell:
-            said = await shell.rest()
+            output = await shell.rest()
             assert await shell.process.wait() == 1
         assert (
-            said.strip() == f"{path} cannot be used: it is a file or lies below one: name a folder"
+            output.strip()
+            == f"{path} cannot be used: it is a file or lies below one: name a folder"
         )
     assert file.read_text() == "mine"
 

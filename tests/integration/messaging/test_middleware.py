@@ -270,7 +270,7 @@ async def test_an_answer_comes_back_as_the_type_that_was_declared(scene: Scene) 
         assert isinstance(answer, Done)
 
 
-async def test_a_handler_that_a_stop_takes_its_tools_from_sends_its_asker_to_another(
+async def test_a_handler_that_a_stop_takes_its_tools_from_sends_its_requester_to_another(
     scene: Scene,
 ) -> None:
     """A service that ends gives no wrong answer to a request that is in its hands."""

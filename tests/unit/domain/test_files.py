@@ -20,7 +20,7 @@ def test_every_refusal_is_one_sentence_with_the_place_and_something_to_do(number
     )
 
 
-def test_what_the_table_lacks_is_told_in_the_systems_words() -> None:
+def test_what_the_table_lacks_is_reported_in_the_words_of_the_system() -> None:
     assert errno.EIO not in REMEDIES
     assert "input/output error" in describe_refusal("x", OSError(errno.EIO, os.strerror(errno.EIO)))
 
