@@ -11,6 +11,8 @@ from typing import Final
 
 import typer
 
+INTERRUPTED: Final = 130
+
 VERBS: Final = {
     "up": "Run a whole site on this machine until ctrl-C: two masters, a witness, three regions.",
     "init": "Make a site on its first master: the log, the lease, the first administrator.",
@@ -57,7 +59,10 @@ def build(verb: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the program."""
-    build(*sys.argv[1:2])()
+    try:
+        build(*sys.argv[1:2])()
+    except KeyboardInterrupt:  # before the verb took care of it
+        sys.exit(INTERRUPTED)
 
 
 def _program() -> None:

@@ -15,19 +15,20 @@ import typer
 from pydantic_core import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
+from clients.cli import INTERRUPTED
 from clients.cli.output import print_json
 from clients.site.api import site_client
 from clients.site.profile import Profile
 from shared.api.call import Call
 from shared.api.client import SiteClient
 from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.files import describe_refusal
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130
 
 SiteOption = Annotated[
     str | None,
@@ -41,12 +42,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 @contextlib.contextmanager
 def reported_errors() -> Generator[None]:
-    """Turn an error of ours, or of an option, into one sentence and an exit code."""
+    """Turn an error of ours, of an option, or of a file into one sentence and an exit code."""
     try:
         yield
     except MeridianError as error:
         sys.stderr.write(f"meridian: {error.message}\n")
         raise typer.Exit(MISUSED if isinstance(error, BadSettings) else FAILED) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"meridian: {describe_refusal(error.filename, error)}\n")
+        raise typer.Exit(MISUSED) from error
     except ValidationError as error:
         sys.stderr.write(f"meridian: {_describe_first(error)}\n")
         raise typer.Exit(FAILED) from error

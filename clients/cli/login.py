@@ -12,6 +12,7 @@ from clients.site.api import site_client
 from shared.api.accounts import LoginRequest
 from shared.api.accounts import login as login_call
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 
 def register(app: typer.Typer) -> None:
@@ -47,4 +48,4 @@ def _password(path: Path | None) -> str:
     try:
         return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the password cannot be read: {error}") from error
+        raise BadSettings(f"the password cannot be read: {reason_of(error)}") from error

@@ -84,7 +84,8 @@ def _request_credentials(
     profile = context.profile()
     with site_client(profile) as client:
         facts = endpoint_facts(client, profile).model_dump(exclude_unset=True)
-        credentials = client.ask(build_call(RepresentativeFacts(**facts, node=node)))
+        wanted = RepresentativeFacts.model_validate({**facts, "node": node})
+        credentials = client.ask(build_call(wanted))
     save_credentials(credentials)
     return credentials
 

@@ -36,6 +36,7 @@ from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
 from services.gateway.conflicts.resolution import Resolution
 from services.gateway.handlers import Handlers, router
+from services.gateway.http.graceful_stop import GracefulStop, RequestsInFlight
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
 from services.gateway.http.server import HttpsServer, build_server, write_certificate
@@ -120,7 +121,7 @@ class Gateway:
         resolution = Resolution(conflicts, reader, proposals, secrets.passwords, audit, publisher)
         selector = SelectorClient(publisher, directory, reader)
         relays = RelayClosing(publisher, clock, state.containment)
-        self.proposals = proposals
+        self.proposals, self.requests = proposals, RequestsInFlight()
         sign_ins = SignIns(clock, outside.sleep)
         self.accounts = Accounts(
             reader.user, secrets.passwords, secrets.site, clock, outside.events, sign_ins
@@ -217,6 +218,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
             "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
             "directory": state.directory.run,
         },
+        ending=(gateway.requests.end,),
     )
 
 
@@ -230,6 +232,7 @@ def build_api(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         responses=RESPONSES,
     )
+    api.add_middleware(GracefulStop, requests=gateway.requests)
     provide(api, *gateway.provided)
     answer_with_problems(api)
     areas = (

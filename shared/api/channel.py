@@ -46,6 +46,8 @@ class CloseCode(IntEnum):
     """The endpoint's message was too long; it comes again."""
     FAILED = 1011
     """The gateway failed at this channel; the endpoint comes again."""
+    STOPPING = 1012
+    """The gateway ends; the endpoint comes again, to another one."""
     REFUSED = 4401
     """The endpoint's token is not accepted, here or at any other master."""
     ENDED = 4410

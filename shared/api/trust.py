@@ -3,6 +3,7 @@
 import ssl
 
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 
 def trusted_context(ca_file: str) -> ssl.SSLContext:
@@ -13,5 +14,8 @@ def trusted_context(ca_file: str) -> ssl.SSLContext:
     """
     try:
         return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise BadSettings(f"{ca_file} holds no certificate that can be trusted: {error}") from error
+    except ssl.SSLError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = reason_of(error)
+    raise BadSettings(f"{ca_file} holds no certificate that can be trusted: {reason}")

@@ -52,6 +52,7 @@ MeridianError
     ├── StoreUnavailable     the database failed or does not answer
     ├── LogUnavailable       the cluster log did not answer
     ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
+    ├── Stopping             the process that was asked is ending; another one answers
     ├── RedirectionFailed    the site's address was not led here; it is tried again
     └── OutcomeUnknown       it may have happened; ask again with the same request id
 AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
@@ -353,6 +354,12 @@ class BrokenChunk(Unavailable):
     """A part of a snapshot is not what was signed; it is fetched again, or a newer snapshot is."""
 
     code = "broken_chunk"
+
+
+class Stopping(Unavailable):
+    """The process that was asked is ending; another one answers the same request."""
+
+    code = "stopping"
 
 
 class RedirectionFailed(Unavailable):

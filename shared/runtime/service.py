@@ -261,6 +261,7 @@ def _report_end(task: "asyncio.Task[None]") -> None:
 
 async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     log = logging.getLogger("meridian.service")
+    service.context.bus.ending.set()
     for ending in service.ending:
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
             await asyncio.wait_for(ending(), STOP_SECONDS)

@@ -19,6 +19,7 @@ class MemorySessions:
     _watches: list["asyncio.Queue[Kept]"] = field(default_factory=list["asyncio.Queue[Kept]"])
 
     async def get(self, session: SessionId) -> Kept:
+        assert SessionState.subject.address(session=session)
         if session not in self.kept:
             raise NotFound("there is no such session")
         return self.kept[session]

@@ -12,11 +12,13 @@ CONFLICT: Final = "services.gateway.conflicts.core"
 RATE: Final = "services.gateway.core.rate_limit"
 BUCKETS: Final = "services.gateway.core.leaky_buckets"
 SIGN_IN: Final = "services.gateway.core.sign_in_attempts"
+STOP: Final = "services.gateway.http.graceful_stop"
 
 SESSION_TESTS: Final = ("tests/unit/gateway/sessions/test_session.py",)
 SHARED_PATH_TESTS: Final = ("tests/unit/gateway/sessions/test_shared_path.py",)
 REPORT_TESTS: Final = ("tests/unit/gateway/cluster/test_node_report.py",)
 CONFLICT_TESTS: Final = ("tests/unit/gateway/conflicts/test_conflict_rules.py",)
+STOP_TESTS: Final = ("tests/unit/gateway/http/test_graceful_stop.py",)
 RATE_TESTS: Final = ("tests/unit/gateway/core/test_rate_limit.py",)
 BUCKETS_TESTS: Final = ("tests/unit/gateway/core/test_leaky_buckets.py",)
 SIGN_IN_TESTS: Final = ("tests/unit/gateway/core/test_sign_in_attempts.py",)
@@ -128,5 +130,26 @@ GATEWAY: Final = (
         "        if not attempt.is_known:\n            return",
         "        if True:\n            return",
         SIGN_IN_TESTS,
+    ),
+    Mutant(
+        "a stop waits for no request in flight",
+        STOP,
+        "if self._answering:",
+        "if False:",
+        STOP_TESTS,
+    ),
+    Mutant(
+        "a stop turns requests into failures",
+        STOP,
+        "if not self._requests.is_stopping() or answer.has_begun:",
+        "if True:",
+        STOP_TESTS,
+    ),
+    Mutant(
+        "any text is a session's id",
+        "shared.domain.ids",
+        "if not _NAMEPLATE.fullmatch(text):",
+        "if False:",
+        ("tests/unit/domain/test_ids.py",),
     ),
 )

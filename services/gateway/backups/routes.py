@@ -101,17 +101,16 @@ async def restore(
     with audit.record(operation, edit.author):
         key = backups.key(secret)
         opened = await backups.open(request.stream(), key, from_another=options.from_another)
-        changes, revision = await backups.restore(
-            opened, edit, prune=options.prune, dry_run=options.dry_run
-        )
+        restored = await backups.restore(opened, edit, prune=options.prune, dry_run=options.dry_run)
         conflicts = await backups.restore_conflicts(opened, dry_run=options.dry_run)
         stays = [] if options.prune else await backups.missing_documents(opened)
     return RestoreResult(
         backup=opened.summary(),
-        changes=tuple(map(shown_change, changes)),
-        revision=revision,
+        changes=tuple(map(shown_change, restored.changes)),
+        revision=restored.revision,
         stays=tuple(stays),
         conflicts=tuple(conflicts),
+        kept=restored.kept,
     )
 
 

@@ -120,8 +120,8 @@ def problem(
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
-def refusal(error: MeridianError) -> Response:
-    """Make the answer that *error* is answered with."""
+def answer_to(error: MeridianError) -> Response:
+    """Make the problem document of *error*, with the headers that belong to it."""
     more, headers = dict(error.attributes), dict[str, str]()
     if isinstance(error, Unavailable):
         more.setdefault("retry_after_seconds", RETRY_SECONDS)
@@ -135,13 +135,13 @@ def refusal(error: MeridianError) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, MeridianError), "registered for these alone"
-    return refusal(error)
+    return answer_to(error)
 
 
 async def _misshapen(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for these alone"
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    field = ".".join(map(str, first["loc"][1:]))  # the first part is body, path, query or header
     detail = f"{field or 'body'}: {first['msg'].removeprefix('Value error, ')}"
     return problem(422, "invalid_request", detail, {"field": field})
 

@@ -7,7 +7,7 @@ request changes nothing twice.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.configuration.core import Edit, Planned
@@ -29,6 +29,7 @@ from shared.api.documents import (
     Export,
     NewDocument,
 )
+from shared.api.model import Name
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
@@ -107,7 +108,7 @@ async def the_kind(collection: str) -> Kind:
 TheKind = Annotated[Kind, Depends(the_kind)]
 
 
-async def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
+async def the_ref(kind: TheKind, id_: Name) -> Ref:
     return Ref(kind, id_)
 
 

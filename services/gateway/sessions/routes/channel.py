@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import AddressLimit
-from services.gateway.http.problems import refusal
+from services.gateway.http.problems import answer_to
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress, bearer
 from services.gateway.sessions.sessions import Sessions
@@ -72,7 +72,7 @@ async def channel(
         with channels.wrong_tokens.attempt(address, Unauthenticated):
             side = channels.accounts.endpoint(bearer(socket), session)
     except TooManyTokens as error:
-        await socket.send_denial_response(refusal(error))
+        await socket.send_denial_response(answer_to(error))
         return
     except Unauthenticated as error:
         await socket.accept()

@@ -17,9 +17,9 @@ from services.gateway.placement.facts import client_facts
 from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.queues import Queues
 from services.gateway.sessions.routes.sessions import TheRepresentative
+from shared.api.model import Name, Nameplate
 from shared.api.queues import ArrivalRequest, WaitingCustomer
 from shared.api.sessions import SessionCredentials
-from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.events.session import Queued, SessionState
 
@@ -47,7 +47,7 @@ async def arrive(
 
 @router.get("")
 async def who_waits(
-    queues: TheQueues, caller: TheCaller, team: str | None = None
+    queues: TheQueues, caller: TheCaller, team: Name | None = None
 ) -> list[WaitingCustomer]:
     """List who waits for the caller's teams, or for one *team*, by their arrival."""
     states = await queues.waiting_sessions(caller, team)
@@ -56,7 +56,7 @@ async def who_waits(
 
 @router.post("/{session}/accept")
 async def accept(
-    session: SessionId,
+    session: Nameplate,
     queues: TheQueues,
     issuer: TheIssuer,
     caller: TheCaller,

@@ -15,6 +15,7 @@ from services.gateway.sessions.core.ownership import require_own, visible_sessio
 from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.sessions import Sessions
+from shared.api.model import Nameplate
 from shared.api.sessions import (
     EndpointFacts,
     RepresentativeFacts,
@@ -22,7 +23,6 @@ from shared.api.sessions import (
     SessionSummary,
 )
 from shared.domain.errors import NotFound
-from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason
 from shared.events.session import SessionState
@@ -71,7 +71,7 @@ async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[Sessio
 
 @router.post("/{session}/join")
 async def join_session(
-    session: SessionId,
+    session: Nameplate,
     sessions: TheSessions,
     issuer: TheIssuer,
     limits: TheAddressLimits,
@@ -87,7 +87,7 @@ async def join_session(
 
 @router.delete("/{session}")
 async def close_session(
-    session: SessionId, sessions: TheSessions, caller: TheCaller
+    session: Nameplate, sessions: TheSessions, caller: TheCaller
 ) -> SessionSummary:
     """End a session."""
     require_own(session, sessions.view.get(session), caller)
