@@ -68,22 +68,25 @@ class Programs:
     async def connect(self, *more: str, key: str = KEY) -> Program:
         return await self.start("connect", "--key", key, "--json", *more)
 
-    async def start(self, *arguments: str) -> Program:
-        pipe = asyncio.subprocess.PIPE
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of somebody who works with the gateway."""
+        return {
             **{name: value for name, value in os.environ.items() if "MERIDIAN" not in name},
             "MERIDIAN_HOME": str(self._home),
             "MERIDIAN_SITE": self._gateway.url,
             "NO_PROXY": "127.0.0.1",
         }
+
+    async def start(self, *arguments: str, **streams: int | None) -> Program:
+        """Start a command whose standard streams are pipes, except for *streams*."""
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "clients.cli", *arguments),
             cwd=ROOT,
-            env=environment,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
+            env=self.environment,
+            **{"stdin": pipe, "stdout": pipe, "stderr": pipe, **streams},
         )
         self._running.append(process)
         return Program(process)
