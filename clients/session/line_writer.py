@@ -54,10 +54,10 @@ class LineWriter:
             self._is_paused = False
             self._changed.notify_all()
 
-    def flush(self, seconds: float) -> None:
-        """Wait until everything is written or lost, at most *seconds*."""
+    def flush(self, seconds: float) -> bool:
+        """Wait until everything is written or lost, at most *seconds*; False if it is not."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._lines and not self._is_writing, seconds)
+            return self._changed.wait_for(lambda: not self._lines and not self._is_writing, seconds)
 
     def _run(self) -> None:
         while (line := self._next()) is not None:

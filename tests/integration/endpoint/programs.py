@@ -78,15 +78,17 @@ class Programs:
             "NO_PROXY": "127.0.0.1",
         }
 
-    async def start(self, *arguments: str, **streams: int | None) -> Program:
-        """Start a command whose standard streams are pipes, except for *streams*."""
+    async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Program:
+        """Start a command; its standard streams are pipes, unless *stdout* is another one."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "clients.cli", *arguments),
             cwd=ROOT,
             env=self.environment,
-            **{"stdin": pipe, "stdout": pipe, "stderr": pipe, **streams},
+            stdin=pipe,
+            stdout=stdout,
+            stderr=pipe,
         )
         self._running.append(process)
         return Program(process)

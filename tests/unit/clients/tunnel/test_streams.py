@@ -227,7 +227,7 @@ def test_streams_that_are_reset_at_once_leave_nothing_behind() -> None:
         customer.send(StreamId(number), b"what the target said at once")
         customer.received(StreamFrame.RESET, number, memoryview(b""))
     assert (len(customer), outbox.appended) == (0, 0)
-    assert len(customer._ready) == 0
+    assert not customer.fill()
 
 
 def test_a_long_reason_of_a_reset_is_cut(both: Both) -> None:
