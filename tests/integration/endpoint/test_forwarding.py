@@ -83,7 +83,7 @@ def work() -> tuple[int, int]:
     return open_descriptors(), len(asyncio.all_tasks())
 
 
-async def test_resets_while_the_target_is_dialled_leave_no_connection() -> None:
+async def test_resets_while_the_target_is_dialled_leak_no_connection() -> None:
     with silent_target() as target:
         before = work()
         customer = Customer(target.getsockname()[1])
@@ -95,7 +95,7 @@ async def test_resets_while_the_target_is_dialled_leave_no_connection() -> None:
         assert len(customer.broken) == STREAMS
 
 
-async def test_resets_at_any_moment_of_the_dialling_leave_no_connection() -> None:
+async def test_resets_at_any_moment_of_the_dialling_leak_no_connection() -> None:
     served = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

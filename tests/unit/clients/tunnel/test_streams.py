@@ -219,7 +219,7 @@ def test_a_flood_of_streams_ends_when_its_answers_are_not_taken() -> None:
     assert UNTAKEN_BYTES < outbox.appended < UNTAKEN_BYTES + 100
 
 
-def test_streams_that_are_reset_at_once_leave_nothing_behind() -> None:
+def test_streams_that_are_reset_at_once_are_forgotten() -> None:
     outbox = Outbox(limit_bytes=10)
     customer = Streams(Side.CUSTOMER, outbox)
     for number in range(1, 10_001):
