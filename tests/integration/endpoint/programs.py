@@ -59,14 +59,19 @@ class Programs:
         self._running: list[asyncio.subprocess.Process] = []
         folder = home / "sessions"
         folder.mkdir(parents=True)
-        credentials = json.dumps(gateway.credentials(Side.REPRESENTATIVE))
-        (folder / f"{SESSION}.json").write_text(credentials)
+        self._credentials = folder / f"{SESSION}.json"
+        self.save_credentials()
 
     async def share(self, address: str, *more: str, key: str = KEY) -> Program:
         return await self.start("share", address, "--key", key, "--json", *more)
 
     async def connect(self, *more: str, key: str = KEY) -> Program:
         return await self.start("connect", "--key", key, "--json", *more)
+
+    def save_credentials(self) -> None:
+        """Save what the gateway gives to the representative now."""
+        credentials = json.dumps(self._gateway.credentials(Side.REPRESENTATIVE))
+        self._credentials.write_text(credentials)
 
     @property
     def environment(self) -> dict[str, str]:
