@@ -61,7 +61,8 @@ def closing_on_signals(
             os._exit(SIGNALLED + number)  # threads and connections may hang
         if not is_closing:
             is_closing = True
-            narrate("closing", session=session)
+            if number is not signal.SIGHUP:  # whoever could read it is gone, or was ssh
+                narrate("closing", session=session)
             close(MESSAGES[number])
 
     handled = [each for each in MESSAGES if not _is_ignored(each)]

@@ -58,10 +58,13 @@ async def closed_by(*signals: signal.Signals) -> tuple[list[str], list[tuple[str
 
 
 @pytest.mark.parametrize("number", MESSAGES)
-async def test_a_signal_closes_the_session_and_says_whose_it_was(number: signal.Signals) -> None:
+async def test_a_signal_closes_the_session_and_ctrl_c_says_whose_it_was(
+    number: signal.Signals,
+) -> None:
     messages, events = await closed_by(number)
     assert messages == [MESSAGES[number]]
-    assert events == [("closing", {"session": SESSION})]
+    expected = [] if number is signal.SIGHUP else [("closing", {"session": SESSION})]
+    assert events == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ async def test_a_signal_closes_the_session_and_says_whose_it_was(number: signal.
 async def test_only_a_second_ctrl_c_breaks_off(signals: tuple[signal.Signals, ...]) -> None:
     messages, events = await closed_by(*signals)
     assert messages == [MESSAGES[signals[0]]]
-    assert len(events) == 1
+    assert len(events) <= 1
 
 
 async def test_a_hup_that_the_process_ignores_stays_ignored() -> None:
