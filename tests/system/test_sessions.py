@@ -70,8 +70,8 @@ async def test_the_line_for_the_customer_works_on_a_machine_that_knows_nothing(
     elsewhere = {"MERIDIAN_HOME": str(tmp_path / "customer")}
     share = await RunningProgram.start("share", *meridian(*words, "--yes", "--json"), env=elsewhere)
     assert (await share.wait_for("joined"))["session"] == opened["session"]
-    await run(*meridian("session", "close", opened["session"]), env=env)
-    assert (await share.finished())[0] == 0
+    await share.stop()
+    assert share.process.returncode == 0
 
 
 @pytest.mark.timeout(240)
