@@ -71,7 +71,6 @@ def arrive(
         request = build_arrival(at, endpoint_facts(client, profile))
         answer = client.ask(arrive_call(request))
     narrate = build_narrator(as_json=context.prints_json)
-    narrate("arrived", session=answer.session, team=answer.team, public_site=answer.public_site)
     credentials = answer.with_gateways(profile.gateways)
     customer = Participant(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
     shared = SharedPort(host, port, needs_comparison=not yes)
@@ -92,7 +91,9 @@ async def _share(
     live = LiveSession(customer, narrate)
     live.on_node = on_node
     address = SharedAddressForwarder(live.endpoint, live, shared.host, shared.port)
-    with closing_on_signals(customer.credentials.session, live.endpoint.close, narrate):
+    mine = customer.credentials
+    with closing_on_signals(mine.session, live.endpoint.close, narrate):
+        narrate("arrived", session=mine.session, team=mine.team, public_site=mine.public_site)
         if shared.needs_comparison:
             await _run_behind_gate(live, address, narrate)
         else:

@@ -86,10 +86,10 @@ async def _listen(
         except OSError as error:
             reason = error.strerror or str(error)
             raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
-    narrate("joined", session=session)
-    for host, port in local_addresses:
-        narrate("listening", host=host, port=port)
     with closing_on_signals(session, live.endpoint.close, narrate):
+        narrate("joined", session=session)
+        for host, port in local_addresses:
+            narrate("listening", host=host, port=port)
         await live.run(listener)
 
 
@@ -118,8 +118,8 @@ class _StandardConnection:
         """
         self._live.endpoint.stream_handler = self._listener
         await self._listener.adopt(self._streams.connection)
-        self._narrate("joined", session=self._session)
         with closing_on_signals(self._session, self._stop, self._narrate):
+            self._narrate("joined", session=self._session)
             await self._live.run(self._listener)
             if not await self._streams.wait_flushed(FLUSH_SECONDS):
                 self._broken = self._broken or "the standard output takes no more bytes"

@@ -47,7 +47,6 @@ def share(
         facts = endpoint_facts(client, profile)
         answer = client.ask(join_session(session, facts))
     narrate = build_narrator(as_json=context.prints_json)
-    narrate("joined", session=session, address=f"{host}:{port}")
     credentials = answer.with_gateways(profile.gateways)
     customer = Participant(Side.CUSTOMER, words, credentials, trusted_context(profile.ca_file))
 
@@ -55,6 +54,7 @@ def share(
         live = LiveSession(customer, narrate)
         live.on_node = lambda node: record_node(site_name(profile), node)
         with closing_on_signals(session, live.endpoint.close, narrate):
+            narrate("joined", session=session, address=f"{host}:{port}")
             await live.run(SharedAddressForwarder(live.endpoint, live, host, port))
 
     run_session(run(), narrate)
