@@ -35,7 +35,8 @@ SiteOption = Annotated[
     typer.Option("--site", help="The site's gateways, URL[,URL]; default: where you signed in."),
 ]
 CaOption = Annotated[
-    Path | None, typer.Option("--ca", help="The site's certificate authority (PEM).")
+    Path | None,
+    typer.Option("--ca", help="The site's certificate authority: a PEM file, or cert:… itself."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

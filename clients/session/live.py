@@ -6,7 +6,6 @@ tunnel first and then notifies the site, so that the site's own close cuts off n
 
 import asyncio
 import contextlib
-import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
+from clients.tunnel.streams import STREAMS_AT_ONCE
 from shared.api.channel import (
     FromGateway,
     PathsOffered,
@@ -96,7 +96,7 @@ class LiveSession:
             Unauthenticated: the site refuses this end, and there is no tunnel yet.
         """
         self.endpoint.stream_handler = handler
-        async with self._control_channel(), _interrupts(self.endpoint.close):
+        async with self._control_channel():
             ended = await self.endpoint.ended
             handler.close()
             reason = _REASONS.get(ended.code)
@@ -106,6 +106,9 @@ class LiveSession:
 
     def on_stream_opened(self, stream: StreamId) -> None:
         self._narrate("stream_opened", stream=stream)
+
+    def on_streams_refused(self, count: int) -> None:
+        self._narrate("streams_refused", count=count, limit=STREAMS_AT_ONCE)
 
     def on_stream_broken(self, stream: StreamId, reason: str) -> None:
         self.stream_failure = reason
@@ -199,27 +202,3 @@ class LiveSession:
                 self._narrate("path_lost", node=node, generation=generation)
             case Ended(code, message, by_peer):
                 self._narrate("closed", code=code.value, message=message, by_peer=by_peer)
-
-
-@contextlib.asynccontextmanager
-async def _interrupts(close: Callable[[str], None]) -> AsyncGenerator[None]:
-    """Close in good order at the first interrupt, and break off at the second."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None, "a session runs in a task"
-    count = 0
-
-    def on_interrupt() -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
-            close("closed by its user")
-        else:
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_interrupt)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
