@@ -150,8 +150,8 @@ def _is_of(project: str, each: Fields) -> bool:
     if f"{LABEL}.oneoff" in labels and labels.text(f"{LABEL}.oneoff") == "True":
         return False
     name = labels.text(f"{LABEL}.project")
-    network = each.object("HostConfig").text("NetworkMode")
-    is_extra = name.startswith(f"{project}-") and network == f"{project}_default"
+    networks = each.object("NetworkSettings").object("Networks")
+    is_extra = name.startswith(f"{project}-") and f"{project}_default" in networks
     return name == project or is_extra
 
 

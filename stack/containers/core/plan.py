@@ -90,7 +90,7 @@ def _replacements(units: Sequence[Unit], primary: str | None) -> Iterator[Step]:
             and master.name == primary
             and any(map(_is_outdated, master.services))
         ):
-            yield from _handover(masters, primary)
+            yield from _handover(masters)
         yield from _replace_all([master])
         yield from _replace_all(
             each for each in units if (each.kind, each.node) == (UnitKind.GATEWAY, master.name)
@@ -99,11 +99,10 @@ def _replacements(units: Sequence[Unit], primary: str | None) -> Iterator[Step]:
         yield from _replace_all(unit for unit in units if unit.kind is kind)
 
 
-def _handover(masters: Sequence[Unit], primary: str) -> Iterator[SwitchOver]:
-    """The switchover before a primary is replaced; a site with one master has none."""
-    others = [unit.name for unit in masters if unit.name != primary]
-    if others:
-        yield SwitchOver(others[0])
+def _handover(masters: Sequence[Unit]) -> Iterator[SwitchOver]:
+    """The switchover before the primary, the last of *masters*, is replaced, if it has a backup."""
+    if len(masters) > 1:
+        yield SwitchOver(masters[0].name)
 
 
 def _replace_all(units: Iterable[Unit]) -> Iterator[Replace]:

@@ -1,7 +1,8 @@
 """Judges a start that is being waited for: ready, still starting, or failed.
 
-A slow machine is no fault: a container that is not healthy yet is waited for as long as the
-operator's patience lasts. What cannot become ready is not: a container that ended again and again.
+Compose has made every container when it returns. A slow machine is no fault: a container that is
+not healthy yet is waited for as long as the operator's patience lasts. What cannot become ready is
+not waited for: a container that is not there, or that ended again and again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ def judge(
     pending = [each for each in mine if not _is_ready(each)]
     failed = tuple(_describe(each) for each in pending if is_crashing(each))
     waiting = tuple(_describe(each) for each in pending if not is_crashing(each))
-    return Progress((*(f"{name}: no container yet" for name in absent), *waiting), failed)
+    return Progress(waiting, (*(f"{name} has no container" for name in absent), *failed))
 
 
 def _is_ready(container: Container) -> bool:
