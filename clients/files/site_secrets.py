@@ -5,8 +5,8 @@ them one by one and reads them as a user that the machine does not know. A file 
 written again: a second key or password would lock a running site out of itself.
 
 A site's secrets are made in a draft folder and moved into the folder when all of them are there,
-the pre-shared key last. Whoever is interrupted begins anew by the same command: as long as the draft
-folder is there, nothing was given to a machine yet.
+the pre-shared key last. Whoever is interrupted begins anew by the same command: as long as the
+draft folder is there, nothing was given to a machine yet.
 """
 
 import json

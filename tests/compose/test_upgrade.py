@@ -3,6 +3,7 @@
 These tests come last: they change the image of the shared site, and take it down.
 """
 
+import itertools
 import json
 import time
 from dataclasses import dataclass
@@ -72,8 +73,7 @@ async def test_make_up_after_a_code_change_upgrades_in_order_and_loses_no_sessio
     order = (backup, primary, "node-selector", "berlin", "denver", "lisbon", "tokyo")
     assert [_first(times, name) for name in order] == sorted(_first(times, name) for name in order)
     assert all(
-        _last(times, earlier) < _first(times, later)
-        for earlier, later in zip(order, order[1:], strict=False)
+        _last(times, earlier) < _first(times, later) for earlier, later in itertools.pairwise(order)
     )
 
 
