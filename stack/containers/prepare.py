@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from shared.domain.errors import BadSettings
-from stack.containers import engine
 from stack.containers.core.extras import ExtraKind
 from stack.containers.core.preparation import (
     Belongings,
@@ -95,7 +94,7 @@ def _belongings(site: ContainerSite) -> Belongings:
         has_settings=(site.root / SETTINGS_FILE).exists() or "SITE_SECRETS" in settings.variables,
         folder=str(folder),
         files=files,
-        volumes=engine.volumes(site.root, settings.project),
+        volumes=site.volumes(),
         extra_keys=sorted(keys),
     )
 

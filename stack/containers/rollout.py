@@ -41,6 +41,8 @@ class Rollout:
     calls: SiteCalls
     report: Report
     only: str | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     _done: list[Step] = field(default_factory=list[Step])
 
     def run(self) -> int:
@@ -74,9 +76,9 @@ class Rollout:
         masters = [unit for unit in units if unit.kind is UnitKind.MASTER]
         if not any(state.is_running for unit in masters for state in unit.services):
             return None
-        until = time.monotonic() + PRIMARY_SECONDS
-        while (primary := self.calls.primary()) is None and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
+        until = self.clock() + PRIMARY_SECONDS
+        while (primary := self.calls.primary()) is None and self.clock() < until:
+            self.sleep(POLL_SECONDS)
         if primary is None:
             self.report("no master is primary, or no gateway answers: there is no switchover")
         return primary
@@ -109,11 +111,11 @@ class Rollout:
         return next(each for each in projects if each.name == name)
 
     def _await_health(self, name: str, services: tuple[str, ...], earlier: dict[str, int]) -> None:
-        begun = reported = time.monotonic()
+        begun = reported = self.clock()
         while True:
             mine = [each for each in self.site.containers() if each.project == name]
             progress = judge(mine, services, earlier)
-            now = time.monotonic()
+            now = self.clock()
             if progress.is_ready:
                 return
             if progress.failed:
@@ -127,7 +129,7 @@ class Rollout:
                 reported = now
                 waiting = len(progress.waiting)
                 self.report(f"    waiting for {waiting} more; {progress.waiting[0]}")
-            time.sleep(POLL_SECONDS)
+            self.sleep(POLL_SECONDS)
 
     def _await_redundancy(self, kind: UnitKind, node: str) -> None:
         """Wait until the site could bear the loss of another unit."""
@@ -162,7 +164,7 @@ class Rollout:
         Raises:
             StartFailed: it does not become true; *otherwise* says what is not.
         """
-        until, last = time.monotonic() + STEP_SECONDS, ""
+        until, last = self.clock() + STEP_SECONDS, ""
         while True:
             try:
                 if condition():
@@ -171,6 +173,6 @@ class Rollout:
                 raise
             except MeridianError as error:
                 last = f" ({error.message})"
-            if time.monotonic() > until:
+            if self.clock() > until:
                 raise StartFailed(f"{otherwise}{last}; `make up` goes on here once that is mended")
-            time.sleep(POLL_SECONDS)
+            self.sleep(POLL_SECONDS)

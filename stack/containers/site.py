@@ -54,6 +54,10 @@ class ContainerSite:
         """The containers that there are, running or not."""
         return engine.containers(self.root, self.settings.project)
 
+    def volumes(self) -> tuple[str, ...]:
+        """The volumes of the site's own project."""
+        return engine.volumes(self.root, self.settings.project)
+
     def units(self, containers: Iterable[Container], extras: Iterable[Extra]) -> tuple[Unit, ...]:
         """The site's units and those of *extras*, with their state."""
         found = tuple(containers)
