@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.domain.errors import BadSettings, MeridianError
 from stack.containers.core.extras import GATEWAY_PORT, RELAY_PORT
-from stack.containers.core.settings import parse_port
+from stack.containers.core.variables import parse_port
 from stack.containers.new_node import NewNode
 from stack.containers.prepare import environment, find_site
 from stack.containers.verbs import Verbs

@@ -21,12 +21,12 @@ from stack.containers.core.preparation import (
     refusal,
     remedy,
 )
-from stack.containers.core.settings import (
-    Settings,
+from stack.containers.core.variables import (
     literal_address,
     publish_address,
     read_settings_file,
 )
+from stack.containers.settings import Settings
 from stack.containers.site import SETTINGS_FILE, ContainerSite
 from stack.failure import StartFailed
 

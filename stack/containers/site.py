@@ -9,8 +9,8 @@ from typing import Final
 from stack.containers import engine
 from stack.containers.core.extras import FILE, Extra, adopt, format_extras, read_extras
 from stack.containers.core.facts import Container, Project, Unit, build_units
-from stack.containers.core.settings import Settings
 from stack.containers.engine import ComposeProject
+from stack.containers.settings import Settings
 
 NATS_SERVERS: Final = "nats://witness-nats:4222,nats://alpha-nats:4222,nats://bravo-nats:4222"
 SETTINGS_FILE: Final = ".env"

@@ -20,7 +20,7 @@ from shared.api.failover import SwitchoverRequest, check_failover, switch_over
 from shared.domain.errors import BadSettings, Unauthenticated, Unavailable
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
-from stack.containers.core.settings import Settings
+from stack.containers.settings import Settings
 
 R = TypeVar("R")
 

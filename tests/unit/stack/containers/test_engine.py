@@ -55,7 +55,7 @@ def test_a_container_without_a_check_a_port_or_variables_is_read() -> None:
 @pytest.mark.parametrize("name", ["Name", "Image", "RestartCount", "State", "Config", "HostConfig"])
 def test_what_is_no_container_is_refused(name: str) -> None:
     with pytest.raises(Undecodable, match=name):
-        read_container(fields(**{name: []}))
+        read_container(fields(**{name: 0.5}))
 
 
 def test_a_program_that_is_missing_is_named() -> None:

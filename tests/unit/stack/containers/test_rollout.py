@@ -9,9 +9,9 @@ import pytest
 from shared.domain.errors import BadSettings, NoPrimary
 from stack.containers.core.extras import Extra, ExtraKind
 from stack.containers.core.facts import Container, Project, Unit, build_units
-from stack.containers.core.settings import Settings
 from stack.containers.engine import ComposeProject
 from stack.containers.rollout import PATIENCE_SECONDS, STEP_SECONDS, Rollout
+from stack.containers.settings import Settings
 from stack.containers.site import ContainerSite
 from stack.containers.site_calls import SiteCalls
 from stack.failure import StartFailed
@@ -36,13 +36,11 @@ class World:
         self.done.append(f"{project}: {' '.join(services)}")
         scaled = dict(word.removeprefix("--scale=").split("=") for word in services if "=" in word)
         for service in (word for word in services if "=" not in word):
-            self.containers = [
-                c for c in self.containers if (c.project, c.service) != (project, service)
-            ]
-            for number in range(int(scaled.get(service, 1))):
-                self.containers.append(
-                    build(project, service, number, "new", self.status, self.health)
-                )
+            old = [c for c in self.containers if (c.project, c.service) == (project, service)]
+            self.containers = [each for each in self.containers if each not in old]
+            numbers = range(int(scaled.get(service, 1)))
+            new = (build(project, service, number, "new") for number in numbers)
+            self.containers += [replace(each, health=self.health) for each in new]
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -76,7 +74,7 @@ class FakeSite(ContainerSite):
     extra: frozenset[Extra] = frozenset()
 
     @property
-    def main(self) -> ComposeProject:  # type: ignore[override]
+    def main(self) -> ComposeProject:
         return FakeProject(self.root, "meridian", world=self.world)
 
     def extra_project(self, extra: Extra) -> ComposeProject:

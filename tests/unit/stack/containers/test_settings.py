@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import BadSettings
-from stack.containers.core.settings import (
+from stack.containers.core.variables import (
     EVERYWHERE,
-    Settings,
     literal_address,
     parse_port,
     publish_address,
     read_settings_file,
 )
+from stack.containers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[4]
 
