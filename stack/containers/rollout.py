@@ -97,9 +97,10 @@ class Rollout:
 
     def _compose_up(self, name: str, services: tuple[str, ...]) -> None:
         """Start or replace services, and wait until they are healthy."""
-        numbers = scales(self._units(), name)
+        containers = self.site.containers()
+        numbers = scales(containers, name)
         scaled = (f"--scale={each}={numbers[each]}" for each in services if each in numbers)
-        earlier = {each.name: each.restarts for each in self.site.containers()}
+        earlier = {each.name: each.restarts for each in containers}
         self._project(name).run("up", "--detach", "--no-build", *scaled, *services)
         self._await_health(name, services, earlier)
 

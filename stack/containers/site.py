@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,7 @@ class ContainerSite:
     def root(self) -> Path:
         return self.settings.root
 
-    @cached_property
+    @property
     def main(self) -> ComposeProject:
         """The project of docker-compose.yml."""
         return ComposeProject(self.root, self.settings.project, environment=self.shared)

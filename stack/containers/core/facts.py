@@ -5,6 +5,7 @@ own units belong to its compose project; an extra traffic node and an extra gate
 each. A service's name begins with its node's, apart from the node selectors.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -101,10 +102,10 @@ def build_units(
     return tuple(units)
 
 
-def scales(units: Sequence[Unit], project: str) -> dict[str, int]:
+def scales(containers: Sequence[Container], project: str) -> dict[str, int]:
     """The services of *project* that have more than one container, with their number."""
-    states = (state for unit in units if unit.project == project for state in unit.services)
-    return {state.name: state.number for state in states if state.number > 1}
+    numbers = Counter(each.service for each in containers if each.project == project)
+    return {service: number for service, number in numbers.items() if number > 1}
 
 
 def _state(

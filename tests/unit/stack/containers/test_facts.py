@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from stack.containers.core.facts import Container, Project, ServiceState, UnitKind, build_units
+from stack.containers.core.facts import (
+    Container,
+    Project,
+    ServiceState,
+    UnitKind,
+    build_units,
+    scales,
+)
 
 IMAGES = {"meridian": "new"}
 MAIN = Project(
@@ -66,3 +73,12 @@ def test_a_service_runs_when_all_of_its_containers_do() -> None:
 
 def test_a_container_of_another_project_counts_for_nothing() -> None:
     assert berlin_relay(replace(BERLIN, project="meridian-lisbon")).number == 0
+
+
+def test_scaled_services_keep_their_number() -> None:
+    selector = replace(BERLIN, service="node-selector")
+    relay = replace(BERLIN, project="meridian-lisbon", service="relay")
+    containers = [BERLIN, selector, replace(selector, status="exited"), selector, relay, relay]
+
+    assert scales(containers, "meridian") == {"node-selector": 3}
+    assert scales(containers, "meridian-lisbon") == {"relay": 2}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.containers.core.facts import ServiceState, Unit, UnitKind, scales
+from stack.containers.core.facts import ServiceState, Unit, UnitKind
 from stack.containers.core.plan import Replace, Start, Step, SwitchOver, describe, plan
 
 MAIN = "meridian"
@@ -143,13 +143,6 @@ def test_a_service_that_is_new_joins_with_the_replacement_of_its_unit() -> None:
             ("berlin-relay", "berlin-replication", "probe"),
         ),
     )
-
-
-def test_scaled_services_keep_their_number() -> None:
-    units = [build("node-selector", number=3), build("berlin"), build("lisbon", number=2)]
-
-    assert scales(units, MAIN) == {"node-selector": 3}
-    assert scales(units, "meridian-lisbon") == {"relay": 2, "replication": 2}
 
 
 def test_a_step_says_what_it_does() -> None:
