@@ -83,9 +83,9 @@ def run(
     except FileNotFoundError as error:
         raise BadSettings(f"{words[0]} is missing: install Docker with Compose 2.24") from error
     if done.returncode:
-        said = "" if shown else _last_lines(done.stderr + done.stdout)
+        output = "" if shown else _last_lines(done.stderr + done.stdout)
         name = " ".join(word for word in words[:2])
-        raise StartFailed(f"{name} ended with code {done.returncode}{said}")
+        raise StartFailed(f"{name} ended with code {done.returncode}{output}")
     return done.stdout or ""
 
 
@@ -95,7 +95,19 @@ def containers(root: Path, project: str) -> tuple[Container, ...]:
     ids = run(("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", mark), root).split()
     if not ids:
         return ()
-    objects = _objects(run(("docker", "inspect", "--type", "container", *ids), root))
+    return read_containers(run(("docker", "inspect", "--type", "container", *ids), root), project)
+
+
+def read_containers(text: str, project: str) -> tuple[Container, ...]:
+    """Read the answer of `docker inspect`: those of *project* and of its extras.
+
+    Raises:
+        Undecodable: the answer is none.
+    """
+    value = decode_json(text, FILE)
+    if not isinstance(value, list):
+        raise Undecodable("docker inspect: no list", reason="bad_shape")
+    objects = [Fields(each, "docker inspect") for each in value]
     return tuple(read_container(each) for each in objects if _is_of(project, each))
 
 
@@ -135,13 +147,6 @@ def read_container(each: Fields) -> Container:
         node=variables.get("MERIDIAN_NODE", ""),
         port=_published_port(each.object("HostConfig")),
     )
-
-
-def _objects(text: str) -> list[Fields]:
-    value = decode_json(text, FILE)
-    if not isinstance(value, list):
-        raise Undecodable("docker inspect: no list", reason="bad_shape")
-    return [Fields(each, "docker inspect") for each in value]
 
 
 def _is_of(project: str, each: Fields) -> bool:

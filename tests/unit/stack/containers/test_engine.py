@@ -63,7 +63,7 @@ def test_a_program_that_is_missing_is_named() -> None:
         run(("no-such-docker", "ps"), Path())
 
 
-def test_a_command_that_fails_gives_the_end_of_what_it_said() -> None:
+def test_a_command_that_fails_gives_the_end_of_its_output() -> None:
     script = (
         f"import sys; sys.stderr.write({json.dumps(chr(10).join(map(str, range(30))))}); exit(3)"
     )

@@ -194,7 +194,7 @@ def test_a_new_extra_alone_leaves_the_rest_of_the_site_as_it_is() -> None:
     assert world.done == ["meridian-lisbon: relay"]
 
 
-def test_a_switchover_that_cannot_happen_yet_is_tried_again() -> None:
+def test_a_switchover_that_cannot_happen_yet_is_ordered_again() -> None:
     world = World(running("old"), refusals=[NoPrimary("not yet"), NoPrimary("not yet")])
     rollout(world, LISBON)[0].run()
 
@@ -212,7 +212,7 @@ def test_a_switchover_that_does_not_come_about_ends_the_upgrade_with_the_reason(
     assert world.now >= STEP_SECONDS
 
 
-def test_a_wrong_password_is_not_tried_again() -> None:
+def test_a_wrong_password_is_used_once() -> None:
     world = World(running("old"), refusals=[BadSettings("the site does not take the password")])
     with pytest.raises(BadSettings):
         rollout(world)[0].run()
@@ -233,7 +233,7 @@ def test_the_next_traffic_node_waits_until_the_one_before_serves() -> None:
     ]
 
 
-def test_a_start_that_takes_minutes_is_waited_for_and_said() -> None:
+def test_a_start_that_takes_minutes_is_waited_for_and_reported() -> None:
     world = World(primary=None, health="starting")
     run, reported = rollout(world)
 

@@ -39,7 +39,7 @@ def test_a_container_that_is_healthy_or_has_no_check_is_ready() -> None:
     ).is_ready
 
 
-def test_services_that_nobody_waits_for_are_not_judged() -> None:
+def test_services_that_nobody_waits_for_count_for_nothing() -> None:
     other = replace(ONE, service="bravo-config", status="exited")
 
     assert judge([replace(ONE, health="healthy"), other], ["alpha-config"], {}).is_ready
