@@ -51,30 +51,6 @@ def make_node_key(site: ContainerSite, name: str) -> str:
     return engine.run(meridian("secrets", "node", name, *folder), site.root).strip()
 
 
-def serve_node(
-    site: ContainerSite,
-    calls: SiteCalls,
-    node: NewNode,
-    key: str,
-    *,
-    applies: bool,
-    report: Callable[[str], None],
-) -> None:
-    """Put *node*, which runs, into the configuration and wait until it serves; or say how to.
-
-    Raises:
-        StartFailed: it does not serve in time.
-    """
-    body = node_document(site.settings.host, node, key)
-    if not applies:
-        for line in _instructions(site, node, body):
-            report(line)
-        return
-    calls.apply(({"kind": Kind.NODE, "id": node.name, "body": body},))
-    _await_service(calls, node.name)
-    report(f"{node.name} serves at {site.settings.host}:{node.port}")
-
-
 def node_document(host: str, node: NewNode, key: str) -> dict[str, Any]:
     """The body of the node's document."""
     document = NodeDocument(
@@ -87,15 +63,34 @@ def node_document(host: str, node: NewNode, key: str) -> dict[str, Any]:
     return document.model_dump(mode="json", exclude_unset=True)
 
 
-def _instructions(site: ContainerSite, node: NewNode, body: dict[str, Any]) -> list[str]:
-    """Write the document to a file, and say the two commands that apply it."""
+def serve(
+    calls: SiteCalls,
+    name: str,
+    body: dict[str, Any],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Put node *name*, which runs, into the configuration, and wait until it serves.
+
+    Raises:
+        StartFailed: it does not serve in time.
+    """
+    calls.apply(({"kind": Kind.NODE, "id": name, "body": body},))
+    until = time.monotonic() + SERVING_SECONDS
+    while why := _what_is_missing(calls, name):
+        if time.monotonic() > until:
+            raise StartFailed(f"{name} is in the configuration, but does not serve yet: {why}")
+        sleep(POLL_SECONDS)
+
+
+def explain(site: ContainerSite, name: str, body: dict[str, Any]) -> list[str]:
+    """Write the document of node *name* to a file, and say the two commands that apply it."""
     secrets = site.settings.secrets
-    file = secrets / f"{node.name}.yaml"
-    file.write_text(json.dumps({"nodes": {node.name: body}}, indent=2) + "\n")
+    file = secrets / f"{name}.yaml"
+    file.write_text(json.dumps({"nodes": {name: body}}, indent=2) + "\n")
     trust = f"--site {','.join(site.settings.gateways)} --ca {_near(site, secrets / 'ca.pem')}"
     password = f"--password-file {_near(site, secrets / 'admin')}"
     return [
-        f"{node.name} runs; it serves once it is in the configuration (YES=1 does that as well):",
+        f"{name} runs; it serves once it is in the configuration (YES=1 does that as well):",
         f"  {COMMAND} login admin {password} {trust}",
         f"  {COMMAND} apply -f {_near(site, file)}",
     ]
@@ -106,17 +101,12 @@ def _near(site: ContainerSite, path: Path) -> Path:
     return path.relative_to(site.root) if path.is_relative_to(site.root) else path
 
 
-def _await_service(calls: SiteCalls, name: str) -> None:
-    until = time.monotonic() + SERVING_SECONDS
-    while True:
-        try:
-            node = calls.node(name)
-            alive = node is not None and node.liveness is Liveness.ALIVE
-            if alive and calls.has_caught_up(name):
-                return
-            why = "it is not alive" if not alive else "it has not caught up with the log"
-        except Unavailable as error:
-            why = error.message
-        if time.monotonic() > until:
-            raise StartFailed(f"{name} is in the configuration, but does not serve yet: {why}")
-        time.sleep(POLL_SECONDS)
+def _what_is_missing(calls: SiteCalls, name: str) -> str | None:
+    """Say why the node does not serve; None when it does."""
+    try:
+        node = calls.node(name)
+        if node is None or node.liveness is not Liveness.ALIVE:
+            return "it is not alive"
+        return None if calls.has_caught_up(name) else "it has not caught up with the log"
+    except Unavailable as error:
+        return error.message

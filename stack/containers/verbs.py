@@ -12,7 +12,7 @@ from stack.containers.core.extras import Extra, ExtraKind, with_extra
 from stack.containers.core.facts import Unit
 from stack.containers.core.preparation import SECRETS
 from stack.containers.engine import ComposeProject
-from stack.containers.new_node import NewNode, make_node_key, serve_node
+from stack.containers.new_node import NewNode, explain, make_node_key, node_document, serve
 from stack.containers.prepare import prepare
 from stack.containers.rollout import Rollout
 from stack.containers.site import ContainerSite
@@ -48,7 +48,7 @@ class Verbs:
     def down(self, name: str, *, deletes_volumes: bool) -> None:
         """Remove the site's containers, or those of the extra called *name*, which is forgotten."""
         extras = self.site.extras(self.site.containers())
-        chosen = [each for each in extras if not name or each.name == name]
+        chosen = [each for each in sorted(extras) if not name or each.name == name]
         if name and not chosen:
             known = ", ".join(each.name for each in sorted(extras)) or "there is none"
             raise BadSettings(f"{name} is no extra traffic node or gateway of this site: {known}")
@@ -83,8 +83,15 @@ class Verbs:
             self._require_site()
             key = make_node_key(self.site, node.name)
             self._add(Extra(ExtraKind.TRAFFIC_NODE, node.name, node.port))
+            host = self.site.settings.host
+            body = node_document(host, node, key)
+            if not applies:
+                for line in explain(self.site, node.name, body):
+                    self.report(line)
+                return
             with SiteCalls(self.site.settings) as calls:
-                serve_node(self.site, calls, node, key, applies=applies, report=self.report)
+                serve(calls, node.name, body)
+            self.report(f"{node.name} serves at {host}:{node.port}")
 
     def add_gateway(self, master: str, port: int) -> None:
         """Start one more gateway of *master*."""
@@ -97,6 +104,7 @@ class Verbs:
             self.report(f"one more gateway: https://{self.site.settings.host}:{port}")
 
     def _build(self) -> None:
+        self.report("building the image, unless it is up to date")
         # An attestation would give each build of the same files another image.
         command = ("docker", "compose", "--project-name", self.site.main.name, "build", "--quiet")
         no_attestation = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}

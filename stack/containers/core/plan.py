@@ -96,7 +96,8 @@ def _replacements(units: Sequence[Unit], primary: str | None) -> Iterator[Step]:
             each for each in units if (each.kind, each.node) == (UnitKind.GATEWAY, master.name)
         )
     for kind in (UnitKind.LOG_SERVER, UnitKind.SELECTORS, UnitKind.TRAFFIC_NODE):
-        yield from _replace_all(unit for unit in units if unit.kind is kind)
+        mine = (unit for unit in units if unit.kind is kind)
+        yield from _replace_all(sorted(mine, key=lambda unit: unit.name))
 
 
 def _handover(masters: Sequence[Unit]) -> Iterator[SwitchOver]:
