@@ -60,7 +60,7 @@ def node_document(host: str, node: NewNode, key: str) -> dict[str, Any]:
         public_address=Address(host=host, port=node.port),
         public_key=key,
     )
-    return document.model_dump(mode="json", exclude_unset=True)
+    return document.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 def serve(
