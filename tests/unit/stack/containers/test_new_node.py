@@ -100,7 +100,7 @@ def test_with_yes_the_document_is_applied_and_the_node_s_service_awaited(
     assert (calls.looks, calls.syncs, len(pauses)) == (4, 2, 3)
 
 
-def test_the_document_holds_what_the_command_said_and_nothing_else() -> None:
+def test_the_document_holds_the_options_of_the_command_and_nothing_else() -> None:
     assert json.dumps(node_document("192.0.2.7", LISBON, KEY), sort_keys=True) == json.dumps(
         {
             "public_address": {"host": "192.0.2.7", "port": 7446},
