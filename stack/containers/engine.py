@@ -113,11 +113,14 @@ def read_containers(text: str, project: str) -> tuple[Container, ...]:
 
 def image_ids(root: Path, names: Iterable[str]) -> dict[str, str]:
     """The id that each image's name has now; a name without an image is left out."""
+    wanted = sorted(set(names))
+    command = ("docker", "image", "inspect", "--format", "{{.Id}}")
+    with contextlib.suppress(StartFailed):
+        return dict(zip(wanted, run((*command, *wanted), root).split(), strict=True))
     found = dict[str, str]()
-    for name in sorted(set(names)):
+    for name in wanted:
         with contextlib.suppress(StartFailed):
-            command = ("docker", "image", "inspect", "--format", "{{.Id}}", name)
-            found[name] = run(command, root).strip()
+            found[name] = run((*command, name), root).strip()
     return found
 
 
