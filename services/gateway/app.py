@@ -40,9 +40,10 @@ from services.gateway.http.server import HttpsServer, build_server, write_certif
 from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import SelectorClient
+from services.gateway.sessions.attachments import Attachments
 from services.gateway.sessions.credentials import CredentialsIssuer
 from services.gateway.sessions.queues import Queues
-from services.gateway.sessions.reaper import SessionReaper
+from services.gateway.sessions.reaper import SeenNodes, SessionReaper
 from services.gateway.sessions.relay_closing import RelayClosing
 from services.gateway.sessions.routes import channel, queue, sessions
 from services.gateway.sessions.routes.channel import ControlChannels
@@ -129,7 +130,10 @@ class Gateway:
         self.local = LocalHealth(node, state.health, state.grant, clock)
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
-        channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
+        self.attachments = Attachments(node, self.sessions, state.containment)
+        channels = ControlChannels(
+            self.accounts, self.sessions, self.attachments, self.tickets, state.containment
+        )
         self.provided: tuple[object, ...] = (
             *(self.accounts, AddressLimits(clock), audit, urls),
             CredentialsIssuer(self.accounts, urls),
@@ -205,11 +209,22 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         ),
         workers={
             "sessions": SessionWatch(store, state.view, state.health).run,
-            "expiry": SessionReaper(gateway.sessions, state.directory, clock).run,
+            "expiry": build_reaper(gateway, state).run,
             "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
             "directory": state.directory.run,
         },
     )
+
+
+def build_reaper(gateway: Gateway, state: AppState) -> SessionReaper:
+    """Build the session reaper, which sees nodes as their heartbeats show them."""
+
+    def relay_since(node: NodeId) -> int:
+        heard = state.observed.last_heartbeat(node, "relay")
+        return 0 if heard is None else heard.heartbeat.started_unix_ms
+
+    seen = SeenNodes(gateway.cluster.seems_alive, relay_since)
+    return SessionReaper(gateway.sessions, gateway.attachments, state.directory, seen)
 
 
 def build_api(gateway: Gateway) -> FastAPI:

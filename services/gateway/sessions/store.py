@@ -22,7 +22,7 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, NotFound, Unavailable
 from shared.domain.ids import Sequence, SessionId
-from shared.events.session import SessionState
+from shared.events.session import PathReported, SessionState
 from shared.messaging.catalogue import require_speaker
 from shared.messaging.client import sequence_of
 from shared.messaging.compare_and_set import (
@@ -62,6 +62,7 @@ class SessionStore(Protocol):
     async def change(
         self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
     ) -> SessionState: ...
+    async def path_facts(self, session: SessionId) -> list[PathReported]: ...
     def watch(self) -> AsyncIterator[Kept | None]: ...
 
 
@@ -108,6 +109,25 @@ class JetStreamSessions:
                 return after
             if await self._patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
                 return after
+
+    async def path_facts(self, session: SessionId) -> list[PathReported]:
+        """Return what the relays reported of the session's pairs, oldest first.
+
+        Raises:
+            Unavailable: the stream has no leader for longer than the patience.
+        """
+        subject, facts, sequence = _facts_of(session), list[PathReported](), 0
+        while True:
+            first = sequence + 1
+            try:
+                raw = await self._patiently(
+                    lambda: self._jetstream.get_msg(SESSIONS, seq=first, subject=subject, next=True)  # noqa: B023
+                )
+            except NotFound:
+                return facts
+            sequence = raw.seq or first
+            with contextlib.suppress(BadSignature, Undecodable):
+                facts.append(self._read_fact(raw.subject or "", _signature(raw), raw.data or b""))
 
     async def watch(self) -> AsyncIterator[Kept | None]:
         """Yield None once the watch has begun, then every last state, then each new one.
@@ -198,6 +218,20 @@ class JetStreamSessions:
             raise BadSignature("a state of another session", reason="another_address")
         return state
 
+    def _read_fact(self, subject: str, header: str, payload: bytes) -> PathReported:
+        """Decode the fact in a message.
+
+        Raises:
+            BadSignature: the relay that it names did not sign it.
+            Undecodable: it is no fact.
+        """
+        signed = self._verifier.check(subject, header, CONTENT_TYPE, payload, live=False)
+        require_speaker(PathReported, subject, signed.identity)
+        fact = decode_model(PathReported, payload)
+        if not fact.is_addressed_to(subject):
+            raise BadSignature("a fact of another session", reason="another_address")
+        return fact
+
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return the answer of *call*, repeated while the stream has no leader.
 
@@ -230,6 +264,12 @@ class JetStreamSessions:
             if is_missing_message(error):
                 raise NotFound("there is no such session") from error
             raise
+
+
+def _facts_of(session: SessionId) -> str:
+    """Return the subjects of the facts of one session, from every relay."""
+    any_node = PathReported.subject.address(session=session, node="any")
+    return any_node.replace(".any.", ".*.")
 
 
 def _signature(message: Any) -> str:
