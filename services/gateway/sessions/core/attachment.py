@@ -211,7 +211,7 @@ def _vacated(state: SessionState) -> SessionState:
 
 def _reason_to_close(state: SessionState, here: Circumstances, both_away_ms: int) -> str:
     """Return why the session is over, for people; empty while it is not."""
-    minutes = f"{here.waiting_ms / 60_000:g} minutes"
+    minutes = f"{here.waiting_ms / 60_000:g} min"
     if here.now >= state.expires_unix_ms:
         return "its time is over"
     if _awaits_somebody(state) and here.now >= _awaits_since(state) + here.waiting_ms:

@@ -1,4 +1,4 @@
-"""Decides which changes of a session to report to tools outside: how two states of it differ."""
+"""Decides what to report of a session's changes: to tools outside, and to its own ends."""
 
 from shared.domain.node import Side
 from shared.domain.session import SessionPhase
@@ -17,21 +17,40 @@ def describe_change(before: SessionState | None, after: SessionState) -> Session
         session=after.session,
         phase=after.phase,
         previous=None if before is None else before.phase,
-        cause=_cause(before, after),
+        cause=_first_cause(after) if before is None else _cause(before, after),
         representative=after.representative,
         nodes=tuple(path.node for path in after.paths),
         added=tuple(path.node for path in after.paths[len(known) :]),
     )
 
 
-def _cause(before: SessionState | None, after: SessionState) -> str:
-    if before is None:
-        return _first_cause(after)
+def has_news_of_paths(seen: SessionState | None, state: SessionState, side: Side) -> bool:
+    """Say whether the end at *side*, which has *seen* a state, is to get the paths of *state*.
+
+    An end that asked for others gets its paths again, also when there are no others.
+    """
+    shared = state.shared_path
+    if not state.paths and (shared is None or shared.first is not side):
+        return False
+    if seen is None or seen == state:
+        return True
+    return (seen.paths, seen.shared_path) != (state.paths, shared)
+
+
+def _cause(before: SessionState, after: SessionState) -> str:
     if after.phase is SessionPhase.CLOSED:
         return after.close_message or "closed"
-    has_moved = before.phase is not after.phase
-    if has_moved and (after.phase is SessionPhase.WAITING or before.ends == after.ends):
-        return _cause_of_presence(after)
+    if before.ends.keys() - after.ends.keys():
+        return "the customer left"
+    if before.phase is not after.phase and after.phase is SessionPhase.WAITING:
+        return "an end is gone"
+    if before.phase is not after.phase and before.ends == after.ends:
+        return "both ends are connected again"
+    return _cause_of_step(before, after)
+
+
+def _cause_of_step(before: SessionState, after: SessionState) -> str:
+    """Say which step of an end, or of the site for both, made *after* of *before*."""
     if before.representative != after.representative:
         return f"taken by {after.representative}"
     if before.ends.get(Side.CUSTOMER) != after.ends.get(Side.CUSTOMER):
@@ -45,10 +64,3 @@ def _first_cause(state: SessionState) -> str:
     if queued is None:
         return f"opened by {state.representative}"
     return f"a customer came to {queued.public_site} for the team {queued.team}"
-
-
-def _cause_of_presence(after: SessionState) -> str:
-    """Say how the ends' coming and going changed the phase; nobody joined."""
-    if after.phase is SessionPhase.ACTIVE:
-        return "both ends are connected again"
-    return "an end is gone" if Side.CUSTOMER in after.ends else "the customer left"

@@ -22,6 +22,7 @@ from services.gateway.http.provided import provided
 from services.gateway.http.requests import bearer
 from services.gateway.sessions.attachments import Attachments, Held
 from services.gateway.sessions.core.attachment import connected_sides
+from services.gateway.sessions.core.news import has_news_of_paths
 from services.gateway.sessions.sessions import Sessions
 from services.gateway.sessions.tickets import Tickets
 from shared.api.channel import (
@@ -110,7 +111,8 @@ async def _refuse(socket: WebSocket, error: MeridianError) -> None:
     """Say why the endpoint gets no channel: in words, and by the code that it closes with."""
     code = CLOSE_CODES.get(type(error), CloseCode.REFUSED)
     with suppress(WebSocketDisconnect, RuntimeError, OSError):
-        await _send(socket, RequestRefused(code=error.code, message=error.message))
+        if code is not CloseCode.REFUSED:
+            await _send(socket, RequestRefused(code=error.code, message=error.message))
         await socket.close(code, error.message[:LONGEST_CLOSE_REASON])
 
 
@@ -151,6 +153,7 @@ async def _until_gone(socket: WebSocket, talk: Awaitable[None]) -> None:
 async def _send_states(
     socket: WebSocket, channels: ControlChannels, side: Side, states: asyncio.Queue[SessionState]
 ) -> None:
+    seen: SessionState | None = None
     while True:
         state = await states.get()
         await _send(socket, _report(state))
@@ -159,10 +162,11 @@ async def _send_states(
             await _send(socket, SessionClosed(reason=reason, message=state.close_message))
             await socket.close(CloseCode.ENDED, "closed")
             return
-        if state.paths or (state.shared_path is not None and state.shared_path.first is side):
+        if has_news_of_paths(seen, state, side):
             limits = channels.sessions.directory.require_site().session
             paths = channels.tickets.paths(state, side, limits)
             await _send(socket, PathsOffered(paths=paths))
+        seen = state
 
 
 def _report(state: SessionState) -> SessionReported:
