@@ -61,12 +61,7 @@ WAITING = FIRST.model_copy(update={"phase": SessionPhase.WAITING})
             (),
         ),
         (CONNECTED, LEFT, "the customer left", ()),
-        (
-            WAITING.model_copy(update={"attached": CONNECTED.attached}),
-            LEFT,
-            "the customer left",
-            (),
-        ),
+        (WAITING, LEFT, "the customer left", ()),
         (FIRST, WAITING, "an end is gone", ()),
         (WAITING, CONNECTED, "both ends are connected again", ()),
     ],
