@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
 from clients.endpoint.forwarding import LocalListener, StandardStreams
 from clients.session.credentials import load_credentials
 from clients.session.key import parse_key_or_nameplate
-from clients.session.live import LiveSession, Participant
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
 from clients.session.narration import Narrator, build_narrator
 from shared.api.sessions import SessionCredentials
 from shared.api.trust import trusted_context
@@ -38,7 +38,11 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    context: SiteContext, key: KeyOption, listen: ListenOption = None, stdio: StdioOption = False
+    context: SiteContext,
+    key: KeyOption,
+    listen: ListenOption = None,
+    stdio: StdioOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Reach what the customer of a session shares."""
     if stdio == (listen is not None):
@@ -50,7 +54,7 @@ def connect(
     if not credentials.gateways:
         profile.require_site()
     tls = trusted_context(profile.ca_file)
-    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls)
+    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls, wait)
     narrate = build_narrator(sys.stderr if stdio else None, as_json=context.prints_json)
     if listen is None:
         asyncio.run(_connect_standard_streams(representative, narrate))
@@ -76,7 +80,7 @@ async def _listen(representative: Participant, narrate: Narrator, host: str, por
         reason = error.strerror or str(error)
         raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
     narrate("joined", session=representative.credentials.session)
-    narrate("listening", host=host, port=port)
+    live.on_ready = lambda: narrate("listening", host=host, port=port)
     await live.run(listener)
 
 

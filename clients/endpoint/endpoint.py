@@ -61,7 +61,8 @@ class EndpointCallbacks:
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
     on_node_found: Callable[[PathGeneration, NodeId], None] = lambda _generation, _node: None
-    on_path_failed: Callable[[PathGeneration, str], None] = lambda _generation, _reason: None
+    on_path_failed: Callable[[Path, str], None] = lambda _path, _reason: None
+    on_relay_waits: Callable[[Path], None] = lambda _path: None
 
 
 class Endpoint:
@@ -145,10 +146,17 @@ class Endpoint:
         for link in self._links.values():
             link.close()
 
+    def break_streams(self, reason: str) -> None:
+        """Break every stream, at both ends as soon as there is a path again."""
+        for effect in self.streams.break_all(reason):
+            self.stream_handler.on_stream(effect)
+        self.flush()
+
     def on_waiting(self, link: RelayLink) -> None:
         node = self._paths.record_node(link.path, link.node)
         if node is not None:
             self._callbacks.on_node_found(link.path.generation, node)
+        self._callbacks.on_relay_waits(link.path)
 
     def on_ready(self, link: RelayLink, leftover: bytes) -> None:
         if self.ended.done():
@@ -243,7 +251,7 @@ class Endpoint:
 
     def _on_unreachable(self, path: Path, reason: str) -> None:
         if reason:
-            self._callbacks.on_path_failed(path.generation, reason)
+            self._callbacks.on_path_failed(path, reason)
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
 
     def _stop_dialling(self) -> None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from clients.endpoint.refusals import RefusalReports
 from clients.tunnel.effects import (
     StreamData,
     StreamEffect,
@@ -45,6 +46,8 @@ class ConnectionListener(Protocol):
     """Receives the news of connections that opened or broke."""
 
     def on_stream_opened(self, stream: StreamId) -> None: ...
+
+    def on_streams_refused(self, count: int) -> None: ...
 
     def on_stream_broken(self, stream: StreamId, reason: str) -> None: ...
 
@@ -147,6 +150,7 @@ class Forwarder:
         self._carrier = carrier
         self._listener = listener
         self._connections: dict[StreamId, LocalConnection] = {}
+        self._refusals = RefusalReports(listener.on_streams_refused)
 
     def on_stream(self, effect: StreamEffect) -> None:
         if isinstance(effect, StreamOpened):
@@ -169,6 +173,7 @@ class Forwarder:
 
     def close(self) -> None:
         """Reset all connections that are left."""
+        self._refusals.close()
         for connection in list(self._connections.values()):
             connection.abort()
 
@@ -271,7 +276,10 @@ class LocalListener(Forwarder):
 
     def _accept(self) -> asyncio.Protocol:
         stream = self._carrier.streams.open()
-        return _RejectedConnection() if stream is None else self._attach(stream)
+        if stream is not None:
+            return self._attach(stream)
+        self._refusals.record()
+        return _RejectedConnection()
 
     def _on_removed(self) -> None:
         if not self._connections and self._on_empty is not None:
@@ -279,7 +287,7 @@ class LocalListener(Forwarder):
 
 
 class _RejectedConnection(asyncio.Protocol):
-    """A local connection that is refused, because there are too many streams."""
+    """A local connection that is refused: there are too many streams, or the other end is away."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).abort()

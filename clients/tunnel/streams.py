@@ -80,14 +80,16 @@ class Streams:
         self._streams: dict[StreamId, _Stream] = {}
         self._ready: deque[StreamId] = deque()
         self._last = StreamId(0)
+        self.takes_new = True
+        """Whether this end's program may open streams now."""
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def open(self) -> StreamId | None:
-        """Open a stream; None when there are too many."""
+        """Open a stream; None when there are too many, or new ones are refused."""
         assert self._may_open, "only the representative's end opens streams"
-        if len(self._streams) >= STREAMS_AT_ONCE:
+        if not self.takes_new or len(self._streams) >= STREAMS_AT_ONCE:
             return None
         stream = self._begin()
         self._append(StreamFrame.OPEN, stream)
@@ -122,6 +124,13 @@ class Streams:
         """Break the stream at both ends."""
         if self._streams.pop(stream, None) is not None:
             self._append(StreamFrame.RESET, stream, reason.encode()[:500])
+
+    def break_all(self, reason: str) -> list[StreamReset]:
+        """Break every stream at both ends, and return what this end's program is to know of it."""
+        broken = list(self._streams)
+        for stream in broken:
+            self.reset(stream, reason)
+        return [StreamReset(stream, reason) for stream in broken]
 
     def consumed(self, stream: StreamId, count: int) -> None:
         """Give back credit for *count* bytes of received data that were delivered."""

@@ -72,6 +72,7 @@ class End:
         default_factory=list[tuple[PathGeneration, NodeId]]
     )
     path_requests: int = 0
+    refused: int = 0
     on_over: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -83,6 +84,9 @@ class End:
 
     def on_stream_opened(self, stream: StreamId) -> None:
         self.streams.append(stream)
+
+    def on_streams_refused(self, count: int) -> None:
+        self.refused += count
 
     def on_stream_broken(self, stream: StreamId, reason: str) -> None:
         self.broken.append(reason)
