@@ -4,7 +4,12 @@ The first *burst* events pass, and from then on one in *seconds_each*. An event 
 many were left out before it. What happens now and then is always reported in full.
 """
 
+from collections import OrderedDict
+from typing import Final
+
 from shared.domain.ids import Instant
+
+KEYS_KEPT: Final = 10_000
 
 
 class EventBudget:
@@ -33,3 +38,20 @@ class EventBudget:
         self._tokens -= 1
         left_out, self._left_out = self._left_out, 0
         return left_out
+
+
+class EventBudgets:
+    """An event budget for each key; beyond `KEYS_KEPT` the one used longest ago goes first."""
+
+    def __init__(self, burst: int, seconds_each: float) -> None:
+        self._burst = burst
+        self._seconds_each = seconds_each
+        self._budgets: OrderedDict[str, EventBudget] = OrderedDict()
+
+    def take(self, key: str, now: Instant) -> int | None:
+        """Return how many events of *key* were left out before this one; None: leave it out."""
+        budget = self._budgets.pop(key, None) or EventBudget(self._burst, self._seconds_each)
+        self._budgets[key] = budget
+        while len(self._budgets) > KEYS_KEPT:
+            self._budgets.popitem(last=False)
+        return budget.take(now)
