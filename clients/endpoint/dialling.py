@@ -13,6 +13,7 @@ that path with a reason. It does not stop the dialling of other paths.
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -233,6 +234,8 @@ def _describe_error(error: Exception) -> str:
         return f"no connection within {CONNECT_SECONDS:g} s"
     if isinstance(error, UnicodeError):
         return f"its address is no host name: {error}"
-    if isinstance(error, OSError):
+    if isinstance(error, socket.gaierror):
         return error.strerror or describe_error(error)
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno else describe_error(error)
     return cause_of(error)
