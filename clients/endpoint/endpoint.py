@@ -141,7 +141,9 @@ class Endpoint:
         self._perform(self._tunnel.close(message, now()))
 
     def end(self, code: EndCode, message: str) -> None:
-        """Stop at once, because the site ended the session."""
+        """Stop at once, because the site ended the session; the other end gets *message* too."""
+        if self._is_up:
+            self._perform(self._tunnel.close(message, now()))
         self._perform((Ended(code, message, by_peer=False),))
         for link in self._links.values():
             link.close()
@@ -203,11 +205,10 @@ class Endpoint:
             case CloseLink(link):
                 if link in self._links:
                     self._links.pop(link).close()
-            case Ended() if self.ended.done():
-                pass
             case PathUp() | PathLost() | Ended() | Secured() | WordsDiffer() | SecretUnknown():
-                self._update_state(effect)
-                self._callbacks.on_fact(effect)
+                if not self.ended.done():
+                    self._update_state(effect)
+                    self._callbacks.on_fact(effect)
             case _:
                 self.stream_handler.on_stream(effect)
 
@@ -226,8 +227,7 @@ class Endpoint:
                 self._stop_dialling()
                 if self._timer is not None:
                     self._timer.cancel()
-                if not self.ended.done():
-                    self.ended.set_result(effect)
+                self.ended.set_result(effect)
             case _:
                 pass
 
