@@ -232,8 +232,9 @@ async def test_streams_that_break_break_at_both_ends_and_new_ones_are_refused_me
         writer.close()
         await until(lambda: customer.broken == ["the other side did not come back"])
         assert len(end.endpoint.streams) == len(customer.endpoint.streams) == 0
-        refused, _ = await asyncio.open_connection("127.0.0.1", local)
+        refused, writer = await asyncio.open_connection("127.0.0.1", local)
         assert await refused.read() == b""
+        writer.close()
         assert end.refused == 1
 
         end.endpoint.streams.takes_new = True
