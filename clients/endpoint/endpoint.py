@@ -148,12 +148,6 @@ class Endpoint:
         for link in self._links.values():
             link.close()
 
-    def break_streams(self, reason: str) -> None:
-        """Break every stream, at both ends as soon as there is a path again."""
-        for effect in self.streams.break_all(reason):
-            self.stream_handler.on_stream(effect)
-        self.flush()
-
     def on_waiting(self, link: RelayLink) -> None:
         node = self._paths.record_node(link.path, link.node)
         if node is not None:
@@ -275,6 +269,13 @@ class Endpoint:
     def _on_timer(self) -> None:
         self._timer = None
         self._perform(self._tunnel.tick(now()))
+
+
+def break_streams(endpoint: Endpoint, reason: str) -> None:
+    """Break every stream, at the other end as soon as there is a path again."""
+    for effect in endpoint.streams.break_all(reason):
+        endpoint.stream_handler.on_stream(effect)
+    endpoint.flush()
 
 
 def _propagate_failure(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:

@@ -112,7 +112,7 @@ class ControlChannel:
         """Report that the address that all relays share led to *node*."""
         self._send(NodeFound(generation=generation, node=node))
 
-    async def leave(self, message: str, seconds: float) -> None:
+    async def say_goodbye(self, message: str, seconds: float) -> None:
         """Notify the site that this program ends, for at most *seconds*; the session goes on."""
         self._send(EndLeft(message=message))
         await self._wait_sent(seconds)

@@ -13,7 +13,12 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from clients.endpoint.endpoint import ClosableStreamHandler, Endpoint, EndpointCallbacks
+from clients.endpoint.endpoint import (
+    ClosableStreamHandler,
+    Endpoint,
+    EndpointCallbacks,
+    break_streams,
+)
 from clients.endpoint.outage import GaveUp, OtherSideLost, Outage, OutageEffect, StreamsFailed
 from clients.session.channel import ControlChannel
 from clients.session.narration import Narrator
@@ -143,7 +148,7 @@ class LiveSession:
         if ended.code is EndCode.OUT_OF_REACH and self._was_secured:
             reason = CloseReason.OTHER
         if reason is None:
-            await self._channel.leave(ended.message, CLOSE_SECONDS)
+            await self._channel.say_goodbye(ended.message, CLOSE_SECONDS)
         else:
             await self._channel.close(reason, ended.message, CLOSE_SECONDS)
 
@@ -226,7 +231,7 @@ class LiveSession:
                 self._narrate("other_side_lost", wait_seconds=wait_seconds)
             case StreamsFailed(reason):
                 self._narrate("waited_in_vain", reason=reason)
-                self.endpoint.break_streams(reason)
+                break_streams(self.endpoint, reason)
             case GaveUp(message):
                 self.endpoint.end(EndCode.OUT_OF_REACH, message)
         self.endpoint.streams.takes_new = not self._outage.refuses_streams

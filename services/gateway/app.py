@@ -131,7 +131,7 @@ class Gateway:
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
         self.attachments = Attachments(node, self.sessions, state.containment)
-        channels = ControlChannels(
+        self.channels = ControlChannels(
             self.accounts, self.sessions, self.attachments, self.tickets, state.containment
         )
         self.provided: tuple[object, ...] = (
@@ -140,7 +140,7 @@ class Gateway:
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),
-            *(self.sessions, Queues(reader, self.sessions, clock), channels),
+            *(self.sessions, Queues(reader, self.sessions, clock), self.channels),
             *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
             *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
             self.backups,

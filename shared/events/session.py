@@ -56,15 +56,15 @@ class Attachment(Message):
     """The program that holds one side's control channel, or that held it last.
 
     *endpoint* is the number that the program drew for itself, *gateway* the master that it is
-    connected to. *left_unix_ms* is None while it is connected; *said_goodbye* tells that it left
-    by its own will and does not come back.
+    connected to. *left_unix_ms* is None while it is connected; *has_ended* means that it said
+    good-bye and does not come back.
     """
 
     endpoint: str
     gateway: NodeId
     since_unix_ms: int
     left_unix_ms: int | None = None
-    said_goodbye: bool = False
+    has_ended: bool = False
 
 
 class SessionState(Event):

@@ -63,7 +63,7 @@ async def test_a_second_connect_or_share_is_refused_in_words_and_the_running_pai
 
 
 @pytest.mark.timeout(240)
-async def test_kill_9_of_an_end_is_said_at_the_other_one_and_a_restarted_one_gets_its_answer(
+async def test_kill_9_of_an_end_is_reported_at_the_other_and_a_restarted_one_gets_its_answer(
     site: Site, tmp_path: Path
 ) -> None:
     env = await signed_in(site, tmp_path)

@@ -15,8 +15,8 @@ from services.gateway.sessions.core.attachment import (
     Program,
     attach,
     detach,
-    leave,
     require_free,
+    say_goodbye,
     without_orphans,
 )
 from services.gateway.sessions.sessions import Sessions
@@ -77,11 +77,11 @@ class Attachments:
         if not self._channels[held]:
             self._start("detach", held)
 
-    async def leave(self, held: Held, message: str) -> None:
+    async def say_goodbye(self, held: Held, message: str) -> None:
         """Record that the program said good-bye; the errors are those of `Sessions.apply`."""
 
         def step(state: SessionState, now: UnixMillis) -> SessionState:
-            return leave(state, held.by, message, now)
+            return say_goodbye(state, held.by, message, now)
 
         after = await self._sessions.apply(held.session, step)
         if after.phase is SessionPhase.CLOSED:
@@ -92,8 +92,8 @@ class Attachments:
         for state in self._sessions.view.all():
             await self._record_orphans(state, is_alive)
         for held in [each for each, count in self._channels.items() if count]:
-            state = self._sessions.view.get(held.session)
-            if state is not None and not _is_recorded(state, held):
+            last = self._sessions.view.get(held.session)
+            if last is not None and not _is_recorded(last, held):
                 await self._try_record(held)
 
     async def _record_orphans(self, seen: SessionState, is_alive: Callable[[NodeId], bool]) -> None:

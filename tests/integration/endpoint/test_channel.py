@@ -189,7 +189,7 @@ async def test_a_reserved_place_is_asked_for_again_as_the_same_program(
     async with master(CLOSED) as one, channel(one.url, on_message=messages.append) as (_, task):
         one.refusals = [CloseCode.RESERVED, CloseCode.RESERVED]
         await asyncio.wait_for(task, IN_TIME)
-        assert [type(each) for each in messages] == [RequestRefused, RequestRefused, SessionClosed]
+        assert [each.type for each in messages] == ["error", "error", "closed"]
         assert len(one.requests) == 3
         (number,) = one.endpoints
         assert re.fullmatch(ENDPOINT_PATTERN, number)
@@ -200,7 +200,7 @@ async def test_a_program_that_leaves_says_so_and_counts_as_connected_until_then(
     async with master(state) as one, channel(one.url, on_message=lambda _: None) as (made, _):
         assert not made.is_connected
         await until(lambda: made.is_connected)
-        await made.leave("no relay", seconds=IN_TIME)
+        await made.say_goodbye("no relay", seconds=IN_TIME)
         await until(lambda: bool(one.received))
         assert one.received == [{"type": "leave", "message": "no relay"}]
 

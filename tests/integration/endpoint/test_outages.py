@@ -61,7 +61,7 @@ async def test_connect_waits_for_the_customer_and_is_ready_when_bytes_can_flow(
         assert await echoed(port, b"at once") == b"at once"
 
 
-async def test_kill_9_of_one_end_is_said_within_two_seconds_and_its_streams_fail_after_the_wait(
+async def test_kill_9_of_one_end_is_reported_within_two_seconds_and_streams_fail_after_the_wait(
     tmp_path: Path,
 ) -> None:
     async with world(tmp_path) as here:

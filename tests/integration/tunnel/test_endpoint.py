@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from clients.endpoint.endpoint import break_streams
 from clients.tunnel.effects import EndCode, Ended, PathLost, PathUp, Secured, WordsDiffer
 from tests.integration.tunnel.site import echo_server, site, until
 
@@ -199,7 +200,7 @@ async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
         slow.close()
 
 
-async def test_an_end_that_the_site_ends_tells_the_other_one_and_loses_no_path() -> None:
+async def test_an_end_that_the_site_ends_notifies_the_other_one_and_loses_no_path() -> None:
     async with site() as world, echo_server() as (host, port):
         customer = world.customer(host, port)
         end, listener = world.representative()
@@ -226,7 +227,7 @@ async def test_streams_that_break_break_at_both_ends_and_new_ones_are_refused_me
         assert await reader.readexactly(4) == b"open"
 
         end.endpoint.streams.takes_new = False
-        end.endpoint.break_streams("the other side did not come back")
+        break_streams(end.endpoint, "the other side did not come back")
         with pytest.raises(ConnectionError):
             await reader.read()
         writer.close()

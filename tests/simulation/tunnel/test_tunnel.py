@@ -108,9 +108,7 @@ def test_other_words_end_the_customers_end_and_never_carry_a_byte(seed: int) -> 
 
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("seed", range(4))
-def test_a_restarted_end_is_told_apart_at_both_ends_and_carries_no_byte(
-    side: Side, seed: int
-) -> None:
+def test_a_restarted_end_is_noticed_at_both_ends_and_carries_no_byte(side: Side, seed: int) -> None:
     world = World(seed, CALM())
     traffic = Traffic(world, streams=2, most_bytes=8_000_000)
     meet(world)

@@ -69,7 +69,7 @@ def require_free(state: SessionState, by: Program, now: UnixMillis) -> None:
         return
     require_unheld(state, by.side)
     left = attached.left_unix_ms or 0
-    if not attached.said_goodbye and now < left + RESERVED_MS:
+    if not attached.has_ended and now < left + RESERVED_MS:
         seconds = RESERVED_MS // 1000
         raise Reserved(
             f"another program was the {by.side} of session {state.session} until a moment ago; "
@@ -108,7 +108,7 @@ def detach(state: SessionState, by: Program, now: UnixMillis) -> SessionState:
     return _without(state, {by.side: attached}, now)
 
 
-def leave(state: SessionState, by: Program, message: str, now: UnixMillis) -> SessionState:
+def say_goodbye(state: SessionState, by: Program, message: str, now: UnixMillis) -> SessionState:
     """Record that *by* said good-bye: its side is free, and the session waits for another program.
 
     The customer of a queue cannot come again, so that the session is closed with *message*.
@@ -118,7 +118,7 @@ def leave(state: SessionState, by: Program, message: str, now: UnixMillis) -> Se
         return state
     if state.queued is not None and by.side is Side.CUSTOMER:
         return close_session(state, CloseReason.CLOSED_BY_ENDPOINT, message)
-    gone = attached.model_copy(update={"left_unix_ms": now, "said_goodbye": True})
+    gone = attached.model_copy(update={"left_unix_ms": now, "has_ended": True})
     ends = {
         side: joined
         for side, joined in state.ends.items()
@@ -193,7 +193,7 @@ def is_reachable(state: SessionState, side: Side, now: UnixMillis) -> bool:
     attached = state.attached.get(side)
     if attached is None or attached.left_unix_ms is None:
         return True
-    return not attached.said_goodbye and now < attached.left_unix_ms + AWAY_MS
+    return not attached.has_ended and now < attached.left_unix_ms + AWAY_MS
 
 
 def _without(state: SessionState, lost: Mapping[Side, Attachment], now: UnixMillis) -> SessionState:

@@ -211,7 +211,9 @@ async def _carry_out(channels: ControlChannels, held: Held, message: FromEndpoin
         case NodeFound():
             await sessions.name_node(session, side, message.generation, message.node)
         case EndLeft(message=text):
-            await channels.attachments.leave(held, text[:LONGEST_REASON] or f"the {side} left")
+            await channels.attachments.say_goodbye(
+                held, text[:LONGEST_REASON] or f"the {side} left"
+            )
         case CloseRequested(reason=reason, message=text):
             message_shown = text[:LONGEST_REASON] or f"closed by the {side}"
             await sessions.close(session, reason, message_shown)

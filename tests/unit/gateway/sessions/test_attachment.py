@@ -13,9 +13,9 @@ from services.gateway.sessions.core.attachment import (
     connected_sides,
     detach,
     is_carried,
-    leave,
     reaped,
     require_unheld,
+    say_goodbye,
     without_orphans,
 )
 from services.gateway.sessions.core.session import (
@@ -99,13 +99,13 @@ def test_a_lost_program_has_a_moment_to_come_back_before_another_gets_its_place(
     assert after.attached[CUSTOMER].endpoint == OTHER_SHARE.endpoint
 
 
-def test_a_program_that_said_goodbye_leaves_its_side_free_at_once() -> None:
-    state = leave(running(), CONNECT, "no relay", later(5))
+def test_a_program_that_says_goodbye_leaves_its_side_free_at_once() -> None:
+    state = say_goodbye(running(), CONNECT, "no relay", later(5))
     assert attach(state, OTHER_CONNECT, later(5)).attached[REPRESENTATIVE].since_unix_ms == later(5)
 
 
 def test_a_customer_who_came_with_a_wrong_key_does_not_count_as_active() -> None:
-    state = leave(running(), SHARE, "other words", later(5))
+    state = say_goodbye(running(), SHARE, "other words", later(5))
     assert state.phase is SessionPhase.WAITING
     assert set(state.ends) == {REPRESENTATIVE}
     again = attach(join_customer(state, HERE, later(9)), OTHER_SHARE, later(9))
@@ -113,11 +113,11 @@ def test_a_customer_who_came_with_a_wrong_key_does_not_count_as_active() -> None
 
 
 def test_only_the_program_that_holds_a_side_says_goodbye_for_it() -> None:
-    assert leave(running(), OTHER_SHARE, "not me", NOW) == running()
+    assert say_goodbye(running(), OTHER_SHARE, "not me", NOW) == running()
 
 
 def test_a_customer_of_a_queue_who_leaves_closes_the_session() -> None:
-    state = leave(queued(), SHARE, "no relay can be reached", NOW)
+    state = say_goodbye(queued(), SHARE, "no relay can be reached", NOW)
     assert state.phase is SessionPhase.CLOSED
     assert state.close_message == "no relay can be reached"
 
@@ -169,8 +169,8 @@ def test_an_outage_of_every_gateway_does_not_count_as_absence() -> None:
         (opened(), WAITING_MS, "nobody came within 60 min"),
         (queued(), WAITING_MS, "nobody came within 60 min"),
         (attach(opened(), CONNECT, NOW), WAITING_MS, "nobody came within 60 min"),
-        (leave(running(), SHARE, "", later(7)), WAITING_MS + 6, ""),
-        (leave(running(), SHARE, "", later(7)), WAITING_MS + 7, "nobody came within 60 min"),
+        (say_goodbye(running(), SHARE, "", later(7)), WAITING_MS + 6, ""),
+        (say_goodbye(running(), SHARE, "", later(7)), WAITING_MS + 7, "nobody came within 60 min"),
         (running(), DAY - 1, ""),
         (running(), DAY, "its time is over"),
         (close_session(running(), CloseReason.CLOSED_BY_USER, "over"), DAY, "over"),
@@ -233,7 +233,7 @@ def test_no_program_is_replaced_while_it_is_connected(
         now, before = later(number * step_ms), state.attached.get(by.side)
         try:
             state = (
-                leave(state, by, "", now)
+                say_goodbye(state, by, "", now)
                 if kind == "leave"
                 else (attach if kind == "attach" else detach)(state, by, now)
             )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.sessions.core.attachment import Program, attach, leave
+from services.gateway.sessions.core.attachment import Program, attach, say_goodbye
 from services.gateway.sessions.core.news import describe_change, has_news_of_paths
 from services.gateway.sessions.core.session import (
     Opening,
@@ -37,7 +37,7 @@ CUSTOMER = Program(Side.CUSTOMER, "a" * 32, BERLIN)
 CONNECTED = attach(
     attach(FIRST, CUSTOMER, NOW), Program(Side.REPRESENTATIVE, "b" * 32, BERLIN), NOW
 )
-LEFT = leave(CONNECTED, CUSTOMER, "other words", LATER)
+LEFT = say_goodbye(CONNECTED, CUSTOMER, "other words", LATER)
 WAITING = FIRST.model_copy(update={"phase": SessionPhase.WAITING})
 
 
