@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
 from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import ask_whether_same, require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.gate import Gate
 from clients.session.latencies import record_node
-from clients.session.live import LiveSession, Participant
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
 from clients.session.narration import Narration, build_narrator
 from clients.session.running import closing_on_signals, run_session
 from clients.site.api import site_client
@@ -58,7 +58,11 @@ def register(app: typer.Typer) -> None:
 
 
 def arrive(
-    context: SiteContext, address: AddressArgument, at: AtOption, yes: YesOption = False
+    context: SiteContext,
+    address: AddressArgument,
+    at: AtOption,
+    yes: YesOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Wait in a support team's queue, and let whoever takes you connect to HOST:PORT."""
     host, port = parse_address(address)
@@ -72,7 +76,8 @@ def arrive(
         answer = client.ask(arrive_call(request))
     narrate = build_narrator(as_json=context.prints_json)
     credentials = answer.with_gateways(profile.gateways)
-    customer = Participant(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
+    tls = trusted_context(profile.ca_file)
+    customer = Participant(Side.CUSTOMER, None, credentials, tls, wait)
     shared = SharedPort(host, port, needs_comparison=not yes)
     site = site_name(profile)
     run_session(_share(customer, narrate, shared, lambda node: record_node(site, node)), narrate)

@@ -38,6 +38,16 @@ CaOption = Annotated[
     Path | None,
     typer.Option("--ca", help="The site's certificate authority: a PEM file, or cert:… itself."),
 ]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=1.0,
+        max=86_400.0,
+        help="How long open connections wait for a lost path or side, and a start for relays.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
 from clients.endpoint.forwarding import LocalListener
 from clients.endpoint.standard_streams import StandardStreams
 from clients.session.credentials import load_credentials
 from clients.session.key import parse_key_or_nameplate
-from clients.session.live import LiveSession, Participant
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
 from clients.session.narration import Narrator, build_narrator
 from clients.session.running import closing_on_signals, run_session
 from shared.api.sessions import SessionCredentials
@@ -43,7 +43,11 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    context: SiteContext, key: KeyOption, listen: ListenOption = None, stdio: StdioOption = False
+    context: SiteContext,
+    key: KeyOption,
+    listen: ListenOption = None,
+    stdio: StdioOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Reach what the customer of a session shares."""
     if stdio == bool(listen):
@@ -56,7 +60,7 @@ def connect(
         profile.require_site()
     tls = trusted_context(profile.ca_file)
     addresses = [parse_address(each, any_port=True) for each in listen or ()]
-    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls)
+    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls, wait)
     narrate = build_narrator(sys.stderr if stdio else None, as_json=context.prints_json)
     if stdio:
         run_session(_connect_standard_streams(representative, narrate), narrate)
@@ -86,10 +90,14 @@ async def _listen(
         except OSError as error:
             reason = error.strerror or str(error)
             raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
-    with closing_on_signals(session, live.endpoint.close, narrate):
-        narrate("joined", session=session)
+
+    def on_ready() -> None:
         for host, port in local_addresses:
             narrate("listening", host=host, port=port)
+
+    live.on_ready = on_ready
+    with closing_on_signals(session, live.endpoint.close, narrate):
+        narrate("joined", session=session)
         await live.run(listener)
 
 

@@ -2,6 +2,7 @@
 
 `endpoint` performs the core's effects, `dialling` gets links from relays, `forwarding` moves bytes
 between local connections and streams, `standard_streams` are such a connection, `refusals` counts
-streams that were too many, `path_requests` asks the site for other paths, `paths` knows
+streams that were refused, `path_requests` asks the site for other paths, `outage` decides what
+becomes of an end without one, `paths` knows
 which there are, `probing` measures relays.
 """

@@ -314,7 +314,7 @@ class LocalListener(Forwarder):
 
 
 class _RejectedConnection(asyncio.Protocol):
-    """A local connection that is refused, because there are too many streams."""
+    """A local connection that is refused: there are too many streams, or the other end is away."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         _reset(cast("asyncio.Transport", transport))

@@ -29,8 +29,9 @@ LINES: Final = {
     "joined": "joined session [bold]{session}[/]",
     "arrived": "arrived at {public_site} for the team {team}, as session [bold]{session}[/]",
     "waiting": "waiting until somebody takes your session",
+    "waiting_for_customer": "waiting for the customer",
     "accepted": "{representative} takes your session",
-    "listening": "connect to [bold]{host}:{port}[/]",
+    "listening": "ready: connect to [bold]{host}:{port}[/]",
     "paths": "paths: {nodes}",
     "secured": "[green]secured[/]: both ends hold the same words",
     "compare": "code [bold]{code}[/]: compare it with the other end, by voice; until you both "
@@ -38,13 +39,20 @@ LINES: Final = {
     "compared": "[green]compared[/]: nobody stands between you and your representative",
     "words_differ": "[red]the other end has other words[/] (attempt {attempt} of {of})",
     "connected": "[green]connected[/] through {node}",
-    "path_lost": "[yellow]path lost[/] ({node}); looking for another, nothing is lost",
-    "path_failed": "[yellow]no way through {node}[/]: {reason}",
+    "path_lost": "[yellow]path lost[/] ({node}); looking for another",
+    "path_failed": "[yellow]no way through {address}[/]: {reason}",
+    "path_events_left_out": "[yellow]{count} more changes of the path are left out[/]",
+    "other_side_lost": "[yellow]the other side's connection was lost[/]; waiting for it "
+    "(open connections break after {wait_seconds:g} s)",
+    "waited_in_vain": "[yellow]{reason}[/]; open connections break, new ones are refused "
+    "until there is a path again; ctrl-C ends the session",
     "resumed": "[green]resumed[/] through {node} after {seconds:.3f} s",
     "stream_opened": "connection {stream} opened",
     "streams_refused": "[yellow]connections refused: {count}[/]; {limit} are open already",
     "stream_broken": "[yellow]connection {stream} broke[/]: {reason}",
-    "secret_unknown": "[yellow]the other end started anew[/] and cannot resume; open a new session",
+    "streams_refused_now": "[yellow]connections refused: {count}[/]; the other side is away",
+    "secret_unknown": "[yellow]the other side started anew[/], without the secret of this session, "
+    "and cannot go on with it; open a new session (ctrl-C ends this one)",
     "refused": "[yellow]the site: {message}[/]",
     "closing": "ending your side of session [bold]{session}[/]; the other side is told "
     "(ctrl-C again stops at once)",

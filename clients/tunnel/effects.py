@@ -27,6 +27,7 @@ class EndCode(StrEnum):
     BAD_OFFSET = "bad_offset"
     BAD_STREAM = "bad_stream"
     EXPIRED = "expired"
+    OUT_OF_REACH = "out_of_reach"
 
 
 @dataclass(frozen=True, slots=True)

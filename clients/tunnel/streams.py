@@ -88,14 +88,16 @@ class Streams:
         """The streams that wait for their turn, in order."""
 
         self._last = StreamId(0)
+        self.takes_new = True
+        """Whether this end's program may open streams now."""
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def open(self) -> StreamId | None:
-        """Open a stream; None when there are too many."""
+        """Open a stream; None when there are too many, or new ones are refused."""
         assert self._may_open, "only the representative's end opens streams"
-        if len(self._streams) >= STREAMS_AT_ONCE:
+        if not self.takes_new or len(self._streams) >= STREAMS_AT_ONCE:
             return None
         stream = self._begin()
         self._append(StreamFrame.OPEN, stream)
@@ -130,6 +132,13 @@ class Streams:
         """Break the stream at both ends."""
         if self._forget(stream):
             self._append(StreamFrame.RESET, stream, reason.encode()[:LONGEST_REASON_BYTES])
+
+    def break_all(self, reason: str) -> list[StreamReset]:
+        """Break every stream at both ends, and return what this end's program is to know of it."""
+        broken = list(self._streams)
+        for stream in broken:
+            self.reset(stream, reason)
+        return [StreamReset(stream, reason) for stream in broken]
 
     def consumed(self, stream: StreamId, count: int) -> None:
         """Give back credit for *count* bytes of received data that were delivered."""

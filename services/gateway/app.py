@@ -43,9 +43,10 @@ from services.gateway.http.server import HttpsServer, build_server, write_certif
 from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import SelectorClient
+from services.gateway.sessions.attachments import Attachments
 from services.gateway.sessions.credentials import CredentialsIssuer
 from services.gateway.sessions.queues import Queues
-from services.gateway.sessions.reaper import SessionReaper
+from services.gateway.sessions.reaper import SeenNodes, SessionReaper
 from services.gateway.sessions.relay_closing import RelayClosing
 from services.gateway.sessions.routes import channel, queue, sessions
 from services.gateway.sessions.routes.channel import ControlChannels
@@ -135,8 +136,10 @@ class Gateway:
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
         limits = AddressLimits(clock)
-        channels = ControlChannels(
-            self.accounts, limits.wrong_tokens, self.sessions, self.tickets, state.containment
+        self.attachments = Attachments(node, self.sessions, state.containment)
+        self.channels = ControlChannels(
+            *(self.accounts, limits.wrong_tokens, self.sessions),
+            *(self.attachments, self.tickets, state.containment),
         )
         self.provided: tuple[object, ...] = (
             *(self.accounts, limits, audit, urls),
@@ -144,7 +147,7 @@ class Gateway:
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),
-            *(self.sessions, Queues(reader, self.sessions, clock), channels),
+            *(self.sessions, Queues(reader, self.sessions, clock), self.channels),
             *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
             *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
             self.backups,
@@ -214,12 +217,23 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         ),
         workers={
             "sessions": SessionWatch(store, state.view, state.health).run,
-            "expiry": SessionReaper(gateway.sessions, state.directory, clock).run,
+            "expiry": build_reaper(gateway, state).run,
             "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
             "directory": state.directory.run,
         },
         ending=(gateway.requests.end,),
     )
+
+
+def build_reaper(gateway: Gateway, state: AppState) -> SessionReaper:
+    """Build the session reaper, which sees nodes as their heartbeats show them."""
+
+    def relay_since(node: NodeId) -> int:
+        heard = state.observed.last_heartbeat(node, "relay")
+        return 0 if heard is None else heard.heartbeat.started_unix_ms
+
+    seen = SeenNodes(gateway.cluster.seems_alive, relay_since)
+    return SessionReaper(gateway.sessions, gateway.attachments, state.directory, seen)
 
 
 def build_api(gateway: Gateway) -> FastAPI:

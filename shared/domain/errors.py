@@ -35,6 +35,7 @@ MeridianError
 │   │   ├── TooManyArrivals      customers who arrive
 │   │   └── TooManyProbeLists    questions which relays to measure
 │   ├── AlreadyTaken         somebody else took the customer first
+│   ├── AlreadyConnected     another program holds this side of the session
 │   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
 │   ├── SessionEnded         the session is closed
@@ -46,6 +47,7 @@ MeridianError
 │   │   └── WrongPassphrase      it is sealed with something else
 │   └── BadSettings          an option or a key cannot be used as it is
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
+    ├── Reserved             the program that held this side may come back within a moment
     ├── NoTrafficNode        no node may take this client now
     ├── TooManySignIns       others sign in at this moment; the places are taken
     ├── NoPrimary            no primary answered in time
@@ -254,6 +256,12 @@ class AlreadyTaken(Rejected):
     code = "already_taken"
 
 
+class AlreadyConnected(Rejected):
+    """Another program holds this side of the session."""
+
+    code = "already_connected"
+
+
 class TooLarge(Rejected):
     """The data is larger than could be of use; *limit_bytes* says how much may be."""
 
@@ -318,6 +326,12 @@ class Unavailable(MeridianError):
     """The request is in order, but cannot succeed now; the same may succeed later."""
 
     code = "unavailable"
+
+
+class Reserved(Unavailable):
+    """The program that held this side of the session may come back within a moment."""
+
+    code = "reserved"
 
 
 class NoTrafficNode(Unavailable):

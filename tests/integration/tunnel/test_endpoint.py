@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from clients.endpoint.endpoint import break_streams
 from clients.tunnel.effects import EndCode, Ended, PathLost, PathUp, Secured, WordsDiffer
 from tests.integration.tunnel.site import echo_server, site, until
 
@@ -197,3 +198,45 @@ async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
         assert 1_000_000 < sent < 60_000_000
         assert await echoed(local, b"quick") == b"quick"
         slow.close()
+
+
+async def test_an_end_that_the_site_ends_notifies_the_other_one_and_loses_no_path() -> None:
+    async with site() as world, echo_server() as (host, port):
+        customer = world.customer(host, port)
+        end, listener = world.representative()
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
+        world.offer()
+        assert await echoed(local, b"bye") == b"bye"
+        end.endpoint.end(EndCode.CLOSED, "closed by admin")
+        assert (await end.endpoint.ended).by_peer is False
+        assert await customer.endpoint.ended == Ended(
+            EndCode.CLOSED, "closed by admin", by_peer=True
+        )
+        for each in world.ends:
+            assert each.facts_of(PathLost) == []
+
+
+async def test_streams_that_break_break_at_both_ends_and_new_ones_are_refused_meanwhile() -> None:
+    async with site() as world, echo_server() as (host, port):
+        customer = world.customer(host, port)
+        end, listener = world.representative()
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
+        world.offer()
+        reader, writer = await asyncio.open_connection("127.0.0.1", local)
+        writer.write(b"open")
+        assert await reader.readexactly(4) == b"open"
+
+        end.endpoint.streams.takes_new = False
+        break_streams(end.endpoint, "the other side did not come back")
+        with pytest.raises(ConnectionError):
+            await reader.read()
+        writer.close()
+        await until(lambda: customer.broken == ["the other side did not come back"])
+        assert len(end.endpoint.streams) == len(customer.endpoint.streams) == 0
+        refused, writer = await asyncio.open_connection("127.0.0.1", local)
+        assert await refused.read() == b""
+        writer.close()
+        assert end.refused == 1
+
+        end.endpoint.streams.takes_new = True
+        assert await echoed(local, b"again") == b"again"

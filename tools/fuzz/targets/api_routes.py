@@ -14,6 +14,7 @@ from services.gateway.cluster.routes import status_history
 from services.gateway.configuration.routes import history
 from services.gateway.http.bodies import _require_small
 from services.gateway.http.requests import expected_revision
+from services.gateway.sessions.attachments import Held
 from services.gateway.sessions.routes.channel import _receive_requests
 from shared.api.changes import ChangesQuery
 from shared.api.status_history import StatusHistoryQuery
@@ -99,12 +100,9 @@ class Socket:
 def _channel(data: bytes) -> object:
     """Messages of an endpoint, apart by a line feed; refusals go back to it."""
     fake, socket = fresh_gateway(), Socket(data.split(b"\n"))
+    held = Held(SESSION, fake.gateway.attachments.program(Side.CUSTOMER, "0" * 32))
     with suppress(WebSocketDisconnect):  # its end is no news
-        finished(
-            _receive_requests(
-                cast("WebSocket", socket), fake.gateway.sessions, SESSION, Side.CUSTOMER
-            )
-        )
+        finished(_receive_requests(cast("WebSocket", socket), fake.gateway.channels, held))
     for text in socket.sent:
         raise Dropped(text.partition('"code":"')[2].partition('"')[0])
     return None
@@ -112,6 +110,7 @@ def _channel(data: bytes) -> object:
 
 def _channel_corpus() -> Iterable[bytes]:
     yield from varied({"type": "need_paths"})
+    yield from varied({"type": "leave", "message": "no relay"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "berlin"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "alpha"})
     yield from varied({"type": "close", "reason": "expired", "message": "x"})
