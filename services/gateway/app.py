@@ -33,10 +33,14 @@ from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
 from services.gateway.conflicts.resolution import Resolution
+from services.gateway.front_door.asgi import GuardedApi
+from services.gateway.front_door.certificate import write_certificate
+from services.gateway.front_door.core.limits import FrontDoorLimits
+from services.gateway.front_door.front_door import FrontDoor, FrontDoorSetting
+from services.gateway.front_door.refusals import Refusals
 from services.gateway.handlers import Handlers, router
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
-from services.gateway.http.server import HttpsServer, build_server, write_certificate
 from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import SelectorClient
@@ -60,7 +64,7 @@ from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.containment import Containment
-from shared.runtime.context import build_context
+from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
@@ -195,11 +199,12 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
     context.bus.broker.include_router(router(handlers))
+    front_door = build_front_door(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            https_server(settings, build_api(gateway)).listen,
+            front_door.listen,
             link.run,
             Watchdog(lambda: state.grant.valid_until, clock).run,
         ),
@@ -236,7 +241,26 @@ def build_api(gateway: Gateway) -> FastAPI:
     return api
 
 
-def https_server(settings: GatewaySettings, api: FastAPI) -> HttpsServer:
-    """Build the server of *api* with a fresh certificate of the site's own authority."""
-    certificate = write_certificate(settings.state_dir, settings.certificate_names)
-    return build_server(api, settings.gateway_host, settings.gateway_port, certificate)
+def build_front_door(settings: GatewaySettings, api: FastAPI, context: ServiceContext) -> FrontDoor:
+    """Build the front door of *api* with a fresh certificate of the site's own authority.
+
+    Raises:
+        BadSettings: the authority's files cannot be read.
+    """
+    setting = FrontDoorSetting(
+        settings.listen,
+        write_certificate(settings.state_dir, settings.certificate_names),
+        settings.proxy_protocol_from,
+        settings.trusted_proxies,
+        FrontDoorLimits(
+            connections=settings.gateway_connections,
+            connections_per_source=settings.gateway_connections_per_source,
+        ),
+    )
+    return FrontDoor(
+        GuardedApi(api, settings.trusted_proxies, settings.site_host),
+        setting,
+        Refusals(context.telemetry.registry, context.clock),
+        context.clock,
+        context.faults.containment,
+    )

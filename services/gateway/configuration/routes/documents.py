@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.gateway.access.callers import TheCaller
+from services.gateway.access.signed_in_bodies import SignedInBody, SiteBody
 from services.gateway.configuration.core import Edit, Planned
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ExpectedRevision, TheRequestId
@@ -34,7 +34,8 @@ from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted
 
-router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
+router = APIRouter(tags=["configuration"], route_class=SignedInBody)
+whole_site = APIRouter(tags=["configuration"], route_class=SiteBody)
 
 HIDDEN = frozenset({"password_hash"})
 
@@ -66,7 +67,7 @@ async def export(reader: TheReader, caller: TheCaller) -> Export:
     return Export(revision=found.revision, documents=documents)
 
 
-@router.post("/apply")
+@whole_site.post("/apply")
 async def apply(
     body: ApplyRequest, editor: TheEditor, caller: TheCaller, request_id: TheRequestId
 ) -> ApplyResult:
@@ -74,6 +75,9 @@ async def apply(
     caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
     changes, revision = await editor.apply(body, Edit(caller.user, request_id))
     return ApplyResult(changes=tuple(map(shown_change, changes)), revision=revision)
+
+
+router.include_router(whole_site)  # before the collections, whose path would fit
 
 
 @router.get("/site")

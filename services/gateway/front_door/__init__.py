@@ -1,0 +1,1 @@
+"""Accepts connections before uvicorn: counts, PROXY headers, TLS, deadlines, security headers."""

@@ -1,0 +1,64 @@
+"""TLS of the front door: what is offered, and a protocol that needs little memory for it.
+
+Offered are TLS 1.3, and TLS 1.2 with the suites that are authenticated encryption with keys of
+their own for each connection (RFC 9325, section 4.2). asyncio's protocol takes 256 KiB of buffer
+for each connection, a thousand silent ones 256 MiB: here it is the size of two records.
+"""
+
+import asyncio
+import ssl
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from typing import Any, Final, cast
+
+from services.gateway.front_door.core.limits import FrontDoorLimits
+
+SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2; those of TLS 1.3 are sound without a list."""
+
+BUFFER_BYTES: Final = 32 * 1024
+PATIENCE: Final = 2
+"""asyncio's own timeouts are this many times ours, which come first and are counted."""
+
+
+def build_tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Build the context of a server with the *certificate* and *key* in those files.
+
+    Raises:
+        OSError: they cannot be read, or are no certificate and its key.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+class TlsProtocol(SSLProtocol):
+    """The server's side of one connection; *on_lost* is called at its end, however it came."""
+
+    max_size = BUFFER_BYTES
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        protocol: asyncio.Protocol,
+        limits: FrontDoorLimits,
+        on_lost: Callable[[], None],
+    ) -> None:
+        nobody_waits = cast("asyncio.Future[Any]", None)
+        super().__init__(
+            *(asyncio.get_running_loop(), protocol, context, nobody_waits),
+            server_side=True,
+            ssl_handshake_timeout=ceil(PATIENCE * limits.handshake_seconds),
+            ssl_shutdown_timeout=ceil(PATIENCE * limits.closing_seconds),
+        )
+        self._on_lost = on_lost
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._on_lost()
