@@ -28,7 +28,7 @@ from services.gateway.cluster.sync import FollowerSync
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import Proposals
 from services.gateway.configuration.reader import ConfigurationReader
-from services.gateway.configuration.routes import documents, history, webhooks
+from services.gateway.configuration.routes import apply, documents, history, webhooks
 from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
@@ -232,7 +232,7 @@ def build_api(gateway: Gateway) -> FastAPI:
     areas = (
         *(login, probes, sessions, queue, channel, cluster, selection, rehearsal),
         *(appliance_routes, failover, conflict_routes, history, status_history, backup_routes),
-        *(webhooks, documents),
+        *(webhooks, apply, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)

@@ -184,6 +184,4 @@ async def opened(
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         await containment.finished()
-        await asyncio.gather(
-            *(each.wait_closed() for each in here.streams), return_exceptions=True
-        )
+        await asyncio.gather(*(each.wait_closed() for each in here.streams), return_exceptions=True)

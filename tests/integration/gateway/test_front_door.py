@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 import ssl
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
+from services.gateway.front_door.core.limits import Refusal
 from shared.domain.source import Networks
 from shared.wire.proxy_protocol import SIGNATURE, encode_proxy_header
 from tests.integration.gateway.doors import (
@@ -27,6 +28,7 @@ from tests.integration.gateway.doors import (
 
 pytestmark = pytest.mark.integration
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HERE = Networks.parse(("127.0.0.0/8",))
 
 
@@ -41,10 +43,11 @@ async def test_requests_are_answered_one_after_the_other_on_one_connection(tmp_p
 
 
 async def test_half_requests_are_ended_and_others_are_answered_meanwhile(tmp_path: Path) -> None:
-    async with opened(tmp_path) as here:
-        pairs = [await here.connect(ATTACKER) for _ in range(200)]
-        for _, writer in pairs:
-            writer.write(b"GET / HTTP/1.1\r\nHost: si")
+    async with opened(tmp_path, replace(QUICK, header_seconds=3.0)) as here:
+        pairs: list[Streams] = []
+        for _ in range(200):
+            pairs.append(await here.connect(ATTACKER))
+            pairs[-1][1].write(b"GET / HTTP/1.1\r\nHost: si")
         assert (await here.ask())[0] == 200
         answers = [await rest_of(reader) for reader, _ in pairs]
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
@@ -227,7 +230,7 @@ async def test_a_header_in_single_bytes_names_the_client_too(tmp_path: Path) -> 
 
 async def test_a_listed_proxy_without_a_header_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path, proxies=HERE) as here:
-        with pytest.raises(OSError, match="."):
+        with pytest.raises((OSError, ssl.SSLError)):
             await here.connect()
         assert here.refused(Refusal.BAD_PROXY_HEADER) == 1
         await until(lambda: here.open == 0)
@@ -244,9 +247,7 @@ async def test_a_header_of_somebody_else_names_nobody(tmp_path: Path) -> None:
 async def test_connections_of_a_proxy_count_for_the_clients_behind_it(tmp_path: Path) -> None:
     limits = replace(QUICK, connections_per_source=2, idle_seconds=30.0)
     async with opened(tmp_path, limits, proxies=HERE) as here:
-        kept = [
-            await tls_behind_proxy(here, f"192.0.2.{client}") for client in (1, 1, 2, 2, 3, 3)
-        ]
+        kept = [await tls_behind_proxy(here, f"192.0.2.{client}") for client in (1, 1, 2, 2, 3, 3)]
         with pytest.raises((OSError, ssl.SSLError)):
             await tls_behind_proxy(here, "192.0.2.1")
         assert here.refused(Refusal.SOURCE_FULL) == 1
@@ -268,23 +269,17 @@ async def test_connections_in_all_are_bounded(tmp_path: Path) -> None:
         assert (await here.ask())[0] == 200
 
 
-async def test_a_process_without_descriptors_pauses_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import resource
-
+async def test_a_process_without_descriptors_pauses_and_goes_on(tmp_path: Path) -> None:
     async with opened(tmp_path) as here:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        client = socket.socket()
-        lowest = client.fileno()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
-        try:
-            client.settimeout(PATIENCE_SECONDS)
-            await asyncio.to_thread(client.connect, (HONEST, here.port))
-            await until(lambda: here.refused(Refusal.FULL) > 0)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        client.close()
+        with socket.socket() as client:
+            client.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
+            try:
+                await asyncio.get_running_loop().sock_connect(client, (HONEST, here.port))
+                await until(lambda: here.refused(Refusal.FULL) > 0)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert (await here.ask())[0] == 200
 
 

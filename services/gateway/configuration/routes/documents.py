@@ -1,4 +1,4 @@
-"""HTTP of the configuration: read and write single documents, apply and export all of them.
+"""HTTP of the configuration: read and write single documents, export all of them.
 
 Every document carries its revision as an entity tag; `If-Match` makes a write conditional and
 answers 412 when somebody was faster. `Idempotency-Key` names a change, so that repeating the
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.gateway.access.callers import TheCaller
-from services.gateway.access.signed_in_bodies import SignedInBody, SiteBody
+from services.gateway.access.signed_in_bodies import SignedInBody
 from services.gateway.configuration.core import Edit, Planned
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.reader import ConfigurationReader
@@ -19,8 +19,6 @@ from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ExpectedRevision, TheRequestId
 from shared.api.documents import (
-    ApplyRequest,
-    ApplyResult,
     ChangeResult,
     DocumentChange,
     DocumentsPage,
@@ -35,7 +33,6 @@ from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted
 
 router = APIRouter(tags=["configuration"], route_class=SignedInBody)
-whole_site = APIRouter(tags=["configuration"], route_class=SiteBody)
 
 HIDDEN = frozenset({"password_hash"})
 
@@ -65,19 +62,6 @@ async def export(reader: TheReader, caller: TheCaller) -> Export:
     found = await reader.read()
     documents = tuple(_shown(each) for each in found.documents)
     return Export(revision=found.revision, documents=documents)
-
-
-@whole_site.post("/apply")
-async def apply(
-    body: ApplyRequest, editor: TheEditor, caller: TheCaller, request_id: TheRequestId
-) -> ApplyResult:
-    """Make the configuration what the body says; `dry_run` only lists the changes."""
-    caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
-    changes, revision = await editor.apply(body, Edit(caller.user, request_id))
-    return ApplyResult(changes=tuple(map(shown_change, changes)), revision=revision)
-
-
-router.include_router(whole_site)  # before the collections, whose path would fit
 
 
 @router.get("/site")

@@ -1,7 +1,6 @@
 """What endpoints say of themselves, the nonsense included, and pins."""
 
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -87,14 +86,6 @@ async def test_a_million_measurements_are_refused_before_they_are_read(people: P
     answer = await people.client.post("/api/v1/sessions/1234567/join", content=body)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert f"{SHORT_BODY_BYTES:,}" in answer.json()["detail"]
-
-
-async def test_a_body_of_unknown_length_is_refused(people: People) -> None:
-    async def endless() -> AsyncGenerator[bytes]:
-        yield b"{}"
-
-    answer = await people.client.post("/api/v1/queue", content=endless())
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
 async def pin_of(
