@@ -16,7 +16,7 @@ from services.gateway.front_door.core.requests import RequestPhase
 from services.gateway.front_door.core.stages import TIMEOUTS, ConnectionStages, Stage
 from services.gateway.front_door.greeting import Greeting
 from services.gateway.front_door.http_protocol import HttpProtocol
-from services.gateway.front_door.tls import TlsProtocol
+from services.gateway.front_door.tls import ReadBuffer, TlsProtocol
 from services.gateway.front_door.transport import Address, ClientTransport
 from shared.domain.ids import Instant
 from shared.domain.source import parse_address
@@ -47,6 +47,7 @@ class Shared:
     limits: FrontDoorLimits
     clock: Clock
     tls: ssl.SSLContext
+    buffer: ReadBuffer
     config: Config
     state: ServerState
     containment: Containment
@@ -110,12 +111,13 @@ class Connection:
     async def _secure(self) -> None:
         """Give the socket to TLS, which gives what it reads to HTTP."""
         self._http = HttpProtocol(self._shared.config, self._shared.state, self)
-        tls = TlsProtocol(self._shared.tls, self._http, self.limits, self._on_lost)
+        tls = TlsProtocol(
+            self._shared.tls, self._shared.buffer, self._http, self.limits, self._on_lost
+        )
         try:
             raw, _ = await self._loop.connect_accepted_socket(lambda: tls, self._socket)
         except OSError:  # the peer left in this moment
-            self._socket.close()
-            self._shared.door.forget(self)
+            self._close_socket()
             return
         self._raw = raw
         if self._stages.stage is Stage.CLOSING:
@@ -129,8 +131,10 @@ class Connection:
         return self._transport
 
     def on_upgraded(self) -> None:
+        """Go on as a WebSocket; what HTTP needed is of no more use."""
         if self._stages.stage is Stage.SERVING:
             self._stages.enter(Stage.UPGRADED, self.now())
+            self._http = None
 
     def on_paused(self) -> None:
         if self._http is not None:
@@ -191,11 +195,15 @@ class Connection:
         self.abort()
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; in the moment when TLS takes it over, a moment later."""
+        was_greeting = self._stages.stage is Stage.GREETING
         self._stages.enter(Stage.CLOSING, self.now())
         if self._raw is not None:
             self._raw.abort()
-        elif self._http is None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._shared.door.forget(self)
+        elif was_greeting:
+            self._close_socket()
+
+    def _close_socket(self) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._shared.door.forget(self)

@@ -20,7 +20,7 @@ from services.gateway.front_door.asgi import App
 from services.gateway.front_door.connection import Connection, Shared
 from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
 from services.gateway.front_door.refusals import Refusals
-from services.gateway.front_door.tls import build_tls_context
+from services.gateway.front_door.tls import ReadBuffer, build_tls_context
 from shared.domain.source import ConnectionCounts, ExceededLimit, Networks, parse_address, source_of
 from shared.runtime.accepting import Listener, raise_descriptor_limit
 from shared.runtime.clock import Clock
@@ -81,6 +81,7 @@ class FrontDoor:
             limits=limits,
             clock=clock,
             tls=build_tls_context(*setting.certificate),
+            buffer=ReadBuffer(),
             config=_build_config(app, limits),
             state=ServerState(),
             containment=containment,

@@ -106,6 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
+        self.parser = None  # each refers to the other, and thousands would wait for the collector
         self._connection.on_upgraded()
 
     def _require(self, refusal: Refusal | None) -> None:

@@ -21,5 +21,4 @@ async def test_half_requests_silence_idle_websockets_and_slow_bodies_keep_nobody
     rows = [row async for row in siege(site)]
 
     assert [row.name for row in rows] == list(ROWS)
-    print([(row.name, row.subject, row.sent) for row in rows])
     assert {row.name: (row.subject, row.faults) for row in rows if row.faults} == {}
