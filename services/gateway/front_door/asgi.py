@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from services.gateway.front_door.core.forwarded import client_address
-from services.gateway.front_door.core.security_headers import security_headers
+from services.gateway.front_door.core.security_headers import is_dns_name, security_headers
 from shared.domain.source import Networks
 
 Message = MutableMapping[str, Any]
@@ -21,7 +21,7 @@ class GuardedApi:
     def __init__(self, api: App, trusted: Networks, host: str) -> None:
         self._api = api
         self._trusted = trusted
-        self._host = host
+        self._has_name = is_dns_name(host)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._trusted:
@@ -35,7 +35,9 @@ class GuardedApi:
             if message["type"] == "http.response.start":
                 headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in headers}
-                message["headers"] = headers + security_headers(path, present, self._host)
+                message["headers"] = headers + security_headers(
+                    path, present, has_name=self._has_name
+                )
             await send(message)
 
         await self._api(scope, receive, send_with_headers)

@@ -17,7 +17,6 @@ ALWAYS: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"x-frame-options", b"DENY"),
 )
 CACHE_CONTROL: Final = b"cache-control"
 NOT_STORED: Final = b"no-store"
@@ -29,17 +28,17 @@ STRICT_TRANSPORT: Final[Header] = (b"strict-transport-security", b"max-age=31536
 LOCAL: Final = "localhost"
 
 
-def security_headers(path: str, present: Collection[bytes], host: str) -> list[Header]:
+def security_headers(path: str, present: Collection[bytes], *, has_name: bool) -> list[Header]:
     """Return the headers to add to an answer of *path* that has those named in *present*.
 
-    *host* is the name of the site in its own address: a browser that comes by a name is told to
-    come by HTTPS only (RFC 6797, which rules out addresses).
+    A browser that came to a site that *has_name* is told to come by HTTPS only (RFC 6797, which
+    rules out addresses).
     """
     added: list[Header] = [header for header in ALWAYS if header[0] not in present]
     if CACHE_CONTROL not in present:
         may_keep = b"etag" in present or path in PUBLIC_PATHS
         added.append((CACHE_CONTROL, ASKED_EACH_TIME if may_keep else NOT_STORED))
-    if is_dns_name(host):
+    if has_name:
         added.append(STRICT_TRANSPORT)
     return added
 
