@@ -9,6 +9,11 @@ import services.gateway.access.routes as login
 import services.gateway.appliances.routes as appliance_routes
 import services.gateway.backups.routes as backup_routes
 import services.gateway.conflicts.routes as conflict_routes
+from services.gateway.acceptor.acceptor import AcceptorSetting, HttpsAcceptor
+from services.gateway.acceptor.asgi import GuardedApi
+from services.gateway.acceptor.certificate import write_certificate
+from services.gateway.acceptor.core.limits import ConnectionLimits
+from services.gateway.acceptor.refusals import Refusals
 from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import AddressLimits
 from services.gateway.access.audit_log import AuditLog
@@ -33,11 +38,6 @@ from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
 from services.gateway.conflicts.resolution import Resolution
-from services.gateway.front_door.asgi import GuardedApi
-from services.gateway.front_door.certificate import write_certificate
-from services.gateway.front_door.core.limits import FrontDoorLimits
-from services.gateway.front_door.front_door import FrontDoor, FrontDoorSetting
-from services.gateway.front_door.refusals import Refusals
 from services.gateway.handlers import Handlers, router
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
@@ -199,12 +199,12 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
     context.bus.broker.include_router(router(handlers))
-    front_door = build_front_door(settings, build_api(gateway), context)
+    acceptor = build_acceptor(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            front_door.listen,
+            acceptor.listen,
             link.run,
             Watchdog(lambda: state.grant.valid_until, clock).run,
         ),
@@ -241,23 +241,25 @@ def build_api(gateway: Gateway) -> FastAPI:
     return api
 
 
-def build_front_door(settings: GatewaySettings, api: FastAPI, context: ServiceContext) -> FrontDoor:
+def build_acceptor(
+    settings: GatewaySettings, api: FastAPI, context: ServiceContext
+) -> HttpsAcceptor:
     """Build the front door of *api* with a fresh certificate of the site's own authority.
 
     Raises:
         BadSettings: the authority's files cannot be read.
     """
-    setting = FrontDoorSetting(
+    setting = AcceptorSetting(
         settings.listen,
         write_certificate(settings.state_dir, settings.certificate_names),
         settings.proxy_protocol_from,
         settings.trusted_proxies,
-        FrontDoorLimits(
+        ConnectionLimits(
             connections=settings.gateway_connections,
             connections_per_source=settings.gateway_connections_per_source,
         ),
     )
-    return FrontDoor(
+    return HttpsAcceptor(
         GuardedApi(api, settings.trusted_proxies, settings.site_host),
         setting,
         Refusals(context.telemetry.registry, context.clock),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.source import Networks
-from tests.integration.gateway.doors import HONEST, OpenDoor, opened
+from tests.integration.gateway.acceptors import HONEST, OpenAcceptor, opened
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +28,7 @@ def client_context(version: ssl.TLSVersion, suites: str = "") -> ssl.SSLContext:
     return context
 
 
-async def shaken(here: OpenDoor, context: ssl.SSLContext) -> tuple[str, str]:
+async def shaken(here: OpenAcceptor, context: ssl.SSLContext) -> tuple[str, str]:
     """The version and the suite of a handshake."""
     _, writer = await asyncio.open_connection(HONEST, here.port, ssl=context)
     here.streams.append(writer)

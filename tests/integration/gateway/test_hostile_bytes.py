@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.integration.gateway.doors import ATTACKER, HEALTH, opened, rest_of
+from tests.integration.gateway.acceptors import ATTACKER, HEALTH, opened, rest_of
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +60,7 @@ def test_no_bytes_hurt_the_next_request(tmp_path: Path, tls: bool) -> None:
         await rest_of(reader)
 
     with asyncio.Runner() as runner:
-        door = opened(tmp_path)
-        here = runner.run(door.__aenter__())
+        acceptor = opened(tmp_path)
+        here = runner.run(acceptor.__aenter__())
         check()
-        runner.run(door.__aexit__(None, None, None))
+        runner.run(acceptor.__aexit__(None, None, None))

@@ -17,7 +17,7 @@ from stack.site import Site
 from tests.system.raw_nats import RawNats
 from tests.system.storm.answers import ask, asking, requests
 from tests.system.storm.counters import Counters
-from tests.system.storm.front_door import siege
+from tests.system.storm.gateway import siege
 from tests.system.storm.kept import Keeping
 from tests.system.storm.places import places, values
 from tests.system.storm.readers import Readers, find

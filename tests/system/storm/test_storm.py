@@ -1,7 +1,7 @@
 """A short storm with every run of the tests; `make storm` goes on for longer, and tells more."""
 
 from stack.site import Site
-from tests.system.storm.front_door import ROWS, siege
+from tests.system.storm.gateway import ROWS, siege
 from tests.system.storm.run import gust
 
 EACH = 4

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.front_door.core.security_headers import is_dns_name, security_headers
+from services.gateway.acceptor.core.security_headers import is_dns_name, security_headers
 
 
 def headers(

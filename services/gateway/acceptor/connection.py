@@ -9,15 +9,15 @@ from typing import Final, Protocol
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
-from services.gateway.front_door.core.pace import AnswerPace
-from services.gateway.front_door.core.requests import TIMEOUTS as REQUEST_TIMEOUTS
-from services.gateway.front_door.core.requests import RequestPhase
-from services.gateway.front_door.core.stages import TIMEOUTS, ConnectionStages, Stage
-from services.gateway.front_door.greeting import Greeting
-from services.gateway.front_door.http_protocol import HttpProtocol
-from services.gateway.front_door.tls import ReadBuffer, TlsProtocol
-from services.gateway.front_door.transport import Address, ClientTransport
+from services.gateway.acceptor.core.limits import ConnectionLimits, Refusal
+from services.gateway.acceptor.core.pace import AnswerPace
+from services.gateway.acceptor.core.requests import TIMEOUTS as REQUEST_TIMEOUTS
+from services.gateway.acceptor.core.requests import RequestPhase
+from services.gateway.acceptor.core.stages import TIMEOUTS, ConnectionStages, Stage
+from services.gateway.acceptor.greeting import Greeting
+from services.gateway.acceptor.http_protocol import HttpProtocol
+from services.gateway.acceptor.tls import ReadBuffer, TlsProtocol
+from services.gateway.acceptor.transport import Address, ClientTransport
 from shared.domain.ids import Instant
 from shared.domain.source import parse_address
 from shared.runtime.clock import Clock
@@ -28,7 +28,7 @@ WAITING_BYTES: Final = 64 * 1024
 """An answer that is written in parts waits for its reader when so much of it is not sent yet."""
 
 
-class Door(Protocol):
+class ConnectionTable(Protocol):
     """Keeps the connections, and counts them by source."""
 
     def identify(self, connection: "Connection", address: str) -> bool:
@@ -41,10 +41,10 @@ class Door(Protocol):
 
 @dataclass(frozen=True)
 class Shared:
-    """What all connections of a front door have in common."""
+    """What all connections of an acceptor have in common."""
 
-    door: Door
-    limits: FrontDoorLimits
+    table: ConnectionTable
+    limits: ConnectionLimits
     clock: Clock
     tls: ssl.SSLContext
     buffer: ReadBuffer
@@ -102,7 +102,7 @@ class Connection:
         if header is not None and header.address is not None:
             address = str(parse_address(header.address) or header.address)
             self._client = address, header.port or 0
-            if not self._shared.door.identify(self, address):
+            if not self._shared.table.identify(self, address):
                 self._refuse(Refusal.SOURCE_FULL)
                 return
         self._stages.enter(Stage.HANDSHAKE, self.now())
@@ -148,12 +148,12 @@ class Connection:
         self._stages.enter(Stage.CLOSING, self.now())
 
     def on_refused(self, reason: Refusal) -> None:
-        self._shared.door.on_refused(self, reason)
+        self._shared.table.on_refused(self, reason)
 
     def _on_lost(self) -> None:
         if self._stages.stage is Stage.HANDSHAKE:
             self.on_refused(Refusal.HANDSHAKE_FAILED)
-        self._shared.door.forget(self)
+        self._shared.table.forget(self)
 
     def sweep(self, now: Instant) -> None:
         """End what has taken too long."""
@@ -206,4 +206,4 @@ class Connection:
     def _close_socket(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
-        self._shared.door.forget(self)
+        self._shared.table.forget(self)

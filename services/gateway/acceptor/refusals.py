@@ -1,15 +1,15 @@
-"""Counts what the front door refuses, and warns of it."""
+"""Counts what the acceptor refuses, and warns of it."""
 
 import logging
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.gateway.front_door.core.limits import Refusal
-from services.gateway.front_door.core.refusal_reports import RefusalReports
+from services.gateway.acceptor.core.limits import Refusal
+from services.gateway.acceptor.core.refusal_reports import RefusalReports
 from shared.runtime.clock import Clock
 
-_LOG: Final = logging.getLogger("meridian.front_door")
+_LOG: Final = logging.getLogger("meridian.acceptor")
 
 
 class Refusals:
@@ -19,12 +19,12 @@ class Refusals:
         self._clock = clock
         self._reports = RefusalReports()
         self._counter = Counter(
-            "meridian_front_door_refused",
-            "Connections that the front door refused or ended, by reason",
+            "meridian_gateway_refused",
+            "Connections that the acceptor refused or ended, by reason",
             ["reason"],
             registry=registry,
         )
-        self.open = Gauge("meridian_front_door_connections", "Open connections", registry=registry)
+        self.open = Gauge("meridian_gateway_connections", "Open connections", registry=registry)
 
     def record(self, reason: Refusal, source: str) -> None:
         """Count one refusal of *source*."""

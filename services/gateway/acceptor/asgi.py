@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from services.gateway.front_door.core.forwarded import client_address
-from services.gateway.front_door.core.security_headers import is_dns_name, security_headers
+from services.gateway.acceptor.core.forwarded import client_address
+from services.gateway.acceptor.core.security_headers import is_dns_name, security_headers
 from shared.domain.source import Networks
 
 Message = MutableMapping[str, Any]

@@ -12,7 +12,7 @@ its own. *Closing* waits until what was sent last has arrived.
 
 from enum import StrEnum
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
+from services.gateway.acceptor.core.limits import ConnectionLimits, Refusal
 from shared.domain.ids import Instant
 
 
@@ -46,7 +46,7 @@ class ConnectionStages:
 
     __slots__ = ("_limits", "_since", "stage")
 
-    def __init__(self, limits: FrontDoorLimits, now: Instant) -> None:
+    def __init__(self, limits: ConnectionLimits, now: Instant) -> None:
         self.stage = Stage.GREETING
         self._limits = limits
         self._since = now

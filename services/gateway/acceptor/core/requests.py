@@ -15,8 +15,8 @@ IDLE ──begin──▶ HEADER ──end_header──▶ BODY ──end──�
 
 from enum import StrEnum
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
-from services.gateway.front_door.core.pace import Pace
+from services.gateway.acceptor.core.limits import ConnectionLimits, Refusal
+from services.gateway.acceptor.core.pace import Pace
 from shared.domain.ids import Instant
 
 
@@ -40,7 +40,7 @@ class RequestProgress:
         *("_body", "_unwanted_bytes", "_unwanted_until", "_paused_at"),
     )
 
-    def __init__(self, limits: FrontDoorLimits, now: Instant) -> None:
+    def __init__(self, limits: ConnectionLimits, now: Instant) -> None:
         self.phase = RequestPhase.IDLE
         self._limits = limits
         self._since = now
@@ -156,6 +156,3 @@ class RequestProgress:
                 return Instant(self._since + self._limits.header_seconds)
             case RequestPhase.BODY:
                 return self._unwanted_until or self._body.deadline()
-
-    def describe(self) -> str:
-        return f"{self.phase}, {self._unanswered} not answered"

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.front_door.core.limits import Refusal
+from services.gateway.acceptor.core.limits import Refusal
 from shared.domain.ids import Instant
 
 MINUTE_SECONDS: Final = 60.0

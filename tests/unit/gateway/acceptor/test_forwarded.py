@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.front_door.core.forwarded import MOST_HOPS, client_address, parse_hop
+from services.gateway.acceptor.core.forwarded import MOST_HOPS, client_address, parse_hop
 from shared.domain.source import Networks
 
 TRUSTED = Networks.parse(("10.0.0.0/8", "2001:db8:1::/48"))

@@ -1,4 +1,4 @@
-"""The front door against clients that send little, slowly, too much, or nothing."""
+"""The acceptor against clients that send little, slowly, too much, or nothing."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.front_door.core.limits import Refusal
+from services.gateway.acceptor.core.limits import Refusal
 from shared.domain.source import Networks
 from shared.wire.proxy_protocol import SIGNATURE, encode_proxy_header
-from tests.integration.gateway.doors import (
+from tests.integration.gateway.acceptors import (
     ATTACKER,
     HEALTH,
     HONEST,
     PATIENCE_SECONDS,
     QUICK,
-    OpenDoor,
+    OpenAcceptor,
     opened,
     read_answer,
     rest_of,
@@ -293,7 +293,7 @@ async def test_one_socket_serves_both_families(tmp_path: Path) -> None:
             assert answer.endswith(claimed)
 
 
-async def behind_proxy(here: OpenDoor, header: bytes, piece: int = 1_000) -> tuple[int, bytes]:
+async def behind_proxy(here: OpenAcceptor, header: bytes, piece: int = 1_000) -> tuple[int, bytes]:
     """Ask over a connection that begins with *header*, sent in pieces."""
     connection = await begun(here, header, piece)
     reader, writer = await asyncio.open_connection(
@@ -304,7 +304,7 @@ async def behind_proxy(here: OpenDoor, header: bytes, piece: int = 1_000) -> tup
     return await read_answer(reader)
 
 
-async def tls_behind_proxy(here: OpenDoor, client: str) -> asyncio.StreamWriter:
+async def tls_behind_proxy(here: OpenAcceptor, client: str) -> asyncio.StreamWriter:
     header = encode_proxy_header((client, 4_000), ("127.0.0.1", 443))
     connection = await begun(here, header, 1_000)
     _, writer = await asyncio.open_connection(
@@ -314,7 +314,7 @@ async def tls_behind_proxy(here: OpenDoor, client: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def begun(here: OpenDoor, header: bytes, piece: int) -> socket.socket:
+async def begun(here: OpenAcceptor, header: bytes, piece: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     connection = socket.socket()
     connection.setblocking(False)

@@ -1,4 +1,4 @@
-"""The front door under attack from one host, while an honest client asks from another.
+"""The acceptor under attack from one host, while an honest client asks from another.
 
 Each row opens connections that cost an attacker nothing: requests that are never finished, sockets
 that stay silent, WebSockets without a word, bodies that drip. Meanwhile `/healthz` answers new
@@ -11,7 +11,7 @@ import contextlib
 import resource
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -203,7 +203,7 @@ ROWS: Final[dict[str, Callable[[Attack, bytes], Awaitable[int]]]] = {
 
 
 async def siege(site: Site) -> AsyncGenerator[Row]:
-    """Attack the first master's front door in every way, and judge each."""
+    """Attack the first master's gateway in every way, and judge each."""
     node = str(site.layout.masters[0].name)
     port, process = site.layout.masters[0].gateway, gateway_process(site, node)
     upgrade = await channel_request(site)
@@ -229,7 +229,7 @@ async def calm(site: Site, node: str) -> None:
 
 def _open_connections(metrics: str) -> float:
     lines = (line.split() for line in metrics.splitlines())
-    return next(float(line[1]) for line in lines if line[:1] == ["meridian_front_door_connections"])
+    return next(float(line[1]) for line in lines if line[:1] == ["meridian_gateway_connections"])
 
 
 def gateway_process(site: Site, node: str) -> psutil.Process:
@@ -250,7 +250,7 @@ async def channel_request(site: Site) -> bytes:
 
 
 @contextlib.contextmanager
-def many_descriptors() -> Iterator[None]:
+def many_descriptors() -> Generator[None]:
     """Let this process open as many sockets as an attacker would."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, DESCRIPTORS)), hard))

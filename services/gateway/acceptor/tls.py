@@ -1,4 +1,4 @@
-"""TLS of the front door: what is offered, and a protocol that needs little memory for it.
+"""TLS of the acceptor: what is offered, and a protocol that needs little memory for it.
 
 Offered are TLS 1.3, and TLS 1.2 with the suites that are authenticated encryption with keys of
 their own for each connection (RFC 9325, section 4.2). asyncio's protocol takes 256 KiB of buffer
@@ -13,7 +13,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Final, cast
 
-from services.gateway.front_door.core.limits import FrontDoorLimits
+from services.gateway.acceptor.core.limits import ConnectionLimits
 
 SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of TLS 1.3 are sound without a list."""
@@ -53,14 +53,14 @@ class ReadBuffer:
 class TlsProtocol(SSLProtocol):
     """The server's side of one connection; *on_lost* is called at its end, however it came."""
 
-    max_size = 1  # the base class makes a buffer of this size, which is replaced
+    max_size = READ_BYTES
 
     def __init__(
         self,
         context: ssl.SSLContext,
         buffer: ReadBuffer,
         protocol: asyncio.Protocol,
-        limits: FrontDoorLimits,
+        limits: ConnectionLimits,
         on_lost: Callable[[], None],
     ) -> None:
         nobody_waits = cast("asyncio.Future[Any]", None)
@@ -70,8 +70,7 @@ class TlsProtocol(SSLProtocol):
             ssl_handshake_timeout=ceil(PATIENCE * limits.handshake_seconds),
             ssl_shutdown_timeout=ceil(PATIENCE * limits.closing_seconds),
         )
-        self.max_size = READ_BYTES
-        self._ssl_buffer = buffer.data
+        self._ssl_buffer = buffer.data  # the one that the base class made is freed at once
         self._ssl_buffer_view = buffer.view
         self._on_lost = on_lost
 

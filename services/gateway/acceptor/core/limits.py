@@ -1,4 +1,4 @@
-"""The limits of the front door, and the reasons for which it ends a connection."""
+"""The limits of the acceptor, and the reasons for which it ends a connection."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,7 +35,7 @@ class PaceRule:
 
 
 @dataclass(frozen=True, slots=True)
-class FrontDoorLimits:
+class ConnectionLimits:
     """How many connections there may be, and what each may cost.
 
     *unwanted_bytes* and *unwanted_seconds* bound what is still read of a body whose request was

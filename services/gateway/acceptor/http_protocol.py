@@ -12,8 +12,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
-from services.gateway.front_door.core.requests import RequestPhase, RequestProgress
+from services.gateway.acceptor.core.limits import ConnectionLimits, Refusal
+from services.gateway.acceptor.core.requests import RequestPhase, RequestProgress
 from shared.api.problems import MEDIA_TYPE, TYPES
 from shared.domain.ids import Instant
 
@@ -41,7 +41,7 @@ class RequestRefused(Exception):
 class ConnectionPort(Protocol):
     """The connection that a protocol serves."""
 
-    limits: FrontDoorLimits
+    limits: ConnectionLimits
 
     def now(self) -> Instant: ...
     def on_secured(self, transport: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A front door with an application of its own, and clients that speak to it byte by byte."""
+"""An acceptor with an application of its own, and clients that speak to it byte by byte."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from services.gateway.front_door.asgi import GuardedApi, Message, Receive, Send
-from services.gateway.front_door.certificate import write_certificate
-from services.gateway.front_door.core.limits import FrontDoorLimits, PaceRule, Refusal
-from services.gateway.front_door.front_door import FrontDoor, FrontDoorSetting
-from services.gateway.front_door.refusals import Refusals
+from services.gateway.acceptor.acceptor import AcceptorSetting, HttpsAcceptor
+from services.gateway.acceptor.asgi import GuardedApi, Message, Receive, Send
+from services.gateway.acceptor.certificate import write_certificate
+from services.gateway.acceptor.core.limits import ConnectionLimits, PaceRule, Refusal
+from services.gateway.acceptor.refusals import Refusals
 from shared.crypto.authority import make_authority
 from shared.crypto.join import AUTHORITY_FILE, AUTHORITY_KEY_FILE
 from shared.domain.source import Networks
@@ -28,7 +28,7 @@ ATTACKER: Final = "127.0.0.2"
 PATIENCE_SECONDS: Final = 10.0
 BIG_BYTES: Final = 8 << 20
 
-QUICK: Final = FrontDoorLimits(
+QUICK: Final = ConnectionLimits(
     connections=600,
     connections_per_source=500,
     greeting_seconds=0.3,
@@ -71,10 +71,10 @@ async def _echo(receive: Receive, send: Send) -> None:
 
 
 @dataclass
-class OpenDoor:
-    """A front door that is served, and the ways in."""
+class OpenAcceptor:
+    """An acceptor that is served, and the ways in."""
 
-    door: FrontDoor
+    acceptor: HttpsAcceptor
     port: int
     registry: CollectorRegistry
     tls: ssl.SSLContext
@@ -82,12 +82,12 @@ class OpenDoor:
 
     def refused(self, reason: Refusal) -> int:
         """How many connections were ended for *reason*."""
-        name = "meridian_front_door_refused_total"
+        name = "meridian_gateway_refused_total"
         return int(self.registry.get_sample_value(name, {"reason": reason.value}) or 0)
 
     @property
     def open(self) -> int:
-        return int(self.registry.get_sample_value("meridian_front_door_connections") or 0)
+        return int(self.registry.get_sample_value("meridian_gateway_connections") or 0)
 
     async def connect(
         self, address: str = HONEST, *, tls: bool = True
@@ -156,26 +156,26 @@ def write_authority(folder: Path) -> ssl.SSLContext:
 @asynccontextmanager
 async def opened(
     folder: Path,
-    limits: FrontDoorLimits = QUICK,
+    limits: ConnectionLimits = QUICK,
     *,
     app: Any = application,
     hosts: tuple[str, ...] = ("127.0.0.1",),
     site: str = "site.example",
     **networks: Networks,
-) -> AsyncGenerator[OpenDoor]:
-    """A front door of *app* on a free port."""
+) -> AsyncGenerator[OpenAcceptor]:
+    """An acceptor of *app* on a free port."""
     tls = write_authority(folder)
     listen = ListenSetting("the gateway", "MERIDIAN_GATEWAY", hosts, 0, 1_024)
     certificate = write_certificate(folder, ("localhost",))
-    setting = FrontDoorSetting(listen, certificate, limits=limits, **networks)
+    setting = AcceptorSetting(listen, certificate, limits=limits, **networks)
     guarded = GuardedApi(app, setting.trusted, site)
     registry, clock, containment = CollectorRegistry(), SystemClock(), contained()
-    door = FrontDoor(guarded, setting, Refusals(registry, clock), clock, containment)
+    acceptor = HttpsAcceptor(guarded, setting, Refusals(registry, clock), clock, containment)
     sockets = open_listeners(replace(listen, port=0))
     port = sockets[0].getsockname()[1]
-    door.open(sockets)
-    serving = asyncio.create_task(door.serve())
-    here = OpenDoor(door, port, registry, tls)
+    acceptor.open(sockets)
+    serving = asyncio.create_task(acceptor.serve())
+    here = OpenAcceptor(acceptor, port, registry, tls)
     try:
         yield here
     finally:

@@ -4,7 +4,7 @@ A mean over the whole transfer would let a fast begin pay for a standstill later
 of time stands for itself: it is over when enough bytes have moved, and too late when they have not.
 """
 
-from services.gateway.front_door.core.limits import PaceRule
+from services.gateway.acceptor.core.limits import PaceRule
 from shared.domain.ids import Instant
 
 

@@ -1,4 +1,4 @@
-"""The site's front door: it accepts connections, bounds them, and gives them to uvicorn's protocol.
+"""The gateway's acceptor: it bounds connections and gives them to uvicorn's protocol.
 
 uvicorn's own server is not used: it sees a connection only after the TLS handshake, and its fast
 protocol has no limit for a header, a body or the time that they take. Here each connection is
@@ -16,11 +16,11 @@ from typing import Final
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from services.gateway.front_door.asgi import App
-from services.gateway.front_door.connection import Connection, Shared
-from services.gateway.front_door.core.limits import FrontDoorLimits, Refusal
-from services.gateway.front_door.refusals import Refusals
-from services.gateway.front_door.tls import ReadBuffer, build_tls_context
+from services.gateway.acceptor.asgi import App
+from services.gateway.acceptor.connection import Connection, Shared
+from services.gateway.acceptor.core.limits import ConnectionLimits, Refusal
+from services.gateway.acceptor.refusals import Refusals
+from services.gateway.acceptor.tls import ReadBuffer, build_tls_context
 from shared.domain.source import ConnectionCounts, ExceededLimit, Networks, parse_address, source_of
 from shared.runtime.accepting import Listener, raise_descriptor_limit
 from shared.runtime.clock import Clock
@@ -34,7 +34,7 @@ LONGEST_MESSAGE_BYTES: Final = 64 * 1024
 """A WebSocket message of a client; the routes know smaller limits."""
 
 PING_SECONDS: Final = 5.0
-_LOG: Final = logging.getLogger("meridian.front_door")
+_LOG: Final = logging.getLogger("meridian.acceptor")
 
 REASONS: Final = {
     ExceededLimit.SOURCE: Refusal.SOURCE_FULL,
@@ -43,8 +43,8 @@ REASONS: Final = {
 
 
 @dataclass(frozen=True)
-class FrontDoorSetting:
-    """Where the front door listens, the files of its certificate and key, and its limits.
+class AcceptorSetting:
+    """Where the acceptor listens, the files of its certificate and key, and its limits.
 
     Connections from *proxies* begin with a PROXY header. Those from *trusted*, which forward
     HTTP, and from *proxies* speak for many clients: the limit of one source is none for them.
@@ -54,16 +54,16 @@ class FrontDoorSetting:
     certificate: tuple[Path, Path]
     proxies: Networks = field(default_factory=Networks)
     trusted: Networks = field(default_factory=Networks)
-    limits: FrontDoorLimits = field(default_factory=FrontDoorLimits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
-class FrontDoor:
+class HttpsAcceptor:
     """Serves *app* until cancelled."""
 
     def __init__(
         self,
         app: App,
-        setting: FrontDoorSetting,
+        setting: AcceptorSetting,
         refusals: Refusals,
         clock: Clock,
         containment: Containment,
@@ -77,7 +77,7 @@ class FrontDoor:
         self._connections: set[Connection] = set()
         self._listeners: tuple[Listener, ...] = ()
         self._shared = Shared(
-            door=self,
+            table=self,
             limits=limits,
             clock=clock,
             tls=build_tls_context(*setting.certificate),
@@ -102,7 +102,7 @@ class FrontDoor:
         self._listeners = tuple(Listener(loop, each, self) for each in sockets)
         for listener in self._listeners:
             listener.open()
-        _LOG.info("the front door listens on %s", show_addresses(sockets))
+        _LOG.info("the acceptor listens on %s", show_addresses(sockets))
 
     async def serve(self) -> None:
         """Keep the limits of what was accepted, until cancelled; then end everything."""
@@ -180,15 +180,15 @@ class FrontDoor:
             self._refusals.open.set(len(self._connections))
 
 
-def _affordable(limits: FrontDoorLimits) -> FrontDoorLimits:
+def _affordable(limits: ConnectionLimits) -> ConnectionLimits:
     """Return *limits* with no more connections than there are descriptors for."""
     total = max(1, min(limits.connections, raise_descriptor_limit() - OWN_DESCRIPTORS))
     per_source = min(limits.connections_per_source, total)
     return replace(limits, connections=total, connections_per_source=per_source)
 
 
-def _build_config(app: App, limits: FrontDoorLimits) -> Config:
-    """Build the settings of uvicorn's protocols; what the front door does itself is off."""
+def _build_config(app: App, limits: ConnectionLimits) -> Config:
+    """Build the settings of uvicorn's protocols; what the acceptor does itself is off."""
     config = Config(
         app,
         http="httptools",

@@ -4,13 +4,13 @@ from dataclasses import fields
 
 import pytest
 
-from services.gateway.front_door.core.limits import FrontDoorLimits, PaceRule, Refusal
-from services.gateway.front_door.core.pace import AnswerPace
-from services.gateway.front_door.core.refusal_reports import RefusalReport, RefusalReports
-from services.gateway.front_door.core.stages import NEXT, TIMEOUTS, ConnectionStages, Stage
+from services.gateway.acceptor.core.limits import ConnectionLimits, PaceRule, Refusal
+from services.gateway.acceptor.core.pace import AnswerPace
+from services.gateway.acceptor.core.refusal_reports import RefusalReport, RefusalReports
+from services.gateway.acceptor.core.stages import NEXT, TIMEOUTS, ConnectionStages, Stage
 from shared.domain.ids import Instant
 
-LIMITS = FrontDoorLimits()
+LIMITS = ConnectionLimits()
 
 
 def at(seconds: float) -> Instant:

@@ -1,1 +1,0 @@
-"""Accepts connections before uvicorn: counts, PROXY headers, TLS, deadlines, security headers."""
