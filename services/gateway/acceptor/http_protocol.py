@@ -106,7 +106,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
-        self.parser = None  # each refers to the other, and thousands would wait for the collector
+        # Parser and protocol refer to each other, and would wait for the garbage collector.
+        self.parser = cast("Any", None)
         self._connection.on_upgraded()
 
     def _require(self, refusal: Refusal | None) -> None:

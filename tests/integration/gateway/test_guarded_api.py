@@ -88,7 +88,7 @@ async def test_an_address_asks_for_no_strict_transport(tmp_path: Path, site: str
         assert b"strict-transport" not in answer
 
 
-async def test_a_forwarded_address_is_believed_of_nobody_unasked(tmp_path: Path) -> None:
+async def test_a_forwarded_address_is_believed_of_nobody_by_default(tmp_path: Path) -> None:
     async with opened(tmp_path) as here:
         _, answer = await here.ask(FORWARDED)
         assert answer.endswith(b"127.0.0.1 0")

@@ -65,27 +65,27 @@ def test_every_limit_is_positive() -> None:
         assert all(number > 0 for number in numbers), each.name
 
 
-def judged(*readings: tuple[int, int, float]) -> list[bool]:
+def check_pace(*readings: tuple[int, int, float]) -> list[bool]:
     pace = AnswerPace(PaceRule(100, 10.0))
     return [pace.is_too_slow(written, waiting, at(when)) for written, waiting, when in readings]
 
 
 def test_a_reader_without_anything_to_read_is_not_slow() -> None:
-    assert judged((0, 0, 0), (500, 0, 100), (500, 0, 1_000)) == [False] * 3
+    assert check_pace((0, 0, 0), (500, 0, 100), (500, 0, 1_000)) == [False] * 3
 
 
 def test_a_reader_that_stands_still_is_too_slow() -> None:
-    assert judged((500, 500, 0), (500, 500, 9), (500, 500, 10)) == [False, False, True]
+    assert check_pace((500, 500, 0), (500, 500, 9), (500, 500, 10)) == [False, False, True]
 
 
 def test_a_reader_that_takes_enough_in_each_window_is_not() -> None:
     readings = [(5_000, 5_000 - 10 * second, float(second)) for second in range(200)]
-    assert not any(judged(*readings))
+    assert not any(check_pace(*readings))
 
 
 def test_what_was_taken_before_pays_for_no_standstill() -> None:
     readings = ((9_000, 9_000, 0.0), (9_000, 100, 1.0), (9_000, 100, 10.9), (9_000, 100, 11.0))
-    assert judged(*readings) == [False, False, False, True]
+    assert check_pace(*readings) == [False, False, False, True]
 
 
 def test_a_refusal_is_reported_at_once_and_then_once_a_minute() -> None:
