@@ -110,7 +110,7 @@ async def test_a_length_that_is_no_number_is_refused(fake: InMemoryGateway, leng
     assert sent[0]["status"] == 413
 
 
-async def test_what_is_longer_than_it_said_is_refused(fake: InMemoryGateway) -> None:
+async def test_what_is_longer_than_announced_is_refused(fake: InMemoryGateway) -> None:
     """The server's parser keeps to the announced length; nobody relies on that."""
     transport = httpx.ASGITransport(app=build_api(fake.gateway))
     async with httpx.AsyncClient(transport=transport, base_url="https://site") as client:
