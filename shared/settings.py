@@ -62,6 +62,8 @@ KNOWN: Final = frozenset(
         "GATEWAY_HOST",
         "GATEWAY_PORT",
         "GATEWAY_URL",
+        "GATEWAY_CONNECTIONS",
+        "GATEWAY_CONNECTIONS_PER_SOURCE",
         "PROXY_PROTOCOL_FROM",
         "TRUSTED_PROXIES",
         "GEO_DATABASE_FILE",

@@ -10,6 +10,11 @@ import services.gateway.access.routes as login
 import services.gateway.appliances.routes as appliance_routes
 import services.gateway.backups.routes as backup_routes
 import services.gateway.conflicts.routes as conflict_routes
+from services.gateway.acceptor.acceptor import AcceptorSetting, HttpsAcceptor
+from services.gateway.acceptor.asgi import GuardedApi
+from services.gateway.acceptor.certificate import write_certificate
+from services.gateway.acceptor.core.limits import ConnectionLimits
+from services.gateway.acceptor.refusals import Refusals
 from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import AddressLimits
 from services.gateway.access.audit_log import AuditLog
@@ -30,7 +35,7 @@ from services.gateway.cluster.sync import FollowerSync
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import Proposals
 from services.gateway.configuration.reader import ConfigurationReader
-from services.gateway.configuration.routes import documents, history, webhooks
+from services.gateway.configuration.routes import apply, documents, history, webhooks
 from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
@@ -39,7 +44,6 @@ from services.gateway.handlers import Handlers, router
 from services.gateway.http.graceful_stop import GracefulStop, RequestsInFlight
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
-from services.gateway.http.server import HttpsServer, build_server, write_certificate
 from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import SelectorClient
@@ -64,7 +68,7 @@ from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.containment import Containment
-from shared.runtime.context import build_context
+from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
@@ -207,11 +211,12 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
     context.bus.broker.include_router(router(handlers))
+    acceptor = build_acceptor(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            https_server(settings, build_api(gateway)).listen,
+            acceptor.listen,
             link.run,
             Watchdog(lambda: state.grant.valid_until, clock).run,
         ),
@@ -252,7 +257,7 @@ def build_api(gateway: Gateway) -> FastAPI:
     areas = (
         *(login, probes, sessions, queue, channel, cluster, selection, rehearsal),
         *(appliance_routes, failover, conflict_routes, history, status_history, backup_routes),
-        *(webhooks, documents),
+        *(webhooks, apply, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)
@@ -261,7 +266,28 @@ def build_api(gateway: Gateway) -> FastAPI:
     return api
 
 
-def https_server(settings: GatewaySettings, api: FastAPI) -> HttpsServer:
-    """Build the server of *api* with a fresh certificate of the site's own authority."""
-    certificate = write_certificate(settings.state_dir, settings.certificate_names)
-    return build_server(api, settings.gateway_host, settings.gateway_port, certificate)
+def build_acceptor(
+    settings: GatewaySettings, api: FastAPI, context: ServiceContext
+) -> HttpsAcceptor:
+    """Build the front door of *api* with a fresh certificate of the site's own authority.
+
+    Raises:
+        BadSettings: the authority's files cannot be read.
+    """
+    setting = AcceptorSetting(
+        settings.listen,
+        write_certificate(settings.state_dir, settings.certificate_names),
+        settings.proxy_protocol_from,
+        settings.trusted_proxies,
+        ConnectionLimits(
+            connections=settings.gateway_connections,
+            connections_per_source=settings.gateway_connections_per_source,
+        ),
+    )
+    return HttpsAcceptor(
+        GuardedApi(api, settings.trusted_proxies, settings.site_host),
+        setting,
+        Refusals(context.telemetry.registry, context.clock),
+        context.clock,
+        context.faults.containment,
+    )

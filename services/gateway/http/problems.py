@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 
 from shared.api.problems import MEDIA_TYPE, TYPES, Problem
 from shared.clusterlog.log import LogConflict
-from shared.decoding.errors import Undecodable
 from shared.domain.errors import (
     AlreadyExists,
     AlreadyPrimary,
@@ -148,7 +147,7 @@ async def _misshapen(_: Request, error: Exception) -> Response:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for these alone"
-    if isinstance(error.__cause__, Undecodable):  # the framework hides the error of the decoder
+    if isinstance(error.__cause__, MeridianError):  # the framework hides what its body's reader met
         return await _refused(request, error.__cause__)
     status = error.status_code
     details = {

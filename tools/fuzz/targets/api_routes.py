@@ -12,7 +12,7 @@ from services.gateway.backups.routes import passphrase
 from services.gateway.cluster.core.proofs import SyncAnswer, check_proofs
 from services.gateway.cluster.routes import status_history
 from services.gateway.configuration.routes import history
-from services.gateway.http.bodies import _require_small
+from services.gateway.http.bodies import SHORT_BODY_BYTES, announced_bytes, bounded_receive
 from services.gateway.http.requests import expected_revision
 from services.gateway.sessions.attachments import Held
 from services.gateway.sessions.routes.channel import _receive_requests
@@ -38,13 +38,19 @@ def _headers(data: bytes) -> object:
     readers: dict[bytes, Callable[[], object]] = {
         b"match": lambda: expected_revision(text),
         b"none": lambda: expected_revision(None, text),
-        b"length": lambda: _require_small(_with_header(b"content-length", rest)),
-        b"chunked": lambda: _require_small(_with_header(b"transfer-encoding", rest)),
+        b"length": lambda: _read_length(_with_header(b"content-length", rest)),
+        b"chunked": lambda: _read_length(_with_header(b"transfer-encoding", rest)),
         b"log": lambda: history.as_question(decode_model(ChangesQuery, rest)),
         b"status": lambda: status_history.as_question(decode_model(StatusHistoryQuery, rest)),
         b"phrase": lambda: passphrase(text),
     }
     return readers.get(which, passphrase)()
+
+
+def _read_length(request: Request) -> int | None:
+    announced = announced_bytes(request)
+    bounded_receive(request, announced, SHORT_BODY_BYTES)
+    return announced
 
 
 def _with_header(name: bytes, value: bytes) -> Request:
@@ -154,7 +160,7 @@ TARGETS = (
                 "services.gateway.http.requests:expected_revision",
                 "services.gateway.backups.routes:passphrase",
             ),
-            *("services.gateway.http.bodies:_require_small",),
+            *("services.gateway.http.bodies:announced_bytes",),
             *("services.gateway.configuration.routes.history:as_question",),
             *("services.gateway.cluster.routes.status_history:as_question",),
         ),

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header
 
 from services.gateway.access.address_limits import TheAddressLimits
 from services.gateway.access.callers import TheCaller
-from services.gateway.http.bodies import SmallBody
+from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
@@ -23,7 +23,7 @@ from shared.api.sessions import SessionCredentials
 from shared.domain.node import Side
 from shared.events.session import Queued, SessionState
 
-router = APIRouter(prefix="/queue", tags=["queues"], route_class=SmallBody)
+router = APIRouter(prefix="/queue", tags=["queues"], route_class=DecodedRoute)
 
 TheQueues = Annotated[Queues, Depends(provided(Queues))]
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from services.gateway.access.address_limits import TheAddressLimits
 from services.gateway.access.callers import TheCaller
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import SmallBody
+from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
@@ -27,7 +27,7 @@ from shared.domain.node import Side
 from shared.domain.session import CloseReason
 from shared.events.session import SessionState
 
-router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
+router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=DecodedRoute)
 
 
 TheSessions = Annotated[Sessions, Depends(provided(Sessions))]
