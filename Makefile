@@ -10,15 +10,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 # A site in containers: the index that this machine's pip uses, when it names one, builds the image.
 PIP_INDEX_URL ?= $(filter http%,$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
-COMPOSE := PIP_INDEX_URL=$(PIP_INDEX_URL) docker compose
-PROJECT := $(or $(COMPOSE_PROJECT_NAME),meridian)
-SECRETS = $(abspath $(or $(SITE_SECRETS),$(shell sed -n s/^SITE_SECRETS=//p .env 2>/dev/null),secrets))
-BESIDE = NODE=$(NODE) SITE_SECRETS=$(SECRETS) SITE_NETWORK=$(PROJECT)_default \
-	NATS_SERVERS=nats://witness-nats:4222,nats://alpha-nats:4222,nats://bravo-nats:4222 \
-	$(COMPOSE) $(if $(wildcard .env),--env-file .env) --project-name $(PROJECT)-$(NODE)
+CONTAINERS = $(BIN)/python -m stack.containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down \
+.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down ps \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -45,24 +40,26 @@ check: setup ## style, format, types (mypy and pyright, strict), imports
 	$(BIN)/lint-imports
 
 secrets: setup ## .env and the secrets of a site in containers, unless they are there
-	@compose/make-secrets
+	@$(CONTAINERS) secrets
 
 image: ## build the one image of every service
-	$(COMPOSE) build
+	PIP_INDEX_URL=$(PIP_INDEX_URL) docker compose build
 
-up: secrets image ## the site of docker-compose.yml: build it, start it, wait until it is healthy
-	$(COMPOSE) up --detach --wait
+up: setup ## the site of docker-compose.yml: build it, start or upgrade it, wait until it is healthy
+	@PIP_INDEX_URL=$(PIP_INDEX_URL) $(CONTAINERS) up
 
-down: ## stop the site of docker-compose.yml; its volumes stay
-	$(COMPOSE) down --remove-orphans
+down: setup ## stop that site and its extra nodes, or only NODE=lisbon; the volumes stay, unless VOLUMES=delete
+	@$(CONTAINERS) down "$(NODE)" --volumes "$(VOLUMES)"
 
-traffic-node: ## one more traffic node beside that site: NODE=lisbon RELAY_PORT=7446
-	@$(BIN)/meridian secrets node $(NODE) --folder $(SECRETS)
-	@$(BESIDE) --file compose/traffic/docker-compose.yml --file compose/traffic/beside.yml \
-		up --detach --wait
+ps: setup ## the containers of that site, its extra nodes and gateways: state, up to date or not
+	@$(CONTAINERS) ps
 
-gateway: ## one more gateway beside that site: NODE=alpha GATEWAY_PORT=8445
-	@$(BESIDE)-gateway --file compose/gateway/docker-compose.yml up --detach --wait
+traffic-node: setup ## one more traffic node beside that site: NODE=lisbon RELAY_PORT=7446 REGION=eu TIMEZONE=Europe/Lisbon YES=1
+	@$(CONTAINERS) traffic-node "$(NODE)" --port "$(RELAY_PORT)" --region "$(or $(REGION),eu)" \
+		--timezone "$(TIMEZONE)" $(if $(YES),--yes)
+
+gateway: setup ## one more gateway beside that site: NODE=alpha GATEWAY_PORT=8445
+	@$(CONTAINERS) gateway "$(NODE)" --port "$(GATEWAY_PORT)"
 
 test-compose: setup ## every test that needs Docker: the site in containers
 	@$(BIN)/python -m pytest $(CACHE) tests/compose $(ARGS)

@@ -62,6 +62,8 @@ KNOWN: Final = frozenset(
         "GATEWAY_HOST",
         "GATEWAY_PORT",
         "GATEWAY_URL",
+        "GATEWAY_CONNECTIONS",
+        "GATEWAY_CONNECTIONS_PER_SOURCE",
         "PROXY_PROTOCOL_FROM",
         "TRUSTED_PROXIES",
         "GEO_DATABASE_FILE",
@@ -89,6 +91,10 @@ def _parse_networks(value: object) -> object:
 
 NetworkList = Annotated[Networks, NoDecode, BeforeValidator(_parse_networks)]
 """Networks in a variable, separated by commas: `10.0.0.0/8,2001:db8::/32`."""
+
+
+HostList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+"""Addresses in a variable, separated by commas: `192.0.2.1,2001:db8::1`."""
 
 
 class ServiceSettings(BaseSettings):

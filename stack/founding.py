@@ -21,13 +21,13 @@ from shared.domain.node import NodeRole
 from stack import nats, postgres
 from stack.failure import StartFailed, last_words
 from stack.layout import Layout, NodeLayout
+from stack.paths import DOCUMENTS
 from stack.ports import HOST
 from stack.process_group import ProcessGroup
 from stack.processes import Program
 
 MASTERS_ONLY: Final = ("site.secret", "ca.key")
 EVERYBODY: Final = "ca.pem"
-DOCUMENTS: Final = "founding.json"
 VERB_SECONDS: Final = 60.0
 
 

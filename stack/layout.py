@@ -20,7 +20,7 @@ from shared.domain.ids import NodeId, parse_node_id
 from shared.domain.node import NodeRole
 from stack.failure import StartFailed
 from stack.links import Kind, Link, links_between
-from stack.paths import StatePaths
+from stack.paths import UNFINISHED, StatePaths
 from stack.ports import HOST
 
 FILE: Final = "site.json"
@@ -156,7 +156,7 @@ class Layout(StatePaths):
         return target.nats.client if kind == "client" else target.nats.cluster
 
     def write(self) -> None:
-        """Write `site.json`, whole or not at all."""
+        """Write `site.json`, whole or not at all: with it, the start has come to its end."""
         document = {
             "format": FORMAT,
             "gateway_urls": self.gateway_urls,
@@ -167,6 +167,7 @@ class Layout(StatePaths):
         draft = self.state / f"{FILE}.new"
         draft.write_text(json.dumps(document, indent=2) + "\n")
         draft.rename(self.state / FILE)
+        (self.state / UNFINISHED).unlink(missing_ok=True)
 
 
 def plan(

@@ -4,6 +4,18 @@ from pathlib import Path
 from typing import Final
 
 CONTROL: Final = "control"
+LINK_PROXY: Final = "link_proxy"
+DOCUMENTS: Final = "founding.json"
+UNFINISHED: Final = "unfinished"
+"""The mark of a start that has not come to its end; a site that was complete once has none."""
+
+ENTRIES: Final = frozenset(
+    {
+        *("logs", "secrets", "nodes", "nats", "postgres", "programs"),
+        *(CONTROL, LINK_PROXY, DOCUMENTS, "site.json.new"),
+    }
+)
+"""All that a start makes in the state folder before the site is complete."""
 
 
 class StatePaths:
@@ -18,7 +30,7 @@ class StatePaths:
     @property
     def link_proxy(self) -> Path:
         """The socket over which the link proxy takes orders."""
-        return self.state / "link_proxy"
+        return self.state / LINK_PROXY
 
     @property
     def control(self) -> Path:

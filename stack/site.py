@@ -17,6 +17,7 @@ from stack import nats, readiness
 from stack.damage import Damage
 from stack.environment import environment
 from stack.failure import NotReady
+from stack.folder import usable
 from stack.layout import Layout, NodeLayout
 from stack.process_group import ProcessGroup
 from stack.processes import Child
@@ -49,7 +50,8 @@ class Site(Damage):
         async with AsyncExitStack() as stack:
             site = Site(await bring_up(options, stack), options.patience_seconds)
             await site.wait_started()
-            site.layout.write()
+            with usable(site.layout.state):
+                site.layout.write()
             yield site
 
     @property

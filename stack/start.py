@@ -13,7 +13,7 @@ from typing import Final
 
 from stack import binaries, founding, layout, partition
 from stack.failure import NotReady, PortTaken, StartFailed
-from stack.folder import Folder, take_folder
+from stack.folder import Folder, take_folder, usable
 from stack.layout import NodeLayout
 from stack.ports import reserve, reserve_again
 from stack.process_group import ProcessGroup
@@ -51,6 +51,11 @@ async def bring_up(options: SiteOptions, stack: AsyncExitStack) -> ProcessGroup:
     """
     folder = take_folder(options.state)
     stack.callback(folder.release)
+    with usable(folder.path):
+        return await _start_in(folder, options, stack)
+
+
+async def _start_in(folder: Folder, options: SiteOptions, stack: AsyncExitStack) -> ProcessGroup:
     is_new = layout.read(folder.path) is None
     for attempt in range(1, ATTEMPTS + 1):
         undo = AsyncExitStack()

@@ -32,6 +32,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # A shell that starts us in the background has us ignore ctrl-C, and every child would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# nohup has us ignore HUP; with a handler that does nothing we still do, and no child inherits it.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 ENOUGH: Final = 2
 PEAK: Final = "peak_mib"

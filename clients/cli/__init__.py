@@ -4,12 +4,16 @@ Only the module of the verb that was typed is imported: moving bytes and reading
 to import than most commands take to run. `meridian --help` imports none of them.
 """
 
+import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
 import typer
+
+INTERRUPTED: Final = 130
 
 VERBS: Final = {
     "up": "Run a whole site on this machine until ctrl-C: two masters, a witness, three regions.",
@@ -57,7 +61,28 @@ def build(verb: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the program."""
-    build(*sys.argv[1:2])()
+    reserve_standard_streams()
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries would print their own lines
+    try:
+        build(*sys.argv[1:2])()
+    except KeyboardInterrupt:  # before the verb took care of it
+        sys.exit(INTERRUPTED)
+
+
+def reserve_standard_streams() -> None:
+    """Open what is closed of standard input, output and error, so that no socket takes its place.
+
+    An input that was closed is empty. What goes to an output that was closed is lost, and
+    descriptor 1 refuses bytes: they would be somebody's connection.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _program() -> None:

@@ -4,7 +4,6 @@ There is no session key. Both ends show a code; the customer is asked whether it
 anything can be reached. Who agrees beforehand with `--yes` trusts the site instead.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from typing import Annotated
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
 from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import ask_whether_same, require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.gate import Gate
 from clients.session.latencies import record_node
-from clients.session.live import LiveSession, Participant
-from clients.session.narration import Narrator, build_narrator
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
+from clients.session.narration import Narration, build_narrator
+from clients.session.running import closing_on_signals, run_session
 from clients.site.api import site_client
 from shared.api.queues import ArrivalRequest
 from shared.api.queues import arrive as arrive_call
@@ -58,7 +58,11 @@ def register(app: typer.Typer) -> None:
 
 
 def arrive(
-    context: SiteContext, address: AddressArgument, at: AtOption, yes: YesOption = False
+    context: SiteContext,
+    address: AddressArgument,
+    at: AtOption,
+    yes: YesOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Wait in a support team's queue, and let whoever takes you connect to HOST:PORT."""
     host, port = parse_address(address)
@@ -71,12 +75,12 @@ def arrive(
         request = build_arrival(at, endpoint_facts(client, profile))
         answer = client.ask(arrive_call(request))
     narrate = build_narrator(as_json=context.prints_json)
-    narrate("arrived", session=answer.session, team=answer.team, public_site=answer.public_site)
     credentials = answer.with_gateways(profile.gateways)
-    customer = Participant(Side.CUSTOMER, None, credentials, trusted_context(profile.ca_file))
+    tls = trusted_context(profile.ca_file)
+    customer = Participant(Side.CUSTOMER, None, credentials, tls, wait)
     shared = SharedPort(host, port, needs_comparison=not yes)
     site = site_name(profile)
-    asyncio.run(_share(customer, narrate, shared, lambda node: record_node(site, node)))
+    run_session(_share(customer, narrate, shared, lambda node: record_node(site, node)), narrate)
 
 
 def build_arrival(at: str, facts: EndpointFacts) -> ArrivalRequest:
@@ -87,22 +91,37 @@ def build_arrival(at: str, facts: EndpointFacts) -> ArrivalRequest:
 
 
 async def _share(
-    customer: Participant, narrate: Narrator, shared: SharedPort, on_node: Callable[[str], None]
+    customer: Participant, narrate: Narration, shared: SharedPort, on_node: Callable[[str], None]
 ) -> None:
     live = LiveSession(customer, narrate)
     live.on_node = on_node
     address = SharedAddressForwarder(live.endpoint, live, shared.host, shared.port)
-    if not shared.needs_comparison:
-        await live.run(address)
-        return
+    mine = customer.credentials
+    with closing_on_signals(mine.session, live.endpoint.close, narrate):
+        narrate("arrived", session=mine.session, team=mine.team, public_site=mine.public_site)
+        if shared.needs_comparison:
+            await _run_behind_gate(live, address, narrate)
+        else:
+            await live.run(address)
+
+
+async def _run_behind_gate(
+    live: LiveSession, address: SharedAddressForwarder, narrate: Narration
+) -> None:
+    """Carry the session; nothing reaches *address* before a person has compared the code."""
     gate = Gate(address, lambda: live.endpoint.close("the customer saw another code"))
 
+    def on_code(code: str) -> None:
+        narrate.hold(sys.stderr)
+        ask_whether_same(code, sys.stdin, sys.stderr, on_answer)
+
     def on_answer(is_same: bool) -> None:
+        narrate.release()
         if is_same:
             narrate("compared")
         gate.decide(is_same)
 
-    live.on_code = lambda code: ask_whether_same(code, sys.stdin, sys.stderr, on_answer)
+    live.on_code = on_code
     await live.run(gate)
     if gate.was_refused:
         raise Forbidden(

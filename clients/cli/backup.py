@@ -1,6 +1,7 @@
 """`meridian backup`: everything that a site knows in one sealed file, and back again."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from clients.files.backup_file import read_parts, verify_backup, write_backup
 from shared.api import backups
 from shared.crypto.backup import BackupKey, Header
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 PassphraseOption = Annotated[
@@ -52,7 +54,7 @@ def verify(
     summary = None
     if key is None:
         with context.client() as client:
-            summary = client.upload(backups.verify_backup(), read_parts(file))
+            summary = client.upload(backups.verify_backup(), partial(read_parts, file))
     answer = summary or {**_describe(header), "file": str(file)}
     context.report(answer, lambda _: _show_verified(file, header, summary))
 
@@ -67,7 +69,7 @@ def restore(
     ] = False,
     from_another: Annotated[
         bool,
-        typer.Option("--from-another-site", help="FILE is another cluster's, by passphrase."),
+        typer.Option("--from-another-site", help="FILE is of another site, by passphrase."),
     ] = False,
 ) -> None:
     """Bring FILE back by ordinary changes; documents made since stay, unless --prune."""
@@ -75,7 +77,9 @@ def restore(
     verify_backup(file, None if passphrase is None else BackupKey.of_passphrase(passphrase))
     options = backups.RestoreOptions(dry_run=dry_run, prune=prune, from_another=from_another)
     with context.client() as client:
-        answer = client.upload(backups.restore_backup(options, passphrase), read_parts(file))
+        answer = client.upload(
+            backups.restore_backup(options, passphrase), partial(read_parts, file)
+        )
     context.report(answer, lambda answer: _show_restored(answer, is_dry_run=dry_run))
 
 
@@ -85,7 +89,7 @@ def _read_passphrase(file: Path | None) -> str | None:
     try:
         return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the passphrase cannot be read: {error}") from error
+        raise BadSettings(f"the passphrase cannot be read: {reason_of(error)}") from error
 
 
 def _describe(header: Header) -> dict[str, Any]:
@@ -117,6 +121,8 @@ def _show_restored(answer: backups.RestoreResult, *, is_dry_run: bool) -> None:
         show_change(change)
     for name in answer.stays:
         print_line(f"  {name} is newer than the backup and stays (--prune deletes it)")
+    for sentence in answer.kept:
+        print_line(f"  {sentence}")
     for each in answer.conflicts:
         would = "would be" if is_dry_run else "is"
         print_line(f"  conflict {each.id} {would} open again, on {each.node}")

@@ -15,38 +15,55 @@ import typer
 from pydantic_core import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
+from clients.cli import INTERRUPTED
 from clients.cli.output import print_json
 from clients.site.api import site_client
 from clients.site.profile import Profile
 from shared.api.call import Call
 from shared.api.client import SiteClient
 from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.files import describe_refusal
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130
 
 SiteOption = Annotated[
     str | None,
     typer.Option("--site", help="The site's gateways, URL[,URL]; default: where you signed in."),
 ]
 CaOption = Annotated[
-    Path | None, typer.Option("--ca", help="The site's certificate authority (PEM).")
+    Path | None,
+    typer.Option("--ca", help="The site's certificate authority: a PEM file, or cert:… itself."),
+]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=1.0,
+        max=86_400.0,
+        help="How long open connections wait for a lost path or side, and a start for relays.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @contextlib.contextmanager
 def reported_errors() -> Generator[None]:
-    """Turn an error of ours, or of an option, into one sentence and an exit code."""
+    """Turn an error of ours, of an option, or of a file into one sentence and an exit code."""
     try:
         yield
     except MeridianError as error:
         sys.stderr.write(f"meridian: {error.message}\n")
         raise typer.Exit(MISUSED if isinstance(error, BadSettings) else FAILED) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"meridian: {describe_refusal(error.filename, error)}\n")
+        raise typer.Exit(MISUSED) from error
     except ValidationError as error:
         sys.stderr.write(f"meridian: {_describe_first(error)}\n")
         raise typer.Exit(FAILED) from error

@@ -20,6 +20,7 @@ from shared.api.conflicts import (
 )
 from shared.domain.conflict import ConflictLine
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 HELP = "Changes that one master had alone when the site went on without it."
 IdArgument = Annotated[str, typer.Argument(help="The conflict, as the list names it.")]
@@ -62,7 +63,7 @@ def export(
         with file.open("x") as target:
             target.write(text)
     except OSError as error:
-        raise BadSettings(f"{file} was not written: {error.strerror}") from error
+        raise BadSettings(f"{file} was not written: {reason_of(error)}") from error
     print_line(
         f"{len(put)} document(s) written to {file}; `meridian apply -f {file}` puts them back"
     )

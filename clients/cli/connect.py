@@ -1,18 +1,19 @@
 """`meridian connect`: the representative reaches what the customer shared."""
 
-import asyncio
 import sys
 from typing import Annotated, Final
 
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
-from clients.endpoint.forwarding import LocalListener, StandardStreams
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
+from clients.endpoint.forwarding import LocalListener
+from clients.endpoint.standard_streams import StandardStreams
 from clients.session.credentials import load_credentials
 from clients.session.key import parse_key_or_nameplate
-from clients.session.live import LiveSession, Participant
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
 from clients.session.narration import Narrator, build_narrator
+from clients.session.running import closing_on_signals, run_session
 from shared.api.sessions import SessionCredentials
 from shared.api.trust import trusted_context
 from shared.domain.errors import BadSettings, Unavailable
@@ -24,8 +25,12 @@ KeyOption = Annotated[
     str, typer.Option("--key", prompt="session key", help="As `meridian session` printed it.")
 ]
 ListenOption = Annotated[
-    str | None,
-    typer.Option("--listen", metavar="HOST:PORT", help="Take local connections here; port 0: any."),
+    list[str] | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="Take local connections here; port 0: any. May be given several times.",
+    ),
 ]
 StdioOption = Annotated[
     bool, typer.Option("--stdio", help="One connection, on standard input and output.")
@@ -38,10 +43,14 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    context: SiteContext, key: KeyOption, listen: ListenOption = None, stdio: StdioOption = False
+    context: SiteContext,
+    key: KeyOption,
+    listen: ListenOption = None,
+    stdio: StdioOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Reach what the customer of a session shares."""
-    if stdio == (listen is not None):
+    if stdio == bool(listen):
         raise BadSettings("say where: either --listen HOST:PORT or --stdio")
     session, words = parse_key_or_nameplate(key)
     profile = context.profile()
@@ -50,12 +59,13 @@ def connect(
     if not credentials.gateways:
         profile.require_site()
     tls = trusted_context(profile.ca_file)
-    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls)
+    addresses = [parse_address(each, any_port=True) for each in listen or ()]
+    representative = Participant(Side.REPRESENTATIVE, words, credentials, tls, wait)
     narrate = build_narrator(sys.stderr if stdio else None, as_json=context.prints_json)
-    if listen is None:
-        asyncio.run(_connect_standard_streams(representative, narrate))
+    if stdio:
+        run_session(_connect_standard_streams(representative, narrate), narrate)
     else:
-        asyncio.run(_listen(representative, narrate, *parse_address(listen, any_port=True)))
+        run_session(_listen(representative, narrate, addresses), narrate)
 
 
 def _require_fitting_words(credentials: SessionCredentials, words: str | None) -> None:
@@ -67,30 +77,79 @@ def _require_fitting_words(credentials: SessionCredentials, words: str | None) -
         raise BadSettings(f"session {session} has words: give the whole session key")
 
 
-async def _listen(representative: Participant, narrate: Narrator, host: str, port: int) -> None:
+async def _listen(
+    representative: Participant, narrate: Narrator, addresses: list[tuple[str, int]]
+) -> None:
+    session = representative.credentials.session
     live = LiveSession(representative, narrate)
     listener = LocalListener(live.endpoint, live)
-    try:
-        host, port = await listener.listen(host, port)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
-    narrate("joined", session=representative.credentials.session)
-    narrate("listening", host=host, port=port)
-    await live.run(listener)
+    local_addresses: list[tuple[str, int]] = []
+    for host, port in addresses:
+        try:
+            local_addresses += await listener.listen(host, port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadSettings(f"cannot listen on {host}:{port}: {reason}") from error
+
+    def on_ready() -> None:
+        for host, port in local_addresses:
+            narrate("listening", host=host, port=port)
+
+    live.on_ready = on_ready
+    with closing_on_signals(session, live.endpoint.close, narrate):
+        narrate("joined", session=session)
+        await live.run(listener)
 
 
 async def _connect_standard_streams(representative: Participant, narrate: Narrator) -> None:
-    """Carry one connection; its end is the session's."""
-    live = LiveSession(representative, narrate)
-    listener = LocalListener(
-        live.endpoint, live, lambda: live.endpoint.close("the connection is over")
-    )
-    streams = StandardStreams()
-    live.endpoint.stream_handler = listener
-    await listener.adopt(streams.connection)
-    narrate("joined", session=representative.credentials.session)
-    await live.run(listener)
-    await streams.wait_flushed(FLUSH_SECONDS)
-    if live.stream_failure is not None:
-        raise Unavailable(live.stream_failure)
+    await _StandardConnection(representative, narrate).run()
+
+
+class _StandardConnection:
+    """One connection on standard input and output; its end is the session's."""
+
+    def __init__(self, representative: Participant, narrate: Narrator) -> None:
+        self._session = representative.credentials.session
+        self._narrate = narrate
+        self._live = LiveSession(representative, narrate)
+        self._listener = LocalListener(self._live.endpoint, self._live, self._on_over)
+        self._streams = StandardStreams(self._on_failure)
+        self._broken: str | None = None
+        self._is_over = False
+        self._is_stopped = False
+
+    async def run(self) -> None:
+        """Carry the connection.
+
+        Raises:
+            Unavailable: it ended early, and its user did not want that.
+        """
+        self._live.endpoint.stream_handler = self._listener
+        await self._listener.adopt(self._streams.connection)
+        with closing_on_signals(self._session, self._stop, self._narrate):
+            self._narrate("joined", session=self._session)
+            await self._live.run(self._listener)
+            if not await self._streams.wait_flushed(FLUSH_SECONDS):
+                self._broken = self._broken or "the standard output takes no more bytes"
+        failure = self._failure()
+        if failure is not None and not self._is_stopped:
+            raise Unavailable(failure)
+
+    def _stop(self, message: str) -> None:
+        self._is_stopped = True
+        self._live.endpoint.close(message)
+
+    def _on_failure(self, reason: str) -> None:
+        self._broken = self._broken or reason
+        self._live.endpoint.close(reason)
+        self._listener.close()
+
+    def _on_over(self) -> None:
+        """End the session with its connection; an end of the session ended the connection."""
+        if not self._live.endpoint.ended.done():
+            self._is_over = True
+            self._live.endpoint.close("the connection is over")
+
+    def _failure(self) -> str | None:
+        early = None if self._is_over else "the session ended before the connection did"
+        return self._broken or self._live.stream_failure or early

@@ -25,6 +25,7 @@ from clients.events.rendering import as_line, as_object
 from clients.site.profile import Profile
 from shared.decoding.errors import Undecodable
 from shared.domain.errors import BadSettings, BadSignature
+from shared.domain.files import reason_of
 
 SERVERS: Final = "MERIDIAN_EVENTS_SERVERS"
 USER: Final = "MERIDIAN_EVENTS_USER"
@@ -93,7 +94,7 @@ def _access(servers: str, password_file: Path, ca_file: str) -> Access:
     try:
         password = password_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the password cannot be read: {error}") from error
+        raise BadSettings(f"the password cannot be read: {reason_of(error)}") from error
     return Access(urls, os.environ.get(USER, DEFAULT_USER), password, ca_file)
 
 

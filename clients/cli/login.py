@@ -11,7 +11,9 @@ from clients.cli.output import print_line
 from clients.site.api import site_client
 from shared.api.accounts import LoginRequest
 from shared.api.accounts import login as login_call
+from shared.api.trust import is_word
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +36,8 @@ def login(
         answer = client.ask(login_call(request))
     known = profile.gateways
     profile.gateways = [*known, *(url for url in answer.gateways if url not in known)]
-    profile.ca_file = str(Path(profile.ca_file).resolve()) if profile.ca_file else ""
+    if profile.ca_file and not is_word(profile.ca_file):
+        profile.ca_file = str(Path(profile.ca_file).resolve())
     profile.token, profile.user = answer.token, username
     profile.save()
     print_line(f"signed in as {username} at {profile.gateways[0]}")
@@ -47,4 +50,4 @@ def _password(path: Path | None) -> str:
     try:
         return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"the password cannot be read: {error}") from error
+        raise BadSettings(f"the password cannot be read: {reason_of(error)}") from error

@@ -1,9 +1,11 @@
 """`meridian session`: opens a session and gives its key, lists sessions, closes one."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.output import print_line, print_table
@@ -11,9 +13,11 @@ from clients.session.credentials import save_credentials
 from clients.session.facts import endpoint_facts
 from clients.session.key import draw_words, session_key
 from clients.site.api import site_client
+from clients.site.profile import Profile
 from shared.api import queues, sessions
 from shared.api.call import Call
 from shared.api.sessions import RepresentativeFacts, SessionCredentials
+from shared.api.trust import authority_word
 
 NodeOption = Annotated[
     str | None,
@@ -34,10 +38,15 @@ def register(app: typer.Typer) -> None:
 
 def open_session(context: SiteContext, node: NodeOption = None) -> None:
     """Open a session and print its key; the key's words never reach the site."""
+    profile = context.profile()
     credentials = _request_credentials(context, sessions.open_session, node)
     key = session_key(credentials.session, draw_words())
-    expires = credentials.expires_unix_ms
-    answer = {"session": credentials.session, "key": key, "expires": expires}
+    answer = {
+        "session": credentials.session,
+        "key": key,
+        "expires": credentials.expires_unix_ms,
+        "share": share_line(key, credentials.with_gateways(profile.gateways).gateways, profile),
+    }
     context.report(answer, _show_key)
 
 
@@ -84,15 +93,30 @@ def _request_credentials(
     profile = context.profile()
     with site_client(profile) as client:
         facts = endpoint_facts(client, profile).model_dump(exclude_unset=True)
-        credentials = client.ask(build_call(RepresentativeFacts(**facts, node=node)))
+        wanted = RepresentativeFacts.model_validate({**facts, "node": node})
+        credentials = client.ask(build_call(wanted))
     save_credentials(credentials)
     return credentials
+
+
+def share_line(key: str, gateways: Sequence[str], profile: Profile) -> str:
+    """The command line of the customer, whole: it needs nothing of this machine but its text.
+
+    Where the profile's authority is too long for a line, it names the file, which must be sent.
+
+    Raises:
+        BadSettings: the authority of the profile cannot be read.
+    """
+    words = ["meridian", "share", "HOST:PORT", "--key", key, "--site", ",".join(gateways)]
+    if profile.ca_file:
+        words += ["--ca", authority_word(profile.ca_file) or profile.ca_file]
+    return shlex.join(words)
 
 
 def _show_key(answer: dict[str, Any]) -> None:
     key = answer["key"]
     print_line(f"session key: [bold]{key}[/bold]")
-    print_line(f"the customer runs:  meridian share HOST:PORT --key {key}")
+    print_line(f"the customer runs:  {escape(answer['share'])}")
     print_line(f"you run:            meridian connect --key {key} --listen 127.0.0.1:PORT")
 
 

@@ -1,20 +1,20 @@
 """`meridian share`: the customer lets one session reach one address, and nothing else."""
 
-import asyncio
 import sys
 from typing import Annotated
 
 import typer
 
 from clients.cli.addresses import parse_address
-from clients.cli.command import SiteCommand, SiteContext
+from clients.cli.command import SiteCommand, SiteContext, WaitOption
 from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import require_consent
 from clients.session.facts import endpoint_facts, site_name
 from clients.session.key import parse_key
 from clients.session.latencies import record_node
-from clients.session.live import LiveSession, Participant
+from clients.session.live import WAIT_SECONDS, LiveSession, Participant
 from clients.session.narration import build_narrator
+from clients.session.running import closing_on_signals, run_session
 from clients.site.api import site_client
 from shared.api.sessions import join_session
 from shared.api.trust import trusted_context
@@ -33,7 +33,11 @@ def register(app: typer.Typer) -> None:
 
 
 def share(
-    context: SiteContext, address: AddressArgument, key: KeyOption, yes: YesOption = False
+    context: SiteContext,
+    address: AddressArgument,
+    key: KeyOption,
+    yes: YesOption = False,
+    wait: WaitOption = WAIT_SECONDS,
 ) -> None:
     """Let the holder of a session key connect to HOST:PORT, until you press ctrl-C."""
     host, port = parse_address(address)
@@ -47,13 +51,15 @@ def share(
         facts = endpoint_facts(client, profile)
         answer = client.ask(join_session(session, facts))
     narrate = build_narrator(as_json=context.prints_json)
-    narrate("joined", session=session, address=f"{host}:{port}")
     credentials = answer.with_gateways(profile.gateways)
-    customer = Participant(Side.CUSTOMER, words, credentials, trusted_context(profile.ca_file))
+    tls = trusted_context(profile.ca_file)
+    customer = Participant(Side.CUSTOMER, words, credentials, tls, wait)
 
     async def run() -> None:
         live = LiveSession(customer, narrate)
         live.on_node = lambda node: record_node(site_name(profile), node)
-        await live.run(SharedAddressForwarder(live.endpoint, live, host, port))
+        with closing_on_signals(session, live.endpoint.close, narrate):
+            narrate("joined", session=session, address=f"{host}:{port}")
+            await live.run(SharedAddressForwarder(live.endpoint, live, host, port))
 
-    asyncio.run(run())
+    run_session(run(), narrate)

@@ -14,6 +14,7 @@ from clients.rehearsal.population import read_population
 from clients.rehearsal.report import Report, Share, build_report, count_moves
 from clients.rehearsal.trial import Assumptions, place_people, read_locations
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 SHOWN_MOVES: Final = 10
 
@@ -96,7 +97,7 @@ def _draw(file: Path, drawing: Drawing) -> None:
     try:
         file.write_text(draw(drawing), encoding="utf-8")
     except OSError as error:
-        raise BadSettings(f"the picture cannot be written: {error}") from error
+        raise BadSettings(f"the picture cannot be written: {reason_of(error)}") from error
 
 
 def _show_shares(title: str, old: Report, new: Report) -> None:

@@ -18,7 +18,9 @@ def read_history(client: SiteClient, since: str | None, node: str | None) -> lis
     """All events since then, or the newest ones."""
     begin = 0 if since is None else parse_since(since, time.time())  # noqa: TID251 (a person's "ago")
     limit = SHOWN if since is None else MOST_EVENTS
-    query = StatusHistoryQuery(limit=limit, since_unix_ms=begin, node=node)
+    query = StatusHistoryQuery.model_validate(
+        {"limit": limit, "since_unix_ms": begin, "node": node}
+    )
     return list(islice(client.pages(status_history(query)), None if since else SHOWN))
 
 

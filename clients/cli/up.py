@@ -129,8 +129,9 @@ def running_site() -> Path:
     """
     authority = Path(Profile.load().ca_file or "none").absolute()
     for folder in authority.parents:
-        if (folder / FILE).exists():
-            return folder
+        with contextlib.suppress(PermissionError):  # what we may not see into is no site of ours
+            if (folder / FILE).exists():
+                return folder
     raise BadSettings(
         "which site? give --state and the folder that `meridian up` named, or set MERIDIAN_CA_FILE "
         "as it says"

@@ -1,4 +1,4 @@
-"""`meridian webhook`: a receiver's secret, the progress of its deliveries, and delivering again."""
+"""`meridian webhook`: a receiver's secret and progress, delivering again, and enabling one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command("secret", cls=TextCommand)(secret)
     group.command("progress", cls=SiteCommand)(progress)
     group.command("replay", cls=TextCommand)(replay)
+    group.command("enable", cls=TextCommand)(enable)
     app.add_typer(group, name="webhook")
 
 
@@ -48,6 +49,15 @@ def replay(
         body = {**webhook.body, "since": start}
         client.ask(write_document(Kind.WEBHOOK, name, body, expected=webhook.revision))
     typer.echo(f"{name} is notified again from {start} on")
+
+
+def enable(context: SiteContext, name: NameArgument) -> None:
+    """Confirm that this site is to deliver to the receiver."""
+    with context.client() as client:
+        webhook = client.ask(read_document(Kind.WEBHOOK, name))
+        body = {**webhook.body, "enabled": True}
+        client.ask(write_document(Kind.WEBHOOK, name, body, expected=webhook.revision))
+    typer.echo(f"{name} is enabled: this site delivers to {webhook.body['url']}")
 
 
 def _show(progress: WebhookProgress) -> None:

@@ -61,7 +61,8 @@ class EndpointCallbacks:
     on_fact: Callable[[PathEffect], None]
     on_paths_needed: Callable[[], None]
     on_node_found: Callable[[PathGeneration, NodeId], None] = lambda _generation, _node: None
-    on_path_failed: Callable[[PathGeneration, str], None] = lambda _generation, _reason: None
+    on_path_failed: Callable[[Path, str], None] = lambda _path, _reason: None
+    on_relay_waits: Callable[[Path], None] = lambda _path: None
 
 
 class Endpoint:
@@ -140,7 +141,9 @@ class Endpoint:
         self._perform(self._tunnel.close(message, now()))
 
     def end(self, code: EndCode, message: str) -> None:
-        """Stop at once, because the site ended the session."""
+        """Stop at once, because the site ended the session; the other end gets *message* too."""
+        if self._is_up:
+            self._perform(self._tunnel.close(message, now()))
         self._perform((Ended(code, message, by_peer=False),))
         for link in self._links.values():
             link.close()
@@ -149,6 +152,7 @@ class Endpoint:
         node = self._paths.record_node(link.path, link.node)
         if node is not None:
             self._callbacks.on_node_found(link.path.generation, node)
+        self._callbacks.on_relay_waits(link.path)
 
     def on_ready(self, link: RelayLink, leftover: bytes) -> None:
         if self.ended.done():
@@ -195,11 +199,10 @@ class Endpoint:
             case CloseLink(link):
                 if link in self._links:
                     self._links.pop(link).close()
-            case Ended() if self.ended.done():
-                pass
             case PathUp() | PathLost() | Ended() | Secured() | WordsDiffer() | SecretUnknown():
-                self._update_state(effect)
-                self._callbacks.on_fact(effect)
+                if not self.ended.done():
+                    self._update_state(effect)
+                    self._callbacks.on_fact(effect)
             case _:
                 self.stream_handler.on_stream(effect)
 
@@ -218,8 +221,7 @@ class Endpoint:
                 self._stop_dialling()
                 if self._timer is not None:
                     self._timer.cancel()
-                if not self.ended.done():
-                    self.ended.set_result(effect)
+                self.ended.set_result(effect)
             case _:
                 pass
 
@@ -243,7 +245,7 @@ class Endpoint:
 
     def _on_unreachable(self, path: Path, reason: str) -> None:
         if reason:
-            self._callbacks.on_path_failed(path.generation, reason)
+            self._callbacks.on_path_failed(path, reason)
         self._perform(self._tunnel.path_unreachable(path.generation, now()))
 
     def _stop_dialling(self) -> None:
@@ -267,6 +269,13 @@ class Endpoint:
     def _on_timer(self) -> None:
         self._timer = None
         self._perform(self._tunnel.tick(now()))
+
+
+def break_streams(endpoint: Endpoint, reason: str) -> None:
+    """Break every stream, at the other end as soon as there is a path again."""
+    for effect in endpoint.streams.break_all(reason):
+        endpoint.stream_handler.on_stream(effect)
+    endpoint.flush()
 
 
 def _propagate_failure(ended: "asyncio.Future[Ended]", dialler: "asyncio.Task[None]") -> None:

@@ -2,7 +2,8 @@
 
 Back-pressure works by not reading: a local connection is not read while its stream takes no more
 bytes, and received bytes count as consumed only when the local socket has room again. A half-close
-stays a half-close; a broken connection becomes a reset at the other end.
+stays a half-close; a broken connection becomes a reset at the other end. A stream that ends while
+its target is being dialled ends the dialling, and the connection that came of it.
 """
 
 import asyncio
@@ -10,16 +11,17 @@ import contextlib
 import os
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from clients.endpoint.refusals import RefusalReports
 from clients.tunnel.effects import (
     StreamData,
     StreamEffect,
     StreamFinished,
     StreamId,
     StreamOpened,
+    StreamRefused,
     StreamReset,
     StreamWritable,
 )
@@ -28,8 +30,13 @@ from shared.domain.containment import cause_of, ends_process
 
 CONNECT_SECONDS: Final = 10.0
 HIGH_WATER_BYTES: Final = 1024 * 1024
-COPY_BYTES: Final = 64 * 1024
+DIALS_AT_ONCE: Final = 64
+"""Streams beyond these wait for their turn to be dialled."""
+
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+ConnectionNews = StreamData | StreamFinished | StreamReset | StreamWritable
+"""What happens to a connection that a stream already has."""
 
 
 class StreamCarrier(Protocol):
@@ -42,9 +49,11 @@ class StreamCarrier(Protocol):
 
 
 class ConnectionListener(Protocol):
-    """Receives the news of connections that opened or broke."""
+    """Receives the news of connections that opened or broke, or were too many."""
 
     def on_stream_opened(self, stream: StreamId) -> None: ...
+
+    def on_streams_refused(self, count: int) -> None: ...
 
     def on_stream_broken(self, stream: StreamId, reason: str) -> None: ...
 
@@ -59,21 +68,25 @@ class LocalConnection(asyncio.Protocol):
         self._stream = stream
         self._on_over = on_over
         self._transport: asyncio.Transport | None = None
-        self._early_data: list[memoryview] = []
+        self._early_data = bytearray()
         self._undelivered = 0
         self._is_full = False
+        self._is_aborted = False
         self._local_ended = False
         self._remote_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if self._is_aborted:
+            _reset(self._transport)
+            return
         self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         connection = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        early_data, self._early_data = self._early_data, []
-        for data in early_data:
-            self.deliver(data)
+        early_data, self._early_data = self._early_data, bytearray()
+        if early_data:
+            self.deliver(memoryview(early_data))
         if self._remote_ended:
             self._transport.write_eof()
         self._carrier.flush()
@@ -109,7 +122,9 @@ class LocalConnection(asyncio.Protocol):
     def deliver(self, data: memoryview) -> None:
         """Write *data* of the other end; it counts as consumed when the socket has room again."""
         if self._transport is None:
-            self._early_data.append(data)
+            self._early_data += data
+            return
+        if self._transport.is_closing():
             return
         self._transport.write(data)
         if self._is_full:
@@ -133,11 +148,17 @@ class LocalConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Reset the connection, so that what was received so far does not look complete."""
+        self._is_aborted = True
+        self._early_data.clear()
         if self._transport is not None:
-            connection = self._transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self._transport.abort()
+            _reset(self._transport)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
 
 
 class Forwarder:
@@ -147,15 +168,28 @@ class Forwarder:
         self._carrier = carrier
         self._listener = listener
         self._connections: dict[StreamId, LocalConnection] = {}
+        self._refusals = RefusalReports(listener.on_streams_refused)
 
     def on_stream(self, effect: StreamEffect) -> None:
-        if isinstance(effect, StreamOpened):
-            self._on_opened(effect.stream)
-            return
-        connection = self._connections.get(effect.stream)
-        if connection is None:
-            return
         match effect:
+            case StreamOpened(stream):
+                self._on_opened(stream)
+            case StreamRefused():
+                self._refusals.record()
+            case _:
+                connection = self._connections.get(effect.stream)
+                if connection is not None:
+                    self._on_news(connection, effect)
+
+    def close(self) -> None:
+        """Reset all connections that are left, those that are being dialled too."""
+        self._refusals.close()
+        for stream, connection in list(self._connections.items()):
+            connection.abort()
+            self._detach(stream)
+
+    def _on_news(self, connection: LocalConnection, news: ConnectionNews) -> None:
+        match news:
             case StreamData(_, data):
                 connection.deliver(data)
             case StreamWritable():
@@ -164,13 +198,8 @@ class Forwarder:
                 connection.finish()
             case StreamReset(stream, reason):
                 self._listener.on_stream_broken(stream, reason)
-                self._connections.pop(stream).abort()
-                self._on_removed()
-
-    def close(self) -> None:
-        """Reset all connections that are left."""
-        for connection in list(self._connections.values()):
-            connection.abort()
+                connection.abort()
+                self._detach(stream)
 
     def _on_opened(self, stream: StreamId) -> None:
         """Refuse a stream of the other end; only the representative's end may open one."""
@@ -185,10 +214,10 @@ class Forwarder:
 
     def _detach(self, stream: StreamId) -> None:
         if self._connections.pop(stream, None) is not None:
-            self._on_removed()
+            self._on_removed(stream)
 
-    def _on_removed(self) -> None:
-        """React to the end of a connection."""
+    def _on_removed(self, stream: StreamId) -> None:
+        """React to the end of the connection of *stream*."""
 
 
 class SharedAddressForwarder(Forwarder):
@@ -200,24 +229,26 @@ class SharedAddressForwarder(Forwarder):
         super().__init__(carrier, listener)
         self._host = host
         self._port = port
-        self._connecting: set[asyncio.Task[None]] = set()
-
-    def close(self) -> None:
-        for task in self._connecting:
-            task.cancel()
-        super().close()
+        self._turns = asyncio.Semaphore(DIALS_AT_ONCE)
+        self._dials: dict[StreamId, asyncio.Task[None]] = {}
 
     def _on_opened(self, stream: StreamId) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(stream, self._attach(stream)))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        dial = self._dial(stream, self._attach(stream))
+        self._dials[stream] = asyncio.get_running_loop().create_task(dial)
 
-    async def _connect(self, stream: StreamId, connection: LocalConnection) -> None:
+    def _on_removed(self, stream: StreamId) -> None:
+        dial = self._dials.pop(stream, None)
+        if dial is not None:
+            dial.cancel()
+
+    async def _dial(self, stream: StreamId, connection: LocalConnection) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with self._turns, asyncio.timeout(CONNECT_SECONDS):
                 await loop.create_connection(lambda: connection, self._host, self._port)
+            self._dials.pop(stream, None)
         except Exception as error:
+            self._dials.pop(stream, None)
             if ends_process(error):
                 raise
             reason = f"{self._host}:{self._port}: {_describe_error(error)}"
@@ -247,76 +278,43 @@ class LocalListener(Forwarder):
     ) -> None:
         super().__init__(carrier, listener)
         self._on_empty = on_empty
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Accept local connections; returns the address that is listened on.
+    async def listen(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Accept local connections at one more address; returns every socket's own.
 
         Raises:
             OSError: the address is not ours or in use.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port)
-        address = self._server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
+        server = await loop.create_server(self._accept, host, port)
+        self._servers.append(server)
+        addresses = [listener.getsockname() for listener in server.sockets]
+        return [(str(address[0]), int(address[1])) for address in addresses]
 
     async def adopt(self, connection: socket.socket) -> None:
         """Open a stream for one connected socket."""
         await asyncio.get_running_loop().create_connection(self._accept, sock=connection)
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         super().close()
 
     def _accept(self) -> asyncio.Protocol:
         stream = self._carrier.streams.open()
-        return _RejectedConnection() if stream is None else self._attach(stream)
+        if stream is not None:
+            return self._attach(stream)
+        self._refusals.record()
+        return _RejectedConnection()
 
-    def _on_removed(self) -> None:
+    def _on_removed(self, stream: StreamId) -> None:  # noqa: ARG002 (only the last one counts)
         if not self._connections and self._on_empty is not None:
             self._on_empty()
 
 
 class _RejectedConnection(asyncio.Protocol):
-    """A local connection that is refused, because there are too many streams."""
+    """A local connection that is refused: there are too many streams, or the other end is away."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).abort()
-
-
-class StandardStreams:
-    """This process's standard input and output as one socket that can be half-closed.
-
-    Two threads copy, because standard input may be a file, which no event loop can wait for.
-    """
-
-    def __init__(self) -> None:
-        self.connection, theirs = socket.socketpair()
-        self.connection.setblocking(False)
-        self._output = threading.Thread(target=_copy_out, args=(theirs,), daemon=True)
-        self._output.start()
-        threading.Thread(target=_copy_in, args=(theirs,), daemon=True).start()
-
-    async def wait_flushed(self, seconds: float) -> None:
-        """Wait until everything received is written, at most *seconds*."""
-        await asyncio.to_thread(self._output.join, seconds)
-
-
-def _copy_in(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := os.read(0, COPY_BYTES):
-            connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-
-
-def _copy_out(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := connection.recv(COPY_BYTES):
-            view = memoryview(data)
-            while view:
-                view = view[os.write(1, view) :]
-    # Whoever reads the standard output learns of the end now, while the process lives on.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+        _reset(cast("asyncio.Transport", transport))

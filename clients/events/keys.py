@@ -12,6 +12,7 @@ from shared.crypto.node_signature import Statement, verify_statement
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import decode_object
 from shared.domain.errors import BadSettings, BadSignature
+from shared.domain.files import reason_of
 from shared.domain.ids import Instant, NodeId
 
 REFETCH_SECONDS: Final = 10.0
@@ -30,7 +31,7 @@ def read_keys(path: Path) -> Keys:
         fields = decode_object(path.read_bytes(), "keys")
         return {NodeId(node): fields.text(node) for node in fields.members}
     except (OSError, Undecodable) as error:
-        raise BadSettings(f"--keys {path} holds no nodes' keys: {error}") from error
+        raise BadSettings(f"--keys {path} holds no nodes' keys: {reason_of(error)}") from error
 
 
 def fetch_keys(profile: Profile) -> Keys:

@@ -7,7 +7,6 @@ that was read. An event is acknowledged when the caller asks for the next one.
 """
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -22,6 +21,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 
+from shared.api.trust import trusted_context
 from shared.crypto.node_signature import NODE_SIGNATURE_HEADER
 from shared.domain.containment import describe_error
 from shared.domain.errors import BadSettings, Unavailable
@@ -120,7 +120,7 @@ class Reader:
     async def _connect(self, server: str) -> SafeClient:
         self._refusals.clear()
         access = self.access
-        tls = ssl.create_default_context(cafile=access.ca_file or None)
+        tls = trusted_context(access.ca_file)
         client = SafeClient()
         try:
             await client.connect(

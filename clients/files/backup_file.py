@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.crypto.backup import BackupKey, BackupOpener, BackupReader, Header
 from shared.domain.errors import BackupTruncated, BadSettings
+from shared.domain.files import reason_of
 
 PART_BYTES: Final = 256 << 10
 
@@ -34,7 +35,7 @@ def write_backup(file: Path, parts: Iterable[bytes]) -> Header:
         draft.replace(file)
         _synchronise(file.absolute().parent)
     except OSError as error:
-        raise BadSettings(f"{file} cannot be written: {error.strerror or error}") from error
+        raise BadSettings(f"{file} cannot be written: {reason_of(error)}") from error
     finally:
         draft.unlink(missing_ok=True)
     return _header(reader)
@@ -73,7 +74,7 @@ def read_parts(file: Path) -> Iterator[bytes]:
             while part := opened.read(PART_BYTES):
                 yield part
     except OSError as error:
-        raise BadSettings(f"{file} cannot be read: {error.strerror or error}") from error
+        raise BadSettings(f"{file} cannot be read: {reason_of(error)}") from error
 
 
 def _header(reader: BackupReader) -> Header:

@@ -25,6 +25,7 @@ from shared.decoding.errors import Undecodable
 from shared.documents import COLLECTIONS, DOCUMENTS, SITE_ID, Kind
 from shared.documents.body import WRITING
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 
 SECTIONS: Final = {"site": Kind.SITE, **COLLECTIONS}
 PASSWORD_FIELDS: Final = frozenset({"password", "password_file"})
@@ -76,7 +77,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise BadSettings(f"{path} cannot be read: {error}") from error
+        raise BadSettings(f"{path} cannot be read: {reason_of(error)}") from error
     if len(data) > LARGEST_BYTES:
         raise BadSettings(f"{path} cannot be read: it is larger than {LARGEST_BYTES >> 20} MiB")
     try:
@@ -131,7 +132,8 @@ def _secret(path: Path, body: Mapping, file: Path) -> str:
     try:
         return (path.parent / file).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise _wrong(path, body, "password_file", f"{file} cannot be read: {error}") from error
+        sentence = f"{file} cannot be read: {reason_of(error)}"
+        raise _wrong(path, body, "password_file", sentence) from error
 
 
 def _innermost(body: Mapping, loc: tuple[str, ...]) -> tuple[Mapping, str | None]:

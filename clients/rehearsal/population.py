@@ -19,6 +19,7 @@ from shared.decoding.text import shown, to_integer, to_number
 from shared.documents.hosts import number
 from shared.documents.node import Location
 from shared.domain.errors import BadSettings
+from shared.domain.files import reason_of
 from shared.domain.ids import NodeId
 from shared.domain.timezone import EASTERNMOST_MINUTES, WESTERNMOST_MINUTES
 
@@ -64,7 +65,7 @@ def read_population(file: Path) -> list[Person]:
         with file.open("rb") as content:
             text = decode_text(content.read(LARGEST_BYTES + 1))
     except (OSError, ValueError, Undecodable) as error:
-        raise BadSettings(f"the clients cannot be read: {error}") from error
+        raise BadSettings(f"the clients cannot be read: {reason_of(error)}") from error
     return parse_population(text, file.name)
 
 

@@ -2,10 +2,12 @@
 
 The messages are declared in `shared.api.channel`. **A channel that breaks ends nothing**: the
 tunnel runs on, and the channel reconnects as long as the session lives. Messages wait until there
-is a channel.
+is a channel. Every connection names the number of this program, so that the site tells its return
+from the arrival of another program with the same credentials.
 """
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -14,13 +16,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from shared.api.channel import (
+    ENDPOINT_HEADER,
     LONGEST_FROM_GATEWAY,
     CloseCode,
     CloseRequested,
+    EndLeft,
     FromEndpoint,
     FromGateway,
     NodeFound,
     PathsNeeded,
+    RequestRefused,
     SessionClosed,
     channel_path,
     decode_from_gateway,
@@ -29,12 +34,15 @@ from shared.api.sessions import SessionCredentials
 from shared.decoding.errors import Undecodable
 from shared.domain.backoff import Backoff
 from shared.domain.containment import ends_process
-from shared.domain.errors import Unauthenticated
+from shared.domain.errors import AlreadyConnected, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration
 from shared.domain.session import CloseReason
 
 CONNECT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 5.0
+RESERVED_SECONDS: Final = 1.0
+"""The pause while another program may still come back to its place."""
+
 RECONNECTING: Final = Backoff(first_seconds=0.1, longest_seconds=3.0)
 
 
@@ -64,12 +72,16 @@ class ControlChannel:
         self._gateways = list(credentials.gateways)
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._is_request_waiting = False
+        self._endpoint = secrets.token_hex(16)
+        self._refusal = ""
+        self.is_connected = False
 
     async def run(self) -> None:
         """Stay connected until the site closes the session.
 
         Raises:
             Unauthenticated: the site does not accept the endpoint's token.
+            AlreadyConnected: another program is connected with the same credentials.
         """
         failures = 0
         while True:
@@ -78,9 +90,11 @@ class ControlChannel:
                     failures = 0
                     if await self._converse(socket):
                         return
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code == CloseCode.REFUSED:
-                    raise Unauthenticated(f"the site refuses this end: {closed.rcvd.reason}")  # noqa: B904 (the close frame says all)
+                    self._require_place(socket)
+                    if socket.close_code == CloseCode.RESERVED:
+                        await asyncio.sleep(RESERVED_SECONDS)
+            except (Unauthenticated, AlreadyConnected):
+                raise
             except Exception as error:
                 if ends_process(error):
                     raise  # whatever else is wrong with one gateway, the next one is tried
@@ -98,9 +112,17 @@ class ControlChannel:
         """Report that the address that all relays share led to *node*."""
         self._send(NodeFound(generation=generation, node=node))
 
+    async def say_goodbye(self, message: str, seconds: float) -> None:
+        """Notify the site that this program ends, for at most *seconds*; the session goes on."""
+        self._send(EndLeft(message=message))
+        await self._wait_sent(seconds)
+
     async def close(self, reason: CloseReason, message: str, seconds: float) -> None:
         """Notify the site that the session is over, for at most *seconds*."""
         self._send(CloseRequested(reason=reason, message=message))
+        await self._wait_sent(seconds)
+
+    async def _wait_sent(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._outgoing.join()
@@ -116,7 +138,10 @@ class ControlChannel:
         return _Connect(
             url,
             ssl=self._tls if url.startswith("wss:") else None,
-            additional_headers={"Authorization": f"Bearer {self._credentials.endpoint_token}"},
+            additional_headers={
+                "Authorization": f"Bearer {self._credentials.endpoint_token}",
+                ENDPOINT_HEADER: self._endpoint,
+            },
             open_timeout=CONNECT_SECONDS,
             ping_interval=SILENCE_SECONDS,
             ping_timeout=SILENCE_SECONDS,
@@ -130,14 +155,36 @@ class ControlChannel:
         try:
             async for text in socket:
                 message = _read(text)
+                self._note(message)
                 if message is not None:
                     self._on_message(message)
                 if isinstance(message, SessionClosed):
                     return True
+        except ConnectionClosed:
+            return False
         finally:
+            self.is_connected = False
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
         return False
+
+    def _note(self, message: FromGateway | None) -> None:
+        if isinstance(message, RequestRefused):
+            self._refusal = message.message
+        else:
+            self.is_connected = True
+
+    def _require_place(self, socket: ClientConnection) -> None:
+        """Go on unless the gateway refused this program for good, by the code that it closed with.
+
+        Raises:
+            Unauthenticated: the site does not accept the endpoint's token.
+            AlreadyConnected: another program is connected with the same credentials.
+        """
+        if socket.close_code == CloseCode.REFUSED:
+            raise Unauthenticated(f"the site refuses this end: {socket.close_reason}")
+        if socket.close_code == CloseCode.TAKEN:
+            raise AlreadyConnected(self._refusal or "another program has this side's place")
 
     async def _send_queued(self, socket: ClientConnection) -> None:
         while True:

@@ -1,20 +1,28 @@
 """Runs one end of a session, from its credentials to its end: tunnel, control channel, narration.
 
 The session is over when the tunnel ends, or when the site closes it. An end that leaves closes the
-tunnel first and then notifies the site, so that the site's own close cuts off no byte.
+tunnel first and then notifies the site, so that the site's own close cuts off no byte. An end that
+cannot go on while another program could take its place only leaves.
 """
 
 import asyncio
 import contextlib
-import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from clients.endpoint.endpoint import ClosableStreamHandler, Endpoint, EndpointCallbacks
+from clients.endpoint.endpoint import (
+    ClosableStreamHandler,
+    Endpoint,
+    EndpointCallbacks,
+    break_streams,
+)
+from clients.endpoint.outage import GaveUp, OtherSideLost, Outage, OutageEffect, StreamsFailed
 from clients.session.channel import ControlChannel
 from clients.session.narration import Narrator
+from clients.session.outage_watch import OutageWatch
+from clients.session.path_news import PathNews
 from clients.tunnel.effects import (
     EndCode,
     Ended,
@@ -27,6 +35,7 @@ from clients.tunnel.effects import (
     WordsDiffer,
 )
 from clients.tunnel.exchange import Credentials
+from clients.tunnel.streams import STREAMS_AT_ONCE
 from shared.api.channel import (
     FromGateway,
     PathsOffered,
@@ -35,9 +44,9 @@ from shared.api.channel import (
     SessionReported,
 )
 from shared.api.sessions import SessionCredentials
-from shared.domain.errors import Rejected, SessionEnded, Unauthenticated
-from shared.domain.ids import PathGeneration
+from shared.domain.errors import AlreadyConnected, MeridianError, Rejected, SessionEnded
 from shared.domain.node import Side
+from shared.domain.path import Path
 from shared.domain.session import CloseReason
 
 CLOSE_SECONDS: Final = 2.0
@@ -52,6 +61,9 @@ _REASONS: Final = {
 }
 """What ends the session for both ends; a mistyped key ends it only for the end that typed it."""
 
+WAIT_SECONDS: Final = 30.0
+"""How long an end without a path keeps open streams, and looks for relays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Participant:
@@ -61,6 +73,7 @@ class Participant:
     words: str | None
     credentials: SessionCredentials
     tls: ssl.SSLContext | None
+    wait_seconds: float = WAIT_SECONDS
 
 
 class LiveSession:
@@ -70,22 +83,29 @@ class LiveSession:
         self._participant = participant
         self._narrate = narrate
         self._was_secured = False
-        self._was_up = False
         self._ended_by_site = False
         self._representative: str | None = None
-        self._reported_failures: set[tuple[PathGeneration, str]] = set()
+        self._refusal = ""
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
+        self.on_ready: Callable[[], None] = lambda: None
         self.stream_failure: str | None = None
         credentials = Credentials(participant.credentials.session, participant.words)
         self._channel = ControlChannel(participant.credentials, participant.tls, self._on_message)
+        self._outage = OutageWatch(
+            Outage(participant.wait_seconds),
+            self._on_outage,
+            lambda: self._channel.is_connected,
+        )
         callbacks = EndpointCallbacks(
             self._on_fact,
             self._channel.request_paths,
             self._channel.report_node,
             self._on_path_failed,
+            self._outage.relay_waits,
         )
         self.endpoint = Endpoint(participant.side, credentials, callbacks)
+        self._news = PathNews(narrate, self.endpoint.node_of)
 
     async def run(self, handler: ClosableStreamHandler) -> None:
         """Carry the session until it is over; *handler* gets its streams.
@@ -94,22 +114,42 @@ class LiveSession:
             Rejected: it ended by anything but a close.
             SessionEnded: the site closed it before the two ends had met.
             Unauthenticated: the site refuses this end, and there is no tunnel yet.
+            AlreadyConnected: another program is connected as this end.
         """
         self.endpoint.stream_handler = handler
-        async with self._control_channel(), _interrupts(self.endpoint.close):
+        if self._participant.side is Side.REPRESENTATIVE:
+            self._narrate("waiting_for_customer")
+        async with self._control_channel():
             ended = await self.endpoint.ended
+            self._outage.stop()
             handler.close()
-            reason = _REASONS.get(ended.code)
-            if reason is not None and not self._ended_by_site:
-                await self._channel.close(reason, ended.message, CLOSE_SECONDS)
+            await self._say_goodbye(ended)
         self._require_good_end(ended)
 
     def on_stream_opened(self, stream: StreamId) -> None:
         self._narrate("stream_opened", stream=stream)
 
+    def on_streams_refused(self, count: int) -> None:
+        if self._outage.refuses_streams:
+            self._narrate("streams_refused_now", count=count)
+        else:
+            self._narrate("streams_refused", count=count, limit=STREAMS_AT_ONCE)
+
     def on_stream_broken(self, stream: StreamId, reason: str) -> None:
         self.stream_failure = reason
         self._narrate("stream_broken", stream=stream, reason=reason)
+
+    async def _say_goodbye(self, ended: Ended) -> None:
+        """Notify the site: the session is over for both ends, or it waits for another program."""
+        if self._ended_by_site:
+            return
+        reason = _REASONS.get(ended.code)
+        if ended.code is EndCode.OUT_OF_REACH and self._was_secured:
+            reason = CloseReason.OTHER
+        if reason is None:
+            await self._channel.say_goodbye(ended.message, CLOSE_SECONDS)
+        else:
+            await self._channel.close(reason, ended.message, CLOSE_SECONDS)
 
     def _require_good_end(self, ended: Ended) -> None:
         """Raise an error unless the session was closed after the two ends had met."""
@@ -129,30 +169,37 @@ class LiveSession:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        if not self._was_up and not task.cancelled() and task.exception() is not None:
+        if not self._news.was_up and not task.cancelled() and task.exception() is not None:
             await task
 
     def _on_channel_closed(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
-        message = error.message if isinstance(error, Unauthenticated) else str(error)
-        if self._was_up:
+        message = error.message if isinstance(error, MeridianError) else str(error)
+        if self._news.was_up:
             self._narrate("refused", message=message)
         else:
+            self._ended_by_site = True
             self.endpoint.end(EndCode.CLOSED, message)
 
     def _on_message(self, message: FromGateway) -> None:
         match message:
             case PathsOffered(paths=paths):
                 if self.endpoint.offer(paths):
-                    self._narrate("paths", nodes=[path.node or path.host for path in paths])
+                    self._news.on_paths(paths)
             case SessionClosed(message=text):
                 self._ended_by_site = True
                 self.endpoint.end(EndCode.CLOSED, text or "closed")
-            case RequestRefused(message=text):
-                self._narrate("refused", message=text)
+            case RequestRefused():
+                self._on_refused(message)
             case SessionReported(representative=representative):
                 self._on_representative(representative)
+
+    def _on_refused(self, refused: RequestRefused) -> None:
+        """Narrate a refusal once; that of this program's place is the end, and said by that."""
+        if refused.message != self._refusal and refused.code != AlreadyConnected.code:
+            self._narrate("refused", message=refused.message)
+        self._refusal = refused.message
 
     def _on_representative(self, representative: str) -> None:
         """Narrate to a customer in a queue that they wait, and then who takes the session."""
@@ -166,60 +213,49 @@ class LiveSession:
                 self._narrate("waiting")
 
     def _on_secured(self, code: str) -> None:
+        self._was_secured = True
         if code:
             self._narrate("compare", code=code)
             self.on_code(code)
         else:
             self._narrate("secured")
 
-    def _on_path_failed(self, generation: PathGeneration, reason: str) -> None:
-        """Narrate each reason why a path failed once, however often it is dialled."""
-        if (generation, reason) not in self._reported_failures:
-            self._reported_failures.add((generation, reason))
-            node = self.endpoint.node_of(generation)
-            self._narrate("path_failed", node=node, generation=generation, reason=reason)
+    def _on_path_failed(self, path: Path, reason: str) -> None:
+        self._news.on_failed(path, reason)
+        self._outage.relay_failed(path, reason)
+
+    def _on_outage(self, effect: OutageEffect) -> None:
+        match effect:
+            case OtherSideLost(wait_seconds):
+                self._narrate("other_side_lost", wait_seconds=wait_seconds)
+            case StreamsFailed(reason):
+                self._narrate("waited_in_vain", reason=reason)
+                break_streams(self.endpoint, reason)
+            case GaveUp(message):
+                self.endpoint.end(EndCode.OUT_OF_REACH, message)
+        self.endpoint.streams.takes_new = not self._outage.refuses_streams
 
     def _on_fact(self, fact: PathEffect) -> None:
         match fact:
             case Secured(code):
-                self._was_secured = True
                 self._on_secured(code)
             case WordsDiffer(run, allowed):
                 self._narrate("words_differ", attempt=run, of=allowed)
             case SecretUnknown():
-                self._narrate("secret_unknown")
-            case PathUp(generation, _, seconds):
-                node = self.endpoint.node_of(generation)
-                event = "resumed" if self._was_up else "connected"
-                self._was_up = True
-                self.on_node(node)
-                self._narrate(event, node=node, generation=generation, seconds=round(seconds, 3))
-            case PathLost(generation):
-                node = self.endpoint.node_of(generation)
-                self._narrate("path_lost", node=node, generation=generation)
+                self._news.on_secret_unknown()
+            case PathUp():
+                self._on_up(fact)
+            case PathLost():
+                self._news.on_lost(fact)
+                self._outage.path_lost()
             case Ended(code, message, by_peer):
                 self._narrate("closed", code=code.value, message=message, by_peer=by_peer)
 
-
-@contextlib.asynccontextmanager
-async def _interrupts(close: Callable[[str], None]) -> AsyncGenerator[None]:
-    """Close in good order at the first interrupt, and break off at the second."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None, "a session runs in a task"
-    count = 0
-
-    def on_interrupt() -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
-            close("closed by its user")
-        else:
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_interrupt)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    def _on_up(self, up: PathUp) -> None:
+        is_first = not self._news.was_up
+        self._outage.path_up()
+        self.endpoint.streams.takes_new = True
+        self._news.on_up(up)
+        self.on_node(self.endpoint.node_of(up.generation))
+        if is_first:
+            self.on_ready()

@@ -25,7 +25,7 @@ def profile_folder() -> Path:
 
 @dataclass
 class Profile:
-    """One site: its gateways, its certificate authority (a file), and a token."""
+    """One site: its gateways, its certificate authority (a file or a word), and a token."""
 
     gateways: list[str] = field(default_factory=list[str])
     ca_file: str = ""

@@ -27,6 +27,7 @@ class EndCode(StrEnum):
     BAD_OFFSET = "bad_offset"
     BAD_STREAM = "bad_stream"
     EXPIRED = "expired"
+    OUT_OF_REACH = "out_of_reach"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,13 @@ class StreamOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRefused:
+    """The other end opened *stream* beyond the limit; it was reset at once."""
+
+    stream: StreamId
+
+
+@dataclass(frozen=True, slots=True)
 class StreamData:
     """Bytes of *stream*; call `consumed` when they are delivered."""
 
@@ -130,7 +138,9 @@ class StreamWritable:
     stream: StreamId
 
 
-StreamEffect = StreamOpened | StreamData | StreamFinished | StreamReset | StreamWritable
+StreamEffect = (
+    StreamOpened | StreamRefused | StreamData | StreamFinished | StreamReset | StreamWritable
+)
 PathEffect = Secured | WordsDiffer | SecretUnknown | PathUp | PathLost | Ended
 Effect = Send | CloseLink | PathEffect | StreamEffect
 Effects = tuple[Effect, ...]

@@ -68,7 +68,8 @@ SECURED_ELSEWHERE = HandshakeStep(
     effects=(
         Ended(
             EndCode.SECURED_ELSEWHERE,
-            "this session is already secured with another process; open a new session",
+            "this side of the session was another program before, whose secret went with it; "
+            "this one cannot go on: open a new session",
             by_peer=False,
         ),
     )
@@ -167,7 +168,7 @@ class FollowingHandshake:
     def received(self, link: TunnelLink, kind: FrameKind, payload: bytes) -> HandshakeStep:
         match kind:
             case FrameKind.EXCHANGE if self.is_secured:
-                return HandshakeStep(encode(FrameKind.UNKNOWN), drop=True)
+                return HandshakeStep(encode(FrameKind.UNKNOWN), (SecretUnknown(),), drop=True)
             case FrameKind.EXCHANGE:
                 return self._on_exchange(payload)
             case FrameKind.CONFIRM if self._exchange.awaits_confirmation:

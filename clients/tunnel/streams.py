@@ -6,6 +6,7 @@ may carry `WINDOW_BYTES` that its receiver has not delivered yet; delivered byte
 credit. So a slow receiver stops its own sender, and no other stream. Half-close is a frame.
 
 **A peer that breaks these rules ends the tunnel**: it is authenticated, so it is not the network.
+So does a peer that opens streams without taking the answers: they would pile up in the outbox.
 Streams with something to send take turns, one piece each.
 """
 
@@ -22,11 +23,12 @@ from clients.tunnel.effects import (
     StreamFinished,
     StreamId,
     StreamOpened,
+    StreamRefused,
     StreamReset,
     StreamWritable,
 )
 from clients.tunnel.frames import PIECE_BYTES
-from clients.tunnel.outbox import Outbox
+from clients.tunnel.outbox import LIMIT_BYTES, Outbox
 from shared.domain.node import Side
 
 WINDOW_BYTES: Final = 4 * 1024 * 1024
@@ -37,6 +39,10 @@ PENDING_BYTES: Final = 256 * 1024
 """A stream takes no more bytes while this many wait for credit or for a path."""
 
 STREAMS_AT_ONCE: Final = 256
+UNTAKEN_BYTES: Final = LIMIT_BYTES + 2 * 1024 * 1024
+"""Frames that a peer may leave unacknowledged while it opens streams; a slow one leaves less."""
+
+LONGEST_REASON_BYTES: Final = 500
 _COUNT: Final = struct.Struct("!I")
 
 
@@ -78,16 +84,20 @@ class Streams:
         self._may_open = side is Side.REPRESENTATIVE
         self._outbox = outbox
         self._streams: dict[StreamId, _Stream] = {}
-        self._ready: deque[StreamId] = deque()
+        self._ready: dict[StreamId, None] = {}
+        """The streams that wait for their turn, in order."""
+
         self._last = StreamId(0)
+        self.takes_new = True
+        """Whether this end's program may open streams now."""
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def open(self) -> StreamId | None:
-        """Open a stream; None when there are too many."""
+        """Open a stream; None when there are too many, or new ones are refused."""
         assert self._may_open, "only the representative's end opens streams"
-        if len(self._streams) >= STREAMS_AT_ONCE:
+        if not self.takes_new or len(self._streams) >= STREAMS_AT_ONCE:
             return None
         stream = self._begin()
         self._append(StreamFrame.OPEN, stream)
@@ -120,8 +130,15 @@ class Streams:
 
     def reset(self, stream: StreamId, reason: str) -> None:
         """Break the stream at both ends."""
-        if self._streams.pop(stream, None) is not None:
-            self._append(StreamFrame.RESET, stream, reason.encode()[:500])
+        if self._forget(stream):
+            self._append(StreamFrame.RESET, stream, reason.encode()[:LONGEST_REASON_BYTES])
+
+    def break_all(self, reason: str) -> list[StreamReset]:
+        """Break every stream at both ends, and return what this end's program is to know of it."""
+        broken = list(self._streams)
+        for stream in broken:
+            self.reset(stream, reason)
+        return [StreamReset(stream, reason) for stream in broken]
 
     def consumed(self, stream: StreamId, count: int) -> None:
         """Give back credit for *count* bytes of received data that were delivered."""
@@ -138,12 +155,12 @@ class Streams:
         """Move one piece of the next stream into the outbox; False if nothing can be moved."""
         if not self._ready or not self._outbox.has_room:
             return False
-        stream = self._ready.popleft()
-        state = self._streams.get(stream)
-        if state is not None:
-            self._move_piece(stream, state)
-            self._schedule(stream, state)
-            self._finish_when_empty(stream, state)
+        stream = next(iter(self._ready))
+        del self._ready[stream]
+        state = self._streams[stream]
+        self._move_piece(stream, state)
+        self._schedule(stream, state)
+        self._finish_when_empty(stream, state)
         return True
 
     def writable(self) -> Iterator[StreamWritable]:
@@ -176,18 +193,21 @@ class Streams:
             case StreamFrame.FINISH:
                 return self._on_finish(stream, state)
             case StreamFrame.RESET:
-                del self._streams[stream]
-                return StreamReset(stream, bytes(payload).decode(errors="replace"))
+                self._forget(stream)
+                reason = bytes(payload[:LONGEST_REASON_BYTES]).decode(errors="replace")
+                return StreamReset(stream, reason)
             case _:
                 raise BadStream(f"frame {kind} is unknown")
 
-    def _on_open(self, stream: StreamId) -> StreamOpened | None:
+    def _on_open(self, stream: StreamId) -> StreamOpened | StreamRefused:
         if self._may_open or stream != self._last + 1:
             raise BadStream(f"stream {stream} may not be opened")
+        if self._outbox.appended - self._outbox.acknowledged > UNTAKEN_BYTES:
+            raise BadStream("streams are opened, and the answers are not taken")
         if len(self._streams) >= STREAMS_AT_ONCE:
             self._last = stream
             self._append(StreamFrame.RESET, stream, b"too many connections at once")
-            return None
+            return StreamRefused(stream)
         return StreamOpened(self._begin())
 
     def _on_credit(self, stream: StreamId, state: _Stream, payload: memoryview) -> None:
@@ -213,8 +233,8 @@ class Streams:
 
     def _schedule(self, stream: StreamId, state: _Stream) -> None:
         """Give *stream* a turn when it can use one."""
-        if state.pending and state.send_credit and stream not in self._ready:
-            self._ready.append(stream)
+        if state.pending and state.send_credit:
+            self._ready.setdefault(stream)
 
     def _move_piece(self, stream: StreamId, state: _Stream) -> None:
         data = state.pending[0]
@@ -235,7 +255,12 @@ class Streams:
 
     def _forget_when_over(self, stream: StreamId, state: _Stream) -> None:
         if state.local_finished and state.remote_finished:
-            del self._streams[stream]
+            self._forget(stream)
+
+    def _forget(self, stream: StreamId) -> bool:
+        """Forget *stream* and its turn; False when it was over already."""
+        self._ready.pop(stream, None)
+        return self._streams.pop(stream, None) is not None
 
     def _append(
         self, kind: StreamFrame, stream: StreamId, payload: bytes | memoryview = b""

@@ -1,5 +1,6 @@
 """The composition root of the gateway: the one place that knows all of its parts."""
 
+import asyncio
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -9,11 +10,17 @@ import services.gateway.access.routes as login
 import services.gateway.appliances.routes as appliance_routes
 import services.gateway.backups.routes as backup_routes
 import services.gateway.conflicts.routes as conflict_routes
+from services.gateway.acceptor.acceptor import AcceptorSetting, HttpsAcceptor
+from services.gateway.acceptor.asgi import GuardedApi
+from services.gateway.acceptor.certificate import write_certificate
+from services.gateway.acceptor.core.limits import ConnectionLimits
+from services.gateway.acceptor.refusals import Refusals
 from services.gateway.access.accounts import Accounts
 from services.gateway.access.address_limits import AddressLimits
 from services.gateway.access.audit_log import AuditLog
 from services.gateway.access.gateway_urls import GatewayUrls
 from services.gateway.access.passwords import Passwords
+from services.gateway.access.sign_ins import SignIns, Sleep
 from services.gateway.appliances.appliances import Appliances
 from services.gateway.backups.backups import BackupFiles
 from services.gateway.backups.snapshots import MasterSnapshots, SnapshotObjects, Verify
@@ -28,21 +35,22 @@ from services.gateway.cluster.sync import FollowerSync
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.proposals import Proposals
 from services.gateway.configuration.reader import ConfigurationReader
-from services.gateway.configuration.routes import documents, history, webhooks
+from services.gateway.configuration.routes import apply, documents, history, webhooks
 from services.gateway.configuration.verification import LogCopies
 from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.conflicts.conflicts import MastersConflicts
 from services.gateway.conflicts.resolution import Resolution
 from services.gateway.handlers import Handlers, router
+from services.gateway.http.graceful_stop import GracefulStop, RequestsInFlight
 from services.gateway.http.problems import RESPONSES, answer_with_problems
 from services.gateway.http.provided import provide
-from services.gateway.http.server import HttpsServer, build_server, write_certificate
 from services.gateway.placement.probing import ProbePlanner
 from services.gateway.placement.routes import probes, rehearsal, selection
 from services.gateway.placement.selector import SelectorClient
+from services.gateway.sessions.attachments import Attachments
 from services.gateway.sessions.credentials import CredentialsIssuer
 from services.gateway.sessions.queues import Queues
-from services.gateway.sessions.reaper import SessionReaper
+from services.gateway.sessions.reaper import SeenNodes, SessionReaper
 from services.gateway.sessions.relay_closing import RelayClosing
 from services.gateway.sessions.routes import channel, queue, sessions
 from services.gateway.sessions.routes.channel import ControlChannels
@@ -60,7 +68,7 @@ from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
 from shared.runtime.containment import Containment
-from shared.runtime.context import build_context
+from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
 from shared.runtime.health import Health
@@ -78,6 +86,7 @@ class Outside:
     sessions: SessionStore
     snapshots: SnapshotObjects
     verify: Verify
+    sleep: Sleep
 
 
 @dataclass(frozen=True)
@@ -117,9 +126,10 @@ class Gateway:
         resolution = Resolution(conflicts, reader, proposals, secrets.passwords, audit, publisher)
         selector = SelectorClient(publisher, directory, reader)
         relays = RelayClosing(publisher, clock, state.containment)
-        self.proposals = proposals
+        self.proposals, self.requests = proposals, RequestsInFlight()
+        sign_ins = SignIns(clock, outside.sleep)
         self.accounts = Accounts(
-            reader.user, secrets.passwords, secrets.site, clock, outside.events
+            reader.user, secrets.passwords, secrets.site, clock, outside.events, sign_ins
         )
         self.sessions = Sessions(
             outside.sessions, state.view, selector, relays, outside.events, directory, clock
@@ -129,14 +139,19 @@ class Gateway:
         self.local = LocalHealth(node, state.health, state.grant, clock)
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
-        channels = ControlChannels(self.accounts, self.sessions, self.tickets, state.containment)
+        limits = AddressLimits(clock)
+        self.attachments = Attachments(node, self.sessions, state.containment)
+        self.channels = ControlChannels(
+            *(self.accounts, limits.wrong_tokens, self.sessions),
+            *(self.attachments, self.tickets, state.containment),
+        )
         self.provided: tuple[object, ...] = (
-            *(self.accounts, AddressLimits(clock), audit, urls),
+            *(self.accounts, limits, audit, urls),
             CredentialsIssuer(self.accounts, urls),
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),
-            *(self.sessions, Queues(reader, self.sessions, clock), channels),
+            *(self.sessions, Queues(reader, self.sessions, clock), self.channels),
             *(self.cluster, self.local, failover, FollowerSync(publisher, directory, audit)),
             *(StatusHistoryReader(publisher), Appliances(self.cluster, failover, self.local)),
             self.backups,
@@ -179,6 +194,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         sessions=store,
         snapshots=SnapshotStore(link.client),
         verify=context.keys.trust.verify,
+        sleep=asyncio.sleep,
     )
     secret = SiteSecret.load(settings.state_dir / SECRET_FILE)
     secrets = Secrets(
@@ -195,21 +211,34 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
     context.bus.broker.include_router(router(handlers))
+    acceptor = build_acceptor(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
         tasks=(
-            https_server(settings, build_api(gateway)).listen,
+            acceptor.listen,
             link.run,
             Watchdog(lambda: state.grant.valid_until, clock).run,
         ),
         workers={
             "sessions": SessionWatch(store, state.view, state.health).run,
-            "expiry": SessionReaper(gateway.sessions, state.directory, clock).run,
+            "expiry": build_reaper(gateway, state).run,
             "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
             "directory": state.directory.run,
         },
+        ending=(gateway.requests.end,),
     )
+
+
+def build_reaper(gateway: Gateway, state: AppState) -> SessionReaper:
+    """Build the session reaper, which sees nodes as their heartbeats show them."""
+
+    def relay_since(node: NodeId) -> int:
+        heard = state.observed.last_heartbeat(node, "relay")
+        return 0 if heard is None else heard.heartbeat.started_unix_ms
+
+    seen = SeenNodes(gateway.cluster.seems_alive, relay_since)
+    return SessionReaper(gateway.sessions, gateway.attachments, state.directory, seen)
 
 
 def build_api(gateway: Gateway) -> FastAPI:
@@ -222,12 +251,13 @@ def build_api(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         responses=RESPONSES,
     )
+    api.add_middleware(GracefulStop, requests=gateway.requests)
     provide(api, *gateway.provided)
     answer_with_problems(api)
     areas = (
         *(login, probes, sessions, queue, channel, cluster, selection, rehearsal),
         *(appliance_routes, failover, conflict_routes, history, status_history, backup_routes),
-        *(webhooks, documents),
+        *(webhooks, apply, documents),
     )
     for area in areas:
         api.include_router(area.router, prefix=API)
@@ -236,7 +266,28 @@ def build_api(gateway: Gateway) -> FastAPI:
     return api
 
 
-def https_server(settings: GatewaySettings, api: FastAPI) -> HttpsServer:
-    """Build the server of *api* with a fresh certificate of the site's own authority."""
-    certificate = write_certificate(settings.state_dir, settings.certificate_names)
-    return build_server(api, settings.gateway_host, settings.gateway_port, certificate)
+def build_acceptor(
+    settings: GatewaySettings, api: FastAPI, context: ServiceContext
+) -> HttpsAcceptor:
+    """Build the front door of *api* with a fresh certificate of the site's own authority.
+
+    Raises:
+        BadSettings: the authority's files cannot be read.
+    """
+    setting = AcceptorSetting(
+        settings.listen,
+        write_certificate(settings.state_dir, settings.certificate_names),
+        settings.proxy_protocol_from,
+        settings.trusted_proxies,
+        ConnectionLimits(
+            connections=settings.gateway_connections,
+            connections_per_source=settings.gateway_connections_per_source,
+        ),
+    )
+    return HttpsAcceptor(
+        GuardedApi(api, settings.trusted_proxies, settings.site_host),
+        setting,
+        Refusals(context.telemetry.registry, context.clock),
+        context.clock,
+        context.faults.containment,
+    )

@@ -12,8 +12,9 @@ from services.relay.control.configuration import NodeConfiguration, default_capa
 from services.relay.control.files import DirectoryCopy, DirectoryFile, RelayFile
 from services.relay.control.orders import NodeOrders
 from services.relay.core.admission import Admission
-from services.relay.core.pairing import Effect, PairingTable
-from services.relay.data_plane.listener import listen
+from services.relay.core.effects import Effect
+from services.relay.core.pairing import PairingTable
+from services.relay.data_plane.listener import BACKLOG
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import PumpResources
 from services.relay.handlers import router
@@ -24,6 +25,7 @@ from services.relay.settings import RelaySettings
 from shared.crypto.keyring import KeyRing
 from shared.crypto.tickets import read_ticket, require_probe_ticket
 from shared.domain.ids import NodeId
+from shared.domain.source import Networks
 from shared.domain.ticket import Ticket
 from shared.messaging.events import EventPublisher
 from shared.messaging.streams import SESSIONS
@@ -32,6 +34,7 @@ from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.directory import Directory
 from shared.runtime.driver import Driver
 from shared.runtime.health import Health
+from shared.runtime.listening import ListenSetting, open_listeners
 from shared.runtime.service import Service, Task
 
 
@@ -72,7 +75,7 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
     """
     context = build_context(settings, "relay", clock)
     is_master = settings.node in context.keys.trust.masters
-    relay = build_relay(context, is_master=is_master)
+    relay = build_relay(context, settings.proxy_protocol_from, is_master=is_master)
     orders = NodeOrders(relay.admission, relay.pairings, relay.plane.perform, relay.file)
     configuration = NodeConfiguration(
         settings.node, relay.admission, DirectoryFile(settings.state_dir)
@@ -101,8 +104,8 @@ def build_app(settings: RelaySettings, *, clock: Clock) -> Service:
     )
 
 
-def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
-    """Build the data plane of *context*'s node and its reporter.
+def build_relay(context: ServiceContext, proxies: Networks, *, is_master: bool) -> Relay:
+    """Build the data plane of *context*'s node, behind load balancers in *proxies*.
 
     Raises:
         BadSettings: the relay's own file is damaged.
@@ -115,7 +118,7 @@ def build_relay(context: ServiceContext, *, is_master: bool) -> Relay:
     reporter = PathReporter(node, facts, context.bus.events, counters, clock)
     resources = PumpResources(clock, context.faults.containment)
     tickets = SignedTickets(context.keys.keyring, node, clock)
-    plane = DataPlane(node, pairings, resources, tickets, reporter)
+    plane = DataPlane(node, pairings, resources, tickets, reporter, proxies)
     return Relay(admission, pairings, plane, counters, facts, file)
 
 
@@ -123,15 +126,20 @@ async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> No
     """Listen and carry until cancelled; no other part of the site has to run.
 
     Raises:
-        BadSettings: the port is in use.
+        BadSettings: an address is not this machine's, or its port is in use.
     """
     _raise_descriptor_limit()
-    plane.open(listen(settings.relay_host, settings.relay_port))
+    plane.open(open_listeners(_listening(settings)))
     health.set("data_plane", ok=True)
     try:
         await asyncio.Event().wait()
     finally:
         plane.close()
+
+
+def _listening(settings: RelaySettings) -> ListenSetting:
+    hosts, port = settings.relay_host, settings.relay_port
+    return ListenSetting("the relay", "MERIDIAN_RELAY", hosts, port, BACKLOG)
 
 
 def _directory(

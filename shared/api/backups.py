@@ -43,7 +43,8 @@ class RestoreResult(ApiModel):
     """The content of a backup, and the changes that restoring it made, or would make.
 
     *stays* are the documents that the site has and the backup has not, and that were not deleted;
-    *conflicts* those that are open again, each with the master that keeps it now.
+    *conflicts* those that are open again, each with the master that keeps it now. *kept* says in
+    sentences what of another site's backup did not come, and stays as it is here.
     """
 
     backup: BackupSummary
@@ -51,6 +52,7 @@ class RestoreResult(ApiModel):
     revision: int | None
     stays: tuple[str, ...]
     conflicts: tuple[ConflictLine, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def create_backup(passphrase: str | None) -> Call[bytes]:

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field, TypeAdapter
 
 from shared.api.call import Call, path_of
-from shared.api.model import ApiModel, Page, Parameters
+from shared.api.model import ApiModel, Name, Page, Parameters
 from shared.domain.history import HistoryLine
 from shared.domain.ids import LATEST_UNIX_MS, LogGeneration, NodeId, Revision
 
@@ -20,8 +20,8 @@ class ChangesQuery(Parameters):
     limit: int = Field(default=50, ge=1, le=MOST_LINES)
     before: str | None = Field(default=None, pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$")
     since_unix_ms: int = Field(default=0, ge=0, le=LATEST_UNIX_MS)
-    kind: str | None = Field(default=None, max_length=200)
-    author: str | None = Field(default=None, max_length=200)
+    kind: Name | None = None
+    author: Name | None = None
 
 
 class CopyReport(ApiModel):

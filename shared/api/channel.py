@@ -2,19 +2,23 @@
 
 ```
 GET /api/v1/sessions/{session}/channel      Authorization: Bearer <endpoint token>
+                                            Meridian-Endpoint: <number of this program>
 
-gateway -> endpoint   state      phase, which ends have joined, representative   first, and whenever
-                                                                                 it changes
+gateway -> endpoint   state      phase, ends that joined and that are connected, representative
+                                 first, and whenever it changes
                       paths      every path of the session, with tickets for this side
                       closed     reason, message: the session is over; then close code 4410
                       error      code, message: what the endpoint asked cannot be done now
 endpoint -> gateway   need_paths no path is left: choose others
                       waits_at   generation, node: where the shared address led the first end
+                      leave      message: this program ends; the session waits for another one
                       close      reason, message: end the session for both ends
 ```
 
 Each message is one JSON object in one text frame. A message of a type that the reader does not know
 is passed by, so is a member that it does not know: either side may be of a later release.
+Each program draws a number of 32 hex digits once, and names it on every channel: one program alone
+holds a side of a session.
 A channel that breaks ends nothing: the endpoint comes again, here or at another master, and gets
 the last state anew.
 """
@@ -34,6 +38,8 @@ from shared.domain.path import Path
 from shared.domain.session import CloseReason, SessionPhase
 
 PATH: Final = "/api/v1/sessions/{session}/channel"
+ENDPOINT_HEADER: Final = "Meridian-Endpoint"
+ENDPOINT_PATTERN: Final = "[0-9a-f]{32}"
 LONGEST_FROM_ENDPOINT: Final = 4_096
 LONGEST_FROM_GATEWAY: Final = 256 * 1024
 LARGEST_PORT: Final = 65_535
@@ -46,8 +52,14 @@ class CloseCode(IntEnum):
     """The endpoint's message was too long; it comes again."""
     FAILED = 1011
     """The gateway failed at this channel; the endpoint comes again."""
+    STOPPING = 1012
+    """The gateway ends; the endpoint comes again, to another one."""
+    RESERVED = 1013
+    """Another program held this side until a moment ago; the endpoint comes again."""
     REFUSED = 4401
     """The endpoint's token is not accepted, here or at any other master."""
+    TAKEN = 4409
+    """Another program is connected as this side of the session."""
     ENDED = 4410
     """The session is over."""
 
@@ -60,11 +72,15 @@ class ChannelMessage(ApiModel):
 
 
 class SessionReported(ChannelMessage):
-    """The session's phase, which ends have joined, and who represents the site."""
+    """The session's phase, which ends have joined, and who represents the site.
+
+    *connected* are the ends whose programs hold a control channel at the moment.
+    """
 
     type: Literal["state"] = "state"
     phase: SessionPhase
     ends: tuple[Side, ...] = ()
+    connected: tuple[Side, ...] = ()
     representative: str = ""
 
 
@@ -112,6 +128,13 @@ class NodeFound(ChannelMessage):
     node: NodeId
 
 
+class EndLeft(ChannelMessage):
+    """This program ends, and the session waits for another one; *message* is for people."""
+
+    type: Literal["leave"] = "leave"
+    message: str = ""
+
+
 class CloseRequested(ChannelMessage):
     """The endpoint ends the session for both ends; *message* is a sentence for people."""
 
@@ -121,7 +144,7 @@ class CloseRequested(ChannelMessage):
 
 
 FromGateway = SessionReported | PathsOffered | SessionClosed | RequestRefused
-FromEndpoint = PathsNeeded | NodeFound | CloseRequested
+FromEndpoint = PathsNeeded | NodeFound | EndLeft | CloseRequested
 
 FROM_GATEWAY: Final[Mapping[str, type[FromGateway]]] = {
     "state": SessionReported,
@@ -132,6 +155,7 @@ FROM_GATEWAY: Final[Mapping[str, type[FromGateway]]] = {
 FROM_ENDPOINT: Final[Mapping[str, type[FromEndpoint]]] = {
     "need_paths": PathsNeeded,
     "waits_at": NodeFound,
+    "leave": EndLeft,
     "close": CloseRequested,
 }
 

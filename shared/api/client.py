@@ -5,13 +5,16 @@ with SiteClient(gateways, clock=now) as site:
     status = site.ask(cluster_status())
 ```
 
-A call is sent again, to the next gateway, as long as no answer comes and there is time; whatever a
-gateway answers is final. The HTTP library is imported when a client is made, not with this module.
+A call is sent again, to the next gateway, as long as no answer comes and there is time, and so is
+one that a stopping gateway hands back; whatever else a gateway answers is final. Each change has
+one `Idempotency-Key` however often it is sent, so that the site makes it once. The HTTP library is
+imported when a client is made, not with this module.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from pydantic import BaseModel
@@ -19,7 +22,7 @@ from pydantic import BaseModel
 from shared.api.answer import Answer, ConnectionFailed, read_answer, refusal
 from shared.api.call import API, Call
 from shared.api.model import Page
-from shared.domain.errors import BadSettings, MeridianError, Unavailable
+from shared.domain.errors import BadSettings, MeridianError, Stopping, Unavailable
 from shared.domain.ids import Instant
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 0.3
+KEY_HEADER: Final = "Idempotency-Key"
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -56,11 +60,13 @@ class SiteClient:
         clock: Callable[[], Instant],
         sleep: Callable[[float], None] = time.sleep,
         open_transport: "Callable[[str], Transport]" = _open_transport,
+        draw_key: Callable[[], str] = secrets.token_hex,
     ) -> None:
         self._access = access
         self._gateways = list(access.gateways)
         self._now = clock
         self._sleep = sleep
+        self._draw_key = draw_key
         self._transport = open_transport(access.ca_file)
 
     def __enter__(self) -> Self:
@@ -76,14 +82,16 @@ class SiteClient:
             Unavailable: no gateway could be reached.
             MeridianError: the site refused; it is the error that the answer names.
         """
-        until = self._now() + max(PATIENCE_SECONDS, call.seconds)
+        call, until = self._keyed(call), self._until(call)
         while True:
             try:
                 return read_answer(self._send(call), call.answer)
+            except Stopping:
+                if self._is_late(until):
+                    raise
             except ConnectionFailed as failure:
                 self._require_time(until, failure)
-            self._gateways.append(self._gateways.pop(0))
-            self._sleep(PAUSE_SECONDS)
+            self._turn_to_next()
 
     def pages(self, call: Call[Page[T]]) -> Iterator[T]:
         """The items of every page, from that of *call* on.
@@ -111,6 +119,34 @@ class SiteClient:
             Unavailable: no gateway can be reached, or the answer broke off.
             MeridianError: the site refused; it is the error that the answer names.
         """
+        until = self._until(call)
+        while True:
+            try:
+                yield from self._download(call)
+            except Stopping:  # it comes before the first byte
+                if self._is_late(until):
+                    raise
+            else:
+                return
+            self._turn_to_next()
+
+    def upload(self, call: Call[R], read_parts: Callable[[], Iterable[bytes]]) -> R:
+        """The site's answer to the parts that *read_parts* begins anew, sent as they come.
+
+        Raises:
+            Unavailable: no gateway can be reached, or the connection broke off.
+            MeridianError: the site refused; it is the error that the answer names.
+        """
+        call, until = self._keyed(call), self._until(call)
+        while True:
+            try:
+                return read_answer(self._upload(call, read_parts()), call.answer)
+            except Stopping:
+                if self._is_late(until):
+                    raise
+            self._turn_to_next()
+
+    def _download(self, call: Call[bytes]) -> Iterator[bytes]:
         url, headers = self._url(call), self._headers(call)
         try:
             with self._transport.download(url, headers, call.seconds) as (answer, parts):
@@ -120,20 +156,13 @@ class SiteClient:
         except ConnectionFailed as failure:
             raise Unavailable(f"the answer broke off ({failure.message}): try again") from failure
 
-    def upload(self, call: Call[R], parts: Iterable[bytes]) -> R:
-        """The site's answer to *parts*, sent as they come.
-
-        Raises:
-            Unavailable: no gateway can be reached, or the connection broke off.
-            MeridianError: the site refused; it is the error that the answer names.
-        """
+    def _upload(self, call: Call[R], parts: Iterable[bytes]) -> Answer:
         url, headers = self._url(call), self._headers(call)
         try:
-            answer = self._transport.upload(url, headers, parts, call.seconds)
+            return self._transport.upload(url, headers, parts, call.seconds)
         except ConnectionFailed as failure:
             sentence = f"the connection broke off ({failure.message}): try again"
             raise Unavailable(sentence) from failure
-        return read_answer(answer, call.answer)
 
     def _send(self, call: Call[R]) -> Answer:
         body = call.body
@@ -142,6 +171,23 @@ class SiteClient:
         return self._transport.send(
             call.method, self._url(call), self._headers(call), body, call.seconds
         )
+
+    def _keyed(self, call: Call[R]) -> Call[R]:
+        """Return *call* with the key under which the site makes its change once."""
+        if call.method == "GET" or KEY_HEADER in call.headers:
+            return call
+        return replace(call, headers={**call.headers, KEY_HEADER: self._draw_key()})
+
+    def _until(self, call: Call[R]) -> float:
+        return self._now() + max(PATIENCE_SECONDS, call.seconds)
+
+    def _is_late(self, until: float) -> bool:
+        return self._now() >= until
+
+    def _turn_to_next(self) -> None:
+        """Use the next gateway from now on, after a pause."""
+        self._gateways.append(self._gateways.pop(0))
+        self._sleep(PAUSE_SECONDS)
 
     def _url(self, call: Call[R]) -> str:
         return f"{self._gateways[0]}{API}{call.path}"
@@ -165,7 +211,7 @@ class SiteClient:
             ) from failure
         if failure.is_misaddressed:
             raise BadSettings(f"{gateway!r} is no address of a site: begin with https://")
-        if self._now() >= until:
+        if self._is_late(until):
             raise Unavailable(
                 f"no front door of the site answers ({', '.join(self._gateways)}): "
                 f"{failure.message}"

@@ -3,7 +3,7 @@
 from pydantic import TypeAdapter
 
 from shared.api.call import Call
-from shared.api.model import ApiModel
+from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.log_server import LogServerState
@@ -53,7 +53,7 @@ class ClusterStatus(ApiModel):
 class SyncRequest(ApiModel):
     """The nodes that are to catch up (all when empty), and whether from a snapshot."""
 
-    nodes: tuple[NodeId, ...] = ()
+    nodes: tuple[NodeName, ...] = ()
     resync: bool = False
 
 

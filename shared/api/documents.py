@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from shared.api.call import Call, path_of
-from shared.api.model import ApiModel, Page, Parameters
+from shared.api.model import ApiModel, Name, Page, Parameters
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.ids import Revision
 from shared.domain.log import ReplicationMode
@@ -37,7 +37,7 @@ class DocumentsQuery(Parameters):
     """Selects a page: at most *limit* documents, from behind the one called *after*."""
 
     limit: int = Field(default=100, ge=1, le=MOST_DOCUMENTS)
-    after: str | None = Field(default=None, max_length=200)
+    after: Name | None = None
 
 
 class NewDocument(ApiModel):

@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from shared.api.call import Call
 from shared.api.changes import NewLogGeneration
-from shared.api.model import ApiModel
+from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
@@ -18,7 +18,7 @@ PROMOTE_SECONDS: Final = 15.0
 class SwitchoverRequest(ApiModel):
     """Names the master that is to be primary; the other one when none is named."""
 
-    to: NodeId | None = None
+    to: NodeName | None = None
 
 
 class SwitchoverResult(ApiModel):
@@ -33,7 +33,7 @@ class SwitchoverResult(ApiModel):
 class PromotionRequest(ApiModel):
     """Names the master that goes on alone, and the reason; without *force* it is refused."""
 
-    node: NodeId
+    node: NodeName
     force: bool = False
     reason: str = Field(default="", max_length=500)
 

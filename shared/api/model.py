@@ -1,10 +1,28 @@
 """The base of every model of the API, and pages of anything."""
 
-from typing import Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.domain.ids import NodeId, SessionId, parse_node_id, parse_session_id
 
 T = TypeVar("T")
+
+LONGEST_NAME: Final = 200
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character stands in no name")
+    return text
+
+
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_without_nul)]
+"""The name of a document, a person or a conflict: any text that a database can store."""
+
+NodeName = Annotated[NodeId, AfterValidator(parse_node_id)]
+Nameplate = Annotated[SessionId, AfterValidator(parse_session_id)]
+"""Ids that stand in subjects: anything else names nothing, and is refused where it comes in."""
 
 
 class ApiModel(BaseModel):

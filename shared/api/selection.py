@@ -1,11 +1,11 @@
 """Models of node selection: an explained choice for two ends, and a rehearsal of many."""
 
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from shared.api.call import Call
-from shared.api.model import ApiModel
+from shared.api.model import ApiModel, Name, NodeName
 from shared.api.sessions import EndpointFacts
 from shared.decoding.jsontext import LARGEST_INTEGER
 from shared.documents.node import Location
@@ -15,8 +15,6 @@ from shared.domain.placement import Choice, RehearsedPlacement, SharedAddress
 
 MOST_AT_ONCE: Final = 500
 """So many clients fit into one rehearsal; more come in parts."""
-
-Name = Annotated[str, Field(max_length=200)]
 
 
 class ImaginedEndpoint(EndpointFacts):
@@ -34,7 +32,7 @@ class SelectionQuestion(ApiModel):
     methods: tuple[SelectionMethod, ...] = ()
     public_site: Name | None = None
     team: Name | None = None
-    pin: str | None = Field(default=None, max_length=63)
+    pin: NodeName | None = None
 
 
 class ExplainedNode(ApiModel):

@@ -6,7 +6,7 @@ from typing import Final, Self
 from pydantic import Field, TypeAdapter
 
 from shared.api.call import Call, path_of
-from shared.api.model import ApiModel
+from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import NODE_ID_PATTERN, NodeId, SessionId
 from shared.domain.session import CloseReason, SessionPhase
 
@@ -31,7 +31,7 @@ class EndpointFacts(ApiModel):
 class RepresentativeFacts(EndpointFacts):
     """The facts of a representative, who may also ask for one *node*."""
 
-    node: str | None = Field(default=None, max_length=63)
+    node: NodeName | None = None
 
 
 class SessionCredentials(ApiModel):

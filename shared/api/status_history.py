@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field, TypeAdapter
 
 from shared.api.call import Call, path_of
-from shared.api.model import Page, Parameters
+from shared.api.model import NodeName, Page, Parameters
 from shared.domain.history import StatusLine
 from shared.domain.ids import LATEST_UNIX_MS
 
@@ -18,7 +18,7 @@ class StatusHistoryQuery(Parameters):
     limit: int = Field(default=50, ge=1, le=MOST_EVENTS)
     before: str | None = Field(default=None, pattern=r"^[0-9]{1,16}\.[A-Za-z0-9]{1,64}$")
     since_unix_ms: int = Field(default=0, ge=0, le=LATEST_UNIX_MS)
-    node: str | None = Field(default=None, max_length=63)
+    node: NodeName | None = None
 
 
 def status_history(query: StatusHistoryQuery) -> Call[Page[StatusLine]]:

@@ -28,8 +28,14 @@ MeridianError
 │   ├── Replayed             the message came before
 │   ├── Unauthenticated      no valid credential came with the request
 │   ├── Forbidden            the credential does not allow this
-│   ├── TooManyAttempts      wrong too often; wait
+│   ├── TooManyRequests      a network sent too many of one kind; wait
+│   │   ├── TooManyAttempts      wrong passwords
+│   │   ├── TooManyNameplates    nameplates of no session
+│   │   ├── TooManyTokens        endpoint tokens that are none
+│   │   ├── TooManyArrivals      customers who arrive
+│   │   └── TooManyProbeLists    questions which relays to measure
 │   ├── AlreadyTaken         somebody else took the customer first
+│   ├── AlreadyConnected     another program holds this side of the session
 │   ├── TooLarge             there is more of it than could be of use
 │   ├── InvalidTicket        a relay ticket is forged, expired or for another node
 │   ├── SessionEnded         the session is closed
@@ -41,11 +47,14 @@ MeridianError
 │   │   └── WrongPassphrase      it is sealed with something else
 │   └── BadSettings          an option or a key cannot be used as it is
 └── Unavailable    nobody is wrong; retry later       -> nak with a delay
+    ├── Reserved             the program that held this side may come back within a moment
     ├── NoTrafficNode        no node may take this client now
+    ├── TooManySignIns       others sign in at this moment; the places are taken
     ├── NoPrimary            no primary answered in time
     ├── StoreUnavailable     the database failed or does not answer
     ├── LogUnavailable       the cluster log did not answer
     ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
+    ├── Stopping             the process that was asked is ending; another one answers
     ├── RedirectionFailed    the site's address was not led here; it is tried again
     └── OutcomeUnknown       it may have happened; ask again with the same request id
 AssertionError     we are wrong; stop                 -> log, do not ack, exit non-zero
@@ -205,16 +214,52 @@ class Forbidden(Rejected):
     code = "forbidden"
 
 
-class TooManyAttempts(Rejected):
-    """Too many attempts were wrong; wait *retry_after_seconds*."""
+class TooManyRequests(Rejected):
+    """Too many requests of one kind came from one network; wait *retry_after_seconds*."""
+
+    code = "too_many_requests"
+
+
+class TooManyAttempts(TooManyRequests):
+    """Too many passwords were wrong."""
 
     code = "too_many_attempts"
+
+
+class TooManyNameplates(TooManyRequests):
+    """Too many nameplates belonged to no session."""
+
+    code = "too_many_nameplates"
+
+
+class TooManyTokens(TooManyRequests):
+    """Too many endpoint tokens were not valid."""
+
+    code = "too_many_tokens"
+
+
+class TooManyArrivals(TooManyRequests):
+    """Too many customers arrived."""
+
+    code = "too_many_arrivals"
+
+
+class TooManyProbeLists(TooManyRequests):
+    """Too many endpoints asked which relays to measure."""
+
+    code = "too_many_probe_lists"
 
 
 class AlreadyTaken(Rejected):
     """Somebody else took the customer first."""
 
     code = "already_taken"
+
+
+class AlreadyConnected(Rejected):
+    """Another program holds this side of the session."""
+
+    code = "already_connected"
 
 
 class TooLarge(Rejected):
@@ -283,10 +328,22 @@ class Unavailable(MeridianError):
     code = "unavailable"
 
 
+class Reserved(Unavailable):
+    """The program that held this side of the session may come back within a moment."""
+
+    code = "reserved"
+
+
 class NoTrafficNode(Unavailable):
     """No node may take this client now."""
 
     code = "no_traffic_node"
+
+
+class TooManySignIns(Unavailable):
+    """Every place for a sign-in is taken; wait *retry_after_seconds*."""
+
+    code = "too_many_sign_ins"
 
 
 class NoPrimary(Unavailable):
@@ -311,6 +368,12 @@ class BrokenChunk(Unavailable):
     """A part of a snapshot is not what was signed; it is fetched again, or a newer snapshot is."""
 
     code = "broken_chunk"
+
+
+class Stopping(Unavailable):
+    """The process that was asked is ending; another one answers the same request."""
+
+    code = "stopping"
 
 
 class RedirectionFailed(Unavailable):

@@ -43,6 +43,7 @@ NODE_ID_PATTERN: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 """A DNS label in lower case: it stands in subjects, host names and file names alike."""
 
 _NODE_ID: Final = re.compile(NODE_ID_PATTERN)
+_NAMEPLATE: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def parse_node_id(text: str) -> NodeId:
@@ -57,3 +58,14 @@ def parse_node_id(text: str) -> NodeId:
             "not beginning or ending with '-'"
         )
     return NodeId(text)
+
+
+def parse_session_id(text: str) -> SessionId:
+    """Read *text* as a session's nameplate.
+
+    Raises:
+        ValueError: *text* is not 1 to 20 decimal digits.
+    """
+    if not _NAMEPLATE.fullmatch(text):
+        raise ValueError("a session's nameplate is digits alone, like 4821739")
+    return SessionId(text)

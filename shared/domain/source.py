@@ -103,11 +103,14 @@ class ConnectionCounts:
         """The number of connections that were added and not removed."""
         return self._open
 
-    def add(self, source: str) -> ExceededLimit | None:
-        """Count one more connection of *source*; or return the limit that forbids it."""
+    def add(self, source: str, *, is_proxy: bool = False) -> ExceededLimit | None:
+        """Count one more connection of *source*; or return the limit that forbids it.
+
+        A proxy connects for many clients, so the limit of one source is none for it.
+        """
         if self._open >= self._total:
             return ExceededLimit.TOTAL
-        if self._counts[source] >= self._per_source:
+        if self._counts.get(source, 0) >= self._per_source and not is_proxy:
             return ExceededLimit.SOURCE
         self._counts[source] += 1
         self._open += 1

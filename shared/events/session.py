@@ -52,6 +52,21 @@ class Queued(Message):
     selection_method: SelectionMethod | None = None
 
 
+class Attachment(Message):
+    """The program that holds one side's control channel, or that held it last.
+
+    *endpoint* is the number that the program drew for itself, *gateway* the master that it is
+    connected to. *left_unix_ms* is None while it is connected; *has_ended* means that it said
+    good-bye and does not come back.
+    """
+
+    endpoint: str
+    gateway: NodeId
+    since_unix_ms: int
+    left_unix_ms: int | None = None
+    has_ended: bool = False
+
+
 class SessionState(Event):
     """Everything that the gateways decided of one session; the last one stands.
 
@@ -78,6 +93,7 @@ class SessionState(Event):
     queued: Queued | None = None
     pin: NodeId | None = None
     shared_path: SharedPath | None = None
+    attached: dict[Side, Attachment] = {}
 
 
 class PathReported(Event):

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from shared.crypto.envelope import Identity
 from shared.domain.containment import describe_error
+from shared.domain.outage import Outage
 from shared.messaging.client import SafeClient, SafeJetStream
 
 PATIENCE: Final[dict[str, Any]] = {
@@ -47,22 +48,18 @@ def inbox_of(sender: str) -> str:
 
 def connection_options(access: NatsAccess, identity: Identity, name: str) -> dict[str, Any]:
     """The options of every connection of this process, but for its credentials."""
-    log = logging.getLogger("meridian.nats")
-    reported = ""
+    log, outage = logging.getLogger("meridian.nats"), Outage()
 
     async def on_error(error: Exception) -> None:
-        nonlocal reported
         sentence = describe_error(error)
-        if sentence != reported:  # the same at every try would bury everything else
+        if outage.is_worth_a_line(sentence):
             log.warning("NATS (%s): %s", name, sentence)
-        reported = sentence
 
     async def on_disconnect() -> None:
         log.warning("lost the connection to NATS (%s)", name)
 
     async def on_reconnect() -> None:
-        nonlocal reported
-        reported = ""
+        outage.end()
         log.info("connected to NATS again (%s)", name)
 
     return {

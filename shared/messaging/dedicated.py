@@ -9,7 +9,8 @@ import logging
 from typing import Final
 
 from shared.crypto.envelope import Identity
-from shared.domain.containment import ends_process
+from shared.domain.containment import describe_error, ends_process
+from shared.domain.outage import Outage
 from shared.messaging.client import OnMalformed, SafeClient
 from shared.messaging.connection import NatsAccess, connection_options
 
@@ -23,8 +24,10 @@ class DedicatedConnection:
         self, access: NatsAccess, identity: Identity, name: str, on_malformed: OnMalformed
     ) -> None:
         self._access = access
-        self._identity = identity
         self._name = name
+        self._options = connection_options(access, identity, name)
+        self._outage = Outage()
+        self._log = logging.getLogger("meridian.nats")
         self.client = SafeClient(on_malformed)
 
     async def run(self) -> None:
@@ -43,12 +46,14 @@ class DedicatedConnection:
             await self.client.connect(
                 user=access.user,
                 password=access.password,
-                **connection_options(access, self._identity, self._name),
+                **self._options,
             )
         except Exception as error:  # whatever the server answers, we try again
             if ends_process(error):
                 raise
-            log = logging.getLogger("meridian.nats")
-            log.warning("NATS refused the connection (%s): %s", self._name, error)
+            if self._outage.is_worth_a_line(describe_error(error)):
+                self._log.warning("NATS refused the connection (%s): %s", self._name, error)
             return False
+        if self._outage.end():
+            self._log.info("connected to NATS (%s)", self._name)
         return True

@@ -65,6 +65,7 @@ class EventPublisher:
         self._signer = signer
         self._stream = stream
         self._queue: asyncio.Queue[SignedEvent] = asyncio.Queue(WAITING)
+        self._dropped = 0
         self._log = logging.getLogger("meridian.events")
 
     def emit(self, event: Event) -> None:
@@ -74,9 +75,7 @@ class EventPublisher:
             self._log.error("%s is too long for an event and was dropped", signed.address)
             return
         if self._queue.full():
-            lost = self._queue.get_nowait()
-            self._queue.task_done()
-            self._log.warning("too many events wait to be sent; %s was dropped", lost.address)
+            self._drop_oldest()
         self._queue.put_nowait(signed)
 
     async def run(self) -> None:
@@ -91,10 +90,31 @@ class EventPublisher:
                 self._log.exception("%s was dropped: it cannot be sent", signed.address)
             finally:
                 self._queue.task_done()
+            if self._queue.empty():
+                self._report_dropped()
 
     async def flush(self) -> None:
         """Wait until nothing waits; somebody must `run` meanwhile."""
         await self._queue.join()
+
+    def _drop_oldest(self) -> None:
+        """Make room; only the first of an outage is worth a line, for each session has events."""
+        lost = self._queue.get_nowait()
+        self._queue.task_done()
+        self._dropped += 1
+        if self._dropped == 1:
+            self._log.warning(
+                "%d events wait for the stream %s; the oldest are dropped from now on, first %s",
+                *(WAITING, self._stream, lost.address),
+            )
+
+    def _report_dropped(self) -> None:
+        """Report once that the outage is over, and what it cost."""
+        if self._dropped:
+            self._log.warning(
+                "the stream %s takes events again; %d were dropped", self._stream, self._dropped
+            )
+        self._dropped = 0
 
     async def _deliver(self, signed: SignedEvent) -> None:
         while True:

@@ -9,10 +9,11 @@ Only a request is answered, and never with an empty message: sent to a subject o
 it could delete a stream.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final, Protocol, cast
 
@@ -27,7 +28,7 @@ from pydantic import BaseModel
 from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
 from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
-from shared.domain.errors import BadSignature, MeridianError, Unavailable
+from shared.domain.errors import BadSignature, MeridianError, Stopping, Unavailable
 from shared.events.message import Attribute, ErrorReply, Event, Message, Request
 from shared.messaging.catalogue import find_message, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
@@ -69,7 +70,8 @@ class Meter(Protocol):
 class Guard:
     """The keys, the count of refusals and the own inbox, which both layers need.
 
-    *fail* receives a broken invariant; the service must end then.
+    *fail* receives a broken invariant; the service must end then. *ending* is set once the service
+    is told to stop.
     """
 
     signer: Signer
@@ -78,6 +80,7 @@ class Guard:
     inbox_prefix: str
     meter: Meter
     fail: Callable[[BaseException], None]
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
@@ -225,7 +228,11 @@ def decode_reply(request: type[Request[Any]], body: bytes) -> Message:
 def build_layers(guard: Guard) -> tuple[type["ErrorMiddleware"], type[SigningMiddleware]]:
     """Build both layers with this process's keys, the signing one last."""
     return (
-        type("BoundErrorMiddleware", (ErrorMiddleware,), {"fail": staticmethod(guard.fail)}),
+        type(
+            "BoundErrorMiddleware",
+            (ErrorMiddleware,),
+            {"fail": staticmethod(guard.fail), "ending": guard.ending},
+        ),
         type("BoundSigningMiddleware", (SigningMiddleware,), {"guard": guard}),
     )
 
@@ -235,10 +242,12 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
 
     Who asked gets an `ErrorReply`. A stored message is terminated when its sender is wrong and
     comes again later when nobody is. A broken invariant is nobody's answer: the message is kept
-    for another process, and this one ends.
+    for another process, and this one ends. A service that stops takes away what its handlers use:
+    what fails then is for another process too.
     """
 
     fail: Callable[[BaseException], None]
+    ending: asyncio.Event
 
     async def consume_scope(
         self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
@@ -255,6 +264,8 @@ class ErrorMiddleware(BaseMiddleware[PublishCommand, Any]):
         except (NackMessage, RejectMessage):
             raise
         except Exception:
+            if self.ending.is_set():
+                return _remedy(Stopping("the service is stopping: ask another one"), msg)
             _LOG.exception("a handler failed")
             if _is_answered(msg):
                 return ErrorReply(error_code="error", message="the service failed; see its log")

@@ -12,7 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.decoding.errors import Undecodable
 from shared.domain.backoff import Backoff
-from shared.domain.errors import BadSignature, StoreUnavailable, Unavailable, from_code
+from shared.domain.errors import BadSignature, Stopping, StoreUnavailable, Unavailable, from_code
 from shared.events.message import ErrorReply, Event, Message, Reply, Request
 from shared.messaging.middleware import PENDING, PendingRequest
 
@@ -56,10 +56,10 @@ class Publisher:
 
         While nobody listens the request is sent again until somebody does: it reached nobody.
         With *attempt_seconds* a request that is unanswered for so long is sent again, and so is one
-        whose answer is that a database does not do it: whoever was to answer may have died, or lost
-        its database, and another member of its queue group will answer. Each further attempt waits
-        twice as long as the one before, so that slow members are not asked ever faster. Only for
-        requests that may be answered twice.
+        whose answer is that a database does not do it, or that the service stops: whoever was to
+        answer may have died, or lost its database, and another member of its queue group will
+        answer. Each further attempt waits twice as long as the one before, so that slow members
+        are not asked ever faster. Only for requests that may be answered twice.
 
         Raises:
             Unavailable: nobody answered in time.
@@ -88,7 +88,7 @@ class Publisher:
             except (NatsTimeoutError, TimeoutError):
                 silences += 1
                 continue  # silence was pause enough
-            except StoreUnavailable as error:
+            except (Stopping, StoreUnavailable) as error:
                 refusals[:] = [error]
             except _Unproven as error:
                 self._log.debug("%s: %s", request.address, error.__cause__)

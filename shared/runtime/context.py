@@ -1,5 +1,6 @@
 """Builds the beginnings of every service: identity, keys, clock, bus, health and counters."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable
@@ -53,7 +54,10 @@ class MessageSecurity:
 
 @dataclass(frozen=True)
 class Bus:
-    """The signed broker, and the ways in which a service speaks over it."""
+    """The signed broker, and the ways in which a service speaks over it.
+
+    *ending* is set once the service stops: what fails then is no fault of its own.
+    """
 
     identity: Identity
     access: NatsAccess
@@ -62,6 +66,7 @@ class Bus:
     event_signer: EventSigner
     events: EventPublisher
     on_malformed: OnMalformed
+    ending: asyncio.Event
 
     def build_connection(self, name: str, access: NatsAccess | None = None) -> DedicatedConnection:
         """A connection of its own, not connected yet; *access* is given for another account."""
@@ -129,7 +134,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         access,
         broker,
         EventSigner(settings.node, node_key, clock.unix_ms),
-        rejections.record,
+        guard,
     )
     rejections.notify = _rejection_reporter(identity, bus.events)
     return ServiceContext(
@@ -149,7 +154,7 @@ def _build_bus(
     access: NatsAccess,
     broker: NatsBroker,
     signer: EventSigner,
-    on_malformed: OnMalformed,
+    guard: Guard,
 ) -> Bus:
     return Bus(
         identity=identity,
@@ -158,7 +163,8 @@ def _build_bus(
         publisher=Publisher(broker),
         event_signer=signer,
         events=EventPublisher(broker, signer),
-        on_malformed=on_malformed,
+        on_malformed=guard.rejections.record,
+        ending=guard.ending,
     )
 
 

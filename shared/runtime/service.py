@@ -39,6 +39,7 @@ from nats.errors import Error as NatsError
 
 from shared.domain.containment import describe_error, ends_process
 from shared.domain.errors import BadSettings, MeridianError
+from shared.domain.outage import Outage
 from shared.domain.runs import Run
 from shared.events.service import ServiceEndedUncleanly
 from shared.messaging.broker import is_guarded
@@ -218,7 +219,7 @@ async def _report(context: ServiceContext) -> None:
 
 async def connect(service: Service) -> None:
     """Connect to NATS and start the subscribers, however long it takes."""
-    log = logging.getLogger("meridian.service")
+    log, outage = logging.getLogger("meridian.service"), Outage()
     while True:
         try:
             await service.app.start()
@@ -227,10 +228,12 @@ async def connect(service: Service) -> None:
                 raise
             reason = _describe_refusal(error, service.context.bus.access.user)
             service.context.telemetry.health.set("nats", ok=False, reason=reason)
-            log.warning("NATS refused the connection: %s", reason)
+            if outage.is_worth_a_line(reason):
+                log.warning("NATS refused the connection: %s", reason)
             await asyncio.sleep(AGAIN_SECONDS)
         else:
             service.context.telemetry.health.set("nats", ok=True)
+            log.info("connected to NATS")
             return
 
 
@@ -258,6 +261,7 @@ def _report_end(task: "asyncio.Task[None]") -> None:
 
 async def _end(service: Service, tasks: Sequence["asyncio.Task[Any]"]) -> None:
     log = logging.getLogger("meridian.service")
+    service.context.bus.ending.set()
     for ending in service.ending:
         with contextlib.suppress(MeridianError, NatsError, OSError, TimeoutError):
             await asyncio.wait_for(ending(), STOP_SECONDS)

@@ -27,6 +27,7 @@ from shared.wire.relay import (
 
 SHORTEST_PAUSE_SECONDS: Final = 0.05
 REFUSED_PAUSE_SECONDS: Final = 5.0
+LONGEST_REASON: Final = 200
 
 _DIAL_AGAIN: Final = {RefusalCode.TIMEOUT.value, RefusalCode.REPLACED.value}
 
@@ -48,9 +49,13 @@ class PathReady:
 
 @dataclass(frozen=True, slots=True)
 class PathRefused:
-    """The relay refused the path; dial it again after *pause_seconds* at the earliest."""
+    """The relay refused the path; dial it again after *pause_seconds* at the earliest.
+
+    *reason* is for people, and empty when the relay only ended a wait.
+    """
 
     pause_seconds: float
+    reason: str = ""
 
 
 Answer = PathWaiting | PathReady | PathRefused
@@ -76,7 +81,7 @@ class HelloExchange:
         try:
             frames = self._reader.feed(data)
         except BadFrame:
-            return [PathRefused(REFUSED_PAUSE_SECONDS)]
+            return [PathRefused(REFUSED_PAUSE_SECONDS, "what answers there is no relay")]
         answers: list[Answer] = []
         for frame in frames:
             if isinstance(frame, Wait):
@@ -84,7 +89,7 @@ class HelloExchange:
             elif isinstance(frame, Ready):
                 answers.append(PathReady(frame.node, self._reader.leftover))
             elif isinstance(frame, Refused):
-                answers.append(PathRefused(_pause_after(frame)))
+                answers.append(PathRefused(_pause_after(frame), _reason_of(frame)))
         return answers
 
 
@@ -114,6 +119,12 @@ class PingExchange:
         if not frames:
             return None
         return frames[0] == Pong(self._node, self._nonce) if self._nonce is not None else False
+
+
+def _reason_of(refused: Refused) -> str:
+    if refused.code in _DIAL_AGAIN:
+        return ""
+    return f"refused ({refused.code}): {refused.message[:LONGEST_REASON]}"
 
 
 def _pause_after(refused: Refused) -> float:

@@ -76,6 +76,17 @@ def parse_proxy_header(data: bytes) -> ProxyHeader | None:
     return _with_address(data, family >> 4, length)
 
 
+def missing_bytes(data: bytes) -> int:
+    """Return how many bytes may be read after *data* without reading past the header.
+
+    *data* is the begin of a header that `parse_proxy_header` found incomplete.
+    """
+    if len(data) < _HEAD.size:
+        return _HEAD.size - len(data)
+    _, _, _, size = _HEAD.unpack_from(data)
+    return _HEAD.size + int(size) - len(data)
+
+
 def _with_address(data: bytes, family: int, length: int) -> ProxyHeader:
     layout = _ADDRESSES[family]
     if length < _HEAD.size + layout.size:

@@ -14,6 +14,7 @@ Every frame is `u16 length, u8 type, payload`, big-endian; the length counts typ
 An endpoint sends HELLO once, within `HELLO_SECONDS`, in one frame of at most
 `LONGEST_FRAME_BYTES`. The relay answers WAIT any number of times, then READY to both sides at the
 same time, or REFUSED. **From READY on the bytes are opaque**: a relay needs only the ticket.
+How many connections of one source may be silent or wait is in `docs/protocols/relay.md`.
 
 An endpoint that measures sends PING instead, a few times, and closes; the relay answers each with a
 PONG. A nonce is random, so a relay cannot answer a PING that it has not received. A relay that does

@@ -13,6 +13,7 @@ class Carried:
     """A session that carries one local port of the customer's to one of the representative's."""
 
     session: str
+    key: str
     port: int
     share: RunningProgram
     connect: RunningProgram
@@ -39,7 +40,7 @@ class Carried:
             *meridian("connect", "--key", key, "--listen", listen, "--json"),
             env=env,
         )
-        carried = Carried(str(opened["session"]), listen_port, share, connect)
+        carried = Carried(str(opened["session"]), key, listen_port, share, connect)
         await asyncio.gather(share.wait_for("connected"), connect.wait_for("connected"))
         return carried
 

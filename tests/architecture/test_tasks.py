@@ -22,7 +22,10 @@ ALLOWED = {
     ("clients/session/channel.py", "_converse"): "gathered when the connection is over",
     ("clients/session/live.py", "_control_channel"): "its end has a callback, and is awaited",
     ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",
-    ("clients/endpoint/forwarding.py", "_on_opened"): "contains its faults",
+    (
+        "clients/endpoint/forwarding.py",
+        "_on_opened",
+    ): "contains its faults",
     (
         "clients/endpoint/probing.py",
         "measure_latencies",

@@ -12,6 +12,8 @@ import pytest_asyncio
 from tests.compose.site import Composed, composed
 
 HERE = Path(__file__).parent
+START_SECONDS = 600.0
+"""What the first test of the site may take: building the image and starting the site included."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE not in item.path.parents:
             continue
         item.add_marker(pytest.mark.system)
+        if _bears_the_site(item) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(START_SECONDS))
         if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

@@ -85,7 +85,7 @@ async def machines() -> AsyncGenerator[Machines]:
     ports = {(machine, port): block.take() for machine in ROLES for port in PORTS}
     try:
         for machine in ROLES:
-            _bring_files(folder / machine / "meridian")
+            bring_files(folder / machine / "meridian")
         (folder / "scp").write_text(COPY)
         (folder / "scp").chmod(0o755)
         yield Machines(folder, run, await _bridge_address(), ports)
@@ -95,7 +95,7 @@ async def machines() -> AsyncGenerator[Machines]:
         shutil.rmtree(folder)
 
 
-def _bring_files(target: Path) -> None:
+def bring_files(target: Path) -> None:
     """Copy what git knows, as a clone would."""
     listed = subprocess.run(
         ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),

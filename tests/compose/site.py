@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -58,13 +59,18 @@ class Composed:
     async def start(self) -> None:
         """Start what does not run, and wait until everything is healthy."""
         begun = time.monotonic()
-        await self.compose("up", "--detach", "--wait")
+        await self.make("up")
         self.seconds.append(time.monotonic() - begun)
 
     async def compose(self, *arguments: str) -> str:
         return await run(
             *("docker", "compose", "--project-directory", str(ROOT), *arguments), env=self.env
         )
+
+    async def containers(self, root: Path, *arguments: str) -> tuple[int, str]:
+        """Do what `make` does with a clone in *root*, which has no environment of its own."""
+        command = (sys.executable, "-m", "stack.containers", "--root", str(root), *arguments)
+        return await shell(*command, env=self.env)
 
     async def kill_master(self, name: str) -> None:
         """Kill everything that the master's machine would run, all at once."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stack.ports import HOST
+from tests.compose.machines import bring_files
 from tests.compose.site import ROOT, Composed, composed, shell
 
 COMPOSE = ("docker", "compose", "--project-directory", str(ROOT))
@@ -27,6 +28,32 @@ async def test_secrets_are_never_made_twice(site: Composed) -> None:
     await site.make("secrets")
 
     assert (site.secrets / "psk").read_text() == before
+
+
+async def test_lost_secrets_beside_living_volumes_are_refused_before_anything_starts(
+    site: Composed, tmp_path: Path
+) -> None:
+    lost = tmp_path / "secrets"
+    env = {**site.env, "SITE_SECRETS": str(lost)}
+    code, output = await shell("make", "--no-print-directory", "up", env=env)
+
+    assert code != 0
+    assert f"the secrets in {lost} are missing, but the site's data is there" in output
+    assert "bring that folder back" in output
+    assert not lost.exists()
+
+
+async def test_a_lost_env_beside_living_volumes_is_refused_before_anything_starts(
+    site: Composed, tmp_path: Path
+) -> None:
+    bring_files(tmp_path)
+    here = {"COMPOSE_PROJECT_NAME": site.project, "SITE_IMAGE": site.env["SITE_IMAGE"]}
+    code, output = await Composed(site.project, here).containers(tmp_path, "up")
+
+    assert code != 0
+    assert ".env is missing, but the site's data is there" in output
+    assert not (tmp_path / ".env").exists()
+    assert not (tmp_path / "secrets").exists()
 
 
 @pytest.mark.timeout(300)

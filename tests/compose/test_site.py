@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.log import ReplicationMode
 from stack.demo.programs import meridian, run
-from tests.compose.site import Composed, until_primary
+from tests.compose.site import Composed, shell, until_primary
 from tests.system.people import run_meridian, talking, until
 
 UP_SECONDS = 90.0
@@ -74,30 +74,41 @@ async def test_three_selectors_share_the_requests(site: Composed, tmp_path: Path
 
 
 @pytest.mark.timeout(300)
-async def test_a_new_traffic_node_joins_once_it_is_in_the_configuration(
+async def test_make_traffic_node_says_which_two_commands_make_it_serve(
     site: Composed, tmp_path: Path
 ) -> None:
     env = site.person(tmp_path)
-    await run(*meridian("login", "admin"), env=env)
     made = await site.make("traffic-node", NODE="lisbon", RELAY_PORT=site.env["RELAY_PORT"])
+    await run(*meridian("login", "admin"), env=env)
     assert "lisbon" not in await run(*meridian("status"), env=env)
 
-    key = made.splitlines()[0]
-    document = tmp_path / "lisbon.yaml"
-    address = f"{{host: 127.0.0.1, port: {site.env['RELAY_PORT']}}}"
-    document.write_text(
-        "nodes:\n  lisbon: {role: traffic, region: eu, timezone: Europe/Lisbon, "
-        f"prefixes: [198.51.100.0/24], public_key: {key}, public_address: {address}}}\n"
-    )
-    await run(*meridian("apply", "-f", str(document)), env=env)
+    commands = [line.strip() for line in made.splitlines() if line.startswith("  ")]
+    assert len(commands) == 2
+    for command in commands:
+        code, output = await shell("sh", "-c", command, env={"MERIDIAN_HOME": str(tmp_path)})
+        assert code == 0, output
 
     async with asyncio.timeout(30):
-        while await _first_choice(env, "198.51.100.7") != "lisbon":
+        while (await run_meridian(env, "sync", "lisbon"))[0] != 0:
             await asyncio.sleep(0.5)
+
+
+@pytest.mark.timeout(300)
+async def test_make_traffic_node_with_yes_ends_with_a_node_that_serves(
+    site: Composed, tmp_path: Path
+) -> None:
+    variables = {"RELAY_PORT": site.env["RELAY_PORT"], "REGION": "us", "YES": "1"}
+    made = await site.make("traffic-node", NODE="lisbon", **variables)
+    assert made.splitlines()[-1] == f"lisbon serves at 127.0.0.1:{site.env['RELAY_PORT']}"
+
+    env = site.person(tmp_path)
+    await run(*meridian("login", "admin"), env=env)
     status = json.loads(await run(*meridian("status", "--json"), env=env))
     lisbon = next(node for node in status["nodes"] if node["node"] == "lisbon")
-    assert lisbon["liveness"] == "alive"
-    assert (await run_meridian(env, "sync", "lisbon"))[0] == 0
+    assert (lisbon["liveness"], lisbon["region"], lisbon["lag"]) == ("alive", "us", 0)
+    code, explained = await run_meridian(env, "select", "--explain")
+    assert code == 0
+    assert "lisbon" in explained
 
 
 @pytest.mark.timeout(300)
@@ -114,8 +125,3 @@ async def _selections(site: Composed, number: int) -> float:
     counters = await site.metrics("node-selector", number)
     name = 'meridian_messages_received_total{message="ExplainSelection"}'
     return counters.get(name, 0.0)
-
-
-async def _first_choice(env: dict[str, str], address: str) -> str:
-    code, answer = await run_meridian(env, "select", "--client-ip", address, "--json")
-    return str(json.loads(answer)["choices"][0]["node"]) if code == 0 else ""

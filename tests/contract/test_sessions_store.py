@@ -1,20 +1,26 @@
 """What every store of sessions promises: compare-and-set for each session, and a watch."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
 import pytest_asyncio
 
-from services.gateway.sessions.store import JetStreamSessions, Kept, SessionStore
-from shared.crypto.envelope import Identity, Signer, Verifier
+from services.gateway.sessions.store import (
+    CONTENT_TYPE,
+    JetStreamSessions,
+    Kept,
+    SessionStore,
+)
+from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing, Keys
 from shared.domain.errors import NotFound
-from shared.domain.ids import NodeId, SessionId, UnixMillis
+from shared.domain.ids import NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.session import SessionPhase
-from shared.events.session import SessionState
+from shared.events.session import PathReported, SessionState
 from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from tests.contract.servers import MEMORY, NATS, log_server
@@ -27,16 +33,42 @@ ONE, TWO = SessionId("7654321"), SessionId("1234567")
 SECONDS = 10.0
 
 
+@dataclass
+class Kit:
+    """A store of sessions, and the way in which a relay reports to it."""
+
+    store: SessionStore
+    report: Callable[[PathReported], Awaitable[None]]
+
+
 @pytest_asyncio.fixture(params=[MEMORY, NATS])
-async def store(request: pytest.FixtureRequest) -> AsyncGenerator[SessionStore]:
+async def kit(request: pytest.FixtureRequest) -> AsyncGenerator[Kit]:
     if request.param == MEMORY:
-        yield MemorySessions()
+        memory = MemorySessions()
+
+        async def keep(fact: PathReported) -> None:
+            memory.facts.append(fact)
+
+        yield Kit(memory, keep)
         return
     async with log_server(request).connected() as client:
-        await ensure_streams(jetstream_of(client), 1)
+        jetstream = jetstream_of(client)
+        await ensure_streams(jetstream, 1)
         signer = Signer(RING, Identity(NodeId("alpha"), "gateway", "1f2e"), "boot", lambda: NOW)
         verifier = Verifier(RING, lambda: NOW, UnixMillis(0))
-        yield JetStreamSessions(client, signer, verifier, KeptRejections())
+
+        async def publish(fact: PathReported) -> None:
+            relay = Signer(RING, Identity(fact.node, "relay", "1f2e"), "boot", lambda: NOW)
+            payload = fact.model_dump_json().encode()
+            header, _ = relay.sign(MESSAGE, fact.address, CONTENT_TYPE, payload)
+            await jetstream.publish(fact.address, payload, headers={SIGNATURE_HEADER: header})
+
+        yield Kit(JetStreamSessions(client, signer, verifier, KeptRejections()), publish)
+
+
+@pytest.fixture
+def store(kit: Kit) -> SessionStore:
+    return kit.store
 
 
 def opened(session: SessionId = ONE, representative: str = "rita") -> SessionState:
@@ -127,3 +159,22 @@ async def test_a_watch_brings_every_last_state_and_then_each_new_one(store: Sess
         await store.change(TWO, _close)
         new = await anext(states)
         assert new == await store.get(TWO)
+
+
+async def test_the_facts_of_one_session_come_from_every_relay_in_their_order(kit: Kit) -> None:
+    facts = [fact(ONE, "ready"), fact(ONE, "parted"), fact(ONE, "ready", "tokyo")]
+    for each in (facts[0], fact(TWO, "ready"), *facts[1:]):
+        await kit.report(each)
+    await kit.store.create(opened())
+    assert await kit.store.path_facts(ONE) == facts
+    assert await kit.store.path_facts(SessionId("1000000")) == []
+
+
+def fact(session: SessionId, name: str, node: str = "berlin") -> PathReported:
+    return PathReported(
+        session=session,
+        node=NodeId(node),
+        generation=PathGeneration(1),
+        fact=name,
+        at_unix_ms=NOW,
+    )

@@ -49,6 +49,7 @@ def build_in_memory_gateway() -> InMemoryGateway:
         sessions=store,
         snapshots=site.snapshots,
         verify=site.verify,
+        sleep=clock.sleep,
     )
     secrets = Secrets(ClusterId("0123456789abcdef"), ring, secret, passwords)
     state = AppState(

@@ -7,6 +7,17 @@ from shared.events.message import Message, Reply, Request
 from shared.messaging.publisher import unwrap_reply
 
 
+def require_sendable(request: Request[Any]) -> None:
+    """Refuse what a real publisher cannot address, or what PostgreSQL behind it cannot store.
+
+    Raises:
+        ValueError: *request* holds such a value.
+    """
+    assert request.address
+    if "\\u0000" in request.model_dump_json():
+        raise ValueError("PostgreSQL takes no NUL character")
+
+
 class Responder(ABC):
     """Replies to each request as a test's `respond` says; an `ErrorReply` is raised, as ever."""
 
@@ -18,6 +29,7 @@ class Responder(ABC):
         attempt_seconds: float | None = None,
     ) -> Reply:
         del attempt_seconds
+        require_sendable(request)
         return unwrap_reply(request, await self.respond(request, timeout_seconds))
 
     @abstractmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.gateway.sessions.store import Kept
 from shared.domain.errors import NotFound
 from shared.domain.ids import Sequence, SessionId
-from shared.events.session import SessionState
+from shared.events.session import PathReported, SessionState
 
 
 @dataclass
@@ -16,9 +16,11 @@ class MemorySessions:
 
     kept: dict[SessionId, Kept] = field(default_factory=dict[SessionId, Kept])
     writes: int = 0
+    facts: list[PathReported] = field(default_factory=list[PathReported])
     _watches: list["asyncio.Queue[Kept]"] = field(default_factory=list["asyncio.Queue[Kept]"])
 
     async def get(self, session: SessionId) -> Kept:
+        assert SessionState.subject.address(session=session)
         if session not in self.kept:
             raise NotFound("there is no such session")
         return self.kept[session]
@@ -40,6 +42,9 @@ class MemorySessions:
             if self.kept[session].sequence == before.sequence:
                 self._put(after)
                 return after
+
+    async def path_facts(self, session: SessionId) -> list[PathReported]:
+        return [each for each in self.facts if each.session == session]
 
     async def watch(self) -> AsyncIterator[Kept | None]:
         queue: asyncio.Queue[Kept] = asyncio.Queue()

@@ -1,7 +1,7 @@
 """A site behind the gateway that fits into memory: its documents, its sessions, its answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from services.config.core.paging import first_page
@@ -73,15 +73,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class StillClock:
-    """A clock that moves when told to."""
+    """A clock that moves when told to; who sleeps by it goes on at once, and is noted."""
 
     at: float = 1_000.0
+    slept: list[float] = field(default_factory=list[float])
 
     def now(self) -> Instant:
         return Instant(self.at)
 
     def unix_ms(self) -> UnixMillis:
         return UnixMillis(int(self.at * 1000))
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
 
 class FakeSite(Responder):

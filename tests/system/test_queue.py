@@ -91,5 +91,5 @@ async def test_a_customer_who_leaves_is_gone_from_the_queue(site: Site, tmp_path
     code, words = await run_meridian(rita, "session", "accept", session)
 
     assert code != 0
-    assert "closed by its user" in words
+    assert "its program was stopped" in words
     assert json.loads(await run(*meridian("session", "queue", "--json"), env=rita)) == []

@@ -1,12 +1,14 @@
 """Sessions of real programs while the site loses its parts."""
 
 import asyncio
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from shared.domain.node import NodeRole
-from stack.demo.programs import meridian, run
+from stack.demo.programs import RunningProgram, meridian, run
 from stack.demo.session import Carried
 from stack.demo.target import free_port
 from stack.site import Site
@@ -56,6 +58,20 @@ async def test_the_running_session_outlives_the_whole_control_plane(
         await until(lambda: talk.echoed > stopped + 100)
 
         assert carried.node == last_node
+
+
+@pytest.mark.timeout(240)
+async def test_the_line_for_the_customer_works_on_a_machine_that_knows_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    env = await signed_in(site, tmp_path / "representative")
+    opened = json.loads(await run(*meridian("session", "open", "--json"), env=env))
+    words = shlex.split(opened["share"].replace("HOST:PORT", f"127.0.0.1:{free_port()}"))[1:]
+    elsewhere = {"MERIDIAN_HOME": str(tmp_path / "customer")}
+    share = await RunningProgram.start("share", *meridian(*words, "--yes", "--json"), env=elsewhere)
+    assert (await share.wait_for("joined"))["session"] == opened["session"]
+    await share.stop()
+    assert share.process.returncode == 0
 
 
 @pytest.mark.timeout(240)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,12 @@ class Shell:
                 if words in self.output[-1]:
                     return self.output[-1]
         raise AssertionError(f"it ended without {words!r}: {self.output}")
+
+    async def rest(self) -> str:
+        """All that it says until its end."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            return (await self.process.stdout.read()).decode()
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -213,6 +220,68 @@ async def test_an_interrupted_start_leaves_nothing_behind() -> None:
         shell.process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(shell.process.wait(), SECONDS) == 0
         await gone(family, folder)
+
+
+MOMENTS = {
+    "unfinished": signal.SIGINT,
+    "secrets/psk": signal.SIGINT,
+    "logs/alpha.nats.log": signal.SIGKILL,
+    "logs/alpha.config-init.log": signal.SIGINT,
+    "logs/tokyo.relay.log": signal.SIGINT,
+}
+"""What is there, in this order, when a start is interrupted, and by what."""
+
+
+def is_newer(path: Path, than_ns: int) -> bool:
+    """Whether *path* was made or written since then, and not by an earlier start."""
+    try:
+        return path.stat().st_ctime_ns >= than_ns
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.timeout(240)
+async def test_a_start_that_ctrl_c_interrupted_at_any_moment_is_begun_anew() -> None:
+    state = Path(f"/var/tmp/interrupted-{os.getpid()}")
+    try:
+        for moment, number in MOMENTS.items():
+            began = time.time_ns()
+            async with up("--state", str(state)) as shell:
+                async with asyncio.timeout(SECONDS):
+                    while not is_newer(state / moment, began):
+                        assert shell.process.returncode is None, await shell.rest()
+                        await asyncio.sleep(0.005)
+                family = shell.family()
+                shell.process.send_signal(number)
+                code = await asyncio.wait_for(shell.process.wait(), SECONDS)
+                if number is signal.SIGINT:
+                    output = await shell.rest()
+                    assert code == 0, (moment, output)
+                    assert "Traceback" not in output, (moment, output)
+                    await gone(family, None)
+            assert not (state / FILE).exists(), moment
+        async with up("--state", str(state)) as shell:
+            await shell.until("meridian login admin")
+            shell.process.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(shell.process.wait(), SECONDS) == 0
+        assert read(state) is not None
+        assert not (state / "unfinished").exists()
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+async def test_a_file_in_the_place_of_a_folder_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for path in (file, file / "below"):
+        async with up("--state", str(path)) as shell:
+            output = await shell.rest()
+            assert await shell.process.wait() == 1
+        assert (
+            output.strip()
+            == f"{path} cannot be used: it is a file or lies below one: name a folder"
+        )
+    assert file.read_text() == "mine"
 
 
 async def test_a_folder_that_cannot_be_used_is_reported_in_a_sentence(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
 }
 """Values of members whose text is more than a word."""
 
-KEYS: Final[Mapping[str, str]] = {"hashes": "7", "ends": "customer"}
+KEYS: Final[Mapping[str, str]] = {"hashes": "7", "ends": "customer", "attached": "customer"}
 """Names in tables whose names are more than words."""
 
 

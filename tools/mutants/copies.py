@@ -10,7 +10,8 @@ EXCHANGE: Final = "services.replication.snapshots.exchange"
 PROOFS: Final = "services.gateway.cluster.core.proofs"
 CONFIRM: Final = "services.config.write.acknowledgements"
 FILE: Final = "shared.crypto.backup"
-CONTENTS: Final = "services.gateway.backups.core"
+CONTENTS: Final = "services.gateway.backups.core.contents"
+ANOTHER_SITE: Final = "services.gateway.backups.core.another_site"
 BACKUPS: Final = "services.gateway.backups.backups"
 SNAPSHOTS: Final = "services.gateway.backups.snapshots"
 DIRECTORY: Final = "shared.runtime.directory"
@@ -21,6 +22,7 @@ PROOF_TESTS: Final = ("tests/unit/gateway/cluster/test_proofs.py",)
 WRITER_TESTS: Final = ("tests/unit/config/test_writer.py",)
 FILE_TESTS: Final = ("tests/unit/crypto/test_backup.py",)
 BACKUP_TESTS: Final = ("tests/unit/gateway/backups/test_backups.py",)
+ANOTHER_SITE_TESTS: Final = ("tests/unit/gateway/backups/test_another_site.py",)
 DIRECTORY_TESTS: Final = ("tests/unit/runtime/test_directory.py",)
 
 COPIES: Final = (
@@ -196,10 +198,24 @@ COPIES: Final = (
     ),
     Mutant(
         "a restored node gets its old key",
-        BACKUPS,
-        "if kind is Kind.NODE and id_ in self.directory.nodes:",
-        "if False:",
+        CONTENTS,
+        'if name != "public_key"',
+        "if True",
         BACKUP_TESTS,
+    ),
+    Mutant(
+        "another site's webhooks deliver from here",
+        ANOTHER_SITE,
+        'return {**body, "enabled": False, "since": None}',
+        "return dict(body)",
+        ANOTHER_SITE_TESTS,
+    ),
+    Mutant(
+        "another site's relays are taken for this site's",
+        ANOTHER_SITE,
+        "return found.keep(ref, body, OF_A_MACHINE, here)",
+        "return dict(body)",
+        ANOTHER_SITE_TESTS,
     ),
     Mutant(
         "what is gone stays in the directory",

@@ -10,12 +10,18 @@ REPORT: Final = "services.gateway.cluster.core.node_report"
 OBSERVED: Final = "services.gateway.cluster.core.observed"
 CONFLICT: Final = "services.gateway.conflicts.core"
 RATE: Final = "services.gateway.core.rate_limit"
+BUCKETS: Final = "services.gateway.core.leaky_buckets"
+SIGN_IN: Final = "services.gateway.core.sign_in_attempts"
+STOP: Final = "services.gateway.http.graceful_stop"
 
 SESSION_TESTS: Final = ("tests/unit/gateway/sessions/test_session.py",)
 SHARED_PATH_TESTS: Final = ("tests/unit/gateway/sessions/test_shared_path.py",)
 REPORT_TESTS: Final = ("tests/unit/gateway/cluster/test_node_report.py",)
 CONFLICT_TESTS: Final = ("tests/unit/gateway/conflicts/test_conflict_rules.py",)
+STOP_TESTS: Final = ("tests/unit/gateway/http/test_graceful_stop.py",)
 RATE_TESTS: Final = ("tests/unit/gateway/core/test_rate_limit.py",)
+BUCKETS_TESTS: Final = ("tests/unit/gateway/core/test_leaky_buckets.py",)
+SIGN_IN_TESTS: Final = ("tests/unit/gateway/core/test_sign_in_attempts.py",)
 
 GATEWAY: Final = (
     Mutant(
@@ -72,8 +78,78 @@ GATEWAY: Final = (
     Mutant(
         "a rate limit never refuses",
         RATE,
-        "if len(events) >= self._limit:",
+        "if not self._buckets.is_full(key, now):",
+        "if True:",
+        RATE_TESTS,
+    ),
+    Mutant(
+        "a /48 of IPv6 has no limit",
+        RATE,
+        "if client.site != client.source:",
         "if False:",
         RATE_TESTS,
+    ),
+    Mutant(
+        "what has leaked out is given back",
+        BUCKETS,
+        "if level and now - added < self._leak_seconds:",
+        "if level:",
+        BUCKETS_TESTS,
+    ),
+    Mutant(
+        "new keys push out those that did much",
+        BUCKETS,
+        "key=lambda each: self._buckets[each].level",
+        "key=lambda each: -self._buckets[each].level",
+        BUCKETS_TESTS,
+    ),
+    Mutant(
+        "one holder fills every place",
+        "services.gateway.core.places",
+        "if self._free <= SHARE * self._held[holder]:",
+        "if not self._free:",
+        ("tests/unit/gateway/core/test_places.py",),
+    ),
+    Mutant(
+        "a wrong password does not count",
+        SIGN_IN,
+        "if outcome is Outcome.WRONG:",
+        "if False:",
+        SIGN_IN_TESTS,
+    ),
+    Mutant(
+        "a known network waits",
+        SIGN_IN,
+        "return attempt if is_known else replace(attempt, wait_seconds=delay)",
+        "return replace(attempt, wait_seconds=delay)",
+        SIGN_IN_TESTS,
+    ),
+    Mutant(
+        "outsiders use up the limit of a known network",
+        SIGN_IN,
+        "        if not attempt.is_known:\n            return",
+        "        if True:\n            return",
+        SIGN_IN_TESTS,
+    ),
+    Mutant(
+        "a stop waits for no request in flight",
+        STOP,
+        "if self._answering:",
+        "if False:",
+        STOP_TESTS,
+    ),
+    Mutant(
+        "a stop turns requests into failures",
+        STOP,
+        "if not self._requests.is_stopping() or answer.has_begun:",
+        "if True:",
+        STOP_TESTS,
+    ),
+    Mutant(
+        "any text is a session's id",
+        "shared.domain.ids",
+        "if not _NAMEPLATE.fullmatch(text):",
+        "if False:",
+        ("tests/unit/domain/test_ids.py",),
     ),
 )

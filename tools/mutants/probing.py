@@ -1,4 +1,4 @@
-"""The guards of the relay against those who measure it, each broken once."""
+"""The guards of the relay's port, each broken once: who gets a slot, and who measures."""
 
 from typing import Final
 
@@ -7,7 +7,9 @@ from tools.mutants.mutant import Mutant
 RELAY: Final = ("tests/unit/relay",)
 CRYPTO: Final = ("tests/unit/crypto",)
 PROBES: Final = "services.relay.core.probing"
-PAIRING: Final = "services.relay.core.pairing"
+ARRIVALS: Final = "services.relay.core.arrivals"
+SLOTS: Final = "services.relay.core.slots"
+WAITING: Final = "services.relay.core.waiting"
 HELLO: Final = "services.relay.data_plane.hello"
 PROVEN: Final = "shared.crypto.proven"
 
@@ -15,30 +17,66 @@ PROBING: Final = (
     Mutant(
         "a connection has pings without end",
         PROBES,
-        "probe.pings > PINGS_PER_CONNECTION",
+        "before + pings > PINGS_PER_CONNECTION",
         "False",
         RELAY,
     ),
     Mutant(
         "all connections have pings without end",
         PROBES,
-        "self._answered > PINGS_PER_SECOND",
+        "self._answered + pings > PINGS_PER_SECOND",
         "False",
         RELAY,
     ),
     Mutant(
-        "any number of connections measure",
+        "one network has every ping of a second",
         PROBES,
-        "len(self._probes) >= MOST_PROBING_CONNECTIONS",
+        "self._answered_by_source[source] + pings > PINGS_PER_SECOND_OF_SOURCE",
+        "False",
+        RELAY,
+    ),
+    Mutant("slots have no end", SLOTS, "len(self._slots) >= self.limits.total", "False", RELAY),
+    Mutant(
+        "one source holds any number of slots",
+        SLOTS,
+        "if len(own) >= self.limits.per_source or (",
+        "if (",
+        RELAY,
+    ),
+    Mutant(
+        "a source loses a slot to one that holds as many",
+        SLOTS,
+        "is_full and 0 < len(own) == self._most",
         "False",
         RELAY,
     ),
     Mutant(
-        "a connection measures without an end", PAIRING, "self._probing.expired(now)", "()", RELAY
+        "the oldest of all loses its slot, whoever holds most",
+        SLOTS,
+        "return self.longest_held_of_largest() if is_full else None",
+        "return next(iter(self._slots)) if is_full else None",
+        RELAY,
+    ),
+    Mutant(
+        "a client behind a load balancer is not counted",
+        ARRIVALS,
+        "return _displace(self._silent.move(connection, source))",
+        "return ()",
+        RELAY,
+    ),
+    Mutant(
+        "a session waits with any number of generations",
+        WAITING,
+        "len(own) >= WAITING_PER_SESSION",
+        "False",
+        RELAY,
+    ),
+    Mutant(
+        "a connection measures without an end", ARRIVALS, "self._probing.expired(now)", "()", RELAY
     ),
     Mutant(
         "a connection that measured gets a path",
-        PAIRING,
+        ARRIVALS,
         "        if self._probing.forget(connection):\n            return",
         "        if False:\n            return",
         RELAY,

@@ -2,14 +2,15 @@
 
 Two tokens, both sealed with the site secret so that either master accepts them: an *access*
 token names a user and the role; an *endpoint* token names one side of one session and opens
-nothing else. Wrong passwords are counted by user and by address.
+nothing else. Attempts at passwords are limited by `sign_ins`.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from services.gateway.access.passwords import Passwords
-from services.gateway.core.rate_limit import RateLimit
+from services.gateway.access.sign_ins import SignIns
+from services.gateway.core.fair_queue import Origin
 from services.gateway.core.roles import Caller
 from shared.crypto.sealing import SiteSecret
 from shared.crypto.tokens import issue_token, read_token
@@ -24,9 +25,6 @@ from shared.runtime.clock import Clock
 ACCESS: Final = "access"
 ENDPOINT: Final = "endpoint"
 ACCESS_MS: Final = 12 * 3_600_000
-WRONG_PER_USER: Final = 5
-WRONG_PER_ADDRESS: Final = 20
-WINDOW_SECONDS: Final = 60.0
 
 FindUser = Callable[[str], Awaitable[UserDocument | None]]
 """Reads the document of a user; None when there is none."""
@@ -42,41 +40,40 @@ class Accounts:
         secret: SiteSecret,
         clock: Clock,
         events: Emits,
+        sign_ins: SignIns,
     ) -> None:
         self._find_user = find_user
         self._passwords = passwords
         self._secret = secret
         self._clock = clock
         self._events = events
-        self._by_user = RateLimit(limit=WRONG_PER_USER, window_seconds=WINDOW_SECONDS)
-        self._by_address = RateLimit(limit=WRONG_PER_ADDRESS, window_seconds=WINDOW_SECONDS)
+        self._sign_ins = sign_ins
 
     async def sign_in(self, user: str, password: str, address: str) -> tuple[str, UnixMillis]:
         """Issue an access token for *user*; return the token and when it ends.
 
-        A wrong password is also an event; one that the rate limit refuses is none.
+        A wrong password is also an event; one that a limit refuses is none.
 
         Raises:
             Unauthenticated: user or password is wrong, or the user is disabled.
-            TooManyAttempts: the user or the address was wrong too often.
+            TooManyAttempts: too many passwords from the network of *address* were wrong.
+            TooManySignIns: too many sign-ins are under way.
         """
-        now = self._clock.now()
-        self._by_address.require(address, now)
-        self._by_user.require(user, now)
-        document = await self._find_user(user)
-        sealed = "" if document is None or document.disabled else document.password_hash
-        if document is None or not await self._passwords.matches(sealed, password):
+        async with self._sign_ins.attempt(user, address) as origin:
+            document = await self._authenticated(user, password, origin)
             if document is None:
-                await self._passwords.matches("", password)
-            self._by_user.count(user, now)
-            self._by_address.count(address, now)
-            cause = "user or password is wrong"
-            self._events.emit(SignInRefused(user=user, client_address=address, cause=cause))
-            raise Unauthenticated(cause)
-        self._by_user.forget(user)
+                cause = "user or password is wrong"
+                self._events.emit(SignInRefused(user=user, client_address=address, cause=cause))
+                raise Unauthenticated(cause)
         expires = UnixMillis(self._clock.unix_ms() + ACCESS_MS)
         claims = {"kind": ACCESS, "user": user, "role": document.role.value}
         return issue_token(self._secret, claims, expires), expires
+
+    async def _authenticated(self, user: str, password: str, origin: Origin) -> UserDocument | None:
+        """Return the document of *user* if the password is right; take as long if it is not."""
+        document = await self._find_user(user)
+        sealed = "" if document is None or document.disabled else document.password_hash
+        return document if await self._passwords.matches(sealed, password, origin) else None
 
     def caller(self, token: str) -> Caller:
         """Find out who holds the access *token*.

@@ -5,22 +5,26 @@ nothing of it is used before all of it was opened. A restore is an apply like an
 planned against the present configuration, goes through the log, and shows in its history. The open
 conflicts of the masters are part of a backup and open again after a restore. A restore changes
 neither the keys of nodes that exist, nor this site's own secret: both belong to machines, not to
-the configuration. Users' password hashes are sealed again with that secret.
+the configuration; `core.another_site` says what else stays when the backup is another site's.
+Users' password hashes are sealed again with this site's secret.
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from services.gateway.access.passwords import Passwords
-from services.gateway.backups.core import (
+from services.gateway.backups.core.another_site import adapt_to_site
+from services.gateway.backups.core.contents import (
     CHUNK,
     END,
     MANIFEST,
     Contents,
     conflict_frame,
     password_frames,
+    with_own_keys,
 )
 from services.gateway.backups.snapshots import MasterSnapshots
 from services.gateway.configuration.core import Edit, Planned
@@ -31,6 +35,7 @@ from shared.api.documents import ApplyRequest, DesiredDocument
 from shared.crypto.backup import BackupKey, BackupOpener, BackupSealer, Header
 from shared.documents import DOCUMENTS, Kind
 from shared.domain.conflict import ConflictLine
+from shared.domain.document import Document, Ref
 from shared.domain.errors import BackupForeign, BackupTooNew, InvalidChange
 from shared.domain.ids import ClusterId, Revision
 from shared.domain.snapshot import Chunk, Manifest
@@ -65,6 +70,15 @@ class OpenedBackup:
             silent=tuple(self.header.silent),
             by_passphrase=self.header.by_passphrase,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The changes of a restore, their last revision, and what *kept* its state here, in words."""
+
+    changes: tuple[Planned, ...]
+    revision: Revision | None
+    kept: tuple[str, ...]
 
 
 @dataclass
@@ -143,15 +157,16 @@ class BackupFiles:
 
     async def restore(
         self, backup: OpenedBackup, edit: Edit, *, prune: bool, dry_run: bool
-    ) -> tuple[tuple[Planned, ...], Revision | None]:
-        """Make the configuration what *backup* holds; return the changes and their last revision.
+    ) -> Restored:
+        """Make the configuration what *backup* holds.
 
         Raises:
             MeridianError: as `Editor.apply`.
         """
-        return await self.editor.apply(
-            self._apply_request(backup, prune=prune, dry_run=dry_run), edit
-        )
+        kept: list[str] = []
+        build = partial(self._apply_request, backup, kept, prune=prune, dry_run=dry_run)
+        changes, revision = await self.editor.apply(build, edit)
+        return Restored(changes, revision, tuple(kept))
 
     async def restore_conflicts(self, backup: OpenedBackup, *, dry_run: bool) -> list[ConflictLine]:
         """Have masters keep *backup*'s open conflicts again; return where each is, or would be.
@@ -163,28 +178,40 @@ class BackupFiles:
 
     async def missing_documents(self, backup: OpenedBackup) -> list[str]:
         """List the documents that the site has and *backup* has not."""
-        plan = await self.editor.plan_changes(self._apply_request(backup, prune=True, dry_run=True))
+        build = partial(self._apply_request, backup, [], prune=True, dry_run=True)
+        plan = await self.editor.plan_changes(build)
         return [f"{each.kind} {each.id}" for each in plan if each.after is None]
 
-    def _apply_request(self, backup: OpenedBackup, *, prune: bool, dry_run: bool) -> ApplyRequest:
-        wanted = [
-            DesiredDocument(kind=kind, id=each.id, body=self._body_to_apply(kind, each.id, body))
+    def _apply_request(
+        self,
+        backup: OpenedBackup,
+        kept: list[str],
+        current: Mapping[Ref, Document],
+        *,
+        prune: bool,
+        dry_run: bool,
+    ) -> ApplyRequest:
+        """Build what to apply over the *current* documents; add to *kept* what stays as it is."""
+        bodies: dict[Ref, dict[str, Any]] = {
+            each.ref: self._with_clear_password(each.kind, body)
             for each, body in backup.contents.bodies()
-            for kind in (require_known_kind(each.kind),)
+        }
+        here = {ref: document.body for ref, document in current.items()}
+        if backup.header.cluster_id != self.cluster_id:
+            adapted = adapt_to_site(bodies, here)
+            bodies = adapted.bodies
+            kept += adapted.kept
+        wanted = [
+            DesiredDocument(kind=require_known_kind(kind), id=id_, body=body)
+            for (kind, id_), body in with_own_keys(bodies, here).items()
         ]
         return ApplyRequest(documents=tuple(wanted), prune=prune, dry_run=dry_run)
 
-    def _body_to_apply(self, kind: Kind, id_: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Return the body to apply for a document.
-
-        An apply seals a clear hash and keeps a node's key.
-        """
-        if kind is Kind.NODE and id_ in self.directory.nodes:
-            return {name: value for name, value in body.items() if name != "public_key"}
-        if kind is Kind.USER:
-            hash_ = self.passwords.clear(str(body.get("password_hash", "")))
-            return {**body, "password_hash": hash_}
-        return body
+    def _with_clear_password(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return *body* with the hash in clear, which an apply seals with this site's secret."""
+        if kind != Kind.USER:
+            return body
+        return {**body, "password_hash": self.passwords.clear(str(body.get("password_hash", "")))}
 
     def _clear_passwords(self, chunk: bytes) -> dict[str, str]:
         return {

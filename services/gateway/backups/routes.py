@@ -1,18 +1,18 @@
 """HTTP of backups: made as a stream of bytes, verified, and restored as changes."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import StreamingResponse
 
 from services.gateway.access.audit_log import AuditLog
 from services.gateway.access.callers import TheAuditLog, TheCaller
-from services.gateway.backups.backups import BackupFiles
+from services.gateway.access.signed_in_bodies import SignedInBody
+from services.gateway.backups.backups import LARGEST_BYTES, BackupFiles
 from services.gateway.configuration.core import Edit
 from services.gateway.configuration.routes.documents import shown_change
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import TheRequestId
 from shared.api.backups import BackupSummary, RestoreOptions, RestoreResult
@@ -20,7 +20,14 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.text import decode_base64, decode_text
 from shared.domain.errors import InvalidChange
 
-router = APIRouter(prefix="/backup", tags=["backup"], route_class=DecodedRoute)
+
+class BackupBody(SignedInBody):
+    """A route that takes a backup; it is opened while it comes, and never held as one."""
+
+    longest_body_bytes: ClassVar[int] = LARGEST_BYTES
+
+
+router = APIRouter(prefix="/backup", tags=["backup"], route_class=BackupBody)
 
 BYTES: Final = "application/octet-stream"
 
@@ -101,17 +108,16 @@ async def restore(
     with audit.record(operation, edit.author):
         key = backups.key(secret)
         opened = await backups.open(request.stream(), key, from_another=options.from_another)
-        changes, revision = await backups.restore(
-            opened, edit, prune=options.prune, dry_run=options.dry_run
-        )
+        restored = await backups.restore(opened, edit, prune=options.prune, dry_run=options.dry_run)
         conflicts = await backups.restore_conflicts(opened, dry_run=options.dry_run)
         stays = [] if options.prune else await backups.missing_documents(opened)
     return RestoreResult(
         backup=opened.summary(),
-        changes=tuple(map(shown_change, changes)),
-        revision=revision,
+        changes=tuple(map(shown_change, restored.changes)),
+        revision=restored.revision,
         stays=tuple(stays),
         conflicts=tuple(conflicts),
+        kept=restored.kept,
     )
 
 

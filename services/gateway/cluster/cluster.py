@@ -32,6 +32,10 @@ class Cluster:
         """Return the liveness of *node* at *now*; None when it never sent a heartbeat."""
         return self.observed.liveness(node, self.directory.require_site().timing, now)
 
+    def seems_alive(self, node: NodeId) -> bool:
+        """Say whether *node* sent a heartbeat and is not taken for dead."""
+        return self.liveness(node, self.clock.now()) not in {None, Liveness.DEAD}
+
     def report(self, node: NodeId) -> NodeReport:
         """Return what *node* reported."""
         timing = self.directory.require_site().timing

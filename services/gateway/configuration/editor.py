@@ -5,7 +5,7 @@ already is kept as it is, so that a second apply changes nothing.
 """
 
 from asyncio import sleep
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -23,6 +23,9 @@ from shared.domain.document import Document, Ref
 from shared.domain.errors import AlreadyExists, InvalidChange, MeridianError, RevisionConflict
 from shared.domain.ids import Revision
 from shared.events.config import ChangesAccepted, ProposedChange
+
+BuildRequest = Callable[[Mapping[Ref, Document]], ApplyRequest]
+"""Builds the wanted configuration from the present documents."""
 
 SECRETS = ("password", "password_hash")
 
@@ -68,19 +71,21 @@ class Editor:
         return await self._propose(ref, "delete", None, edit)
 
     async def apply(
-        self, wanted: ApplyRequest, edit: Edit
+        self, wanted: ApplyRequest | BuildRequest, edit: Edit
     ) -> tuple[tuple[Planned, ...], Revision | None]:
         """Make the configuration what *wanted* says; return the changes and their last revision.
 
-        Changes that are too large for one entry of the log go into several. The primary's rules
-        check all of them before the first entry is written; a dry run checks them in the same way.
+        A *wanted* that depends on the present documents is built of those that the changes are
+        planned against. Changes that are too large for one entry of the log go into several. The
+        primary's rules check all of them before the first entry is written; a dry run checks them
+        in the same way.
 
         Raises:
             InvalidChange: a document is named twice, or the primary would refuse a change.
             InUse: a document to delete is named by another.
             RevisionConflict: somebody changed a document meanwhile.
         """
-        current, changes = await self._read_and_plan(wanted)
+        wanted, current, changes = await self._read_and_plan(wanted)
         parts = list[ApplyPart]()
         for part in check_parts(current, changes, edit):
             parts.append(part)
@@ -89,13 +94,13 @@ class Editor:
             return changes, None
         return changes, await self._write(parts, edit.author)
 
-    async def plan_changes(self, wanted: ApplyRequest) -> tuple[Planned, ...]:
+    async def plan_changes(self, wanted: ApplyRequest | BuildRequest) -> tuple[Planned, ...]:
         """List the changes that *wanted* needs, whether or not the primary would accept them.
 
         Raises:
             InvalidChange: a document is named twice, or has another shape than its kind.
         """
-        return (await self._read_and_plan(wanted))[1]
+        return (await self._read_and_plan(wanted))[2]
 
     async def _propose(
         self, ref: Ref, op: Literal["put", "delete"], body: dict[str, Any] | None, edit: Edit
@@ -106,11 +111,13 @@ class Editor:
         return await self._proposals.propose(edit.request_id, edit.author, [change])
 
     async def _read_and_plan(
-        self, wanted: ApplyRequest
-    ) -> tuple[Mapping[Ref, Document], tuple[Planned, ...]]:
+        self, wanted: ApplyRequest | BuildRequest
+    ) -> tuple[ApplyRequest, Mapping[Ref, Document], tuple[Planned, ...]]:
         current = await self._current()
+        if not isinstance(wanted, ApplyRequest):
+            wanted = wanted(current)
         bodies = await self._sealed_bodies(wanted, current)
-        return current, plan_changes(current, bodies, prune=wanted.prune)
+        return wanted, current, plan_changes(current, bodies, prune=wanted.prune)
 
     async def _write(self, parts: Sequence[ApplyPart], author: str) -> Revision | None:
         """Make the changes of *parts*, one entry after the other; return the last revision."""

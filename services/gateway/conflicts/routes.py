@@ -11,6 +11,7 @@ from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from shared.api.conflicts import ConflictDecision, ConflictDetails, ConflictList, ConflictResult
+from shared.api.model import Name
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
 
@@ -27,7 +28,7 @@ async def list_conflicts(conflicts: TheMastersConflicts, caller: TheCaller) -> C
 
 
 @router.get("/conflicts/{id_}")
-async def show_conflict(id_: str, resolution: TheResolution, caller: TheCaller) -> ConflictDetails:
+async def show_conflict(id_: Name, resolution: TheResolution, caller: TheCaller) -> ConflictDetails:
     """Show the last change of each document that one master had alone."""
     caller.require(Action.READ)
     line, changes = await resolution.show(id_)
@@ -36,7 +37,7 @@ async def show_conflict(id_: str, resolution: TheResolution, caller: TheCaller) 
 
 @router.post("/conflicts/{id_}")
 async def resolve_conflict(
-    id_: str, decision: ConflictDecision, resolution: TheResolution, caller: TheCaller
+    id_: Name, decision: ConflictDecision, resolution: TheResolution, caller: TheCaller
 ) -> ConflictResult:
     """Put its documents into the site as a new change, or give them up."""
     caller.require(Action.OPERATE)

@@ -1,1 +1,1 @@
-"""Serves HTTP for every room: the server, bounded bodies, headers, pages and problem documents."""
+"""Serves HTTP for every room: bounded bodies, headers, pages and problem documents."""

@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 
 from shared.api.problems import MEDIA_TYPE, TYPES, Problem
 from shared.clusterlog.log import LogConflict
-from shared.decoding.errors import Undecodable
 from shared.domain.errors import (
     AlreadyExists,
     AlreadyPrimary,
@@ -43,7 +42,7 @@ from shared.domain.errors import (
     SessionEnded,
     StaleEpoch,
     TooLarge,
-    TooManyAttempts,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnderWay,
@@ -71,7 +70,7 @@ STATUSES: Final[Mapping[type[MeridianError], HTTPStatus]] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotPrimary: HTTPStatus.MISDIRECTED_REQUEST,
     **dict.fromkeys((BackupRefused, InvalidChange), HTTPStatus.UNPROCESSABLE_ENTITY),
-    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of an error is that of its nearest class here."""
@@ -120,8 +119,8 @@ def problem(
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, MeridianError), "registered for these alone"
+def answer_to(error: MeridianError) -> Response:
+    """Make the problem document of *error*, with the headers that belong to it."""
     more, headers = dict(error.attributes), dict[str, str]()
     if isinstance(error, Unavailable):
         more.setdefault("retry_after_seconds", RETRY_SECONDS)
@@ -133,17 +132,22 @@ async def _refused(_: Request, error: Exception) -> Response:
     return problem(status, error.code, error.message, more, headers)
 
 
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MeridianError), "registered for these alone"
+    return answer_to(error)
+
+
 async def _misshapen(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for these alone"
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    field = ".".join(map(str, first["loc"][1:]))  # the first part is body, path, query or header
     detail = f"{field or 'body'}: {first['msg'].removeprefix('Value error, ')}"
     return problem(422, "invalid_request", detail, {"field": field})
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for these alone"
-    if isinstance(error.__cause__, Undecodable):  # the framework hides the error of the decoder
+    if isinstance(error.__cause__, MeridianError):  # the framework hides what its body's reader met
         return await _refused(request, error.__cause__)
     status = error.status_code
     details = {

@@ -3,7 +3,7 @@
 import secrets
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header
 from starlette.requests import HTTPConnection
 
 from shared.decoding.errors import Undecodable
@@ -27,8 +27,8 @@ def bearer(connection: HTTPConnection) -> str:
 Bearer = Annotated[str, Depends(bearer)]
 
 
-async def client_address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
+async def client_address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else "unknown"
 
 
 ClientAddress = Annotated[str, Depends(client_address)]

@@ -13,6 +13,9 @@ from shared.messaging.ports import Asks
 from shared.runtime.clock import Clock
 from shared.runtime.containment import Containment
 
+HEAD_START_SECONDS: Final = 0.3
+"""Ends with a control channel learn from it why the session is over, before the path breaks."""
+
 CLOSE_SECONDS: Final = 4.0
 PAUSE_SECONDS: Final = 1.0
 
@@ -33,6 +36,7 @@ class RelayClosing:
 
     async def _close_at(self, node: NodeId, state: SessionState) -> None:
         order = CloseSession(node=node, session=state.session, until_unix_ms=state.expires_unix_ms)
+        await asyncio.sleep(HEAD_START_SECONDS)
         while self.clock.unix_ms() < state.expires_unix_ms:
             try:
                 await self.publisher.ask(order, timeout_seconds=CLOSE_SECONDS)

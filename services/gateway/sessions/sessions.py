@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.placement.selector import SelectorClient
+from services.gateway.sessions.core.attachment import require_unheld
 from services.gateway.sessions.core.news import describe_change
 from services.gateway.sessions.core.question import build_question, summarise_reasons
 from services.gateway.sessions.core.session import (
@@ -117,11 +118,14 @@ class Sessions:
         Raises:
             NotFound: there is no such session.
             SessionEnded: it is over.
+            AlreadyConnected: another customer is connected.
             NoTrafficNode: nobody may carry it now.
         """
 
         def step(state: SessionState, now: UnixMillis) -> SessionState:
-            return join_customer(state, facts, now)
+            after = join_customer(state, facts, now)
+            require_unheld(state, Side.CUSTOMER)
+            return after
 
         return await self._change(session, step, lost=False)
 
@@ -157,6 +161,20 @@ class Sessions:
         after = await self._write(session, decide)
         self.relays.start(after)
         return after
+
+    async def apply(self, session: SessionId, step: Step) -> SessionState:
+        """Write what *step* makes of the session's state, which chooses no paths.
+
+        Raises:
+            NotFound: there is no such session.
+            Unavailable: the sessions' log did not answer.
+            MeridianError: *step* refuses.
+        """
+
+        async def decide(state: SessionState) -> SessionState:
+            return step(state, self.clock.unix_ms())
+
+        return await self._write(session, decide)
 
     async def _create(self, first: First) -> SessionState:
         """Write a *first* state under a nameplate that nobody used."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from shared.crypto.envelope import MESSAGE, SIGNATURE_HEADER, Signer, Verifier
@@ -22,7 +22,8 @@ from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, NotFound, Unavailable
 from shared.domain.ids import Sequence, SessionId
-from shared.events.session import SessionState
+from shared.events.message import Event
+from shared.events.session import PathReported, SessionState
 from shared.messaging.catalogue import require_speaker
 from shared.messaging.client import sequence_of
 from shared.messaging.compare_and_set import (
@@ -36,6 +37,7 @@ from shared.messaging.connection import jetstream_of
 from shared.messaging.rejections import Rejections
 from shared.messaging.streams import SESSIONS
 
+E = TypeVar("E", bound=Event)
 T = TypeVar("T")
 
 CONTENT_TYPE: Final = "application/json"
@@ -62,6 +64,7 @@ class SessionStore(Protocol):
     async def change(
         self, session: SessionId, decide: Callable[[SessionState], Awaitable[SessionState]]
     ) -> SessionState: ...
+    async def path_facts(self, session: SessionId) -> list[PathReported]: ...
     def watch(self) -> AsyncIterator[Kept | None]: ...
 
 
@@ -109,6 +112,25 @@ class JetStreamSessions:
             if await self._patiently(lambda: self._put(after, kept.sequence)):  # noqa: B023
                 return after
 
+    async def path_facts(self, session: SessionId) -> list[PathReported]:
+        """Return what the relays reported of the session's pairs, oldest first.
+
+        Raises:
+            Unavailable: the stream has no leader for longer than the patience.
+        """
+        subject, facts, sequence = _facts_of(session), list[PathReported](), 0
+        while True:
+            first = sequence + 1
+            try:
+                raw = await self._patiently(
+                    lambda: self._jetstream.get_msg(SESSIONS, seq=first, subject=subject, next=True)  # noqa: B023
+                )
+            except NotFound:
+                return facts
+            sequence = raw.seq or first
+            with contextlib.suppress(BadSignature, Undecodable):
+                facts.append(self._fact(raw))
+
     async def watch(self) -> AsyncIterator[Kept | None]:
         """Yield None once the watch has begun, then every last state, then each new one.
 
@@ -148,6 +170,9 @@ class JetStreamSessions:
             return False
         return True
 
+    def _fact(self, raw: RawStreamMsg) -> PathReported:
+        return self._read(PathReported, raw.subject or "", _signature(raw), raw.data or b"")
+
     async def _last(self, subject: str) -> Kept:
         """Return the last state on *subject*.
 
@@ -156,7 +181,7 @@ class JetStreamSessions:
         raw = await self._jetstream.get_last_msg(SESSIONS, subject)
         end = Sequence(raw.seq or 0)
         with contextlib.suppress(BadSignature, Undecodable):
-            return Kept(self._read(subject, _signature(raw), raw.data or b""), end)
+            return Kept(self._read(SessionState, subject, _signature(raw), raw.data or b""), end)
         state = await self._last_before(subject, end)
         if state is None:
             raise NotFound("there is no such session")
@@ -173,30 +198,30 @@ class JetStreamSessions:
             if sequence >= end:
                 return state
             with contextlib.suppress(BadSignature, Undecodable):
-                state = self._read(subject, _signature(raw), raw.data or b"")
+                state = self._read(SessionState, subject, _signature(raw), raw.data or b"")
 
     def _seen(self, message: Msg) -> Kept | None:
         header = (message.headers or {}).get(SIGNATURE_HEADER, "")
         try:
-            state = self._read(message.subject, header, message.data)
+            state = self._read(SessionState, message.subject, header, message.data)
         except (BadSignature, Undecodable) as error:
             self._rejections.record(error)
             return None
         return Kept(state, sequence_of(message))
 
-    def _read(self, subject: str, header: str, payload: bytes) -> SessionState:
-        """Decode the state in a message.
+    def _read(self, kind: type[E], subject: str, header: str, payload: bytes) -> E:
+        """Decode a message of *kind*.
 
         Raises:
-            BadSignature: no gateway of the cluster signed it for this session.
-            Undecodable: it is no state.
+            BadSignature: none of the cluster who may say that signed it for this subject.
+            Undecodable: it is no message of that kind.
         """
         signed = self._verifier.check(subject, header, CONTENT_TYPE, payload, live=False)
-        require_speaker(SessionState, subject, signed.identity)
-        state = decode_model(SessionState, payload)
-        if not state.is_addressed_to(subject):
-            raise BadSignature("a state of another session", reason="another_address")
-        return state
+        require_speaker(kind, subject, signed.identity)
+        event = decode_model(kind, payload)
+        if not event.is_addressed_to(subject):
+            raise BadSignature("it is of another session", reason="another_address")
+        return event
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return the answer of *call*, repeated while the stream has no leader.
@@ -230,6 +255,12 @@ class JetStreamSessions:
             if is_missing_message(error):
                 raise NotFound("there is no such session") from error
             raise
+
+
+def _facts_of(session: SessionId) -> str:
+    """Return the subjects of the facts of one session, from every relay."""
+    any_node = PathReported.subject.address(session=session, node="any")
+    return any_node.replace(".any.", ".*.")
 
 
 def _signature(message: Any) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from services.relay.control.files import RelayFile
 from services.relay.core.admission import Admission
-from services.relay.core.pairing import Effects, PairingTable
+from services.relay.core.effects import Effects
+from services.relay.core.pairing import PairingTable
 from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, SessionId, UnixMillis
 

@@ -1,18 +1,16 @@
-"""Accepts connections; while the process has no free descriptor, it pauses and tries again."""
+"""Accepts connections; while the process has no free descriptor, it sheds some or pauses."""
 
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
-from typing import Final
-
-from shared.domain.errors import BadSettings
+from typing import Final, Protocol
 
 BACKLOG: Final = 1_024
 TURN_CONNECTIONS: Final = 64
 """Most connections accepted before the running pairs get their turn."""
 
 PAUSE_SECONDS: Final = 0.2
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -22,43 +20,26 @@ KEEPALIVE: Final = (
 """A peer that vanished is noticed within about a minute, with no byte in flight either."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the relay's port.
+class Acceptor(Protocol):
+    """Receives what comes to a listening socket."""
 
-    Raises:
-        BadSettings: the address is not ours or the port is in use.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "the port is in use" if in_use else str(error)
-        raise BadSettings(
-            f"the relay cannot listen on {host}:{port}: {why}; "
-            "set MERIDIAN_RELAY_HOST and MERIDIAN_RELAY_PORT"
-        ) from error
-    listener.settimeout(0)
-    return listener
+    def on_connection(self, connection: socket.socket, address: str) -> None: ...
+
+    def on_exhausted(self) -> bool:
+        """Free descriptors, of which none is left; say whether there are some now."""
+        ...
 
 
 class Listener:
-    """A listening socket that hands each connection to *on_connection*."""
+    """A listening socket that hands each connection to its *acceptor*."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        listener: socket.socket,
-        on_connection: Callable[[socket.socket], None],
+        self, loop: asyncio.AbstractEventLoop, listener: socket.socket, acceptor: Acceptor
     ) -> None:
         self._loop = loop
         self._listener = listener
-        self._on_connection = on_connection
+        self._acceptor = acceptor
         self._pause: asyncio.TimerHandle | None = None
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     def open(self) -> None:
         self._loop.add_reader(self._listener.fileno(), self._on_readable)
@@ -73,14 +54,30 @@ class Listener:
     def _on_readable(self) -> None:
         for _ in range(TURN_CONNECTIONS):
             try:
-                connection, _ = self._listener.accept()
+                connection, (address, *_) = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                self._loop.remove_reader(self._listener.fileno())
-                self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
+            except OSError as error:
+                self._on_failure(error)
                 return
-            connection.settimeout(0)
-            for level, option, value in KEEPALIVE:
-                connection.setsockopt(level, option, value)
-            self._on_connection(connection)
+            if _prepare(connection):
+                self._acceptor.on_connection(connection, address)
+
+    def _on_failure(self, error: OSError) -> None:
+        """Come again at once where there is room now, and after a pause where there is none."""
+        if error.errno in EXHAUSTED and self._acceptor.on_exhausted():
+            return
+        self._loop.remove_reader(self._listener.fileno())
+        self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
+
+
+def _prepare(connection: socket.socket) -> bool:
+    """Set the options of an accepted connection; False when it has broken meanwhile."""
+    try:
+        connection.settimeout(0)
+        for level, option, value in KEEPALIVE:
+            connection.setsockopt(level, option, value)
+    except OSError:
+        connection.close()
+        return False
+    return True

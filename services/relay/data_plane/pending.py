@@ -2,8 +2,7 @@
 
 A connection sends one HELLO and then only listens, or it measures with a few PINGs; anything else
 breaks the protocol. End of file means that the peer left, so a dead peer does not keep its place.
-The relay reads (and ignores) a refused connection for a moment before it closes it: closing a
-socket with unread bytes resets it, and the peer would not receive the reason.
+A connection from a load balancer begins with a PROXY header, in whatever pieces it comes.
 """
 
 import contextlib
@@ -13,10 +12,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from services.relay.core.admission import ConnectionId
-from shared.wire.relay import FrameReader
+from shared.wire.proxy_protocol import ProxyHeader, parse_proxy_header
+from shared.wire.relay import LONGEST_FRAME_BYTES, FrameReader
 
-READ_BYTES: Final = 8 * 1024
-LINGER_SECONDS: Final = 1.0
+READ_BYTES: Final = LONGEST_FRAME_BYTES
+IGNORED_BYTES: Final = 256 * 1024
+"""Most bytes read of a refused connection; a peer that sends more is reset."""
 
 
 class Owner(Protocol):
@@ -28,24 +29,50 @@ class Owner(Protocol):
 
 
 class PendingConnection:
-    """A connection that is not part of a pair."""
+    """A connection of *source* that is not part of a pair.
+
+    While *expects_header*, its bytes are those of a PROXY header, or come after it.
+    """
+
+    __slots__ = (
+        *("id", "source", "expects_header", "reader"),
+        *("_loop", "_connection", "_owner", "_header", "_ignored", "_on_closed"),
+    )
 
     def __init__(
         self,
         loop: AbstractEventLoop,
         connection_id: ConnectionId,
         connection: socket.socket,
+        source: str,
         owner: Owner,
     ) -> None:
         self.id = connection_id
+        self.source = source
+        self.expects_header = False
         self.reader = FrameReader()
         self._loop = loop
         self._connection = connection
         self._owner = owner
+        self._header = b""
+        self._ignored = 0
         self._on_closed: Callable[[], None] | None = None
 
     def start(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._on_readable)
+
+    def read_header(self, data: bytes) -> tuple[ProxyHeader, bytes] | None:
+        """Return the PROXY header that *data* completes, and the bytes after it; None: read on.
+
+        Raises:
+            BadProxyHeader: the connection does not begin with one.
+        """
+        self._header += data
+        header = parse_proxy_header(self._header)
+        if header is None:
+            return None
+        rest, self._header, self.expects_header = self._header[header.length :], b"", False
+        return header, rest
 
     def send(self, frame: bytes) -> None:
         """Send a small frame; a peer that cannot take it has left, and `on_left` will follow."""
@@ -58,12 +85,12 @@ class PendingConnection:
         return self._connection
 
     def refuse(self, frame: bytes, on_closed: Callable[[], None]) -> None:
-        """Send the last frame, let the peer read it for a moment, and close."""
+        """Send the last frame; read on until the peer closes, or somebody calls `close`."""
         self.send(frame)
+        self.reader, self._header = FrameReader(), b""  # nobody reads what they hold any more
         self._on_closed = on_closed
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
-        self._loop.call_later(LINGER_SECONDS, self.close)
 
     def close(self) -> None:
         if self._connection.fileno() == -1:
@@ -81,9 +108,14 @@ class PendingConnection:
         except OSError:
             data = b""
         if self._on_closed is not None:
-            if not data:
-                self.close()
+            self._ignore(data)
         elif data:
             self._owner.on_received(self, data)
         else:
             self._owner.on_left(self)
+
+    def _ignore(self, data: bytes) -> None:
+        """Read what a refused peer still sends, up to a limit."""
+        self._ignored += len(data)
+        if not data or self._ignored > IGNORED_BYTES:
+            self.close()

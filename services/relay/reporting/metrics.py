@@ -40,6 +40,7 @@ class RelayCollector(Collector):
         yield _gauge("pairs", "Running pairs.", snapshot.pairs)
         yield _gauge("sessions", "Sessions with a running pair.", snapshot.sessions)
         yield _gauge("waiting", "Connections that wait for the other side.", snapshot.waiting)
+        yield _gauge("silent", "Connections that have sent no HELLO yet.", snapshot.silent)
         yield _gauge("connections", "Open connections of every kind.", self._connections())
         yield _count("bytes", "Bytes carried, both directions.", self._bytes_carried())
         yield _count("paired", "Pairs that came together.", counters.paired)

@@ -35,6 +35,7 @@ from shared.decoding.model import decode_model
 from shared.domain.errors import BadSignature, StoreUnavailable
 from shared.domain.history import StatusLine
 from shared.domain.ids import UnixMillis
+from shared.domain.outage import Outage
 from shared.events.message import Event
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
 from shared.messaging.catalogue import find_message, require_speaker
@@ -67,6 +68,7 @@ class EventArchiver:
     rejections: Rejections
     history: StatusHistory
     clock: Clock
+    _outage: Outage = field(default_factory=Outage)
     _log: logging.Logger = field(default_factory=lambda: logging.getLogger("meridian.history"))
 
     async def run(self) -> None:
@@ -101,8 +103,11 @@ class EventArchiver:
         try:
             found = await self.history.read(wanted)
         except StoreUnavailable as error:
-            self._log.warning("the other master has to answer a question: %s", error.message)
+            if self._outage.is_worth_a_line(error.code):
+                self._log.warning("the other master has to answer questions: %s", error.message)
             return None
+        if self._outage.end():
+            self._log.info("this master answers questions about its history again")
         shown = found[: question.limit]
         following = (shown[-1].at, shown[-1].id) if len(found) > len(shown) else None
         return StatusHistoryRead(lines=tuple(_line(each) for each in shown), next=following)

@@ -26,6 +26,7 @@ class FakeGateway:
 
     relays: Site
     port: int = 0
+    team: str | None = None
     closed: str | None = None
     path_requests: int = 0
     first: int = 1
@@ -45,6 +46,7 @@ class FakeGateway:
             "endpoint_token": f"token-of-{side}",
             "gateways": [self.url],
             "expires_unix_ms": 10**13,
+            "team": self.team,
         }
 
     async def send_state_to_all(self) -> None:
@@ -92,6 +94,12 @@ def build_site(gateway: FakeGateway) -> FastAPI:
         if session != SESSION:
             answer = {"code": "not_found", "detail": f"there is no session {session}"}
             return JSONResponse(answer, status_code=404)
+        gateway.joined.add(Side.CUSTOMER)
+        await gateway.send_state_to_all()
+        return JSONResponse(gateway.credentials(Side.CUSTOMER))
+
+    @app.post("/api/v1/queue")
+    async def arrive(_: dict[str, Any]) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         gateway.joined.add(Side.CUSTOMER)
         await gateway.send_state_to_all()
         return JSONResponse(gateway.credentials(Side.CUSTOMER))

@@ -59,8 +59,8 @@ class Programs:
         self._running: list[asyncio.subprocess.Process] = []
         folder = home / "sessions"
         folder.mkdir(parents=True)
-        credentials = json.dumps(gateway.credentials(Side.REPRESENTATIVE))
-        (folder / f"{SESSION}.json").write_text(credentials)
+        self._credentials = folder / f"{SESSION}.json"
+        self.save_credentials()
 
     async def share(self, address: str, *more: str, key: str = KEY) -> Program:
         return await self.start("share", address, "--key", key, "--json", *more)
@@ -68,21 +68,31 @@ class Programs:
     async def connect(self, *more: str, key: str = KEY) -> Program:
         return await self.start("connect", "--key", key, "--json", *more)
 
-    async def start(self, *arguments: str) -> Program:
-        pipe = asyncio.subprocess.PIPE
-        environment = {
+    def save_credentials(self) -> None:
+        """Save what the gateway gives to the representative now."""
+        credentials = json.dumps(self._gateway.credentials(Side.REPRESENTATIVE))
+        self._credentials.write_text(credentials)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of somebody who works with the gateway."""
+        return {
             **{name: value for name, value in os.environ.items() if "MERIDIAN" not in name},
             "MERIDIAN_HOME": str(self._home),
             "MERIDIAN_SITE": self._gateway.url,
             "NO_PROXY": "127.0.0.1",
         }
+
+    async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Program:
+        """Start a command; its standard streams are pipes, unless *stdout* is another one."""
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "clients.cli", *arguments),
             cwd=ROOT,
-            env=environment,
+            env=self.environment,
             stdin=pipe,
-            stdout=pipe,
+            stdout=stdout,
             stderr=pipe,
         )
         self._running.append(process)

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from websockets.exceptions import ConnectionClosed
 
 from clients.session.channel import ControlChannel
 from shared.api.channel import (
+    ENDPOINT_HEADER,
+    ENDPOINT_PATTERN,
+    CloseCode,
     FromGateway,
     PathsOffered,
     RequestRefused,
@@ -19,7 +23,7 @@ from shared.api.channel import (
     SessionReported,
 )
 from shared.api.sessions import SessionCredentials
-from shared.domain.errors import Unauthenticated
+from shared.domain.errors import AlreadyConnected, Unauthenticated
 from shared.domain.ids import NodeId, PathGeneration, SessionId
 from shared.domain.node import Side
 from shared.domain.path import Path
@@ -37,6 +41,7 @@ PATH: dict[str, Any] = {
     "ticket": "t",
 }
 CLOSED = {"type": "closed", "reason": "expired", "message": "enough"}
+REFUSED = {"type": "error", "code": "reserved", "message": "another program has this place"}
 OVER = SessionClosed(reason=CloseReason.EXPIRED, message="enough")
 
 
@@ -49,11 +54,18 @@ class Master:
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     script: list[object] = field(default_factory=list[object])
     close_code: int | None = None
+    refusals: list[int] = field(default_factory=list[int])
+    endpoints: set[str] = field(default_factory=set[str])
 
     async def serve(self, connection: ServerConnection) -> None:
         request = connection.request
         assert request is not None
         self.requests.append((request.path, request.headers["Authorization"]))
+        self.endpoints.add(request.headers[ENDPOINT_HEADER])
+        if self.refusals:
+            await connection.send(json.dumps(REFUSED))
+            await connection.close(self.refusals.pop(0), "refused")
+            return
         if self.close_code is not None:
             await connection.close(self.close_code, "not you")
             return
@@ -160,6 +172,37 @@ async def test_a_refused_token_is_an_error_at_once() -> None:
     ):
         with pytest.raises(Unauthenticated, match="not you"):
             await asyncio.wait_for(task, IN_TIME)
+
+
+async def test_a_place_that_another_program_has_is_an_error_in_the_gateways_words() -> None:
+    async with master() as one, channel(one.url, on_message=lambda _: None) as (_, task):
+        one.refusals = [CloseCode.TAKEN]
+        with pytest.raises(AlreadyConnected, match="another program has this place"):
+            await asyncio.wait_for(task, IN_TIME)
+
+
+async def test_a_reserved_place_is_asked_for_again_as_the_same_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clients.session.channel.RESERVED_SECONDS", 0.01)
+    messages: list[FromGateway] = []
+    async with master(CLOSED) as one, channel(one.url, on_message=messages.append) as (_, task):
+        one.refusals = [CloseCode.RESERVED, CloseCode.RESERVED]
+        await asyncio.wait_for(task, IN_TIME)
+        assert [each.type for each in messages] == ["error", "error", "closed"]
+        assert len(one.requests) == 3
+        (number,) = one.endpoints
+        assert re.fullmatch(ENDPOINT_PATTERN, number)
+
+
+async def test_a_program_that_leaves_says_so_and_counts_as_connected_until_then() -> None:
+    state = {"type": "state", "phase": "active"}
+    async with master(state) as one, channel(one.url, on_message=lambda _: None) as (made, _):
+        assert not made.is_connected
+        await until(lambda: made.is_connected)
+        await made.say_goodbye("no relay", seconds=IN_TIME)
+        await until(lambda: bool(one.received))
+        assert one.received == [{"type": "leave", "message": "no relay"}]
 
 
 async def test_messages_wait_until_there_is_a_channel() -> None:

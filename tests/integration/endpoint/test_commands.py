@@ -1,36 +1,15 @@
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.endpoint.gateway import FakeGateway, fake_gateway
-from tests.integration.endpoint.programs import KEY, Programs, programs
-from tests.integration.tunnel.site import SESSION, Site, echo_server, site, until
+from tests.integration.endpoint.gateway import fake_gateway
+from tests.integration.endpoint.programs import KEY, programs
+from tests.integration.endpoint.world import world
+from tests.integration.tunnel.site import SESSION, Site, until
 
 pytestmark = pytest.mark.integration
-
-
-@dataclass
-class World:
-    relays: Site
-    gateway: FakeGateway
-    programs: Programs
-    echo: str
-
-
-@contextlib.asynccontextmanager
-async def world(home: Path) -> AsyncGenerator[World]:
-    async with (
-        site() as relays,
-        echo_server() as (host, port),
-        fake_gateway(relays) as gateway,
-        programs(gateway, home) as started,
-    ):
-        yield World(relays, gateway, started, f"{host}:{port}")
 
 
 async def echoed(port: int, data: bytes) -> bytes:
@@ -47,8 +26,8 @@ async def test_a_session_from_join_to_close(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         share = await here.programs.share(here.echo, "--yes")
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
-        port = (await connect.event("listening"))["port"]
         await connect.event("connected")
+        port = (await connect.event("listening"))["port"]
         data = os.urandom(3_000_000)
         assert await echoed(port, data) == data
         assert (await share.event("stream_opened"))["stream"] == 1
@@ -64,11 +43,11 @@ async def test_a_session_from_join_to_close(tmp_path: Path) -> None:
 
 
 async def test_a_killed_relay_and_a_lost_gateway_cost_a_moment(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with world(tmp_path, nodes=3) as here:
         await here.programs.share(here.echo, "--yes")
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
-        port = (await connect.event("listening"))["port"]
         generation = (await connect.event("connected"))["generation"]
+        port = (await connect.event("listening"))["port"]
         await here.gateway.drop_channels()
         await here.relays.relays[int(generation) - 1].kill()
         resumed = await connect.event("resumed")
@@ -169,6 +148,6 @@ async def test_a_mistake_is_one_sentence(
 async def test_a_second_interrupt_breaks_off(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         connect = await here.programs.connect("--listen", "127.0.0.1:0")
-        await connect.event("listening")
+        await connect.event("waiting_for_customer")
         connect.interrupt()
         assert await connect.exit_code() in (0, 130)

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from shared.crypto.envelope import MESSAGE, REPLY, SIGNATURE_HEADER, Identity, Signer
 from shared.crypto.keyring import KeyRing, make_psk
 from shared.crypto.nodekeys import TRUST_FILE, TrustStore
-from shared.domain.errors import RevisionConflict, Unavailable
+from shared.domain.errors import MeridianError, RevisionConflict, Stopping, Unavailable
 from shared.domain.ids import Epoch, NodeId, UnixMillis
 from shared.events.message import Done, ErrorReply, Event
 from shared.events.node import NodeHeartbeat
@@ -268,6 +268,28 @@ async def test_an_answer_comes_back_as_the_type_that_was_declared(scene: Scene) 
     async with draining(scene, Done) as (gateway, _):
         answer = await gateway.bus.publisher.ask(DRAIN, timeout_seconds=5)
         assert isinstance(answer, Done)
+
+
+async def test_a_handler_that_a_stop_takes_its_tools_from_sends_its_requester_to_another(
+    scene: Scene,
+) -> None:
+    """A service that ends gives no wrong answer to a request that is in its hands."""
+    stops = list[asyncio.Event]()
+
+    async def on_drain(_: DrainNode) -> Done:
+        for each in stops:
+            each.set()
+        raise ConnectionError("the database is closed")
+
+    async with (
+        scene.cluster.member(BERLIN, "relay", (DrainNode, on_drain)) as relay,
+        scene.cluster.member("alpha", "gateway") as gateway,
+    ):
+        with pytest.raises(MeridianError, match="the service failed; see its log"):
+            await gateway.bus.publisher.ask(DRAIN, timeout_seconds=5)
+        stops.append(relay.bus.ending)
+        with pytest.raises(Stopping, match="the service is stopping"):
+            await gateway.bus.publisher.ask(DRAIN, timeout_seconds=5)
 
 
 async def test_a_refusal_comes_back_as_the_error_that_it_was(scene: Scene) -> None:

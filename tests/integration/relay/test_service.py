@@ -21,15 +21,26 @@ from shared.events.message import Done
 from shared.events.node import NodeHeartbeat
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.session import PathReported
+from shared.messaging.events import WAITING
 from shared.messaging.streams import ensure_streams
 from shared.runtime.context import ServiceContext
 from shared.wire.relay import RefusalCode, Refused, encode_hello
 from tests.integration.relay.cluster import Child, Cluster, free_port, nats_server, process, until
+from tests.integration.relay.floods import (
+    descriptors,
+    flood,
+    many_sources,
+    resident_bytes,
+)
 from tests.integration.relay.worlds import Endpoint
 
 pytestmark = pytest.mark.integration
 
 BERLIN = NodeId("berlin")
+MOST_OF_A_HELLO = encode_hello("x" * 4_000)[:-1]
+SILENT_MIB = 32
+"""What silent connections may cost, however many come (docs/operations/ports.md)."""
+
 NOWHERE = "nats://127.0.0.1:9"
 
 
@@ -145,6 +156,20 @@ async def test_the_data_plane_starts_and_carries_without_nats(lonely: Node) -> N
         assert await other.exactly(19) == b"nobody else is here"
 
 
+async def test_a_relay_without_the_bus_warns_once_and_not_for_each_session(lonely: Node) -> None:
+    with lonely.relay() as child:
+        assert child.stderr is not None
+        reading = asyncio.create_task(asyncio.to_thread(child.stderr.read))
+        for number in range(WAITING // 2 + 40):
+            for end in await lonely.pair(str(number)):
+                end.close()
+        child.terminate()
+        lines = await reading
+    assert lines.count("the oldest are dropped from now on") == len(("SESSIONS", "EVENTS"))
+    warnings = [line for line in lines.splitlines() if "warning" in line.lower()]
+    assert len(warnings) <= 6, warnings
+
+
 async def test_a_ticket_for_another_node_is_refused_and_counted(lonely: Node) -> None:
     with lonely.relay():
         connection = await lonely.hello("1234567", Side.CUSTOMER, node="tokyo")
@@ -152,6 +177,20 @@ async def test_a_ticket_for_another_node_is_refused_and_counted(lonely: Node) ->
         metrics = await lonely.page("/metrics")
         assert 'meridian_relay_refused_total{code="wrong_node"} 1.0' in metrics
         assert "meridian_relay_pairs 0.0" in metrics
+
+
+async def test_thousands_of_silent_connections_cost_little_memory_and_no_session(
+    lonely: Node,
+) -> None:
+    with descriptors(), lonely.relay() as child:
+        one, other = await lonely.pair("1234567")
+        before = resident_bytes(child.pid)
+        with flood(lonely.port) as crowd:
+            await crowd.come(6_000, *many_sources(2_000), first=MOST_OF_A_HELLO)
+            assert resident_bytes(child.pid) - before <= SILENT_MIB * 1024 * 1024
+            await lonely.pair("2345678")
+            await one.send(b"still here")
+            assert await other.exactly(10) == b"still here"
 
 
 async def test_a_port_in_use_is_one_sentence_and_exit_code_2(lonely: Node) -> None:

@@ -9,19 +9,23 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from services.relay.core.admission import Admission, RelayState
-from services.relay.core.pairing import PairingTable, PathKey
-from services.relay.data_plane.listener import listen
+from services.relay.core.effects import PathKey
+from services.relay.core.pairing import PairingTable
+from services.relay.data_plane.listener import BACKLOG
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import PumpResources
 from shared.domain.errors import InvalidTicket
 from shared.domain.ids import Instant, NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
+from shared.domain.source import Networks
 from shared.domain.ticket import Ticket, TicketLimits
+from shared.runtime.listening import ListenSetting, open_listeners
 from shared.wire.relay import Frame, FrameReader, Ready, RefusalCode, Wait, encode_hello
 from tests.fakes.containment import contained
 
 BERLIN = NodeId("berlin")
 IN_TIME = 10.0
+NO_PROXIES = Networks()
 
 
 class BootClock:
@@ -66,6 +70,7 @@ class Notes:
     paired: list[PathKey] = field(default_factory=list[PathKey])
     parted: list[tuple[PathKey, int]] = field(default_factory=list[tuple[PathKey, int]])
     refused: list[RefusalCode] = field(default_factory=list[RefusalCode])
+    refused_sources: list[str] = field(default_factory=list[str])
     pings: int = 0
 
     def on_paired(self, key: PathKey) -> None:
@@ -74,8 +79,9 @@ class Notes:
     def on_pair_closed(self, key: PathKey, bytes_carried: int) -> None:
         self.parted.append((key, bytes_carried))
 
-    def on_refused(self, code: RefusalCode) -> None:
+    def on_refused(self, code: RefusalCode, source: str) -> None:
         self.refused.append(code)
+        self.refused_sources.append(source)
 
     def on_pinged(self, count: int) -> None:
         self.pings += count
@@ -142,14 +148,17 @@ class World:
     port: int
     endpoints: list[Endpoint] = field(default_factory=list[Endpoint])
 
-    async def connect(self) -> Endpoint:
-        endpoint = Endpoint(*await asyncio.open_connection("127.0.0.1", self.port))
-        self.endpoints.append(endpoint)
-        return endpoint
+    async def connect(self, source: str = "127.0.0.1") -> Endpoint:
+        streams = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
+        self.endpoints.append(Endpoint(*streams))
+        return self.endpoints[-1]
 
-    async def hello(self, session: str, side: Side, more: str = "1.0.0") -> Endpoint:
+    async def hello(
+        self, session: str, side: Side, more: str = "1.0.0", *, first: bytes = b""
+    ) -> Endpoint:
+        """Connect with the ticket of *session*, after the bytes *first*."""
         endpoint = await self.connect()
-        await endpoint.send(encode_hello(f"{session}.{side}.{more}"))
+        await endpoint.send(first + encode_hello(f"{session}.{side}.{more}"))
         return endpoint
 
     async def pair(self, session: str, more: str = "1.0.0") -> tuple[Endpoint, Endpoint]:
@@ -159,16 +168,22 @@ class World:
         return ends[0], ends[1]
 
 
+def listen(port: int, *hosts: str) -> tuple[socket.socket, ...]:
+    """Open a relay's port on each of *hosts*."""
+    return open_listeners(ListenSetting("the relay", "MERIDIAN_RELAY", hosts, port, BACKLOG))
+
+
 @contextlib.asynccontextmanager
-async def data_plane(capacity: int = 100) -> AsyncGenerator[World]:
+async def data_plane(
+    capacity: int = 100, proxies: Networks = NO_PROXIES, hosts: tuple[str, ...] = ("127.0.0.1",)
+) -> AsyncGenerator[World]:
     admission, notes = Admission(capacity, RelayState()), Notes()
     pairings = PairingTable(admission)
-    plane = DataPlane(
-        BERLIN, pairings, PumpResources(BootClock(), contained()), PlainTickets(), notes
-    )
-    listener = listen("127.0.0.1", 0)
-    plane.open(listener)
-    world = World(plane, pairings, admission, notes, int(listener.getsockname()[1]))
+    resources = PumpResources(BootClock(), contained())
+    plane = DataPlane(BERLIN, pairings, resources, PlainTickets(), notes, proxies)
+    listeners = listen(0, *hosts)
+    plane.open(listeners)
+    world = World(plane, pairings, admission, notes, int(listeners[0].getsockname()[1]))
     try:
         yield world
     finally:

@@ -8,12 +8,11 @@ import sys
 
 from services.relay.core.admission import Admission, RelayState
 from services.relay.core.pairing import PairingTable
-from services.relay.data_plane.listener import listen
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import PumpResources
 from shared.domain.ids import NodeId
 from tests.fakes.containment import contained
-from tests.integration.relay.worlds import BootClock, Notes, PlainTickets
+from tests.integration.relay.worlds import BootClock, Notes, PlainTickets, listen
 
 
 async def serve(port: int, node: NodeId) -> None:
@@ -21,9 +20,9 @@ async def serve(port: int, node: NodeId) -> None:
     plane = DataPlane(
         node, pairings, PumpResources(BootClock(), contained()), PlainTickets(), Notes()
     )
-    listener = listen("127.0.0.1", port)
-    plane.open(listener)
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    listeners = listen(port, "127.0.0.1")
+    plane.open(listeners)
+    sys.stdout.write(f"{listeners[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 

@@ -72,6 +72,7 @@ class End:
         default_factory=list[tuple[PathGeneration, NodeId]]
     )
     path_requests: int = 0
+    refused: int = 0
     on_over: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -84,6 +85,9 @@ class End:
     def on_stream_opened(self, stream: StreamId) -> None:
         self.streams.append(stream)
 
+    def on_streams_refused(self, count: int) -> None:
+        self.refused += count
+
     def on_stream_broken(self, stream: StreamId, reason: str) -> None:
         self.broken.append(reason)
 
@@ -95,10 +99,10 @@ class End:
 
 
 class Site:
-    """Three relays and one session through them."""
+    """A few relays and one session through them."""
 
-    def __init__(self) -> None:
-        self.relays = [Relay(f"node{number}") for number in range(1, 4)]
+    def __init__(self, relays: int = 3) -> None:
+        self.relays = [Relay(f"node{number}") for number in range(1, relays + 1)]
         self.ends: list[End] = []
 
     def paths(self, side: Side, first: int = 1) -> list[Path]:
@@ -142,8 +146,8 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def site() -> AsyncGenerator[Site]:
-    world = Site()
+async def site(relays: int = 3) -> AsyncGenerator[Site]:
+    world = Site(relays)
     await asyncio.gather(*(relay.start() for relay in world.relays))
     try:
         yield world

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from clients.endpoint.endpoint import break_streams
 from clients.tunnel.effects import EndCode, Ended, PathLost, PathUp, Secured, WordsDiffer
 from tests.integration.tunnel.site import echo_server, site, until
 
@@ -53,7 +54,7 @@ async def test_bytes_go_through_a_relay_and_come_back_with_both_half_closes() ->
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         data = os.urandom(5_000_000)
         assert await echoed(local, data) == data
@@ -67,7 +68,7 @@ async def test_many_connections_share_the_tunnel() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         _, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         sent = [os.urandom(200_000 + number) for number in range(20)]
         assert await asyncio.gather(*(echoed(local, each) for each in sent)) == sent
@@ -77,7 +78,7 @@ async def test_a_killed_relay_costs_less_than_a_second_and_no_byte() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         carrier = await world.carrier(end)
         data = os.urandom(80_000_000)
@@ -94,7 +95,7 @@ async def test_a_frozen_relay_is_left_after_the_silence() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         carrier = await world.carrier(end)
         carrier.freeze()
@@ -106,7 +107,7 @@ async def test_with_every_relay_gone_the_ends_wait_and_meet_again_at_the_lost_pa
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         assert await echoed(local, b"before") == b"before"
         for relay in world.relays:
@@ -122,7 +123,7 @@ async def test_new_paths_are_taken_before_the_old_one_is_left() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         await world.carrier(end)
         transfer = asyncio.create_task(echoed(local, os.urandom(20_000_000)))
@@ -150,7 +151,7 @@ async def test_a_close_is_known_at_both_ends_after_the_last_byte() -> None:
     async with site() as world, echo_server() as (host, port):
         customer = world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         assert await echoed(local, b"bye") == b"bye"
         end.endpoint.close("done here")
@@ -166,7 +167,7 @@ async def test_a_shared_address_that_refuses_resets_the_local_connection_only() 
             closed = int(server.getsockname()[1])
         world.customer("127.0.0.1", closed)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         reader, writer = await asyncio.open_connection("127.0.0.1", local)
         with pytest.raises(ConnectionError):
@@ -180,7 +181,7 @@ async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
     async with site() as world, echo_server() as (host, port):
         world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
         world.offer()
         await world.carrier(end)
         slow = socket.create_connection(("127.0.0.1", local))
@@ -197,3 +198,45 @@ async def test_a_slow_reader_stops_its_own_sender_and_nobody_else() -> None:
         assert 1_000_000 < sent < 60_000_000
         assert await echoed(local, b"quick") == b"quick"
         slow.close()
+
+
+async def test_an_end_that_the_site_ends_notifies_the_other_one_and_loses_no_path() -> None:
+    async with site() as world, echo_server() as (host, port):
+        customer = world.customer(host, port)
+        end, listener = world.representative()
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
+        world.offer()
+        assert await echoed(local, b"bye") == b"bye"
+        end.endpoint.end(EndCode.CLOSED, "closed by admin")
+        assert (await end.endpoint.ended).by_peer is False
+        assert await customer.endpoint.ended == Ended(
+            EndCode.CLOSED, "closed by admin", by_peer=True
+        )
+        for each in world.ends:
+            assert each.facts_of(PathLost) == []
+
+
+async def test_streams_that_break_break_at_both_ends_and_new_ones_are_refused_meanwhile() -> None:
+    async with site() as world, echo_server() as (host, port):
+        customer = world.customer(host, port)
+        end, listener = world.representative()
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
+        world.offer()
+        reader, writer = await asyncio.open_connection("127.0.0.1", local)
+        writer.write(b"open")
+        assert await reader.readexactly(4) == b"open"
+
+        end.endpoint.streams.takes_new = False
+        break_streams(end.endpoint, "the other side did not come back")
+        with pytest.raises(ConnectionError):
+            await reader.read()
+        writer.close()
+        await until(lambda: customer.broken == ["the other side did not come back"])
+        assert len(end.endpoint.streams) == len(customer.endpoint.streams) == 0
+        refused, writer = await asyncio.open_connection("127.0.0.1", local)
+        assert await refused.read() == b""
+        writer.close()
+        assert end.refused == 1
+
+        end.endpoint.streams.takes_new = True
+        assert await echoed(local, b"again") == b"again"

@@ -71,7 +71,7 @@ async def test_the_ends_meet_at_the_node_that_wait_named_and_resume_at_its_own_a
     async with site() as world, echo_server() as (host, port), network(world.relays[1]) as net:
         customer = world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
 
         customer.endpoint.offer([net.path(world, customer)])
         await until(lambda: bool(customer.found))
@@ -95,7 +95,7 @@ async def test_an_end_that_was_led_elsewhere_meanwhile_comes_to_the_node_that_co
     async with site() as world, echo_server() as (host, port), network(world.relays[2]) as net:
         customer = world.customer(host, port)
         end, listener = world.representative()
-        _, local = await listener.listen("127.0.0.1", 0)
+        ((_, local),) = await listener.listen("127.0.0.1", 0)
 
         customer.endpoint.offer([net.path(world, customer)])
         await until(lambda: bool(customer.found))

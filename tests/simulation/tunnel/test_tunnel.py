@@ -4,7 +4,15 @@ from functools import partial
 
 import pytest
 
-from clients.tunnel.effects import EndCode, PathLost, PathUp, Secured
+from clients.tunnel.effects import (
+    EndCode,
+    PathLost,
+    PathUp,
+    SecretUnknown,
+    Secured,
+    StreamEffect,
+)
+from shared.domain.node import Side
 from tests.simulation.tunnel.traffic import Traffic
 from tests.simulation.tunnel.world import FaultPlan, World
 
@@ -96,3 +104,50 @@ def test_other_words_end_the_customers_end_and_never_carry_a_byte(seed: int) -> 
     assert world.representative.ended is None
     assert len(world.representative.differences) == 1
     assert traffic.bytes_received == 0
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("seed", range(4))
+def test_a_restarted_end_is_noticed_at_both_ends_and_carries_no_byte(side: Side, seed: int) -> None:
+    world = World(seed, CALM())
+    traffic = Traffic(world, streams=2, most_bytes=8_000_000)
+    meet(world)
+    assert world.run(lambda: traffic.bytes_received > 100_000, seconds=60)
+    (killed,) = [end for end in world.ends if end.side is side]
+    (stayed,) = [end for end in world.ends if end.side is not side]
+    world.kill(killed)
+    assert world.run(lambda: not stayed.is_up, seconds=10)
+
+    again = world.restart(side)
+    again.offer(1, 2, 3)
+
+    assert world.run(lambda: again.ended is not None, seconds=30)
+    assert again.ended is not None
+    assert again.ended.code is EndCode.SECURED_ELSEWHERE
+    assert world.run(lambda: bool(stayed.effects_of(SecretUnknown)), seconds=10)
+    assert stayed.ended is None
+    assert again.effects_of(PathUp) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_streams_that_broke_while_there_was_no_path_are_broken_at_the_other_end_after_it(
+    seed: int,
+) -> None:
+    world = World(seed, CALM())
+    streams = [world.representative.tunnel.streams.open() for _ in range(3)]
+    resets: list[StreamEffect] = []
+    world.customer.program.on_stream = resets.append
+    meet(world)
+    assert world.run(lambda: len(world.customer.tunnel.streams) == 3, seconds=60)
+    for connection in [each for each in world.connections if each.is_open]:
+        world.cut(connection)
+    assert world.run(lambda: not world.representative.is_up, seconds=10)
+    resets.clear()
+
+    broken = world.representative.tunnel.streams.break_all("it took too long")
+    world.representative.flush()
+
+    assert [each.stream for each in broken] == streams
+    assert world.run(lambda: len(resets) == 3, seconds=30)
+    assert resets == broken
+    assert len(world.customer.tunnel.streams) == len(world.representative.tunnel.streams) == 0

@@ -13,6 +13,7 @@ from clients.tunnel.effects import (
     StreamFinished,
     StreamId,
     StreamOpened,
+    StreamRefused,
     StreamReset,
     StreamWritable,
 )
@@ -81,6 +82,8 @@ class Traffic:
                     self._deliver(end, stream, len(data))
                 case StreamFinished(stream):
                     self._flows[other][stream].finished()
+                case StreamRefused(stream):
+                    raise AssertionError(f"stream {stream} was one too many")
                 case StreamReset(stream, reason):
                     raise AssertionError(f"stream {stream} was reset: {reason}")
 

@@ -100,6 +100,22 @@ class World:
             self.after_each()
         return True
 
+    def kill(self, end: "End") -> None:
+        """The process of *end* is gone, and its connections with it."""
+        end.is_dead = True
+        for connection in [each for each in self.connections if each.end is end]:
+            self.cut(connection)
+
+    def restart(self, side: Side, words: str = "a-b") -> "End":
+        """A new process takes the place of the end at *side*."""
+        new = End(self, side, words)
+        if side is Side.CUSTOMER:
+            self.customer = new
+        else:
+            self.representative = new
+        self.ends = (self.representative, self.customer)
+        return new
+
     def is_bad(self) -> bool:
         return self.now < self.fault_plan.until
 
@@ -201,6 +217,7 @@ class End:
         self.program = Program()
         self.ended: Ended | None = None
         self.is_up = False
+        self.is_dead = False
         self.paths: list[PathGeneration] = []
         entropy = world.random.randbytes
         self.tunnel = Tunnel(side, Credentials(SESSION, words), entropy, world.now, LinkTiming())
@@ -218,7 +235,7 @@ class End:
             self._dial(generation, even_when_up=True)
 
     def perform(self, effects: Effects) -> None:
-        for effect in effects:
+        for effect in () if self.is_dead else effects:
             match effect:
                 case Send(link, data):
                     self._send(link, bytes(data))
@@ -293,7 +310,13 @@ class End:
 
     def _dial(self, generation: PathGeneration, *, even_when_up: bool = False) -> None:
         held = any(each.generation == generation for each in self._mine.values())
-        if self.ended or generation in self._dialled or held or (self.is_up and not even_when_up):
+        if (
+            self.is_dead
+            or self.ended
+            or generation in self._dialled
+            or held
+            or (self.is_up and not even_when_up)
+        ):
             return
         if self.world.is_bad() and self.world.random.random() < self.world.fault_plan.refusals:
             self.perform(self.tunnel.path_unreachable(generation, self.world.now))

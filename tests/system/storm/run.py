@@ -17,6 +17,7 @@ from stack.site import Site
 from tests.system.raw_nats import RawNats
 from tests.system.storm.answers import ask, asking, requests
 from tests.system.storm.counters import Counters
+from tests.system.storm.gateway import siege
 from tests.system.storm.kept import Keeping
 from tests.system.storm.places import places, values
 from tests.system.storm.readers import Readers, find
@@ -100,6 +101,10 @@ async def storm(stage: Stage, total: int, seed: int, say: Say) -> Outcome:
             if (now := await stage.role(client)) != role:
                 outcome.faults.append(f"the role went from {role} to {now} after {row.name}")
                 role = now
+        async for row in siege(stage.site):
+            outcome.add(row)
+            say(line_of(row))
+            outcome.faults += stage.ended(before, f"after {row.name}")
     outcome.storm_seconds = round(time.monotonic() - began, 1)
     return outcome
 

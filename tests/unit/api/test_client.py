@@ -1,7 +1,7 @@
 """The typed client: another gateway when one is gone, for so long; and what answers mean."""
 
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,14 @@ from shared.api.answer import Answer, ConnectionFailed
 from shared.api.call import Call, path_of
 from shared.api.client import SiteAccess, SiteClient
 from shared.api.model import ApiModel, Page
-from shared.domain.errors import BadSettings, MeridianError, NotFound, Unavailable
+from shared.domain.errors import (
+    BadSettings,
+    MeridianError,
+    NoPrimary,
+    NotFound,
+    Stopping,
+    Unavailable,
+)
 from shared.domain.ids import Instant
 
 if TYPE_CHECKING:
@@ -61,6 +68,11 @@ class Network:
         answer = self.send("POST", url, headers, None, seconds)
         yield answer, self._parts(answer.content)
 
+    def upload(
+        self, url: str, headers: Mapping[str, str], parts: Iterable[bytes], seconds: float
+    ) -> Answer:
+        return self.send("POST", url, headers, b"".join(parts), seconds)
+
     def _parts(self, content: bytes) -> Iterator[bytes]:
         yield content
         raise ConnectionFailed("reset")
@@ -80,7 +92,8 @@ def unreachable(message: str = "refused", *, is_misaddressed: bool = False) -> C
 
 def client(network: Network, token: str = "") -> SiteClient:
     access = SiteAccess(tuple(network.answers), token=token)
-    return SiteClient(access, network.now, network.sleep, lambda _: cast("Transport", network))
+    transport = cast("Transport", network)
+    return SiteClient(access, network.now, network.sleep, lambda _: transport, lambda: "key")
 
 
 def test_another_gateway_is_asked_when_one_does_not_answer() -> None:
@@ -169,7 +182,8 @@ def test_a_body_says_what_was_set_and_the_token_who_asks() -> None:
     call = Call("POST", "/teams", TypeAdapter(Page[str]), Order(name="x"), {"If-Match": '"7"'})
     client(network, "t").ask(call)
     assert network.bodies == [{"name": "x"}]
-    assert network.headers == [{"Authorization": "Bearer t", "If-Match": '"7"'}]
+    own = {"Authorization": "Bearer t", "Idempotency-Key": "key"}
+    assert network.headers == [{**own, "If-Match": '"7"'}]
 
 
 def test_a_download_that_breaks_off_is_unavailable() -> None:
@@ -188,3 +202,48 @@ def test_a_refused_download_is_the_error_that_it_names() -> None:
 
 def test_a_path_quotes_its_parts_and_parameters() -> None:
     assert path_of("users", "a&b/ü", after="x y") == "/users/a%26b%2F%C3%BC?after=x+y"
+
+
+STOPPING = {"code": "stopping", "detail": "this gateway is stopping"}
+CHANGE = Call("PUT", "/teams/help", TypeAdapter(dict[str, int]), {"members": []})
+
+
+def test_what_a_stopping_gateway_hands_back_is_repeated_on_another_one_under_the_same_key() -> None:
+    network = Network({"https://a": answered(STOPPING, 503), "https://b": answered({"n": 1})})
+    assert client(network).ask(CHANGE) == {"n": 1}
+    assert [url[:9] for url in network.urls] == ["https://a", "https://b"]
+    assert [each["Idempotency-Key"] for each in network.headers] == ["key", "key"]
+
+
+def test_a_gateway_that_stops_for_ever_is_given_up_when_the_time_is_over() -> None:
+    network = Network({"https://a": answered(STOPPING, 503)})
+    with pytest.raises(Stopping, match="this gateway is stopping"):
+        client(network).ask(CHANGE)
+    assert 20 <= network.at < 21
+
+
+def test_other_refusals_are_not_repeated() -> None:
+    network = Network({"https://a": answered({"code": "no_primary"}, 503)})
+    with pytest.raises(NoPrimary):
+        client(network).ask(CHANGE)
+    assert len(network.urls) == 1
+
+
+def test_a_reader_needs_no_key() -> None:
+    network = Network({"https://a": answered({"items": []})})
+    client(network).ask(TEAMS)
+    assert network.headers == [{}]
+
+
+def test_an_upload_that_a_stopping_gateway_hands_back_is_sent_again_from_its_beginning() -> None:
+    network = Network({"https://a": answered(STOPPING, 503), "https://b": answered({"n": 1})})
+    call = Call("POST", "/backup/restore", TypeAdapter(dict[str, int]))
+    assert client(network).upload(call, lambda: iter((b"a", b"b"))) == {"n": 1}
+    assert network.bodies == [b"ab", b"ab"]
+    assert {each["Idempotency-Key"] for each in network.headers} == {"key"}
+
+
+def test_a_download_that_a_stopping_gateway_refuses_is_begun_at_another_one() -> None:
+    network = Network({"https://a": answered(STOPPING, 503), "https://b": answered(b"part")})
+    parts = client(network).download(Call("POST", "/backup", TypeAdapter(bytes)))
+    assert next(parts) == b"part"

@@ -63,3 +63,12 @@ def test_connections_beyond_a_limit_are_refused_and_nothing_is_lost(
             counts.remove(source)
             held.remove(source)
         assert counts.open == len(held)
+
+
+def test_a_proxy_has_no_limit_of_its_own_and_counts_in_all() -> None:
+    counts = ConnectionCounts(per_source=1, total=3)
+    assert [counts.add("proxy", is_proxy=True) for _ in range(3)] == [None] * 3
+    assert counts.add("proxy", is_proxy=True) is ExceededLimit.TOTAL
+    counts.remove("proxy")
+    assert counts.add("proxy") is ExceededLimit.SOURCE
+    assert counts.add("other") is None

@@ -9,6 +9,7 @@ from shared.domain.errors import (
     BadSignature,
     LogUnavailable,
     NotFound,
+    Stopping,
     StoreUnavailable,
     Unavailable,
 )
@@ -59,6 +60,13 @@ async def test_another_member_answers_for_one_that_lost_its_database() -> None:
     group = Group([LOST, LOST, WELL])
     assert await ask(group, 0.1) == WELL
     assert len(group.asked) == 3
+
+
+async def test_another_member_answers_for_one_that_stops() -> None:
+    stopping = ErrorReply(error_code=Stopping.code, message="the service is stopping")
+    group = Group([stopping, WELL])
+    assert await ask(group, 0.1) == WELL
+    assert len(group.asked) == 2
 
 
 async def test_a_member_that_refuses_is_asked_less_and_less_often() -> None:

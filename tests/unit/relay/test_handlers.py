@@ -5,7 +5,8 @@ import pytest
 from services.relay.control.files import RelayFile
 from services.relay.control.orders import NodeOrders
 from services.relay.core.admission import Admission, ConnectionId, RelayState
-from services.relay.core.pairing import Effects, PairingTable, Refuse
+from services.relay.core.effects import Effects, Refuse
+from services.relay.core.pairing import PairingTable
 from services.relay.handlers import OrderHandlers
 from shared.domain.errors import StaleEpoch, StoreUnavailable
 from shared.domain.ids import Epoch, Instant, NodeId, PathGeneration, SessionId, UnixMillis
@@ -28,7 +29,7 @@ class Relay:
         self.orders = NodeOrders(self.admission, self.pairings, self.performed.append, self.file)
         self.handlers = OrderHandlers(self.orders)
         ticket = Ticket(ONE, Side.CUSTOMER, BERLIN, PathGeneration(1), UnixMillis(10**13))
-        self.pairings.add_connection(ConnectionId(1), Instant(0))
+        self.pairings.arrivals.add(ConnectionId(1), "192.0.2.1", Instant(0))
         self.pairings.receive_hello(ConnectionId(1), ticket, Instant(0))
 
     @property

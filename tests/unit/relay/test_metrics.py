@@ -28,13 +28,15 @@ def test_what_happened_is_shown() -> None:
     for number, side in enumerate((*Side, Side.CUSTOMER)):
         generation = PathGeneration(1 + number // 2)
         ticket = Ticket(SessionId("1"), side, NodeId("n"), generation, UnixMillis(1))
-        pairings.add_connection(ConnectionId(number), Instant(0))
+        pairings.arrivals.add(ConnectionId(number), "192.0.2.1", Instant(0))
         pairings.receive_hello(ConnectionId(number), ticket, Instant(0))
+    pairings.arrivals.add(ConnectionId(9), "192.0.2.1", Instant(0))
     lines = page(pairings, counters)
     for line in (
         "meridian_relay_pairs 1.0",
         "meridian_relay_sessions 1.0",
         "meridian_relay_waiting 1.0",
+        "meridian_relay_silent 1.0",
         "meridian_relay_connections 3.0",
         "meridian_relay_bytes_total 77.0",
         "meridian_relay_paired_total 4.0",

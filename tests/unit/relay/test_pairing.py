@@ -1,23 +1,18 @@
 import pytest
 
 from services.relay.core.admission import Admission, ConnectionId, ConnectionRefusal, RelayState
-from services.relay.core.pairing import (
-    MOST_SILENT_CONNECTIONS,
-    WAITING_SECONDS,
+from services.relay.core.effects import (
     AnswerPings,
     ClosePair,
     Effects,
     JoinPair,
-    PairingTable,
     PathKey,
     Refuse,
     SendWait,
 )
-from services.relay.core.probing import (
-    MOST_PROBING_CONNECTIONS,
-    PINGS_PER_CONNECTION,
-    PROBE_SECONDS,
-)
+from services.relay.core.pairing import PairingTable
+from services.relay.core.probing import PINGS_PER_CONNECTION, PROBING
+from services.relay.core.waiting import WAITING_PER_SESSION, WAITING_SECONDS
 from shared.domain.ids import Epoch, Instant, NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket, TicketLimits
@@ -38,15 +33,15 @@ class Scene:
         self.pairings = PairingTable(self.admission)
         self._connections = 0
 
-    def arrive(self) -> ConnectionId:
+    def arrive(self, source: str = "192.0.2.1") -> ConnectionId:
         self._connections += 1
-        assert self.pairings.add_connection(ConnectionId(self._connections), self.now) == ()
+        assert self.pairings.arrivals.add(ConnectionId(self._connections), source, self.now) == ()
         return ConnectionId(self._connections)
 
     def hello(
-        self, key: PathKey, side: Side, limits: TicketLimits = NONE
+        self, key: PathKey, side: Side, limits: TicketLimits = NONE, source: str = "192.0.2.1"
     ) -> tuple[ConnectionId, Effects]:
-        connection = self.arrive()
+        connection = self.arrive(source)
         return connection, self.say(connection, key, side, limits)
 
     def say(
@@ -57,7 +52,7 @@ class Scene:
         return self.pairings.receive_hello(connection, ticket, self.now)
 
     def ping(self, connection: ConnectionId, *nonces: int) -> Effects:
-        return self.pairings.receive_pings(connection, nonces, self.now)
+        return self.pairings.arrivals.receive_pings(connection, nonces, self.now)
 
     def pair(self, key: PathKey) -> None:
         self.hello(key, CUSTOMER)
@@ -205,21 +200,31 @@ def test_a_pair_that_would_be_one_too_many_is_refused_when_its_second_side_comes
     assert scene.pairings.snapshot.pairs == 1
 
 
-def test_only_so_many_connections_may_wait() -> None:
-    scene = Scene(capacity=1)
-    for generation in (1, 2):
-        scene.hello(PathKey(ONE.session, PathGeneration(generation)), CUSTOMER)
-    connection, effects = scene.hello(TWO, CUSTOMER)
-    assert codes(effects) == [(connection, RefusalCode.FULL)]
-    assert scene.pairings.snapshot.waiting == 2
+def test_only_so_many_connections_may_wait_and_the_longest_of_the_largest_source_goes() -> None:
+    scene = Scene(capacity=2)
+    paths = [PathKey(SessionId(f"{number}000000"), PathGeneration(1)) for number in range(5)]
+    scene.hello(paths[0], CUSTOMER, source="198.51.100.1")
+    second, _ = scene.hello(paths[1], CUSTOMER)
+    for path in paths[2:4]:
+        scene.hello(path, CUSTOMER)
+    last, effects = scene.hello(paths[4], CUSTOMER, source="203.0.113.1")
+    assert codes(effects) == [(second, RefusalCode.FULL)]
+    assert effects[-1] == SendWait(last)
+    assert scene.pairings.snapshot.waiting == 4
 
 
-def test_only_so_many_connections_may_be_silent() -> None:
+def test_a_session_waits_with_its_newest_generations() -> None:
     scene = Scene()
-    for _ in range(MOST_SILENT_CONNECTIONS):
-        scene.arrive()
-    surplus = ConnectionId(MOST_SILENT_CONNECTIONS + 1)
-    assert codes(scene.pairings.add_connection(surplus, scene.now)) == [(surplus, RefusalCode.FULL)]
+    paths = [
+        PathKey(ONE.session, PathGeneration(each)) for each in range(1, WAITING_PER_SESSION + 2)
+    ]
+    first, *_ = [scene.hello(path, CUSTOMER)[0] for path in paths[:-1]]
+    last, effects = scene.hello(paths[-1], CUSTOMER)
+    assert codes(effects) == [(first, RefusalCode.FULL)]
+    assert effects[-1] == SendWait(last)
+    assert scene.pairings.snapshot.waiting == WAITING_PER_SESSION
+    _, effects = scene.hello(paths[-1], REPRESENTATIVE)
+    assert isinstance(effects[-1], JoinPair)
 
 
 def test_draining_sends_on_who_waits_and_leaves_pairs_alone() -> None:
@@ -316,8 +321,8 @@ def test_a_connection_may_not_measure_without_an_end() -> None:
     scene.ping(connection, 1)
     scene.later(1)
     scene.ping(connection, 2)
-    assert scene.pairings.deadline() == 1 + PROBE_SECONDS
-    assert scene.later(PROBE_SECONDS - 1.1) == ()
+    assert scene.pairings.deadline() == 1 + PROBING.seconds
+    assert scene.later(PROBING.seconds - 1.1) == ()
     assert codes(scene.later(0.1)) == [(connection, RefusalCode.TIMEOUT)]
     assert scene.later(60) == ()
 
@@ -342,10 +347,12 @@ def test_a_connection_that_waits_or_left_is_not_answered() -> None:
 
 def test_only_so_many_connections_may_measure_and_others_still_meet() -> None:
     scene = Scene()
-    for _ in range(MOST_PROBING_CONNECTIONS):
+    for _ in range(PROBING.per_source):
         scene.ping(scene.arrive())
     surplus = scene.arrive()
-    assert codes(scene.ping(surplus, 1)) == [(surplus, RefusalCode.TOO_MANY_PINGS)]
+    effects = scene.ping(surplus, 1)
+    assert codes(effects) == [(ConnectionId(1), RefusalCode.TOO_MANY_PINGS)]
+    assert effects[-1] == AnswerPings(surplus, (1,))
     scene.pair(ONE)
 
 

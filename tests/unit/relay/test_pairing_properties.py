@@ -4,16 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.relay.core.admission import Admission, ConnectionId, ConnectionRefusal, RelayState
-from services.relay.core.pairing import (
+from services.relay.core.effects import (
     AnswerPings,
     ClosePair,
     Effects,
     JoinPair,
-    PairingTable,
     PathKey,
     Refuse,
     SendWait,
 )
+from services.relay.core.pairing import PairingTable
 from shared.domain.ids import Epoch, Instant, NodeId, PathGeneration, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.ticket import Ticket
@@ -21,7 +21,7 @@ from shared.wire.relay import RefusalCode
 
 KEYS = [PathKey(SessionId(s), PathGeneration(g)) for s in "12" for g in (1, 2)]
 
-ARRIVE = st.just(("arrive",))
+ARRIVE = st.tuples(st.just("arrive"), st.sampled_from(["192.0.2.1", "2001:db8::/64"]))
 HELLO = st.tuples(
     st.just("hello"), st.integers(0, 30), st.sampled_from(KEYS), st.sampled_from(Side)
 )
@@ -52,11 +52,11 @@ class Watcher:
         self.pairs: dict[PathKey, tuple[ConnectionId, ConnectionId]] = {}
         self.closed: set[SessionId] = set()
 
-    def arrive(self) -> None:
+    def arrive(self, source: str) -> None:
         self.arrivals += 1
         connection = ConnectionId(self.arrivals)
         self.connections[connection] = None
-        self.watch(self.pairings.add_connection(connection, self.now))
+        self.watch(self.pairings.arrivals.add(connection, source, self.now))
 
     def hello(self, index: int, key: PathKey, side: Side) -> None:
         for connection in self._at(index):
@@ -70,7 +70,9 @@ class Watcher:
         for connection in self._at(index):
             if self.connections[connection] is None:
                 self.pings[connection] += count
-                self.watch(self.pairings.receive_pings(connection, tuple(range(count)), self.now))
+                self.watch(
+                    self.pairings.arrivals.receive_pings(connection, tuple(range(count)), self.now)
+                )
 
     def disconnect(self, index: int) -> None:
         for connection in self._at(index):

@@ -15,6 +15,7 @@ from stack import founding
 from stack.binaries import Postgres
 from stack.failure import StartFailed
 from stack.layout import Layout, plan
+from stack.paths import DOCUMENTS
 from stack.process_group import ProcessGroup
 from tests.unit.stack.fork_server_fake import ForkServerFake
 
@@ -40,7 +41,7 @@ def kept(layout: Layout, node: str) -> set[str]:
 
 
 def documents(layout: Layout) -> dict[str, NodeDocument]:
-    found = json.loads((layout.state / founding.DOCUMENTS).read_text())["nodes"]
+    found = json.loads((layout.state / DOCUMENTS).read_text())["nodes"]
     return {name: NodeDocument.model_validate(body) for name, body in found.items()}
 
 
@@ -92,7 +93,7 @@ def test_the_documents_say_where_relays_and_front_doors_are(founded: Layout) -> 
 
 
 def test_the_site_is_called_by_its_name(founded: Layout) -> None:
-    found = json.loads((founded.state / founding.DOCUMENTS).read_text())["site"]
+    found = json.loads((founded.state / DOCUMENTS).read_text())["site"]
     assert SiteDocument.model_validate(found).name == "test.example"
 
 
@@ -112,7 +113,7 @@ async def test_the_first_master_makes_the_log_and_the_second_joins(founded: Layo
     )
     await founding.found(processes)
     init, join = fork_server.started
-    document = str(founded.state / founding.DOCUMENTS)
+    document = str(founded.state / DOCUMENTS)
     expected = ("config", "init", "--site", "test.example", "--document", document)
     assert init.arguments == expected
     assert init.environment["MERIDIAN_NODE"] == "alpha"

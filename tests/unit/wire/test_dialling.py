@@ -50,25 +50,25 @@ def test_answers_that_come_together_are_read_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "retry_after_seconds", "pause_seconds"),
+    ("code", "retry_after_seconds", "pause_seconds", "reason"),
     [
-        (RefusalCode.FULL, 7.0, 7.0),
-        (RefusalCode.FULL, 0.0, SHORTEST_PAUSE_SECONDS),
-        (RefusalCode.CLOSED, None, REFUSED_PAUSE_SECONDS),
-        (RefusalCode.TIMEOUT, None, SHORTEST_PAUSE_SECONDS),
-        (RefusalCode.REPLACED, None, SHORTEST_PAUSE_SECONDS),
+        (RefusalCode.FULL, 7.0, 7.0, "refused (full): no"),
+        (RefusalCode.FULL, 0.0, SHORTEST_PAUSE_SECONDS, "refused (full): no"),
+        (RefusalCode.CLOSED, None, REFUSED_PAUSE_SECONDS, "refused (closed): no"),
+        (RefusalCode.TIMEOUT, None, SHORTEST_PAUSE_SECONDS, ""),
+        (RefusalCode.REPLACED, None, SHORTEST_PAUSE_SECONDS, ""),
     ],
 )
-def test_a_refusal_says_how_long_to_stay_away(
-    code: RefusalCode, retry_after_seconds: float | None, pause_seconds: float
+def test_a_refusal_says_how_long_to_stay_away_and_why(
+    code: RefusalCode, retry_after_seconds: float | None, pause_seconds: float, reason: str
 ) -> None:
     answers = HelloExchange("ticket").receive(encode_refused(code, "no", retry_after_seconds))
-    assert answers == [PathRefused(pause_seconds)]
+    assert answers == [PathRefused(pause_seconds, reason)]
 
 
 def test_bytes_outside_the_protocol_are_a_refusal() -> None:
     answers = HelloExchange("ticket").receive(b"HTTP/1.1 200 OK")
-    assert answers == [PathRefused(REFUSED_PAUSE_SECONDS)]
+    assert answers == [PathRefused(REFUSED_PAUSE_SECONDS, "what answers there is no relay")]
 
 
 def test_a_ping_is_answered_by_its_pong() -> None:

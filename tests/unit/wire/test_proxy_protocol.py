@@ -10,6 +10,7 @@ from shared.wire.proxy_protocol import (
     BadProxyHeader,
     ProxyHeader,
     encode_proxy_header,
+    missing_bytes,
     parse_proxy_header,
 )
 
@@ -28,6 +29,15 @@ def test_a_header_is_read_however_its_bytes_arrive(header: bytes, address: str) 
     for cut in range(len(header)):
         assert parse_proxy_header(header[:cut]) is None
     assert parse_proxy_header(header + b"hello") == ProxyHeader(len(header), address, 40_000)
+
+
+@pytest.mark.parametrize("header", [OF_IPV4, OF_IPV6, SIGNATURE + b"\x20\x00\x00\x00"])
+def test_no_byte_after_the_header_is_asked_for(header: bytes) -> None:
+    data = b""
+    while parse_proxy_header(data) is None:
+        assert missing_bytes(data) > 0
+        data = (header + b"what follows")[: len(data) + missing_bytes(data)]
+    assert data == header
 
 
 def test_tlvs_are_skipped() -> None:

@@ -12,6 +12,7 @@ from shared.crypto import join
 from shared.crypto.keyring import make_psk
 from shared.domain.errors import BadSettings
 from shared.domain.ids import Epoch, NodeId
+from shared.domain.source import Networks
 from shared.events.relay import DrainNode
 from shared.messaging.broker import is_guarded
 from shared.runtime.clock import SystemClock
@@ -42,7 +43,7 @@ def built(folder: Path, node: str = "berlin") -> Service:
 
 def relay_of(folder: Path, node: str) -> Relay:
     context = build_context(settings(folder, node), "relay", SystemClock())
-    return build_relay(context, is_master=node in context.keys.trust.masters)
+    return build_relay(context, Networks(), is_master=node in context.keys.trust.masters)
 
 
 def test_a_relay_listens_to_the_orders_for_its_own_node_only(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from tools.fuzz.targets import (
     answers,
     api_routes,
     api_server,
+    containers,
     crypto,
     decoding,
     files,
@@ -27,6 +28,7 @@ TARGETS: tuple[Target, ...] = (
     *files.TARGETS,
     *api_server.TARGETS,
     *answers.TARGETS,
+    *containers.TARGETS,
 )
 
 

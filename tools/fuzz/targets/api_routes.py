@@ -12,8 +12,9 @@ from services.gateway.backups.routes import passphrase
 from services.gateway.cluster.core.proofs import SyncAnswer, check_proofs
 from services.gateway.cluster.routes import status_history
 from services.gateway.configuration.routes import history
-from services.gateway.http.bodies import _require_small
+from services.gateway.http.bodies import SHORT_BODY_BYTES, announced_bytes, bounded_receive
 from services.gateway.http.requests import expected_revision
+from services.gateway.sessions.attachments import Held
 from services.gateway.sessions.routes.channel import _receive_requests
 from shared.api.changes import ChangesQuery
 from shared.api.status_history import StatusHistoryQuery
@@ -37,13 +38,19 @@ def _headers(data: bytes) -> object:
     readers: dict[bytes, Callable[[], object]] = {
         b"match": lambda: expected_revision(text),
         b"none": lambda: expected_revision(None, text),
-        b"length": lambda: _require_small(_with_header(b"content-length", rest)),
-        b"chunked": lambda: _require_small(_with_header(b"transfer-encoding", rest)),
+        b"length": lambda: _read_length(_with_header(b"content-length", rest)),
+        b"chunked": lambda: _read_length(_with_header(b"transfer-encoding", rest)),
         b"log": lambda: history.as_question(decode_model(ChangesQuery, rest)),
         b"status": lambda: status_history.as_question(decode_model(StatusHistoryQuery, rest)),
         b"phrase": lambda: passphrase(text),
     }
     return readers.get(which, passphrase)()
+
+
+def _read_length(request: Request) -> int | None:
+    announced = announced_bytes(request)
+    bounded_receive(request, announced, SHORT_BODY_BYTES)
+    return announced
 
 
 def _with_header(name: bytes, value: bytes) -> Request:
@@ -99,12 +106,9 @@ class Socket:
 def _channel(data: bytes) -> object:
     """Messages of an endpoint, apart by a line feed; refusals go back to it."""
     fake, socket = fresh_gateway(), Socket(data.split(b"\n"))
+    held = Held(SESSION, fake.gateway.attachments.program(Side.CUSTOMER, "0" * 32))
     with suppress(WebSocketDisconnect):  # its end is no news
-        finished(
-            _receive_requests(
-                cast("WebSocket", socket), fake.gateway.sessions, SESSION, Side.CUSTOMER
-            )
-        )
+        finished(_receive_requests(cast("WebSocket", socket), fake.gateway.channels, held))
     for text in socket.sent:
         raise Dropped(text.partition('"code":"')[2].partition('"')[0])
     return None
@@ -112,6 +116,7 @@ def _channel(data: bytes) -> object:
 
 def _channel_corpus() -> Iterable[bytes]:
     yield from varied({"type": "need_paths"})
+    yield from varied({"type": "leave", "message": "no relay"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "berlin"})
     yield from varied({"type": "waits_at", "generation": 1, "node": "alpha"})
     yield from varied({"type": "close", "reason": "expired", "message": "x"})
@@ -155,7 +160,7 @@ TARGETS = (
                 "services.gateway.http.requests:expected_revision",
                 "services.gateway.backups.routes:passphrase",
             ),
-            *("services.gateway.http.bodies:_require_small",),
+            *("services.gateway.http.bodies:announced_bytes",),
             *("services.gateway.configuration.routes.history:as_question",),
             *("services.gateway.cluster.routes.status_history:as_question",),
         ),

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from services.gateway.app import build_api
 from services.gateway.http.provided import provide
+from shared.api.channel import ENDPOINT_HEADER
 from shared.crypto.tokens import issue_token
 from shared.documents import SITE_ID, Kind
 from shared.domain.ids import SessionId, UnixMillis
@@ -268,7 +269,8 @@ def _channels() -> Iterable[bytes]:
         *("Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",),
     )
     path, token = f"/api/v1/sessions/{SESSION}/channel", "Authorization: Bearer {end}"
-    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n" + "\r\n".join((*upgrade, token)) + "\r\n\r\n"
+    fields = (*upgrade, token, f"{ENDPOINT_HEADER}: {'0' * 32}")
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\n" + "\r\n".join(fields) + "\r\n\r\n"
     for text in (b'{"type":"need_paths"}', b"[", b"{}", b"\xff", b"x" * 120):
         for first in (0x81, 0x82, 0x01, 0x88, 0x89, 0xF1):
             frame = bytes([first, 0x80 | len(text)]) + b"\0\0\0\0" + text

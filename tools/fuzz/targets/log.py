@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 from services.config.core.chain import Chain
-from services.gateway.backups.core import Contents
+from services.gateway.backups.core.contents import Contents
 from services.replication.core.follower import Follower, Skip
 from services.replication.core.snapshot import Snapshot
 from shared.clusterlog.names import list_generations
@@ -320,12 +320,12 @@ TARGETS = (
             ),
             *("shared.crypto.backup:BackupOpener.feed", "shared.crypto.backup:BackupOpener.end"),
             *(
-                "services.gateway.backups.core:Contents.add_frame",
-                "services.gateway.backups.core:Contents._add",
+                "services.gateway.backups.core.contents:Contents.add_frame",
+                "services.gateway.backups.core.contents:Contents._add",
             ),
-            *("services.gateway.backups.core:Contents._add_passwords",),
-            *("services.gateway.backups.core:Contents._add_conflict",),
-            *("services.gateway.backups.core:Contents.require_whole",),
+            *("services.gateway.backups.core.contents:Contents._add_passwords",),
+            *("services.gateway.backups.core.contents:Contents._add_conflict",),
+            *("services.gateway.backups.core.contents:Contents.require_whole",),
         ),
         frozenset(
             {

@@ -32,7 +32,7 @@ def _session(data: bytes) -> object:
     topic = text_of(subject)
     header = "" if how == b"unsigned" else signed(topic, payload, sender)[SIGNATURE_HEADER]
     store = JetStreamSessions(cast("Client", SafeClient()), signer(), verifier(), Refusals())
-    return store._read(topic, header, payload)
+    return store._read(SessionState, topic, header, payload)
 
 
 def _session_corpus() -> Iterable[bytes]:

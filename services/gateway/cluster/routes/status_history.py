@@ -14,7 +14,6 @@ from shared.api.model import Page
 from shared.api.status_history import StatusHistoryQuery
 from shared.decoding.text import to_integer
 from shared.domain.history import StatusLine
-from shared.domain.ids import NodeId
 from shared.events.operation import ReadStatusHistory
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
@@ -45,6 +44,6 @@ def as_question(query: StatusHistoryQuery) -> ReadStatusHistory:
     return ReadStatusHistory(
         before=(to_integer(at), id_) if query.before else None,
         since_unix_ms=query.since_unix_ms,
-        node=None if query.node is None else NodeId(query.node),
+        node=query.node,
         limit=query.limit,
     )

@@ -1,4 +1,4 @@
-"""HTTP of the configuration: read and write single documents, apply and export all of them.
+"""HTTP of the configuration: read and write single documents, export all of them.
 
 Every document carries its revision as an entity tag; `If-Match` makes a write conditional and
 answers 412 when somebody was faster. `Idempotency-Key` names a change, so that repeating the
@@ -7,20 +7,18 @@ request changes nothing twice.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from services.gateway.access.callers import TheCaller
+from services.gateway.access.signed_in_bodies import SignedInBody
 from services.gateway.configuration.core import Edit, Planned
 from services.gateway.configuration.editor import Editor
 from services.gateway.configuration.reader import ConfigurationReader
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.paging import link_next
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ExpectedRevision, TheRequestId
 from shared.api.documents import (
-    ApplyRequest,
-    ApplyResult,
     ChangeResult,
     DocumentChange,
     DocumentsPage,
@@ -29,12 +27,13 @@ from shared.api.documents import (
     Export,
     NewDocument,
 )
+from shared.api.model import Name
 from shared.documents import COLLECTIONS, SITE_ID, Kind
 from shared.domain.document import Document, Ref
 from shared.domain.errors import NotFound
 from shared.events.config import ChangesAccepted
 
-router = APIRouter(tags=["configuration"], route_class=DecodedRoute)
+router = APIRouter(tags=["configuration"], route_class=SignedInBody)
 
 HIDDEN = frozenset({"password_hash"})
 
@@ -64,16 +63,6 @@ async def export(reader: TheReader, caller: TheCaller) -> Export:
     found = await reader.read()
     documents = tuple(_shown(each) for each in found.documents)
     return Export(revision=found.revision, documents=documents)
-
-
-@router.post("/apply")
-async def apply(
-    body: ApplyRequest, editor: TheEditor, caller: TheCaller, request_id: TheRequestId
-) -> ApplyResult:
-    """Make the configuration what the body says; `dry_run` only lists the changes."""
-    caller.require(Action.READ if body.dry_run else Action.CONFIGURE)
-    changes, revision = await editor.apply(body, Edit(caller.user, request_id))
-    return ApplyResult(changes=tuple(map(shown_change, changes)), revision=revision)
 
 
 @router.get("/site")
@@ -107,7 +96,7 @@ async def the_kind(collection: str) -> Kind:
 TheKind = Annotated[Kind, Depends(the_kind)]
 
 
-async def the_ref(kind: TheKind, id_: Annotated[str, Path(max_length=200)]) -> Ref:
+async def the_ref(kind: TheKind, id_: Name) -> Ref:
     return Ref(kind, id_)
 
 

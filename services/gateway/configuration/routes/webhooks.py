@@ -9,6 +9,7 @@ from services.gateway.configuration.webhooks import Webhooks
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
+from shared.api.model import Name
 from shared.api.webhooks import WebhookSecret
 from shared.domain.webhook import WebhookProgress
 
@@ -18,14 +19,14 @@ TheWebhooks = Annotated[Webhooks, Depends(provided(Webhooks))]
 
 
 @router.get("/{name}/secret")
-async def read_secret(name: str, webhooks: TheWebhooks, caller: TheCaller) -> WebhookSecret:
+async def read_secret(name: Name, webhooks: TheWebhooks, caller: TheCaller) -> WebhookSecret:
     """Return the secret to give to the receiver; only an administrator sees it."""
     caller.require(Action.CONFIGURE)
     return WebhookSecret(webhook=name, secret=await webhooks.secret(name))
 
 
 @router.get("/{name}/progress")
-async def read_progress(name: str, webhooks: TheWebhooks, caller: TheCaller) -> WebhookProgress:
+async def read_progress(name: Name, webhooks: TheWebhooks, caller: TheCaller) -> WebhookProgress:
     """Return how far a webhook's deliveries are, and why they are no further."""
     caller.require(Action.READ)
     return await webhooks.progress(name)

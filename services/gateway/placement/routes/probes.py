@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.gateway.access.address_limits import TheAddressLimits
-from services.gateway.http.bodies import SmallBody
+from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
@@ -18,7 +18,7 @@ from shared.api.probes import ProbePlan, ProbeTarget
 from shared.api.sessions import EndpointFacts
 from shared.domain.node import Side
 
-router = APIRouter(prefix="/probes", tags=["sessions"], route_class=SmallBody)
+router = APIRouter(prefix="/probes", tags=["sessions"], route_class=DecodedRoute)
 
 TheProbing = Annotated[ProbePlanner, Depends(provided(ProbePlanner))]
 
@@ -31,7 +31,7 @@ async def probes(
     body: EndpointFacts | None = None,
 ) -> ProbePlan:
     """Return the relays that an endpoint should measure; none when the site goes by no latency."""
-    limits.probe_lists.admit(address)
+    limits.probe_lists.take(address)
     good_for = probing.good_for_seconds()
     if not probing.is_wanted():
         return ProbePlan(good_for_seconds=good_for)

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.gateway.access.callers import TheCaller
+from services.gateway.access.signed_in_bodies import SiteBody
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.placement.selector import SelectorClient
 from shared.api.selection import RehearsalRequest, RehearsalResult
 from shared.events.rehearsal import RehearsedClient, RehearseSelection
 
-router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
+router = APIRouter(tags=["cluster"], route_class=SiteBody)
 
 TheSelector = Annotated[SelectorClient, Depends(provided(SelectorClient))]
 

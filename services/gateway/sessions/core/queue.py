@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from services.gateway.core.roles import Action, Caller
+from services.gateway.sessions.core.attachment import is_reachable
 from shared.documents.public_site import PublicSiteDocument
 from shared.documents.team import TeamDocument
 from shared.domain.errors import Forbidden, InvalidChange, NotFound, Unavailable
 from shared.domain.ids import UnixMillis
+from shared.domain.node import Side
 from shared.domain.session import SessionPhase
 from shared.events.session import Queued, SessionState
 
@@ -88,13 +90,18 @@ def require_member(caller: Caller, teams: Mapping[str, TeamDocument], queued: Qu
 def waiting_sessions(
     states: Iterable[SessionState], teams: frozenset[str], now: UnixMillis
 ) -> tuple[SessionState, ...]:
-    """List the sessions that wait for one of *teams*, by their arrival."""
+    """List the sessions that wait for one of *teams*, by their arrival.
+
+    A customer whose connection is lost for good stands in no queue.
+    """
     found = (
         state
         for state in states
         if state.queued is not None
         and state.queued.team in teams
         and state.phase is SessionPhase.WAITING
+        and not state.representative
+        and is_reachable(state, Side.CUSTOMER, now)
         and now < state.expires_unix_ms
     )
     return tuple(sorted(found, key=lambda state: (state.opened_unix_ms, state.session)))

@@ -32,6 +32,8 @@ class SessionStep(StrEnum):
     JOIN = "the customer joins by nameplate"
     ADD_PATHS = "a node selector chose more paths"
     NAME_NODE = "the shared address led to a node"
+    RETURN = "both ends are connected again"
+    VACATE = "an end said good-bye, or was away for long"
     CLOSE = "somebody closes it, or it expires"
 
 
@@ -41,6 +43,8 @@ NEXT_PHASE: Final[Mapping[SessionPhase, Mapping[SessionStep, SessionPhase]]] = {
         SessionStep.JOIN: SessionPhase.ACTIVE,
         SessionStep.ADD_PATHS: SessionPhase.WAITING,
         SessionStep.NAME_NODE: SessionPhase.WAITING,
+        SessionStep.RETURN: SessionPhase.ACTIVE,
+        SessionStep.VACATE: SessionPhase.WAITING,
         SessionStep.CLOSE: SessionPhase.CLOSED,
     },
     SessionPhase.ACTIVE: {
@@ -48,6 +52,8 @@ NEXT_PHASE: Final[Mapping[SessionPhase, Mapping[SessionStep, SessionPhase]]] = {
         SessionStep.JOIN: SessionPhase.ACTIVE,
         SessionStep.ADD_PATHS: SessionPhase.ACTIVE,
         SessionStep.NAME_NODE: SessionPhase.ACTIVE,
+        SessionStep.RETURN: SessionPhase.ACTIVE,
+        SessionStep.VACATE: SessionPhase.WAITING,
         SessionStep.CLOSE: SessionPhase.CLOSED,
     },
     SessionPhase.CLOSED: {SessionStep.CLOSE: SessionPhase.CLOSED},
@@ -218,12 +224,3 @@ def close_session(state: SessionState, reason: CloseReason, message: str) -> Ses
             "close_message": message,
         }
     )
-
-
-def has_expired(state: SessionState, now: UnixMillis, waiting_ms: int) -> bool:
-    """Say whether to close a session: it reached its end, or waited too long for its other end."""
-    if state.phase is SessionPhase.CLOSED:
-        return False
-    if state.phase is SessionPhase.WAITING and now >= state.opened_unix_ms + waiting_ms:
-        return True
-    return now >= state.expires_unix_ms

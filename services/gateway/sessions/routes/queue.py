@@ -10,20 +10,20 @@ from fastapi import APIRouter, Depends, Header
 
 from services.gateway.access.address_limits import TheAddressLimits
 from services.gateway.access.callers import TheCaller
-from services.gateway.http.bodies import SmallBody
+from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
 from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.queues import Queues
 from services.gateway.sessions.routes.sessions import TheRepresentative
+from shared.api.model import Name, Nameplate
 from shared.api.queues import ArrivalRequest, WaitingCustomer
 from shared.api.sessions import SessionCredentials
-from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.events.session import Queued, SessionState
 
-router = APIRouter(prefix="/queue", tags=["queues"], route_class=SmallBody)
+router = APIRouter(prefix="/queue", tags=["queues"], route_class=DecodedRoute)
 
 TheQueues = Annotated[Queues, Depends(provided(Queues))]
 
@@ -38,7 +38,7 @@ async def arrive(
     host: Annotated[str, Header(max_length=300)] = "",
 ) -> SessionCredentials:
     """Let a customer arrive, who waits until a member of the team accepts the session."""
-    limits.arrivals.admit(address)
+    limits.arrivals.take(address)
     site = body.public_site or host.rsplit(":", 1)[0]
     facts = client_facts(body.facts, address, Side.CUSTOMER)
     state = await queues.arrive(site, body.team, body.customer, facts)
@@ -47,7 +47,7 @@ async def arrive(
 
 @router.get("")
 async def who_waits(
-    queues: TheQueues, caller: TheCaller, team: str | None = None
+    queues: TheQueues, caller: TheCaller, team: Name | None = None
 ) -> list[WaitingCustomer]:
     """List who waits for the caller's teams, or for one *team*, by their arrival."""
     states = await queues.waiting_sessions(caller, team)
@@ -56,7 +56,7 @@ async def who_waits(
 
 @router.post("/{session}/accept")
 async def accept(
-    session: SessionId,
+    session: Nameplate,
     queues: TheQueues,
     issuer: TheIssuer,
     caller: TheCaller,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from services.gateway.access.address_limits import TheAddressLimits
 from services.gateway.access.callers import TheCaller
 from services.gateway.core.roles import Action
-from services.gateway.http.bodies import SmallBody
+from services.gateway.http.bodies import DecodedRoute
 from services.gateway.http.provided import provided
 from services.gateway.http.requests import ClientAddress
 from services.gateway.placement.facts import client_facts
@@ -15,6 +15,7 @@ from services.gateway.sessions.core.ownership import require_own, visible_sessio
 from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.credentials import TheIssuer
 from services.gateway.sessions.sessions import Sessions
+from shared.api.model import Nameplate
 from shared.api.sessions import (
     EndpointFacts,
     RepresentativeFacts,
@@ -22,12 +23,11 @@ from shared.api.sessions import (
     SessionSummary,
 )
 from shared.domain.errors import NotFound
-from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason
 from shared.events.session import SessionState
 
-router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=SmallBody)
+router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=DecodedRoute)
 
 
 TheSessions = Annotated[Sessions, Depends(provided(Sessions))]
@@ -71,7 +71,7 @@ async def list_sessions(sessions: TheSessions, caller: TheCaller) -> list[Sessio
 
 @router.post("/{session}/join")
 async def join_session(
-    session: SessionId,
+    session: Nameplate,
     sessions: TheSessions,
     issuer: TheIssuer,
     limits: TheAddressLimits,
@@ -79,19 +79,15 @@ async def join_session(
     body: EndpointFacts | None = None,
 ) -> SessionCredentials:
     """Let a customer arrive with a nameplate; the words of the key are not for the site."""
-    limits.unknown_nameplates.require(address)
     facts = client_facts(body or EndpointFacts(), address, Side.CUSTOMER)
-    try:
+    with limits.unknown_nameplates.attempt(address, NotFound):
         state = await sessions.join(session, facts)
-    except NotFound:
-        limits.unknown_nameplates.count(address)
-        raise
     return issuer.issue(state, Side.CUSTOMER)
 
 
 @router.delete("/{session}")
 async def close_session(
-    session: SessionId, sessions: TheSessions, caller: TheCaller
+    session: Nameplate, sessions: TheSessions, caller: TheCaller
 ) -> SessionSummary:
     """End a session."""
     require_own(session, sessions.view.get(session), caller)

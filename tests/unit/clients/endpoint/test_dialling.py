@@ -1,11 +1,19 @@
 """A path that cannot be dialled is a failed path with a reason, whatever is wrong with it."""
 
 import asyncio
+import errno
+import socket
 from dataclasses import dataclass, field
 
 import pytest
 
-from clients.endpoint.dialling import TRIES_BESIDE_A_PATH, Dialler, RelayLink
+from clients.endpoint.dialling import (
+    STEADY_SECONDS,
+    TRIES_BESIDE_A_PATH,
+    Dialler,
+    DialOutcome,
+    RelayLink,
+)
 from clients.endpoint.probing import RelayTarget, measure_latencies
 from clients.tunnel.effects import LinkId
 from shared.domain.backoff import Backoff
@@ -81,3 +89,42 @@ async def test_an_address_that_cannot_be_dialled_is_not_measured(
     host: str, port: int, reason: str
 ) -> None:
     assert await measure_latencies([RelayTarget(NodeId("berlin"), host, port)], "ticket") == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failures"),
+    [
+        (DialOutcome(is_ready=False), 4),
+        (DialOutcome(is_ready=True, carried_seconds=STEADY_SECONDS), 0),
+        (DialOutcome(is_ready=True, carried_seconds=STEADY_SECONDS - 0.1), 4),
+        (DialOutcome(is_ready=False, pause_seconds=5.0, reason="refused (full): no"), 4),
+    ],
+)
+def test_a_link_that_is_lost_at_once_counts_as_a_failure(
+    outcome: DialOutcome, failures: int
+) -> None:
+    assert outcome.failures_after(3) == failures
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('x', 1)"), "refused"),
+        (OSError(errno.ENETUNREACH, "Connect call failed ('x', 1)"), "unreachable"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "not known"),
+        (OSError("Multiple exceptions: [Errno 111] ..."), "Multiple exceptions"),
+        (TimeoutError(), "no connection within 5 s"),
+    ],
+)
+async def test_the_reason_is_the_systems_own_words(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    monkeypatch.setattr("clients.endpoint.dialling.REDIALLING", Backoff.constant(1e-9))
+
+    async def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fails)
+    dialled = Dialled(Path(NodeId("berlin"), "x", 1, PathGeneration(1), "ticket"))
+    await dialled.dialler().run()
+    assert all(reason in each for each in dialled.reasons), dialled.reasons

@@ -55,7 +55,7 @@ def test_a_broken_download_keeps_the_older_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match="cannot be written: No such file or directory"):
+    with pytest.raises(BadSettings, match="cannot be written: there is no such place"):
         write_backup(tmp_path / "nowhere" / "site.backup", parts())
 
 
@@ -81,5 +81,5 @@ def test_what_is_no_backup_is_not_sent(
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match="cannot be read: No such file"):
+    with pytest.raises(BadSettings, match="cannot be read: there is no such place"):
         list(read_parts(tmp_path / "nothing"))

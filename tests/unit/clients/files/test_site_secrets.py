@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.files.site_secrets import (
+    DRAFT,
     NATS_USERS,
     format_nats_include,
     make_node_key,
@@ -69,6 +70,31 @@ def test_a_masters_key_that_was_made_elsewhere_is_pinned_and_not_made_again(tmp_
 def test_secrets_that_are_there_stay_as_they_are(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(AlreadyExists, match="nothing was done"):
+        make_site_secrets(folder, MASTERS, (), SERVERS)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_secrets_whose_making_was_interrupted_are_made_by_the_same_command(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    key = make_node_key(folder, "alpha")
+    draft = folder / DRAFT
+    draft.mkdir()
+    for name in ("site.secret", "nats.conf"):
+        (draft / name).write_text("half")
+    (folder / "site.secret").write_text("moved before the interruption")
+    make_site_secrets(folder, MASTERS, (), SERVERS)
+
+    assert not draft.exists()
+    assert SiteSecret.load(folder / "site.secret").token_key
+    assert TrustStore.load(folder / "trust.json").masters[NodeId("alpha")] == key
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
+
+
+def test_a_running_sites_secrets_are_not_made_anew_because_one_is_lost(folder: Path) -> None:
+    (folder / "psk").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(BadSettings, match="lacks psk: bring it from another node"):
         make_site_secrets(folder, MASTERS, (), SERVERS)
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

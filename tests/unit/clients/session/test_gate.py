@@ -4,7 +4,15 @@ import pytest
 
 from clients.cli.arrive import build_arrival
 from clients.session.gate import Gate
-from clients.tunnel.effects import StreamEffect, StreamFinished, StreamId, StreamOpened
+from clients.tunnel.effects import (
+    StreamData,
+    StreamEffect,
+    StreamFinished,
+    StreamId,
+    StreamOpened,
+    StreamRefused,
+    StreamReset,
+)
 from shared.api.queues import ArrivalRequest
 from shared.api.sessions import EndpointFacts
 
@@ -40,6 +48,33 @@ def test_nothing_passes_before_the_code_is_compared_and_all_in_order_after() -> 
 
     assert handler.effects == [OPENED, FINISHED]
     assert not gate.was_refused
+
+
+def test_a_stream_that_ended_before_the_code_was_compared_is_forgotten() -> None:
+    handler = RecordingHandler()
+    gate = Gate(handler, handler.on_refused)
+    for number in range(1, 10_001):
+        gate.on_stream(StreamOpened(StreamId(number)))
+        gate.on_stream(StreamReset(StreamId(number), "again"))
+    gate.decide(True)
+    assert handler.effects == []
+
+
+def test_what_is_held_of_a_stream_comes_as_it_was_sent() -> None:
+    handler = RecordingHandler()
+    gate = Gate(handler, handler.on_refused)
+    gate.on_stream(OPENED)
+    for _ in range(1_000):
+        gate.on_stream(StreamData(StreamId(1), memoryview(b"x")))
+    gate.on_stream(FINISHED)
+    gate.decide(True)
+    assert handler.effects == [OPENED, StreamData(StreamId(1), memoryview(b"x" * 1_000)), FINISHED]
+
+
+def test_streams_beyond_the_limit_are_reported_before_the_code_is_compared() -> None:
+    handler = RecordingHandler()
+    Gate(handler, handler.on_refused).on_stream(StreamRefused(StreamId(257)))
+    assert handler.effects == [StreamRefused(StreamId(257))]
 
 
 def test_another_code_lets_nothing_pass_and_calls_the_refusal() -> None:

@@ -1,4 +1,6 @@
 import struct
+from collections import deque
+from itertools import count
 
 import pytest
 
@@ -8,6 +10,7 @@ from clients.tunnel.effects import (
     StreamFinished,
     StreamId,
     StreamOpened,
+    StreamRefused,
     StreamReset,
     StreamWritable,
 )
@@ -15,8 +18,10 @@ from clients.tunnel.frames import PIECE_BYTES
 from clients.tunnel.outbox import PREFIX, Outbox
 from clients.tunnel.streams import (
     CREDIT_BYTES,
+    LONGEST_REASON_BYTES,
     PENDING_BYTES,
     STREAMS_AT_ONCE,
+    UNTAKEN_BYTES,
     WINDOW_BYTES,
     BadStream,
     StreamFrame,
@@ -196,11 +201,38 @@ def test_too_many_streams_are_refused_here_and_there(both: Both) -> None:
     assert both.here.open() is None
     both.forth()
     last = StreamId(STREAMS_AT_ONCE + 1)
-    assert both.there.received(StreamFrame.OPEN, last, memoryview(b"")) is None
+    refused = both.there.received(StreamFrame.OPEN, last, memoryview(b""))
+    assert refused == StreamRefused(last)
     assert both.there.received(StreamFrame.DATA, last, memoryview(b"early")) is None
     frame = both.outboxes[Side.CUSTOMER].next()
     assert frame is not None
     assert PREFIX.unpack_from(frame)[::2] == (StreamFrame.RESET, last)
+
+
+def test_a_flood_of_streams_ends_when_its_answers_are_not_taken() -> None:
+    outbox = Outbox()
+    customer = Streams(Side.CUSTOMER, outbox)
+    opens = (customer.received(StreamFrame.OPEN, each, memoryview(b"")) for each in count(1))
+    with pytest.raises(BadStream, match="answers are not taken"):
+        deque(opens, maxlen=0)
+    assert len(customer) == STREAMS_AT_ONCE
+    assert UNTAKEN_BYTES < outbox.appended < UNTAKEN_BYTES + 100
+
+
+def test_streams_that_are_reset_at_once_are_forgotten() -> None:
+    outbox = Outbox(limit_bytes=10)
+    customer = Streams(Side.CUSTOMER, outbox)
+    for number in range(1, 10_001):
+        customer.received(StreamFrame.OPEN, number, memoryview(b""))
+        customer.send(StreamId(number), b"what the target said at once")
+        customer.received(StreamFrame.RESET, number, memoryview(b""))
+    assert (len(customer), outbox.appended) == (0, 0)
+    assert not customer.fill()
+
+
+def test_a_long_reason_of_a_reset_is_cut(both: Both) -> None:
+    effect = both.there.received(StreamFrame.RESET, 1, memoryview(b"x" * PIECE_BYTES))
+    assert effect == StreamReset(ONE, "x" * LONGEST_REASON_BYTES)
 
 
 def test_only_the_representative_opens_streams(both: Both) -> None:

@@ -363,6 +363,7 @@ def test_a_new_process_of_the_representative_cannot_take_over_the_session(pair: 
     assert ended is not None
     assert ended.code is EndCode.SECURED_ELSEWHERE
     assert pair.customer.ended is None
+    assert pair.customer.facts_of(SecretUnknown) == [SecretUnknown()]
 
 
 def test_ends_of_different_sessions_do_not_meet() -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from services.gateway.backups.core import CONFLICT, END, MANIFEST, conflict_frame
+from services.gateway.backups.core.contents import CONFLICT, END, MANIFEST, conflict_frame
 from shared.documents import Kind
 from shared.domain.errors import BackupTooNew
 from shared.events.conflict import ConflictRead, KeepConflict

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from services.gateway.access.passwords import PURPOSE
-from services.gateway.backups.core import (
+from services.gateway.backups.core.contents import (
     CHUNK,
     END,
     MANIFEST,

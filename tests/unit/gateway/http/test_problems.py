@@ -8,6 +8,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from services.gateway.app import build_api
+from services.gateway.core.sign_in_attempts import WRONG_PASSWORDS
 from services.gateway.http.problems import answer_with_problems, status_of
 from shared.api.problems import MEDIA_TYPE
 from shared.domain.errors import BY_CODE, MeridianError, NoTrafficNode, Rejected, Unavailable
@@ -68,7 +69,7 @@ async def test_a_body_that_is_no_json_within_bounds_is_refused_with_its_reason(
 
     answer = await people.client.post(f"/api/v1{path}", content=body, headers=headers)
 
-    if path == "/queue" and len(body) > 65_536:
+    if path != "/nodes" and len(body) > 65_536:
         require_problem(answer, 413, "too_large")
     else:
         require_problem(answer, 400, "undecodable")
@@ -107,7 +108,7 @@ async def test_who_may_not_is_refused(people: People) -> None:
 
 
 async def test_who_was_wrong_too_often_gets_the_time_to_wait(people: People) -> None:
-    for _ in range(5):
+    for _ in range(WRONG_PASSWORDS):
         await people.stranger.call("POST", "/login", {"username": "x", "password": "wrong"})
 
     answer = await people.stranger.call("POST", "/login", {"username": "x", "password": "wrong"})

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.testclient import (
+    TestClient,
+    WebSocketDenialResponse,
+    WebSocketTestSession,
+)
 from starlette.websockets import WebSocketDisconnect
 
+from services.gateway.access.address_limits import WRONG_TOKENS
 from services.gateway.app import build_api
+from services.gateway.sessions.core.attachment import RESERVED_MS
 from services.gateway.sessions.core.session import Representative
 from services.gateway.sessions.sessions import Sessions
-from shared.api.channel import CloseCode
+from shared.api.channel import ENDPOINT_HEADER, CloseCode
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.tickets import read_ticket
 from shared.documents import Kind
@@ -42,10 +48,16 @@ def joined(fake: InMemoryGateway, session: SessionId) -> SessionState:
     return asyncio.run(fake.gateway.sessions.join(session, HERE))
 
 
-def channel(client: TestClient, fake: InMemoryGateway, session: SessionId, side: Side) -> Any:
+def channel(
+    client: TestClient,
+    fake: InMemoryGateway,
+    session: SessionId,
+    side: Side,
+    endpoint: str = "a" * 32,
+) -> Any:
     expires = UnixMillis(fake.clock.unix_ms() + 1_000_000)
     token = fake.gateway.accounts.endpoint_token(session, side, expires)
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}", ENDPOINT_HEADER: endpoint}
     return client.websocket_connect(f"/api/v1/sessions/{session}/channel", headers=headers)
 
 
@@ -81,6 +93,7 @@ def test_a_representative_who_waits_gets_nothing_but_the_state(
             "type": "state",
             "phase": "waiting",
             "ends": ["representative"],
+            "connected": ["representative"],
             "representative": "rita",
         }
 
@@ -113,8 +126,8 @@ def test_an_end_may_close_the_session_for_both(client: TestClient, fake: InMemor
 @pytest.mark.parametrize(
     ("close", "reason", "message"),
     [
-        ({}, "other", "closed by an endpoint"),
-        ({"reason": "a reason of tomorrow"}, "other", "closed by an endpoint"),
+        ({}, "other", "closed by the customer"),
+        ({"reason": "a reason of tomorrow"}, "other", "closed by the customer"),
         ({"reason": "expired", "message": "x" * 300}, "expired", "x" * 200),
     ],
 )
@@ -153,6 +166,37 @@ def test_without_a_token_of_the_session_nobody_listens(
         socket.receive_json()
 
     assert caught.value.code == CloseCode.REFUSED
+
+
+def test_whoever_guesses_tokens_is_answered_when_to_come_again(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    path = f"/api/v1/sessions/{opened(fake).session}/channel"
+    headers = {"Authorization": "Bearer x"}
+    for _ in range(WRONG_TOKENS.most):
+        with (
+            client.websocket_connect(path, headers=headers) as socket,
+            pytest.raises(WebSocketDisconnect),
+        ):
+            socket.receive_json()
+
+    with (
+        pytest.raises(WebSocketDenialResponse) as caught,
+        client.websocket_connect(path, headers=headers),
+    ):
+        pass
+
+    answer = cast("Any", caught.value)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_tokens")
+    assert answer.headers["Retry-After"] == "1"
+    assert "too many wrong endpoint tokens came from" in answer.json()["detail"]
+
+
+def test_the_right_token_is_not_limited(client: TestClient, fake: InMemoryGateway) -> None:
+    session = opened(fake).session
+    for _ in range(WRONG_TOKENS.most + 1):
+        with channel(client, fake, session, Side.REPRESENTATIVE) as socket:
+            assert socket.receive_json()["type"] == "state"
 
 
 def test_a_token_of_another_session_opens_nothing(
@@ -308,10 +352,83 @@ def test_a_channel_that_fails_in_an_unforeseen_way_ends_alone(
         channel(client, fake, state.session, Side.REPRESENTATIVE) as bad,
         channel(client, fake, state.session, Side.REPRESENTATIVE) as good,
     ):
-        receive(bad, "state")
         bad.send_json({"type": "need_paths"})
         with pytest.raises(WebSocketDisconnect):
-            bad.receive_json()
-        receive(good, "state")
+            receive(bad, "nothing")
         joined(fake, state.session)
-        assert receive(good, "state")["phase"] == "active"
+        while receive(good, "state")["phase"] != "active":
+            pass
+
+
+def refusal(socket: WebSocketTestSession) -> tuple[str, CloseCode]:
+    """The refusal in words, and the code that the gateway closes with."""
+    message = receive(socket, "error")
+    with pytest.raises(WebSocketDisconnect) as caught:
+        receive(socket, "state")
+    return message["message"], CloseCode(caught.value.code)
+
+
+def test_a_second_program_with_the_same_credentials_is_refused_and_the_first_goes_on(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    session = opened(fake).session
+    joined(fake, session)
+
+    with channel(client, fake, session, Side.REPRESENTATIVE) as first:
+        assert receive(first, "paths")
+        with channel(client, fake, session, Side.REPRESENTATIVE, "b" * 32) as second:
+            words, code = refusal(second)
+        first.send_json({"type": "close", "message": "still there"})
+        assert receive(first, "closed")["message"] == "still there"
+
+    assert code is CloseCode.TAKEN
+    assert words.startswith(f"the representative of session {session} is already connected")
+
+
+def test_a_second_program_waits_a_moment_for_a_lost_one_and_then_gets_its_place(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    session = opened(fake).session
+    joined(fake, session)
+    with channel(client, fake, session, Side.CUSTOMER) as first:
+        receive(first, "paths")
+
+    with channel(client, fake, session, Side.CUSTOMER, "b" * 32) as second:
+        words, code = refusal(second)
+    assert (code, "until a moment ago" in words) == (CloseCode.RESERVED, True)
+    with channel(client, fake, session, Side.CUSTOMER) as again:
+        assert receive(again, "paths"), "the lost one itself is let in at once"
+    fake.clock.at += RESERVED_MS / 1000
+    with channel(client, fake, session, Side.CUSTOMER, "b" * 32) as second:
+        assert receive(second, "paths")
+
+
+@pytest.mark.parametrize("endpoint", ["", "b" * 31, "B" * 32, "b" * 33])
+def test_a_program_without_a_number_gets_no_channel(
+    client: TestClient, fake: InMemoryGateway, endpoint: str
+) -> None:
+    session = opened(fake).session
+    with (
+        channel(client, fake, session, Side.REPRESENTATIVE, endpoint) as socket,
+        pytest.raises(WebSocketDisconnect) as caught,
+    ):
+        socket.receive_json()
+    assert caught.value.code == CloseCode.REFUSED
+    assert "32 hex digits" in caught.value.reason
+
+
+def test_a_customer_who_leaves_lets_the_session_wait_for_another(
+    client: TestClient, fake: InMemoryGateway
+) -> None:
+    session = opened(fake).session
+    joined(fake, session)
+    with channel(client, fake, session, Side.REPRESENTATIVE, "c" * 32) as representative:
+        with channel(client, fake, session, Side.CUSTOMER) as customer:
+            customer.send_json({"type": "leave", "message": "other words"})
+            while (state := receive(representative, "state"))["phase"] != "waiting":
+                pass
+        assert state["ends"] == ["representative"]
+        assert state["connected"] == ["representative"]
+        joined(fake, session)
+        with channel(client, fake, session, Side.CUSTOMER, "b" * 32) as customer:
+            assert receive(customer, "state")["phase"] == "active"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.gateway.sessions.core.news import describe_change
+from services.gateway.sessions.core.attachment import Program, attach, say_goodbye
+from services.gateway.sessions.core.news import describe_change, has_news_of_paths
 from services.gateway.sessions.core.session import (
     Opening,
     add_paths,
@@ -32,6 +33,12 @@ OPENED = open_session(
 JOINED = join_customer(OPENED, ClientFacts(address="192.0.2.2"), NOW)
 FIRST = add_paths(JOINED, [Choice(node=BERLIN, host="b", port=1)], (), NOW)
 AGAIN = add_paths(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
+CUSTOMER = Program(Side.CUSTOMER, "a" * 32, BERLIN)
+CONNECTED = attach(
+    attach(FIRST, CUSTOMER, NOW), Program(Side.REPRESENTATIVE, "b" * 32, BERLIN), NOW
+)
+LEFT = say_goodbye(CONNECTED, CUSTOMER, "other words", LATER)
+WAITING = FIRST.model_copy(update={"phase": SessionPhase.WAITING})
 
 
 @pytest.mark.parametrize(
@@ -53,6 +60,10 @@ AGAIN = add_paths(FIRST, [Choice(node=TOKYO, host="t", port=1)], (), LATER)
             "the customer came again",
             (),
         ),
+        (CONNECTED, LEFT, "the customer left", ()),
+        (WAITING, LEFT, "the customer left", ()),
+        (FIRST, WAITING, "an end is gone", ()),
+        (WAITING, CONNECTED, "both ends are connected again", ()),
     ],
 )
 def test_a_write_is_news_with_its_cause_and_both_phases(
@@ -69,6 +80,25 @@ def test_a_write_is_news_with_its_cause_and_both_phases(
 
 def test_a_write_that_changed_nothing_is_no_news() -> None:
     assert describe_change(FIRST, FIRST) is None
+    assert describe_change(FIRST, CONNECTED) is None, "who is connected is no news"
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "expected"),
+    [
+        (None, OPENED, False),
+        (None, FIRST, True),
+        (OPENED, FIRST, True),
+        (FIRST, FIRST, True),
+        (FIRST, CONNECTED, False),
+        (CONNECTED, LEFT, False),
+        (FIRST, AGAIN, True),
+    ],
+)
+def test_an_end_gets_its_paths_first_and_when_they_change_or_it_asked(
+    seen: SessionState | None, state: SessionState, *, expected: bool
+) -> None:
+    assert has_news_of_paths(seen, state, Side.CUSTOMER) is expected
 
 
 async def test_a_session_is_published_from_its_opening_to_its_end(

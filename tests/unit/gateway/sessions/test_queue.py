@@ -170,7 +170,7 @@ async def test_a_customer_for_whom_there_is_no_node_still_waits(
 
 async def test_one_address_cannot_fill_a_queue(people: People, staffed: InMemoryGateway) -> None:
     del staffed
-    for _ in range(ARRIVALS):
+    for _ in range(ARRIVALS.most):
         await arrive(people.stranger)
     answer = await people.stranger.call("POST", "/queue", {"public_site": "help"})
     assert answer.status_code == 429

@@ -3,6 +3,14 @@
 import pytest
 
 from services.gateway.core.roles import Caller
+from services.gateway.sessions.core.attachment import (
+    AWAY_MS,
+    Circumstances,
+    Program,
+    attach,
+    detach,
+    reaped,
+)
 from services.gateway.sessions.core.news import describe_change
 from services.gateway.sessions.core.queue import (
     LONGEST_QUEUE,
@@ -20,7 +28,6 @@ from services.gateway.sessions.core.session import (
     Representative,
     accept_customer,
     close_session,
-    has_expired,
     join_customer,
     needs_placement,
     open_session,
@@ -37,7 +44,7 @@ from shared.domain.errors import (
     SessionEnded,
     Unavailable,
 )
-from shared.domain.ids import SessionId, UnixMillis
+from shared.domain.ids import NodeId, SessionId, UnixMillis
 from shared.domain.node import Side
 from shared.domain.session import CloseReason, SessionPhase
 from shared.events.selection import ClientFacts
@@ -184,7 +191,22 @@ def test_nobody_takes_who_has_left_or_waited_too_long() -> None:
         accept_customer(close_session(customer(), CloseReason.CLOSED_BY_USER, "left"), RITA, NOW)
     with pytest.raises(SessionEnded):
         accept_customer(customer(), RITA, END)
-    assert has_expired(customer(), UnixMillis(NOW + 60_000), 60_000)
+    late = Circumstances(UnixMillis(NOW + 60_000), NOW, 60_000)
+    assert reaped(customer(), late, is_carried=False).close_message == "nobody came within 1 min"
+
+
+def test_a_customer_whose_connection_is_lost_for_good_stands_in_no_queue() -> None:
+    by = Program(Side.CUSTOMER, "a" * 32, NodeId("alpha"))
+    lost = detach(attach(customer(), by, NOW), by, NOW)
+    for after_ms, waits in ((AWAY_MS - 1, True), (AWAY_MS, False)):
+        found = waiting_sessions([lost], frozenset({"desk"}), UnixMillis(NOW + after_ms))
+        assert bool(found) is waits
+
+
+def test_a_taken_customer_whose_session_waits_again_is_not_in_the_queue() -> None:
+    taken = accept_customer(customer(), RITA, NOW)
+    waiting = taken.model_copy(update={"phase": SessionPhase.WAITING})
+    assert waiting_sessions([waiting], frozenset({"desk"}), NOW) == ()
 
 
 def test_a_session_with_a_key_is_in_no_queue() -> None:

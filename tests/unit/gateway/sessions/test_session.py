@@ -9,7 +9,6 @@ from services.gateway.sessions.core.session import (
     SessionStep,
     add_paths,
     close_session,
-    has_expired,
     join_customer,
     needs_placement,
     next_phase,
@@ -134,26 +133,9 @@ def test_closing_twice_keeps_the_first_reason() -> None:
     assert state.close_message == "first"
 
 
-@pytest.mark.parametrize(
-    ("state", "after_ms", "expired"),
-    [
-        (new_session(), 999, False),
-        (new_session(), 1_000, True),
-        (active_session(), 1_000, False),
-        (active_session(), HOUR - 1, False),
-        (active_session(), HOUR, True),
-        (close_session(active_session(), CloseReason.CLOSED_BY_USER, "over"), HOUR, False),
-    ],
-)
-def test_a_session_expires_when_nobody_comes_or_its_time_is_over(
-    state: SessionState, after_ms: int, *, expired: bool
-) -> None:
-    assert has_expired(state, later(after_ms), waiting_ms=1_000) is expired
-
-
 @pytest.mark.parametrize("step", list(SessionStep))
 @pytest.mark.parametrize("phase", list(SessionPhase))
-def test_only_a_close_is_possible_after_the_end_and_a_session_never_waits_again(
+def test_only_a_close_is_possible_after_the_end_and_a_session_waits_again_without_an_end(
     phase: SessionPhase, step: SessionStep
 ) -> None:
     state = new_session().model_copy(update={"phase": phase})
@@ -161,14 +143,14 @@ def test_only_a_close_is_possible_after_the_end_and_a_session_never_waits_again(
         with pytest.raises(SessionEnded):
             next_phase(state, step, NOW)
         return
-    after = next_phase(state, step, NOW)
-    assert (after is SessionPhase.CLOSED) is (step is SessionStep.CLOSE)
-    assert after is not SessionPhase.WAITING or phase is SessionPhase.WAITING
-    assert (
-        phase is not SessionPhase.WAITING
-        or step not in {SessionStep.ACCEPT, SessionStep.JOIN}
-        or (after is SessionPhase.ACTIVE)
-    )
+    becomes = {
+        SessionStep.CLOSE: SessionPhase.CLOSED,
+        SessionStep.VACATE: SessionPhase.WAITING,
+        **dict.fromkeys(
+            (SessionStep.ACCEPT, SessionStep.JOIN, SessionStep.RETURN), SessionPhase.ACTIVE
+        ),
+    }
+    assert next_phase(state, step, NOW) is becomes.get(step, phase)
 
 
 @pytest.mark.parametrize("step", list(SessionStep))

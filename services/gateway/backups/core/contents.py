@@ -15,7 +15,7 @@ from services.gateway.core.open_conflict import OpenConflict
 from shared.decoding.errors import Undecodable
 from shared.decoding.fields import Fields, decode_object
 from shared.decoding.jsontext import FILE
-from shared.domain.document import Document
+from shared.domain.document import Document, Ref
 from shared.domain.errors import BackupDamaged, BackupTooNew
 from shared.domain.snapshot import Chunk, ChunkRef, Manifest, SignedSnapshot
 
@@ -39,6 +39,18 @@ def password_frames(passwords: dict[str, str]) -> list[bytes]:
 def conflict_frame(line: Mapping[str, Any], bundle: str) -> bytes:
     """Make a frame of an open conflict: its description and some of its entries."""
     return CONFLICT + json.dumps({"line": line, "bundle": bundle}).encode()
+
+
+def with_own_keys(
+    bodies: Mapping[Ref, dict[str, Any]], here: Mapping[Ref, Mapping[str, Any]]
+) -> dict[Ref, dict[str, Any]]:
+    """Return *bodies* without the keys of nodes that are *here*: an apply keeps theirs."""
+    return {
+        ref: {name: value for name, value in body.items() if name != "public_key"}
+        if ref.kind == "node" and ref in here
+        else body
+        for ref, body in bodies.items()
+    }
 
 
 @dataclass

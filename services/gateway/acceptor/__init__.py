@@ -1,0 +1,1 @@
+"""Accepts connections before uvicorn: limits by source, PROXY headers, TLS, deadlines, headers."""
