@@ -1,11 +1,11 @@
-"""The run that a change must pass: its stages, each within a budget, together under an hour."""
+"""The run that a change must pass: its stages, each within a budget, together under 75 minutes."""
 
 import re
 import subprocess
 
 from tests.architecture.sources import ROOT
 
-HOUR_SECONDS = 3_600
+MOST_SECONDS = 4_500
 STAGE = re.compile(r"^stage (\w+) (\d+) ", re.MULTILINE)
 RUN = (ROOT / ".ci" / "run").read_text()
 STAGES = {name: int(budget) for name, budget in STAGE.findall(RUN)}
@@ -20,9 +20,9 @@ def stages(script: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_the_budgets_of_all_stages_together_are_under_an_hour() -> None:
+def test_the_budgets_of_all_stages_together_are_under_75_minutes() -> None:
     assert {"system", "setup", "check", "test", "storm", "containers"} == set(STAGES)
-    assert sum(STAGES.values()) < HOUR_SECONDS
+    assert sum(STAGES.values()) < MOST_SECONDS
     assert f"of {sum(STAGES.values())} s" in RUN
 
 

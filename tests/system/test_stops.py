@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from clients.clock import now
 from shared.api.call import Call
+from shared.api.channel import ENDPOINT_HEADER
 from shared.api.client import SiteAccess, SiteClient
 from stack.site import Site
 from tests.system.people import Api, calling, until
@@ -132,14 +133,15 @@ async def test_a_stopping_gateway_sends_its_channels_to_another_one(site: Site) 
         opened = await api.call("POST", "/sessions", {})
         url = f"{site.gateway_urls[0].replace('http', 'ws', 1)}/api/v1/sessions/{opened['session']}"
         tls = ssl.create_default_context(cafile=str(site.ca_file))
-        headers = {"Authorization": f"Bearer {opened['endpoint_token']}"}
+        token = f"Bearer {opened['endpoint_token']}"
+        headers = {"Authorization": token, ENDPOINT_HEADER: "0" * 32}
         async with connect(f"{url}/channel", ssl=tls, additional_headers=headers) as socket:
             assert "waiting" in str(await socket.recv())
             await terminate(site, "alpha", "gateway")
-            with pytest.raises(ConnectionClosed) as closed:
-                await socket.recv()
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
+            with contextlib.suppress(ConnectionClosed):
+                async for _ in socket:  # states may come before the end
+                    pass
+        assert socket.close_code == 1012
 
 
 @pytest.mark.parametrize("service", ["config", "node_selector", "replication"])

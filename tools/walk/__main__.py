@@ -11,7 +11,9 @@ def main() -> None:
     walk = asyncio.run(trace_change())
     for process, files in walk.by_process.items():
         sys.stdout.write(f"{process}\n" + "".join(f"  {file}\n" for file in files))
-    sys.stdout.write(f"{len(walk.own_files)} files, {len(walk.files)} with those of the bus\n")
+    sys.stdout.write(
+        f"{len(walk.own_files)} files, {len(walk.files)} with those of bus and server\n"
+    )
 
 
 if __name__ == "__main__":

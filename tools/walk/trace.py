@@ -18,11 +18,14 @@ from stack.site import Site, SiteOptions
 from tools.walk.hook.sitecustomize import MARK
 
 HOOK: Final = Path(__file__).parent / "hook"
-VALUES: Final = ("shared/domain/", "shared/documents/", "shared/decoding/")
+VALUES: Final = ("shared/domain/", "shared/documents/", "shared/decoding/", "shared/api/model.py")
 """Values that everybody knows; a change passes through them everywhere."""
 
 BUS: Final = ("shared/messaging/", "shared/crypto/")
 """What signs, carries and checks every message, a change too."""
+
+SERVER: Final = ("services/gateway/acceptor/", "services/gateway/http/graceful_stop.py")
+"""What takes in and answers every request of the front door, whatever it asks for."""
 
 PATIENCE_SECONDS: Final = 20.0
 
@@ -40,8 +43,8 @@ class Walk:
 
     @property
     def own_files(self) -> frozenset[str]:
-        """The files of the walk that know what a change is: not the bus."""
-        return frozenset(file for file in self.files if not file.startswith(BUS))
+        """The files of the walk that know what a change is: neither the bus nor the server."""
+        return frozenset(file for file in self.files if not file.startswith(BUS + SERVER))
 
 
 async def trace_change() -> Walk:

@@ -223,18 +223,19 @@ async def test_a_hup_that_was_to_be_ignored_ends_nothing(tmp_path: Path) -> None
             env=here.programs.environment,
             stdout=asyncio.subprocess.PIPE,
         )
-        connect = await here.programs.connect("--listen", "127.0.0.1:0")
-        port = (await connect.event("listening"))["port"]
-        await connect.event("connected")
-        share.send_signal(signal.SIGHUP)
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write_eof()
-        async with asyncio.timeout(IN_TIME):
-            assert await reader.read() == b""
-        writer.close()
-        assert share.returncode is None
-        share.terminate()
-        await share.communicate()
+        try:
+            connect = await here.programs.connect("--listen", "127.0.0.1:0")
+            port = (await connect.event("listening"))["port"]
+            share.send_signal(signal.SIGHUP)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write_eof()
+            async with asyncio.timeout(IN_TIME):
+                assert await reader.read() == b""
+            writer.close()
+            assert share.returncode is None
+        finally:
+            share.terminate()
+            await share.communicate()
 
 
 async def test_several_listen_addresses_all_work(tmp_path: Path) -> None:

@@ -42,10 +42,12 @@ async def kill(program: Program) -> float:
 
 async def refused(port: int) -> None:
     """A new local connection is ended at once."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    with contextlib.suppress(ConnectionError):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
-    writer.close()
+    with contextlib.suppress(ConnectionError):  # by a reset, as early as it can be
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        finally:
+            writer.close()
 
 
 async def test_connect_waits_for_the_customer_and_is_ready_when_bytes_can_flow(

@@ -390,7 +390,7 @@ TARGETS = (
         ),
         frozenset(
             {
-                *("not_for_us", "ConnectionClosedError", "InvalidHeader", "InvalidMessage"),
+                *("not_for_us", "InvalidHeader", "InvalidMessage"),
                 *("InvalidStatus", "NegotiationError"),
             }
         ),
