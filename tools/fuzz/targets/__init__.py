@@ -13,6 +13,7 @@ from tools.fuzz.targets import (
     messages,
     servers,
     stored,
+    trust,
     wire,
 )
 
@@ -26,6 +27,7 @@ TARGETS: tuple[Target, ...] = (
     *api_routes.TARGETS,
     *wire.TARGETS,
     *files.TARGETS,
+    *trust.TARGETS,
     *api_server.TARGETS,
     *answers.TARGETS,
     *containers.TARGETS,

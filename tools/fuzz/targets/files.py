@@ -21,8 +21,6 @@ from clients.site.profile import Profile
 from services.config.repair.founding import _object
 from services.node_selector.placement.geo_database import GeoDatabase
 from services.relay.control.files import DirectoryFile, RelayFile
-from shared.api.trust import authority_word, is_word, trusted_context
-from shared.crypto.authority import make_authority
 from shared.domain.ids import SessionId
 from shared.domain.runs import Run
 from stack.layout import plan
@@ -30,7 +28,7 @@ from stack.layout import read as read_layout
 from tests.fakes.site import StillClock
 from tools.fuzz.held import file_of
 from tools.fuzz.samples import after, encoded, joined, varied
-from tools.fuzz.target import Dropped, Target, parts, text_of
+from tools.fuzz.target import Dropped, Target, parts
 from tools.fuzz.targets.log import DOCUMENT, POSITION
 
 SITE = "https://site"
@@ -193,28 +191,6 @@ YAML = (
 )
 
 
-def _authority(data: bytes) -> object:
-    """A site's authority: the word, or a file, which may be missing."""
-    if is_word(text_of(data)):
-        return trusted_context(text_of(data))
-    return trusted_context(str(_folder() / "missing.pem" if data == b"missing" else _pem(data)))
-
-
-def _pem(data: bytes) -> Path:
-    """A real file: OpenSSL opens it itself."""
-    file = _folder() / "ca.pem"
-    file.write_bytes(data)
-    return file
-
-
-def _authority_corpus() -> Iterable[bytes]:
-    certificate = make_authority("fuzz")[0]
-    word = authority_word(str(_pem(certificate)))
-    assert word is not None, "one certificate is short"
-    yield from (certificate, word.encode(), word.encode()[:-9], certificate[:-40], b"missing", b"")
-    yield from (b"cert:", b"cert:*", b"cert:AAAA", b"cert:\xff")
-
-
 def _csv(data: bytes) -> object:
     return read_population(file_of(data, "clients.csv"))
 
@@ -367,14 +343,6 @@ TARGETS = (
         ),
         frozenset({"bad_settings"}),
         slow="the library's parser is Python, a character at a time",
-    ),
-    Target(
-        "files.authority",
-        _authority,
-        _authority_corpus,
-        ("shared.api.trust:trusted_context",),
-        frozenset({"bad_settings"}),
-        slow="OpenSSL parses each certificate, and builds a context for it",
     ),
     Target(
         "files.csv",
