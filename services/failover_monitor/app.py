@@ -67,7 +67,8 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
     versions = OtherReleases(context.process.version)
-    heartbeats = build_heartbeats(context, monitor, timing)
+    log_servers = build_log_servers(settings, context)
+    heartbeats = build_heartbeats(context, monitor, log_servers)
     redirector = build_redirector(settings, context, monitor, database)
     upkeep = Upkeep(monitor, clock)
     announcer = RoleAnnouncer(
@@ -82,7 +83,9 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
             HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
         ),
         status_router(
-            StatusHandler(settings.node, monitor, leaders.leaders, redirector.status, clock),
+            StatusHandler(
+                *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
+            ),
             settings.node,
         ),
         switchover_router(build_switchover(context, monitor, runner, database), settings.node),
@@ -92,13 +95,13 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         context.bus.broker.include_router(router)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
-        "heartbeat": heartbeats.run,
+        "heartbeat": partial(heartbeats.run, timing.heartbeat_seconds),
         "redirection": redirector.run,
         "streams": partial(upkeep.keep_streams, link.client, settings.nats_replicas),
         "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
     }
     if settings.nats_system_user:
-        servers = build_log_servers(settings, context, system)
+        servers = build_log_server_monitor(context, system, log_servers)
         tasks += [system.run]
         workers |= {"log_servers": partial(upkeep.watch_servers, servers)}
     return Service(
@@ -122,12 +125,16 @@ def build_links(
     )
 
 
-def build_log_servers(
-    settings: MonitorSettings, context: ServiceContext, system: DedicatedConnection
-) -> LogServerMonitor:
-    """Build what watches the servers of the log: those of the masters and the witness."""
+def build_log_servers(settings: MonitorSettings, context: ServiceContext) -> LogServers:
+    """Build the servers of the log: those of the masters and the witness."""
     witnesses = (NodeId(settings.witness),) if settings.witness else ()
-    servers = LogServers((*context.keys.trust.masters, *witnesses))
+    return LogServers((*context.keys.trust.masters, *witnesses))
+
+
+def build_log_server_monitor(
+    context: ServiceContext, system: DedicatedConnection, servers: LogServers
+) -> LogServerMonitor:
+    """Build what asks *servers* how they are, over the system account."""
     events, registry = context.bus.events, context.telemetry.registry
     return LogServerMonitor(system.client, servers, events, context.clock, registry)
 
@@ -140,11 +147,13 @@ def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
     return Monitor(Holder(identity.node, identity.instance), timing, head_start)
 
 
-def build_heartbeats(context: ServiceContext, monitor: Monitor, timing: Timing) -> HeartbeatSender:
+def build_heartbeats(
+    context: ServiceContext, monitor: Monitor, log_servers: LogServers
+) -> HeartbeatSender:
     """Build the sender of this master's heartbeats."""
     return HeartbeatSender(
         *(context.process, monitor, context.bus.publisher, context.telemetry.health),
-        *(context.clock, timing.heartbeat_seconds),
+        *(context.clock, log_servers),
     )
 
 

@@ -1,13 +1,11 @@
 """The facts that the monitor learns: the answers to its calls, and the reports of other masters."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.record import KeyState
 from shared.domain.ids import Epoch, NodeId
-from shared.domain.log_server import LogServerState
 from shared.events.failover import PromiseVote
 
 
@@ -67,23 +65,8 @@ class PeerHeartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class LogServersSeen:
-    """The end of a round in which all of the log's servers were asked."""
-
-    states: Mapping[NodeId, LogServerState]
-
-
-@dataclass(frozen=True, slots=True)
 class SuccessorNamed:
     """The holder's report that it named this master in the lease; only a read proves it."""
 
 
-Fact = (
-    LeaseRead
-    | LeaseWritten
-    | HealthChecked
-    | VotesCollected
-    | PeerHeartbeat
-    | LogServersSeen
-    | SuccessorNamed
-)
+Fact = LeaseRead | LeaseWritten | HealthChecked | VotesCollected | PeerHeartbeat | SuccessorNamed

@@ -5,7 +5,7 @@ first, which takes up to 8 s. So either counts once it has lasted for a while. A
 itself that its JetStream is off is believed at once, because it does not come back by itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,7 @@ class LogServers:
         self._reported: dict[NodeId, LogServerState] = {}
 
     @property
-    def states(self) -> Mapping[NodeId, LogServerState]:
+    def states(self) -> dict[NodeId, LogServerState]:
         """Return the state of each server; empty before the first round."""
         return dict(self._states)
 

@@ -14,7 +14,6 @@ clock that counts suspend. However long the loop stalls or the process is stoppe
 this master stops acting in time by itself.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -31,7 +30,6 @@ from services.failover_monitor.core.facts import (
     HealthChecked,
     LeaseRead,
     LeaseWritten,
-    LogServersSeen,
     PeerHeartbeat,
     SuccessorNamed,
     VotesCollected,
@@ -48,7 +46,6 @@ from services.failover_monitor.core.record import Holder, KeyState
 from services.failover_monitor.core.role import Role
 from services.failover_monitor.core.timing import NEVER, Timing
 from shared.domain.ids import Epoch, Instant, NodeId
-from shared.domain.log_server import LogServerState
 from shared.events.failover import PromiseTerms, PromiseVote
 
 NOTHING: Final[tuple[Effect, ...]] = ()
@@ -60,7 +57,7 @@ class MonitorStatus:
 
     *epoch* is the one that it acts in, or the largest that it has seen. *holder* is the master that
     the key named when it was last read. *reasons* say why it would not take over; empty when it
-    would. *health* is the last health report, *log_servers* the last states of the log's servers.
+    would. *health* is the last health report.
     """
 
     is_primary: bool
@@ -69,7 +66,6 @@ class MonitorStatus:
     could_take_over: bool
     reasons: tuple[str, ...]
     health: HealthReport
-    log_servers: Mapping[NodeId, LogServerState]
 
 
 class Monitor:
@@ -85,7 +81,6 @@ class Monitor:
         self._requester = PromiseRequester(holder, timing)
         self._voter = PromiseVoter(self._lease, self._role, self._observer, timing)
         self._health = NOT_CHECKED
-        self._log_servers: Mapping[NodeId, LogServerState] = {}
         self._is_checking = False
         self._checked_at = Instant(0.0)
 
@@ -108,7 +103,6 @@ class Monitor:
             could_take_over=not self._lease.is_held and not reasons,
             reasons=reasons,
             health=self._health,
-            log_servers=self._log_servers,
         )
 
     def describe(self) -> str:
@@ -150,8 +144,11 @@ class Monitor:
                 return self._record_health(report, now)
             case VotesCollected():
                 return self._count_votes(fact, now)
-            case PeerHeartbeat() | LogServersSeen() | SuccessorNamed():
-                self._note(fact, now)
+            case PeerHeartbeat(node, could_take_over):
+                self._config.record_peer(node, now, could_take_over=could_take_over)
+                return NOTHING
+            case SuccessorNamed():
+                self._handover.expect_role(now)
                 return NOTHING
             case _:
                 assert_never(fact)
@@ -175,18 +172,6 @@ class Monitor:
     def resume(self, now: Instant) -> None:
         """Act as primary again, once a renewal that is sent from now on has succeeded."""
         self._handover.resume(now)
-
-    def _note(self, fact: PeerHeartbeat | LogServersSeen | SuccessorNamed, now: Instant) -> None:
-        """Keep *fact*, which orders nothing by itself."""
-        match fact:
-            case PeerHeartbeat(node, could_take_over):
-                self._config.record_peer(node, now, could_take_over=could_take_over)
-            case LogServersSeen(states):
-                self._log_servers = states
-            case SuccessorNamed():
-                self._handover.expect_role(now)
-            case _:
-                assert_never(fact)
 
     def _named(self) -> NodeId | None:
         key = self._observer.key

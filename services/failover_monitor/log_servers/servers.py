@@ -5,7 +5,6 @@ Only the system account may ask; a site whose monitor has no such account gets n
 
 import contextlib
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,11 +65,6 @@ class LogServerMonitor:
             ["server"],
             registry=registry,
         )
-
-    @property
-    def states(self) -> Mapping[NodeId, LogServerState]:
-        """Return the state of each server; nothing before the first round."""
-        return self._servers.states
 
     async def check(self, *, is_primary: bool) -> None:
         """Ask every server; the primary reports what has changed."""

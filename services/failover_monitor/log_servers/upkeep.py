@@ -7,7 +7,6 @@ from typing import Final, Protocol
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from services.failover_monitor.core.facts import Fact, LogServersSeen
 from services.failover_monitor.core.monitor import MonitorStatus
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
 from services.failover_monitor.log_servers.servers import LogServerMonitor
@@ -23,11 +22,10 @@ SERVERS_SECONDS: Final = 5.0
 
 
 class MonitorView(Protocol):
-    """Says what this master's role is, and learns how the log's servers are."""
+    """Says whether this master is primary, and which log generation its database is at."""
 
     def is_primary(self, now: Instant) -> bool: ...
     def status(self, now: Instant) -> MonitorStatus: ...
-    def step(self, fact: Fact, now: Instant) -> object: ...
 
 
 class Upkeep:
@@ -72,5 +70,4 @@ class Upkeep:
         """Check the log's servers until cancelled, on every master; the primary reports."""
         while True:
             await servers.check(is_primary=self._role.is_primary(self._clock.now()))
-            self._role.step(LogServersSeen(servers.states), self._clock.now())
             await asyncio.sleep(SERVERS_SECONDS)

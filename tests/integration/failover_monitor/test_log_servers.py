@@ -138,16 +138,16 @@ async def test_a_server_that_is_dead_or_stores_nothing_is_named_with_what_the_lo
     watched = LogServers(names, patience_seconds=3.0)
     servers = LogServerMonitor(system, watched, facts, SystemClock(), CollectorRegistry())
     await servers.check(is_primary=True)
-    assert servers.states == dict.fromkeys(names, LogServerState.WORKING)
+    assert watched.states == dict.fromkeys(names, LogServerState.WORKING)
     assert facts.kept == []
 
     three["witness"].kill()
-    await until_state(servers, LogServerState.SILENT)
+    await until_state(servers, watched, LogServerState.SILENT)
     assert described(facts) == [("witness", LogServerState.SILENT)]
 
     three["witness"].stores = False  # as after its disk was full
     three["witness"].start()
-    await until_state(servers, LogServerState.JETSTREAM_OFF)
+    await until_state(servers, watched, LogServerState.JETSTREAM_OFF)
     assert described(facts)[1:] == [("witness", LogServerState.JETSTREAM_OFF)]
     last = facts.kept[-1]
     assert isinstance(last, LogServerChanged)
@@ -158,7 +158,7 @@ async def test_a_server_that_is_dead_or_stores_nothing_is_named_with_what_the_lo
     three["witness"].kill()
     three["witness"].stores = True
     three["witness"].start()
-    await until_state(servers, LogServerState.WORKING)
+    await until_state(servers, watched, LogServerState.WORKING)
     assert described(facts)[-1] == ("witness", LogServerState.WORKING)
     await system.close()
 
@@ -168,8 +168,10 @@ def described(facts: KeptFacts) -> list[tuple[str, LogServerState]]:
     return [(change.node, change.state) for change in changes]
 
 
-async def until_state(servers: LogServerMonitor, state: LogServerState) -> None:
+async def until_state(
+    servers: LogServerMonitor, watched: LogServers, state: LogServerState
+) -> None:
     async with asyncio.timeout(30):
-        while servers.states[NodeId("witness")] is not state:
+        while watched.states[NodeId("witness")] is not state:
             await servers.check(is_primary=True)
             await asyncio.sleep(0.1)

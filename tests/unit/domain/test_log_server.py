@@ -37,7 +37,7 @@ def test_the_log_survives_the_loss_of_fewer_than_half_of_its_servers(
     assert quorum.describe() == sentence
 
 
-def test_nothing_is_said_while_nothing_is_known() -> None:
+def test_nothing_is_reported_while_no_server_was_asked() -> None:
     assert LogQuorum({}).describe() == ""
 
 
