@@ -78,16 +78,14 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     calls = build_calls(context, link, database, versions)
     runner = MonitorRunner(monitor, calls, announcer, clock)
     leaders = LeaderPlacement(link.client, system.client, settings.node, settings.witness)
+    status = StatusHandler(
+        *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
+    )
     routers = (
         heartbeat_router(
             HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
         ),
-        status_router(
-            StatusHandler(
-                *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
-            ),
-            settings.node,
-        ),
+        status_router(status, settings.node),
         switchover_router(build_switchover(context, monitor, runner, database), settings.node),
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
