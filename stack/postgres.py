@@ -15,6 +15,7 @@ from stack.layout import Layout, NodeLayout
 from stack.ports import HOST
 from stack.processes import Program
 
+PROCESSES: Final = Path("/proc")
 USER: Final = "meridian"
 DATABASE: Final = "postgres"
 PASSWORD: Final = "postgres"  # noqa: S105 (the name of a file)
@@ -67,6 +68,32 @@ def program(layout: Layout, node: NodeLayout, postgres: Postgres) -> Program:
     options = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
     arguments = (str(postgres.program("postgres")), "-D", str(_data(layout, node)), *options)
     return _program(layout, node, postgres, arguments)
+
+
+def remove_stale_pid_file(layout: Layout, node: NodeLayout) -> None:
+    """Remove the pid file that *node*'s database left when it was killed.
+
+    PostgreSQL refuses to start while any process has the pid in that file, and after a restart of
+    the machine some other process may. The caller holds the site's folder. While any process works
+    in the database's folder, a backend that outlived its server included, the file stays, and
+    PostgreSQL decides.
+    """
+    data = _data(layout, node)
+    if not _has_process(data):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _has_process(folder: Path) -> bool:
+    """Say whether a process works in *folder*; yes where the system does not tell."""
+    processes = [each for each in PROCESSES.glob("*") if each.name.isdigit()]
+    return not processes or any(_works_in(each, folder) for each in processes)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").samefile(folder)
+    except OSError:  # it ended, or it is another user's, as no database of ours is
+        return False
 
 
 def _data(layout: Layout, node: NodeLayout) -> Path:

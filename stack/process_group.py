@@ -57,6 +57,8 @@ class ProcessGroup:
         key = (str(node.name), service)
         if key in self.members and self.members[key].is_running:
             raise StartFailed(f"{node.name}.{service} is running already")
+        if service == POSTGRES:
+            postgres.remove_stale_pid_file(self.layout, node)
         child = self.members[key] = await self.fork_server.run(self.program(node, service))
         if self.watcher is not None:
             self.watcher.started(key, child)

@@ -14,6 +14,7 @@ from shared.api.failover import FailoverCheck, MasterCheck, PromotionRequest, ch
 from shared.api.failover import promote as promote_call
 from shared.domain.errors import BadSettings, MeridianError, ServerNotAlone, Unavailable
 from shared.domain.ids import NodeId
+from shared.domain.log_server import FAULTS
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState
 
@@ -38,10 +39,13 @@ def register(app: typer.Typer) -> None:
 
 
 def check(context: SiteContext) -> None:
-    """Show what would happen if the primary failed now, and why; fails without a successor."""
+    """Show what would happen if the primary failed now, and why.
+
+    Fails without a successor, and when the log would not survive the loss of one more server.
+    """
     answer = context.ask(check_failover())
     context.report(answer, _show)
-    if answer.successor is None:
+    if answer.successor is None or answer.survives_loss is False:
         raise typer.Exit(1)
 
 
@@ -96,6 +100,11 @@ def _show(answer: FailoverCheck) -> None:
     for master in answer.masters:
         for fault in describe_faults(master):
             print_line(f"  {master.node}: {fault}")
+    for node, state in answer.log_servers.items():
+        if state in FAULTS:
+            print_line(f"  {node}: {FAULTS[state]}")
+    if answer.survival:
+        print_line(answer.survival)
 
 
 def _row(master: MasterCheck) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from clients.cli.status_history import read_history, show_history
 from clients.cli.times import SinceOption
 from shared.api.cluster import ClusterStatus, NodeStatus, cluster_status
 from shared.domain.errors import BadSettings
+from shared.domain.log_server import FAULTS
 from shared.domain.node import NodeRole
 from shared.domain.service import ServiceRestarts
 
@@ -55,14 +56,21 @@ def _show(answer: ClusterStatus) -> None:
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
     print_table(columns, map(_row, answer.nodes))
     for each in answer.nodes:
-        for reason in (*each.reasons, *map(describe_service, each.services)):
-            print_line(f"  {each.node}: {reason}")
+        for fault in (*each.reasons, *_log_faults(each), *map(describe_service, each.services)):
+            print_line(f"  {each.node}: {fault}")
+    if any(map(_log_faults, answer.nodes)):
+        print_line(answer.survival)
+
+
+def _log_faults(node: NodeStatus) -> tuple[str, ...]:
+    fault = None if node.log_server is None else FAULTS.get(node.log_server)
+    return () if fault is None else (fault,)
 
 
 def _row(node: NodeStatus) -> tuple[Any, ...]:
     state = str(node.liveness or "unknown")
-    if node.role is NodeRole.WITNESS:
-        state = "-"
+    if node.role is NodeRole.WITNESS:  # it runs a log server, and no service that sends heartbeats
+        state = "-" if node.log_server is None else str(node.log_server)
     if node.draining:
         state += ", draining"
     position = (node.epoch, node.revision, node.lag, node.sessions)

@@ -5,6 +5,7 @@ from typing import Final
 
 from faststream import FastStream
 
+from services.failover_monitor.core.log_servers import LogServers
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS, Timing
@@ -26,7 +27,7 @@ from services.failover_monitor.lease.calls import Calls
 from services.failover_monitor.lease.runner import MonitorRunner
 from services.failover_monitor.lease.store import BucketProbe, JetStreamLease, RecordSigner
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
-from services.failover_monitor.log_servers.storage import StorageMonitor
+from services.failover_monitor.log_servers.servers import LogServerMonitor
 from services.failover_monitor.log_servers.upkeep import Upkeep
 from services.failover_monitor.promises.collector import VoteCollector
 from services.failover_monitor.promises.voter import Voter
@@ -40,6 +41,7 @@ from services.failover_monitor.switchover.role_handover import RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
 from shared.clusterlog.log import ClusterLog
 from shared.documents.redirection import RedirectionMethod
+from shared.domain.ids import NodeId
 from shared.messaging.connection import NatsAccess
 from shared.messaging.dedicated import DedicatedConnection
 from shared.persistence.master_state import MasterState
@@ -65,7 +67,8 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     database = Database(settings.database)
     monitor = build_monitor(context, timing)
     versions = OtherReleases(context.process.version)
-    heartbeats = build_heartbeats(context, monitor, timing)
+    log_servers = build_log_servers(settings, context)
+    heartbeats = build_heartbeats(context, monitor, log_servers)
     redirector = build_redirector(settings, context, monitor, database)
     upkeep = Upkeep(monitor, clock)
     announcer = RoleAnnouncer(
@@ -75,14 +78,14 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     calls = build_calls(context, link, database, versions)
     runner = MonitorRunner(monitor, calls, announcer, clock)
     leaders = LeaderPlacement(link.client, system.client, settings.node, settings.witness)
+    status = StatusHandler(
+        *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
+    )
     routers = (
         heartbeat_router(
             HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
         ),
-        status_router(
-            StatusHandler(settings.node, monitor, leaders.leaders, redirector.status, clock),
-            settings.node,
-        ),
+        status_router(status, settings.node),
         switchover_router(build_switchover(context, monitor, runner, database), settings.node),
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
@@ -90,15 +93,15 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         context.bus.broker.include_router(router)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
-        "heartbeat": heartbeats.run,
+        "heartbeat": partial(heartbeats.run, timing.heartbeat_seconds),
         "redirection": redirector.run,
         "streams": partial(upkeep.keep_streams, link.client, settings.nats_replicas),
         "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
     }
     if settings.nats_system_user:
-        storage = StorageMonitor(system.client, context.bus.events, context.telemetry.registry)
+        servers = build_log_server_monitor(context, system, log_servers)
         tasks += [system.run]
-        workers |= {"space": partial(upkeep.watch_storage, storage)}
+        workers |= {"log_servers": partial(upkeep.watch_servers, servers)}
     return Service(
         FastStream(context.bus.broker, logger=None),
         context,
@@ -120,6 +123,20 @@ def build_links(
     )
 
 
+def build_log_servers(settings: MonitorSettings, context: ServiceContext) -> LogServers:
+    """Build the servers of the log: those of the masters and the witness."""
+    witnesses = (NodeId(settings.witness),) if settings.witness else ()
+    return LogServers((*context.keys.trust.masters, *witnesses))
+
+
+def build_log_server_monitor(
+    context: ServiceContext, system: DedicatedConnection, servers: LogServers
+) -> LogServerMonitor:
+    """Build what asks *servers* how they are, over the system account."""
+    events, registry = context.bus.events, context.telemetry.registry
+    return LogServerMonitor(system.client, servers, events, context.clock, registry)
+
+
 def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
     """Build the core; the first master has a head start at the very first start of a site."""
     identity = context.process.identity
@@ -128,11 +145,13 @@ def build_monitor(context: ServiceContext, timing: Timing) -> Monitor:
     return Monitor(Holder(identity.node, identity.instance), timing, head_start)
 
 
-def build_heartbeats(context: ServiceContext, monitor: Monitor, timing: Timing) -> HeartbeatSender:
+def build_heartbeats(
+    context: ServiceContext, monitor: Monitor, log_servers: LogServers
+) -> HeartbeatSender:
     """Build the sender of this master's heartbeats."""
     return HeartbeatSender(
         *(context.process, monitor, context.bus.publisher, context.telemetry.health),
-        *(context.clock, timing.heartbeat_seconds),
+        *(context.clock, log_servers),
     )
 
 

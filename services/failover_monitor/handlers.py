@@ -6,6 +6,7 @@ from typing import Final
 from faststream.nats import NatsRouter
 
 from services.failover_monitor.core.facts import PeerHeartbeat
+from services.failover_monitor.core.log_servers import LogServers
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.promises.voter import Voter
@@ -68,12 +69,14 @@ class StatusHandler:
         node: NodeId,
         monitor: Monitor,
         leaders: Callable[[], dict[str, str]],
+        log_servers: LogServers,
         redirection: Callable[[], RedirectionStatus],
         clock: Clock,
     ) -> None:
         self._node = node
         self._monitor = monitor
         self._leaders = leaders
+        self._log_servers = log_servers
         self._redirection = redirection
         self._clock = clock
 
@@ -87,6 +90,7 @@ class StatusHandler:
             could_take_over=status.could_take_over,
             reasons=status.reasons,
             leaders=self._leaders(),
+            log_servers=self._log_servers.states,
             redirection=self._redirection(),
         )
 

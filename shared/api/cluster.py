@@ -6,6 +6,7 @@ from shared.api.call import Call
 from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole, NodeRole
 from shared.domain.service import ServiceRestarts
 
@@ -13,7 +14,8 @@ from shared.domain.service import ServiceRestarts
 class NodeStatus(ApiModel):
     """The state of one node: its configuration, its heartbeats, and how far it follows.
 
-    *services* are those that ended uncleanly since their last clean end.
+    *services* are those that ended uncleanly since their last clean end. *log_server* is the state
+    of the node's server of the cluster log, as a master sees it; None where it is not known.
     """
 
     node: NodeId
@@ -34,16 +36,18 @@ class NodeStatus(ApiModel):
     reasons: tuple[str, ...]
     version: str | None
     services: tuple[ServiceRestarts, ...] = ()
+    log_server: LogServerState | None = None
 
 
 class ClusterStatus(ApiModel):
-    """The cluster as the answering master sees it."""
+    """The cluster as the answering master sees it; *survival* says what the log survives."""
 
     site: str
     seen_by: NodeId
     primary: NodeId | None
     revision: int
     nodes: tuple[NodeStatus, ...]
+    survival: str = ""
 
 
 class SyncRequest(ApiModel):

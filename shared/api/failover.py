@@ -8,6 +8,7 @@ from shared.api.call import Call
 from shared.api.changes import NewLogGeneration
 from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import Epoch, NodeId
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionStatus
 
@@ -53,12 +54,20 @@ class MasterCheck(ApiModel):
 
 
 class FailoverCheck(ApiModel):
-    """The prediction of what would happen if the primary failed now."""
+    """The prediction of what would happen if the primary failed now.
+
+    *log_servers* is the state of each server of the log, *survival* says what the log survives, and
+    *survives_loss* whether it is any one of those that work. Where no master may ask the servers,
+    nothing is known of them.
+    """
 
     primary: NodeId | None
     successor: NodeId | None
     verdict: str
     masters: tuple[MasterCheck, ...]
+    log_servers: dict[NodeId, LogServerState] = {}
+    survival: str = ""
+    survives_loss: bool | None = None
 
 
 def switch_over(request: SwitchoverRequest) -> Call[SwitchoverResult]:

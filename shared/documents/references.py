@@ -23,10 +23,12 @@ REFERENCES: Final[Mapping[Kind, tuple[Reference, ...]]] = {
 """Every kind names only kinds that `Kind` lists before it: made in that order, all references hold;
 deleted in the opposite order, none dangles."""
 
+_BY_NAME: Final = {kind.value: references for kind, references in REFERENCES.items()}
+
 
 def named_by(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[Reference, str]]:
     """The ids that a document of *kind* names, each with where it does."""
-    for reference in REFERENCES.get(Kind(kind), ()):
+    for reference in _BY_NAME.get(kind, ()):
         held = body.get(reference.field) or ()
         for id_ in (held,) if isinstance(held, str) else held:
             yield reference, id_

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId, Revision
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.message import Done, Event, Message, Request
@@ -111,7 +112,7 @@ class SwitchOver(Request[RoleSwitched]):
 
 
 class MasterStatus(Message):
-    """The knowledge of one master about its own role."""
+    """The knowledge of one master about its own role, and about the log's servers."""
 
     node: NodeId
     role: MasterRole
@@ -120,6 +121,7 @@ class MasterStatus(Message):
     could_take_over: bool
     reasons: tuple[str, ...] = ()
     leaders: dict[str, str] = {}
+    log_servers: dict[NodeId, LogServerState] = {}
     redirection: RedirectionStatus = RedirectionStatus()
 
 

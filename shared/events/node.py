@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from shared.domain.ids import Epoch, NodeId, Revision
 from shared.domain.liveness import Liveness
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
 from shared.domain.service import ServiceRestarts
 from shared.events.message import Event
@@ -14,8 +15,9 @@ class NodeHeartbeat(Event):
     """*node* is up, as *service* on it sees it; once per heartbeat interval, never stored.
 
     The relay speaks for a node's data plane (its load decides selection), the failover monitor
-    for a master (its role and revision). A node is alive for selection while its relay is. Both
-    tell which of the node's *services* ended uncleanly, as the marks in its folder say.
+    for a master (its role and revision, and the log's servers as it sees them). A node is alive
+    for selection while its relay is. Both tell which of the node's *services*
+    ended uncleanly, as the marks in its folder say.
     """
 
     subject: ClassVar = Subject(
@@ -39,6 +41,7 @@ class NodeHeartbeat(Event):
     draining: bool = False
     session_digest: str = ""
     services: tuple[ServiceRestarts, ...] = ()
+    log_servers: dict[NodeId, LogServerState] = {}
 
 
 class NodeStateChanged(Event):

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from shared.domain.ids import Epoch, LogGeneration, NodeId, Revision, Sequence
+from shared.domain.log_server import LogServerState
 from shared.events.message import Event, Message, Request
 from shared.events.subject import Subject
 
@@ -102,6 +103,25 @@ class LogSpaceChanged(Event):
     is_low: bool
     used_bytes: int
     limit_bytes: int
+
+
+class LogServerChanged(Event):
+    """The log's server on *node* is *state* now; *survival* says what the log survives.
+
+    Emitted by the primary at least once: a new primary repeats what is wrong.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.replication.log_server_changed",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    state: LogServerState
+    previous: LogServerState
+    cause: str
+    survival: str
 
 
 class SyncNow(Request[FollowerProgressed]):

@@ -23,6 +23,10 @@ REFUSED: Final = Backoff(first_seconds=0.05, longest_seconds=0.4)
 """The pauses after answers that are none: whoever gave them is asked less and less often."""
 
 
+LONGEST_PATIENCE: Final = 8
+"""How many times longer than the first attempt a later one waits for its answer, at most."""
+
+
 class _Unproven(Exception):
     """The answer that came is not signed by who may answer, or is malformed."""
 
@@ -51,10 +55,11 @@ class Publisher:
         """The answer to *request*, of its reply type.
 
         While nobody listens the request is sent again until somebody does: it reached nobody.
-        With *attempt_seconds* an unanswered request is sent again that often, and so is one whose
-        answer is that a database does not do it, or that the service stops: whoever was to answer
-        may have died, or lost its database, and another member of its queue group will answer.
-        Only for requests that may be answered twice.
+        With *attempt_seconds* a request that is unanswered for so long is sent again, and so is one
+        whose answer is that a database does not do it, or that the service stops: whoever was to
+        answer may have died, or lost its database, and another member of its queue group will
+        answer. Each further attempt waits twice as long as the one before, so that slow members
+        are not asked ever faster. Only for requests that may be answered twice.
 
         Raises:
             Unavailable: nobody answered in time.
@@ -74,11 +79,14 @@ class Publisher:
         self, request: Request[Reply], attempt_seconds: float, refusals: list[Unavailable]
     ) -> Reply:
         """The first valid answer; *refusals* keeps the last refusal for want of a database."""
-        failures = 0
+        patience = Backoff(attempt_seconds, attempt_seconds * LONGEST_PATIENCE)
+        failures, silences = 0, 1
         while True:
             try:
-                return unwrap_reply(request, await self._answer(request, attempt_seconds))
+                seconds = patience.pause_seconds(silences)
+                return unwrap_reply(request, await self._answer(request, seconds))
             except (NatsTimeoutError, TimeoutError):
+                silences += 1
                 continue  # silence was pause enough
             except (Stopping, StoreUnavailable) as error:
                 refusals[:] = [error]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ import asyncpg
 
 from shared.decoding.jsontext import decode_own_json
 from shared.domain.containment import describe_error
-from shared.domain.errors import StoreUnavailable
+from shared.domain.errors import MeridianError, StoreUnavailable
 from shared.persistence.migrate import migrate
 
 CONNECT_SECONDS: Final = 3.0
@@ -57,14 +58,21 @@ class Database:
         try:
             pool = await self._open_pool()
             async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                yield connection
+                try:
+                    yield connection
+                except Exception as error:
+                    if _is_out_of_step(error):
+                        connection.terminate()
+                    raise
         except asyncpg.UndefinedTableError as error:
             await self.close()  # the next pool creates the schema
             raise StoreUnavailable(
                 "the database has none of our tables: it lost its disk, or it is another one; "
                 "`python -m services.config join` makes it the site's again"
             ) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except Exception as error:
+            if not _is_of_driver(error):
+                raise
             raise StoreUnavailable(f"the database failed: {describe_error(error)}") from error
 
     async def close(self) -> None:
@@ -90,6 +98,25 @@ class Database:
                     connection_class=StatelessConnection,
                 )
             return self._pool
+
+
+def _is_of_driver(error: Exception) -> bool:
+    """Say whether *error* tells of the database or its driver, and not of the caller's own code.
+
+    The driver has no common base for its errors, and where the server's bytes make no sense it may
+    raise any error at all; so what counts is where the error comes from.
+    """
+    if isinstance(error, MeridianError):
+        return False
+    return isinstance(error, (OSError, TimeoutError)) or any(
+        frame.f_globals.get("__name__", "").partition(".")[0] == asyncpg.__name__
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
+def _is_out_of_step(error: Exception) -> bool:
+    """Say whether the connection cannot be used again: no error that the server itself reported."""
+    return _is_of_driver(error) and not isinstance(error, asyncpg.PostgresError)
 
 
 async def _read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -19,7 +19,7 @@ from shared.crypto.nodekeys import TrustStore
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
 from shared.documents.state import Documents
-from shared.domain.document import Document
+from shared.domain.document import Document, Ref
 from shared.domain.errors import LogUnavailable, NotPrimary
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
 from shared.domain.log import (
@@ -190,10 +190,12 @@ class Replica:
         self.position, self.mode = transaction.position, transaction.mode
         self._remember(transaction.position)
 
-    def set_documents(self, documents: Documents) -> None:
-        """Hold *documents*, which an entry that was just committed made."""
-        self.documents = documents
-        self._trust_masters(documents)
+    def change_documents(self, outcome: Mapping[Ref, dict[str, Any] | None]) -> None:
+        """Hold the *outcome* of the entry that was just committed."""
+        self.documents = self.documents.with_(outcome, self.position.revision)
+        for ref, body in outcome.items():
+            if ref.kind == Kind.NODE and body is not None:
+                self._trust_master(ref.id, body)
 
     def has_entry(self, revision: Revision, hash_: str) -> bool:
         """Say whether *hash_* is this history's at *revision*, as far as it is remembered."""
@@ -240,8 +242,9 @@ class Replica:
         return self.log.generation == position.log_generation
 
     def _trust_masters(self, documents: Documents) -> None:
-        for id_, body in documents.of(Kind.NODE).items():
-            self._trust_master(id_, body)
+        for each in documents:
+            if each.kind == Kind.NODE:
+                self._trust_master(each.id, each.body)
 
     def _trust_masters_of(self, entry: LogEntry) -> None:
         for change in entry.changes:

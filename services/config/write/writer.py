@@ -122,7 +122,7 @@ class EpochWriter:
         await self._append(batch.changes, writes)
         revision = self.replica.position.revision
         outcome = {Ref(change.kind, change.id): change.body for change in batch.changes}
-        self.replica.set_documents(self.replica.documents.with_(outcome, revision))
+        self.replica.change_documents(outcome)
         self.acknowledgements.acknowledge(writes, revision)
         self._emit_changes(writes, revision)
 

@@ -6,6 +6,7 @@ of who is primary.
 
 import asyncio
 
+from services.failover_monitor.core.log_servers import LogServers
 from services.failover_monitor.core.monitor import Monitor
 from shared.domain.node import MasterRole
 from shared.events.node import NodeHeartbeat
@@ -26,26 +27,26 @@ class HeartbeatSender:
         publisher: Publishes,
         health: Health,
         clock: Clock,
-        seconds: float,
+        log_servers: LogServers,
     ) -> None:
         self._process = process
         self._monitor = monitor
         self._publisher = publisher
         self._health = health
         self._clock = clock
-        self._seconds = seconds
+        self._log_servers = log_servers
         self._acquired = asyncio.Event()
 
     def on_acquired(self) -> None:
         """Send a heartbeat at once: this master became primary."""
         self._acquired.set()
 
-    async def run(self) -> None:
-        """Publish heartbeats until cancelled."""
+    async def run(self, seconds: float) -> None:
+        """Publish heartbeats every *seconds* until cancelled."""
         while True:
             self._acquired.clear()
             await self._publisher.publish(self._heartbeat())
-            await wait_at_most(self._acquired, self._seconds)
+            await wait_at_most(self._acquired, seconds)
 
     def _heartbeat(self) -> NodeHeartbeat:
         status, process = self._monitor.status(self._clock.now()), self._process
@@ -62,4 +63,5 @@ class HeartbeatSender:
             could_take_over=status.could_take_over,
             reasons=status.reasons,
             services=process.read_restarts(self._clock.unix_ms()),
+            log_servers=self._log_servers.states,
         )

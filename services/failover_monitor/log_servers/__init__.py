@@ -1,1 +1,1 @@
-"""Cares for the log's servers while this master is primary: streams, leaders and storage."""
+"""Cares for the log's servers: their streams, leaders, state and storage."""

@@ -100,11 +100,12 @@ def _meta_group(answer: Fields) -> RaftGroup | None:
     if "leader" not in meta or not meta.text("leader"):
         return None
     peers = meta.objects("replicas") if "replicas" in meta else ()
-    current = (peer for peer in peers if _is_current(peer))
+    current = (peer for peer in peers if is_current(peer))
     return RaftGroup(META, meta.text("leader"), frozenset(peer.text("name") for peer in current))
 
 
-def _is_current(peer: Fields) -> bool:
+def is_current(peer: Fields) -> bool:
+    """Say whether a *peer*, as its group's leader names it, is there and keeps up."""
     is_offline = "offline" in peer and peer.boolean("offline")
     return "current" in peer and peer.boolean("current") and not is_offline
 

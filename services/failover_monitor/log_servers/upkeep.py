@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 
 from services.failover_monitor.core.monitor import MonitorStatus
 from services.failover_monitor.log_servers.leaders import LeaderPlacement
-from services.failover_monitor.log_servers.storage import StorageMonitor
+from services.failover_monitor.log_servers.servers import LogServerMonitor
 from shared.domain.ids import Instant
 from shared.messaging.alone import possible_replicas
 from shared.messaging.connection import jetstream_of
@@ -18,7 +18,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_at_most
 
 AGAIN_SECONDS: Final = 1.0
-STORAGE_SECONDS: Final = 30.0
+SERVERS_SECONDS: Final = 5.0
 
 
 class MonitorView(Protocol):
@@ -29,7 +29,7 @@ class MonitorView(Protocol):
 
 
 class Upkeep:
-    """Makes missing streams, moves leaders and watches storage while this master is primary."""
+    """Makes missing streams, moves leaders and watches servers while this master is primary."""
 
     def __init__(self, role: MonitorView, clock: Clock) -> None:
         self._role = role
@@ -66,11 +66,8 @@ class Upkeep:
                 await placement.place(generation)
             await wait_at_most(self._acquired, seconds)
 
-    async def watch_storage(self, storage: StorageMonitor) -> None:
-        """Check the storage of the log's servers while this master is primary."""
+    async def watch_servers(self, servers: LogServerMonitor) -> None:
+        """Check the log's servers until cancelled, on every master; the primary reports."""
         while True:
-            if self._role.is_primary(self._clock.now()):
-                await storage.check()
-            else:
-                storage.reset()
-            await asyncio.sleep(STORAGE_SECONDS)
+            await servers.check(is_primary=self._role.is_primary(self._clock.now()))
+            await asyncio.sleep(SERVERS_SECONDS)

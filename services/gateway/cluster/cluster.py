@@ -7,6 +7,7 @@ from services.gateway.cluster.core.observed import Observed
 from shared.domain.errors import NoPrimary
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
+from shared.domain.log_server import LogQuorum
 from shared.domain.node import NodeRole
 from shared.domain.primary import PrimaryClaim
 from shared.runtime.clock import Clock
@@ -44,6 +45,14 @@ class Cluster:
         """Return the master that seems to be primary; None when no master says that it is."""
         timing = self.directory.require_site().timing
         return self.observed.primary(self.directory.nodes, timing, self.clock.now())
+
+    def find_log_quorum(self) -> LogQuorum:
+        """Return the states of the log's servers, as the primary sees them or any live master."""
+        timing, now = self.directory.require_site().timing, self.clock.now()
+        primary = self.observed.primary(self.directory.nodes, timing, now)
+        first = None if primary is None else primary.node
+        masters = sorted(self.masters(), key=lambda node: (node != first, node))
+        return LogQuorum(self.observed.log_servers(masters, timing, now))
 
     def require_primary(self) -> PrimaryClaim:
         """Return the master that seems to be primary.

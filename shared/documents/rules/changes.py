@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from shared.documents import DOCUMENTS, SITE_ID, Kind
-from shared.documents.hosts import comparable
 from shared.documents.rules.references import require_own_hostnames, require_references
 from shared.documents.rules.selections import require_working_rules
 from shared.documents.shape import validate_body
-from shared.documents.state import Documents
+from shared.documents.state import ADMINISTRATOR, Documents, has_address
 from shared.domain.document import Document, Ref
 from shared.domain.errors import InvalidChange, NotFound, RevisionConflict
 from shared.domain.ids import Revision, parse_node_id
@@ -61,9 +60,9 @@ def apply_changes(documents: Documents, changes: Sequence[Proposed]) -> dict[Ref
     after = documents.with_(outcome, Revision(0))
     _require_an_administrator(documents, after)
     _require_own_addresses(after, outcome)
-    require_own_hostnames(outcome, after.of)
-    require_references(outcome, after.of)
-    require_working_rules(outcome, after.of)
+    require_own_hostnames(outcome, after)
+    require_references(outcome, after)
+    require_working_rules(outcome, after)
     return outcome
 
 
@@ -132,35 +131,20 @@ def _require_expected(change: Proposed, stored: Document | None) -> None:
 
 
 def _require_an_administrator(before: Documents, after: Documents) -> None:
-    if _administrators(before) and not _administrators(after):
+    if before.holders(ADMINISTRATOR) and not after.holders(ADMINISTRATOR):
         raise InvalidChange("at least one enabled administrator with a password must remain")
 
 
-def _administrators(documents: Documents) -> int:
-    return sum(
-        body["role"] == "administrator" and not body["disabled"] and bool(body["password_hash"])
-        for body in documents.of(Kind.USER).values()
-    )
-
-
 def _require_own_addresses(after: Documents, outcome: Mapping[Ref, Any]) -> None:
-    touched = {
-        address: id_
-        for (kind, id_), body in outcome.items()
-        if kind == Kind.NODE and body is not None and (address := _address(body))
-    }
-    if not touched:
-        return
-    for id_, body in after.of(Kind.NODE).items():
-        address = _address(body)
-        if address is not None and touched.get(address, id_) != id_:
-            raise InvalidChange(
-                f"node {touched[address]!r}: public_address: {address[0]}:{address[1]} belongs to "
-                f"node {id_!r} already",
-                field="public_address",
-            )
-
-
-def _address(body: Mapping[str, Any]) -> tuple[str, int] | None:
-    public = body["public_address"]
-    return (comparable(public["host"]), public["port"]) if public else None
+    for ref, body in outcome.items():
+        address = has_address(body) if ref.kind == Kind.NODE and body is not None else None
+        if address is None:
+            continue
+        for other in after.holders(address):
+            if other != ref:
+                _, host, port = address
+                raise InvalidChange(
+                    f"node {ref.id!r}: public_address: {host}:{port} belongs to node {other.id!r} "
+                    "already",
+                    field="public_address",
+                )

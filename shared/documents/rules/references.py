@@ -5,11 +5,12 @@ names it. Both rules apply to the whole outcome, so a team and its members may b
 deleted, in one request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.documents import Kind
-from shared.documents.references import REFERENCES, named_by
+from shared.documents.references import named_by
+from shared.documents.state import Documents, has_hostname, names
 from shared.domain.document import Ref
 from shared.domain.errors import InUse, InvalidChange
 
@@ -20,23 +21,22 @@ Body = Mapping[str, Any]
 Outcome = Mapping[Ref, Body | None]
 """What a request makes of the documents that it touches; None for one that goes."""
 
-Of = Callable[[Kind], Mapping[str, Body]]
-"""The bodies of one kind by id, after the request."""
 
-
-def require_references(outcome: Outcome, of: Of) -> None:
+def require_references(outcome: Outcome, after: Documents) -> None:
     """Refuse a request that names a missing document or deletes one that another names.
 
     Raises:
         InvalidChange: a document names one that is not there; `field` says where.
         InUse: a document goes that others name; `referrers` says which.
     """
-    _require_named(outcome, of)
-    gone = {Kind(kind): set[str]() for (kind, _), body in outcome.items() if body is None}
-    for (kind, id_), body in outcome.items():
-        if body is None:
-            gone[Kind(kind)].add(id_)
-    for (kind, id_), referrers in sorted(_referrers(gone, of).items()):
+    _require_named(outcome, after)
+    gone = sorted(ref for ref, body in outcome.items() if body is None)
+    for kind, id_ in gone:
+        referrers = [
+            f"{each.kind} {each.id!r}" for each in sorted(after.holders(names(Ref(kind, id_))))
+        ]
+        if not referrers:
+            continue
         listed = ", ".join(referrers[:REFERRERS_LISTED])
         more = (
             f" and {len(referrers) - REFERRERS_LISTED} more"
@@ -51,52 +51,30 @@ def require_references(outcome: Outcome, of: Of) -> None:
         )
 
 
-def require_own_hostnames(outcome: Outcome, of: Of) -> None:
+def require_own_hostnames(outcome: Outcome, after: Documents) -> None:
     """Refuse a request that gives one host name to two public sites.
 
     Raises:
         InvalidChange: another public site has the host name.
     """
-    touched = {
-        name: id_
-        for (kind, id_), body in sorted(outcome.items(), key=lambda item: item[0])
-        if kind == Kind.PUBLIC_SITE and body is not None
-        for name in body["hostnames"]
-    }
-    if not touched:
-        return
-    for id_, body in of(Kind.PUBLIC_SITE).items():
+    for ref, body in sorted(outcome.items(), key=lambda item: item[0]):
+        if ref.kind != Kind.PUBLIC_SITE or body is None:
+            continue
         for name in body["hostnames"]:
-            if touched.get(name, id_) != id_:
-                raise InvalidChange(
-                    f"public_site {touched[name]!r}: hostnames: {name} belongs to public_site "
-                    f"{id_!r} already",
-                    field="hostnames",
-                )
+            for other in after.holders(has_hostname(name)):
+                if other != ref:
+                    raise InvalidChange(
+                        f"public_site {ref.id!r}: hostnames: {name} belongs to public_site "
+                        f"{other.id!r} already",
+                        field="hostnames",
+                    )
 
 
-def _require_named(outcome: Outcome, of: Of) -> None:
-    known: dict[Kind, Mapping[str, Body]] = {}
+def _require_named(outcome: Outcome, after: Documents) -> None:
     for (kind, id_), body in outcome.items():
         for reference, name in named_by(kind, body or {}):
-            if reference.kind not in known:
-                known[reference.kind] = of(reference.kind)
-            if name not in known[reference.kind]:
+            if after.get(reference.kind, name) is None:
                 raise InvalidChange(
                     f"{kind} {id_!r}: {reference.field}: there is no {reference.kind} {name!r}",
                     field=reference.field,
                 )
-
-
-def _referrers(gone: Mapping[Kind, set[str]], of: Of) -> dict[Ref, list[str]]:
-    """The documents that name a deleted one, by the deleted one."""
-    referrers: dict[Ref, list[str]] = {}
-    for kind_of_referrer, references in REFERENCES.items():
-        if not any(reference.kind in gone for reference in references):
-            continue
-        for id_, body in sorted(of(kind_of_referrer).items()):
-            named = {(each.kind, name) for each, name in named_by(kind_of_referrer, body)}
-            for kind, name in named:
-                if name in gone.get(kind, ()):
-                    referrers.setdefault(Ref(kind, name), []).append(f"{kind_of_referrer} {id_!r}")
-    return referrers

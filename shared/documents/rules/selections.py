@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from shared.documents import SITE_ID, Kind
-from shared.documents.rules.references import Body, Of, Outcome
+from shared.documents.rules.references import Body, Outcome
 from shared.documents.selection import (
     LONGEST_LOOKUP_SECONDS,
     NEEDED,
@@ -18,6 +18,7 @@ from shared.documents.selection import (
     SelectionOverride,
     merged,
 )
+from shared.documents.state import Documents
 from shared.domain.document import Ref
 from shared.domain.errors import InvalidChange
 
@@ -25,7 +26,7 @@ OVERRIDING: Final = frozenset({Kind.PUBLIC_SITE, Kind.TEAM})
 LOOKUPS: Final = (SelectionMethod.A_RECORD, SelectionMethod.SRV_RECORD)
 
 
-def require_working_rules(outcome: Outcome, of: Of) -> None:
+def require_working_rules(outcome: Outcome, after: Documents) -> None:
     """Let a request pass whose rules of selection have what their methods need.
 
     Raises:
@@ -36,7 +37,7 @@ def require_working_rules(outcome: Outcome, of: Of) -> None:
         for method in LOOKUPS:
             _require_short(f"{kind} {id_!r}", method, selection.get(method) or {})
         if kind in OVERRIDING:
-            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(selection), of)
+            _require_complete(f"{kind} {id_!r}", SelectionOverride.model_validate(selection), after)
 
 
 def _ruling(outcome: Outcome) -> Iterator[tuple[Ref, Body]]:
@@ -55,9 +56,10 @@ def _require_short(whose: str, method: SelectionMethod, lookup: Any) -> None:
         )
 
 
-def _require_complete(whose: str, override: SelectionOverride, of: Of) -> None:
-    site: Body = of(Kind.SITE).get(SITE_ID, {}).get("selection") or {}
-    rule = merged(Selection.model_validate(site), override)
+def _require_complete(whose: str, override: SelectionOverride, after: Documents) -> None:
+    site = after.get(Kind.SITE, SITE_ID)
+    own: Body = {} if site is None else site.body.get("selection") or {}
+    rule = merged(Selection.model_validate(own), override)
     for method in override.methods or ():
         if method in NEEDED and getattr(rule, method) is None:
             field = f"selection.{method}"

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
@@ -217,6 +218,41 @@ async def test_a_killed_master_comes_back_with_what_it_had(processes: ProcessGro
     assert await query(plan, "bravo", "select n from kept") == 7
     async with connected(plan, nats.SERVICE_USER, "bravo") as client:
         assert await messages(client, "KEPT") == 1
+
+
+async def test_a_pid_that_another_process_got_keeps_no_database_from_starting(
+    processes: ProcessGroup,
+) -> None:
+    plan, damage = processes.layout, Damage(processes)
+    await damage.kill_service("bravo", POSTGRES)
+    data = plan.postgres_folder(plan.node("bravo").name) / "data"
+    await no_process_in(data)
+    user = processes.postgres.user  # PostgreSQL looks at processes of its own user alone
+    other = await asyncio.create_subprocess_exec("sleep", "60", user=user and user[0])
+    try:
+        pid_file = data / "postmaster.pid"
+        _, *rest = pid_file.read_text().splitlines()
+        pid_file.write_text("\n".join([str(other.pid), *rest]))
+        await processes.start(plan.node("bravo"), POSTGRES)
+        await wait_for_databases(processes, [plan.node("bravo")], SECONDS)
+        assert await query(plan, "bravo", "select 1") == 1
+    finally:
+        other.kill()
+        await other.wait()
+
+
+async def no_process_in(data: Path) -> None:
+    """Wait until the last backend of a killed database has ended."""
+    async with asyncio.timeout(SECONDS):
+        while any(works_in(process, data) for process in psutil.process_iter()):
+            await asyncio.sleep(0.05)
+
+
+def works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()) == folder
+    except psutil.Error:
+        return False
 
 
 async def test_a_server_that_was_wiped_is_given_everything_again(processes: ProcessGroup) -> None:

@@ -150,4 +150,4 @@ def test_documents_after_changes_carry_the_revision_and_keep_the_old_ones() -> N
     assert after.get("node", "x") == Document("node", "x", Revision(6), {"role": "traffic"})
     assert SITE.get("node", "berlin") is not None
     assert len(after) == len(SITE)
-    assert set(after.of(Kind.NODE)) == {"alpha", "x"}
+    assert {each.id for each in after if each.kind == Kind.NODE} == {"alpha", "x"}

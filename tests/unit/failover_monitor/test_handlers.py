@@ -2,6 +2,7 @@
 
 from services.failover_monitor.core.effects import Effect
 from services.failover_monitor.core.facts import Fact, PeerHeartbeat
+from services.failover_monitor.core.log_servers import LogServers, ServerAnswer
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder
 from services.failover_monitor.core.timing import PRESETS
@@ -9,6 +10,7 @@ from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.handlers import HeartbeatHandler, StatusHandler
 from shared.crypto.nodekeys import TrustStore
 from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration, NodeId
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionState, RedirectionStatus
 from shared.events.failover import ReadMasterStatus
@@ -67,14 +69,17 @@ async def test_only_other_masters_monitors_count_as_ready() -> None:
 
 
 async def test_the_status_says_who_holds_the_lease_and_why_nothing_is_taken() -> None:
+    log_servers = LogServers([ALPHA])
+    log_servers.record_round([ServerAnswer(ALPHA, is_storing=False)], Instant(0.0))
     handler = StatusHandler(
-        ALPHA, monitor(), lambda: {"LOG-1": "witness"}, lambda: FAILING, Clock()
+        *(ALPHA, monitor(), lambda: {"LOG-1": "witness"}, log_servers, lambda: FAILING, Clock())
     )
     status = await handler.on_status(ReadMasterStatus(node=ALPHA))
     assert (status.node, status.role, status.epoch) == (ALPHA, MasterRole.BACKUP, 0)
     assert status.holder is None
     assert not status.could_take_over
     assert "the lease cannot be read" in status.reasons
+    assert status.log_servers == {ALPHA: LogServerState.JETSTREAM_OFF}
     assert status.leaders == {"LOG-1": "witness"}
     assert status.redirection == FAILING
 

@@ -34,9 +34,14 @@ class Group:
     forged: int = 0
     """So many answers are refused by the signing layer before the first true one."""
 
-    async def request(self, request: object, address: str, **_: float) -> None:
+    seconds: float = 0.0
+    """An asker that waits for less gets no answer."""
+
+    async def request(self, request: object, address: str, *, timeout: float) -> None:  # noqa: ASYNC109
         del address
         self.asked.append(request)
+        if timeout < self.seconds:
+            raise TimeoutError
         if len(self.asked) <= self.forged:
             raise BadSignature("forged", reason="bad_mac")
         pending = PENDING.get()
@@ -82,6 +87,12 @@ async def test_after_a_forged_answer_a_request_that_may_be_answered_once_is_not_
     with pytest.raises(Unavailable, match="nobody answered"):
         await ask(group, None)
     assert len(group.asked) == 1
+
+
+async def test_slow_members_are_asked_less_often_and_waited_for_longer() -> None:
+    group = Group([WELL], seconds=0.2)
+    assert await ask(group, 0.03) == WELL
+    assert len(group.asked) == 4  # 0.03, 0.06, 0.12 and 0.24 s
 
 
 async def test_when_all_lost_theirs_that_is_what_is_reported() -> None:

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,19 @@ def test_a_server_that_rejoins_is_one_of_the_cluster_again_and_empty(layout: Lay
     nats.rejoin(layout, alpha)
     assert configured(layout, "alpha") == before
     assert not store.exists()
+
+
+def test_the_pid_file_of_a_killed_database_goes_and_that_of_a_running_one_stays(
+    layout: Layout,
+) -> None:
+    alpha = layout.node("alpha")
+    data = layout.postgres_folder(alpha.name) / "data"
+    data.mkdir(parents=True)
+    pid_file = data / "postmaster.pid"
+    pid_file.write_text(str(os.getpid()))
+    with subprocess.Popen(["/bin/sleep", "60"], cwd=data) as running:
+        postgres.remove_stale_pid_file(layout, alpha)
+        assert pid_file.exists()
+        running.kill()
+    postgres.remove_stale_pid_file(layout, alpha)
+    assert not pid_file.exists()

@@ -16,7 +16,7 @@ from services.failover_monitor.lease.store import (
     require_in_place,
 )
 from services.failover_monitor.log_servers.leaders import LeaderPlacement, _result
-from services.failover_monitor.log_servers.storage import _read_storage
+from services.failover_monitor.log_servers.servers import _read_report
 from shared.domain.ids import Epoch, NodeId
 from shared.messaging.alone import is_alone
 from shared.messaging.jetstream import EXPECTED_LAST_ON_SUBJECT as EXPECTED_LAST
@@ -90,7 +90,7 @@ def _answers(data: bytes) -> object:
         b"meta": lambda: finished(LeaderPlacement(client, client, "alpha", "witness")._meta()),
         b"alone": lambda: finished(is_alone(client)),
         b"moved": lambda: _result(body) == "done",
-        b"room": lambda: _read_storage(Msg(client, "x", data=body)),
+        b"room": lambda: _read_report(Msg(client, "x", data=body)),
     }
     found = readers.get(which, readers[b"meta"])()
     if not found:
@@ -111,8 +111,13 @@ def _answers_corpus() -> Iterable[bytes]:
     yield from after(b"alone", varied({"error": {"err_code": 10010}}))
     yield from after(b"moved", varied({"error": {"description": "no"}}))
     yield joined(b"moved", encoded({"success": True}))
-    room = {"data": {"storage": 1, "config": {"max_storage": 2}}, "server": {"name": "alpha"}}
-    yield from after(b"room", varied(room))
+    storage = {"storage": 1, "config": {"max_storage": 2}}
+    meta = {"leader": "alpha", "replicas": peers}
+    name = {"name": "alpha"}
+    yield from after(b"room", varied({"data": {**storage, "meta_cluster": meta}, "server": name}))
+    yield from after(b"room", varied({"data": {"disabled": True}, "server": name}))
+    yield joined(b"room", encoded({"data": {**storage, "disabled": False}, "server": name}))
+    yield joined(b"room", encoded({"data": {"meta_cluster": {}}, "server": name}))
 
 
 def _version(data: bytes) -> object:
@@ -164,10 +169,14 @@ TARGETS = (
         (
             *("services.failover_monitor.log_servers.leaders:LeaderPlacement._meta",),
             *("services.failover_monitor.log_servers.leaders:_meta_group",),
-            *("services.failover_monitor.log_servers.leaders:_is_current",),
+            *("services.failover_monitor.log_servers.leaders:is_current",),
             *(
                 "services.failover_monitor.log_servers.leaders:_result",
-                "services.failover_monitor.log_servers.storage:_read_storage",
+                "services.failover_monitor.log_servers.servers:_read_report",
+            ),
+            *(
+                "services.failover_monitor.log_servers.servers:_read_storage",
+                "services.failover_monitor.log_servers.servers:_behind",
             ),
             *("shared.messaging.alone:is_alone",),
         ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.documents.site import Timing
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness, liveness_after
+from shared.domain.log_server import LogServerState
 from shared.domain.node import MasterRole
 from shared.domain.primary import PrimaryClaim, apparent_primary
 from shared.events.node import NodeHeartbeat
@@ -59,6 +60,18 @@ class Observed:
             suspect_after_seconds=timing.suspect_after_seconds,
             dead_after_seconds=timing.dead_after_seconds,
         )
+
+    def log_servers(
+        self, masters: Iterable[NodeId], timing: Timing, now: Instant
+    ) -> dict[NodeId, LogServerState]:
+        """Return the log servers' states by the first of *masters* that is alive and knows them."""
+        for node in masters:
+            heard = self.last_heartbeat(node, "failover_monitor")
+            if heard is None or not heard.heartbeat.log_servers:
+                continue
+            if self.liveness(node, timing, now) is Liveness.ALIVE:
+                return heard.heartbeat.log_servers
+        return {}
 
     def primary(self, nodes: Iterable[NodeId], timing: Timing, now: Instant) -> PrimaryClaim | None:
         """Find out which of *nodes* seems to be primary; None when none says so.

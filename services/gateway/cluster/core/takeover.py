@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.ids import NodeId
+from shared.domain.log_server import LogQuorum
 from shared.domain.node import MasterRole
 from shared.domain.primary import PrimaryClaim, apparent_primary
 from shared.events.failover import MasterStatus
@@ -11,11 +12,15 @@ from shared.events.failover import MasterStatus
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """The primary, its successor in a takeover, and a sentence about both for operators."""
+    """The primary, its successor in a takeover, and a sentence about both for operators.
+
+    *log* says what the log survives, as the primary sees its servers, or else any other master.
+    """
 
     primary: NodeId | None
     successor: NodeId | None
     verdict: str
+    log: LogQuorum
 
 
 def forecast_takeover(masters: Sequence[MasterStatus]) -> Takeover:
@@ -25,7 +30,10 @@ def forecast_takeover(masters: Sequence[MasterStatus]) -> Takeover:
     )
     primary = None if claim is None else claim.node
     successor = min((each.node for each in masters if each.could_take_over), default=None)
-    return Takeover(primary, successor, _verdict(primary, successor))
+    seen = sorted(masters, key=lambda each: (each.node != primary, each.node))
+    quorums = [LogQuorum(each.log_servers) for each in seen if each.log_servers]
+    log = quorums[0] if quorums else LogQuorum({})
+    return Takeover(primary, successor, _verdict(primary, successor), log)
 
 
 def _verdict(primary: NodeId | None, successor: NodeId | None) -> str:

@@ -27,13 +27,18 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
     """List every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
-    nodes = [_node_status(cluster, node, each) for node, each in directory.nodes.items()]
+    log = cluster.find_log_quorum()
+    nodes = [
+        _node_status(cluster, node, each).model_copy(update={"log_server": log.states.get(node)})
+        for node, each in directory.nodes.items()
+    ]
     return ClusterStatus(
         site=directory.require_site().name,
         seen_by=cluster.node,
         primary=None if primary is None else primary.node,
         revision=directory.revision,
         nodes=tuple(sorted(nodes, key=lambda each: (each.role, each.node))),
+        survival=log.describe(),
     )
 
 

@@ -58,6 +58,9 @@ async def check(failover: TheFailover, caller: TheCaller) -> FailoverCheck:
         successor=takeover.successor,
         verdict=takeover.verdict,
         masters=tuple(_master_check(node, answer) for node, answer in answers.items()),
+        log_servers=dict(takeover.log.states),
+        survival=takeover.log.describe(),
+        survives_loss=takeover.log.survives_loss if takeover.log.states else None,
     )
 
 
