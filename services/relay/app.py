@@ -1,10 +1,10 @@
 """The composition root of the relay: the one place that knows all of its parts."""
 
 import asyncio
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from faststream import FastStream
 
@@ -14,7 +14,6 @@ from services.relay.control.orders import NodeOrders
 from services.relay.core.admission import Admission
 from services.relay.core.effects import Effect
 from services.relay.core.pairing import PairingTable
-from services.relay.data_plane.listener import BACKLOG
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import PumpResources
 from services.relay.handlers import router
@@ -29,6 +28,7 @@ from shared.domain.source import Networks
 from shared.domain.ticket import Ticket
 from shared.messaging.events import EventPublisher
 from shared.messaging.streams import SESSIONS
+from shared.runtime.accepting import raise_descriptor_limit
 from shared.runtime.clock import Clock
 from shared.runtime.context import ServiceContext, build_context
 from shared.runtime.directory import Directory
@@ -36,6 +36,8 @@ from shared.runtime.driver import Driver
 from shared.runtime.health import Health
 from shared.runtime.listening import ListenSetting, open_listeners
 from shared.runtime.service import Service, Task
+
+BACKLOG: Final = 1_024
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ async def carry(settings: RelaySettings, health: Health, plane: DataPlane) -> No
     Raises:
         BadSettings: an address is not this machine's, or its port is in use.
     """
-    _raise_descriptor_limit()
+    raise_descriptor_limit()  # a pair needs two, and the usual limit is 1,024
     plane.open(open_listeners(_listening(settings)))
     health.set("data_plane", ok=True)
     try:
@@ -162,9 +164,3 @@ def _collector(relay: Relay) -> RelayCollector:
 
 async def _perform(plane: DataPlane, effects: Sequence[Effect]) -> None:
     plane.perform(tuple(effects))
-
-
-def _raise_descriptor_limit() -> None:
-    """Allow all descriptors that the system does: a pair needs two, the usual limit is 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

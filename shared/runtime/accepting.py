@@ -1,6 +1,7 @@
-"""Accepts connections; while the process has no free descriptor, it pauses and tries again."""
+"""Accepts connections; while the process has no free descriptor, it sheds some or pauses."""
 
 import asyncio
+import errno
 import resource
 import socket
 from typing import Final, Protocol
@@ -9,6 +10,7 @@ TURN_CONNECTIONS: Final = 64
 """Most connections accepted before what is running gets its turn."""
 
 PAUSE_SECONDS: Final = 0.2
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -57,17 +59,18 @@ class Listener:
                 connection, (address, port, *_) = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                self._on_failure()
+            except OSError as error:
+                self._on_failure(error)
                 return
             if _prepare(connection):
                 self._acceptor.on_connection(connection, (address, port))
 
-    def _on_failure(self) -> None:
+    def _on_failure(self, error: OSError) -> None:
         """Come again at once where there is room now, and after a pause where there is none."""
-        if not self._acceptor.on_exhausted():
-            self._loop.remove_reader(self._listener.fileno())
-            self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
+        if error.errno in EXHAUSTED and self._acceptor.on_exhausted():
+            return
+        self._loop.remove_reader(self._listener.fileno())
+        self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)
 
 
 def _prepare(connection: socket.socket) -> bool:

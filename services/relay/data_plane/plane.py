@@ -22,13 +22,13 @@ from services.relay.core.effects import (
 from services.relay.core.pairing import PairingTable
 from services.relay.data_plane.hello import Pings, ProtocolViolation, Tickets, parse_hello
 from services.relay.data_plane.lingering import LingeringConnections
-from services.relay.data_plane.listener import Listener
 from services.relay.data_plane.pair import Pair
 from services.relay.data_plane.pending import PendingConnection
 from services.relay.data_plane.pump import PumpResources
 from shared.domain.ids import NodeId
 from shared.domain.source import Networks, source_of
 from shared.domain.ticket import Ticket
+from shared.runtime.accepting import Listener
 from shared.wire.proxy_protocol import BadProxyHeader
 from shared.wire.relay import (
     RefusalCode,
@@ -158,9 +158,10 @@ class DataPlane:
         self._pairings.remove_connection(pending.id)
         self._pending.pop(pending.id).close()
 
-    def on_connection(self, connection: socket.socket, address: str) -> None:
+    def on_connection(self, connection: socket.socket, peer: tuple[str, int]) -> None:
         """Report a new connection to the core."""
         self._last_id += 1
+        address, _ = peer
         source = source_of(address)
         pending = PendingConnection(
             self._resources.loop, ConnectionId(self._last_id), connection, source, self

@@ -9,9 +9,9 @@ import pytest
 
 from services.relay.core.arrivals import SILENT
 from services.relay.data_plane.lingering import LINGERING
-from services.relay.data_plane.listener import Listener
 from shared.domain.node import Side
 from shared.domain.source import Networks
+from shared.runtime.accepting import Listener
 from shared.wire.proxy_protocol import encode_proxy_header
 from shared.wire.relay import Refused, Wait, encode_hello, encode_ping
 from tests.integration.relay.floods import descriptors, flood, many_sources
@@ -144,7 +144,7 @@ async def test_without_descriptors_and_nobody_silent_the_port_waits_and_goes_on(
     class Full:
         exhausted = 0
 
-        def on_connection(self, connection: socket.socket, address: str) -> None:
+        def on_connection(self, connection: socket.socket, peer: tuple[str, int]) -> None:
             connection.close()
             arrived.set()
 

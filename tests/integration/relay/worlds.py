@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
+from services.relay.app import BACKLOG
 from services.relay.core.admission import Admission, RelayState
 from services.relay.core.effects import PathKey
 from services.relay.core.pairing import PairingTable
-from services.relay.data_plane.listener import BACKLOG
 from services.relay.data_plane.plane import DataPlane
 from services.relay.data_plane.pump import PumpResources
 from shared.domain.errors import InvalidTicket
