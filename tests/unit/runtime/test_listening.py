@@ -19,7 +19,8 @@ def setting(*hosts: str, port: int = 0) -> ListenSetting:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """A port that no address of either family uses at this moment."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
         return int(listener.getsockname()[1])
 
 
