@@ -41,6 +41,7 @@ from shared.events.failover import (
 from shared.events.message import Event
 from shared.events.node import NodeHeartbeat, NodeStateChanged, ReadinessChanged
 from shared.events.operation import OperationEnded, ReadStatusHistory
+from shared.events.proof import ProveConfig, ProveGateway, ProveReplication
 from shared.events.rehearsal import RehearseSelection
 from shared.events.relay import CloseSession, DrainNode, UndrainNode
 from shared.events.replication import (
@@ -95,6 +96,9 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     PrepareForRole,
     AssumeRole,
     RequestPromise,
+    ProveConfig,
+    ProveReplication,
+    ProveGateway,
     PrimaryChanged,
     PrimarySteppedDown,
     RedirectionChanged,
