@@ -88,7 +88,7 @@ class Timing:
     @property
     def store_timeout_seconds(self) -> float:
         """Return how long config may commit nothing while another master could take over."""
-        return 3 * self.ttl_seconds
+        return 2 * self.ttl_seconds
 
 
 PRESETS: Final = {
