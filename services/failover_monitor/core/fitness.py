@@ -31,8 +31,6 @@ RELUCTANT_SECONDS: Final = 300.0
 What kept it from accepting may show in no proof, and then two such masters would toss the role.
 """
 
-RELUCTANT: Final = "its config accepted no changes when this master was primary"
-
 REFUSALS: Final = 3
 """So many refused commits in a row count as a store time-out at once."""
 
@@ -84,6 +82,8 @@ class ServiceFault:
     need: Need
     text: str
     since: Instant
+    is_unproven: bool = False
+    """Whether no proof shows it: it may be the same with every other master."""
 
 
 class Fitness:
@@ -117,6 +117,7 @@ class Fitness:
                 self._refused_since.setdefault(proof.service, now)
             if proof.service == CONFIG and proof.epoch == epoch:
                 self._accepted_at = max(self._accepted_at, proof.answered_at)
+                self._reluctant_until = Instant(0.0)
 
     def candidate_faults(self, now: Instant) -> tuple[ServiceFault, ...]:
         """Return what bars this master from a role that it does not have."""
@@ -132,13 +133,17 @@ class Fitness:
         return faults or self._accepts_nothing(now)
 
     def end_role(self, now: Instant) -> None:
-        """Note that this master's role ends; one that accepted nothing is reluctant for a while."""
-        if self._accepts_nothing(now):
+        """Note that this master stops acting; one that accepted nothing is reluctant for a while."""
+        faults = self.holder_faults(now)
+        if faults and all(fault.is_unproven for fault in faults):
             self._reluctant_until = Instant(now + RELUCTANT_SECONDS)
 
-    def reluctance(self, now: Instant) -> tuple[str, ...]:
-        """Say why nobody should hand this master the role; it still takes one that nobody has."""
-        return (RELUCTANT,) if now < self._reluctant_until else ()
+    def is_reluctant(self, now: Instant) -> bool:
+        """Say whether this master should not get the role of one that merely accepts nothing.
+
+        It still takes a role that nobody has, or that a master hands over which is known to be ill.
+        """
+        return now < self._reluctant_until
 
     def describe(self) -> str:
         """Write one line for logs and transcripts."""
@@ -175,7 +180,7 @@ class Fitness:
         need, proof = self._needs[0], self._proofs.get(CONFIG)
         cause = "" if proof is None else proof.cause
         text = f"its config accepts no changes{f': {cause}' if cause else ''}"
-        return (ServiceFault(need, text, since),)
+        return (ServiceFault(need, text, since, is_unproven=True),)
 
 
 def first_since(faults: Iterable[ServiceFault]) -> Instant:

@@ -60,6 +60,7 @@ class MonitorStatus:
     the key named when it was last read. *reasons* say why it would not take over, or what is wrong
     with a primary; empty when all is well. *health* is the last health report. *faults* are what
     makes a primary unfit for its role; *successor* is the master to hand it to at once, if any.
+    A master *is_reluctant* that accepted no changes when it last was primary.
     """
 
     is_primary: bool
@@ -70,6 +71,7 @@ class MonitorStatus:
     health: HealthReport
     faults: tuple[str, ...] = ()
     successor: NodeId | None = None
+    is_reluctant: bool = False
 
 
 class Monitor:
@@ -110,6 +112,7 @@ class Monitor:
             health=self._health,
             faults=self._role.faults(now),
             successor=self._role.successor(now),
+            is_reluctant=self._fitness.is_reluctant(now),
         )
 
     def describe(self) -> str:
@@ -149,8 +152,8 @@ class Monitor:
                 return self._record_health(report, now)
             case VotesCollected():
                 return self._count_votes(fact, now)
-            case PeerHeartbeat(node, could_take_over):
-                self._ready.record(node, now, could_take_over=could_take_over)
+            case PeerHeartbeat(node, could, is_reluctant):
+                self._ready.record(node, now, could_take_over=could, is_reluctant=is_reluctant)
                 return NOTHING
             case SuccessorNamed():
                 self._handover.expect_role(now)
@@ -171,6 +174,7 @@ class Monitor:
 
     def pause(self, now: Instant) -> tuple[Grant, ...]:
         """Stop acting as primary, but keep the lease."""
+        self._fitness.end_role(now)
         return self._handover.pause(now)
 
     def name_successor(self, successor: PreparedRecord, now: Instant) -> bool:
@@ -191,8 +195,7 @@ class Monitor:
         if self._lease.is_held:
             return own
         blind = ("the lease cannot be read",) if self._observer.is_blind(now) else ()
-        obstacles = self._observer.obstacles(self._health)
-        return (*blind, *own, *obstacles, *self._fitness.reluctance(now))
+        return (*blind, *own, *self._observer.obstacles(self._health))
 
     def _record_read(self, key: KeyState | None, now: Instant) -> tuple[Effect, ...]:
         self._calls.end_read(key, now)

@@ -16,6 +16,7 @@ class Readiness:
 
     since: Instant
     heard_at: Instant
+    is_reluctant: bool
 
 
 class ReadyMasters:
@@ -25,21 +26,25 @@ class ReadyMasters:
         self._timing = timing
         self._ready: dict[NodeId, Readiness] = {}
 
-    def record(self, node: NodeId, now: Instant, *, could_take_over: bool) -> None:
-        """Note whether *node* could take over."""
+    def record(
+        self, node: NodeId, now: Instant, *, could_take_over: bool, is_reluctant: bool = False
+    ) -> None:
+        """Note whether *node* could take over, and whether it should only if it must."""
         if not could_take_over:
             self._ready.pop(node, None)
             return
         last = self._ready.get(node)
         since = last.since if last is not None and self._is_recent(last, now) else now
-        self._ready[node] = Readiness(since, now)
+        self._ready[node] = Readiness(since, now, is_reluctant)
 
-    def successor(self, now: Instant) -> NodeId | None:
+    def successor(self, now: Instant, *, also_reluctant: bool) -> NodeId | None:
         """Return the master that has been ready for longest; None when none is, or not yet."""
         counted = [
             (readiness.since, node)
             for node, readiness in self._ready.items()
-            if self._is_recent(readiness, now) and now >= self._counts_from(readiness)
+            if self._is_recent(readiness, now)
+            and now >= self._counts_from(readiness)
+            and (also_reluctant or not readiness.is_reluctant)
         ]
         return min(counted)[1] if counted else None
 

@@ -64,16 +64,15 @@ class Role:
 
     def may_renew(self, now: Instant) -> bool:
         """Say whether this master is fit, or nobody else is, or it still tries to hand over."""
-        successor, faults = self._ready.successor(now), self._faults(now)
-        if successor is None or not faults:
+        successor, faults = self._find_successor(now), self._faults(now)
+        if successor is None:
             return True
         begun = max(first_since(faults), self._ready.counts_from(successor))
         return now < begun + self._timing.store_timeout_seconds
 
     def successor(self, now: Instant) -> NodeId | None:
         """Return the master to hand the role to at once: it is ready, and this one is not fit."""
-        is_fit = not self.is_acting(now) or not self._faults(now)
-        return None if is_fit else self._ready.successor(now)
+        return self._find_successor(now) if self.is_acting(now) else None
 
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """List the faults of this role; of a master without one, what it has promised."""
@@ -92,7 +91,7 @@ class Role:
     def faults(self, now: Instant) -> tuple[str, ...]:
         """List what makes a holder unfit for its role, and why it keeps it all the same."""
         faults = tuple(fault.text for fault in self._faults(now))
-        if faults and self._ready.successor(now) is None:
+        if faults and self._find_successor(now) is None:
             return (*faults, "no other master is ready to take the role")
         return faults
 
@@ -185,6 +184,14 @@ class Role:
             return NOTHING
         self._unannounced = None
         return (acquired, self._grant())
+
+    def _find_successor(self, now: Instant) -> NodeId | None:
+        """Find who could do better; a fault that no proof shows may be the reluctant one's, too."""
+        faults = self._faults(now)
+        if not faults:
+            return None
+        is_proven = not all(fault.is_unproven for fault in faults)
+        return self._ready.successor(now, also_reluctant=is_proven)
 
     def _faults(self, now: Instant) -> tuple[ServiceFault, ...]:
         """Judge the services of a holder as of the last moment at which they had a grant."""

@@ -56,9 +56,9 @@ class RoleHandover:
             Unavailable: a step got no answer; this master goes on.
             OutcomeUnknown: it is not known yet which master has the role.
         """
-        steps, target = self.steps, self._choose_target(order)
         if self.busy.locked():
             raise UnderWay("the role is being handed over already; wait for the end of that")
+        steps, target = self.steps, self._choose_target(order)
         async with self.busy:
             require_ready(await self._ask_readiness(target, order.epoch))
             began = steps.clock.now()

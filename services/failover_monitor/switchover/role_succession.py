@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.failover_monitor.core.facts import SuccessorNamed
-from services.failover_monitor.core.fitness import RELUCTANT
 from services.failover_monitor.core.health import AUTOMATIC_OFF
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.lease.runner import MonitorRunner
@@ -49,7 +48,7 @@ class RoleSuccession:
 
         Where a sick primary asks, config commits once more: what is wrong there may be wrong here.
         """
-        overruled = () if request.why else (AUTOMATIC_OFF, RELUCTANT)
+        overruled = () if request.why else (AUTOMATIC_OFF,)
         fault = await self.proofs.find_config_fault() if request.why else ""
         now = self.clock.now()
         prepared = self.monitor.prepare(now, request.why)

@@ -1,6 +1,7 @@
 """Checks that changes are accepted again within a bound, whenever some master could accept them.
 
-A master *could* while it is up, hears and is heard, and nothing of it is sick, all without a break.
+A master *could* while it is up, hears and is heard, and nothing of it is sick, all without a break;
+one that accepted nothing as primary, for reasons that no proof shows, is not sought for a while.
 The checker looks at true time and knows every fault; the cores know only what their services show.
 """
 
@@ -70,7 +71,9 @@ class Acceptance:
 
 def _is_well(master: Master, now: float) -> bool:
     is_reached = master.is_up and not master.is_cut_off and now >= master.frozen_until
-    return is_reached and master.fit and master.services.are_well
+    if not is_reached or master.monitor.status(master.clock(now)).is_reluctant:
+        return False
+    return master.fit and master.services.are_well
 
 
 def _writes(master: Master, now: float) -> bool:

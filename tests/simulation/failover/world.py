@@ -287,25 +287,24 @@ class World:
         status = master.monitor.status(master.clock(self.event_queue.now))
         if status.successor is not None and master.hands_over != master.instance:
             self.give_way(master)
-        could = status.could_take_over
+        said = (master.node, status.could_take_over, status.is_reluctant)
         for other in self.masters.values():
             if other is not master and other.is_up and not (master.mute or other.deaf):
-                self._send_heartbeat(other, master.node, could=could)
+                self._send_heartbeat(other, PeerHeartbeat(*said))
         self._beat_later(master)
 
-    def _send_heartbeat(self, other: Master, node: NodeId, *, could: bool) -> None:
+    def _send_heartbeat(self, other: Master, heartbeat: PeerHeartbeat) -> None:
         if self.fault_plan.is_fault_free:
-            self.within(other, other.instance, self._hear, other, node, could)
+            self.within(other, other.instance, self._hear, other, heartbeat)
             return
         for _ in range(self.times()):
             if self.random.random() >= self.fault_plan.lost:
                 later, action = self.now + self.delay(), self._hear
-                args = other, other.instance, action, other, node, could
+                args = other, other.instance, action, other, heartbeat
                 self.at(later, self.within, *args)
 
-    def _hear(self, other: Master, node: NodeId, could: bool) -> None:
-        now = other.clock(self.event_queue.now)
-        other.monitor.step(PeerHeartbeat(node, could_take_over=could), now)
+    def _hear(self, other: Master, heartbeat: PeerHeartbeat) -> None:
+        other.monitor.step(heartbeat, other.clock(self.event_queue.now))
 
     def _rate(self) -> float:
         """Seconds of a clock in a second of true time: often as far off as may be."""

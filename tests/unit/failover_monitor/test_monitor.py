@@ -20,7 +20,6 @@ from services.failover_monitor.core.facts import (
     PeerHeartbeat,
     WriteFailure,
 )
-from services.failover_monitor.core.fitness import RELUCTANT
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
@@ -411,7 +410,7 @@ def test_a_primary_that_accepts_nothing_names_who_is_ready_and_is_reluctant_afte
     assert (status.faults, status.successor) == (("its config accepts no changes",), BRAVO)
     bench.key = theirs(epoch=2, revision=bench.key.revision + 1)
     hear(bench, 1)
-    assert bench.monitor.status(bench.at()).reasons == (RELUCTANT,)
+    assert bench.monitor.status(bench.at()).is_reluctant
     done = bench.run(5)
     assert of(RoleAcquired, done) != [], "it takes a role that nobody has"
 
