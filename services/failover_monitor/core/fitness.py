@@ -107,8 +107,8 @@ class Fitness:
         """Expect no change to be accepted before *now*: config was told to wait."""
         self._accepted_at = max(self._accepted_at, now)
 
-    def record(self, proofs: Iterable[Proof], epoch: Epoch, now: Instant) -> None:
-        """Learn the last proof of each service; *epoch* is the one that this master acts in."""
+    def record(self, proofs: Iterable[Proof], epoch: Epoch | None, now: Instant) -> None:
+        """Learn the last proof of each service; *epoch* is that of a holder's lease."""
         for proof in proofs:
             self._proofs[proof.service] = proof
             if proof.refusals < REFUSALS:
@@ -133,7 +133,7 @@ class Fitness:
         return faults or self._accepts_nothing(now)
 
     def end_role(self, now: Instant) -> None:
-        """Note that this master stops acting; one that accepted nothing is reluctant for a while."""
+        """Note that this master stops acting, and whether it accepted nothing meanwhile."""
         faults = self.holder_faults(now)
         if faults and all(fault.is_unproven for fault in faults):
             self._reluctant_until = Instant(now + RELUCTANT_SECONDS)

@@ -212,7 +212,8 @@ class Monitor:
 
     def _record_health(self, report: HealthReport, now: Instant) -> tuple[Effect, ...]:
         self._is_checking = False
-        self._fitness.record(report.proofs, self._lease.epoch, now)
+        held = self._lease.epoch if self._lease.is_held else None
+        self._fitness.record(report.proofs, held, now)
         self._health = report.with_faults(self._fitness.candidate_faults(now))
         return self._role.learn_epoch(report.epoch, now) + self._consider(now)
 
