@@ -7,6 +7,7 @@ from faststream import FastStream
 from services.config.handlers import (
     ReadHandlers,
     RepairHandlers,
+    proof_router,
     repair_router,
     router,
 )
@@ -19,9 +20,11 @@ from services.config.repair.rebuilding import Rebuilder
 from services.config.settings import ConfigSettings
 from services.config.write.acknowledgements import Acknowledgements, BackupPositions
 from services.config.write.cleanup import RequestCleanup
+from services.config.write.prover import Prover
 from services.config.write.replica import Replica, WritePermission
 from services.config.write.writer import Writer
 from shared.clusterlog.log import ClusterLog, EntrySigner
+from shared.domain.timing import LEASE_TIMINGS
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -39,10 +42,12 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     log = ClusterLog(link.client, trust.log_generation)
     state = MasterState(Database(settings.database))
     signer = EntrySigner(settings.node, context.keys.node_key)
-    grant = GrantHolder(settings.node, kernel_boot_id())
+    boot_id = kernel_boot_id()
+    grant = GrantHolder(settings.node, boot_id)
     replica = Replica.of(signer, trust, state, log, WritePermission(grant, clock))
     backups = BackupPositions(trust, replica)
     writer = Writer(replica, Acknowledgements(replica, backups), bus.events)
+    prover = Prover(writer, state, LEASE_TIMINGS[settings.timing], boot_id)
     reporter = PositionReporter(signer, state, lambda: backups.follower)
     streams = LogStreams(log, trust, partial(make_lease, link.client))
     rebuilder = Rebuilder(
@@ -55,11 +60,12 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
     repair = RepairHandlers(reporter, rebuilder, promoter)
     bus.broker.include_router(router(writer, ReadHandlers(writer, state), settings.node))
+    bus.broker.include_router(proof_router(prover, settings.node))
     bus.broker.include_router(repair_router(repair, settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
     return Service(
         FastStream(bus.broker, logger=None),
         context,
-        tasks=(link.run, writer.run, watchdog.run),
+        tasks=(link.run, writer.run, prover.run, watchdog.run),
         workers={"requests": RequestCleanup(state, clock).run},
     )

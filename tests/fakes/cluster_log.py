@@ -105,6 +105,10 @@ class MemoryLog(ClusterLog):
             raise LogConflict(f"the log LOG-{self.generation} is there already")
         self.servers.create(self.generation)
 
+    async def check_link(self, seconds: float) -> None:
+        del seconds
+        self._require_connection()
+
     async def append(self, stored: StoredEntry, expected: Sequence) -> Sequence:
         self._require_connection()
         self._generation_stream()

@@ -132,13 +132,13 @@ class RoleHandover:
         order = PauseWrites(
             node=self.node, epoch=epoch, boot_id=self.boot_id, valid_until=valid_until
         )
-        try:
-            return await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
-        except NotPrimary as error:
+        paused = await self.publisher.ask(order, timeout_seconds=ANSWER_SECONDS)
+        if not paused.has_begun:
             raise NotReady(
                 f"{self.node} has only just become primary and its config has not begun; ask again",
                 reasons=("beginning",),
-            ) from error
+            )
+        return paused
 
     async def _wait_for_last_entry(
         self, target: NodeId, epoch: Epoch, last: WritesPaused
