@@ -116,10 +116,11 @@ class Database:
 
 def store_error(error: Exception) -> StoreUnavailable:
     """Return what *error* of the driver is for us: a refusal, or the database's silence."""
+    sentence = describe_error(error).replace("\n", "; ")  # the server's details and hints
     state = error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
     if state and not state.startswith(NO_REFUSALS):
-        return StoreRefused(f"the database refused: {describe_error(error)}")
-    return StoreUnavailable(f"the database failed: {describe_error(error)}")
+        return StoreRefused(f"the database refused: {sentence}")
+    return StoreUnavailable(f"the database failed: {sentence}")
 
 
 def _is_of_driver(error: Exception) -> bool:

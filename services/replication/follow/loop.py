@@ -118,6 +118,11 @@ class FollowerLoop:
         proof = self.exchange.key.sign(progress.progress_bytes())
         return progress.model_copy(update={"signature": proof.hex()})
 
+    @property
+    def fault(self) -> str:
+        """Return what keeps this replica from ever being the primary's; empty when nothing does."""
+        return f"its replica is {self.state}" if self.state in STOPPED else ""
+
     async def sync(self, *, resync: bool) -> FollowerProgressed:
         """Catch up now, from a snapshot if *resync*, and prove the position.
 
