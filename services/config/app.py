@@ -23,8 +23,10 @@ from services.config.write.cleanup import RequestCleanup
 from services.config.write.prover import Prover
 from services.config.write.replica import Replica, WritePermission
 from services.config.write.writer import Writer
+from shared.clusterlog.link import LogLink
 from shared.clusterlog.log import ClusterLog, EntrySigner
 from shared.domain.timing import LEASE_TIMINGS
+from shared.persistence.commit_probe import CommitProbe
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -40,14 +42,19 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     bus, trust = context.bus, context.keys.trust
     link = bus.build_connection("log")
     log = ClusterLog(link.client, trust.log_generation)
-    state = MasterState(Database(settings.database))
+    database = Database(settings.database)
+    state = MasterState(database)
     signer = EntrySigner(settings.node, context.keys.node_key)
     boot_id = kernel_boot_id()
     grant = GrantHolder(settings.node, boot_id)
     replica = Replica.of(signer, trust, state, log, WritePermission(grant, clock))
     backups = BackupPositions(trust, replica)
     writer = Writer(replica, Acknowledgements(replica, backups), bus.events)
-    prover = Prover(writer, state, LEASE_TIMINGS[settings.timing], boot_id)
+    prover = Prover(
+        *(writer, state, CommitProbe(database)),
+        LogLink(link.client, lambda: replica.log.generation),
+        *(LEASE_TIMINGS[settings.timing], boot_id),
+    )
     reporter = PositionReporter(signer, state, lambda: backups.follower)
     streams = LogStreams(log, trust, partial(make_lease, link.client))
     rebuilder = Rebuilder(

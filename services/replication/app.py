@@ -5,7 +5,7 @@ from nats.aio.client import Client
 
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.follow.applier import Applier
-from services.replication.follow.loop import FollowerLoop
+from services.replication.follow.loop import FollowerLoop, fault_of
 from services.replication.handlers import (
     ConflictHandlers,
     Handlers,
@@ -68,7 +68,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
         router(handlers, settings.node, is_master=database is not None)
     )
     if database is not None:
-        proofs = ProofHandlers(settings.node, follower, store)
+        proofs = ProofHandlers(settings.node, store, lambda: fault_of(follower.state))
         context.bus.broker.include_router(proof_router(proofs, settings.node))
     if conflicts is not None:
         conflict_handlers = ConflictHandlers(conflicts)

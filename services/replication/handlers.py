@@ -1,5 +1,6 @@
 """Subscribes to requests for sync, snapshots, history and conflicts."""
 
+from collections.abc import Callable
 from typing import Final
 
 from faststream.nats import NatsRouter
@@ -81,12 +82,15 @@ def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
 
 
 class ProofHandlers:
-    """Answers this master's monitor, which asks whether replication works."""
+    """Answers this master's monitor, which asks whether replication works.
 
-    def __init__(self, node: NodeId, follower: FollowerLoop, store: WatchedStore) -> None:
+    *fault* says what keeps the replica from being the primary's, beside its database.
+    """
+
+    def __init__(self, node: NodeId, store: WatchedStore, fault: Callable[[], str]) -> None:
         self._node = node
-        self._follower = follower
         self._store = store
+        self._fault = fault
 
     async def on_prove(self, _: ProveReplication) -> ServiceProof:
         record = await self._store.prove()
@@ -94,7 +98,7 @@ class ProofHandlers:
             node=self._node,
             worked_at=record.worked_at,
             refusals=record.refusals,
-            cause=record.cause[:LONGEST_CAUSE] or self._follower.fault,
+            cause=record.cause[:LONGEST_CAUSE] or self._fault(),
         )
 
 

@@ -170,25 +170,6 @@ class ClusterLog:
                 raise LogUnavailable(f"the log has no leader: {answer}") from answer
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def check_link(self, seconds: float) -> None:
-        """Show that a server answers on this connection, within *seconds*.
-
-        It is asked for the last message. A log without a leader may not answer that at all, and is
-        the same for everybody; so what answers then is the server's own pong.
-
-        Raises:
-            LogUnavailable: there is no connection, or its server does not answer.
-        """
-        self._require_connection()
-        jetstream = jetstream_of(self._client, seconds / 2)
-        try:
-            await jetstream.get_last_msg(self._stream, self._subject)
-        except (NatsTimeoutError, TimeoutError):
-            await self._require_pong(seconds / 2)
-        except (NatsError, OSError) as error:
-            self._require_connection()  # any other error is an answer
-            self._log.debug("the log answers with an error: %s", error)
-
     async def last(self) -> RawEntry | None:
         """The last message, by message get (which needs no consumer); None for an empty log.
 
@@ -254,13 +235,6 @@ class ClusterLog:
     def _require_connection(self) -> None:
         if not self._client.is_connected:
             raise LogUnavailable("there is no connection to NATS")
-
-    async def _require_pong(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._client.flush()
-        except (NatsError, OSError, TimeoutError) as error:
-            raise LogUnavailable("the server of the connection to the log is silent") from error
 
     async def _read(self, sequence: Sequence | None) -> RawEntry | None:
         self._require_connection()

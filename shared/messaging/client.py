@@ -13,7 +13,7 @@ a missing sequence without end; so the line is removed from every message that c
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -78,8 +78,9 @@ class SafeClient(Client):
 
     async def _process_pong(self) -> None:
         """Take a pong that came after its waiter gave up; the library would stop reading then."""
-        if self._pongs and self._pongs[0].done():
-            self._pongs[0] = asyncio.get_running_loop().create_future()
+        waiters = cast("list[asyncio.Future[Any]]", self._pongs)  # pyright: ignore[reportUnknownMemberType]
+        if waiters and waiters[0].done():
+            waiters[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
 
     def _is_of_consumer(self, sid: int) -> bool:

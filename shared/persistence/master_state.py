@@ -6,7 +6,7 @@ comes first does it and neither does it twice.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,15 +42,6 @@ from shared.persistence.pool import Connection, Database
 REQUESTS_KEPT_MS: Final = 30 * 86_400_000
 EMPTY_SECONDS: Final = 60.0
 """How long emptying a large table may take."""
-
-PROBES_KEPT: Final = 500
-"""Probes, each a page of 8 KiB, after which their table is emptied."""
-
-PROBE: Final = """
-LOCK TABLE cluster_state, log_entry, document, request IN ROW EXCLUSIVE MODE;
-INSERT INTO commit_probe VALUES (repeat('x', 850));
-"""
-"""Sent as one message, so the server makes one transaction of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +232,6 @@ class MasterState:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._probes = PROBES_KEPT  # what an earlier process left is not known
 
     async def found(self, cluster_id: ClusterId, log_generation: LogGeneration) -> bool:
         """Make an empty database one of the cluster's; False when it is one already."""
@@ -343,31 +333,6 @@ class MasterState:
                 wanted,
             )
         return {Revision(row["revision"]): row["hash"] for row in rows}
-
-    async def probe_commit(self) -> None:
-        """Commit a write that needs what an append needs, and changes nothing.
-
-        One round trip and one transaction: it waits for the table locks that an append waits for,
-        takes a new page of disk and flushes the WAL. It takes no lock of a row, so an append that
-        waits for the log does not hold it up.
-
-        Raises:
-            StoreRefused: the server answered and did not commit, as with a full disk.
-            StoreUnavailable: the database cannot be reached, or failed in another way.
-        """
-        async with self._database.connection() as connection:
-            if self._probes >= PROBES_KEPT:
-                await self._empty_probes(connection)
-            await connection.execute(PROBE)
-            self._probes += 1
-
-    async def _empty_probes(self, connection: "Connection[asyncpg.Record]") -> None:
-        """Empty the table of the probes, unless somebody reads it: a dump may take an hour."""
-        with suppress(asyncpg.LockNotAvailableError):
-            await connection.execute(
-                "LOCK TABLE commit_probe IN ACCESS EXCLUSIVE MODE NOWAIT; TRUNCATE commit_probe"
-            )
-            self._probes = 0
 
     async def record_pulse(self, pulse: Pulse) -> None:
         """Record that config commits, with its reading of this kernel's clock."""

@@ -1,6 +1,5 @@
 """What every master's database promises: entries in order and once, documents, requests, pulse."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -216,23 +215,6 @@ async def test_hashes_are_known_of_the_entries_that_are_kept(
     await apply(state, entry_writer, first, second)
     known = await state.hashes([Revision(1), Revision(2), Revision(3)])
     assert known == {Revision(1): first.hash, Revision(2): second.hash}
-
-
-async def test_a_probe_commits_and_changes_nothing(state: State, entry_writer: EntryWriter) -> None:
-    await apply(state, entry_writer, entry_writer.write(put("node", "a", node())))
-    before = await state.read()
-    for _ in range(3):
-        await state.probe_commit()
-    assert await state.read() == before
-
-
-async def test_a_probe_waits_for_no_transaction_that_is_under_way(
-    state: State, entry_writer: EntryWriter
-) -> None:
-    async with state.transaction() as transaction:
-        await transaction.apply(entry_writer.write(put("node", "a", node())), Sequence(1))
-        async with asyncio.timeout(3):
-            await state.probe_commit()
 
 
 async def test_the_last_pulse_is_kept(state: State) -> None:

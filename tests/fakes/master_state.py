@@ -26,6 +26,7 @@ from shared.domain.request import AnsweredRequest
 from shared.persistence.conflicts import Conflict
 from shared.persistence.master_state import WHOLE, Part, Pulse, State
 from shared.persistence.pool import COMMAND_SECONDS
+from tests.fakes.virtual_time import pause
 
 LOOK_SECONDS: Final = 0.05
 """How often a write that waits for a lock looks whether it is free."""
@@ -225,10 +226,10 @@ class MemoryState:
         while self.is_locked:
             if waited >= COMMAND_SECONDS:
                 raise StoreUnavailable("the database failed: no answer in time")
-            await asyncio.sleep(LOOK_SECONDS)
+            await pause(LOOK_SECONDS)
             waited += LOOK_SECONDS
         if self.write_seconds:
-            await asyncio.sleep(self.write_seconds)
+            await pause(self.write_seconds)
         if self.writes_refused:
             raise StoreRefused(f"the database refused: {self.writes_refused}")
         self.require_up()

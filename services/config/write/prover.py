@@ -42,11 +42,16 @@ class ProbedStore(Protocol):
     """This master's database, as a probe needs it."""
 
     async def position(self) -> LogPosition | None: ...
-    async def probe_commit(self) -> None: ...
     async def record_pulse(self, pulse: Pulse) -> None: ...
 
 
-class ProbedLog(Protocol):
+class Probe(Protocol):
+    """The probe of this master's database."""
+
+    async def probe_commit(self) -> None: ...
+
+
+class Link(Protocol):
     """This process's own connection to the log."""
 
     async def check_link(self, seconds: float) -> None: ...
@@ -58,6 +63,8 @@ class Prover:
 
     writer: Writer
     state: ProbedStore
+    probe: Probe
+    link: Link
     timing: LeaseTiming
     boot_id: str
     _belongs: bool = False
@@ -118,7 +125,7 @@ class Prover:
             self._belongs = await self.state.position() is not None
         if not self._belongs:
             raise StoreUnavailable("this database belongs to no cluster: init or join it first")
-        await self.state.probe_commit()
+        await self.probe.probe_commit()
 
     async def _write_pulse(self) -> None:
         """Write the row that the monitor still reads: when the database was last seen to commit."""
@@ -128,7 +135,7 @@ class Prover:
 
     async def _prove_link(self) -> bool:
         try:
-            await self.replica.log.check_link(LINK_SECONDS)
+            await self.link.check_link(LINK_SECONDS)
         except LogUnavailable as error:
             self.replica.commits.record_lost_link(error.message)
             return False

@@ -118,11 +118,6 @@ class FollowerLoop:
         proof = self.exchange.key.sign(progress.progress_bytes())
         return progress.model_copy(update={"signature": proof.hex()})
 
-    @property
-    def fault(self) -> str:
-        """Return what keeps this replica from ever being the primary's; empty when nothing does."""
-        return f"its replica is {self.state}" if self.state in STOPPED else ""
-
     async def sync(self, *, resync: bool) -> FollowerProgressed:
         """Catch up now, from a snapshot if *resync*, and prove the position.
 
@@ -242,6 +237,11 @@ class FollowerLoop:
         if follower is not None and {state, previous} & STOPPED:
             event = _state_change(self.exchange.node, (previous, state), follower.position, cause)
             self.applier.events.emit(event)
+
+
+def fault_of(state: FollowerState) -> str:
+    """Return why a replica in *state* can never be the primary's; empty when it may be."""
+    return f"its replica is {state}" if state in STOPPED else ""
 
 
 def _state_change(

@@ -25,7 +25,6 @@ from shared.crypto.nodekeys import NodeKey
 from shared.domain.errors import LogUnavailable, OutcomeUnknown
 from shared.domain.ids import LogGeneration, NodeId, Sequence
 from shared.domain.log import StoredEntry
-from shared.messaging.client import SafeClient
 from shared.messaging.connection import jetstream_of
 from tests.integration.entries import GENERATION, EntryWriter, append_entries, node, put
 from tests.integration.servers import NatsCluster, NatsServer
@@ -214,41 +213,3 @@ async def patiently_append_entries(log: ClusterLog, entry_writer: EntryWriter, n
                 return
             else:
                 return
-
-
-async def test_a_link_works_while_a_server_answers_on_it(nats_server: NatsServer) -> None:
-    client = SafeClient()
-    await client.connect(nats_server.url, error_cb=ignore)
-    log = ClusterLog(client, GENERATION)
-    try:
-        await log.check_link(1.0)  # there is no log yet: the server says so
-        await log.create(1)
-        await log.check_link(1.0)
-        nats_server.freeze()
-        with pytest.raises(LogUnavailable, match="is silent"):
-            await log.check_link(0.5)
-        nats_server.thaw()
-        await log.check_link(3.0)
-        assert client.is_connected, "a pong that came too late harms nobody"
-        nats_server.kill()
-        async with asyncio.timeout(10):
-            while client.is_connected:
-                await asyncio.sleep(0.05)
-        with pytest.raises(LogUnavailable, match="no connection"):
-            await log.check_link(0.5)
-    finally:
-        await client.close()
-
-
-async def test_a_log_without_a_leader_is_no_fault_of_the_link(nats_cluster: NatsCluster) -> None:
-    survivor, *others = nats_cluster.servers.values()
-    async with connected(survivor.url) as client:
-        log = ClusterLog(client, GENERATION)
-        await log.create(3)
-        for each in others:
-            each.kill()
-        with pytest.raises(LogUnavailable):
-            for _ in range(20):  # the survivor knows its followers' silence after a moment
-                await log.last()
-        for _ in range(3):
-            await log.check_link(1.0)

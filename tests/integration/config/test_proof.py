@@ -25,12 +25,13 @@ from shared.domain.ids import Epoch
 from shared.domain.timing import LEASE_TIMINGS
 from shared.events.failover import MasterGranted
 from shared.events.proof import ProveConfig, ServiceProof
-from shared.persistence.master_state import PROBES_KEPT, MasterState
+from shared.persistence.commit_probe import PROBES_KEPT, CommitProbe
+from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import SystemClock
 from shared.runtime.grant import GrantHolder
 from stack.folder import take_folder
-from tests.fakes.cluster_log import MemoryLog
+from tests.fakes.cluster_log import MemoryLink, MemoryLog
 from tests.fakes.log_servers import LogServers
 from tests.fakes.masters import (
     ALPHA,
@@ -67,7 +68,7 @@ class Config:
 
     writer: Writer
     prover: Prover
-    state: MasterState
+    probe: CommitProbe
 
     async def prove(self) -> ServiceProof:
         return await self.prover.on_prove(ProveConfig(node=ALPHA))
@@ -88,6 +89,11 @@ class Config:
         began = SystemClock().now()
         await self.until(lambda proof: proof.worked_at > began and not proof.refusals)
 
+    async def write_until_refused(self) -> None:
+        """Write until the entries' last page has no room left, and no other page is to be had."""
+        for number in range(100):
+            await self.write(f"full-{number}")
+
     async def write(self, request: str) -> None:
         async with asyncio.timeout(WELL_SECONDS):
             await self.writer.propose(proposal(request, f"n{request}"))
@@ -106,13 +112,14 @@ async def config(url: str) -> AsyncGenerator[Config]:
     replica = Replica.of(EntrySigner(ALPHA, key), trust, state, log, permission)
     acknowledgements = Acknowledgements(replica, BackupPositions(trust, replica))
     made = Writer(replica, acknowledgements, RecordedEvents())
-    prover = Prover(made, state, TIMING, KERNEL)
+    prober = CommitProbe(pool)
+    prover = Prover(made, state, prober, MemoryLink(log), TIMING, KERNEL)
     assert await state.found(CLUSTER, GENERATION)
     until = clock.now() + 3_600
     grant.offer(MasterGranted(node=ALPHA, epoch=Epoch(1), boot_id=KERNEL, valid_until=until))
     tasks = [asyncio.create_task(made.run()), asyncio.create_task(prover.run())]
     try:
-        of = Config(made, prover, state)
+        of = Config(made, prover, prober)
         await of.until(lambda proof: proof.epoch == 1 and proof.worked_at > 0)
         yield of
         assert not [task for task in tasks if task.done()]
@@ -182,11 +189,11 @@ async def test_on_a_full_disk_an_update_commits_and_neither_probe_nor_append_doe
             proof = await primary.until(lambda proof: proof.refusals >= 3)
             assert "No space left on device" in proof.cause
             with pytest.raises(Unavailable, match="No space left on device"):
-                for number in range(100):  # the entries' last page has room for some
-                    await primary.write(f"full-{number}")
+                await primary.write_until_refused()
+            await primary.until(lambda proof: proof.refusals >= 3)
+            assert not await primary.is_well()
             await outside.execute("UPDATE cluster_state SET mode = mode")
             await outside.close()
-            assert not await primary.is_well()
             filler.unlink()
             await primary.write("space")
             await primary.until_well()
@@ -217,9 +224,9 @@ async def test_a_dump_that_reads_every_table_holds_up_no_probe(postgres_url: str
                 " IN ACCESS SHARE MODE"
             )
             for _ in range(PROBES_KEPT + 20):
-                await primary.state.probe_commit()
+                await primary.probe.probe_commit()
             assert await rows(other) > PROBES_KEPT, "it is not emptied under a reader"
-        await primary.state.probe_commit()
+        await primary.probe.probe_commit()
         assert await rows(other) < 10
         await other.close()
 
@@ -228,14 +235,14 @@ async def test_every_probe_takes_a_page_and_they_are_given_back(postgres_url: st
     async with config(postgres_url) as primary:
         other = await asyncpg.connect(postgres_url)
         for _ in range(20):
-            await primary.state.probe_commit()
+            await primary.probe.probe_commit()
         pages = await other.fetchval(
             "SELECT pg_relation_size('commit_probe') / current_setting('block_size')::int"
         )
         assert pages == await rows(other)
         largest = 0
         for _ in range(PROBES_KEPT + 50):
-            await primary.state.probe_commit()
+            await primary.probe.probe_commit()
             largest = max(largest, await rows(other))
         assert await rows(other) < 100
         assert largest <= PROBES_KEPT

@@ -102,7 +102,7 @@ def test_each_fact_changes_the_proof_as_the_table_says(
     facts: tuple[Fact, ...], worked_at: int, refusals: int, cause: str
 ) -> None:
     proof = proof_after(*facts)
-    assert (proof.worked_at, proof.refusals, proof.cause) == (worked_at, refusals, cause)
+    assert (float(proof.worked_at), proof.refusals, proof.cause) == (worked_at, refusals, cause)
 
 
 def test_a_refused_append_is_remembered_for_a_minute_whatever_probes_say() -> None:
