@@ -210,7 +210,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     )
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
-    context.bus.broker.include_router(router(handlers))
+    context.bus.broker.include_router(router(handlers, settings.node))
     acceptor = build_acceptor(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),

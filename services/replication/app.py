@@ -5,15 +5,18 @@ from nats.aio.client import Client
 
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.follow.applier import Applier
-from services.replication.follow.loop import FollowerLoop
+from services.replication.follow.loop import FollowerLoop, fault_of
 from services.replication.handlers import (
     ConflictHandlers,
     Handlers,
+    ProofHandlers,
     conflict_router,
+    proof_router,
     router,
 )
 from services.replication.history.archiver import EventArchiver
 from services.replication.replica.store import FileStore, FollowerStore, MasterStore
+from services.replication.replica.watched_store import WatchedStore
 from services.replication.settings import ReplicationSettings
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
@@ -34,7 +37,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     link = context.bus.build_connection("log")
     log = ClusterLog(link.client, context.keys.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
-    store = _store(settings, context, database)
+    store = WatchedStore(_store(settings, context, database), clock)
     exchange = SnapshotExchange(
         node=settings.node,
         key=context.keys.node_key,
@@ -64,6 +67,9 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     context.bus.broker.include_router(
         router(handlers, settings.node, is_master=database is not None)
     )
+    if database is not None:
+        proofs = ProofHandlers(settings.node, store, lambda: fault_of(follower.state))
+        context.bus.broker.include_router(proof_router(proofs, settings.node))
     if conflicts is not None:
         conflict_handlers = ConflictHandlers(conflicts)
         context.bus.broker.include_router(conflict_router(conflict_handlers, settings.node))

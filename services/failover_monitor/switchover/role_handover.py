@@ -105,14 +105,14 @@ class RoleHandover:
 
     async def _pause_config(self, epoch: Epoch, valid_until: float) -> WritesPaused:
         """Let config write nothing more; where it has not begun there is nothing to hand over."""
-        try:
-            return await self.steps.pause_config(epoch, valid_until)
-        except NotPrimary as error:
+        paused = await self.steps.pause_config(epoch, valid_until)
+        if not paused.has_begun:
             raise NotReady(
                 f"{self.steps.node} has only just become primary and its config has not begun; "
                 "ask again",
                 reasons=("beginning",),
-            ) from error
+            )
+        return paused
 
     async def _wait_for_last_entry(
         self, target: NodeId, epoch: Epoch, last: WritesPaused
