@@ -93,6 +93,8 @@ class Masters:
         body = json.loads(message.data)
         now = SystemClock().now()
         node, epoch = body["node"], body["epoch"]
+        if body["paused"]:
+            return  # whoever hears it stops
         self.grants.append(Heard(node, epoch, body["valid_until"], now))
         if self.services is not None:
             self.services.epochs[node] = epoch
