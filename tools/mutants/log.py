@@ -186,14 +186,14 @@ LOG: Final = (
     Mutant(
         "an entry that the database refused is forgotten",
         "services.config.write.writer",
-        """            self._stop_writing(error.message)
-            self._refuse_unwritten""",
-        "            self._refuse_unwritten",
+        """        self.current = None
+        if isinstance(error, StoreUnavailable):""",
+        "        if isinstance(error, StoreUnavailable):",
         (*CONFIG, *SITE),
     ),
     Mutant(
         "a copy that was ready and is behind does not catch up",
-        "services.config.write.writer",
+        "services.config.write.epoch_writer",
         "with contextlib.suppress(LogConflict, NotPrimary):",
         "with contextlib.suppress():",
         SWITCHOVER,

@@ -15,11 +15,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.config.core.failed_turns import FailedTurns
 from services.config.write.acknowledgements import Acknowledgements, PendingProposals
 from services.config.write.epoch_writer import EpochWriter
 from services.config.write.replica import Replica, WritePermission
 from shared.clusterlog.log import LogConflict
-from shared.domain.backoff import Backoff
 from shared.domain.errors import (
     MeridianError,
     NotPrimary,
@@ -29,17 +29,12 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import Epoch, Instant, Revision
 from shared.domain.log import LogPosition
-from shared.domain.outage import Outage
 from shared.events.config import ChangesAccepted, ProposeChanges
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.ports import Emits
 from shared.runtime.waiting import wait_at_most
-
-STORE_RETRIES: Final = Backoff(0.05, 1.0)
-LOG_RETRIES: Final = Backoff(0.05, 0.2)
-"""Shorter, since a takeover waits for a log that is electing its leader."""
 
 PAUSE_SECONDS: Final = 0.9
 """How long an order to pause waits for the turn that is under way; its sender waits for 1 s."""
@@ -71,9 +66,7 @@ class Writer:
     _reads_ahead: bool = False
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _failures: int = 0
-    _failed_at: Revision = Revision(0)
-    _outage: Outage = field(default_factory=Outage)
+    _failed: FailedTurns = field(default_factory=FailedTurns)
 
     @property
     def permission(self) -> WritePermission:
@@ -158,10 +151,10 @@ class Writer:
         while True:
             await wait_at_most(self._work, self._idle_seconds())
             self._work.clear()
-            retries = await self._take_turn()
-            if retries is not None:
+            error = await self._take_turn()
+            if error is not None:
                 self._work.set()
-                await asyncio.sleep(retries.pause_seconds(self._failures))
+                await asyncio.sleep(self._failed.pause_seconds(error))
 
     def _idle_seconds(self) -> float:
         deadline = self.acknowledgements.next_deadline()
@@ -169,29 +162,22 @@ class Writer:
             return IDLE_SECONDS
         return min(IDLE_SECONDS, deadline - self.permission.clock.now())
 
-    async def _take_turn(self) -> Backoff | None:
-        """Do what there is to do; how to pause when it failed, and must be tried again."""
+    async def _take_turn(self) -> MeridianError | None:
+        """Do what there is to do; the error when it failed, and must be tried again."""
         had_begun = self.current is not None
         try:
             async with self._turn:
                 await self._work_once()
-        except NotPrimary as error:
-            if self.permission.is_paused:
+        except MeridianError as error:
+            if isinstance(error, NotPrimary) and self.permission.is_paused:
                 return None  # nothing was written; the role may go on
             self._record_failure(error)
-        except (LogConflict, OutcomeUnknown) as error:
-            self._record_failure(error)
-        except MeridianError as error:
-            self._record_failure(error)
-            self._refuse_unwritten(error, had_begun=had_begun)
-            if isinstance(error, StoreUnavailable):
-                now = self.permission.clock.now()
-                self.replica.commits.record_failed_append(error, now)
-                return STORE_RETRIES
-        else:
-            self._end_outage()
-            return None
-        return LOG_RETRIES
+            if not isinstance(error, NotPrimary | LogConflict | OutcomeUnknown):
+                self._refuse_unwritten(error, had_begun=had_begun)
+            return error
+        if self.is_acting and self._failed.record_success(self.replica.position.revision):
+            _LOG.info("accepting changes again in epoch %d", self.permission.epoch or 0)
+        return None
 
     async def _work_once(self) -> None:
         """Begin an epoch, write what waits, and update the mode of replication."""
@@ -226,7 +212,7 @@ class Writer:
             beginning = EpochWriter(epoch, self.replica, self.acknowledgements, self.events)
             await beginning.begin()
             self.current, self._expects_until = beginning, Instant(0.0)
-            if not self._failures:
+            if self._failed.are_over:
                 _LOG.info("accepting changes as primary of epoch %d", epoch)
         return self.current
 
@@ -248,22 +234,16 @@ class Writer:
         """Write no more until an epoch is begun anew."""
         if self.current is not None:
             _LOG.warning("not accepting changes: %s", why)
-        self.current, self._failures = None, 0
-        self._outage.end()
+        self.current = None
+        self._failed.restart()
 
     def _record_failure(self, error: MeridianError) -> None:
         """Write no more until the epoch is begun anew; an outage is one line for each cause."""
-        if self._outage.is_worth_a_line(error.message):
+        if self._failed.record_failure(error.message, self.replica.position.revision):
             _LOG.warning("not accepting changes: %s", error.message)
         self.current = None
-        self._failures, self._failed_at = self._failures + 1, self.replica.position.revision
-
-    def _end_outage(self) -> None:
-        """Note that an entry was committed after a failure: to have begun again proves nothing."""
-        if self._failures and self.is_acting and self.replica.position.revision > self._failed_at:
-            self._failures = 0
-            self._outage.end()
-            _LOG.info("accepting changes again in epoch %d", self.permission.epoch or 0)
+        if isinstance(error, StoreUnavailable):
+            self.replica.commits.record_failed_append(error, self.permission.clock.now())
 
     def _refuse_unwritten(self, error: MeridianError, *, had_begun: bool) -> None:
         """Answer the proposals that were in no entry; also the others where no epoch had begun."""

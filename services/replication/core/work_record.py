@@ -6,8 +6,9 @@ a full disk still reads. So only an apply that is committed takes back what the 
 
 from dataclasses import dataclass
 
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Instant
+from shared.domain.refusal import StoreRefused
 
 
 @dataclass

@@ -8,9 +8,10 @@ import pytest
 from services.replication.core.work_record import WorkRecord
 from services.replication.handlers import LONGEST_CAUSE, ProofHandlers
 from services.replication.replica.watched_store import IDLE_SECONDS, READ_SECONDS, WatchedStore
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Instant, NodeId, Sequence
 from shared.domain.log import LogPosition
+from shared.domain.refusal import StoreRefused
 from shared.events.proof import ProveReplication, ServiceProof
 from tests.fakes.follower_store import MemoryFollowerStore
 from tests.fakes.virtual_time import BEGIN, VirtualClock, pause, run
