@@ -193,7 +193,7 @@ LOG: Final = (
     ),
     Mutant(
         "a copy that was ready and is behind does not catch up",
-        "services.config.write.epoch_writer",
+        "services.config.write.writer",
         "with contextlib.suppress(LogConflict, NotPrimary):",
         "with contextlib.suppress():",
         SWITCHOVER,

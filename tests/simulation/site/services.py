@@ -17,6 +17,7 @@ from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
 from services.config.repair.rebuilding import Rebuilder
 from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.prover import Prover
 from services.config.write.replica import Replica, WritePermission
 from services.config.write.writer import Writer
 from services.replication.conflicts.archive import ConflictArchive
@@ -32,6 +33,7 @@ from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import BadSignature, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
+from shared.domain.timing import LEASE_TIMINGS
 from shared.events.config import PromoteAlone, ReadPosition, RebuildLog
 from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
@@ -187,6 +189,13 @@ class Follows:
                 raise AssertionError(f"nobody here is asked for {request}")
 
 
+class Linked:
+    """A connection to the log on which a server always answers."""
+
+    async def check_link(self, seconds: float) -> None:
+        """Find it in order."""
+
+
 class Masters:
     """Config of one master, beside its replication."""
 
@@ -227,7 +236,11 @@ class Masters:
         self.repair = RepairHandlers(reporter, rebuilder, promoter)
         self.write = WriteHandlers(self.writer)
         self.read = ReadHandlers(self.writer, state)
+        self.prover = Prover(
+            *(self.writer, database, database, Linked()), LEASE_TIMINGS["local"], KERNEL
+        )
         process.begin(self.writer.run())
+        process.begin(self.prover.run())
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
     async def answer(self, request: Request[Any]) -> Message:
