@@ -48,7 +48,6 @@ from shared.runtime.waiting import wait_at_most
 
 LARGEST_BATCH: Final = 256
 CLUSTER: Final = "meridian"
-
 PAUSE_SECONDS: Final = 0.9
 """How long an order to pause waits for the turn that is under way; its sender waits for 1 s."""
 IDLE_SECONDS: Final = 0.25
