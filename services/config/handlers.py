@@ -52,13 +52,7 @@ class WriteHandlers:
 
     async def on_pause_writes(self, order: PauseWrites) -> WritesPaused:
         paused = MasterGranted(**order.model_dump(), paused=True)
-        stopped = await self._writer.pause_writes(paused)
-        return WritesPaused(
-            revision=stopped.position.revision,
-            hash=stopped.position.hash,
-            mode=self._writer.replica.mode,
-            has_begun=stopped.has_begun,
-        )
+        return await self._writer.pause_writes(paused)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
         self._writer.record_progress(event)

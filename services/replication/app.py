@@ -15,8 +15,7 @@ from services.replication.handlers import (
     router,
 )
 from services.replication.history.archiver import EventArchiver
-from services.replication.replica.store import FileStore, FollowerStore, MasterStore
-from services.replication.replica.watched_store import WatchedStore
+from services.replication.replica.store import FileStore, MasterStore
 from services.replication.settings import ReplicationSettings
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
@@ -37,7 +36,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     link = context.bus.build_connection("log")
     log = ClusterLog(link.client, context.keys.trust.log_generation)
     database = None if settings.database is None else Database(settings.database)
-    store = WatchedStore(_store(settings, context, database), clock)
+    store = _store(settings, context, database)
     exchange = SnapshotExchange(
         node=settings.node,
         key=context.keys.node_key,
@@ -67,7 +66,7 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     context.bus.broker.include_router(
         router(handlers, settings.node, is_master=database is not None)
     )
-    if database is not None:
+    if isinstance(store, MasterStore):
         proofs = ProofHandlers(settings.node, store, lambda: fault_of(follower.state))
         context.bus.broker.include_router(proof_router(proofs, settings.node))
     if conflicts is not None:
@@ -109,8 +108,8 @@ def _build_conflicts(context: ServiceContext, database: Database, clock: Clock) 
 
 def _store(
     settings: ReplicationSettings, context: ServiceContext, database: Database | None
-) -> FollowerStore:
+) -> MasterStore | FileStore:
     if database is not None:
-        return MasterStore(MasterState(database))
+        return MasterStore(MasterState(database), context.clock)
     generation = context.keys.trust.log_generation
     return FileStore(settings.state_dir, settings.node, context.keys.node_key, generation)

@@ -8,7 +8,7 @@ from faststream.nats import NatsRouter
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.follow.loop import FollowerLoop
 from services.replication.history.archiver import EventArchiver
-from services.replication.replica.watched_store import WatchedStore
+from services.replication.replica.store import MasterStore
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.domain.errors import Rejected
 from shared.domain.ids import NodeId
@@ -87,7 +87,7 @@ class ProofHandlers:
     *fault* says what keeps the replica from being the primary's, beside its database.
     """
 
-    def __init__(self, node: NodeId, store: WatchedStore, fault: Callable[[], str]) -> None:
+    def __init__(self, node: NodeId, store: MasterStore, fault: Callable[[], str]) -> None:
         self._node = node
         self._store = store
         self._fault = fault

@@ -52,7 +52,6 @@ MeridianError
     ├── TooManySignIns       others sign in at this moment; the places are taken
     ├── NoPrimary            no primary answered in time
     ├── StoreUnavailable     the database failed or does not answer
-    │   └── StoreRefused         it answered, and refused to do what it should
     ├── LogUnavailable       the cluster log did not answer
     ├── BrokenChunk          a part of a snapshot is not what was signed; another is fetched
     ├── Stopping             the process that was asked is ending; another one answers
@@ -359,13 +358,6 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
-class StoreRefused(StoreUnavailable):
-    """The database answered and refused: its disk is full or broken, or it is read only.
-
-    Outside this process it is a `StoreUnavailable`: the difference matters to config alone.
-    """
-
-
 class LogUnavailable(Unavailable):
     """The cluster log did not answer."""
 
@@ -400,9 +392,7 @@ def _tree(root: type[MeridianError]) -> tuple[type[MeridianError], ...]:
     return (root, *(each for child in root.__subclasses__() for each in _tree(child)))
 
 
-BY_CODE: Final[dict[str, type[MeridianError]]] = {
-    each.code: each for each in _tree(MeridianError) if "code" in vars(each)
-}
+BY_CODE: Final[dict[str, type[MeridianError]]] = {each.code: each for each in _tree(MeridianError)}
 
 
 def from_code(code: str, message: str, /, **attributes: object) -> MeridianError:

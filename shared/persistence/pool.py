@@ -11,25 +11,13 @@ import asyncpg
 
 from shared.decoding.jsontext import decode_own_json
 from shared.domain.containment import describe_error
-from shared.domain.errors import MeridianError, StoreRefused, StoreUnavailable
+from shared.domain.errors import MeridianError, StoreUnavailable
+from shared.domain.refusal import StoreRefused, is_refusal
 from shared.persistence.migrate import migrate
 
 CONNECT_SECONDS: Final = 3.0
 COMMAND_SECONDS: Final = 5.0
 LARGEST_POOL: Final = 6
-
-NO_REFUSALS: Final = (
-    # The connection, the login, the database's name; an operator's shutdown, a restart, a cancelled
-    # statement; more connections than there are places.
-    *("08", "28", "3D", "57", "53300"),
-    # The statement's own fault, another's lock or a rule of ours: the server is in order.
-    *("22", "23", "40", "54", "55P03", "P0"),
-)
-"""How the SQLSTATE begins of errors that say nothing about whether the server can write.
-
-PostgreSQL's manual, appendix A. All others do: 53 (disk full, out of memory), 58 (I/O error), XX
-(corrupted data), 25006 (read only), 42 (a right that was taken away) and what is not known.
-"""
 
 Connection = asyncpg.pool.PoolConnectionProxy
 """A connection of the pool, as a caller holds it."""
@@ -118,7 +106,7 @@ def store_error(error: Exception) -> StoreUnavailable:
     """Return what *error* of the driver is for us: a refusal, or the database's silence."""
     sentence = describe_error(error).replace("\n", "; ")  # the server's details and hints
     state = error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
-    if state and not state.startswith(NO_REFUSALS):
+    if is_refusal(state):
         return StoreRefused(f"the database refused: {sentence}")
     return StoreUnavailable(f"the database failed: {sentence}")
 

@@ -1,4 +1,4 @@
-"""What a probe of a master's database promises: it commits, changes nothing, waits for nobody."""
+"""What a probe of a database promises: it commits, changes nothing, and waits for no append."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.domain.document import Document, Ref
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import ClusterId, LogGeneration, RequestId, Revision
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import (
@@ -22,6 +22,7 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
+from shared.domain.refusal import StoreRefused
 from shared.domain.request import AnsweredRequest
 from shared.persistence.conflicts import Conflict
 from shared.persistence.master_state import WHOLE, Part, State

@@ -93,7 +93,7 @@ class FakeMaster:
         grant = self.granted(epoch, self.grant.valid_until)
         stopped = await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
         assert stopped.has_begun
-        return stopped.position
+        return self.writer.replica.position
 
     async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
         return await self.writer.propose(proposal)

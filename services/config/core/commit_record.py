@@ -18,8 +18,9 @@ of a connection: all masters share it, and none of them would do better.
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.refusal import StoreRefused
 from shared.events.proof import ServiceProof
 
 REMEMBERED_SECONDS: Final = 60.0

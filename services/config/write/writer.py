@@ -5,21 +5,25 @@ appending `epoch_began`, after which no older primary can extend the log. Then p
 together go into one entry, and control entries say whether a backup is attached. Answers wait for
 the backup beside the next entry's work. After a failure the writer stops until it has caught up
 with the log, and it never answers "failed" for a change that may be in the log.
-
-The calls go one way: handlers, `Writer`, `EpochWriter`, then `Replica` (which appends) and
-`Acknowledgements` (which answers).
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from services.config.write.acknowledgements import Acknowledgements, PendingProposals
-from services.config.write.epoch_writer import EpochWriter
+from services.config.core.commit import Batch, build_batch, requires_attached_backup
+from services.config.core.failed_turns import FailedTurns
+from services.config.write.acknowledgements import (
+    Acknowledgements,
+    PendingProposal,
+    PendingProposals,
+)
 from services.config.write.replica import Replica, WritePermission
 from shared.clusterlog.log import LogConflict
-from shared.domain.backoff import Backoff
+from shared.domain.document import Ref
 from shared.domain.errors import (
     LogUnavailable,
     MeridianError,
@@ -28,23 +32,24 @@ from shared.domain.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from shared.domain.ids import Epoch, Instant, Revision
-from shared.domain.log import LogPosition
-from shared.domain.outage import Outage
-from shared.events.config import ChangesAccepted, ProposeChanges
+from shared.domain.ids import Epoch, Instant, RequestId, Revision
+from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
+from shared.events.config import (
+    ChangesAccepted,
+    ProposeChanges,
+    ReplicationModeChanged,
+    WritesPaused,
+)
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.ports import Emits
 from shared.runtime.waiting import wait_at_most
 
-STORE_RETRIES: Final = Backoff(0.05, 1.0)
-LOG_RETRIES: Final = Backoff(0.05, 0.2)
-"""Shorter, since a takeover waits for a log that is electing its leader."""
-
+LARGEST_BATCH: Final = 256
+CLUSTER: Final = "meridian"
 PAUSE_SECONDS: Final = 0.9
 """How long an order to pause waits for the turn that is under way; its sender waits for 1 s."""
-
 IDLE_SECONDS: Final = 0.25
 EXPECTING_SECONDS: Final = 2.0
 """How long a master that saw another one stop is ready to begin; a switchover takes less."""
@@ -52,12 +57,145 @@ EXPECTING_SECONDS: Final = 2.0
 _LOG: Final = logging.getLogger("meridian.config")
 
 
-@dataclass(frozen=True, slots=True)
-class PausedWriter:
-    """Where a pause leaves this copy; *has_begun* says that it is the end of the log, too."""
+@dataclass
+class EpochWriter:
+    """Writes the entries of one epoch, for no longer than the monitor's grant of it."""
 
-    position: LogPosition
-    has_begun: bool
+    epoch: Epoch
+    replica: Replica
+    acknowledgements: Acknowledgements
+    events: Emits
+
+    @property
+    def may_write(self) -> bool:
+        """Say whether the monitor still grants this epoch."""
+        return self.replica.permission.epoch == self.epoch
+
+    @property
+    def pending(self) -> PendingProposals:
+        return self.acknowledgements.pending
+
+    async def begin(self) -> None:
+        """Fence every older primary out of the log, once this copy is at its end.
+
+        A copy that was ready for a switchover begins without reading: the log itself refuses the
+        entry unless it follows the last one, and then this copy catches up like any other.
+
+        Raises:
+            NotPrimary: the log is ahead, or the grant ended.
+            LogConflict, LogUnavailable, OutcomeUnknown, StoreUnavailable: as `Replica.append`.
+        """
+        if self.replica.use_readiness() and self.replica.position.epoch < self.epoch:
+            with contextlib.suppress(LogConflict, NotPrimary):
+                await self._fence()
+                return
+        await self.replica.catch_up()
+        await self._fence()
+
+    async def write_batch(self) -> None:
+        """Put the proposals that wait into one entry, and acknowledge them.
+
+        Raises:
+            NotPrimary, LogConflict: nothing was written; the proposals keep waiting.
+            LogUnavailable, OutcomeUnknown, StoreUnavailable: as `Replica.append`; the proposals
+                whose outcome is therefore unknown have been answered so.
+        """
+        waiting = self.pending.unwritten()[:LARGEST_BATCH]
+        batch = build_batch(
+            self.replica.documents,
+            tuple(each.proposal for each in waiting),
+            # No lock is held: should the copy move on before the entry is written, it is refused.
+            await self.replica.state.find_requests([each.proposal.request_id for each in waiting]),
+            Revision(self.replica.position.revision + 1),
+        )
+        self._answer_without_entry(batch)
+        if not batch.changes:
+            return
+        writes = self.pending.with_ids(batch.accepted)
+        if self._lacks_backup(batch.changes):
+            refusal = StoreUnavailable("durability is strict and no backup is attached")
+            self.pending.refuse(writes, refusal)
+            return
+        await self._append(batch.changes, writes)
+        revision = self.replica.position.revision
+        outcome = {Ref(change.kind, change.id): change.body for change in batch.changes}
+        self.replica.change_documents(outcome)
+        self.acknowledgements.acknowledge(writes, revision)
+        self._emit_changes(writes, revision)
+
+    async def update_mode(self) -> None:
+        """Have the log say that the backup is detached, or attached again."""
+        if self.acknowledgements.is_backup_late():
+            await self._change_mode(ReplicationMode.DEGRADED, "the backup is silent")
+            _LOG.warning("the backup is silent; it is detached")
+        self.acknowledgements.settle_overdue()
+        is_degraded = self.replica.mode is ReplicationMode.DEGRADED
+        if is_degraded and self.acknowledgements.is_backup_complete():
+            await self._change_mode(ReplicationMode.SYNCHRONOUS, "the backup has every entry")
+            _LOG.info("the backup is attached")
+
+    async def _fence(self) -> None:
+        before = self.replica.position.epoch
+        if before > self.epoch:
+            raise NotPrimary(f"the log is at epoch {before}, ahead of {self.epoch}")
+        if before == self.epoch:
+            return
+        is_planned = self.replica.permission.grant.is_planned
+        unplanned = "takeover" if before else "founding"
+        # After a switchover the other master is well, and stays as attached as it was.
+        mode = self.replica.mode if is_planned else ReplicationMode.DEGRADED
+        body = {
+            "node": self.replica.node,
+            "cause": "switchover" if is_planned else unplanned,
+            "previous_epoch": before,
+            "mode": mode.value,
+        }
+        await self._append_control(Op.EPOCH_BEGAN, body)
+
+    async def _append(self, changes: Sequence[Change], writes: list[PendingProposal]) -> None:
+        for each in writes:
+            each.attempts += 1
+        try:
+            await self.replica.append(tuple(changes), self.epoch)
+        except (OutcomeUnknown, LogUnavailable) as error:
+            self.pending.refuse(writes, error)
+            raise
+        except StoreUnavailable as error:
+            # The log may have the entry: after catching up, what is in it is answered as written.
+            repeated = [each for each in writes if each.attempts > 1]
+            self.pending.refuse_unknown(repeated, error.message)
+            raise
+
+    async def _change_mode(self, mode: ReplicationMode, cause: str) -> None:
+        previous = self.replica.mode
+        await self._append_control(Op.MODE_CHANGED, {"mode": mode.value})
+        revision = self.replica.position.revision
+        self.events.emit(
+            ReplicationModeChanged(
+                mode=mode, previous=previous, cause=cause, revision=revision, epoch=self.epoch
+            )
+        )
+
+    async def _append_control(self, op: Op, body: dict[str, Any]) -> None:
+        request_id = RequestId(f"{op.value}-{self.epoch}-{self.replica.position.revision + 1}")
+        change = Change(CONTROL_KIND, CONTROL_KIND, op, body, CLUSTER, request_id, "")
+        await self.replica.append((change,), self.epoch)
+
+    def _answer_without_entry(self, batch: Batch) -> None:
+        """Answer the proposals that break a rule, and those that are in the log already."""
+        for request_id, error in batch.refused.items():
+            self.pending.refuse(self.pending.with_ids([request_id]), error)
+        for request_id, revision in batch.repeated.items():
+            self.acknowledgements.acknowledge(self.pending.with_ids([request_id]), revision)
+
+    def _lacks_backup(self, changes: Sequence[Change]) -> bool:
+        is_degraded = self.replica.mode is ReplicationMode.DEGRADED
+        return is_degraded and requires_attached_backup(self.acknowledgements.rules, changes)
+
+    def _emit_changes(self, writes: list[PendingProposal], revision: Revision) -> None:
+        """Emit one event a proposal: an entry may hold those of several people."""
+        for each in writes:
+            self.events.emit(each.as_event(revision, self.epoch))
 
 
 @dataclass
@@ -72,10 +210,7 @@ class Writer:
     _reads_ahead: bool = False
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _failures: int = 0
-    _failed_at: Revision = Revision(0)
-    _waits_for_log: bool = False
-    _outage: Outage = field(default_factory=Outage)
+    _failed: FailedTurns = field(default_factory=FailedTurns)
 
     @property
     def permission(self) -> WritePermission:
@@ -92,12 +227,8 @@ class Writer:
 
     @property
     def accepted_epoch(self) -> Epoch | None:
-        """Return the epoch in which changes are accepted, or would be if the log had a leader.
-
-        None while this master does not act, or something of its own keeps it from writing.
-        """
-        epoch = self.permission.epoch
-        return epoch if self.is_acting or self._waits_for_log else None
+        """Return the epoch in which changes are accepted, or would be if the log had a leader."""
+        return self.permission.epoch if self.is_acting or self._failed.is_of_log else None
 
     async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
         """Return the answer to *proposal*; a repeat of one that is pending shares its answer.
@@ -114,24 +245,19 @@ class Writer:
         return await asyncio.shield(answer)
 
     async def accept_grant(self, grant: MasterGranted) -> None:
-        """Keep this master's grant.
-
-        When another master pauses, to hand its role over, this one may be the next: it prepares.
-        """
+        """Keep this master's grant; prepare while another one pauses: this may be the next."""
         if not self.permission.grant.offer(grant):
             if grant.paused and self.permission.grant.is_for_another_master(grant):
                 self._expect_role()
             return
         self._work.set()
 
-    async def pause_writes(self, grant: MasterGranted) -> PausedWriter:
+    async def pause_writes(self, grant: MasterGranted) -> WritesPaused:
         """Write nothing from now on; return where that leaves this copy, and the log.
 
-        After the answer this process sends the log nothing, until it gets another grant: no append
-        is under way, and each one looks at the grant immediately before it is sent. What it sent
-        before was answered, if it had begun. If not, an append may have failed without an answer
-        and arrive late; the log's own order then puts it before the next primary's first entry, or
-        refuses it. Pending proposals keep waiting.
+        After the answer this process sends the log nothing until its next grant: no append is under
+        way, and each looks at the grant before it is sent. If it had not begun, an append without
+        an answer may arrive late; the log's order settles that. Pending proposals keep waiting.
 
         Raises:
             NotPrimary: this master goes on under another grant, or of another epoch.
@@ -146,9 +272,11 @@ class Writer:
         try:
             if not is_last or self.permission.epoch is not None:
                 raise NotPrimary(f"config of {self.replica.node} goes on, or in another epoch")
-            current = self.current
-            has_begun = current is not None and current.epoch == grant.epoch
-            return PausedWriter(self.replica.position, has_begun=has_begun)
+            position, mode = self.replica.position, self.replica.mode
+            begun = self.current is not None and self.current.epoch == grant.epoch
+            return WritesPaused(
+                revision=position.revision, hash=position.hash, mode=mode, has_begun=begun
+            )
         finally:
             self._turn.release()
 
@@ -169,10 +297,10 @@ class Writer:
         while True:
             await wait_at_most(self._work, self._idle_seconds())
             self._work.clear()
-            retries = await self._take_turn()
-            if retries is not None:
+            error = await self._take_turn()
+            if error is not None:
                 self._work.set()
-                await asyncio.sleep(retries.pause_seconds(self._failures))
+                await asyncio.sleep(self._failed.pause_seconds(error))
 
     def _idle_seconds(self) -> float:
         deadline = self.acknowledgements.next_deadline()
@@ -180,29 +308,22 @@ class Writer:
             return IDLE_SECONDS
         return min(IDLE_SECONDS, deadline - self.permission.clock.now())
 
-    async def _take_turn(self) -> Backoff | None:
-        """Do what there is to do; how to pause when it failed, and must be tried again."""
+    async def _take_turn(self) -> MeridianError | None:
+        """Do what there is to do; the error when it failed, and must be tried again."""
         had_begun = self.current is not None
         try:
             async with self._turn:
                 await self._work_once()
-        except NotPrimary as error:
-            if self.permission.is_paused:
+        except MeridianError as error:
+            if isinstance(error, NotPrimary) and self.permission.is_paused:
                 return None  # nothing was written; the role may go on
             self._record_failure(error)
-        except (LogConflict, OutcomeUnknown) as error:
-            self._record_failure(error)
-        except MeridianError as error:
-            self._record_failure(error)
-            self._refuse_unwritten(error, had_begun=had_begun)
-            if isinstance(error, StoreUnavailable):
-                now = self.permission.clock.now()
-                self.replica.commits.record_failed_append(error, now)
-                return STORE_RETRIES
-        else:
-            self._end_outage()
-            return None
-        return LOG_RETRIES
+            if not isinstance(error, NotPrimary | LogConflict | OutcomeUnknown):
+                self._refuse_unwritten(error, had_begun=had_begun)
+            return error
+        if self.is_acting and self._failed.record_success(self.replica.position.revision):
+            _LOG.info("accepting changes again in epoch %d", self.permission.epoch or 0)
+        return None
 
     async def _work_once(self) -> None:
         """Begin an epoch, write what waits, and update the mode of replication."""
@@ -237,7 +358,7 @@ class Writer:
             beginning = EpochWriter(epoch, self.replica, self.acknowledgements, self.events)
             await beginning.begin()
             self.current, self._expects_until = beginning, Instant(0.0)
-            if not self._failures:
+            if self._failed.are_over:
                 _LOG.info("accepting changes as primary of epoch %d", epoch)
         return self.current
 
@@ -259,23 +380,16 @@ class Writer:
         """Write no more until an epoch is begun anew."""
         if self.current is not None:
             _LOG.warning("not accepting changes: %s", why)
-        self.current, self._failures, self._waits_for_log = None, 0, False
-        self._outage.end()
+        self.current = None
+        self._failed.restart()
 
     def _record_failure(self, error: MeridianError) -> None:
         """Write no more until the epoch is begun anew; an outage is one line for each cause."""
-        if self._outage.is_worth_a_line(error.message):
+        if self._failed.record_failure(error, self.replica.position.revision):
             _LOG.warning("not accepting changes: %s", error.message)
         self.current = None
-        self._waits_for_log = isinstance(error, (LogConflict, LogUnavailable, OutcomeUnknown))
-        self._failures, self._failed_at = self._failures + 1, self.replica.position.revision
-
-    def _end_outage(self) -> None:
-        """Note that an entry was committed after a failure: to have begun again proves nothing."""
-        if self._failures and self.is_acting and self.replica.position.revision > self._failed_at:
-            self._failures = 0
-            self._outage.end()
-            _LOG.info("accepting changes again in epoch %d", self.permission.epoch or 0)
+        if isinstance(error, StoreUnavailable):
+            self.replica.commits.record_failed_append(error, self.permission.clock.now())
 
     def _refuse_unwritten(self, error: MeridianError, *, had_begun: bool) -> None:
         """Answer the proposals that were in no entry; also the others where no epoch had begun."""

@@ -4,10 +4,13 @@ Each transaction and each read of the database is a sign of life. A read says le
 a full disk still reads. So only an apply that is committed takes back what the database refused.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Instant
+from shared.domain.refusal import StoreRefused
 
 
 @dataclass
@@ -28,6 +31,15 @@ class WorkRecord:
         """Note that the database committed what was applied."""
         self.refusals = 0
         self.record_read(now)
+
+    @contextmanager
+    def failures(self) -> Generator[None]:
+        """Record the failures of the block, which go on to its caller."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.record_failure(error)
+            raise
 
     def record_failure(self, error: StoreUnavailable) -> None:
         """Note that the database refused, or was silent."""

@@ -11,8 +11,9 @@ from services.config.core.commit_record import (
     REMEMBERED_SECONDS,
     CommitRecord,
 )
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.refusal import StoreRefused
 from shared.events.proof import ServiceProof
 
 ALPHA = NodeId("alpha")

@@ -1,13 +1,6 @@
 import pytest
 
-from shared.domain.errors import (
-    BY_CODE,
-    MeridianError,
-    StoreRefused,
-    StoreUnavailable,
-    Unavailable,
-    from_code,
-)
+from shared.domain.errors import BY_CODE, MeridianError, Unavailable, from_code
 from shared.domain.ids import parse_node_id
 from shared.domain.node import Side
 
@@ -27,15 +20,10 @@ def test_every_error_has_a_code_of_its_own() -> None:
     def tree(root: type[MeridianError]) -> list[type[MeridianError]]:
         return [root, *(each for child in root.__subclasses__() for each in tree(child))]
 
-    every = [each for each in tree(MeridianError) if each.__module__ == MeridianError.__module__]
-    declared = [each for each in every if each is not StoreRefused]
+    declared = [each for each in tree(MeridianError) if each.__module__ == MeridianError.__module__]
 
     assert len({each.code for each in declared}) == len(declared)
     assert {BY_CODE[each.code] for each in declared} == set(declared)
-
-
-def test_outside_this_process_a_refusal_of_the_database_is_its_failure() -> None:
-    assert type(from_code(StoreRefused("x").code, "x")) is StoreUnavailable
 
 
 def test_an_error_crosses_the_wire_by_its_code() -> None:

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from shared.domain.errors import StoreUnavailable
+from shared.domain.refusal import StoreRefused
 from shared.persistence.pool import store_error
 
 REFUSALS = {

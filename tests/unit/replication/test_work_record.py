@@ -2,19 +2,24 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from services.replication.core.work_record import WorkRecord
 from services.replication.handlers import LONGEST_CAUSE, ProofHandlers
-from services.replication.replica.watched_store import IDLE_SECONDS, READ_SECONDS, WatchedStore
-from shared.domain.errors import StoreRefused, StoreUnavailable
+from services.replication.replica.store import IDLE_SECONDS, READ_SECONDS, MasterStore
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import Instant, NodeId, Sequence
 from shared.domain.log import LogPosition
+from shared.domain.refusal import StoreRefused
 from shared.events.proof import ProveReplication, ServiceProof
-from tests.fakes.follower_store import MemoryFollowerStore
+from tests.fakes.master_state import MemoryState
 from tests.fakes.virtual_time import BEGIN, VirtualClock, pause, run
 from tests.integration.entries import EntryWriter, node, put
+
+if TYPE_CHECKING:
+    from shared.persistence.master_state import MasterState
 
 ALPHA = NodeId("alpha")
 FULL, SILENT = StoreRefused("the disk is full"), StoreUnavailable("no answer")
@@ -52,14 +57,11 @@ def test_each_fact_changes_the_record_as_the_table_says(
 
 
 @dataclass
-class CountingStore(MemoryFollowerStore):
-    """A store that counts its reads, and may hang."""
+class CountingState(MemoryState):
+    """A database that counts its reads, and may hang."""
 
     reads: int = 0
     hangs: bool = False
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     async def position(self) -> LogPosition | None:
         self.reads += 1
@@ -70,12 +72,12 @@ class CountingStore(MemoryFollowerStore):
 
 @dataclass
 class Bench:
-    store: CountingStore = field(default_factory=CountingStore)
+    state: CountingState = field(default_factory=CountingState)
     fault: str = ""
 
     def __post_init__(self) -> None:
-        self.watched = WatchedStore(self.store, VirtualClock())
-        self.handlers = ProofHandlers(ALPHA, self.watched, lambda: self.fault)
+        self.store = MasterStore(cast("MasterState", self.state), VirtualClock())
+        self.handlers = ProofHandlers(ALPHA, self.store, lambda: self.fault)
 
     async def prove(self) -> ServiceProof:
         return await self.handlers.on_prove(ProveReplication(node=ALPHA))
@@ -84,10 +86,10 @@ class Bench:
 def test_a_follower_that_reads_proves_itself_without_another_read() -> None:
     async def scenario() -> None:
         bench = Bench()
-        await bench.watched.position()
+        await bench.store.position()
         await pause(IDLE_SECONDS)
         assert (await bench.prove()).worked_at == BEGIN
-        assert bench.store.reads == 1
+        assert bench.state.reads == 1
 
     run(scenario())
 
@@ -95,10 +97,10 @@ def test_a_follower_that_reads_proves_itself_without_another_read() -> None:
 def test_an_idle_follower_reads_when_it_is_asked() -> None:
     async def scenario() -> None:
         bench = Bench()
-        await bench.watched.position()
+        await bench.store.position()
         await pause(IDLE_SECONDS + 1)
         assert (await bench.prove()).worked_at == VirtualClock().now()
-        assert bench.store.reads == 2
+        assert bench.state.reads == 2
 
     run(scenario())
 
@@ -106,15 +108,15 @@ def test_an_idle_follower_reads_when_it_is_asked() -> None:
 def test_a_database_that_hangs_or_is_down_costs_the_answer_a_moment_and_is_the_cause() -> None:
     async def scenario() -> None:
         bench = Bench()
-        bench.store.hangs = True
+        bench.state.hangs = True
         before = VirtualClock().now()
         proof = await bench.prove()
         assert VirtualClock().now() - before == pytest.approx(READ_SECONDS)
         assert (float(proof.worked_at), proof.refusals) == (0, 0)
         assert proof.cause == "the database did not answer within 1 s"
-        bench.store.hangs, bench.store.state.is_down = False, True
+        bench.state.hangs, bench.state.is_down = False, True
         assert (await bench.prove()).cause == "the database cannot be reached"
-        bench.store.state.is_down = False
+        bench.state.is_down = False
         assert (await bench.prove()).cause == ""
 
     run(scenario())
@@ -124,15 +126,15 @@ def test_applies_that_the_database_refuses_are_counted_until_one_is_committed() 
     async def scenario() -> None:
         bench, entries = Bench(), EntryWriter()
         entry = entries.write(put("node", "berlin", node()))
-        bench.store.state.writes_refused = "the disk is full" + "!" * 1_000
+        bench.state.writes_refused = "the disk is full" + "!" * 1_000
         for _ in range(3):
             with pytest.raises(StoreRefused):
-                await bench.watched.apply(entry, Sequence(1))
-            await bench.watched.position()
+                await bench.store.apply(entry, Sequence(1))
+            await bench.store.position()
         proof = await bench.prove()
         assert (proof.refusals, len(proof.cause)) == (3, LONGEST_CAUSE)
-        bench.store.state.writes_refused = ""
-        await bench.watched.apply(entry, Sequence(1))
+        bench.state.writes_refused = ""
+        await bench.store.apply(entry, Sequence(1))
         assert (await bench.prove()).refusals == 0
 
     run(scenario())
