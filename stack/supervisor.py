@@ -1,9 +1,11 @@
 """Restarts the processes of a site that end by themselves; kills and starts on an operator's order.
 
 A process that was ended on purpose has left the process group and stays ended. Each end is reported
-in one line: which process, its code or signal, where its log ends, and what happens next.
+in one line: which process, its code or signal, where its log ends, and what happens next. A log
+server that runs but is out is restarted too (`server_watch`).
 """
 
+import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +19,7 @@ from stack.layout import NodeLayout
 from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
 from stack.restarts import Decision, NoMoreRestarts, Process, Restarts, Start
+from stack.server_watch import ServerWatch
 from stack.servers import wait_for_databases
 
 DATABASE_SECONDS: Final = 30.0
@@ -30,6 +33,7 @@ class Supervisor:
         self._clock = clock or SystemClock()
         self._restarts = Restarts()
         self._driver = Driver(self._restarts, self._clock, self._perform)
+        self._server_watch = ServerWatch(say, self._clock)
         self._processes: ProcessGroup | None = None
 
     def attach(self, processes: ProcessGroup) -> None:
@@ -37,14 +41,19 @@ class Supervisor:
         for process in processes.members:
             self._restarts.forget(process)
         self._processes, processes.watcher = processes, self
+        self._server_watch.attach(processes)
 
     async def run(self) -> None:
-        """Restart what ends, until cancelled.
+        """Restart what ends, and log servers that are out though they run, until cancelled.
 
         Raises:
             StartFailed: no process of the site can be started any more.
         """
-        await self._driver.run()
+        running = asyncio.gather(self._driver.run(), self._server_watch.run())
+        try:
+            await running
+        finally:
+            running.cancel()
 
     def started(self, process: Process, child: Child) -> None:
         child.ended.add_done_callback(partial(self._ended, process, child))

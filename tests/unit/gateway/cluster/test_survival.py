@@ -81,8 +81,8 @@ def log(out: tuple[NodeId, ...] = (), servers: tuple[NodeId, ...] = SERVERS) -> 
             log((ALPHA, WITNESS)),
             False,
             (
-                "the site accepts no change now; acknowledged changes may be lost with alpha; bring "
-                "the log servers of alpha and witness back"
+                "the site accepts no change now; acknowledged changes may be lost with alpha; "
+                "bring the log servers of alpha and witness back"
             ),
         ),
         ((SICK, LAGGING), log(), False, "the site accepts no change now"),
