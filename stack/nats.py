@@ -170,6 +170,15 @@ def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
     )
 
 
+def free_bytes(layout: Layout, node: NodeLayout) -> int:
+    """Return the room on the disk of the server's store.
+
+    Raises:
+        OSError: it has no store, or the disk cannot be asked.
+    """
+    return shutil.disk_usage(_store(layout, node)).free
+
+
 def wipe(layout: Layout, node: NodeLayout) -> None:
     """Forget what the server has stored; it joins empty and is given everything again."""
     shutil.rmtree(_store(layout, node), ignore_errors=True)

@@ -6,23 +6,22 @@ A server that does not answer may still store, so it is restarted only while all
 Two servers are never restarted at the same time: the next one waits until the last one is well, or
 has had its time.
 
-While the disk is full a restart does not help, so the patience grows with each restart of the last
-hour. An hour sees 20 restarts of a server at most, and none waits longer than five minutes and a
-half once its disk has room.
+While the disk is full a restart does harm: the server may end at its start. So it waits for room.
+Where that is not seen (a quota), or something else is wrong, the patience grows with each restart
+of the last hour: an hour sees 22 restarts of a server at most, and five minutes and a half is the
+longest pause.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from shared.domain.ids import Instant
 
 OUT_SECONDS: Final = 15.0
 """A server is out for so long before its first restart."""
-
-START_SECONDS: Final = 60.0
-"""A server that was never well since its start may still read what it stored."""
 
 SILENCE_SECONDS: Final = 60.0
 SETTLING_SECONDS: Final = 30.0
@@ -56,6 +55,7 @@ class ServerAnswer:
     pid: int
     condition: ServerCondition
     cause: str = ""
+    has_room: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,21 @@ class RestartServer:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskIsFull:
+    """The server of *node* is restarted as soon as its disk has room; people are to know it."""
+
+    node: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerMended:
-    """The server of *node* was restarted, and has been well for a while."""
+    """The server of *node* was out, and has been well for a while."""
 
     node: str
 
 
-ServerEffect = RestartServer | ServerMended
+ServerEffect = RestartServer | DiskIsFull | ServerMended
 
 
 @dataclass(slots=True)
@@ -84,19 +92,19 @@ class _Watched:
     pid: int = 0
     condition: ServerCondition = ServerCondition.WELL
     cause: str = ""
+    has_room: bool = True
     since: Instant = Instant(0.0)
-    was_well: bool = False
     restarts: list[Instant] = field(default_factory=list[Instant])
     is_reported: bool = False
 
     def record(self, answer: ServerAnswer, now: Instant) -> None:
         """Learn an answer; a new process begins anew."""
         if answer.pid != self.pid:
-            self.pid, self.was_well, self.since = answer.pid, False, now
+            self.pid, self.since = answer.pid, now
         elif answer.condition is not self.condition:
             self.since = now
         self.condition, self.cause = answer.condition, answer.cause
-        self.was_well = self.was_well or answer.condition is ServerCondition.WELL
+        self.has_room = answer.has_room
         self.restarts = [at for at in self.restarts if now - at < MEMORY_SECONDS]
 
     def is_settling(self, now: Instant) -> bool:
@@ -108,11 +116,14 @@ class _Watched:
         is_well = self.condition is ServerCondition.WELL
         return self.is_reported and is_well and now - self.since >= WELL_SECONDS
 
+    @property
+    def due_at(self) -> Instant:
+        """When it is restarted if it stays as it is."""
+        return Instant(self.since + self.patience_seconds())
+
     def patience_seconds(self) -> float:
         """Say how long it stays as it is before it is restarted."""
-        first = SILENCE_SECONDS
-        if self.condition is ServerCondition.OUT:
-            first = OUT_SECONDS if self.was_well else START_SECONDS
+        first = OUT_SECONDS if self.condition is ServerCondition.OUT else SILENCE_SECONDS
         return min(first + OUT_SECONDS * len(self.restarts), MOST_SECONDS)
 
 
@@ -137,7 +148,7 @@ class ServerHealth:
 
     def _choose(
         self, running: Mapping[str, _Watched], total: int, now: Instant
-    ) -> tuple[RestartServer, ...]:
+    ) -> tuple[RestartServer | DiskIsFull, ...]:
         """Choose the server that has been due for longest, if one may be restarted."""
         if any(server.is_settling(now) for server in running.values()):
             return ()
@@ -145,16 +156,18 @@ class ServerHealth:
         restartable = {ServerCondition.OUT}
         if len(well) == total - 1:
             restartable.add(ServerCondition.SILENT)
-        due = [
-            (server.since + server.patience_seconds(), node)
+        due = sorted(
+            (server.due_at, node)
             for node, server in running.items()
-            if server.condition in restartable
-        ]
-        if not due or min(due)[0] > now:
-            return ()
-        node = min(due)[1]
-        server = running[node]
-        effect = RestartServer(node, server.cause, is_first=not server.is_reported)
-        server.restarts.append(now)
-        server.is_reported = True
-        return (effect,)
+            if server.condition in restartable and server.due_at <= now
+        )
+        return tuple(islice(filter(None, (self._decide(node, now) for _, node in due)), 1))
+
+    def _decide(self, node: str, now: Instant) -> RestartServer | DiskIsFull | None:
+        """Restart a server that is due, if its disk has room; what is known is not said again."""
+        server = self._servers[node]
+        is_first, server.is_reported = not server.is_reported, True
+        if server.has_room:
+            server.restarts.append(now)
+            return RestartServer(node, server.cause, is_first)
+        return DiskIsFull(node, server.cause) if is_first else None

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from shared.runtime.clock import Clock
+from stack import nats
 from stack.failure import StartFailed
+from stack.layout import Layout
 from stack.process_group import NATS, ProcessGroup
 from stack.readiness import ProbeAnswer, get
 from stack.server_health import (
+    DiskIsFull,
     RestartServer,
     ServerAnswer,
     ServerCondition,
@@ -19,6 +23,9 @@ from stack.server_health import (
 
 POLL_SECONDS: Final = 2.0
 READY: Final = 200
+ROOM_BYTES: Final = 8 << 20
+"""A server that starts on a disk with less ends at once, or is out again with its next write."""
+
 OUT_WORDS: Final = ("not enabled", "write error")
 """What a server that must be restarted says of itself; all else that is wrong mends itself."""
 
@@ -67,17 +74,22 @@ class ServerWatch:
         if child is None or not child.is_running:
             return None
         answer = await self._ask(port, "/healthz")
-        return read_health(child.pid, answer)
+        return replace(read_health(child.pid, answer), has_room=has_room(processes.layout, node))
 
     async def _perform(self, processes: ProcessGroup, effect: ServerEffect) -> None:
         match effect:
             case ServerMended(node):
                 self._say(f"{node}.{NATS} is well again")
+            case DiskIsFull(node, cause):
+                self._say(
+                    f"{node}.{NATS} runs, but is out ({cause}), and its disk is full: free some "
+                    "space; the server is restarted as soon as there is room"
+                )
             case RestartServer(node, cause, is_first):
                 if is_first:
                     self._say(
                         f"{node}.{NATS} runs, but is out ({cause}): it is restarted, and again at "
-                        "growing intervals until it is well; is its disk full?"
+                        "growing intervals until it is well"
                     )
                 await self._restart(processes, node)
 
@@ -88,6 +100,14 @@ class ServerWatch:
             if processes.fork_server.has_ended:
                 raise
             self._say(f"{node}.{NATS} {error.message}")
+
+
+def has_room(layout: Layout, node: str) -> bool:
+    """Say whether the disk of the node's server has room, as far as it can be seen."""
+    try:
+        return nats.free_bytes(layout, layout.node(node)) >= ROOM_BYTES
+    except OSError:
+        return True
 
 
 def read_health(pid: int, answer: ProbeAnswer) -> ServerAnswer:

@@ -18,7 +18,15 @@ from stack.failure import StartFailed
 from stack.layout import NodeLayout
 from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
-from stack.restarts import Decision, NoMoreRestarts, Process, Restarts, Start
+from stack.restarts import (
+    LOOP_PAUSE_SECONDS,
+    Decision,
+    NoMoreRestarts,
+    Process,
+    Restarts,
+    Start,
+    TryOn,
+)
 from stack.server_watch import ServerWatch
 from stack.servers import wait_for_databases
 
@@ -118,9 +126,9 @@ class Supervisor:
         if processes is None or processes.members.get(process) is not child:
             return
         decision = self._restarts.ended(process, child.exit_code, self._clock.now())
-        if (
-            not processes.fork_server.has_ended
-        ):  # otherwise all of them have ended, and the next start reports it
+        is_news = not isinstance(decision, TryOn) or decision.is_first
+        # When the fork server has ended, all of them have, and the next start reports it.
+        if is_news and not processes.fork_server.has_ended:
             self._say(described(process, child.exit_code, child.program.log, decision))
         self._driver.wake()
 
@@ -137,7 +145,8 @@ class Supervisor:
                 if processes.fork_server.has_ended:
                     raise
                 decision = self._restarts.ended(effect.process, None, self._clock.now())
-                self._say(f"{name_of(effect.process)} {error.message}; {next_of(decision)}")
+                if not isinstance(decision, TryOn) or decision.is_first:
+                    self._say(f"{name_of(effect.process)} {error.message}; {next_of(decision)}")
 
 
 def processes_of(node: NodeLayout, service: str | None = None) -> tuple[Process, ...]:
@@ -167,6 +176,8 @@ def described(process: Process, exit_code: int | None, log: Path, decision: Deci
 def next_of(decision: Decision) -> str:
     if isinstance(decision, NoMoreRestarts):
         return f"it is not started again: {decision.why}"
+    if isinstance(decision, TryOn):
+        return f"{decision.why}; it is tried again every {LOOP_PAUSE_SECONDS:g} s"
     return f"it is started again in {decision.seconds:g} s"
 
 

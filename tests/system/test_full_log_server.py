@@ -19,8 +19,8 @@ from tests.system.people import run_meridian, signed_in
 WITNESS = "witness"
 DISK_BYTES = 24 << 20
 OUT_SECONDS = 60.0
-BACK_SECONDS = 75.0
-"""Two patiences (15 and 30 s), the start, and the masters' next look at it."""
+BACK_SECONDS = 30.0
+"""The start, the entries that it missed, and the masters' next look at it (every 5 s)."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ async def supervised_site(lines: list[str]) -> AsyncGenerator[tuple[Site, SmallD
             disk.close()
 
 
-async def until_said(env: dict[str, str], code: int, words: str, seconds: float) -> float:
+async def until_said(env: dict[str, str], code: int, words: str, seconds: float) -> None:
     """Wait until `failover check` and `status` exit with *code* and say *words*."""
     begun = time.monotonic()
     while True:
@@ -83,7 +83,7 @@ async def until_said(env: dict[str, str], code: int, words: str, seconds: float)
         status = await run_meridian(env, "status")
         passed = time.monotonic() - begun
         if all(found == code and words in text for found, text in (check, status)):
-            return passed
+            return
         assert passed < seconds, (check, status)
         await asyncio.sleep(0.5)
 
@@ -98,20 +98,14 @@ async def test_a_log_server_whose_disk_was_full_is_named_restarted_and_well_agai
         env = await signed_in(site, tmp_path)
         await until_said(env, 0, "the log server of alpha, bravo or witness fails", OUT_SECONDS)
 
-        first = site.processes.members[WITNESS, "nats"]
         disk.fill()
-        out = "witness: its log server stores nothing, JetStream is off"
-        await until_said(env, 1, out, OUT_SECONDS)
+        await until_said(env, 1, "witness: its log server stores nothing, JetStream", OUT_SECONDS)
         async with asyncio.timeout(OUT_SECONDS):
-            while site.processes.members.get((WITNESS, "nats")) in {None, first}:
+            while not lines:
                 await asyncio.sleep(0.1)
 
-        await until_said(env, 1, out, OUT_SECONDS)
         disk.free()
-        whole = "the log server of alpha, bravo or witness fails"
-        seconds = await until_said(env, 0, whole, BACK_SECONDS)
-        print(f"whole again {seconds:.1f} s after its disk had room")
-        assert [line.split(" (")[0] for line in lines] == ["witness.nats runs, but is out"]
-        assert set(site.processes.members[WITNESS, "nats"].program.arguments) == set(
-            first.program.arguments
-        )
+        await until_said(env, 0, "the log server of alpha, bravo or witness fails", BACK_SECONDS)
+        assert len(lines) == 1
+        assert lines[0].startswith("witness.nats runs, but is out (JetStream not enabled")
+        assert lines[0].endswith("the server is restarted as soon as there is room")

@@ -12,6 +12,7 @@ from stack.server_health import (
     MEMORY_SECONDS,
     MOST_SECONDS,
     SETTLING_SECONDS,
+    DiskIsFull,
     RestartServer,
     ServerAnswer,
     ServerCondition,
@@ -38,13 +39,16 @@ class Servers:
         self.health = ServerHealth()
         self.pids = dict.fromkeys(NODES, 1)
         self.conditions: dict[str, ServerCondition | None] = dict.fromkeys(NODES, WELL)
+        self.full = set[str]()
         self.now = Instant(0.0)
         self.effects: list[tuple[float, ServerEffect]] = []
 
     def poll(self) -> None:
         self.now = Instant(self.now + POLL_SECONDS)
         answers = {
-            node: None if condition is None else ServerAnswer(self.pids[node], condition, "why")
+            node: None
+            if condition is None
+            else ServerAnswer(self.pids[node], condition, "why", node not in self.full)
             for node, condition in self.conditions.items()
         }
         for effect in self.health.record_round(answers, self.now):
@@ -96,7 +100,8 @@ def test_only_a_server_that_is_out_or_silent_beside_others_that_are_well_is_rest
         assert found is not None
         at, effect = found
         assert isinstance(effect, RestartServer)
-        assert (at - start, effect.node) == (pytest.approx(first[0], abs=POLL_SECONDS), first[1])
+        assert at - start == pytest.approx(first[0], abs=POLL_SECONDS)
+        assert effect.node == first[1]
 
 
 def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_said_once() -> None:
@@ -107,6 +112,21 @@ def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_sai
     servers.conditions["witness"] = WELL
     assert servers.until(70) == []
     assert servers.until(300) == [ServerMended("witness")]
+
+
+def test_a_server_whose_disk_is_full_is_said_once_and_restarted_when_there_is_room() -> None:
+    servers = Servers()
+    servers.poll()
+    servers.conditions = {"alpha": OUT, "bravo": WELL, "witness": WELL}
+    servers.full = {"alpha"}
+    assert servers.until(1000) == [DiskIsFull("alpha", "why")]
+    servers.conditions["witness"] = OUT
+    assert servers.until(1030) == [RestartServer("witness", "why", is_first=True)]
+    servers.conditions["witness"] = WELL
+    servers.full = set()
+    assert servers.until(1034) == [RestartServer("alpha", "why", is_first=False)]
+    servers.conditions["alpha"] = WELL
+    assert set(servers.until(1200)) == {ServerMended("witness"), ServerMended("alpha")}
 
 
 def test_two_servers_are_never_restarted_at_the_same_time() -> None:
@@ -135,15 +155,6 @@ def test_a_full_disk_costs_growing_pauses_and_ever_fewer_restarts() -> None:
     assert max(sum(at <= each < at + MEMORY_SECONDS for each in times) for at in times) <= 22
     firsts = [e for _, e in servers.effects if isinstance(e, RestartServer) and e.is_first]
     assert len(firsts) == 1, "it is said once"
-
-
-def test_a_server_that_was_never_well_since_its_start_has_a_minute() -> None:
-    servers = Servers()
-    servers.conditions["alpha"] = OUT
-    servers.until(58)
-    assert servers.restarts == []
-    servers.until(66)
-    assert len(servers.restarts) == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from([*ServerCondition, None]))))

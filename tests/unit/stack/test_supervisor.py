@@ -280,7 +280,7 @@ def test_a_log_server_that_is_out_though_it_runs_is_restarted_and_said_once(
             await processes.start(node, "nats")
         first = processes.members["bravo", "nats"]
         task = asyncio.create_task(servers.run())
-        await pause(64)
+        await pause(30)
         second = processes.members["bravo", "nats"]
         assert second is not first
         assert watch.fork_server.events == ["SIGTERM bravo.nats"]
