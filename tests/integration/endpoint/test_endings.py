@@ -121,7 +121,8 @@ async def test_a_session_that_ends_before_its_connection_is_an_error_on_standard
         share, connect = await both_ends(here, "--stdio")
         share.interrupt()
         complaint = await connect.complaint()
-        assert complaint.endswith("meridian: the session ended before the connection did\n")
+        words = f"session {SESSION} ended while 1 connection was open: closed by its user"
+        assert complaint.endswith(f"meridian: {words}\n")
         assert await connect.exit_code() == 1
 
 

@@ -1,9 +1,12 @@
 """Which ends of a session are good ones, at either end."""
 
+from dataclasses import replace
+
 import pytest
 
 from clients.session.ending import SessionEnding
 from clients.tunnel.effects import EndCode, Ended
+from shared.domain.errors import Rejected
 from shared.domain.ids import SessionId
 from shared.domain.node import Side
 from shared.domain.session import CloseReason
@@ -20,16 +23,14 @@ def ending(
     by_peer: bool = False,
     reason: CloseReason | None = None,
     code: EndCode = EndCode.CLOSED,
-    secured: bool = True,
-    refused: bool = False,
 ) -> SessionEnding:
     return SessionEnding(
         session=SESSION,
         side=side,
         ended=Ended(code, "why", by_peer=by_peer),
-        was_secured=secured,
+        was_secured=True,
         open_streams=streams,
-        was_closed=reason is not None or refused,
+        was_closed=reason is not None,
         reason=reason,
     )
 
@@ -78,13 +79,16 @@ def test_the_customer_cuts_the_representative_off_and_not_the_other_way_round(
 def test_whatever_else_ends_a_session_is_an_error_with_its_code(side: Side, code: EndCode) -> None:
     fault = ending(side, streams=0, code=code).find_fault()
     assert fault is not None
-    assert (fault.code, fault.message) == (code.value, "why")
+    assert isinstance(fault, Rejected)
+    assert (fault.attributes["code"], fault.message) == (code.value, "why")
 
 
 @pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("refused", [True, False])
-def test_a_session_that_is_over_before_the_ends_met_is_an_error(side: Side, refused: bool) -> None:
-    reason = None if refused else CloseReason.EXPIRED
-    fault = ending(side, streams=0, secured=False, reason=reason, refused=refused).find_fault()
+@pytest.mark.parametrize("reason", [None, CloseReason.EXPIRED])
+def test_a_session_that_is_over_before_the_ends_met_is_an_error(
+    side: Side, reason: CloseReason | None
+) -> None:
+    early = replace(ending(side, streams=0, reason=reason), was_secured=False, was_closed=True)
+    fault = early.find_fault()
     assert fault is not None
     assert fault.message == "session 4821739 is over: why"

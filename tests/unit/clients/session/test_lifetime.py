@@ -64,8 +64,16 @@ def test_a_command_that_ends_says_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (300, "5 min"), (5_400, "1 h 30 min")]
-    + [(28_800, "8 h"), (90_061, "1 d 1 h"), (3_601, "1 h")],
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (300, "5 min"),
+        (3_601, "1 h"),
+        (5_400, "1 h 30 min"),
+        (28_800, "8 h"),
+        (90_061, "1 d 1 h"),
+    ],
 )
 def test_a_span_has_its_two_largest_units(seconds: int, text: str) -> None:
     assert format_span(seconds) == text
@@ -77,9 +85,9 @@ def test_the_end_is_a_time_of_day_and_has_its_date_unless_that_is_today() -> Non
     assert Lifetime(today + timedelta(days=1)).format_end(today).endswith("-05-05 01:05")
 
 
-@pytest.mark.parametrize("unix_ms", [-(10**30), 0, 10**30])
-def test_no_number_of_a_site_is_too_large_for_a_date(unix_ms: int) -> None:
-    assert Lifetime.until(unix_ms).describe(START)["seconds_left"] in {0, 248_095_396_800}
+@pytest.mark.parametrize(("unix_ms", "year"), [(-(10**30), 1970), (0, 1970), (10**30, 9892)])
+def test_no_number_of_a_site_is_too_large_for_a_date(unix_ms: int, year: int) -> None:
+    assert Lifetime.until(unix_ms).ends_at.year == year
 
 
 def test_the_lifetime_is_counted_by_the_clock_of_this_end_however_wrong_it_is() -> None:
