@@ -75,7 +75,7 @@ async def supervised_site(lines: list[str]) -> AsyncGenerator[tuple[Site, SmallD
             disk.close()
 
 
-async def until_said(env: dict[str, str], code: int, words: str, seconds: float) -> None:
+async def until_shown(env: dict[str, str], code: int, words: str, seconds: float) -> None:
     """Wait until `failover check` and `status` exit with *code* and say *words*."""
     begun = time.monotonic()
     while True:
@@ -96,16 +96,16 @@ async def test_a_log_server_whose_disk_was_full_is_named_restarted_and_well_agai
     lines: list[str] = []
     async with supervised_site(lines) as (site, disk):
         env = await signed_in(site, tmp_path)
-        await until_said(env, 0, "the log server of alpha, bravo or witness fails", OUT_SECONDS)
+        await until_shown(env, 0, "the log server of alpha, bravo or witness fails", OUT_SECONDS)
 
         disk.fill()
-        await until_said(env, 1, "witness: its log server stores nothing, JetStream", OUT_SECONDS)
+        await until_shown(env, 1, "witness: its log server stores nothing, JetStream", OUT_SECONDS)
         async with asyncio.timeout(OUT_SECONDS):
             while not lines:
                 await asyncio.sleep(0.1)
 
         disk.free()
-        await until_said(env, 0, "the log server of alpha, bravo or witness fails", BACK_SECONDS)
+        await until_shown(env, 0, "the log server of alpha, bravo or witness fails", BACK_SECONDS)
         assert len(lines) == 1
         assert lines[0].startswith("witness.nats runs, but is out (JetStream not enabled")
         assert lines[0].endswith("the server is restarted as soon as there is room")

@@ -289,10 +289,10 @@ async def test_a_session_says_when_it_ends_and_warns_before_beside_the_data(tmp_
     async with world(tmp_path) as here:
         here.gateway.seconds_left = 61.5
         share = await here.programs.share(here.echo, "--yes")
-        said = await share.event("lifetime")
-        assert 55 < said["seconds_left"] <= 62
-        assert set(said) == {"event", "at", "left", "seconds_left"}
-        assert said["left"].startswith(("1 min", "5"))
+        lifetime = await share.event("lifetime")
+        assert 55 < lifetime["seconds_left"] <= 62
+        assert set(lifetime) == {"event", "at", "left", "seconds_left"}
+        assert lifetime["left"].startswith(("1 min", "5"))
 
         connect = await here.programs.connect("--stdio")
         warning = await share.event("ends_soon")

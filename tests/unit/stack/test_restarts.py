@@ -70,7 +70,7 @@ def test_a_third_end_within_a_minute_is_a_crash_loop() -> None:
 
 
 @pytest.mark.parametrize("server", ["nats", "postgres"])
-def test_a_server_in_a_crash_loop_is_tried_on_and_people_hear_of_it_once(server: str) -> None:
+def test_a_server_in_a_crash_loop_is_started_on_and_people_hear_of_it_once(server: str) -> None:
     restarts, process = Restarts(), ("alpha", server)
     for second in range(LOOP_ENDS - 1):
         assert isinstance(restarts.ended(process, 1, at(second)), StartAgain)

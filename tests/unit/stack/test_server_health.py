@@ -104,7 +104,9 @@ def test_only_a_server_that_is_out_or_silent_beside_others_that_are_well_is_rest
         assert effect.node == first[1]
 
 
-def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_said_once() -> None:
+def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_reported_once() -> (
+    None
+):
     servers = Servers()
     servers.poll()
     servers.conditions["witness"] = OUT
@@ -114,7 +116,7 @@ def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_sai
     assert servers.until(300) == [ServerMended("witness")]
 
 
-def test_a_server_whose_disk_is_full_is_said_once_and_restarted_when_there_is_room() -> None:
+def test_a_server_whose_disk_is_full_is_reported_once_and_restarted_when_there_is_room() -> None:
     servers = Servers()
     servers.poll()
     servers.conditions = {"alpha": OUT, "bravo": WELL, "witness": WELL}

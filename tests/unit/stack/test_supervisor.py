@@ -262,7 +262,7 @@ def test_a_line_says_how_a_process_ended(tmp_path: Path, code: int | None, how: 
     assert described(RELAY, code, tmp_path / "none", NoMoreRestarts("x")).endswith("again: x")
 
 
-def test_a_log_server_that_is_out_though_it_runs_is_restarted_and_said_once(
+def test_a_log_server_that_is_out_though_it_runs_is_restarted_and_reported_once(
     watched: Callable[[], Watch],
 ) -> None:
     async def scenario(watch: Watch) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a session's lifetime, and when."""
+"""What is narrated of a session's lifetime, and when."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ START = datetime(2030, 5, 4, 12, 0, tzinfo=UTC)
 
 def narrated(lifetime_seconds: float, listening_seconds: float, slept: float = 0) -> list[Any]:
     """What is narrated in *listening_seconds*; the machine sleeps for *slept* after 10 of them."""
-    said = list[Any]()
+    events = list[Any]()
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
@@ -27,18 +27,18 @@ def narrated(lifetime_seconds: float, listening_seconds: float, slept: float = 0
             return START + timedelta(seconds=passed + (slept if passed > 10 else 0))
 
         def narrate(event: str, **fields: Any) -> None:
-            said.append((event, fields["seconds_left"]))
+            events.append((event, fields["seconds_left"]))
 
         lifetime = Lifetime(START + timedelta(seconds=lifetime_seconds))
         async with LifetimeNews(lifetime, narrate, clock).running():
             await pause(listening_seconds)
 
     run(scenario())
-    return said
+    return events
 
 
 @pytest.mark.parametrize(
-    ("lifetime", "said"),
+    ("lifetime", "events"),
     [
         (8 * 3600, [("lifetime", 28_800), ("ends_soon", 300), ("ends_soon", 60)]),
         (301, [("lifetime", 301), ("ends_soon", 300), ("ends_soon", 60)]),
@@ -48,10 +48,10 @@ def narrated(lifetime_seconds: float, listening_seconds: float, slept: float = 0
         (-5, [("lifetime", 0)]),
     ],
 )
-def test_the_end_is_said_at_once_and_five_minutes_and_one_before(
-    lifetime: float, said: list[Any]
+def test_the_end_is_narrated_at_once_and_five_minutes_and_one_before(
+    lifetime: float, events: list[Any]
 ) -> None:
-    assert narrated(lifetime, 9 * 3600) == said
+    assert narrated(lifetime, 9 * 3600) == events
 
 
 def test_a_machine_that_slept_over_the_warnings_is_warned_once() -> None:

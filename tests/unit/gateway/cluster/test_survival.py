@@ -95,7 +95,7 @@ def log(out: tuple[NodeId, ...] = (), servers: tuple[NodeId, ...] = SERVERS) -> 
         ((), LogQuorum({}), False, "the site accepts no change now"),
     ],
 )
-def test_what_the_site_survives_next_is_said_in_one_line(
+def test_what_the_site_survives_next_is_described_in_one_line(
     masters: tuple[MasterFacts, ...], servers: LogQuorum, survives: bool, sentence: str
 ) -> None:
     facts = SiteFacts(masters, servers)
