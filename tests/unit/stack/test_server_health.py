@@ -104,9 +104,7 @@ def test_only_a_server_that_is_out_or_silent_beside_others_that_are_well_is_rest
         assert effect.node == first[1]
 
 
-def test_a_restarted_server_that_is_well_for_a_minute_is_mended_and_both_are_reported_once() -> (
-    None
-):
+def test_a_server_that_is_well_for_a_minute_is_mended_and_both_are_reported_once() -> None:
     servers = Servers()
     servers.poll()
     servers.conditions["witness"] = OUT
