@@ -28,10 +28,10 @@ NEXT_FAILURES: Final = (
         SURVIVAL_TESTS,
     ),
     Mutant(
-        "one log server holds every change",
+        "a log without a quorum holds every change",
         SURVIVAL,
+        "working >= quorum and len(servers) > working - quorum",
         "len(servers) > working - quorum",
-        "len(servers) > 0",
         SURVIVAL_TESTS,
     ),
     Mutant(

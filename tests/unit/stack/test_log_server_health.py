@@ -29,7 +29,8 @@ class Monitored:
                 self.send_response(200 if outer.is_storing else 503)
                 self.end_headers()
 
-            def log_message(self, *_: Any) -> None: ...
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                """Say nothing."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()

@@ -29,7 +29,7 @@ WELL, BUSY, OUT, SILENT = (
     ServerCondition.SILENT,
 )
 POLL_SECONDS = 2
-NODES = ("alpha", "bravo", "witness")
+NODES: tuple[str, ...] = ("alpha", "bravo", "witness")
 
 
 class Servers:
