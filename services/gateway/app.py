@@ -147,7 +147,7 @@ class Gateway:
         )
         self.provided: tuple[object, ...] = (
             *(self.accounts, limits, audit, urls),
-            CredentialsIssuer(self.accounts, urls),
+            CredentialsIssuer(self.accounts, urls, clock),
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),

@@ -15,6 +15,7 @@ from tools.mutants.redirection import REDIRECTION
 from tools.mutants.replies import REPLIES
 from tools.mutants.selection import SELECTION
 from tools.mutants.sickness import SICKNESS
+from tools.mutants.survival import NEXT_FAILURES
 from tools.mutants.writing import WRITING
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
@@ -35,6 +36,7 @@ MUTANTS: Final = (
     *GENERATIONS,
     *JUNK,
     *LOG,
+    *NEXT_FAILURES,
     *PROBING,
     *PROMISE,
     *SICKNESS,
