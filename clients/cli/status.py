@@ -50,13 +50,20 @@ def describe_service(service: ServiceRestarts) -> str:
     return f"{service.service} ended uncleanly {times}{loop}: {now}"
 
 
+def faults_of(node: NodeStatus) -> tuple[str, ...]:
+    """List what is wrong with *node*, a sentence each."""
+    clock = () if node.clock is None or not node.clock.is_off else (node.clock.describe(),)
+    services = map(describe_service, node.services)
+    return (*node.reasons, *clock, *_log_faults(node), *services)
+
+
 def _show(answer: ClusterStatus) -> None:
     primary = answer.primary or "none"
     print_line(f"site {answer.site}, primary {primary}, seen by {answer.seen_by}")
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
     print_table(columns, map(_row, answer.nodes))
     for each in answer.nodes:
-        for fault in (*each.reasons, *_log_faults(each), *map(describe_service, each.services)):
+        for fault in faults_of(each):
             print_line(f"  {each.node}: {fault}")
     if any(map(_log_faults, answer.nodes)):
         print_line(answer.survival)

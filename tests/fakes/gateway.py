@@ -56,6 +56,7 @@ def build_in_memory_gateway() -> InMemoryGateway:
         directory=Directory(site, overrides=True),
         view=SessionsView(),
         observed=Observed(),
+        offsets=ClockOffsets(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
         containment=containment,

@@ -27,9 +27,11 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
     """List every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
-    log = cluster.find_log_quorum()
+    log, clocks = cluster.find_log_quorum(), cluster.clocks()
     nodes = [
-        _node_status(cluster, node, each).model_copy(update={"log_server": log.states.get(node)})
+        _node_status(cluster, node, each).model_copy(
+            update={"log_server": log.states.get(node), "clock": clocks.get(node)}
+        )
         for node, each in directory.nodes.items()
     ]
     return ClusterStatus(
