@@ -29,15 +29,19 @@ def status(
     node: Annotated[
         str | None, typer.Option("--node", help="With --history: only what concerns this node.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="With --history: each change by itself, none folded.")
+    ] = False,
 ) -> None:
     """Show every node: role, liveness, position in the log, load; or what happened."""
-    if not history and (since or node):
-        raise BadSettings("--since and --node choose from what happened: add --history")
+    if not history and (since or node or every):
+        raise BadSettings("--since, --node and --every are about what happened: add --history")
     if not history:
         context.report(context.ask(cluster_status()), _show)
         return
     with context.client() as client:
-        events = read_history(client, since, node)
+        folded = not (every or context.prints_json)
+        events = read_history(client, since, node, folded=folded)
     context.report(events, show_history)
 
 

@@ -22,6 +22,7 @@ LONGEST_ROUND_TRIP_SECONDS: Final = 1.0
 ALERT_MS: Final = 5_000
 """From here on a clock is off."""
 
+SUSPECTED_SECONDS: Final = 30.0
 STALE_SECONDS: Final = 180.0
 """An offset that was measured longer ago is not spoken of: the clock may have been set."""
 
@@ -63,13 +64,13 @@ def measure_offset(
 class ClockOffsets:
     """The last offset of each clock that answered us, and the clocks that are suspected.
 
-    A clock is suspected from the moment that a message came with a stamp far from our time, until
-    it has answered. Both are bounded: a member may invent names.
+    A clock is suspected while its messages come with stamps far from our time, until it has
+    answered. Both are bounded: a member may invent names.
     """
 
     def __init__(self) -> None:
         self._offsets: OrderedDict[ClockName, ClockOffset] = OrderedDict()
-        self._suspected: OrderedDict[ClockName, None] = OrderedDict()
+        self._suspected: OrderedDict[ClockName, Instant] = OrderedDict()
 
     def record(self, clock: ClockName, offset: ClockOffset) -> None:
         """Keep the *offset* of *clock* in place of the one before."""
@@ -78,23 +79,25 @@ class ClockOffsets:
         self._suspected.pop(clock, None)
         _bound(self._offsets)
 
-    def suspect(self, clock: ClockName) -> None:
+    def suspect(self, clock: ClockName, now: Instant) -> None:
         """Note that a message of *clock* was stamped far from our time: late, or by a wrong clock.
 
         A measured offset that explains it leaves no question open.
         """
         known = self._offsets.get(clock)
         if known is None or not known.is_off:
-            self._suspected[clock] = None
+            self._suspected[clock] = now
+            self._suspected.move_to_end(clock)
             _bound(self._suspected)
 
     def forget(self) -> None:
         """Drop every offset: our own clock was set, and they were measured against it."""
         self._offsets.clear()
 
-    @property
-    def suspected(self) -> frozenset[ClockName]:
-        return frozenset(self._suspected)
+    def suspected(self, now: Instant) -> frozenset[ClockName]:
+        """Return the clocks whose messages came lately with stamps far from our time."""
+        found = self._suspected.items()
+        return frozenset(clock for clock, at in found if now - at <= SUSPECTED_SECONDS)
 
     def of_clock(self, clock: ClockName, now: Instant) -> ClockOffset | None:
         """Return the offset of *clock*; None when none was measured lately."""
@@ -167,8 +170,8 @@ def describe_own_clock(own: NodeId, peers: Iterable[tuple[NodeId, ClockOffset]])
         if len({offset.ahead_ms > 0 for _, offset in group}) == 1:
             least = min((offset.ahead_ms for _, offset in group), key=abs)
             names = " and ".join(sorted({f"{node}'s" for node, _ in group}))
-            ours = describe_offset(-least)
-            return f"this clock is {ours} of {names}: set the time of this machine (NTP)"
+            ours = describe_offset(-least).replace("ahead", "ahead of")
+            return f"this clock is {ours} {names}: set the time of this machine (NTP)"
     return None
 
 
@@ -178,6 +181,6 @@ def _of(
     return [each for each in peers if (each[0] == own) is same]
 
 
-def _bound(kept: "OrderedDict[ClockName, ClockOffset] | OrderedDict[ClockName, None]") -> None:
+def _bound(kept: "OrderedDict[ClockName, ClockOffset] | OrderedDict[ClockName, Instant]") -> None:
     while len(kept) > CLOCKS_KEPT:
         kept.popitem(last=False)

@@ -197,7 +197,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
 
     def _suspect_clock(self, identity: Identity) -> None:
         """Have the clock of *identity* measured: its message is late, or its clock is wrong."""
-        self.guard.clocks.suspect((identity.node, identity.service))
+        self.guard.clocks.suspect((identity.node, identity.service), self.guard.now())
 
     def _check_message(self, message: Msg) -> None:
         declared = find_message(message.subject)

@@ -30,8 +30,12 @@ class ClockReader:
     async def run(self) -> None:
         """Ask, every half a second those that are due, until cancelled."""
         while True:
-            await asyncio.gather(*(self._ask(each) for each in self._due()))
+            await self.ask_due()
             await asyncio.sleep(CHECK_SECONDS)
+
+    async def ask_due(self) -> None:
+        """Ask, at once, all that are due."""
+        await asyncio.gather(*(self._ask(each) for each in self._due()))
 
     def _due(self) -> tuple[ClockName, ...]:
         cluster = self._cluster
@@ -51,7 +55,7 @@ class ClockReader:
             for service, offset in offsets.of_node(node, now).items()
             if offset.is_off
         )
-        return offsets.suspected.union(off)
+        return offsets.suspected(now).union(off)
 
     async def _ask(self, clock: ClockName) -> None:
         question = ReadClock(node=clock[0], service=clock[1])
@@ -59,6 +63,6 @@ class ClockReader:
             await self._publisher.ask(question, timeout_seconds=LONGEST_ROUND_TRIP_SECONDS)
         except MeridianError as error:
             self._log.debug("%s of %s told no time: %s", clock[1], clock[0], error.message)
-            self._questions.record(clock, self._cluster.clock.now(), answered=False)
+            self._questions.record(clock, answered=False)
         else:
-            self._questions.record(clock, self._cluster.clock.now(), answered=True)
+            self._questions.record(clock, answered=True)

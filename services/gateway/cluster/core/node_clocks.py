@@ -45,17 +45,24 @@ def choose_clocks(
 
 @dataclass(slots=True)
 class _Asked:
-    """When a clock is asked again, and how often it gave no answer in a row."""
+    """When a clock was asked last, and how often it gave no answer in a row."""
 
-    due_at: Instant
+    at: Instant
     failures: int = 0
+
+    def due_at(self, *, urgent: bool) -> Instant:
+        """Return when it is asked again."""
+        if urgent:
+            return Instant(self.at + OFTEN_SECONDS)
+        pause = UNANSWERED.pause_seconds(self.failures) if self.failures else SELDOM_SECONDS
+        return Instant(self.at + pause)
 
 
 class ClockQuestions:
-    """When to ask which clock: seldom, but often where one is off, suspected or silent.
+    """When to ask which clock: seldom, but often where one is off or suspected.
 
-    One that gives no answer is asked less and less often, unless its messages come. At most AT_ONCE
-    are asked at a time, those first that are off or suspected.
+    One that gives no answer is asked soon again, and less and less often. At most AT_ONCE are asked
+    at a time, those first that are off or suspected.
     """
 
     def __init__(self, own: ClockName) -> None:
@@ -71,25 +78,22 @@ class ClockQuestions:
         clocks |= {each for each in urgent if each[0] in wanted}
         for gone in self._asked.keys() - clocks:
             del self._asked[gone]
-        due = [each for each in clocks - {self._own} if now >= self._due_at(each, each in urgent)]
-        due.sort(key=lambda each: (each not in urgent, self._due_at(each, each in urgent), each))
+        due_at = {each: self._due_at(each, urgent) for each in clocks - {self._own}}
+        due = [each for each, at in due_at.items() if at <= now]
+        due.sort(key=lambda each: (each not in urgent, due_at[each], each))
         for each in due[:AT_ONCE]:
-            self._asked.setdefault(each, _Asked(now)).due_at = Instant(now + OFTEN_SECONDS)
+            self._asked.setdefault(each, _Asked(now)).at = now
         return tuple(due[:AT_ONCE])
 
-    def record(self, clock: ClockName, now: Instant, *, answered: bool) -> None:
-        """Note whether *clock* answered, and so when it is asked again."""
-        asked = self._asked.setdefault(clock, _Asked(now))
-        asked.failures = 0 if answered else asked.failures + 1
-        pause = SELDOM_SECONDS if answered else UNANSWERED.pause_seconds(asked.failures)
-        asked.due_at = Instant(now + pause)
-
-    def _due_at(self, clock: ClockName, urgent: bool) -> Instant:  # noqa: FBT001
+    def record(self, clock: ClockName, *, answered: bool) -> None:
+        """Note whether *clock* answered when it was asked last."""
         asked = self._asked.get(clock)
-        if asked is None:
-            return Instant(0.0)
-        latest = asked.due_at - SELDOM_SECONDS + OFTEN_SECONDS
-        return Instant(min(asked.due_at, latest)) if urgent else asked.due_at
+        if asked is not None:
+            asked.failures = 0 if answered else asked.failures + 1
+
+    def _due_at(self, clock: ClockName, urgent: frozenset[ClockName]) -> Instant:
+        asked = self._asked.get(clock)
+        return Instant(0.0) if asked is None else asked.due_at(urgent=clock in urgent)
 
 
 def attribute_offsets(
