@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ async def test_masters_that_do_not_answer_are_asked_less_and_less_often() -> Non
         if len(machine.asked) > before:
             rounds.append(machine.at)
         machine.at += 1.0
-    pauses = [later - sooner for sooner, later in zip(rounds, rounds[1:], strict=False)]
+    pauses = [later - sooner for sooner, later in pairwise(rounds)]
     assert pauses == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
 
 

@@ -1,6 +1,7 @@
 """Which clocks the gateway asks, how often, whose is off, and what is told of it."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_who_gives_no_answer_is_asked_less_and_less_often() -> None:
         for clock in questions.due(wanted, NONE, Instant(at)):
             questions.record(clock, answered=False)
             asked.append(at)
-    pauses = [later - before for before, later in zip(asked, asked[1:], strict=False)]
+    pauses = [later - before for before, later in pairwise(asked)]
     assert pauses == [5, 10, 20, 40, 60, 60, 60, 60, 60]
 
 
@@ -152,6 +153,7 @@ class Clocks(Responder):
 
 
 async def with_berlin(fake: InMemoryGateway, *, is_alive: bool) -> None:
+    fake.site.revision += 1
     fake.site.write(Kind.NODE, BERLIN, {"role": "traffic"})
     await fake.state.directory.read()
     beat = NodeHeartbeat(node=BERLIN, service="relay", version="1", started_unix_ms=0)

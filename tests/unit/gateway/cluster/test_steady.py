@@ -1,6 +1,7 @@
 """When a change has lasted: bounds that hold for whatever a master says."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -121,9 +122,9 @@ def test_whatever_is_said_events_alternate_are_bounded_and_lasted(
             told.take(state, at)
             seen.append((at, state))
             at += STEP
-    for (before, old), (now, new) in zip(told.events, told.events[1:], strict=False):
+    for (before, old), (now, new) in pairwise(told.events):
         assert old != new
-        pause = SHORTEST_SECONDS if "able" in {new} or old != "able" else WORSE_SECONDS
+        pause = SHORTEST_SECONDS if new == "able" or old != "able" else WORSE_SECONDS
         lasted = [state for when, state in seen if now - pause <= when <= now]
         assert now - before >= pause
         assert set(lasted) == {new} or (old == "able" and "able" not in lasted)
