@@ -96,13 +96,15 @@ def test_what_is_no_state_is_never_folded() -> None:
     assert fold_history(lines) == tuple(lines)
 
 
+def node_line(at: int, state: str, node: NodeId) -> StatusLine:
+    return line(at, f"{node} is {state}", "node.state_changed", state=state)
+
+
 LINES = st.lists(
     st.builds(
-        lambda at, bad, node: line(
-            at, f"{node} is {'dead' if bad else 'alive'}", "node.state_changed"
-        ),
+        node_line,
         st.integers(0, 5 * QUIET_MS),
-        st.booleans(),
+        st.sampled_from(["alive", "dead"]),
         st.sampled_from([BRAVO, BERLIN]),
     ),
     max_size=40,
