@@ -161,7 +161,7 @@ async def test_a_real_process_says_itself_in_readyz_that_its_clock_is_off(scene:
     async with scene.cluster.member(ALPHA, "failover_monitor"):
         with scene.relay("-20s") as health:
             async with asyncio.timeout(20):
-                while not (said := await asyncio.to_thread(warnings, health)):
+                while not (reported := await asyncio.to_thread(warnings, health)):
                     await asyncio.sleep(0.1)
-    (sentence,) = said
+    (sentence,) = reported
     assert re.match(r"clock: this clock is (19\.9|20|20\.1) s behind alpha's: set", sentence)

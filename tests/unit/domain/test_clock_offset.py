@@ -41,7 +41,7 @@ def test_an_offset_is_exact_to_half_the_round_trip(
 
 
 @pytest.mark.parametrize("seconds", [1.001, 3.0, 10.0, 3_600.0, -0.001])
-def test_an_answer_that_took_longer_than_a_second_shows_nothing(seconds: float) -> None:
+def test_an_answer_that_lasted_longer_than_a_second_shows_nothing(seconds: float) -> None:
     at = Instant(50.0)
     assert measure_offset(UnixMillis(7), UnixMillis(9), at, Instant(at + seconds)) is None
 
@@ -148,6 +148,6 @@ def test_an_offset_is_written_in_words(ahead_ms: int, text: str) -> None:
 def test_a_process_says_that_its_own_clock_is_off_when_those_it_asked_agree(
     own: NodeId, peers: list[tuple[NodeId, int]], begins: str | None
 ) -> None:
-    said = describe_own_clock(own, [(node, offset(ahead)) for node, ahead in peers])
-    assert (said is None) is (begins is None)
-    assert begins is None or (said or "").startswith(begins)
+    reported = describe_own_clock(own, [(node, offset(ahead)) for node, ahead in peers])
+    assert (reported is None) is (begins is None)
+    assert begins is None or (reported or "").startswith(begins)

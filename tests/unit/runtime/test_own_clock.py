@@ -73,14 +73,14 @@ async def test_a_clock_that_is_off_is_a_warning_in_readyz_and_one_line_in_the_lo
     for _ in range(4):
         await own.check()
         machine.at += OFTEN_SECONDS
-    said = "this clock is 40 s ahead of alpha's and bravo's: set the time of this machine (NTP)"
+    sentence = "this clock is 40 s ahead of alpha's and bravo's: set the time of this machine (NTP)"
     status, _, body = StatusApp(Any, machine.health).answer("GET", "/readyz")  # type: ignore[arg-type]
     assert status == 200
-    assert f"clock: {said}".encode() in body
+    assert f"clock: {sentence}".encode() in body
     machine.ahead_ms = {ALPHA: 0, BRAVO: 0}
     await own.check()
     assert machine.health.warnings() == []
-    assert caplog.messages == [said, "this clock agrees with the masters' again"]
+    assert caplog.messages == [sentence, "this clock agrees with the masters' again"]
 
 
 async def test_a_clock_that_is_set_is_compared_at_once() -> None:

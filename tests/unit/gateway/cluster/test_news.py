@@ -19,7 +19,7 @@ def states(news: tuple[NodeStateChanged, ...]) -> list[tuple[str, Liveness, Live
     return [(each.node, each.state, each.previous) for each in news]
 
 
-def told(
+def update(
     news: NodeNews,
     found: Mapping[NodeId, Liveness | None],
     at: float,
@@ -33,9 +33,9 @@ def told(
 def test_the_primary_reports_each_change_once() -> None:
     news = NodeNews()
 
-    first = told(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 1.0)
-    same = told(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 2.0)
-    dead = told(news, {BERLIN: Liveness.DEAD}, 3.0)
+    first = update(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 1.0)
+    same = update(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 2.0)
+    dead = update(news, {BERLIN: Liveness.DEAD}, 3.0)
 
     assert states(first) == [(BERLIN, Liveness.ALIVE, None)]
     assert same == ()
@@ -45,10 +45,10 @@ def test_the_primary_reports_each_change_once() -> None:
 
 def test_the_cause_of_a_dead_node_names_its_clock_where_that_is_off() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.ALIVE}, 1.0)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
 
     clocks = {BERLIN: "its clock is 40 s ahead (measured 1 s ago)"}
-    (dead,) = told(news, {BERLIN: Liveness.DEAD}, 5.0, clocks=clocks)
+    (dead,) = update(news, {BERLIN: Liveness.DEAD}, 5.0, clocks=clocks)
 
     assert dead.cause == (
         "no heartbeat came for too long; its clock is 40 s ahead (measured 1 s ago)"
@@ -57,50 +57,50 @@ def test_the_cause_of_a_dead_node_names_its_clock_where_that_is_off() -> None:
 
 def test_a_node_that_is_suspect_for_a_moment_is_no_news() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.ALIVE}, 1.0)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
 
-    assert told(news, {BERLIN: Liveness.SUSPECT}, 2.0) == ()
-    assert told(news, {BERLIN: Liveness.SUSPECT}, 2.9) == ()
-    assert told(news, {BERLIN: Liveness.ALIVE}, 3.0) == ()
-    assert told(news, {BERLIN: Liveness.SUSPECT}, 4.0) == ()
-    suspect = told(news, {BERLIN: Liveness.SUSPECT}, 5.0)
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 2.0) == ()
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 2.9) == ()
+    assert update(news, {BERLIN: Liveness.ALIVE}, 3.0) == ()
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 4.0) == ()
+    suspect = update(news, {BERLIN: Liveness.SUSPECT}, 5.0)
     assert states(suspect) == [(BERLIN, Liveness.SUSPECT, Liveness.ALIVE)]
 
 
 def test_a_node_is_alive_again_once_its_heartbeats_came_for_some_seconds() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.ALIVE}, 1.0)
-    told(news, {BERLIN: Liveness.DEAD}, 5.0)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
+    update(news, {BERLIN: Liveness.DEAD}, 5.0)
 
     for at in (6.0, 8.0, 10.9):
-        assert told(news, {BERLIN: Liveness.ALIVE}, at) == ()
-    alive = told(news, {BERLIN: Liveness.ALIVE}, 11.0)
+        assert update(news, {BERLIN: Liveness.ALIVE}, at) == ()
+    alive = update(news, {BERLIN: Liveness.ALIVE}, 11.0)
     assert states(alive) == [(BERLIN, Liveness.ALIVE, Liveness.DEAD)]
 
 
 def test_a_new_primary_reports_what_it_saw_shortly_before() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
-    told(news, {BERLIN: Liveness.DEAD}, 30.0, is_primary=False)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
+    update(news, {BERLIN: Liveness.DEAD}, 30.0, is_primary=False)
 
-    events = told(news, {BERLIN: Liveness.DEAD}, 31.0)
+    events = update(news, {BERLIN: Liveness.DEAD}, 31.0)
 
     assert states(events) == [(BERLIN, Liveness.DEAD, Liveness.ALIVE)]
 
 
 def test_a_new_primary_leaves_old_news_to_the_primary_of_that_time() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
 
-    assert told(news, {BERLIN: Liveness.ALIVE}, 1 + REMEMBERED_SECONDS) == ()
+    assert update(news, {BERLIN: Liveness.ALIVE}, 1 + REMEMBERED_SECONDS) == ()
 
 
 def test_a_node_that_left_the_configuration_begins_anew_when_it_is_back() -> None:
     news = NodeNews()
-    told(news, {BERLIN: Liveness.DEAD}, 1.0)
-    told(news, {}, 2.0)
+    update(news, {BERLIN: Liveness.DEAD}, 1.0)
+    update(news, {}, 2.0)
 
-    events = told(news, {BERLIN: Liveness.ALIVE}, 3.0)
+    events = update(news, {BERLIN: Liveness.ALIVE}, 3.0)
 
     assert states(events) == [(BERLIN, Liveness.ALIVE, None)]
 

@@ -1,4 +1,4 @@
-"""Which clocks the gateway asks, how often, whose is off, and what is told of it."""
+"""Which clocks the gateway asks, how often, whose is off, and what is emitted of it."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -120,17 +120,17 @@ def test_where_everybody_elses_clock_is_off_it_is_ours(
     assert {node: each.ahead_ms for node, each in clocks.items() if each.is_off} == off
 
 
-def test_a_clock_is_told_when_it_is_off_and_when_it_is_right_again_and_never_flips() -> None:
+def test_a_clock_is_reported_when_it_is_off_and_when_it_is_right_again_and_never_flips() -> None:
     news = ClockNews()
-    told = list[tuple[int, bool]]()
+    emitted = list[tuple[int, bool]]()
     offsets = (0, ALERT_MS - 1, ALERT_MS, RIGHT_MS, ALERT_MS, RIGHT_MS, RIGHT_MS - 1, RIGHT_MS)
     for ahead in offsets:
         events = news.update({BERLIN: measured(ahead)}, is_primary=True)
-        told += [(each.ahead_ms, each.is_off) for each in events]
-    assert told == [(ALERT_MS, True), (RIGHT_MS - 1, False)]
+        emitted += [(each.ahead_ms, each.is_off) for each in events]
+    assert emitted == [(ALERT_MS, True), (RIGHT_MS - 1, False)]
 
 
-def test_only_the_primary_tells_of_a_clock() -> None:
+def test_only_the_primary_reports_a_clock() -> None:
     news = ClockNews()
     assert list(news.update({BERLIN: measured(-40_000)}, is_primary=False)) == []
 

@@ -22,7 +22,7 @@ MINUTES_23 = int(23 * 60 / STEP)
 
 
 @dataclass
-class Told:
+class Reports:
     """What was reported of one thing, and when."""
 
     steady: SteadyState[str] = field(default_factory=SteadyState[str])
@@ -34,7 +34,7 @@ class Told:
 
 
 def test_the_first_good_state_is_reported_at_once_and_a_bad_one_when_it_lasted() -> None:
-    good, bad = Told(), Told()
+    good, bad = Reports(), Reports()
     good.take("able", 7.0)
     for at in (7.0, 7.5, 8.0):
         bad.take("lags", at)
@@ -43,69 +43,69 @@ def test_the_first_good_state_is_reported_at_once_and_a_bad_one_when_it_lasted()
 
 
 def test_a_master_whose_reasons_change_all_the_time_is_unable_all_the_same() -> None:
-    told = Told()
-    told.take("able", 0.0)
+    reports = Reports()
+    reports.take("able", 0.0)
     for number in range(1, 4):
-        told.take(f"reason {number}", number * STEP)
-    assert told.events[1:] == [(1.5, "reason 3")]
+        reports.take(f"reason {number}", number * STEP)
+    assert reports.events[1:] == [(1.5, "reason 3")]
 
 
 def test_able_has_to_last_longer_after_each_setback_up_to_a_minute() -> None:
-    told, at, pauses = Told(), 0.0, list[float]()
-    told.take("able", at)
+    reports, at, pauses = Reports(), 0.0, list[float]()
+    reports.take("able", at)
     for _ in range(6):
         for _ in range(3):
             at += STEP
-            told.take("lags", at)
+            reports.take("lags", at)
         began = at + STEP
-        while told.events[-1][1] != "able":
+        while reports.events[-1][1] != "able":
             at += STEP
-            told.take("able", at)
+            reports.take("able", at)
         pauses.append(at - began)
     assert pauses == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
 
 
 def test_a_long_quiet_makes_a_setback_the_first_again() -> None:
-    told = Told()
-    told.take("able", 0.0)
+    reports = Reports()
+    reports.take("able", 0.0)
     for start in (10.0, 20.0 + MEMORY_SECONDS):
         for at in (start, start + 1, start + 2, start + 2 + SHORTEST_SECONDS):
-            told.take("lags" if at < start + 2 else "able", at)
-    assert [state for _, state in told.events] == ["able", "lags", "able", "lags", "able"]
+            reports.take("lags" if at < start + 2 else "able", at)
+    assert [state for _, state in reports.events] == ["able", "lags", "able", "lags", "able"]
 
 
 def test_what_is_bad_for_good_is_reported_at_once_however_often_it_flipped_before() -> None:
-    told = Told()
-    told.take("able", 0.0)
+    reports = Reports()
+    reports.take("able", 0.0)
     at = 0.0
     for number in range(201):
         at += STEP
-        told.take("lags" if number % 2 else "able", at)
-    assert told.events == [(0.0, "able")]
-    told.take("lags", at + 1)
-    told.take("lags", at + 2)
-    assert told.events[1:] == [(at + 2, "lags")]
+        reports.take("lags" if number % 2 else "able", at)
+    assert reports.events == [(0.0, "able")]
+    reports.take("lags", at + 1)
+    reports.take("lags", at + 2)
+    assert reports.events[1:] == [(at + 2, "lags")]
 
 
 def test_186_flips_in_23_minutes_are_a_handful_of_events() -> None:
     """The busy machine that this was made for: a flip every seven seconds or so, by chance."""
-    told, chance, state = Told(), Random(23), "able"
+    reports, chance, state = Reports(), Random(23), "able"
     for number in range(MINUTES_23):
         if chance.random() < 186 / MINUTES_23:
             state = "lags" if state == "able" else "able"
-        told.take(state, number * STEP)
-    assert len(told.events) <= 20
+        reports.take(state, number * STEP)
+    assert len(reports.events) <= 20
 
 
 @pytest.mark.parametrize("period_seconds", [1, 2, 3, 5, 6, 8, 11, 21, 41, 61, 62, 65])
 def test_no_rhythm_of_flips_makes_more_than_two_events_a_minute_in_the_long_run(
     period_seconds: int,
 ) -> None:
-    told = Told()
+    reports = Reports()
     for number in range(MINUTES_23):
         is_able = (number * STEP) % period_seconds >= WORSE_SECONDS + STEP
-        told.take("able" if is_able else "lags", number * STEP)
-    late = [at for at, _ in told.events if at >= 300.0]
+        reports.take("able" if is_able else "lags", number * STEP)
+    late = [at for at, _ in reports.events if at >= 300.0]
     assert len(late) <= 2 * (23 - 5) + 1
 
 
@@ -113,19 +113,19 @@ STATES = st.sampled_from(["able", "lags", "other reason", "third reason"])
 
 
 @given(st.lists(st.tuples(STATES, st.integers(1, 60)), max_size=60))
-def test_whatever_is_said_events_alternate_are_bounded_and_lasted(
-    said: list[tuple[str, int]],
+def test_whatever_is_reported_events_alternate_are_bounded_and_lasted(
+    stated: list[tuple[str, int]],
 ) -> None:
-    told, at, seen = Told(), 0.0, list[tuple[float, str]]()
-    for state, steps in said:
+    reports, at, seen = Reports(), 0.0, list[tuple[float, str]]()
+    for state, steps in stated:
         for _ in range(steps):
-            told.take(state, at)
+            reports.take(state, at)
             seen.append((at, state))
             at += STEP
-    for (before, old), (now, new) in pairwise(told.events):
+    for (before, old), (now, new) in pairwise(reports.events):
         assert old != new
         pause = SHORTEST_SECONDS if new == "able" or old != "able" else WORSE_SECONDS
         lasted = [state for when, state in seen if now - pause <= when <= now]
         assert now - before >= pause
         assert set(lasted) == {new} or (old == "able" and "able" not in lasted)
-    assert len(told.events) <= 2 * (5 + at / LONGEST_SECONDS) + 2
+    assert len(reports.events) <= 2 * (5 + at / LONGEST_SECONDS) + 2
