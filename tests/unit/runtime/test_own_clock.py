@@ -110,3 +110,13 @@ async def test_a_monitor_asks_the_gateway_of_its_own_node_and_not_itself() -> No
     machine = Machine({ALPHA: 0, BRAVO: 0})
     await machine.own_clock(ALPHA, "failover_monitor").check()
     assert machine.asked == [(ALPHA, "gateway"), (BRAVO, "failover_monitor")]
+
+
+async def test_what_was_measured_before_the_clock_was_set_is_not_spoken_of_afterwards() -> None:
+    machine = Machine({ALPHA: -40_000, BRAVO: -40_000})
+    own = machine.own_clock()
+    await own.check()
+    assert machine.health.warnings()
+    machine.set_by_ms, machine.ahead_ms = -40_000, {}
+    await own.check()
+    assert machine.health.warnings() == []

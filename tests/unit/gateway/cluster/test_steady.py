@@ -50,6 +50,14 @@ def test_a_master_whose_reasons_change_all_the_time_is_unable_all_the_same() -> 
     assert reports.events[1:] == [(1.5, "reason 3")]
 
 
+def test_reasons_that_alternate_slowly_are_reported_less_and_less_often() -> None:
+    reports = Reports()
+    reports.take("able", 0.0)
+    for number in range(1, 600):
+        reports.take("lags" if number // 14 % 2 else "its database is silent", number * STEP)
+    assert len(reports.events) <= 4
+
+
 def test_able_has_to_last_longer_after_each_setback_up_to_a_minute() -> None:
     reports, at, pauses = Reports(), 0.0, list[float]()
     reports.take("able", at)
