@@ -26,6 +26,9 @@ SUSPECTED_SECONDS: Final = 30.0
 STALE_SECONDS: Final = 180.0
 """An offset that was measured longer ago is not spoken of: the clock may have been set."""
 
+TOGETHER_SECONDS: Final = 10.0
+"""Offsets of one node that lie further apart are not compared: its clock may have been set."""
+
 TWO_MINUTES_MS: Final = 120_000
 CLOCKS_KEPT: Final = 2_000
 
@@ -117,7 +120,8 @@ class ClockOffsets:
             return None
         service = max(sorted(offsets), key=lambda name: abs(offsets[name].ahead_ms))
         worst = offsets[service]
-        is_alone = worst.is_off and not all(each.is_off for each in offsets.values())
+        now_too = [each for each in offsets.values() if each.at >= worst.at - TOGETHER_SECONDS]
+        is_alone = worst.is_off and not all(each.is_off for each in now_too)
         seconds = max(0, round(now - worst.at))
         return MeasuredClock(service, worst.ahead_ms, worst.error_ms, seconds, is_alone=is_alone)
 

@@ -47,13 +47,14 @@ class ClockReader:
         return self._questions.due(wanted, self._urgent(now), now)
 
     def _urgent(self, now: Instant) -> frozenset[ClockName]:
-        """Return the clocks that are suspected, and those that are off."""
+        """Return the clocks that are suspected, and all of a node of which one is off."""
         offsets = self._cluster.offsets
+        measured = {node: offsets.of_node(node, now) for node in self._cluster.directory.nodes}
         off = (
             (node, service)
-            for node in self._cluster.directory.nodes
-            for service, offset in offsets.of_node(node, now).items()
-            if offset.is_off
+            for node, services in measured.items()
+            if any(offset.is_off for offset in services.values())
+            for service in services
         )
         return offsets.suspected(now).union(off)
 

@@ -1,7 +1,7 @@
 """Clocks that are off, on a real server: a real process under libfaketime, and one that is late.
 
 libfaketime moves the time of day of one process and leaves the clock that nobody sets alone, as a
-machine with a wrong time does (Debian: `apt-get install faketime`).
+machine with a wrong time does.
 """
 
 import asyncio
@@ -23,27 +23,13 @@ from shared.events.message import Done
 from shared.events.node import NodeHeartbeat
 from shared.events.relay import DrainNode
 from shared.runtime.context import ServiceContext
+from tests.integration.messaging.faked_time import faked
 from tests.integration.relay.cluster import Cluster, free_port, nats_server, process, until
 
 pytestmark = pytest.mark.integration
 
 ALPHA, BERLIN = NodeId("alpha"), NodeId("berlin")
 QUESTION = ReadClock(node=BERLIN, service="relay")
-LIBRARIES = (
-    *Path("/usr/lib").glob("*/faketime/libfaketime.so.1"),
-    *Path("/usr/lib/faketime").glob("libfaketime.so.1"),
-)
-
-
-def faked(offset: str) -> dict[str, str]:
-    """The environment of a process whose time of day is *offset* off."""
-    assert LIBRARIES, "this test needs libfaketime: apt-get install faketime"
-    return {
-        "LD_PRELOAD": str(LIBRARIES[0]),
-        "FAKETIME": offset,
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
 
 
 @dataclass

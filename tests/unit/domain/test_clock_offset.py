@@ -83,6 +83,15 @@ def test_one_process_with_another_clock_than_its_machine_is_named() -> None:
     assert found.describe() == "the clock of its relay is 20 s behind (measured 3 s ago)"
 
 
+def test_what_another_process_showed_long_before_does_not_make_one_the_only_wrong_one() -> None:
+    clocks = ClockOffsets()
+    clocks.record(REPLICATION, offset(10, 1.0))
+    clocks.record(RELAY, offset(40_000, 60.0))
+    found = clocks.worst(BERLIN, Instant(60.0))
+    assert found is not None
+    assert found.describe() == "its clock is 40 s ahead (measured 0 s ago)"
+
+
 def test_setting_our_own_clock_makes_every_offset_worthless() -> None:
     clocks = ClockOffsets()
     clocks.record(RELAY, offset(40_000))
