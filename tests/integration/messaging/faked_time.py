@@ -1,9 +1,8 @@
-"""libfaketime: another time of day for one process, and the clock that nobody sets left alone.
-
-Debian has it as a package: `apt-get install faketime`.
-"""
+"""libfaketime: another time of day for one process, and the clock that nobody sets left alone."""
 
 from pathlib import Path
+
+from tests.programs import require_program
 
 LIBRARIES = (
     *Path("/usr/lib").glob("*/faketime/libfaketime.so.1"),
@@ -13,7 +12,7 @@ LIBRARIES = (
 
 def faked(offset: str) -> dict[str, str]:
     """The environment of a process whose time of day is *offset* off, as `+40s`."""
-    assert LIBRARIES, "this test needs libfaketime: apt-get install faketime"
+    require_program("faketime")
     return {
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME": offset,
