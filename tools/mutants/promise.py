@@ -43,7 +43,7 @@ PROMISE: Final = (
     Mutant(
         "who should give way requests promises",
         MONITOR,
-        "self._role.is_acting(now) and self._role.may_renew(now)",
+        "self._role.is_acting(now) and self._keeping.may_renew(now)",
         "self._role.is_acting(now)",
     ),
     Mutant(

@@ -37,6 +37,7 @@ from services.failover_monitor.core.facts import (
 from services.failover_monitor.core.fitness import Fitness
 from services.failover_monitor.core.handover import Handover, PreparedRecord
 from services.failover_monitor.core.health import NOT_CHECKED, HealthReport
+from services.failover_monitor.core.keeping import Keeping
 from services.failover_monitor.core.key_calls import KeyCalls
 from services.failover_monitor.core.lease import Lease
 from services.failover_monitor.core.observer import Observer
@@ -84,7 +85,8 @@ class Monitor:
         self._ready = ReadyMasters(timing)
         self._lease = Lease(holder, timing)
         self._handover = Handover(self._lease)
-        self._role = Role(self._lease, self._handover, self._fitness, self._ready, timing)
+        self._keeping = Keeping(self._lease, self._fitness, self._ready, timing)
+        self._role = Role(self._lease, self._handover, self._fitness, self._keeping)
         self._requester = PromiseRequester(holder, timing)
         self._voter = PromiseVoter(self._lease, self._role, self._observer, timing)
         self._health = NOT_CHECKED
@@ -110,8 +112,8 @@ class Monitor:
             could_take_over=not self._lease.is_held and not reasons,
             reasons=reasons,
             health=self._health,
-            faults=self._role.faults(now),
-            successor=self._role.successor(now),
+            faults=self._keeping.faults(now),
+            successor=self._keeping.successor(now) if self.is_primary(now) else None,
             is_reluctant=self._fitness.is_reluctant(now),
         )
 
@@ -232,7 +234,7 @@ class Monitor:
 
     def _request_promises(self, now: Instant) -> tuple[Effect, ...]:
         """Ask every other master, unless the role is over or on its way to another master."""
-        if not (self._role.is_acting(now) and self._role.may_renew(now)):
+        if not (self._role.is_acting(now) and self._keeping.may_renew(now)):
             self._requester.skip(now)
             return NOTHING
         return (CollectVotes(self._requester.open_request(self._lease.epoch, now)),)
