@@ -95,8 +95,7 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         switchover_router(switchover, settings.node),
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
-    for router in routers:
-        context.bus.broker.include_router(router)
+    context.bus.broker.include_routers(*routers)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
         **build_health_workers(context, monitor, heartbeats, proofs),

@@ -37,8 +37,8 @@ PROMISE: Final = (
     Mutant(
         "who hands over requests promises",
         MONITOR,
-        "self._role.is_acting(now) and self._role.may",
-        "self._role.may",
+        "self._role.is_acting(now) and self._keeping.may",
+        "self._keeping.may",
     ),
     Mutant(
         "who should give way requests promises",

@@ -119,9 +119,9 @@ class Monitor:
 
     def describe(self) -> str:
         """Write one line for logs and transcripts."""
-        parts = (self._observer, self._fitness, self._ready)
-        known = "; ".join(part.describe() for part in parts)
-        return f"lease {self._lease.describe()}; key {known}; largest {self._role.largest_epoch}"
+        known = (part.describe() for part in (self._observer, self._fitness, self._ready))
+        lease, largest = self._lease.describe(), self._role.largest_epoch
+        return f"lease {lease}; key {'; '.join(known)}; largest {largest}"
 
     def deadline(self) -> Instant | None:
         """Return when `tick` has something to do; None while every answer is awaited."""
@@ -168,10 +168,7 @@ class Monitor:
         return self._voter.vote(terms, now, can_write=can_write)
 
     def prepare(self, now: Instant, why: str = "") -> PreparedRecord:
-        """Await the role: the holder may write the returned record for this process.
-
-        *why* is what is wrong with the holder; empty when an operator ordered the change.
-        """
+        """Await the role: the holder, in which *why* is wrong, may write the returned record."""
         return self._handover.prepare(now, why)
 
     def pause(self, now: Instant) -> tuple[Grant, ...]:
