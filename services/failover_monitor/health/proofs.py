@@ -21,6 +21,9 @@ from shared.runtime.clock import Clock
 RARE_SECONDS: Final = 2.0
 """How often a service is asked whose silence counts only after ten seconds."""
 
+LONGEST_CAUSE: Final = 400
+"""Characters of a cause that are passed on; every heartbeat carries them."""
+
 FRESH_SECONDS: Final = 0.7
 """How long a new commit may take that is to show that this master can take the role now."""
 
@@ -75,12 +78,7 @@ class ProofCollector:
             return None
         if answer.node != self._node:
             return None
-        self._proofs[service] = Proof(
-            service,
-            self._clock.now(),
-            answer.worked_at,
-            answer.refusals,
-            answer.cause,
-            answer.epoch,
-        )
+        now, cause = self._clock.now(), answer.cause[:LONGEST_CAUSE]
+        worked_at = min(now, answer.worked_at)  # nobody has worked in the future
+        self._proofs[service] = Proof(service, now, worked_at, answer.refusals, cause, answer.epoch)
         return answer
