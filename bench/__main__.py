@@ -20,6 +20,7 @@ PARTS: Final[dict[str, Callable[[Results], None]]] = {
     "failover.changes": run.part(run.changes),
     "failover.switchovers": run.part(run.switchovers),
     "failover.blows": run.part(run.blows),
+    "failover.sick": run.part(run.sick),
     "failover.peers": run.part(run.peers),
     "failover.calm": run.part(run.calm),
     "failover.report": run.report,

@@ -12,13 +12,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stack.failure import StartFailed
+from stack.nats import store_folder
 from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.restarts import Process
 
@@ -61,9 +62,9 @@ class Disk:
         Raises:
             StartFailed: the kernel refuses, or what is on the disk never stops growing.
         """
+        why = ""
         for _ in range(FILL_ATTEMPTS):
-            why = self._resize(self.used_bytes())
-            if not why:
+            if not (why := self._resize(self.used_bytes())):
                 return
         raise StartFailed(f"the disk at {self.folder} cannot be made full: {why}")
 
@@ -126,19 +127,20 @@ class SiteDisks:
         Raises:
             StartFailed: there can be no disk here.
         """
-        wanted = [*((name, POSTGRES) for name in databases), *((name, NATS) for name in log_servers)]
+        wanted = [
+            *((name, POSTGRES) for name in databases),
+            *((name, NATS) for name in log_servers),
+        ]
         with ExitStack() as stack:
             yield SiteDisks({each: stack.enter_context(small_disk()) for each in wanted})
 
     def link(self, processes: ProcessGroup) -> None:
         """Have a site that starts, or begins its start anew, keep these servers' files here."""
-        folders: dict[str, Callable[[str], Path]] = {
-            POSTGRES: processes.layout.postgres_folder,
-            NATS: processes.layout.nats_folder,
-        }
+        layout = processes.layout
         for (node, server), disk in self._disks.items():
             _empty(disk.folder)
-            place = folders[server](node)
+            is_database = server == POSTGRES
+            place = layout.postgres_folder(node) if is_database else store_folder(layout, node)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(disk.folder)
 

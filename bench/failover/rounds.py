@@ -1,10 +1,12 @@
 """One round after another: wait until all is well, hurt the primary, wait for the next one.
 
 What is measured is the time from the blow to the first stamp that was acknowledged without the
-old primary. A chunk of rounds ends with a look for every stamp that was ever acknowledged.
+old primary; of a primary that is only sick, the time until stamps are accepted for good again, by
+whomever. A chunk of rounds ends with a look for every stamp that was ever acknowledged.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -13,12 +15,17 @@ from typing import Final, Protocol
 from bench.failover.stamps import History
 
 LOOK_SECONDS: Final = 0.002
+AGAIN_LOOK_SECONDS: Final = 0.1
 FAILED_SECONDS: Final = 180.0
 """A takeover that takes longer than this is none; the run ends with an error."""
 
 QUIET_SECONDS: Final = 0.6
 PHASE_SECONDS: Final = 0.5
 """So long all is well before a blow, and it falls at any moment of so long after that."""
+
+
+SICK_SECONDS: Final = 60.0
+"""A primary is sick for so long, unless stamps are accepted again before; then it is mended."""
 
 
 class Subject(Protocol):
@@ -57,6 +64,33 @@ async def fail_over(subject: Subject, blow: Blow, phase_seconds: float = PHASE_S
             return await _accepted_without(subject.history, primary, struck) - struck
     finally:
         await blow.mend(primary)
+
+
+async def accept_again(subject: Subject, blow: Blow, phase_seconds: float = PHASE_SECONDS) -> float:
+    """Make the primary sick once: seconds until stamps are accepted for good again.
+
+    A subject that does nothing about it is mended after `SICK_SECONDS`, and waited for.
+    """
+    primary = await subject.settled()
+    await asyncio.sleep(QUIET_SECONDS + random.uniform(0.0, phase_seconds))  # noqa: S311 - a phase, no secret
+    struck = await blow.strike(primary)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SICK_SECONDS):
+                return await _accepted_again(subject.history, struck) - struck
+    finally:
+        await blow.mend(primary)
+    async with asyncio.timeout(FAILED_SECONDS):
+        return await _accepted_again(subject.history, struck) - struck
+
+
+async def _accepted_again(history: History, since: float) -> float:
+    """Wait until stamps are accepted for good after *since*; the moment from which they were."""
+    while True:
+        moment = history.accepted_again(since)
+        if moment is not None:
+            return moment
+        await asyncio.sleep(AGAIN_LOOK_SECONDS)
 
 
 async def _accepted_without(history: History, server: str, since: float) -> float:

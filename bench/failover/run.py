@@ -1,8 +1,9 @@
 """A whole run, part by part, and the rows that it ends in.
 
 How much is measured is told by the environment: KILLS (process killed), MACHINES, FREEZES, CUTS,
-LEADERS (the log's leader killed), SWITCHOVERS, PEERS (rounds with each peer), MINUTES (of trouble
-with each preset). Presets and peers take turns: nothing is measured while something else runs.
+LEADERS (the log's leader killed), SWITCHOVERS, SICK (each sickness), PEERS (rounds with each peer),
+SICK_PEERS (each sickness of Patroni's primary), MINUTES (of trouble with each preset). Presets and
+peers take turns: nothing is measured while something else runs.
 """
 
 import asyncio
@@ -11,17 +12,18 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bench.failover import autofailover, latency, network, ours, patroni
+from bench.failover import autofailover, latency, network, ours, patroni, sickness
 from bench.failover.autofailover import AutoFailover
 from bench.failover.ledger import Ledger
 from bench.failover.patroni import Patroni
 from bench.failover.postgres import MissingPeer, Peer
-from bench.failover.rounds import Blow, fail_over
+from bench.failover.rounds import Blow, accept_again, fail_over
 from bench.results import FOLDER, Results
 
 LEDGER: Final = FOLDER / "failover.run"
@@ -32,6 +34,8 @@ PEER_PHASE_SECONDS: Final = 10.0
 PEER_FAILED: Final = (MissingPeer, TimeoutError)
 TTL: Final = 20
 """The smallest that Patroni takes."""
+
+PATRONI: Final = f"patroni (ttl {TTL})"
 
 TIMINGS: Final = ("lan", "local")
 SUMS: Final = frozenset(
@@ -57,7 +61,9 @@ class RunOptions:
     cuts: int
     leaders: int
     switchovers: int
+    sick: int
     peers: int
+    sick_peers: int
     minutes: float
 
     @staticmethod
@@ -74,7 +80,9 @@ class RunOptions:
             cuts=int(number("CUTS", 30)),
             leaders=int(number("LEADERS", 10)),
             switchovers=int(number("SWITCHOVERS", 50)),
+            sick=int(number("SICK", 30)),
             peers=int(number("PEERS", 7)),
+            sick_peers=int(number("SICK_PEERS", 5)),
             minutes=number("MINUTES", 30),
         )
 
@@ -86,7 +94,7 @@ def part(
 
     def measure(_: Results) -> None:
         options = RunOptions.read(os.environ)
-        if options.peers:
+        if options.peers or options.sick_peers:
             _install()
         network.enter()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left running
@@ -110,9 +118,16 @@ async def blows(ledger: Ledger, options: RunOptions) -> None:
     await ours.leader_killed(ledger, options.leaders)
 
 
+async def sick(ledger: Ledger, options: RunOptions) -> None:
+    for name in sickness.NAMES:
+        await ours.sick(ledger, name, options.sick)
+    await _patroni(ledger, PATRONI, TTL, partial(_sicken, ledger, wanted=options.sick_peers))
+
+
 async def peers(ledger: Ledger, options: RunOptions) -> None:
-    for name, ttl in ((f"patroni (ttl {TTL})", TTL), ("patroni (default)", None)):
-        await _patroni(ledger, options.peers, name, ttl)
+    for name, ttl in ((PATRONI, TTL), ("patroni (default)", None)):
+        if left := _left(ledger, name, options.peers):
+            await _patroni(ledger, name, ttl, partial(_hurt, ledger, rounds=left))
     if _left(ledger, autofailover.NAME, options.peers):
         with _folder() as folder:
             try:
@@ -159,15 +174,14 @@ def report_medians(ledger: Ledger, results: Results) -> None:
     results.about = {"run": ledger.run, "begun": ledger.begun, "notes": ledger.notes}
 
 
-async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> None:
-    left = _left(ledger, name, wanted)
-    if not left:
-        return
+async def _patroni(
+    ledger: Ledger, name: str, ttl: int | None, rounds: Callable[[Patroni], Awaitable[None]]
+) -> None:
     with _folder() as folder:
         try:
             program = patroni.install(_packages())
             async with Patroni.start(program, Path(folder), name, ttl) as peer:
-                await _hurt(ledger, peer, left)
+                await rounds(peer)
         except PEER_FAILED as error:
             ledger.note(f"{name} was not measured: {_why(error)}.")
     ledger.save()
@@ -176,13 +190,30 @@ async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> N
 async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
     blow = Blow("machine killed", peer.strike, peer.mend)
     times = [await fail_over(peer, blow, PEER_PHASE_SECONDS) for _ in range(rounds)]
+    ledger.add(PEER_MEASURE, peer.name, times)
+    await _count(ledger, peer)
+    per_second = peer.history.so_far().per_second()
+    ledger.add("stamps per second, faults and all", peer.name, [per_second], "1/s")
+
+
+async def _sicken(ledger: Ledger, peer: Patroni, wanted: int) -> None:
+    blows = [peer.database_locked()]
+    if peer.disks:
+        blows.insert(0, peer.disk_full())
+    for blow in blows:
+        measure = f"{ours.AGAIN}: {blow.name}"
+        for _ in range(wanted - ledger.count(measure, peer.name)):
+            ledger.add(measure, peer.name, [await accept_again(peer, blow, PEER_PHASE_SECONDS)])
+    await _count(ledger, peer)
+
+
+async def _count(ledger: Ledger, peer: Peer) -> None:
+    """Look for every stamp of *peer* that was acknowledged."""
     await peer.settled()
     history = peer.history.so_far()
     lost = history.lost(await peer.found())
-    ledger.add(PEER_MEASURE, peer.name, times)
     ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
     ledger.add("acknowledged stamps", peer.name, [float(len(history.stamps))], "")
-    ledger.add("stamps per second, faults and all", peer.name, [history.per_second()], "1/s")
 
 
 def _why(error: Exception) -> str:

@@ -7,6 +7,13 @@ decided here.
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
+
+PAUSE_SECONDS: Final = 1.0
+"""Writers that hear nothing for longer are kept waiting by whatever was done to the primary."""
+
+STEADY_SECONDS: Final = 3.0
+"""So long without such a pause, and stamps are accepted for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,16 @@ class History:
         """The longest time between two acknowledgements from *begin* to *end*, or to either."""
         inside = [each.acknowledged for each in self._after(begin) if each.acknowledged <= end]
         return max(b - a for a, b in itertools.pairwise([begin, *inside, end]))
+
+    def accepted_again(self, since: float) -> float | None:
+        """When stamps were acknowledged for good again after *since*; None: they are not yet.
+
+        It is the end of the last pause, or *since* itself where there was none.
+        """
+        moments = [since, *(stamp.acknowledged for stamp in self._after(since))]
+        pauses = (b for a, b in itertools.pairwise(moments) if b - a > PAUSE_SECONDS)
+        last = max(pauses, default=since)
+        return last if moments[-1] - last >= STEADY_SECONDS else None
 
     def per_second(self) -> float:
         """How many stamps were acknowledged in a second, pauses and all."""
