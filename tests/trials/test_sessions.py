@@ -139,10 +139,7 @@ async def test_an_end_that_sleeps_for_a_minute_costs_its_streams_and_the_session
                 with contextlib.suppress(OSError):
                     assert await reader.read() == b"", "a stream that waited too long has failed"
             writer.close()
-            async with asyncio.timeout(AFTER_SECONDS):
-                reader, writer = await asyncio.open_connection("127.0.0.1", carried.port)
-                assert await echoed(reader, writer) == WORDS
-            writer.close()
+            await reachable_again(carried)
             assert carried.alive
             said = [each.get("event") for each in awake.events()]
             assert said.count("connected") + said.count("resumed") > 1, said
@@ -156,6 +153,19 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             writer.write(data)
             await writer.drain()
     writer.close()
+
+
+async def reachable_again(carried: Carried) -> None:
+    """Wait until a new connection over the session works; it is refused while there is no path."""
+    async with asyncio.timeout(AFTER_SECONDS):
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", carried.port)
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if await echoed(reader, writer) == WORDS:
+                    writer.close()
+                    return
+            writer.close()
+            await asyncio.sleep(0.1)
 
 
 async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
