@@ -91,8 +91,8 @@ soak: setup ## a site on a busy machine with a slow disk: no role may move; SECO
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench
 
-bench-failover: setup ## primaries hurt in every way, beside peers: KILLS=5 PEERS=1 MINUTES=2 for a quick run
-	@$(BIN)/python -m bench failover
+bench-failover: setup ## primaries hurt and made sick in every way, beside peers: KILLS=5 SICK=2 PEERS=1 MINUTES=2 for a quick run
+	@$(BIN)/python -m bench failover sickness
 
 bench-selection: setup ## how many clients a node selector places, how fast and how evenly
 	@$(BIN)/python -m bench selection

@@ -26,7 +26,6 @@ from bench.failover.postgres import MissingPeer, Peer
 from bench.failover.rounds import Blow, accept_again, fail_over
 from bench.results import FOLDER, Results
 
-LEDGER: Final = FOLDER / "failover.run"
 PEER_MEASURE: Final = "failover: machine killed"
 PEER_PHASE_SECONDS: Final = 10.0
 """A peer looks at its leader this often: it dies at any moment of that time."""
@@ -92,13 +91,13 @@ def part(
 ) -> Callable[[Results], None]:
     """A part of the run as `python -m bench` calls it: what is done already is not done again."""
 
-    def measure(_: Results) -> None:
+    def measure(results: Results) -> None:
         options = RunOptions.read(os.environ)
         if options.peers or options.sick_peers:
             _install()
         network.enter()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left running
-        asyncio.run(work(_ledger(options), options))
+        asyncio.run(work(_ledger(results.name, options), options))
 
     return measure
 
@@ -121,7 +120,11 @@ async def blows(ledger: Ledger, options: RunOptions) -> None:
 async def sick(ledger: Ledger, options: RunOptions) -> None:
     for name in sickness.NAMES:
         await ours.sick(ledger, name, options.sick)
-    await _patroni(ledger, PATRONI, TTL, partial(_sicken, ledger, wanted=options.sick_peers))
+
+
+async def sick_peers(ledger: Ledger, options: RunOptions) -> None:
+    if options.sick_peers:
+        await _patroni(ledger, PATRONI, TTL, partial(_sicken, ledger, wanted=options.sick_peers))
 
 
 async def peers(ledger: Ledger, options: RunOptions) -> None:
@@ -149,7 +152,7 @@ async def changes(ledger: Ledger, _: RunOptions) -> None:
 
 def report(results: Results) -> None:
     """Make the rows of what the run has found."""
-    ledger = _ledger(RunOptions.read(os.environ))
+    ledger = _ledger(results.name, RunOptions.read(os.environ))
     report_medians(ledger, results)
     ledger.is_reported = True
     ledger.save()
@@ -245,8 +248,8 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
     return folder
 
 
-def _ledger(options: RunOptions) -> Ledger:
-    return Ledger.open(LEDGER, {**asdict(options), "commit": _commit()})
+def _ledger(file: str, options: RunOptions) -> Ledger:
+    return Ledger.open(FOLDER / f"{file}.run", {**asdict(options), "commit": _commit()})
 
 
 def _commit() -> str:
