@@ -55,11 +55,11 @@ of all packets lost and a busy program beside; *n* counts parts of at most five 
 *Changes* of a quiet site: `synchronous` waits for the backup, `degraded` has none.""",
     "sickness": """The same writers, while the primary lives and cannot do its work; nothing is
 started again meanwhile. *Accepted again*: from that moment until stamps are accepted for good, by
-whomever: the end of the last pause of more than 1 s; 0 where there was none. What is still sick after
-60 s is mended by hand. *Disk full*: no free page for its database. *Config dead*: SIGSTOP of one
-process. *Database locked*: `LOCK TABLE` on the entries of the log, for Patroni on the table that is
-written. *Log server out*: the disk of the log server beside the primary is full. Patroni has one
-etcd; its database's disk is filled, or its table locked, in the same way.""",
+whomever: the end of the last pause of more than 1 s; 0 where there was none. What is still sick
+after 60 s is mended by hand. *Disk full*: no free page for its database. *Config dead*: SIGSTOP of
+one process. *Database locked*: `LOCK TABLE` on the entries of the log, for Patroni on the table
+that is written. *Log server out*: the disk of the log server beside the primary is full. Patroni
+has one etcd; its database's disk is filled, or its table locked, in the same way.""",
 }
 
 

@@ -19,7 +19,7 @@ from tests.system.chaos.sickness import Sickness, disks_of
 from tests.system.people import Api, calling, signed_in
 
 MASTERS = ("alpha", "bravo")
-SAID_SECONDS = 15.0
+REASON_SECONDS = 15.0
 WELL_SECONDS = 60.0
 
 
@@ -88,16 +88,16 @@ class SickSite:
         masters = (await self.check()).get("masters", ())
         return next(("; ".join(e["reasons"]) for e in masters if e["node"] == node), "")
 
-    async def said(self, node: str, *words: str) -> str:
+    async def gives_reason(self, node: str, *words: str) -> str:
         """Wait until the check says one of *words* against *node*; all that it says."""
-        said = ""
+        found = ""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SAID_SECONDS):
-                while not any(word in said for word in words):
-                    said = await self.reasons(node) or said
+            async with asyncio.timeout(REASON_SECONDS):
+                while not any(word in found for word in words):
+                    found = await self.reasons(node) or found
                     await asyncio.sleep(0.1)
-        assert any(word in said for word in words), f"{node}: {said!r} names none of {words}"
-        return said
+        assert any(word in found for word in words), f"{node}: {found!r} names none of {words}"
+        return found
 
     def accepted(self, since: float) -> list[float]:
         """When changes were acknowledged since then."""

@@ -56,7 +56,7 @@ async def test_a_sick_primary_hands_its_role_over_once_says_why_and_comes_back_a
         await sick_site.accepted_again(time.monotonic())
         pause = sick_site.longest_pause(begin)
         assert pause <= ELSEWHERE_SECONDS, f"no change for {pause:.1f} s"
-        await sick_site.said(primary, *words)
+        await sick_site.gives_reason(primary, *words)
         code, output = await run_meridian(sick_site.env, "failover", "check")
         assert code == 1, output
         code, output = await run_meridian(sick_site.env, "status")
@@ -75,7 +75,7 @@ async def test_a_backup_whose_config_is_dead_says_no_and_why_and_takes_no_role(
     primary, backup = await sick_site.well()
     await sick_site.sick.begin("stall", backup, "config")
     try:
-        await sick_site.said(backup, "config")
+        await sick_site.gives_reason(backup, "config")
         code, output = await run_meridian(sick_site.env, "failover", "check")
         assert code == 1, output
         sick_site.site.freeze(primary)
@@ -102,7 +102,9 @@ async def test_a_lock_on_both_masters_entries_moves_no_role_and_both_say_why(
         begin = time.monotonic()
         await sick_site.sick.begin("lock", primary)
         await sick_site.sick.begin("lock", backup)
-        await asyncio.gather(*(sick_site.said(node, "database", "commit") for node in MASTERS))
+        await asyncio.gather(
+            *(sick_site.gives_reason(node, "database", "commit") for node in MASTERS)
+        )
         while time.monotonic() < begin + 2 * SHARED_SECONDS:
             assert await sick_site.epoch() == before
             await asyncio.sleep(0.2)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
     not LIBRARIES, reason="libfaketime is missing: apt-get install faketime"
 )
 
-SAID_SECONDS = 90.0
+REPORTED_SECONDS = 90.0
 """A clock that nobody suspects is measured once a minute."""
 
 ACCEPTED_SECONDS = 15.0
@@ -61,10 +61,10 @@ async def faked(sick_site: SickSite, node: str, service: str, offset: Path) -> A
         sick_site.watch.release()
 
 
-async def said_of_its_clock(sick_site: SickSite, node: str) -> str:
+async def line_about_clock(sick_site: SickSite, node: str) -> str:
     """Wait until `meridian status` has a line about *node*'s clock."""
     output = ""
-    deadline = time.monotonic() + SAID_SECONDS
+    deadline = time.monotonic() + REPORTED_SECONDS
     while time.monotonic() < deadline:
         _, output = await run_meridian(sick_site.env, "status")
         for line in output.splitlines():
@@ -87,7 +87,7 @@ async def test_a_process_whose_clock_is_off_is_named_and_the_site_goes_on(
     async with talking(sick_site.env) as (_, talk), sick_site.writing():
         begin = time.monotonic()
         async with faked(sick_site, node, service, offset):
-            line = await said_of_its_clock(sick_site, node)
+            line = await line_about_clock(sick_site, node)
             assert f"{seconds} s ahead" in line, line
             await sick_site.accepted_again(time.monotonic())
             echoed = talk.echoed
@@ -110,7 +110,7 @@ async def test_a_clock_of_the_primary_that_jumps_an_hour_moves_the_role_once_at_
             await sick_site.well()
             settled, begin = await sick_site.epoch(), time.monotonic()
             jump(offset, HOUR)
-            await said_of_its_clock(sick_site, primary)
+            await line_about_clock(sick_site, primary)
             await sick_site.accepted_again(time.monotonic())
             jump(offset, "+0")
             await sick_site.well()

@@ -15,7 +15,7 @@ from tests.system.test_elections import ELECTION_SECONDS, until_witness_leads
 
 DOWN_SECONDS = 5.0
 SERVERS = ("alpha", "bravo", "witness")
-SAID_SECONDS = 60.0
+REPORTED_SECONDS = 60.0
 BACK_SECONDS = 15.0
 """An election among the log's servers, and the attempt that a writer had begun."""
 
@@ -27,10 +27,10 @@ async def kill(sick_site: SickSite, *nodes: str) -> None:
     await asyncio.gather(*(sick_site.site.kill_service(node, NATS) for node in nodes))
 
 
-async def said_to_be_out(sick_site: SickSite, node: str) -> None:
+async def reported_out(sick_site: SickSite, node: str) -> None:
     """Wait until the check says that the log survives no further loss, and names *node*."""
     found: dict[str, Any] = {}
-    async with asyncio.timeout(SAID_SECONDS):
+    async with asyncio.timeout(REPORTED_SECONDS):
         while found.get("survives_loss") is not False:
             found = await sick_site.check()
             await asyncio.sleep(0.2)
@@ -45,7 +45,7 @@ async def test_log_servers_that_are_killed_in_turn_cost_a_moment_and_no_change(
         async with sick_site.writing():
             begin = time.monotonic()
             await kill(sick_site, node)
-            await said_to_be_out(sick_site, node)
+            await reported_out(sick_site, node)
             await sick_site.accepted_again(time.monotonic())
             sick_site.watch.release()
             await sick_site.well()
@@ -115,7 +115,7 @@ async def test_a_log_server_whose_disk_was_full_is_named_and_comes_back(
     async with sick_site.writing():
         begin = time.monotonic()
         await sick_site.sick.begin("log disk full", "bravo")
-        await said_to_be_out(sick_site, "bravo")
+        await reported_out(sick_site, "bravo")
         await sick_site.accepted_again(time.monotonic())
         sick_site.sick.end()
         assert await sick_site.well() == roles

@@ -36,7 +36,7 @@ async def goes_on(talk: Talk, seconds: float = AFTER_SECONDS) -> None:
     assert talk.wrong == []
 
 
-async def test_an_access_token_that_ends_in_mid_stream_ends_no_session_and_is_said(
+async def test_an_access_token_that_ends_in_mid_stream_ends_no_session_and_is_reported(
     sick_site: SickSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sick_site.well()
@@ -141,8 +141,8 @@ async def test_an_end_that_sleeps_for_a_minute_costs_its_streams_and_the_session
             writer.close()
             await reachable_again(carried)
             assert carried.alive
-            said = [each.get("event") for each in awake.events()]
-            assert said.count("connected") + said.count("resumed") > 1, said
+            events = [each.get("event") for each in awake.events()]
+            assert events.count("connected") + events.count("resumed") > 1, events
         finally:
             await carried.stop()
 

@@ -50,7 +50,7 @@ class Outcome:
     changes: int
     blocks: int
     longest_pause_seconds: float
-    judged_by_bound: int
+    with_bound: int
     calm_after_seconds: float
     ended_by_themselves: dict[str, int]
     faults: tuple[str, ...]
@@ -98,7 +98,7 @@ async def run_chaos(seconds: float, seed: int, home: Path, say: Say) -> Outcome:
             changes=len(stage.writer.acknowledged),
             blocks=talk.echoed,
             longest_pause_seconds=round(talk.longest_pause, 1),
-            judged_by_bound=len(stage.troubles),
+            with_bound=len(stage.troubles),
             calm_after_seconds=round(calm_after, 1),
             ended_by_themselves=dict(stage.watch.ended),
             faults=tuple(found),
