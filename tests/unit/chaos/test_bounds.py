@@ -41,7 +41,7 @@ def test_a_pause_beyond_the_bound_is_named_with_its_trouble(
     ]
 
 
-def test_each_trouble_is_judged_by_itself() -> None:
+def test_each_trouble_counts_by_itself() -> None:
     later = Trouble("lock bravo", 130.0, 145.0)
     assert late([TROUBLE, later], [110.0, 120.0, 130.0], 10.0) == [
         "lock bravo: no change was accepted for 15.0 s"
