@@ -20,7 +20,7 @@ from tests.system.people import Api, calling, signed_in
 
 MASTERS = ("alpha", "bravo")
 REASON_SECONDS = 15.0
-WELL_SECONDS = 60.0
+WELL_SECONDS = 90.0
 
 
 @dataclass
